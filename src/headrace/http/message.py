@@ -1,0 +1,108 @@
+"""Parsed HTTP messages as values: header fields, request heads and response heads.
+
+Field names are lower-case bytes everywhere inside Headrace; the wire writer restores the
+customary capitals (some set-top boxes still compare names with case). Values are bytes with
+outer whitespace removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+Field = tuple[bytes, bytes]
+
+
+class Headers:
+    """An ordered, immutable list of header fields (RFC 9110 section 5)."""
+
+    __slots__ = ("_index", "fields")
+
+    def __init__(self, fields: Iterable[Field] = ()) -> None:
+        self.fields: tuple[Field, ...] = tuple(fields)
+        self._index: dict[bytes, bytes] | None = None
+
+    def _indexed(self) -> dict[bytes, bytes]:
+        index: dict[bytes, bytes] = {}
+        for name, value in self.fields:
+            known = index.get(name)
+            index[name] = value if known is None else known + b", " + value
+        self._index = index
+        return index
+
+    def get(self, name: bytes) -> bytes | None:
+        """The field's value, several lines joined by a comma (RFC 9110 section 5.3), or None."""
+        index = self._index
+        if index is None:
+            index = self._indexed()
+        return index.get(name)
+
+    def all(self, name: bytes) -> list[bytes]:
+        """Every line of this field, in order, unjoined (for Set-Cookie and strict checks)."""
+        return [value for field_name, value in self.fields if field_name == name]
+
+    def replacing(self, name: bytes, value: bytes) -> Headers:
+        """These fields with every line of `name` removed and one line appended."""
+        kept = [field for field in self.fields if field[0] != name]
+        kept.append((name, value))
+        return Headers(kept)
+
+    def without(self, names: Iterable[bytes]) -> Headers:
+        """These fields less every line whose name is in `names`."""
+        removed = frozenset(names)
+        return Headers(field for field in self.fields if field[0] not in removed)
+
+    def plus(self, fields: Iterable[Field]) -> Headers:
+        """These fields with more lines appended."""
+        return Headers((*self.fields, *fields))
+
+    def __contains__(self, name: object) -> bool:
+        index = self._index
+        if index is None:
+            index = self._indexed()
+        return name in index
+
+    def __iter__(self) -> Iterator[Field]:
+        return iter(self.fields)
+
+    def __len__(self) -> int:
+        return len(self.fields)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Headers) and self.fields == other.fields
+
+    def __hash__(self) -> int:
+        return hash(self.fields)
+
+    def __repr__(self) -> str:
+        return f"Headers({list(self.fields)!r})"
+
+
+@dataclass(slots=True)
+class Request:
+    """One request head as it came off the wire, already checked and normalised.
+
+    `target` is the raw request target; `path` is normalised (dot segments resolved,
+    percent-encoding canonical) and starts with `/`; `query` is the raw text after the first `?`,
+    or None when there was no `?`. `authority` is the lower-case host with the port removed when
+    it is the scheme's default.
+    """
+
+    method: bytes
+    target: bytes
+    scheme: bytes
+    authority: bytes
+    path: bytes
+    query: bytes | None
+    version: tuple[int, int]
+    headers: Headers
+
+
+@dataclass(slots=True)
+class ResponseHead:
+    """A response's status and header fields. `reason` is what the origin sent, possibly empty."""
+
+    status: int
+    headers: Headers
+    reason: bytes = b""
+    version: tuple[int, int] = (1, 1)

@@ -1,0 +1,314 @@
+"""The access log: JSON lines written by a background thread, fed by a bounded queue.
+
+The request path pays for one append. When the disk is slower than the traffic, records are
+dropped and counted rather than held. Query strings, full client addresses and the path part of
+Referer are left out unless asked for, since they carry tokens and identify people.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import stat
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from headrace.errors import HeadraceError
+
+ClientAddress = Literal["full", "truncated", "none"]
+
+QUEUE_RECORDS = 32768
+FLUSH_INTERVAL_S = 0.1
+FILE_BATCH_BYTES = 256 * 1024
+PIPE_BATCH_BYTES = 4096  # writes up to PIPE_BUF are not interleaved with other writers'
+TEXT_LIMIT = 2048
+SHORT_TEXT_LIMIT = 512
+SAMPLE_BITS = 16
+SAMPLE_MASK = (1 << SAMPLE_BITS) - 1
+
+
+class AccessLogError(HeadraceError):
+    """The access log's file cannot be opened."""
+
+
+class AccessRecord(msgspec.Struct, gc=False):
+    """One finished response as the request path knows it: raw values, no formatting.
+
+    `started` is Unix seconds; durations are seconds; `client` is an address without a port, or
+    "" for a Unix socket. `cache` is one of the words of the metrics (hit, stale_hit, revalidated,
+    miss, collapsed, bypass, pass, error). `ended` says how the response ended: "complete", or why
+    it was cut short ("client_gone", "slow_client", "origin_failed", "drain", …).
+    """
+
+    started: float
+    request_id: str
+    site: str
+    client: str
+    method: bytes
+    host: bytes
+    path: bytes
+    query: bytes | None
+    status: int
+    bytes_sent: int
+    duration_s: float
+    first_byte_s: float | None
+    cache: str
+    age_s: float | None
+    range: bytes | None
+    protocol: str
+    tls: str | None
+    user_agent: bytes | None
+    referer: bytes | None
+    ended: str = "complete"
+
+
+class AccessLine(msgspec.Struct, omit_defaults=True):
+    """One line of the log, in the order in which its fields are written."""
+
+    time: str
+    request_id: str
+    site: str
+    client: str | None
+    method: str
+    host: str
+    path: str
+    status: int
+    bytes: int
+    duration_s: float
+    first_byte_s: float | None
+    cache: str
+    protocol: str
+    query: str | None = None
+    age_s: int | None = None
+    range: str | None = None
+    tls: str | None = None
+    user_agent: str | None = None
+    referer: str | None = None
+    ended: str = "complete"
+
+
+class AccessLog:
+    """A log that costs its caller one append; see `write`.
+
+    `path` is a file, "-" for standard output, or None to log nothing. `sample` is the share
+    (0 to 1) of responses below 400 that `wanted` lets through; errors always pass.
+    """
+
+    def __init__(
+        self,
+        path: Path | str | None,
+        sample: float = 1.0,
+        client_address: ClientAddress = "truncated",
+        *,
+        query: bool = False,
+        queue_records: int = QUEUE_RECORDS,
+    ) -> None:
+        """Raise AccessLogError when the file cannot be opened."""
+        self.enabled = path is not None
+        self.dropped = 0
+        self.write_errors = 0
+        self._path = path
+        self._threshold = round(sample * (1 << SAMPLE_BITS))
+        self._formatter = LineFormatter(client_address, query=query)
+        self._limit = queue_records
+        self._queue: deque[AccessRecord] = deque()
+        self._descriptor_lock = threading.Lock()
+        self._descriptor = -1
+        self._batch_bytes = FILE_BATCH_BYTES
+        self._wake = threading.Event()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+        if path is not None:
+            self._descriptor = _open(path)
+            self._batch_bytes = _batch_bytes(self._descriptor)
+            self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
+            self._thread.start()
+
+    def wanted(self, status: int, token: int) -> bool:
+        """Whether this response is to be logged; `token` is any evenly spread integer.
+
+        Ask before building the record. The same token always gets the same answer, so a hash of
+        the request id keeps or drops a request on every server alike.
+        """
+        if not self.enabled:
+            return False
+        return status >= 400 or (token & SAMPLE_MASK) < self._threshold
+
+    def write(self, record: AccessRecord) -> None:
+        """Queue one record; never blocks. A full queue drops it and counts it in `dropped`."""
+        if len(self._queue) >= self._limit:
+            self.dropped += 1
+            return
+        self._queue.append(record)
+
+    def reopen(self) -> None:
+        """Go on in a newly opened file of the same name, after a rotation renamed the old one.
+
+        Raise AccessLogError and keep the old file when the new one cannot be opened.
+        """
+        if self._path is None or self._path == "-":
+            return
+        fresh = _open(self._path)
+        with self._descriptor_lock:
+            old, self._descriptor = self._descriptor, fresh
+            self._batch_bytes = _batch_bytes(fresh)
+        os.close(old)
+
+    def close(self) -> None:
+        """Write what is queued and stop the thread."""
+        thread = self._thread
+        if thread is None:
+            return
+        self._thread = None
+        self._closing = True
+        self._wake.set()
+        thread.join()
+        if self._path != "-":
+            os.close(self._descriptor)
+        self.enabled = False
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait(FLUSH_INTERVAL_S)
+            closing = self._closing
+            self._drain()
+            if closing:
+                return
+
+    def _drain(self) -> None:
+        batch = bytearray()
+        lines = 0
+        queue = self._queue
+        while queue:
+            line = self._formatter.line(queue.popleft())
+            if lines and len(batch) + len(line) > self._batch_bytes:
+                self._write_out(batch, lines)
+                batch = bytearray()
+                lines = 0
+            batch += line
+            lines += 1
+        if lines:
+            self._write_out(batch, lines)
+
+    def _write_out(self, batch: bytearray, lines: int) -> None:
+        with self._descriptor_lock, memoryview(batch) as rest:
+            at = 0
+            try:
+                while at < len(rest):
+                    at += os.write(self._descriptor, rest[at:])
+            except OSError:
+                self.write_errors += 1
+                self.dropped += lines
+
+
+class LineFormatter:
+    """Turn records into lines, leaving out what the settings say is not to be kept."""
+
+    def __init__(self, client_address: ClientAddress = "truncated", *, query: bool = False) -> None:
+        self._client_address = client_address
+        self._query = query
+        self._encoder = msgspec.json.Encoder()
+        self._second = -1
+        self._second_text = ""
+
+    def line(self, record: AccessRecord) -> bytes:
+        """The record as one JSON object and a newline."""
+        query = record.query if self._query else None
+        first_byte_s = record.first_byte_s
+        return (
+            self._encoder.encode(
+                AccessLine(
+                    time=self._time(record.started),
+                    request_id=record.request_id,
+                    site=record.site,
+                    client=self._client(record.client),
+                    method=_text(record.method, SHORT_TEXT_LIMIT),
+                    host=_text(record.host, SHORT_TEXT_LIMIT),
+                    path=_text(record.path, TEXT_LIMIT),
+                    status=record.status,
+                    bytes=record.bytes_sent,
+                    duration_s=round(record.duration_s, 6),
+                    first_byte_s=None if first_byte_s is None else round(first_byte_s, 6),
+                    cache=record.cache,
+                    protocol=record.protocol,
+                    query=None if query is None else _text(query, TEXT_LIMIT),
+                    age_s=None if record.age_s is None else int(record.age_s),
+                    range=None if record.range is None else _text(record.range, SHORT_TEXT_LIMIT),
+                    tls=record.tls,
+                    user_agent=_optional_text(record.user_agent),
+                    referer=_referer_origin(record.referer),
+                    ended=record.ended,
+                )
+            )
+            + b"\n"
+        )
+
+    def _time(self, started: float) -> str:
+        second = int(started)
+        if second != self._second:
+            self._second = second
+            self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._second_text}.{int((started - second) * 1000):03d}Z"
+
+    def _client(self, client: str) -> str | None:
+        if self._client_address == "none" or not client:
+            return None
+        return client if self._client_address == "full" else truncated_address(client)
+
+
+def truncated_address(client: str) -> str | None:
+    """The network a client is in: an IPv4 address's /24, an IPv6 address's /48.
+
+    An IPv4 address mapped into IPv6 counts as IPv4. Text that is no address gives None.
+    """
+    try:
+        address = ipaddress.ip_address(client.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    prefix = 24 if address.version == 4 else 48
+    return str(ipaddress.ip_network((address, prefix), strict=False).network_address)
+
+
+def _open(path: Path | str) -> int:
+    if path == "-":
+        return 1
+    try:
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise AccessLogError(
+            f"cannot open the access log {str(path)!r}: {error.strerror}; create its directory "
+            "and let the user that runs headrace write there, or set access_log.path"
+        ) from error
+
+
+def _batch_bytes(descriptor: int) -> int:
+    regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+    return FILE_BATCH_BYTES if regular else PIPE_BATCH_BYTES
+
+
+def _text(value: bytes, limit: int) -> str:
+    return value[:limit].decode("utf-8", "backslashreplace")
+
+
+def _optional_text(value: bytes | None) -> str | None:
+    return None if value is None else _text(value, SHORT_TEXT_LIMIT)
+
+
+def _referer_origin(value: bytes | None) -> str | None:
+    if value is None:
+        return None
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(_text(value, TEXT_LIMIT))
+        host = parts.netloc.rpartition("@")[2]
+        if parts.scheme and host:
+            return f"{parts.scheme}://{host[:255]}"
+    return None

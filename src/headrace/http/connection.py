@@ -1,0 +1,642 @@
+"""One HTTP/1.x client connection: reads heads, hands them on, sends what it is given.
+
+Everything happens in callbacks on the event loop: a request that is answered from memory creates
+no task and meets no await. The edge sees a connection as an `Exchange` (one request and its
+response at a time); an HTTP/2 stream is to offer the same methods.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+import math
+import socket
+import ssl
+import time
+from typing import TYPE_CHECKING
+
+from headrace.http.chunked import LAST_CHUNK, BadChunking, ChunkedDecoder, chunk_head
+from headrace.http.deadlines import UNWATCHED
+from headrace.http.message import Field
+from headrace.http.outgoing import Outgoing, Piece, Residency
+from headrace.http.parser import BadRequest, RequestHead, find_head_end
+from headrace.http.progress import unacknowledged_bytes
+from headrace.http.wire import WANT_READ, WANT_WRITE
+from headrace.http.writing import field_lines, status_line
+
+if TYPE_CHECKING:
+    from headrace.http.server import Server
+
+READ_BYTES = 64 * 1024
+PIPELINE_BYTES = 64 * 1024
+PLAIN_WINDOW_BYTES = 1024 * 1024
+TLS_WINDOW_BYTES = 256 * 1024
+LINGER_S = 2.0
+LINGER_BYTES = 256 * 1024
+
+
+class ClientGone(ConnectionError):
+    """The client's connection is broken, or was cut for being too slow."""
+
+
+class State(enum.Enum):
+    HANDSHAKE = "handshake"
+    IDLE = "idle"  # between requests, nothing of the next has come
+    HEAD = "head"  # part of a request head has come
+    RESPONDING = "responding"  # a request is with the handler
+    LINGERING = "lingering"  # all is sent; reading until the client has seen it
+    CLOSED = "closed"
+
+
+class Connection:
+    """A client connection, and the exchange that runs on it.
+
+    The handler gets the connection when a request head is complete, answers with `respond`, or
+    with `start`, `queue`, `flushed` and `finish`, and may read the request's body.
+    """
+
+    __slots__ = (
+        "_body_decoder", "_body_left", "_body_waiter", "_buffer", "_chunked", "_end_of_input",
+        "_ended", "_fd", "_flush_waiter", "_linger_left", "_loading", "_out", "_progress_mark",
+        "_reading", "_received", "_server", "_sock", "_writing", "address", "began",
+        "bucket", "bytes_sent", "connection_requests", "context", "deadline", "first_byte", "head",
+        "head_only", "keep_alive", "listener", "state", "status", "tls",
+    )  # fmt: skip
+
+    def __init__(
+        self, server: Server, sock: socket.socket, address: str, listener: str, *, tls: bool
+    ) -> None:
+        self._server = server
+        self._sock = sock
+        self._fd = sock.fileno()
+        self.address = address
+        self.listener = listener
+        self.tls = tls
+        self.bucket = UNWATCHED
+        self.connection_requests = 0
+        self.context: object = None
+        self.bytes_sent = 0
+        self.status = 0
+        self.began = self.first_byte = 0.0
+        self.head_only = False
+        self.keep_alive = True
+        self.head: RequestHead | None = None
+        self._buffer = b""
+        self._out: Outgoing | None = None
+        self._body_left = 0
+        self._body_decoder: ChunkedDecoder | None = None
+        self._body_waiter: asyncio.Future[None] | None = None
+        self._flush_waiter: asyncio.Future[None] | None = None
+        self._chunked = self._ended = self._loading = self._end_of_input = False
+        self._writing = False
+        self._progress_mark = self._received = self._linger_left = 0
+        self.state = State.HANDSHAKE if tls else State.IDLE
+        timeouts = server.timeouts
+        self.deadline = server.monotonic() + (timeouts.tls_handshake_s if tls else timeouts.head_s)
+        self._reading = True
+        server.loop.add_reader(self._fd, self._on_readable)
+        server.deadlines.watch(self)
+
+    # Reading.
+
+    def _on_readable(self) -> None:
+        state = self.state
+        if state is State.HANDSHAKE:
+            self._handshake()
+            return
+        try:
+            data = self._sock.recv(READ_BYTES)
+        except WANT_READ:
+            return
+        except WANT_WRITE:
+            return
+        except OSError:
+            self.abort("client_gone")
+            return
+        if not data:
+            self._on_end_of_input()
+        elif state is State.LINGERING:
+            self._linger_left -= len(data)
+            if self._linger_left < 0:
+                self._close()
+        else:
+            self._received += len(data)
+            self._buffer = self._buffer + data if self._buffer else data
+            if state is State.RESPONDING:
+                self._input_while_responding()
+            else:
+                self._advance()
+
+    def _on_end_of_input(self) -> None:
+        self._end_of_input = True
+        if self.state is State.RESPONDING:
+            # The client may have shut down only its sending side: go on answering.
+            self._stop_reading()
+            if self._body_waiter is not None:
+                self._wake_body()
+        elif self.state is State.HEAD:
+            self.abort("client_gone")
+        else:
+            self._close()
+
+    def _input_while_responding(self) -> None:
+        if self._body_waiter is not None:
+            self._wake_body()
+        if len(self._buffer) > PIPELINE_BYTES:
+            self._stop_reading()
+
+    def _stop_reading(self) -> None:
+        if self._reading:
+            self._reading = False
+            self._server.loop.remove_reader(self._fd)
+
+    def _go_on_reading(self) -> None:
+        if not self._reading and not self._end_of_input:
+            self._reading = True
+            self._server.loop.add_reader(self._fd, self._on_readable)
+
+    def _advance(self) -> None:
+        """Take request heads off the buffer until one must wait, or none is whole."""
+        server = self._server
+        while self._buffer and self.state in (State.IDLE, State.HEAD):
+            try:
+                end = find_head_end(self._buffer, server.head_limits)
+                if end < 0:
+                    self._await_head()
+                    return
+                buffer = self._buffer
+                if end == len(buffer):
+                    self._buffer = b""
+                    head = server.parser.parse(buffer)
+                else:
+                    self._buffer = buffer[end:]
+                    head = server.parser.parse(buffer[:end])
+            except BadRequest as error:
+                self.refuse(error)
+                return
+            self._begin(head)
+            server.handle(self)
+
+    def _await_head(self) -> None:
+        if self.state is State.IDLE:
+            self.state = State.HEAD
+            self.deadline = self._server.monotonic() + self._server.timeouts.head_s
+            self._server.deadlines.watch(self)
+
+    def _begin(self, head: RequestHead) -> None:
+        self.state = State.RESPONDING
+        self.head = head
+        self.began = time.monotonic()
+        self.deadline = math.inf
+        self.connection_requests += 1
+        self.bytes_sent = 0
+        self.status = 0
+        self.first_byte = 0.0
+        self.head_only = head.method == b"HEAD"
+        self.keep_alive = (
+            head.keep_alive
+            and not self._server.closing
+            and self.connection_requests < self._server.requests_per_connection
+        )
+        self._body_left = head.body_bytes
+        self._ended = self._chunked = False
+        if head.body_bytes < 0:
+            self._body_decoder = ChunkedDecoder()
+
+    # The request's body.
+
+    @property
+    def has_body(self) -> bool:
+        """Whether part of the request's body has not been read yet."""
+        return self._body_left != 0 or self._body_decoder is not None
+
+    async def read_body(self) -> bytes:
+        """The next bytes of the request's body, b"" at its end.
+
+        Raises ClientGone when the client leaves or is too slow, BadRequest on malformed chunks.
+        """
+        while self.has_body:
+            if self._buffer:
+                piece = self._take_body()
+                if piece:
+                    return piece
+                continue
+            if self._end_of_input or self.state is not State.RESPONDING:
+                raise ClientGone("the client left before the end of its request")
+            await self._wait_for_body()
+        return b""
+
+    def _take_body(self) -> bytes:
+        data, self._buffer = self._buffer, b""
+        self._go_on_reading()
+        decoder = self._body_decoder
+        if decoder is None:
+            piece = data[: self._body_left]
+            self._body_left -= len(piece)
+            self._buffer = data[len(piece) :]
+            return piece
+        try:
+            pieces = decoder.feed(data)
+        except BadChunking as error:
+            self.keep_alive = False
+            raise BadRequest(400, str(error)) from error
+        if decoder.complete:
+            self._body_decoder = None
+            self._body_left = 0
+            self._buffer = decoder.rest
+        return b"".join(pieces)
+
+    async def _wait_for_body(self) -> None:
+        self._go_on_reading()
+        waiter: asyncio.Future[None] = self._server.loop.create_future()
+        self._body_waiter = waiter
+        self._watch_progress(self._received)
+        try:
+            await waiter
+        finally:
+            self._body_waiter = None
+
+    def _wake_body(self) -> None:
+        waiter = self._body_waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    # Responding.
+
+    def respond(
+        self,
+        status: int,
+        prepared: bytes,
+        body: memoryview | None = None,
+        residency: Residency | None = None,
+        offset: int = 0,
+    ) -> None:
+        """Send a whole response. `prepared` is a complete head with its blank line, without
+        Connection; `body` follows it, unless the request was HEAD.
+        """
+        self.status = status
+        self._settle_keep_alive()
+        if self.keep_alive and self.head is not None and self.head.version == (1, 1):
+            pass
+        else:
+            option = b"keep-alive" if self.keep_alive else b"close"
+            prepared = prepared[:-2] + b"Connection: " + option + b"\r\n\r\n"
+        self._ended = True
+        if body is None or self.head_only:
+            self._send_first(prepared)
+        elif len(body) <= 16384 and residency is None:
+            self._send_first(prepared + body)
+        else:
+            out = self._queue_of()
+            out.add(Piece(memoryview(prepared)))
+            out.add(Piece(body, residency, offset))
+            self._pump()
+
+    def _send_first(self, data: bytes) -> None:
+        """Send a small response whole, at once if the socket takes it."""
+        if self._out is not None and self._out.size_bytes:
+            self._out.add(Piece(memoryview(data)))
+            self._pump()
+            return
+        try:
+            sent = self._sock.send(data)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            sent = 0
+        except OSError:
+            self.abort("client_gone")
+            return
+        self._count_sent(sent)
+        if sent == len(data):
+            if self._ended:
+                self._complete()
+        else:
+            self._queue_of().add(Piece(memoryview(data)[sent:]))
+            self._await_writable()
+
+    def start(self, status: int, fields: list[Field], body_bytes: int | None) -> None:
+        """Send a response head. `body_bytes` None means "not known": chunked, or to the close.
+
+        `fields` must hold no framing and no connection fields.
+        """
+        self.status = status
+        self._settle_keep_alive()
+        head = self.head
+        old = head is not None and head.version == (1, 0)
+        framing = b""
+        if body_bytes is not None:
+            if status not in (204, 304) or body_bytes:
+                framing = b"Content-Length: %d\r\n" % body_bytes
+        elif old:
+            self.keep_alive = False
+        else:
+            self._chunked = True
+            framing = b"Transfer-Encoding: chunked\r\n"
+        connection = b""
+        if not self.keep_alive:
+            connection = b"Connection: close\r\n"
+        elif old:
+            connection = b"Connection: keep-alive\r\n"
+        lines = status_line(status) + field_lines(fields) + framing + connection + b"\r\n"
+        self._queue_of().add(Piece(memoryview(lines)))
+        if body_bytes == 0 or self.head_only:
+            self._pump()
+
+    def queue(self, view: memoryview, residency: Residency | None = None, offset: int = 0) -> None:
+        """Send body bytes after what is already queued. Ignored when the request was HEAD."""
+        if self.head_only or not len(view):
+            return
+        if self.state is not State.RESPONDING:
+            raise ClientGone("the client left")
+        out = self._queue_of()
+        if self._chunked:
+            out.add(Piece(memoryview(chunk_head(len(view)))))
+        out.add(Piece(view, residency, offset))
+        if self._chunked:
+            out.add(Piece(memoryview(b"\r\n")))
+        self._pump()
+
+    async def flushed(self) -> None:
+        """Wait until all that was queued is with the kernel. Raises ClientGone."""
+        if self.state is not State.RESPONDING:
+            raise ClientGone("the client left")
+        if self._out is None or not self._out.size_bytes:
+            return
+        waiter: asyncio.Future[None] = self._server.loop.create_future()
+        self._flush_waiter = waiter
+        try:
+            await waiter
+        finally:
+            self._flush_waiter = None
+
+    def interim(self, status: int, fields: list[Field]) -> None:
+        """Send a 1xx response (RFC 9110 section 15.2); never to an HTTP/1.0 client."""
+        if self.state is State.RESPONDING and self.head and self.head.version == (1, 1):
+            data = status_line(status) + field_lines(fields) + b"\r\n"
+            self._queue_of().add(Piece(memoryview(data)))
+            self._pump()
+
+    def finish(self, trailers: list[Field] | None = None) -> None:
+        """The response is complete: everything of it was given to `queue`."""
+        if self.state is not State.RESPONDING:
+            return
+        if self._chunked and not self.head_only:
+            last = LAST_CHUNK
+            if trailers:
+                last = b"0\r\n" + field_lines(trailers) + b"\r\n"
+            self._queue_of().add(Piece(memoryview(last)))
+        self._ended = True
+        self._pump()
+
+    def refuse(self, error: BadRequest) -> None:
+        """Answer a request that cannot be understood, and close."""
+        if self.state is not State.RESPONDING:
+            self.began = time.monotonic()
+            self.state = State.RESPONDING
+            self.head = None
+            self.head_only = False
+            self.bytes_sent = 0
+        self.keep_alive = False
+        self._ended = self._chunked = False
+        self._server.refused(self, error)
+
+    def abort(self, reason: str) -> None:
+        """Break the connection so that the client cannot take what it has for a whole body."""
+        if self.state is State.CLOSED:
+            return
+        if not self.tls and self._out is not None:
+            # A reset, not an orderly end: a body framed by the close must not look complete.
+            with contextlib.suppress(OSError):
+                self._sock.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00"
+                )
+        responding = self.state is State.RESPONDING
+        self._close(clean=False)
+        if responding:
+            self._server.finished(self, reason)
+
+    def _settle_keep_alive(self) -> None:
+        if self.has_body or self._end_of_input or self._server.closing:
+            self.keep_alive = False
+
+    def _queue_of(self) -> Outgoing:
+        if self._out is None:
+            self._out = Outgoing()
+        return self._out
+
+    def _count_sent(self, sent: int) -> None:
+        if not self.bytes_sent:
+            self.first_byte = time.monotonic()
+        self.bytes_sent += sent
+
+    # Sending.
+
+    def _pump(self) -> None:
+        """Send until the queue is empty, the socket is full, or pages must come from disk."""
+        out = self._out
+        if out is None or self._loading or self.state is not State.RESPONDING:
+            return
+        sock = self._sock
+        tls = self.tls
+        window_bytes = TLS_WINDOW_BYTES if tls else PLAIN_WINDOW_BYTES
+        while out.size_bytes:
+            view, piece, start, more = out.window(window_bytes)
+            residency = piece.residency
+            if residency is not None and not residency.resident(piece.offset + start, len(view)):
+                self._load(residency, piece.offset + start, len(view))
+                return
+            try:
+                if more and not tls and len(view) < 16384:
+                    sent = sock.send(view, socket.MSG_MORE)
+                else:
+                    sent = sock.send(view)
+            except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                self._await_writable()
+                return
+            except OSError:
+                self.abort("client_gone")
+                return
+            self._count_sent(sent)
+            out.advance(sent)
+        self._sent_all()
+
+    def _sent_all(self) -> None:
+        if self._writing:
+            self._writing = False
+            self._server.loop.remove_writer(self._fd)
+        if self._flush_waiter is not None and not self._flush_waiter.done():
+            self._flush_waiter.set_result(None)
+        self.deadline = math.inf
+        if self._ended:
+            self._complete()
+
+    def _await_writable(self) -> None:
+        if not self._writing:
+            self._writing = True
+            self._server.loop.add_writer(self._fd, self._pump)
+            self._watch_progress(self.bytes_sent)
+
+    def _load(self, residency: Residency, offset: int, size_bytes: int) -> None:
+        """Have a thread bring the pages in, so that touching them cannot block the loop."""
+        self._loading = True
+        if self._writing:
+            self._writing = False
+            self._server.loop.remove_writer(self._fd)
+        self._server.cold_reads += 1
+        job = self._server.loop.run_in_executor(
+            self._server.disk_threads, residency.load, offset, size_bytes
+        )
+        job.add_done_callback(self._loaded)
+
+    def _loaded(self, job: asyncio.Future[None]) -> None:
+        self._loading = False
+        if job.cancelled() or job.exception() is not None:
+            self.abort("store_failed")
+        else:
+            self._pump()
+
+    def _complete(self) -> None:
+        """The response is with the kernel. On to the next request, or to the end."""
+        lingers = not self.keep_alive
+        if self.has_body:
+            lingers = True
+        self._server.finished(self, "complete")
+        self.head = None
+        self.context = None
+        self._body_decoder = None
+        self._body_left = 0
+        if lingers:
+            self._linger()
+            return
+        self.state = State.IDLE
+        self.deadline = self._server.monotonic() + self._server.timeouts.idle_s
+        if self.deadline < self.bucket * self._server.deadlines.tick_s or self.bucket < 0:
+            self._server.deadlines.watch(self)
+        if self._buffer:
+            # Not from here: `_advance` may be what called us, and goes on by itself.
+            self._server.loop.call_soon(self._advance)
+        if not self._reading:
+            if self._end_of_input:
+                self._close()
+            else:
+                self._go_on_reading()
+
+    # Time limits and the end.
+
+    def _watch_progress(self, mark: int) -> None:
+        self._progress_mark = mark
+        self.deadline = self._server.monotonic() + self._server.timeouts.rate_window_s
+        self._server.deadlines.watch(self)
+
+    def on_deadline(self, now: float) -> None:
+        timeouts = self._server.timeouts
+        match self.state:
+            case State.RESPONDING:
+                self._check_progress(now)
+            case State.IDLE:
+                self._server.timed_out("idle" if self.connection_requests else "head")
+                self._close()
+            case State.HEAD:
+                self._server.timed_out("head")
+                self.refuse(BadRequest(408, f"no whole request within {timeouts.head_s:g} s"))
+            case State.HANDSHAKE:
+                self._server.timed_out("tls_handshake")
+                self._close(clean=False)
+            case State.LINGERING:
+                self._close()
+            case State.CLOSED:
+                pass
+
+    def _check_progress(self, now: float) -> None:
+        timeouts = self._server.timeouts
+        needed = timeouts.min_rate_bytes_per_s * timeouts.rate_window_s
+        if self._body_waiter is not None:
+            progress = self._received - self._progress_mark
+            self._progress_mark = self._received
+        elif self._out is not None and self._out.size_bytes and not self._loading:
+            # What waits in the kernel's buffer has not reached the client.
+            reached = self.bytes_sent - unacknowledged_bytes(self._sock)
+            progress = reached - self._progress_mark
+            self._progress_mark = reached
+        else:
+            self.deadline = math.inf
+            return
+        if progress < needed:
+            self._server.timed_out("slow_client")
+            self.abort("slow_client")
+        else:
+            self.deadline = now + timeouts.rate_window_s
+
+    def drain(self) -> None:
+        """The server is closing: end now if idle, else after the present response."""
+        self.keep_alive = False
+        if self.state is State.IDLE and not self._buffer:
+            self._close()
+
+    def _linger(self) -> None:
+        """Close so that the client gets all of it even if it still sends (RFC 9112 9.6)."""
+        self.state = State.LINGERING
+        self._linger_left = LINGER_BYTES
+        if self._end_of_input:
+            self._close()
+            return
+        try:
+            if self.tls and isinstance(self._sock, ssl.SSLSocket):
+                with contextlib.suppress(ssl.SSLError):
+                    self._sock.unwrap()
+                self._close()
+                return
+            self._sock.shutdown(socket.SHUT_WR)
+        except (OSError, ValueError):
+            self._close(clean=False)
+            return
+        self._buffer = b""
+        self.deadline = self._server.monotonic() + LINGER_S
+        self._server.deadlines.watch(self)
+        self._go_on_reading()
+
+    def _handshake(self) -> None:
+        sock = self._sock
+        assert isinstance(sock, ssl.SSLSocket)
+        try:
+            sock.do_handshake()
+        except ssl.SSLWantReadError:
+            return
+        except ssl.SSLWantWriteError:
+            if not self._writing:
+                self._writing = True
+                self._server.loop.add_writer(self._fd, self._handshake)
+            return
+        except (OSError, ValueError) as error:
+            self._server.handshake_failed(error)
+            self._close(clean=False)
+            return
+        if self._writing:
+            self._writing = False
+            self._server.loop.remove_writer(self._fd)
+        self._server.handshake_done(sock)
+        self.state = State.IDLE
+        self.deadline = self._server.monotonic() + self._server.timeouts.head_s
+        # The client's first request may already be inside OpenSSL, where epoll cannot see it.
+        self._on_readable()
+
+    def _close(self, *, clean: bool = True) -> None:
+        if self.state is State.CLOSED:
+            return
+        self.state = State.CLOSED
+        self._server.deadlines.forget(self)
+        loop = self._server.loop
+        if self._reading:
+            loop.remove_reader(self._fd)
+        if self._writing:
+            loop.remove_writer(self._fd)
+        if clean and isinstance(self._sock, ssl.SSLSocket):
+            with contextlib.suppress(OSError, ValueError):
+                self._sock.unwrap()
+        self._sock.close()
+        if self._out is not None:
+            self._out.clear()
+        for waiter in (self._flush_waiter, self._body_waiter):
+            if waiter is not None and not waiter.done():
+                waiter.set_exception(ClientGone("the client left"))
+        self._server.closed(self)

@@ -1,0 +1,61 @@
+"""Time limits for many connections at almost no cost per request.
+
+A connection writes its next limit into its own `deadline` attribute, which is all the request
+path pays. It stands in one bucket of a coarse wheel; when the bucket comes up, the limit is looked
+at, and a connection whose limit has moved on is put into a later bucket.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+UNWATCHED = -1
+
+
+class Limited(Protocol):
+    """Something with a time limit. `deadline` is a monotonic time in seconds.
+
+    `bucket` belongs to the wheel; it begins as UNWATCHED.
+    """
+
+    deadline: float
+    bucket: int
+
+    def on_deadline(self, now: float) -> None:
+        """The limit passed. Either end, or set a later `deadline` to be asked again."""
+
+
+class Deadlines:
+    """A wheel of one-tick buckets. `tick` is to be called about once per `tick_s`."""
+
+    def __init__(self, tick_s: float = 0.25) -> None:
+        self.tick_s = tick_s
+        self._buckets: dict[int, list[Limited]] = {}
+        self._last = 0
+
+    def watch(self, item: Limited) -> None:
+        """Begin to watch, or see to a deadline that moved nearer than it was."""
+        number = max(int(item.deadline / self.tick_s) + 1, self._last + 1)
+        if item.bucket == UNWATCHED or number < item.bucket:
+            item.bucket = number
+            self._buckets.setdefault(number, []).append(item)
+
+    def forget(self, item: Limited) -> None:
+        """Stop watching. The wheel lets go of the item when its bucket comes up."""
+        item.bucket = UNWATCHED
+
+    def tick(self, now: float) -> None:
+        """Call `on_deadline` of every watched item whose deadline has passed."""
+        self._last = int(now / self.tick_s)
+        for number in sorted(key for key in self._buckets if key <= self._last):
+            for item in self._buckets.pop(number):
+                # An item that was hastened, or forgotten, still stands in its old bucket.
+                if item.bucket == number:
+                    self._visit(item, now)
+
+    def _visit(self, item: Limited, now: float) -> None:
+        if item.deadline <= now:
+            item.on_deadline(now)
+        if item.bucket != UNWATCHED:
+            item.bucket = UNWATCHED
+            self.watch(item)

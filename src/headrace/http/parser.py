@@ -1,0 +1,324 @@
+"""Reads request and response heads with llhttp (through httptools), strictly.
+
+A head is handed over whole: the caller finds its end with `find_head_end`. llhttp refuses what
+enables request smuggling (repeated Content-Length, Content-Length beside Transfer-Encoding, bare
+CR or LF, obs-fold, NUL, white space before a colon). This module adds what llhttp leaves open:
+versions, repeated Host, sizes and counts. It reads no bodies; see `chunked`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import httptools
+
+from headrace.errors import HeadraceError
+from headrace.http.message import Field, Headers
+
+_HEAD_END = b"\r\n\r\n"
+
+# A request that carries none of these takes the short way through the edge.
+_SPECIAL = frozenset(
+    (
+        b"authorization",
+        b"cache-control",
+        b"connection",
+        b"content-length",
+        b"cookie",
+        b"expect",
+        b"if-match",
+        b"if-modified-since",
+        b"if-none-match",
+        b"if-range",
+        b"if-unmodified-since",
+        b"pragma",
+        b"range",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    )
+)
+
+
+class BadRequest(HeadraceError):
+    """A request that must be refused. `status` is 400, 413, 414, 417, 431, 501 or 505."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class BadResponse(HeadraceError):
+    """A response head from an origin that breaks RFC 9112; the connection is of no more use."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadLimits:
+    """Bounds on a request head: `line_bytes` for the request line, `head_bytes` for the whole."""
+
+    line_bytes: int = 8192
+    head_bytes: int = 32768
+    header_count: int = 100
+
+
+@dataclass(slots=True)
+class RequestHead:
+    """A request head as parsed: framing is decided, the target is still raw.
+
+    `body_bytes` is the Content-Length, 0 when there is no body, -1 when it is chunked.
+    `plain` is True when no field needs more than a look-up in the cache.
+    """
+
+    method: bytes
+    target: bytes
+    version: tuple[int, int]
+    headers: Headers
+    host: bytes | None
+    body_bytes: int
+    keep_alive: bool
+    plain: bool
+
+
+class _RequestSink:
+    """Receives llhttp's callbacks for one head."""
+
+    __slots__ = ("fields", "hosts", "length", "plain", "te", "url")
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.url = b""
+        self.fields: list[Field] = []
+        self.hosts: list[bytes] = []
+        self.plain = True
+        self.length: bytes | None = None
+        self.te: list[bytes] = []
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        value = value.strip(b" \t")
+        self.fields.append((name, value))
+        if name == b"host":
+            self.hosts.append(value)
+        elif name in _SPECIAL:
+            if name == b"content-length":
+                self.length = value
+            elif name == b"transfer-encoding":
+                self.te.append(value)
+            if name != b"connection" or value.lower() != b"keep-alive":
+                self.plain = False
+
+
+def find_head_end(buffer: bytes | bytearray, limits: HeadLimits) -> int:
+    """The offset just past the head's blank line, or -1 when more bytes are needed.
+
+    Raises BadRequest as soon as what is there can no longer become a head within the limits, so
+    that a client cannot make us hold more than `head_bytes`.
+    """
+    end = buffer.find(_HEAD_END)
+    if end >= 0:
+        end += 4
+        if end > limits.head_bytes:
+            raise _too_large(buffer, limits)
+        return end
+    if len(buffer) >= limits.head_bytes:
+        raise _too_large(buffer, limits)
+    line_end = buffer.find(b"\r\n")
+    if line_end < 0 and len(buffer) > limits.line_bytes:
+        raise BadRequest(414, f"the request line is longer than {limits.line_bytes} bytes")
+    if buffer.count(b"\n") != buffer.count(b"\r\n"):
+        raise BadRequest(400, "a line ends in LF without CR")
+    return -1
+
+
+def _too_large(buffer: bytes | bytearray, limits: HeadLimits) -> BadRequest:
+    if buffer.find(b"\r\n", 0, limits.line_bytes + 2) < 0:
+        return BadRequest(414, f"the request line is longer than {limits.line_bytes} bytes")
+    return BadRequest(431, f"the request head is longer than {limits.head_bytes} bytes")
+
+
+class RequestParser:
+    """Parses whole request heads. One per worker: it keeps no state between heads.
+
+    A call costs about 1.5 microseconds for a browser's usual head.
+    """
+
+    __slots__ = ("_limits", "_parser", "_sink")
+
+    def __init__(self, limits: HeadLimits) -> None:
+        self._limits = limits
+        self._sink = _RequestSink()
+        self._parser = httptools.HttpRequestParser(self._sink)
+
+    def parse(self, head: bytes) -> RequestHead:
+        """Parse one head, from its request line to its blank line inclusive.
+
+        Raises BadRequest; after it the connection must be closed, since nothing that follows on
+        it can be trusted to be framed as the client meant.
+        """
+        sink = self._sink
+        sink.reset()
+        parser = self._parser
+        upgrade = False
+        try:
+            parser.feed_data(head)
+        except httptools.HttpParserUpgrade:
+            # Upgrade is optional for a server (RFC 9110 section 7.8): go on as if not asked.
+            upgrade = True
+        except httptools.HttpParserInvalidMethodError:
+            self._renew()
+            raise BadRequest(501, "the method is not one this server knows") from None
+        except httptools.HttpParserError as error:
+            self._renew()
+            raise BadRequest(*self._explain(head, error)) from None
+        method: bytes = parser.get_method()
+        version_text: str = parser.get_http_version()
+        keep_alive: bool = parser.should_keep_alive()
+        body_bytes = 0
+        if upgrade or not sink.plain:
+            # llhttp is now inside a body, or past an upgrade: the next head needs a new parser.
+            self._renew()
+            sink_body = sink.length
+            body_bytes = -1 if sink.te else int(sink_body) if sink_body else 0
+        return self._checked(head, method, version_text, keep_alive, body_bytes)
+
+    def _renew(self) -> None:
+        self._parser = httptools.HttpRequestParser(self._sink)
+
+    def _explain(self, head: bytes, error: Exception) -> tuple[int, str]:
+        line = head.split(b"\r\n", 1)[0]
+        version = line.rsplit(b" ", 1)[-1]
+        if version.startswith(b"HTTP/") and version not in (b"HTTP/1.1", b"HTTP/1.0"):
+            digits = version[5:].replace(b".", b"")
+            if digits.isdigit() and len(digits) <= 2:
+                return 505, "only HTTP/1.1 and HTTP/1.0 are served here"
+        for value in self._sink.te:
+            if value.lower() not in (b"chunked", b""):
+                return 501, "only the chunked transfer coding is understood"
+        return 400, f"malformed request: {error}"
+
+    def _checked(
+        self, head: bytes, method: bytes, version_text: str, keep_alive: bool, body_bytes: int
+    ) -> RequestHead:
+        sink = self._sink
+        if version_text == "1.1":
+            version = (1, 1)
+        elif version_text == "1.0":
+            version = (1, 0)
+        elif version_text == "0.9":
+            raise BadRequest(400, "a request without a version is not served")
+        else:
+            raise BadRequest(505, "only HTTP/1.1 and HTTP/1.0 are served here")
+        if len(sink.fields) > self._limits.header_count:
+            raise BadRequest(431, f"more than {self._limits.header_count} header fields")
+        if len(sink.url) + len(method) + 10 > self._limits.line_bytes:
+            raise BadRequest(414, f"the request line is longer than {self._limits.line_bytes}")
+        if not head.endswith(_HEAD_END) or head.startswith((b"\r", b"\n")):
+            raise BadRequest(400, "an empty line stands before the request line")
+        hosts = sink.hosts
+        if len(hosts) != 1 and (hosts or version == (1, 1)):
+            raise BadRequest(400, "exactly one Host field is needed")
+        if len(sink.te) > 1 or (sink.te and sink.te[0].lower() != b"chunked"):
+            raise BadRequest(501, "only the chunked transfer coding is understood")
+        if sink.te and version == (1, 0):
+            # RFC 9112 section 6.1: treat as faulty framing.
+            raise BadRequest(400, "Transfer-Encoding in an HTTP/1.0 request")
+        if method == b"CONNECT":
+            raise BadRequest(501, "CONNECT is not served here")
+        return RequestHead(
+            method=method,
+            target=sink.url,
+            version=version,
+            headers=Headers(sink.fields),
+            host=hosts[0] if hosts else None,
+            body_bytes=body_bytes,
+            keep_alive=keep_alive,
+            plain=sink.plain,
+        )
+
+
+@dataclass(slots=True)
+class ParsedResponseHead:
+    """A response head with its framing decided for a known request method.
+
+    `body_bytes` is the exact length, -1 for chunked, -2 for "until the connection closes".
+    """
+
+    status: int
+    reason: bytes
+    version: tuple[int, int]
+    headers: Headers
+    body_bytes: int
+    keep_alive: bool
+
+
+class _ResponseSink:
+    __slots__ = ("fields", "reason")
+
+    def __init__(self) -> None:
+        self.fields: list[Field] = []
+        self.reason = b""
+
+    def on_status(self, status: bytes) -> None:
+        self.reason += status
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.fields.append((name.lower(), value.strip(b" \t")))
+
+
+def parse_response_head(head: bytes, request_method: bytes) -> ParsedResponseHead:
+    """Parse one response head, blank line included (RFC 9112 sections 4 and 6.3).
+
+    Raises BadResponse on anything malformed or with ambiguous framing.
+    """
+    sink = _ResponseSink()
+    parser = httptools.HttpResponseParser(sink)
+    keep_alive = True
+    try:
+        parser.feed_data(head)
+    except httptools.HttpParserUpgrade:
+        keep_alive = False
+    except httptools.HttpParserError as error:
+        raise BadResponse(f"malformed response head: {error}") from None
+    status = parser.get_status_code()
+    version_text = parser.get_http_version()
+    if version_text not in ("1.1", "1.0"):
+        raise BadResponse(f"response has version {version_text}")
+    version = (1, 1) if version_text == "1.1" else (1, 0)
+    headers = Headers(sink.fields)
+    keep_alive = keep_alive and _persists(headers, version)
+    body_bytes = _response_body_bytes(status, headers, request_method)
+    if body_bytes == -2:
+        keep_alive = False
+    return ParsedResponseHead(status, sink.reason, version, headers, body_bytes, keep_alive)
+
+
+def _persists(headers: Headers, version: tuple[int, int]) -> bool:
+    connection = (headers.get(b"connection") or b"").lower()
+    options = {option.strip() for option in connection.split(b",")}
+    if b"close" in options:
+        return False
+    return version == (1, 1) or b"keep-alive" in options
+
+
+def _response_body_bytes(status: int, headers: Headers, request_method: bytes) -> int:
+    lengths = headers.all(b"content-length")
+    encodings = headers.all(b"transfer-encoding")
+    if encodings and lengths:
+        raise BadResponse("response has both Content-Length and Transfer-Encoding")
+    if len(lengths) > 1:
+        raise BadResponse("response repeats Content-Length")
+    if lengths and not (lengths[0].isdigit() and len(lengths[0]) <= 18):
+        raise BadResponse("response has a malformed Content-Length")
+    if request_method == b"HEAD" or status in (204, 304) or 100 <= status < 200:
+        return 0
+    if encodings:
+        if [value.lower() for value in encodings] != [b"chunked"]:
+            raise BadResponse("response has a transfer coding other than chunked")
+        return -1
+    return int(lengths[0]) if lengths else -2

@@ -1,0 +1,20 @@
+"""How much of what was sent has reached the other side, as the kernel knows it."""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import socket
+import termios
+
+_SIOCOUTQ = termios.TIOCOUTQ
+
+
+def unacknowledged_bytes(sock: socket.socket) -> int:
+    """Bytes in the socket's send queue that the peer has not acknowledged; 0 if unknown."""
+    answer = array.array("i", [0])
+    try:
+        fcntl.ioctl(sock.fileno(), _SIOCOUTQ, answer)
+    except OSError:
+        return 0
+    return answer[0]

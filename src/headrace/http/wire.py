@@ -1,0 +1,160 @@
+"""Awaitable reads and writes on raw non-blocking sockets, plain or TLS, with time limits.
+
+It exists because uvloop's transports copy what they carry, and its socket calls know no TLS: here
+bytes go straight between the caller's buffer and the kernel (or OpenSSL). It knows no HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import ssl
+from typing import Final
+
+from headrace.errors import HeadraceError
+
+WANT_READ: Final = (BlockingIOError, ssl.SSLWantReadError)
+WANT_WRITE: Final = ssl.SSLWantWriteError
+
+
+class WireTimeout(HeadraceError):
+    """A read, write or handshake took longer than its limit."""
+
+
+class Wire:
+    """One connected socket. Not safe for two readers or two writers at once."""
+
+    __slots__ = ("_fd", "_loop", "_read_waiter", "_write_waiter", "closed", "sock")
+
+    def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+        self.sock = sock
+        self.closed = False
+        self._fd = sock.fileno()
+        self._loop = loop
+        self._read_waiter: asyncio.Future[None] | None = None
+        self._write_waiter: asyncio.Future[None] | None = None
+
+    async def recv_into(self, buffer: memoryview, timeout_s: float) -> int:
+        """Read at least one byte into `buffer`; 0 at the end of the stream.
+
+        Raises WireTimeout after `timeout_s` without a byte, OSError when the connection breaks.
+        """
+        while True:
+            try:
+                return self.sock.recv_into(buffer)
+            except WANT_READ:
+                await self._readable(timeout_s)
+            except WANT_WRITE:
+                await self._writable(timeout_s)
+            except ssl.SSLZeroReturnError:
+                return 0
+            except ssl.SSLError as error:
+                raise _as_reset(error) from error
+
+    async def send_all(self, data: bytes | memoryview, timeout_s: float) -> None:
+        """Send everything; `timeout_s` bounds each wait for room, not the whole."""
+        view = memoryview(data)
+        while view:
+            try:
+                sent = self.sock.send(view)
+            except WANT_WRITE:
+                await self._writable(timeout_s)
+            except ssl.SSLWantReadError:
+                await self._readable(timeout_s)
+            except BlockingIOError:
+                await self._writable(timeout_s)
+            except ssl.SSLError as error:
+                raise _as_reset(error) from error
+            else:
+                view = view[sent:]
+
+    async def handshake(self, timeout_s: float) -> None:
+        """Do the TLS handshake of an SSLSocket made with do_handshake_on_connect=False."""
+        sock = self.sock
+        assert isinstance(sock, ssl.SSLSocket)
+        async with asyncio.timeout(timeout_s):
+            while True:
+                try:
+                    sock.do_handshake()
+                except ssl.SSLWantReadError:
+                    await self._readable(timeout_s)
+                except ssl.SSLWantWriteError:
+                    await self._writable(timeout_s)
+                else:
+                    return
+
+    def idle_and_alive(self) -> bool:
+        """Whether a kept-alive connection is still open with nothing unexpected to read."""
+        if self.closed:
+            return False
+        try:
+            if isinstance(self.sock, ssl.SSLSocket):
+                self.sock.recv(1)  # TLS 1.3 session tickets may be read here, and are no data
+                return False
+            self.sock.recv(1, socket.MSG_PEEK)
+        except WANT_READ:
+            return True
+        except OSError:
+            return False
+        return False  # end of stream, or data nobody asked for
+
+    def close(self) -> None:
+        """Close at once. Whoever waits gets ConnectionError."""
+        if self.closed:
+            return
+        self.closed = True
+        for waiter, remove in (
+            (self._read_waiter, self._loop.remove_reader),
+            (self._write_waiter, self._loop.remove_writer),
+        ):
+            if waiter is not None:
+                remove(self._fd)
+                if not waiter.done():
+                    waiter.set_exception(ConnectionAbortedError("closed here"))
+        self._read_waiter = self._write_waiter = None
+        self.sock.close()
+
+    async def _readable(self, timeout_s: float) -> None:
+        waiter = self._loop.create_future()
+        self._read_waiter = waiter
+        self._loop.add_reader(self._fd, _wake, waiter)
+        try:
+            await self._limited(waiter, timeout_s)
+        finally:
+            if not self.closed:
+                self._read_waiter = None
+                self._loop.remove_reader(self._fd)
+
+    async def _writable(self, timeout_s: float) -> None:
+        waiter = self._loop.create_future()
+        self._write_waiter = waiter
+        self._loop.add_writer(self._fd, _wake, waiter)
+        try:
+            await self._limited(waiter, timeout_s)
+        finally:
+            if not self.closed:
+                self._write_waiter = None
+                self._loop.remove_writer(self._fd)
+
+    async def _limited(self, waiter: asyncio.Future[None], timeout_s: float) -> None:
+        timer = self._loop.call_later(timeout_s, _expire, waiter, timeout_s)
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+def _expire(waiter: asyncio.Future[None], timeout_s: float) -> None:
+    if not waiter.done():
+        waiter.set_exception(WireTimeout(f"nothing happened within {timeout_s:g} s"))
+
+
+def _as_reset(error: ssl.SSLError) -> OSError:
+    # An end of stream without close_notify may be a truncation attack: never a normal end.
+    return ConnectionResetError(errno.ECONNRESET, f"TLS connection broke: {error.reason}")

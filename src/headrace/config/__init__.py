@@ -1,0 +1,35 @@
+"""The schema of an edge's configuration, and the reader of its TOML file."""
+
+from headrace.config.addresses import Address, OriginUrl, TcpAddress, UnixAddress
+from headrace.config.model import Config
+from headrace.config.server import (
+    AccessLog,
+    Admin,
+    Certificate,
+    Limits,
+    Listener,
+    StoreOptions,
+    Timeouts,
+    TlsOptions,
+)
+from headrace.config.site import CacheRules, KeyRules, PathRule, Site
+
+__all__ = [
+    "AccessLog",
+    "Address",
+    "Admin",
+    "CacheRules",
+    "Certificate",
+    "Config",
+    "KeyRules",
+    "Limits",
+    "Listener",
+    "OriginUrl",
+    "PathRule",
+    "Site",
+    "StoreOptions",
+    "TcpAddress",
+    "Timeouts",
+    "TlsOptions",
+    "UnixAddress",
+]

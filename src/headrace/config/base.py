@@ -1,0 +1,41 @@
+"""What every configuration model shares: strict, frozen, and named in TOML without unit suffixes.
+
+An attribute carries its unit (`head_s`, `size_bytes`); its TOML key does not (`head`, `size`),
+because there the value does (`"10s"`, `"10GiB"`; a bare number means seconds or bytes).
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+_UNIT_SUFFIXES = ("_bytes_per_s", "_bytes", "_s")
+_TABLES_IN_SINGULAR = {
+    "listeners": "listen",
+    "certificates": "certificate",
+    "sites": "site",
+    "rules": "rule",
+}
+
+
+def toml_key(attribute: str) -> str:
+    """The TOML key of a model's attribute: `size_bytes` is `size`, `sites` is `site`."""
+    singular = _TABLES_IN_SINGULAR.get(attribute)
+    if singular is not None:
+        return singular
+    for suffix in _UNIT_SUFFIXES:
+        if attribute.endswith(suffix):
+            return attribute.removesuffix(suffix)
+    return attribute
+
+
+class Model(BaseModel):
+    """Base of the schema: unknown keys are errors, values never change after loading."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        alias_generator=toml_key,
+        populate_by_name=True,
+        validate_default=True,
+        use_attribute_docstrings=False,
+    )

@@ -1,0 +1,258 @@
+"""The models of what a machine does: listen, hold certificates, keep bodies, set limits, log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+
+from headrace.config.addresses import Address, parse_address
+from headrace.config.base import Model
+from headrace.config.units import DurationS, SizeBytes
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+
+def _address_text(text: str) -> str:
+    return str(parse_address(text))
+
+
+def _file_mode(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return int(value, 8)
+        except ValueError:
+            raise ValueError('not a file mode: write octal digits such as "0660"') from None
+    return value
+
+
+AddressText = Annotated[str, AfterValidator(_address_text)]
+FileMode = Annotated[int, BeforeValidator(_file_mode), Field(ge=0, le=0o777)]
+
+
+class Listener(Model):
+    """One address that every worker accepts clients on."""
+
+    address: AddressText = Field(
+        description="Where to listen: `127.0.0.1:8080`, `[::]:80`, `*:80` (all IPv4 and IPv6 "
+        "addresses) or `unix:/run/headrace.sock`."
+    )
+    tls: bool = Field(
+        default=False,
+        description="Speak TLS on this address. Needs at least one `[[certificate]]`.",
+    )
+    backlog: int = Field(
+        default=4096,
+        ge=1,
+        le=2**31 - 1,
+        description="Connections that may wait to be accepted, per worker. The kernel caps it at "
+        "`net.core.somaxconn`.",
+    )
+    unix_mode: FileMode = Field(
+        default=0o660,
+        description='File mode of a Unix socket, in octal: `"0660"` lets owner and group connect.',
+    )
+    v6_only: bool = Field(
+        default=False,
+        description="On an IPv6 address, refuse IPv4 clients. With the default, `[::]:80` takes "
+        "both.",
+    )
+
+    @property
+    def parsed(self) -> Address:
+        """The address in parts."""
+        return parse_address(self.address)
+
+
+class Certificate(Model):
+    """A certificate chain and its key. Its names come from its subjectAltName."""
+
+    cert: Path = Field(description="PEM file: the certificate, then its intermediates.")
+    key: Path = Field(description="PEM file: the unencrypted private key.")
+
+
+class TlsOptions(Model):
+    """How TLS listeners speak."""
+
+    min_version: Literal["1.2", "1.3"] = Field(
+        default="1.2", description="The oldest TLS version accepted."
+    )
+    ciphers: str | None = Field(
+        default=None,
+        description="OpenSSL cipher list for TLS 1.2; unset means OpenSSL's own sound choice. "
+        "TLS 1.3 suites are always OpenSSL's.",
+    )
+    kernel_tls: bool = Field(
+        default=True,
+        description="Let the kernel encrypt where OpenSSL and the kernel offer it (the `tls` "
+        "module); elsewhere it changes nothing.",
+    )
+    session_tickets: bool = Field(
+        default=True,
+        description="Let clients resume sessions with tickets, which saves a handshake's work.",
+    )
+
+
+class Admin(Model):
+    """The admin door: metrics, purge, reload, state."""
+
+    listen: AddressText = Field(
+        description="Where the admin door listens, apart from every client listener. Keep it on "
+        "loopback or a Unix socket unless a firewall guards it."
+    )
+    token: str | None = Field(
+        default=None,
+        min_length=16,
+        repr=False,
+        description="The bearer token that callers must show. Prefer `token_file`.",
+    )
+    token_file: Path | None = Field(
+        default=None,
+        description="A file that holds the token. With neither this nor `token`, a token is made "
+        "and kept in `admin.token` in the cache directory, readable by its owner only.",
+    )
+
+    @property
+    def parsed(self) -> Address:
+        """The address in parts."""
+        return parse_address(self.listen)
+
+    @model_validator(mode="after")
+    def _one_token_source(self) -> Admin:
+        if self.token is not None and self.token_file is not None:
+            raise ValueError("token and token_file exclude each other: keep token_file")
+        return self
+
+
+class StoreOptions(Model):
+    """What the store on disk and in memory may take."""
+
+    size_bytes: SizeBytes = Field(
+        default=10 * GIB,
+        ge=MIB,
+        description="Bytes of bodies kept on disk by all workers together. The least popular "
+        "leave when it is full.",
+    )
+    slice_bytes: SizeBytes = Field(
+        default=8 * MIB,
+        ge=64 * KIB,
+        le=GIB,
+        description="Bodies are kept in files of this size; a power of two between 64KiB and "
+        "1GiB. A range request fills only the slices it touches.",
+    )
+    checksum: Literal["off", "on_open"] = Field(
+        default="on_open",
+        description="`on_open` verifies each file the first time a worker opens it; `off` trusts "
+        "the disk.",
+    )
+    memory_bytes: SizeBytes = Field(
+        default=64 * MIB, description="Memory for small bodies, for each worker."
+    )
+    open_files: int = Field(
+        default=2048, ge=16, description="Body files each worker keeps open at most."
+    )
+
+    @field_validator("slice_bytes")
+    @classmethod
+    def _power_of_two(cls, slice_bytes: int) -> int:
+        if slice_bytes & (slice_bytes - 1):
+            raise ValueError("a slice must be a power of two: write 1MiB, 2MiB, 4MiB, 8MiB…")
+        return slice_bytes
+
+
+class Limits(Model):
+    """What one client, or all of them, may ask of a worker."""
+
+    connections: int = Field(
+        default=20_000, ge=1, description="Client connections per worker; more wait unaccepted."
+    )
+    connections_per_address: int = Field(
+        default=1000,
+        ge=1,
+        description="Client connections from one address per worker (IPv6: from one /64).",
+    )
+    head_bytes: SizeBytes = Field(
+        default=32 * KIB, ge=1024, description="Bytes of a whole request head; more gets 431."
+    )
+    line_bytes: SizeBytes = Field(
+        default=8 * KIB, ge=256, description="Bytes of the request line; more gets 414."
+    )
+    header_count: int = Field(
+        default=100, ge=1, description="Header fields in a request; more gets 431."
+    )
+    ranges: int = Field(
+        default=16, ge=1, description="Ranges in one request; with more, the field is ignored."
+    )
+    request_body_bytes: SizeBytes | None = Field(
+        default=None, description="Bytes of a request body; more gets 413. Unset: no limit."
+    )
+    requests_per_connection: int | None = Field(
+        default=None,
+        ge=1,
+        description="Requests served on a connection before it is closed. Unset: no limit.",
+    )
+    pass_buffer_bytes: SizeBytes = Field(
+        default=256 * KIB,
+        ge=16 * KIB,
+        description="Bytes of an uncacheable response held between a fast origin and a slow "
+        "client.",
+    )
+
+
+class Timeouts(Model):
+    """How long each step may take."""
+
+    head_s: DurationS = Field(
+        default=10.0, gt=0, description="From a request's first byte to the end of its head."
+    )
+    idle_s: DurationS = Field(
+        default=60.0, gt=0, description="A client connection without a request."
+    )
+    tls_handshake_s: DurationS = Field(default=10.0, gt=0, description="A whole TLS handshake.")
+    send_min_rate_bytes_per_s: SizeBytes = Field(
+        default=1000,
+        description="A client that takes (or sends, in a request body) fewer bytes a second over "
+        "the rate window is dropped. 0 never drops.",
+    )
+    rate_window_s: DurationS = Field(
+        default=20.0, gt=0, description="The window over which `send_min_rate` is measured."
+    )
+    origin_connect_s: DurationS = Field(
+        default=3.0, gt=0, description="Connecting to an origin, its TLS handshake included."
+    )
+    origin_first_byte_s: DurationS = Field(
+        default=15.0, gt=0, description="From the end of a request to an origin's first byte."
+    )
+    origin_between_bytes_s: DurationS = Field(
+        default=10.0, gt=0, description="Silence of an origin in the middle of a response."
+    )
+    origin_idle_s: DurationS = Field(
+        default=30.0, gt=0, description="How long an unused connection to an origin is kept."
+    )
+    lock_wait_s: DurationS = Field(
+        default=15.0,
+        gt=0,
+        description="How long a request waits for the head of another's fill of the same object "
+        "before it asks the origin itself.",
+    )
+
+
+class AccessLog(Model):
+    """One line of JSON for each request."""
+
+    path: Literal["-"] | Path | None = Field(
+        default=None, description="A file, or `-` for standard output. Unset: no access log."
+    )
+    sample: float = Field(
+        default=1.0,
+        ge=0.0,
+        le=1.0,
+        description="The share of successful requests (2xx, 3xx) logged; errors are always logged.",
+    )
+    client_address: Literal["full", "truncated", "none"] = Field(
+        default="truncated",
+        description="`truncated` keeps 24 bits of an IPv4 address and 48 of an IPv6 one.",
+    )

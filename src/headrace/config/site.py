@@ -1,0 +1,217 @@
+"""The models of what is served: sites, their origins, their cache keys and caching rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
+
+from headrace.config.addresses import (
+    OriginUrl,
+    normalise_host_pattern,
+    parse_origin_url,
+)
+from headrace.config.base import Model
+from headrace.config.units import DurationS, SizeBytes
+
+
+def _origin_text(text: str) -> str:
+    return str(parse_origin_url(text))
+
+
+HostPattern = Annotated[str, AfterValidator(normalise_host_pattern)]
+OriginText = Annotated[str, AfterValidator(_origin_text)]
+
+
+class KeyRules(Model):
+    """Which parts of a request tell one object from another."""
+
+    query: Literal["keep", "drop"] = Field(
+        default="keep",
+        description="`keep` makes the query part of the key, `drop` leaves all of it out.",
+    )
+    keep: list[str] | None = Field(
+        default=None,
+        description="Only these query parameters are part of the key. Unset: all of them.",
+    )
+    drop: list[str] = Field(
+        default=[],
+        description="These query parameters are left out of the key. `CMCD` always is.",
+    )
+    sort: bool = Field(
+        default=True, description="Sort the parameters, so that their order does not matter."
+    )
+    host: bool = Field(
+        default=True,
+        description="Keep the hosts of a site apart. Turn off where all its hosts serve the same.",
+    )
+
+
+class CacheRules(Model):
+    """What is stored, for how long, and how long after that it may be served stale."""
+
+    targeted: list[str] = Field(
+        default=["Headrace-Cache-Control", "CDN-Cache-Control"],
+        description="Response fields (RFC 9213) that replace Cache-Control here, first found wins.",
+    )
+    heuristic_fraction: float = Field(
+        default=0.1,
+        ge=0.0,
+        le=1.0,
+        description="Without an explicit lifetime, this share of the time since Last-Modified.",
+    )
+    heuristic_max_s: DurationS = Field(
+        default=86400.0, description="The longest lifetime that is guessed."
+    )
+    default_lifetime_s: DurationS | None = Field(
+        default=None,
+        description="The lifetime when the response states none and none can be guessed. Unset: "
+        "such a response is not stored.",
+    )
+    force_lifetime_s: DurationS | None = Field(
+        default=None,
+        description="The lifetime here whatever a storable response says. Unset: the response "
+        "decides.",
+    )
+    negative_s: dict[Annotated[int, Field(ge=300, le=599)], DurationS] = Field(
+        default={404: 1.0, 410: 10.0},
+        description="Lifetimes of error responses that state none, by status.",
+    )
+    honour_request_directives: bool = Field(
+        default=True,
+        description="Obey Cache-Control in requests (`no-cache`, `max-age`…). Off: clients cannot "
+        "force a trip to the origin.",
+    )
+    stale_while_revalidate_s: DurationS = Field(
+        default=0.0,
+        description="How long a stale response is served while it is renewed (RFC 5861), where "
+        "the response does not say.",
+    )
+    stale_if_error_s: DurationS = Field(
+        default=0.0,
+        description="How long a stale response is served while the origin fails (RFC 5861), where "
+        "the response does not say.",
+    )
+    store_set_cookie: bool = Field(
+        default=False,
+        description="Store responses that set cookies (the cookie itself is not stored). Off: "
+        "they are not stored.",
+    )
+    bypass_on_cookie: list[str] = Field(
+        default=[],
+        description="A request with one of these cookies goes to the origin and is not stored.",
+    )
+    cookie_in_request: Literal["ignore", "bypass"] = Field(
+        default="ignore",
+        description="What any cookie in a request does: `ignore` caches all the same (Vary and "
+        "the response's directives still hold), `bypass` goes to the origin.",
+    )
+    accept_encodings: list[str] = Field(
+        default=["br", "gzip"],
+        description="Content codings told apart where a response varies by Accept-Encoding, best "
+        "first. All others count as none.",
+    )
+    max_object_bytes: SizeBytes | None = Field(
+        default=None, description="Larger bodies are passed through, not stored. Unset: no limit."
+    )
+
+
+class PathRule(CacheRules):
+    """Caching rules for some paths of a site: what is set here replaces the site's own."""
+
+    path: str = Field(
+        description="The paths meant: `/live/*.m3u8`. A star matches any characters, slashes "
+        "included. The first rule that matches wins."
+    )
+
+    @field_validator("path")
+    @classmethod
+    def _rooted(cls, path: str) -> str:
+        if not path.startswith(("/", "*")):
+            raise ValueError("a path pattern begins with / or *: write /live/*.m3u8")
+        if "?" in path or "#" in path:
+            raise ValueError("a path pattern has no query: rules match the path alone")
+        return path
+
+    @model_serializer(mode="wrap")
+    def _only_what_is_set(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        names = type(self).model_fields
+        chosen = self.model_fields_set
+        unset = {name for name in names if name not in chosen}
+        unset |= {names[name].alias or name for name in unset}
+        return {key: value for key, value in handler(self).items() if key not in unset}
+
+
+class Site(Model):
+    """A set of hosts, the origin they come from, and how they are cached."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="A unique short name; part of every cache key, in logs and metrics.",
+    )
+    hosts: list[HostPattern] = Field(
+        min_length=1,
+        description="Hosts served: `www.example.org`, `*.example.org` (any depth below), or `*` "
+        "for whatever no other site claims. The most exact wins.",
+    )
+    origins: list[OriginText] = Field(
+        min_length=1,
+        description="Where the content comes from: `http(s)://host[:port][/prefix]`. Exactly one.",
+    )
+    host_header: str = Field(
+        default="client",
+        min_length=1,
+        description="The Host that the origin sees: `client` (what the client asked for), "
+        "`origin` (the origin's own), or any other text as it is.",
+    )
+    forwarded: bool = Field(
+        default=True, description="Tell the origin the client's address (X-Forwarded-For, -Proto)."
+    )
+    server_timing: bool = Field(
+        default=False, description="Add Server-Timing to responses, for measuring players."
+    )
+    debug: bool = Field(
+        default=False, description="Show the cache key and more detail in Cache-Status."
+    )
+    origin_ca: Path | None = Field(
+        default=None,
+        description="PEM file of the authorities trusted for https origins. Unset: the system's.",
+    )
+    origin_verify: bool = Field(
+        default=True,
+        description="Verify the certificates of https origins. Turn off in tests only.",
+    )
+    key: KeyRules = Field(default_factory=KeyRules, description="The cache key.")
+    cache: CacheRules = Field(default_factory=CacheRules, description="Caching rules.")
+    rules: list[PathRule] = Field(
+        default=[], description="Caching rules for some paths, first match wins."
+    )
+
+    @property
+    def origin(self) -> OriginUrl:
+        """The one origin, in parts."""
+        return parse_origin_url(self.origins[0])
+
+    @field_validator("origins")
+    @classmethod
+    def _exactly_one(cls, origins: list[str]) -> list[str]:
+        if len(origins) > 1:
+            raise ValueError(
+                f"{len(origins)} origins are given, but only one is supported now; pools with "
+                "failover come later: keep one, or let its name resolve to several addresses"
+            )
+        return origins
+
+    def cache_under(self, rule: PathRule | None) -> CacheRules:
+        """The caching rules in force for paths that `rule` matches; None: no rule matched."""
+        if rule is None:
+            return self.cache
+        overrides = {name: getattr(rule, name) for name in rule.model_fields_set if name != "path"}
+        return self.cache.model_copy(update=overrides)

@@ -1,0 +1,1 @@
+"""Origins: where content comes from, and one client that fetches it."""

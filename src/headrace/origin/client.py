@@ -1,0 +1,310 @@
+"""Carries out one request to one origin over a kept-alive connection. Decides nothing else.
+
+One per worker. What to ask of whom, and what to do when it fails, is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from headrace.http.chunked import LAST_CHUNK, chunk_head
+from headrace.http.message import Field
+from headrace.http.parser import BadResponse, ParsedResponseHead, parse_response_head
+from headrace.http.wire import Wire, WireTimeout
+from headrace.http.writing import request_head
+from headrace.origin.endpoint import Endpoint
+from headrace.origin.errors import Failure, OriginError
+from headrace.origin.response import OriginResponse
+
+HEAD_READ_BYTES = 64 * 1024
+HEAD_LIMIT_BYTES = 256 * 1024
+INTERIM_LIMIT = 32
+IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
+
+ReadBody = Callable[[], Awaitable[bytes]]
+OnInterim = Callable[[ParsedResponseHead], None]
+
+
+@dataclass(frozen=True, slots=True)
+class OriginTimeouts:
+    """Time limits for origins, in seconds."""
+
+    connect_s: float = 3.0
+    first_byte_s: float = 15.0
+    between_bytes_s: float = 10.0
+    idle_s: float = 30.0
+
+
+@dataclass(slots=True)
+class RequestBody:
+    """A request body to send: `read` gives pieces until b"". `size_bytes` None means chunked.
+
+    With `wait_for_100` the body is sent when the origin says 100, or has said nothing for a while
+    (RFC 9110 section 10.1.1).
+    """
+
+    read: ReadBody
+    size_bytes: int | None
+    wait_for_100: bool = False
+
+
+class OriginClient:
+    """Requests to origins, with a pool of idle connections for each."""
+
+    IDLE_PER_ORIGIN = 256
+    WAIT_FOR_100_S = 1.0
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, timeouts: OriginTimeouts) -> None:
+        self.timeouts = timeouts
+        self._loop = loop
+        self._idle: dict[Endpoint, deque[tuple[Wire, float]]] = {}
+
+    async def request(
+        self,
+        endpoint: Endpoint,
+        method: bytes,
+        target: bytes,
+        fields: list[Field],
+        *,
+        body: RequestBody | None = None,
+        on_interim: OnInterim | None = None,
+    ) -> OriginResponse:
+        """Send a request and read the response's head. `fields` include Host and framing.
+
+        A kept-alive connection that the origin closed meanwhile is replaced once, silently, when
+        the method is idempotent and no body was sent. Raises OriginError.
+        """
+        head = request_head(method, endpoint.prefix + target, fields)
+        wire = self._take_idle(endpoint)
+        if wire is not None:
+            if body is not None or method not in IDEMPOTENT:
+                self._keep(endpoint, wire)
+            else:
+                try:
+                    return await self._exchange(endpoint, wire, method, head, None, on_interim)
+                except OriginError as error:
+                    if error.failure not in (Failure.HEAD_RESET, Failure.SEND):
+                        raise
+        wire = await self._connect(endpoint)
+        return await self._exchange(endpoint, wire, method, head, body, on_interim)
+
+    def _take_idle(self, endpoint: Endpoint) -> Wire | None:
+        idle = self._idle.get(endpoint)
+        oldest = self._loop.time() - self.timeouts.idle_s
+        while idle:
+            wire, since = idle.pop()
+            if since > oldest and wire.idle_and_alive():
+                return wire
+            wire.close()
+        return None
+
+    def _keep(self, endpoint: Endpoint, wire: Wire) -> None:
+        idle = self._idle.setdefault(endpoint, deque())
+        now = self._loop.time()
+        idle.append((wire, now))
+        while idle and (
+            len(idle) > self.IDLE_PER_ORIGIN or idle[0][1] < now - self.timeouts.idle_s
+        ):
+            idle.popleft()[0].close()
+
+    async def _connect(self, endpoint: Endpoint) -> Wire:
+        try:
+            found = await self._loop.getaddrinfo(
+                endpoint.host, endpoint.port, type=socket.SOCK_STREAM
+            )
+        except OSError as error:
+            raise OriginError(Failure.DNS, f"cannot resolve {endpoint.host}: {error}") from error
+        problem = OriginError(Failure.DNS, f"{endpoint.host} has no address")
+        for family, kind, protocol, _name, address in found:
+            try:
+                sock = await self._connect_to(family, kind, protocol, address)
+            except OriginError as error:
+                problem = error
+                continue
+            if endpoint.tls is None:
+                return Wire(sock, self._loop)
+            return await self._secure(endpoint, endpoint.tls, sock)
+        raise problem
+
+    async def _connect_to(
+        self, family: int, kind: int, protocol: int, address: object
+    ) -> socket.socket:
+        sock = socket.socket(family, kind, protocol)
+        sock.setblocking(False)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            async with asyncio.timeout(self.timeouts.connect_s):
+                await self._loop.sock_connect(sock, address)  # type: ignore[arg-type]
+        except TimeoutError:
+            sock.close()
+            raise OriginError(
+                Failure.CONNECT_TIMEOUT, f"no connection to {address} in time"
+            ) from None
+        except OSError as error:
+            sock.close()
+            raise OriginError(
+                Failure.CONNECT_REFUSED, f"cannot connect to {address}: {error}"
+            ) from error
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    async def _secure(
+        self, endpoint: Endpoint, context: ssl.SSLContext, sock: socket.socket
+    ) -> Wire:
+        wire = Wire(
+            context.wrap_socket(sock, server_hostname=endpoint.host, do_handshake_on_connect=False),
+            self._loop,
+        )
+        try:
+            await wire.handshake(self.timeouts.connect_s)
+        except (OSError, WireTimeout, TimeoutError, ValueError) as error:
+            wire.close()
+            raise OriginError(
+                Failure.TLS, f"TLS with {endpoint.authority.decode()} failed: {error}"
+            ) from error
+        except BaseException:
+            wire.close()
+            raise
+        return wire
+
+    async def _exchange(
+        self,
+        endpoint: Endpoint,
+        wire: Wire,
+        method: bytes,
+        head: bytes,
+        body: RequestBody | None,
+        on_interim: OnInterim | None,
+    ) -> OriginResponse:
+        sending: asyncio.Task[None] | None = None
+        go_on = asyncio.Event()
+        try:
+            try:
+                await wire.send_all(head, self.timeouts.between_bytes_s)
+            except (OSError, WireTimeout) as error:
+                raise OriginError(Failure.SEND, f"the request broke off: {error}") from error
+            if body is not None:
+                if not body.wait_for_100:
+                    go_on.set()
+                sending = self._loop.create_task(self._send_body(wire, body, go_on))
+
+            def interim(response: ParsedResponseHead) -> None:
+                if response.status == 100:
+                    go_on.set()
+                if on_interim is not None:
+                    on_interim(response)
+
+            parsed, early = await self._read_head(wire, method, interim, sending)
+        except BaseException:
+            if sending is not None:
+                sending.cancel()
+                with contextlib.suppress(asyncio.CancelledError, OSError, OriginError):
+                    await sending
+            wire.close()
+            raise
+        return OriginResponse(
+            parsed,
+            wire,
+            early,
+            self.timeouts.between_bytes_s,
+            lambda idle: self._keep(endpoint, idle),
+            sending,
+        )
+
+    async def _send_body(self, wire: Wire, body: RequestBody, go_on: asyncio.Event) -> None:
+        if not go_on.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.WAIT_FOR_100_S):
+                    await go_on.wait()
+        limit_s = self.timeouts.between_bytes_s
+        while True:
+            piece = await body.read()
+            try:
+                if body.size_bytes is not None:
+                    if not piece:
+                        return
+                    await wire.send_all(piece, limit_s)
+                elif piece:
+                    await wire.send_all(chunk_head(len(piece)) + piece + b"\r\n", limit_s)
+                else:
+                    await wire.send_all(LAST_CHUNK, limit_s)
+                    return
+            except (OSError, WireTimeout) as error:
+                raise OriginError(Failure.SEND, f"the request's body broke off: {error}") from error
+
+    async def _read_head(
+        self,
+        wire: Wire,
+        method: bytes,
+        on_interim: OnInterim,
+        sending: asyncio.Task[None] | None,
+    ) -> tuple[ParsedResponseHead, bytes]:
+        """Read up to a final response head; gives it and the bytes that came behind it."""
+        scratch = memoryview(bytearray(HEAD_READ_BYTES))
+        buffer = b""
+        interims = 0
+        while True:
+            end = buffer.find(b"\r\n\r\n")
+            if end >= 0:
+                end += 4
+                try:
+                    parsed = parse_response_head(buffer[:end], method)
+                except BadResponse as error:
+                    raise OriginError(Failure.BAD_HEAD, str(error)) from error
+                buffer = buffer[end:]
+                if parsed.status >= 200 or parsed.status == 101:
+                    if parsed.status == 101:
+                        raise OriginError(Failure.BAD_HEAD, "101 without having been asked")
+                    return parsed, buffer
+                interims += 1
+                if interims > INTERIM_LIMIT:
+                    raise OriginError(Failure.BAD_HEAD, "too many interim responses")
+                on_interim(parsed)
+                continue
+            if len(buffer) > HEAD_LIMIT_BYTES:
+                raise OriginError(Failure.BAD_HEAD, f"head over {HEAD_LIMIT_BYTES} bytes")
+            received = await self._receive_head(wire, scratch, sending, whole=not buffer)
+            buffer += scratch[:received]
+
+    async def _receive_head(
+        self,
+        wire: Wire,
+        scratch: memoryview,
+        sending: asyncio.Task[None] | None,
+        *,
+        whole: bool,
+    ) -> int:
+        """Read some of the head. While a request body is being sent, waiting is no failure."""
+        while True:
+            try:
+                received = await wire.recv_into(scratch, self.timeouts.first_byte_s)
+            except WireTimeout as error:
+                if sending is not None and not sending.done():
+                    continue
+                raise OriginError(
+                    Failure.HEAD_TIMEOUT,
+                    f"no response within {self.timeouts.first_byte_s:g} s",
+                ) from error
+            except OSError as error:
+                raise OriginError(Failure.HEAD_RESET, f"the connection broke: {error}") from error
+            if received:
+                return received
+            where = "before" if whole else "in"
+            raise OriginError(
+                Failure.HEAD_RESET, f"the connection was closed {where} the response head"
+            )
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        for idle in self._idle.values():
+            for wire, _since in idle:
+                wire.close()
+        self._idle.clear()

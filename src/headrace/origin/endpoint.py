@@ -1,0 +1,57 @@
+"""One origin as the fetcher needs it: where to connect and what to call it."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from headrace.errors import HeadraceError
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An origin server. `authority` is its name as in a Host field; `prefix` precedes paths.
+
+    `tls` is None for plain HTTP. Endpoints that compare equal share kept-alive connections.
+    """
+
+    host: str
+    port: int
+    authority: bytes
+    prefix: bytes
+    tls: ssl.SSLContext | None
+
+    @classmethod
+    def from_url(cls, url: str, tls: ssl.SSLContext | None) -> Endpoint:
+        """Read `http(s)://host[:port][/prefix]`. Raises HeadraceError on anything else."""
+        parts = urlsplit(url)
+        try:
+            port = parts.port
+        except ValueError:
+            port = -1
+        if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
+            raise HeadraceError(f"origin {url!r} is not http(s)://host[:port][/prefix]")
+        if parts.query or parts.fragment or parts.username:
+            raise HeadraceError(f"origin {url!r} must not have a query, fragment or user")
+        default = 443 if parts.scheme == "https" else 80
+        host = parts.hostname
+        shown = f"[{host}]" if ":" in host else host
+        authority = shown if port in (None, default) else f"{shown}:{port}"
+        return cls(
+            host=host,
+            port=port or default,
+            authority=authority.encode("idna" if not host.isascii() else "ascii"),
+            prefix=parts.path.rstrip("/").encode("ascii"),
+            tls=tls if parts.scheme == "https" else None,
+        )
+
+
+def origin_context(ca_file: str | None, *, verify: bool) -> ssl.SSLContext:
+    """A TLS context for origins: the system's authorities, or `ca_file`'s alone."""
+    context = ssl.create_default_context(cafile=ca_file)
+    context.set_alpn_protocols(["http/1.1"])
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

@@ -42,7 +42,7 @@ class Binding(msgspec.Struct, frozen=True):
     port: int
     tls: bool = False
     backlog: int = 4096
-    v6_only: bool = False
+    v6_only: bool = True
 
 
 # Supervisor to worker.
@@ -51,7 +51,7 @@ class Binding(msgspec.Struct, frozen=True):
 class Configure(msgspec.Struct, tag="configure"):
     """The first message a worker gets. It listens, then answers Ready (or Fatal).
 
-    `config` is the Config model as JSON; `ticket_keys` is base64 in the frame, raw bytes here.
+    `config` is the Config model as JSON; `ticket_keys` is what ticket_keys.install takes.
     """
 
     worker: int
@@ -63,7 +63,11 @@ class Configure(msgspec.Struct, tag="configure"):
 
 
 class Prepare(msgspec.Struct, tag="prepare"):
-    """A new config: check and build everything, change nothing. Answer Prepared or Refused."""
+    """A new config: check and build everything, change nothing. Answer Prepared or Refused.
+
+    `bindings` is the whole new set. Descriptors come for every Unix socket in it; a worker that
+    listens on that address already closes the newcomer and keeps its own.
+    """
 
     version: int
     config: str

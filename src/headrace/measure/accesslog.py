@@ -14,6 +14,7 @@ import stat
 import threading
 import time
 from collections import deque
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -26,6 +27,7 @@ ClientAddress = Literal["full", "truncated", "none"]
 
 QUEUE_RECORDS = 32768
 FLUSH_INTERVAL_S = 0.1
+BATCH_RECORDS = 64  # encoding holds the interpreter: let the event loop in after this many
 FILE_BATCH_BYTES = 256 * 1024
 PIPE_BATCH_BYTES = 4096  # writes up to PIPE_BUF are not interleaved with other writers'
 TEXT_LIMIT = 2048
@@ -188,7 +190,8 @@ class AccessLog:
         queue = self._queue
         while queue:
             line = self._formatter.line(queue.popleft())
-            if lines and len(batch) + len(line) > self._batch_bytes:
+            full = lines >= BATCH_RECORDS or len(batch) + len(line) > self._batch_bytes
+            if lines and full:
                 self._write_out(batch, lines)
                 batch = bytearray()
                 lines = 0
@@ -263,6 +266,7 @@ class LineFormatter:
         return client if self._client_address == "full" else truncated_address(client)
 
 
+@lru_cache(4096)
 def truncated_address(client: str) -> str | None:
     """The network a client is in: an IPv4 address's /24, an IPv6 address's /48.
 

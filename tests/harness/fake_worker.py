@@ -1,0 +1,157 @@
+"""A worker that serves nothing but speaks the control channel, for tests of the supervisor.
+
+Its behaviour is steered by the config's `server_name` (so that it needs no other door):
+`refuse:<why>` refuses a reload, `fatal:<why>` gives up at the start, `crash` exits with 3 at the
+start, `mute` never answers a question for its counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+
+from headrace.edge.bindings import open_listener
+from headrace.edge.channel import (
+    Abandon,
+    Commit,
+    Committed,
+    Configure,
+    Drain,
+    Drained,
+    Fatal,
+    GetStats,
+    Message,
+    Prepare,
+    Prepared,
+    Ready,
+    Refused,
+    ReopenLogs,
+    Stats,
+    Stop,
+    Undrain,
+    WorkerChannel,
+)
+from headrace.measure.metrics import WorkerMetrics
+
+
+class FakeWorker:
+    """Answers every message; each TCP connection gets its worker number and server name."""
+
+    def __init__(self) -> None:
+        self.metrics = WorkerMetrics()
+        self.done = asyncio.Event()
+        self.exit_code = 0
+        self.number = -1
+        self.name = ""
+        self.draining = False
+        self.prepared: Prepare | None = None
+        self.listeners: dict[str, socket.socket] = {}
+        self.channel: WorkerChannel
+
+    def received(self, message: Message, descriptors: list[int]) -> None:
+        match message:
+            case Configure():
+                self.configure(message, descriptors)
+            case Prepare():
+                self.prepare(message, descriptors)
+            case Commit(version=version):
+                assert self.prepared is not None
+                self.name = server_name(self.prepared.config)
+                self.adopt(self.prepared, [])
+                self.channel.send(Committed(version))
+            case Abandon():
+                self.prepared = None
+            case Drain():
+                self.draining = True
+            case Undrain():
+                self.draining = False
+            case ReopenLogs():
+                self.metrics.purges += 1
+            case GetStats(number=number):
+                if self.name != "mute":
+                    self.channel.send(Stats(number, self.metrics.snapshot()))
+            case Stop():
+                self.channel.send(Drained(self.metrics.snapshot()))
+                self.done.set()
+
+    def configure(self, message: Configure, descriptors: list[int]) -> None:
+        self.number = message.worker
+        self.name = server_name(message.config)
+        self.draining = message.draining
+        if self.name.startswith("fatal:"):
+            self.channel.send(Fatal(self.name.removeprefix("fatal:")))
+            self.exit_code = 1
+            self.done.set()
+        elif self.name == "crash":
+            os._exit(3)
+        else:
+            self.adopt(message, descriptors)
+            self.channel.send(Ready(os.getpid(), list(self.listeners)))
+
+    def prepare(self, message: Prepare, descriptors: list[int]) -> None:
+        name = server_name(message.config)
+        if name.startswith("refuse:"):
+            for descriptor in descriptors:
+                os.close(descriptor)
+            self.channel.send(Refused(message.version, name.removeprefix("refuse:")))
+            return
+        self.prepared = message
+        self.adopt(message, descriptors, keep_all=True)
+        self.channel.send(Prepared(message.version))
+
+    def adopt(
+        self, message: Configure | Prepare, descriptors: list[int], *, keep_all: bool = False
+    ) -> None:
+        handed = iter(descriptors)
+        for binding in message.bindings:
+            descriptor = next(handed, None) if binding.host is None else None
+            if binding.address in self.listeners:
+                if descriptor is not None:
+                    os.close(descriptor)
+                continue
+            sock = (
+                open_listener(binding) if descriptor is None else socket.socket(fileno=descriptor)
+            )
+            self.listeners[binding.address] = sock
+            asyncio.get_running_loop().add_reader(sock.fileno(), self.accept, sock)
+        kept = {binding.address for binding in message.bindings}
+        for address in [] if keep_all else set(self.listeners) - kept:
+            sock = self.listeners.pop(address)
+            asyncio.get_running_loop().remove_reader(sock.fileno())
+            sock.close()
+
+    def accept(self, listener: socket.socket) -> None:
+        try:
+            connection, _address = listener.accept()
+        except BlockingIOError:
+            return
+        with connection:
+            self.metrics.requests_hit += 1
+            self.metrics.responses[2] += 1
+            facts = {
+                "worker": self.number,
+                "pid": os.getpid(),
+                "name": self.name,
+                "draining": self.draining,
+            }
+            connection.sendall(json.dumps(facts).encode())
+
+
+def server_name(config: str) -> str:
+    return str(json.loads(config)["server_name"])
+
+
+async def main() -> int:
+    worker = FakeWorker()
+    worker.channel = await WorkerChannel.connect(int(sys.argv[1]), worker.received, worker.done.set)
+    await worker.done.wait()
+    await asyncio.sleep(0)
+    worker.channel.close()
+    return worker.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

@@ -108,16 +108,16 @@ class FakeWorker:
         handed = iter(descriptors)
         for binding in message.bindings:
             descriptor = next(handed, None) if binding.host is None else None
-            if binding.address in self.listeners:
+            if binding.name in self.listeners:
                 if descriptor is not None:
                     os.close(descriptor)
                 continue
             sock = (
                 open_listener(binding) if descriptor is None else socket.socket(fileno=descriptor)
             )
-            self.listeners[binding.address] = sock
+            self.listeners[binding.name] = sock
             asyncio.get_running_loop().add_reader(sock.fileno(), self.accept, sock)
-        kept = {binding.address for binding in message.bindings}
+        kept = {binding.name for binding in message.bindings}
         for address in [] if keep_all else set(self.listeners) - kept:
             sock = self.listeners.pop(address)
             asyncio.get_running_loop().remove_reader(sock.fileno())

@@ -1,4 +1,4 @@
-"""Where the edge listens: reading addresses, reserving them for all workers, opening them.
+"""Where the edge listens: reserving addresses for all workers, and opening them in a worker.
 
 The supervisor holds each TCP address with a socket that is bound but does not listen, so that
 nobody else takes it while workers come and go; each worker binds it again with SO_REUSEPORT. A
@@ -12,78 +12,17 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
+from headrace.config import Listener, TcpAddress, UnixAddress
 from headrace.edge.channel import Binding
 from headrace.errors import HeadraceError
 
 
 class ListenError(HeadraceError):
     """An address cannot be listened on."""
-
-
-class ListenerSettings(Protocol):
-    """What of a config's listener matters here."""
-
-    @property
-    def address(self) -> str: ...
-    @property
-    def tls(self) -> bool: ...
-    @property
-    def backlog(self) -> int: ...
-    @property
-    def unix_mode(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class ListenAddress:
-    """A parsed address: `host` (without brackets) and `port`, or the `path` of a Unix socket.
-
-    `[::]:80` takes IPv6 alone, so that `0.0.0.0:80` may stand beside it; `:80` takes both.
-    """
-
-    host: str
-    port: int
-    path: Path | None = None
-    v6_only: bool = True
-
-    @property
-    def family(self) -> socket.AddressFamily:
-        if self.path is not None:
-            return socket.AF_UNIX
-        return socket.AF_INET6 if ":" in self.host else socket.AF_INET
-
-
-def parse_listen_address(text: str) -> ListenAddress:
-    """Read `127.0.0.1:80`, `[::]:80`, `:80` (every address) or `unix:/path`.
-
-    Raise ListenError on anything else, names included: a listener is an address, not a name.
-    """
-    if text.startswith("unix:"):
-        path = Path(text.removeprefix("unix:"))
-        if not path.is_absolute():
-            raise ListenError(f"listen address {text!r}: write a full path, as in unix:/run/x.sock")
-        return ListenAddress("", 0, path)
-    host, colon, port_text = text.rpartition(":")
-    if not colon or not (port_text.isascii() and port_text.isdigit()) or int(port_text) > 65535:
-        raise ListenError(f"listen address {text!r}: write address:port, as in 127.0.0.1:8080")
-    if not host:
-        return ListenAddress("::", int(port_text), v6_only=False)
-    if host == "localhost":
-        return ListenAddress("127.0.0.1", int(port_text))
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    family = socket.AF_INET6 if bare != host else socket.AF_INET
-    try:
-        socket.inet_pton(family, bare)
-    except OSError as error:
-        raise ListenError(
-            f"listen address {text!r}: {host!r} is no IP address; an IPv6 address needs brackets, "
-            "as in [::1]:8080, and a host name must be replaced by its address"
-        ) from error
-    return ListenAddress(bare, int(port_text))
 
 
 def open_listener(binding: Binding) -> socket.socket:
@@ -93,8 +32,8 @@ def open_listener(binding: Binding) -> socket.socket:
     """
     if binding.host is None:
         raise ListenError(f"{binding.address} is a Unix socket: its descriptor comes by message")
-    address = ListenAddress(binding.host, binding.port, v6_only=binding.v6_only)
-    sock = _bound(address, binding.address, reuse_port=True)
+    address = TcpAddress(binding.host, binding.port)
+    sock = _bound(address, binding.address, v6_only=binding.v6_only, reuse_port=True)
     try:
         sock.listen(binding.backlog)
     except OSError as error:
@@ -104,7 +43,7 @@ def open_listener(binding: Binding) -> socket.socket:
     return sock
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Reservation:
     """An address this server holds. `socket` listens only for a Unix address."""
 
@@ -130,27 +69,28 @@ class Reservation:
                     self.path.unlink()
 
 
-def reserve(listener: ListenerSettings) -> Reservation:
+def reserve(listener: Listener) -> Reservation:
     """Take one listener's address. Raise ListenError when it is in use or not allowed."""
-    address = parse_listen_address(listener.address)
-    if address.path is not None:
+    address = listener.parsed
+    if isinstance(address, UnixAddress):
         return _reserve_unix(listener, address.path)
+    text, v6_only = listener.address, listener.v6_only
     if address.port:
         # SO_REUSEPORT alone would quietly share the port with another server of the same user.
-        _bound(address, listener.address, reuse_port=False).close()
-    sock = _bound(address, listener.address, reuse_port=True)
+        _bound(address, text, v6_only=v6_only, reuse_port=False).close()
+    sock = _bound(address, text, v6_only=v6_only, reuse_port=True)
     binding = Binding(
         address=listener.address,
         host=address.host,
         port=sock.getsockname()[1],
         tls=listener.tls,
         backlog=listener.backlog,
-        v6_only=address.v6_only,
+        v6_only=v6_only,
     )
     return Reservation(binding, sock, None, 0)
 
 
-def reserve_all(listeners: Iterable[ListenerSettings]) -> list[Reservation]:
+def reserve_all(listeners: Iterable[Listener]) -> list[Reservation]:
     """Take every address or, when one is refused, none."""
     taken: list[Reservation] = []
     try:
@@ -163,14 +103,45 @@ def reserve_all(listeners: Iterable[ListenerSettings]) -> list[Reservation]:
     return taken
 
 
-def _bound(address: ListenAddress, text: str, *, reuse_port: bool) -> socket.socket:
-    sock = socket.socket(address.family, socket.SOCK_STREAM)
+def rebind(
+    held: Sequence[Reservation], listeners: Iterable[Listener]
+) -> tuple[list[Reservation], list[Reservation]]:
+    """The reservations for a new set of listeners, and those of them that are new.
+
+    An address that is held already is kept, with its socket (and its port, where the config says
+    0). Raise ListenError when a new address cannot be had; then no new one is held.
+    """
+    free = list(held)
+    kept: dict[int, Reservation] = {}
+    wanted = list(listeners)
+    for place, listener in enumerate(wanted):
+        known = next((one for one in free if one.binding.address == listener.address), None)
+        if known is not None:
+            free.remove(known)
+            kept[place] = replace(
+                known, binding=_changed(known.binding, listener.tls, listener.backlog)
+            )
+    missing = [place for place in range(len(wanted)) if place not in kept]
+    added = reserve_all(wanted[place] for place in missing)
+    by_place = kept | dict(zip(missing, added, strict=True))
+    return [by_place[place] for place in range(len(wanted))], added
+
+
+def _changed(binding: Binding, tls: bool, backlog: int) -> Binding:
+    return Binding(
+        binding.address, binding.host, binding.port, tls, backlog, v6_only=binding.v6_only
+    )
+
+
+def _bound(address: TcpAddress, text: str, *, v6_only: bool, reuse_port: bool) -> socket.socket:
+    family = socket.AF_INET6 if address.is_v6 else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if reuse_port:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if address.family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address.v6_only))
+        if address.is_v6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(v6_only))
         sock.bind((address.host, address.port))
     except OSError as error:
         sock.close()
@@ -178,7 +149,7 @@ def _bound(address: ListenAddress, text: str, *, reuse_port: bool) -> socket.soc
     return sock
 
 
-def _reserve_unix(listener: ListenerSettings, path: Path) -> Reservation:
+def _reserve_unix(listener: Listener, path: Path) -> Reservation:
     _remove_stale(path, listener.address)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

@@ -34,7 +34,7 @@ class Binding(msgspec.Struct, frozen=True):
     `address` is the listener's text in the config. For TCP, `host` and `port` are where to bind
     (the port is the real one, also where the config says 0), each worker with SO_REUSEPORT. For a
     Unix socket `host` is None and `port` 0: the listening descriptor comes with the message, in
-    the order of the bindings whose `host` is None.
+    the order of the bindings whose `host` is None. `name` tells listeners apart.
     """
 
     address: str
@@ -42,7 +42,12 @@ class Binding(msgspec.Struct, frozen=True):
     port: int
     tls: bool = False
     backlog: int = 4096
-    v6_only: bool = True
+    v6_only: bool = False
+
+    @property
+    def name(self) -> str:
+        """The address in use: unlike `address` it differs where the config says port 0 twice."""
+        return self.address if self.host is None else f"{self.host}:{self.port}"
 
 
 # Supervisor to worker.
@@ -118,7 +123,7 @@ ToWorker = Configure | Prepare | Commit | Abandon | Drain | Undrain | Stop | Get
 
 
 class Ready(msgspec.Struct, tag="ready"):
-    """The worker accepts connections on these addresses (as in Binding.address)."""
+    """The worker accepts connections on these addresses (each a Binding.name)."""
 
     pid: int
     listening: list[str]

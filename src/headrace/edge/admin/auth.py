@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
@@ -57,7 +58,10 @@ def allowed(authorization: str | None, token: str) -> bool:
     return same and scheme.lower() == "bearer"
 
 
-def require_token(token: str) -> Handler:
+Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
+
+
+def require_token(token: str) -> Middleware:
     """A middleware that refuses every path but OPEN_PATHS without the token."""
 
     @web.middleware
@@ -66,8 +70,8 @@ def require_token(token: str) -> Handler:
             return await handler(request)
         return problem_response(
             401,
-            "the admin token is missing or wrong: send Authorization: Bearer with the token that "
-            "admin.token or admin.token_file sets, or the one in admin.token in the cache directory",
+            "the admin token is missing or wrong: send `Authorization: Bearer <token>`; it is what "
+            "admin.token or admin.token_file sets, else in the cache directory's admin.token",
             headers={"WWW-Authenticate": 'Bearer realm="headrace"'},
         )
 

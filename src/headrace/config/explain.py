@@ -1,0 +1,163 @@
+"""Turns the schema's validation errors into problems that name a remedy.
+
+Pure: pydantic's error details and the document in, problems out.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable
+
+from pydantic_core import ErrorDetails
+
+from headrace.config.base import toml_key
+from headrace.config.locate import TomlPath
+from headrace.config.problems import Problem
+from headrace.config.schema import field_at, header, is_array_of_tables, keys_of, model_at, tables_with
+
+_SECRET_KEYS = frozenset({"token"})
+_WIDEST_VALUE = 80
+_TYPE_REMEDIES = {
+    "string": 'write a text in quotes, such as "text"',
+    "path": 'write a path in quotes, such as "/var/lib/headrace"',
+    "int": "write a whole number without quotes",
+    "float": "write a number without quotes",
+    "bool": "write true or false without quotes",
+}
+_NAMES_OF_TYPES = {
+    "string": "a text",
+    "path": "a path",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+}
+_BOUNDS = {
+    "greater_than": ("gt", "more than"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "less than"),
+    "less_than_equal": ("le", "at most"),
+}
+
+
+def explain(errors: Iterable[ErrorDetails], document: object) -> list[Problem]:
+    """One problem for each faulty path, in the order found."""
+    problems: dict[TomlPath, Problem] = {}
+    for error in errors:
+        problem = _problem(error, document)
+        problems.setdefault(problem.path, problem)
+    return list(problems.values())
+
+
+def shown(value: object, path: TomlPath) -> str:
+    """A value as one short line, with secrets left out."""
+    if any(part in _SECRET_KEYS for part in path):
+        return '"(redacted)"'
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _WIDEST_VALUE else text[: _WIDEST_VALUE - 1] + "…"
+
+
+def _problem(error: ErrorDetails, document: object) -> Problem:
+    kind = error["type"]
+    if kind == "missing":
+        return _missing(error["loc"])
+    path = _path_in(document, error["loc"])
+    value = shown(error["input"], path) if not isinstance(error["input"], dict | list) else None
+    if kind == "extra_forbidden":
+        return _unknown_key(path, value)
+    message, remedy = _message_and_remedy(error, path)
+    return Problem(path=path, value=value, message=message, remedy=remedy)
+
+
+def _path_in(document: object, location: tuple[int | str, ...]) -> TomlPath:
+    """The part of pydantic's location that exists in the document (it adds names of unions)."""
+    here = document
+    path: TomlPath = ()
+    for part in location:
+        known = (isinstance(here, dict) and part in here) or (
+            isinstance(here, list) and isinstance(part, int) and part < len(here)
+        )
+        if not known:
+            return path
+        here = here[part]  # type: ignore[index]  # a dict or a list, as just seen
+        path = (*path, part)
+    return path
+
+
+def _missing(path: TomlPath) -> Problem:
+    field = field_at(path)
+    key = str(path[-1])
+    purpose = f" ({field.description})" if field is not None and field.description else ""
+    if field is not None and is_array_of_tables(field):
+        remedy = f"add at least one [[{key}]] table{purpose}"
+    else:
+        remedy = f"add `{key} = …`{purpose}"
+    return Problem(path=path, message="required, but missing", remedy=remedy)
+
+
+def _unknown_key(path: TomlPath, value: str | None) -> Problem:
+    key = str(path[-1])
+    model = model_at(path[:-1])
+    known = list(keys_of(model)) if model is not None else []
+    nearest = difflib.get_close_matches(key.replace("-", "_").lower(), known, n=1)
+    elsewhere = tables_with(key)
+    if toml_key(key) in known:
+        remedy = f"write `{toml_key(key)}`"
+    elif nearest:
+        remedy = f"did you mean `{nearest[0]}`?"
+    elif elsewhere:
+        remedy = f"`{key}` belongs in {' or '.join(elsewhere)}"
+    else:
+        remedy = f"remove it; the keys known here are {', '.join(known)}"
+    return Problem(path=path, value=value, message="unknown key", remedy=remedy)
+
+
+def _message_and_remedy(error: ErrorDetails, path: TomlPath) -> tuple[str, str]:
+    kind = error["type"]
+    context = error.get("ctx", {})
+    if kind == "value_error":
+        message, _, remedy = str(context["error"]).partition(": ")
+        return message, remedy or "correct the value"
+    if kind == "literal_error":
+        return _not_a_choice(str(context["expected"]), error["input"])
+    if kind in _BOUNDS:
+        name, words = _BOUNDS[kind]
+        bound = f"{words} {context[name]:g}" if isinstance(context[name], float) else (
+            f"{words} {context[name]}"
+        )
+        return f"must be {bound}", f"write a value of {bound}"
+    if kind in {"list_type", "model_type", "model_attributes_type", "dict_type"}:
+        return _not_a_table(path)
+    if kind == "string_pattern_mismatch":
+        return "has characters that are not allowed", f"it must match {context['pattern']}"
+    if kind in {"too_short", "string_too_short"}:
+        return "is too short", f"{_lowered(error['msg'])}: add what is missing"
+    base = re.sub(r"_(type|parsing|from_float)$", "", kind)
+    if base in _NAMES_OF_TYPES:
+        return f"must be {_NAMES_OF_TYPES[base]}", _TYPE_REMEDIES[base]
+    return _lowered(error["msg"]), "correct the value"
+
+
+def _lowered(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
+def _not_a_choice(expected: str, value: object) -> tuple[str, str]:
+    choices = re.findall(r"'([^']*)'", expected)
+    remedy = "write " + " or ".join(f'"{choice}"' for choice in choices)
+    nearest = difflib.get_close_matches(str(value), choices, n=1)
+    if nearest:
+        remedy = f'did you mean "{nearest[0]}"? {remedy[0].upper()}{remedy[1:]}'
+    return "not one of the allowed values", remedy
+
+
+def _not_a_table(path: TomlPath) -> tuple[str, str]:
+    names = ".".join(str(part) for part in path if isinstance(part, str))
+    field = field_at(path)
+    if model_at(path) is None or field is None:
+        if field is not None and "dict" in str(field.annotation):
+            return "must be a table", f"write it as [{names}] with one key a line"
+        return "must be an array", f'write it in brackets: {path[-1]} = ["…"]'
+    wanted = header(names, is_array_of_tables(field))
+    return "must be a table", f"write it as {wanted}, with its keys on the lines below"

@@ -1,0 +1,152 @@
+"""Reads a configuration: from a TOML file, or from a document with the same keys made elsewhere.
+
+Every problem is reported at once, each with its place. The files that the configuration names
+(certificates, directories) are not touched here: see `machine_check`.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from headrace.config.consistency import inconsistencies
+from headrace.config.explain import explain
+from headrace.config.locate import TomlPath, line_of, locate
+from headrace.config.model import Config
+from headrace.config.problems import ConfigError, Problem, Where, has_errors
+
+_SYNTAX_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+
+def load_config(path: Path) -> Config:
+    """The configuration in a TOML file. Relative paths in it start from the file's directory.
+
+    Raises ConfigError, with every problem found, when it cannot be read or used.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise _unreadable(f"cannot be read: {error.strerror}", path) from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise _unreadable("not UTF-8 text", f"{path}:{line}") from error
+    return parse_config(text, str(path), base=path.absolute().parent)
+
+
+def parse_config(text: str, name: str, *, base: Path) -> Config:
+    """The configuration in a TOML text; `name` stands for the file in messages.
+
+    `base` is where relative paths start. Raises ConfigError.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax_error(error, text, name) from error
+    lines = locate(text)
+
+    def where(path: TomlPath) -> str:
+        return f"{name}:{line_of(path, lines)}"
+
+    return validate_document(document, where, base=base)
+
+
+def validate_document(document: dict[str, Any], where: Where, *, base: Path) -> Config:
+    """The configuration in a document keyed as in TOML. Raises ConfigError with all problems."""
+    try:
+        config = _validated(document, base)
+    except ValidationError as error:
+        problems = explain(error.errors(include_url=False), document)
+        faulty = [problem.path for problem in problems]
+        problems += _inconsistencies_beside(document, faulty, base)
+        raise ConfigError(problems, where) from None
+    problems = inconsistencies(config)
+    if has_errors(problems):
+        raise ConfigError(problems, where)
+    return config
+
+
+def _validated(document: dict[str, Any], base: Path) -> Config:
+    # Through JSON, because strict JSON takes paths as text and still refuses `workers = true`.
+    text = json.dumps(document, default=str)
+    return Config.model_validate_json(
+        text, strict=True, by_alias=True, by_name=False, context={"base": base}
+    )
+
+
+def _inconsistencies_beside(
+    document: dict[str, Any], faulty: list[TomlPath], base: Path
+) -> list[Problem]:
+    """Problems between tables that would remain after the faulty values were corrected.
+
+    The faulty values are left out and what remains is judged; judgements that rest on a value
+    left out are not passed.
+    """
+    remaining = copy.deepcopy(document)
+    for path in sorted(faulty, key=_deepest_and_last_first):
+        _remove(remaining, path)
+    try:
+        config = _validated(remaining, base)
+    except ValidationError:
+        return []
+    return [
+        problem
+        for problem in inconsistencies(config)
+        if not any(
+            _touches(path, fault) for path in (problem.path, *problem.concerns) for fault in faulty
+        )
+    ]
+
+
+def _deepest_and_last_first(path: TomlPath) -> tuple[int, list[int]]:
+    return -len(path), [-part for part in path if isinstance(part, int)]
+
+
+def _remove(document: dict[str, Any], path: TomlPath) -> None:
+    here: Any = document
+    for part in path[:-1]:
+        if isinstance(here, dict) and part not in here:
+            return
+        here = here[part]
+    if path and isinstance(here, list):
+        del here[path[-1]]  # type: ignore[arg-type]  # a list's key is an index
+    elif path:
+        here.pop(path[-1], None)
+
+
+def _touches(path: TomlPath, fault: TomlPath) -> bool:
+    shorter = min(len(path), len(fault))
+    same_array = _arrays(path) & _arrays(fault)
+    return path[:shorter] == fault[:shorter] or bool(same_array)
+
+
+def _arrays(path: TomlPath) -> set[TomlPath]:
+    """The arrays that an element was or may be taken out of, which shifts their indexes."""
+    return {path[:place] for place, part in enumerate(path) if isinstance(part, int)}
+
+
+def _unreadable(message: str, place: Path | str) -> ConfigError:
+    problem = Problem(path=(), message=message, remedy="name a readable TOML file in UTF-8")
+    return ConfigError([problem], lambda _: str(place))
+
+
+def _syntax_error(error: tomllib.TOMLDecodeError, text: str, name: str) -> ConfigError:
+    complaint = str(error)
+    match = _SYNTAX_PLACE.search(complaint)
+    if match is None:
+        place = name
+    elif match[1]:
+        place = f"{name}:{match[1]}:{match[2]}"
+    else:
+        place = f"{name}:{max(len(text.splitlines()), 1)}"
+    problem = Problem(
+        path=(),
+        message=f"not valid TOML: {_SYNTAX_PLACE.sub('', complaint)}",
+        remedy="correct the line; texts stand in quotes, and each key stands once in its table",
+    )
+    return ConfigError([problem], lambda _: place)

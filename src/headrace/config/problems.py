@@ -1,0 +1,57 @@
+"""Problems found in a configuration, as values and as text for people."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from headrace.config.locate import TomlPath, path_text
+from headrace.errors import HeadraceError
+
+Where = Callable[[TomlPath], str]
+"""Names the place where a path was written: `edge.toml:12`, or `--listen`."""
+
+
+class Severity(enum.StrEnum):
+    """Whether an edge can run in spite of a problem."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong: at which TOML path, what, and what to do about it.
+
+    `value` is the offending value as text, None where showing it would not help.
+    `concerns` are the other paths that took part in the judgement.
+    """
+
+    path: TomlPath
+    message: str
+    remedy: str
+    value: str | None = None
+    severity: Severity = Severity.ERROR
+    concerns: tuple[TomlPath, ...] = ()
+
+    def text(self, where: Where) -> str:
+        """Two lines: place, path, value and complaint; then the remedy."""
+        name = path_text(self.path)
+        subject = f"{name} = {self.value}" if self.value is not None else name
+        place = where(self.path)
+        complaint = f"{subject}: {self.message}" if subject else self.message
+        return f"{place}: {self.severity}: {complaint}\n    {self.remedy}"
+
+
+class ConfigError(HeadraceError):
+    """A configuration that cannot be used. Its text lists every problem, each with its remedy."""
+
+    def __init__(self, problems: Sequence[Problem], where: Where) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(problem.text(where) for problem in problems))
+
+
+def has_errors(problems: Sequence[Problem]) -> bool:
+    """Whether any of them is more than a warning."""
+    return any(problem.severity is Severity.ERROR for problem in problems)

@@ -1,0 +1,81 @@
+"""Questions about the schema itself: which model describes a TOML path, and which keys it knows."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from headrace.config.locate import TomlPath
+from headrace.config.model import Config
+
+
+def nested_model(annotation: object) -> type[BaseModel] | None:
+    """The model inside `Model`, `list[Model]` or `Model | None`; None for plain values."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in typing.get_args(annotation):
+        model = nested_model(argument)
+        if model is not None:
+            return model
+    return None
+
+
+def is_array_of_tables(field: FieldInfo) -> bool:
+    """Whether the field is written as repeated `[[tables]]`."""
+    return typing.get_origin(field.annotation) is list and nested_model(field.annotation) is not None
+
+
+def keys_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """A model's fields by TOML key, in the order they were declared."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def field_at(path: TomlPath) -> FieldInfo | None:
+    """The field that a TOML path names, indexes left aside; None where the schema has none."""
+    model: type[BaseModel] | None = Config
+    field: FieldInfo | None = None
+    for part in path:
+        if isinstance(part, int):
+            continue
+        field = keys_of(model).get(part) if model is not None else None
+        if field is None:
+            return None
+        model = nested_model(field.annotation)
+    return field
+
+
+def model_at(path: TomlPath) -> type[BaseModel] | None:
+    """The model of the table at a TOML path; None where the path is no table of the schema."""
+    if not any(isinstance(part, str) for part in path):
+        return Config
+    field = field_at(path)
+    return nested_model(field.annotation) if field is not None else None
+
+
+def tables() -> Iterator[tuple[str, type[BaseModel], bool]]:
+    """Every table: its dotted name ("" for the top), its model, and whether it repeats."""
+    yield "", Config, False
+    yield from _tables_below("", Config)
+
+
+def _tables_below(
+    prefix: str, model: type[BaseModel]
+) -> Iterator[tuple[str, type[BaseModel], bool]]:
+    for key, field in keys_of(model).items():
+        below = nested_model(field.annotation)
+        if below is not None:
+            yield prefix + key, below, is_array_of_tables(field)
+            yield from _tables_below(f"{prefix}{key}.", below)
+
+
+def header(name: str, repeats: bool) -> str:
+    """A table's header as written: `[store]`, `[[site]]`."""
+    return f"[[{name}]]" if repeats else f"[{name}]"
+
+
+def tables_with(key: str) -> list[str]:
+    """Headers of the tables below the top that know `key`."""
+    return [header(name, repeats) for name, model, repeats in tables() if name and key in keys_of(model)]

@@ -1,0 +1,122 @@
+"""Body files mapped into memory, and the knowledge of which of their pages are there.
+
+A mapped page that is not in memory would block the whole loop when `send` touches it. `mincore`
+tells for a few microseconds per megabyte; what is missing is read by a thread first.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import time
+
+from headrace.errors import HeadraceError
+
+PAGE_BYTES = mmap.PAGESIZE
+LOAD_BYTES = 256 * 1024
+TRUST_S = 1.0
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.mincore.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
+_libc.mincore.restype = ctypes.c_int
+
+
+class BodyError(HeadraceError):
+    """A body file is shorter than the index says, or cannot be mapped."""
+
+
+class _PyBuffer(ctypes.Structure):
+    """CPython's Py_buffer, to learn where a read-only mapping lies."""
+
+    _fields_ = (
+        ("buf", ctypes.c_void_p),
+        ("obj", ctypes.py_object),
+        ("len", ctypes.c_ssize_t),
+        ("itemsize", ctypes.c_ssize_t),
+        ("readonly", ctypes.c_int),
+        ("ndim", ctypes.c_int),
+        ("format", ctypes.c_char_p),
+        ("shape", ctypes.c_void_p),
+        ("strides", ctypes.c_void_p),
+        ("suboffsets", ctypes.c_void_p),
+        ("internal", ctypes.c_void_p),
+    )
+
+
+def _address_of(mapping: mmap.mmap) -> int:
+    buffer = _PyBuffer()
+    ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(mapping), ctypes.byref(buffer), 0)
+    address = buffer.buf
+    ctypes.pythonapi.PyBuffer_Release(ctypes.byref(buffer))
+    assert address is not None
+    return int(address)
+
+
+class MappedBody:
+    """Part of a file, mapped read-only: `size_bytes` from `offset`, as `view`.
+
+    Takes over `fd` and closes it with itself. Implements `headrace.http.outgoing.Residency`, whose
+    offsets count from the body's first byte.
+    """
+
+    __slots__ = ("_address", "_mapping", "_trusted_until", "fd", "offset", "size_bytes", "view")
+
+    def __init__(self, fd: int, offset: int, size_bytes: int, *, resident: bool = False) -> None:
+        """Raises BodyError (and closes `fd`) when the file is too short or cannot be mapped."""
+        self.fd = fd
+        self.offset = offset
+        self.size_bytes = size_bytes
+        self._trusted_until = time.monotonic() + TRUST_S if resident else 0.0
+        try:
+            if os.fstat(fd).st_size < offset + size_bytes:
+                raise BodyError("a body file is shorter than it should be")
+            self._mapping = mmap.mmap(fd, offset + size_bytes, prot=mmap.PROT_READ)
+        except (OSError, ValueError) as error:
+            os.close(fd)
+            self.fd = -1
+            raise BodyError(f"a body file cannot be mapped: {error}") from error
+        except BodyError:
+            os.close(fd)
+            self.fd = -1
+            raise
+        self._address = _address_of(self._mapping)
+        self.view = memoryview(self._mapping)[offset : offset + size_bytes]
+
+    def resident(self, offset: int, size_bytes: int) -> bool:
+        """Whether these bytes are in memory. A body found whole is trusted for a second."""
+        now = time.monotonic()
+        if now < self._trusted_until:
+            return True
+        if self._in_core(0, self.size_bytes):
+            self._trusted_until = now + TRUST_S
+            return True
+        return self._in_core(offset, size_bytes)
+
+    def _in_core(self, offset: int, size_bytes: int) -> bool:
+        start = (self.offset + offset) // PAGE_BYTES
+        end = -(-(self.offset + offset + size_bytes) // PAGE_BYTES)
+        pages = bytearray(end - start)
+        vector = (ctypes.c_char * len(pages)).from_buffer(pages)
+        failed = _libc.mincore(
+            self._address + start * PAGE_BYTES, (end - start) * PAGE_BYTES, ctypes.addressof(vector)
+        )
+        return not failed and b"\x00" not in pages
+
+    def load(self, offset: int, size_bytes: int) -> None:
+        """Read these bytes so that they are in memory. Blocks. Raises OSError."""
+        at = self.offset + offset
+        end = at + size_bytes
+        os.posix_fadvise(self.fd, at, size_bytes, os.POSIX_FADV_WILLNEED)
+        scratch = bytearray(min(LOAD_BYTES, size_bytes))
+        while at < end:
+            read = os.preadv(self.fd, [memoryview(scratch)[: end - at]], at)
+            if not read:
+                raise OSError("a body file ended early")
+            at += read
+
+    def __del__(self) -> None:
+        # Views in flight keep the mapping alive; only the descriptor is ours to close.
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1

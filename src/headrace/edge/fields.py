@@ -1,0 +1,110 @@
+"""The fields an edge adds and removes between client and origin (RFC 9110 section 7.6). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from headrace.edge.sites import Site
+from headrace.http.fields import hop_by_hop
+from headrace.http.message import Field, Headers, Request
+
+# Answered by the edge itself, or a matter of each connection.
+_NEVER_FORWARDED = frozenset((b"host", b"content-length", b"expect", b"via"))
+_CONDITIONS = frozenset(
+    (
+        b"if-none-match",
+        b"if-modified-since",
+        b"if-match",
+        b"if-unmodified-since",
+        b"if-range",
+        b"range",
+    )
+)
+FORWARDING = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"))
+
+
+def is_cmcd(name: bytes) -> bool:
+    """Whether a request field carries Common Media Client Data (CTA-5004)."""
+    return name.startswith(b"cmcd-")
+
+
+def host_for(site: Site, request: Request) -> bytes:
+    """The Host that the origin is to see."""
+    if site.host_header == "client":
+        return request.authority or site.endpoint.authority
+    if site.host_header == "origin":
+        return site.endpoint.authority
+    return site.host_header.encode("latin-1")
+
+
+def forwarded_request_fields(
+    site: Site, request: Request, client_address: str, server_name: str, *, for_cache: bool
+) -> list[Field]:
+    """The request's fields as the origin is to see them, Host first.
+
+    With `for_cache`, conditions and ranges are left out (the caller asks for what the cache
+    needs), and so is what must not shape a shared answer: CMCD.
+    """
+    headers = request.headers
+    dropped = hop_by_hop(headers) | _NEVER_FORWARDED | {b"te", b"trailer"}
+    fields: list[Field] = [(b"host", host_for(site, request))]
+    for name, value in headers:
+        if name in dropped or (for_cache and (name in _CONDITIONS or is_cmcd(name))):
+            continue
+        if site.forwarded and name in FORWARDING:
+            continue
+        fields.append((name, value))
+    if site.forwarded:
+        fields += _forwarding(request, client_address)
+    fields.append((b"via", via(headers, request.version, server_name)))
+    return fields
+
+
+def _forwarding(request: Request, client_address: str) -> list[Field]:
+    chain = request.headers.get(b"x-forwarded-for")
+    address = client_address.encode("ascii", "replace") or b"unknown"
+    fields = [
+        (b"x-forwarded-for", chain + b", " + address if chain else address),
+        (b"x-forwarded-proto", request.scheme),
+    ]
+    if request.authority:
+        fields.append((b"x-forwarded-host", request.authority))
+    return fields
+
+
+def via(headers: Headers, version: tuple[int, int], server_name: str) -> bytes:
+    """The Via field with this hop added (RFC 9110 section 7.6.3)."""
+    own = b"%d.%d %s" % (*version, server_name.encode())
+    before = headers.get(b"via")
+    return before + b", " + own if before else own
+
+
+def passed_response_fields(
+    headers: Headers, version: tuple[int, int], server_name: str
+) -> list[Field]:
+    """A response's fields for the client: hop-by-hop and framing removed, Via added."""
+    dropped = hop_by_hop(headers) | {b"content-length", b"via", b"trailer"}
+    fields = [field for field in headers if field[0] not in dropped]
+    fields.append((b"via", via(headers, version, server_name)))
+    return fields
+
+
+def with_date(fields: list[Field], date: bytes) -> list[Field]:
+    """The fields, with a Date if the origin sent none (RFC 9110 section 6.6.1)."""
+    if not any(name == b"date" for name, _value in fields):
+        fields.append((b"date", date))
+    return fields
+
+
+def in_loop(headers: Headers, server_name: str, limit: int = 8) -> bool:
+    """Whether this request has come through this edge too often already."""
+    via_value = headers.get(b"via")
+    if via_value is None:
+        return False
+    own = server_name.encode()
+    return sum(hop.strip().endswith(b" " + own) for hop in via_value.split(b",")) >= limit
+
+
+def only(fields: Iterable[Field], names: frozenset[bytes]) -> list[Field]:
+    """The fields with these names."""
+    return [field for field in fields if field[0] in names]

@@ -1,0 +1,144 @@
+"""Sites as the request path needs them: compiled from the configuration, never changed after.
+
+A reload builds a new `Sites` and swaps it in; requests that began keep the old one.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from dataclasses import dataclass, replace
+
+from headrace.cache.key import KeyRules
+from headrace.cache.rules import CacheRules
+from headrace.config import Config
+from headrace.config import site as config_site
+from headrace.origin.endpoint import Endpoint, origin_context
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One site, ready to serve. `path_rules` are tried in order; the first match wins."""
+
+    name: str
+    endpoint: Endpoint
+    host_header: str
+    forwarded: bool
+    server_timing: bool
+    debug: bool
+    key_rules: KeyRules
+    rules: CacheRules
+    path_rules: tuple[tuple[re.Pattern[bytes], CacheRules], ...]
+
+    def rules_for(self, path: bytes) -> CacheRules:
+        """The caching rules in force for a normalised path."""
+        for pattern, rules in self.path_rules:
+            if pattern.match(path):
+                return rules
+        return self.rules
+
+
+class Sites:
+    """Finds the site of a host: an exact name, then the longest `*.` pattern, then `*`."""
+
+    __slots__ = ("_default", "_exact", "_suffixes", "all")
+
+    def __init__(self, sites: list[tuple[Site, list[str]]]) -> None:
+        self.all = tuple(site for site, _hosts in sites)
+        self._exact: dict[bytes, Site] = {}
+        self._default: Site | None = None
+        suffixes: list[tuple[bytes, Site]] = []
+        for site, hosts in sites:
+            for host in hosts:
+                if host == "*":
+                    self._default = site
+                elif host.startswith("*."):
+                    suffixes.append((host[1:].lower().encode(), site))
+                else:
+                    self._exact[host.lower().encode()] = site
+        self._suffixes = tuple(sorted(suffixes, key=lambda pair: -len(pair[0])))
+
+    def find(self, authority: bytes) -> Site | None:
+        """The site that serves this host (port ignored), or None."""
+        site = self._exact.get(authority)
+        if site is not None:
+            return site
+        host = host_only(authority)
+        site = self._exact.get(host)
+        if site is not None:
+            return site
+        for suffix, candidate in self._suffixes:
+            if host.endswith(suffix):
+                return candidate
+        return self._default
+
+
+def host_only(authority: bytes) -> bytes:
+    """The host of `host[:port]`; an IPv6 address keeps its brackets."""
+    if authority.startswith(b"["):
+        return authority[: authority.find(b"]") + 1]
+    return authority.split(b":", 1)[0]
+
+
+def compile_sites(config: Config) -> Sites:
+    """Build the sites of a configuration. Raises HeadraceError or OSError for bad origins."""
+    return Sites([(_compile(site), site.hosts) for site in config.sites])
+
+
+def _compile(site: config_site.Site) -> Site:
+    url = site.origins[0]
+    tls = None
+    if url.startswith("https:"):
+        ca_file = str(site.origin_ca) if site.origin_ca else None
+        tls = origin_context(ca_file, verify=site.origin_verify)
+    endpoint = Endpoint.from_url(url, tls)
+    path_rules = tuple(
+        (re.compile(fnmatch.translate(rule.path).encode()), _cache_rules(site.cache_under(rule)))
+        for rule in site.rules
+    )
+    return Site(
+        name=site.name,
+        endpoint=endpoint,
+        host_header=site.host_header,
+        forwarded=site.forwarded,
+        server_timing=site.server_timing,
+        debug=site.debug,
+        key_rules=_key_rules(site.key),
+        rules=_cache_rules(site.cache),
+        path_rules=path_rules,
+    )
+
+
+def _names(values: list[str]) -> tuple[bytes, ...]:
+    return tuple(value.lower().encode() for value in values)
+
+
+def _cache_rules(model: config_site.CacheRules) -> CacheRules:
+    return replace(
+        CacheRules(),
+        targeted=_names(model.targeted),
+        heuristic_fraction=model.heuristic_fraction,
+        heuristic_max_s=model.heuristic_max_s,
+        default_lifetime_s=model.default_lifetime_s,
+        force_lifetime_s=model.force_lifetime_s,
+        negative_s=dict(model.negative_s),
+        honour_request_directives=model.honour_request_directives,
+        stale_while_revalidate_s=model.stale_while_revalidate_s,
+        stale_if_error_s=model.stale_if_error_s,
+        store_set_cookie=model.store_set_cookie,
+        bypass_on_cookie=tuple(name.encode() for name in model.bypass_on_cookie),
+        cookie_in_request=model.cookie_in_request,
+        accept_encodings=_names(model.accept_encodings),
+        max_object_bytes=model.max_object_bytes,
+    )
+
+
+def _key_rules(model: config_site.KeyRules) -> KeyRules:
+    keep = None if model.keep is None else frozenset(name.encode() for name in model.keep)
+    return KeyRules(
+        query=model.query,
+        keep=keep,
+        drop=frozenset(name.encode() for name in model.drop),
+        sort=model.sort,
+        host=model.host,
+    )

@@ -1,0 +1,25 @@
+"""Where stored responses live: an index shared by all workers, and one file per slice of a body."""
+
+from headrace.cache.store.claim import Claim
+from headrace.cache.store.errors import SliceTooLarge, StoreError, StoreFull, StoreInUse
+from headrace.cache.store.part import Busy, Part, PartFollower, PartPhase
+from headrace.cache.store.rules import PurgeRule, matches
+from headrace.cache.store.settings import StoreSettings
+from headrace.cache.store.store import OpenSlice, Store
+
+__all__ = [
+    "Busy",
+    "Claim",
+    "OpenSlice",
+    "Part",
+    "PartFollower",
+    "PartPhase",
+    "PurgeRule",
+    "SliceTooLarge",
+    "Store",
+    "StoreError",
+    "StoreFull",
+    "StoreInUse",
+    "StoreSettings",
+    "matches",
+]

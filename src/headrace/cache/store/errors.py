@@ -1,0 +1,21 @@
+"""What can go wrong in the store. Plain OSError (ENOSPC, EIO) also reaches callers unchanged."""
+
+from __future__ import annotations
+
+from headrace.errors import HeadraceError
+
+
+class StoreError(HeadraceError):
+    """The store cannot do what was asked. The message names the remedy."""
+
+
+class StoreFull(StoreError):
+    """The index has no room left, on its map or on its disk; nothing was changed."""
+
+
+class StoreInUse(StoreError):
+    """Another edge owns this cache directory."""
+
+
+class SliceTooLarge(StoreError):
+    """A slice of more than half the store's capacity would wipe it; it is refused."""

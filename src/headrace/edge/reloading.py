@@ -22,6 +22,7 @@ def check_reloadable(old: Config, new: Config) -> None:
         )
         if before != after
     ]
+    changed += _socket_settings_changed(old, new)
     if changed:
         raise RestartNeededError(
             f"a reload cannot change {' and '.join(changed)}: put the old value back, or restart"
@@ -31,3 +32,18 @@ def check_reloadable(old: Config, new: Config) -> None:
 def worker_config(config: Config) -> str:
     """The config as a worker gets it: JSON, without the admin door and its token."""
     return config.model_copy(update={"admin": None}).to_json()
+
+
+def _socket_settings_changed(old: Config, new: Config) -> list[str]:
+    """Settings that belong to a socket's making, at addresses that stay."""
+    before = {listener.address: listener for listener in old.listeners}
+    changed = []
+    for listener in new.listeners:
+        former = before.get(listener.address)
+        if former is None:
+            continue
+        if listener.v6_only != former.v6_only:
+            changed.append(f"v6_only of {listener.address}")
+        if listener.unix_mode != former.unix_mode and listener.address.startswith("unix:"):
+            changed.append(f"unix_mode of {listener.address}")
+    return changed

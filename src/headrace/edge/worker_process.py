@@ -80,8 +80,8 @@ def exit_reason(code: int) -> str:
 class Worker:
     """A running worker and the supervisor's end of its channel.
 
-    `heard_s` is the monotonic time of its last word; `snapshot` its last known counts; `problem`
-    what it said before it gave up.
+    `started` is Unix seconds; `heard_s` is the monotonic time of its last word; `snapshot` its
+    last known counts; `problem` what it said before it gave up.
     """
 
     def __init__(
@@ -92,6 +92,7 @@ class Worker:
         self.version = version
         self.state = State.STARTING
         self.snapshot = Snapshot()
+        self.started = time.time()
         self.started_s = self.heard_s = time.monotonic()
         self.problem: str | None = None
         self._silent = asyncio.Event()

@@ -21,15 +21,32 @@ from prometheus_client.registry import Collector
 
 from headrace.measure.metrics import BOUNDS_S, MEANINGS, HistogramSnapshot, Kind, Snapshot
 
+STORE_GAUGES: Mapping[str, str] = {
+    "bytes": "Bytes of bodies in the store now.",
+    "objects": "Representations in the store now.",
+    "slices": "Body files in the store now.",
+}
+"""The store's own names of what rises and falls, with their meanings."""
+
+STORE_COUNTERS: Mapping[str, str] = {
+    "evictions": "Representations that left to make room.",
+}
+"""The store's own names of what only grows."""
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerFacts:
-    """One worker process: its number, whether it serves, and what it has used."""
+    """One worker process: its number, whether it serves, and what it has used.
+
+    `started` is Unix seconds.
+    """
 
     number: int
+    pid: int
     ready: bool
+    started: float
     cpu_s: float | None = None
     resident_bytes: int | None = None
 
@@ -38,20 +55,24 @@ class WorkerFacts:
 class ServerFacts:
     """What the supervisor knows of the whole server at the moment of a scrape.
 
-    `store_gauges` and `store_counters` map the store's own names to numbers.
+    `started` is Unix seconds; `not_ready_because` is None while clients are welcome; `store` maps
+    the store's own names to numbers (see STORE_GAUGES and STORE_COUNTERS); `listening` are the
+    addresses in use.
     """
 
     version: str
+    python: str
     started: float
+    not_ready_because: str | None
     draining: bool
     workers_wanted: int
     worker_exits: int
     reloads_succeeded: int
     reloads_failed: int
     generation: int
+    listening: tuple[str, ...] = ()
     workers: tuple[WorkerFacts, ...] = ()
-    store_gauges: Mapping[str, float] = field(default_factory=dict)
-    store_counters: Mapping[str, float] = field(default_factory=dict)
+    store: Mapping[str, float] = field(default_factory=dict)
 
 
 def exposition(snapshot: Snapshot, facts: ServerFacts) -> bytes:
@@ -105,9 +126,13 @@ def cumulative(histogram: HistogramSnapshot) -> list[tuple[str, float]]:
 
 def server_families(facts: ServerFacts) -> Iterator[Metric]:
     """The server's, the workers' and the store's families."""
-    info = GaugeMetricFamily("headrace_info", "Always 1; the label says which.", labels=["version"])
-    info.add_metric([facts.version], 1)
+    info = GaugeMetricFamily(
+        "headrace_build_info", "Always 1; the labels say what runs.", labels=["version", "python"]
+    )
+    info.add_metric([facts.version, facts.python], 1)
     yield info
+    yield _gauge("up", "Always 1: the supervisor answers.", 1)
+    yield _gauge("ready", "1 while clients are welcome.", int(facts.not_ready_because is None))
     yield _gauge("start_time_seconds", "When the server started, Unix time.", facts.started)
     yield _gauge("draining", "1 while the server is told to drain.", int(facts.draining))
     yield _gauge("workers_wanted", "Workers that the config asks for.", facts.workers_wanted)
@@ -126,10 +151,12 @@ def server_families(facts: ServerFacts) -> Iterator[Metric]:
     yield reloads
     yield _gauge("purge_generation", "Grows with every purge on this server.", facts.generation)
     yield from _process_families(facts.workers)
-    for name, value in facts.store_gauges.items():
-        yield _gauge(f"store_{name}", f"The store's {name.replace('_', ' ')} now.", value)
-    for name, value in facts.store_counters.items():
-        yield _counter(f"store_{name}", f"The store's {name.replace('_', ' ')} so far.", value)
+    for name, text in STORE_GAUGES.items():
+        if name in facts.store:
+            yield _gauge(f"store_{name}", text, facts.store[name])
+    for name, text in STORE_COUNTERS.items():
+        if name in facts.store:
+            yield _counter(f"store_{name}", text, facts.store[name])
 
 
 def _process_families(workers: Iterable[WorkerFacts]) -> Iterator[Metric]:

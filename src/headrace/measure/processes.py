@@ -27,6 +27,4 @@ def process_use(pid: int) -> ProcessUse | None:
     # The second field is the program's name in parentheses, and may hold blanks itself.
     fields = text.rpartition(")")[2].split()
     user_ticks, system_ticks, resident_pages = int(fields[11]), int(fields[12]), int(fields[21])
-    return ProcessUse(
-        (user_ticks + system_ticks) / _TICKS_PER_S, resident_pages * _PAGE_BYTES
-    )
+    return ProcessUse((user_ticks + system_ticks) / _TICKS_PER_S, resident_pages * _PAGE_BYTES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
 import structlog
@@ -28,13 +28,23 @@ class ProblemError(HeadraceError):
         self.field = field
 
 
-def problem_body(status: int, detail: str, *, field: str | None = None) -> bytes:
-    """The JSON of one problem; its type is about:blank, so its title is the status's phrase."""
+def problem_body(
+    status: int,
+    detail: str,
+    *,
+    field: str | None = None,
+    more: Mapping[str, object] | None = None,
+) -> bytes:
+    """The JSON of one problem; its type is about:blank, so its title is the status's phrase.
+
+    `more` are extension members (RFC 9457 section 3.2).
+    """
     body: dict[str, object] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
+        **(more or {}),
     }
     if field is not None:
         body["field"] = field
@@ -46,12 +56,13 @@ def problem_response(
     detail: str,
     *,
     field: str | None = None,
+    more: Mapping[str, object] | None = None,
     headers: dict[str, str] | None = None,
 ) -> web.Response:
     """A problem as a response."""
     return web.Response(
         status=status,
-        body=problem_body(status, detail, field=field),
+        body=problem_body(status, detail, field=field, more=more),
         content_type=CONTENT_TYPE,
         headers=headers,
     )
@@ -64,7 +75,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return await handler(request)
     except ProblemError as problem:
         return problem_response(problem.status, problem.detail, field=problem.field)
-    except HeadraceError as error:
+    except (HeadraceError, OSError) as error:
         log.error("admin_request_failed", path=request.path, problem=str(error))
         return problem_response(500, str(error))
     except web.HTTPMethodNotAllowed as refusal:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from headrace.edge.admin.problem import ProblemError
-
-PurgeKind = Literal["url", "prefix", "tag", "all"]
+from headrace.edge.store_door import PurgeKind
 
 TARGETS: tuple[PurgeKind, ...] = ("url", "prefix", "tag", "all")
 LARGEST_LISTING = 1000

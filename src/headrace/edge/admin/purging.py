@@ -1,0 +1,137 @@
+"""Which keys of which sites a URL means: purges and listings by the sites' own key rules. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import urlsplit
+
+from headrace.cache.key import KeyRules, key_for_url, prefix_for_url
+from headrace.config import Config
+from headrace.edge.admin.problem import ProblemError
+from headrace.edge.admin.requests import PurgeRequest
+from headrace.edge.sites import compile_sites
+from headrace.edge.store_door import Purge
+from headrace.http.target import BadTarget
+
+
+@dataclass(frozen=True, slots=True)
+class SiteKeys:
+    """One site as far as its keys go: its name, its host patterns and its key rules."""
+
+    name: str
+    hosts: tuple[str, ...]
+    rules: KeyRules
+
+    def answers(self, host: str) -> bool:
+        """Whether any of the site's patterns takes this host (lower case, without port)."""
+        return any(_matches(pattern, host) for pattern in self.hosts)
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """All sites of a config by their keys."""
+
+    sites: tuple[SiteKeys, ...]
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """Raises HeadraceError or OSError as compile_sites does."""
+        rules = {site.name: site.key_rules for site in compile_sites(config).all}
+        return cls(
+            tuple(
+                SiteKeys(site.name, tuple(host.lower() for host in site.hosts), rules[site.name])
+                for site in config.sites
+            )
+        )
+
+    def keys(self, url: str, *, site: str | None, field: str) -> list[tuple[str, bytes]]:
+        """The site names and cache keys that this URL has, one for each site that may hold it."""
+        try:
+            return [
+                (found.name, key_for_url(found.name, url.encode(), found.rules))
+                for found in self._holders(url, site, field)
+            ]
+        except BadTarget as error:
+            raise ProblemError(422, f"{field} cannot be read as a URL: {error}", field=field) from (
+                error
+            )
+
+    def prefixes(self, url: str, *, site: str | None, field: str) -> list[tuple[str, bytes]]:
+        """The site names and the beginnings of keys that this URL prefix has."""
+        try:
+            return [
+                (found.name, prefix_for_url(found.name, url.encode(), found.rules))
+                for found in self._holders(url, site, field)
+            ]
+        except BadTarget as error:
+            raise ProblemError(422, f"{field} cannot be read as a URL: {error}", field=field) from (
+                error
+            )
+
+    def named(self, site: str) -> SiteKeys:
+        """The site of that name. Raises ProblemError."""
+        for candidate in self.sites:
+            if candidate.name == site:
+                return candidate
+        known = ", ".join(candidate.name for candidate in self.sites)
+        raise ProblemError(422, f"there is no site {site!r}; there are: {known}", field="site")
+
+    def _holders(self, url: str, site: str | None, field: str) -> Sequence[SiteKeys]:
+        host = _host(url, field)
+        if site is not None:
+            return [self.named(site)]
+        # Every site that matches, not only the one that serves the host now: before a reload
+        # another may have stored under it.
+        holders = [candidate for candidate in self.sites if candidate.answers(host)]
+        if not holders:
+            raise ProblemError(
+                422, f"no site serves the host {host!r}: correct it, or name a site", field=field
+            )
+        return holders
+
+
+def plan_purge(request: PurgeRequest, directory: Directory) -> list[Purge]:
+    """The store's purges that carry out a request, one for each site concerned.
+
+    Raises ProblemError when the URL or the site is unknown.
+    """
+    soft, site = request.soft, request.site
+    match request.kind:
+        case "url":
+            found = directory.keys(request.value, site=site, field="url")
+            return [Purge("url", key, soft, name) for name, key in found]
+        case "prefix":
+            found = directory.prefixes(request.value, site=site, field="prefix")
+            return [Purge("prefix", key, soft, name) for name, key in found]
+        case "tag":
+            if site is not None:
+                directory.named(site)
+            return [Purge("tag", request.value.encode(), soft, site)]
+        case "all" if site is None:
+            return [Purge("all", b"", soft)]
+        case "all":
+            # A key begins with its site's name and a line end.
+            return [Purge("prefix", directory.named(site).name.encode() + b"\n", soft, site)]
+
+
+def _host(url: str, field: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError as error:
+        raise ProblemError(422, f"{field} is not a URL: {error}", field=field) from error
+    if parts.scheme not in {"http", "https"} or not host:
+        raise ProblemError(
+            422, f"{field} must be a whole URL such as http://host/path, not {url!r}", field=field
+        )
+    return f"[{host}]" if ":" in host else host
+
+
+def _matches(pattern: str, host: str) -> bool:
+    if pattern == "*":
+        return True
+    if pattern.startswith("*."):
+        return host.endswith(pattern[1:])
+    return host == pattern

@@ -1,8 +1,9 @@
 """A worker that serves nothing but speaks the control channel, for tests of the supervisor.
 
 Its behaviour is steered by the config's `server_name` (so that it needs no other door):
-`refuse:<why>` refuses a reload, `fatal:<why>` gives up at the start, `crash` exits with 3 at the
-start, `mute` never answers a question for its counts.
+`refuse.<why>` refuses a reload, `fatal.<why>` gives up at the start, `crash` exits with 3 at the
+start, `mute` never answers a question for its counts, `stuck` does not end when told to stop.
+While the file that FAKE_WORKER_CRASH_IF names exists, every start is a `crash`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import os
 import socket
 import sys
+from pathlib import Path
 
 from headrace.edge.bindings import open_listener
 from headrace.edge.channel import (
@@ -73,7 +75,7 @@ class FakeWorker:
             case GetStats(number=number):
                 if self.name != "mute":
                     self.channel.send(Stats(number, self.metrics.snapshot()))
-            case Stop():
+            case Stop() if self.name != "stuck":
                 self.channel.send(Drained(self.metrics.snapshot()))
                 self.done.set()
 
@@ -81,11 +83,11 @@ class FakeWorker:
         self.number = message.worker
         self.name = server_name(message.config)
         self.draining = message.draining
-        if self.name.startswith("fatal:"):
-            self.channel.send(Fatal(self.name.removeprefix("fatal:")))
+        if self.name.startswith("fatal."):
+            self.channel.send(Fatal(self.name.removeprefix("fatal.")))
             self.exit_code = 1
             self.done.set()
-        elif self.name == "crash":
+        elif self.name == "crash" or Path(os.environ.get("FAKE_WORKER_CRASH_IF", "")).is_file():
             os._exit(3)
         else:
             self.adopt(message, descriptors)
@@ -93,10 +95,10 @@ class FakeWorker:
 
     def prepare(self, message: Prepare, descriptors: list[int]) -> None:
         name = server_name(message.config)
-        if name.startswith("refuse:"):
+        if name.startswith("refuse."):
             for descriptor in descriptors:
                 os.close(descriptor)
-            self.channel.send(Refused(message.version, name.removeprefix("refuse:")))
+            self.channel.send(Refused(message.version, name.removeprefix("refuse.")))
             return
         self.prepared = message
         self.adopt(message, descriptors, keep_all=True)

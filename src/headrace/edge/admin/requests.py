@@ -95,7 +95,7 @@ def _purge_value(kind: PurgeKind, value: object) -> str:
 def _json_object(body: bytes) -> dict[str, object]:
     try:
         value = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProblemError(400, f"the body is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise ProblemError(400, 'the body must be a JSON object such as {"url": "http://…"}')

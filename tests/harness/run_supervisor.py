@@ -1,0 +1,27 @@
+"""Run a real supervisor over fake workers and a fake store: `python -m … edge.toml`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from headrace.config.loader import load_config
+from headrace.edge.supervisor import Supervisor
+from headrace.measure.logs import configure_logging
+from tests.harness.fake_store import open_fake_store
+
+
+async def main(path: Path) -> int:
+    configure_logging()
+    supervisor = Supervisor(
+        load_config(path),
+        lambda: load_config(path),
+        worker_command=(sys.executable, "-m", "tests.harness.fake_worker"),
+        store_opener=open_fake_store,
+    )
+    return await supervisor.run()
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main(Path(sys.argv[1]))))

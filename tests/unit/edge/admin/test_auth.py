@@ -1,0 +1,61 @@
+"""Where the admin token comes from, and who has it."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from headrace.edge.admin.auth import TokenError, admin_token, allowed
+
+TOKEN = "0123456789abcdef"
+
+
+def test_a_token_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
+    made = admin_token(None, None, tmp_path)
+    file = tmp_path / "admin.token"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert admin_token(None, None, tmp_path) == made == file.read_text().strip()
+    assert len(made) >= 32
+
+
+def test_a_configured_token_is_used_and_not_written(tmp_path: Path) -> None:
+    assert admin_token(TOKEN, None, tmp_path) == TOKEN
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_token_file_is_read_without_its_line_end(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(TOKEN + "\n")
+    assert admin_token(None, file, tmp_path) == TOKEN
+
+
+def test_a_missing_token_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TokenError, match="absent"):
+        admin_token(None, tmp_path / "absent", tmp_path)
+
+
+def test_a_short_token_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("short")
+    with pytest.raises(TokenError, match="openssl rand"):
+        admin_token(None, file, tmp_path)
+
+
+def test_a_cache_directory_that_takes_no_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(TokenError, match=r"set admin\.token_file"):
+        admin_token(None, None, tmp_path / "absent")
+
+
+@pytest.mark.parametrize("field", [f"Bearer {TOKEN}", f"bearer {TOKEN}", f"Bearer  {TOKEN} "])
+def test_the_token_opens_the_door(field: str) -> None:
+    assert allowed(field, TOKEN)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [None, "", TOKEN, "Bearer", "Bearer ", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer é"],
+)
+def test_anything_else_does_not(field: str | None) -> None:
+    assert not allowed(field, TOKEN)

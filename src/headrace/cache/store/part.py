@@ -1,4 +1,4 @@
-"""A slice file while it is written: one holder fills it, other processes may follow it.
+"""A slice file while it is written: one holder fills it, others may follow it (`follower.py`).
 
 The holder's lock lies on the file itself and dies with the holder. No bytes move when the part
 becomes a slice: the header is reserved in front and the finished file is renamed.
@@ -6,12 +6,24 @@ becomes a slice: the header is reserved in front and the finished file is rename
 
 from __future__ import annotations
 
+import contextlib
 import enum
+import mmap
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+import xxhash
+
+from headrace.cache.store import header, locks
+from headrace.cache.store.errors import StoreError
+from headrace.cache.store.layout import PAGE_BYTES
 from headrace.cache.stored import StoredResponse
+
+HASH_CHUNK_BYTES = 1024 * 1024
+MAX_META_BYTES = 1024 * 1024
 
 
 class PartPhase(enum.IntEnum):
@@ -22,6 +34,9 @@ class PartPhase(enum.IntEnum):
     COMPLETE = 2
     FAILED = 3
     UNCACHEABLE = 4
+
+
+FINAL = frozenset({PartPhase.COMPLETE, PartPhase.FAILED, PartPhase.UNCACHEABLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +50,78 @@ class Part:
     """A slice being filled by this process. Made by `Store.begin_part`; `close` it in the end.
 
     `fd` is open for reading and writing until `close`, also after the part has been finished or
-    has failed, so local readers may go on with it (body bytes begin at `body_offset`).
+    has failed, so local readers may go on with it. Body bytes begin at `body_offset`, which is 0
+    until `set_head`; `written` is as last published.
     """
 
-    path: Path
-    fd: int
-    n: int
-    body_offset: int  # 0 until set_head
-    written: int  # as last published
-    phase: PartPhase
+    __slots__ = (
+        "_commit",
+        "_control",
+        "_digest",
+        "_hashed",
+        "_mapping",
+        "_words",
+        "body_offset",
+        "fd",
+        "n",
+        "path",
+        "phase",
+        "written",
+    )
+
+    def __init__(self, fd: int, path: Path, n: int, commit: Commit) -> None:
+        """Takes over `fd`, which is locked and empty. Raises OSError (and closes it)."""
+        self.fd = fd
+        self.path = path
+        self.n = n
+        self.body_offset = 0
+        self.written = 0
+        self.phase = PartPhase.WAITING_HEAD
+        self._commit = commit
+        self._digest = xxhash.xxh3_64()
+        self._hashed = 0
+        self._control = header.Control(header_bytes=0, phase=self.phase, n=n)
+        try:
+            os.pwrite(fd, self._control.packed().ljust(PAGE_BYTES, b"\0"), 0)
+            self._mapping = mmap.mmap(fd, PAGE_BYTES)
+        except OSError:
+            os.close(fd)
+            raise
+        self._words = memoryview(self._mapping)[: header.CONTROL_BYTES].cast("Q")
 
     def set_head(self, stored: StoredResponse) -> None:
         """Reserve and write the header; the body begins after it. Once, before any body byte.
 
-        Raises OSError (no space).
+        Raises OSError (no space) or StoreError (a head of more than a megabyte).
         """
-        raise NotImplementedError
+        meta = header.encode_record(stored)
+        if len(meta) > MAX_META_BYTES:
+            raise StoreError(
+                f"a response head of {len(meta)} bytes is not stored: 1 MiB is the most"
+            )
+        self.body_offset = header.header_bytes_for(len(meta))
+        if self.body_offset > PAGE_BYTES:
+            os.ftruncate(self.fd, self.body_offset)
+        self._write_meta(meta)
+        self._show(PartPhase.BODY)
 
-    def write(self, buffer: memoryview | bytes, at: int) -> None:
+    def write(self, buffer: memoryview | bytes | bytearray, at: int) -> None:
         """Write all of `buffer` at body offset `at`. Raises OSError (ENOSPC, EIO)."""
-        raise NotImplementedError
+        view = memoryview(buffer)
+        size_bytes = len(view)
+        done = os.pwrite(self.fd, view, self.body_offset + at)
+        while done < size_bytes:
+            done += os.pwrite(self.fd, view[done:], self.body_offset + at + done)
+        if at == self._hashed:
+            self._digest.update(view)
+            self._hashed += size_bytes
+        elif at < self._hashed:
+            self._hashed = -1  # overwritten: `finish` reads the file once more
 
     def publish(self, written: int) -> None:
         """Tell followers that the body's first `written` bytes are there. No system call."""
-        raise NotImplementedError
+        self.written = written
+        self._words[header.WRITTEN_AT // 8] = written
 
     def finish(self, stored: StoredResponse, length: int, *, record: bool = True) -> bool:
         """Make the part a slice of `length` body bytes, index it and `stored`, and evict.
@@ -72,54 +135,127 @@ class Part:
         last one is there. A slice that exists already is replaced and counted once.
 
         Raises StoreFull, SliceTooLarge or OSError; the part then is neither indexed nor failed:
-        call `fail`.
+        call `fail`. Costs about 60 µs, and a read of the body unless it was written in order.
         """
-        raise NotImplementedError
+        if stored.length < 0 and record:
+            total = self.n * stored.slice_bytes + length
+            stored = msgspec.structs.replace(stored, length=total)
+        os.ftruncate(self.fd, self.body_offset + length)
+        self.publish(length)
+        meta = header.encode_record(stored)
+        if header.header_bytes_for(len(meta)) == self.body_offset:
+            self._write_meta(meta)
+        # else: the head grew by a page since set_head; the file keeps the record it began with,
+        # and the index has the new one.
+        self._update(
+            body_bytes=length, total_bytes=stored.length, body_checksum=self._checksum(length)
+        )
+        kept = self._commit(self, stored, length, record)
+        if not kept:
+            self._unlink()
+        self._show(PartPhase.COMPLETE)
+        locks.unlock(self.fd)
+        return kept
 
     def fail(self, reason: bytes) -> None:
-        """The fill broke off: followers see FAILED and the reason (first 40 bytes)."""
-        raise NotImplementedError
+        """The fill broke off: followers see FAILED and the reason (its first 40 bytes)."""
+        self._update(reason=reason[: header.REASON_BYTES])
+        self._end(PartPhase.FAILED)
 
     def mark_uncacheable(self) -> None:
         """The response may not be stored: followers see UNCACHEABLE and fetch for themselves."""
-        raise NotImplementedError
+        self._end(PartPhase.UNCACHEABLE)
 
     def abandon(self) -> None:
         """Give the part up without a verdict; followers see a dead holder and may begin anew."""
-        raise NotImplementedError
+        self._unlink()
+        locks.unlock(self.fd)
 
     def close(self) -> None:
         """Close `fd`; abandons a part without a final phase. Idempotent."""
-        raise NotImplementedError
+        if self.fd < 0:
+            return
+        if self.phase not in FINAL:
+            self.abandon()
+        self._words.release()
+        self._mapping.close()
+        os.close(self.fd)
+        self.fd = -1
+
+    def _end(self, phase: PartPhase) -> None:
+        self._unlink()
+        self._show(phase)
+        locks.unlock(self.fd)
+
+    def _unlink(self) -> None:
+        """Only while locked, and only our own file: a successor may have taken the name."""
+        if locks.is_still(self.fd, self.path):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.path)
+
+    def _write_meta(self, meta: bytes) -> None:
+        if header.meta_checksum(meta) == self._control.meta_checksum:
+            return
+        os.pwrite(self.fd, meta, header.CONTROL_BYTES)
+        self._update(
+            header_bytes=self.body_offset,
+            meta_bytes=len(meta),
+            meta_checksum=header.meta_checksum(meta),
+        )
+
+    def _update(self, **changes: int | bytes) -> None:
+        """Rewrite the control block; its phase and written are as followers last saw them."""
+        self._control = header.changed(self._control, self.phase, self.written, **changes)
+        self._mapping[: header.CONTROL_BYTES] = self._control.packed()
+
+    def _show(self, phase: PartPhase) -> None:
+        """The phase changes last: whoever sees it sees all that was written before."""
+        self.phase = phase
+        word = header.PHASE_AT // 8
+        self._words[word] = (self.n << 32) | phase
+
+    def _checksum(self, length: int) -> int:
+        if self._hashed == length:
+            return self._digest.intdigest()
+        return checksum_of(self.fd, self.body_offset, length)
 
 
 Commit = Callable[[Part, StoredResponse, int, bool], bool]
 
 
-class PartFollower:
-    """Reads a part that another process (or this one) fills. `poll` to learn what is new."""
+def checksum_of(fd: int, offset: int, length: int) -> int:
+    """The checksum of a body on disk. Raises OSError when it ends early."""
+    running = xxhash.xxh3_64()
+    chunk = memoryview(bytearray(min(HASH_CHUNK_BYTES, max(length, 1))))
+    at = offset
+    end = offset + length
+    while at < end:
+        read = os.preadv(fd, [chunk[: end - at]], at)
+        if not read:
+            raise OSError(f"a body of {length} bytes ends at {at - offset}")
+        running.update(chunk[:read])
+        at += read
+    return running.intdigest()
 
-    path: Path
-    fd: int
-    phase: PartPhase  # these five as of the last poll
-    written: int
-    body_offset: int
-    meta: StoredResponse | None
-    reason: bytes
 
-    @classmethod
-    def open(cls, path: Path) -> PartFollower | None:
-        """None when the part is gone (finished or given up): look up again."""
-        raise NotImplementedError
+def begin(path: Path, n: int, commit: Commit) -> Part | Busy:
+    """Create and lock the part file at `path`, or say who has it. Raises OSError.
 
-    def poll(self) -> PartPhase:
-        """Read the control page anew: one system call of about 1 µs. Raises OSError."""
-        raise NotImplementedError
-
-    def alive(self) -> bool:
-        """False when the holder died without a final phase (about 2 µs). Takes no lock."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Idempotent."""
-        raise NotImplementedError
+    What a dead holder left is unlinked, not reused: its followers keep the old file and see by
+    its free lock that the holder is dead.
+    """
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if not locks.try_lock(fd):
+                os.close(fd)
+                return Busy(path)
+            if locks.is_still(fd, path):
+                if os.fstat(fd).st_size == 0:
+                    return Part(fd, path, n, commit)
+                os.unlink(path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.close(fd)
+            raise
+        os.close(fd)

@@ -1,17 +1,49 @@
-"""The store: one index and one directory of slice files, shared by all workers of an edge."""
+"""The store: one index and one directory of slice files, shared by all workers of an edge.
+
+This is the door; what stands behind each method has its own module. Nothing here decides what may
+be stored or for how long.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from headrace.cache.store.claim import Claim
-from headrace.cache.store.part import Busy, Part
-from headrace.cache.store.rules import PurgeRule
-from headrace.cache.store.settings import StoreSettings
-from headrace.cache.stored import StoredResponse
+import msgspec
 
+from headrace.cache.store import broom, journal, listing, orphans, part, rebuild
+from headrace.cache.store.claim import Claim
+from headrace.cache.store.errors import SliceTooLarge, StoreError
+from headrace.cache.store.filing import Filing, invalidated
+from headrace.cache.store.header import decode_record
+from headrace.cache.store.index import Index
+from headrace.cache.store.layout import (
+    BROOM_LOCK,
+    JOURNAL,
+    OBJECTS,
+    PARTS,
+    RECORD_ONLY,
+    digest,
+    in_pages,
+    part_file,
+    record_key,
+    slice_file,
+    slice_key,
+    slot_of,
+)
+from headrace.cache.store.live_rules import LiveRules, encode_rule
+from headrace.cache.store.opening import open_index
+from headrace.cache.store.part import Busy, Part
+from headrace.cache.store.reading import Fault, OpenSlice, SliceReader
+from headrace.cache.store.rows import SliceRow
+from headrace.cache.store.rules import PurgeRule, Verdict
+from headrace.cache.store.settings import StoreSettings
+from headrace.cache.store.state import SharedState
+from headrace.cache.stored import StoredResponse
 
 # `Store.list` hides the built-in name inside the class.
 Numbers = list[int]
@@ -20,21 +52,28 @@ Page = tuple[list[StoredResponse], bytes | None]
 Inspection = list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class OpenSlice:
-    """An open slice file: `length` body bytes from `offset`. The caller closes `fd`."""
-
-    fd: int
-    offset: int
-    length: int
-    slot: int  # for Store.touch
-
-
 class Store:
-    """Stored responses and their bodies, bounded by bytes. Not for use by several threads."""
+    """Stored responses and their bodies, bounded by bytes. One thread at a time."""
 
-    settings: StoreSettings
-    path: Path
+    def __init__(
+        self, path: Path, settings: StoreSettings, index: Index, state: SharedState
+    ) -> None:
+        """Use `open`."""
+        self.path = path
+        self.settings = settings
+        self.index = index
+        self.state = state
+        self.objects = os.fspath(path / OBJECTS)
+        self.parts = path / PARTS
+        self.rules = LiveRules(index, state)
+        self.orphan_directory = 0
+        self._reader = SliceReader(
+            index,
+            self.objects,
+            checksum=settings.checksum_on_open,
+            on_fault=self._remove_faulty,
+        )
+        self._closed = False
 
     @staticmethod
     def claim(path: Path) -> Claim:
@@ -42,55 +81,84 @@ class Store:
 
         The claim dies with its process. Raises StoreInUse when another edge holds it.
         """
-        raise NotImplementedError
+        return Claim.take(path)
 
     @classmethod
     def open(cls, path: Path, settings: StoreSettings, *, now: float | None = None) -> Store:
         """Open or make the store; milliseconds whatever its size. Not for the event loop.
 
         After a crash of the operating system the index is set aside: `rebuild_step` fills it again
-        from the files. Raises StoreError (other format, no permission).
+        from the files. Raises StoreError (other format, no room) or OSError. `now` is Unix time.
         """
-        raise NotImplementedError
+        index, state = open_index(path, settings, time.time() if now is None else now)
+        return cls(path, settings, index, state)
 
     def close(self) -> None:
         """Idempotent. Open slices and parts stay readable."""
-        raise NotImplementedError
+        if not self._closed:
+            self._closed = True
+            self.index.close()
+            self.state.close()
+
+    # Looking up
 
     def generation(self) -> int:
         """Changes when any process purges. 100 ns, no system call."""
-        raise NotImplementedError
+        return self.state.generation()
 
     def vary_of(self, key_hash: bytes) -> tuple[bytes, ...] | None:
         """The header names that select this key's variants; None when nothing is stored. 2 µs."""
-        raise NotImplementedError
+        with self.index.read() as transaction:
+            packed = transaction.get(key_hash, None, self.index.vary)
+            if packed is None:
+                return None
+            return msgspec.msgpack.decode(packed, type=tuple[bytes, ...])
 
     def lookup(self, key_hash: bytes, variant: bytes) -> StoredResponse | None:
         """The record, after purges: hard-purged is None, soft-purged has INVALIDATED. 4 µs."""
-        raise NotImplementedError
-
-    def record(self, stored: StoredResponse, key_hash: bytes) -> bool:
-        """Insert or replace a record's metadata (a freshened response). 20 µs.
-
-        `stored.length` must be known. False when a purge newer than `stored.generation` matches:
-        set the generation as it was before the request to the origin was sent.
-        """
-        raise NotImplementedError
+        rules = self.rules.current()
+        with self.index.read() as transaction:
+            packed = transaction.get(record_key(key_hash, variant), None, self.index.records)
+            if packed is None:
+                return None
+            stored = decode_record(packed)
+        if stored.generation >= rules.newest:
+            return stored
+        match rules.verdict(stored):
+            case Verdict.KEPT:
+                return stored
+            case Verdict.SOFT:
+                return invalidated(stored)
+            case Verdict.HARD:
+                return None
 
     def open_slice(self, stored: StoredResponse, n: int) -> OpenSlice | None:
-        """Open one slice; None when it is not there or was corrupt (then removed). 10 µs.
+        """Open one slice; None when it is not there or was corrupt (then removed). 15 µs.
 
-        With `checksum_on_open` the first call per slice reads it whole.
+        With `checksum_on_open` the first call per slice and process reads it whole. Raises OSError
+        (too many open files, EIO).
         """
-        raise NotImplementedError
+        return self._reader.open(stored, n)
 
     def has_slice(self, version: bytes, n: int) -> bool:
         """2 µs."""
-        raise NotImplementedError
+        with self.index.read() as transaction:
+            key = slice_key(version, n)
+            return transaction.get(key, None, self.index.slices) is not None
 
     def slices(self, stored: StoredResponse) -> Numbers:
         """The numbers of the slices that are there, ascending."""
-        raise NotImplementedError
+        return listing.slice_numbers(self.index, stored.version)
+
+    def slot(self, version: bytes, n: int) -> int:
+        """The hit counter of a slice, for `touch`. Pure, 500 ns."""
+        return slot_of(slice_key(version, n))
+
+    def touch(self, slot: int) -> None:
+        """Count a hit for eviction. 150 ns, no system call."""
+        self.state.touch(slot)
+
+    # Filling
 
     def begin_part(self, name: bytes, n: int) -> Part | Busy:
         """Become the one who fills slice `n` of `name` (any bytes), or learn who does. 50 µs.
@@ -98,55 +166,172 @@ class Store:
         The slice may have been finished between the caller's lookup and this: with a Part in hand,
         look up again. Raises OSError.
         """
-        raise NotImplementedError
+        return part.begin(part_file(self.parts, name, n), n, self._commit)
 
-    def slot(self, version: bytes, n: int) -> int:
-        """The hit counter of a slice, for `touch`. Pure, 500 ns."""
-        raise NotImplementedError
+    def record(self, stored: StoredResponse, key_hash: bytes) -> bool:
+        """Insert or replace a record's metadata (a freshened response). 30 µs.
 
-    def touch(self, slot: int) -> None:
-        """Count a hit for eviction. 150 ns, no system call."""
-        raise NotImplementedError
+        `stored.length` must be known. False when a purge newer than `stored.generation`, or a
+        newer representation, forbids it: a freshened record carries the generation as it was
+        before the request to the origin was sent. A record without any slice is charged one page
+        and evicted like a slice.
+        """
+        _check(stored)
+        with self.filing() as filing:
+            key = record_key(key_hash, stored.variant)
+            admitted = filing.admitted(stored, key, self.rules.within(filing.change))
+            if admitted is None:
+                filing.change.totals.refused += 1
+                return False
+            filing.make_room(0 if filing.slice_keys(stored.version, 1) else 4096)
+            filing.put_record(admitted, key_hash)
+            return True
 
     def delete(self, stored: StoredResponse) -> None:
-        """Forget one representation and its slices."""
-        raise NotImplementedError
+        """Forget one representation and its slices. A fill in flight may bring it back: `purge`
+        forbids that.
+        """
+        with self.filing() as filing:
+            key = record_key(digest(stored.key), stored.variant)
+            filing.drop_record(key, stored.version)
+            filing.supersede(stored.version)
+
+    # Purging
 
     def purge(self, rule: PurgeRule, *, durable: bool = True) -> int:
         """Purge by a rule, whatever the number of matches; returns the new generation.
 
         Visible to every process at its next lookup. `durable` waits for the disk, so that a crash
         of the operating system cannot undo the purge (milliseconds: not on the event loop).
+        Raises StoreFull or OSError: then nothing was purged.
         """
-        raise NotImplementedError
+        path = self.path / JOURNAL
+        with self.index.write() as change:
+            generation = max(change.totals.generation, self.state.generation()) + 1
+            rule = msgspec.structs.replace(rule, generation=generation, made_at=time.time())
+            change.put(self.index.rules, generation.to_bytes(8, "big"), encode_rule(rule))
+            change.totals.generation = generation
+            journal.append(path, rule)
+            # Announced before it is committed: whoever sees the number waits for the commit.
+            self.state.set_generation(generation)
+        if durable:
+            journal.sync(path)
+        return generation
 
     def rules_since(self, generation: int) -> Rules:
         """The live rules newer than `generation`, oldest first."""
-        raise NotImplementedError
+        return self.rules.current().since(generation)
+
+    # Housekeeping: for one process, in small steps
 
     def sweep(self, limit: int, *, keep_s: float = 600.0) -> bool:
         """One step of the broom over at most `limit` records; True while there is more to do.
 
-        One process at a time sweeps; for others this is False at once.
+        It removes what rules and replacements left behind, then forgets the rules, but not before
+        they are `keep_s` old: until then they still stop fills that began before them. One process
+        at a time sweeps; for others this is False at once.
         """
-        raise NotImplementedError
+        return broom.sweep(self, limit, keep_s=keep_s, lock=self.path / BROOM_LOCK)
 
     def sweep_orphans(self, limit: int) -> bool:
-        """Remove files without an index entry, among about `limit` files; True: more to do."""
-        raise NotImplementedError
+        """Remove files without an index entry, among about `limit` files; True: more to do.
+
+        False when all directories have been seen; the next call begins anew.
+        """
+        return orphans.sweep(self, limit)
 
     def rebuild_step(self, limit: int) -> bool:
-        """Index about `limit` files anew after a doubtful start; True while there is more."""
-        raise NotImplementedError
+        """Index about `limit` files anew after a doubtful start; True while there is more.
+
+        Reads whole files to verify them: not on the event loop.
+        """
+        return rebuild.step(self, limit, lock=self.path / BROOM_LOCK)
 
     def stats(self) -> dict[str, int]:
         """Counts and bytes, for all processes together."""
-        raise NotImplementedError
+        return listing.stats(self.index, self.state, self.settings.size_bytes)
 
     def list(self, prefix: bytes, limit: int, cursor: bytes | None = None) -> Page:
-        """A page of records whose key begins with `prefix`, and where to go on (None: the end)."""
-        raise NotImplementedError
+        """A page of records whose key begins with `prefix`, and where to go on (None: the end).
+
+        Looks at 10,000 records at most, so a page may be short, or empty, and not the last.
+        """
+        return listing.page(self.index, self.rules.current(), prefix, limit, cursor)
 
     def inspect(self, key_hash: bytes) -> Inspection:
         """Every variant of a key: its record's fields and its slices, for operators."""
-        raise NotImplementedError
+        return listing.inspect(self.index, self.rules.current(), key_hash)
+
+    # For this package
+
+    @contextmanager
+    def filing(self) -> Iterator[Filing]:
+        """One write transaction; the files of what it removes go when it is committed."""
+        with self.index.write() as change:
+            filing = Filing(change, self.state, self.settings.size_bytes, now=time.time())
+            yield filing
+        for key in filing.doomed:
+            with suppress(FileNotFoundError):
+                os.unlink(f"{self.objects}/{slice_file(key)}")
+
+    def _commit(self, finished: Part, stored: StoredResponse, length: int, record: bool) -> bool:
+        """Index a part that is complete (see Part.finish)."""
+        if record:
+            _check(stored)
+        file_bytes = in_pages(finished.body_offset + length)
+        if file_bytes > self.settings.size_bytes // 2:
+            raise SliceTooLarge(
+                f"a slice of {file_bytes} bytes is refused by a store of "
+                f"{self.settings.size_bytes}: lower store.slice or raise store.size"
+            )
+        key = slice_key(stored.version, finished.n)
+        key_hash = digest(stored.key)
+        owner = record_key(key_hash, stored.variant)
+        while True:
+            with self.filing() as filing:
+                admitted = filing.admitted(stored, owner, self.rules.within(filing.change))
+                if admitted is None:
+                    filing.supersede(stored.version)
+                    filing.change.totals.refused += 1
+                    return False
+                if not filing.make_room(file_bytes, replacing=key):
+                    continue  # commits what was evicted, so that no transaction is long
+                finished.path = self._rename(finished.path, key)
+                filing.put_slice(key, SliceRow(file_bytes, length, owner))
+                known = filing.existing(owner) if record else admitted
+                if known is None or known.version != stored.version:
+                    filing.put_record(admitted, key_hash)
+                return True
+
+    def _rename(self, source: Path, key: bytes) -> Path:
+        target = Path(self.objects, slice_file(key))
+        try:
+            source.rename(target)
+        except FileNotFoundError:
+            target.parent.mkdir(exist_ok=True)
+            source.rename(target)
+        return target
+
+    def _remove_faulty(self, key: bytes, row: SliceRow, fault: Fault) -> None:
+        """Take a slice that cannot be served out of the index, unless it was replaced since."""
+        with self.filing() as filing:
+            packed = filing.change.get(self.index.slices, key)
+            if packed is None or SliceRow.unpacked(packed).body_bytes != row.body_bytes:
+                return
+            if fault is Fault.MISSING and os.path.exists(f"{self.objects}/{slice_file(key)}"):
+                return
+            filing.drop_slice(key)
+            if fault is Fault.CORRUPT:
+                filing.change.totals.corrupt += 1
+            else:
+                filing.change.totals.missing += 1
+
+
+def _check(stored: StoredResponse) -> None:
+    if stored.length < 0:
+        raise StoreError("a record is not stored before its length is known")
+    if not 8 <= len(stored.version) <= 32:
+        raise StoreError("a version is 8 to 32 bytes: the body is filed under it")
+
+
+assert RECORD_ONLY == 2**32 - 1

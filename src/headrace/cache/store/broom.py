@@ -1,0 +1,167 @@
+"""The broom: carries purge rules out, record by record, and removes replaced versions.
+
+Purges take effect at once by their rules; the broom only gives back the room, and lets the list of
+rules stay short.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from headrace.cache.store import journal, locks
+from headrace.cache.store.filing import BATCH, WHEN, Filing, invalidated
+from headrace.cache.store.header import decode_record, encode_record
+from headrace.cache.store.layout import JOURNAL
+from headrace.cache.store.live_rules import rules_in
+from headrace.cache.store.rules import PurgeRule, RuleSet, Verdict
+from headrace.cache.stored import StoredFlag, StoredResponse
+
+if TYPE_CHECKING:
+    from headrace.cache.store.store import Store
+
+
+class Pass(msgspec.Struct, array_like=True, frozen=True):
+    """One walk over all records: the rules up to `generation` are carried out by its end."""
+
+    generation: int
+    cursor: bytes
+
+
+PASS = b"pass"
+SWEPT = b"swept"
+"""Rows of `meta`: the walk that is under way, and the generation the last whole walk began at."""
+
+
+def sweep(store: Store, limit: int, *, keep_s: float, lock: Path) -> bool:
+    """One step (see Store.sweep)."""
+    fd = locks.open_lock_file(lock)
+    try:
+        if not locks.try_lock(fd):
+            return False
+        replaced = _sweep_superseded(store, keep_s)
+        walked = _walk(store, limit)
+        _forget(store, keep_s)
+        return replaced or walked
+    finally:
+        os.close(fd)
+
+
+def _walk(store: Store, limit: int) -> bool:
+    """Look at `limit` records; True while the walk has not come to the end."""
+    index = store.index
+    rules = store.rules.current()
+    with index.read() as transaction:
+        swept = int.from_bytes(bytes(transaction.get(SWEPT, b"", index.meta)), "big")
+        packed = transaction.get(PASS, None, index.meta)
+        current = msgspec.msgpack.decode(packed, type=Pass) if packed is not None else None
+        if current is None:
+            if rules.newest <= swept:
+                return False
+            current = Pass(rules.newest, b"")
+        hit: list[bytes] = []
+        with transaction.cursor(index.records) as cursor:
+            more = cursor.set_range(current.cursor)
+            seen = 0
+            while more and seen < limit and len(hit) < BATCH:
+                if _is_hit(rules, decode_record(cursor.value())):
+                    hit.append(bytes(cursor.key()))
+                seen += 1
+                more = cursor.next()
+            next_key = bytes(cursor.key()) if more else None
+    again = False
+    with store.filing() as filing:
+        for key in hit:
+            if len(filing.doomed) >= BATCH:
+                next_key, again = key, True
+                break
+            if not _carry_out(filing, rules, key):
+                next_key, again = key, True
+                break
+        if next_key is None:
+            filing.change.remove(index.meta, PASS)
+            filing.change.put(index.meta, SWEPT, current.generation.to_bytes(8, "big"))
+        else:
+            filing.change.put(
+                index.meta, PASS, msgspec.msgpack.encode(Pass(current.generation, next_key))
+            )
+    return again or next_key is not None
+
+
+def _is_hit(rules: RuleSet, stored: StoredResponse) -> bool:
+    match rules.verdict(stored):
+        case Verdict.HARD:
+            return True
+        case Verdict.SOFT:
+            return not stored.flags & StoredFlag.INVALIDATED
+        case Verdict.KEPT:
+            return False
+
+
+def _carry_out(filing: Filing, rules: RuleSet, key: bytes) -> bool:
+    """Do to a record what the rules say; False when slices are left for another transaction."""
+    stored = filing.existing(key)
+    if stored is None or not _is_hit(rules, stored):
+        return True  # replaced since we looked
+    if rules.verdict(stored) is Verdict.SOFT:
+        filing.change.put(filing.change.index.records, key, encode_record(invalidated(stored)))
+        return True
+    slices = filing.slice_keys(stored.version, BATCH)
+    for slice_key in slices:
+        filing.drop_slice(slice_key)
+    if len(slices) == BATCH and filing.existing(key) is not None:
+        return False
+    filing.drop_record(key, stored.version)
+    filing.change.totals.purged += 1
+    return True
+
+
+def _sweep_superseded(store: Store, keep_s: float) -> bool:
+    """Remove slices of replaced versions; True while there are more.
+
+    The version's row stays for `keep_s`, so that its late slices are still refused.
+    """
+    index = store.index
+    with store.filing() as filing:
+        change = filing.change
+        for version in change.keys_with_prefix(index.superseded, b"", BATCH):
+            keys = filing.slice_keys(version, BATCH)
+            for key in keys:
+                filing.drop_slice(key)
+            if len(keys) == BATCH:
+                return True
+            when = change.get(index.superseded, version)
+            if when is not None and filing.now - WHEN.unpack(when)[0] >= keep_s:
+                change.remove(index.superseded, version)
+            if len(filing.doomed) >= BATCH:
+                return True
+    return False
+
+
+def _forget(store: Store, keep_s: float) -> None:
+    """Forget the oldest rules: those that a whole walk has carried out, and that are old enough."""
+    index = store.index
+    with index.write() as change:
+        swept = int.from_bytes(change.get(index.meta, SWEPT) or b"", "big")
+        live = rules_in(index, change.transaction, 0)
+        over = list(
+            itertools.takewhile(
+                lambda rule: rule.generation <= swept and rule.made_at <= time.time() - keep_s,
+                live,
+            )
+        )
+        if not over:
+            return
+        for rule in over:
+            change.remove(index.rules, rule.generation.to_bytes(8, "big"))
+        horizon = over[-1].generation
+        change.totals.horizon = horizon
+        # After a crash of the operating system the files tell the records as they were fetched;
+        # what is older than a forgotten rule is then to be validated before it is used.
+        marker = PurgeRule("all", soft=True, generation=horizon)
+        journal.rewrite(store.path / JOURNAL, [marker, *live[len(over) :]])

@@ -1,0 +1,81 @@
+"""Purges on paper: a small file of rules that outlives the index.
+
+The index is thrown away when the operating system crashes; what had been purged must not come back
+with the files. So each rule also stands here until it has been carried out for long.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+import msgspec
+import xxhash
+
+from headrace.cache.store.claim import sync_directory
+from headrace.cache.store.rules import PurgeRule
+
+_LINE = struct.Struct("<IQ")
+_decoder = msgspec.msgpack.Decoder(PurgeRule)
+
+
+def _entry(rule: PurgeRule) -> bytes:
+    packed = msgspec.msgpack.encode(rule)
+    return _LINE.pack(len(packed), xxhash.xxh3_64_intdigest(packed)) + packed
+
+
+def append(path: Path, rule: PurgeRule) -> None:
+    """Add a rule, not yet synced. Raises OSError; a half-written rule ends the file's sense."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        entry = _entry(rule)
+        before = os.fstat(fd).st_size
+        if os.write(fd, entry) != len(entry):
+            os.ftruncate(fd, before)
+            raise OSError(f"no room for a purge in {path}")
+    finally:
+        os.close(fd)
+
+
+def sync(path: Path) -> None:
+    """Wait until the file is on disk. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    sync_directory(path.parent)
+
+
+def read(path: Path) -> list[PurgeRule]:
+    """The rules up to the first damaged one."""
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    rules = []
+    at = 0
+    while at + _LINE.size <= len(text):
+        size_bytes, checksum = _LINE.unpack_from(text, at)
+        packed = text[at + _LINE.size : at + _LINE.size + size_bytes]
+        if len(packed) < size_bytes or xxhash.xxh3_64_intdigest(packed) != checksum:
+            break
+        rules.append(_decoder.decode(packed))
+        at += _LINE.size + size_bytes
+    return rules
+
+
+def rewrite(path: Path, rules: list[PurgeRule]) -> None:
+    """Replace the file in one step, synced. Only under the index's write lock."""
+    temporary = path.with_name(path.name + ".new")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        view = memoryview(b"".join(_entry(rule) for rule in rules))
+        while view:
+            view = view[os.write(fd, view) :]
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    temporary.rename(path)
+    sync_directory(path.parent)

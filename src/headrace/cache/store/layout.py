@@ -1,0 +1,86 @@
+"""Names and sizes on disk: where a store's files lie and how its index's keys are made. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import xxhash
+
+FORMAT = 1
+PAGE_BYTES = 4096
+
+MARK = "store.json"
+STATE = "state"
+INDEX = "index"
+OBJECTS = "objects"
+PARTS = "parts"
+JOURNAL = "purges"
+CLAIM_LOCK = "claim.lock"
+OPEN_LOCK = "open.lock"
+BROOM_LOCK = "broom.lock"
+
+REBUILD = b"rebuild"
+"""The row of `meta` that says which directory the rebuild has reached; absent when it is done."""
+
+DIRECTORIES = 4096
+"""Slices are spread over this many directories: a million files are 250 in each."""
+
+RECORD_ONLY = 0xFFFFFFFF
+"""The slice number under which a record without any slice is charged and evicted."""
+
+MAX_SLICE = RECORD_ONLY - 1
+SLOTS = 8 * 1024 * 1024
+_NO_VARIANT = bytes(16)
+
+
+def digest(text: bytes) -> bytes:
+    """16 bytes that nobody can make two texts collide in: variants come from clients."""
+    return hashlib.blake2b(text, digest_size=16).digest()
+
+
+def record_key(key_hash: bytes, variant: bytes) -> bytes:
+    """The index key of a record: 32 bytes."""
+    return key_hash + (digest(variant) if variant else _NO_VARIANT)
+
+
+def slice_key(version: bytes, n: int) -> bytes:
+    """The index key of a slice, which is also its entry in the eviction queues."""
+    return version + n.to_bytes(4, "big")
+
+
+def slot_of(key: bytes) -> int:
+    """Which hit counter a slice key uses. Slices that share one are only guessed a bit wrong."""
+    return xxhash.xxh3_64_intdigest(key) % SLOTS
+
+
+def directory_name(number: int) -> str:
+    """The name of one of the DIRECTORIES under `objects`."""
+    return f"{number:03x}"
+
+
+def slice_file(key: bytes) -> str:
+    """A slice's file, relative to `objects`."""
+    directory = directory_name(xxhash.xxh3_64_intdigest(key[:-4]) % DIRECTORIES)
+    return f"{directory}/{key[:-4].hex()}-{int.from_bytes(key[-4:], 'big')}"
+
+
+def slice_key_of_file(name: str) -> bytes | None:
+    """The slice key that a file name stands for; None for a foreign file."""
+    version, dash, number = name.partition("-")
+    try:
+        if dash and number == str(int(number)) and 0 <= int(number) <= MAX_SLICE:
+            return slice_key(bytes.fromhex(version), int(number))
+    except ValueError:
+        return None
+    return None
+
+
+def part_file(parts: Path, name: bytes, n: int) -> Path:
+    """The file that whoever fills slice `n` of `name` holds locked."""
+    return parts / f"{digest(name).hex()}-{n}"
+
+
+def in_pages(size_bytes: int) -> int:
+    """A file's size as the disk sees it."""
+    return -(-size_bytes // PAGE_BYTES) * PAGE_BYTES

@@ -1,0 +1,82 @@
+"""The purge rules that are not carried out yet, as each process knows them.
+
+They are read from the index when the shared generation has changed, and only then.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from headrace.cache.store.index import Change, Index, totals_from
+from headrace.cache.store.rules import PurgeRule, RuleSet
+from headrace.cache.store.state import SharedState
+
+_decoder = msgspec.msgpack.Decoder(PurgeRule)
+
+
+def encode_rule(rule: PurgeRule) -> bytes:
+    return msgspec.msgpack.encode(rule)
+
+
+class LiveRules:
+    """One process's copy of the rules, brought up to date by `current`."""
+
+    __slots__ = ("_horizon", "_index", "_rules", "_seen", "_state")
+
+    def __init__(self, index: Index, state: SharedState) -> None:
+        self._index = index
+        self._state = state
+        self._rules = RuleSet()
+        self._seen = 0
+        self._horizon = 0
+
+    def current(self) -> RuleSet:
+        """The live rules as of now. 100 ns unless a purge has happened."""
+        announced = self._state.generation()
+        if announced != self._seen:
+            self._load_announced(announced)
+        return self._rules
+
+    def within(self, change: Change) -> RuleSet:
+        """The live rules as this write transaction sees them."""
+        if change.totals.generation != self._seen:
+            self._load(change.transaction, change.totals.generation, change.totals.horizon)
+        return self._rules
+
+    def _load_announced(self, announced: int) -> None:
+        with self._index.read() as transaction:
+            totals = totals_from(bytes(transaction.get(b"totals", b"", self._index.meta)))
+            self._load(transaction, totals.generation, totals.horizon)
+        if self._seen < announced:
+            self._wait_for_purger(announced)
+
+    def _wait_for_purger(self, announced: int) -> None:
+        """A generation is announced just before it is committed: the lock is the commit's end.
+
+        If the purger died in between, nobody was told that the purge was done; its number is used
+        up so that no one looks for it again.
+        """
+        with self._index.write() as change:
+            change.totals.generation = max(change.totals.generation, announced)
+            self._load(change.transaction, change.totals.generation, change.totals.horizon)
+
+    def _load(self, transaction: object, generation: int, horizon: int) -> None:
+        start = self._seen
+        if horizon != self._horizon:
+            start = horizon  # some were forgotten: begin anew
+            self._rules = RuleSet()
+        for rule in rules_in(self._index, transaction, start):
+            self._rules.add(rule)
+        self._seen = generation
+        self._horizon = horizon
+
+
+def rules_in(index: Index, transaction: object, after: int) -> list[PurgeRule]:
+    """The rules of the index newer than the generation `after`, oldest first."""
+    found = []
+    with transaction.cursor(index.rules) as cursor:  # type: ignore[attr-defined]
+        more = cursor.set_range((after + 1).to_bytes(8, "big"))
+        while more:
+            found.append(_decoder.decode(cursor.value()))
+            more = cursor.next()
+    return found

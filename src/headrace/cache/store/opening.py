@@ -1,0 +1,90 @@
+"""How a store is opened: directories, the mark, and whether the index can be believed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import lmdb
+import msgspec
+
+from headrace.cache.store import journal, locks
+from headrace.cache.store.claim import Mark, boot_id, read_mark, write_mark
+from headrace.cache.store.errors import StoreError
+from headrace.cache.store.index import Index
+from headrace.cache.store.layout import (
+    FORMAT,
+    INDEX,
+    JOURNAL,
+    OBJECTS,
+    OPEN_LOCK,
+    PARTS,
+    REBUILD,
+    STATE,
+)
+from headrace.cache.store.settings import StoreSettings
+from headrace.cache.store.state import SharedState
+
+
+def open_index(path: Path, settings: StoreSettings, now: float) -> tuple[Index, SharedState]:
+    """Open or make index and shared state. Raises StoreError or OSError."""
+    path.mkdir(parents=True, exist_ok=True)
+    (path / OBJECTS).mkdir(exist_ok=True)
+    (path / PARTS).mkdir(exist_ok=True)
+    lock = locks.open_lock_file(path / OPEN_LOCK)
+    try:
+        locks.wait_lock(lock)
+        return _open_locked(path, settings, now)
+    finally:
+        os.close(lock)
+
+
+def _open_locked(path: Path, settings: StoreSettings, now: float) -> tuple[Index, SharedState]:
+    mark = read_mark(path)
+    boot = boot_id()
+    if mark is not None and mark.boot_id != boot and not mark.clean:
+        _set_aside(path)
+    state = SharedState(path / STATE)
+    index = _open_or_replace(path, settings, state)
+    _agree(path, index, state)
+    if mark is None or mark.boot_id != boot or mark.clean:
+        write_mark(path, Mark(FORMAT, boot, clean=False, opened_at=now))
+    return index, state
+
+
+def _open_or_replace(path: Path, settings: StoreSettings, state: SharedState) -> Index:
+    """A damaged index is replaced by an empty one, which `_agree` marks for rebuilding."""
+    where = path / INDEX
+    try:
+        return Index(where, settings.map_bytes, state)
+    except (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError):
+        _set_aside(path)
+    except lmdb.Error as error:
+        raise StoreError(f"the index in {where} cannot be opened: {error}") from error
+    return Index(where, settings.map_bytes, state)
+
+
+def _set_aside(path: Path) -> None:
+    """Take the index away. It may be named by processes of this boot no longer."""
+    doubtful = path / f"{INDEX}.doubtful"
+    shutil.rmtree(doubtful, ignore_errors=True)
+    if (path / INDEX).exists():
+        (path / INDEX).rename(doubtful)
+        shutil.rmtree(doubtful, ignore_errors=True)
+
+
+def _agree(path: Path, index: Index, state: SharedState) -> None:
+    """Make a new index start from the purge journal, and the state from the index."""
+    with index.write() as change:
+        if change.get(index.meta, b"totals") is None:
+            newest = 0
+            for rule in journal.read(path / JOURNAL):
+                packed = msgspec.msgpack.encode(rule)
+                change.put(index.rules, rule.generation.to_bytes(8, "big"), packed)
+                newest = max(newest, rule.generation)
+            change.totals.generation = newest
+            if any(os.scandir(path / OBJECTS)):
+                change.put(index.meta, REBUILD, (0).to_bytes(8, "big"))
+        change.totals.generation = max(change.totals.generation, state.generation())
+        state.set_generation(change.totals.generation)

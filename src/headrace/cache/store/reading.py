@@ -1,0 +1,119 @@
+"""Opening finished slices, and not trusting them: size, header and, if asked, the checksum."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import msgspec
+
+from headrace.cache.store import header
+from headrace.cache.store.index import Index
+from headrace.cache.store.layout import slice_file, slice_key, slot_of
+from headrace.cache.store.part import checksum_of
+from headrace.cache.store.rows import SliceRow
+from headrace.cache.stored import StoredResponse
+
+REMEMBERED = 65_536
+"""Slices that a process remembers to have checked; the rest is checked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSlice:
+    """An open slice file: `length` body bytes from `offset`. The caller closes `fd`.
+
+    `slot` is for `Store.touch`.
+    """
+
+    fd: int
+    offset: int
+    length: int
+    slot: int
+
+
+class Fault(Enum):
+    """Why a slice that the index knows cannot be served."""
+
+    MISSING = "missing"
+    CORRUPT = "corrupt"
+
+
+class SliceReader:
+    """Opens slices for one process. `on_fault` removes what turned out bad from the index."""
+
+    def __init__(
+        self,
+        index: Index,
+        objects: str,
+        *,
+        checksum: bool,
+        on_fault: Callable[[bytes, SliceRow, Fault], None],
+    ) -> None:
+        self._index = index
+        self._objects = objects
+        self._checksum = checksum
+        self._on_fault = on_fault
+        self._checked: dict[bytes, None] = {}
+
+    def open(self, stored: StoredResponse, n: int) -> OpenSlice | None:
+        """The slice, checked, or None. Raises OSError other than for a missing file."""
+        key = slice_key(stored.version, n)
+        with self._index.read() as transaction:
+            packed = transaction.get(key, None, self._index.slices)
+            if packed is None:
+                return None
+            row = SliceRow.unpacked(packed)
+        try:
+            fd = os.open(f"{self._objects}/{slice_file(key)}", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            self._on_fault(key, row, Fault.MISSING)
+            return None
+        try:
+            offset = self._checked_offset(fd, key, n, row)
+        except OSError:
+            os.close(fd)
+            raise
+        if offset is None:
+            os.close(fd)
+            self._checked.pop(key, None)
+            self._on_fault(key, row, Fault.CORRUPT)
+            return None
+        return OpenSlice(fd, offset, row.body_bytes, slot_of(key))
+
+    def _checked_offset(self, fd: int, key: bytes, n: int, row: SliceRow) -> int | None:
+        """Where the body begins, or None when the file is not what the index says."""
+        found = header.unpack_control(os.pread(fd, header.CONTROL_BYTES, 0))
+        if found is None:
+            return None
+        control, sound = found
+        expected = (n, row.body_bytes, control.header_bytes + row.body_bytes)
+        if not sound or (control.n, control.body_bytes, os.fstat(fd).st_size) != expected:
+            return None
+        if key not in self._checked:
+            if not self._is_whole(fd, key, control):
+                return None
+            self._checked[key] = None
+            if len(self._checked) > REMEMBERED:
+                del self._checked[next(iter(self._checked))]
+        return control.header_bytes
+
+    def _is_whole(self, fd: int, key: bytes, control: header.Control) -> bool:
+        meta = read_meta(fd, control)
+        if meta is None or meta.version != key[:-4]:
+            return False
+        if not self._checksum:
+            return True
+        return checksum_of(fd, control.header_bytes, control.body_bytes) == control.body_checksum
+
+
+def read_meta(fd: int, control: header.Control) -> StoredResponse | None:
+    """The record in a slice's header; None when it is damaged. Raises OSError."""
+    meta = os.pread(fd, control.meta_bytes, header.CONTROL_BYTES)
+    if header.meta_checksum(meta) != control.meta_checksum:
+        return None
+    try:
+        return header.decode_record(meta)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return None

@@ -1,0 +1,34 @@
+"""What the index says of one slice. Pure."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, replace
+
+_ROW = struct.Struct(">QQQB32s")
+
+
+@dataclass(frozen=True, slots=True)
+class SliceRow:
+    """`file_bytes` (whole pages) is what the slice is charged; `queue` and `position` are where it
+    stands for eviction; `record_key` is whose it is.
+    """
+
+    file_bytes: int
+    body_bytes: int
+    record_key: bytes
+    queue: int = 0
+    position: int = 0
+
+    def packed(self) -> bytes:
+        return _ROW.pack(
+            self.file_bytes, self.body_bytes, self.position, self.queue, self.record_key
+        )
+
+    @classmethod
+    def unpacked(cls, packed: bytes | memoryview) -> SliceRow:
+        file_bytes, body_bytes, position, queue, record_key = _ROW.unpack(packed)
+        return cls(file_bytes, body_bytes, record_key, queue, position)
+
+    def moved(self, queue: int, position: int) -> SliceRow:
+        return replace(self, queue=queue, position=position)

@@ -1,0 +1,82 @@
+"""What all processes of a store share in memory: the purge generation and the hit counters.
+
+One small mapped file. Nothing in it is needed after a crash of the operating system.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from pathlib import Path
+
+from headrace.cache.store.errors import StoreError
+from headrace.cache.store.layout import PAGE_BYTES, SLOTS
+
+MAX_HITS = 3
+_MAGIC = int.from_bytes(b"HEADRAC1", "little")
+_SIZE_BYTES = PAGE_BYTES + SLOTS
+
+_AT_MAGIC = 0
+_AT_GENERATION = 1
+_AT_FULL = 2
+_AT_IO_ERRORS = 3
+
+
+class SharedState:
+    """The mapping of one process. The generation is changed under the index's write lock only."""
+
+    __slots__ = ("_hits", "_mapping", "_words")
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the file. Raises OSError (no space) or StoreError (not ours)."""
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            # Allocated in full: a page that finds no room when it is touched would be a SIGBUS.
+            os.posix_fallocate(fd, 0, _SIZE_BYTES)
+            self._mapping = mmap.mmap(fd, _SIZE_BYTES)
+        finally:
+            os.close(fd)
+        view = memoryview(self._mapping)
+        self._words = view[:PAGE_BYTES].cast("Q")
+        self._hits = view[PAGE_BYTES:]
+        if self._words[_AT_MAGIC] == 0:
+            self._words[_AT_MAGIC] = _MAGIC
+        elif self._words[_AT_MAGIC] != _MAGIC:
+            raise StoreError(f"{path} is not a store's state file: remove it and start again")
+
+    def generation(self) -> int:
+        return self._words[_AT_GENERATION]
+
+    def set_generation(self, generation: int) -> None:
+        self._words[_AT_GENERATION] = generation
+
+    def touch(self, slot: int) -> None:
+        """One hit more, saturating. Two processes at once may count one: a hint needs no more."""
+        hits = self._hits[slot]
+        if hits < MAX_HITS:
+            self._hits[slot] = hits + 1
+
+    def hits(self, slot: int) -> int:
+        return self._hits[slot]
+
+    def set_hits(self, slot: int, hits: int) -> None:
+        self._hits[slot] = hits
+
+    def count_full(self) -> None:
+        """The index had no room."""
+        self._words[_AT_FULL] += 1
+
+    def count_io_error(self) -> None:
+        """The disk refused something."""
+        self._words[_AT_IO_ERRORS] += 1
+
+    def counts(self) -> dict[str, int]:
+        return {
+            "index_full": self._words[_AT_FULL],
+            "io_errors": self._words[_AT_IO_ERRORS],
+        }
+
+    def close(self) -> None:
+        self._words.release()
+        self._hits.release()
+        self._mapping.close()

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from headrace.edge.admin.problem import Handler, problem_response
 from headrace.errors import HeadraceError
@@ -56,9 +56,6 @@ def allowed(authorization: str | None, token: str) -> bool:
     scheme, _space, given = (authorization or "").partition(" ")
     same = hmac.compare_digest(given.strip().encode(), token.encode())
     return same and scheme.lower() == "bearer"
-
-
-Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 
 def require_token(token: str) -> Middleware:

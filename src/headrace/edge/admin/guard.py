@@ -11,8 +11,9 @@ import socket
 from collections.abc import Collection
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
-from headrace.edge.admin.auth import OPEN_PATHS, Middleware
+from headrace.edge.admin.auth import OPEN_PATHS
 from headrace.edge.admin.problem import Handler, ProblemError
 
 

@@ -204,6 +204,13 @@ class Connection:
         if head.body_bytes < 0:
             self._body_decoder = ChunkedDecoder()
 
+    @property
+    def tls_version(self) -> str | None:
+        """The TLS version in use, None on a plain or closed connection."""
+        if isinstance(self._sock, ssl.SSLSocket):
+            return self._sock.version()
+        return None
+
     # The request's body.
 
     @property
@@ -482,7 +489,7 @@ class Connection:
         if self._writing:
             self._writing = False
             self._server.loop.remove_writer(self._fd)
-        self._server.cold_reads += 1
+        self._server.handler.event("cold_read", "disk")
         job = self._server.loop.run_in_executor(
             self._server.disk_threads, residency.load, offset, size_bytes
         )

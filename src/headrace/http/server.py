@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import ipaddress
 import socket
 import ssl
 import time
@@ -57,7 +58,7 @@ class Handler(Protocol):
         """A response ended: "complete", or why it was cut short."""
 
     def event(self, kind: str, reason: str) -> None:
-        """Count something: kind is "refused", "timeout", "tls" or "tls_failed"."""
+        """Count something: kind is "refused", "timeout", "tls", "tls_failed" or "cold_read"."""
 
     def connections_changed(self, opened: int, closed: int) -> None:
         """Connections were accepted or went away."""
@@ -88,7 +89,6 @@ class Server:
         self.limits = ConnectionLimits()
         self.requests_per_connection = self.limits.requests_per_connection
         self.closing = False
-        self.cold_reads = 0
         self.disk_threads = ThreadPoolExecutor(4, thread_name_prefix="disk")
         self.connections: set[Connection] = set()
         self._by_address: Counter[str] = Counter()
@@ -151,7 +151,7 @@ class Server:
         reason = ""
         if len(self.connections) >= self.limits.connections:
             reason = "limit"
-        elif address and self._by_address[address] >= self.limits.per_address:
+        elif address and self._by_address[address_group(address)] >= self.limits.per_address:
             reason = "address_limit"
         if reason:
             self.handler.event("refused", reason)
@@ -170,7 +170,7 @@ class Server:
                 self.handler.connections_changed(0, 1)
                 return
         if address:
-            self._by_address[address] += 1
+            self._by_address[address_group(address)] += 1
         self.connections.add(
             Connection(self, client, address, listener.address, tls=context is not None)
         )
@@ -206,11 +206,12 @@ class Server:
         self.connections.discard(connection)
         address = connection.address
         if address:
-            left = self._by_address[address] - 1
+            group = address_group(address)
+            left = self._by_address[group] - 1
             if left > 0:
-                self._by_address[address] = left
+                self._by_address[group] = left
             else:
-                del self._by_address[address]
+                del self._by_address[group]
         self.handler.connections_changed(0, 1)
 
     # Timers and the end.
@@ -240,3 +241,16 @@ class Server:
             self._ticker.cancel()
         with contextlib.suppress(RuntimeError):
             self.disk_threads.shutdown(wait=False, cancel_futures=True)
+
+
+def address_group(address: str) -> str:
+    """What the limit per address counts by: an IPv4 address, or an IPv6 client's /64."""
+    if ":" not in address:
+        return address
+    try:
+        parsed = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return parsed.packed[:8].hex()

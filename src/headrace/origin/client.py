@@ -195,6 +195,7 @@ class OriginClient:
                 if not body.wait_for_100:
                     go_on.set()
                 sending = self._loop.create_task(self._send_body(wire, body, go_on))
+                sending.add_done_callback(lambda task: _stop_if_unreadable(task, wire))
 
             def interim(response: ParsedResponseHead) -> None:
                 if response.status == 100:
@@ -308,3 +309,15 @@ class OriginClient:
             for wire, _since in idle:
                 wire.close()
         self._idle.clear()
+
+
+def _stop_if_unreadable(sending: asyncio.Task[None], wire: Wire) -> None:
+    """When the body cannot be read from its source, there is nothing to wait for any more.
+
+    When the origin does not take it, its answer may be on the way all the same.
+    """
+    if sending.cancelled():
+        return
+    error = sending.exception()
+    if error is not None and not isinstance(error, OriginError):
+        wire.close()

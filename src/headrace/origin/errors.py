@@ -20,6 +20,7 @@ class Failure(enum.Enum):
     BAD_HEAD = "invalid_response"
     BODY_RESET = "reset_in_body"
     BODY_SHORT = "short_body"
+    BODY_LONG = "long_body"
     BODY_TIMEOUT = "between_bytes_timeout"
     BAD_CHUNKS = "bad_chunks"
 

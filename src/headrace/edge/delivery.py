@@ -1,0 +1,243 @@
+"""Sends the bytes of one stored response to one client, from wherever each slice is at hand.
+
+A slice may be open already, in the store, being written by this worker or by another, or missing;
+a missing one is fetched if the representation allows it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from headrace.cache.store import Busy, PartPhase
+from headrace.cache.stored import StoredResponse
+from headrace.edge.asking import Ask, can_be_completed
+from headrace.edge.fetch import Fetch, Following, part_name
+from headrace.edge.open_bodies import OpenBody
+from headrace.edge.slices import GrowingSlice, HolderDied, SliceFailed
+from headrace.errors import HeadraceError
+from headrace.http.connection import Connection
+from headrace.http.message import Request
+
+if TYPE_CHECKING:
+    from headrace.edge.routes import Route
+    from headrace.edge.state import EdgeState
+
+ATTEMPTS = 5
+
+Source = OpenBody | GrowingSlice
+
+
+class SourceLost(HeadraceError):
+    """The stored representation is no longer to be had whole."""
+
+
+class Interests:
+    """The fetches that one request keeps alive."""
+
+    def __init__(self) -> None:
+        self._held: list[Fetch] = []
+
+    def hold(self, fetch: Fetch) -> None:
+        if fetch not in self._held:
+            fetch.interested += 1
+            self._held.append(fetch)
+
+    def release(self) -> None:
+        for fetch in self._held:
+            fetch.interested -= 1
+        self._held.clear()
+
+
+class Delivery:
+    """Sends spans of a stored response. `growing` is a slice known to be under way."""
+
+    def __init__(
+        self,
+        edge: EdgeState,
+        connection: Connection,
+        route: Route,
+        request: Request,
+        stored: StoredResponse,
+        growing: GrowingSlice | None,
+        interests: Interests,
+    ) -> None:
+        self._edge = edge
+        self._connection = connection
+        self._route = route
+        self._request = request
+        self._interests = interests
+        self._growing = growing
+        self._source: Source | None = None
+        self._source_number = -1
+        self._end: int | None = None
+        self.stored = stored
+        self.fetched = False
+
+    async def prepare(self, start: int, end: int | None) -> OpenBody | None:
+        """Get hold of the first slice before anything is sent; the body if it is open whole.
+
+        Raises SourceLost, SliceFailed.
+        """
+        self._end = end
+        if end is not None and start >= end:
+            return None
+        number = start // self.stored.slice_bytes
+        self._source = await self._find(number)
+        self._source_number = number
+        if isinstance(self._source, OpenBody) and self._source.size_bytes == self.stored.length:
+            return self._source
+        return None
+
+    async def send(self, start: int, end: int | None) -> None:
+        """Send the bytes from `start` to `end` (None: to the end, not known yet).
+
+        Raises SourceLost, SliceFailed, ClientGone.
+        """
+        position = start
+        self._end = end
+        slice_bytes = self.stored.slice_bytes
+        while True:
+            limit = self._limit()
+            if limit is not None and position >= limit:
+                return
+            number = position // slice_bytes
+            base = number * slice_bytes
+            if self._source is None or self._source_number != number:
+                self._source = await self._find(number)
+                self._source_number = number
+                continue  # the length may have become known
+            if isinstance(self._source, OpenBody):
+                sent = await self._send_open(self._source, position - base, base)
+            else:
+                sent = await self._follow(self._source, position - base, base)
+            position += sent
+            if not sent and self._source is not None:
+                return  # of unknown length until now: this was its end
+
+    def _limit(self) -> int | None:
+        if self._end is not None:
+            return self._end
+        return self.stored.length if self.stored.length >= 0 else None
+
+    async def _send_open(self, body: OpenBody, at: int, base: int) -> int:
+        limit = self._limit()
+        upto = body.size_bytes if limit is None else min(body.size_bytes, limit - base)
+        if limit is not None and upto < min(self.stored.slice_bytes, limit - base):
+            self._edge.store.delete(self.stored)
+            raise SourceLost("a stored slice is shorter than its response")
+        if upto <= at:
+            return 0
+        self._connection.queue(body.view[at:upto], body, at)
+        await self._connection.flushed()
+        return upto - at
+
+    async def _follow(self, growing: GrowingSlice, at: int, base: int) -> int:
+        """Send what a growing slice has, as it comes; gives the bytes sent."""
+        position = at
+        limit = self._limit()
+        end = self.stored.slice_bytes if limit is None else min(self.stored.slice_bytes, limit - base)
+        while position < end:
+            try:
+                written = await growing.beyond(position)
+            except HolderDied:
+                if not can_be_completed(self.stored):
+                    raise
+                self._edge.metrics.fills_taken_over += 1
+                self._growing = self._source = None
+                return position - at
+            if written <= position:
+                break
+            view = growing.view(position, min(written, end))
+            self._connection.queue(view)
+            position += len(view)
+            await self._connection.flushed()
+        return position - at
+
+    # Finding slices.
+
+    async def _find(self, number: int) -> Source:
+        edge = self._edge
+        version = self.stored.version
+        growing = self._growing
+        if growing is not None and growing.number == number:
+            return growing
+        for _attempt in range(ATTEMPTS):
+            body = edge.bodies.get(version, number)
+            if body is not None:
+                return body
+            filling = edge.fills.get((version, number))
+            if filling is not None:
+                self._interests.hold(filling[1])
+                return filling[0]
+            stream = edge.streams.get(version)
+            if stream is not None and stream.heads_for(number):
+                self._interests.hold(stream)
+                reached = await stream.reached(number)
+                if reached is not None:
+                    return reached
+                continue
+            body = await edge.open_stored(self.stored, number)
+            if body is not None:
+                return body
+            begun = await self._begin(number)
+            if begun is not None:
+                return begun
+        raise SourceLost("a slice could neither be read nor fetched")
+
+    async def _begin(self, number: int) -> GrowingSlice | None:
+        """Follow whoever fetches the slice, or fetch it; None: look again."""
+        edge, stored = self._edge, self.stored
+        if stored.length < 0 and self._length_is_known_now():
+            return None
+        name = part_name(self._route.key_hash, stored.variant)
+        part = edge.store.begin_part(name, number)
+        if isinstance(part, Busy):
+            return await self._follow_remote(name, number, part)
+        if edge.store.has_slice(stored.version, number):
+            part.close()
+            return None
+        if not can_be_completed(stored):
+            part.close()
+            edge.store.delete(stored)
+            edge.hot.drop(stored.key, stored.variant)
+            raise SourceLost("a slice is gone, and the response has no strong validator")
+        self.fetched = True
+        ask = Ask(number, self._last_wanted(), stored)
+        fetch = Fetch(
+            edge, self._route, self._request, self._connection.address, name, stored.variant,
+            ask, part,
+        )  # fmt: skip
+        self._interests.hold(fetch)
+        outcome = await asyncio.shield(fetch.outcome)
+        if isinstance(outcome, Following) and outcome.stored.version == stored.version:
+            return outcome.growing
+        raise SourceLost("the origin has another representation now")
+
+    def _last_wanted(self) -> int | None:
+        if self._end is None or self._end >= self.stored.length:
+            return None
+        return (self._end - 1) // self.stored.slice_bytes
+
+    def _length_is_known_now(self) -> bool:
+        found = self._edge.store.lookup(self._route.key_hash, self.stored.variant)
+        if found is None or found.version != self.stored.version or found.length < 0:
+            return False
+        self.stored = found
+        return True
+
+    async def _follow_remote(self, name: bytes, number: int, busy: Busy) -> GrowingSlice | None:
+        remote = self._edge.follow(name, number, busy)
+        if remote is None:
+            return None
+        try:
+            phase = await remote.head(self._edge.lock_wait_s)
+        except (SliceFailed, TimeoutError):
+            return None
+        meta = remote.follower.meta
+        if phase in (PartPhase.BODY, PartPhase.COMPLETE) and meta is not None:
+            if meta.version == self.stored.version:
+                return remote
+            raise SourceLost("another worker fetches another representation")
+        return None
+

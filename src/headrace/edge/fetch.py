@@ -1,0 +1,458 @@
+"""One fetch from an origin into the store, shared by every client that wants the object.
+
+A fetch runs in its own task and outlives the client that began it. It holds the part of the slice
+it writes, so that one process at a time fills a slice; what came of it is its `outcome`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+
+from headrace.cache.reuse import may_serve_stale_on_error
+from headrace.cache.store import Part, StoreError
+from headrace.cache.stored import StoredResponse
+from headrace.cache.storing import Storing, decide_storing
+from headrace.cache.vary import variant_text
+from headrace.cache.validation import freshened, is_strong
+from headrace.edge.asking import Ask, Placement, as_asked, ask_fields, can_be_completed, continues, place
+from headrace.edge.fields import forwarded_request_fields
+from headrace.edge.slices import GrowingSlice, LocalSlice, SliceFailed
+from headrace.http.message import Request, ResponseHead
+from headrace.origin.client import OnInterim
+from headrace.origin.errors import Failure, OriginError
+from headrace.origin.response import OriginResponse
+
+if TYPE_CHECKING:
+    from headrace.edge.routes import Route
+    from headrace.edge.state import EdgeState
+
+log = structlog.get_logger()
+
+READ_BYTES = 256 * 1024
+STALE_STATUSES = frozenset((500, 502, 503, 504))
+UNWATCHED_LIMIT_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """The response may be stored; `growing` is its first slice, or None when nothing new came
+    (a 304: the stored response was freshened)."""
+
+    stored: StoredResponse
+    growing: GrowingSlice | None
+
+
+@dataclass(slots=True)
+class Uncacheable:
+    """The response may not be stored. Its body goes to one client: who takes `response` first.
+
+    None when nobody can use it, or it is taken: ask the origin again, for oneself.
+    """
+
+    response: OriginResponse | None
+    status: int
+    reason: bytes
+
+    def take(self) -> OriginResponse | None:
+        response, self.response = self.response, None
+        return response
+
+
+class LookAgain:
+    """Things have changed: begin anew with a look into the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The origin could not be asked, or answered with an error that stale content may hide."""
+
+    status: int
+    reason: str
+
+
+Outcome = Following | Uncacheable | LookAgain | Failed
+
+
+class Fetch:
+    """A running fetch. `interested` counts clients that wait for it or follow it."""
+
+    def __init__(
+        self,
+        edge: EdgeState,
+        route: Route,
+        request: Request,
+        client_address: str,
+        name: bytes,
+        variant: bytes,
+        ask: Ask,
+        part: Part,
+        on_interim: OnInterim | None = None,
+    ) -> None:
+        self._edge = edge
+        self._route = route
+        self._request = request
+        self._client_address = client_address
+        self._name = name
+        self._variant = variant
+        self._ask = ask
+        self._part: Part | None = part
+        self._on_interim = on_interim
+        self._generation = edge.store.generation()
+        self.interested = 0
+        self.number = ask.first  # the slice being written
+        self.version = b""
+        self.outcome: asyncio.Future[Outcome] = edge.loop.create_future()
+        self._reached: dict[int, asyncio.Future[GrowingSlice | None]] = {}
+        self._growing: LocalSlice | None = None
+        self._stored: StoredResponse | None = None
+        self._id = (name, ask.first)
+        edge.fetches[self._id] = self
+        edge.keep(edge.loop.create_task(self._run()))
+
+    # Who follows.
+
+    def heads_for(self, number: int) -> bool:
+        """Whether this fetch will soon come to this slice, so that waiting is best."""
+        last = self._ask.last
+        return number in (self.number, self.number + 1) and (last is None or number <= last)
+
+    async def reached(self, number: int) -> GrowingSlice | None:
+        """Wait until this fetch writes slice `number`; None when it will not."""
+        growing = self._growing
+        if growing is not None and growing.number == number:
+            return growing
+        future = self._reached.get(number)
+        if future is None:
+            future = self._reached[number] = self._edge.loop.create_future()
+        return await asyncio.shield(future)
+
+    # The run.
+
+    async def _run(self) -> None:
+        metrics = self._edge.metrics
+        metrics.fills_started += 1
+        metrics.fills_active += 1
+        try:
+            await self._fetch()
+            metrics.fills_completed += 1
+        except OriginError as error:
+            metrics.fills_failed += 1
+            metrics.origin_errors[error.failure.value] += 1
+            self._note(error.failure.value, error)
+            self._broke_off("origin_failed", error.status, error.failure.value)
+        except (StoreError, OSError) as error:
+            metrics.fills_failed += 1
+            self._edge.store_trouble(error)
+            self._note("store_failed", error)
+            self._broke_off("store_failed", 500, "store_failed")
+        finally:
+            metrics.fills_active -= 1
+            self._end()
+
+    def _note(self, failure: str, error: Exception) -> None:
+        log.warning(
+            "fetch_failed", site=self._route.site.name, failure=failure, problem=str(error),
+            path=self._request.path.decode("latin-1"), slice=self.number,
+        )  # fmt: skip
+
+    def _broke_off(self, word: str, status: int, reason: str) -> None:
+        growing, self._growing = self._growing, None
+        if growing is not None:
+            growing.fail(SliceFailed(word, reason))
+            if growing.write_error is None:
+                growing.part.fail(reason.encode())
+            self._edge.fills.pop((self.version, growing.number), None)
+        if self._stored is not None:
+            self._forget_unless_resumable(self._stored)
+        self._fail(status, reason)
+
+    def _fail(self, status: int, reason: str) -> None:
+        if self._part is not None:
+            self._part.fail(reason.encode())
+        self._settle(Failed(status, reason))
+
+    def _settle(self, outcome: Outcome) -> None:
+        if not self.outcome.done():
+            self.outcome.set_result(outcome)
+
+    def _end(self) -> None:
+        edge = self._edge
+        if edge.fetches.get(self._id) is self:
+            del edge.fetches[self._id]
+        if edge.streams.get(self.version) is self:
+            del edge.streams[self.version]
+        if self._part is not None:
+            self._part.close()
+            self._part = None
+        self._settle(LookAgain())
+        for future in self._reached.values():
+            if not future.done():
+                future.set_result(None)
+
+    async def _fetch(self) -> None:
+        edge, route, ask = self._edge, self._route, self._ask
+        site = route.site
+        fields = forwarded_request_fields(
+            site, self._request, self._client_address, edge.server_name, for_cache=True
+        )
+        fields = route.rules_normalised(fields)
+        fields += ask_fields(ask, edge.slice_bytes_of(ask.stored))
+        request_time = time.time()
+        response = await edge.origin.request(
+            site.endpoint, b"GET", route.upstream_target, fields, on_interim=self._on_interim
+        )
+        response_time = time.time()
+        try:
+            await self._answered(response, request_time, response_time)
+        finally:
+            edge.metrics.bytes_from_origin += response.received_bytes
+            if not (self.outcome.done() and isinstance(self.outcome.result(), Uncacheable)):
+                response.close()
+
+    async def _answered(
+        self, response: OriginResponse, request_time: float, response_time: float
+    ) -> None:
+        ask = self._ask
+        parsed = response.head
+        status = parsed.status
+        head = ResponseHead(status, parsed.headers, parsed.reason, parsed.version)
+        if ask.stored is not None and ask.validate:
+            if status == 304:
+                self._freshen(ask.stored, head, request_time, response_time)
+                return
+            if status in STALE_STATUSES and may_serve_stale_on_error(
+                ask.stored, self._route.rules, self._request, response_time
+            ):
+                self._edge.metrics.origin_errors[f"status_{status}"] += 1
+                self._fail(status, f"status_{status}")
+                return
+        completing = ask.stored if not ask.validate else None
+        if completing is not None and status not in (200, 206):
+            self._outdated(completing)
+            return
+        placement = place(ask, parsed, self._edge.slice_bytes_of(ask.stored))
+        if placement is None:
+            self._not_stored(None, status, b"unusable-range")
+            return
+        if completing is not None and continues(completing, placement, parsed.headers):
+            await self._receive(response, completing, placement)
+            return
+        if completing is not None and status == 206:
+            self._outdated(completing)
+            return
+        storing = decide_storing(
+            self._request, _as_whole(head), self._route.rules,
+            request_time=request_time, response_time=response_time,
+        )  # fmt: skip
+        reason = storing.reason
+        if storing.store:
+            reason = self._edge.reason_not_to_store(placement.total, self._route.rules)
+            if not reason:
+                stored = self._new_record(head, storing, placement, response_time)
+                await self._receive(response, stored, placement)
+                return
+        self._not_stored(response if as_asked(ask, status) else None, status, reason)
+
+    def _freshen(
+        self, stored: StoredResponse, head: ResponseHead, request_time: float, response_time: float
+    ) -> None:
+        renewed = freshened(
+            stored, head, self._route.rules, self._request,
+            request_time=request_time, response_time=response_time,
+        )  # fmt: skip
+        renewed = msgspec.structs.replace(renewed, generation=self._generation)
+        self._edge.store.record(renewed, self._route.key_hash)
+        self._edge.hot.drop(renewed.key, renewed.variant)
+        self._settle(Following(renewed, None))
+
+    def _outdated(self, stored: StoredResponse) -> None:
+        """The origin has another representation now, or none: forget this one."""
+        self._edge.store.delete(stored)
+        self._edge.hot.drop(stored.key, stored.variant)
+        self._settle(LookAgain())
+
+    def _not_stored(self, response: OriginResponse | None, status: int, reason: bytes) -> None:
+        if self._part is not None:
+            self._part.mark_uncacheable()
+        self._settle(Uncacheable(response, status, reason))
+
+    def _new_record(
+        self, head: ResponseHead, storing: Storing, placement: Placement, response_time: float
+    ) -> StoredResponse:
+        edge, route = self._edge, self._route
+        variant = variant_text(storing.vary, self._request.headers, route.rules)
+        return StoredResponse(
+            key=route.key,
+            variant=variant,
+            vary=storing.vary,
+            status=200 if head.status == 206 else head.status,
+            headers=storing.headers,
+            response_time=response_time,
+            corrected_age_s=storing.corrected_age_s,
+            lifetime_s=storing.lifetime_s,
+            stale_while_revalidate_s=storing.stale_while_revalidate_s,
+            stale_if_error_s=storing.stale_if_error_s,
+            flags=int(storing.flags),
+            length=-1 if placement.total is None else placement.total,
+            slice_bytes=edge.slice_bytes,
+            version=version_of(route.key, variant, head.headers, self._generation),
+            generation=self._generation,
+            tags=storing.tags,
+        )
+
+    # The body.
+
+    async def _receive(
+        self, response: OriginResponse, stored: StoredResponse, placement: Placement
+    ) -> None:
+        """Write the body into slices until it ends or nobody wants more of it."""
+        edge = self._edge
+        self._stored = stored
+        self.version = stored.version
+        self.number = placement.start // stored.slice_bytes
+        self._growing = self._grow(stored, self.number)
+        if self._growing is None and self.number >= self._ask.first:
+            return  # somebody else is at it; the outcome says: look again
+        edge.streams.setdefault(stored.version, self)
+        if stored.length >= 0 and self._variant == stored.variant:
+            edge.store.record(stored, self._route.key_hash)
+        self._announce(stored)
+        position = placement.start
+        buffer = memoryview(bytearray(READ_BYTES))
+        while received := await response.read_into(buffer):
+            data = buffer[:received]
+            while data:
+                room = (self.number + 1) * stored.slice_bytes - position
+                if not room:
+                    if not self._advance(stored):
+                        return
+                    continue
+                piece = data[:room]
+                position += len(piece)
+                if 0 <= stored.length < position:
+                    raise OriginError(Failure.BODY_LONG, "the body is longer than it said")
+                if self._growing is not None:
+                    self._growing.write(piece)
+                data = data[room:]
+            at_boundary = position == (self.number + 1) * stored.slice_bytes
+            if at_boundary and position < stored.length and position != placement.end:
+                if not self._advance(stored):
+                    return
+        expected = placement.end if placement.end is not None else placement.total
+        if expected is not None and position < expected:
+            raise OriginError(Failure.BODY_SHORT, f"the body ended at {position} of {expected}")
+        self._finish_slice(stored, last=placement.end in (None, placement.total))
+
+    def _announce(self, stored: StoredResponse) -> None:
+        """Tell who waits for it that the slice now being written is theirs."""
+        growing = self._growing
+        if growing is None:
+            return
+        if growing.number == self._ask.first:
+            self._settle(Following(stored, growing))
+        future = self._reached.pop(growing.number, None)
+        if future is not None and not future.done():
+            future.set_result(growing)
+
+    def _advance(self, stored: StoredResponse) -> bool:
+        """Go on to the next slice; False when this fetch is to end here."""
+        following = None
+        wanted = self._wanted(stored, self.number + 1)
+        if wanted:
+            # Taken before the present one is finished: whoever follows finds no gap to fill.
+            following = self._grow(stored, self.number + 1)
+        self._finish_slice(stored, last=False)
+        self.number += 1
+        self._growing = following
+        self._announce(stored)
+        return wanted and (following is not None or self.number < self._ask.first)
+
+    def _wanted(self, stored: StoredResponse, number: int) -> bool:
+        last = self._ask.last
+        if last is not None and number > last:
+            return False
+        if self.interested or number <= self._ask.first:
+            return True
+        if self._edge.draining:
+            return False
+        so_far = number * stored.slice_bytes
+        return max(stored.length - so_far, so_far) <= UNWATCHED_LIMIT_BYTES
+
+    def _grow(self, stored: StoredResponse, number: int) -> LocalSlice | None:
+        """Begin to write a slice, unless it is there or another process writes it."""
+        edge = self._edge
+        part: Part | Busy
+        if number == self._ask.first and self._part is not None:
+            part, self._part = self._part, None
+        else:
+            if stored.length >= 0 and edge.store.has_slice(stored.version, number):
+                return None
+            part = edge.store.begin_part(part_name(self._route.key_hash, stored.variant), number)
+            if isinstance(part, Busy):
+                return None
+        part.set_head(stored)
+        capacity = stored.slice_bytes
+        if stored.length >= 0:
+            capacity = min(capacity, stored.length - number * stored.slice_bytes)
+        growing = LocalSlice(edge.loop, number, part, capacity)
+        edge.fills[(stored.version, number)] = (growing, self)
+        return growing
+
+    def _finish_slice(self, stored: StoredResponse, *, last: bool) -> None:
+        edge = self._edge
+        growing, self._growing = self._growing, None
+        if growing is None:
+            return
+        growing.finish(last=last)
+        edge.fills.pop((stored.version, growing.number), None)
+        if growing.write_error is not None:
+            edge.store_trouble(growing.write_error)
+            self._forget_unless_resumable(stored)
+            return
+        known = stored.length >= 0
+        try:
+            if growing.part.finish(stored, growing.written, record=known or last):
+                edge.bodies.adopt(stored, growing)
+        except (StoreError, OSError) as error:
+            growing.part.fail(b"store_failed")
+            edge.store_trouble(error)
+            self._forget_unless_resumable(stored)
+
+    def _forget_unless_resumable(self, stored: StoredResponse) -> None:
+        """Remove a record whose missing slices could never be fetched apart."""
+        if stored.length < 0:
+            return
+        if not can_be_completed(stored) or not self._edge.store.slices(stored):
+            self._edge.store.delete(stored)
+
+
+def part_name(key_hash: bytes, variant: bytes) -> bytes:
+    """What the parts of one key's variant are called: one fill at a time for each slice."""
+    return key_hash + variant
+
+
+def version_of(key: bytes, variant: bytes, headers: Headers, generation: int) -> bytes:
+    """The name of a representation's slices, 16 bytes.
+
+    With a strong validator all fetches of one representation agree on it, so that their slices
+    combine (RFC 9110 section 15.3.7.3); a purge in between separates them all the same.
+    """
+    tag = headers.get(b"etag")
+    if tag is None or not is_strong(tag):
+        return os.urandom(16)
+    text = b"\0".join((key, variant, tag, b"%d" % generation))
+    return hashlib.blake2b(text, digest_size=16).digest()
+
+
+def _as_whole(head: ResponseHead) -> ResponseHead:
+    """A partial response as the storing rules shall see it: the whole, less what is of the part."""
+    if head.status != 206:
+        return head
+    headers = head.headers.without((b"content-range", b"content-length"))
+    return ResponseHead(200, headers, head.reason, head.version)

@@ -1,0 +1,197 @@
+"""Takes request heads from the connections: answers hits at once, starts a task for the rest.
+
+The first lines of `handle` are the whole way of a hit; everything else is behind `_otherwise`.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+
+from headrace.cache.vary import variant_text
+from headrace.edge.answer import Answer, Verdict
+from headrace.edge.delivery import SourceLost
+from headrace.edge.fields import in_loop
+from headrace.edge.hot import HotEntry
+from headrace.edge.recording import Recorder
+from headrace.edge.relay import ask_origin, invalidate_after, pass_response
+from headrace.edge.responses import prepared_head, stored_fields
+from headrace.edge.routes import Route
+from headrace.edge.serving import Serving
+from headrace.edge.slices import SliceFailed
+from headrace.http.connection import ClientGone, Connection
+from headrace.http.dates import format_http_date
+from headrace.http.message import Request
+from headrace.http.parser import BadRequest, RequestHead
+from headrace.origin.errors import OriginError
+
+if TYPE_CHECKING:
+    from headrace.edge.state import EdgeState
+
+log = structlog.get_logger()
+
+ALLOWED = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
+
+class EdgeHandler:
+    """The server's handler: see `headrace.http.server.Handler`."""
+
+    def __init__(self, edge: EdgeState, recorder: Recorder) -> None:
+        self.edge = edge
+        self.recorder = recorder
+        self.finished = recorder.finished
+        self.event = recorder.event
+        self.connections_changed = recorder.connections_changed
+
+    def handle(self, connection: Connection) -> None:
+        """Answer a request, or start to."""
+        head = connection.head
+        assert head is not None
+        edge = self.edge
+        if head.plain:
+            routes = edge.routes.tls if connection.tls else edge.routes.plain
+            route = routes.get((head.host, head.target))
+            if route is not None:
+                entry = route.hot
+                if entry is None and route.vary is not None:
+                    variant = variant_text(route.vary, head.headers, route.rules)
+                    entry = edge.hot.get(route.key, variant)
+                if (
+                    entry is not None
+                    and (head.method == b"GET" or head.method == b"HEAD")
+                    and self._send_hot(connection, entry)
+                ):
+                    return
+        self._otherwise(connection, head)
+
+    def _send_hot(self, connection: Connection, entry: HotEntry) -> bool:
+        """Send a prepared answer if it still holds."""
+        edge = self.edge
+        if edge.store.generation() != edge.purged_up_to:
+            edge.see_purges()
+        now = time.time()
+        if now >= entry.until:
+            return False
+        second = int(now)
+        if entry.second != second:
+            self._prepare(entry, now, second)
+        entry.used = True
+        if entry.slot >= 0:
+            edge.store.touch(entry.slot)
+        connection.context = entry
+        connection.respond(entry.stored.status, entry.prepared, entry.body, entry.opened)
+        return True
+
+    def _prepare(self, entry: HotEntry, now: float, second: int) -> None:
+        edge = self.edge
+        stored = entry.stored
+        answer = Answer(edge, None, entry.route, None)
+        fields = stored_fields(stored, now, edge.server_name_bytes)
+        fields += answer.cache_fields(Verdict("hit"), stored)
+        entry.prepared = prepared_head(stored.status, fields, stored.length)
+        entry.second = second
+
+    # Everything that is no prepared hit.
+
+    def _otherwise(self, connection: Connection, head: RequestHead) -> None:
+        edge = self.edge
+        answer = Answer(edge, connection, None, None)
+        connection.context = answer
+        if head.method == b"OPTIONS" and head.target == b"*":
+            self._own_options(connection, answer)
+            return
+        if head.method == b"TRACE":
+            answer.error(405, "TRACE is not served here", extra=((b"allow", ALLOWED),))
+            return
+        try:
+            route = edge.routes.find(head, tls=connection.tls)
+        except BadRequest as error:
+            connection.refuse(error)
+            return
+        request = route.request(head)
+        answer = Answer(edge, connection, route, request)
+        connection.context = answer
+        if in_loop(head.headers, edge.server_name):
+            answer.error(508, "this request has come through here before: the origin is this edge")
+            return
+        cached = head.method in (b"GET", b"HEAD") and not connection.has_body
+        work = self._serve if cached else self._pass
+        task = edge.loop.create_task(work(connection, route, request, answer))
+        answer.task = task
+        edge.keep(task)
+
+    def _own_options(self, connection: Connection, answer: Answer) -> None:
+        """OPTIONS * asks about this server itself (RFC 9110 section 9.3.7)."""
+        fields = [
+            (b"date", format_http_date(time.time())),
+            (b"allow", ALLOWED),
+        ]
+        answer.cache = "pass"
+        connection.respond(204, prepared_head(204, fields, None))
+
+    async def _serve(
+        self, connection: Connection, route: Route, request: Request, answer: Answer
+    ) -> None:
+        try:
+            await Serving(self.edge, connection, route, request, answer).run()
+        except ClientGone:
+            pass
+        except (OriginError, SliceFailed, SourceLost, OSError, BadRequest) as error:
+            self._failed(connection, route, answer, error)
+
+    async def _pass(
+        self, connection: Connection, route: Route, request: Request, answer: Answer
+    ) -> None:
+        edge = self.edge
+        try:
+            response = await ask_origin(edge, connection, route, request)
+            fields = answer.cache_fields(
+                Verdict("pass", fwd=b"method", fwd_status=response.status)
+            )
+            invalidate_after(edge, route, request, response.head)
+            await pass_response(edge, connection, request, response, fields)
+        except ClientGone:
+            pass
+        except (OriginError, OSError, BadRequest) as error:
+            self._failed(connection, route, answer, error)
+
+    def _failed(
+        self, connection: Connection, route: Route, answer: Answer, error: Exception
+    ) -> None:
+        """Tell the client as much as can still be told."""
+        reason = _word(error)
+        if isinstance(error, OriginError):
+            self.edge.metrics.origin_errors[reason] += 1
+        log.warning("request_failed", site=route.site.name, reason=reason, problem=str(error))
+        if connection.status:
+            connection.abort("origin_failed" if isinstance(error, OriginError) else reason)
+        elif isinstance(error, BadRequest):
+            connection.refuse(error)
+        else:
+            status = error.status if isinstance(error, OriginError) else 502
+            answer.error(status, "the origin gave no usable answer", reason)
+
+    def refused(self, connection: Connection, error: BadRequest) -> None:
+        """Answer a request that is refused before it has a route."""
+        answer = connection.context
+        if not isinstance(answer, Answer):
+            answer = Answer(self.edge, connection, None, None)
+            connection.context = answer
+        self.recorder.parse_error(error.status)
+        answer.error(error.status, str(error))
+
+
+def _word(error: Exception) -> str:
+    match error:
+        case OriginError(failure=failure):
+            return failure.value
+        case SliceFailed(reason=reason):
+            return reason
+        case SourceLost():
+            return "representation_lost"
+        case BadRequest():
+            return "bad_request"
+        case _:
+            return "io_error"

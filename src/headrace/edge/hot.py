@@ -1,0 +1,112 @@
+"""Responses that a worker can answer at once: a prepared head and a body in memory or mapped.
+
+An entry is only good until its response might need a decision again (`until`), and never after a
+purge that matches it. It is looked up in the store again every few seconds, so that what another
+worker renewed or removed is noticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from headrace.cache.store import PurgeRule, matches
+from headrace.cache.stored import StoredResponse
+from headrace.edge.open_bodies import OpenBody
+
+if TYPE_CHECKING:
+    from headrace.edge.routes import Route
+
+RECHECK_S = 2.0
+
+
+class HotEntry:
+    """One stored response, ready to send.
+
+    `prepared` is a head for the second `second`, with everything but Connection. `body` is the
+    whole body; `opened` its mapping when it is not held in memory.
+    """
+
+    __slots__ = (
+        "body", "cost_bytes", "opened", "prepared", "route", "second", "slot", "stored", "until",
+        "used",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        route: Route,
+        stored: StoredResponse,
+        body: memoryview,
+        opened: OpenBody | None,
+        slot: int,
+        until: float,
+    ) -> None:
+        self.route = route
+        self.stored = stored
+        self.body = body
+        self.opened = opened
+        self.slot = slot
+        self.until = until
+        self.prepared = b""
+        self.second = -1
+        self.used = True
+        self.cost_bytes = len(body) if opened is None else 0
+
+
+class HotResponses:
+    """A bounded collection of entries, by key and variant. Entries that are not used leave."""
+
+    def __init__(self, entries: int, memory_bytes: int) -> None:
+        self.entries = entries
+        self.memory_bytes = memory_bytes
+        self.held_bytes = 0
+        self._entries: dict[tuple[bytes, bytes], HotEntry] = {}
+
+    def get(self, key: bytes, variant: bytes) -> HotEntry | None:
+        return self._entries.get((key, variant))
+
+    def put(self, entry: HotEntry) -> None:
+        """Add or replace an entry, and make room (second chance: CLOCK)."""
+        stored = entry.stored
+        self.drop(stored.key, stored.variant)
+        self._entries[(stored.key, stored.variant)] = entry
+        self.held_bytes += entry.cost_bytes
+        while len(self._entries) > self.entries or self.held_bytes > self.memory_bytes:
+            oldest = next(iter(self._entries))
+            candidate = self._entries[oldest]
+            if candidate.used and candidate is not entry:
+                candidate.used = False
+                del self._entries[oldest]
+                self._entries[oldest] = candidate
+            else:
+                self.drop(*oldest)
+
+    def drop(self, key: bytes, variant: bytes) -> None:
+        entry = self._entries.pop((key, variant), None)
+        if entry is not None:
+            entry.until = 0.0  # routes hold entries directly: this is how they learn of it
+            self.held_bytes -= entry.cost_bytes
+
+    def purge(self, rules: Iterable[PurgeRule]) -> None:
+        """Drop what these rules hit."""
+        for rule in rules:
+            if rule.kind == "all" and rule.site is None:
+                self.clear()
+                return
+        for rule in rules:
+            for entry in [e for e in self._entries.values() if matches(rule, e.stored)]:
+                self.drop(entry.stored.key, entry.stored.variant)
+
+    def drop_unused(self, now: float) -> None:
+        """Drop entries whose time is over; they hold files open for nothing."""
+        for entry in [e for e in self._entries.values() if e.until <= now]:
+            self.drop(entry.stored.key, entry.stored.variant)
+
+    def clear(self) -> None:
+        for entry in self._entries.values():
+            entry.until = 0.0
+        self._entries.clear()
+        self.held_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)

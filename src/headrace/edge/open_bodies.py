@@ -1,0 +1,88 @@
+"""The body files that a worker keeps mapped, the most recently used ones."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+
+from headrace.cache.store import OpenSlice, Store
+from headrace.cache.stored import StoredResponse
+from headrace.edge.bodies import BodyError, MappedBody
+from headrace.edge.slices import LocalSlice
+
+SliceId = tuple[bytes, int]
+
+
+class OpenBody(MappedBody):
+    """A mapped slice and its hit counter's place in the store."""
+
+    __slots__ = ("slot",)
+
+    def __init__(
+        self, fd: int, offset: int, size_bytes: int, slot: int, *, resident: bool = False
+    ) -> None:
+        super().__init__(fd, offset, size_bytes, resident=resident)
+        self.slot = slot
+
+
+class OpenBodies:
+    """A bounded collection of open slices, by version and number."""
+
+    def __init__(self, store: Store, limit: int) -> None:
+        self.limit = limit
+        self._store = store
+        self._bodies: OrderedDict[SliceId, OpenBody] = OrderedDict()
+
+    def get(self, version: bytes, number: int) -> OpenBody | None:
+        """An open slice; counts as a use, for eviction too."""
+        body = self._bodies.get((version, number))
+        if body is not None:
+            self._bodies.move_to_end((version, number))
+            self._store.touch(body.slot)
+        return body
+
+    def take(self, version: bytes, number: int, found: OpenSlice) -> OpenBody:
+        """Map a slice that the store opened. Raises BodyError."""
+        body = OpenBody(found.fd, found.offset, found.length, found.slot)
+        self._keep(version, number, body)
+        self._store.touch(body.slot)
+        return body
+
+    def adopt(self, stored: StoredResponse, growing: LocalSlice) -> None:
+        """Keep a slice that this worker has just written."""
+        if not growing.written:
+            return
+        try:
+            body = OpenBody(
+                os.dup(growing.part.fd), growing.part.body_offset, growing.written,
+                self._store.slot(stored.version, growing.number), resident=True,
+            )  # fmt: skip
+        except (OSError, BodyError):
+            return  # it will be opened anew when it is asked for
+        self._keep(stored.version, growing.number, body)
+
+    def _keep(self, version: bytes, number: int, body: OpenBody) -> None:
+        self._bodies[(version, number)] = body
+        while len(self._bodies) > self.limit:
+            self._bodies.popitem(last=False)
+
+    def drop_removed(self, most: int) -> int:
+        """Let go of files that are no longer in the store, so that their space is freed.
+
+        Looks at up to `most` of the least recently used; gives how many were let go.
+        """
+        looked_at = [
+            (slice_id, body)
+            for slice_id, body in zip(self._bodies, self._bodies.values(), strict=False)
+        ][:most]
+        removed = 0
+        for slice_id, body in looked_at:
+            if os.fstat(body.fd).st_nlink == 0:
+                del self._bodies[slice_id]
+                removed += 1
+            else:
+                self._bodies.move_to_end(slice_id)
+        return removed
+
+    def __len__(self) -> int:
+        return len(self._bodies)

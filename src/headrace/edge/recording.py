@@ -1,0 +1,136 @@
+"""Counts what happened to each request and connection, and writes the access log."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING
+
+from headrace.cache.freshness import current_age_s
+from headrace.edge.answer import Answer
+from headrace.edge.hot import HotEntry
+from headrace.http.connection import Connection
+from headrace.measure.accesslog import AccessLog, AccessRecord
+from headrace.measure.metrics import WorkerMetrics
+
+if TYPE_CHECKING:
+    from headrace.http.parser import RequestHead
+
+HITS = frozenset(("hit", "stale_hit"))
+
+
+class Recorder:
+    """The part of the server's handler that only takes note."""
+
+    def __init__(self, metrics: WorkerMetrics, log: AccessLog) -> None:
+        self.metrics = metrics
+        self.log = log
+        self._prefix = os.urandom(6).hex()
+        self._number = 0
+
+    def finished(self, connection: Connection, ended: str) -> None:
+        """A response ended: "complete", or why it was cut short."""
+        context = connection.context
+        metrics = self.metrics
+        now = time.monotonic()
+        spent_s = now - connection.began
+        first_byte_s = connection.first_byte - connection.began
+        if type(context) is HotEntry:
+            metrics.requests_hit += 1
+            metrics.hit_first_byte.observe(first_byte_s)
+            metrics.hit_total.observe(spent_s)
+        elif isinstance(context, Answer):
+            self._count(context, first_byte_s, spent_s, sent=connection.bytes_sent > 0)
+            if ended != "complete" and isinstance(context.task, asyncio.Task):
+                context.task.cancel()
+        metrics.bytes_sent += connection.bytes_sent
+        metrics.responses[connection.status // 100] += 1
+        if ended == "slow_client":
+            metrics.clients_cut_slow += 1
+        if self.log.enabled:
+            self._number += 1
+            if self.log.wanted(connection.status, self._number * 40503):
+                self._write(connection, ended, spent_s, first_byte_s)
+
+    def _count(self, answer: Answer, first_byte_s: float, spent_s: float, *, sent: bool) -> None:
+        metrics = self.metrics
+        name = "requests_" + answer.cache
+        setattr(metrics, name, getattr(metrics, name) + 1)
+        if answer.cache in HITS:
+            if sent:
+                metrics.hit_first_byte.observe(first_byte_s)
+            metrics.hit_total.observe(spent_s)
+        else:
+            if sent:
+                metrics.miss_first_byte.observe(first_byte_s)
+            metrics.miss_total.observe(spent_s)
+
+    def _write(
+        self, connection: Connection, ended: str, spent_s: float, first_byte_s: float
+    ) -> None:
+        head: RequestHead | None = connection.head
+        context = connection.context
+        now = time.time()
+        site, cache, age_s = "", "error", None
+        path, query = b"", None
+        if type(context) is HotEntry:
+            site, cache = context.route.site.name, "hit"
+            age_s = current_age_s(context.stored, now)
+            path, query = context.route.path, context.route.query
+        elif isinstance(context, Answer):
+            cache, age_s = context.cache, context.age_s
+            if context.route is not None:
+                site = context.route.site.name
+                path, query = context.route.path, context.route.query
+        headers = head.headers if head is not None else None
+        self.log.write(
+            AccessRecord(
+                started=now - spent_s,
+                request_id=f"{self._prefix}-{self._number:x}",
+                site=site,
+                client=connection.address,
+                method=head.method if head is not None else b"",
+                host=(head.host or b"") if head is not None else b"",
+                path=path or (head.target if head is not None else b""),
+                query=query,
+                status=connection.status,
+                bytes_sent=connection.bytes_sent,
+                duration_s=spent_s,
+                first_byte_s=first_byte_s if connection.bytes_sent else None,
+                cache=cache,
+                age_s=age_s,
+                range=headers.get(b"range") if headers is not None else None,
+                protocol="HTTP/%d.%d" % head.version if head is not None else "",
+                tls=connection.tls_version,
+                user_agent=headers.get(b"user-agent") if headers is not None else None,
+                referer=headers.get(b"referer") if headers is not None else None,
+                ended=ended,
+            )
+        )
+
+    def event(self, kind: str, reason: str) -> None:
+        """Count an event of a connection: see `headrace.http.server.Handler`."""
+        metrics = self.metrics
+        match kind:
+            case "refused":
+                metrics.connections_refused[reason] += 1
+            case "timeout":
+                metrics.timeouts[reason] += 1
+            case "tls":
+                metrics.tls_handshakes += 1
+                if reason == "resumed":
+                    metrics.tls_resumed += 1
+            case "tls_failed":
+                metrics.tls_failed[reason] += 1
+            case "cold_read":
+                metrics.store_cold_reads += 1
+
+    def connections_changed(self, opened: int, closed: int) -> None:
+        """Connections were accepted or went away."""
+        self.metrics.connections_accepted += opened
+        self.metrics.connections_open += opened - closed
+
+    def parse_error(self, status: int) -> None:
+        """A request was refused with this status."""
+        self.metrics.parse_errors[f"status_{status}"] += 1

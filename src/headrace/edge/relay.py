@@ -1,0 +1,176 @@
+"""Passes a request through to its origin and the answer back, neither of them held whole.
+
+At most one buffer of the response is in memory, so a slow client slows the origin's connection
+and nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from headrace.cache.invalidation import keys_invalidated
+from headrace.cache.key import key_for_url, key_hash
+from headrace.cache.store import PurgeRule
+from headrace.edge.fields import (
+    forwarded_request_fields,
+    is_cmcd,
+    passed_response_fields,
+    with_date,
+)
+from headrace.errors import HeadraceError
+from headrace.http.connection import Connection
+from headrace.http.dates import format_http_date
+from headrace.http.fields import hop_by_hop
+from headrace.http.message import Field, Headers, Request, ResponseHead
+from headrace.http.parser import BadRequest, ParsedResponseHead
+from headrace.origin.client import RequestBody
+from headrace.origin.response import OriginResponse
+
+if TYPE_CHECKING:
+    from headrace.edge.routes import Route
+    from headrace.edge.state import EdgeState
+
+SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
+# Trailers are passed only if they cannot be mistaken for framing, routing or security
+# (RFC 9110 section 6.5.1).
+NEVER_TRAILERS = frozenset(
+    (
+        b"age", b"authorization", b"cache-control", b"content-encoding", b"content-length",
+        b"content-range", b"content-type", b"date", b"expires", b"host", b"location",
+        b"set-cookie", b"transfer-encoding", b"vary", b"warning", b"www-authenticate",
+    )
+)  # fmt: skip
+
+
+async def ask_origin(
+    edge: EdgeState, connection: Connection, route: Route, request: Request
+) -> OriginResponse:
+    """Send the client's own request on, body and all. Raises OriginError, BadRequest."""
+    fields = forwarded_request_fields(
+        route.site, request, connection.address, edge.server_name, for_cache=False
+    )
+    body = _request_body(edge, connection, request, fields)
+    return await edge.origin.request(
+        route.site.endpoint, request.method, own_target(request), fields, body=body,
+        on_interim=lambda head: pass_interim(connection, head),
+    )  # fmt: skip
+
+
+def own_target(request: Request) -> bytes:
+    """The client's target for an origin that is to answer this client alone."""
+    if request.method == b"OPTIONS" and request.target == b"*":
+        return b"*"
+    return request.path if request.query is None else request.path + b"?" + request.query
+
+
+def _request_body(
+    edge: EdgeState, connection: Connection, request: Request, fields: list[Field]
+) -> RequestBody | None:
+    head = connection.head
+    assert head is not None
+    if not connection.has_body:
+        if request.method in (b"POST", b"PUT", b"PATCH"):
+            fields.append((b"content-length", b"0"))
+        return None
+    limit = edge.config.limits.request_body_bytes
+    if limit is not None and head.body_bytes > limit:
+        raise BadRequest(413, f"the request's body is longer than {limit} bytes")
+    size_bytes = head.body_bytes if head.body_bytes >= 0 else None
+    if size_bytes is None:
+        fields.append((b"transfer-encoding", b"chunked"))
+    else:
+        fields.append((b"content-length", b"%d" % size_bytes))
+    expects = (request.headers.get(b"expect") or b"").lower() == b"100-continue"
+    if expects:
+        fields.append((b"expect", b"100-continue"))
+    return RequestBody(_Body(connection, limit, expects).read, size_bytes, wait_for_100=expects)
+
+
+class _Body:
+    """Reads the client's body; tells a client that waits for it to go ahead."""
+
+    def __init__(self, connection: Connection, limit: int | None, expects: bool) -> None:
+        self._connection = connection
+        self._limit = limit
+        self._expects = expects
+        self._read_bytes = 0
+
+    async def read(self) -> bytes:
+        if self._expects:
+            self._expects = False
+            self._connection.interim(100, [])
+        piece = await self._connection.read_body()
+        self._read_bytes += len(piece)
+        if self._limit is not None and self._read_bytes > self._limit:
+            raise BadRequest(413, f"the request's body is longer than {self._limit} bytes")
+        return piece
+
+
+def pass_interim(connection: Connection, head: ParsedResponseHead) -> None:
+    """Pass a 1xx on (RFC 9110 section 15.2), except 100, which concerns each connection."""
+    if head.status != 100 and not connection.status:
+        dropped = hop_by_hop(head.headers)
+        connection.interim(
+            head.status, [field for field in head.headers if field[0] not in dropped]
+        )
+
+
+async def pass_response(
+    edge: EdgeState,
+    connection: Connection,
+    request: Request,
+    response: OriginResponse,
+    cache_fields: list[Field],
+) -> None:
+    """Send an origin's response on, as it comes. Raises OriginError, ClientGone."""
+    head = response.head
+    try:
+        fields = passed_response_fields(head.headers, head.version, edge.server_name)
+        fields = with_date(fields, format_http_date(time.time()))
+        fields += cache_fields
+        connection.start(head.status, fields, _body_bytes(request, head))
+        buffer = memoryview(bytearray(edge.config.limits.pass_buffer_bytes))
+        while received := await response.read_into(buffer):
+            connection.queue(buffer[:received])
+            await connection.flushed()
+        connection.finish(_trailers(request, response))
+        await response.sent()
+    finally:
+        edge.metrics.bytes_from_origin += response.received_bytes
+        response.close()
+
+
+def _body_bytes(request: Request, head: ParsedResponseHead) -> int | None:
+    if request.method == b"HEAD" or head.status in (204, 304):
+        stated = head.headers.get(b"content-length")
+        if head.status == 204 or stated is None:
+            return 0 if head.status in (204, 304) else None
+        return int(stated)
+    return head.body_bytes if head.body_bytes >= 0 else None
+
+
+def _trailers(request: Request, response: OriginResponse) -> list[Field] | None:
+    """The trailer fields to pass: only to a client that said it takes them."""
+    wanted = request.headers.get(b"te") or b""
+    if b"trailers" not in [option.strip().lower() for option in wanted.split(b",")]:
+        return None
+    refused = NEVER_TRAILERS | hop_by_hop(Headers(response.trailers))
+    return [field for field in response.trailers if field[0] not in refused and not is_cmcd(field[0])]
+
+
+def invalidate_after(
+    edge: EdgeState, route: Route, request: Request, head: ParsedResponseHead
+) -> None:
+    """Make stale what an unsafe request has changed (RFC 9111 section 4.4)."""
+    if request.method in SAFE:
+        return
+    site = route.site
+    for uri in keys_invalidated(request, ResponseHead(head.status, head.headers)):
+        try:
+            key = key_for_url(site.name, uri.decode("latin-1"), site.key_rules)
+        except HeadraceError:
+            continue  # a Location that is no URL of this site
+        if edge.store.vary_of(key_hash(key)) is not None:
+            edge.store.purge(PurgeRule("url", key, soft=True), durable=False)
+    edge.see_purges()

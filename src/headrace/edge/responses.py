@@ -1,0 +1,81 @@
+"""Heads of responses: prepared ones for hits, and the edge's own errors. Pure."""
+
+from __future__ import annotations
+
+import json
+
+from headrace.cache.stored import StoredResponse
+from headrace.http.dates import format_http_date
+from headrace.http.message import Field
+from headrace.http.writing import REASONS, field_lines, status_line
+
+# Fields of the whole representation that a 304 does not repeat (RFC 9110 section 15.4.5).
+NOT_IN_304 = frozenset(
+    (
+        b"content-length",
+        b"content-type",
+        b"content-encoding",
+        b"content-language",
+        b"content-range",
+        b"last-modified",
+    )
+)
+
+
+def stored_fields(
+    stored: StoredResponse, now: float, server_name: bytes
+) -> list[Field]:
+    """A stored response's fields for a client, with Age and Via."""
+    fields = list(stored.headers)
+    names = {name for name, _value in fields}
+    if b"date" not in names:
+        fields.append((b"date", format_http_date(stored.response_time)))
+    if b"accept-ranges" not in names and stored.status == 200:
+        fields.append((b"accept-ranges", b"bytes"))
+    age_s = max(0, int(stored.corrected_age_s + now - stored.response_time))
+    fields.append((b"age", b"%d" % age_s))
+    add_via(fields, server_name)
+    return fields
+
+
+def add_via(fields: list[Field], server_name: bytes) -> None:
+    """Add this hop to Via (RFC 9110 section 7.6.3)."""
+    own = b"1.1 " + server_name
+    for index, (name, value) in enumerate(fields):
+        if name == b"via":
+            fields[index] = (name, value + b", " + own)
+            return
+    fields.append((b"via", own))
+
+
+def prepared_head(status: int, fields: list[Field], length: int | None) -> bytes:
+    """A whole head with Content-Length (if any) and the blank line, without Connection."""
+    if length is None:
+        return status_line(status) + field_lines(fields) + b"\r\n"
+    return b"%sContent-Length: %d\r\n\r\n" % (status_line(status) + field_lines(fields), length)
+
+
+def not_modified_fields(fields: list[Field]) -> list[Field]:
+    """The fields of a 304, from those of the 200."""
+    keep_last_modified = not any(name == b"etag" for name, _value in fields)
+    return [
+        field
+        for field in fields
+        if field[0] not in NOT_IN_304 or (field[0] == b"last-modified" and keep_last_modified)
+    ]
+
+
+def error_response(
+    status: int, detail: str, now: float, extra: tuple[Field, ...] = ()
+) -> tuple[list[Field], bytes]:
+    """The edge's own error as problem+json (RFC 9457): fields and body."""
+    title = REASONS.get(status, b"Error").decode()
+    body = json.dumps({"title": title, "status": status, "detail": detail}).encode() + b"\n"
+    fields = [
+        (b"date", format_http_date(now)),
+        (b"content-type", b"application/problem+json"),
+        (b"cache-control", b"no-store"),
+        *extra,
+    ]
+    return fields, body
+

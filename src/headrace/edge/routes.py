@@ -1,0 +1,103 @@
+"""From a request's host and target to its site, its rules and its cache key, remembered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from headrace.cache.key import cache_key, key_hash
+from headrace.cache.rules import CacheRules
+from headrace.edge.hot import HotEntry
+from headrace.edge.sites import Site, Sites
+from headrace.http.message import Headers, Request
+from headrace.http.parser import BadRequest, RequestHead
+from headrace.http.target import BadTarget, normalise_target
+
+REMEMBERED = 16384
+
+
+@dataclass(slots=True)
+class Route:
+    """Where a target leads. `hot` is its prepared answer when it has one and does not vary.
+
+    `upstream_target` is what origins are asked for: the normalised path, and of the query only
+    what is part of the key, so that nothing outside the key can shape a shared response.
+    """
+
+    site: Site
+    rules: CacheRules
+    scheme: bytes
+    authority: bytes
+    path: bytes
+    query: bytes | None
+    key: bytes
+    key_hash: bytes
+    upstream_target: bytes
+    hot: HotEntry | None = None
+    vary: tuple[bytes, ...] | None = None
+    pass_until: float = field(default=0.0)
+
+    def request(self, head: RequestHead) -> Request:
+        """The parsed request with its normalised target."""
+        return Request(
+            head.method, head.target, self.scheme, self.authority, self.path, self.query,
+            head.version, head.headers,
+        )  # fmt: skip
+
+
+class NoSite(BadRequest):
+    """No site serves this host (RFC 9110 section 15.5.20)."""
+
+    def __init__(self, authority: bytes) -> None:
+        host = authority.decode("latin-1") or "a request without a host"
+        super().__init__(421, f"no site here serves {host}")
+
+
+class Routes:
+    """Finds routes; forgets them all when there are too many."""
+
+    def __init__(self, sites: Sites) -> None:
+        self.sites = sites
+        self.plain: dict[tuple[bytes | None, bytes], Route] = {}
+        self.tls: dict[tuple[bytes | None, bytes], Route] = {}
+
+    def find(self, head: RequestHead, *, tls: bool) -> Route:
+        """The route of a request head. Raises BadRequest (400, 414) and NoSite (421)."""
+        known = self.tls if tls else self.plain
+        route = known.get((head.host, head.target))
+        if route is None:
+            route = self._make(head, b"https" if tls else b"http")
+            if len(known) >= REMEMBERED:
+                known.clear()
+            known[(head.host, head.target)] = route
+        return route
+
+    def _make(self, head: RequestHead, scheme: bytes) -> Route:
+        try:
+            authority, path, query = normalise_target(head.target, head.host, scheme)
+        except BadTarget as error:
+            raise BadRequest(error.status, str(error)) from error
+        site = self.sites.find(authority)
+        if site is None:
+            raise NoSite(authority)
+        request = Request(
+            b"GET", head.target, scheme, authority, path, query, (1, 1), Headers()
+        )
+        key = cache_key(site.name, request, site.key_rules)
+        return Route(
+            site=site, rules=site.rules_for(path), scheme=scheme, authority=authority, path=path,
+            query=query, key=key, key_hash=key_hash(key),
+            upstream_target=upstream_target(path, query, key),
+        )  # fmt: skip
+
+
+def upstream_target(path: bytes, query: bytes | None, key: bytes) -> bytes:
+    """What to ask the origin for: the path, and the query as the key has it.
+
+    When the key only reordered the query, the client's own order is kept: some origins sign it.
+    """
+    _path, mark, keyed = key.partition(b"?")
+    if not mark:
+        return path
+    if query is not None and sorted(query.split(b"&")) == sorted(keyed.split(b"&")):
+        keyed = query
+    return path + b"?" + keyed

@@ -1,0 +1,290 @@
+"""One GET or HEAD request on its way through the cache, when it cannot be answered at once.
+
+It decides by the policy, fetches or joins a fetch where needed, and delivers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from headrace.cache.reuse import Action, Reuse, decide_reuse, may_serve_stale_on_error
+from headrace.cache.store import Busy, Part, PartPhase
+from headrace.cache.stored import StoredResponse
+from headrace.cache.vary import variant_text
+from headrace.edge.answer import Answer, Verdict
+from headrace.edge.asking import WHOLE, Ask, ask_for_range
+from headrace.edge.delivery import Delivery, Interests, SourceLost
+from headrace.edge.fetch import (
+    Failed,
+    Fetch,
+    Following,
+    LookAgain,
+    Outcome,
+    Uncacheable,
+    part_name,
+)
+from headrace.edge.relay import ask_origin, pass_interim, pass_response
+from headrace.edge.slices import GrowingSlice, HolderDied, SliceFailed
+from headrace.http.connection import Connection
+from headrace.http.message import Request
+from headrace.origin.errors import TIMEOUTS
+from headrace.origin.response import OriginResponse
+
+if TYPE_CHECKING:
+    from headrace.edge.routes import Route
+    from headrace.edge.state import EdgeState
+
+ATTEMPTS = 8
+PASS_S = 10.0
+_TIMEOUT_WORDS = frozenset(failure.value for failure in TIMEOUTS)
+
+
+class Serving:
+    """Carries one request from look-up to the last byte."""
+
+    def __init__(
+        self, edge: EdgeState, connection: Connection, route: Route, request: Request,
+        answer: Answer,
+    ) -> None:  # fmt: skip
+        self._edge = edge
+        self._connection = connection
+        self._route = route
+        self._request = request
+        self._answer = answer
+        self._interests = Interests()
+        self._vary: tuple[bytes, ...] | None = None
+
+    async def run(self) -> None:
+        """Answer the request. Raises ClientGone, OriginError, SliceFailed, SourceLost."""
+        try:
+            for _attempt in range(ATTEMPTS):
+                if await self._try():
+                    return
+            await self._pass(None, "pass", b"bypass", b"contended")
+        finally:
+            self._interests.release()
+
+    async def _try(self) -> bool:
+        """One look at the store and what follows from it; False: look again."""
+        edge, request, rules = self._edge, self._request, self._route.rules
+        edge.see_purges()
+        stored, variant = self._lookup()
+        reuse = decide_reuse(request, stored, rules, time.time())
+        match reuse.action:
+            case Action.FRESH:
+                assert stored is not None
+                return await self._deliver(stored, None, Verdict("hit", reuse=reuse))
+            case Action.STALE_WHILE_REVALIDATE:
+                assert stored is not None
+                self._renew_in_background(stored, variant)
+                return await self._deliver(stored, None, Verdict("stale_hit", reuse=reuse))
+            case Action.GATEWAY_TIMEOUT:
+                self._answer.error(504, "the request asks for stored content only, and none is")
+                return True
+            case Action.BYPASS:
+                await self._pass(None, "bypass", b"bypass", reuse.reason)
+                return True
+            case Action.VALIDATE | Action.MISS:
+                return await self._fetch(stored, variant, reuse)
+
+    def _lookup(self) -> tuple[StoredResponse | None, bytes]:
+        """The stored response that this request selects (RFC 9111 section 4.1)."""
+        route, store = self._route, self._edge.store
+        vary = store.vary_of(route.key_hash)
+        if vary is None:
+            vary = self._vary or ()
+        variant = variant_text(vary, self._request.headers, route.rules) if vary else b""
+        return store.lookup(route.key_hash, variant), variant
+
+    # Fetching.
+
+    async def _fetch(self, stored: StoredResponse | None, variant: bytes, reuse: Reuse) -> bool:
+        """Get the response from the origin or from a running fetch, and deliver it."""
+        fwd = b"stale" if stored is not None else self._miss_word()
+        if self._request.method == b"HEAD":
+            await self._pass(None, "miss", fwd, b"head")
+            return True
+        if stored is None and self._route.pass_until > time.monotonic():
+            await self._pass(None, "pass", b"bypass", b"uncacheable")
+            return True
+        ask = self._ask(stored)
+        outcome, collapsed = await self._outcome(stored, variant, ask)
+        match outcome:
+            case Following():
+                return await self._following(outcome, stored, collapsed=collapsed, fwd=fwd)
+            case Uncacheable():
+                await self._uncacheable(outcome, fwd)
+                return True
+            case Failed():
+                return await self._failed(outcome, stored)
+            case LookAgain():
+                return False
+
+    def _miss_word(self) -> bytes:
+        return b"vary-miss" if self._edge.store.vary_of(self._route.key_hash) else b"uri-miss"
+
+    def _ask(self, stored: StoredResponse | None) -> Ask:
+        value = self._request.headers.get(b"range")
+        ask = WHOLE
+        if value is not None:
+            ask = ask_for_range(value, self._edge.slice_bytes_of(stored))
+        if stored is None:
+            return ask
+        return Ask(ask.first, ask.last if ask.first else None, stored, validate=True)
+
+    async def _outcome(
+        self, stored: StoredResponse | None, variant: bytes, ask: Ask
+    ) -> tuple[Outcome, bool]:
+        """What a fetch brings; and whether it was another request's."""
+        edge = self._edge
+        name = part_name(self._route.key_hash, variant)
+        running = edge.fetches.get((name, ask.first))
+        if running is not None:
+            self._interests.hold(running)
+            outcome = await asyncio.shield(running.outcome)
+            return await self._unless_completing(outcome, stored), True
+        part = edge.store.begin_part(name, ask.first)
+        if isinstance(part, Busy):
+            outcome = await self._remote_outcome(name, ask.first, part)
+            return await self._unless_completing(outcome, stored), True
+        again, _variant = self._lookup()
+        if not _same(stored, again):
+            part.close()
+            return LookAgain(), False
+        fetch = self._begin(name, variant, ask, part)
+        self._interests.hold(fetch)
+        return await asyncio.shield(fetch.outcome), False
+
+    def _begin(self, name: bytes, variant: bytes, ask: Ask, part: Part) -> Fetch:
+        connection = self._connection
+        return Fetch(
+            self._edge, self._route, self._request, connection.address, name, variant, ask, part,
+            lambda head: pass_interim(connection, head),
+        )  # fmt: skip
+
+    async def _remote_outcome(self, name: bytes, number: int, busy: Busy) -> Outcome:
+        """What another worker's fetch brings."""
+        remote = self._edge.follow(name, number, busy)
+        if remote is None:
+            return LookAgain()
+        try:
+            phase = await remote.head(self._edge.lock_wait_s)
+        except TimeoutError:
+            return Uncacheable(None, 0, b"lock-wait")
+        except HolderDied:
+            return LookAgain()
+        except SliceFailed:
+            phase = remote.phase
+        meta = remote.follower.meta
+        match phase:
+            case PartPhase.BODY | PartPhase.COMPLETE if meta is not None:
+                return Following(meta, remote)
+            case PartPhase.UNCACHEABLE:
+                return Uncacheable(None, 0, b"uncacheable")
+            case PartPhase.FAILED:
+                reason = remote.follower.reason.decode("ascii", "replace")
+                return Failed(504 if reason in _TIMEOUT_WORDS else 502, reason)
+            case _:
+                return LookAgain()
+
+    async def _unless_completing(
+        self, outcome: Outcome, stored: StoredResponse | None
+    ) -> Outcome:
+        """A fetch that only completes the stale response tells nothing of its freshness: wait."""
+        if (
+            isinstance(outcome, Following)
+            and outcome.growing is not None
+            and stored is not None
+            and _same(stored, outcome.stored)
+        ):
+            await outcome.growing.ended()
+            return LookAgain()
+        return outcome
+
+    def _renew_in_background(self, stored: StoredResponse, variant: bytes) -> None:
+        """Start a validation unless one runs (RFC 5861 section 3)."""
+        edge = self._edge
+        name = part_name(self._route.key_hash, variant)
+        if (name, 0) in edge.fetches or edge.draining:
+            return
+        part = edge.store.begin_part(name, 0)
+        if isinstance(part, Busy):
+            return
+        again, _variant = self._lookup()
+        if not _same(stored, again):
+            part.close()
+            return
+        Fetch(
+            edge, self._route, self._request, self._connection.address, name, variant,
+            Ask(stored=stored, validate=True), part,
+        )  # fmt: skip
+
+    # What comes of it.
+
+    async def _following(
+        self, outcome: Following, stale: StoredResponse | None, *, collapsed: bool, fwd: bytes
+    ) -> bool:
+        stored = outcome.stored
+        if stored.vary and (
+            variant_text(stored.vary, self._request.headers, self._route.rules) != stored.variant
+        ):
+            self._vary = stored.vary  # it was another variant's fetch
+            return False
+        word = "collapsed" if collapsed else "miss"
+        if outcome.growing is None and stale is not None:
+            word = "revalidated"
+        verdict = Verdict(word, fwd=fwd, collapsed=collapsed, stored=True)
+        return await self._deliver(stored, outcome.growing, verdict)
+
+    async def _uncacheable(self, outcome: Uncacheable, fwd: bytes) -> None:
+        if outcome.status and outcome.status < 400:
+            # The next ones need not queue for an answer that is nobody else's.
+            self._route.pass_until = time.monotonic() + PASS_S
+        await self._pass(outcome.take(), "miss", fwd, outcome.reason)
+
+    async def _failed(self, outcome: Failed, stored: StoredResponse | None) -> bool:
+        now = time.time()
+        if stored is not None and may_serve_stale_on_error(
+            stored, self._route.rules, self._request, now
+        ):
+            return await self._deliver(
+                stored, None, Verdict("stale_hit", fwd=b"stale", detail=outcome.reason.encode())
+            )
+        status = outcome.status if outcome.status in (502, 503, 504) else 502
+        self._answer.error(status, "the origin gave no usable answer", outcome.reason)
+        return True
+
+    async def _pass(
+        self, response: OriginResponse | None, word: str, fwd: bytes, detail: bytes
+    ) -> None:
+        edge, connection = self._edge, self._connection
+        if response is None:
+            response = await ask_origin(edge, connection, self._route, self._request)
+        verdict = Verdict(word, fwd=fwd, detail=detail, fwd_status=response.status)
+        fields = self._answer.cache_fields(verdict)
+        await pass_response(edge, connection, self._request, response, fields)
+
+    async def _deliver(
+        self, stored: StoredResponse, growing: GrowingSlice | None, verdict: Verdict
+    ) -> bool:
+        """Answer from a stored response; False when it was lost before anything was sent."""
+        delivery = Delivery(
+            self._edge, self._connection, self._route, self._request, stored, growing,
+            self._interests,
+        )  # fmt: skip
+        try:
+            await self._answer.from_stored(delivery, verdict)
+        except SourceLost:
+            if self._connection.status:
+                raise
+            return False
+        return True
+
+
+def _same(one: StoredResponse | None, other: StoredResponse | None) -> bool:
+    """Whether two looks found the same record."""
+    if one is None or other is None:
+        return one is other
+    return one.version == other.version and one.response_time == other.response_time

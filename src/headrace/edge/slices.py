@@ -1,0 +1,238 @@
+"""A slice of a body that is still growing, and the clients that follow it.
+
+One worker writes it (`LocalSlice`); other workers watch the same file grow (`RemoteSlice`).
+Followers map the file and send from it: a slow one holds nothing up and costs no memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import mmap
+import os
+
+from headrace.cache.store import Part, PartFollower, PartPhase
+from headrace.errors import HeadraceError
+
+FIRST_POLL_S = 0.001
+LONGEST_POLL_S = 0.02
+ALIVE_CHECK_S = 0.25
+
+
+class SliceFailed(HeadraceError):
+    """The slice will not be completed. `reason` is a word for the log."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class HolderDied(SliceFailed):
+    """The process that wrote the slice is gone; someone may take over."""
+
+    def __init__(self) -> None:
+        super().__init__("holder_died", "the worker that fetched this is gone")
+
+
+class GrowingSlice:
+    """Bytes `0` to `written` of slice `number`, which can be awaited and viewed.
+
+    `done` means that nothing more will come; `last` then tells whether the object ends here.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, number: int) -> None:
+        self.loop = loop
+        self.number = number
+        self.written = 0
+        self.done = False
+        self.last = False
+        self.failure: SliceFailed | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+
+    async def beyond(self, position: int) -> int:
+        """Wait until there is more than `position`, or until it is done; gives `written`.
+
+        Raises SliceFailed when that will never be.
+        """
+        while self.written <= position and not self.done:
+            if self.failure is not None:
+                raise self.failure
+            waiter: asyncio.Future[None] = self.loop.create_future()
+            self._waiters.append(waiter)
+            await waiter
+        return self.written
+
+    async def ended(self) -> None:
+        """Wait until it is done or has failed."""
+        while not self.done and self.failure is None:
+            waiter: asyncio.Future[None] = self.loop.create_future()
+            self._waiters.append(waiter)
+            await waiter
+
+    def view(self, start: int, end: int) -> memoryview:
+        """The bytes from `start`, up to `end` but possibly fewer (at least one)."""
+        raise NotImplementedError
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def fail(self, failure: SliceFailed) -> None:
+        """Nothing more will come. What is there stays readable."""
+        if self.failure is None and not self.done:
+            self.failure = failure
+            self._wake()
+
+
+class LocalSlice(GrowingSlice):
+    """A slice that this worker writes into a part of the store, at most `capacity` bytes.
+
+    When the store cannot take more (disk full, I/O error), the rest is kept in memory for the
+    clients that follow already, and the slice is not stored; `write_error` says why.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, number: int, part: Part, capacity: int
+    ) -> None:
+        super().__init__(loop, number)
+        self.part = part
+        self.capacity = capacity
+        self.write_error: OSError | None = None
+        self._offset = part.body_offset
+        self._mapped: memoryview | None = None
+        self._spill: mmap.mmap | None = None
+        self._spill_from = 0
+        self._extend()
+
+    def _extend(self) -> None:
+        """Give the file its full size, so that it can be mapped once. It stays sparse."""
+        try:
+            os.ftruncate(self.part.fd, self._offset + self.capacity)
+        except OSError as error:
+            self._give_up_storing(error)
+
+    @property
+    def room(self) -> int:
+        return self.capacity - self.written
+
+    def write(self, data: memoryview) -> None:
+        """Append, and wake who follows. `data` must fit into `room`."""
+        if self.write_error is None:
+            try:
+                self.part.write(data, self.written)
+            except OSError as error:
+                self._give_up_storing(error)
+        if self._spill is not None:
+            at = self.written - self._spill_from
+            self._spill[at : at + len(data)] = data
+        self.written += len(data)
+        if self.write_error is None:
+            self.part.publish(self.written)
+        self._wake()
+
+    def _give_up_storing(self, error: OSError) -> None:
+        self.write_error = error
+        self._spill_from = self.written
+        self._spill = mmap.mmap(-1, max(self.capacity - self.written, 1))
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        self.part.fail(b"disk_full" if full else b"write_failed")
+
+    def finish(self, *, last: bool) -> None:
+        """All bytes are written. The part itself is finished by the caller."""
+        self.last = last
+        self.done = True
+        self._wake()
+
+    def __del__(self) -> None:
+        # Mappings in flight outlive the descriptor.
+        self.part.close()
+
+    def view(self, start: int, end: int) -> memoryview:
+        if self._spill is not None and start >= self._spill_from:
+            return memoryview(self._spill)[start - self._spill_from : end - self._spill_from]
+        if self._spill is not None:
+            end = min(end, self._spill_from)
+        if self._mapped is None:
+            size = self._offset + self.capacity
+            self._mapped = memoryview(mmap.mmap(self.part.fd, size, prot=mmap.PROT_READ))
+        return self._mapped[self._offset + start : self._offset + end]
+
+
+class RemoteSlice(GrowingSlice):
+    """A slice that another worker writes. Polls the part's control page while it is followed."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, number: int, follower: PartFollower
+    ) -> None:
+        super().__init__(loop, number)
+        self.follower = follower
+        self.phase = PartPhase.WAITING_HEAD
+        self._mapped: memoryview | None = None
+        self._mapped_bytes = 0
+        self.polling = loop.create_task(self._poll())
+
+    async def head(self, timeout_s: float) -> PartPhase:
+        """Wait for the head: gives the phase that the part then has. Raises TimeoutError."""
+        async with asyncio.timeout(timeout_s):
+            while self.phase is PartPhase.WAITING_HEAD and self.failure is None:
+                waiter: asyncio.Future[None] = self.loop.create_future()
+                self._waiters.append(waiter)
+                await waiter
+        if self.failure is not None and self.phase is PartPhase.WAITING_HEAD:
+            raise self.failure
+        return self.phase
+
+    async def _poll(self) -> None:
+        pause_s = FIRST_POLL_S
+        since_check_s = 0.0
+        while not self.done and self.failure is None:
+            try:
+                changed = self._look()
+            except OSError as error:
+                self.fail(SliceFailed("store_failed", f"a part cannot be read: {error}"))
+                return
+            if changed:
+                pause_s = FIRST_POLL_S
+                since_check_s = 0.0
+            else:
+                await asyncio.sleep(pause_s)
+                since_check_s += pause_s
+                pause_s = min(pause_s * 1.5, LONGEST_POLL_S)
+                if since_check_s >= ALIVE_CHECK_S:
+                    since_check_s = 0.0
+                    if not self.follower.alive() and not self._look():
+                        self.fail(HolderDied())
+
+    def _look(self) -> bool:
+        """Take in what has changed; whether anything has."""
+        follower = self.follower
+        phase = follower.poll()
+        written = follower.written
+        changed = phase is not self.phase or written != self.written
+        if not changed:
+            return False
+        self.phase = phase
+        self.written = written
+        if phase is PartPhase.COMPLETE:
+            self.done = True
+        elif phase in (PartPhase.FAILED, PartPhase.UNCACHEABLE):
+            self.fail(SliceFailed("fill_failed", "the fetch that was followed failed"))
+        self._wake()
+        return True
+
+    def view(self, start: int, end: int) -> memoryview:
+        offset = self.follower.body_offset
+        if self._mapped is None or offset + end > self._mapped_bytes:
+            # The writer gives the file its full size at once, and cuts it when it is done.
+            self._mapped_bytes = os.fstat(self.follower.fd).st_size
+            if self._mapped_bytes < offset + end:
+                raise SliceFailed("store_failed", "a part is shorter than it claims")
+            self._mapped = memoryview(
+                mmap.mmap(self.follower.fd, self._mapped_bytes, prot=mmap.PROT_READ)
+            )
+        return self._mapped[offset + start : offset + end]
+
+    def __del__(self) -> None:
+        self.follower.close()

@@ -1,0 +1,162 @@
+"""What all requests of one worker share: store, origins, running fetches, what is open and hot."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import time
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from headrace.cache.rules import CacheRules
+from headrace.cache.store import Busy, PartFollower, Store, StoreFull
+from headrace.cache.stored import StoredResponse
+from headrace.config import Config
+from headrace.edge.hot import HotResponses
+from headrace.edge.bodies import BodyError
+from headrace.edge.open_bodies import OpenBodies, OpenBody
+from headrace.edge.routes import Routes
+from headrace.edge.sites import Sites
+from headrace.edge.slices import LocalSlice, RemoteSlice
+from headrace.measure.metrics import WorkerMetrics
+from headrace.origin.client import OriginClient, OriginTimeouts
+
+if TYPE_CHECKING:
+    from headrace.edge.fetch import Fetch
+
+log = structlog.get_logger()
+
+FULL_DISK_PAUSE_S = 5.0
+
+
+class EdgeState:
+    """One worker's shared state. Created once; `adopt` takes a new configuration."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        config: Config,
+        sites: Sites,
+        store: Store,
+        metrics: WorkerMetrics,
+    ) -> None:
+        self.loop = loop
+        self.store = store
+        self.metrics = metrics
+        self.draining = False
+        self.fetches: dict[tuple[bytes, int], Fetch] = {}
+        self.streams: dict[bytes, Fetch] = {}
+        self.fills: dict[tuple[bytes, int], tuple[LocalSlice, Fetch]] = {}
+        self.remotes: dict[tuple[bytes, int], RemoteSlice] = {}
+        self.origin = OriginClient(loop, OriginTimeouts())
+        self.bodies = OpenBodies(store, config.store.open_files)
+        self.hot = HotResponses(config.store.open_files * 4, config.store.memory_bytes)
+        self.purged_up_to = store.generation()
+        self._full_until = 0.0
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.adopt(config, sites)
+
+    def adopt(self, config: Config, sites: Sites) -> None:
+        """Serve by this configuration from now on; requests that run go on by the old one."""
+        self.config = config
+        self.sites = sites
+        self.routes = Routes(sites)
+        self.server_name = config.server_name
+        self.server_name_bytes = config.server_name.encode()
+        self.slice_bytes = config.store.slice_bytes
+        self.bodies.limit = config.store.open_files
+        self.hot.entries = config.store.open_files * 4
+        self.hot.memory_bytes = config.store.memory_bytes
+        timeouts = config.timeouts
+        self.lock_wait_s = timeouts.lock_wait_s
+        self.origin.timeouts = OriginTimeouts(
+            connect_s=timeouts.origin_connect_s,
+            first_byte_s=timeouts.origin_first_byte_s,
+            between_bytes_s=timeouts.origin_between_bytes_s,
+            idle_s=timeouts.origin_idle_s,
+        )
+        self.hot.clear()
+
+    def slice_bytes_of(self, stored: StoredResponse | None) -> int:
+        return self.slice_bytes if stored is None else stored.slice_bytes
+
+    def see_purges(self) -> None:
+        """Drop what was purged since the last look, by any process."""
+        generation = self.store.generation()
+        if generation != self.purged_up_to:
+            rules = self.store.rules_since(self.purged_up_to)
+            self.hot.purge(rules)
+            self.metrics.purges += len(rules)
+            self.purged_up_to = generation
+
+    def reason_not_to_store(self, total: int | None, rules: CacheRules) -> bytes:
+        """A word when a storable response is not to be stored all the same, else nothing."""
+        if rules.max_object_bytes is not None and (total or 0) > rules.max_object_bytes:
+            return b"too-large"
+        if time.monotonic() < self._full_until:
+            return b"store-full"
+        return b""
+
+    def follow(self, name: bytes, number: int, busy: Busy) -> RemoteSlice | None:
+        """Follow the part that another process writes; None when it is gone already."""
+        known = self.remotes.get((name, number))
+        if known is not None and not known.done and known.failure is None:
+            return known
+        follower = PartFollower.open(busy.path)
+        if follower is None:
+            return None
+        remote = RemoteSlice(self.loop, number, follower)
+        self.remotes[(name, number)] = remote
+
+        def forget(_task: asyncio.Task[None]) -> None:
+            if self.remotes.get((name, number)) is remote:
+                del self.remotes[(name, number)]
+
+        remote.polling.add_done_callback(forget)
+        return remote
+
+    async def open_stored(self, stored: StoredResponse, number: int) -> OpenBody | None:
+        """Open a slice from the store, checked as configured; None when it is not there."""
+        found = self.store.open_slice(stored, number)
+        if found is None:
+            return None
+        try:
+            return self.bodies.take(stored.version, number, found)
+        except BodyError as error:
+            self.metrics.store_corrupt += 1
+            log.error("stored_slice_unusable", problem=str(error))
+            self.store.delete(stored)
+            return None
+
+    def store_trouble(self, error: Exception) -> None:
+        """Count a failed write; after a full disk nothing is stored for a few seconds."""
+        full = isinstance(error, StoreFull) or (
+            isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        )
+        if full:
+            self.metrics.store_disk_full += 1
+            self._full_until = time.monotonic() + FULL_DISK_PAUSE_S
+        else:
+            self.metrics.store_write_errors += 1
+        log.error("store_write_failed", problem=str(error), disk_full=full)
+
+    def keep(self, task: asyncio.Task[Any]) -> None:
+        """Hold on to a task that nobody awaits, and say so if it ends by a fault of ours."""
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("task_failed", exc_info=task.exception())
+
+    async def settle(self) -> None:
+        """Wait until no task runs."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    def stop(self) -> None:
+        for task in set(self._tasks):
+            task.cancel()
+        self.origin.close()

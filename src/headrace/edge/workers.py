@@ -152,6 +152,7 @@ class WorkerPool:
         for worker in self.workers:
             worker.state = State.STOPPING
             worker.channel.send(Stop(deadline_s))
+        self._cancel_restarts()
         keepers = {*self._keepers.values(), *self._leaving}
         if not keepers:
             self.kill()
@@ -167,9 +168,7 @@ class WorkerPool:
         self._stopping = True
         for worker in self.workers:
             worker.kill()
-        for number, keeper in self._keepers.items():
-            if number not in self._workers:
-                keeper.cancel()  # waiting to start the next one
+        self._cancel_restarts()
 
     async def totals(self) -> Snapshot:
         """The counts of all workers, dead ones included; waits up to 2 s for their answers."""
@@ -256,6 +255,11 @@ class WorkerPool:
                 worker.channel.send(Stop(PREPARE_TIMEOUT_S))
                 self._leaving.add(keeper)
                 keeper.add_done_callback(self._leaving.discard)
+
+    def _cancel_restarts(self) -> None:
+        for number, keeper in self._keepers.items():
+            if number not in self._workers:
+                keeper.cancel()
 
     @staticmethod
     def _tell(workers: Sequence[Worker], message: Message) -> None:

@@ -269,6 +269,10 @@ def test_not_ready_is_a_problem_that_says_why() -> None:
     in_room(test)
 
 
+def test_no_answer_may_be_stored() -> None:
+    assert asked("GET", "/ready").headers["Cache-Control"] == "no-store"
+
+
 def test_metrics_are_in_the_exposition_format() -> None:
     answer = asked("GET", "/metrics")
     names = {family.name for family in text_string_to_metric_families(answer.text)}

@@ -85,6 +85,18 @@ def test_a_worker_that_crashes_again_and_again_is_tried_ever_again(
     eventually(lambda: edge.ask("GET", "/ready", token=None).status == 200, "a worker that serves")
 
 
+def test_a_crash_loop_does_not_hold_up_the_end(edge: Supervised, tmp_path: Path) -> None:
+    trouble = tmp_path / "trouble"
+    edge.environment["FAKE_WORKER_CRASH_IF"] = str(trouble)
+    edge.write_config(workers=1, drain_timeout="1h")
+    edge.start()
+    trouble.touch()
+    os.kill(edge.worker_pids()[0], signal.SIGKILL)
+    assert edge.event("worker_died", 5)["restart_in_s"] == 1.6
+    edge.signal(signal.SIGTERM)
+    assert edge.ended() == 0
+
+
 def test_an_address_in_use_ends_the_start_with_a_clear_word(edge: Supervised) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

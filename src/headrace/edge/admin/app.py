@@ -111,6 +111,7 @@ def admin_app(server: Server, token: str, *, unix: bool = False) -> web.Applicat
         client_max_size=BODY_LIMIT_BYTES,
         middlewares=[problems, keep_pages_out(unix=unix), require_token(token)],
     )
+    app.on_response_prepare.append(_add_fields)
     routes = Routes(server)
     app.add_routes(
         [
@@ -128,6 +129,11 @@ def admin_app(server: Server, token: str, *, unix: bool = False) -> web.Applicat
         ]
     )
     return app
+
+
+async def _add_fields(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = "headrace"
+    response.headers["Cache-Control"] = "no-store"
 
 
 class Routes:

@@ -13,7 +13,7 @@ from typing import TextIO
 import structlog
 
 
-def configure_logging(
+def configure_logs(
     level: str = "info", *, stream: TextIO | None = None, **bound: str | int
 ) -> None:
     """Set up structlog for this process; `bound` fields are in every event (say, `worker=2`)."""

@@ -224,6 +224,7 @@ class LineFormatter:
     def line(self, record: AccessRecord) -> bytes:
         """The record as one JSON object and a newline."""
         query = record.query if self._query else None
+        path = record.path.partition(b"?")[0]  # a target that could not be taken apart is whole
         first_byte_s = record.first_byte_s
         return (
             self._encoder.encode(
@@ -234,7 +235,7 @@ class LineFormatter:
                     client=self._client(record.client),
                     method=_text(record.method, SHORT_TEXT_LIMIT),
                     host=_text(record.host, SHORT_TEXT_LIMIT),
-                    path=_text(record.path, TEXT_LIMIT),
+                    path=_text(path, TEXT_LIMIT),
                     status=record.status,
                     bytes=record.bytes_sent,
                     duration_s=round(record.duration_s, 6),

@@ -79,6 +79,10 @@ def test_the_query_is_left_out() -> None:
     assert b"secret" not in LineFormatter().line(RECORD)
 
 
+def test_the_query_of_a_target_that_was_refused_is_left_out() -> None:
+    assert line(changed(path=b"/a b?token=secret"))["path"] == "/a b"
+
+
 def test_the_query_is_kept_when_asked_for() -> None:
     assert line(RECORD, query=True)["query"] == "token=secret"
 

@@ -153,7 +153,8 @@ class Origin:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self._writers.add(writer)
-        writer.transport.set_write_buffer_limits(0)
+        # So that `drain` means "with the kernel". (0 would stop asyncio's TLS for good.)
+        writer.transport.set_write_buffer_limits(1, 0)
         conversation = Conversation(self, reader, writer, self.connections)
         try:
             await conversation.run()
@@ -303,13 +304,12 @@ class Conversation:
                 end = b"" if reply.bad_chunking == "no_crlf" else b"\r\n"
                 await self._write(b"%x\r\n" % len(piece) + piece + end)
             else:
-                await self._write(piece)
+                last = sent + len(piece) == reply.body_bytes
+                await self._write(piece + reply.extra if last else piece)
             sent += len(piece)
             if reply.drip is not None:
                 await asyncio.sleep(reply.drip.every_s)
             await self._at(reply, sent)
-        if reply.extra:
-            await self._write(reply.extra)
         if chunked:
             if reply.bad_chunking == "no_end":
                 raise Hangup(reset=False)

@@ -124,22 +124,25 @@ def _carry_out(filing: Filing, rules: RuleSet, key: bytes) -> bool:
 def _sweep_superseded(store: Store, keep_s: float) -> bool:
     """Remove slices of replaced versions; True while there are more.
 
-    The version's row stays for `keep_s`, so that its late slices are still refused.
+    A version's row stays for `keep_s`, so that its late slices are still refused.
     """
     index = store.index
-    with store.filing() as filing:
-        change = filing.change
-        for version in change.keys_with_prefix(index.superseded, b"", BATCH):
+    oldest = time.time() - keep_s
+    with index.read() as transaction, transaction.cursor(index.superseded) as cursor:
+        waiting = [(bytes(version), WHEN.unpack(when)[0] <= oldest) for version, when in cursor]
+    for version, is_old in waiting:
+        with index.read() as transaction, transaction.cursor(index.slices) as cursor:
+            has_slices = cursor.set_range(version) and bytes(cursor.key()).startswith(version)
+        if not has_slices and not is_old:
+            continue
+        with store.filing() as filing:
             keys = filing.slice_keys(version, BATCH)
             for key in keys:
                 filing.drop_slice(key)
-            if len(keys) == BATCH:
-                return True
-            when = change.get(index.superseded, version)
-            if when is not None and filing.now - WHEN.unpack(when)[0] >= keep_s:
-                change.remove(index.superseded, version)
-            if len(filing.doomed) >= BATCH:
-                return True
+            if len(keys) < BATCH and is_old:
+                filing.change.remove(index.superseded, version)
+        if keys:
+            return True
     return False
 
 

@@ -91,8 +91,15 @@ class Index:
         self._data_fd = os.open(path / "data.mdb", os.O_RDWR | os.O_CLOEXEC)
         self._map_bytes = map_bytes
         self._reserved_bytes = 0
-        self.env.reader_check()  # killed processes leave their reader slots behind
-        self._reserve()
+        try:
+            self.env.reader_check()  # killed processes leave their reader slots behind
+            self._reserve()
+            self._open_tables()
+        except (lmdb.Error, StoreFull):
+            self.close()
+            raise
+
+    def _open_tables(self) -> None:
         tables: dict[str, Any] = {name: self.env.open_db(name.encode()) for name in TABLES}
         self.records = tables["records"]
         self.vary = tables["vary"]

@@ -84,7 +84,8 @@ def _agree(path: Path, index: Index, state: SharedState) -> None:
                 change.put(index.rules, rule.generation.to_bytes(8, "big"), packed)
                 newest = max(newest, rule.generation)
             change.totals.generation = newest
-            if any(os.scandir(path / OBJECTS)):
-                change.put(index.meta, REBUILD, (0).to_bytes(8, "big"))
+            with os.scandir(path / OBJECTS) as directories:
+                if any(directories):
+                    change.put(index.meta, REBUILD, (0).to_bytes(8, "big"))
         change.totals.generation = max(change.totals.generation, state.generation())
         state.set_generation(change.totals.generation)

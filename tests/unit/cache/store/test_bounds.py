@@ -1,0 +1,110 @@
+"""The store stays within its bytes, and keeps what is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from headrace.cache.store import SliceTooLarge, Store, StoreFull
+from headrace.cache.store.layout import digest
+from tests.unit.cache.store.samples import a_record, a_store, body_of, fill, find, slice_files
+
+PAGE = 4096
+
+
+def fill_many(store: Store, count: int) -> None:
+    for number in range(count):
+        fill(store, a_record(b"s\nh/%d" % number, version=str(number), tags=(b"t" * 900,)))
+
+
+def test_bytes_stay_within_the_size_after_every_commit(tmp_path: Path) -> None:
+    with a_store(tmp_path, size_bytes=10 * 2 * PAGE) as store:
+        for number in range(40):
+            fill(store, a_record(b"s\nh/%d" % number, version=str(number)))
+            assert store.stats()["bytes"] <= 20 * PAGE
+        assert len(slice_files(tmp_path)) == 10
+        assert store.stats()["bytes"] == sum(
+            -(-file.stat().st_size // PAGE) * PAGE for file in slice_files(tmp_path)
+        )
+
+
+def test_what_is_hit_outlives_what_is_not(tmp_path: Path) -> None:
+    popular = a_record(b"s\nh/popular", version="popular")
+    with a_store(tmp_path, size_bytes=20 * 2 * PAGE) as store:
+        fill(store, popular)
+        for number in range(200):
+            store.touch(store.slot(popular.version, 0))
+            fill(store, a_record(b"s\nh/%d" % number, version=str(number)))
+        assert find(store, popular) == popular
+        assert body_of(store, popular) == b"hello"
+
+
+def test_a_record_goes_with_its_last_slice(tmp_path: Path) -> None:
+    with a_store(tmp_path, size_bytes=4 * 2 * PAGE) as store:
+        for number in range(20):
+            fill(store, a_record(b"s\nh/%d" % number, version=str(number)))
+        first = a_record(b"s\nh/0", version="0")
+        assert find(store, first) is None
+        assert store.vary_of(digest(first.key)) is None
+        assert store.stats()["objects"] == 4
+
+
+def test_a_slice_of_more_than_half_the_store_is_refused_and_nothing_else_lost(
+    tmp_path: Path,
+) -> None:
+    kept = a_record()
+    with a_store(tmp_path, size_bytes=16 * PAGE) as store:
+        fill(store, kept)
+        with pytest.raises(SliceTooLarge):
+            fill(store, a_record(b"s\nh/big", version="big"), b"x" * 9 * PAGE)
+        assert body_of(store, kept) == b"hello"
+
+
+def test_an_object_larger_than_the_store_leaves_it_whole_and_bounded(tmp_path: Path) -> None:
+    large = a_record(b"s\nh/large", version="large", length=100 * PAGE)
+    with a_store(tmp_path, size_bytes=16 * PAGE) as store:
+        for n in range(100):
+            fill(store, large, b"x" * PAGE, n=n)
+            assert store.stats()["bytes"] <= 16 * PAGE
+        for n in store.slices(large):
+            assert body_of(store, large, n) == b"x" * PAGE
+
+
+def test_a_large_slice_drives_many_small_ones_out(tmp_path: Path) -> None:
+    with a_store(tmp_path, size_bytes=400 * 2 * PAGE) as store:
+        for number in range(400):
+            fill(store, a_record(b"s\nh/%d" % number, version=str(number)))
+        large = a_record(b"s\nh/large", version="large")
+        assert fill(store, large, b"x" * 399 * PAGE)
+        assert store.stats()["bytes"] <= 800 * PAGE
+        assert body_of(store, large) == b"x" * 399 * PAGE
+
+
+def test_records_without_a_body_are_bounded_too(tmp_path: Path) -> None:
+    with a_store(tmp_path, size_bytes=10 * PAGE) as store:
+        for number in range(50):
+            stored = a_record(b"s\nh/%d" % number, version=str(number))
+            store.record(stored, digest(stored.key))
+        assert store.stats()["objects"] == 10
+
+
+def test_a_full_index_refuses_and_stays_usable(tmp_path: Path) -> None:
+    with a_store(tmp_path, map_bytes=400 * 1024, size_bytes=2**30) as store:
+        kept = a_record()
+        fill(store, kept)
+        with pytest.raises(StoreFull, match="map"):
+            fill_many(store, 2000)
+        assert find(store, kept) == kept
+        assert body_of(store, kept) == b"hello"
+        assert store.stats()["index_full"] == 1
+        assert list((tmp_path / "parts").iterdir()) == []
+
+
+def test_a_smaller_size_is_reached_by_the_next_fills(tmp_path: Path) -> None:
+    with a_store(tmp_path, size_bytes=40 * 2 * PAGE) as store:
+        for number in range(40):
+            fill(store, a_record(b"s\nh/%d" % number, version=str(number)))
+    with a_store(tmp_path, size_bytes=10 * 2 * PAGE) as store:
+        fill(store, a_record(b"s\nh/new", version="new"))
+        assert store.stats()["bytes"] <= 20 * PAGE

@@ -18,7 +18,7 @@ from headrace.errors import HeadraceError
 
 SWEEP_RECORDS = 500
 ORPHAN_FILES = 500
-REBUILD_FILES = 50
+REBUILD_FILES = 8  # read whole to verify them
 ORPHANS_EVERY_S = 3600.0
 
 
@@ -57,7 +57,7 @@ class OwnStore:
             try:
                 store = Store.open(path, settings, now=time.time())
             except (HeadraceError, OSError):
-                claim.release()
+                claim.release(clean=False)
                 raise
         except OSError as error:
             raise CacheDirError(
@@ -99,8 +99,8 @@ class OwnStore:
         )
 
     def inspect(self, key: bytes) -> list[dict[str, Any]]:
-        found = self._store.inspect(key_hash(key))
-        return [{name: plain(value) for name, value in variant.items()} for variant in found]
+        now = time.time()
+        return [shown_variant(variant, now) for variant in self._store.inspect(key_hash(key))]
 
     def close(self) -> None:
         self._store.close()
@@ -123,6 +123,16 @@ def shown_record(record: StoredResponse, now: float) -> dict[str, Any]:
         "tags": [plain(tag) for tag in record.tags],
         "version": record.version.hex(),
     }
+
+
+def shown_variant(variant: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """One variant of Store.inspect as plain values, with its present age."""
+    shown = {name: plain(value) for name, value in variant.items()}
+    shown["version"] = variant["version"].hex()
+    age_s = variant["corrected_age_s"] + max(0.0, now - variant["response_time"])
+    shown["age_s"] = round(age_s, 3)
+    shown["fresh"] = age_s < variant["lifetime_s"] and variant["purged"] == "kept"
+    return shown
 
 
 def plain(value: Any) -> Any:

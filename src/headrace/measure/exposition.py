@@ -21,17 +21,28 @@ from prometheus_client.registry import Collector
 
 from headrace.measure.metrics import BOUNDS_S, MEANINGS, HistogramSnapshot, Kind, Snapshot
 
-STORE_GAUGES: Mapping[str, str] = {
-    "bytes": "Bytes of bodies in the store now.",
-    "objects": "Representations in the store now.",
-    "slices": "Body files in the store now.",
+STORE_GAUGES: Mapping[str, tuple[str, str]] = {
+    "size_bytes": ("size_bytes", "Bytes that the store may take, by the config."),
+    "bytes": ("bytes", "Bytes of slice files in the store now."),
+    "objects": ("objects", "Stored responses now, variants apart."),
+    "slices": ("slices", "Slice files in the store now."),
+    "rules": ("purge_rules", "Purges in force that the broom has not finished yet."),
+    "rebuilding": ("rebuilding", "1 while the index is being rebuilt from the files."),
 }
-"""The store's own names of what rises and falls, with their meanings."""
+"""What rises and falls: the store's own names to metric names and meanings."""
 
-STORE_COUNTERS: Mapping[str, str] = {
-    "evictions": "Representations that left to make room.",
+STORE_COUNTERS: Mapping[str, tuple[str, str]] = {
+    "insertions": ("insertions", "Slices that entered the store."),
+    "evictions": ("evictions", "Slices that left to make room."),
+    "evicted_bytes": ("evicted_bytes", "Bytes of slices that left to make room."),
+    "purged": ("purged", "Stored responses that the broom removed after a purge."),
+    "corrupt": ("corrupt_files", "Slice files found damaged and removed, rebuilds included."),
+    "missing": ("missing_files", "Slice files that the index knew and the disk did not have."),
+    "orphans": ("orphan_files", "Files that no index entry named, removed."),
+    "io_errors": ("io_errors", "Reads and writes that the disk refused."),
+    "index_full": ("index_full", "Responses not stored because the index had no room."),
 }
-"""The store's own names of what only grows."""
+"""What only grows, over restarts too: the store's own names to metric names and meanings."""
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -151,12 +162,12 @@ def server_families(facts: ServerFacts) -> Iterator[Metric]:
     yield reloads
     yield _gauge("purge_generation", "Grows with every purge on this server.", facts.generation)
     yield from _process_families(facts.workers)
-    for name, text in STORE_GAUGES.items():
-        if name in facts.store:
-            yield _gauge(f"store_{name}", text, facts.store[name])
-    for name, text in STORE_COUNTERS.items():
-        if name in facts.store:
-            yield _counter(f"store_{name}", text, facts.store[name])
+    for key, (name, text) in STORE_GAUGES.items():
+        if key in facts.store:
+            yield _gauge(f"store_{name}", text, facts.store[key])
+    for key, (name, text) in STORE_COUNTERS.items():
+        if key in facts.store:
+            yield _counter(f"store_{name}", text, facts.store[key])
 
 
 def _process_families(workers: Iterable[WorkerFacts]) -> Iterator[Metric]:

@@ -32,3 +32,63 @@ class Queues(Protocol):
 
     def ghost_take(self, entry: bytes) -> bool:
         """Whether the ghost remembers this entry; forgets it."""
+
+
+SMALL_SHARE = 0.1
+MOVES_PER_EVICTION = 64
+"""Entries moved between queues, or given another round, before one is evicted come what may."""
+
+
+def insert(queues: Queues, entry: bytes, size_bytes: int) -> None:
+    """Add a new entry: to MAIN when the ghost remembers it, else to SMALL."""
+    queues.set_hits(entry, 0)
+    queue = Queue.MAIN if queues.ghost_take(entry) else Queue.SMALL
+    queues.push(queue, entry, size_bytes)
+
+
+def evict_one(queues: Queues, capacity_bytes: int) -> tuple[bytes, int] | None:
+    """Choose a victim, take it out of its queue and give (entry, size); None when all is empty.
+
+    SMALL gives its victims while it holds more than its share of the capacity; what was hit more
+    than once there moves to MAIN. MAIN gives what was hit another round.
+    """
+    for _ in range(MOVES_PER_EVICTION):
+        small_bytes = queues.bytes_in(Queue.SMALL)
+        from_small = small_bytes > capacity_bytes * SMALL_SHARE or not queues.bytes_in(Queue.MAIN)
+        if from_small:
+            victim = _from_small(queues)
+        else:
+            victim = _from_main(queues)
+        if victim is not None:
+            return victim
+    for queue in (Queue.SMALL, Queue.MAIN):
+        victim = queues.pop_oldest(queue)
+        if victim is not None:
+            return victim
+    return None
+
+
+def _from_small(queues: Queues) -> tuple[bytes, int] | None:
+    found = queues.pop_oldest(Queue.SMALL)
+    if found is None:
+        return None
+    entry, size_bytes = found
+    if queues.hits(entry) > 1:
+        queues.set_hits(entry, 0)
+        queues.push(Queue.MAIN, entry, size_bytes)
+        return None
+    queues.ghost_add(entry, size_bytes)
+    return found
+
+
+def _from_main(queues: Queues) -> tuple[bytes, int] | None:
+    found = queues.pop_oldest(Queue.MAIN)
+    if found is None:
+        return None
+    entry, size_bytes = found
+    hits = queues.hits(entry)
+    if hits > 0:
+        queues.set_hits(entry, hits - 1)
+        queues.push(Queue.MAIN, entry, size_bytes)
+        return None
+    return found

@@ -120,7 +120,9 @@ class Answer:
         now = time.time()
         self.age_s = current_age_s(stored, now)
         fields = stored_fields(stored, now, self._edge.server_name_bytes)
-        verdict_status = evaluate_conditions(request.headers, request.method, stored.status, headers)
+        verdict_status = evaluate_conditions(
+            request.headers, request.method, stored.status, headers
+        )
         if verdict_status is not None:
             fields += self.cache_fields(verdict, stored)
             connection.start(verdict_status, not_modified_fields(fields), 0)
@@ -240,9 +242,10 @@ class Answer:
         """Answer with an error of the edge's own."""
         fields, body = error_response(status, detail, time.time())
         fields += extra
-        verdict = Verdict("error", fwd=b"miss" if problem else None, detail=(problem or "").encode() or None)
+        verdict = Verdict(
+            "error", fwd=b"miss" if problem else None, detail=(problem or "").encode() or None
+        )
         fields += self.cache_fields(verdict)
         self.problem = problem
         assert self._connection is not None
         self._connection.respond(status, prepared_head(status, fields, len(body)), memoryview(body))
-

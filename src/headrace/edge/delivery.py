@@ -136,7 +136,9 @@ class Delivery:
         """Send what a growing slice has, as it comes; gives the bytes sent."""
         position = at
         limit = self._limit()
-        end = self.stored.slice_bytes if limit is None else min(self.stored.slice_bytes, limit - base)
+        end = (
+            self.stored.slice_bytes if limit is None else min(self.stored.slice_bytes, limit - base)
+        )
         while position < end:
             try:
                 written = await growing.beyond(position)
@@ -240,4 +242,3 @@ class Delivery:
                 return remote
             raise SourceLost("another worker fetches another representation")
         return None
-

@@ -7,6 +7,8 @@ it writes, so that one process at a time fills a slice; what came of it is its `
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,15 +17,23 @@ import msgspec
 import structlog
 
 from headrace.cache.reuse import may_serve_stale_on_error
-from headrace.cache.store import Part, StoreError
+from headrace.cache.store import Busy, Part, StoreError
 from headrace.cache.stored import StoredResponse
 from headrace.cache.storing import Storing, decide_storing
-from headrace.cache.vary import variant_text
 from headrace.cache.validation import freshened, is_strong
-from headrace.edge.asking import Ask, Placement, as_asked, ask_fields, can_be_completed, continues, place
+from headrace.cache.vary import for_the_origin, variant_text
+from headrace.edge.asking import (
+    Ask,
+    Placement,
+    as_asked,
+    ask_fields,
+    can_be_completed,
+    continues,
+    place,
+)
 from headrace.edge.fields import forwarded_request_fields
 from headrace.edge.slices import GrowingSlice, LocalSlice, SliceFailed
-from headrace.http.message import Request, ResponseHead
+from headrace.http.message import Headers, Request, ResponseHead
 from headrace.origin.client import OnInterim
 from headrace.origin.errors import Failure, OriginError
 from headrace.origin.response import OriginResponse
@@ -201,7 +211,7 @@ class Fetch:
         fields = forwarded_request_fields(
             site, self._request, self._client_address, edge.server_name, for_cache=True
         )
-        fields = route.rules_normalised(fields)
+        fields = for_the_origin(fields, route.rules)
         fields += ask_fields(ask, edge.slice_bytes_of(ask.stored))
         request_time = time.time()
         response = await edge.origin.request(

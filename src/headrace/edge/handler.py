@@ -147,9 +147,7 @@ class EdgeHandler:
         edge = self.edge
         try:
             response = await ask_origin(edge, connection, route, request)
-            fields = answer.cache_fields(
-                Verdict("pass", fwd=b"method", fwd_status=response.status)
-            )
+            fields = answer.cache_fields(Verdict("pass", fwd=b"method", fwd_status=response.status))
             invalidate_after(edge, route, request, response.head)
             await pass_response(edge, connection, request, response, fields)
         except ClientGone:

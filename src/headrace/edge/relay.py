@@ -156,7 +156,9 @@ def _trailers(request: Request, response: OriginResponse) -> list[Field] | None:
     if b"trailers" not in [option.strip().lower() for option in wanted.split(b",")]:
         return None
     refused = NEVER_TRAILERS | hop_by_hop(Headers(response.trailers))
-    return [field for field in response.trailers if field[0] not in refused and not is_cmcd(field[0])]
+    return [
+        field for field in response.trailers if field[0] not in refused and not is_cmcd(field[0])
+    ]
 
 
 def invalidate_after(

@@ -22,9 +22,7 @@ NOT_IN_304 = frozenset(
 )
 
 
-def stored_fields(
-    stored: StoredResponse, now: float, server_name: bytes
-) -> list[Field]:
+def stored_fields(stored: StoredResponse, now: float, server_name: bytes) -> list[Field]:
     """A stored response's fields for a client, with Age and Via."""
     fields = list(stored.headers)
     names = {name for name, _value in fields}
@@ -78,4 +76,3 @@ def error_response(
         *extra,
     ]
     return fields, body
-

@@ -76,12 +76,12 @@ class Routes:
             authority, path, query = normalise_target(head.target, head.host, scheme)
         except BadTarget as error:
             raise BadRequest(error.status, str(error)) from error
+        if path == b"*":
+            raise BadRequest(400, "the target * belongs to OPTIONS")
         site = self.sites.find(authority)
         if site is None:
             raise NoSite(authority)
-        request = Request(
-            b"GET", head.target, scheme, authority, path, query, (1, 1), Headers()
-        )
+        request = Request(b"GET", head.target, scheme, authority, path, query, (1, 1), Headers())
         key = cache_key(site.name, request, site.key_rules)
         return Route(
             site=site, rules=site.rules_for(path), scheme=scheme, authority=authority, path=path,

@@ -189,9 +189,7 @@ class Serving:
             case _:
                 return LookAgain()
 
-    async def _unless_completing(
-        self, outcome: Outcome, stored: StoredResponse | None
-    ) -> Outcome:
+    async def _unless_completing(self, outcome: Outcome, stored: StoredResponse | None) -> Outcome:
         """A fetch that only completes the stale response tells nothing of its freshness: wait."""
         if (
             isinstance(outcome, Following)

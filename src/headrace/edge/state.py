@@ -13,8 +13,8 @@ from headrace.cache.rules import CacheRules
 from headrace.cache.store import Busy, PartFollower, Store, StoreFull
 from headrace.cache.stored import StoredResponse
 from headrace.config import Config
-from headrace.edge.hot import HotResponses
 from headrace.edge.bodies import BodyError
+from headrace.edge.hot import HotResponses
 from headrace.edge.open_bodies import OpenBodies, OpenBody
 from headrace.edge.routes import Routes
 from headrace.edge.sites import Sites

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
-
 import time
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from headrace.edge.state import EdgeState

@@ -11,6 +11,7 @@ import gc
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,7 +53,7 @@ from headrace.errors import HeadraceError
 from headrace.http.parser import HeadLimits
 from headrace.http.server import ClientTimeouts, ConnectionLimits, Listener, Server
 from headrace.measure.accesslog import AccessLog
-from headrace.measure.logs import configure_logs
+from headrace.measure.logs import configure_logging
 from headrace.measure.metrics import WorkerMetrics
 
 log = structlog.get_logger()
@@ -68,6 +69,7 @@ class Worker:
         self.metrics = WorkerMetrics()
         self.done = asyncio.Event()
         self.exit_code = 0
+        self.number = -1
         self.channel: WorkerChannel
         self.edge: EdgeState
         self.server: Server
@@ -107,9 +109,10 @@ class Worker:
     # Configuration.
 
     def _configure(self, message: Configure, descriptors: list[int]) -> None:
+        self.number = message.worker
         try:
             config = Config.from_json(message.config)
-            configure_logs(config.log_level)
+            configure_logging(config.log_level, worker=self.number)
             sites = compile_sites(config)
             context = server_context(config, message.ticket_keys)
             store = Store.open(config.cache_dir, store_settings(config))
@@ -164,7 +167,7 @@ class Worker:
             log.error("commit_without_preparation", version=version)
             return
         config = prepared.config
-        configure_logs(config.log_level)
+        configure_logging(config.log_level, worker=self.number)
         self.edge.adopt(config, prepared.sites)
         self._limit(config)
         old_log, self._recorder.log = self._recorder.log, prepared.access_log
@@ -216,7 +219,7 @@ class Worker:
 
     async def _end(self, deadline_s: float) -> None:
         until = self.loop.time() + deadline_s
-        while self.server.connections and self.loop.time() < until:
+        while self.server.connections and self.loop.time() < until:  # noqa: ASYNC110
             await asyncio.sleep(DRAIN_LOOK_S)
         self.server.close()
         self._tending.stop()
@@ -279,12 +282,9 @@ def close_all(descriptors: Sequence[int]) -> None:
 
 
 def open_listeners(
-    bindings: Sequence[Binding], descriptors: Sequence[int], context: object
+    bindings: Sequence[Binding], descriptors: Sequence[int], context: ssl.SSLContext | None
 ) -> dict[str, Listener]:
     """Listen on TCP addresses, take over Unix sockets. All or none."""
-    import ssl
-
-    assert context is None or isinstance(context, ssl.SSLContext)
     handed = iter(descriptors)
     opened: dict[str, Listener] = {}
     try:

@@ -1,0 +1,247 @@
+"""Cache directives: Cache-Control (RFC 9111 section 5.2), targeted fields (RFC 9213). Pure.
+
+Cache-Control is read leniently and, in doubt, towards the more careful side. A targeted field is
+a Structured Field (RFC 9651): one that does not parse counts as absent.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from headrace.http.fields import is_token, split_list, unquote
+
+# RFC 9111 section 1.2.2: what does not fit is as good as for ever.
+MOST_SECONDS: Final = 2**31
+ANY: Final = MOST_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class CacheControl:
+    """Directives of a request or response. Seconds are None where a directive is absent.
+
+    `max_stale` is ANY when the directive has no argument. A directive with an unreadable number
+    reads as 0 where that is the careful side.
+    """
+
+    max_age: int | None = None
+    s_maxage: int | None = None
+    no_store: bool = False
+    no_cache: bool = False
+    no_cache_fields: tuple[bytes, ...] = ()
+    private: bool = False
+    private_fields: tuple[bytes, ...] = ()
+    public: bool = False
+    must_revalidate: bool = False
+    proxy_revalidate: bool = False
+    must_understand: bool = False
+    immutable: bool = False
+    no_transform: bool = False
+    only_if_cached: bool = False
+    stale_while_revalidate: int | None = None
+    stale_if_error: int | None = None
+    max_stale: int | None = None
+    min_fresh: int | None = None
+
+
+NO_DIRECTIVES: Final = CacheControl()
+
+
+@lru_cache(2048)
+def parse_cache_control(value: bytes | None) -> CacheControl:
+    """Read a Cache-Control field (all its lines joined). Never raises.
+
+    Of a directive that is repeated the most restrictive counts (RFC 9111 section 4.2.1).
+    """
+    if not value:
+        return NO_DIRECTIVES
+    reader = _Reader()
+    for item in split_list(value):
+        name, equals, argument = item.partition(b"=")
+        reader.take(name.strip().lower(), argument.strip() if equals else None)
+    return reader.result()
+
+
+class _Reader:
+    """Collects directives one by one."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[bytes, int] = {}
+        self._flags: set[bytes] = set()
+        self._fields: dict[bytes, tuple[bytes, ...]] = {}
+
+    def take(self, name: bytes, argument: bytes | None) -> None:
+        if name in (b"max-age", b"s-maxage", b"stale-while-revalidate", b"stale-if-error"):
+            self._least(name, _seconds(argument))
+        elif name == b"min-fresh":
+            # The larger demand is the more careful one.
+            seconds = _seconds(argument)
+            self._seconds[name] = max(seconds, self._seconds.get(name, 0))
+        elif name == b"max-stale":
+            self._least(name, ANY if argument is None else _seconds(argument))
+        elif name in (b"no-cache", b"private"):
+            self._with_fields(name, argument)
+        else:
+            self._flags.add(name)
+
+    def _least(self, name: bytes, seconds: int) -> None:
+        known = self._seconds.get(name)
+        self._seconds[name] = seconds if known is None else min(known, seconds)
+
+    def _with_fields(self, name: bytes, argument: bytes | None) -> None:
+        if argument is None:
+            self._flags.add(name)
+            return
+        names = tuple(item.lower() for item in split_list(unquote(argument)))
+        if not names or not all(is_token(item) for item in names):
+            self._flags.add(name)  # unreadable: as if it had no argument
+        else:
+            self._fields[name] = self._fields.get(name, ()) + names
+
+    def result(self) -> CacheControl:
+        seconds, flags = self._seconds, self._flags
+        return CacheControl(
+            max_age=seconds.get(b"max-age"),
+            s_maxage=seconds.get(b"s-maxage"),
+            no_store=b"no-store" in flags,
+            no_cache=b"no-cache" in flags,
+            no_cache_fields=self._fields.get(b"no-cache", ()),
+            private=b"private" in flags,
+            private_fields=self._fields.get(b"private", ()),
+            public=b"public" in flags,
+            must_revalidate=b"must-revalidate" in flags,
+            proxy_revalidate=b"proxy-revalidate" in flags,
+            must_understand=b"must-understand" in flags,
+            immutable=b"immutable" in flags,
+            no_transform=b"no-transform" in flags,
+            only_if_cached=b"only-if-cached" in flags,
+            stale_while_revalidate=seconds.get(b"stale-while-revalidate"),
+            stale_if_error=seconds.get(b"stale-if-error"),
+            max_stale=seconds.get(b"max-stale"),
+            min_fresh=seconds.get(b"min-fresh"),
+        )
+
+
+def _seconds(argument: bytes | None) -> int:
+    """delta-seconds (RFC 9111 section 1.2.2); 0 for anything else, the careful side."""
+    if argument is None:
+        return 0
+    digits = unquote(argument)
+    if not digits.isdigit():
+        return 0
+    return min(int(digits), MOST_SECONDS) if len(digits) <= 18 else MOST_SECONDS
+
+
+# Structured Fields (RFC 9651): as much of a Dictionary as RFC 9213 needs.
+
+_KEY = re.compile(rb"[a-z*][a-z0-9_.*-]*")
+_BARE = re.compile(
+    rb"\?[01]"  # Boolean
+    rb"|-?[0-9]{1,12}\.[0-9]{1,3}"  # Decimal
+    rb"|-?[0-9]{1,15}"  # Integer
+    rb'|"(?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"'  # String
+    rb"|:[A-Za-z0-9+/=]*:"  # Byte Sequence
+    rb"|[A-Za-z*][!#$%&'*+.^_`|~0-9A-Za-z:/-]*"  # Token
+)
+_SPACES = re.compile(rb" *")
+_OWS = re.compile(rb"[ \t]*")
+
+
+class _Malformed(Exception):
+    pass
+
+
+@lru_cache(2048)
+def parse_targeted(value: bytes) -> CacheControl | None:
+    """Read a targeted field (RFC 9213 section 2.1); None when it is no Dictionary or empty.
+
+    Values of the wrong type make their directive count as absent.
+    """
+    try:
+        members = _dictionary(value)
+    except _Malformed:
+        return None
+    if not members:
+        return None
+    reader = _Reader()
+    for name, item in members.items():
+        _take_member(reader, name, item)
+    return reader.result()
+
+
+def _take_member(reader: _Reader, name: bytes, item: bytes | None) -> None:
+    """Hand one member over. `item` None stands for Boolean true without a value."""
+    if item is None or item == b"?1":
+        if name in (b"max-age", b"s-maxage", b"stale-while-revalidate", b"stale-if-error"):
+            return
+        reader.take(name, None)
+    elif item == b"?0":
+        return
+    elif name in (b"no-cache", b"private"):
+        # A value of another type is ignored, but the directive itself stands.
+        reader.take(name, item if item.startswith(b'"') else None)
+    elif item.isdigit():
+        reader.take(name, item)
+    elif item.startswith(b"-") and item[1:].isdigit():
+        reader.take(name, b"0")
+
+
+def _dictionary(text: bytes) -> dict[bytes, bytes | None]:
+    """Members by key, the last of a repeated key; inner lists count as no value of use."""
+    position = _skip(_SPACES, text, 0)
+    members: dict[bytes, bytes | None] = {}
+    while position < len(text):
+        key, position = _match(_KEY, text, position)
+        item: bytes | None = None
+        if text[position : position + 1] == b"=":
+            item, position = _item(text, position + 1)
+        position = _parameters(text, position)
+        members.pop(key, None)
+        members[key] = item
+        position = _skip(_OWS, text, position)
+        if position == len(text):
+            break
+        if text[position : position + 1] != b",":
+            raise _Malformed
+        position = _skip(_OWS, text, position + 1)
+        if position == len(text):
+            raise _Malformed
+    return members
+
+
+def _item(text: bytes, position: int) -> tuple[bytes, int]:
+    if text[position : position + 1] != b"(":
+        return _match(_BARE, text, position)
+    start = position
+    position += 1
+    while True:
+        position = _skip(_SPACES, text, position)
+        if text[position : position + 1] == b")":
+            return text[start : position + 1], position + 1
+        _value, position = _match(_BARE, text, position)
+        position = _parameters(text, position)
+        if text[position : position + 1] not in (b" ", b")"):
+            raise _Malformed
+
+
+def _parameters(text: bytes, position: int) -> int:
+    while text[position : position + 1] == b";":
+        position = _skip(_SPACES, text, position + 1)
+        _key, position = _match(_KEY, text, position)
+        if text[position : position + 1] == b"=":
+            _value, position = _match(_BARE, text, position + 1)
+    return position
+
+
+def _match(pattern: re.Pattern[bytes], text: bytes, position: int) -> tuple[bytes, int]:
+    match = pattern.match(text, position)
+    if match is None:
+        raise _Malformed
+    return match[0], match.end()
+
+
+def _skip(pattern: re.Pattern[bytes], text: bytes, position: int) -> int:
+    match = pattern.match(text, position)
+    return match.end() if match is not None else position

@@ -1,0 +1,108 @@
+"""Age and freshness of stored responses (RFC 9111 section 4.2). Pure; `now` is an argument."""
+
+from __future__ import annotations
+
+import math
+
+from headrace.cache.directives import MOST_SECONDS, CacheControl
+from headrace.cache.rules import CacheRules
+from headrace.cache.stored import StoredFlag, StoredResponse
+from headrace.http.dates import parse_http_date
+from headrace.http.fields import split_list
+from headrace.http.message import Headers
+
+# Statuses whose lifetime may be guessed (RFC 9110 section 15.1).
+HEURISTIC_STATUSES = frozenset((200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501))
+_ALWAYS_DECIDED = StoredFlag.NO_CACHE | StoredFlag.INVALIDATED
+
+
+def age_field_s(headers: Headers) -> float:
+    """The Age field in seconds; its first member, 0 when unreadable (RFC 9111 section 5.1)."""
+    value = headers.get(b"age")
+    if value is None:
+        return 0.0
+    items = split_list(value)
+    if not items or not items[0].isdigit():
+        return 0.0
+    return float(min(int(items[0][:18]), MOST_SECONDS))
+
+
+def corrected_initial_age_s(
+    headers: Headers, *, request_time: float, response_time: float
+) -> float:
+    """RFC 9111 section 4.2.3."""
+    stated = headers.get(b"date")
+    date = parse_http_date(stated) if stated is not None else None
+    apparent_s = 0.0 if date is None else max(0.0, response_time - date)
+    corrected_s = age_field_s(headers) + max(0.0, response_time - request_time)
+    return max(apparent_s, corrected_s)
+
+
+def current_age_s(stored: StoredResponse, now: float) -> float:
+    """RFC 9111 section 4.2.3. Never negative, also when the clock was set back."""
+    return max(0.0, stored.corrected_age_s + max(0.0, now - stored.response_time))
+
+
+def remaining_s(stored: StoredResponse, now: float) -> float:
+    """Seconds of freshness left; not above 0 when stale."""
+    return stored.lifetime_s - current_age_s(stored, now)
+
+
+def is_fresh(stored: StoredResponse, now: float) -> bool:
+    """Whether it is fresh by its own lifetime (flags are another matter)."""
+    return remaining_s(stored, now) > 0
+
+
+def hot_until(stored: StoredResponse, rules: CacheRules) -> float:
+    """Until when (Unix seconds) any plain request gets this response without another decision.
+
+    A plain request has no Cache-Control, Pragma, Cookie, Authorization, condition or range.
+    """
+    if stored.flags & _ALWAYS_DECIDED:
+        return -math.inf
+    return stored.response_time + stored.lifetime_s - stored.corrected_age_s
+
+
+def explicit_lifetime_s(
+    control: CacheControl, headers: Headers, *, targeted: bool, response_time: float
+) -> float | None:
+    """The lifetime that a response states, as a shared cache reads it (RFC 9111 section 4.2.1).
+
+    With a targeted field in force Expires does not count (RFC 9213 section 2.2).
+    """
+    if control.s_maxage is not None:
+        return float(control.s_maxage)
+    if control.max_age is not None:
+        return float(control.max_age)
+    if targeted:
+        return None
+    expires = headers.all(b"expires")
+    if not expires:
+        return None
+    stated = headers.get(b"date")
+    date = parse_http_date(stated) if stated is not None else None
+    if date is None:
+        date = response_time
+    # Repeated or unreadable, "0" above all: already expired (RFC 9111 section 5.3).
+    if len(set(expires)) > 1:
+        return 0.0
+    moment = parse_http_date(expires[0])
+    return 0.0 if moment is None else max(0.0, moment - date)
+
+
+def heuristic_lifetime_s(
+    status: int, control: CacheControl, headers: Headers, rules: CacheRules, response_time: float
+) -> float | None:
+    """A guessed lifetime, or None when none may be or can be guessed (RFC 9111 section 4.2.2)."""
+    if status not in HEURISTIC_STATUSES and not control.public:
+        return None
+    modified = headers.get(b"last-modified")
+    then = parse_http_date(modified) if modified is not None else None
+    if then is None:
+        return rules.default_lifetime_s
+    stated = headers.get(b"date")
+    date = parse_http_date(stated) if stated is not None else None
+    since_s = (response_time if date is None else date) - then
+    if since_s <= 0:
+        return rules.default_lifetime_s
+    return min(since_s * rules.heuristic_fraction, rules.heuristic_max_s)

@@ -1,0 +1,119 @@
+"""The cache key of a request (RFC 9111 section 2), and what purges name. Pure.
+
+A key is the site's name, a newline, the authority (where the site keeps its hosts apart), the
+normalised path, and the query parameters that count: `vod\\nwww.example.org/a/b.m4s?v=2`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from headrace.errors import HeadraceError
+from headrace.http.message import Headers, Request
+from headrace.http.target import BadTarget, normalise_target
+
+
+class UnusableUrl(HeadraceError):
+    """A URL or prefix that names nothing in this site."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRules:
+    """Which parts of a request are part of the key.
+
+    `query` is "keep" or "drop"; `keep`, when set, names the only parameters that count; those in
+    `drop` never do. `sort` makes their order not matter; `host` keeps hosts apart.
+    """
+
+    query: str = "keep"
+    keep: frozenset[bytes] | None = None
+    drop: frozenset[bytes] = frozenset()
+    sort: bool = True
+    host: bool = True
+
+
+_NO_HEADERS = Headers()
+
+
+def cache_key(site: str, request: Request, rules: KeyRules) -> bytes:
+    """The key of a request whose target is normalised."""
+    key = site.encode() + b"\n" + (request.authority if rules.host else b"") + request.path
+    query = request.query
+    if query is None or rules.query == "drop":
+        return key
+    kept = keyed_query(query, rules)
+    return key + b"?" + kept if kept else key
+
+
+def keyed_query(query: bytes, rules: KeyRules) -> bytes:
+    """The query as it stands in the key: CMCD (CTA-5004) is never part of it."""
+    if b"&" not in query and not rules.drop and rules.keep is None:
+        return b"" if _name(query).upper() == b"CMCD" else query
+    parameters = []
+    for parameter in query.split(b"&"):
+        name = _name(parameter)
+        if not parameter or name in rules.drop or name.upper() == b"CMCD":
+            continue
+        if rules.keep is not None and name not in rules.keep:
+            continue
+        parameters.append(parameter)
+    if rules.sort:
+        # By name alone: the order of a repeated parameter's values may matter.
+        parameters.sort(key=_name)
+    return b"&".join(parameters)
+
+
+def _name(parameter: bytes) -> bytes:
+    return parameter.partition(b"=")[0]
+
+
+def key_hash(key: bytes) -> bytes:
+    """16 bytes that stand for the key."""
+    return hashlib.blake2b(key, digest_size=16).digest()
+
+
+def key_for_url(site: str, url: str, rules: KeyRules) -> bytes:
+    """The key that requests for this URL have: `https://host/path?query`, or a bare path where
+    the site does not keep hosts apart. Raises UnusableUrl.
+    """
+    authority, path, query = _parts(url, rules)
+    request = Request(b"GET", b"", b"", authority, path, query, (1, 1), _NO_HEADERS)
+    return cache_key(site, request, rules)
+
+
+def prefix_for_url(site: str, url: str, rules: KeyRules) -> bytes:
+    """What the keys of all URLs that begin like this begin with. Raises UnusableUrl.
+
+    By bytes: `/live` also covers `/live2`; write `/live/` for a directory.
+    """
+    authority, path, query = _parts(url, rules)
+    head = site.encode() + b"\n" + (authority if rules.host else b"") + path
+    return head if query is None else head + b"?" + query
+
+
+def _parts(url: str, rules: KeyRules) -> tuple[bytes, bytes, bytes | None]:
+    text = url.strip()
+    if text.startswith("/"):
+        if rules.host:
+            raise UnusableUrl(
+                f"{url!r} names no host, but this site keeps its hosts apart: give a full URL"
+            )
+        target, host, scheme = text.encode(), None, b"http"
+    else:
+        try:
+            parts = urlsplit(text)
+        except ValueError as error:
+            raise UnusableUrl(f"{url!r} is not a URL: {error}") from error
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise UnusableUrl(f"{url!r} is not an http(s) URL: give https://host/path")
+        scheme = parts.scheme.encode()
+        host = parts.netloc.encode("utf-8")
+        target = (parts.path or "/").encode() + (
+            b"?" + parts.query.encode() if "?" in text else b""
+        )
+    try:
+        return normalise_target(target, host, scheme)
+    except BadTarget as error:
+        raise UnusableUrl(f"{url!r}: {error}") from error

@@ -1,0 +1,145 @@
+"""Whether a stored response answers a request (RFC 9111 section 4, RFC 5861). Pure."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from headrace.cache.directives import ANY, NO_DIRECTIVES, CacheControl, parse_cache_control
+from headrace.cache.freshness import current_age_s
+from headrace.cache.rules import CacheRules
+from headrace.cache.stored import StoredFlag, StoredResponse
+from headrace.http.message import Headers, Request
+
+_MUST_VALIDATE = StoredFlag.MUST_REVALIDATE | StoredFlag.NO_CACHE
+
+
+class Action(enum.Enum):
+    """What to do with a request."""
+
+    FRESH = "fresh"  # answer from the store
+    STALE_WHILE_REVALIDATE = "stale-while-revalidate"  # answer from the store, validate behind it
+    VALIDATE = "validate"  # ask the origin whether it still holds
+    MISS = "miss"
+    BYPASS = "bypass"  # the cache has no part in this request
+    GATEWAY_TIMEOUT = "gateway-timeout"  # only-if-cached, and there is nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """The decision. `reason` is a word for Cache-Status; age and remaining are of the stored."""
+
+    action: Action
+    reason: bytes = b""
+    age_s: float = 0.0
+    remaining_s: float = 0.0
+
+
+def request_directives(headers: Headers, rules: CacheRules) -> CacheControl:
+    """The request's directives, where they are honoured; Pragma counts without Cache-Control."""
+    if not rules.honour_request_directives:
+        return NO_DIRECTIVES
+    value = headers.get(b"cache-control")
+    if value is None and b"no-cache" in (headers.get(b"pragma") or b"").lower():
+        value = b"no-cache"
+    return parse_cache_control(value)
+
+
+def decide_reuse(
+    request: Request, stored: StoredResponse | None, rules: CacheRules, now: float
+) -> Reuse:
+    """Decide what a request gets. `stored` is the response that its key and variant select."""
+    headers = request.headers
+    if request.method not in (b"GET", b"HEAD"):
+        return Reuse(Action.BYPASS, b"method")
+    if b"cookie" in headers and _bypassed_by_cookie(headers, rules):
+        return Reuse(Action.BYPASS, b"cookie")
+    control = request_directives(headers, rules)
+    if control.no_store:
+        return Reuse(Action.BYPASS, b"request-no-store")
+    if stored is None:
+        if control.only_if_cached:
+            return Reuse(Action.GATEWAY_TIMEOUT, b"only-if-cached")
+        return Reuse(Action.MISS)
+    age_s = current_age_s(stored, now)
+    remaining_s = stored.lifetime_s - age_s
+    action, reason = _of_stored(stored, control, rules, age_s, remaining_s)
+    if action is Action.VALIDATE and control.only_if_cached:
+        return Reuse(Action.GATEWAY_TIMEOUT, b"only-if-cached", age_s, remaining_s)
+    return Reuse(action, reason, age_s, remaining_s)
+
+
+def _of_stored(
+    stored: StoredResponse,
+    control: CacheControl,
+    rules: CacheRules,
+    age_s: float,
+    remaining_s: float,
+) -> tuple[Action, bytes]:
+    flags = stored.flags
+    if flags & StoredFlag.NO_CACHE:
+        return Action.VALIDATE, b"no-cache"
+    if control.no_cache:
+        return Action.VALIDATE, b"request-no-cache"
+    invalidated = bool(flags & StoredFlag.INVALIDATED)
+    if remaining_s > 0 and not invalidated:
+        if control is NO_DIRECTIVES:
+            return Action.FRESH, b""
+        return _fresh_enough(stored, control, age_s, remaining_s)
+    # Soft-purged content has been stale for an unknown time: as if it went stale just now.
+    stale_s = max(0.0, -remaining_s)
+    if (
+        not flags & _MUST_VALIDATE
+        and stale_s < stored.stale_while_revalidate_s
+        and control.max_age is None
+        and control.min_fresh is None
+    ):
+        return Action.STALE_WHILE_REVALIDATE, b"stale-while-revalidate"
+    if control.max_stale is not None and not flags & _MUST_VALIDATE and not invalidated:
+        within = control.max_stale == ANY or stale_s <= control.max_stale
+        if within and (control.max_age is None or age_s <= control.max_age):
+            return Action.FRESH, b"max-stale"
+    return Action.VALIDATE, b"invalidated" if invalidated else b"stale"
+
+
+def _fresh_enough(
+    stored: StoredResponse, control: CacheControl, age_s: float, remaining_s: float
+) -> tuple[Action, bytes]:
+    """Fresh by its own lifetime: does the request ask for more (RFC 9111 section 5.2.1)?"""
+    if control.max_age is not None and age_s > control.max_age:
+        allowed_s = 0 if control.max_stale is None else control.max_stale
+        if allowed_s != ANY and age_s > control.max_age + allowed_s:
+            return Action.VALIDATE, b"request-max-age"
+    if control.min_fresh is not None and remaining_s < control.min_fresh:
+        return Action.VALIDATE, b"request-min-fresh"
+    return Action.FRESH, b""
+
+
+def _bypassed_by_cookie(headers: Headers, rules: CacheRules) -> bool:
+    if rules.cookie_in_request == "bypass":
+        return True
+    if not rules.bypass_on_cookie:
+        return False
+    for line in headers.all(b"cookie"):
+        for pair in line.split(b";"):
+            if pair.partition(b"=")[0].strip() in rules.bypass_on_cookie:
+                return True
+    return False
+
+
+def may_serve_stale_on_error(
+    stored: StoredResponse, rules: CacheRules, request: Request, now: float
+) -> bool:
+    """Whether a stale response may stand in for an error of the origin (RFC 5861 section 4).
+
+    must-revalidate, proxy-revalidate, s-maxage and no-cache forbid it (RFC 9111 section 4.2.4);
+    the client's own no-cache and max-age do not ask for an error instead of old content.
+    """
+    if stored.flags & _MUST_VALIDATE:
+        return False
+    control = request_directives(request.headers, rules)
+    window_s = stored.stale_if_error_s
+    if control.stale_if_error is not None:
+        window_s = max(window_s, float(control.stale_if_error))
+    stale_s = current_age_s(stored, now) - stored.lifetime_s
+    return stale_s < window_s

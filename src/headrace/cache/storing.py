@@ -1,0 +1,214 @@
+"""Whether a response may be stored by a shared cache, for how long, and what of it. Pure.
+
+RFC 9111 sections 3 and 5.2.2, RFC 9213 (targeted fields), RFC 5861 (stale windows).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from headrace.cache.directives import CacheControl, parse_cache_control, parse_targeted
+from headrace.cache.freshness import (
+    corrected_initial_age_s,
+    explicit_lifetime_s,
+    heuristic_lifetime_s,
+)
+from headrace.cache.rules import CacheRules
+from headrace.cache.stored import StoredFlag
+from headrace.cache.vary import vary_names
+from headrace.http.fields import hop_by_hop, split_list
+from headrace.http.message import Field, Headers, Request, ResponseHead
+
+# Final statuses whose caching requirements are met here (RFC 9111 section 3, "understands").
+UNDERSTOOD = frozenset(
+    (200, 203, 204, 206, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 406, 409, 410, 411,
+     412, 413, 414, 415, 416, 421, 422, 426, 429, 431, 451, 500, 501, 502, 503, 504, 505, 508, 511)
+)  # fmt: skip
+_NEVER = frozenset((304, 206, 412, 416))
+_NOT_KEPT = frozenset((b"age", b"content-length", b"trailer", b"cache-status"))
+_TAG_FIELDS = (b"surrogate-key", b"cache-tag")
+MOST_TAGS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Storing:
+    """The decision. With `store` False only `reason` has a meaning: a word for Cache-Status."""
+
+    store: bool
+    reason: bytes
+    lifetime_s: float = 0.0
+    stale_while_revalidate_s: float = 0.0
+    stale_if_error_s: float = 0.0
+    flags: StoredFlag = StoredFlag.NONE
+    corrected_age_s: float = 0.0
+    vary: tuple[bytes, ...] = ()
+    headers: tuple[Field, ...] = ()
+    tags: tuple[bytes, ...] = ()
+
+
+def response_directives(headers: Headers, rules: CacheRules) -> tuple[CacheControl, bool]:
+    """The directives in force here, and whether they come from a targeted field (RFC 9213)."""
+    for name in rules.targeted:
+        value = headers.get(name)
+        if value is not None:
+            control = parse_targeted(value)
+            if control is not None:
+                return control, True
+    return parse_cache_control(headers.get(b"cache-control")), False
+
+
+def decide_storing(
+    request: Request,
+    response: ResponseHead,
+    rules: CacheRules,
+    *,
+    request_time: float,
+    response_time: float,
+) -> Storing:
+    """Decide on a complete response (a part is presented as the whole it belongs to)."""
+    headers = response.headers
+    control, targeted = response_directives(headers, rules)
+    refusal = _refusal(request, response, control, rules)
+    if refusal:
+        return Storing(False, refusal)
+    vary = vary_names(headers)
+    if vary is None:
+        return Storing(False, b"vary-star")
+    lifetime_s, flags = _lifetime(response, control, rules, targeted, response_time)
+    if lifetime_s is None:
+        return Storing(False, b"no-lifetime")
+    if control.no_cache:
+        flags |= StoredFlag.NO_CACHE
+    if control.must_revalidate or control.proxy_revalidate or control.s_maxage is not None:
+        flags |= StoredFlag.MUST_REVALIDATE
+    if control.immutable:
+        flags |= StoredFlag.IMMUTABLE
+    kept = _kept_fields(headers, control, rules)
+    while_s = control.stale_while_revalidate
+    error_s = control.stale_if_error
+    age_s = corrected_initial_age_s(headers, request_time=request_time, response_time=response_time)
+    if rules.force_lifetime_s is not None and not flags & StoredFlag.NEGATIVE:
+        age_s = 0.0  # the operator means from now on
+    if _useless(lifetime_s - age_s, flags, kept, while_s, error_s, rules):
+        return Storing(False, b"stale-at-birth")
+    return Storing(
+        store=True,
+        reason=b"",
+        lifetime_s=lifetime_s,
+        stale_while_revalidate_s=(
+            rules.stale_while_revalidate_s if while_s is None else float(while_s)
+        ),
+        stale_if_error_s=rules.stale_if_error_s if error_s is None else float(error_s),
+        flags=flags,
+        corrected_age_s=age_s,
+        vary=vary,
+        headers=kept,
+        tags=_tags(headers),
+    )
+
+
+def _refusal(
+    request: Request, response: ResponseHead, control: CacheControl, rules: CacheRules
+) -> bytes:
+    """Why it must not be stored (RFC 9111 section 3), or nothing."""
+    status = response.status
+    if request.method != b"GET":
+        return b"method"
+    if status < 200 or status in _NEVER:
+        return b"status"
+    understood = status in UNDERSTOOD
+    if control.must_understand:
+        # RFC 9111 section 5.2.2.3: no-store is for those who do not understand the status.
+        if not understood:
+            return b"must-understand"
+    elif control.no_store:
+        return b"no-store"
+    if control.private:
+        return b"private"
+    if rules.honour_request_directives and (
+        parse_cache_control(request.headers.get(b"cache-control")).no_store
+    ):
+        return b"request-no-store"
+    if b"authorization" in request.headers and not (
+        control.public or control.must_revalidate or control.s_maxage is not None
+    ):
+        return b"authorization"  # RFC 9111 section 3.5
+    if (
+        not rules.store_set_cookie
+        and b"set-cookie" in response.headers
+        and b"set-cookie" not in control.no_cache_fields + control.private_fields
+    ):
+        return b"set-cookie"
+    return b""
+
+
+def _lifetime(
+    response: ResponseHead,
+    control: CacheControl,
+    rules: CacheRules,
+    targeted: bool,
+    response_time: float,
+) -> tuple[float | None, StoredFlag]:
+    """The lifetime in seconds, None when there is none, and how it was come by."""
+    status, headers = response.status, response.headers
+    stated_s = explicit_lifetime_s(control, headers, targeted=targeted, response_time=response_time)
+    success = status < 300 or status in (301, 308)
+    if rules.force_lifetime_s is not None and success and not control.no_cache:
+        return rules.force_lifetime_s, StoredFlag.NONE
+    if stated_s is not None:
+        return stated_s, StoredFlag.NONE
+    negative_s = rules.negative_s.get(status)
+    if negative_s is not None:
+        return negative_s, StoredFlag.NEGATIVE
+    if control.no_cache:
+        return 0.0, StoredFlag.NONE
+    if status >= 400:
+        # Guessing how long an error lasts is what `negative_s` is for.
+        return None, StoredFlag.NONE
+    return (
+        heuristic_lifetime_s(status, control, headers, rules, response_time),
+        StoredFlag.HEURISTIC,
+    )
+
+
+def _useless(
+    remaining_s: float,
+    flags: StoredFlag,
+    kept: tuple[Field, ...],
+    while_s: int | None,
+    error_s: int | None,
+    rules: CacheRules,
+) -> bool:
+    """Whether it could never be reused: stale, with nothing to validate by and no stale window."""
+    if remaining_s > 0 and not flags & StoredFlag.NO_CACHE:
+        return False
+    if any(name in (b"etag", b"last-modified") for name, _value in kept):
+        return False
+    if flags & (StoredFlag.MUST_REVALIDATE | StoredFlag.NO_CACHE):
+        return True
+    windows = (
+        while_s if while_s is not None else rules.stale_while_revalidate_s,
+        error_s if error_s is not None else rules.stale_if_error_s,
+    )
+    return remaining_s + max(windows) <= 0
+
+
+def _kept_fields(headers: Headers, control: CacheControl, rules: CacheRules) -> tuple[Field, ...]:
+    """The fields to store (RFC 9111 section 3.1): less those of the hop, those that qualified
+    no-cache and private name, cookies, and the field that was meant for this cache alone.
+    """
+    dropped = hop_by_hop(headers) | _NOT_KEPT
+    dropped = dropped.union(control.no_cache_fields, control.private_fields, (b"set-cookie",))
+    if rules.targeted:
+        dropped = dropped | {rules.targeted[0]}
+    return tuple(field for field in headers if field[0] not in dropped)
+
+
+def _tags(headers: Headers) -> tuple[bytes, ...]:
+    """Surrogate keys: separated by spaces in Surrogate-Key, by commas in Cache-Tag."""
+    found: dict[bytes, None] = {}
+    for name in _TAG_FIELDS:
+        for value in headers.all(name):
+            pieces = value.split() if name == b"surrogate-key" else split_list(value)
+            found.update(dict.fromkeys(piece for piece in pieces if piece))
+    return tuple(found)[:MOST_TAGS]

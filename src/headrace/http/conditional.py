@@ -1,0 +1,76 @@
+"""Conditional requests, evaluated against a stored response (RFC 9110 section 13). Pure."""
+
+from __future__ import annotations
+
+from headrace.http.dates import parse_http_date
+from headrace.http.fields import split_list
+from headrace.http.message import Headers
+
+# A Last-Modified is a strong validator when it is a minute older than the Date beside it
+# (RFC 9110 section 8.8.2.2).
+STRONG_DATE_AGE_S = 60.0
+
+
+def evaluate_conditions(
+    request: Headers, method: bytes, status: int, response: Headers
+) -> int | None:
+    """304 or 412 when a condition of the request says so, else None.
+
+    In the order of RFC 9110 section 13.2.2. If-Match and If-Unmodified-Since are evaluated
+    against the stored response like the others, so that a client that pins a representation gets
+    that one or 412.
+    """
+    if not 200 <= status < 300:
+        return None
+    tag = response.get(b"etag")
+    match = request.get(b"if-match")
+    if match is not None:
+        if not _listed(match, tag, strong=True):
+            return 412
+    else:
+        unmodified = request.get(b"if-unmodified-since")
+        if unmodified is not None and _modified_since(unmodified, response) is True:
+            return 412
+    none_match = request.get(b"if-none-match")
+    if none_match is not None:
+        if _listed(none_match, tag, strong=False):
+            return 304 if method in (b"GET", b"HEAD") else 412
+        return None
+    since = request.get(b"if-modified-since")
+    if since is not None and method in (b"GET", b"HEAD"):
+        return 304 if _modified_since(since, response) is False else None
+    return None
+
+
+def _listed(value: bytes, tag: bytes | None, *, strong: bool) -> bool:
+    if value.strip() == b"*":
+        return True
+    if tag is None:
+        return False
+    if strong:
+        return not tag.startswith(b"W/") and tag in split_list(value)
+    bare = tag.removeprefix(b"W/")
+    return any(item.removeprefix(b"W/") == bare for item in split_list(value))
+
+
+def _modified_since(value: bytes, response: Headers) -> bool | None:
+    """Whether the response is newer than the date; None when that cannot be told."""
+    limit = parse_http_date(value)
+    stated = response.get(b"last-modified")
+    modified = parse_http_date(stated) if stated is not None else None
+    if limit is None or modified is None:
+        return None
+    return modified > limit
+
+
+def if_range_matches(value: bytes, response: Headers) -> bool:
+    """Whether an If-Range condition holds, by strong comparison (RFC 9110 section 13.1.5)."""
+    value = value.strip()
+    if value.startswith((b'"', b"W/")):
+        return not value.startswith(b"W/") and value == response.get(b"etag")
+    modified = response.get(b"last-modified")
+    if modified is None or modified != value:
+        return False
+    date = response.get(b"date")
+    then, now = parse_http_date(modified), parse_http_date(date) if date is not None else None
+    return then is not None and now is not None and now - then >= STRONG_DATE_AGE_S

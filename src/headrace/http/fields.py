@@ -1,0 +1,62 @@
+"""Field values that are lists, tokens and lengths (RFC 9110 section 5.6). Pure."""
+
+from __future__ import annotations
+
+import re
+
+from headrace.http.message import Headers
+
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_ITEM = re.compile(rb'(?:"(?:[^"\\]|\\.)*"?|[^",])+', re.DOTALL)
+
+# RFC 9110 section 7.6.1, and what intermediaries of old left behind.
+HOP_BY_HOP = frozenset(
+    (
+        b"connection",
+        b"keep-alive",
+        b"proxy-connection",
+        b"te",
+        b"transfer-encoding",
+        b"upgrade",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-authentication-info",
+    )
+)
+
+
+def is_token(text: bytes) -> bool:
+    """Whether this is a token (RFC 9110 section 5.6.2)."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def split_list(value: bytes) -> list[bytes]:
+    """The elements of a comma-separated list, quoted strings kept whole, empty ones dropped."""
+    if b'"' not in value:
+        return [item for part in value.split(b",") if (item := part.strip(b" \t"))]
+    return [item for part in _ITEM.findall(value) if (item := part.strip(b" \t"))]
+
+
+def hop_by_hop(headers: Headers) -> frozenset[bytes]:
+    """The names that end at this hop: the known ones and those that Connection nominates."""
+    value = headers.get(b"connection")
+    if value is None:
+        return HOP_BY_HOP
+    lowered = value.lower()
+    if lowered in (b"keep-alive", b"close"):
+        return HOP_BY_HOP
+    return HOP_BY_HOP | {name for name in split_list(lowered) if is_token(name)}
+
+
+def parse_content_length(value: bytes) -> int | None:
+    """A Content-Length, or None when it is not one (RFC 9110 section 8.6)."""
+    if value.isdigit() and len(value) <= 18:
+        return int(value)
+    return None
+
+
+def unquote(text: bytes) -> bytes:
+    """A quoted-string's content; anything else as it is (RFC 9110 section 5.6.4)."""
+    if len(text) >= 2 and text.startswith(b'"') and text.endswith(b'"'):
+        return re.sub(rb"\\(.)", rb"\1", text[1:-1], flags=re.DOTALL)
+    return text

@@ -1,0 +1,135 @@
+"""Request targets in one canonical form, so that one resource has one cache key. Pure.
+
+RFC 9112 section 3.2 (forms), RFC 3986 section 6.2.2 (normalisation), RFC 9110 section 7.2 (Host).
+Two slashes in a row are kept: to many origins they are another path.
+"""
+
+from __future__ import annotations
+
+import re
+
+from headrace.errors import HeadraceError
+
+_CHARACTER = rb"A-Za-z0-9_~!$&'()*+,;=:@-"
+_USUAL = re.compile(rb"(?:/(?:[" + _CHARACTER + rb"][." + _CHARACTER + rb"]*)?)+")
+_QUERY = re.compile(rb"[!$-;=?-Z_a-z~\[\]^`{|}\"\\\x80-\xff]*")
+_PATH = re.compile(rb"[!$-;=@-Z_a-z~%\[\]^`{|}\"\x80-\xff]*")
+_ESCAPE = re.compile(rb"%(..?)?", re.DOTALL)
+_HEX = re.compile(rb"[0-9A-Fa-f]{2}")
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=-]*)(?::([0-9]{0,5}))?")
+_DEFAULT_PORTS = {b"http": b"80", b"https": b"443"}
+
+
+class BadTarget(HeadraceError):
+    """A request target or Host that is refused with `status`."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def normalise_target(
+    target: bytes, host: bytes | None, scheme: bytes
+) -> tuple[bytes, bytes, bytes | None]:
+    """(authority, path, query) of a request target and its Host field.
+
+    The authority is in lower case, without the scheme's default port. The path begins with `/`,
+    has no dot segments, and escapes only what must be. Raises BadTarget.
+    """
+    authority = normalise_authority(host, scheme) if host else b""
+    if target.startswith(b"/"):
+        path, mark, query = target.partition(b"?")
+    elif target[:8].lower().startswith((b"http://", b"https://")):
+        stated, path, mark, query = _absolute(target, scheme)
+        if host is not None and stated != authority:
+            raise BadTarget(400, "the target's host and the Host field differ")
+        authority = stated
+    elif target == b"*":
+        return authority, b"*", None
+    else:
+        raise BadTarget(400, "the request target is neither a path nor an http(s) URL")
+    if b"#" in target:
+        raise BadTarget(400, "a request target has no fragment")
+    if _USUAL.fullmatch(path) is None:
+        path = normalise_path(path)
+    if mark and _QUERY.fullmatch(query) is None:
+        query = _normalise_query(query)
+    return authority, path, query if mark else None
+
+
+def _absolute(target: bytes, scheme: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    stated_scheme, _colon, rest = target.partition(b"://")
+    if stated_scheme.lower() != scheme:
+        raise BadTarget(400, "the target's scheme is not the connection's")
+    end = len(rest)
+    for mark in b"/?#":
+        at = rest.find(bytes((mark,)))
+        if 0 <= at < end:
+            end = at
+    authority = rest[:end]
+    if not authority or b"@" in authority:
+        raise BadTarget(400, "the target's host is empty or carries a user")
+    path, mark_found, query = rest[end:].partition(b"?")
+    return normalise_authority(authority, scheme), path or b"/", mark_found, query
+
+
+def normalise_authority(host: bytes, scheme: bytes) -> bytes:
+    """`host[:port]` in lower case, less a final dot and the scheme's default port."""
+    match = _HOST.fullmatch(host)
+    if match is None or not match[1] or (match[2] and int(match[2]) > 65535):
+        raise BadTarget(400, "the Host field is not a host with an optional port")
+    name, port = match[1].lower(), match[2]
+    if name.endswith(b".") and len(name) > 1:
+        name = name[:-1]
+    if port:
+        port = b"%d" % int(port)
+    if not port or port == _DEFAULT_PORTS.get(scheme):
+        return name
+    return name + b":" + port
+
+
+def normalise_path(path: bytes) -> bytes:
+    """A path with canonical escapes and no dot segments. Idempotent. Raises BadTarget."""
+    if _PATH.fullmatch(path) is None:
+        raise BadTarget(400, "the path holds a control character, a space or a backslash")
+    unescaped = _ESCAPE.sub(_canonical_escape, path)
+    # Bytes beyond ASCII are what browsers would have escaped.
+    ascii_only = re.sub(rb"[\x80-\xff\"^`{|}]", lambda m: b"%%%02X" % m[0][0], unescaped)
+    return _without_dot_segments(ascii_only)
+
+
+def _canonical_escape(match: re.Match[bytes]) -> bytes:
+    digits = match[1]
+    if digits is None or _HEX.fullmatch(digits) is None:
+        raise BadTarget(400, "the path holds a % that is no escape")
+    code = int(digits, 16)
+    if code < 0x20 or code in (0x7F, 0x5C):
+        raise BadTarget(400, "the path holds an escaped control character or backslash")
+    return bytes((code,)) if code in _UNRESERVED else b"%%%02X" % code
+
+
+def _without_dot_segments(path: bytes) -> bytes:
+    """RFC 3986 section 5.2.4. Never climbs above the root."""
+    if b"/." not in path:
+        return path
+    kept: list[bytes] = []
+    segments = path.split(b"/")[1:]
+    for position, segment in enumerate(segments):
+        last = position == len(segments) - 1
+        if segment == b"..":
+            if kept:
+                kept.pop()
+        elif segment != b".":
+            kept.append(segment)
+            continue
+        if last:
+            kept.append(b"")
+    return b"/" + b"/".join(kept)
+
+
+def _normalise_query(query: bytes) -> bytes:
+    """A query with upper-case escapes; nothing is decoded, for `%26` is not `&`."""
+    if any(code < 0x21 or code == 0x7F for code in query):
+        raise BadTarget(400, "the query holds a control character or a space")
+    return re.sub(rb"%[0-9A-Fa-f]{2}", lambda m: m[0].upper(), query)

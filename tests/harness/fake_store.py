@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headrace.config import Config
-from headrace.edge.store_door import Page, Purge
+from headrace.edge.store_door import CursorError, Page, Purge
 
 
 class FakeStore:
@@ -36,6 +36,8 @@ class FakeStore:
 
     def listing(self, prefix: bytes, limit: int, cursor: str | None) -> Page:
         keys = sorted(key for key in self.objects if key.startswith(prefix))
+        if cursor is not None and not cursor.isdigit():
+            raise CursorError(cursor)
         begin = 0 if cursor is None else int(cursor)
         end = begin + limit
         found = [self.objects[key] for key in keys[begin:end]]

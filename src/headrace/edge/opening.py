@@ -13,7 +13,7 @@ from headrace.cache.key import key_hash
 from headrace.cache.store import Claim, PurgeRule, Store, StoreSettings
 from headrace.cache.stored import StoredFlag, StoredResponse
 from headrace.config import Config
-from headrace.edge.store_door import Page, Purge
+from headrace.edge.store_door import CursorError, Page, Purge
 from headrace.errors import HeadraceError
 
 SWEEP_RECORDS = 500
@@ -39,7 +39,7 @@ class OwnStore:
 
     def __init__(self, claim: Claim, store: Store) -> None:
         self._claim = claim
-        self._store = store
+        self.store = store
         self._orphans_due_s = time.monotonic()
 
     @classmethod
@@ -67,31 +67,31 @@ class OwnStore:
         return cls(claim, store)
 
     def generation(self) -> int:
-        return self._store.generation()
+        return self.store.generation()
 
     def purge(self, purge: Purge) -> int:
         site = None if purge.site is None else purge.site.encode()
-        return self._store.purge(
+        return self.store.purge(
             PurgeRule(kind=purge.kind, value=purge.value, soft=purge.soft, site=site)
         )
 
     def sweep(self) -> bool:
-        if self._store.rebuild_step(REBUILD_FILES) or self._store.sweep(SWEEP_RECORDS):
+        if self.store.rebuild_step(REBUILD_FILES) or self.store.sweep(SWEEP_RECORDS):
             return True
         now_s = time.monotonic()
         if now_s < self._orphans_due_s:
             return False
-        more = self._store.sweep_orphans(ORPHAN_FILES)
+        more = self.store.sweep_orphans(ORPHAN_FILES)
         if not more:
             self._orphans_due_s = now_s + ORPHANS_EVERY_S
         return more
 
     def stats(self) -> Mapping[str, float]:
-        return self._store.stats()
+        return self.store.stats()
 
     def listing(self, prefix: bytes, limit: int, cursor: str | None) -> Page:
         start = None if cursor is None else _cursor_bytes(cursor)
-        records, following = self._store.list(prefix, limit, start)
+        records, following = self.store.list(prefix, limit, start)
         now = time.time()
         return Page(
             [shown_record(record, now) for record in records],
@@ -100,10 +100,10 @@ class OwnStore:
 
     def inspect(self, key: bytes) -> list[dict[str, Any]]:
         now = time.time()
-        return [shown_variant(variant, now) for variant in self._store.inspect(key_hash(key))]
+        return [shown_variant(variant, now) for variant in self.store.inspect(key_hash(key))]
 
     def close(self) -> None:
-        self._store.close()
+        self.store.close()
         self._claim.release()
 
 
@@ -153,7 +153,3 @@ def _cursor_bytes(cursor: str) -> bytes:
         return bytes.fromhex(cursor)
     except ValueError as error:
         raise CursorError("this cursor is not from a listing: begin without one") from error
-
-
-class CursorError(HeadraceError):
-    """A cursor that no listing gave."""

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from headrace.errors import HeadraceError
+
 PurgeKind = Literal["url", "prefix", "tag", "all"]
 
 
@@ -26,6 +28,10 @@ class Purge:
     site: str | None = None
 
 
+class CursorError(HeadraceError):
+    """A cursor that no listing gave."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Some stored objects, and where the next page begins (None after the last)."""
@@ -37,8 +43,7 @@ class Page:
 class StoreDoor(Protocol):
     """The store's administration. Calls may wait for the disk (see store_thread).
 
-    All but `close` may raise HeadraceError or OSError; `listing` raises it for a cursor that no
-    listing gave.
+    All but `close` may raise HeadraceError or OSError.
     """
 
     def generation(self) -> int:
@@ -58,7 +63,7 @@ class StoreDoor(Protocol):
         ...
 
     def listing(self, prefix: bytes, limit: int, cursor: str | None) -> Page:
-        """Stored objects whose cache key begins with `prefix`."""
+        """Stored objects whose cache key begins with `prefix`. Raises CursorError."""
         ...
 
     def inspect(self, key: bytes) -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from headrace.edge.admin.openapi import DOCUMENT
@@ -49,7 +48,6 @@ def test_every_field_of_the_access_log_is_explained() -> None:
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     explained = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     assert explained == set(AccessLine.__struct_fields__)
-    assert len(msgspec.structs.fields(AccessLine)) == len(explained)
 
 
 def test_every_admin_path_is_explained() -> None:

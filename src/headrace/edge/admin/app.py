@@ -19,8 +19,9 @@ from headrace.edge.admin.guard import keep_pages_out
 from headrace.edge.admin.openapi import DOCUMENT
 from headrace.edge.admin.problem import ProblemError, problem_response, problems
 from headrace.edge.admin.purging import Directory, plan_purge
-from headrace.edge.admin.requests import parse_inspection, parse_listing, parse_purge
+from headrace.edge.admin.requests import ListRequest, parse_inspection, parse_listing, parse_purge
 from headrace.edge.reloading import RestartNeededError
+from headrace.edge.store_door import CursorError
 from headrace.edge.store_thread import StoreThread
 from headrace.errors import HeadraceError
 from headrace.measure.exposition import CONTENT_TYPE, ServerFacts, exposition
@@ -191,7 +192,12 @@ class Routes:
         return web.json_response({"status": "reloaded", "version": version})
 
     async def objects(self, request: web.Request) -> web.Response:
-        asked = parse_listing(request.query)
+        try:
+            return web.json_response(await self._page(parse_listing(request.query)))
+        except CursorError as error:
+            raise ProblemError(422, str(error), field="cursor") from error
+
+    async def _page(self, asked: ListRequest) -> dict[str, Any]:
         prefixes = [b""]
         if asked.prefix is not None:
             found = self._server.directory.prefixes(asked.prefix, site=None, field="prefix")
@@ -211,7 +217,7 @@ class Routes:
             if len(found_objects) >= asked.limit and number + 1 < len(prefixes):
                 following = f"{number + 1}."
                 break
-        return web.json_response({"objects": found_objects, "cursor": following})
+        return {"objects": found_objects, "cursor": following}
 
     async def inspect(self, request: web.Request) -> web.Response:
         url = parse_inspection(request.query)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
 
-from headrace.cache.key import KeyRules, key_for_url, prefix_for_url
+from headrace.cache.key import KeyRules, UnusableUrl, key_for_url, prefix_for_url
 from headrace.config import Config
 from headrace.edge.admin.problem import ProblemError
 from headrace.edge.admin.requests import PurgeRequest
 from headrace.edge.sites import compile_sites
 from headrace.edge.store_door import Purge
-from headrace.http.target import BadTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +46,15 @@ class Directory:
         )
 
     def keys(self, url: str, *, site: str | None, field: str) -> list[tuple[str, bytes]]:
-        """The site names and cache keys that this URL has, one for each site that may hold it."""
-        try:
-            return [
-                (found.name, key_for_url(found.name, url.encode(), found.rules))
-                for found in self._holders(url, site, field)
-            ]
-        except BadTarget as error:
-            raise ProblemError(422, f"{field} cannot be read as a URL: {error}", field=field) from (
-                error
-            )
+        """The site names and cache keys that this URL has, one for each site that may hold it.
+
+        Raises ProblemError, which names `field`.
+        """
+        return self._each(key_for_url, url, site, field)
 
     def prefixes(self, url: str, *, site: str | None, field: str) -> list[tuple[str, bytes]]:
-        """The site names and the beginnings of keys that this URL prefix has."""
-        try:
-            return [
-                (found.name, prefix_for_url(found.name, url.encode(), found.rules))
-                for found in self._holders(url, site, field)
-            ]
-        except BadTarget as error:
-            raise ProblemError(422, f"{field} cannot be read as a URL: {error}", field=field) from (
-                error
-            )
+        """The same for the beginnings of the keys that begin like this URL."""
+        return self._each(prefix_for_url, url, site, field)
 
     def named(self, site: str) -> SiteKeys:
         """The site of that name. Raises ProblemError."""
@@ -78,10 +64,21 @@ class Directory:
         known = ", ".join(candidate.name for candidate in self.sites)
         raise ProblemError(422, f"there is no site {site!r}; there are: {known}", field="site")
 
+    def _each(
+        self, key: Callable[[str, str, KeyRules], bytes], url: str, site: str | None, field: str
+    ) -> list[tuple[str, bytes]]:
+        try:
+            return [
+                (found.name, key(found.name, url, found.rules))
+                for found in self._holders(url, site, field)
+            ]
+        except UnusableUrl as error:
+            raise ProblemError(422, str(error), field=field) from error
+
     def _holders(self, url: str, site: str | None, field: str) -> Sequence[SiteKeys]:
-        host = _host(url, field)
         if site is not None:
             return [self.named(site)]
+        host = _host(url, field)
         # Every site that matches, not only the one that serves the host now: before a reload
         # another may have stored under it.
         holders = [candidate for candidate in self.sites if candidate.answers(host)]

@@ -89,6 +89,8 @@ def _purge_value(kind: PurgeKind, value: object) -> str:
         return ""
     if not isinstance(value, str) or not value:
         raise ProblemError(422, f"{kind} must be text that is not empty", field=kind)
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise ProblemError(422, f"{kind} has half a character (a lone surrogate)", field=kind)
     return value
 
 

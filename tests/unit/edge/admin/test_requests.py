@@ -40,6 +40,7 @@ def test_a_purge_of_all_of_a_site_may_be_soft() -> None:
         (b'{"url": "a", "tag": "b"}', 422, None),
         (b'{"url": ""}', 422, "url"),
         (b'{"url": 3}', 422, "url"),
+        (b'{"tag": "\\ud800"}', 422, "tag"),
         (b'{"all": false}', 422, "all"),
         (b'{"all": 1}', 422, "all"),
         (b'{"url": "a", "soft": "yes"}', 422, "soft"),

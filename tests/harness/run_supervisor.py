@@ -8,12 +8,12 @@ from pathlib import Path
 
 from headrace.config.loader import load_config
 from headrace.edge.supervisor import Supervisor
-from headrace.measure.logs import configure_logs
+from headrace.measure.logs import configure_logging
 from tests.harness.fake_store import open_fake_store
 
 
 async def main(path: Path) -> int:
-    configure_logs()
+    configure_logging()
     supervisor = Supervisor(
         load_config(path),
         lambda: load_config(path),

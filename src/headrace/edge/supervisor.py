@@ -37,7 +37,7 @@ from headrace.edge.worker_process import WORKER_COMMAND, Setup, State
 from headrace.edge.workers import WorkerPool
 from headrace.errors import HeadraceError
 from headrace.measure.exposition import ServerFacts, WorkerFacts
-from headrace.measure.logs import configure_logs
+from headrace.measure.logs import configure_logging
 from headrace.measure.metrics import Snapshot
 from headrace.measure.processes import process_use
 
@@ -54,7 +54,7 @@ def run(config: Config, config_path: Path | None) -> int:
     A reload reads `config_path` again; without one it reads only the certificates anew. The code
     is 0 after a stop, 2 when the configuration cannot work here, 1 for any other failed start.
     """
-    configure_logs(config.log_level)
+    configure_logging(config.log_level)
 
     def reread() -> Config:
         return config if config_path is None else load_config(config_path)
@@ -240,7 +240,7 @@ class Supervisor:
             if reservation.socket not in kept:
                 reservation.release()
         self.config, self._held, self._directory = config, wanted, directory
-        configure_logs(config.log_level)
+        configure_logging(config.log_level)
 
     async def _stop(self) -> None:
         deadline_s = self.config.drain_timeout_s

@@ -13,7 +13,7 @@ from typing import TextIO
 import structlog
 
 
-def configure_logs(
+def configure_logging(
     level: str = "info", *, stream: TextIO | None = None, **bound: str | int
 ) -> None:
     """Set up structlog for this process; `bound` fields are in every event (say, `worker=2`)."""

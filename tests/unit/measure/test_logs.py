@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from headrace.measure.logs import configure_logs
+from headrace.measure.logs import configure_logging
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def stream() -> Iterator[io.StringIO]:
 
 
 def test_an_event_is_a_line_of_json_with_its_fields(stream: io.StringIO) -> None:
-    configure_logs(stream=stream, worker=2)
+    configure_logging(stream=stream, worker=2)
     structlog.get_logger().info("reloaded", version=3)
     event = json.loads(stream.getvalue())
     assert (event["event"], event["level"], event["worker"], event["version"]) == (
@@ -32,12 +32,12 @@ def test_an_event_is_a_line_of_json_with_its_fields(stream: io.StringIO) -> None
 
 
 def test_an_event_below_the_level_is_not_written(stream: io.StringIO) -> None:
-    configure_logs("warning", stream=stream)
+    configure_logging("warning", stream=stream)
     structlog.get_logger().info("ready")
     assert stream.getvalue() == ""
 
 
 def test_text_from_outside_cannot_begin_a_line(stream: io.StringIO) -> None:
-    configure_logs(stream=stream)
+    configure_logging(stream=stream)
     structlog.get_logger().info("purge", url="http://x/\n{}")
     assert stream.getvalue().count("\n") == 1

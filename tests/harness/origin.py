@@ -42,7 +42,7 @@ class Origin:
         self._wanted_port = port
         self._scripts: dict[str, Script] = {}
         self._turns: dict[str, int] = {}
-        self.fallback: Script = Reply(status=404)
+        self._under: dict[str, Callable[[Recorded], Reply]] = {}
         self.requests: list[Recorded] = []
         self.connections = 0
         self._numbers = itertools.count(1)
@@ -65,6 +65,10 @@ class Origin:
         """
         self._turns[path] = 0
         self._scripts[path] = script
+
+    def serve_under(self, prefix: str, script: Callable[[Recorded], Reply]) -> None:
+        """Answer every path with this prefix that has no script of its own."""
+        self._under[prefix] = script
 
     def asked(self, path: str) -> list[Recorded]:
         """The requests for this path so far, in order."""
@@ -175,7 +179,7 @@ class Origin:
     def next_reply(self, request: Recorded) -> Reply:
         """Record a request and find its reply."""
         self.requests.append(request)
-        script = self._scripts.get(request.path, self.fallback)
+        script = self._scripts.get(request.path) or self._script_under(request.path)
         if isinstance(script, Reply):
             return answer(script, request)
         if isinstance(script, Sequence):
@@ -183,6 +187,12 @@ class Origin:
             self._turns[request.path] = turn + 1
             return answer(script[min(turn, len(script) - 1)], request)
         return answer(script(request), request)
+
+    def _script_under(self, path: str) -> Script:
+        for prefix, script in self._under.items():
+            if path.startswith(prefix):
+                return script
+        return Reply(status=404)
 
     def number(self) -> int:
         return next(self._numbers)

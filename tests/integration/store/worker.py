@@ -1,0 +1,59 @@
+"""A process that fills, reads, freshens and purges at random until it is killed.
+
+Arguments: the store's directory, a seed. Prints a line when it has begun. Exits with 1 when it
+reads what nobody stored.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+
+import msgspec
+
+from headrace.cache.store import PurgeRule, Store
+from headrace.cache.store.layout import digest
+from tests.integration.store.samples import (
+    a_response,
+    fill_slice,
+    open_store,
+    random_body,
+    slice_of,
+    verify,
+)
+
+
+def step(store: Store, chance: random.Random) -> None:
+    key = b"site\nhost/%d" % chance.randrange(60)
+    found = store.lookup(digest(key), b"")
+    dice = chance.random()
+    if found is None or dice < 0.3:
+        body = random_body(chance)
+        stored = a_response(key, body, store.generation())
+        for n in range(len(stored.headers)):
+            fill_slice(store, stored, n, slice_of(body, n))
+    elif dice < 0.9:
+        for n in store.slices(found):
+            verify(store, found, n)
+            store.touch(store.slot(found.version, n))
+    elif dice < 0.94:
+        store.record(msgspec.structs.replace(found, lifetime_s=dice), digest(key))
+    elif dice < 0.96:
+        store.purge(PurgeRule("url", key, soft=dice < 0.95), durable=False)
+    elif dice < 0.98:
+        store.delete(found)
+    else:
+        store.sweep(20, keep_s=0.0)
+
+
+def main() -> None:
+    store = open_store(Path(sys.argv[1]))
+    chance = random.Random(int(sys.argv[2]))
+    print("begun", flush=True)
+    while True:
+        step(store, chance)
+
+
+if __name__ == "__main__":
+    main()

@@ -15,7 +15,14 @@ from pydantic_core import ErrorDetails
 from headrace.config.base import toml_key
 from headrace.config.locate import TomlPath
 from headrace.config.problems import Problem
-from headrace.config.schema import field_at, header, is_array_of_tables, keys_of, model_at, tables_with
+from headrace.config.schema import (
+    field_at,
+    header,
+    is_array_of_tables,
+    keys_of,
+    model_at,
+    tables_with,
+)
 
 _SECRET_KEYS = frozenset({"token"})
 _WIDEST_VALUE = 80
@@ -123,8 +130,10 @@ def _message_and_remedy(error: ErrorDetails, path: TomlPath) -> tuple[str, str]:
         return _not_a_choice(str(context["expected"]), error["input"])
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
-        bound = f"{words} {context[name]:g}" if isinstance(context[name], float) else (
-            f"{words} {context[name]}"
+        bound = (
+            f"{words} {context[name]:g}"
+            if isinstance(context[name], float)
+            else (f"{words} {context[name]}")
         )
         return f"must be {bound}", f"write a value of {bound}"
     if kind in {"list_type", "model_type", "model_attributes_type", "dict_type"}:

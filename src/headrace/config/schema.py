@@ -25,7 +25,9 @@ def nested_model(annotation: object) -> type[BaseModel] | None:
 
 def is_array_of_tables(field: FieldInfo) -> bool:
     """Whether the field is written as repeated `[[tables]]`."""
-    return typing.get_origin(field.annotation) is list and nested_model(field.annotation) is not None
+    return (
+        typing.get_origin(field.annotation) is list and nested_model(field.annotation) is not None
+    )
 
 
 def keys_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
@@ -78,4 +80,6 @@ def header(name: str, repeats: bool) -> str:
 
 def tables_with(key: str) -> list[str]:
     """Headers of the tables below the top that know `key`."""
-    return [header(name, repeats) for name, model, repeats in tables() if name and key in keys_of(model)]
+    return [
+        header(name, repeats) for name, model, repeats in tables() if name and key in keys_of(model)
+    ]

@@ -351,9 +351,9 @@ class Fetch:
                     self._growing.write(piece)
                 data = data[room:]
             at_boundary = position == (self.number + 1) * stored.slice_bytes
-            if at_boundary and position < stored.length and position != placement.end:
-                if not self._advance(stored):
-                    return
+            more = at_boundary and position < stored.length and position != placement.end
+            if more and not self._advance(stored):
+                return
         expected = placement.end if placement.end is not None else placement.total
         if expected is not None and position < expected:
             raise OriginError(Failure.BODY_SHORT, f"the body ended at {position} of {expected}")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+GET_OR_HEAD = (b"GET", b"HEAD")
 ALLOWED = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 
@@ -60,7 +61,7 @@ class EdgeHandler:
                     entry = edge.hot.get(route.key, variant)
                 if (
                     entry is not None
-                    and (head.method == b"GET" or head.method == b"HEAD")
+                    and head.method in GET_OR_HEAD
                     and self._send_hot(connection, entry)
                 ):
                     return
@@ -116,7 +117,7 @@ class EdgeHandler:
         if in_loop(head.headers, edge.server_name):
             answer.error(508, "this request has come through here before: the origin is this edge")
             return
-        cached = head.method in (b"GET", b"HEAD") and not connection.has_body
+        cached = head.method in GET_OR_HEAD and not connection.has_body
         work = self._serve if cached else self._pass
         task = edge.loop.create_task(work(connection, route, request, answer))
         answer.task = task

@@ -17,6 +17,7 @@ from headrace.measure.metrics import WorkerMetrics
 if TYPE_CHECKING:
     from headrace.http.parser import RequestHead
 
+PROTOCOLS = {(1, 0): "HTTP/1.0", (1, 1): "HTTP/1.1"}
 HITS = frozenset(("hit", "stale_hit"))
 
 
@@ -101,7 +102,7 @@ class Recorder:
                 cache=cache,
                 age_s=age_s,
                 range=headers.get(b"range") if headers is not None else None,
-                protocol="HTTP/%d.%d" % head.version if head is not None else "",
+                protocol=PROTOCOLS[head.version] if head is not None else "",
                 tls=connection.tls_version,
                 user_agent=headers.get(b"user-agent") if headers is not None else None,
                 referer=headers.get(b"referer") if headers is not None else None,

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from headrace.cache.key import key_hash
 from headrace.cache.store import header, locks
 from headrace.cache.store.filing import Filing, invalidated
 from headrace.cache.store.layout import (
     DIRECTORIES,
     REBUILD,
-    digest,
     directory_name,
     in_pages,
     record_key,
@@ -123,8 +123,8 @@ def _admit(
         return False
     if verdict is Verdict.SOFT:
         stored = invalidated(stored)
-    key_hash = digest(stored.key)
-    owner = record_key(key_hash, stored.variant)
+    hashed = key_hash(stored.key)
+    owner = record_key(hashed, stored.variant)
     known = filing.existing(owner)
     other = known is not None and known.version != stored.version
     if known is not None and other and known.response_time >= stored.response_time:
@@ -135,7 +135,7 @@ def _admit(
     filing.put_slice(key, SliceRow(file_bytes, control.body_bytes, owner))
     complete = _with_length(stored, control)
     if complete is not None and (known is None or other):
-        filing.put_record(complete, key_hash)
+        filing.put_record(complete, hashed)
     return True
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from headrace.cache.key import key_hash
 from headrace.cache.store import broom, journal, listing, orphans, part, rebuild
 from headrace.cache.store.claim import Claim
 from headrace.cache.store.errors import SliceTooLarge, StoreError
@@ -27,7 +28,6 @@ from headrace.cache.store.layout import (
     OBJECTS,
     PARTS,
     RECORD_ONLY,
-    digest,
     in_pages,
     part_file,
     record_key,
@@ -192,7 +192,7 @@ class Store:
         forbids that.
         """
         with self.filing() as filing:
-            key = record_key(digest(stored.key), stored.variant)
+            key = record_key(key_hash(stored.key), stored.variant)
             filing.drop_record(key, stored.version)
             filing.supersede(stored.version)
 
@@ -285,8 +285,8 @@ class Store:
                 f"{self.settings.size_bytes}: lower store.slice or raise store.size"
             )
         key = slice_key(stored.version, finished.n)
-        key_hash = digest(stored.key)
-        owner = record_key(key_hash, stored.variant)
+        hashed = key_hash(stored.key)
+        owner = record_key(hashed, stored.variant)
         while True:
             with self.filing() as filing:
                 admitted = filing.admitted(stored, owner, self.rules.within(filing.change))
@@ -300,7 +300,7 @@ class Store:
                 filing.put_slice(key, SliceRow(file_bytes, length, owner))
                 known = filing.existing(owner) if record else admitted
                 if known is None or known.version != stored.version:
-                    filing.put_record(admitted, key_hash)
+                    filing.put_record(admitted, hashed)
                 return True
 
     def _rename(self, source: Path, key: bytes) -> Path:

@@ -1,0 +1,33 @@
+"""`headrace check`: validate a configuration and print what it comes to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headrace.config.loader import load_config
+from headrace.config.model import Config
+
+
+def check(
+    path: Annotated[Path | None, typer.Argument(metavar="FILE", help="The file to check.")] = None,
+    *,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema instead.")
+    ] = False,
+) -> None:
+    """Validate a configuration file and print the effective configuration."""
+    if schema:
+        typer.echo(json.dumps(Config.model_json_schema(by_alias=True), indent=2))
+        return
+    if path is None:
+        raise typer.BadParameter("name the file to check")
+    from headrace.config.effective import effective_toml
+    from headrace.config.machine_check import check_machine
+
+    config = load_config(path)
+    check_machine(config, path)
+    typer.echo(effective_toml(config), nl=False)

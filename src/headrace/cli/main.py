@@ -1,0 +1,54 @@
+"""The command `headrace`: a table of sub-commands, each a thin door to a room."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from headrace import __version__
+from headrace.cli.check import check
+from headrace.cli.edge import edge
+from headrace.cli.purge import purge
+from headrace.errors import HeadraceError
+
+EXIT_USAGE = 2
+
+app = typer.Typer(
+    name="headrace",
+    help="A content delivery network that one team can run itself.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command(name="edge")(edge)
+app.command(name="check")(check)
+app.command(name="purge")(purge)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"headrace {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """The console script. What a user did wrong ends in a message, not in a traceback."""
+    try:
+        app()
+    except HeadraceError as error:
+        typer.echo(f"headrace: {error}", err=True)
+        sys.exit(EXIT_USAGE)

@@ -1,0 +1,95 @@
+"""Problems that span several tables of a configuration, each fine by itself. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from headrace.config.addresses import Address, TcpAddress
+from headrace.config.locate import TomlPath
+from headrace.config.model import Config
+from headrace.config.problems import Problem, Severity
+
+
+def inconsistencies(config: Config) -> list[Problem]:
+    """Every such problem; warnings are among them."""
+    return [
+        *_repeated_names(config),
+        *_repeated_hosts(config),
+        *_repeated_addresses(config),
+        *_slices(config),
+        *_certificates(config),
+    ]
+
+
+def _repeated_names(config: Config) -> Iterable[Problem]:
+    seen: dict[str, int] = {}
+    for index, site in enumerate(config.sites):
+        first = seen.setdefault(site.name, index)
+        if first != index:
+            yield Problem(
+                path=("site", index, "name"),
+                value=repr(site.name),
+                message="another site has this name already",
+                remedy="give each site a name of its own: it is part of every cache key",
+                concerns=(("site", first, "name"),),
+            )
+
+
+def _repeated_hosts(config: Config) -> Iterable[Problem]:
+    seen: dict[str, tuple[int, int]] = {}
+    for index, site in enumerate(config.sites):
+        for place, host in enumerate(site.hosts):
+            first = seen.setdefault(host, (index, place))
+            if first != (index, place):
+                yield Problem(
+                    path=("site", index, "hosts", place),
+                    value=repr(host),
+                    message=f"site {config.sites[first[0]].name!r} serves this host already",
+                    remedy="leave the host in one site only",
+                    concerns=(("site", first[0], "hosts", first[1]),),
+                )
+
+
+def _repeated_addresses(config: Config) -> Iterable[Problem]:
+    seen: list[tuple[Address, TomlPath]] = []
+    wanted: list[tuple[Address, TomlPath]] = [
+        (listener.parsed, ("listen", index, "address"))
+        for index, listener in enumerate(config.listeners)
+    ]
+    if config.admin is not None:
+        wanted.append((config.admin.parsed, ("admin", "listen")))
+    for address, path in wanted:
+        chosen_by_system = isinstance(address, TcpAddress) and address.port == 0
+        known = next((other for other in seen if other[0] == address), None)
+        if known is not None and not chosen_by_system:
+            yield Problem(
+                path=path,
+                value=repr(str(address)),
+                message="this address is listened on already",
+                remedy="give each listener, and the admin door, an address of its own",
+                concerns=(known[1],),
+            )
+        seen.append((address, path))
+
+
+def _slices(config: Config) -> Iterable[Problem]:
+    store = config.store
+    if store.slice_bytes * 2 > store.size_bytes:
+        yield Problem(
+            path=("store", "slice"),
+            value=str(store.slice_bytes),
+            message=f"a slice is more than half of the store's {store.size_bytes} bytes",
+            remedy="raise store.size or lower store.slice",
+            concerns=(("store", "size"),),
+        )
+
+
+def _certificates(config: Config) -> Iterable[Problem]:
+    if config.certificates and not any(listener.tls for listener in config.listeners):
+        yield Problem(
+            path=("certificate",),
+            message="no listener has tls = true, so no certificate is used",
+            remedy="set tls = true in a [[listen]] table, or remove the [[certificate]] tables",
+            severity=Severity.WARNING,
+            concerns=(("listen",),),
+        )

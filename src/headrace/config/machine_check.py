@@ -1,0 +1,79 @@
+"""What a configuration asks of this machine: certificates that load, a directory to write in."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from pathlib import Path
+
+from headrace.config.locate import TomlPath, line_of, locate
+from headrace.config.model import Config
+from headrace.config.problems import ConfigError, Problem
+
+
+def machine_problems(config: Config) -> list[Problem]:
+    """Everything that this machine does not have as the configuration needs it."""
+    found: list[Problem] = []
+    for index, certificate in enumerate(config.certificates):
+        problem = _pair_problem(certificate.cert, certificate.key)
+        if problem:
+            found.append(
+                Problem(
+                    path=("certificate", index),
+                    value=repr(str(certificate.cert)),
+                    message=problem,
+                    remedy="name a readable PEM certificate and the unencrypted key that fits it",
+                )
+            )
+    for index, site in enumerate(config.sites):
+        if site.origin_ca is not None and not site.origin_ca.is_file():
+            found.append(
+                Problem(
+                    path=("site", index, "origin_ca"),
+                    value=repr(str(site.origin_ca)),
+                    message="no such file",
+                    remedy="name a PEM file of authorities, or remove the line",
+                )
+            )
+    directory = _nearest_existing(config.cache_dir)
+    if not os.access(directory, os.W_OK | os.X_OK) or not directory.is_dir():
+        found.append(
+            Problem(
+                path=("cache_dir",),
+                value=repr(str(config.cache_dir)),
+                message=f"{directory} cannot be written to",
+                remedy="name a directory that the user who runs headrace may write to",
+            )
+        )
+    return found
+
+
+def check_machine(config: Config, path: Path) -> None:
+    """Raise ConfigError, with lines of the file at `path`, when anything is missing here."""
+    found = machine_problems(config)
+    if found:
+        lines = locate(path.read_text(encoding="utf-8"))
+
+        def where(place: TomlPath) -> str:
+            return f"{path}:{line_of(place, lines)}"
+
+        raise ConfigError(found, where)
+
+
+def _pair_problem(cert: Path, key: Path) -> str:
+    for path in (cert, key):
+        try:
+            path.read_bytes()
+        except OSError as error:
+            return f"{path} cannot be read: {error.strerror}"
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password="")
+    except (ssl.SSLError, ValueError) as error:
+        return f"OpenSSL refuses the pair: {error}"
+    return ""
+
+
+def _nearest_existing(path: Path) -> Path:
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return path

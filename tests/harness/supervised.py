@@ -10,28 +10,15 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
+
+from tests.harness.polling import eventually
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 30.0
-
-Value = TypeVar("Value")
-
-
-def eventually(ask: Callable[[], Value | None], what: str) -> Value:
-    """Ask again and again until the answer is true."""
-    deadline_s = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline_s:
-        answer = ask()
-        if answer:
-            return answer
-        time.sleep(0.02)
-    raise AssertionError(f"{what} did not come about in {PATIENCE_S:.0f} s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +135,7 @@ origins = ["http://127.0.0.1:9"]
                 raise AssertionError(f"the process ended; its log: {self.events}")
             return None
 
-        return eventually(last, f"the event {event}")
+        return eventually(last, f"the event {event} is in the log", PATIENCE_S)
 
     # Clients.
 

@@ -7,7 +7,8 @@ import signal
 import socket
 from pathlib import Path
 
-from tests.harness.supervised import Supervised, eventually
+from tests.harness.polling import eventually
+from tests.harness.supervised import Supervised
 
 
 def test_the_ready_line_names_where_it_listens(edge: Supervised) -> None:

@@ -7,7 +7,8 @@ import signal
 import socket
 from pathlib import Path
 
-from tests.harness.supervised import Supervised, eventually
+from tests.harness.polling import eventually
+from tests.harness.supervised import Supervised
 
 
 def test_a_reload_reaches_every_worker_without_a_new_process(edge: Supervised) -> None:

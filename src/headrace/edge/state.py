@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from headrace.cache.rules import CacheRules
-from headrace.cache.store import Busy, PartFollower, Store, StoreFull
+from headrace.cache.store import (
+    Busy,
+    OpenSlice,
+    PartFollower,
+    Store,
+    StoreFull,
+    body_is_sound,
+)
 from headrace.cache.stored import StoredResponse
 from headrace.config import Config
 from headrace.edge.bodies import BodyError
@@ -28,6 +37,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 FULL_DISK_PAUSE_S = 5.0
+REMEMBERED_AS_VERIFIED = 65_536
 
 
 class EdgeState:
@@ -53,6 +63,8 @@ class EdgeState:
         self.bodies = OpenBodies(store, config.store.open_files)
         self.hot = HotResponses(config.store.open_files * 4, config.store.memory_bytes)
         self.purged_up_to = store.generation()
+        self.disk_threads = ThreadPoolExecutor(4, thread_name_prefix="disk")
+        self._verified: set[tuple[bytes, int]] = set()
         self._full_until = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
         self.adopt(config, sites)
@@ -68,6 +80,7 @@ class EdgeState:
         self.bodies.limit = config.store.open_files
         self.hot.entries = config.store.open_files * 4
         self.hot.memory_bytes = config.store.memory_bytes
+        self.verifies = config.store.checksum == "on_open"
         timeouts = config.timeouts
         self.lock_wait_s = timeouts.lock_wait_s
         self.origin.timeouts = OriginTimeouts(
@@ -117,17 +130,40 @@ class EdgeState:
         return remote
 
     async def open_stored(self, stored: StoredResponse, number: int) -> OpenBody | None:
-        """Open a slice from the store, checked as configured; None when it is not there."""
+        """Open a slice from the store; None when it is not there or is damaged.
+
+        A slice is verified once by each worker, if so configured, on a thread: reading it may wait
+        for the disk. Raises OSError.
+        """
         found = self.store.open_slice(stored, number)
         if found is None:
             return None
+        slice_id = (stored.version, number)
+        if self.verifies and slice_id not in self._verified:
+            if not await self._is_sound(found):
+                os.close(found.fd)
+                self._take_out(stored, number, "its checksum is wrong")
+                return None
+            if len(self._verified) >= REMEMBERED_AS_VERIFIED:
+                self._verified.clear()
+            self._verified.add(slice_id)
         try:
             return self.bodies.take(stored.version, number, found)
         except BodyError as error:
-            self.metrics.store_corrupt += 1
-            log.error("stored_slice_unusable", problem=str(error))
-            self.store.delete(stored)
+            self._take_out(stored, number, str(error))
             return None
+
+    async def _is_sound(self, found: OpenSlice) -> bool:
+        try:
+            return await self.loop.run_in_executor(self.disk_threads, body_is_sound, found)
+        except OSError as error:
+            log.error("stored_slice_unreadable", problem=str(error))
+            return False
+
+    def _take_out(self, stored: StoredResponse, number: int, problem: str) -> None:
+        self.metrics.store_corrupt += 1
+        log.error("stored_slice_damaged", problem=problem, slice=number)
+        self.store.remove_corrupt(stored, number)
 
     def store_trouble(self, error: Exception) -> None:
         """Count a failed write; after a full disk nothing is stored for a few seconds."""
@@ -160,3 +196,4 @@ class EdgeState:
         for task in set(self._tasks):
             task.cancel()
         self.origin.close()
+        self.disk_threads.shutdown(wait=False, cancel_futures=True)

@@ -304,13 +304,9 @@ def open_listeners(
 
 
 def store_settings(config: Config) -> StoreSettings:
-    """The store's settings as every process of this edge opens it."""
+    """The store's settings for a worker, which verifies checksums itself, on a thread."""
     options = config.store
-    return StoreSettings(
-        size_bytes=options.size_bytes,
-        slice_bytes=options.slice_bytes,
-        checksum_on_open=options.checksum == "on_open",
-    )
+    return StoreSettings(size_bytes=options.size_bytes, slice_bytes=options.slice_bytes)
 
 
 def open_access_log(config: Config) -> AccessLog:

@@ -108,6 +108,19 @@ class SliceReader:
         return checksum_of(fd, control.header_bytes, control.body_bytes) == control.body_checksum
 
 
+def body_is_sound(found: OpenSlice) -> bool:
+    """Whether an open slice's body has the checksum in its header.
+
+    Reads the whole body and touches nothing but the descriptor: for a thread, where the event loop
+    must not wait for a disk. Raises OSError.
+    """
+    unpacked = header.unpack_control(os.pread(found.fd, header.CONTROL_BYTES, 0))
+    if unpacked is None:
+        return False
+    control, sound = unpacked
+    return sound and checksum_of(found.fd, found.offset, found.length) == control.body_checksum
+
+
 def read_meta(fd: int, control: header.Control) -> StoredResponse | None:
     """The record in a slice's header; None when it is damaged. Raises OSError."""
     meta = os.pread(fd, control.meta_bytes, header.CONTROL_BYTES)

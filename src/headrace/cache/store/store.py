@@ -140,6 +140,13 @@ class Store:
         """
         return self._reader.open(stored, n)
 
+    def remove_corrupt(self, stored: StoredResponse, n: int) -> None:
+        """Take out a slice that the caller has found to be damaged, and count it."""
+        key = slice_key(stored.version, n)
+        with self.filing() as filing:
+            if filing.drop_slice(key):
+                filing.change.totals.corrupt += 1
+
     def has_slice(self, version: bytes, n: int) -> bool:
         """2 µs."""
         with self.index.read() as transaction:

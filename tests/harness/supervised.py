@@ -127,13 +127,13 @@ origins = ["http://127.0.0.1:9"]
     def event(self, event: str, number: int = 1) -> dict[str, Any]:
         """Wait for the event (the first, or a later one)."""
 
-        def last() -> dict[str, Any] | None:
+        def last() -> dict[str, Any]:
             found = self.found(event)
             if len(found) >= number:
                 return found[number - 1]
             if self._process is not None and self._process.poll() is not None:
                 raise AssertionError(f"the process ended; its log: {self.events}")
-            return None
+            return {}
 
         return eventually(last, f"the event {event} is in the log", PATIENCE_S)
 

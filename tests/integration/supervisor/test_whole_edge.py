@@ -87,9 +87,8 @@ def test_the_command_purges(edge: Edge, origin: Origin) -> None:
 
 def test_the_admin_door_shows_a_stored_object(edge: Edge, origin: Origin) -> None:
     replaced(edge, origin, "/shown")
-    (variant,) = edge.ask_admin("GET", f"/objects/inspect?url={edge.url('/shown')}").json[
-        "variants"
-    ]
+    url = edge.url("/shown")
+    (variant,) = edge.ask_admin("GET", f"/objects/inspect?url={url}").json["variants"]
     assert (variant["status"], variant["length"], variant["tags"]) == (200, len(OLD), ["news"])
     assert [one["n"] for one in variant["slices"]] == [0]
     found = edge.ask_admin("GET", f"/objects?prefix={url}").json["objects"]

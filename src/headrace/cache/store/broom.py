@@ -44,10 +44,11 @@ def sweep(store: Store, limit: int, *, keep_s: float, lock: Path) -> bool:
     try:
         if not locks.try_lock(fd):
             return False
+        above = _trim(store)
         replaced = _sweep_superseded(store, keep_s)
         walked = _walk(store, limit)
         _forget(store, keep_s)
-        return replaced or walked
+        return above or replaced or walked
     finally:
         os.close(fd)
 
@@ -149,22 +150,31 @@ def _sweep_superseded(store: Store, keep_s: float) -> bool:
 def _forget(store: Store, keep_s: float) -> None:
     """Forget the oldest rules: those that a whole walk has carried out, and that are old enough."""
     index = store.index
+    oldest = time.time() - keep_s
+    with index.read() as transaction:
+        swept = int.from_bytes(bytes(transaction.get(SWEPT, b"", index.meta)), "big")
+        live = rules_in(index, transaction, 0)
+    over = list(
+        itertools.takewhile(lambda rule: rule.generation <= swept and rule.made_at <= oldest, live)
+    )
+    if not over:
+        return
+    horizon = over[-1].generation
+    # After a crash of the operating system the files tell the records as they were fetched; what
+    # is older than a forgotten rule is then to be validated before it is used.
+    marker = PurgeRule("all", soft=True, generation=horizon)
+    path = store.path / JOURNAL
+    journal.prepare(path, [marker, *live[len(over) :]])
     with index.write() as change:
-        swept = int.from_bytes(change.get(index.meta, SWEPT) or b"", "big")
-        live = rules_in(index, change.transaction, 0)
-        over = list(
-            itertools.takewhile(
-                lambda rule: rule.generation <= swept and rule.made_at <= time.time() - keep_s,
-                live,
-            )
-        )
-        if not over:
-            return
         for rule in over:
             change.remove(index.rules, rule.generation.to_bytes(8, "big"))
-        horizon = over[-1].generation
         change.totals.horizon = horizon
-        # After a crash of the operating system the files tell the records as they were fetched;
-        # what is older than a forgotten rule is then to be validated before it is used.
-        marker = PurgeRule("all", soft=True, generation=horizon)
-        journal.rewrite(store.path / JOURNAL, [marker, *live[len(over) :]])
+        journal.replace(path, rules_in(index, change.transaction, live[-1].generation))
+
+
+def _trim(store: Store) -> bool:
+    """Bring a store whose size was lowered down to it; True while it is above."""
+    if store.index.totals().used_bytes <= store.settings.size_bytes:
+        return False
+    with store.filing() as filing:
+        return not filing.make_room(0)

@@ -102,16 +102,21 @@ class Filing:
         eviction.insert(self.queues, key, row.file_bytes)
         self.change.totals.insertions += 1
 
-    def make_room(self, file_bytes: int, replacing: bytes | None = None) -> bool:
+    def make_room(
+        self, file_bytes: int, *, replacing: bytes | None = None, ceiling_bytes: int = 0
+    ) -> bool:
         """Evict up to BATCH slices for a new one; False when that was not enough yet.
 
-        A slice of the same key leaves first: its file is about to be replaced, not unlinked.
+        A slice of the same key leaves first: its file is about to be replaced, not unlinked. With
+        `ceiling_bytes` above the capacity (the store's size was lowered) it need not come down
+        all the way at once: the broom sees to the rest.
         """
         if replacing is not None:
             self.drop_slice(replacing, keep_record=True, keep_file=True)
         totals = self.change.totals
+        limit_bytes = max(self._capacity_bytes, ceiling_bytes)
         for _ in range(BATCH):
-            if totals.used_bytes + file_bytes <= self._capacity_bytes:
+            if totals.used_bytes + file_bytes <= limit_bytes:
                 return True
             victim = eviction.evict_one(self.queues, self._capacity_bytes)
             if victim is None:
@@ -119,7 +124,7 @@ class Filing:
             self.drop_slice(victim[0])
             totals.evictions += 1
             totals.evicted_bytes += victim[1]
-        return totals.used_bytes + file_bytes <= self._capacity_bytes
+        return totals.used_bytes + file_bytes <= limit_bytes
 
     def drop_slice(self, key: bytes, *, keep_record: bool = False, keep_file: bool = False) -> bool:
         """Remove one slice; its record goes with the last, for without a body it is no use."""

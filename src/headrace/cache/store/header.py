@@ -46,19 +46,17 @@ class Control:
 
     def packed(self) -> bytes:
         """The block's 128 bytes, its checksum included."""
-        return self._packed(replace(self, phase=0, written=0)._checksum())
+        checksum = xxhash.xxh3_64_intdigest(self._packed(0, 0, 0))
+        return self._packed(checksum, self.phase, self.written)
 
-    def _checksum(self) -> int:
-        return xxhash.xxh3_64_intdigest(self._packed(0))
-
-    def _packed(self, checksum: int) -> bytes:
+    def _packed(self, checksum: int, phase: int, written: int) -> bytes:
         return CONTROL.pack(
             MAGIC,
             FORMAT,
             self.header_bytes,
-            self.phase,
+            phase,
             self.n,
-            self.written,
+            written,
             self.body_bytes,
             self.total_bytes,
             self.body_checksum,

@@ -10,7 +10,8 @@ import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ class Totals:
         return self.small_bytes + self.main_bytes
 
 
+_values_of = attrgetter(*(field.name for field in fields(Totals)))
 _TOTALS = struct.Struct(f"<{len(fields(Totals))}Q")
 
 
@@ -212,4 +214,4 @@ class Change:
         return found
 
     def put_totals(self) -> None:
-        self.put(self.index.meta, b"totals", _TOTALS.pack(*astuple(self.totals)))
+        self.put(self.index.meta, b"totals", _TOTALS.pack(*_values_of(self.totals)))

@@ -66,10 +66,9 @@ def read(path: Path) -> list[PurgeRule]:
     return rules
 
 
-def rewrite(path: Path, rules: list[PurgeRule]) -> None:
-    """Replace the file in one step, synced. Only under the index's write lock."""
-    temporary = path.with_name(path.name + ".new")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+def prepare(path: Path, rules: list[PurgeRule]) -> None:
+    """Write and sync a file of these rules that is to replace the one at `path`."""
+    fd = os.open(_next(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         view = memoryview(b"".join(_entry(rule) for rule in rules))
         while view:
@@ -77,5 +76,17 @@ def rewrite(path: Path, rules: list[PurgeRule]) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
-    temporary.rename(path)
-    sync_directory(path.parent)
+
+
+def replace(path: Path, newer: list[PurgeRule]) -> None:
+    """Put the prepared file in place, with the rules made since. Under the index's write lock.
+
+    It does not wait for the disk: should the system crash now, the older file had all of it.
+    """
+    for rule in newer:
+        append(_next(path), rule)
+    _next(path).rename(path)
+
+
+def _next(path: Path) -> Path:
+    return path.with_name(path.name + ".new")

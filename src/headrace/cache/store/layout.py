@@ -23,8 +23,8 @@ BROOM_LOCK = "broom.lock"
 REBUILD = b"rebuild"
 """The row of `meta` that says which directory the rebuild has reached; absent when it is done."""
 
-DIRECTORIES = 4096
-"""Slices are spread over this many directories: a million files are 250 in each."""
+DIRECTORIES = 256
+"""Slices are spread over this many directories: a million files are 4,000 in each."""
 
 RECORD_ONLY = 0xFFFFFFFF
 """The slice number under which a record without any slice is charged and evicted."""
@@ -56,7 +56,7 @@ def slot_of(key: bytes) -> int:
 
 def directory_name(number: int) -> str:
     """The name of one of the DIRECTORIES under `objects`."""
-    return f"{number:03x}"
+    return f"{number:02x}"
 
 
 def slice_file(key: bytes) -> str:

@@ -5,6 +5,8 @@ They are read from the index when the shared generation has changed, and only th
 
 from __future__ import annotations
 
+import bisect
+
 import msgspec
 
 from headrace.cache.store.index import Change, Index, totals_from
@@ -21,14 +23,13 @@ def encode_rule(rule: PurgeRule) -> bytes:
 class LiveRules:
     """One process's copy of the rules, brought up to date by `current`."""
 
-    __slots__ = ("_horizon", "_index", "_rules", "_seen", "_state")
+    __slots__ = ("_index", "_rules", "_seen", "_state")
 
     def __init__(self, index: Index, state: SharedState) -> None:
         self._index = index
         self._state = state
         self._rules = RuleSet()
         self._seen = 0
-        self._horizon = 0
 
     def current(self) -> RuleSet:
         """The live rules as of now. 100 ns unless a purge has happened."""
@@ -61,14 +62,14 @@ class LiveRules:
             self._load(change.transaction, change.totals.generation, change.totals.horizon)
 
     def _load(self, transaction: object, generation: int, horizon: int) -> None:
-        start = self._seen
-        if horizon != self._horizon:
-            start = horizon  # some were forgotten: begin anew
-            self._rules = RuleSet()
-        for rule in rules_in(self._index, transaction, start):
+        for rule in rules_in(self._index, transaction, self._seen):
             self._rules.add(rule)
         self._seen = generation
-        self._horizon = horizon
+        # Rules that were carried out and forgotten hit nothing any more; they go when most have.
+        known = self._rules.rules
+        over = bisect.bisect_right(known, horizon, key=lambda rule: rule.generation)
+        if over * 2 > len(known):
+            self._rules = RuleSet(known[over:])
 
 
 def rules_in(index: Index, transaction: object, after: int) -> list[PurgeRule]:

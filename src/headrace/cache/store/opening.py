@@ -14,6 +14,7 @@ from headrace.cache.store.claim import Mark, boot_id, read_mark, write_mark
 from headrace.cache.store.errors import StoreError
 from headrace.cache.store.index import Index
 from headrace.cache.store.layout import (
+    DIRECTORIES,
     FORMAT,
     INDEX,
     JOURNAL,
@@ -22,6 +23,7 @@ from headrace.cache.store.layout import (
     PARTS,
     REBUILD,
     STATE,
+    directory_name,
 )
 from headrace.cache.store.settings import StoreSettings
 from headrace.cache.store.state import SharedState
@@ -45,6 +47,9 @@ def _open_locked(path: Path, settings: StoreSettings, now: float) -> tuple[Index
     boot = boot_id()
     if mark is not None and mark.boot_id != boot and not mark.clean:
         _set_aside(path)
+    if mark is None:
+        for number in range(DIRECTORIES):
+            (path / OBJECTS / directory_name(number)).mkdir(exist_ok=True)
     state = SharedState(path / STATE)
     index = _open_or_replace(path, settings, state)
     _agree(path, index, state)
@@ -84,8 +89,11 @@ def _agree(path: Path, index: Index, state: SharedState) -> None:
                 change.put(index.rules, rule.generation.to_bytes(8, "big"), packed)
                 newest = max(newest, rule.generation)
             change.totals.generation = newest
-            with os.scandir(path / OBJECTS) as directories:
-                if any(directories):
-                    change.put(index.meta, REBUILD, (0).to_bytes(8, "big"))
+            if _has_files(path / OBJECTS):
+                change.put(index.meta, REBUILD, (0).to_bytes(8, "big"))
         change.totals.generation = max(change.totals.generation, state.generation())
         state.set_generation(change.totals.generation)
+
+
+def _has_files(objects: Path) -> bool:
+    return any(True for directory in objects.iterdir() for _ in directory.iterdir())

@@ -70,7 +70,7 @@ class Part:
     )
 
     def __init__(self, fd: int, path: Path, n: int, commit: Commit) -> None:
-        """Takes over `fd`, which is locked and empty. Raises OSError (and closes it)."""
+        """Takes over `fd`, which is locked and empty, unless it raises OSError."""
         self.fd = fd
         self.path = path
         self.n = n
@@ -81,12 +81,8 @@ class Part:
         self._digest = xxhash.xxh3_64()
         self._hashed = 0
         self._control = header.Control(header_bytes=0, phase=self.phase, n=n)
-        try:
-            os.pwrite(fd, self._control.packed().ljust(PAGE_BYTES, b"\0"), 0)
-            self._mapping = mmap.mmap(fd, PAGE_BYTES)
-        except OSError:
-            os.close(fd)
-            raise
+        os.pwrite(fd, self._control.packed().ljust(PAGE_BYTES, b"\0"), 0)
+        self._mapping = mmap.mmap(fd, PAGE_BYTES)
         self._words = memoryview(self._mapping)[: header.CONTROL_BYTES].cast("Q")
 
     def set_head(self, stored: StoredResponse) -> None:
@@ -246,16 +242,13 @@ def begin(path: Path, n: int, commit: Commit) -> Part | Busy:
     """
     while True:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(os.close, fd)
             if not locks.try_lock(fd):
-                os.close(fd)
                 return Busy(path)
             if locks.is_still(fd, path):
                 if os.fstat(fd).st_size == 0:
-                    return Part(fd, path, n, commit)
+                    part = Part(fd, path, n, commit)
+                    undo.pop_all()
+                    return part
                 os.unlink(path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.close(fd)
-            raise
-        os.close(fd)

@@ -26,8 +26,8 @@ from headrace.cache.store.layout import (
     BROOM_LOCK,
     JOURNAL,
     OBJECTS,
+    PAGE_BYTES,
     PARTS,
-    RECORD_ONLY,
     in_pages,
     part_file,
     record_key,
@@ -190,7 +190,9 @@ class Store:
             if admitted is None:
                 filing.change.totals.refused += 1
                 return False
-            filing.make_room(0 if filing.slice_keys(stored.version, 1) else 4096)
+            if not filing.slice_keys(stored.version, 1):
+                used_bytes = filing.change.totals.used_bytes
+                filing.make_room(PAGE_BYTES, ceiling_bytes=used_bytes)
             filing.put_record(admitted, key_hash)
             return True
 
@@ -283,8 +285,7 @@ class Store:
 
     def _commit(self, finished: Part, stored: StoredResponse, length: int, record: bool) -> bool:
         """Index a part that is complete (see Part.finish)."""
-        if record:
-            _check(stored)
+        _check(stored, length_known=record)
         file_bytes = in_pages(finished.body_offset + length)
         if file_bytes > self.settings.size_bytes // 2:
             raise SliceTooLarge(
@@ -294,14 +295,16 @@ class Store:
         key = slice_key(stored.version, finished.n)
         hashed = key_hash(stored.key)
         owner = record_key(hashed, stored.variant)
+        ceiling_bytes = 0
         while True:
             with self.filing() as filing:
+                ceiling_bytes = ceiling_bytes or filing.change.totals.used_bytes
                 admitted = filing.admitted(stored, owner, self.rules.within(filing.change))
                 if admitted is None:
                     filing.supersede(stored.version)
                     filing.change.totals.refused += 1
                     return False
-                if not filing.make_room(file_bytes, replacing=key):
+                if not filing.make_room(file_bytes, replacing=key, ceiling_bytes=ceiling_bytes):
                     continue  # commits what was evicted, so that no transaction is long
                 finished.path = self._rename(finished.path, key)
                 filing.put_slice(key, SliceRow(file_bytes, length, owner))
@@ -334,11 +337,8 @@ class Store:
                 filing.change.totals.missing += 1
 
 
-def _check(stored: StoredResponse) -> None:
-    if stored.length < 0:
+def _check(stored: StoredResponse, *, length_known: bool = True) -> None:
+    if length_known and stored.length < 0:
         raise StoreError("a record is not stored before its length is known")
     if not 8 <= len(stored.version) <= 32:
         raise StoreError("a version is 8 to 32 bytes: the body is filed under it")
-
-
-assert RECORD_ONLY == 2**32 - 1

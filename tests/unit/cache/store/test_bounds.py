@@ -101,10 +101,14 @@ def test_a_full_index_refuses_and_stays_usable(tmp_path: Path) -> None:
         assert list((tmp_path / "parts").iterdir()) == []
 
 
-def test_a_smaller_size_is_reached_by_the_next_fills(tmp_path: Path) -> None:
-    with a_store(tmp_path, size_bytes=40 * 2 * PAGE) as store:
-        for number in range(40):
+def test_a_lowered_size_is_reached_by_the_broom_and_never_grows(tmp_path: Path) -> None:
+    with a_store(tmp_path, size_bytes=400 * 2 * PAGE) as store:
+        for number in range(400):
             fill(store, a_record(b"s\nh/%d" % number, version=str(number)))
+        before = store.stats()["bytes"]
     with a_store(tmp_path, size_bytes=10 * 2 * PAGE) as store:
         fill(store, a_record(b"s\nh/new", version="new"))
+        assert store.stats()["bytes"] <= before
+        while store.sweep(100):
+            pass
         assert store.stats()["bytes"] <= 20 * PAGE

@@ -1,0 +1,52 @@
+# Everything runs from a virtual environment that this file makes. `make help` lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PLAYER := src/headrace/lab/player/vendor/hls.min.js
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format docs serve-docs sample lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(STAMP) $(PLAYER) ## play real video through an edge on this machine
+	@$(BIN)/headrace demo
+
+test: $(STAMP) $(PLAYER) ## run lint, types, import contracts, docs and all tests
+	@scripts/install-test-tools
+	@scripts/check $(BIN)
+	$(BIN)/python -m pytest
+
+lint: $(STAMP) ## check style, types and import contracts
+	@scripts/check $(BIN)
+
+format: $(STAMP) ## format the code
+	$(BIN)/ruff check --fix --exit-zero --quiet src tests bench scripts
+	$(BIN)/ruff format src tests bench scripts
+
+docs: $(STAMP) ## build the documentation into site/
+	$(BIN)/mkdocs build --strict --quiet
+
+serve-docs: $(STAMP) ## read the documentation in a browser, rebuilt as it changes
+	$(BIN)/mkdocs serve
+
+sample: $(STAMP) ## make the sample video anew (needs ffmpeg)
+	$(BIN)/python scripts/make_sample.py
+
+lock: $(STAMP) ## resolve the dependencies anew
+	@scripts/lock $(BIN)
+
+clean: ## remove what was built or installed
+	rm -rf $(VENV) site build dist src/headrace/lab/player/vendor src/headrace/lab/player/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml $(wildcard requirements/*.txt) scripts/install
+	@scripts/install $(PYTHON) $(VENV)
+	@touch $@
+
+$(PLAYER): src/headrace/lab/player/package-lock.json scripts/install-player $(STAMP)
+	@scripts/install-player $(BIN)
+	@touch $@

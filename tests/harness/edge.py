@@ -58,14 +58,15 @@ class Answer:
 
 
 def config_for(
-    origin: str, cache_dir: Path, port: int, admin_port: int, **overrides: object
+    origin: str, cache_dir: Path, port: int, admin_port: int, overrides: Mapping[str, object]
 ) -> dict[str, object]:
     """A config of one site for all hosts. `overrides` replace top-level tables; `site` and
-    `listen` add to what is there, the rest of `overrides` stands as it is.
+    `listen` add to what is there, `more_sites` come behind the one.
     """
     site: dict[str, object] = {"name": "default", "hosts": ["*"], "origins": [origin]}
-    site.update(_table(overrides.pop("site", {})))
-    listen = [{"address": f"127.0.0.1:{port}"}, *_list(overrides.pop("listen", []))]
+    changed = dict(overrides)
+    site.update(_table(changed.pop("site", {})))
+    listen = [{"address": f"127.0.0.1:{port}"}, *_list(changed.pop("listen", []))]
     document: dict[str, object] = {
         "workers": 2,
         "cache_dir": cache_dir,
@@ -73,9 +74,9 @@ def config_for(
         "listen": listen,
         "admin": {"listen": f"127.0.0.1:{admin_port}", "token": TOKEN},
         "store": {"size": "1GiB", "slice": "256KiB", "checksum": "off"},
-        "site": [site, *_list(overrides.pop("more_sites", []))],
+        "site": [site, *_list(changed.pop("more_sites", []))],
     }
-    document.update(overrides)
+    document.update(changed)
     return document
 
 
@@ -274,7 +275,7 @@ class Edge:
 
 @contextlib.contextmanager
 def running_edge(
-    origin: str, directory: Path, *, check: bool = True, **overrides: object
+    origin: str, directory: Path, overrides: Mapping[str, object] = {}, *, check: bool = True
 ) -> Iterator[Edge]:
     """An edge by a config file (see `config_for`), ready; it is stopped and checked at the end.
 
@@ -282,10 +283,10 @@ def running_edge(
     """
     directory.mkdir(parents=True, exist_ok=True)
     port, admin_port = free_port(), free_port()
-    overrides.setdefault("cache_dir", directory / "cache")
-    cache_dir = overrides.pop("cache_dir")
+    changed = dict(overrides)
+    cache_dir = changed.pop("cache_dir", directory / "cache")
     assert isinstance(cache_dir, Path)
-    document = config_for(origin, cache_dir, port, admin_port, **overrides)
+    document = config_for(origin, cache_dir, port, admin_port, changed)
     config_file = directory / "edge.toml"
     config_file.write_text(to_toml(document))
     edge = Edge(directory, ["--config", str(config_file)], port, admin_port)

@@ -34,9 +34,7 @@ def edges(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             known = json.dumps(overrides, sort_keys=True, default=str)
             if known not in running:
                 directory = tmp_path_factory.mktemp("edge")
-                running[known] = stack.enter_context(
-                    running_edge(origin.url, directory, **overrides)
-                )
+                running[known] = stack.enter_context(running_edge(origin.url, directory, overrides))
             return running[known]
 
         yield start

@@ -41,7 +41,7 @@ class Logged:
 def logged(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logged]:
     directory: Path = tmp_path_factory.mktemp("logged")
     file = directory / "access.log"
-    with running_edge(origin.url, directory, access_log={"path": file}) as edge:
+    with running_edge(origin.url, directory, {"access_log": {"path": file}}) as edge:
         yield Logged(edge, file)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def bodies(edge: Edge, path: str) -> set[bytes]:
     return {edge.get(path).body for _ in range(CLIENTS)}
 
 
-WHAT = {
+WHAT: dict[str, Callable[[Edge, str], dict[str, object]]] = {
     "url": lambda edge, path: {"url": edge.url(path)},
     "prefix": lambda edge, path: {"prefix": edge.url(path[:-3])},
     "tag": lambda edge, path: {"tag": "film-1"},

@@ -49,7 +49,7 @@ def secure(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         "certificate": [{"cert": pair.cert, "key": pair.key} for pair in pairs],
         "timeouts": {"tls_handshake": 1},
     }
-    with running_edge(origin.url, directory, **overrides) as edge:
+    with running_edge(origin.url, directory, overrides) as edge:
         yield Secure(edge, port, authority)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import lmdb
+import msgspec
 
 from headrace.cache.store.errors import StoreError, StoreFull
 from headrace.cache.store.state import SharedState
@@ -138,10 +139,7 @@ class Index:
             self._state.count_io_error()
             raise StoreFull(f"the index cannot be written: {error}") from error
         except lmdb.Error as error:
-            raise StoreError(
-                f"the index failed ({error}): stop the edge and remove the directory `index`; "
-                "it is rebuilt from the files"
-            ) from error
+            raise damaged(error) from error
 
     def _reserve(self) -> None:
         """Give the sparse map real disk ahead of use, for no room there would be a SIGBUS."""
@@ -172,6 +170,18 @@ class Index:
     def close(self) -> None:
         os.close(self._data_fd)
         self.env.close()
+
+
+READ_ERRORS = (lmdb.Error, msgspec.DecodeError, struct.error)
+"""What reading a damaged index raises."""
+
+
+def damaged(error: Exception) -> StoreError:
+    """What to tell of one of READ_ERRORS."""
+    return StoreError(
+        f"the index failed ({error}): stop the edge and remove the directory `index`; it is "
+        "rebuilt from the files"
+    )
 
 
 class Change:

@@ -21,7 +21,7 @@ from headrace.cache.store.claim import Claim
 from headrace.cache.store.errors import SliceTooLarge, StoreError
 from headrace.cache.store.filing import Filing, invalidated
 from headrace.cache.store.header import decode_record
-from headrace.cache.store.index import Index
+from headrace.cache.store.index import READ_ERRORS, Index, damaged
 from headrace.cache.store.layout import (
     BROOM_LOCK,
     JOURNAL,
@@ -50,6 +50,9 @@ Numbers = list[int]
 Rules = list[PurgeRule]
 Page = tuple[list[StoredResponse], bytes | None]
 Inspection = list[dict[str, Any]]
+
+
+_names = msgspec.msgpack.Decoder(tuple[bytes, ...])
 
 
 class Store:
@@ -108,20 +111,27 @@ class Store:
 
     def vary_of(self, key_hash: bytes) -> tuple[bytes, ...] | None:
         """The header names that select this key's variants; None when nothing is stored. 2 µs."""
-        with self.index.read() as transaction:
-            packed = transaction.get(key_hash, None, self.index.vary)
-            if packed is None:
-                return None
-            return msgspec.msgpack.decode(packed, type=tuple[bytes, ...])
+        try:
+            with self.index.read() as transaction:
+                packed = transaction.get(key_hash, None, self.index.vary)
+                return _names.decode(packed) if packed is not None else None
+        except READ_ERRORS as error:
+            raise damaged(error) from error
 
     def lookup(self, key_hash: bytes, variant: bytes) -> StoredResponse | None:
-        """The record, after purges: hard-purged is None, soft-purged has INVALIDATED. 4 µs."""
+        """The record, after purges: hard-purged is None, soft-purged has INVALIDATED. 4 µs.
+
+        Raises StoreError when the index is damaged.
+        """
         rules = self.rules.current()
-        with self.index.read() as transaction:
-            packed = transaction.get(record_key(key_hash, variant), None, self.index.records)
-            if packed is None:
-                return None
-            stored = decode_record(packed)
+        try:
+            with self.index.read() as transaction:
+                packed = transaction.get(record_key(key_hash, variant), None, self.index.records)
+                if packed is None:
+                    return None
+                stored = decode_record(packed)
+        except READ_ERRORS as error:
+            raise damaged(error) from error
         if stored.generation >= rules.newest:
             return stored
         match rules.verdict(stored):
@@ -138,7 +148,10 @@ class Store:
         With `checksum_on_open` the first call per slice and process reads it whole. Raises OSError
         (too many open files, EIO).
         """
-        return self._reader.open(stored, n)
+        try:
+            return self._reader.open(stored, n)
+        except READ_ERRORS as error:
+            raise damaged(error) from error
 
     def remove_corrupt(self, stored: StoredResponse, n: int) -> None:
         """Take out a slice that the caller has found to be damaged, and count it."""

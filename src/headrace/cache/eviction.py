@@ -1,4 +1,7 @@
-"""S3-FIFO eviction (Yang et al., SOSP 2023), as functions over queues that live elsewhere."""
+"""S3-FIFO eviction (Yang et al., SOSP 2023), weighted by bytes, as functions over queues that live
+elsewhere: in LMDB for the store, in memory for `bench.eviction`. Why this policy:
+docs/decisions/0004-eviction.md.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,11 @@ MOVES_PER_EVICTION = 64
 """Entries moved between queues, or given another round, before one is evicted come what may."""
 
 
+def ghost_bytes(capacity_bytes: int) -> int:
+    """How many bytes of evicted entries the ghost remembers: as many as MAIN may hold."""
+    return capacity_bytes - int(capacity_bytes * SMALL_SHARE)
+
+
 def insert(queues: Queues, entry: bytes, size_bytes: int) -> None:
     """Add a new entry: to MAIN when the ghost remembers it, else to SMALL."""
     queues.set_hits(entry, 0)
@@ -61,11 +69,12 @@ def evict_one(queues: Queues, capacity_bytes: int) -> tuple[bytes, int] | None:
             victim = _from_main(queues)
         if victim is not None:
             return victim
-    for queue in (Queue.SMALL, Queue.MAIN):
-        victim = queues.pop_oldest(queue)
-        if victim is not None:
-            return victim
-    return None
+    # Everything looked at was wanted: a newcomer goes, for the ghost can bring it back.
+    victim = queues.pop_oldest(Queue.SMALL)
+    if victim is not None:
+        queues.ghost_add(*victim)
+        return victim
+    return queues.pop_oldest(Queue.MAIN)
 
 
 def _from_small(queues: Queues) -> tuple[bytes, int] | None:

@@ -16,6 +16,7 @@ from headrace.cache.freshness import (
 from headrace.cache.rules import CacheRules
 from headrace.cache.stored import StoredFlag
 from headrace.cache.vary import vary_names
+from headrace.http.dates import format_http_date
 from headrace.http.fields import hop_by_hop, split_list
 from headrace.http.message import Field, Headers, Request, ResponseHead
 
@@ -84,6 +85,9 @@ def decide_storing(
     if control.immutable:
         flags |= StoredFlag.IMMUTABLE
     kept = _kept_fields(headers, control, rules)
+    if b"date" not in headers:
+        # RFC 9110 section 6.6.1: a recipient with a clock notes when it came.
+        kept += ((b"date", format_http_date(response_time)),)
     while_s = control.stale_while_revalidate
     error_s = control.stale_if_error
     age_s = corrected_initial_age_s(headers, request_time=request_time, response_time=response_time)

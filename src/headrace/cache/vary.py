@@ -46,17 +46,21 @@ def variant_text(vary: tuple[bytes, ...], headers: Headers, rules: CacheRules) -
 
 @lru_cache(4096)
 def best_encoding(value: bytes | None, known: tuple[bytes, ...]) -> bytes:
-    """The first of `known` that an Accept-Encoding accepts, else `identity` (RFC 9110 12.5.3)."""
+    """The one of `known` that an Accept-Encoding likes best, the first among equals; `identity`
+    when it accepts none of them (RFC 9110 section 12.5.3).
+    """
     if not value:
         return _IDENTITY
     weights: dict[bytes, float] = {}
     for item in split_list(value.lower()):
         coding, _semicolon, parameters = item.partition(b";")
         weights[coding.strip()] = _weight(parameters)
+    best, best_weight = _IDENTITY, 0.0
     for coding in known:
-        if weights.get(coding, weights.get(b"*", 0.0)) > 0:
-            return coding
-    return _IDENTITY
+        weight = weights.get(coding, weights.get(b"*", 0.0))
+        if weight > best_weight:
+            best, best_weight = coding, weight
+    return best
 
 
 def _weight(parameters: bytes) -> float:

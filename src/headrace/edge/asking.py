@@ -80,6 +80,8 @@ def ask_fields(ask: Ask, slice_bytes: int) -> list[Field]:
     fields: list[Field] = []
     if ask.ranged:
         end = b"" if ask.last is None else b"%d" % ((ask.last + 1) * slice_bytes - 1)
+        if ask.last is None and ask.stored is not None and ask.stored.length > 0:
+            end = b"%d" % (ask.stored.length - 1)
         fields.append((b"range", b"bytes=%d-%s" % (ask.first * slice_bytes, end)))
     if ask.stored is not None:
         if ask.validate:

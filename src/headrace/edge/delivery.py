@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from headrace.edge.state import EdgeState
 
 ATTEMPTS = 5
+FEW_SLICES = 4
 
 Source = OpenBody | GrowingSlice
 
@@ -42,6 +43,13 @@ class Interests:
         if fetch not in self._held:
             fetch.interested += 1
             self._held.append(fetch)
+
+    def unsaved(self, version: bytes, number: int) -> GrowingSlice | None:
+        """A complete slice that one of these fetches has and the store does not."""
+        for fetch in self._held:
+            if fetch.version == version and number in fetch.unsaved:
+                return fetch.unsaved[number]
+        return None
 
     def release(self) -> None:
         for fetch in self._held:
@@ -85,9 +93,35 @@ class Delivery:
         number = start // self.stored.slice_bytes
         self._source = await self._find(number)
         self._source_number = number
-        if isinstance(self._source, OpenBody) and self._source.size_bytes == self.stored.length:
+        if not isinstance(self._source, OpenBody):
+            return None
+        if self._source.size_bytes == self.stored.length:
             return self._source
+        await self._find_first_missing(number + 1)
         return None
+
+    async def _find_first_missing(self, number: int) -> None:
+        """See to it that the next slice that is not stored can be had, before the head is sent.
+
+        An origin that has another representation by now is noticed while there is still time to
+        begin anew.
+        """
+        stored = self.stored
+        if stored.length < 0:
+            return
+        end = stored.length if self._end is None else self._end
+        last = (end - 1) // stored.slice_bytes
+        if number > last:
+            return
+        if last - number < FEW_SLICES:
+            there = {
+                n for n in range(number, last + 1) if self._edge.store.has_slice(stored.version, n)
+            }
+        else:
+            there = set(self._edge.store.slices(stored))
+        missing = next((n for n in range(number, last + 1) if n not in there), None)
+        if missing is not None:
+            await self._find(missing)
 
     async def send(self, start: int, end: int | None) -> None:
         """Send the bytes from `start` to `end` (None: to the end, not known yet).
@@ -172,6 +206,9 @@ class Delivery:
             if filling is not None:
                 self._interests.hold(filling[1])
                 return filling[0]
+            unsaved = self._interests.unsaved(version, number)
+            if unsaved is not None:
+                return unsaved
             stream = edge.streams.get(version)
             if stream is not None and stream.heads_for(number):
                 self._interests.hold(stream)

@@ -47,6 +47,7 @@ log = structlog.get_logger()
 READ_BYTES = 256 * 1024
 STALE_STATUSES = frozenset((500, 502, 503, 504))
 UNWATCHED_LIMIT_BYTES = 64 * 1024 * 1024
+UNSAVED_LIMIT_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,9 @@ class Fetch:
         self._reached: dict[int, asyncio.Future[GrowingSlice | None]] = {}
         self._growing: LocalSlice | None = None
         self._stored: StoredResponse | None = None
+        # Complete slices that the store did not take, for those who follow.
+        self.unsaved: dict[int, LocalSlice] = {}
+        self._unsaved_bytes = 0
         self._id = (name, ask.first)
         edge.fetches[self._id] = self
         edge.keep(edge.loop.create_task(self._run()))
@@ -387,6 +391,8 @@ class Fetch:
         last = self._ask.last
         if last is not None and number > last:
             return False
+        if self._unsaved_bytes > UNSAVED_LIMIT_BYTES:
+            return False
         if self.interested or number <= self._ask.first:
             return True
         if self._edge.draining:
@@ -423,14 +429,19 @@ class Fetch:
         edge.fills.pop((stored.version, growing.number), None)
         if growing.write_error is not None:
             edge.store_trouble(growing.write_error)
+            self._unsaved_bytes += growing.written
+            self.unsaved[growing.number] = growing
             self._forget_unless_resumable(stored)
             return
         known = stored.length >= 0
         try:
             if growing.part.finish(stored, growing.written, record=known or last):
                 edge.bodies.adopt(stored, growing)
+            else:
+                self.unsaved[growing.number] = growing
         except (StoreError, OSError) as error:
             growing.part.fail(b"store_failed")
+            self.unsaved[growing.number] = growing
             edge.store_trouble(error)
             self._forget_unless_resumable(stored)
 

@@ -112,6 +112,9 @@ class EdgeHandler:
             connection.refuse(error)
             return
         request = route.request(head)
+        if _unknown_expectation(head):
+            connection.refuse(BadRequest(417, "only 100-continue can be expected here"))
+            return
         answer = Answer(edge, connection, route, request)
         connection.context = answer
         if in_loop(head.headers, edge.server_name):
@@ -164,7 +167,7 @@ class EdgeHandler:
         if isinstance(error, OriginError):
             self.edge.metrics.origin_errors[reason] += 1
         log.warning("request_failed", site=route.site.name, reason=reason, problem=str(error))
-        if connection.status:
+        if connection.status and not connection.take_back():
             connection.abort("origin_failed" if isinstance(error, OriginError) else reason)
         elif isinstance(error, BadRequest):
             connection.refuse(error)
@@ -180,6 +183,14 @@ class EdgeHandler:
             connection.context = answer
         self.recorder.parse_error(error.status)
         answer.error(error.status, str(error))
+
+
+def _unknown_expectation(head: RequestHead) -> bool:
+    """RFC 9110 section 10.1.1."""
+    if head.plain or head.version == (1, 0):
+        return False
+    value = head.headers.get(b"expect")
+    return value is not None and value.lower() != b"100-continue"
 
 
 def _word(error: Exception) -> str:

@@ -24,13 +24,21 @@ from headrace.http.dates import format_http_date
 from headrace.http.fields import hop_by_hop
 from headrace.http.message import Field, Headers, Request, ResponseHead
 from headrace.http.parser import BadRequest, ParsedResponseHead
+from headrace.http.ranges import (
+    RangeNotSatisfiable,
+    TooManyRanges,
+    parse_content_range,
+    parse_range,
+)
 from headrace.origin.client import RequestBody
+from headrace.origin.errors import Failure, OriginError
 from headrace.origin.response import OriginResponse
 
 if TYPE_CHECKING:
     from headrace.edge.routes import Route
     from headrace.edge.state import EdgeState
 
+MOST_RANGES_PASSED = 1024
 SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
 # Trailers are passed only if they cannot be mistaken for framing, routing or security
 # (RFC 9110 section 6.5.1).
@@ -129,7 +137,10 @@ async def pass_response(
         fields = passed_response_fields(head.headers, head.version, edge.server_name)
         fields = with_date(fields, format_http_date(time.time()))
         fields += cache_fields
+        if head.status == 206 and not fits_the_request(request, head):
+            raise OriginError(Failure.BAD_HEAD, "a 206 that does not fit the range asked for")
         connection.start(head.status, fields, _body_bytes(request, head))
+        connection.push()
         buffer = memoryview(bytearray(edge.config.limits.pass_buffer_bytes))
         while received := await response.read_into(buffer):
             connection.queue(buffer[:received])
@@ -139,6 +150,32 @@ async def pass_response(
     finally:
         edge.metrics.bytes_from_origin += response.received_bytes
         response.close()
+
+
+def fits_the_request(request: Request, head: ParsedResponseHead) -> bool:
+    """Whether a 206 can answer this request: its range is one that was asked for, and whole.
+
+    Several ranges in one response are left for the client to check.
+    """
+    asked = request.headers.get(b"range")
+    if asked is None or request.method != b"GET":
+        return False
+    kind = head.headers.get(b"content-type") or b""
+    if kind.lower().startswith(b"multipart/byteranges"):
+        return True
+    parsed = parse_content_range(head.headers.get(b"content-range") or b"")
+    if parsed is None:
+        return False
+    start, end, total = parsed
+    if head.body_bytes >= 0 and head.body_bytes != end - start:
+        return False
+    if total is None:
+        return True
+    try:
+        spans = parse_range(asked, total, MOST_RANGES_PASSED)
+    except (RangeNotSatisfiable, TooManyRanges):
+        return False
+    return spans is not None and any(start == first and end <= last for first, last in spans)
 
 
 def _body_bytes(request: Request, head: ParsedResponseHead) -> int | None:

@@ -275,7 +275,7 @@ class Serving:
         try:
             await self._answer.from_stored(delivery, verdict)
         except SourceLost:
-            if self._connection.status:
+            if self._connection.status and not self._connection.take_back():
                 raise
             return False
         return True

@@ -395,6 +395,20 @@ class Connection:
         self._ended = True
         self._pump()
 
+    def take_back(self) -> bool:
+        """Forget a response of which nothing has been sent yet; False when it is too late."""
+        if self.bytes_sent or self._ended or self.state is not State.RESPONDING:
+            return False
+        if self._out is not None:
+            self._out.clear()
+        self.status = 0
+        self._chunked = False
+        return True
+
+    def push(self) -> None:
+        """Send what is queued now, instead of together with what comes next."""
+        self._pump()
+
     def refuse(self, error: BadRequest) -> None:
         """Answer a request that cannot be understood, and close."""
         if self.state is not State.RESPONDING:

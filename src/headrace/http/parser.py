@@ -8,6 +8,7 @@ versions, repeated Host, sizes and counts. It reads no bodies; see `chunked`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import httptools
@@ -16,6 +17,7 @@ from headrace.errors import HeadraceError
 from headrace.http.message import Field, Headers
 
 _HEAD_END = b"\r\n\r\n"
+_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^ \t\r\n]+ HTTP/[0-9.]+\r\n")
 
 # A request that carries none of these takes the short way through the edge.
 _SPECIAL = frozenset(
@@ -83,7 +85,7 @@ class RequestHead:
 class _RequestSink:
     """Receives llhttp's callbacks for one head."""
 
-    __slots__ = ("fields", "hosts", "length", "plain", "te", "url")
+    __slots__ = ("connection", "fields", "hosts", "length", "plain", "te", "url")
 
     def __init__(self) -> None:
         self.reset()
@@ -94,6 +96,7 @@ class _RequestSink:
         self.hosts: list[bytes] = []
         self.plain = True
         self.length: bytes | None = None
+        self.connection: list[bytes] = []
         self.te: list[bytes] = []
 
     def on_url(self, url: bytes) -> None:
@@ -110,8 +113,11 @@ class _RequestSink:
                 self.length = value
             elif name == b"transfer-encoding":
                 self.te.append(value)
-            if name != b"connection" or value.lower() != b"keep-alive":
-                self.plain = False
+            if name == b"connection":
+                self.connection.append(value)
+                if value.lower() == b"keep-alive":
+                    return
+            self.plain = False
 
 
 def find_head_end(buffer: bytes | bytearray, limits: HeadLimits) -> int:
@@ -172,20 +178,22 @@ class RequestParser:
             upgrade = True
         except httptools.HttpParserInvalidMethodError:
             self._renew()
+            if _REQUEST_LINE.match(head) is None:
+                raise BadRequest(400, "that is no request line") from None
             raise BadRequest(501, "the method is not one this server knows") from None
         except httptools.HttpParserError as error:
             self._renew()
             raise BadRequest(*self._explain(head, error)) from None
         method: bytes = parser.get_method()
         version_text: str = parser.get_http_version()
-        keep_alive: bool = parser.should_keep_alive()
         body_bytes = 0
-        if upgrade or not sink.plain:
-            # llhttp is now inside a body, or past an upgrade: the next head needs a new parser.
+        if upgrade or not sink.plain or version_text != "1.1":
+            # llhttp is now inside a body, past an upgrade, or past a request after which it takes
+            # no other: the next head needs a new parser.
             self._renew()
             sink_body = sink.length
             body_bytes = -1 if sink.te else int(sink_body) if sink_body else 0
-        return self._checked(head, method, version_text, keep_alive, body_bytes)
+        return self._checked(head, method, version_text, body_bytes)
 
     def _renew(self) -> None:
         self._parser = httptools.HttpRequestParser(self._sink)
@@ -203,7 +211,7 @@ class RequestParser:
         return 400, f"malformed request: {error}"
 
     def _checked(
-        self, head: bytes, method: bytes, version_text: str, keep_alive: bool, body_bytes: int
+        self, head: bytes, method: bytes, version_text: str, body_bytes: int
     ) -> RequestHead:
         sink = self._sink
         if version_text == "1.1":
@@ -218,8 +226,9 @@ class RequestParser:
             raise BadRequest(431, f"more than {self._limits.header_count} header fields")
         if len(sink.url) + len(method) + 10 > self._limits.line_bytes:
             raise BadRequest(414, f"the request line is longer than {self._limits.line_bytes}")
-        if not head.endswith(_HEAD_END) or head.startswith((b"\r", b"\n")):
-            raise BadRequest(400, "an empty line stands before the request line")
+        if not head.endswith(_HEAD_END) or not head.startswith(b"%s %s HTTP/" % (method, sink.url)):
+            # llhttp forgives empty lines in front, and several blanks.
+            raise BadRequest(400, "the request line is not method, target and version")
         hosts = sink.hosts
         if len(hosts) != 1 and (hosts or version == (1, 1)):
             raise BadRequest(400, "exactly one Host field is needed")
@@ -237,9 +246,19 @@ class RequestParser:
             headers=Headers(sink.fields),
             host=hosts[0] if hosts else None,
             body_bytes=body_bytes,
-            keep_alive=keep_alive,
+            keep_alive=_stays_open(sink.connection, version),
             plain=sink.plain,
         )
+
+
+def _stays_open(connection: list[bytes], version: tuple[int, int]) -> bool:
+    """Whether a connection persists by its Connection fields (RFC 9112 section 9.3)."""
+    if not connection:
+        return version == (1, 1)
+    options = {option.strip().lower() for line in connection for option in line.split(b",")}
+    if b"close" in options:
+        return False
+    return version == (1, 1) or b"keep-alive" in options
 
 
 @dataclass(slots=True)

@@ -34,7 +34,7 @@ class Logged:
 
     def wait_for(self, path: str, count: int = 1) -> list[dict[str, Any]]:
         eventually(lambda: len(self.lines(path)) >= count, f"{path} is logged {count} times")
-        return self.lines(path)
+        return sorted(self.lines(path), key=lambda line: line["time"])
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -32,7 +33,8 @@ def test_a_fill_cut_off_by_kill_9_leaves_nothing_wrong_behind(
     origin: Origin, tmp_path: Path, path: str, at: int
 ) -> None:
     gate = Gate()
-    origin.serve(path, [Reply(headers=FIELDS, body=BODY, pause=Pause(at, gate)), cacheable(BODY)])
+    whole = Reply(headers=FIELDS, body=BODY)
+    origin.serve(path, [replace(whole, pause=Pause(at, gate)), whole])
     with running_edge(origin.url, tmp_path, check=False) as edge, edge.client() as client:
         client.ask(path)
         if at:

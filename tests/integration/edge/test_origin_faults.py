@@ -34,7 +34,8 @@ def test_a_cut_body_is_never_whole_for_the_client_and_never_stored(
     broken = CUT[case] if stored else replace(CUT[case], headers=NO_STORE)
     origin.serve(path, [broken, cacheable(BODY)])
     found = edge.get(path)
-    assert found.status >= 500 or not found.complete
+    resumed = stored and found.body == BODY.read()
+    assert found.status >= 500 or not found.complete or resumed
     again = edge.get(path)
     assert (again.complete, again.body == BODY.read()) == (True, True)
 

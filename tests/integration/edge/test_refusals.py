@@ -38,8 +38,8 @@ FRAMING = {
     "a line without colon": (b"nonsense\r\n", 400),
     "two hosts": (b"Host: other.test\r\n", 400),
     "an unknown coding": (b"Transfer-Encoding: gzip\r\n", 501),
-    "chunked not last": (b"Transfer-Encoding: chunked, identity\r\n", 501),
-    "chunked twice": (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", 501),
+    "chunked not last": (b"Transfer-Encoding: chunked, identity\r\n", 400),
+    "chunked twice": (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", 400),
     "chunked with a vertical tab": (b"Transfer-Encoding: \x0bchunked\r\n", 400),
     "quoted chunked": (b'Transfer-Encoding: "chunked"\r\n', 501),
 }

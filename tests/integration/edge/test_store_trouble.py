@@ -31,7 +31,7 @@ def mount_small_disk(directory: Path, size_bytes: int) -> bool:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     directory = tmp_path / "disk"
-    if not mount_small_disk(directory, 24 * MIB):
+    if not mount_small_disk(directory, 64 * MIB):
         pytest.fail("mounting a small disk needs root: run the tests in a container as root")
     try:
         yield directory
@@ -56,11 +56,11 @@ def test_a_full_disk_is_passed_by_and_counted(
     with running_edge(origin.url, tmp_path, settings) as edge:
         edge.expected_errors |= {"store_write_failed", "sweep_failed"}
         for number in range(8):
-            body = Body(600 + number, 6 * MIB)
+            body = Body(600 + number, 12 * MIB)
             origin.serve(f"/full/{number}", cacheable(body))
             get_whole(edge, f"/full/{number}", body)
         for number in range(8):
-            get_whole(edge, f"/full/{number}", Body(600 + number, 6 * MIB))
+            get_whole(edge, f"/full/{number}", Body(600 + number, 12 * MIB))
         eventually(
             lambda: edge.metric("headrace_store_disk_full_total") > 0, "the full disk is counted"
         )

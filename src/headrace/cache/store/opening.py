@@ -14,7 +14,6 @@ from headrace.cache.store.claim import Mark, boot_id, read_mark, write_mark
 from headrace.cache.store.errors import StoreError
 from headrace.cache.store.index import Index
 from headrace.cache.store.layout import (
-    DIRECTORIES,
     FORMAT,
     INDEX,
     JOURNAL,
@@ -23,7 +22,6 @@ from headrace.cache.store.layout import (
     PARTS,
     REBUILD,
     STATE,
-    directory_name,
 )
 from headrace.cache.store.settings import StoreSettings
 from headrace.cache.store.state import SharedState
@@ -47,9 +45,6 @@ def _open_locked(path: Path, settings: StoreSettings, now: float) -> tuple[Index
     boot = boot_id()
     if mark is not None and mark.boot_id != boot and not mark.clean:
         _set_aside(path)
-    if mark is None:
-        for number in range(DIRECTORIES):
-            (path / OBJECTS / directory_name(number)).mkdir(exist_ok=True)
     state = SharedState(path / STATE)
     index = _open_or_replace(path, settings, state)
     _agree(path, index, state)

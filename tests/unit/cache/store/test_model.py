@@ -141,6 +141,6 @@ class StoreBesideDictionary(RuleBasedStateMachine):
 
 
 StoreBesideDictionary.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=40, deadline=None
+    max_examples=15, stateful_step_count=40, deadline=None
 )
 TestStoreBesideDictionary = StoreBesideDictionary.TestCase

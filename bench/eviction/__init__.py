@@ -1,0 +1,1 @@
+"""Eviction policies compared on synthetic traces: `python -m bench.eviction [--quick]`."""

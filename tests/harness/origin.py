@@ -44,6 +44,7 @@ class Origin:
         self._turns: dict[str, int] = {}
         self._under: dict[str, Callable[[Recorded], Reply]] = {}
         self.requests: list[Recorded] = []
+        self.keep_requests = True
         self.connections = 0
         self._numbers = itertools.count(1)
         self._loop = asyncio.new_event_loop()
@@ -178,7 +179,8 @@ class Origin:
 
     def next_reply(self, request: Recorded) -> Reply:
         """Record a request and find its reply."""
-        self.requests.append(request)
+        if self.keep_requests:
+            self.requests.append(request)
         script = self._scripts.get(request.path) or self._script_under(request.path)
         if isinstance(script, Reply):
             return answer(script, request)

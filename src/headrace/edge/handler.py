@@ -21,10 +21,11 @@ from headrace.edge.responses import prepared_head, stored_fields
 from headrace.edge.routes import Route
 from headrace.edge.serving import Serving
 from headrace.edge.slices import SliceFailed
-from headrace.http.connection import ClientGone, Connection
+from headrace.http.connection import Connection
 from headrace.http.dates import format_http_date
 from headrace.http.message import Request
 from headrace.http.parser import BadRequest, RequestHead
+from headrace.http.receiving import ClientGone
 from headrace.origin.errors import OriginError
 
 if TYPE_CHECKING:

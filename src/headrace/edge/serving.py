@@ -9,9 +9,12 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from headrace.cache.reuse import Action, Reuse, decide_reuse, may_serve_stale_on_error
 from headrace.cache.store import Busy, Part, PartPhase
-from headrace.cache.stored import StoredResponse
+from headrace.cache.stored import StoredFlag, StoredResponse
+from headrace.cache.validation import head_update
 from headrace.cache.vary import variant_text
 from headrace.edge.answer import Answer, Verdict
 from headrace.edge.asking import WHOLE, Ask, ask_for_range
@@ -28,7 +31,7 @@ from headrace.edge.fetch import (
 from headrace.edge.relay import ask_origin, pass_interim, pass_response
 from headrace.edge.slices import GrowingSlice, HolderDied, SliceFailed
 from headrace.http.connection import Connection
-from headrace.http.message import Request
+from headrace.http.message import Request, ResponseHead
 from headrace.origin.errors import TIMEOUTS
 from headrace.origin.response import OriginResponse
 
@@ -104,7 +107,7 @@ class Serving:
         """Get the response from the origin or from a running fetch, and deliver it."""
         fwd = b"stale" if stored is not None else self._miss_word()
         if self._request.method == b"HEAD":
-            await self._pass(None, "miss", fwd, b"head")
+            await self._head(stored, fwd)
             return True
         if stored is None and self._route.pass_until > time.monotonic():
             await self._pass(None, "pass", b"bypass", b"uncacheable")
@@ -218,6 +221,32 @@ class Serving:
             edge, self._route, self._request, self._connection.address, name, variant,
             Ask(stored=stored, validate=True), part,
         )  # fmt: skip
+
+    async def _head(self, stored: StoredResponse | None, fwd: bytes) -> None:
+        """Ask the origin with HEAD, and learn from it about what is stored (RFC 9111 4.3.5)."""
+        edge = self._edge
+        generation = edge.store.generation()
+        request_time = time.time()
+        response = await ask_origin(edge, self._connection, self._route, self._request)
+        head = response.head
+        if stored is not None and head.status == 200 and stored.status == 200:
+            updated = head_update(
+                stored,
+                ResponseHead(head.status, head.headers, head.reason, head.version),
+                self._route.rules,
+                self._request,
+                request_time=request_time,
+                response_time=time.time(),
+            )
+            if updated is None:
+                updated = msgspec.structs.replace(
+                    stored, flags=stored.flags | StoredFlag.INVALIDATED
+                )
+            else:
+                updated = msgspec.structs.replace(updated, generation=generation)
+            edge.store.record(updated, self._route.key_hash)
+            edge.hot.drop(stored.key, stored.variant)
+        await self._pass(response, "miss", fwd, b"head")
 
     # What comes of it.
 

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import enum
 import math
 import socket
 import ssl
 import time
 from typing import TYPE_CHECKING
 
-from headrace.http.chunked import LAST_CHUNK, BadChunking, ChunkedDecoder, chunk_head
+from headrace.http.chunked import LAST_CHUNK, ChunkedDecoder, chunk_head
 from headrace.http.deadlines import UNWATCHED
 from headrace.http.message import Field
-from headrace.http.outgoing import Outgoing, Piece, Residency
+from headrace.http.outgoing import Piece, Residency
 from headrace.http.parser import BadRequest, RequestHead, find_head_end
-from headrace.http.progress import unacknowledged_bytes
+from headrace.http.receiving import PIPELINE_BYTES, ClientGone, ReceivingSide
+from headrace.http.sending import State
 from headrace.http.wire import WANT_READ, WANT_WRITE
 from headrace.http.writing import field_lines, status_line
 
@@ -29,27 +29,11 @@ if TYPE_CHECKING:
     from headrace.http.server import Server
 
 READ_BYTES = 64 * 1024
-PIPELINE_BYTES = 64 * 1024
-PLAIN_WINDOW_BYTES = 1024 * 1024
-TLS_WINDOW_BYTES = 256 * 1024
 LINGER_S = 2.0
 LINGER_BYTES = 256 * 1024
 
 
-class ClientGone(ConnectionError):
-    """The client's connection is broken, or was cut for being too slow."""
-
-
-class State(enum.Enum):
-    HANDSHAKE = "handshake"
-    IDLE = "idle"  # between requests, nothing of the next has come
-    HEAD = "head"  # part of a request head has come
-    RESPONDING = "responding"  # a request is with the handler
-    LINGERING = "lingering"  # all is sent; reading until the client has seen it
-    CLOSED = "closed"
-
-
-class Connection:
+class Connection(ReceivingSide):
     """A client connection, and the exchange that runs on it.
 
     The handler gets the connection when a request head is complete, answers with `respond`, or
@@ -57,44 +41,27 @@ class Connection:
     """
 
     __slots__ = (
-        "_body_decoder", "_body_left", "_body_waiter", "_buffer", "_chunked", "_end_of_input",
-        "_ended", "_fd", "_flush_waiter", "_linger_left", "_loading", "_out", "_progress_mark",
-        "_reading", "_received", "_server", "_sock", "_writing", "address", "began",
-        "bucket", "bytes_sent", "connection_requests", "context", "deadline", "first_byte", "head",
-        "head_only", "keep_alive", "listener", "state", "status", "tls",
+        "_chunked", "_linger_left", "address", "began", "connection_requests", "context", "head",
+        "head_only", "listener", "status",
     )  # fmt: skip
 
     def __init__(
         self, server: Server, sock: socket.socket, address: str, listener: str, *, tls: bool
     ) -> None:
-        self._server = server
-        self._sock = sock
-        self._fd = sock.fileno()
+        super().__init__(server, sock, tls=tls)
         self.address = address
         self.listener = listener
-        self.tls = tls
         self.bucket = UNWATCHED
         self.connection_requests = 0
         self.context: object = None
-        self.bytes_sent = 0
         self.status = 0
-        self.began = self.first_byte = 0.0
+        self.began = 0.0
         self.head_only = False
-        self.keep_alive = True
         self.head: RequestHead | None = None
-        self._buffer = b""
-        self._out: Outgoing | None = None
-        self._body_left = 0
-        self._body_decoder: ChunkedDecoder | None = None
-        self._body_waiter: asyncio.Future[None] | None = None
-        self._flush_waiter: asyncio.Future[None] | None = None
-        self._chunked = self._ended = self._loading = self._end_of_input = False
-        self._writing = False
-        self._progress_mark = self._received = self._linger_left = 0
-        self.state = State.HANDSHAKE if tls else State.IDLE
+        self._chunked = False
+        self._linger_left = 0
         timeouts = server.timeouts
         self.deadline = server.monotonic() + (timeouts.tls_handshake_s if tls else timeouts.head_s)
-        self._reading = True
         server.loop.add_reader(self._fd, self._on_readable)
         server.deadlines.watch(self)
 
@@ -145,16 +112,6 @@ class Connection:
             self._wake_body()
         if len(self._buffer) > PIPELINE_BYTES:
             self._stop_reading()
-
-    def _stop_reading(self) -> None:
-        if self._reading:
-            self._reading = False
-            self._server.loop.remove_reader(self._fd)
-
-    def _go_on_reading(self) -> None:
-        if not self._reading and not self._end_of_input:
-            self._reading = True
-            self._server.loop.add_reader(self._fd, self._on_readable)
 
     def _advance(self) -> None:
         """Take request heads off the buffer until one must wait, or none is whole."""
@@ -211,64 +168,6 @@ class Connection:
             return self._sock.version()
         return None
 
-    # The request's body.
-
-    @property
-    def has_body(self) -> bool:
-        """Whether part of the request's body has not been read yet."""
-        return self._body_left != 0 or self._body_decoder is not None
-
-    async def read_body(self) -> bytes:
-        """The next bytes of the request's body, b"" at its end.
-
-        Raises ClientGone when the client leaves or is too slow, BadRequest on malformed chunks.
-        """
-        while self.has_body:
-            if self._buffer:
-                piece = self._take_body()
-                if piece:
-                    return piece
-                continue
-            if self._end_of_input or self.state is not State.RESPONDING:
-                raise ClientGone("the client left before the end of its request")
-            await self._wait_for_body()
-        return b""
-
-    def _take_body(self) -> bytes:
-        data, self._buffer = self._buffer, b""
-        self._go_on_reading()
-        decoder = self._body_decoder
-        if decoder is None:
-            piece = data[: self._body_left]
-            self._body_left -= len(piece)
-            self._buffer = data[len(piece) :]
-            return piece
-        try:
-            pieces = decoder.feed(data)
-        except BadChunking as error:
-            self.keep_alive = False
-            raise BadRequest(400, str(error)) from error
-        if decoder.complete:
-            self._body_decoder = None
-            self._body_left = 0
-            self._buffer = decoder.rest
-        return b"".join(pieces)
-
-    async def _wait_for_body(self) -> None:
-        self._go_on_reading()
-        waiter: asyncio.Future[None] = self._server.loop.create_future()
-        self._body_waiter = waiter
-        self._watch_progress(self._received)
-        try:
-            await waiter
-        finally:
-            self._body_waiter = None
-
-    def _wake_body(self) -> None:
-        waiter = self._body_waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
-
     # Responding.
 
     def respond(
@@ -299,27 +198,6 @@ class Connection:
             out.add(Piece(memoryview(prepared)))
             out.add(Piece(body, residency, offset))
             self._pump()
-
-    def _send_first(self, data: bytes) -> None:
-        """Send a small response whole, at once if the socket takes it."""
-        if self._out is not None and self._out.size_bytes:
-            self._out.add(Piece(memoryview(data)))
-            self._pump()
-            return
-        try:
-            sent = self._sock.send(data)
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            sent = 0
-        except OSError:
-            self.abort("client_gone")
-            return
-        self._count_sent(sent)
-        if sent == len(data):
-            if self._ended:
-                self._complete()
-        else:
-            self._queue_of().add(Piece(memoryview(data)[sent:]))
-            self._await_writable()
 
     def start(self, status: int, fields: list[Field], body_bytes: int | None) -> None:
         """Send a response head. `body_bytes` None means "not known": chunked, or to the close.
@@ -440,82 +318,6 @@ class Connection:
         if self.has_body or self._end_of_input or self._server.closing:
             self.keep_alive = False
 
-    def _queue_of(self) -> Outgoing:
-        if self._out is None:
-            self._out = Outgoing()
-        return self._out
-
-    def _count_sent(self, sent: int) -> None:
-        if not self.bytes_sent:
-            self.first_byte = time.monotonic()
-        self.bytes_sent += sent
-
-    # Sending.
-
-    def _pump(self) -> None:
-        """Send until the queue is empty, the socket is full, or pages must come from disk."""
-        out = self._out
-        if out is None or self._loading or self.state is not State.RESPONDING:
-            return
-        sock = self._sock
-        tls = self.tls
-        window_bytes = TLS_WINDOW_BYTES if tls else PLAIN_WINDOW_BYTES
-        while out.size_bytes:
-            view, piece, start, more = out.window(window_bytes)
-            residency = piece.residency
-            if residency is not None and not residency.resident(piece.offset + start, len(view)):
-                self._load(residency, piece.offset + start, len(view))
-                return
-            try:
-                if more and not tls and len(view) < 16384:
-                    sent = sock.send(view, socket.MSG_MORE)
-                else:
-                    sent = sock.send(view)
-            except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
-                self._await_writable()
-                return
-            except OSError:
-                self.abort("client_gone")
-                return
-            self._count_sent(sent)
-            out.advance(sent)
-        self._sent_all()
-
-    def _sent_all(self) -> None:
-        if self._writing:
-            self._writing = False
-            self._server.loop.remove_writer(self._fd)
-        if self._flush_waiter is not None and not self._flush_waiter.done():
-            self._flush_waiter.set_result(None)
-        self.deadline = math.inf
-        if self._ended:
-            self._complete()
-
-    def _await_writable(self) -> None:
-        if not self._writing:
-            self._writing = True
-            self._server.loop.add_writer(self._fd, self._pump)
-            self._watch_progress(self.bytes_sent)
-
-    def _load(self, residency: Residency, offset: int, size_bytes: int) -> None:
-        """Have a thread bring the pages in, so that touching them cannot block the loop."""
-        self._loading = True
-        if self._writing:
-            self._writing = False
-            self._server.loop.remove_writer(self._fd)
-        self._server.handler.event("cold_read", "disk")
-        job = self._server.loop.run_in_executor(
-            self._server.disk_threads, residency.load, offset, size_bytes
-        )
-        job.add_done_callback(self._loaded)
-
-    def _loaded(self, job: asyncio.Future[None]) -> None:
-        self._loading = False
-        if job.cancelled() or job.exception() is not None:
-            self.abort("store_failed")
-        else:
-            self._pump()
-
     def _complete(self) -> None:
         """The response is with the kernel. On to the next request, or to the end."""
         lingers = not self.keep_alive
@@ -544,11 +346,6 @@ class Connection:
 
     # Time limits and the end.
 
-    def _watch_progress(self, mark: int) -> None:
-        self._progress_mark = mark
-        self.deadline = self._server.monotonic() + self._server.timeouts.rate_window_s
-        self._server.deadlines.watch(self)
-
     def on_deadline(self, now: float) -> None:
         timeouts = self._server.timeouts
         match self.state:
@@ -569,24 +366,13 @@ class Connection:
                 pass
 
     def _check_progress(self, now: float) -> None:
-        timeouts = self._server.timeouts
-        needed = timeouts.min_rate_bytes_per_s * timeouts.rate_window_s
         if self._body_waiter is not None:
-            progress = self._received - self._progress_mark
-            self._progress_mark = self._received
-        elif self._out is not None and self._out.size_bytes and not self._loading:
-            # What waits in the kernel's buffer has not reached the client.
-            reached = self.bytes_sent - unacknowledged_bytes(self._sock)
-            progress = reached - self._progress_mark
-            self._progress_mark = reached
+            too_slow = self._received_too_little(now)
         else:
-            self.deadline = math.inf
-            return
-        if progress < needed:
+            too_slow = self._sent_too_little(now)
+        if too_slow:
             self._server.timed_out("slow_client")
             self.abort("slow_client")
-        else:
-            self.deadline = now + timeouts.rate_window_s
 
     def drain(self) -> None:
         """The server is closing: end now if idle, else after the present response."""

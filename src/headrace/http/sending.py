@@ -1,0 +1,186 @@
+"""The sending half of a client connection: a queue that is emptied as fast as the client reads.
+
+Bytes go from the caller's views to the socket (or through OpenSSL) without a copy; pages that are
+not in memory are brought in by a thread first. It knows no HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import math
+import socket
+import ssl
+import time
+from typing import TYPE_CHECKING
+
+from headrace.http.outgoing import Outgoing, Piece, Residency
+from headrace.http.progress import unacknowledged_bytes
+
+if TYPE_CHECKING:
+    from headrace.http.server import Server
+
+PLAIN_WINDOW_BYTES = 1024 * 1024
+TLS_WINDOW_BYTES = 256 * 1024
+
+
+class State(enum.Enum):
+    """Where a connection stands between its requests."""
+
+    HANDSHAKE = "handshake"
+    IDLE = "idle"  # between requests, nothing of the next has come
+    HEAD = "head"  # part of a request head has come
+    RESPONDING = "responding"  # a request is with the handler
+    LINGERING = "lingering"  # all is sent; reading until the client has seen it
+    CLOSED = "closed"
+
+
+class SendingSide:
+    """A socket with a queue of pieces. `Connection` builds on it."""
+
+    __slots__ = (
+        "_ended", "_fd", "_flush_waiter", "_loading", "_out", "_progress_mark", "_server", "_sock",
+        "_writing", "bucket", "bytes_sent", "deadline", "first_byte", "state", "tls",
+    )  # fmt: skip
+
+    bucket: int
+    deadline: float
+
+    def __init__(self, server: Server, sock: socket.socket, *, tls: bool) -> None:
+        self._server = server
+        self._sock = sock
+        self._fd = sock.fileno()
+        self.tls = tls
+        self.state = State.HANDSHAKE if tls else State.IDLE
+        self.bytes_sent = 0
+        self.first_byte = 0.0
+        self._out: Outgoing | None = None
+        self._flush_waiter: asyncio.Future[None] | None = None
+        self._ended = self._loading = self._writing = False
+        self._progress_mark = 0
+
+    def abort(self, reason: str) -> None:
+        """Break the connection."""
+        raise NotImplementedError
+
+    def on_deadline(self, now: float) -> None:
+        """A time limit passed."""
+        raise NotImplementedError
+
+    def _complete(self) -> None:
+        """Everything of a response is with the kernel."""
+        raise NotImplementedError
+
+    def _queue_of(self) -> Outgoing:
+        if self._out is None:
+            self._out = Outgoing()
+        return self._out
+
+    def _count_sent(self, sent: int) -> None:
+        if not self.bytes_sent:
+            self.first_byte = time.monotonic()
+        self.bytes_sent += sent
+
+    def _send_first(self, data: bytes) -> None:
+        """Send a small response whole, at once if the socket takes it."""
+        if self._out is not None and self._out.size_bytes:
+            self._out.add(Piece(memoryview(data)))
+            self._pump()
+            return
+        try:
+            sent = self._sock.send(data)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            sent = 0
+        except OSError:
+            self.abort("client_gone")
+            return
+        self._count_sent(sent)
+        if sent == len(data):
+            if self._ended:
+                self._complete()
+        else:
+            self._queue_of().add(Piece(memoryview(data)[sent:]))
+            self._await_writable()
+
+    def _pump(self) -> None:
+        """Send until the queue is empty, the socket is full, or pages must come from disk."""
+        out = self._out
+        if out is None or self._loading or self.state is not State.RESPONDING:
+            return
+        sock = self._sock
+        tls = self.tls
+        window_bytes = TLS_WINDOW_BYTES if tls else PLAIN_WINDOW_BYTES
+        while out.size_bytes:
+            view, piece, start, more = out.window(window_bytes)
+            residency = piece.residency
+            if residency is not None and not residency.resident(piece.offset + start, len(view)):
+                self._load(residency, piece.offset + start, len(view))
+                return
+            try:
+                if more and not tls and len(view) < 16384:
+                    sent = sock.send(view, socket.MSG_MORE)
+                else:
+                    sent = sock.send(view)
+            except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                self._await_writable()
+                return
+            except OSError:
+                self.abort("client_gone")
+                return
+            self._count_sent(sent)
+            out.advance(sent)
+        self._sent_all()
+
+    def _sent_all(self) -> None:
+        if self._writing:
+            self._writing = False
+            self._server.loop.remove_writer(self._fd)
+        if self._flush_waiter is not None and not self._flush_waiter.done():
+            self._flush_waiter.set_result(None)
+        self.deadline = math.inf
+        if self._ended:
+            self._complete()
+
+    def _await_writable(self) -> None:
+        if not self._writing:
+            self._writing = True
+            self._server.loop.add_writer(self._fd, self._pump)
+            self._watch_progress(self.bytes_sent)
+
+    def _load(self, residency: Residency, offset: int, size_bytes: int) -> None:
+        """Have a thread bring the pages in, so that touching them cannot block the loop."""
+        self._loading = True
+        if self._writing:
+            self._writing = False
+            self._server.loop.remove_writer(self._fd)
+        self._server.handler.event("cold_read", "disk")
+        job = self._server.loop.run_in_executor(
+            self._server.disk_threads, residency.load, offset, size_bytes
+        )
+        job.add_done_callback(self._loaded)
+
+    def _loaded(self, job: asyncio.Future[None]) -> None:
+        self._loading = False
+        if job.cancelled() or job.exception() is not None:
+            self.abort("store_failed")
+        else:
+            self._pump()
+
+    def _watch_progress(self, mark: int) -> None:
+        self._progress_mark = mark
+        self.deadline = self._server.monotonic() + self._server.timeouts.rate_window_s
+        self._server.deadlines.watch(self)
+
+    def _sent_too_little(self, now: float) -> bool:
+        """Whether the client has taken less than the minimum rate asks since the last look."""
+        out = self._out
+        if out is None or not out.size_bytes or self._loading:
+            self.deadline = math.inf
+            return False
+        timeouts = self._server.timeouts
+        # What waits in the kernel's buffer has not reached the client.
+        reached = self.bytes_sent - unacknowledged_bytes(self._sock)
+        progress = reached - self._progress_mark
+        self._progress_mark = reached
+        self.deadline = now + timeouts.rate_window_s
+        return progress < timeouts.min_rate_bytes_per_s * timeouts.rate_window_s

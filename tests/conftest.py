@@ -1,0 +1,36 @@
+"""What holds for all tests: in CI a test that was skipped or expected to fail is a failure."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+_not_run: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note each test that did not run, or was allowed to fail."""
+    if report.skipped or hasattr(report, "wasxfail"):
+        _not_run.append(report.nodeid)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """Note each module that was skipped whole."""
+    if report.skipped:
+        _not_run.append(report.nodeid)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Fail a run in CI that would have passed without these tests."""
+    if os.environ.get("CI") and _not_run and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name them."""
+    if os.environ.get("CI") and _not_run:
+        terminalreporter.section("not run, which fails CI")
+        for name in _not_run:
+            terminalreporter.line(name)

@@ -14,6 +14,7 @@ from headrace.cache.stored import StoredResponse
 from headrace.edge.asking import Ask, can_be_completed
 from headrace.edge.fetch import Fetch, Following, part_name
 from headrace.edge.open_bodies import OpenBody
+from headrace.edge.patience import pauses
 from headrace.edge.slices import GrowingSlice, HolderDied, SliceFailed
 from headrace.errors import HeadraceError
 from headrace.http.connection import Connection
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from headrace.edge.routes import Route
     from headrace.edge.state import EdgeState
 
-ATTEMPTS = 5
 FEW_SLICES = 4
 
 Source = OpenBody | GrowingSlice
@@ -198,7 +198,7 @@ class Delivery:
         growing = self._growing
         if growing is not None and growing.number == number:
             return growing
-        for _attempt in range(ATTEMPTS):
+        for pause_s in pauses(edge.lock_wait_s):
             body = edge.bodies.get(version, number)
             if body is not None:
                 return body
@@ -222,6 +222,8 @@ class Delivery:
             begun = await self._begin(number)
             if begun is not None:
                 return begun
+            if pause_s:
+                await asyncio.sleep(pause_s)
         raise SourceLost("a slice could neither be read nor fetched")
 
     async def _begin(self, number: int) -> GrowingSlice | None:

@@ -28,6 +28,7 @@ from headrace.edge.fetch import (
     Uncacheable,
     part_name,
 )
+from headrace.edge.patience import pauses
 from headrace.edge.relay import ask_origin, pass_interim, pass_response
 from headrace.edge.slices import GrowingSlice, HolderDied, SliceFailed
 from headrace.http.connection import Connection
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from headrace.edge.routes import Route
     from headrace.edge.state import EdgeState
 
-ATTEMPTS = 8
 PASS_S = 10.0
 _TIMEOUT_WORDS = frozenset(failure.value for failure in TIMEOUTS)
 
@@ -62,9 +62,11 @@ class Serving:
     async def run(self) -> None:
         """Answer the request. Raises ClientGone, OriginError, SliceFailed, SourceLost."""
         try:
-            for _attempt in range(ATTEMPTS):
+            for pause_s in pauses(self._edge.lock_wait_s):
                 if await self._try():
                     return
+                if pause_s:
+                    await asyncio.sleep(pause_s)
             await self._pass(None, "pass", b"bypass", b"contended")
         finally:
             self._interests.release()

@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument(
         "--growth-mib", type=int, default=128, help="private memory a worker may gain"
     )
+    parser.add_argument("--log", type=Path, help="keep a copy of the edge's log here")
     options = parser.parse_args()
     print(f"soaking for {options.seconds:g} s with seed {options.seed}")
     with tempfile.TemporaryDirectory(prefix="headrace-soak-") as directory:
@@ -73,7 +74,7 @@ def soak(directory: Path, options: argparse.Namespace) -> int:
             if thread.is_alive():
                 tally.note_wrong(f"{thread.name} hangs")
         tally.count("origin faults", script.faults)
-        finish(edge, tally)
+        finish(edge, tally, options.log)
     return report(tally, early, late, options.growth_mib * MIB)
 
 
@@ -108,8 +109,8 @@ def measure_after(edge: Edge, seconds: float) -> dict[int, int]:
     return private_bytes(edge)
 
 
-def finish(edge: Edge, tally: Tally) -> None:
-    """Stop the edge and look into its log."""
+def finish(edge: Edge, tally: Tally, log_copy: Path | None) -> None:
+    """Stop the edge and look into its log; keep a copy of it if asked to."""
     edge.expected_errors |= EXPECTED_ERRORS
     if edge.process.poll() is not None:
         tally.note_wrong("the edge ended by itself")
@@ -117,6 +118,8 @@ def finish(edge: Edge, tally: Tally) -> None:
         tally.note_wrong("the edge did not end cleanly")
     for problem in edge.problems():
         tally.note_wrong(f"in the log: {problem}")
+    if log_copy is not None:
+        log_copy.write_text(edge.log())
 
 
 def report(tally: Tally, early: dict[int, int], late: dict[int, int], growth_bytes: int) -> int:

@@ -70,7 +70,8 @@ class Checker:
         if end > self.body.size_bytes:
             raise WrongByte(f"{end - self.body.size_bytes} bytes come after the body's end")
         for expected in self.body.pieces(self.position, end):
-            if view[: len(expected)] != expected:
+            # As bytes: comparing a memoryview goes byte by byte.
+            if bytes(view[: len(expected)]) != expected:
                 wrong = next(at for at, byte in enumerate(expected) if view[at] != byte)
                 raise WrongByte(f"byte {self.position + wrong} of the body is wrong")
             self.position += len(expected)

@@ -177,18 +177,16 @@ class Origin:
             with contextlib.suppress(OSError, RuntimeError):
                 writer.close()
 
-    def next_reply(self, request: Recorded) -> Reply:
-        """Record a request and find its reply."""
+    def take(self, request: Recorded) -> Reply | Callable[[Recorded], Reply]:
+        """Record a request, and find its reply or who makes it (once the body is there)."""
         if self.keep_requests:
             self.requests.append(request)
         script = self._scripts.get(request.path) or self._script_under(request.path)
-        if isinstance(script, Reply):
-            return answer(script, request)
         if isinstance(script, Sequence):
             turn = self._turns[request.path]
             self._turns[request.path] = turn + 1
-            return answer(script[min(turn, len(script) - 1)], request)
-        return answer(script(request), request)
+            return script[min(turn, len(script) - 1)]
+        return script
 
     def _script_under(self, path: str) -> Script:
         for prefix, script in self._under.items():
@@ -226,12 +224,18 @@ class Conversation:
             head = await self._reader.readuntil(b"\r\n\r\n")
             request = self._parse(head)
             self._request = request
-            reply = self._origin.next_reply(request)
+            script = self._origin.take(request)
+            if isinstance(script, Reply):
+                reply = script
+            else:
+                await self._read_body(request, says_100=True)
+                reply = script(request)
+            reply = answer(reply, request)
             if not reply.before_body:
-                await self._read_body(request, reply)
+                await self._read_body(request, says_100=reply.says_100)
             await self._send(request, reply)
             if reply.before_body:
-                await self._read_body(request, reply)
+                await self._read_body(request, says_100=reply.says_100)
             if not reply.keep_alive or reply.close_after or reply.framing == "close":
                 raise Hangup(reset=False)
 
@@ -245,9 +249,11 @@ class Conversation:
         number = self._origin.number()
         return Recorded(number, self._connection, method, target, version, tuple(fields))
 
-    async def _read_body(self, request: Recorded, reply: Reply) -> None:
+    async def _read_body(self, request: Recorded, *, says_100: bool) -> None:
+        if request.complete:
+            return
         expects = (request.header("expect") or "").lower() == "100-continue"
-        if expects and reply.says_100:
+        if expects and says_100:
             await self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
         length = request.header("content-length")
         if request.header("transfer-encoding") is not None:

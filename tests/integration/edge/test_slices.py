@@ -106,6 +106,17 @@ def test_a_body_of_unknown_length_is_cut_into_slices_too(
     assert (edge.get(path).hit, origin.count(path)) == (True, 1)
 
 
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+@pytest.mark.parametrize("size_bytes", [0, 1, 1000, 70_000, SLICE, SLICE + 1])
+def test_a_short_body_is_stored_whatever_its_framing(
+    edge: Edge, origin: Origin, path: str, size_bytes: int, framing: str
+) -> None:
+    body = Body(34, size_bytes)
+    origin.serve(path, replace(cacheable(body), framing=framing))  # type: ignore[arg-type]
+    assert [edge.get(path).body == body.read() for _ in range(3)] == [True] * 3
+    assert origin.count(path) == 1
+
+
 def versions(*bodies: Body) -> object:
     """Another representation for each request in turn: new bytes under a new tag."""
     turn = iter(bodies)

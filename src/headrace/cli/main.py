@@ -9,6 +9,7 @@ import typer
 
 from headrace import __version__
 from headrace.cli.check import check
+from headrace.cli.demo import demo
 from headrace.cli.edge import edge
 from headrace.cli.purge import purge
 from headrace.errors import HeadraceError
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.command(name="edge")(edge)
 app.command(name="check")(check)
+app.command(name="demo")(demo)
 app.command(name="purge")(purge)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from headrace.cache.store import Busy, PartPhase
+from headrace.cache.store import Busy, Part, PartPhase
 from headrace.cache.stored import StoredResponse
 from headrace.edge.asking import Ask, can_be_completed
 from headrace.edge.fetch import Fetch, Following, part_name
@@ -188,6 +188,9 @@ class Delivery:
             self._connection.queue(view)
             position += len(view)
             await self._connection.flushed()
+        if position == self.stored.slice_bytes:
+            # Its writer takes up the next slice before it ends this one: look no earlier.
+            await growing.ended()
         return position - at
 
     # Finding slices.
@@ -232,14 +235,20 @@ class Delivery:
         if stored.length < 0 and self._length_is_known_now():
             return None
         name = part_name(self._route.key_hash, stored.variant)
-        part = edge.store.begin_part(name, number)
+        part: Part | Busy | None
+        try:
+            part = edge.store.begin_part(name, number)
+        except OSError as error:
+            edge.store_trouble(error)
+            part = None  # the fetch will keep the slice in memory
         if isinstance(part, Busy):
             return await self._follow_remote(name, number, part)
-        if edge.store.has_slice(stored.version, number):
+        if part is not None and edge.store.has_slice(stored.version, number):
             part.close()
             return None
         if not can_be_completed(stored):
-            part.close()
+            if part is not None:
+                part.close()
             edge.store.delete(stored)
             edge.hot.drop(stored.key, stored.variant)
             raise SourceLost("a slice is gone, and the response has no strong validator")

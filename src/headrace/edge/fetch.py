@@ -102,7 +102,7 @@ class Fetch:
         name: bytes,
         variant: bytes,
         ask: Ask,
-        part: Part,
+        part: Part | None,
         on_interim: OnInterim | None = None,
     ) -> None:
         self._edge = edge
@@ -179,7 +179,7 @@ class Fetch:
         growing, self._growing = self._growing, None
         if growing is not None:
             growing.fail(SliceFailed(word, reason))
-            if growing.write_error is None:
+            if growing.write_error is None and growing.part is not None:
                 growing.part.fail(reason.encode())
             self._edge.fills.pop((self.version, growing.number), None)
         if self._stored is not None:
@@ -335,7 +335,7 @@ class Fetch:
             return  # somebody else is at it; the outcome says: look again
         edge.streams.setdefault(stored.version, self)
         if stored.length >= 0 and self._variant == stored.variant:
-            edge.store.record(stored, self._route.key_hash)
+            self._record(stored)
         self._announce(stored)
         position = placement.start
         buffer = memoryview(bytearray(READ_BYTES))
@@ -362,6 +362,13 @@ class Fetch:
         if expected is not None and position < expected:
             raise OriginError(Failure.BODY_SHORT, f"the body ended at {position} of {expected}")
         self._finish_slice(stored, last=placement.end in (None, placement.total))
+
+    def _record(self, stored: StoredResponse) -> None:
+        """Let every worker find the response while its body still comes."""
+        try:
+            self._edge.store.record(stored, self._route.key_hash)
+        except (StoreError, OSError) as error:
+            self._edge.store_trouble(error)
 
     def _announce(self, stored: StoredResponse) -> None:
         """Tell who waits for it that the slice now being written is theirs."""
@@ -401,24 +408,46 @@ class Fetch:
         return max(stored.length - so_far, so_far) <= UNWATCHED_LIMIT_BYTES
 
     def _grow(self, stored: StoredResponse, number: int) -> LocalSlice | None:
-        """Begin to write a slice, unless it is there or another process writes it."""
+        """Begin to write a slice, unless it is there or another process writes it.
+
+        When the store cannot take it, it is kept in memory for those who follow.
+        """
         edge = self._edge
+        capacity = stored.slice_bytes
+        if stored.length >= 0:
+            capacity = min(capacity, stored.length - number * stored.slice_bytes)
+        try:
+            part = self._part_for(stored, number)
+            if isinstance(part, Busy):
+                return None
+            growing = LocalSlice(edge.loop, number, part, capacity)
+        except (StoreError, OSError) as error:
+            edge.store_trouble(error)
+            growing = LocalSlice(edge.loop, number, None, capacity, error)
+        edge.fills[(stored.version, number)] = (growing, self)
+        return growing
+
+    def _part_for(self, stored: StoredResponse, number: int) -> Part | Busy:
+        """The part to write a slice into; Busy also when the slice is there already."""
+        store = self._edge.store
         part: Part | Busy
         if number == self._ask.first and self._part is not None:
             part, self._part = self._part, None
         else:
-            if stored.length >= 0 and edge.store.has_slice(stored.version, number):
-                return None
-            part = edge.store.begin_part(part_name(self._route.key_hash, stored.variant), number)
+            name = part_name(self._route.key_hash, stored.variant)
+            part = store.begin_part(name, number)
             if isinstance(part, Busy):
-                return None
-        part.set_head(stored)
-        capacity = stored.slice_bytes
-        if stored.length >= 0:
-            capacity = min(capacity, stored.length - number * stored.slice_bytes)
-        growing = LocalSlice(edge.loop, number, part, capacity)
-        edge.fills[(stored.version, number)] = (growing, self)
-        return growing
+                return part
+            if stored.length >= 0 and store.has_slice(stored.version, number):
+                part.close()
+                return Busy(part.path)
+        try:
+            part.set_head(stored)
+        except (StoreError, OSError):
+            part.fail(b"store_failed")
+            part.close()
+            raise
+        return part
 
     def _finish_slice(self, stored: StoredResponse, *, last: bool) -> None:
         edge = self._edge
@@ -427,20 +456,22 @@ class Fetch:
             return
         growing.finish(last=last)
         edge.fills.pop((stored.version, growing.number), None)
-        if growing.write_error is not None:
-            edge.store_trouble(growing.write_error)
+        part = growing.part
+        if part is None or growing.write_error is not None:
+            if part is not None and growing.write_error is not None:
+                edge.store_trouble(growing.write_error)
             self._unsaved_bytes += growing.written
             self.unsaved[growing.number] = growing
             self._forget_unless_resumable(stored)
             return
         known = stored.length >= 0
         try:
-            if growing.part.finish(stored, growing.written, record=known or last):
+            if part.finish(stored, growing.written, record=known or last):
                 edge.bodies.adopt(stored, growing)
             else:
                 self.unsaved[growing.number] = growing
         except (StoreError, OSError) as error:
-            growing.part.fail(b"store_failed")
+            part.fail(b"store_failed")
             self.unsaved[growing.number] = growing
             edge.store_trouble(error)
             self._forget_unless_resumable(stored)

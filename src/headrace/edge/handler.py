@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from headrace.cache.store import StoreError
 from headrace.cache.vary import variant_text
 from headrace.edge.answer import Answer, Verdict
 from headrace.edge.delivery import SourceLost
@@ -143,7 +144,7 @@ class EdgeHandler:
             await Serving(self.edge, connection, route, request, answer).run()
         except ClientGone:
             pass
-        except (OriginError, SliceFailed, SourceLost, OSError, BadRequest) as error:
+        except (OriginError, SliceFailed, SourceLost, StoreError, OSError, BadRequest) as error:
             self._failed(connection, route, answer, error)
 
     async def _pass(

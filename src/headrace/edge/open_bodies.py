@@ -50,7 +50,7 @@ class OpenBodies:
 
     def adopt(self, stored: StoredResponse, growing: LocalSlice) -> None:
         """Keep a slice that this worker has just written."""
-        if not growing.written:
+        if not growing.written or growing.part is None:
             return
         try:
             body = OpenBody(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from headrace.cache.reuse import Action, Reuse, decide_reuse, may_serve_stale_on_error
-from headrace.cache.store import Busy, Part, PartPhase
+from headrace.cache.store import Busy, Part, PartPhase, StoreError
 from headrace.cache.stored import StoredFlag, StoredResponse
 from headrace.cache.validation import head_update
 from headrace.cache.vary import variant_text
@@ -68,6 +68,11 @@ class Serving:
                 if pause_s:
                     await asyncio.sleep(pause_s)
             await self._pass(None, "pass", b"bypass", b"contended")
+        except StoreError as error:
+            self._edge.store_trouble(error)
+            if self._connection.status and not self._connection.take_back():
+                raise
+            await self._pass(None, "pass", b"bypass", b"store-failed")
         finally:
             self._interests.release()
 
@@ -150,7 +155,11 @@ class Serving:
             self._interests.hold(running)
             outcome = await asyncio.shield(running.outcome)
             return await self._unless_completing(outcome, stored), True
-        part = edge.store.begin_part(name, ask.first)
+        try:
+            part = edge.store.begin_part(name, ask.first)
+        except OSError as error:
+            edge.store_trouble(error)
+            return Uncacheable(None, 0, b"store-failed"), False
         if isinstance(part, Busy):
             outcome = await self._remote_outcome(name, ask.first, part)
             return await self._unless_completing(outcome, stored), True
@@ -212,7 +221,11 @@ class Serving:
         name = part_name(self._route.key_hash, variant)
         if (name, 0) in edge.fetches or edge.draining:
             return
-        part = edge.store.begin_part(name, 0)
+        try:
+            part = edge.store.begin_part(name, 0)
+        except OSError as error:
+            edge.store_trouble(error)
+            return
         if isinstance(part, Busy):
             return
         again, _variant = self._lookup()

@@ -90,28 +90,37 @@ class LocalSlice(GrowingSlice):
     """A slice that this worker writes into a part of the store, at most `capacity` bytes.
 
     When the store cannot take more (disk full, I/O error), the rest is kept in memory for the
-    clients that follow already, and the slice is not stored; `write_error` says why.
+    clients that follow already, and the slice is not stored; `write_error` says why. Without a
+    part everything is in memory from the start.
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, number: int, part: Part, capacity: int
+        self,
+        loop: asyncio.AbstractEventLoop,
+        number: int,
+        part: Part | None,
+        capacity: int,
+        write_error: Exception | None = None,
     ) -> None:
         super().__init__(loop, number)
         self.part = part
         self.capacity = capacity
-        self.write_error: OSError | None = None
-        self._offset = part.body_offset
+        self.write_error = write_error
+        self._offset = 0 if part is None else part.body_offset
         self._mapped: memoryview | None = None
         self._spill: mmap.mmap | None = None
         self._spill_from = 0
-        self._extend()
+        if part is None:
+            self._spill = mmap.mmap(-1, max(capacity, 1))
+        else:
+            self._extend(part)
 
-    def _extend(self) -> None:
+    def _extend(self, part: Part) -> None:
         """Give the file its full size, so that it can be mapped once. It stays sparse."""
         try:
-            os.ftruncate(self.part.fd, self._offset + self.capacity)
+            os.ftruncate(part.fd, self._offset + self.capacity)
         except OSError as error:
-            self._give_up_storing(error)
+            self._give_up_storing(part, error)
 
     @property
     def room(self) -> int:
@@ -119,25 +128,26 @@ class LocalSlice(GrowingSlice):
 
     def write(self, data: memoryview) -> None:
         """Append, and wake who follows. `data` must fit into `room`."""
-        if self.write_error is None:
+        part = self.part
+        if part is not None and self.write_error is None:
             try:
-                self.part.write(data, self.written)
+                part.write(data, self.written)
             except OSError as error:
-                self._give_up_storing(error)
+                self._give_up_storing(part, error)
         if self._spill is not None:
             at = self.written - self._spill_from
             self._spill[at : at + len(data)] = data
         self.written += len(data)
-        if self.write_error is None:
-            self.part.publish(self.written)
+        if part is not None and self.write_error is None:
+            part.publish(self.written)
         self._wake()
 
-    def _give_up_storing(self, error: OSError) -> None:
+    def _give_up_storing(self, part: Part, error: OSError) -> None:
         self.write_error = error
         self._spill_from = self.written
         self._spill = mmap.mmap(-1, max(self.capacity - self.written, 1))
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        self.part.fail(b"disk_full" if full else b"write_failed")
+        part.fail(b"disk_full" if full else b"write_failed")
 
     def finish(self, *, last: bool) -> None:
         """All bytes are written. The part itself is finished by the caller."""
@@ -147,7 +157,8 @@ class LocalSlice(GrowingSlice):
 
     def __del__(self) -> None:
         # Mappings in flight outlive the descriptor.
-        self.part.close()
+        if self.part is not None:
+            self.part.close()
 
     def view(self, start: int, end: int) -> memoryview:
         if self._spill is not None and start >= self._spill_from:
@@ -155,6 +166,7 @@ class LocalSlice(GrowingSlice):
         if self._spill is not None:
             end = min(end, self._spill_from)
         if self._mapped is None:
+            assert self.part is not None
             size = self._offset + self.capacity
             self._mapped = memoryview(mmap.mmap(self.part.fd, size, prot=mmap.PROT_READ))
         return self._mapped[self._offset + start : self._offset + end]

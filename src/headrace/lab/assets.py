@@ -1,0 +1,97 @@
+"""What the lab's origin serves, and under which headers. Reads directories, serves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from headrace.lab.errors import LabError
+
+HERE = Path(__file__).resolve().parent
+MEDIA = HERE / "media"
+PLAYER = HERE / "player"
+PLAYER_LIBRARY = PLAYER / "vendor" / "hls.min.js"
+
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".m3u8": "application/vnd.apple.mpegurl",
+    ".m4s": "video/iso.segment",
+    ".mp4": "video/mp4",
+    ".mpd": "application/dash+xml",
+    ".svg": "image/svg+xml",
+}
+_SEGMENTS = frozenset({".m4s", ".mp4"})
+_MANIFESTS = frozenset({".m3u8", ".mpd"})
+
+_CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "media-src 'self' blob:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+_EVERYWHERE = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Age, Cache-Status, Content-Length, Content-Range, ETag",
+    "Timing-Allow-Origin": "*",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file and the headers that go with it."""
+
+    path: Path
+    headers: Mapping[str, str]
+
+
+def headers_for(name: str) -> dict[str, str]:
+    """The headers of a file with this name.
+
+    Segments never change: caches keep them for a year (RFC 9213), while browsers ask again, so
+    that a page loaded anew shows what the edge does. Manifests live for some seconds, as live
+    ones would. Raises LabError for a kind that the lab does not serve.
+    """
+    suffix = Path(name).suffix
+    if suffix not in _TYPES:
+        raise LabError(f"{name}: the lab serves only {', '.join(sorted(_TYPES))}")
+    headers = {"Content-Type": _TYPES[suffix], **_EVERYWHERE}
+    if suffix in _SEGMENTS:
+        headers["Cache-Control"] = "public, max-age=1"
+        headers["CDN-Cache-Control"] = "public, max-age=31536000, immutable"
+    elif suffix in _MANIFESTS:
+        headers["Cache-Control"] = "public, max-age=2, stale-while-revalidate=10"
+    else:
+        headers["Cache-Control"] = "public, max-age=10"
+    if suffix == ".html":
+        headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
+        headers["Referrer-Policy"] = "no-referrer"
+    return headers
+
+
+def catalogue(media: Path = MEDIA, player: Path = PLAYER) -> dict[str, Asset]:
+    """Every path that is served. Raises LabError when video or the player's library is missing."""
+    if not (media / "master.m3u8").is_file():
+        raise LabError(f"no video in {media}: run 'make sample' (it needs ffmpeg)")
+    if not (player / "vendor" / "hls.min.js").is_file():
+        raise LabError("the player's library hls.js is not installed: run 'make demo' once")
+    served = {f"/media/{file.name}": _asset(file) for file in media.iterdir()}
+    for file in sorted(player.rglob("*")):
+        if file.is_file() and file.suffix in _TYPES:
+            served[f"/{file.relative_to(player).as_posix()}"] = _asset(file)
+    served["/"] = served.pop("/index.html")
+    return served
+
+
+def _asset(file: Path) -> Asset:
+    return Asset(file, headers_for(file.name))

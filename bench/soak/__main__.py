@@ -29,6 +29,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--fault-share", type=float, default=0.02, help="of the origin's answers")
+    parser.add_argument("--chunked-share", type=float, default=0.15, help="of the same")
     parser.add_argument("--kill-every", type=float, default=15.0, help="seconds; a mean")
     parser.add_argument(
         "--growth-mib", type=int, default=128, help="private memory a worker may gain"
@@ -54,7 +55,7 @@ def soak(directory: Path, options: argparse.Namespace) -> int:
         "timeouts": {"origin_first_byte": 5, "origin_between_bytes": 5},
     }
     catalogue, tally = Catalogue(), Tally()
-    script = Script(catalogue, options.fault_share, options.seed)
+    script = Script(catalogue, options.fault_share, options.chunked_share, options.seed)
     with (
         Origin() as origin,
         running_edge(origin.url, directory / "edge", settings, check=False) as edge,

@@ -98,9 +98,12 @@ def _size(number: int) -> int:
 class Script:
     """Answers for the origin; now and then (`fault_share` of requests) as it should not."""
 
-    def __init__(self, catalogue: Catalogue, fault_share: float, seed: int) -> None:
+    def __init__(
+        self, catalogue: Catalogue, fault_share: float, chunked_share: float, seed: int
+    ) -> None:
         self._catalogue = catalogue
         self._fault_share = fault_share
+        self._chunked_share = chunked_share
         self._chance = random.Random(seed)
         self.faults = 0
 
@@ -117,7 +120,7 @@ class Script:
         reply = cacheable(body, seconds, surrogate_key=f"{kind} {kind}-{named.number % 7}")
         if kind == "private":
             reply = replace(reply, headers=(*reply.headers, ("Cache-Control", "no-store")))
-        if self._chance.random() < 0.15:
+        if self._chance.random() < self._chunked_share:
             reply = replace(reply, framing="chunked")
         if self._chance.random() < self._fault_share:
             self.faults += 1

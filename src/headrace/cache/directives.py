@@ -48,20 +48,38 @@ class CacheControl:
 
 NO_DIRECTIVES: Final = CacheControl()
 
+# Longer values are read each time, so that nobody fills the memory of a cache with them.
+REMEMBERED_BYTES: Final = 256
 
-@lru_cache(2048)
+
 def parse_cache_control(value: bytes | None) -> CacheControl:
-    """Read a Cache-Control field (all its lines joined). Never raises.
+    """Read a Cache-Control field, all its lines joined (RFC 9111 section 5.2). Never raises.
 
     Of a directive that is repeated the most restrictive counts (RFC 9111 section 4.2.1).
     """
     if not value:
         return NO_DIRECTIVES
+    return _remembered(value) if len(value) <= REMEMBERED_BYTES else _cache_control(value)
+
+
+def _cache_control(value: bytes) -> CacheControl:
     reader = _Reader()
-    for item in split_list(value):
+    # A quote that is never closed must not hide the directives after it.
+    whole = value.count(b'"') % 2 == 0
+    for item in split_list(value if whole else value.replace(b'"', b"")):
         name, equals, argument = item.partition(b"=")
-        reader.take(name.strip().lower(), argument.strip() if equals else None)
+        name = name.strip().lower()
+        if not equals or (not whole and name in _WITH_FIELDS):
+            reader.take(name, None)
+        else:
+            reader.take(name, argument.strip())
     return reader.result()
+
+
+_remembered = lru_cache(2048)(_cache_control)
+_WITH_FIELDS: Final = (b"no-cache", b"private")
+_WITH_SECONDS: Final = (b"max-age", b"s-maxage", b"stale-while-revalidate", b"stale-if-error")
+_RESTRICTIVE: Final = (b"no-store", b"must-revalidate", b"proxy-revalidate")
 
 
 class _Reader:
@@ -73,7 +91,7 @@ class _Reader:
         self._fields: dict[bytes, tuple[bytes, ...]] = {}
 
     def take(self, name: bytes, argument: bytes | None) -> None:
-        if name in (b"max-age", b"s-maxage", b"stale-while-revalidate", b"stale-if-error"):
+        if name in _WITH_SECONDS:
             self._least(name, _seconds(argument))
         elif name == b"min-fresh":
             # The larger demand is the more careful one.
@@ -81,7 +99,7 @@ class _Reader:
             self._seconds[name] = max(seconds, self._seconds.get(name, 0))
         elif name == b"max-stale":
             self._least(name, ANY if argument is None else _seconds(argument))
-        elif name in (b"no-cache", b"private"):
+        elif name in _WITH_FIELDS:
             self._with_fields(name, argument)
         else:
             self._flags.add(name)
@@ -153,12 +171,16 @@ class _Malformed(Exception):
     pass
 
 
-@lru_cache(2048)
 def parse_targeted(value: bytes) -> CacheControl | None:
     """Read a targeted field (RFC 9213 section 2.1); None when it is no Dictionary or empty.
 
-    Values of the wrong type make their directive count as absent.
+    A value of the wrong type makes its directive count as absent, unless the directive only ever
+    restricts.
     """
+    return _remembered_targeted(value) if len(value) <= REMEMBERED_BYTES else _targeted(value)
+
+
+def _targeted(value: bytes) -> CacheControl | None:
     try:
         members = _dictionary(value)
     except _Malformed:
@@ -171,15 +193,20 @@ def parse_targeted(value: bytes) -> CacheControl | None:
     return reader.result()
 
 
+_remembered_targeted = lru_cache(2048)(_targeted)
+
+
 def _take_member(reader: _Reader, name: bytes, item: bytes | None) -> None:
     """Hand one member over. `item` None stands for Boolean true without a value."""
     if item is None or item == b"?1":
-        if name in (b"max-age", b"s-maxage", b"stale-while-revalidate", b"stale-if-error"):
+        if name in _WITH_SECONDS:
             return
         reader.take(name, None)
     elif item == b"?0":
         return
-    elif name in (b"no-cache", b"private"):
+    elif name in _RESTRICTIVE:
+        reader.take(name, None)
+    elif name in _WITH_FIELDS:
         # A value of another type is ignored, but the directive itself stands.
         reader.take(name, item if item.startswith(b'"') else None)
     elif item.isdigit():

@@ -13,7 +13,7 @@ from headrace.http.message import Headers
 
 # Statuses whose lifetime may be guessed (RFC 9110 section 15.1).
 HEURISTIC_STATUSES = frozenset((200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501))
-_ALWAYS_DECIDED = StoredFlag.NO_CACHE | StoredFlag.INVALIDATED
+_ALWAYS_DECIDED = int(StoredFlag.NO_CACHE | StoredFlag.INVALIDATED)
 
 
 def age_field_s(headers: Headers) -> float:
@@ -30,10 +30,14 @@ def age_field_s(headers: Headers) -> float:
 def corrected_initial_age_s(
     headers: Headers, *, request_time: float, response_time: float
 ) -> float:
-    """RFC 9111 section 4.2.3."""
+    """The age when the response came (RFC 9111 section 4.2.3).
+
+    Date counts whole seconds, so the clock does here too: else a response made just now would
+    seem up to a second old, most of the life of a live playlist.
+    """
     stated = headers.get(b"date")
     date = parse_http_date(stated) if stated is not None else None
-    apparent_s = 0.0 if date is None else max(0.0, response_time - date)
+    apparent_s = 0.0 if date is None else max(0.0, math.floor(response_time) - date)
     corrected_s = age_field_s(headers) + max(0.0, response_time - request_time)
     return max(apparent_s, corrected_s)
 
@@ -44,17 +48,18 @@ def current_age_s(stored: StoredResponse, now: float) -> float:
 
 
 def remaining_s(stored: StoredResponse, now: float) -> float:
-    """Seconds of freshness left; not above 0 when stale."""
+    """Seconds of freshness left; not above 0 when stale (RFC 9111 section 4.2)."""
     return stored.lifetime_s - current_age_s(stored, now)
 
 
 def is_fresh(stored: StoredResponse, now: float) -> bool:
-    """Whether it is fresh by its own lifetime (flags are another matter)."""
+    """Whether it is fresh by its own lifetime (RFC 9111 section 4.2); flags are another matter."""
     return remaining_s(stored, now) > 0
 
 
 def hot_until(stored: StoredResponse, rules: CacheRules) -> float:
-    """Until when (Unix seconds) any plain request gets this response without another decision.
+    """Until when (Unix seconds) any plain request gets this response without another decision
+    (RFC 9111 section 4.2); minus infinity when each request needs one.
 
     A plain request has no Cache-Control, Pragma, Cookie, Authorization, condition or range.
     """

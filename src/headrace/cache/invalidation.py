@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from headrace.http.message import Request, ResponseHead
 
@@ -11,7 +11,7 @@ SAFE_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
 
 def keys_invalidated(request: Request, response: ResponseHead) -> list[bytes]:
     """The absolute URIs to invalidate: the target's, and those in Location and Content-Location
-    on the same host. Empty for safe methods and for errors.
+    on the same host (RFC 9111 section 4.4). Empty for safe methods and for errors.
     """
     if request.method in SAFE_METHODS or not 200 <= response.status < 400:
         return []
@@ -33,9 +33,15 @@ def _resolved(base: bytes, reference: bytes) -> bytes | None:
     try:
         text = urljoin(base.decode("latin-1"), reference.decode("latin-1"))
         parts = urlsplit(text)
-        same = parts.netloc.lower() == urlsplit(base.decode("latin-1")).netloc.lower()
+        same = _authority(parts) == _authority(urlsplit(base.decode("latin-1")))
     except ValueError:
         return None
     if parts.scheme not in ("http", "https") or not same:
         return None
     return text.partition("#")[0].encode("latin-1")
+
+
+def _authority(parts: SplitResult) -> str:
+    """Host and port in lower case, without the port that the scheme has anyway."""
+    usual = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    return parts.netloc.lower().removesuffix(usual)

@@ -11,7 +11,11 @@ from headrace.cache.rules import CacheRules
 from headrace.cache.stored import StoredFlag, StoredResponse
 from headrace.http.message import Headers, Request
 
-_MUST_VALIDATE = StoredFlag.MUST_REVALIDATE | StoredFlag.NO_CACHE
+# Plain numbers: an operation on an enum's member takes as long as the whole decision.
+_NO_CACHE = int(StoredFlag.NO_CACHE)
+_IMMUTABLE = int(StoredFlag.IMMUTABLE)
+_INVALIDATED = int(StoredFlag.INVALIDATED)
+_MUST_VALIDATE = int(StoredFlag.MUST_REVALIDATE | StoredFlag.NO_CACHE)
 
 
 class Action(enum.Enum):
@@ -36,7 +40,9 @@ class Reuse:
 
 
 def request_directives(headers: Headers, rules: CacheRules) -> CacheControl:
-    """The request's directives, where they are honoured; Pragma counts without Cache-Control."""
+    """The request's directives, where they are honoured (RFC 9111 section 5.2.1); Pragma counts
+    without Cache-Control (section 5.4).
+    """
     if not rules.honour_request_directives:
         return NO_DIRECTIVES
     value = headers.get(b"cache-control")
@@ -48,14 +54,17 @@ def request_directives(headers: Headers, rules: CacheRules) -> CacheControl:
 def decide_reuse(
     request: Request, stored: StoredResponse | None, rules: CacheRules, now: float
 ) -> Reuse:
-    """Decide what a request gets. `stored` is the response that its key and variant select."""
+    """Decide what a request gets (RFC 9111 section 4).
+
+    `stored` is the response that its key and variant select. Range plays no part.
+    """
     headers = request.headers
     if request.method not in (b"GET", b"HEAD"):
         return Reuse(Action.BYPASS, b"method")
     if b"cookie" in headers and _bypassed_by_cookie(headers, rules):
         return Reuse(Action.BYPASS, b"cookie")
     control = request_directives(headers, rules)
-    if control.no_store:
+    if control.no_store and not control.only_if_cached:
         return Reuse(Action.BYPASS, b"request-no-store")
     if stored is None:
         if control.only_if_cached:
@@ -77,11 +86,11 @@ def _of_stored(
     remaining_s: float,
 ) -> tuple[Action, bytes]:
     flags = stored.flags
-    if flags & StoredFlag.NO_CACHE:
+    if flags & _NO_CACHE:
         return Action.VALIDATE, b"no-cache"
     if control.no_cache:
         return Action.VALIDATE, b"request-no-cache"
-    invalidated = bool(flags & StoredFlag.INVALIDATED)
+    invalidated = bool(flags & _INVALIDATED)
     if remaining_s > 0 and not invalidated:
         if control is NO_DIRECTIVES:
             return Action.FRESH, b""
@@ -105,10 +114,14 @@ def _of_stored(
 def _fresh_enough(
     stored: StoredResponse, control: CacheControl, age_s: float, remaining_s: float
 ) -> tuple[Action, bytes]:
-    """Fresh by its own lifetime: does the request ask for more (RFC 9111 section 5.2.1)?"""
-    if control.max_age is not None and age_s > control.max_age:
+    """Fresh by its own lifetime: does the request ask for more (RFC 9111 section 5.2.1)?
+
+    A reload's max-age=0 asks nothing of what never changes while fresh (RFC 8246 section 2).
+    """
+    asked_s = None if stored.flags & _IMMUTABLE else control.max_age
+    if asked_s is not None and age_s > asked_s:
         allowed_s = 0 if control.max_stale is None else control.max_stale
-        if allowed_s != ANY and age_s > control.max_age + allowed_s:
+        if allowed_s != ANY and age_s > asked_s + allowed_s:
             return Action.VALIDATE, b"request-max-age"
     if control.min_fresh is not None and remaining_s < control.min_fresh:
         return Action.VALIDATE, b"request-min-fresh"
@@ -133,7 +146,8 @@ def may_serve_stale_on_error(
     """Whether a stale response may stand in for an error of the origin (RFC 5861 section 4).
 
     must-revalidate, proxy-revalidate, s-maxage and no-cache forbid it (RFC 9111 section 4.2.4);
-    the client's own no-cache and max-age do not ask for an error instead of old content.
+    the client's own no-cache and max-age are wishes (section 5.2.1): they do not ask for an error
+    in place of what is still fresh. What is invalidated needs a window like what is stale.
     """
     if stored.flags & _MUST_VALIDATE:
         return False
@@ -142,4 +156,6 @@ def may_serve_stale_on_error(
     if control.stale_if_error is not None:
         window_s = max(window_s, float(control.stale_if_error))
     stale_s = current_age_s(stored, now) - stored.lifetime_s
+    if stored.flags & _INVALIDATED:
+        stale_s = max(0.0, stale_s)  # it may be within its lifetime, but is not fresh
     return stale_s < window_s

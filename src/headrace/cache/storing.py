@@ -22,10 +22,10 @@ from headrace.http.message import Field, Headers, Request, ResponseHead
 
 # Final statuses whose caching requirements are met here (RFC 9111 section 3, "understands").
 UNDERSTOOD = frozenset(
-    (200, 203, 204, 206, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 406, 409, 410, 411,
-     412, 413, 414, 415, 416, 421, 422, 426, 429, 431, 451, 500, 501, 502, 503, 504, 505, 508, 511)
+    (200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 406, 409, 410, 411,
+     413, 414, 415, 421, 422, 426, 429, 431, 451, 500, 501, 502, 503, 504, 505, 508, 511)
 )  # fmt: skip
-_NEVER = frozenset((304, 206, 412, 416))
+_NEVER = frozenset((206, 304, 412, 416))
 _NOT_KEPT = frozenset((b"age", b"content-length", b"trailer", b"cache-status"))
 _TAG_FIELDS = (b"surrogate-key", b"cache-tag")
 MOST_TAGS = 256
@@ -66,7 +66,10 @@ def decide_storing(
     request_time: float,
     response_time: float,
 ) -> Storing:
-    """Decide on a complete response (a part is presented as the whole it belongs to)."""
+    """Decide on a complete response (RFC 9111 section 3).
+
+    A part is presented as the whole it belongs to: as a 200 without Content-Range.
+    """
     headers = response.headers
     control, targeted = response_directives(headers, rules)
     refusal = _refusal(request, response, control, rules)
@@ -75,7 +78,12 @@ def decide_storing(
     vary = vary_names(headers)
     if vary is None:
         return Storing(False, b"vary-star")
+    age_s = corrected_initial_age_s(headers, request_time=request_time, response_time=response_time)
+    forced_s = _forced_lifetime_s(response.status, control, rules)
     lifetime_s, flags = _lifetime(response, control, rules, targeted, response_time)
+    if forced_s is not None:
+        # The operator means from now on, and Age stays true.
+        lifetime_s, flags = forced_s + age_s, StoredFlag.NONE
     if lifetime_s is None:
         return Storing(False, b"no-lifetime")
     if control.no_cache:
@@ -90,9 +98,6 @@ def decide_storing(
         kept += ((b"date", format_http_date(response_time)),)
     while_s = control.stale_while_revalidate
     error_s = control.stale_if_error
-    age_s = corrected_initial_age_s(headers, request_time=request_time, response_time=response_time)
-    if rules.force_lifetime_s is not None and not flags & StoredFlag.NEGATIVE:
-        age_s = 0.0  # the operator means from now on
     if _useless(lifetime_s - age_s, flags, kept, while_s, error_s, rules):
         return Storing(False, b"stale-at-birth")
     return Storing(
@@ -146,6 +151,13 @@ def _refusal(
     return b""
 
 
+def _forced_lifetime_s(status: int, control: CacheControl, rules: CacheRules) -> float | None:
+    """The operator's lifetime, if it holds for this response: no errors, and not no-cache."""
+    if control.no_cache or not (status < 300 or status in (301, 308)):
+        return None
+    return rules.force_lifetime_s
+
+
 def _lifetime(
     response: ResponseHead,
     control: CacheControl,
@@ -153,12 +165,11 @@ def _lifetime(
     targeted: bool,
     response_time: float,
 ) -> tuple[float | None, StoredFlag]:
-    """The lifetime in seconds, None when there is none, and how it was come by."""
+    """The lifetime in seconds, None when there is none, and how it was come by
+    (RFC 9111 sections 4.2.1 and 4.2.2).
+    """
     status, headers = response.status, response.headers
     stated_s = explicit_lifetime_s(control, headers, targeted=targeted, response_time=response_time)
-    success = status < 300 or status in (301, 308)
-    if rules.force_lifetime_s is not None and success and not control.no_cache:
-        return rules.force_lifetime_s, StoredFlag.NONE
     if stated_s is not None:
         return stated_s, StoredFlag.NONE
     negative_s = rules.negative_s.get(status)

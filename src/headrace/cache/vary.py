@@ -44,13 +44,20 @@ def variant_text(vary: tuple[bytes, ...], headers: Headers, rules: CacheRules) -
     return b"\n".join(lines)
 
 
-@lru_cache(4096)
+# Longer ones are read each time, so that nobody fills the memory of a cache with them.
+REMEMBERED_BYTES = 256
+
+
 def best_encoding(value: bytes | None, known: tuple[bytes, ...]) -> bytes:
     """The one of `known` that an Accept-Encoding likes best, the first among equals; `identity`
     when it accepts none of them (RFC 9110 section 12.5.3).
     """
     if not value:
         return _IDENTITY
+    return (_remembered if len(value) <= REMEMBERED_BYTES else _best)(value, known)
+
+
+def _best(value: bytes, known: tuple[bytes, ...]) -> bytes:
     weights: dict[bytes, float] = {}
     for item in split_list(value.lower()):
         coding, _semicolon, parameters = item.partition(b";")
@@ -61,6 +68,9 @@ def best_encoding(value: bytes | None, known: tuple[bytes, ...]) -> bytes:
         if weight > best_weight:
             best, best_weight = coding, weight
     return best
+
+
+_remembered = lru_cache(4096)(_best)
 
 
 def _weight(parameters: bytes) -> float:

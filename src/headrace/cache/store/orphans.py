@@ -48,7 +48,7 @@ def _sweep_directory(store: Store, directory: str) -> int:
             or transaction.get(key, None, index.slices) is None
         ]
     if unknown:
-        # Files are renamed inside write transactions: what has no entry here has nobody.
+        # Files are linked inside write transactions: what has no entry here has nobody.
         with index.write() as change:
             for name in unknown:
                 key = slice_key_of_file(name)

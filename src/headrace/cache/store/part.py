@@ -1,7 +1,7 @@
 """A slice file while it is written: one holder fills it, others may follow it (`follower.py`).
 
 The holder's lock lies on the file itself and dies with the holder. No bytes move when the part
-becomes a slice: the header is reserved in front and the finished file is renamed.
+becomes a slice: the header is reserved in front and the finished file is linked into its place.
 """
 
 from __future__ import annotations
@@ -147,8 +147,7 @@ class Part:
             body_bytes=length, total_bytes=stored.length, body_checksum=self._checksum(length)
         )
         kept = self._commit(self, stored, length, record)
-        if not kept:
-            self._unlink()
+        self._unlink()
         self._show(PartPhase.COMPLETE)
         locks.unlock(self.fd)
         return kept

@@ -319,21 +319,28 @@ class Store:
                     return False
                 if not filing.make_room(file_bytes, replacing=key, ceiling_bytes=ceiling_bytes):
                     continue  # commits what was evicted, so that no transaction is long
-                finished.path = self._rename(finished.path, key)
+                self._link(finished.path, key)
                 filing.put_slice(key, SliceRow(file_bytes, length, owner))
                 known = filing.existing(owner) if record else admitted
                 if known is None or known.version != stored.version:
                     filing.put_record(admitted, hashed)
                 return True
 
-    def _rename(self, source: Path, key: bytes) -> Path:
-        target = Path(self.objects, slice_file(key))
+    def _link(self, source: Path, key: bytes) -> None:
+        """Give a finished part its lasting name.
+
+        It keeps the part's name too until the index knows of it: whoever looks for the slice in
+        between finds the part still held, and not a gap that he would fill himself.
+        """
+        target = f"{self.objects}/{slice_file(key)}"
         try:
-            source.rename(target)
+            os.link(source, target)
+        except FileExistsError:
+            os.unlink(target)
+            os.link(source, target)
         except FileNotFoundError:
-            target.parent.mkdir(exist_ok=True)
-            source.rename(target)
-        return target
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.link(source, target)
 
     def _remove_faulty(self, key: bytes, row: SliceRow, fault: Fault) -> None:
         """Take a slice that cannot be served out of the index, unless it was replaced since."""

@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PLAYER := src/headrace/lab/player/vendor/hls.min.js
 
+# Material for MkDocs advertises its successor on every build.
+export NO_MKDOCS_2_WARNING := 1
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format docs serve-docs sample lock clean
 

@@ -11,7 +11,7 @@ from tests.harness.bodies import Body
 from tests.harness.edge import Edge
 from tests.harness.origin import Origin
 from tests.harness.polling import eventually
-from tests.harness.replies import End, Gate, Pause, Reply, cacheable, headers
+from tests.harness.replies import Drip, End, Gate, Pause, Reply, cacheable, headers
 from tests.harness.wire import Client, ConnectionEnded
 
 EDGE: dict[str, object] = {
@@ -142,6 +142,15 @@ def test_an_origin_that_stalls_in_mid_body_breaks_the_clients_connection(
     found = edge.get(path)
     gate.open()
     assert not found.complete
+
+
+def test_time_limits_hold_on_after_a_response_that_outlasted_them(
+    edge: Edge, origin: Origin, path: str
+) -> None:
+    origin.serve(path, Reply(headers=NO_STORE, body=bytes(100), drip=Drip(10, 0.2)))
+    assert edge.get(path).complete
+    with edge.client() as idle:
+        assert idle.ended()
 
 
 def test_an_origin_that_refuses_connections_is_502(edge: Edge, origin: Origin, path: str) -> None:

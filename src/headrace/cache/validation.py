@@ -7,16 +7,29 @@ from __future__ import annotations
 
 import msgspec
 
+from headrace.cache.freshness import corrected_initial_age_s
 from headrace.cache.rules import CacheRules
 from headrace.cache.stored import StoredFlag, StoredResponse
 from headrace.cache.storing import decide_storing
+from headrace.cache.vary import vary_names
+from headrace.http.dates import format_http_date
 from headrace.http.fields import hop_by_hop
 from headrace.http.message import Field, Headers, Request, ResponseHead
 
-# A 304 or a HEAD's answer says nothing about these (RFC 9111 section 3.2).
+# A 304 or a HEAD's answer says nothing about these (RFC 9111 section 3.2), or only what the
+# record's variant already says (Vary).
 _NOT_UPDATED = frozenset(
-    (b"content-length", b"content-encoding", b"content-type", b"content-range", b"age", b"trailer")
+    (
+        b"content-length",
+        b"content-encoding",
+        b"content-type",
+        b"content-range",
+        b"trailer",
+        b"vary",
+    )
 )
+# Why an answer may not be stored although others to the same question may.
+_NOT_FOR_ALL = frozenset((b"authorization", b"request-no-store", b"set-cookie"))
 
 
 def is_strong(tag: bytes) -> bool:
@@ -37,7 +50,7 @@ def validation_fields(stored: StoredResponse) -> tuple[Field, ...]:
 
 def same_representation(one: Headers, other: Headers) -> bool:
     """Whether two responses carry the same strong entity tag, so that parts may be combined
-    (RFC 9110 section 15.3.7.3).
+    (RFC 9110 section 15.3.7.3, RFC 9111 section 3.4). A date is never taken for strong enough.
     """
     tag = one.get(b"etag")
     return tag is not None and is_strong(tag) and tag == other.get(b"etag")
@@ -54,40 +67,102 @@ def freshened(
 ) -> StoredResponse:
     """The stored response after a 304 (RFC 9111 sections 3.2 and 4.3.4).
 
-    When the updated fields no longer allow storing, it is stale at once and must be validated.
+    A 304 about another representation, or to a request whose answers are not for all, leaves it
+    stale as it was. One that forbids storing makes it need validation each time.
     """
-    headers = _updated(Headers(stored.headers), response.headers)
+    if not corresponds(Headers(stored.headers), response.headers):
+        return stored
+    if not _varies_alike(stored, response.headers):
+        return _to_be_validated(stored, response_time)
+    headers = _updated(Headers(stored.headers), response.headers, response_time)
     storing = decide_storing(
         request, ResponseHead(stored.status, headers), rules,
         request_time=request_time, response_time=response_time,
     )  # fmt: skip
-    if not storing.store:
-        return msgspec.structs.replace(
-            stored,
-            response_time=response_time,
-            corrected_age_s=0.0,
-            lifetime_s=0.0,
-            stale_while_revalidate_s=0.0,
-            stale_if_error_s=0.0,
-            flags=int(StoredFlag.NO_CACHE),
-        )
-    return msgspec.structs.replace(
+    if storing.reason in _NOT_FOR_ALL:
+        return stored
+    silent = _is_silent(response.headers, rules)
+    keeps = silent and not _counts_from_date(stored)
+    if not storing.store and not keeps:
+        return _to_be_validated(stored, response_time)
+    known_flags = stored.flags & ~int(StoredFlag.INVALIDATED) if silent else 0
+    renewed = msgspec.structs.replace(
         stored,
-        headers=storing.headers,
+        headers=storing.headers or stored.headers,
         response_time=response_time,
-        corrected_age_s=storing.corrected_age_s,
-        lifetime_s=storing.lifetime_s,
+        corrected_age_s=corrected_initial_age_s(
+            headers, request_time=request_time, response_time=response_time
+        ),
+        flags=known_flags,
+        tags=storing.tags or stored.tags,
+    )
+    if keeps:
+        return renewed
+    return msgspec.structs.replace(
+        renewed,
+        lifetime_s=min(storing.lifetime_s, stored.lifetime_s) if silent else storing.lifetime_s,
         stale_while_revalidate_s=storing.stale_while_revalidate_s,
         stale_if_error_s=storing.stale_if_error_s,
-        flags=int(storing.flags),
-        tags=storing.tags or stored.tags,
+        flags=int(storing.flags) | known_flags,
     )
 
 
-def _updated(stored: Headers, news: Headers) -> Headers:
-    """Each field of the answer replaces all lines of that name (RFC 9111 section 3.2)."""
+def corresponds(stored: Headers, news: Headers) -> bool:
+    """Whether a 304 is about this stored response (RFC 9111 section 4.3.4).
+
+    By entity tag, weakly compared, else by Last-Modified; a 304 without either is about whatever
+    was asked for.
+    """
+    tag = news.get(b"etag")
+    if tag is not None:
+        return (stored.get(b"etag") or b"").removeprefix(b"W/") == tag.removeprefix(b"W/")
+    modified = news.get(b"last-modified")
+    return modified is None or modified == stored.get(b"last-modified")
+
+
+def _varies_alike(stored: StoredResponse, news: Headers) -> bool:
+    """Whether the variant still is one: a 304 may name fewer fields in Vary, not others."""
+    names = vary_names(news)
+    return names is not None and set(names) <= set(stored.vary)
+
+
+def _is_silent(news: Headers, rules: CacheRules) -> bool:
+    """Whether a 304 says nothing of freshness, so that what the stored response said still holds.
+
+    The record knows it, its fields may not: the targeted field meant for this cache is not kept.
+    """
+    if rules.force_lifetime_s is not None:
+        return False
+    return not any(name in news for name in (b"cache-control", b"expires", *rules.targeted))
+
+
+def _counts_from_date(stored: StoredResponse) -> bool:
+    """Whether a lifetime may shrink as Date moves on: one guessed, or given by Expires."""
+    return bool(stored.flags & StoredFlag.HEURISTIC) or b"expires" in Headers(stored.headers)
+
+
+def _to_be_validated(stored: StoredResponse, response_time: float) -> StoredResponse:
+    """What may not be reused unasked any more, but still is what the origin has."""
+    return msgspec.structs.replace(
+        stored,
+        response_time=response_time,
+        corrected_age_s=0.0,
+        lifetime_s=0.0,
+        stale_while_revalidate_s=0.0,
+        stale_if_error_s=0.0,
+        flags=int(StoredFlag.NO_CACHE),
+    )
+
+
+def _updated(stored: Headers, news: Headers, response_time: float) -> Headers:
+    """Each field of the answer replaces all lines of that name (RFC 9111 section 3.2).
+
+    An answer without Date counts as made when it came (RFC 9110 section 6.6.1).
+    """
     skipped = _NOT_UPDATED | hop_by_hop(news)
     fresh = [field for field in news if field[0] not in skipped]
+    if b"date" not in news:
+        fresh.append((b"date", format_http_date(response_time)))
     return stored.without(name for name, _value in fresh).plus(fresh)
 
 
@@ -107,7 +182,7 @@ def head_update(
         if value is not None and value != known.get(name):
             return None
     length = response.headers.get(b"content-length")
-    if length is not None and length != b"%d" % stored.length:
+    if length is not None and stored.length >= 0 and length != b"%d" % stored.length:
         return None
     as_get = Request(
         b"GET", request.target, request.scheme, request.authority, request.path, request.query,

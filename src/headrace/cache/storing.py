@@ -92,7 +92,7 @@ def decide_storing(
         flags |= StoredFlag.MUST_REVALIDATE
     if control.immutable:
         flags |= StoredFlag.IMMUTABLE
-    kept = _kept_fields(headers, control, rules)
+    kept = kept_fields(headers, control, rules)
     if b"date" not in headers:
         # RFC 9110 section 6.6.1: a recipient with a clock notes when it came.
         kept += ((b"date", format_http_date(response_time)),)
@@ -208,7 +208,7 @@ def _useless(
     return remaining_s + max(windows) <= 0
 
 
-def _kept_fields(headers: Headers, control: CacheControl, rules: CacheRules) -> tuple[Field, ...]:
+def kept_fields(headers: Headers, control: CacheControl, rules: CacheRules) -> tuple[Field, ...]:
     """The fields to store (RFC 9111 section 3.1): less those of the hop, those that qualified
     no-cache and private name, cookies, and the field that was meant for this cache alone.
     """

@@ -10,7 +10,7 @@ import msgspec
 from headrace.cache.freshness import corrected_initial_age_s
 from headrace.cache.rules import CacheRules
 from headrace.cache.stored import StoredFlag, StoredResponse
-from headrace.cache.storing import decide_storing
+from headrace.cache.storing import decide_storing, kept_fields, response_directives
 from headrace.cache.vary import vary_names
 from headrace.http.dates import format_http_date
 from headrace.http.fields import hop_by_hop
@@ -88,7 +88,7 @@ def freshened(
     known_flags = stored.flags & ~int(StoredFlag.INVALIDATED) if silent else 0
     renewed = msgspec.structs.replace(
         stored,
-        headers=storing.headers or stored.headers,
+        headers=kept_fields(headers, response_directives(headers, rules)[0], rules),
         response_time=response_time,
         corrected_age_s=corrected_initial_age_s(
             headers, request_time=request_time, response_time=response_time

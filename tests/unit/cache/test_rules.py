@@ -1,0 +1,29 @@
+"""The rules as values are the configuration's twin."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from headrace.cache.rules import CacheRules
+from headrace.config import site as config_site
+
+NAMES = ("targeted", "bypass_on_cookie", "accept_encodings")
+
+
+def test_rules_and_configuration_have_the_same_names() -> None:
+    assert {field.name for field in dataclasses.fields(CacheRules)} == set(
+        config_site.CacheRules.model_fields
+    )
+
+
+@pytest.mark.parametrize("name", sorted(set(config_site.CacheRules.model_fields) - set(NAMES)))
+def test_a_default_is_the_same_in_both(name: str) -> None:
+    assert getattr(CacheRules(), name) == getattr(config_site.CacheRules(), name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_default_names_are_the_configured_ones_in_lower_case(name: str) -> None:
+    configured = getattr(config_site.CacheRules(), name)
+    assert getattr(CacheRules(), name) == tuple(value.lower().encode() for value in configured)

@@ -405,7 +405,8 @@ class Fetch:
         if self._edge.draining:
             return False
         so_far = number * stored.slice_bytes
-        return max(stored.length - so_far, so_far) <= UNWATCHED_LIMIT_BYTES
+        unfinished = stored.length - so_far if stored.length >= 0 else so_far
+        return unfinished <= UNWATCHED_LIMIT_BYTES
 
     def _grow(self, stored: StoredResponse, number: int) -> LocalSlice | None:
         """Begin to write a slice, unless it is there or another process writes it.

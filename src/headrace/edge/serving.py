@@ -137,12 +137,12 @@ class Serving:
 
     def _ask(self, stored: StoredResponse | None) -> Ask:
         value = self._request.headers.get(b"range")
-        ask = WHOLE
-        if value is not None:
-            ask = ask_for_range(value, self._edge.slice_bytes_of(stored))
         if stored is None:
-            return ask
-        return Ask(ask.first, ask.last if ask.first else None, stored, validate=True)
+            return WHOLE if value is None else ask_for_range(value, self._edge.slice_bytes)
+        # One validation serves all clients, whichever range they want; only if the object has
+        # changed does it bring a body, and then no more of it than the first slice.
+        large = stored.length > stored.slice_bytes
+        return Ask(0, 0 if value is not None and large else None, stored, validate=True)
 
     async def _outcome(
         self, stored: StoredResponse | None, variant: bytes, ask: Ask

@@ -7,6 +7,7 @@ at, and a connection whose limit has moved on is put into a later bucket.
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 UNWATCHED = -1
@@ -34,7 +35,13 @@ class Deadlines:
         self._last = 0
 
     def watch(self, item: Limited) -> None:
-        """Begin to watch, or see to a deadline that moved nearer than it was."""
+        """Begin to watch, or see to a deadline that moved nearer than it was.
+
+        An infinite deadline is not watched; who sets a finite one later calls this again.
+        """
+        if item.deadline == math.inf:
+            item.bucket = UNWATCHED
+            return
         number = max(int(item.deadline / self.tick_s) + 1, self._last + 1)
         if item.bucket == UNWATCHED or number < item.bucket:
             item.bucket = number

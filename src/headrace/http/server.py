@@ -217,8 +217,9 @@ class Server:
     # Timers and the end.
 
     def _tick(self) -> None:
-        self.deadlines.tick(time.monotonic())
+        # Wound up first: a fault in one connection's limit must not stop all the others'.
         self._ticker = self.loop.call_later(self.deadlines.tick_s, self._tick)
+        self.deadlines.tick(time.monotonic())
 
     def drain(self) -> None:
         """Answer with `Connection: close` from now on and close what is idle."""

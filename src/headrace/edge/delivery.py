@@ -141,12 +141,15 @@ class Delivery:
                 self._source = await self._find(number)
                 self._source_number = number
                 continue  # the length may have become known
-            if isinstance(self._source, OpenBody):
-                sent = await self._send_open(self._source, position - base, base)
+            source = self._source
+            if isinstance(source, OpenBody):
+                sent = await self._send_open(source, position - base, base)
+                ended = not sent
             else:
-                sent = await self._follow(self._source, position - base, base)
+                sent = await self._follow(source, position - base, base)
+                ended = source.last or (source.done and not sent)
             position += sent
-            if not sent and self._source is not None:
+            if ended:
                 return  # of unknown length until now: this was its end
 
     def _limit(self) -> int | None:
@@ -195,13 +198,19 @@ class Delivery:
 
     # Finding slices.
 
-    async def _find(self, number: int) -> Source:
+    async def _find(self, number: int) -> Source | None:
+        """The slice, from wherever it is; None when there is none because the length, unknown
+        until now, is known. Raises SourceLost, SliceFailed.
+        """
         edge = self._edge
         version = self.stored.version
         growing = self._growing
         if growing is not None and growing.number == number:
             return growing
+        was_unknown = self.stored.length < 0
         for pause_s in pauses(edge.lock_wait_s):
+            if was_unknown and self.stored.length >= 0:
+                return None
             body = edge.bodies.get(version, number)
             if body is not None:
                 return body

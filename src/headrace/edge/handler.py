@@ -5,6 +5,7 @@ The first lines of `handle` are the whole way of a hit; everything else is behin
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -127,6 +128,7 @@ class EdgeHandler:
         task = edge.loop.create_task(work(connection, route, request, answer))
         answer.task = task
         edge.keep(task)
+        task.add_done_callback(lambda ended: self._ended(ended, connection, answer))
 
     def _own_options(self, connection: Connection, answer: Answer) -> None:
         """OPTIONS * asks about this server itself (RFC 9110 section 9.3.7)."""
@@ -160,6 +162,15 @@ class EdgeHandler:
             pass
         except (OriginError, OSError, BadRequest) as error:
             self._failed(connection, route, answer, error)
+
+    def _ended(self, task: asyncio.Task[None], connection: Connection, answer: Answer) -> None:
+        """A fault of ours must not leave a client waiting."""
+        if task.cancelled() or task.exception() is None or connection.context is not answer:
+            return
+        if connection.status and not connection.take_back():
+            connection.abort("internal_error")
+        else:
+            answer.error(500, "the edge failed at this request; its log says more")
 
     def _failed(
         self, connection: Connection, route: Route, answer: Answer, error: Exception

@@ -167,7 +167,8 @@ class LocalSlice(GrowingSlice):
             end = min(end, self._spill_from)
         if self._mapped is None:
             assert self.part is not None
-            size = self._offset + self.capacity
+            # Its full capacity while it grows, its true length afterwards.
+            size = os.fstat(self.part.fd).st_size
             self._mapped = memoryview(mmap.mmap(self.part.fd, size, prot=mmap.PROT_READ))
         return self._mapped[self._offset + start : self._offset + end]
 

@@ -268,6 +268,8 @@ class Supervisor:
             await asyncio.sleep(HEARTBEAT_S)
             await self._pool.ask_all()
             notify("WATCHDOG=1")
+            if self._stopping.is_set():
+                continue
             if served and not self._pool.ready:
                 log.error("no_worker_serves", workers_wanted=self._pool.wanted)
             elif self._pool.ready and not served:

@@ -141,8 +141,8 @@ def _minded(world: World):  # type: ignore[no-untyped-def]
         yield
     except WrongByte as error:
         world.tally.note_wrong(str(error))
-    except TimeoutError:
-        world.tally.note_wrong("a client waited 30 s for nothing")
+    except TimeoutError as error:
+        world.tally.note_wrong(f"a client waited 30 s: {error}")
     except (ConnectionError, ConnectionEnded, ssl.SSLError):
         world.tally.count("connections broken")
         time.sleep(0.01)

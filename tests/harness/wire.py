@@ -91,6 +91,8 @@ class Client:
     ) -> None:
         self.host = host
         self._buffer = b""
+        self._asked = "nothing"
+        self._received = 0
         family = socket.AF_UNIX if isinstance(address, Path) else socket.AF_INET
         if not isinstance(address, Path) and ":" in address[0]:
             family = socket.AF_INET6
@@ -123,6 +125,8 @@ class Client:
     ) -> None:
         """Send a whole request: Host, the given fields, and a body if there is one."""
         lines = [f"{method} {target} HTTP/1.1"]
+        self._asked = " ".join([*lines, *(f"{name}: {value}" for name, value in fields)])
+        self._received = 0
         if not any(name.lower() == "host" for name, _ in fields):
             lines.append(f"Host: {self.host}")
         lines += [f"{name}: {value}" for name, value in fields]
@@ -269,10 +273,15 @@ class Client:
     def _more(self) -> bool:
         try:
             data = self.sock.recv(READ_BYTES)
+        except TimeoutError:
+            raise TimeoutError(
+                f"nothing came after {self._received} bytes of {self._asked}"
+            ) from None
         except (ConnectionError, ssl.SSLError):
             self._was_reset = True
             return False
         self._buffer += data
+        self._received += len(data)
         return bool(data)
 
     # The end.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from dataclasses import replace
 
 import pytest
@@ -124,24 +123,6 @@ def test_an_answer_that_comes_before_the_body_is_sent_is_taken(origin: Origin, p
         return response.status
 
     assert asking(origin, post) == 413
-
-
-def test_reading_a_body_that_is_all_there_lets_other_tasks_run(origin: Origin, path: str) -> None:
-    origin.serve(path, Reply(body=Body(4, 2_000_000)))
-
-    async def read(asker: Asker) -> int:
-        response = await asker.open(path)
-        sock = response._wire.sock
-        while len(sock.recv(2_000_000, socket.MSG_PEEK)) < 1_500_000:
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - no event says what the kernel holds
-        turns = 0
-        reading = asyncio.create_task(read_all(response))
-        while not reading.done():
-            turns += 1
-            await asyncio.sleep(0)
-        return turns
-
-    assert asking(origin, read) > 3
 
 
 def test_a_body_is_readable_before_its_end_has_come(origin: Origin, path: str) -> None:

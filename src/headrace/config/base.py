@@ -6,7 +6,10 @@ because there the value does (`"10s"`, `"10GiB"`; a bare number means seconds or
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 
 _UNIT_SUFFIXES = ("_bytes_per_s", "_bytes", "_s")
 _TABLES_IN_SINGULAR = {
@@ -26,6 +29,15 @@ def toml_key(attribute: str) -> str:
         if attribute.endswith(suffix):
             return attribute.removesuffix(suffix)
     return attribute
+
+
+def _from_base(path: Path, info: ValidationInfo) -> Path:
+    base = (info.context or {}).get("base")
+    return path if base is None else Path(base) / path
+
+
+FilePath = Annotated[Path, AfterValidator(_from_base)]
+"""A path; a relative one starts from the directory that the validation's context calls `base`."""
 
 
 class Model(BaseModel):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from headrace.config.base import Model
+from headrace.config.base import FilePath, Model
 from headrace.config.server import (
     AccessLog,
     Admin,
@@ -44,7 +43,7 @@ class Config(Model):
         le=256,
         description="Worker processes. Unset: one for each processor, eight at most.",
     )
-    cache_dir: Path = Field(
+    cache_dir: FilePath = Field(
         description="The directory of the store; made if missing. One edge per directory."
     )
     drain_timeout_s: DurationS = Field(

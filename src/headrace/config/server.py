@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from headrace.config.addresses import Address, parse_address
-from headrace.config.base import Model
+from headrace.config.base import FilePath, Model
 from headrace.config.units import DurationS, SizeBytes
 
 KIB = 1024
@@ -70,8 +69,8 @@ class Listener(Model):
 class Certificate(Model):
     """A certificate chain and its key. Its names come from its subjectAltName."""
 
-    cert: Path = Field(description="PEM file: the certificate, then its intermediates.")
-    key: Path = Field(description="PEM file: the unencrypted private key.")
+    cert: FilePath = Field(description="PEM file: the certificate, then its intermediates.")
+    key: FilePath = Field(description="PEM file: the unencrypted private key.")
 
 
 class TlsOptions(Model):
@@ -109,7 +108,7 @@ class Admin(Model):
         repr=False,
         description="The bearer token that callers must show. Prefer `token_file`.",
     )
-    token_file: Path | None = Field(
+    token_file: FilePath | None = Field(
         default=None,
         description="A file that holds the token. With neither this nor `token`, a token is made "
         "and kept in `admin.token` in the cache directory, readable by its owner only.",
@@ -243,7 +242,7 @@ class Timeouts(Model):
 class AccessLog(Model):
     """One line of JSON for each request."""
 
-    path: Literal["-"] | Path | None = Field(
+    path: Literal["-"] | FilePath | None = Field(
         default=None, description="A file, or `-` for standard output. Unset: no access log."
     )
     sample: float = Field(

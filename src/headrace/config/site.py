@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -18,7 +17,7 @@ from headrace.config.addresses import (
     normalise_host_pattern,
     parse_origin_url,
 )
-from headrace.config.base import Model
+from headrace.config.base import FilePath, Model
 from headrace.config.units import DurationS, SizeBytes
 
 
@@ -180,7 +179,7 @@ class Site(Model):
     debug: bool = Field(
         default=False, description="Show the cache key and more detail in Cache-Status."
     )
-    origin_ca: Path | None = Field(
+    origin_ca: FilePath | None = Field(
         default=None,
         description="PEM file of the authorities trusted for https origins. Unset: the system's.",
     )

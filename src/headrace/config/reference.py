@@ -1,0 +1,138 @@
+"""The configuration reference, written from the schema: run `python -m headrace.config.reference`.
+
+A test compares the page with what this writes, so it cannot fall behind.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from headrace.config.schema import header, keys_of, nested_model, tables
+from headrace.config.units import format_size
+
+PAGE = Path("docs/reference/configuration.md")
+_INTRODUCTION = """# Configuration reference
+
+This page is generated from the schema. `headrace check edge.toml` validates a file and prints the
+effective configuration, every default included; `headrace check --schema` prints the schema as
+JSON.
+
+A file is [TOML](https://toml.io). Durations are seconds (`2.5`) or texts (`"250ms"`, `"10s"`,
+`"5m"`, `"1h"`, `"1d"`). Sizes are bytes (`4096`) or texts (`"64MB"`, `"10GiB"`). Relative paths
+start from the file's directory. Tables written `[[so]]` may be repeated.
+
+A complete example is in [`edge.toml`](../examples/edge.toml).
+"""
+_KINDS: dict[object, str] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Path: "path",
+}
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    parts = [_INTRODUCTION]
+    for name, model, repeats in tables():
+        parts.append(_table(name, model, repeats))
+    return "\n".join(parts)
+
+
+def _table(name: str, model: type[BaseModel], repeats: bool) -> str:
+    title = f"`{header(name, repeats)}`" if name else "Top of the file"
+    rows = ["| key | type | default | meaning |", "|---|---|---|---|"]
+    for key, field in keys_of(model).items():
+        if nested_model(field.annotation) is not None:
+            continue
+        cells = (f"`{key}`", _kind(key, field, model), _default(key, field, model))
+        rows.append(f"| {' | '.join(cells)} | {_cell(field.description or '')} |")
+    summary = (model.__doc__ or "").strip().split("\n\n")[0].replace("\n    ", " ")
+    return f"## {title}\n\n{summary}\n\n" + "\n".join(rows) + "\n"
+
+
+def _attribute(key: str, model: type[BaseModel]) -> str:
+    return next(name for name, field in model.model_fields.items() if (field.alias or name) == key)
+
+
+def _kind(key: str, field: FieldInfo, model: type[BaseModel]) -> str:
+    attribute = _attribute(key, model)
+    if attribute.endswith("_bytes_per_s"):
+        return "size per second"
+    if attribute.endswith("_bytes"):
+        return "size"
+    if attribute.endswith("_s") and get_origin(field.annotation) is not dict:
+        return "duration"
+    if attribute == "unix_mode":
+        return "file mode"
+    if attribute == "negative_s":
+        return "table of status to duration"
+    return _type_text(field.annotation)
+
+
+def _type_text(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is list:
+        return f"list of {_type_text(arguments[0])}s"
+    if annotation in _KINDS:
+        return _KINDS[annotation]
+    if arguments and all(isinstance(argument, str) for argument in arguments):
+        return " or ".join(f'`"{argument}"`' for argument in arguments)
+    texts = [_type_text(argument) for argument in arguments if argument is not type(None)]
+    texts = [text for text in texts if text]
+    if hasattr(annotation, "__metadata__"):
+        return _type_text(arguments[0])
+    return " or ".join(texts)
+
+
+def _default(key: str, field: FieldInfo, model: type[BaseModel]) -> str:
+    if field.is_required():
+        return "required"
+    if field.default is PydanticUndefined:
+        return "see there"
+    value = field.default
+    if value is None:
+        return "unset"
+    if _attribute(key, model) == "unix_mode":
+        return f'`"{value:04o}"`'
+    if _attribute(key, model).endswith(("_bytes", "_bytes_per_s")):
+        shown = format_size(value)
+        return f"`{shown}`" if isinstance(shown, int) else f'`"{shown}"`'
+    return f"`{_toml(value)}`"
+
+
+def _toml(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return f'"{value}"'
+        case float():
+            return f"{value:g}"
+        case list():
+            return "[" + ", ".join(_toml(item) for item in value) + "]"
+        case dict():
+            return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+        case _:
+            return str(value)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def main() -> None:
+    """Write the page below the working directory, or where the argument says."""
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else PAGE
+    target.write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+SMALL = """
+cache_dir = "cache"
+[[listen]]
+address = "127.0.0.1:8080"
+[[site]]
+name = "default"
+hosts = ["*"]
+origins = ["http://127.0.0.1:8000"]
+"""
+
+
+def headrace(*arguments: str) -> subprocess.CompletedProcess[str]:
+    code = "from headrace.cli.main import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_check_prints_the_effective_configuration(tmp_path: Path) -> None:
+    (tmp_path / "edge.toml").write_text(SMALL)
+    done = headrace("check", str(tmp_path / "edge.toml"))
+    assert (done.returncode, 'server_name = "headrace"' in done.stdout) == (0, True)
+
+
+def test_check_refuses_a_wrong_file_with_code_2(tmp_path: Path) -> None:
+    (tmp_path / "edge.toml").write_text("workers = 0\n" + SMALL)
+    done = headrace("check", str(tmp_path / "edge.toml"))
+    assert (done.returncode, "edge.toml:1: error: workers" in done.stderr) == (2, True)
+
+
+def test_check_finds_a_certificate_that_is_not_there(tmp_path: Path) -> None:
+    text = SMALL.replace('8080"', '8080"\ntls = true')
+    text += '[[certificate]]\ncert = "no.pem"\nkey = "no.key"\n'
+    (tmp_path / "edge.toml").write_text(text)
+    done = headrace("check", str(tmp_path / "edge.toml"))
+    assert (done.returncode, "no.pem cannot be read" in done.stderr) == (2, True)
+
+
+def test_the_example_is_valid_but_for_its_certificates() -> None:
+    done = headrace("check", str(ROOT / "docs/examples/edge.toml"))
+    complaints = [line for line in done.stderr.splitlines() if ": error:" in line]
+    assert (len(complaints), all("certificate[" in line for line in complaints)) == (2, True)
+
+
+def test_the_schema_is_json() -> None:
+    done = headrace("check", "--schema")
+    assert "listen" in json.loads(done.stdout)["properties"]
+
+
+def test_a_wrong_option_has_no_traceback() -> None:
+    done = headrace("edge", "--listen", "nonsense", "--origin", "http://o", "--cache-dir", "/tmp/x")
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+
+
+def test_the_version_is_printed() -> None:
+    done = headrace("--version")
+    assert (done.returncode, done.stdout.startswith("headrace ")) == (0, True)

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headrace.config.effective import MASK, effective_toml
+from headrace.config.loader import load_config, parse_config, validate_document
+from headrace.config.model import Config
+
+EXAMPLE = Path(__file__).parents[3] / "docs/examples/edge.toml"
+
+SECONDS = st.floats(0.001, 1e6).map(lambda value: round(value, 3))
+DOCUMENTS = st.fixed_dictionaries(
+    {
+        "cache_dir": st.just("/c"),
+        "listen": st.just([{"address": "127.0.0.1:1"}]),
+        "site": st.just([{"name": "a", "hosts": ["*"], "origins": ["http://o:1"]}]),
+    },
+    optional={
+        "workers": st.integers(1, 256),
+        "drain_timeout": SECONDS,
+        "store": st.fixed_dictionaries(
+            {"size": st.integers(2**30, 2**50)},
+            optional={
+                "slice": st.sampled_from([2**16, 2**20, 2**23]),
+                "memory": st.integers(0, 2**40),
+            },
+        ),
+        "timeouts": st.fixed_dictionaries({}, optional={"head": SECONDS, "idle": SECONDS}),
+        "limits": st.fixed_dictionaries({}, optional={"ranges": st.integers(1, 999)}),
+    },
+)
+
+
+def loaded(document: dict[str, object]) -> Config:
+    return validate_document(document, str, base=Path("/"))
+
+
+@given(DOCUMENTS)
+def test_what_check_prints_loads_to_the_same(document: dict[str, object]) -> None:
+    config = loaded(document)
+    text = effective_toml(config, show_secrets=True)
+    assert parse_config(text, "again", base=Path("/")) == config
+
+
+def test_the_example_loads_to_the_same() -> None:
+    config = load_config(EXAMPLE)
+    assert parse_config(effective_toml(config), "again", base=Path("/")) == config
+
+
+def test_the_token_is_not_shown() -> None:
+    config = loaded(
+        {
+            "cache_dir": "/c",
+            "listen": [{"address": "127.0.0.1:1"}],
+            "site": [{"name": "a", "hosts": ["*"], "origins": ["http://o:1"]}],
+            "admin": {"listen": "127.0.0.1:2", "token": "sixteen-characters"},
+        }
+    )
+    text = effective_toml(config)
+    assert ("sixteen-characters" in text, MASK in text) == (False, True)

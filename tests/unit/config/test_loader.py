@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from headrace.config.loader import load_config, parse_config
+from headrace.config.problems import ConfigError
+
+GOOD = """
+cache_dir = "cache"
+[[listen]]
+address = "127.0.0.1:8080"
+[[site]]
+name = "default"
+hosts = ["*"]
+origins = ["http://127.0.0.1:8000"]
+"""
+
+
+def complaint(text: str) -> str:
+    with pytest.raises(ConfigError) as raised:
+        parse_config(text, "edge.toml", base=Path("/etc"))
+    return str(raised.value)
+
+
+def test_a_small_file_gets_sound_defaults() -> None:
+    config = parse_config(GOOD, "edge.toml", base=Path("/etc"))
+    assert (config.workers > 0, config.store.slice_bytes, config.timeouts.head_s) == (
+        True,
+        8 * 1024 * 1024,
+        10.0,
+    )
+
+
+def test_relative_paths_start_from_the_file() -> None:
+    config = parse_config(GOOD, "edge.toml", base=Path("/etc"))
+    assert config.cache_dir == Path("/etc/cache")
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ('workers = "two"', 'edge.toml:1: error: workers = "two"'),
+        ("wrokers = 2", "unknown key"),
+        ("workers = 0", "must be at least 1"),
+        ('[store]\nsize = "10 parsecs"\n', "not a size"),
+        ('[store]\nslice = "3MiB"\n', "power of two"),
+        ('[timeouts]\nhead = "-1s"\n', "not a duration"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_line(lines: str, says: str) -> None:
+    assert says in complaint(lines + "\n" + GOOD if "[" not in lines else GOOD + lines)
+
+
+def test_every_complaint_comes_with_a_remedy() -> None:
+    text = complaint('workers = "two"\n' + GOOD)
+    place, remedy = text.splitlines()
+    assert (place.startswith("edge.toml:1: error:"), remedy.startswith("    ")) == (True, True)
+
+
+def test_all_errors_are_reported_at_once() -> None:
+    text = complaint('workers = "two"\nbogus = 1\n' + GOOD.replace("http://", "ftp://"))
+    assert [word in text for word in ("workers", "bogus", "origins")] == [True] * 3
+
+
+def test_a_near_miss_is_recognised() -> None:
+    assert "workers" in complaint("wrokers = 2\n" + GOOD)
+
+
+def test_broken_toml_is_named_with_line_and_column() -> None:
+    assert complaint("cache_dir = \n").startswith("edge.toml:1:13: error: not valid TOML")
+
+
+def test_a_missing_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        load_config(tmp_path / "absent.toml")
+
+
+def test_a_file_that_is_not_text_says_so(tmp_path: Path) -> None:
+    (tmp_path / "edge.toml").write_bytes(b"cache_dir = '\xff'")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        load_config(tmp_path / "edge.toml")
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (GOOD[GOOD.index("[[site]]") :], "another site has this name"),
+        ('[[listen]]\naddress = "127.0.0.1:8080"\n', "listened on already"),
+        ('[admin]\nlisten = "127.0.0.1:8080"\n', "listened on already"),
+        ('[store]\nsize = "1MiB"\n', "more than half"),
+    ],
+)
+def test_what_contradicts_across_tables_is_refused(more: str, says: str) -> None:
+    assert says in complaint(GOOD + more)
+
+
+def test_two_origins_are_refused_with_a_reason() -> None:
+    text = GOOD.replace('"http://127.0.0.1:8000"', '"http://a:1", "http://b:2"')
+    assert "only one is supported" in complaint(text)
+
+
+def test_tls_without_certificate_is_refused() -> None:
+    text = GOOD.replace('8080"', '8080"\ntls = true')
+    assert "[[certificate]]" in complaint(text)

@@ -29,6 +29,7 @@ _NEVER = frozenset((206, 304, 412, 416))
 _NOT_KEPT = frozenset((b"age", b"content-length", b"trailer", b"cache-status"))
 _TAG_FIELDS = (b"surrogate-key", b"cache-tag")
 MOST_TAGS = 256
+_NOT_STATED = StoredFlag.HEURISTIC | StoredFlag.NEGATIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,9 @@ def decide_storing(
         lifetime_s, flags = forced_s + age_s, StoredFlag.NONE
     if lifetime_s is None:
         return Storing(False, b"no-lifetime")
+    if flags & _NOT_STATED and b"cookie" in request.headers:
+        # It may be made for this client, by an origin that thinks nothing of caches.
+        return Storing(False, b"cookie")
     if control.no_cache:
         flags |= StoredFlag.NO_CACHE
     if control.must_revalidate or control.proxy_revalidate or control.s_maxage is not None:

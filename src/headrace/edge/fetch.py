@@ -20,7 +20,7 @@ from headrace.cache.reuse import may_serve_stale_on_error
 from headrace.cache.store import Busy, Part, StoreError
 from headrace.cache.stored import StoredResponse
 from headrace.cache.storing import Storing, decide_storing
-from headrace.cache.validation import freshened, is_strong
+from headrace.cache.validation import corresponds, freshened, is_strong
 from headrace.cache.vary import for_the_origin, variant_text
 from headrace.edge.asking import (
     Ask,
@@ -276,6 +276,9 @@ class Fetch:
     def _freshen(
         self, stored: StoredResponse, head: ResponseHead, request_time: float, response_time: float
     ) -> None:
+        if not corresponds(Headers(stored.headers), head.headers):
+            self._outdated(stored)  # it speaks of another representation than ours
+            return
         renewed = freshened(
             stored, head, self._route.rules, self._request,
             request_time=request_time, response_time=response_time,

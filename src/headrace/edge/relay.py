@@ -201,7 +201,7 @@ def _trailers(request: Request, response: OriginResponse) -> list[Field] | None:
 def invalidate_after(
     edge: EdgeState, route: Route, request: Request, head: ParsedResponseHead
 ) -> None:
-    """Make stale what an unsafe request has changed (RFC 9111 section 4.4)."""
+    """Remove what an unsafe request has changed (RFC 9111 section 4.4)."""
     if request.method in SAFE:
         return
     site = route.site
@@ -211,5 +211,5 @@ def invalidate_after(
         except HeadraceError:
             continue  # a Location that is no URL of this site
         if edge.store.vary_of(key_hash(key)) is not None:
-            edge.store.purge(PurgeRule("url", key, soft=True), durable=False)
+            edge.store.purge(PurgeRule("url", key), durable=False)
     edge.see_purges()

@@ -7,6 +7,9 @@ import re
 import time
 from functools import lru_cache
 
+THIS_YEAR = time.gmtime().tm_year
+LONGEST_BYTES = 40
+
 _MONTHS = (
     b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
 )  # fmt: skip
@@ -27,12 +30,16 @@ _ASCTIME = re.compile(
 )
 
 
-@lru_cache(1024)
-def parse_http_date(value: bytes, *, this_year: int = 2026) -> float | None:
+def parse_http_date(value: bytes, *, this_year: int = THIS_YEAR) -> float | None:
     """Unix seconds, or None for anything that is no HTTP date.
 
     A two-digit year that would lie more than 50 years after `this_year` is of the past century.
     """
+    return _parse(value, this_year) if len(value) <= LONGEST_BYTES else None
+
+
+@lru_cache(1024)
+def _parse(value: bytes, this_year: int) -> float | None:
     match = _IMF.fullmatch(value)
     if match is not None:
         day, month, year, *clock = match.groups()

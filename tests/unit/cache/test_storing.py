@@ -408,3 +408,10 @@ def test_a_slower_origin_never_makes_a_response_younger(
     assert not (ages[0].store and ages[1].store) or (
         ages[0].corrected_age_s <= ages[1].corrected_age_s
     )
+
+
+def test_an_answer_to_a_cookie_is_stored_only_with_a_stated_lifetime() -> None:
+    asked = request(cookie="session=1")
+    guessed = response(last_modified="Sun, 06 Nov 1994 08:49:37 GMT")
+    stated = response(cache_control="max-age=60")
+    assert (storing(guessed, asked).reason, storing(stated, asked).store) == (b"cookie", True)

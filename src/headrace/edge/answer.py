@@ -58,7 +58,7 @@ class Verdict:
 class Answer:
     """The answer to one request; also what the log will say of it."""
 
-    __slots__ = ("_connection", "_edge", "_request", "age_s", "cache", "problem", "request_id",
+    __slots__ = ("_connection", "_edge", "_request", "age_s", "cache", "generation", "problem",
                  "route", "task")  # fmt: skip
 
     def __init__(
@@ -70,6 +70,7 @@ class Answer:
         self._request = request
         self.route = route
         self.cache = "error"
+        self.generation = -1  # of the purges that the look into the store took account of
         self.age_s: float | None = None
         self.problem: str | None = None
         self.task: object = None
@@ -216,7 +217,7 @@ class Answer:
             return
         now = time.time()
         until = min(hot_until(stored, route.rules), now + RECHECK_S)
-        if until <= now:
+        if until <= now or edge.store.generation() != self.generation:
             return
         body, mapped, slot = memoryview(b""), None, -1
         if isinstance(opened, OpenBody):

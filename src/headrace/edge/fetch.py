@@ -7,8 +7,6 @@ it writes, so that one process at a time fills a slice; what came of it is its `
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,7 +18,7 @@ from headrace.cache.reuse import may_serve_stale_on_error
 from headrace.cache.store import Busy, Part, StoreError
 from headrace.cache.stored import StoredResponse
 from headrace.cache.storing import Storing, decide_storing
-from headrace.cache.validation import corresponds, freshened, is_strong
+from headrace.cache.validation import corresponds, freshened
 from headrace.cache.vary import for_the_origin, variant_text
 from headrace.edge.asking import (
     Ask,
@@ -32,6 +30,7 @@ from headrace.edge.asking import (
     place,
 )
 from headrace.edge.fields import forwarded_request_fields
+from headrace.edge.naming import part_name, version_of
 from headrace.edge.slices import GrowingSlice, LocalSlice, SliceFailed
 from headrace.http.message import Headers, Request, ResponseHead
 from headrace.origin.client import OnInterim
@@ -486,24 +485,6 @@ class Fetch:
             return
         if not can_be_completed(stored) or not self._edge.store.slices(stored):
             self._edge.store.delete(stored)
-
-
-def part_name(key_hash: bytes, variant: bytes) -> bytes:
-    """What the parts of one key's variant are called: one fill at a time for each slice."""
-    return key_hash + variant
-
-
-def version_of(key: bytes, variant: bytes, headers: Headers, generation: int) -> bytes:
-    """The name of a representation's slices, 16 bytes.
-
-    With a strong validator all fetches of one representation agree on it, so that their slices
-    combine (RFC 9110 section 15.3.7.3); a purge in between separates them all the same.
-    """
-    tag = headers.get(b"etag")
-    if tag is None or not is_strong(tag):
-        return os.urandom(16)
-    text = b"\0".join((key, variant, tag, b"%d" % generation))
-    return hashlib.blake2b(text, digest_size=16).digest()
 
 
 def _as_whole(head: ResponseHead) -> ResponseHead:

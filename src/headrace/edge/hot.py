@@ -61,6 +61,7 @@ class HotResponses:
         self.memory_bytes = memory_bytes
         self.held_bytes = 0
         self._entries: dict[tuple[bytes, bytes], HotEntry] = {}
+        self._variants: dict[bytes, set[bytes]] = {}
 
     def get(self, key: bytes, variant: bytes) -> HotEntry | None:
         return self._entries.get((key, variant))
@@ -70,6 +71,7 @@ class HotResponses:
         stored = entry.stored
         self.drop(stored.key, stored.variant)
         self._entries[(stored.key, stored.variant)] = entry
+        self._variants.setdefault(stored.key, set()).add(stored.variant)
         self.held_bytes += entry.cost_bytes
         while len(self._entries) > self.entries or self.held_bytes > self.memory_bytes:
             oldest = next(iter(self._entries))
@@ -86,6 +88,10 @@ class HotResponses:
         if entry is not None:
             entry.until = 0.0  # routes hold entries directly: this is how they learn of it
             self.held_bytes -= entry.cost_bytes
+            variants = self._variants[key]
+            variants.discard(variant)
+            if not variants:
+                del self._variants[key]
 
     def purge(self, rules: Iterable[PurgeRule]) -> None:
         """Drop what these rules hit."""
@@ -94,6 +100,10 @@ class HotResponses:
                 self.clear()
                 return
         for rule in rules:
+            if rule.kind == "url":
+                for variant in tuple(self._variants.get(rule.value, ())):
+                    self.drop(rule.value, variant)
+                continue
             for entry in [e for e in self._entries.values() if matches(rule, e.stored)]:
                 self.drop(entry.stored.key, entry.stored.variant)
 
@@ -106,6 +116,7 @@ class HotResponses:
         for entry in self._entries.values():
             entry.until = 0.0
         self._entries.clear()
+        self._variants.clear()
         self.held_bytes = 0
 
     def __len__(self) -> int:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from headrace.cache.invalidation import keys_invalidated
 from headrace.cache.key import key_for_url, key_hash
-from headrace.cache.store import PurgeRule
+from headrace.cache.store import Busy, PurgeRule
 from headrace.edge.fields import (
     forwarded_request_fields,
     is_cmcd,
     passed_response_fields,
     with_date,
 )
+from headrace.edge.naming import part_name
 from headrace.errors import HeadraceError
 from headrace.http.connection import Connection
 from headrace.http.dates import format_http_date
@@ -210,6 +211,16 @@ def invalidate_after(
             key = key_for_url(site.name, uri.decode("latin-1"), site.key_rules)
         except HeadraceError:
             continue  # a Location that is no URL of this site
-        if edge.store.vary_of(key_hash(key)) is not None:
+        hashed = key_hash(key)
+        if edge.store.vary_of(hashed) is not None or _is_being_filled(edge, hashed):
             edge.store.purge(PurgeRule("url", key), durable=False)
     edge.see_purges()
+
+
+def _is_being_filled(edge: EdgeState, hashed: bytes) -> bool:
+    """Whether some worker fetches this key for the first time, so that no record tells of it."""
+    part = edge.store.begin_part(part_name(hashed, b""), 0)
+    if isinstance(part, Busy):
+        return True
+    part.close()
+    return False

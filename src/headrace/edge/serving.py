@@ -26,8 +26,8 @@ from headrace.edge.fetch import (
     LookAgain,
     Outcome,
     Uncacheable,
-    part_name,
 )
+from headrace.edge.naming import part_name
 from headrace.edge.patience import pauses
 from headrace.edge.relay import ask_origin, pass_interim, pass_response
 from headrace.edge.slices import GrowingSlice, HolderDied, SliceFailed
@@ -80,6 +80,7 @@ class Serving:
         """One look at the store and what follows from it; False: look again."""
         edge, request, rules = self._edge, self._request, self._route.rules
         edge.see_purges()
+        self._answer.generation = edge.purged_up_to
         stored, variant = self._lookup()
         reuse = decide_reuse(request, stored, rules, time.time())
         match reuse.action:

@@ -160,7 +160,13 @@ class OriginClient:
         self, endpoint: Endpoint, context: ssl.SSLContext, sock: socket.socket
     ) -> Wire:
         wire = Wire(
-            context.wrap_socket(sock, server_hostname=endpoint.host, do_handshake_on_connect=False),
+            context.wrap_socket(
+                sock,
+                server_hostname=endpoint.host,
+                do_handshake_on_connect=False,
+                # An end without a farewell may be a cut (RFC 9112 section 9.8).
+                suppress_ragged_eofs=False,
+            ),
             self._loop,
         )
         try:

@@ -13,6 +13,8 @@ from headrace.http.wire import Wire, WireTimeout
 from headrace.origin.errors import Failure, OriginError
 
 CHUNK_READ_BYTES = 64 * 1024
+TURN_BYTES = 512 * 1024
+"""An origin that is faster than we are must not keep the loop to itself."""
 
 
 class OriginResponse:
@@ -36,6 +38,7 @@ class OriginResponse:
         self.complete = False
         self.sending = sending
         self.received_bytes = 0
+        self._turn_bytes = 0
         self._wire = wire
         self._early = early
         self._left = head.body_bytes
@@ -92,6 +95,10 @@ class OriginResponse:
         except OSError as error:
             raise self._fail(Failure.BODY_RESET, f"the connection broke: {error}") from error
         self.received_bytes += received
+        self._turn_bytes += received
+        if self._turn_bytes >= TURN_BYTES:
+            self._turn_bytes = 0
+            await asyncio.sleep(0)
         return received
 
     async def _read_chunked(self, buffer: memoryview, decoder: ChunkedDecoder) -> int:

@@ -119,7 +119,7 @@ def _filler(edge: Edge, origin_port: int) -> int:
     """The worker that has a connection to the origin."""
     for pid in edge.worker_pids():
         for connection in psutil.Process(pid).net_connections("tcp"):
-            if connection.raddr and connection.raddr.port == origin_port:
+            if connection.raddr[1:] == (origin_port,):
                 return pid
     raise AssertionError("no worker is connected to the origin")
 

@@ -1,0 +1,27 @@
+"""What parts and representations are called in the store. Pure, but for the random names."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from headrace.cache.validation import is_strong
+from headrace.http.message import Headers
+
+
+def part_name(key_hash: bytes, variant: bytes) -> bytes:
+    """What the parts of one key's variant are called: one fill at a time for each slice."""
+    return key_hash + variant
+
+
+def version_of(key: bytes, variant: bytes, headers: Headers, generation: int) -> bytes:
+    """The name of a representation's slices, 16 bytes.
+
+    With a strong validator all fetches of one representation agree on it, so that their slices
+    combine (RFC 9110 section 15.3.7.3); a purge in between separates them all the same.
+    """
+    tag = headers.get(b"etag")
+    if tag is None or not is_strong(tag):
+        return os.urandom(16)
+    text = b"\0".join((key, variant, tag, b"%d" % generation))
+    return hashlib.blake2b(text, digest_size=16).digest()

@@ -151,6 +151,9 @@ class Delivery:
                 ended = source.last or (source.done and not sent)
             position += sent
             if ended:
+                limit = self._limit()
+                if limit is not None and position < limit:
+                    raise SliceFailed("store_failed", f"a slice ended at {position} of {limit}")
                 return  # of unknown length until now: this was its end
 
     def _limit(self) -> int | None:

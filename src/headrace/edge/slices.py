@@ -11,12 +11,13 @@ import errno
 import mmap
 import os
 
-from headrace.cache.store import Part, PartFollower, PartPhase
+from headrace.cache.store import Part, PartFollower, PartPhase, StoreError
 from headrace.errors import HeadraceError
 
 FIRST_POLL_S = 0.001
 LONGEST_POLL_S = 0.02
 ALIVE_CHECK_S = 0.25
+MAP_ATTEMPTS = 4
 
 
 class SliceFailed(HeadraceError):
@@ -183,7 +184,6 @@ class RemoteSlice(GrowingSlice):
         self.follower = follower
         self.phase = PartPhase.WAITING_HEAD
         self._mapped: memoryview | None = None
-        self._mapped_bytes = 0
         self.polling = loop.create_task(self._poll())
 
     async def head(self, timeout_s: float) -> PartPhase:
@@ -203,7 +203,11 @@ class RemoteSlice(GrowingSlice):
         while not self.done and self.failure is None:
             try:
                 changed = self._look()
-            except OSError as error:
+                if not changed and since_check_s >= ALIVE_CHECK_S:
+                    since_check_s = 0.0
+                    if not self.follower.alive() and not self._look():
+                        self.fail(HolderDied())
+            except (OSError, StoreError) as error:
                 self.fail(SliceFailed("store_failed", f"a part cannot be read: {error}"))
                 return
             if changed:
@@ -213,10 +217,6 @@ class RemoteSlice(GrowingSlice):
                 await asyncio.sleep(pause_s)
                 since_check_s += pause_s
                 pause_s = min(pause_s * 1.5, LONGEST_POLL_S)
-                if since_check_s >= ALIVE_CHECK_S:
-                    since_check_s = 0.0
-                    if not self.follower.alive() and not self._look():
-                        self.fail(HolderDied())
 
     def _look(self) -> bool:
         """Take in what has changed; whether anything has."""
@@ -237,15 +237,22 @@ class RemoteSlice(GrowingSlice):
 
     def view(self, start: int, end: int) -> memoryview:
         offset = self.follower.body_offset
-        if self._mapped is None or offset + end > self._mapped_bytes:
-            # The writer gives the file its full size at once, and cuts it when it is done.
-            self._mapped_bytes = os.fstat(self.follower.fd).st_size
-            if self._mapped_bytes < offset + end:
-                raise SliceFailed("store_failed", "a part is shorter than it claims")
-            self._mapped = memoryview(
-                mmap.mmap(self.follower.fd, self._mapped_bytes, prot=mmap.PROT_READ)
-            )
-        return self._mapped[offset + start : offset + end]
+        mapped = self._mapped
+        if mapped is None or offset + end > len(mapped):
+            mapped = self._mapped = self._map(offset + end)
+        return mapped[offset + start : offset + end]
+
+    def _map(self, at_least: int) -> memoryview:
+        """Map the file as long as it is: its full size while it grows, its true length then."""
+        for _attempt in range(MAP_ATTEMPTS):
+            size = os.fstat(self.follower.fd).st_size
+            if size < at_least:
+                break
+            try:
+                return memoryview(mmap.mmap(self.follower.fd, size, prot=mmap.PROT_READ))
+            except ValueError:
+                continue  # its writer cut it to its true length just now
+        raise SliceFailed("store_failed", "a part is shorter than it claims")
 
     def __del__(self) -> None:
         self.follower.close()

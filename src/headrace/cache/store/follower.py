@@ -56,6 +56,12 @@ class PartFollower:
             if self.meta is None:
                 return self.phase
             self.body_offset = control.header_bytes
+        if phase in FINAL and self.phase not in FINAL:
+            # The block was read while it was written: `written` may be older than the phase that
+            # stands behind it. Nothing changes after a final phase.
+            again = header.unpack_control(os.pread(self.fd, header.CONTROL_BYTES, 0))
+            if again is not None:
+                control, _ = again
         self.reason = control.reason
         self.written = control.written
         self.phase = phase

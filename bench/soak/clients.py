@@ -99,7 +99,8 @@ def impatient(world: World, connect: Connect, seed: int) -> None:
                 client.ask(named.path)
                 if chance.random() < 0.7 and client.head().status == 200:
                     with contextlib.suppress(ConnectionEnded):
-                        client.read(chance.randint(0, 1000))
+                        size = len(world.catalogue.body(named))
+                        client.read(chance.randint(0, min(1000, size)))
             finally:
                 client.reset()
             world.tally.count("aborted by clients")

@@ -117,6 +117,8 @@ class WorkerPool:
                 )
             )
             for worker, answer in zip(asked, answers, strict=True):
+                if answer is None and worker.channel.closed:
+                    continue  # it died of something else; its successor begins with the new config
                 if not isinstance(answer, Prepared):
                     self._tell(asked, Abandon(setup.version))
                     raise ReloadRefusedError(_refusal(worker, answer))

@@ -12,7 +12,7 @@ from headrace.errors import HeadraceError
 
 _CHARACTER = rb"A-Za-z0-9_~!$&'()*+,;=:@-"
 _USUAL = re.compile(rb"(?:/(?:[" + _CHARACTER + rb"][." + _CHARACTER + rb"]*)?)+")
-_QUERY = re.compile(rb"[!$-;=?-Z_a-z~\[\]^`{|}\"\\\x80-\xff]*")
+_QUERY = re.compile(rb"[!$&-;=?-Z_a-z~\[\]^`{|}\"\\\x80-\xff]*")
 _PATH = re.compile(rb"[!$-;=@-Z_a-z~%\[\]^`{|}\"\x80-\xff]*")
 _ESCAPE = re.compile(rb"%(..?)?", re.DOTALL)
 _HEX = re.compile(rb"[0-9A-Fa-f]{2}")

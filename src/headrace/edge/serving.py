@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from headrace.cache.reuse import Action, Reuse, decide_reuse, may_serve_stale_on_error
-from headrace.cache.store import Busy, Part, PartPhase, StoreError
+from headrace.cache.store import Busy, Part, PartPhase, StoreError, matches
 from headrace.cache.stored import StoredFlag, StoredResponse
 from headrace.cache.validation import head_update
 from headrace.cache.vary import variant_text
@@ -275,11 +275,19 @@ class Serving:
         ):
             self._vary = stored.vary  # it was another variant's fetch
             return False
+        if collapsed and self._purged_since(stored):
+            # What another request fetches was purged before this one came.
+            await self._pass(None, "pass", fwd, b"purged")
+            return True
         word = "collapsed" if collapsed else "miss"
         if outcome.growing is None and stale is not None:
             word = "revalidated"
         verdict = Verdict(word, fwd=fwd, collapsed=collapsed, stored=True)
         return await self._deliver(stored, outcome.growing, verdict)
+
+    def _purged_since(self, stored: StoredResponse) -> bool:
+        rules = self._edge.store.rules_since(stored.generation)
+        return any(matches(rule, stored) for rule in rules)
 
     async def _uncacheable(self, outcome: Uncacheable, fwd: bytes) -> None:
         if outcome.status and outcome.status < 400:

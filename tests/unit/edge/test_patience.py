@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headrace.edge.patience import LONGEST_PAUSE_S, pauses
+
+
+@given(st.floats(0.0, 5.0))
+def test_looks_are_quick_at_first_and_end_in_time(limit_s: float) -> None:
+    found = list(pauses(limit_s))
+    assert found[:2] == [0.0, 0.0]
+    assert sum(found) <= limit_s + LONGEST_PAUSE_S
+    assert found == sorted(found)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from headrace.cache.store import Busy, Part, PartPhase
 from headrace.cache.stored import StoredResponse
 from headrace.edge.asking import Ask, can_be_completed
-from headrace.edge.fetch import Fetch, Following
+from headrace.edge.fetch import Fetch
 from headrace.edge.naming import part_name
 from headrace.edge.open_bodies import OpenBody
+from headrace.edge.outcome import Following
 from headrace.edge.patience import pauses
 from headrace.edge.slices import GrowingSlice, HolderDied, SliceFailed
 from headrace.errors import HeadraceError

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -31,6 +30,7 @@ from headrace.edge.asking import (
 )
 from headrace.edge.fields import forwarded_request_fields
 from headrace.edge.naming import part_name, version_of
+from headrace.edge.outcome import Failed, Following, LookAgain, Outcome, Uncacheable
 from headrace.edge.slices import GrowingSlice, LocalSlice, SliceFailed
 from headrace.http.message import Headers, Request, ResponseHead
 from headrace.origin.client import OnInterim
@@ -47,46 +47,6 @@ READ_BYTES = 256 * 1024
 STALE_STATUSES = frozenset((500, 502, 503, 504))
 UNWATCHED_LIMIT_BYTES = 64 * 1024 * 1024
 UNSAVED_LIMIT_BYTES = 64 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Following:
-    """The response may be stored; `growing` is its first slice, or None when nothing new came
-    (a 304: the stored response was freshened)."""
-
-    stored: StoredResponse
-    growing: GrowingSlice | None
-
-
-@dataclass(slots=True)
-class Uncacheable:
-    """The response may not be stored. Its body goes to one client: who takes `response` first.
-
-    None when nobody can use it, or it is taken: ask the origin again, for oneself.
-    """
-
-    response: OriginResponse | None
-    status: int
-    reason: bytes
-
-    def take(self) -> OriginResponse | None:
-        response, self.response = self.response, None
-        return response
-
-
-class LookAgain:
-    """Things have changed: begin anew with a look into the store."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The origin could not be asked, or answered with an error that stale content may hide."""
-
-    status: int
-    reason: str
-
-
-Outcome = Following | Uncacheable | LookAgain | Failed
 
 
 class Fetch:

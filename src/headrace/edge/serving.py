@@ -19,15 +19,9 @@ from headrace.cache.vary import variant_text
 from headrace.edge.answer import Answer, Verdict
 from headrace.edge.asking import WHOLE, Ask, ask_for_range
 from headrace.edge.delivery import Delivery, Interests, SourceLost
-from headrace.edge.fetch import (
-    Failed,
-    Fetch,
-    Following,
-    LookAgain,
-    Outcome,
-    Uncacheable,
-)
+from headrace.edge.fetch import Fetch
 from headrace.edge.naming import part_name
+from headrace.edge.outcome import Failed, Following, LookAgain, Outcome, Uncacheable
 from headrace.edge.patience import pauses
 from headrace.edge.relay import ask_origin, pass_interim, pass_response
 from headrace.edge.slices import GrowingSlice, HolderDied, SliceFailed

@@ -10,7 +10,7 @@ PLAYER := src/headrace/lab/player/vendor/hls.min.js
 export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs serve-docs sample lock clean
+.PHONY: help demo test bench bench-quick lint format docs serve-docs sample lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,14 @@ test: $(STAMP) $(PLAYER) ## run lint, types, import contracts, docs and all test
 	@scripts/install-test-tools
 	@scripts/check $(BIN)
 	$(BIN)/python -m pytest
+
+bench: $(STAMP) ## compare with other caches, and write docs/benchmarks/speed.md (about 15 minutes)
+	@scripts/install-bench-peers
+	$(BIN)/python -m bench.speed --output docs/benchmarks
+
+bench-quick: $(STAMP) ## the same in two minutes, printed only
+	@scripts/install-bench-peers
+	$(BIN)/python -m bench.speed --quick
 
 lint: $(STAMP) ## check style, types and import contracts
 	@scripts/check $(BIN)

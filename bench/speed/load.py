@@ -1,0 +1,165 @@
+"""Load: wrk on the core that the servers leave free, and checks of what they answer."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import re
+import socket
+import ssl
+import subprocess
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+LOAD_CORE = 1
+_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
+_REQUESTS = re.compile(r"(\d+) requests in ([\d.]+)(ms|s|m), ([\d.]+)([KMGT]?)B read")
+_ERRORS = re.compile(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)")
+_STATUSES = re.compile(r"Non-2xx or 3xx responses: (\d+)")
+
+
+class WrongAnswer(Exception):
+    """A server's answers were not what was asked for: its figure would mean nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What a run of wrk found."""
+
+    requests: int
+    seconds: float
+    read_bytes: float
+
+    @property
+    def per_s(self) -> float:
+        return self.requests / self.seconds
+
+    @property
+    def bytes_per_s(self) -> float:
+        return self.read_bytes / self.seconds
+
+
+def parse(output: str) -> Figure:
+    """Read wrk's report. Raises WrongAnswer when it tells of errors."""
+    found = _REQUESTS.search(output)
+    if found is None:
+        raise WrongAnswer(f"wrk said nothing of use: {output[-500:]}")
+    errors = _ERRORS.search(output)
+    if errors is not None and any(int(count) for count in errors.groups()):
+        raise WrongAnswer(errors[0])
+    if _STATUSES.search(output) is not None:
+        raise WrongAnswer(_STATUSES.findall(output)[0] + " answers were errors")
+    scale = {"ms": 0.001, "s": 1.0, "m": 60.0}[found[3]]
+    return Figure(int(found[1]), float(found[2]) * scale, float(found[4]) * _UNITS[found[5]])
+
+
+def wrk(url: str, seconds: float, connections: int = 32, script: str = "") -> Figure:
+    """Run wrk for some seconds. `script` is Lua."""
+    command = [
+        "taskset", "-c", str(LOAD_CORE), "wrk", "-t", "1", "-c", str(connections),
+        "-d", f"{max(1, round(seconds))}s", "--timeout", "30s",
+    ]  # fmt: skip
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as lua:
+        if script:
+            lua.write(script)
+            lua.flush()
+            command += ["-s", lua.name]
+        done = subprocess.run(
+            [*command, url], capture_output=True, text=True, timeout=seconds + 90, check=False
+        )
+    return parse(done.stdout + done.stderr)
+
+
+def check_lengths(figure: Figure, body_bytes: int, connections: int = 32) -> None:
+    """Every answer had its whole body: what was read fits the count of answers.
+
+    wrk counts the bytes of the answers that were under way when it stopped, but not them.
+    """
+    most = (figure.requests + connections) * (body_bytes + 1500)
+    # wrk prints three figures of what it read.
+    if not figure.requests * body_bytes * 0.99 <= figure.read_bytes <= most * 1.01:
+        each = figure.read_bytes / max(1, figure.requests)
+        raise WrongAnswer(f"{each:.0f} bytes for each answer, where {body_bytes} are the body")
+
+
+def context() -> ssl.SSLContext:
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname = False
+    made.verify_mode = ssl.CERT_NONE
+    return made
+
+
+def digest(port: int, path: str, *, tls: bool, span: tuple[int, int] | None = None) -> str:
+    """Fetch one body and hash it. Raises WrongAnswer for another status."""
+    connection: http.client.HTTPConnection
+    if tls:
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=context())
+    else:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    headers = {} if span is None else {"Range": f"bytes={span[0]}-{span[1] - 1}"}
+    connection.request("GET", path, headers=headers)
+    response = connection.getresponse()
+    body = response.read()
+    connection.close()
+    if response.status not in (200, 206):
+        raise WrongAnswer(f"{path} was answered with {response.status}")
+    return hashlib.sha256(body).hexdigest()
+
+
+def hundred_at_once(port: int, path: str, expected: str) -> float:
+    """A hundred clients ask for one object at the same moment; seconds until the last has it."""
+    gate = threading.Barrier(101)
+    wrong: list[str] = []
+
+    def one() -> None:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as sock:
+            gate.wait()
+            sock.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            data = bytearray()
+            while piece := sock.recv(1 << 20):
+                data += piece
+        body = bytes(data).partition(b"\r\n\r\n")[2]
+        if hashlib.sha256(body).hexdigest() != expected:
+            wrong.append(path)
+
+    clients = [threading.Thread(target=one) for _ in range(100)]
+    for client in clients:
+        client.start()
+    gate.wait()
+    began = time.perf_counter()
+    for client in clients:
+        client.join()
+    if wrong:
+        raise WrongAnswer(f"{len(wrong)} of a hundred clients got another body")
+    return time.perf_counter() - began
+
+
+def idle_connections(port: int, count: int) -> list[socket.socket]:
+    """Connections that have asked for one small thing and now wait."""
+    held = []
+    for number in range(count):
+        sock = socket.socket()
+        sock.bind((f"127.0.0.{2 + number // 20000}", 0))
+        sock.connect(("127.0.0.1", port))
+        sock.sendall(b"GET /manifest HTTP/1.1\r\nHost: x\r\n\r\n")
+        held.append(sock)
+    for sock in held:
+        sock.recv(65536)
+    return held
+
+
+def kernel_bytes() -> int:
+    """Kernel memory that sockets live in: slabs, and pages of buffers."""
+    slab = 0
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "Slab":
+            slab = int(value.split()[0]) * 1024
+    pages = 0
+    for line in Path("/proc/net/sockstat").read_text().splitlines():
+        if line.startswith("TCP:"):
+            pages = int(line.rsplit(" ", 1)[1])
+    return slab + pages * 4096

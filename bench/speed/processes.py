@@ -1,0 +1,102 @@
+"""Starting peers and the origin on given cores, and reading what they cost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+START_TIMEOUT_S = 20.0
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+class NotStarted(Exception):
+    """A program did not begin to listen."""
+
+
+class Program:
+    """A process tree that we started; `stop` ends all of it."""
+
+    def __init__(
+        self, command: Sequence[str], core: int, log: Path, env: dict[str, str] | None = None
+    ) -> None:
+        self.log = log
+        with log.open("ab") as out:
+            self._process = subprocess.Popen(
+                ["taskset", "-c", str(core), *command],
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                env=os.environ | (env or {}),
+            )
+
+    def wait_for(self, port: int) -> None:
+        """Wait until something listens. Raises NotStarted with the end of the log."""
+        until = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < until:
+            if self._process.poll() is not None:
+                break
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            time.sleep(0.05)
+        self.stop()
+        raise NotStarted(f"nothing listens on {port}:\n{self.log.read_text()[-1500:]}")
+
+    def tree(self) -> list[psutil.Process]:
+        try:
+            own = psutil.Process(self._process.pid)
+            return [own, *own.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def cpu_s(self) -> float:
+        """User and system seconds of the whole tree."""
+        total = 0.0
+        for process in self.tree():
+            try:
+                times = process.cpu_times()
+            except psutil.NoSuchProcess:
+                continue
+            total += times.user + times.system
+        return total
+
+    def resident_bytes(self) -> int:
+        """Memory of the tree, shared pages counted in proportion."""
+        total = 0
+        for process in self.tree():
+            try:
+                total += process.memory_full_info().pss
+            except psutil.NoSuchProcess:
+                continue
+        return total
+
+    def stop(self) -> None:
+        processes = self.tree()
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        for process in processes:
+            if process.is_running() and process.pid != self._process.pid:
+                try:
+                    process.kill()
+                except psutil.NoSuchProcess:
+                    continue
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

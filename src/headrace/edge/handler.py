@@ -48,6 +48,8 @@ class EdgeHandler:
         self.finished = recorder.finished
         self.event = recorder.event
         self.connections_changed = recorder.connections_changed
+        self._generation = edge.store.state.generation
+        self._touch = edge.store.state.touch
 
     def handle(self, connection: Connection) -> None:
         """Answer a request, or start to."""
@@ -73,7 +75,7 @@ class EdgeHandler:
     def _send_hot(self, connection: Connection, entry: HotEntry) -> bool:
         """Send a prepared answer if it still holds."""
         edge = self.edge
-        if edge.store.generation() != edge.purged_up_to:
+        if self._generation() != edge.purged_up_to:
             edge.see_purges()
         now = time.time()
         if now >= entry.until:
@@ -83,8 +85,13 @@ class EdgeHandler:
             self._prepare(entry, now, second)
         entry.used = True
         if entry.slot >= 0:
-            edge.store.touch(entry.slot)
+            self._touch(entry.slot)
         connection.context = entry
+        if entry.whole and connection.keep_alive and not connection.head_only:
+            head = connection.head
+            if head is not None and head.version == (1, 1):
+                connection.respond_at_once(entry.stored.status, entry.whole)
+                return True
         connection.respond(entry.stored.status, entry.prepared, entry.body, entry.opened)
         return True
 
@@ -94,7 +101,10 @@ class EdgeHandler:
         answer = Answer(edge, None, entry.route, None)
         fields = stored_fields(stored, now, edge.server_name_bytes)
         fields += answer.cache_fields(Verdict("hit"), stored)
-        entry.prepared = prepared_head(stored.status, fields, stored.length)
+        length = None if stored.status == 204 else stored.length
+        entry.prepared = prepared_head(stored.status, fields, length)
+        if entry.opened is None:
+            entry.whole = entry.prepared + entry.body
         entry.second = second
 
     # Everything that is no prepared hit.

@@ -24,12 +24,13 @@ class HotEntry:
     """One stored response, ready to send.
 
     `prepared` is a head for the second `second`, with everything but Connection. `body` is the
-    whole body; `opened` its mapping when it is not held in memory.
+    whole body; `opened` its mapping when it is not held in memory; if it is, `whole` is both in
+    one.
     """
 
     __slots__ = (
         "body", "cost_bytes", "opened", "prepared", "route", "second", "slot", "stored", "until",
-        "used",
+        "used", "whole",
     )  # fmt: skip
 
     def __init__(
@@ -48,6 +49,7 @@ class HotEntry:
         self.slot = slot
         self.until = until
         self.prepared = b""
+        self.whole = b""
         self.second = -1
         self.used = True
         self.cost_bytes = len(body) if opened is None else 0

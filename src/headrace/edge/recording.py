@@ -34,9 +34,10 @@ class Recorder:
         """A response ended: "complete", or why it was cut short."""
         context = connection.context
         metrics = self.metrics
-        now = time.monotonic()
-        spent_s = now - connection.began
-        first_byte_s = connection.first_byte - connection.began
+        began = connection.began
+        spent_s = first_byte_s = connection.ended - began
+        if connection.first_byte:
+            first_byte_s = connection.first_byte - began
         if type(context) is HotEntry:
             metrics.requests_hit += 1
             metrics.hit_first_byte.observe(first_byte_s)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from headrace.http.server import Server
 
 READ_BYTES = 64 * 1024
+KNOWN_HEAD_BYTES = 1024
 LINGER_S = 2.0
 LINGER_BYTES = 256 * 1024
 
@@ -41,7 +42,8 @@ class Connection(ReceivingSide):
     """
 
     __slots__ = (
-        "_chunked", "_linger_left", "address", "began", "connection_requests", "context", "head",
+        "_chunked", "_linger_left", "address", "began", "connection_requests", "context", "ended",
+        "head",
         "head_only", "listener", "status",
     )  # fmt: skip
 
@@ -55,7 +57,7 @@ class Connection(ReceivingSide):
         self.connection_requests = 0
         self.context: object = None
         self.status = 0
-        self.began = 0.0
+        self.began = self.ended = 0.0
         self.head_only = False
         self.head: RequestHead | None = None
         self._chunked = False
@@ -81,6 +83,13 @@ class Connection(ReceivingSide):
         except OSError:
             self.abort("client_gone")
             return
+        if state is State.IDLE and not self._buffer:
+            # Players and pollers repeat themselves to the byte: such a head is parsed once.
+            head = self._server.known_heads.get(data)
+            if head is not None:
+                self._begin(head)
+                self._server.handle(self)
+                return
         if not data:
             self._on_end_of_input()
         elif state is State.LINGERING:
@@ -132,6 +141,8 @@ class Connection(ReceivingSide):
             except BadRequest as error:
                 self.refuse(error)
                 return
+            if head.plain and end <= KNOWN_HEAD_BYTES:
+                server.remember_head(buffer[:end], head)
             self._begin(head)
             server.handle(self)
 
@@ -183,9 +194,7 @@ class Connection(ReceivingSide):
         """
         self.status = status
         self._settle_keep_alive()
-        if self.keep_alive and self.head is not None and self.head.version == (1, 1):
-            pass
-        else:
+        if not (self.keep_alive and self.head is not None and self.head.version == (1, 1)):
             option = b"keep-alive" if self.keep_alive else b"close"
             prepared = prepared[:-2] + b"Connection: " + option + b"\r\n\r\n"
         self._ended = True
@@ -198,6 +207,14 @@ class Connection(ReceivingSide):
             out.add(Piece(memoryview(prepared)))
             out.add(Piece(body, residency, offset))
             self._pump()
+
+    def respond_at_once(self, status: int, whole: bytes) -> None:
+        """Send a small response whole, head and body in one, to a request without a body on an
+        HTTP/1.1 connection that stays open.
+        """
+        self.status = status
+        self._ended = True
+        self._send_first(whole)
 
     def start(self, status: int, fields: list[Field], body_bytes: int | None) -> None:
         """Send a response head. `body_bytes` None means "not known": chunked, or to the close.
@@ -310,6 +327,7 @@ class Connection(ReceivingSide):
                     socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00"
                 )
         responding = self.state is State.RESPONDING
+        self.ended = time.monotonic()
         self._close(clean=False)
         if responding:
             self._server.finished(self, reason)
@@ -320,10 +338,10 @@ class Connection(ReceivingSide):
 
     def _complete(self) -> None:
         """The response is with the kernel. On to the next request, or to the end."""
-        lingers = not self.keep_alive
-        if self.has_body:
-            lingers = True
-        self._server.finished(self, "complete")
+        server = self._server
+        lingers = not self.keep_alive or self._body_left != 0 or self._body_decoder is not None
+        now = self.ended = time.monotonic()
+        server.finished(self, "complete")
         self.head = None
         self.context = None
         self._body_decoder = None
@@ -332,9 +350,10 @@ class Connection(ReceivingSide):
             self._linger()
             return
         self.state = State.IDLE
-        self.deadline = self._server.monotonic() + self._server.timeouts.idle_s
-        if self.deadline < self.bucket * self._server.deadlines.tick_s or self.bucket < 0:
-            self._server.deadlines.watch(self)
+        self.deadline = deadline = now + server.timeouts.idle_s
+        bucket = self.bucket
+        if bucket < 0 or deadline < bucket * server.deadlines.tick_s:
+            server.deadlines.watch(self)
         if self._buffer:
             # Not from here: `_advance` may be what called us, and goes on by itself.
             self._server.loop.call_soon(self._advance)

@@ -94,11 +94,12 @@ class SendingSide:
         except OSError:
             self.abort("client_gone")
             return
-        self._count_sent(sent)
         if sent == len(data):
+            self.bytes_sent += sent
             if self._ended:
                 self._complete()
         else:
+            self._count_sent(sent)
             self._queue_of().add(Piece(memoryview(data)[sent:]))
             self._await_writable()
 

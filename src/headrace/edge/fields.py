@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from headrace.edge.sites import Site
-from headrace.http.fields import hop_by_hop
+from headrace.http.fields import HOP_BY_HOP, hop_by_hop
 from headrace.http.message import Field, Headers, Request
 
 # Answered by the edge itself, or a matter of each connection.
@@ -21,11 +21,38 @@ _CONDITIONS = frozenset(
     )
 )
 FORWARDING = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"))
+# Fields by which some origins let a client choose another resource, host or method. In a fetch
+# whose answer is shared they would let one client choose for all.
+_NOT_SHARED = FORWARDING | frozenset(
+    (
+        b"forwarded",
+        b"x-forwarded-port",
+        b"x-forwarded-prefix",
+        b"x-forwarded-scheme",
+        b"x-forwarded-server",
+        b"x-host",
+        b"x-http-method",
+        b"x-http-method-override",
+        b"x-method-override",
+        b"x-original-host",
+        b"x-original-url",
+        b"x-rewrite-url",
+    )
+)
 
 
 def is_cmcd(name: bytes) -> bool:
     """Whether a request field carries Common Media Client Data (CTA-5004)."""
     return name.startswith(b"cmcd-")
+
+
+def nominates(headers: Headers) -> bool:
+    """Whether Connection names fields of this request that are not a matter of the hop.
+
+    They end here (RFC 9110 section 7.6.1), so the origin would see another request than the one
+    that variants are chosen by: its answer is for this client alone.
+    """
+    return any(name in headers for name in hop_by_hop(headers) - HOP_BY_HOP)
 
 
 def host_for(site: Site, request: Request) -> bytes:
@@ -49,7 +76,9 @@ def forwarded_request_fields(
     dropped = hop_by_hop(headers) | _NEVER_FORWARDED | {b"te", b"trailer"}
     fields: list[Field] = [(b"host", host_for(site, request))]
     for name, value in headers:
-        if name in dropped or (for_cache and (name in _CONDITIONS or is_cmcd(name))):
+        if name in dropped:
+            continue
+        if for_cache and (name in _CONDITIONS or name in _NOT_SHARED or is_cmcd(name)):
             continue
         if site.forwarded and name in FORWARDING:
             continue

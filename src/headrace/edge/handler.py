@@ -15,7 +15,7 @@ from headrace.cache.store import StoreError
 from headrace.cache.vary import variant_text
 from headrace.edge.answer import Answer, Verdict
 from headrace.edge.delivery import SourceLost
-from headrace.edge.fields import in_loop
+from headrace.edge.fields import in_loop, nominates
 from headrace.edge.hot import HotEntry
 from headrace.edge.recording import Recorder
 from headrace.edge.relay import ask_origin, invalidate_after, pass_response
@@ -134,6 +134,8 @@ class EdgeHandler:
             answer.error(508, "this request has come through here before: the origin is this edge")
             return
         cached = head.method in GET_OR_HEAD and not connection.has_body
+        if cached and not head.plain and nominates(head.headers):
+            cached = False
         work = self._serve if cached else self._pass
         task = edge.loop.create_task(work(connection, route, request, answer))
         answer.task = task
@@ -165,7 +167,8 @@ class EdgeHandler:
         edge = self.edge
         try:
             response = await ask_origin(edge, connection, route, request)
-            fields = answer.cache_fields(Verdict("pass", fwd=b"method", fwd_status=response.status))
+            fwd = b"request" if request.method in GET_OR_HEAD else b"method"
+            fields = answer.cache_fields(Verdict("pass", fwd=fwd, fwd_status=response.status))
             invalidate_after(edge, route, request, response.head)
             await pass_response(edge, connection, request, response, fields)
         except ClientGone:

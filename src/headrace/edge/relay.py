@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from headrace.cache.invalidation import keys_invalidated
 from headrace.cache.key import key_for_url, key_hash
-from headrace.cache.store import Busy, PurgeRule
+from headrace.cache.store import Busy, PurgeRule, StoreError
 from headrace.edge.fields import (
     forwarded_request_fields,
     is_cmcd,
@@ -211,10 +211,18 @@ def invalidate_after(
             key = key_for_url(site.name, uri.decode("latin-1"), site.key_rules)
         except HeadraceError:
             continue  # a Location that is no URL of this site
-        hashed = key_hash(key)
-        if edge.store.vary_of(hashed) is not None or _is_being_filled(edge, hashed):
-            edge.store.purge(PurgeRule("url", key), durable=False)
+        try:
+            _remove(edge, key)
+        except (StoreError, OSError) as error:
+            # The request itself has succeeded; what is stored may stay until its lifetime ends.
+            edge.store_trouble(error)
     edge.see_purges()
+
+
+def _remove(edge: EdgeState, key: bytes) -> None:
+    hashed = key_hash(key)
+    if edge.store.vary_of(hashed) is not None or _is_being_filled(edge, hashed):
+        edge.store.purge(PurgeRule("url", key), durable=False)
 
 
 def _is_being_filled(edge: EdgeState, hashed: bytes) -> bool:

@@ -1,6 +1,13 @@
 from __future__ import annotations
 
-from headrace.edge.fields import forwarded_request_fields, in_loop, passed_response_fields
+import pytest
+
+from headrace.edge.fields import (
+    forwarded_request_fields,
+    in_loop,
+    nominates,
+    passed_response_fields,
+)
 from headrace.http.message import Field, Headers, Request
 from tests.unit.edge.test_routes import find
 
@@ -40,6 +47,30 @@ def test_a_shared_fetch_carries_no_condition_range_or_cmcd() -> None:
         (b"cmcd-request", b"x"),
     )
     assert not set(forwarded(*fields)) & {name for name, _value in fields}
+
+
+def test_a_shared_fetch_lets_no_client_choose_for_all() -> None:
+    sent = forwarded(
+        (b"x-original-url", b"/admin"), (b"forwarded", b"host=evil"), (b"x-forwarded-host", b"evil")
+    )
+    assert (b"x-original-url" in sent, b"forwarded" in sent, sent[b"x-forwarded-host"]) == (
+        False,
+        False,
+        b"a.example",
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "does"),
+    [
+        ([(b"connection", b"close")], False),
+        ([(b"connection", b"upgrade"), (b"upgrade", b"h2c")], False),
+        ([(b"connection", b"x-absent")], False),
+        ([(b"connection", b"accept-encoding"), (b"accept-encoding", b"gzip")], True),
+    ],
+)
+def test_nominating_end_to_end_fields_is_noticed(fields: list[Field], does: bool) -> None:
+    assert nominates(Headers(fields)) is does
 
 
 def test_a_passed_request_keeps_condition_and_range() -> None:

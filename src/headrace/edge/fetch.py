@@ -383,7 +383,7 @@ class Fetch:
             part = self._part_for(stored, number)
             if isinstance(part, Busy):
                 return None
-            growing = LocalSlice(edge.loop, number, part, capacity)
+            growing = LocalSlice(edge.loop, number, part, capacity, sure=stored.length >= 0)
         except (StoreError, OSError) as error:
             edge.store_trouble(error)
             growing = LocalSlice(edge.loop, number, None, capacity, error)

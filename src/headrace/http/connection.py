@@ -339,7 +339,8 @@ class Connection(ReceivingSide):
     def _complete(self) -> None:
         """The response is with the kernel. On to the next request, or to the end."""
         server = self._server
-        lingers = not self.keep_alive or self._body_left != 0 or self._body_decoder is not None
+        unread = self._body_left != 0 or self._body_decoder is not None
+        lingers = unread or not self.keep_alive
         now = self.ended = time.monotonic()
         server.finished(self, "complete")
         self.head = None
@@ -347,7 +348,11 @@ class Connection(ReceivingSide):
         self._body_decoder = None
         self._body_left = 0
         if lingers:
-            self._linger()
+            # Only where more may still be coming: closing then would cut off our own answer.
+            if unread or self._buffer or self.status >= 400:
+                self._linger()
+            else:
+                self._close()
             return
         self.state = State.IDLE
         self.deadline = deadline = now + server.timeouts.idle_s

@@ -19,6 +19,8 @@ from headrace.http.message import Field, Headers
 _HEAD_END = b"\r\n\r\n"
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^ \t\r\n]+ HTTP/[0-9.]+\r\n")
 
+_PLAIN_OPTIONS = (b"keep-alive", b"close")
+
 # A request that carries none of these takes the short way through the edge.
 _SPECIAL = frozenset(
     (
@@ -115,7 +117,7 @@ class _RequestSink:
                 self.te.append(value)
             if name == b"connection":
                 self.connection.append(value)
-                if value.lower() == b"keep-alive":
+                if value.lower() in _PLAIN_OPTIONS:
                     return
             self.plain = False
 
@@ -187,7 +189,7 @@ class RequestParser:
         method: bytes = parser.get_method()
         version_text: str = parser.get_http_version()
         body_bytes = 0
-        if upgrade or not sink.plain or version_text != "1.1":
+        if upgrade or not sink.plain or sink.connection or version_text != "1.1":
             # llhttp is now inside a body, past an upgrade, or past a request after which it takes
             # no other: the next head needs a new parser.
             self._renew()

@@ -188,7 +188,9 @@ class Answer:
             connection.start(416, fields, 0)
             connection.finish()
             return
-        await delivery.prepare(*spans[0])
+        opened = await delivery.prepare(*spans[0])
+        if verdict.word == "hit" and len(spans) == 1:
+            self._make_hot(delivery.stored, opened)
         fields += self.cache_fields(verdict, delivery.stored)
         if len(spans) == 1:
             start, end = spans[0]
@@ -213,13 +215,17 @@ class Answer:
         """Remember a fresh response that is open whole, for those who ask next."""
         route, edge = self.route, self._edge
         assert route is not None
-        if stored.length < 0 or (stored.length and not isinstance(opened, OpenBody)):
+        several = stored.length > stored.slice_bytes
+        if stored.length < 0:
+            return
+        if stored.length and not several and not isinstance(opened, OpenBody):
             return
         now = time.time()
         until = min(hot_until(stored, route.rules), now + RECHECK_S)
         if until <= now or edge.store.generation() != self.generation:
             return
-        body, mapped, slot = memoryview(b""), None, -1
+        body: memoryview | None = None if several else memoryview(b"")
+        mapped, slot = None, -1
         if isinstance(opened, OpenBody):
             slot = opened.slot
             if stored.length <= IN_MEMORY_BYTES:

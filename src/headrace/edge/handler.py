@@ -26,8 +26,11 @@ from headrace.edge.slices import SliceFailed
 from headrace.http.connection import Connection
 from headrace.http.dates import format_http_date
 from headrace.http.message import Request
+from headrace.http.outgoing import View
 from headrace.http.parser import BadRequest, RequestHead
+from headrace.http.ranges import RangeNotSatisfiable, TooManyRanges, content_range, parse_range
 from headrace.http.receiving import ClientGone
+from headrace.http.writing import field_lines, status_line
 from headrace.origin.errors import OriginError
 
 if TYPE_CHECKING:
@@ -56,7 +59,7 @@ class EdgeHandler:
         head = connection.head
         assert head is not None
         edge = self.edge
-        if head.plain:
+        if head.plain or head.lone_range is not None:
             routes = edge.routes.tls if connection.tls else edge.routes.plain
             route = routes.get((head.host, head.target))
             if route is not None:
@@ -64,17 +67,15 @@ class EdgeHandler:
                 if entry is None and route.vary is not None:
                     variant = variant_text(route.vary, head.headers, route.rules)
                     entry = edge.hot.get(route.key, variant)
-                if (
-                    entry is not None
-                    and head.method in GET_OR_HEAD
-                    and self._send_hot(connection, entry)
-                ):
+                if entry is not None and self._send_hot(connection, head, entry):
                     return
         self._otherwise(connection, head)
 
-    def _send_hot(self, connection: Connection, entry: HotEntry) -> bool:
+    def _send_hot(self, connection: Connection, head: RequestHead, entry: HotEntry) -> bool:
         """Send a prepared answer if it still holds."""
         edge = self.edge
+        if head.method not in GET_OR_HEAD:
+            return False
         if self._generation() != edge.purged_up_to:
             edge.see_purges()
         now = time.time()
@@ -84,15 +85,48 @@ class EdgeHandler:
         if entry.second != second:
             self._prepare(entry, now, second)
         entry.used = True
+        if head.lone_range is not None:
+            return self._send_hot_range(connection, head.lone_range, entry)
+        if entry.body is None:
+            return False
         if entry.slot >= 0:
             self._touch(entry.slot)
         connection.context = entry
-        if entry.whole and connection.keep_alive and not connection.head_only:
-            head = connection.head
-            if head is not None and head.version == (1, 1):
-                connection.respond_at_once(entry.stored.status, entry.whole)
-                return True
+        if (
+            entry.whole
+            and connection.keep_alive
+            and not connection.head_only
+            and head.version == (1, 1)
+        ):
+            connection.respond_at_once(entry.stored.status, entry.whole)
+            return True
         connection.respond(entry.stored.status, entry.prepared, entry.body, entry.opened)
+        return True
+
+    def _send_hot_range(self, connection: Connection, value: bytes, entry: HotEntry) -> bool:
+        """Send one range of a response whose slices are at hand; anything else takes its time."""
+        edge, stored = self.edge, entry.stored
+        if stored.status != 200 or connection.head_only:
+            return False
+        try:
+            spans = parse_range(value, stored.length, 1)
+        except (RangeNotSatisfiable, TooManyRanges):
+            return False
+        if spans is None or len(spans) != 1:
+            return False
+        start, end = spans[0]
+        pieces: list[View]
+        if entry.body is not None:
+            pieces = [(entry.body[start:end], entry.opened, start)]
+        else:
+            found = edge.bodies.pieces(stored, start, end)
+            if found is None:
+                return False
+            pieces = found
+        connection.context = entry
+        fields = (content_range(start, end, stored.length), end - start)
+        head = b"%sContent-Range: %s\r\nContent-Length: %d\r\n\r\n" % (entry.partial, *fields)
+        connection.respond_in_pieces(206, head, pieces)
         return True
 
     def _prepare(self, entry: HotEntry, now: float, second: int) -> None:
@@ -103,8 +137,9 @@ class EdgeHandler:
         fields += answer.cache_fields(Verdict("hit"), stored)
         length = None if stored.status == 204 else stored.length
         entry.prepared = prepared_head(stored.status, fields, length)
-        if entry.opened is None:
+        if entry.body is not None and entry.opened is None:
             entry.whole = entry.prepared + entry.body
+        entry.partial = status_line(206) + field_lines(fields)
         entry.second = second
 
     # Everything that is no prepared hit.

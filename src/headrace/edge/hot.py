@@ -25,19 +25,30 @@ class HotEntry:
 
     `prepared` is a head for the second `second`, with everything but Connection. `body` is the
     whole body; `opened` its mapping when it is not held in memory; if it is, `whole` is both in
-    one.
+    one. A `body` of None means that it is in several slices: only ranges of it are sent from here.
+    `partial` begins the head of a 206.
     """
 
     __slots__ = (
-        "body", "cost_bytes", "opened", "prepared", "route", "second", "slot", "stored", "until",
-        "used", "whole",
+        "body",
+        "cost_bytes",
+        "opened",
+        "partial",
+        "prepared",
+        "route",
+        "second",
+        "slot",
+        "stored",
+        "until",
+        "used",
+        "whole",
     )  # fmt: skip
 
     def __init__(
         self,
         route: Route,
         stored: StoredResponse,
-        body: memoryview,
+        body: memoryview | None,
         opened: OpenBody | None,
         slot: int,
         until: float,
@@ -50,9 +61,10 @@ class HotEntry:
         self.until = until
         self.prepared = b""
         self.whole = b""
+        self.partial = b""
         self.second = -1
         self.used = True
-        self.cost_bytes = len(body) if opened is None else 0
+        self.cost_bytes = len(body) if body is not None and opened is None else 0
 
 
 class HotResponses:

@@ -9,6 +9,7 @@ from headrace.cache.store import OpenSlice, Store
 from headrace.cache.stored import StoredResponse
 from headrace.edge.bodies import BodyError, MappedBody
 from headrace.edge.slices import LocalSlice
+from headrace.http.outgoing import View
 
 SliceId = tuple[bytes, int]
 
@@ -40,6 +41,24 @@ class OpenBodies:
             self._bodies.move_to_end((version, number))
             self._store.touch(body.slot)
         return body
+
+    def pieces(self, stored: StoredResponse, start: int, end: int) -> list[View] | None:
+        """The bytes from `start` to `end` as views of open slices; None when one is not open."""
+        found: list[View] = []
+        slice_bytes = stored.slice_bytes
+        at = start
+        while at < end:
+            number = at // slice_bytes
+            body = self.get(stored.version, number)
+            if body is None:
+                return None
+            base = number * slice_bytes
+            first, last = at - base, min(end - base, slice_bytes)
+            if body.size_bytes < last:
+                return None
+            found.append((body.view[first:last], body, first))
+            at = base + last
+        return found
 
     def take(self, version: bytes, number: int, found: OpenSlice) -> OpenBody:
         """Map a slice that the store opened. Raises BodyError."""

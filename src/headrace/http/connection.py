@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from headrace.http.chunked import LAST_CHUNK, ChunkedDecoder, chunk_head
 from headrace.http.deadlines import UNWATCHED
 from headrace.http.message import Field
-from headrace.http.outgoing import Piece, Residency
+from headrace.http.outgoing import Piece, Residency, View
 from headrace.http.parser import BadRequest, RequestHead, find_head_end
 from headrace.http.receiving import PIPELINE_BYTES, ClientGone, ReceivingSide
 from headrace.http.sending import State
@@ -193,10 +193,7 @@ class Connection(ReceivingSide):
         Connection; `body` follows it, unless the request was HEAD.
         """
         self.status = status
-        self._settle_keep_alive()
-        if not (self.keep_alive and self.head is not None and self.head.version == (1, 1)):
-            option = b"keep-alive" if self.keep_alive else b"close"
-            prepared = prepared[:-2] + b"Connection: " + option + b"\r\n\r\n"
+        prepared = self._with_connection(prepared)
         self._ended = True
         if body is None or self.head_only:
             self._send_first(prepared)
@@ -207,6 +204,28 @@ class Connection(ReceivingSide):
             out.add(Piece(memoryview(prepared)))
             out.add(Piece(body, residency, offset))
             self._pump()
+
+    def _with_connection(self, prepared: bytes) -> bytes:
+        """A prepared head with the Connection field that this connection needs, if any."""
+        self._settle_keep_alive()
+        if self.keep_alive and self.head is not None and self.head.version == (1, 1):
+            return prepared
+        option = b"keep-alive" if self.keep_alive else b"close"
+        return prepared[:-2] + b"Connection: " + option + b"\r\n\r\n"
+
+    def respond_in_pieces(self, status: int, prepared: bytes, pieces: list[View]) -> None:
+        """Send a whole response as `respond` does, its body in several pieces, each a view with
+        its residency and its offset there.
+        """
+        self.status = status
+        prepared = self._with_connection(prepared)
+        self._ended = True
+        out = self._queue_of()
+        out.add(Piece(memoryview(prepared)))
+        if not self.head_only:
+            for view, residency, offset in pieces:
+                out.add(Piece(view, residency, offset))
+        self._pump()
 
     def respond_at_once(self, status: int, whole: bytes) -> None:
         """Send a small response whole, head and body in one, to a request without a body on an

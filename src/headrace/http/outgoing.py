@@ -20,6 +20,10 @@ class Residency(Protocol):
         """Bring these bytes into memory. Blocks; called on a thread. Raises OSError."""
 
 
+View = tuple[memoryview, Residency | None, int]
+"""Bytes of a body, what knows whether they are in memory, and their offset there."""
+
+
 class Piece:
     """Bytes to send. `offset` is where `view` starts in what `residency` speaks of."""
 

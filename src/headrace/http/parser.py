@@ -71,7 +71,8 @@ class RequestHead:
     """A request head as parsed: framing is decided, the target is still raw.
 
     `body_bytes` is the Content-Length, 0 when there is no body, -1 when it is chunked.
-    `plain` is True when no field needs more than a look-up in the cache.
+    `plain` is True when no field needs more than a look-up in the cache; `lone_range` is the Range
+    field when it is the only one that does.
     """
 
     method: bytes
@@ -82,12 +83,13 @@ class RequestHead:
     body_bytes: int
     keep_alive: bool
     plain: bool
+    lone_range: bytes | None = None
 
 
 class _RequestSink:
     """Receives llhttp's callbacks for one head."""
 
-    __slots__ = ("connection", "fields", "hosts", "length", "plain", "te", "url")
+    __slots__ = ("connection", "fields", "hosts", "length", "range", "special", "te", "url")
 
     def __init__(self) -> None:
         self.reset()
@@ -96,7 +98,8 @@ class _RequestSink:
         self.url = b""
         self.fields: list[Field] = []
         self.hosts: list[bytes] = []
-        self.plain = True
+        self.special = 0
+        self.range: bytes | None = None
         self.length: bytes | None = None
         self.connection: list[bytes] = []
         self.te: list[bytes] = []
@@ -119,7 +122,9 @@ class _RequestSink:
                 self.connection.append(value)
                 if value.lower() in _PLAIN_OPTIONS:
                     return
-            self.plain = False
+            elif name == b"range":
+                self.range = value
+            self.special += 1
 
 
 def find_head_end(buffer: bytes | bytearray, limits: HeadLimits) -> int:
@@ -189,7 +194,8 @@ class RequestParser:
         method: bytes = parser.get_method()
         version_text: str = parser.get_http_version()
         body_bytes = 0
-        if upgrade or not sink.plain or sink.connection or version_text != "1.1":
+        harmless = sink.special == 0 or (sink.special == 1 and sink.range is not None)
+        if upgrade or not harmless or sink.connection or version_text != "1.1":
             # llhttp is now inside a body, past an upgrade, or past a request after which it takes
             # no other: the next head needs a new parser.
             self._renew()
@@ -249,7 +255,8 @@ class RequestParser:
             host=hosts[0] if hosts else None,
             body_bytes=body_bytes,
             keep_alive=_stays_open(sink.connection, version),
-            plain=sink.plain,
+            plain=sink.special == 0,
+            lone_range=sink.range if sink.special == 1 else None,
         )
 
 

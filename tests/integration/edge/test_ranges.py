@@ -161,3 +161,46 @@ def test_stored_responses_say_that_ranges_are_served(edge: Edge, origin: Origin,
     origin.serve(path, cacheable(BODY))
     edge.get(path)
     assert edge.get(path).header("accept-ranges") == "bytes"
+
+
+def test_a_range_that_is_asked_for_again_and_again_is_the_same(
+    edge: Edge, origin: Origin, path: str
+) -> None:
+    body = Body(77, 1_000_000)
+    origin.serve(path, cacheable(body))
+    edge.get(path)
+    edge.get(path)
+    for start, end in [(0, 1), (100, 300_000), (262_143, 262_145), (999_999, 1_000_000)] * 3:
+        with edge.client() as client:
+            for _ in range(3):
+                found = client.get(path, ("Range", f"bytes={start}-{end - 1}"))
+                assert (found.status, found.body) == (206, body.read(start, end))
+                assert found.header("content-range") == f"bytes {start}-{end - 1}/1000000"
+    assert origin.count(path) == 1
+
+
+def test_a_small_body_is_cut_to_its_range_from_memory(
+    edge: Edge, origin: Origin, path: str
+) -> None:
+    body = Body(78, 1000)
+    origin.serve(path, cacheable(body))
+    with edge.client() as client:
+        for _ in range(6):
+            client.get(path)
+        found = [client.get(path, ("Range", "bytes=10-19")).body for _ in range(3)]
+        assert found == [body.read(10, 20)] * 3
+        assert client.get(path, ("Range", "bytes=2000-")).status == 416
+        assert client.get(path, ("Range", "bytes=0-1,5-6")).status == 206
+        assert client.get(path).body == body.read()
+
+
+def test_a_range_of_a_purged_object_is_fetched_anew(edge: Edge, origin: Origin, path: str) -> None:
+    old, new = Body(1, 600_000), Body(2, 600_000)
+    origin.serve(path, [cacheable(old), cacheable(new)])
+    edge.get(path)
+    for _ in range(8):
+        edge.get(path, ("Range", "bytes=300000-300099"))
+    edge.purge(url=edge.url(path))
+    for _ in range(8):
+        found = edge.get(path, ("Range", "bytes=300000-300099"))
+        assert found.body == new.read(300_000, 300_100)

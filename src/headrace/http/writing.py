@@ -8,7 +8,14 @@ from collections.abc import Iterable
 from headrace.http.message import Field
 
 REASONS: dict[int, bytes] = {status.value: status.phrase.encode() for status in http.HTTPStatus}
-REASONS[103] = b"Early Hints"
+# As RFC 9110 calls them; older Pythons know the names of RFC 7231.
+REASONS |= {
+    103: b"Early Hints",
+    413: b"Content Too Large",
+    414: b"URI Too Long",
+    416: b"Range Not Satisfiable",
+    422: b"Unprocessable Content",
+}
 
 # Names whose customary form is not "each word capitalised".
 _CUSTOMARY = {

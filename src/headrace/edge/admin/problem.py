@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from http import HTTPStatus
 
 import structlog
 from aiohttp import web
 
 from headrace.errors import HeadraceError
+from headrace.http.writing import REASONS
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -41,7 +41,7 @@ def problem_body(
     """
     body: dict[str, object] = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": REASONS[status].decode(),
         "status": status,
         "detail": detail,
         **(more or {}),

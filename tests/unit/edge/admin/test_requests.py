@@ -89,7 +89,7 @@ def test_a_problem_has_the_members_of_rfc_9457() -> None:
     body = json.loads(problem_body(422, "why", field="url", more={"errors": []}))
     assert body == {
         "type": "about:blank",
-        "title": "Unprocessable Entity",
+        "title": "Unprocessable Content",
         "status": 422,
         "detail": "why",
         "field": "url",

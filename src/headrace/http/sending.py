@@ -39,8 +39,8 @@ class SendingSide:
     """A socket with a queue of pieces. `Connection` builds on it."""
 
     __slots__ = (
-        "_ended", "_fd", "_flush_waiter", "_loading", "_out", "_progress_mark", "_server", "_sock",
-        "_writing", "bucket", "bytes_sent", "deadline", "first_byte", "state", "tls",
+        "_ended", "_fd", "_flush_waiter", "_loaded_now", "_loading", "_out", "_progress_mark",
+        "_server", "_sock", "_writing", "bucket", "bytes_sent", "deadline", "first_byte", "state", "tls",
     )  # fmt: skip
 
     bucket: int
@@ -56,7 +56,7 @@ class SendingSide:
         self.first_byte = 0.0
         self._out: Outgoing | None = None
         self._flush_waiter: asyncio.Future[None] | None = None
-        self._ended = self._loading = self._writing = False
+        self._ended = self._loading = self._loaded_now = self._writing = False
         self._progress_mark = 0
 
     def abort(self, reason: str) -> None:
@@ -114,9 +114,12 @@ class SendingSide:
         while out.size_bytes:
             view, piece, start, more = out.window(window_bytes)
             residency = piece.residency
-            if residency is not None and not residency.resident(piece.offset + start, len(view)):
-                self._load(residency, piece.offset + start, len(view))
-                return
+            if residency is not None and not self._loaded_now:
+                at = piece.offset + start
+                if not residency.resident(at, len(view)):
+                    self._load(residency, at, len(view))
+                    return
+            self._loaded_now = False
             try:
                 if more and not tls and len(view) < 16384:
                     sent = sock.send(view, socket.MSG_MORE)
@@ -165,6 +168,9 @@ class SendingSide:
         if job.cancelled() or job.exception() is not None:
             self.abort("store_failed")
         else:
+            # Sent without another look: under memory pressure the pages may be gone again, and
+            # looking for ever would send nothing.
+            self._loaded_now = True
             self._pump()
 
     def _watch_progress(self, mark: int) -> None:

@@ -40,7 +40,8 @@ class SendingSide:
 
     __slots__ = (
         "_ended", "_fd", "_flush_waiter", "_loaded_now", "_loading", "_out", "_progress_mark",
-        "_server", "_sock", "_writing", "bucket", "bytes_sent", "deadline", "first_byte", "state", "tls",
+        "_server", "_sock", "_writing", "bucket", "bytes_sent", "deadline", "first_byte", "state",
+        "tls",
     )  # fmt: skip
 
     bucket: int

@@ -7,108 +7,92 @@ Rounds are interleaved: each peer does each work once, then the next round begin
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import datetime
-import hashlib
+import importlib.util
 import json
 import os
 import platform
-import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
-from tests.harness.certificates import Authority
+from bench.speed import load, mixed, report
+from bench.speed.cold import STORE_ON_DISK, hits_p99_ratio
+from bench.speed.figures import Line, median
+from bench.speed.growth import Growth, measure
+from bench.speed.peers import PEERS, Peer
+from bench.speed.processes import NotStarted
+from bench.speed.stand import Stand
+from bench.speed.targets import OWN
+from bench.speed.works import MANIFEST_BYTES, SEGMENT_BYTES, WORKS, Running, Work
 
-from bench.speed import load, report
-from bench.speed.peers import PEERS, Peer, Place
-from bench.speed.processes import NotStarted, Program, free_port
-from bench.speed.works import LARGE_BYTES, MANIFEST_BYTES, SEGMENT_BYTES, WORKS, Running, Work
+ALL = sorted((*WORKS, *mixed.WORKS), key=lambda work: work.letter)
+LETTERS = ("a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l")
 
-LARGE_STARTS = (0, 123_456_789, 999_000_000)
-CEILINGS = {"a": "segment", "c": "manifest"}
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is measured. A fill for growth takes `fill_s` at most and stops at `objects`."""
+
+    rounds: int
+    seconds: float
+    fill_s: float
+    objects: int
+
+
+QUICK = Extent(1, 1.0, 5.0, 10_000)
 
 
 class Bench:
-    """One comparison: the content, the origin, and figures by work and peer."""
+    """One comparison: figures by work and peer."""
 
-    def __init__(self, root: Path, peers: list[Peer], works: list[Work], seconds: float) -> None:
-        self.root = root
+    def __init__(
+        self, stand: Stand, peers: list[Peer], letters: Sequence[str], extent: Extent
+    ) -> None:
+        self.stand = stand
         self.peers = peers
-        self.works = works
-        self.seconds = seconds
-        self.figures: dict[str, dict[str, list[float]]] = {work.letter: {} for work in works}
-        self.failures: dict[str, dict[str, str]] = {work.letter: {} for work in works}
-        self.digests: dict[str, str] = {}
-        self._make_content()
-        self.cert, self.key = self._certificate()
-
-    def _make_content(self) -> None:
-        www = self.root / "www"
-        www.mkdir()
-        for name, size in (("segment", SEGMENT_BYTES), ("manifest", MANIFEST_BYTES)):
-            body = os.urandom(size)
-            (www / name).write_bytes(body)
-            self.digests[f"/{name}"] = hashlib.sha256(body).hexdigest()
-        if any(work.letter == "g" for work in self.works):
-            with (www / "large").open("wb") as file:
-                for _ in range(100):
-                    file.write(os.urandom(LARGE_BYTES // 100))
-            with (www / "large").open("rb") as file:
-                for start in LARGE_STARTS:
-                    file.seek(start)
-                    digest = hashlib.sha256(file.read(524_288)).hexdigest()
-                    self.digests[f"/large {start}"] = digest
-        for path in (self.root, www):
-            path.chmod(0o755)
-
-    def _certificate(self) -> tuple[Path, Path]:
-        directory = self.root / "tls"
-        directory.mkdir()
-        issued = Authority(directory).issue("127.0.0.1", "localhost")
-        return issued.cert, issued.key
+        self.letters = letters
+        self.extent = extent
+        self.works = [work for work in ALL if chosen(work.letter, letters)]
+        self.figures: dict[str, dict[str, list[float]]] = {work.letter: {} for work in self.works}
+        self.failures: dict[str, dict[str, str]] = {work.letter: {} for work in self.works}
+        self.ceilings: dict[str, list[float]] = {}
+        self.busy: dict[str, dict[str, list[float]]] = {}
+        self.growth = Growth()
+        self.cold_ms: dict[str, list[tuple[float, float, float]]] = {}
+        self.notes: list[str] = []
 
     def round(self, number: int) -> None:
         """Every peer in turn, beginning with another in each round."""
         turn = number % len(self.peers)
         for peer in self.peers[turn:] + self.peers[:turn]:
-            self._one(peer, number)
-        self._ceiling()
+            if self.works:
+                self._one(peer, number)
+            if chosen("l", self.letters) and peer.name in STORE_ON_DISK:
+                self._cold(peer, number)
+        for name in sorted({work.ceiling for work in self.works if work.ceiling is not None}):
+            per_s = self.stand.ceiling(name, self.extent.seconds)
+            self.ceilings.setdefault(name, []).append(per_s)
+            say(f"      ceiling: {report.number(per_s)} times the {name} in a second")
 
     def _one(self, peer: Peer, number: int) -> None:
-        directory = self.root / f"{peer.name}-{number}"
-        directory.mkdir(mode=0o777)
-        directory.chmod(0o777)
-        place = Place(directory, free_port(), free_port(), free_port(), self.cert, self.key)
-        origin = self._origin(place)
-        program: Program | None = None
         try:
-            program = peer.start(place)
-            program.wait_for(place.plain)
-            running = Running(
-                peer.name, program, place.plain, place.tls,
-                directory / "origin-access.log", self.digests,
-            )  # fmt: skip
-            for work in self.works:
-                self._measure(peer, work, running)
+            with (
+                self.stand.place(f"{peer.name}-{number}") as place,
+                self.stand.running(peer, place) as running,
+            ):
+                for work in self.works:
+                    self._measure(peer, work, running)
         except NotStarted as error:
             say(f"{peer.name} did not start: {error}")
             for work in self.works:
                 self.failures[work.letter][peer.name] = "did not start"
-        finally:
-            if program is not None:
-                program.stop()
-            origin.stop()
-            shutil.rmtree(directory, ignore_errors=True)
-
-    def _origin(self, place: Place) -> Program:
-        config = place.filled("origin.conf", "origin.conf")
-        (place.directory / "www").symlink_to(self.root / "www")
-        origin = Program(
-            ["nginx", "-c", str(config)], load.LOAD_CORE, place.directory / "origin.out"
-        )
-        origin.wait_for(place.origin)
-        return origin
 
     def _measure(self, peer: Peer, work: Work, running: Running) -> None:
         if work.tls and not peer.tls:
@@ -116,42 +100,75 @@ class Bench:
             return
         if work.peers is not None and peer.name not in work.peers:
             return
+        running.load_busy = None
         try:
-            figure = work.run(running, self.seconds)
-        except (load.WrongAnswer, OSError) as error:
+            figure = work.run(running, self.extent.seconds)
+        except (load.WrongAnswer, OSError, subprocess.TimeoutExpired) as error:
             self.failures[work.letter][peer.name] = str(error)
-            say(f"  {work.letter} {peer.name}: {error}")
+            say(f"  {work.letter:3} {peer.name:14} {error}")
             return
         self.figures[work.letter].setdefault(peer.name, []).append(figure)
+        if running.load_busy is not None:
+            by_peer = self.busy.setdefault(work.letter, {})
+            by_peer.setdefault(peer.name, []).append(running.load_busy)
         say(f"  {work.letter:3} {peer.name:14} {report.number(figure)} {work.unit}")
 
-    def _ceiling(self) -> None:
-        for work in self.works:
-            name = CEILINGS.get(work.letter)
-            if name is None:
-                continue
-            port = free_port()
-            command = [sys.executable, "-m", "bench.speed.ceiling", str(port)]
-            program = Program(
-                [*command, str(self.root / "www" / name)], 0, self.root / "ceiling.log"
-            )
-            try:
-                program.wait_for(port)
-                figure = load.wrk(f"http://127.0.0.1:{port}/", self.seconds)
-            finally:
-                program.stop()
-            size = SEGMENT_BYTES / 1e9 if name == "segment" else 1
-            self.figures[work.letter].setdefault("ceiling", []).append(figure.per_s * size)
-            say(f"  {work.letter:3} {'ceiling':14} {report.number(figure.per_s * size)}")
+    def _cold(self, peer: Peer, number: int) -> None:
+        try:
+            found = hits_p99_ratio(self.stand, peer, number, self.extent.seconds)
+        except (load.WrongAnswer, NotStarted, OSError) as error:
+            self.notes.append(f"l cold page cache, {peer.name}: {error}")
+            say(f"  l   {peer.name:14} {error}")
+            return
+        self.cold_ms.setdefault(peer.name, []).append(found)
+        cold_ms, warm_ms, times = found
+        say(f"  l   {peer.name:14} p99 {cold_ms:.2f} ms beside cold, {warm_ms:.2f} ms: {times:.2f}")
 
-    def lines(self) -> list[report.Line]:
-        return [
-            report.Line(
-                work.title, work.unit, work.more_is_better,
-                self.figures[work.letter], self.failures[work.letter],
+    def grow(self) -> None:
+        if chosen("k", self.letters):
+            extent = self.extent
+            self.growth = measure(
+                self.stand, self.peers, extent.seconds / 2, extent.fill_s, extent.objects, say
+            )
+
+    def lines(self) -> list[Line]:
+        """The works' lines, and those that only have a target."""
+        found = [
+            Line(
+                work.letter, work.title, work.unit, work.more_is_better,
+                self.figures[work.letter], self.failures[work.letter], self._ceiling(work),
             )
             for work in self.works
         ]  # fmt: skip
+        for letter, value in (
+            ("k1", self.growth.of_objects(OWN)),
+            ("k4", self.growth.of_workers()),
+        ):
+            if value is not None:
+                found.append(Line(letter, "", "", False, {OWN: [value]}))
+        if OWN in self.cold_ms:
+            quotients = [each[2] for each in self.cold_ms[OWN]]
+            found.append(Line("l", "", "", False, {OWN: quotients}))
+        return found
+
+    def _ceiling(self, work: Work) -> float | None:
+        if work.ceiling is None or work.ceiling not in self.ceilings:
+            return None
+        per_s = median(self.ceilings[work.ceiling])
+        size = SEGMENT_BYTES if work.ceiling == "segment" else MANIFEST_BYTES
+        return per_s * size / 1e9 if work.unit == "GB/s" else per_s
+
+    def aside(self) -> report.Aside:
+        growth = self.growth
+        return report.Aside(
+            growth.same_us, growth.uniform_us, growth.connections_us, growth.workers_us,
+            growth.workers_per_s, self.cold_ms, self.busy, [*growth.notes, *self.notes],
+        )  # fmt: skip
+
+
+def chosen(letter: str, wanted: Sequence[str]) -> bool:
+    """Whether this work was asked for: by its name, its letter, or by naming none."""
+    return not wanted or letter in wanted or letter[0] in wanted
 
 
 def say(text: str) -> None:
@@ -172,66 +189,98 @@ def versions(peers: list[Peer]) -> str:
     return "; ".join(found)
 
 
-def processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
+def machine(peers: list[Peer]) -> report.Machine:
+    processor = platform.machine()
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
+            processor = line.partition(":")[2].strip()
+            break
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    return report.Machine(
+        processor, os.cpu_count() or 1, platform.release(), platform.python_version(), today,
+        versions(peers),
+    )  # fmt: skip
 
 
-def written(bench: Bench, rounds: int) -> str:
-    """The report's text."""
-    names = [peer.name for peer in bench.peers] + ["ceiling"]
-    return f"""# Speed, side by side
+def write(bench: Bench, output: Path | None) -> str:
+    """Write report, raw figures and pictures into `output`; the report's text."""
+    names = [peer.name for peer in bench.peers]
+    lines, aside = bench.lines(), bench.aside()
+    images: list[str] = []
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        if importlib.util.find_spec("matplotlib") is None:
+            say("no pictures: matplotlib is missing (requirements/bench.txt)")
+        else:
+            from bench.speed.plots import draw
 
-Written by `make bench`. Medians of {rounds} rounds of {bench.seconds:g} s, lowest and highest in
-brackets. Ratios above 1 are in Headrace's favour. Each server has one worker on one core; the
-origin (nginx) and the load (wrk, 32 connections; 8 for misses) share the other. Everything is on
-loopback and in the page cache. The *ceiling* is a bare loop that only sends the same bytes.
+            images = draw(lines, aside, names, output)
+    text = report.document(
+        machine(bench.peers), lines, aside, names,
+        rounds=bench.extent.rounds, seconds=bench.extent.seconds, images=images,
+    )  # fmt: skip
+    if output is not None:
+        (output / "speed.md").write_text(text, encoding="utf-8")
+        raw = {
+            "figures": bench.figures,
+            "failures": bench.failures,
+            "ceilings": bench.ceilings,
+            "aside": dataclasses.asdict(aside),
+        }
+        (output / "speed.json").write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
+    return text
 
-Machine: {processor()}, Linux {platform.release()}, Python {platform.python_version()},
-{datetime.datetime.now(datetime.UTC):%Y-%m-%d}. {versions(bench.peers)}.
 
-{report.table(bench.lines(), names, "headrace")}
+def end(_number: int, _frame: FrameType | None) -> None:
+    """End by unwinding, so that nothing that was started stays behind."""
+    sys.exit(143)
 
-## Not measured
 
-{report.failures(bench.lines())}
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.speed", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one short round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3.0, help="how long each work takes")
+    parser.add_argument("--fill-seconds", type=float, default=120.0, help="to store objects for k")
+    parser.add_argument("--objects", type=int, default=1_000_000, help="to be stored for k at most")
+    parser.add_argument("--only", default="", help="works: a,c,h1 (a to l)")
+    parser.add_argument("--peers", default="", help="names of peers: headrace,nginx")
+    parser.add_argument("--output", type=Path, help="directory of the report")
+    found = parser.parse_args()
+    for letter in words(found.only):
+        if letter[0] not in LETTERS:
+            parser.error(f"there is no work {letter}")
+    for name in words(found.peers):
+        if name not in {peer.name for peer in PEERS}:
+            parser.error(f"there is no peer {name}")
+    return found
 
-The peers' configurations are in `bench/speed/configs`; improve them.
-"""
+
+def words(text: str) -> list[str]:
+    return [word for word in text.split(",") if word]
 
 
 def main() -> None:
     """Parse the command line, measure, write the report."""
-    parser = argparse.ArgumentParser(prog="python -m bench.speed", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one short round")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=6.0)
-    parser.add_argument("--only", default="", help="letters of works: a,c,h1")
-    parser.add_argument("--peers", default="", help="names of peers: headrace,nginx")
-    parser.add_argument("--output", type=Path, help="directory of the report")
-    options = parser.parse_args()
-    rounds, seconds = (1, 1.0) if options.quick else (options.rounds, options.seconds)
-    letters = [letter for letter in options.only.split(",") if letter]
-    wanted = [name for name in options.peers.split(",") if name]
-    works = [work for work in WORKS if not letters or work.letter.startswith(tuple(letters))]
+    given = options()
+    extent = QUICK
+    if not given.quick:
+        extent = Extent(given.rounds, given.seconds, given.fill_seconds, given.objects)
+    letters, wanted = words(given.only), words(given.peers)
     peers = [peer for peer in PEERS if not wanted or peer.name in wanted]
     for missing in [peer for peer in peers if not peer.installed]:
-        say(f"{missing.name} is not installed and is left out")
+        say(f"{missing.name} is not installed and is left out: see scripts/install-bench-peers")
     peers = [peer for peer in peers if peer.installed]
+    signal.signal(signal.SIGTERM, end)
+    os.sched_setaffinity(0, {load.LOAD_CORE})
     with tempfile.TemporaryDirectory(prefix="headrace-bench-") as root:
-        bench = Bench(Path(root), peers, works, seconds)
-        for number in range(rounds):
-            say(f"round {number + 1} of {rounds}")
+        stand = Stand(Path(root), large=chosen("g", letters))
+        bench = Bench(stand, peers, letters, extent)
+        for number in range(extent.rounds):
+            say(f"round {number + 1} of {extent.rounds}")
             bench.round(number)
-    text = written(bench, rounds)
-    if options.output is not None:
-        options.output.mkdir(parents=True, exist_ok=True)
-        (options.output / "speed.md").write_text(text, encoding="utf-8")
-        raw = json.dumps(bench.figures, indent=1) + "\n"
-        (options.output / "speed.json").write_text(raw, encoding="utf-8")
-    say(text)
+        bench.grow()
+    say(write(bench, given.output))
 
 
 if __name__ == "__main__":

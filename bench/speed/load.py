@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import http.client
 import re
+import resource
 import socket
 import ssl
+import struct
 import subprocess
 import tempfile
 import threading
@@ -15,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LOAD_CORE = 1
+IDLE_ANSWER_S = 10.0
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _REQUESTS = re.compile(r"(\d+) requests in ([\d.]+)(ms|s|m), ([\d.]+)([KMGT]?)B read")
 _ERRORS = re.compile(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)")
@@ -27,11 +31,12 @@ class WrongAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What a run of wrk found."""
+    """What a run of wrk found. `busy` is the share of its cores that wrk took."""
 
     requests: int
     seconds: float
     read_bytes: float
+    busy: float = 0.0
 
     @property
     def per_s(self) -> float:
@@ -56,10 +61,17 @@ def parse(output: str) -> Figure:
     return Figure(int(found[1]), float(found[2]) * scale, float(found[4]) * _UNITS[found[5]])
 
 
-def wrk(url: str, seconds: float, connections: int = 32, script: str = "") -> Figure:
-    """Run wrk for some seconds. `script` is Lua."""
+def wrk(
+    url: str,
+    seconds: float,
+    connections: int = 32,
+    script: str = "",
+    cores: tuple[int, ...] = (LOAD_CORE,),
+) -> Figure:
+    """Run wrk for some seconds, a thread for each core. `script` is Lua."""
     command = [
-        "taskset", "-c", str(LOAD_CORE), "wrk", "-t", "1", "-c", str(connections),
+        "taskset", "-c", ",".join(map(str, cores)),
+        "wrk", "-t", str(len(cores)), "-c", str(connections),
         "-d", f"{max(1, round(seconds))}s", "--timeout", "30s",
     ]  # fmt: skip
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as lua:
@@ -67,10 +79,19 @@ def wrk(url: str, seconds: float, connections: int = 32, script: str = "") -> Fi
             lua.write(script)
             lua.flush()
             command += ["-s", lua.name]
+        before_s = _children_s()
         done = subprocess.run(
             [*command, url], capture_output=True, text=True, timeout=seconds + 90, check=False
         )
-    return parse(done.stdout + done.stderr)
+    found = parse(done.stdout + done.stderr)
+    busy = (_children_s() - before_s) / found.seconds / len(cores)
+    return dataclasses.replace(found, busy=busy)
+
+
+def _children_s() -> float:
+    """Processor seconds of the children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def check_lengths(figure: Figure, body_bytes: int, connections: int = 32) -> None:
@@ -137,18 +158,46 @@ def hundred_at_once(port: int, path: str, expected: str) -> float:
     return time.perf_counter() - began
 
 
+def reset_at_close(sock: socket.socket) -> None:
+    """Leave no TIME_WAIT behind: tens of thousands make the next binding slow."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
 def idle_connections(port: int, count: int) -> list[socket.socket]:
-    """Connections that have asked for one small thing and now wait."""
-    held = []
-    for number in range(count):
-        sock = socket.socket()
-        sock.bind((f"127.0.0.{2 + number // 20000}", 0))
-        sock.connect(("127.0.0.1", port))
-        sock.sendall(b"GET /manifest HTTP/1.1\r\nHost: x\r\n\r\n")
-        held.append(sock)
-    for sock in held:
-        sock.recv(65536)
+    """Connections that have asked for one small thing and now wait.
+
+    Raises WrongAnswer when the server does not answer all of them at the same time.
+    """
+    held: list[socket.socket] = []
+    try:
+        for number in range(count):
+            sock = socket.socket()
+            held.append(sock)
+            reset_at_close(sock)
+            sock.settimeout(IDLE_ANSWER_S)
+            sock.bind((f"127.0.0.{2 + number // 20000}", 0))
+            sock.connect(("127.0.0.1", port))
+            sock.sendall(b"GET /manifest HTTP/1.1\r\nHost: x\r\n\r\n")
+            if not sock.recv(65536):
+                raise WrongAnswer(f"connection {number} of {count} was closed")
+    except (OSError, WrongAnswer) as error:
+        for sock in held:
+            sock.close()
+        raise WrongAnswer(f"{count} connections at once were too many: {error}") from error
     return held
+
+
+def check_open(held: list[socket.socket]) -> None:
+    """Raises WrongAnswer when the server has closed some of these idle connections."""
+    closed = 0
+    for sock in held:
+        sock.setblocking(False)
+        try:
+            closed += sock.recv(1, socket.MSG_PEEK) == b""
+        except BlockingIOError:
+            continue
+    if closed:
+        raise WrongAnswer(f"{closed} of {len(held)} idle connections were closed by the server")
 
 
 def kernel_bytes() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import sys
 from collections.abc import Callable
@@ -60,11 +61,11 @@ class Peer:
         return shutil.which(self.program) is not None
 
 
-def start_headrace(place: Place) -> Program:
+def start_headrace(place: Place, workers: int = 1) -> Program:
     """One edge with a plain and a TLS listener."""
     config = place.directory / "edge.toml"
     config.write_text(
-        f'cache_dir = "{place.directory}/cache"\nworkers = 1\nlog_level = "warning"\n'
+        f'cache_dir = "{place.directory}/cache"\nworkers = {workers}\nlog_level = "warning"\n'
         f'[[listen]]\naddress = "127.0.0.1:{place.plain}"\n'
         f'[[listen]]\naddress = "127.0.0.1:{place.tls}"\ntls = true\n'
         f'[[certificate]]\ncert = "{place.cert}"\nkey = "{place.key}"\n'
@@ -90,7 +91,7 @@ def start_varnish(place: Place) -> Program:
         [
             "varnishd", "-F", "-a", f"127.0.0.1:{place.plain}", "-f", str(vcl),
             "-s", "malloc,2g", "-n", str(place.directory / "varnish"),
-            "-p", "thread_pools=1", "-p", "default_ttl=86400",
+            "-p", "thread_pools=1", "-p", "default_ttl=86400", "-p", "timeout_idle=120",
         ],
         SERVER_CORE,
         place.directory / "log",
@@ -110,7 +111,7 @@ def start_trafficserver(place: Place) -> Program:
     (root / "etc/remap.config").write_text(f"map / http://127.0.0.1:{place.origin}/\n")
     (root / "etc/storage.config").write_text(f"{root}/cache 4G\n")
     (root / "etc/ip_allow.yaml").write_text(
-        "ip_allow:\n  - apply: in\n    ip_addrs: 127.0.0.1\n    action: allow\n    methods: ALL\n"
+        "ip_allow:\n  - apply: in\n    ip_addrs: 127.0.0.0/8\n    action: allow\n    methods: ALL\n"
     )
     (root / "etc/ssl_multicert.config").write_text(
         f"dest_ip=* ssl_cert_name={place.cert} ssl_key_name={place.key}\n"
@@ -132,3 +133,4 @@ PEERS = (
     Peer("trafficserver", "traffic_server", start_trafficserver),
     Peer("haproxy", "haproxy", start_haproxy),
 )
+HEADRACE_TWO_WORKERS = Peer("headrace", "python3", functools.partial(start_headrace, workers=2))

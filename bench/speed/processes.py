@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -56,6 +57,19 @@ class Program:
             return [own, *own.children(recursive=True)]
         except psutil.NoSuchProcess:
             return []
+
+    def move_to(self, cores: set[int]) -> None:
+        """Let the tree run on these cores only, with all its threads."""
+        for process in self.tree():
+            for thread in process.threads():
+                os.sched_setaffinity(thread.id, cores)
+
+    @contextlib.contextmanager
+    def stopped_at_end(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self.stop()
 
     def cpu_s(self) -> float:
         """User and system seconds of the whole tree."""

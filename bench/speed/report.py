@@ -1,48 +1,46 @@
-"""From figures to a report: medians, spread, ratios. Pure."""
+"""From figures to the report's text. Pure."""
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-Figures = Mapping[str, Sequence[float]]
-"""Figures of one work by peer, one for each round."""
+from bench.speed import targets
+from bench.speed.figures import Line, best_peer, median, ratio
+from bench.speed.targets import OWN
+
+Costs = Mapping[str, Mapping[int, float]]
+"""Microseconds for an answer, by peer and size."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One work's outcome. `targets` says which of them hold."""
+class Machine:
+    """What was measured on: no names, no paths."""
 
-    title: str
-    unit: str
-    more_is_better: bool
-    figures: Figures
-    failures: Mapping[str, str]
-
-
-def median(values: Sequence[float]) -> float:
-    return statistics.median(values)
+    processor: str
+    cores: int
+    kernel: str
+    python: str
+    date: str
+    versions: str
 
 
-def ratio(line: Line, one: str, other: str) -> float | None:
-    """How much better `one` is than `other` (1.0: alike), whichever way is up."""
-    if not line.figures.get(one) or not line.figures.get(other):
-        return None
-    mine, theirs = median(line.figures[one]), median(line.figures[other])
-    if not mine or not theirs:
-        return None
-    return mine / theirs if line.more_is_better else theirs / mine
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Figures that are not one for each round and peer.
 
+    `cold_ms` is, by peer and round, the hits' p99 beside cold objects, beside warm ones, and the
+    quotient. `busy` are shares of its core that the load generator took, by work, peer and round.
+    """
 
-def best_peer(line: Line, own: str) -> str | None:
-    """The best of the others."""
-    others = [name for name, values in line.figures.items() if name != own and values]
-    others = [name for name in others if name != "ceiling"]
-    if not others:
-        return None
-    choose = max if line.more_is_better else min
-    return choose(others, key=lambda name: median(line.figures[name]))
+    same_us: Costs = field(default_factory=dict)
+    uniform_us: Costs = field(default_factory=dict)
+    connections_us: Costs = field(default_factory=dict)
+    workers_us: Mapping[int, float] = field(default_factory=dict)
+    workers_per_s: Mapping[int, float] = field(default_factory=dict)
+    cold_ms: Mapping[str, Sequence[tuple[float, float, float]]] = field(default_factory=dict)
+    busy: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
 
 def number(value: float) -> str:
@@ -60,27 +58,148 @@ def cell(values: Sequence[float]) -> str:
     return f"{number(median(values))} ({number(min(values))}–{number(max(values))})"
 
 
-def table(lines: Sequence[Line], peers: Sequence[str], own: str) -> str:
-    """The comparison as a Markdown table: medians, spread in brackets, and two ratios."""
-    head = ["work", "unit", *peers, f"{own} : best other", f"{own} : nginx"]
-    rows = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def comparison(lines: Sequence[Line], peers: Sequence[str]) -> str:
+    """Medians, spread in brackets, and two ratios."""
+    rows = []
     for line in lines:
-        cells = [line.title, line.unit]
-        cells += [cell(line.figures.get(peer, ())) for peer in peers]
-        best = best_peer(line, own)
-        against_best = ratio(line, own, best) if best is not None else None
-        cells.append("–" if against_best is None else f"**{against_best:.2f}** ({best})")
-        against_nginx = ratio(line, own, "nginx")
-        cells.append("–" if against_nginx is None else f"{against_nginx:.2f}")
-        rows.append("| " + " | ".join(cells) + " |")
-    return "\n".join(rows)
+        best = best_peer(line, OWN)
+        against_best = ratio(line, OWN, best) if best is not None else None
+        against_nginx = ratio(line, OWN, "nginx")
+        rows.append([
+            f"{line.letter} {line.title}",
+            line.unit,
+            *(cell(line.figures.get(peer, ())) for peer in peers),
+            "–" if against_best is None else f"**{against_best:.2f}** ({best})",
+            "–" if against_nginx is None else f"{against_nginx:.2f}",
+        ])  # fmt: skip
+    return table(["work", "unit", *peers, f"{OWN} : best other", f"{OWN} : nginx"], rows)
+
+
+def shares(lines: Sequence[Line], peers: Sequence[str]) -> str:
+    """Each figure as a share of what the bare loop sends."""
+    rows = []
+    for line in lines:
+        if not line.ceiling:
+            continue
+        cells = [
+            f"{median(values) / line.ceiling:.0%}" if (values := line.figures.get(peer)) else "–"
+            for peer in peers
+        ]
+        rows.append([f"{line.letter} {line.title}", f"{number(line.ceiling)} {line.unit}", *cells])
+    return table(["work", "ceiling", *peers], rows)
 
 
 def failures(lines: Sequence[Line]) -> str:
     """What could not be measured, and why, as a Markdown list."""
     items = [
-        f"- {line.title}, {peer}: {reason}"
+        f"- {line.letter} {line.title}, {peer}: {reason}"
         for line in lines
         for peer, reason in line.failures.items()
     ]
     return "\n".join(items) if items else "Nothing."
+
+
+def costs(name: str, by_peer: Costs) -> str:
+    """Microseconds for an answer as a table, a column for each size."""
+    sizes = sorted({size for found in by_peer.values() for size in found})
+    rows = [
+        [peer, *(f"{found[size]:.1f}" if size in found else "–" for size in sizes)]
+        for peer, found in by_peer.items()
+    ]
+    return table([name, *(f"{size:,}" for size in sizes)], rows)
+
+
+def growth(aside: Aside) -> str:
+    """The section on how the cost of an answer grows; empty when nothing was measured."""
+    parts = []
+    if aside.same_us:
+        parts += [
+            "Objects stored, the same thousand asked for:",
+            costs("µs an answer", aside.same_us),
+            "Objects stored, all of them asked for alike:",
+            costs("µs an answer", aside.uniform_us),
+        ]
+    if aside.connections_us:
+        parts += ["Connections:", costs("µs an answer", aside.connections_us)]
+    if aside.workers_us:
+        parts += ["Workers:", costs("µs an answer", {OWN: aside.workers_us})]
+    if aside.workers_per_s:
+        rates = ", ".join(f"{n}: {number(rate)}" for n, rate in aside.workers_per_s.items())
+        parts.append(f"Requests/s by workers: {rates}.")
+    if not parts:
+        return ""
+    intro = "Processor time of the server for one answer of 1 KB, measured once."
+    return "\n\n".join(["## Growth (k)", intro, *parts])
+
+
+def cold(aside: Aside) -> str:
+    """The section on cold objects; empty when nothing was measured."""
+    if not aside.cold_ms:
+        return ""
+    rows = [
+        [peer, *(cell([found[column] for found in rounds]) for column in (1, 0, 2))]
+        for peer, rounds in aside.cold_ms.items()
+    ]
+    head = ["hits' p99 of the first byte", "beside warm objects, ms", "beside cold ones, ms", ":"]
+    intro = (
+        "Hits at a fixed rate; each tenth request is for another 2 MB object, which is on disk "
+        "but not in memory, or in memory."
+    )
+    return "\n\n".join(["## Cold page cache (l)", intro, table(head, rows)])
+
+
+def busy(aside: Aside, peers: Sequence[str]) -> str:
+    """The section on what the load generator had left; empty when nothing was measured."""
+    if not aside.busy:
+        return ""
+    rows = [
+        [letter, *(f"{median(found[peer]):.0%}" if peer in found else "–" for peer in peers)]
+        for letter, found in aside.busy.items()
+    ]
+    intro = (
+        "The share of its core that the load generator took. Where it is near 100 %, or the "
+        "origin takes the rest, the figure is a lower bound for the peer."
+    )
+    return "\n\n".join(
+        ["## Was the load generator the limit?", intro, table(["work", *peers], rows)]
+    )
+
+
+def document(
+    machine: Machine, lines: Sequence[Line], aside: Aside, peers: Sequence[str],
+    *, rounds: int, seconds: float, images: Sequence[str],
+) -> str:  # fmt: skip
+    """The whole report. `lines` may hold some for targets only, which have no unit."""
+    compared = [line for line in lines if line.unit]
+    intro = f"""\
+Written by `make bench`. Medians of {rounds} rounds of {seconds:g} s, lowest and highest in \
+brackets. Ratios above 1 are in Headrace's favour. Each server has one worker on one core; the \
+origin (nginx) and the load share the other (32 connections, 8 for misses; wrk for manifests, TLS \
+and new connections, a loop of the bench's own for the rest). Everything is on loopback, and in \
+the page cache unless said otherwise. Latencies count from the moment a request was due.
+
+Machine: {machine.processor}, {machine.cores} cores, Linux {machine.kernel}, Python \
+{machine.python}, {machine.date}. {machine.versions}."""
+    noted = "\n".join(f"- {note}" for note in aside.notes)
+    sections = [
+        "# Speed, side by side",
+        intro,
+        comparison(compared, peers),
+        *(f"![{name}]({name})" for name in images),
+        "## Targets\n\n" + targets.as_table(targets.verdicts(lines)),
+        "## Share of the ceiling\n\nThe ceiling is a bare loop that only sends the same bytes, "
+        "in plain, on the same core.\n\n" + shares(compared, peers),
+        busy(aside, peers),
+        growth(aside),
+        cold(aside),
+        "## Not measured\n\n" + failures(compared) + (f"\n{noted}" if noted else ""),
+        "The peers' configurations are in `bench/speed/configs`; improve them.",
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"

@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
+import mmap
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import xxhash
+
 from bench.speed import load
 from bench.speed.processes import Program
+from bench.speed.steady import HASHED_EACH, Ask, Load, Outcome
 
 SEGMENT_BYTES = 2_000_000
 MANIFEST_BYTES = 1_000
 LARGE_BYTES = 1_000_000_000
+LARGE_STARTS = (0, 123_456_789, 999_000_000)
+LARGE_SPAN_BYTES = 524_288
 IDLE = 10_000
+CONNECTIONS = 32
+MISS_CONNECTIONS = 8
+RANGES_SEED = 1
+RANGES_WARM_S = 2.0
 
-_MISSES = """
-local number = math.random(1, 1000000000)
-request = function()
-  number = number + 1
-  return wrk.format("GET", "/miss/" .. number)
-end
-"""
-_RANGES = f"""
-math.randomseed(os.time())
-request = function()
-  local start = math.random(0, {LARGE_BYTES} - 600000)
-  wrk.headers["Range"] = "bytes=" .. start .. "-" .. (start + 524287)
-  return wrk.format("GET", "/large")
-end
-"""
 _CLOSE = 'wrk.headers["Connection"] = "close"'
 
 
 @dataclass(slots=True)
 class Running:
-    """A started peer."""
+    """A started peer.
+
+    `digests` are SHA-256 by path, `quick_digests` XXH3 by content; `large` is the large file.
+    `steady` is what was found at a fixed rate, when that was measured already. `load_busy` is the
+    share of its core that the load generator took for the last figure, where that could limit it.
+    """
 
     name: str
     program: Program
@@ -43,11 +44,18 @@ class Running:
     tls: int
     origin_log: Path
     digests: dict[str, str] = field(default_factory=dict)
+    quick_digests: dict[str, int] = field(default_factory=dict)
+    steady: Outcome | None = None
+    load_busy: float | None = None
+    large: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One line of the comparison. `more_is_better` says which way is up."""
+    """One line of the comparison. `more_is_better` says which way is up.
+
+    `ceiling` is the content that the bare loop sends for comparison, "segment" or "manifest".
+    """
 
     letter: str
     title: str
@@ -56,21 +64,49 @@ class Work:
     tls: bool = False
     more_is_better: bool = True
     peers: frozenset[str] | None = None
+    ceiling: str | None = None
 
 
 def _url(peer: Running, path: str, *, tls: bool) -> str:
     return f"https://127.0.0.1:{peer.tls}{path}" if tls else f"http://127.0.0.1:{peer.plain}{path}"
 
 
+def _flat_out(
+    peer: Running, plan: Callable[[int], Ask], seconds: float, connections: int = CONNECTIONS
+) -> Outcome:
+    with Load(peer.plain, connections) as client:
+        outcome = client.flat_out(plan, seconds)
+    peer.load_busy = outcome.busy
+    return outcome
+
+
+def _wrk(peer: Running, path: str, seconds: float, *, tls: bool, script: str = "") -> load.Figure:
+    figure = load.wrk(_url(peer, path, tls=tls), seconds, CONNECTIONS, script)
+    peer.load_busy = figure.busy
+    return figure
+
+
+def _segments(peer: Running, seconds: float) -> Outcome:
+    segment = Ask("segment", "/segment", SEGMENT_BYTES, peer.quick_digests["segment"])
+    return _flat_out(peer, lambda _number: segment, seconds)
+
+
 def _hits(path: str, body_bytes: int, *, tls: bool) -> Callable[[Running, float], float]:
+    """Segments in plain are taken by our own loop: wrk would be the limit."""
+
     def run(peer: Running, seconds: float) -> float:
         port = peer.tls if tls else peer.plain
         for _ in range(3):
             _check(peer, port, path, tls=tls)
-        figure = load.wrk(_url(peer, path, tls=tls), seconds)
-        load.check_lengths(figure, body_bytes)
+        if body_bytes == SEGMENT_BYTES and not tls:
+            result = _segments(peer, seconds).bytes_per_s / 1e9
+        else:
+            figure = _wrk(peer, path, seconds, tls=tls)
+            load.check_lengths(figure, body_bytes)
+            large = body_bytes == SEGMENT_BYTES
+            result = figure.per_s * body_bytes / 1e9 if large else figure.per_s
         _check(peer, port, path, tls=tls)
-        return figure.per_s * body_bytes / 1e9 if body_bytes > 100_000 else figure.per_s
+        return result
 
     return run
 
@@ -84,19 +120,23 @@ def _cpu_per_gb(*, tls: bool) -> Callable[[Running, float], float]:
     def run(peer: Running, seconds: float) -> float:
         load.digest(peer.tls if tls else peer.plain, "/segment", tls=tls)
         before = peer.program.cpu_s()
-        figure = load.wrk(_url(peer, "/segment", tls=tls), seconds)
-        return (peer.program.cpu_s() - before) / (figure.requests * SEGMENT_BYTES / 1e9)
+        if tls:
+            count = _wrk(peer, "/segment", seconds, tls=True).requests
+        else:
+            count = _segments(peer, seconds).answers
+        return (peer.program.cpu_s() - before) / (count * SEGMENT_BYTES / 1e9)
 
     return run
 
 
 def _misses(peer: Running, seconds: float) -> float:
-    figure = load.wrk(_url(peer, "/", tls=False), seconds, connections=8, script=_MISSES)
-    load.check_lengths(figure, SEGMENT_BYTES)
-    path = f"/miss/check-{time.monotonic_ns()}"
-    if load.digest(peer.plain, path, tls=False) != peer.digests["/segment"]:
-        raise load.WrongAnswer(f"{peer.name} gave another body for a miss")
-    return figure.per_s
+    run_id = time.monotonic_ns()
+    digest = peer.quick_digests["segment"]
+
+    def ask(number: int) -> Ask:
+        return Ask("miss", f"/miss/{run_id}-{number}", SEGMENT_BYTES, digest)
+
+    return _flat_out(peer, ask, seconds, MISS_CONNECTIONS).bytes_per_s / SEGMENT_BYTES
 
 
 def _hundred(peer: Running, _seconds: float) -> float:
@@ -110,21 +150,38 @@ def _hundred(peer: Running, _seconds: float) -> float:
 
 def _ranges(peer: Running, seconds: float) -> float:
     load.digest(peer.plain, "/large", tls=False)
-    for start in (0, 123_456_789, 999_000_000):
-        span = (start, start + 524_288)
+    for start in LARGE_STARTS:
+        span = (start, start + LARGE_SPAN_BYTES)
         key = f"/large {start}"
         if load.digest(peer.plain, "/large", tls=False, span=span) != peer.digests[key]:
             raise load.WrongAnswer(f"{peer.name} gave other bytes for a range")
-    figure = load.wrk(_url(peer, "/large", tls=False), seconds, script=_RANGES)
-    load.check_lengths(figure, 524_288)
-    return figure.per_s * 524_288 / 1e9
+    assert peer.large is not None
+    with peer.large.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as large:
+        # Also opens every slice once, which is not what this work is about.
+        _flat_out(peer, random_ranges(large), max(seconds, RANGES_WARM_S))
+        outcome = _flat_out(peer, random_ranges(large), seconds)
+    return outcome.bytes_per_s / 1e9
+
+
+def random_ranges(large: mmap.mmap) -> Callable[[int], Ask]:
+    """Another range for each request; each that will be hashed comes with its digest."""
+    chance = random.Random(RANGES_SEED)
+
+    def ask(number: int) -> Ask:
+        start = chance.randrange(LARGE_BYTES - LARGE_SPAN_BYTES)
+        digest = None
+        if number % HASHED_EACH == 0:
+            digest = xxhash.xxh3_64_intdigest(large[start : start + LARGE_SPAN_BYTES])
+        return Ask("range", "/large", LARGE_SPAN_BYTES, digest, start)
+
+    return ask
 
 
 def _new_connections(*, tls: bool) -> Callable[[Running, float], float]:
     def run(peer: Running, seconds: float) -> float:
         port = peer.tls if tls else peer.plain
         load.digest(port, "/manifest", tls=tls)
-        return load.wrk(_url(peer, "/manifest", tls=tls), seconds, script=_CLOSE).per_s
+        return _wrk(peer, "/manifest", seconds, tls=tls, script=_CLOSE).per_s
 
     return run
 
@@ -133,25 +190,31 @@ def _idle_memory(peer: Running, _seconds: float) -> float:
     load.digest(peer.plain, "/manifest", tls=False)
     before = peer.program.resident_bytes() + load.kernel_bytes()
     held = load.idle_connections(peer.plain, IDLE)
-    time.sleep(1.0)
-    after = peer.program.resident_bytes() + load.kernel_bytes()
-    for sock in held:
-        sock.close()
-    # Half of the kernel's share are the client's own ends: they are the same for every peer.
+    try:
+        time.sleep(1.0)
+        after = peer.program.resident_bytes() + load.kernel_bytes()
+        load.check_open(held)
+    finally:
+        for sock in held:
+            sock.close()
+    # A part of the kernel's share are the client's own ends: they are the same for every peer.
     return (after - before) / IDLE / 1024
 
 
 WORKS = (
-    Work("a", "2 MB segments, plain", "GB/s", _hits("/segment", SEGMENT_BYTES, tls=False)),
-    Work("b", "2 MB segments, TLS 1.3", "GB/s", _hits("/segment", SEGMENT_BYTES, tls=True), True),
-    Work("c", "1 KB manifests, plain", "requests/s", _hits("/manifest", MANIFEST_BYTES, tls=False)),
+    Work("a", "2 MB segments, plain", "GB/s", _hits("/segment", SEGMENT_BYTES, tls=False),
+         ceiling="segment"),
+    Work("b", "2 MB segments, TLS 1.3", "GB/s", _hits("/segment", SEGMENT_BYTES, tls=True), True,
+         ceiling="segment"),
+    Work("c", "1 KB manifests, plain", "requests/s", _hits("/manifest", MANIFEST_BYTES, tls=False),
+         ceiling="manifest"),
     Work("d", "1 KB manifests, TLS 1.3", "requests/s",
-         _hits("/manifest", MANIFEST_BYTES, tls=True), True),
-    Work("f1", "misses of distinct 2 MB objects", "objects/s", _misses),
+         _hits("/manifest", MANIFEST_BYTES, tls=True), True, ceiling="manifest"),
+    Work("f1", "misses of distinct 2 MB objects", "objects/s", _misses, ceiling="segment"),
     Work("f2", "a hundred clients, one cold 2 MB object: the last has it after", "ms", _hundred,
          more_is_better=False),
     Work("g", "random 512 KiB ranges of a 1 GB file", "GB/s", _ranges,
-         peers=frozenset(("headrace", "nginx"))),
+         peers=frozenset(("headrace", "nginx")), ceiling="segment"),
     Work("h1", "new connections, plain", "connections/s", _new_connections(tls=False)),
     Work("h2", "new connections, TLS 1.3", "connections/s", _new_connections(tls=True), True),
     Work("i", "memory for an idle plain connection, server and kernel, of 10,000", "KiB",

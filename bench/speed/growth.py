@@ -1,0 +1,165 @@
+"""How the cost of a request grows with stored objects, with connections and with workers.
+
+Cost is processor time of the server's processes for one answer: it is steadier than throughput,
+and does not depend on whether the load generator keeps up.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bench.speed import load
+from bench.speed.peers import HEADRACE_TWO_WORKERS, Peer
+from bench.speed.processes import NotStarted
+from bench.speed.stand import Stand
+from bench.speed.steady import Ask, Load
+from bench.speed.works import MANIFEST_BYTES, Running
+
+OBJECTS = (1_000, 10_000, 100_000, 1_000_000)
+CONNECTIONS = (10, 100, 1_000, 10_000)
+FILL_CONNECTIONS = 32
+FILL_PIECE = 5_000
+ENOUGH_CORES = 4
+Say = Callable[[str], None]
+
+_AMONG = """
+math.randomseed(os.time())
+request = function()
+  return wrk.format("GET", "/small/grow-" .. math.random(0, {last}))
+end
+"""
+
+
+@dataclass(slots=True)
+class Growth:
+    """Costs in microseconds of processor time for each answer, by peer and by size.
+
+    `notes` tell what could not be reached, and why.
+    """
+
+    uniform_us: dict[str, dict[int, float]] = field(default_factory=dict)
+    same_us: dict[str, dict[int, float]] = field(default_factory=dict)
+    connections_us: dict[str, dict[int, float]] = field(default_factory=dict)
+    workers_us: dict[int, float] = field(default_factory=dict)
+    workers_per_s: dict[int, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def of_objects(self, peer: str) -> float | None:
+        """The cost with most objects as a multiple of that with fewest, the same ones asked."""
+        return _last_to_first(self.same_us.get(peer, {}))
+
+    def of_workers(self) -> float | None:
+        """Requests/s of two workers as a multiple of one's."""
+        return _last_to_first(self.workers_per_s)
+
+
+def _last_to_first(found: dict[int, float]) -> float | None:
+    if len(found) < 2:
+        return None
+    return found[max(found)] / found[min(found)]
+
+
+def measure(
+    stand: Stand, peers: list[Peer], seconds: float, fill_s: float, most: int, say: Say
+) -> Growth:
+    """All of it. A fill may take `fill_s` and stops at `most` objects."""
+    found = Growth()
+    for peer in peers:
+        try:
+            with stand.place(f"grow-{peer.name}") as place, stand.running(peer, place) as running:
+                _connections(running, seconds, found, say)
+                if peer.name in ("headrace", "nginx"):
+                    _objects(running, seconds, fill_s, most, found, say)
+            if peer.name == "headrace":
+                _workers(stand, peer, seconds, found, say)
+        except (load.WrongAnswer, NotStarted, OSError) as error:
+            found.notes.append(f"{peer.name}: {error}")
+            say(f"  k {peer.name}: {error}")
+    return found
+
+
+def cost_us(running: Running, seconds: float, *, connections: int = 32, script: str = "") -> float:
+    """Processor time for an answer of 1 KB, in microseconds."""
+    url = f"http://127.0.0.1:{running.plain}/manifest"
+    before = running.program.cpu_s()
+    figure = load.wrk(url, seconds, connections, script)
+    load.check_lengths(figure, MANIFEST_BYTES, connections)
+    return 1e6 * (running.program.cpu_s() - before) / figure.requests
+
+
+def _connections(running: Running, seconds: float, found: Growth, say: Say) -> None:
+    load.digest(running.plain, "/manifest", tls=False)
+    for count in CONNECTIONS:
+        cost = cost_us(running, seconds, connections=count)
+        found.connections_us.setdefault(running.name, {})[count] = cost
+        say(f"  k   {running.name:14} {count:>9,} connections: {cost:.1f} us an answer")
+
+
+def _objects(
+    running: Running, seconds: float, fill_s: float, most: int, found: Growth, say: Say
+) -> None:
+    """Fill, and measure at each power of ten; at the end with what there is."""
+    until = time.monotonic() + fill_s
+    stored = 0
+    for target in [count for count in OBJECTS if count <= most]:
+        stored = _fill(running, stored, target, until)
+        for kind, last in (("same", OBJECTS[0]), ("uniform", stored)):
+            script = _AMONG.format(last=min(last, stored) - 1)
+            cost_us(running, 1.0, script=script)
+            cost = cost_us(running, seconds, script=script)
+            costs = found.same_us if kind == "same" else found.uniform_us
+            costs.setdefault(running.name, {})[stored] = cost
+            say(f"  k   {running.name:14} {stored:>9,} objects, {kind}: {cost:.1f} us an answer")
+        if stored < target:
+            found.notes.append(
+                f"{running.name}: {fill_s:g} s sufficed to store {stored:,} of {target:,} objects"
+            )
+            return
+
+
+def _fill(running: Running, stored: int, target: int, until: float) -> int:
+    """Store objects through HTTP until there are so many or the time is over; how many."""
+    digest = running.quick_digests["manifest"]
+    with Load(running.plain, FILL_CONNECTIONS) as client:
+        while stored < target and time.monotonic() < until:
+            base, piece = stored, min(FILL_PIECE, target - stored)
+
+            def ask(number: int, base: int = base) -> Ask:
+                return Ask("fill", f"/small/grow-{base + number}", MANIFEST_BYTES, digest)
+
+            client.flat_out(ask, 120.0, piece)
+            stored += piece
+    return stored
+
+
+def _workers(stand: Stand, one: Peer, seconds: float, found: Growth, say: Say) -> None:
+    """One worker and two; each on a core of its own where there are enough."""
+    cores = os.cpu_count() or 1
+    own_cores = cores >= ENOUGH_CORES
+    for count, peer in ((1, one), (2, HEADRACE_TWO_WORKERS)):
+        with (
+            stand.place(f"workers-{count}") as place,
+            stand.running(peer, place) as running,
+        ):
+            if own_cores:
+                running.program.move_to({0, 2} if count == 2 else {0})
+            load.digest(running.plain, "/manifest", tls=False)
+            before = running.program.cpu_s()
+            figure = load.wrk(
+                f"http://127.0.0.1:{running.plain}/manifest", seconds, 64,
+                cores=(1, 3) if own_cores else (load.LOAD_CORE,),
+            )  # fmt: skip
+            cost = 1e6 * (running.program.cpu_s() - before) / figure.requests
+        found.workers_us[count] = cost
+        say(f"  k   {peer.name:14} {count:>9} workers: {figure.per_s:,.0f}/s, {cost:.1f} us")
+        if own_cores:
+            found.workers_per_s[count] = figure.per_s
+    if not own_cores:
+        found.notes.append(
+            f"two workers : one needs {ENOUGH_CORES} cores, for the load generator needs as many "
+            f"as the workers; this machine has {cores}. Both workers had one core here, which "
+            "shows only that the second does not make an answer dearer"
+        )

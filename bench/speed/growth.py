@@ -21,7 +21,7 @@ from bench.speed.works import MANIFEST_BYTES, Running
 OBJECTS = (1_000, 10_000, 100_000, 1_000_000)
 CONNECTIONS = (10, 100, 1_000, 10_000)
 FILL_CONNECTIONS = 32
-FILL_PIECE = 5_000
+FILL_PIECE = 1_000
 ENOUGH_CORES = 4
 Say = Callable[[str], None]
 
@@ -65,14 +65,13 @@ def _last_to_first(found: dict[int, float]) -> float | None:
 def measure(
     stand: Stand, peers: list[Peer], seconds: float, fill_s: float, most: int, say: Say
 ) -> Growth:
-    """All of it. A fill may take `fill_s` and stops at `most` objects."""
+    """All of it, for these peers. A fill may take `fill_s` and stops at `most` objects."""
     found = Growth()
     for peer in peers:
         try:
             with stand.place(f"grow-{peer.name}") as place, stand.running(peer, place) as running:
                 _connections(running, seconds, found, say)
-                if peer.name in ("headrace", "nginx"):
-                    _objects(running, seconds, fill_s, most, found, say)
+                _objects(running, seconds, fill_s, most, found, say)
             if peer.name == "headrace":
                 _workers(stand, peer, seconds, found, say)
         except (load.WrongAnswer, NotStarted, OSError) as error:
@@ -102,10 +101,14 @@ def _objects(
     running: Running, seconds: float, fill_s: float, most: int, found: Growth, say: Say
 ) -> None:
     """Fill, and measure at each power of ten; at the end with what there is."""
-    until = time.monotonic() + fill_s
-    stored = 0
+    stored, left_s = 0, fill_s
     for target in [count for count in OBJECTS if count <= most]:
-        stored = _fill(running, stored, target, until)
+        before = stored
+        began = time.monotonic()
+        stored = _fill(running, stored, target, began + left_s)
+        left_s -= time.monotonic() - began
+        if stored == before:
+            break
         for kind, last in (("same", OBJECTS[0]), ("uniform", stored)):
             script = _AMONG.format(last=min(last, stored) - 1)
             cost_us(running, 1.0, script=script)
@@ -114,10 +117,11 @@ def _objects(
             costs.setdefault(running.name, {})[stored] = cost
             say(f"  k   {running.name:14} {stored:>9,} objects, {kind}: {cost:.1f} us an answer")
         if stored < target:
-            found.notes.append(
-                f"{running.name}: {fill_s:g} s sufficed to store {stored:,} of {target:,} objects"
-            )
-            return
+            break
+    if stored < min(most, OBJECTS[-1]):
+        found.notes.append(
+            f"k objects, {running.name}: {fill_s:g} s sufficed to store {stored:,} of {most:,}"
+        )
 
 
 def _fill(running: Running, stored: int, target: int, until: float) -> int:

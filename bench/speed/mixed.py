@@ -38,16 +38,16 @@ def plan(peer: Running) -> Callable[[int], Ask]:
     return ask
 
 
-def warm(peer: Running, asks: Callable[[int], Ask], count: int) -> None:
-    """Let the peer have everything, and see that it does: ask for all of it twice."""
+def warmed(peer: Running) -> Callable[[int], Ask]:
+    """The plan, once the peer has everything: all of it is asked for, and checked."""
+    asks = plan(peer)
     with Load(peer.plain, 4) as client:
-        for _ in range(2):
-            client.flat_out(asks, 60.0, count)
+        client.flat_out(asks, 60.0, OBJECTS * 10)
+    return asks
 
 
 def _throughput(peer: Running, seconds: float) -> float:
-    asks = plan(peer)
-    warm(peer, asks, OBJECTS * 10)
+    asks = warmed(peer)
     with Load(peer.plain, CONNECTIONS) as client:
         outcome = client.flat_out(asks, seconds)
     peer.load_busy = outcome.busy
@@ -57,8 +57,7 @@ def _throughput(peer: Running, seconds: float) -> float:
 def _at_rate(peer: Running, seconds: float) -> Outcome:
     """Once for each start of a peer, however many figures are drawn from it."""
     if peer.steady is None:
-        asks = plan(peer)
-        warm(peer, asks, OBJECTS * 10)
+        asks = warmed(peer)
         with Load(peer.plain, CONNECTIONS) as client:
             found = client.at_rate(asks, OFFERED_PER_S, 2 * seconds)
         late_s = percentile(found.late_s, 99)

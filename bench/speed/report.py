@@ -123,7 +123,7 @@ def growth(aside: Aside) -> str:
         parts += [
             "Objects stored, the same thousand asked for:",
             costs("µs an answer", aside.same_us),
-            "Objects stored, all of them asked for alike:",
+            "Objects stored, all of them asked for alike, many for the first time since:",
             costs("µs an answer", aside.uniform_us),
         ]
     if aside.connections_us:

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import xxhash
@@ -24,7 +25,7 @@ IDLE = 10_000
 CONNECTIONS = 32
 MISS_CONNECTIONS = 8
 RANGES_SEED = 1
-RANGES_WARM_S = 2.0
+RANGES_WARM_S = 1.5
 
 _CLOSE = 'wrk.headers["Connection"] = "close"'
 
@@ -34,7 +35,8 @@ class Running:
     """A started peer.
 
     `digests` are SHA-256 by path, `quick_digests` XXH3 by content; `large` is the large file.
-    `steady` is what was found at a fixed rate, when that was measured already. `load_busy` is the
+    `steady` is what was found at a fixed rate, when that was measured already; `cpu_s_per_gb` what
+    plain or TLS segments cost, by whether it is TLS, likewise. `load_busy` is the
     share of its core that the load generator took for the last figure, where that could limit it.
     """
 
@@ -46,6 +48,7 @@ class Running:
     digests: dict[str, str] = field(default_factory=dict)
     quick_digests: dict[str, int] = field(default_factory=dict)
     steady: Outcome | None = None
+    cpu_s_per_gb: dict[bool, float] = field(default_factory=dict)
     load_busy: float | None = None
     large: Path | None = None
 
@@ -86,29 +89,36 @@ def _wrk(peer: Running, path: str, seconds: float, *, tls: bool, script: str = "
     return figure
 
 
-def _segments(peer: Running, seconds: float) -> Outcome:
-    segment = Ask("segment", "/segment", SEGMENT_BYTES, peer.quick_digests["segment"])
-    return _flat_out(peer, lambda _number: segment, seconds)
+def _segments(peer: Running, seconds: float, *, tls: bool) -> float:
+    """Segments in GB/s. Those in plain are taken by our own loop: wrk would be the limit.
+
+    What they cost the peer is noted, for the other work that is about that.
+    """
+    port = peer.tls if tls else peer.plain
+    for _ in range(3):
+        _check(peer, port, "/segment", tls=tls)
+    before_s = peer.program.cpu_s()
+    if tls:
+        figure = _wrk(peer, "/segment", seconds, tls=True)
+        load.check_lengths(figure, SEGMENT_BYTES)
+        gb, gb_per_s = figure.requests * SEGMENT_BYTES / 1e9, figure.per_s * SEGMENT_BYTES / 1e9
+    else:
+        segment = Ask("segment", "/segment", SEGMENT_BYTES, peer.quick_digests["segment"])
+        outcome = _flat_out(peer, lambda _number: segment, seconds)
+        gb, gb_per_s = outcome.answers * SEGMENT_BYTES / 1e9, outcome.bytes_per_s / 1e9
+    peer.cpu_s_per_gb[tls] = (peer.program.cpu_s() - before_s) / gb
+    _check(peer, port, "/segment", tls=tls)
+    return gb_per_s
 
 
-def _hits(path: str, body_bytes: int, *, tls: bool) -> Callable[[Running, float], float]:
-    """Segments in plain are taken by our own loop: wrk would be the limit."""
-
-    def run(peer: Running, seconds: float) -> float:
-        port = peer.tls if tls else peer.plain
-        for _ in range(3):
-            _check(peer, port, path, tls=tls)
-        if body_bytes == SEGMENT_BYTES and not tls:
-            result = _segments(peer, seconds).bytes_per_s / 1e9
-        else:
-            figure = _wrk(peer, path, seconds, tls=tls)
-            load.check_lengths(figure, body_bytes)
-            large = body_bytes == SEGMENT_BYTES
-            result = figure.per_s * body_bytes / 1e9 if large else figure.per_s
-        _check(peer, port, path, tls=tls)
-        return result
-
-    return run
+def _manifests(peer: Running, seconds: float, *, tls: bool) -> float:
+    port = peer.tls if tls else peer.plain
+    for _ in range(3):
+        _check(peer, port, "/manifest", tls=tls)
+    figure = _wrk(peer, "/manifest", seconds, tls=tls)
+    load.check_lengths(figure, MANIFEST_BYTES)
+    _check(peer, port, "/manifest", tls=tls)
+    return figure.per_s
 
 
 def _check(peer: Running, port: int, path: str, *, tls: bool) -> None:
@@ -116,17 +126,10 @@ def _check(peer: Running, port: int, path: str, *, tls: bool) -> None:
         raise load.WrongAnswer(f"{peer.name} gave another body for {path}")
 
 
-def _cpu_per_gb(*, tls: bool) -> Callable[[Running, float], float]:
-    def run(peer: Running, seconds: float) -> float:
-        load.digest(peer.tls if tls else peer.plain, "/segment", tls=tls)
-        before = peer.program.cpu_s()
-        if tls:
-            count = _wrk(peer, "/segment", seconds, tls=True).requests
-        else:
-            count = _segments(peer, seconds).answers
-        return (peer.program.cpu_s() - before) / (count * SEGMENT_BYTES / 1e9)
-
-    return run
+def _cpu_per_gb(peer: Running, seconds: float, *, tls: bool) -> float:
+    if tls not in peer.cpu_s_per_gb:
+        _segments(peer, seconds, tls=tls)
+    return peer.cpu_s_per_gb[tls]
 
 
 def _misses(peer: Running, seconds: float) -> float:
@@ -177,13 +180,9 @@ def random_ranges(large: mmap.mmap) -> Callable[[int], Ask]:
     return ask
 
 
-def _new_connections(*, tls: bool) -> Callable[[Running, float], float]:
-    def run(peer: Running, seconds: float) -> float:
-        port = peer.tls if tls else peer.plain
-        load.digest(port, "/manifest", tls=tls)
-        return _wrk(peer, "/manifest", seconds, tls=tls, script=_CLOSE).per_s
-
-    return run
+def _new_connections(peer: Running, seconds: float, *, tls: bool) -> float:
+    load.digest(peer.tls if tls else peer.plain, "/manifest", tls=tls)
+    return _wrk(peer, "/manifest", seconds, tls=tls, script=_CLOSE).per_s
 
 
 def _idle_memory(peer: Running, _seconds: float) -> float:
@@ -202,25 +201,25 @@ def _idle_memory(peer: Running, _seconds: float) -> float:
 
 
 WORKS = (
-    Work("a", "2 MB segments, plain", "GB/s", _hits("/segment", SEGMENT_BYTES, tls=False),
+    Work("a", "2 MB segments, plain", "GB/s", partial(_segments, tls=False), ceiling="segment"),
+    Work("b", "2 MB segments, TLS 1.3", "GB/s", partial(_segments, tls=True), True,
          ceiling="segment"),
-    Work("b", "2 MB segments, TLS 1.3", "GB/s", _hits("/segment", SEGMENT_BYTES, tls=True), True,
-         ceiling="segment"),
-    Work("c", "1 KB manifests, plain", "requests/s", _hits("/manifest", MANIFEST_BYTES, tls=False),
+    Work("c", "1 KB manifests, plain", "requests/s", partial(_manifests, tls=False),
          ceiling="manifest"),
-    Work("d", "1 KB manifests, TLS 1.3", "requests/s",
-         _hits("/manifest", MANIFEST_BYTES, tls=True), True, ceiling="manifest"),
+    Work("d", "1 KB manifests, TLS 1.3", "requests/s", partial(_manifests, tls=True), True,
+         ceiling="manifest"),
     Work("f1", "misses of distinct 2 MB objects", "objects/s", _misses, ceiling="segment"),
     Work("f2", "a hundred clients, one cold 2 MB object: the last has it after", "ms", _hundred,
          more_is_better=False),
     Work("g", "random 512 KiB ranges of a 1 GB file", "GB/s", _ranges,
          peers=frozenset(("headrace", "nginx")), ceiling="segment"),
-    Work("h1", "new connections, plain", "connections/s", _new_connections(tls=False)),
-    Work("h2", "new connections, TLS 1.3", "connections/s", _new_connections(tls=True), True),
+    Work("h1", "new connections, plain", "connections/s", partial(_new_connections, tls=False)),
+    Work("h2", "new connections, TLS 1.3", "connections/s", partial(_new_connections, tls=True),
+         True),
     Work("i", "memory for an idle plain connection, server and kernel, of 10,000", "KiB",
          _idle_memory, more_is_better=False),
-    Work("j1", "CPU for 1 GB of segments, plain", "s", _cpu_per_gb(tls=False),
+    Work("j1", "CPU for 1 GB of segments, plain", "s", partial(_cpu_per_gb, tls=False),
          more_is_better=False),
-    Work("j2", "CPU for 1 GB of segments, TLS 1.3", "s", _cpu_per_gb(tls=True), True,
+    Work("j2", "CPU for 1 GB of segments, TLS 1.3", "s", partial(_cpu_per_gb, tls=True), True,
          more_is_better=False),
 )  # fmt: skip

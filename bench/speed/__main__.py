@@ -23,7 +23,7 @@ from pathlib import Path
 from types import FrameType
 
 from bench.speed import load, mixed, report
-from bench.speed.cold import STORE_ON_DISK, hits_p99_ratio
+from bench.speed.cold import hits_p99_ratio
 from bench.speed.figures import Line, median
 from bench.speed.growth import Growth, measure
 from bench.speed.peers import PEERS, Peer
@@ -39,18 +39,18 @@ LETTERS = ("a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l")
 @dataclass(frozen=True, slots=True)
 class Extent:
     """How much is measured. A fill for growth takes `fill_s` at most and stops at `objects`;
-    `grown` are the peers whose growth is measured.
+    `aside` are the peers whose growth is measured, and what cold objects do to them.
     """
 
     rounds: int
     seconds: float
     fill_s: float
     objects: int
-    grown: tuple[str, ...]
+    aside: tuple[str, ...]
 
 
 QUICK = Extent(1, 1.0, 3.0, 10_000, (OWN,))
-GROWN = (OWN, "nginx")
+ASIDE = (OWN, "nginx")  # both keep objects in files
 
 
 class Bench:
@@ -78,7 +78,7 @@ class Bench:
         for peer in self.peers[turn:] + self.peers[:turn]:
             if self.works:
                 self._one(peer, number)
-            if chosen("l", self.letters) and peer.name in STORE_ON_DISK:
+            if chosen("l", self.letters) and peer.name in self.extent.aside:
                 self._cold(peer, number)
         for name in sorted({work.ceiling for work in self.works if work.ceiling is not None}):
             per_s = self.stand.ceiling(name, self.extent.seconds)
@@ -132,8 +132,16 @@ class Bench:
         if not chosen("k", self.letters):
             return
         extent = self.extent
-        peers = [peer for peer in self.peers if peer.name in extent.grown]
-        self.growth = measure(self.stand, peers, extent.seconds, extent.fill_s, extent.objects, say)
+        peers = [peer for peer in self.peers if peer.name in extent.aside]
+        self.growth = measure(
+            self.stand,
+            peers,
+            extent.seconds,
+            extent.fill_s,
+            extent.objects,
+            say,
+            quick=extent is QUICK,
+        )
 
     def lines(self) -> list[Line]:
         """The works' lines, and those that only have a target."""
@@ -269,7 +277,7 @@ def main() -> None:
     given = options()
     extent = QUICK
     if not given.quick:
-        extent = Extent(given.rounds, given.seconds, given.fill_seconds, given.objects, GROWN)
+        extent = Extent(given.rounds, given.seconds, given.fill_seconds, given.objects, ASIDE)
     letters, wanted = words(given.only), words(given.peers)
     peers = [peer for peer in PEERS if not wanted or peer.name in wanted]
     for missing in [peer for peer in peers if not peer.installed]:

@@ -21,7 +21,6 @@ from bench.speed.works import MANIFEST_BYTES, SEGMENT_BYTES, Running
 OFFERED_PER_S = 200.0
 COLD_EACH = 10
 CONNECTIONS = 100
-STORE_ON_DISK = ("headrace", "nginx")
 MOST_STILL_IN_MEMORY = 0.05
 HEAD_BYTES = 65536
 

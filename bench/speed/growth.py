@@ -63,16 +63,27 @@ def _last_to_first(found: dict[int, float]) -> float | None:
 
 
 def measure(
-    stand: Stand, peers: list[Peer], seconds: float, fill_s: float, most: int, say: Say
+    stand: Stand,
+    peers: list[Peer],
+    seconds: float,
+    fill_s: float,
+    most: int,
+    say: Say,
+    *,
+    quick: bool,
 ) -> Growth:
-    """All of it, for these peers. A fill may take `fill_s` and stops at `most` objects."""
+    """All of it, for these peers. A fill may take `fill_s` and stops at `most` objects.
+
+    `quick` leaves out the workers, and most counts of connections.
+    """
     found = Growth()
     for peer in peers:
         try:
             with stand.place(f"grow-{peer.name}") as place, stand.running(peer, place) as running:
-                _connections(running, seconds, found, say)
+                counts = (CONNECTIONS[0], CONNECTIONS[-1]) if quick else CONNECTIONS
+                _connections(running, counts, seconds, found, say)
                 _objects(running, seconds, fill_s, most, found, say)
-            if peer.name == "headrace":
+            if peer.name == "headrace" and not quick:
                 _workers(stand, peer, seconds, found, say)
         except (load.WrongAnswer, NotStarted, OSError) as error:
             found.notes.append(f"{peer.name}: {error}")
@@ -89,9 +100,11 @@ def cost_us(running: Running, seconds: float, *, connections: int = 32, script: 
     return 1e6 * (running.program.cpu_s() - before) / figure.requests
 
 
-def _connections(running: Running, seconds: float, found: Growth, say: Say) -> None:
+def _connections(
+    running: Running, counts: tuple[int, ...], seconds: float, found: Growth, say: Say
+) -> None:
     load.digest(running.plain, "/manifest", tls=False)
-    for count in CONNECTIONS:
+    for count in counts:
         cost = cost_us(running, seconds, connections=count)
         found.connections_us.setdefault(running.name, {})[count] = cost
         say(f"  k   {running.name:14} {count:>9,} connections: {cost:.1f} us an answer")

@@ -62,8 +62,19 @@ class MappedBody:
 
     __slots__ = ("_address", "_mapping", "_trusted_until", "fd", "offset", "size_bytes", "view")
 
-    def __init__(self, fd: int, offset: int, size_bytes: int, *, resident: bool = False) -> None:
-        """Raises BodyError (and closes `fd`) when the file is too short or cannot be mapped."""
+    def __init__(
+        self,
+        fd: int,
+        offset: int,
+        size_bytes: int,
+        *,
+        resident: bool = False,
+        mapping: mmap.mmap | None = None,
+    ) -> None:
+        """`mapping` is one of the file from its start to the body's end, when there is one already.
+
+        Raises BodyError (and closes `fd`) when the file is too short or cannot be mapped.
+        """
         self.fd = fd
         self.offset = offset
         self.size_bytes = size_bytes
@@ -71,7 +82,8 @@ class MappedBody:
         try:
             if os.fstat(fd).st_size < offset + size_bytes:
                 raise BodyError("a body file is shorter than it should be")
-            self._mapping = mmap.mmap(fd, offset + size_bytes, prot=mmap.PROT_READ)
+            if mapping is None:
+                mapping = mmap.mmap(fd, offset + size_bytes, prot=mmap.PROT_READ)
         except (OSError, ValueError) as error:
             os.close(fd)
             self.fd = -1
@@ -80,7 +92,8 @@ class MappedBody:
             os.close(fd)
             self.fd = -1
             raise
-        self._address = _address_of(self._mapping)
+        self._mapping = mapping
+        self._address = _address_of(mapping)
         self.view = memoryview(self._mapping)[offset : offset + size_bytes]
 
     def resident(self, offset: int, size_bytes: int) -> bool:

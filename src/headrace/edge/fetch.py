@@ -28,6 +28,7 @@ from headrace.edge.asking import (
     continues,
     place,
 )
+from headrace.edge.bodies import PAGE_BYTES
 from headrace.edge.fields import forwarded_request_fields
 from headrace.edge.naming import part_name, version_of
 from headrace.edge.outcome import Failed, Following, LookAgain, Outcome, Uncacheable
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-READ_BYTES = 256 * 1024
 STALE_STATUSES = frozenset((500, 502, 503, 504))
 UNWATCHED_LIMIT_BYTES = 64 * 1024 * 1024
 UNSAVED_LIMIT_BYTES = 64 * 1024 * 1024
@@ -296,12 +296,12 @@ class Fetch:
         if self._growing is None and self.number >= self._ask.first:
             return  # somebody else is at it; the outcome says: look again
         edge.streams.setdefault(stored.version, self)
-        if stored.length >= 0 and self._variant == stored.variant:
-            self._record(stored)
+        if stored.length > stored.slice_bytes and self._variant == stored.variant:
+            self._record(stored)  # one slice is found by its part, and recorded with its end
         self._announce(stored)
         position = placement.start
-        buffer = memoryview(bytearray(READ_BYTES))
-        while received := await response.read_into(buffer):
+        buffer = edge.receiving
+        while received := await response.read_into(buffer[: len(buffer) - position % PAGE_BYTES]):
             data = buffer[:received]
             while data:
                 room = (self.number + 1) * stored.slice_bytes - position

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from itertools import islice
+from mmap import mmap
 
 from headrace.cache.store import OpenSlice, Store
 from headrace.cache.stored import StoredResponse
@@ -20,9 +22,16 @@ class OpenBody(MappedBody):
     __slots__ = ("slot",)
 
     def __init__(
-        self, fd: int, offset: int, size_bytes: int, slot: int, *, resident: bool = False
+        self,
+        fd: int,
+        offset: int,
+        size_bytes: int,
+        slot: int,
+        *,
+        resident: bool = False,
+        mapping: mmap | None = None,
     ) -> None:
-        super().__init__(fd, offset, size_bytes, resident=resident)
+        super().__init__(fd, offset, size_bytes, resident=resident, mapping=mapping)
         self.slot = slot
 
 
@@ -75,6 +84,7 @@ class OpenBodies:
             body = OpenBody(
                 os.dup(growing.part.fd), growing.part.body_offset, growing.written,
                 self._store.slot(stored.version, growing.number), resident=True,
+                mapping=growing.mapping,
             )  # fmt: skip
         except (OSError, BodyError):
             return  # it will be opened anew when it is asked for
@@ -90,10 +100,7 @@ class OpenBodies:
 
         Looks at up to `most` of the least recently used; gives how many were let go.
         """
-        looked_at = [
-            (slice_id, body)
-            for slice_id, body in zip(self._bodies, self._bodies.values(), strict=False)
-        ][:most]
+        looked_at = list(islice(self._bodies.items(), most))
         removed = 0
         for slice_id, body in looked_at:
             if os.fstat(body.fd).st_nlink == 0:

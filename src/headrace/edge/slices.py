@@ -110,6 +110,7 @@ class LocalSlice(GrowingSlice):
         self.capacity = capacity
         self.write_error = write_error
         self._offset = 0 if part is None else part.body_offset
+        self._mapping: mmap.mmap | None = None
         self._mapped: memoryview | None = None
         self._spill: mmap.mmap | None = None
         self._spill_from = 0
@@ -166,6 +167,13 @@ class LocalSlice(GrowingSlice):
         self.done = True
         self._wake()
 
+    @property
+    def mapping(self) -> mmap.mmap | None:
+        """The whole file, mapped, when it was mapped for somebody and has kept its length."""
+        mapping = self._mapping
+        whole = mapping is not None and len(mapping) == self._offset + self.written
+        return mapping if whole else None
+
     def __del__(self) -> None:
         # Mappings in flight outlive the descriptor.
         if self.part is not None:
@@ -180,7 +188,8 @@ class LocalSlice(GrowingSlice):
             assert self.part is not None
             # Its full capacity while it grows, its true length afterwards.
             size = os.fstat(self.part.fd).st_size
-            self._mapped = memoryview(mmap.mmap(self.part.fd, size, prot=mmap.PROT_READ))
+            self._mapping = mmap.mmap(self.part.fd, size, prot=mmap.PROT_READ)
+            self._mapped = memoryview(self._mapping)
         return self._mapped[self._offset + start : self._offset + end]
 
 

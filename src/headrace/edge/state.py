@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+RECEIVE_BYTES = 512 * 1024
 FULL_DISK_PAUSE_S = 5.0
 REMEMBERED_AS_VERIFIED = 65_536
 
@@ -63,6 +64,9 @@ class EdgeState:
         self.bodies = OpenBodies(store, config.store.open_files)
         self.hot = HotResponses(config.store.open_files * 4, config.store.memory_bytes)
         self.purged_up_to = store.generation()
+        # One for all fetches, for none keeps bytes in it across an await: it stays in the
+        # processor's cache, which made receiving and storing measurably cheaper than one for each.
+        self.receiving = memoryview(bytearray(RECEIVE_BYTES))
         self.disk_threads = ThreadPoolExecutor(4, thread_name_prefix="disk")
         self._verified: set[tuple[bytes, int]] = set()
         self._full_until = 0.0

@@ -23,7 +23,7 @@ from headrace.origin.endpoint import Endpoint
 from headrace.origin.errors import Failure, OriginError
 from headrace.origin.response import OriginResponse
 
-HEAD_READ_BYTES = 64 * 1024
+HEAD_READ_BYTES = 16 * 1024
 HEAD_LIMIT_BYTES = 256 * 1024
 INTERIM_LIMIT = 32
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
@@ -65,6 +65,7 @@ class OriginClient:
     def __init__(self, loop: asyncio.AbstractEventLoop, timeouts: OriginTimeouts) -> None:
         self.timeouts = timeouts
         self._loop = loop
+        self._scratch = memoryview(bytearray(HEAD_READ_BYTES))  # copied from before any await
         self._idle: dict[Endpoint, deque[tuple[Wire, float]]] = {}
 
     async def request(
@@ -265,7 +266,7 @@ class OriginClient:
         sending: asyncio.Task[None] | None,
     ) -> tuple[ParsedResponseHead, bytes]:
         """Read up to a final response head; gives it and the bytes that came behind it."""
-        scratch = memoryview(bytearray(HEAD_READ_BYTES))
+        scratch = self._scratch
         buffer = b""
         interims = 0
         while True:

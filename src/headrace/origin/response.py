@@ -61,6 +61,9 @@ class OriginResponse:
     async def read_into(self, buffer: memoryview) -> int:
         """Put the next body bytes into `buffer`; 0 at the body's end.
 
+        Nothing touches `buffer` while this waits, only just before it returns: every response of
+        a worker may use the same one.
+
         Raises OriginError when the body ends early, stalls, or is malformed.
         """
         if self.complete:
@@ -88,6 +91,9 @@ class OriginResponse:
             self._early = early[size:]
             self.received_bytes += size
             return size
+        if self._turn_bytes >= TURN_BYTES:
+            self._turn_bytes = 0
+            await asyncio.sleep(0)
         try:
             received = await self._wire.recv_into(buffer, self._timeout_s)
         except WireTimeout as error:
@@ -96,9 +102,6 @@ class OriginResponse:
             raise self._fail(Failure.BODY_RESET, f"the connection broke: {error}") from error
         self.received_bytes += received
         self._turn_bytes += received
-        if self._turn_bytes >= TURN_BYTES:
-            self._turn_bytes = 0
-            await asyncio.sleep(0)
         return received
 
     async def _read_chunked(self, buffer: memoryview, decoder: ChunkedDecoder) -> int:

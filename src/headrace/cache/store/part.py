@@ -136,7 +136,8 @@ class Part:
         if stored.length < 0 and record:
             total = self.n * stored.slice_bytes + length
             stored = msgspec.structs.replace(stored, length=total)
-        os.ftruncate(self.fd, self.body_offset + length)
+        if os.fstat(self.fd).st_size != self.body_offset + length:
+            os.ftruncate(self.fd, self.body_offset + length)  # 100 µs on ext4, changed or not
         self.publish(length)
         meta = header.encode_record(stored)
         if header.header_bytes_for(len(meta)) == self.body_offset:

@@ -15,9 +15,8 @@ from headrace.config import Config
 from headrace.config.server import Certificate, TlsOptions
 from headrace.edge.ticket_keys import install
 from headrace.errors import HeadraceError
+from headrace.http.tls_socket import OP_ENABLE_KTLS
 
-# In OpenSSL since 3.0; Python's module names it from 3.12 on.
-OP_ENABLE_KTLS = getattr(ssl, "OP_ENABLE_KTLS", 1 << 3)
 PROTOCOLS = ["http/1.1"]
 
 

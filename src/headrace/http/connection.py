@@ -22,6 +22,7 @@ from headrace.http.outgoing import Piece, Residency, View
 from headrace.http.parser import BadRequest, RequestHead, find_head_end
 from headrace.http.receiving import PIPELINE_BYTES, ClientGone, ReceivingSide
 from headrace.http.sending import State
+from headrace.http.tls_socket import TLS_SOCKETS, ClientSocket, TlsSocket
 from headrace.http.wire import WANT_READ, WANT_WRITE
 from headrace.http.writing import field_lines, status_line
 
@@ -48,7 +49,7 @@ class Connection(ReceivingSide):
     )  # fmt: skip
 
     def __init__(
-        self, server: Server, sock: socket.socket, address: str, listener: str, *, tls: bool
+        self, server: Server, sock: ClientSocket, address: str, listener: str, *, tls: bool
     ) -> None:
         super().__init__(server, sock, tls=tls)
         self.address = address
@@ -175,7 +176,7 @@ class Connection(ReceivingSide):
     @property
     def tls_version(self) -> str | None:
         """The TLS version in use, None on a plain or closed connection."""
-        if isinstance(self._sock, ssl.SSLSocket):
+        if isinstance(self._sock, TLS_SOCKETS):
             return self._sock.version()
         return None
 
@@ -313,6 +314,8 @@ class Connection(ReceivingSide):
         """Forget a response of which nothing has been sent yet; False when it is too late."""
         if self.bytes_sent or self._ended or self.state is not State.RESPONDING:
             return False
+        if isinstance(self._sock, TlsSocket) and self._sock.unreported:
+            return False
         if self._out is not None:
             self._out.clear()
         self.status = 0
@@ -431,7 +434,7 @@ class Connection(ReceivingSide):
             self._close()
             return
         try:
-            if self.tls and isinstance(self._sock, ssl.SSLSocket):
+            if self.tls and isinstance(self._sock, TLS_SOCKETS):
                 with contextlib.suppress(ssl.SSLError):
                     self._sock.unwrap()
                 self._close()
@@ -447,7 +450,7 @@ class Connection(ReceivingSide):
 
     def _handshake(self) -> None:
         sock = self._sock
-        assert isinstance(sock, ssl.SSLSocket)
+        assert isinstance(sock, TLS_SOCKETS)
         try:
             sock.do_handshake()
         except ssl.SSLWantReadError:
@@ -480,7 +483,7 @@ class Connection(ReceivingSide):
             loop.remove_reader(self._fd)
         if self._writing:
             loop.remove_writer(self._fd)
-        if clean and isinstance(self._sock, ssl.SSLSocket):
+        if clean and isinstance(self._sock, TLS_SOCKETS):
             with contextlib.suppress(OSError, ValueError):
                 self._sock.unwrap()
         self._sock.close()

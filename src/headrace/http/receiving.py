@@ -6,12 +6,12 @@ Heads are `connection`'s. A body is read only as fast as somebody asks for it.
 from __future__ import annotations
 
 import asyncio
-import socket
 from typing import TYPE_CHECKING
 
 from headrace.http.chunked import BadChunking, ChunkedDecoder
 from headrace.http.parser import BadRequest
 from headrace.http.sending import SendingSide, State
+from headrace.http.tls_socket import ClientSocket
 
 if TYPE_CHECKING:
     from headrace.http.server import Server
@@ -31,7 +31,7 @@ class ReceivingSide(SendingSide):
         "_received", "keep_alive",
     )  # fmt: skip
 
-    def __init__(self, server: Server, sock: socket.socket, *, tls: bool) -> None:
+    def __init__(self, server: Server, sock: ClientSocket, *, tls: bool) -> None:
         super().__init__(server, sock, tls=tls)
         self._buffer = b""
         self._body_left = 0

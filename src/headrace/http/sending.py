@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 
 from headrace.http.outgoing import Outgoing, Piece, Residency
 from headrace.http.progress import unacknowledged_bytes
+from headrace.http.tls_socket import WINDOW_BYTES as TLS_WINDOW_BYTES
+from headrace.http.tls_socket import ClientSocket, TlsSocket
 
 if TYPE_CHECKING:
     from headrace.http.server import Server
 
-PLAIN_WINDOW_BYTES = 1024 * 1024
-TLS_WINDOW_BYTES = 256 * 1024
+WINDOW_BYTES = 1024 * 1024
 
 
 class State(enum.Enum):
@@ -47,7 +48,7 @@ class SendingSide:
     bucket: int
     deadline: float
 
-    def __init__(self, server: Server, sock: socket.socket, *, tls: bool) -> None:
+    def __init__(self, server: Server, sock: ClientSocket, *, tls: bool) -> None:
         self._server = server
         self._sock = sock
         self._fd = sock.fileno()
@@ -111,7 +112,7 @@ class SendingSide:
             return
         sock = self._sock
         tls = self.tls
-        window_bytes = TLS_WINDOW_BYTES if tls else PLAIN_WINDOW_BYTES
+        window_bytes = TLS_WINDOW_BYTES if tls else WINDOW_BYTES
         while out.size_bytes:
             view, piece, start, more = out.window(window_bytes)
             residency = piece.residency
@@ -122,7 +123,7 @@ class SendingSide:
                     return
             self._loaded_now = False
             try:
-                if more and not tls and len(view) < 16384:
+                if more and len(view) < 16384 and isinstance(sock, socket.socket) and not tls:
                     sent = sock.send(view, socket.MSG_MORE)
                 else:
                     sent = sock.send(view)
@@ -187,7 +188,9 @@ class SendingSide:
             return False
         timeouts = self._server.timeouts
         # What waits in the kernel's buffer has not reached the client.
-        reached = self.bytes_sent - unacknowledged_bytes(self._sock)
+        reached = self.bytes_sent - unacknowledged_bytes(self._sock.fileno())
+        if isinstance(self._sock, TlsSocket):
+            reached += self._sock.unreported_bytes
         progress = reached - self._progress_mark
         self._progress_mark = reached
         self.deadline = now + timeouts.rate_window_s

@@ -20,6 +20,7 @@ from typing import Protocol
 from headrace.http.connection import Connection
 from headrace.http.deadlines import Deadlines
 from headrace.http.parser import BadRequest, HeadLimits, RequestHead, RequestParser
+from headrace.http.tls_socket import OP_ENABLE_KTLS, ClientSocket, TlsSocket, kernel_offers_tls
 
 ACCEPTS_PER_WAKE = 64
 KNOWN_HEADS = 2048
@@ -93,6 +94,8 @@ class Server:
         self.closing = False
         self.disk_threads = ThreadPoolExecutor(4, thread_name_prefix="disk")
         self.connections: set[Connection] = set()
+        self._tls_outgoing = ssl.MemoryBIO()
+        self._kernel_tls = kernel_offers_tls()
         self._by_address: Counter[str] = Counter()
         self._listeners: list[Listener] = []
         self._paused = False
@@ -170,20 +173,22 @@ class Server:
             return
         client.setblocking(False)
         context = listener.context
-        if context is not None:
-            try:
-                client = context.wrap_socket(
-                    client, server_side=True, do_handshake_on_connect=False
-                )
-            except OSError:
-                client.close()
-                self.handler.connections_changed(0, 1)
-                return
+        try:
+            sock = client if context is None else self._secured(client, context)
+        except OSError:
+            client.close()
+            self.handler.connections_changed(0, 1)
+            return
         if address:
             self._by_address[address_group(address)] += 1
         self.connections.add(
-            Connection(self, client, address, listener.address, tls=context is not None)
+            Connection(self, sock, address, listener.address, tls=context is not None)
         )
+
+    def _secured(self, client: socket.socket, context: ssl.SSLContext) -> ClientSocket:
+        if self._kernel_tls and context.options & OP_ENABLE_KTLS:
+            return context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
+        return TlsSocket(client, context, self._tls_outgoing)
 
     def _pause_accepting(self) -> None:
         """Out of descriptors: accepting again at once would only spin."""
@@ -205,7 +210,7 @@ class Server:
     def timed_out(self, kind: str) -> None:
         self.handler.event("timeout", kind)
 
-    def handshake_done(self, sock: ssl.SSLSocket) -> None:
+    def handshake_done(self, sock: ssl.SSLSocket | TlsSocket) -> None:
         self.handler.event("tls", "resumed" if sock.session_reused else "full")
 
     def handshake_failed(self, error: Exception) -> None:

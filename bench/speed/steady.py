@@ -2,8 +2,8 @@
 
 Latencies count from the moment a request was due, not from when it could be sent, so that a server
 that stalls cannot hide it by keeping the load away (coordinated omission). Every answer's status
-and length is checked, and every fiftieth body is hashed. It reads 256 KiB at a time, so that it
-can take more than wrk, which reads 8 KiB.
+and length is checked, and every fiftieth body is hashed. It reads 256 KiB at a time, over TLS too,
+so that it can take more than wrk, which reads 8 KiB.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import gc
 import re
 import select
 import socket
+import ssl
 import time
 from collections import deque
 from collections.abc import Callable
@@ -19,9 +20,10 @@ from dataclasses import dataclass, field
 
 import xxhash
 
-from bench.speed.load import WrongAnswer, reset_at_close
+from bench.speed.load import WrongAnswer, context, reset_at_close
 
 RECEIVE_BYTES = 256 * 1024
+SLACK_BYTES = 32 * 1024  # what was left of a record may come out with the next read
 HASHED_EACH = 50
 GRACE_S = 20.0
 ADDRESS_CONNECTIONS = 20_000
@@ -80,10 +82,58 @@ class Outcome:
         return self.busy_s / self.seconds
 
 
+class TlsClient:
+    """TLS on a connected socket, decrypting all of a large read at once."""
+
+    __slots__ = ("_buffer", "_incoming", "_outgoing", "_sock", "_tls")
+
+    def __init__(self, sock: socket.socket, buffer: memoryview) -> None:
+        """Does the handshake; the socket may block meanwhile. `buffer` is for scratch."""
+        self._sock = sock
+        self._buffer = buffer
+        self._incoming = ssl.MemoryBIO()
+        outgoing = ssl.MemoryBIO()
+        self._tls = context().wrap_bio(self._incoming, outgoing)
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                sock.sendall(outgoing.read())
+                self._incoming.write(sock.recv(RECEIVE_BYTES))
+            else:
+                sock.sendall(outgoing.read())
+                break
+        self._outgoing = outgoing
+
+    def send(self, data: bytes) -> int:
+        self._tls.write(data)
+        self._sock.sendall(self._outgoing.read())
+        return len(data)
+
+    def recv_into(self, buffer: memoryview) -> int:
+        """Raises BlockingIOError when nothing whole has come."""
+        size = self._sock.recv_into(self._buffer)
+        if not size:
+            return 0
+        self._incoming.write(self._buffer[:size])
+        found = 0
+        try:
+            while self._incoming.pending or self._tls.pending():
+                found += int(self._tls.read(RECEIVE_BYTES, buffer[found:]))
+        except ssl.SSLWantReadError:
+            pass
+        if not found:
+            raise BlockingIOError
+        return found
+
+    def close(self) -> None:
+        self._sock.close()
+
+
 class _Connection:
     __slots__ = ("ask", "due", "first", "hash", "head", "left", "sock")
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket | TlsClient) -> None:
         self.sock = sock
         self.ask: Ask | None = None
         self.due = 0.0
@@ -96,19 +146,21 @@ class _Connection:
 class Load:
     """Open connections to one server. Close it, or use it with `with`."""
 
-    def __init__(self, port: int, connections: int) -> None:
+    def __init__(self, port: int, connections: int, *, tls: bool = False) -> None:
         self._poll = select.epoll()
         self._all: dict[int, _Connection] = {}
-        self._buffer = memoryview(bytearray(RECEIVE_BYTES))
+        self._buffer = memoryview(bytearray(RECEIVE_BYTES + SLACK_BYTES))
+        encrypted = memoryview(bytearray(RECEIVE_BYTES))
         for number in range(connections):
             sock = socket.socket()
             reset_at_close(sock)
             if connections > ADDRESS_CONNECTIONS:
                 sock.bind((f"127.0.0.{2 + number // ADDRESS_CONNECTIONS}", 0))
             sock.connect(("127.0.0.1", port))
-            sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._all[sock.fileno()] = _Connection(sock)
+            secured = TlsClient(sock, encrypted) if tls else sock
+            sock.setblocking(False)
+            self._all[sock.fileno()] = _Connection(secured)
             self._poll.register(sock.fileno(), select.EPOLLIN)
 
     def __enter__(self) -> Load:

@@ -75,9 +75,14 @@ def _url(peer: Running, path: str, *, tls: bool) -> str:
 
 
 def _flat_out(
-    peer: Running, plan: Callable[[int], Ask], seconds: float, connections: int = CONNECTIONS
+    peer: Running,
+    plan: Callable[[int], Ask],
+    seconds: float,
+    connections: int = CONNECTIONS,
+    *,
+    tls: bool = False,
 ) -> Outcome:
-    with Load(peer.plain, connections) as client:
+    with Load(peer.tls if tls else peer.plain, connections, tls=tls) as client:
         outcome = client.flat_out(plan, seconds)
     peer.load_busy = outcome.busy
     return outcome
@@ -90,7 +95,7 @@ def _wrk(peer: Running, path: str, seconds: float, *, tls: bool, script: str = "
 
 
 def _segments(peer: Running, seconds: float, *, tls: bool) -> float:
-    """Segments in GB/s. Those in plain are taken by our own loop: wrk would be the limit.
+    """Segments in GB/s, taken by our own loop: wrk would be the limit.
 
     What they cost the peer is noted, for the other work that is about that.
     """
@@ -98,14 +103,9 @@ def _segments(peer: Running, seconds: float, *, tls: bool) -> float:
     for _ in range(3):
         _check(peer, port, "/segment", tls=tls)
     before_s = peer.program.cpu_s()
-    if tls:
-        figure = _wrk(peer, "/segment", seconds, tls=True)
-        load.check_lengths(figure, SEGMENT_BYTES)
-        gb, gb_per_s = figure.requests * SEGMENT_BYTES / 1e9, figure.per_s * SEGMENT_BYTES / 1e9
-    else:
-        segment = Ask("segment", "/segment", SEGMENT_BYTES, peer.quick_digests["segment"])
-        outcome = _flat_out(peer, lambda _number: segment, seconds)
-        gb, gb_per_s = outcome.answers * SEGMENT_BYTES / 1e9, outcome.bytes_per_s / 1e9
+    segment = Ask("segment", "/segment", SEGMENT_BYTES, peer.quick_digests["segment"])
+    outcome = _flat_out(peer, lambda _number: segment, seconds, tls=tls)
+    gb, gb_per_s = outcome.answers * SEGMENT_BYTES / 1e9, outcome.bytes_per_s / 1e9
     peer.cpu_s_per_gb[tls] = (peer.program.cpu_s() - before_s) / gb
     _check(peer, port, "/segment", tls=tls)
     return gb_per_s

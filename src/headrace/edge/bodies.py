@@ -7,6 +7,7 @@ tells for a few microseconds per megabyte; what is missing is read by a thread f
 from __future__ import annotations
 
 import ctypes
+import errno
 import mmap
 import os
 import time
@@ -20,6 +21,9 @@ TRUST_S = 1.0
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mincore.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
 _libc.mincore.restype = ctypes.c_int
+_libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+_libc.madvise.restype = ctypes.c_int
+_MADV_POPULATE_READ = 22  # Linux 5.14
 
 
 class BodyError(HeadraceError):
@@ -118,11 +122,24 @@ class MappedBody:
         return bool(failed) or b"\x00" not in pages
 
     def load(self, offset: int, size_bytes: int) -> None:
-        """Read these bytes so that they are in memory. Blocks. Raises OSError."""
+        """Bring these bytes into memory. Blocks, without the interpreter's lock. Raises OSError.
+
+        The kernel maps the pages as well, and nothing is copied: reading them instead took the
+        processor from the loop for so long that hits waited.
+        """
         at = self.offset + offset
         end = at + size_bytes
         os.posix_fadvise(self.fd, at, size_bytes, os.POSIX_FADV_WILLNEED)
-        scratch = bytearray(min(LOAD_BYTES, size_bytes))
+        first = at - at % PAGE_BYTES
+        if not _libc.madvise(self._address + first, end - first, _MADV_POPULATE_READ):
+            return
+        if ctypes.get_errno() != errno.EINVAL:
+            raise OSError(ctypes.get_errno(), "a body file cannot be brought into memory")
+        self._read(at, end)
+
+    def _read(self, at: int, end: int) -> None:
+        """Read the file from `at` to `end`, for kernels that cannot populate a mapping."""
+        scratch = bytearray(min(LOAD_BYTES, end - at))
         while at < end:
             read = os.preadv(self.fd, [memoryview(scratch)[: end - at]], at)
             if not read:

@@ -14,7 +14,7 @@ from headrace.cache.freshness import current_age_s, hot_until, remaining_s
 from headrace.cache.reuse import Reuse
 from headrace.cache.status import cache_status
 from headrace.cache.stored import StoredResponse
-from headrace.edge.hot import RECHECK_S, HotEntry
+from headrace.edge.hot import HotEntry
 from headrace.edge.open_bodies import OpenBody
 from headrace.edge.responses import (
     error_response,
@@ -221,8 +221,8 @@ class Answer:
         if stored.length and not several and not isinstance(opened, OpenBody):
             return
         now = time.time()
-        until = min(hot_until(stored, route.rules), now + RECHECK_S)
-        if until <= now or edge.store.generation() != self.generation:
+        fresh_until = hot_until(stored, route.rules)
+        if fresh_until <= now or edge.store.generation() != self.generation:
             return
         body: memoryview | None = None if several else memoryview(b"")
         mapped, slot = None, -1
@@ -232,7 +232,7 @@ class Answer:
                 body = memoryview(bytes(opened.view))
             else:
                 body, mapped = opened.view, opened
-        entry = HotEntry(route, stored, body, mapped, slot, until)
+        entry = HotEntry(route, stored, body, mapped, slot, now, fresh_until)
         edge.hot.put(entry)
         if stored.vary:
             route.vary = stored.vary

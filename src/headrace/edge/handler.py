@@ -79,7 +79,7 @@ class EdgeHandler:
         if self._generation() != edge.purged_up_to:
             edge.see_purges()
         now = time.time()
-        if now >= entry.until:
+        if now >= entry.until and not self._still_stored(entry, now):
             return False
         second = int(now)
         if entry.second != second:
@@ -101,6 +101,21 @@ class EdgeHandler:
             connection.respond_at_once(entry.stored.status, entry.whole)
             return True
         connection.respond(entry.stored.status, entry.prepared, entry.body, entry.opened)
+        return True
+
+    def _still_stored(self, entry: HotEntry, now: float) -> bool:
+        """Whether the store has the very same response; then the entry goes on."""
+        if now >= entry.fresh_until:
+            return False
+        store, stored, route = self.edge.store, entry.stored, entry.route
+        try:
+            if (store.vary_of(route.key_hash) or ()) != stored.vary:
+                return False
+            if store.lookup(route.key_hash, stored.variant) != stored:
+                return False
+        except StoreError:
+            return False  # the longer way knows what to do about it
+        entry.renew(now)
         return True
 
     def _send_hot_range(self, connection: Connection, value: bytes, entry: HotEntry) -> bool:

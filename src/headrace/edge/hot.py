@@ -2,7 +2,7 @@
 
 An entry is only good until its response might need a decision again (`until`), and never after a
 purge that matches it. It is looked up in the store again every few seconds, so that what another
-worker renewed or removed is noticed.
+worker renewed or removed is noticed; if nothing was, it goes on.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from headrace.edge.routes import Route
 
 RECHECK_S = 2.0
+OVERHEAD_BYTES = 3000  # the prepared heads, the record and the objects around them
 
 
 class HotEntry:
@@ -26,12 +27,14 @@ class HotEntry:
     `prepared` is a head for the second `second`, with everything but Connection. `body` is the
     whole body; `opened` its mapping when it is not held in memory; if it is, `whole` is both in
     one. A `body` of None means that it is in several slices: only ranges of it are sent from here.
-    `partial` begins the head of a 206.
+    `partial` begins the head of a 206. `until` is when the store must be asked again, `fresh_until`
+    when the response must; both are 0 once the entry was dropped.
     """
 
     __slots__ = (
         "body",
         "cost_bytes",
+        "fresh_until",
         "opened",
         "partial",
         "prepared",
@@ -51,20 +54,27 @@ class HotEntry:
         body: memoryview | None,
         opened: OpenBody | None,
         slot: int,
-        until: float,
+        now: float,
+        fresh_until: float,
     ) -> None:
         self.route = route
         self.stored = stored
         self.body = body
         self.opened = opened
         self.slot = slot
-        self.until = until
+        self.fresh_until = fresh_until
+        self.until = min(fresh_until, now + RECHECK_S)
         self.prepared = b""
         self.whole = b""
         self.partial = b""
         self.second = -1
         self.used = True
-        self.cost_bytes = len(body) if body is not None and opened is None else 0
+        held = len(body) if body is not None and opened is None else 0
+        self.cost_bytes = held + OVERHEAD_BYTES
+
+    def renew(self, now: float) -> None:
+        """The store still has the same: go on until the next look."""
+        self.until = min(self.fresh_until, now + RECHECK_S)
 
 
 class HotResponses:
@@ -100,7 +110,7 @@ class HotResponses:
     def drop(self, key: bytes, variant: bytes) -> None:
         entry = self._entries.pop((key, variant), None)
         if entry is not None:
-            entry.until = 0.0  # routes hold entries directly: this is how they learn of it
+            entry.until = entry.fresh_until = 0.0  # routes hold it directly, and learn it so
             self.held_bytes -= entry.cost_bytes
             variants = self._variants[key]
             variants.discard(variant)
@@ -122,13 +132,18 @@ class HotResponses:
                 self.drop(entry.stored.key, entry.stored.variant)
 
     def drop_unused(self, now: float) -> None:
-        """Drop entries whose time is over; they hold files open for nothing."""
-        for entry in [e for e in self._entries.values() if e.until <= now]:
+        """Drop what nobody asked for lately if it holds a file open, and what is not fresh."""
+        over = [
+            entry
+            for entry in self._entries.values()
+            if entry.fresh_until <= now or (entry.opened is not None and entry.until <= now)
+        ]
+        for entry in over:
             self.drop(entry.stored.key, entry.stored.variant)
 
     def clear(self) -> None:
         for entry in self._entries.values():
-            entry.until = 0.0
+            entry.until = entry.fresh_until = 0.0
         self._entries.clear()
         self._variants.clear()
         self.held_bytes = 0

@@ -148,7 +148,7 @@ class StoreOptions(Model):
         "the disk.",
     )
     memory_bytes: SizeBytes = Field(
-        default=64 * MIB, description="Memory for small bodies, for each worker."
+        default=64 * MIB, description="Memory for small bodies and prepared heads, for each worker."
     )
     open_files: int = Field(
         default=2048, ge=16, description="Body files each worker keeps open at most."

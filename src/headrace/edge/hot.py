@@ -78,12 +78,13 @@ class HotEntry:
 
 
 class HotResponses:
-    """A bounded collection of entries, by key and variant. Entries that are not used leave."""
+    """Entries by key and variant, bounded by memory and by the files they may hold open."""
 
-    def __init__(self, entries: int, memory_bytes: int) -> None:
-        self.entries = entries
+    def __init__(self, files: int, memory_bytes: int) -> None:
+        self.files = files
         self.memory_bytes = memory_bytes
         self.held_bytes = 0
+        self.held_files = 0
         self._entries: dict[tuple[bytes, bytes], HotEntry] = {}
         self._variants: dict[bytes, set[bytes]] = {}
 
@@ -97,7 +98,8 @@ class HotResponses:
         self._entries[(stored.key, stored.variant)] = entry
         self._variants.setdefault(stored.key, set()).add(stored.variant)
         self.held_bytes += entry.cost_bytes
-        while len(self._entries) > self.entries or self.held_bytes > self.memory_bytes:
+        self.held_files += entry.opened is not None
+        while self.held_files > self.files or self.held_bytes > self.memory_bytes:
             oldest = next(iter(self._entries))
             candidate = self._entries[oldest]
             if candidate.used and candidate is not entry:
@@ -112,6 +114,7 @@ class HotResponses:
         if entry is not None:
             entry.until = entry.fresh_until = 0.0  # routes hold it directly, and learn it so
             self.held_bytes -= entry.cost_bytes
+            self.held_files -= entry.opened is not None
             variants = self._variants[key]
             variants.discard(variant)
             if not variants:
@@ -146,7 +149,7 @@ class HotResponses:
             entry.until = entry.fresh_until = 0.0
         self._entries.clear()
         self._variants.clear()
-        self.held_bytes = 0
+        self.held_bytes = self.held_files = 0
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -62,7 +62,7 @@ class EdgeState:
         self.remotes: dict[tuple[bytes, int], RemoteSlice] = {}
         self.origin = OriginClient(loop, OriginTimeouts())
         self.bodies = OpenBodies(store, config.store.open_files)
-        self.hot = HotResponses(config.store.open_files * 4, config.store.memory_bytes)
+        self.hot = HotResponses(config.store.open_files, config.store.memory_bytes)
         self.purged_up_to = store.generation()
         # One for all fetches, for none keeps bytes in it across an await: it stays in the
         # processor's cache, which made receiving and storing measurably cheaper than one for each.
@@ -82,7 +82,7 @@ class EdgeState:
         self.server_name_bytes = config.server_name.encode()
         self.slice_bytes = config.store.slice_bytes
         self.bodies.limit = config.store.open_files
-        self.hot.entries = config.store.open_files * 4
+        self.hot.files = config.store.open_files
         self.hot.memory_bytes = config.store.memory_bytes
         self.verifies = config.store.checksum == "on_open"
         timeouts = config.timeouts

@@ -1,0 +1,73 @@
+"""What a worker keeps ready to send, and what makes it let go."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, cast
+
+from headrace.cache.stored import StoredResponse
+from headrace.edge.hot import OVERHEAD_BYTES, RECHECK_S, HotEntry, HotResponses
+from headrace.edge.open_bodies import OpenBody
+
+
+def stored(number: int) -> StoredResponse:
+    return StoredResponse(
+        key=b"site\n/%d" % number, variant=b"", vary=(), status=200, headers=(),
+        response_time=0.0, corrected_age_s=0.0, lifetime_s=100.0, stale_while_revalidate_s=0.0,
+        stale_if_error_s=0.0, flags=0, length=4, slice_bytes=4096, version=b"%08d" % number,
+        generation=0, tags=(),
+    )  # fmt: skip
+
+
+def entry(number: int, opened: OpenBody | None = None, fresh_until: float = 100.0) -> HotEntry:
+    body = memoryview(b"body") if opened is None else opened.view
+    return HotEntry(cast("Any", None), stored(number), body, opened, -1, 0.0, fresh_until)
+
+
+def opened(directory: Path, number: int) -> OpenBody:
+    path = directory / str(number)
+    path.write_bytes(b"body")
+    return OpenBody(os.open(path, os.O_RDONLY), 0, 4, -1)
+
+
+def test_memory_is_bounded_and_counts_what_surrounds_a_body() -> None:
+    hot = HotResponses(files=10, memory_bytes=3 * (OVERHEAD_BYTES + 4))
+    for number in range(5):
+        hot.put(entry(number))
+    assert len(hot) == 3
+    assert hot.held_bytes == 3 * (OVERHEAD_BYTES + 4)
+    assert hot.get(stored(4).key, b"") is not None
+
+
+def test_a_dropped_entry_is_never_renewed() -> None:
+    hot = HotResponses(files=10, memory_bytes=10_000)
+    one = entry(1)
+    hot.put(one)
+    hot.drop(one.stored.key, b"")
+    assert (one.until, one.fresh_until, hot.held_bytes) == (0.0, 0.0, 0)
+
+
+def test_a_look_into_the_store_lasts_for_seconds_and_never_longer_than_the_response() -> None:
+    one = entry(1, fresh_until=3.0)
+    assert one.until == RECHECK_S
+    one.renew(2.0)
+    assert one.until == 3.0
+
+
+def test_what_is_not_fresh_leaves_and_what_is_in_memory_stays() -> None:
+    hot = HotResponses(files=10, memory_bytes=100_000)
+    hot.put(entry(1, fresh_until=5.0))
+    hot.put(entry(2, fresh_until=50.0))
+    hot.drop_unused(10.0)
+    assert hot.get(stored(1).key, b"") is None
+    assert hot.get(stored(2).key, b"") is not None
+
+
+def test_open_files_are_bounded_and_leave_when_nobody_asks(tmp_path: Path) -> None:
+    hot = HotResponses(files=2, memory_bytes=100_000)
+    for number in range(4):
+        hot.put(entry(number, opened(tmp_path, number)))
+    assert hot.held_files == 2
+    hot.drop_unused(RECHECK_S + 1)
+    assert (hot.held_files, len(hot)) == (0, 0)

@@ -64,7 +64,9 @@ class MappedBody:
     offsets count from the body's first byte.
     """
 
-    __slots__ = ("_address", "_mapping", "_trusted_until", "fd", "offset", "size_bytes", "view")
+    __slots__ = (
+        "_address", "_mapping", "_trusted_until", "fd", "from_file", "offset", "size_bytes", "view",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -82,6 +84,7 @@ class MappedBody:
         self.fd = fd
         self.offset = offset
         self.size_bytes = size_bytes
+        self.from_file = False
         self._trusted_until = time.monotonic() + TRUST_S if resident else 0.0
         try:
             if os.fstat(fd).st_size < offset + size_bytes:

@@ -152,7 +152,7 @@ class EdgeState:
                 self._verified.clear()
             self._verified.add(slice_id)
         try:
-            return self.bodies.take(stored.version, number, found)
+            return self.bodies.take(stored, number, found)
         except BodyError as error:
             self._take_out(stored, number, str(error))
             return None

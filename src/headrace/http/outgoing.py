@@ -11,7 +11,15 @@ from typing import Protocol
 
 
 class Residency(Protocol):
-    """Knows which bytes of a mapped body are in memory."""
+    """Knows which bytes of a mapped body are in memory.
+
+    When `from_file`, the body's bytes are best sent from the file `fd`, where they begin at
+    `offset`, and not from the mapping.
+    """
+
+    fd: int
+    offset: int
+    from_file: bool
 
     def resident(self, offset: int, size_bytes: int) -> bool:
         """Whether touching these bytes will not wait for a disk."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import math
+import os
 import socket
 import ssl
 import time
@@ -125,6 +126,12 @@ class SendingSide:
             try:
                 if more and len(view) < 16384 and isinstance(sock, socket.socket) and not tls:
                     sent = sock.send(view, socket.MSG_MORE)
+                elif residency is not None and residency.from_file and not tls:
+                    at = residency.offset + piece.offset + start
+                    sent = os.sendfile(self._fd, residency.fd, at, len(view))
+                    if not sent:
+                        self.abort("store_failed")  # the file is shorter than it was
+                        return
                 else:
                     sent = sock.send(view)
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):

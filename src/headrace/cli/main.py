@@ -11,6 +11,7 @@ from headrace import __version__
 from headrace.cli.check import check
 from headrace.cli.demo import demo
 from headrace.cli.edge import edge
+from headrace.cli.explain import explain
 from headrace.cli.purge import purge
 from headrace.errors import HeadraceError
 
@@ -27,6 +28,7 @@ app.command(name="edge")(edge)
 app.command(name="check")(check)
 app.command(name="demo")(demo)
 app.command(name="purge")(purge)
+app.command(name="explain")(explain)
 
 
 def _print_version(wanted: bool) -> None:

@@ -17,6 +17,9 @@ _TABLES_IN_SINGULAR = {
     "certificates": "certificate",
     "sites": "site",
     "rules": "rule",
+    "pools": "pool",
+    "policies": "policy",
+    "routes": "route",
 }
 
 

@@ -18,6 +18,7 @@ def inconsistencies(config: Config) -> list[Problem]:
         *_repeated_addresses(config),
         *_slices(config),
         *_certificates(config),
+        *_pools(config),
     ]
 
 
@@ -93,3 +94,52 @@ def _certificates(config: Config) -> Iterable[Problem]:
             severity=Severity.WARNING,
             concerns=(("listen",),),
         )
+
+
+def _pools(config: Config) -> Iterable[Problem]:
+    """Names that are used twice, or that nothing has."""
+    for index, site in enumerate(config.sites):
+        pools = [pool.name for pool in site.all_pools]
+        policies = {policy.name for policy in site.policies} | {"default"}
+        yield from _twice(("site", index, "pool"), [pool.name for pool in site.pools])
+        yield from _twice(("site", index, "policy"), [policy.name for policy in site.policies])
+        yield from _twice(("site", index, "route"), [route.name for route in site.routes])
+        if site.origins and "default" in [pool.name for pool in site.pools]:
+            yield Problem(
+                path=("site", index, "origins"),
+                message="a pool is called default, as these origins would be",
+                remedy="remove origins, or give the pool another name",
+                concerns=(("site", index, "pool"),),
+            )
+        for number, route in enumerate(site.routes):
+            place: TomlPath = ("site", index, "route", number)
+            for key, name in (("pool", route.pool), ("shadow", route.shadow)):
+                if name is not None and name not in pools:
+                    yield _unknown((*place, key), name, "pool", pools)
+            if route.policy is not None and route.policy not in policies:
+                yield _unknown((*place, "policy"), route.policy, "policy", sorted(policies))
+        for number, pool in enumerate(site.pools):
+            names = [origin.name or origin.url for origin in pool.origins]
+            yield from _twice(("site", index, "pool", number, "origin"), names)
+
+
+def _twice(place: TomlPath, names: list[str]) -> Iterable[Problem]:
+    for number, name in enumerate(names):
+        first = names.index(name)
+        if first != number:
+            yield Problem(
+                path=(*place, number),
+                value=repr(name),
+                message="this name is used already",
+                remedy="give each a name of its own",
+                concerns=((*place, first),),
+            )
+
+
+def _unknown(path: TomlPath, name: str, kind: str, known: list[str]) -> Problem:
+    return Problem(
+        path=path,
+        value=repr(name),
+        message=f"the site has no {kind} of this name",
+        remedy=f"write one of {', '.join(known)}, or add a [[site.{kind}]] table",
+    )

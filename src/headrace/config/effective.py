@@ -20,6 +20,9 @@ def effective_toml(config: Config, *, show_secrets: bool = False) -> str:
     if admin is not None and "token" in admin and not show_secrets:
         admin["token"] = MASK
     for site in document["site"]:
+        for origin in [origin for pool in site.get("pool", []) for origin in pool["origin"]]:
+            if "secret_key" in (origin.get("signing") or {}) and not show_secrets:
+                origin["signing"]["secret_key"] = MASK
         negative = site["cache"].get("negative")
         if negative is not None:
             site["cache"]["negative"] = {str(status): s for status, s in negative.items()}

@@ -24,7 +24,7 @@ from headrace.config.schema import (
     tables_with,
 )
 
-_SECRET_KEYS = frozenset({"token"})
+_SECRET_KEYS = frozenset({"token", "secret_key"})
 _WIDEST_VALUE = 80
 _TYPE_REMEDIES = {
     "string": 'write a text in quotes, such as "text"',

@@ -9,6 +9,7 @@ from pathlib import Path
 from headrace.config.locate import TomlPath, line_of, locate
 from headrace.config.model import Config
 from headrace.config.problems import ConfigError, Problem
+from headrace.config.site import Site
 
 
 def machine_problems(config: Config) -> list[Problem]:
@@ -35,6 +36,7 @@ def machine_problems(config: Config) -> list[Problem]:
                     remedy="name a PEM file of authorities, or remove the line",
                 )
             )
+        found += _missing_files(index, site)
     directory = _nearest_existing(config.cache_dir)
     if not os.access(directory, os.W_OK | os.X_OK) or not directory.is_dir():
         found.append(
@@ -45,6 +47,26 @@ def machine_problems(config: Config) -> list[Problem]:
                 remedy="name a directory that the user who runs headrace may write to",
             )
         )
+    return found
+
+
+def _missing_files(index: int, site: Site) -> list[Problem]:
+    """The files that a site's pools name and that cannot be read."""
+    found: list[Problem] = []
+    for pool_index, pool in enumerate(site.pools):
+        for number, origin in enumerate(pool.origins):
+            place = ("site", index, "pool", pool_index, "origin", number)
+            secret = origin.signing.secret_file if origin.signing is not None else None
+            for path, where in ((origin.ca, (*place, "ca")), (secret, (*place, "signing"))):
+                if path is not None and not os.access(path, os.R_OK):
+                    found.append(
+                        Problem(
+                            path=where,
+                            value=repr(str(path)),
+                            message="no such file, or it cannot be read",
+                            remedy="name a file that the user who runs headrace can read",
+                        )
+                    )
     return found
 
 

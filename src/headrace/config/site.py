@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     Field,
     SerializerFunctionWrapHandler,
     field_validator,
     model_serializer,
+    model_validator,
 )
 
-from headrace.config.addresses import (
-    OriginUrl,
-    normalise_host_pattern,
-    parse_origin_url,
-)
 from headrace.config.base import FilePath, Model
+from headrace.config.pools import HostPattern, OriginText, Policy, Pool, PoolOrigin, Route
 from headrace.config.units import DurationS, SizeBytes
-
-
-def _origin_text(text: str) -> str:
-    return str(parse_origin_url(text))
-
-
-HostPattern = Annotated[str, AfterValidator(normalise_host_pattern)]
-OriginText = Annotated[str, AfterValidator(_origin_text)]
 
 
 class KeyRules(Model):
@@ -161,8 +149,10 @@ class Site(Model):
         "for whatever no other site claims. The most exact wins.",
     )
     origins: list[OriginText] = Field(
-        min_length=1,
-        description="Where the content comes from: `http(s)://host[:port][/prefix]`. Exactly one.",
+        default=[],
+        description="Where the content comes from: `http(s)://host[:port][/prefix]`. Several are "
+        "a pool called `default`, the first that is alive is asked. For more choice write "
+        "`[[site.pool]]` tables instead.",
     )
     host_header: str = Field(
         default="client",
@@ -192,21 +182,32 @@ class Site(Model):
     rules: list[PathRule] = Field(
         default=[], description="Caching rules for some paths, first match wins."
     )
+    pools: list[Pool] = Field(
+        default=[],
+        description="Pools of origins. Without `origins`, the first is asked unless a route names "
+        "another.",
+    )
+    policies: list[Policy] = Field(default=[], description="When requests are tried again.")
+    routes: list[Route] = Field(
+        default=[], description="Which requests go to which pool, in order."
+    )
+
+    @model_validator(mode="after")
+    def _has_origins(self) -> Self:
+        if not self.origins and not self.pools:
+            raise ValueError(
+                "there is no origin: write origins = [...] or add a [[site.pool]] table"
+            )
+        return self
 
     @property
-    def origin(self) -> OriginUrl:
-        """The one origin, in parts."""
-        return parse_origin_url(self.origins[0])
-
-    @field_validator("origins")
-    @classmethod
-    def _exactly_one(cls, origins: list[str]) -> list[str]:
-        if len(origins) > 1:
-            raise ValueError(
-                f"{len(origins)} origins are given, but only one is supported now; pools with "
-                "failover come later: keep one, or let its name resolve to several addresses"
-            )
-        return origins
+    def all_pools(self) -> list[Pool]:
+        """The pools; the first is asked when no route says otherwise."""
+        if not self.origins:
+            return self.pools
+        origins = [PoolOrigin(url=url) for url in self.origins]
+        simple = Pool(name="default", origin=origins)
+        return [simple, *self.pools]
 
     def cache_under(self, rule: PathRule | None) -> CacheRules:
         """The caching rules in force for paths that `rule` matches; None: no rule matched."""

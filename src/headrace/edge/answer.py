@@ -243,6 +243,13 @@ class Answer:
 
     # Errors.
 
+    def origin_error(self, status: int, reason: str, told: str) -> None:
+        """Answer that no origin gave a usable response; what each did, only on debugged sites."""
+        extra: tuple[Field, ...] = ()
+        if told and self.route is not None and self.route.site.debug:
+            extra = ((b"headrace-tried", told.encode("ascii", "replace")),)
+        self.error(status, "the origin gave no usable answer", reason, extra)
+
     def error(
         self, status: int, detail: str, problem: str | None = None, extra: tuple[Field, ...] = ()
     ) -> None:

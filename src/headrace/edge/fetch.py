@@ -32,11 +32,12 @@ from headrace.edge.bodies import PAGE_BYTES
 from headrace.edge.fields import forwarded_request_fields
 from headrace.edge.naming import part_name, version_of
 from headrace.edge.outcome import Failed, Following, LookAgain, Outcome, Uncacheable
+from headrace.edge.shadow import Seen
 from headrace.edge.slices import GrowingSlice, LocalSlice, SliceFailed
 from headrace.http.message import Headers, Request, ResponseHead
 from headrace.origin.client import OnInterim
 from headrace.origin.errors import Failure, OriginError
-from headrace.origin.response import OriginResponse
+from headrace.origin.obtained import Obtained
 
 if TYPE_CHECKING:
     from headrace.edge.routes import Route
@@ -118,7 +119,7 @@ class Fetch:
             metrics.fills_failed += 1
             metrics.origin_errors[error.failure.value] += 1
             self._note(error.failure.value, error)
-            self._broke_off("origin_failed", error.status, error.failure.value)
+            self._broke_off("origin_failed", error.status, error.failure.value, error.told)
         except (StoreError, OSError) as error:
             metrics.fills_failed += 1
             self._edge.store_trouble(error)
@@ -134,7 +135,7 @@ class Fetch:
             path=self._request.path.decode("latin-1"), slice=self.number,
         )  # fmt: skip
 
-    def _broke_off(self, word: str, status: int, reason: str) -> None:
+    def _broke_off(self, word: str, status: int, reason: str, told: str = "") -> None:
         growing, self._growing = self._growing, None
         if growing is not None:
             growing.fail(SliceFailed(word, reason))
@@ -143,12 +144,12 @@ class Fetch:
             self._edge.fills.pop((self.version, growing.number), None)
         if self._stored is not None:
             self._forget_unless_resumable(self._stored)
-        self._fail(status, reason)
+        self._fail(status, reason, told)
 
-    def _fail(self, status: int, reason: str) -> None:
+    def _fail(self, status: int, reason: str, told: str = "") -> None:
         if self._part is not None:
             self._part.fail(reason.encode())
-        self._settle(Failed(status, reason))
+        self._settle(Failed(status, reason, told))
 
     def _settle(self, outcome: Outcome) -> None:
         if not self.outcome.done():
@@ -171,25 +172,36 @@ class Fetch:
     async def _fetch(self) -> None:
         edge, route, ask = self._edge, self._route, self._ask
         site = route.site
+        way = edge.fleet.way(route, self._request, route.upstream_target)
         fields = forwarded_request_fields(
             site, self._request, self._client_address, edge.server_name, for_cache=True
         )
         fields = for_the_origin(fields, route.rules)
         fields += ask_fields(ask, edge.slice_bytes_of(ask.stored))
         request_time = time.time()
-        response = await edge.origin.request(
-            site.endpoint, b"GET", route.upstream_target, fields, on_interim=self._on_interim
+        response = await edge.fleet.fetcher.request(
+            way.use,
+            b"GET",
+            way.target,
+            fields,
+            on_interim=self._on_interim,
+            hashing=way.chosen.shadow is not None,
         )
         response_time = time.time()
         try:
             await self._answered(response, request_time, response_time)
+            if way.chosen.shadow is not None and ask.stored is None and response.complete:
+                seen = Seen(response.status, response.read_bytes, response.digest)
+                edge.keep(
+                    edge.loop.create_task(edge.shadows.compare(edge, route, way, fields, seen))
+                )
         finally:
             edge.metrics.bytes_from_origin += response.received_bytes
             if not (self.outcome.done() and isinstance(self.outcome.result(), Uncacheable)):
                 response.close()
 
     async def _answered(
-        self, response: OriginResponse, request_time: float, response_time: float
+        self, response: Obtained, request_time: float, response_time: float
     ) -> None:
         ask = self._ask
         parsed = response.head
@@ -253,7 +265,7 @@ class Fetch:
         self._edge.hot.drop(stored.key, stored.variant)
         self._settle(LookAgain())
 
-    def _not_stored(self, response: OriginResponse | None, status: int, reason: bytes) -> None:
+    def _not_stored(self, response: Obtained | None, status: int, reason: bytes) -> None:
         if self._part is not None:
             self._part.mark_uncacheable()
         self._settle(Uncacheable(response, status, reason))
@@ -285,7 +297,7 @@ class Fetch:
     # The body.
 
     async def _receive(
-        self, response: OriginResponse, stored: StoredResponse, placement: Placement
+        self, response: Obtained, stored: StoredResponse, placement: Placement
     ) -> None:
         """Write the body into slices until it ends or nobody wants more of it."""
         edge = self._edge

@@ -55,26 +55,17 @@ def nominates(headers: Headers) -> bool:
     return any(name in headers for name in hop_by_hop(headers) - HOP_BY_HOP)
 
 
-def host_for(site: Site, request: Request) -> bytes:
-    """The Host that the origin is to see."""
-    if site.host_header == "client":
-        return request.authority or site.endpoint.authority
-    if site.host_header == "origin":
-        return site.endpoint.authority
-    return site.host_header.encode("latin-1")
-
-
 def forwarded_request_fields(
     site: Site, request: Request, client_address: str, server_name: str, *, for_cache: bool
 ) -> list[Field]:
-    """The request's fields as the origin is to see them, Host first.
+    """The request's fields as the origin is to see them, Host first: the client's, or empty.
 
     With `for_cache`, conditions and ranges are left out (the caller asks for what the cache
     needs), and so is what must not shape a shared answer: CMCD.
     """
     headers = request.headers
     dropped = hop_by_hop(headers) | _NEVER_FORWARDED | {b"te", b"trailer"}
-    fields: list[Field] = [(b"host", host_for(site, request))]
+    fields: list[Field] = [(b"host", request.authority)]
     for name, value in headers:
         if name in dropped:
             continue

@@ -249,7 +249,7 @@ class EdgeHandler:
             connection.refuse(error)
         else:
             status = error.status if isinstance(error, OriginError) else 502
-            answer.error(status, "the origin gave no usable answer", reason)
+            answer.origin_error(status, reason, getattr(error, "told", ""))
 
     def refused(self, connection: Connection, error: BadRequest) -> None:
         """Answer a request that is refused before it has a route."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from headrace.cache.stored import StoredResponse
 from headrace.edge.slices import GrowingSlice
-from headrace.origin.response import OriginResponse
+from headrace.origin.obtained import Obtained
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class Uncacheable:
     None when nobody can use it, or it is taken: ask the origin again, for oneself.
     """
 
-    response: OriginResponse | None
+    response: Obtained | None
     status: int
     reason: bytes
 
-    def take(self) -> OriginResponse | None:
+    def take(self) -> Obtained | None:
         response, self.response = self.response, None
         return response
 
@@ -40,10 +40,14 @@ class LookAgain:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The origin could not be asked, or answered with an error that stale content may hide."""
+    """The origin could not be asked, or answered with an error that stale content may hide.
+
+    `told` is what each origin did, for those who may know.
+    """
 
     status: int
     reason: str
+    told: str = ""
 
 
 Outcome = Following | Uncacheable | LookAgain | Failed

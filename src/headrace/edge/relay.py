@@ -33,7 +33,7 @@ from headrace.http.ranges import (
 )
 from headrace.origin.client import RequestBody
 from headrace.origin.errors import Failure, OriginError
-from headrace.origin.response import OriginResponse
+from headrace.origin.obtained import Obtained
 
 if TYPE_CHECKING:
     from headrace.edge.routes import Route
@@ -54,14 +54,15 @@ NEVER_TRAILERS = frozenset(
 
 async def ask_origin(
     edge: EdgeState, connection: Connection, route: Route, request: Request
-) -> OriginResponse:
+) -> Obtained:
     """Send the client's own request on, body and all. Raises OriginError, BadRequest."""
     fields = forwarded_request_fields(
         route.site, request, connection.address, edge.server_name, for_cache=False
     )
     body = _request_body(edge, connection, request, fields)
-    return await edge.origin.request(
-        route.site.endpoint, request.method, own_target(request), fields, body=body,
+    way = edge.fleet.way(route, request, own_target(request))
+    return await edge.fleet.fetcher.request(
+        way.use, request.method, way.target, fields, body=body,
         on_interim=lambda head: pass_interim(connection, head),
     )  # fmt: skip
 
@@ -129,7 +130,7 @@ async def pass_response(
     edge: EdgeState,
     connection: Connection,
     request: Request,
-    response: OriginResponse,
+    response: Obtained,
     cache_fields: list[Field],
 ) -> None:
     """Send an origin's response on, as it comes. Raises OriginError, ClientGone."""
@@ -188,7 +189,7 @@ def _body_bytes(request: Request, head: ParsedResponseHead) -> int | None:
     return head.body_bytes if head.body_bytes >= 0 else None
 
 
-def _trailers(request: Request, response: OriginResponse) -> list[Field] | None:
+def _trailers(request: Request, response: Obtained) -> list[Field] | None:
     """The trailer fields to pass: only to a client that said it takes them."""
     wanted = request.headers.get(b"te") or b""
     if b"trailers" not in [option.strip().lower() for option in wanted.split(b",")]:

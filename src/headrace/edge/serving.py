@@ -28,7 +28,7 @@ from headrace.edge.slices import GrowingSlice, HolderDied, SliceFailed
 from headrace.http.connection import Connection
 from headrace.http.message import Request, ResponseHead
 from headrace.origin.errors import TIMEOUTS
-from headrace.origin.response import OriginResponse
+from headrace.origin.obtained import Obtained
 
 if TYPE_CHECKING:
     from headrace.edge.routes import Route
@@ -298,12 +298,10 @@ class Serving:
                 stored, None, Verdict("stale_hit", fwd=b"stale", detail=outcome.reason.encode())
             )
         status = outcome.status if outcome.status in (502, 503, 504) else 502
-        self._answer.error(status, "the origin gave no usable answer", outcome.reason)
+        self._answer.origin_error(status, outcome.reason, outcome.told)
         return True
 
-    async def _pass(
-        self, response: OriginResponse | None, word: str, fwd: bytes, detail: bytes
-    ) -> None:
+    async def _pass(self, response: Obtained | None, word: str, fwd: bytes, detail: bytes) -> None:
         edge, connection = self._edge, self._connection
         if response is None:
             response = await ask_origin(edge, connection, self._route, self._request)

@@ -13,7 +13,15 @@ from headrace.cache.key import KeyRules
 from headrace.cache.rules import CacheRules
 from headrace.config import Config
 from headrace.config import site as config_site
-from headrace.origin.endpoint import Endpoint, origin_context
+from headrace.edge.origins import (
+    DEFAULT_POLICY,
+    compile_policies,
+    compile_pools,
+    compile_rules,
+)
+from headrace.origin.policy import Policy
+from headrace.origin.pool import Pool
+from headrace.origin.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +29,24 @@ class Site:
     """One site, ready to serve. `path_rules` are tried in order; the first match wins."""
 
     name: str
-    endpoint: Endpoint
-    host_header: str
+    pools: dict[str, Pool]
+    policies: dict[str, Policy]
+    rules_of_origins: tuple[Rule, ...]
     forwarded: bool
     server_timing: bool
     debug: bool
     key_rules: KeyRules
     rules: CacheRules
     path_rules: tuple[tuple[re.Pattern[bytes], CacheRules], ...]
+
+    @property
+    def default_pool(self) -> str:
+        """The pool that is asked when no route says otherwise."""
+        return next(iter(self.pools))
+
+    @property
+    def default_policy(self) -> str:
+        return DEFAULT_POLICY
 
     def rules_for(self, path: bytes) -> CacheRules:
         """The caching rules in force for a normalised path."""
@@ -86,20 +104,15 @@ def compile_sites(config: Config) -> Sites:
 
 
 def _compile(site: config_site.Site) -> Site:
-    url = site.origins[0]
-    tls = None
-    if url.startswith("https:"):
-        ca_file = str(site.origin_ca) if site.origin_ca else None
-        tls = origin_context(ca_file, verify=site.origin_verify)
-    endpoint = Endpoint.from_url(url, tls)
     path_rules = tuple(
         (re.compile(fnmatch.translate(rule.path).encode()), _cache_rules(site.cache_under(rule)))
         for rule in site.rules
     )
     return Site(
         name=site.name,
-        endpoint=endpoint,
-        host_header=site.host_header,
+        pools=compile_pools(site),
+        policies=compile_policies(site),
+        rules_of_origins=compile_rules(site),
         forwarded=site.forwarded,
         server_timing=site.server_timing,
         debug=site.debug,

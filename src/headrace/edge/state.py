@@ -23,9 +23,11 @@ from headrace.cache.store import (
 from headrace.cache.stored import StoredResponse
 from headrace.config import Config
 from headrace.edge.bodies import BodyError
+from headrace.edge.fleet import Fleet
 from headrace.edge.hot import HotResponses
 from headrace.edge.open_bodies import OpenBodies, OpenBody
 from headrace.edge.routes import Routes
+from headrace.edge.shadow import Shadows
 from headrace.edge.sites import Sites
 from headrace.edge.slices import LocalSlice, RemoteSlice
 from headrace.measure.metrics import WorkerMetrics
@@ -61,6 +63,8 @@ class EdgeState:
         self.fills: dict[tuple[bytes, int], tuple[LocalSlice, Fetch]] = {}
         self.remotes: dict[tuple[bytes, int], RemoteSlice] = {}
         self.origin = OriginClient(loop, OriginTimeouts())
+        self.fleet = Fleet(loop, self.origin, metrics)
+        self.shadows = Shadows()
         self.bodies = OpenBodies(store, config.store.open_files)
         self.hot = HotResponses(config.store.open_files, config.store.memory_bytes)
         self.purged_up_to = store.generation()
@@ -78,6 +82,7 @@ class EdgeState:
         self.config = config
         self.sites = sites
         self.routes = Routes(sites)
+        self.fleet.adopt(sites)
         self.server_name = config.server_name
         self.server_name_bytes = config.server_name.encode()
         self.slice_bytes = config.store.slice_bytes
@@ -199,5 +204,6 @@ class EdgeState:
     def stop(self) -> None:
         for task in set(self._tasks):
             task.cancel()
+        self.fleet.stop()
         self.origin.close()
         self.disk_threads.shutdown(wait=False, cancel_futures=True)

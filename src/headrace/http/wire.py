@@ -84,6 +84,15 @@ class Wire:
                 else:
                     return
 
+    @property
+    def peer(self) -> str:
+        """The other side's address; empty when it is not known any more."""
+        try:
+            name = self.sock.getpeername()
+        except OSError:
+            return ""
+        return str(name[0]) if isinstance(name, tuple) else ""
+
     def idle_and_alive(self) -> bool:
         """Whether a kept-alive connection is still open with nothing unexpected to read."""
         if self.closed:

@@ -173,6 +173,31 @@ class WorkerMetrics:
         "origin_errors", "reason", "Requests to an origin that brought no usable response."
     )
 
+    origin_requests: Counter[str] = _labelled(
+        "origin_requests", "origin", "Requests sent to an origin, as pool/origin."
+    )
+    origin_failures: Counter[str] = _labelled(
+        "origin_failures", "origin", "Requests to an origin that failed, in the body too."
+    )
+    origin_retries: Counter[str] = _labelled(
+        "origin_retries", "reason", "Further tries of a request, by what failed before."
+    )
+    origin_switches: Counter[str] = _labelled(
+        "origin_switches", "reason", "Bodies continued from another origin, by what failed."
+    )
+    origin_switches_failed: Counter[str] = _labelled(
+        "origin_switches_failed", "reason", "Bodies that no other origin could continue."
+    )
+    origin_ejections: Counter[str] = _labelled(
+        "origin_ejections", "origin", "Origins left alone for a while because requests failed."
+    )
+    origin_health_changes: Counter[str] = _labelled(
+        "origin_health_changes", "to", "Origins that went up or down by their health checks."
+    )
+    shadow_compared: Counter[str] = _labelled(
+        "shadow_compared", "result", "Answers compared with a shadow pool's, by the result."
+    )
+
     store_write_errors: int = _counter("store_write_errors", "Writes to the store that failed.")
     store_disk_full: int = _counter("store_disk_full", "Writes refused because the disk is full.")
     store_corrupt: int = _counter("store_corrupt", "Stored files found damaged and removed.")

@@ -10,9 +10,8 @@ import contextlib
 import socket
 import ssl
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from headrace.http.chunked import LAST_CHUNK, chunk_head
 from headrace.http.message import Field
@@ -21,6 +20,8 @@ from headrace.http.wire import Wire, WireTimeout
 from headrace.http.writing import request_head
 from headrace.origin.endpoint import Endpoint
 from headrace.origin.errors import Failure, OriginError
+from headrace.origin.eyeballs import Resolved, first_connected, interleaved
+from headrace.origin.resolver import Resolver
 from headrace.origin.response import OriginResponse
 
 HEAD_READ_BYTES = 16 * 1024
@@ -29,7 +30,6 @@ INTERIM_LIMIT = 32
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 
 ReadBody = Callable[[], Awaitable[bytes]]
-Resolved = tuple[int, int, int, str, Any]
 OnInterim = Callable[[ParsedResponseHead], None]
 
 
@@ -67,6 +67,7 @@ class OriginClient:
         self._loop = loop
         self._scratch = memoryview(bytearray(HEAD_READ_BYTES))  # copied from before any await
         self._idle: dict[Endpoint, deque[tuple[Wire, float]]] = {}
+        self._resolver = Resolver(loop)
 
     async def request(
         self,
@@ -102,10 +103,15 @@ class OriginClient:
         oldest = self._loop.time() - self.timeouts.idle_s
         while idle:
             wire, since = idle.pop()
-            if since > oldest and wire.idle_and_alive():
+            if since > oldest and wire.idle_and_alive() and not self._moved(endpoint, wire):
                 return wire
             wire.close()
         return None
+
+    def _moved(self, endpoint: Endpoint, wire: Wire) -> bool:
+        """Whether the origin's name leads elsewhere by now."""
+        known = self._resolver.known(endpoint.host, endpoint.port)
+        return known is not None and wire.peer not in known
 
     def _keep(self, endpoint: Endpoint, wire: Wire) -> None:
         idle = self._idle.setdefault(endpoint, deque())
@@ -117,41 +123,26 @@ class OriginClient:
             idle.popleft()[0].close()
 
     async def _connect(self, endpoint: Endpoint) -> Wire:
-        found = await self._resolve(endpoint)
-        problem = OriginError(Failure.DNS, f"{endpoint.host} has no address")
-        for family, kind, protocol, _name, address in found:
-            try:
-                sock = await self._connect_to(family, kind, protocol, address)
-            except OriginError as error:
-                problem = error
-                continue
-            if endpoint.tls is None:
-                return Wire(sock, self._loop)
-            return await self._secure(endpoint, endpoint.tls, sock)
-        raise problem
-
-    async def _resolve(self, endpoint: Endpoint) -> Sequence[Resolved]:
-        """The addresses of an endpoint; an address that is written as one costs no thread."""
-        host, port = endpoint.host, endpoint.port
         try:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            socket.inet_pton(family, host)
-        except OSError:
-            try:
-                return await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            except OSError as error:
-                raise OriginError(Failure.DNS, f"cannot resolve {host}: {error}") from error
-        return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))]
+            async with asyncio.timeout(self.timeouts.connect_s):
+                found = await self._resolver.resolve(endpoint.host, endpoint.port)
+        except TimeoutError:
+            raise OriginError(Failure.DNS, f"{endpoint.host} was not resolved in time") from None
+        sock = await first_connected(
+            interleaved(found), self._connect_to, lambda lost: lost.close()
+        )
+        if endpoint.tls is None:
+            return Wire(sock, self._loop)
+        return await self._secure(endpoint, endpoint.tls, sock)
 
-    async def _connect_to(
-        self, family: int, kind: int, protocol: int, address: object
-    ) -> socket.socket:
+    async def _connect_to(self, resolved: Resolved) -> socket.socket:
+        family, kind, protocol, _name, address = resolved
         sock = socket.socket(family, kind, protocol)
         sock.setblocking(False)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             async with asyncio.timeout(self.timeouts.connect_s):
-                await self._loop.sock_connect(sock, address)  # type: ignore[arg-type]
+                await self._loop.sock_connect(sock, address)
         except TimeoutError:
             sock.close()
             raise OriginError(
@@ -173,7 +164,7 @@ class OriginClient:
         wire = Wire(
             context.wrap_socket(
                 sock,
-                server_hostname=endpoint.host,
+                server_hostname=endpoint.sni or endpoint.host,
                 do_handshake_on_connect=False,
                 # An end without a farewell may be a cut (RFC 9112 section 9.8).
                 suppress_ragged_eofs=False,

@@ -13,7 +13,8 @@ from headrace.errors import HeadraceError
 class Endpoint:
     """An origin server. `authority` is its name as in a Host field; `prefix` precedes paths.
 
-    `tls` is None for plain HTTP. Endpoints that compare equal share kept-alive connections.
+    `tls` is None for plain HTTP; `sni` is the name for TLS where it is not `host`. Endpoints that
+    compare equal share kept-alive connections.
     """
 
     host: str
@@ -21,9 +22,10 @@ class Endpoint:
     authority: bytes
     prefix: bytes
     tls: ssl.SSLContext | None
+    sni: str | None = None
 
     @classmethod
-    def from_url(cls, url: str, tls: ssl.SSLContext | None) -> Endpoint:
+    def from_url(cls, url: str, tls: ssl.SSLContext | None, sni: str | None = None) -> Endpoint:
         """Read `http(s)://host[:port][/prefix]`. Raises HeadraceError on anything else."""
         parts = urlsplit(url)
         try:
@@ -44,6 +46,7 @@ class Endpoint:
             authority=authority.encode("idna" if not host.isascii() else "ascii"),
             prefix=parts.path.rstrip("/").encode("ascii"),
             tls=tls if parts.scheme == "https" else None,
+            sni=sni,
         )
 
 

@@ -22,18 +22,24 @@ class Failure(enum.Enum):
     BODY_SHORT = "short_body"
     BODY_LONG = "long_body"
     BODY_TIMEOUT = "between_bytes_timeout"
+    BODY_SLOW = "too_slow"
     BAD_CHUNKS = "bad_chunks"
+    NOBODY = "no_origin_free"
+    OTHER_BODY = "another_body"  # what was to continue a body turned out to be different
 
 
-TIMEOUTS = frozenset((Failure.CONNECT_TIMEOUT, Failure.HEAD_TIMEOUT, Failure.BODY_TIMEOUT))
+TIMEOUTS = frozenset(
+    (Failure.CONNECT_TIMEOUT, Failure.HEAD_TIMEOUT, Failure.BODY_TIMEOUT, Failure.BODY_SLOW)
+)
 
 
 class OriginError(HeadraceError):
-    """An exchange with an origin failed. `failure` says where."""
+    """An exchange with an origin failed. `failure` says where, `told` what each origin did."""
 
-    def __init__(self, failure: Failure, message: str) -> None:
+    def __init__(self, failure: Failure, message: str, told: str = "") -> None:
         super().__init__(message)
         self.failure = failure
+        self.told = told
 
     @property
     def status(self) -> int:

@@ -21,7 +21,8 @@ class OriginResponse:
     """A response head and the rest of the connection.
 
     `read_into` gives the decoded body. The connection goes back to its pool when the body was
-    read to its end and both sides keep it alive, and is closed by `close` otherwise.
+    read to its end and both sides keep it alive, and is closed by `close` otherwise. `timeout_s`
+    bounds the wait for each piece.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class OriginResponse:
         self._wire = wire
         self._early = early
         self._left = head.body_bytes
-        self._timeout_s = between_bytes_s
+        self.timeout_s = between_bytes_s
         self._release = release
         self._decoder = ChunkedDecoder() if head.body_bytes == -1 else None
         self._decoded: list[memoryview] = []
@@ -95,7 +96,7 @@ class OriginResponse:
             self._turn_bytes = 0
             await asyncio.sleep(0)
         try:
-            received = await self._wire.recv_into(buffer, self._timeout_s)
+            received = await self._wire.recv_into(buffer, self.timeout_s)
         except WireTimeout as error:
             raise self._fail(Failure.BODY_TIMEOUT, f"the body stalled: {error}") from error
         except OSError as error:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from headrace.config import Config
+from headrace.config.effective import effective_toml
 from headrace.config.loader import load_config, parse_config
 from headrace.config.problems import ConfigError
 
@@ -16,6 +18,10 @@ name = "default"
 hosts = ["*"]
 origins = ["http://127.0.0.1:8000"]
 """
+
+
+def load(text: str) -> Config:
+    return parse_config(text, "edge.toml", base=Path("/etc"))
 
 
 def complaint(text: str) -> str:
@@ -96,9 +102,68 @@ def test_what_contradicts_across_tables_is_refused(more: str, says: str) -> None
     assert says in complaint(GOOD + more)
 
 
-def test_two_origins_are_refused_with_a_reason() -> None:
+def test_several_origins_are_a_pool_of_their_own() -> None:
     text = GOOD.replace('"http://127.0.0.1:8000"', '"http://a:1", "http://b:2"')
-    assert "only one is supported" in complaint(text)
+    (site,) = load(text).sites
+    (pool,) = site.all_pools
+    assert pool.name == "default"
+    assert [origin.url for origin in pool.origins] == ["http://a:1", "http://b:2"]
+
+
+def test_a_site_without_any_origin_is_refused() -> None:
+    text = GOOD.replace('origins = ["http://127.0.0.1:8000"]', "")
+    assert "there is no origin" in complaint(text)
+
+
+POOL = """
+[[site.pool]]
+name = "new"
+[[site.pool.origin]]
+url = "http://a:1"
+[[site.pool.origin]]
+url = "http://b:1"
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ('[[site.route]]\nname = "r"\npool = "nwe"', "the site has no pool of this name"),
+        ('[[site.route]]\nname = "r"\npool = "new"\npolicy = "p"', "no policy of this name"),
+        ('[[site.route]]\nname = "r"\nshadow = "old"', "the site has no pool of this name"),
+        ('[[site.route]]\nname = "r"', "a route that changes nothing"),
+        ('[[site.route]]\nname = "r"\npool = "new"\nregex = "("', "not a regular expression"),
+        (
+            '[[site.route]]\nname = "r"\npool = "new"\npath = "/a"\nprefix = "/b"',
+            "one of path, prefix and regex",
+        ),
+        (
+            '[[site.route]]\nname = "r"\npool = "new"\nprefix = "/b"\nrewrite = "/c/\\\\2"',
+            "there is no group 2",
+        ),
+        (
+            '[[site.route]]\nname = "r"\npool = "new"\nprefix = "/b"\nrewrite = "c"',
+            "begins with /",
+        ),
+        (POOL, "this name is used already"),
+        (
+            '[[site.pool]]\nname = "s3"\n[[site.pool.origin]]\nurl = "http://a"\n'
+            '[site.pool.origin.signing]\naccess_key = "k"',
+            "give the secret once",
+        ),
+    ],
+)
+def test_faults_in_pools_and_routes_are_told(more: str, message: str) -> None:
+    assert message in complaint(GOOD + POOL + more)
+
+
+def test_a_secret_key_is_never_shown() -> None:
+    text = GOOD + (
+        '[[site.pool]]\nname = "s3"\n[[site.pool.origin]]\nurl = "http://a"\n'
+        '[site.pool.origin.signing]\naccess_key = "k"\nsecret_key = "hush"\n'
+    )
+    assert "hush" not in effective_toml(load(text))
+    assert "hush" not in complaint(text + 'secret_file = "x"\n')
 
 
 def test_tls_without_certificate_is_refused() -> None:

@@ -1,0 +1,50 @@
+"""`headrace explain`: what an edge would do with a request, without doing it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from headrace.config.loader import load_config
+from headrace.edge.explaining import explain_request
+from headrace.errors import HeadraceError
+from headrace.http.message import Field
+
+
+class BadQuestion(HeadraceError):
+    """The URL or a field cannot be read."""
+
+
+def explain(
+    url: Annotated[str, typer.Argument(metavar="URL", help="What a client asks for.")],
+    *,
+    config: Annotated[Path, typer.Option("--config", help="The configuration file.")],
+    header: Annotated[
+        list[str] | None,
+        typer.Option("-H", "--header", help="A request field, `Name: value`. Repeatable."),
+    ] = None,
+    method: Annotated[str, typer.Option("--method", "-X", help="The request's method.")] = "GET",
+) -> None:
+    """Print the site, key, content type, routes, pool, tries and cache policy for a URL."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise BadQuestion(f"{url!r} is not http(s)://host[:port]/path")
+    fields = [_field(text) for text in header or []]
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    for line in explain_request(
+        load_config(config), method.upper().encode(), parts.scheme.encode(),
+        parts.netloc.encode("idna" if not parts.netloc.isascii() else "ascii"),
+        target.encode("utf-8"), fields, now=time.time(),
+    ):  # fmt: skip
+        typer.echo(line)
+
+
+def _field(text: str) -> Field:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise BadQuestion(f"{text!r} is not a request field: write -H 'Name: value'")
+    return name.strip().lower().encode("latin-1"), value.strip().encode("latin-1")

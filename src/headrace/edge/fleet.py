@@ -1,0 +1,118 @@
+"""The origins of all sites as one worker sees them: their state, and which of them a request uses.
+
+The state of a pool outlives reloads as long as its origins keep their names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from headrace.edge.routes import Route
+from headrace.edge.sites import Site, Sites
+from headrace.http.message import Request
+from headrace.measure.metrics import WorkerMetrics
+from headrace.origin.checking import Checking
+from headrace.origin.client import OriginClient
+from headrace.origin.fetcher import Fetcher, Use
+from headrace.origin.pool import PoolState
+from headrace.origin.rules import Chosen, choose
+
+log = structlog.get_logger()
+
+
+class OriginEvents:
+    """Counts what happens with origins, and writes what an operator wants to read later."""
+
+    def __init__(self, metrics: WorkerMetrics) -> None:
+        self._metrics = metrics
+
+    def tried(self, pool: str, origin: str) -> None:
+        self._metrics.origin_requests[f"{pool}/{origin}"] += 1
+
+    def failed(self, pool: str, origin: str, reason: str, problem: str) -> None:
+        self._metrics.origin_failures[f"{pool}/{origin}"] += 1
+        log.warning("origin_failed", pool=pool, origin=origin, failure=reason, problem=problem)
+
+    def retried(self, reason: str) -> None:
+        self._metrics.origin_retries[reason] += 1
+
+    def switched(self, pool: str, origin: str, reason: str, at: int) -> None:
+        self._metrics.origin_switches[reason] += 1
+        log.warning("origin_switched", pool=pool, to=origin, failure=reason, at_byte=at)
+
+    def switch_failed(self, pool: str, reason: str, at: int, trail: str) -> None:
+        self._metrics.origin_switches_failed[reason] += 1
+        log.error("origin_switch_failed", pool=pool, failure=reason, at_byte=at, tried=trail)
+
+    def ejected(self, pool: str, origin: str) -> None:
+        self._metrics.origin_ejections[f"{pool}/{origin}"] += 1
+        log.warning("origin_ejected", pool=pool, origin=origin)
+
+    def health_changed(self, pool: str, origin: str, *, up: bool) -> None:
+        self._metrics.origin_health_changes["up" if up else "down"] += 1
+        if up:
+            log.warning("origin_up", pool=pool, origin=origin)
+        else:
+            log.error("origin_down", pool=pool, origin=origin)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where one request goes: the pool and policy, and the target to ask for."""
+
+    use: Use
+    target: bytes
+    chosen: Chosen
+
+
+class Fleet:
+    """All pools of one worker. `adopt` takes a new configuration."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, client: OriginClient, metrics: WorkerMetrics
+    ) -> None:
+        self.client = client
+        self.events = OriginEvents(metrics)
+        self.fetcher = Fetcher(client, loop, self.events)
+        self._checking = Checking(client, loop, self.events)
+        self._states: dict[tuple[str, str], PoolState] = {}
+
+    def adopt(self, sites: Sites) -> None:
+        """Serve these sites' pools from now on, knowing of them what is known."""
+        before = self._states
+        self._states = {
+            (site.name, name): PoolState(pool, before.get((site.name, name)))
+            for site in sites.all
+            for name, pool in site.pools.items()
+        }
+        self._checking.watch(list(self._states.values()))
+
+    def way(self, route: Route, request: Request, target: bytes) -> Way:
+        """Where a request goes whose own target, as the origin is to see it, is `target`."""
+        site = route.site
+        if not site.rules_of_origins:
+            name = site.default_pool
+            chosen = Chosen(name, site.default_policy, request.path)
+            return Way(self.use(site, chosen.pool, chosen.policy, route.key), target, chosen)
+        chosen = choose(
+            site.rules_of_origins, request, route.key, site.default_pool, site.default_policy
+        )
+        if chosen.path != request.path:
+            _path, mark, query = target.partition(b"?")
+            target = chosen.path + mark + query
+        return Way(self.use(site, chosen.pool, chosen.policy, route.key), target, chosen)
+
+    def use(self, site: Site, pool: str, policy: str, key: bytes) -> Use:
+        """A pool of a site with what is known of it."""
+        state = self._states.get((site.name, pool))
+        if state is None:
+            # A request that began under a configuration that is gone.
+            state = PoolState(site.pools[pool])
+        return Use(state, site.policies[policy], key)
+
+    def stop(self) -> None:
+        """End the health checks."""
+        self._checking.stop()

@@ -1,0 +1,375 @@
+"""A response as the edge sees it: one head, one body, from however many origins it takes.
+
+When an origin fails in the middle of the body, the rest is asked of another one and goes on at the
+very byte where the first broke off; whoever reads notices nothing but the time it takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from headrace.http.message import Field
+from headrace.http.parser import ParsedResponseHead
+from headrace.origin.errors import Failure, OriginError
+from headrace.origin.policy import Attempts, Reason, Try
+from headrace.origin.rate import RateWatch
+from headrace.origin.response import OriginResponse
+from headrace.origin.sameness import (
+    Accepted,
+    Begun,
+    Comparison,
+    Continuation,
+    Sent,
+    accept,
+    continuation,
+)
+
+SKIP_BYTES = 256 * 1024
+CONDITIONAL = frozenset(
+    (b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since", b"if-range",
+     b"range")
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Tried:
+    """One try, for the log: the origin's name, and what came of it ("ok" or a word)."""
+
+    origin: str
+    result: str
+
+
+class Events(Protocol):
+    """What is told of tries, for metrics and the log."""
+
+    def tried(self, pool: str, origin: str) -> None:
+        """A request is sent to an origin."""
+
+    def failed(self, pool: str, origin: str, reason: str, problem: str) -> None:
+        """It brought nothing of use."""
+
+    def retried(self, reason: str) -> None:
+        """Another origin, or the same once more, is asked before anything was sent on."""
+
+    def switched(self, pool: str, origin: str, reason: str, at: int) -> None:
+        """Another origin goes on from byte `at` of the body."""
+
+    def switch_failed(self, pool: str, reason: str, at: int, trail: str) -> None:
+        """No origin could go on."""
+
+    def ejected(self, pool: str, origin: str) -> None:
+        """An origin is left alone for a while."""
+
+
+def word(reason: Reason) -> str:
+    """A reason as metrics and the log have it."""
+    return reason.value if isinstance(reason, Failure) else f"status_{reason}"
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request's way through its pool: what is asked, and what was tried so far.
+
+    `ask` carries out one try: gives the response, or raises OriginError.
+    """
+
+    attempts: Attempts
+    method: bytes
+    fields: list[Field]
+    ask: Callable[[int, list[Field]], Awaitable[OriginResponse]]
+    events: Events
+    loop: asyncio.AbstractEventLoop
+    trail: list[Tried] = field(default_factory=list)
+
+    @property
+    def pool_name(self) -> str:
+        return self.attempts.state.pool.name
+
+    def origin_name(self, index: int) -> str:
+        return self.attempts.state.pool.origins[index].name
+
+    async def send(self, step: Try, fields: list[Field]) -> OriginResponse:
+        """Carry out a try, within the time that is left. Raises OriginError."""
+        if step.pause_s:
+            await asyncio.sleep(step.pause_s)
+        attempts = self.attempts
+        limit_s = None
+        if attempts.count > 1:  # the first has the client's own time limits only
+            limit_s = max(0.001, attempts.policy.total_s - (self.loop.time() - attempts.began))
+        self.events.tried(self.pool_name, self.origin_name(step.origin))
+        attempts.state.states[step.origin].active += 1
+        try:
+            if limit_s is None:
+                return await self.ask(step.origin, fields)
+            async with asyncio.timeout(limit_s):
+                return await self.ask(step.origin, fields)
+        except TimeoutError:
+            attempts.state.states[step.origin].active -= 1
+            raise OriginError(
+                Failure.HEAD_TIMEOUT, f"no response within {attempts.policy.total_s:g} s in all"
+            ) from None
+        except BaseException:
+            attempts.state.states[step.origin].active -= 1
+            raise
+
+    def ended(self, origin: int, response: OriginResponse) -> None:
+        """A response is done with: it counts no longer as running."""
+        response.close()
+        self.attempts.state.states[origin].active -= 1
+
+    def blame(self, origin: int, reason: Reason, problem: str) -> None:
+        """Note a failure of an origin."""
+        name = self.origin_name(origin)
+        self.trail.append(Tried(name, word(reason)))
+        self.events.failed(self.pool_name, name, word(reason), problem)
+        if isinstance(reason, Failure):
+            troubled = reason not in (Failure.OTHER_BODY, Failure.NOBODY)
+        else:
+            troubled = reason >= 500
+        if troubled and self.attempts.state.failed(origin, self.loop.time()):
+            self.events.ejected(self.pool_name, name)
+
+    def told(self) -> str:
+        """What each origin did, in one line."""
+        return ", ".join(f"{tried.origin}: {tried.result}" for tried in self.trail)
+
+
+class Obtained:
+    """A response head, and its body to the very end. Reads like an `OriginResponse`."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        origin: int,
+        response: OriginResponse,
+        *,
+        switching: bool,
+        hashing: bool = False,
+    ) -> None:
+        """With `hashing`, `digest` tells the hash of what was read."""
+        self.head: ParsedResponseHead = response.head
+        self.switches = 0
+        self._exchange = exchange
+        self._origin = origin
+        self._response: OriginResponse | None = response
+        self._before_bytes = 0
+        self._last: OriginResponse = response
+        pool = exchange.attempts.state.pool
+        begun = Begun.of(response.head) if switching and exchange.method == b"GET" else None
+        self._begun = begun
+        keep = pool.overlap_bytes if pool.same == "overlap" else 0
+        continues = begun is not None and len(pool.origins) > 1
+        self._sent = Sent(keep) if continues or hashing else None
+        self._since_switch = 0
+        self._watch: RateWatch | None = None
+        self._limit(response)
+        if response.complete:
+            self._done()
+
+    def _limit(self, response: OriginResponse) -> None:
+        policy = self._exchange.attempts.policy
+        stall_s = policy.stall_s if policy.stall_s is not None else response.timeout_s
+        response.timeout_s = min(response.timeout_s, stall_s)
+        if policy.min_rate_bytes_per_s:
+            self._watch = RateWatch(policy.min_rate_bytes_per_s, stall_s)
+
+    @property
+    def origin_name(self) -> str:
+        """The origin that sends now, or sent last."""
+        return self._exchange.origin_name(self._origin)
+
+    @property
+    def trail(self) -> list[Tried]:
+        return self._exchange.trail
+
+    @property
+    def read_bytes(self) -> int:
+        """How much of the body was read; needs `hashing`."""
+        return 0 if self._sent is None else self._sent.size_bytes
+
+    @property
+    def digest(self) -> int:
+        """XXH3 of what was read; needs `hashing`."""
+        return 0 if self._sent is None else self._sent.digest()
+
+    @property
+    def status(self) -> int:
+        return self.head.status
+
+    @property
+    def complete(self) -> bool:
+        return self._last.complete
+
+    @property
+    def received_bytes(self) -> int:
+        return self._before_bytes + self._last.received_bytes
+
+    @property
+    def trailers(self) -> list[Field]:
+        return self._last.trailers
+
+    async def read_into(self, buffer: memoryview) -> int:
+        """Put the next body bytes into `buffer`; 0 at the body's end.
+
+        Raises OriginError when no origin can go on with it.
+        """
+        while True:
+            response = self._response
+            if response is None:
+                return 0
+            if self.switches:
+                buffer = self._within(buffer)
+                if not buffer:
+                    self.close()  # it goes on beyond what was asked for
+                    return 0
+            try:
+                received = await self._read(response, buffer)
+                if not received:
+                    self._check_end()
+            except OriginError as error:
+                await self._switch(error)
+                continue
+            if received:
+                self._since_switch += received
+                if self._sent is not None:
+                    self._sent.add(buffer[:received])
+            if response.complete:
+                self._done()
+            return received
+
+    async def _read(self, response: OriginResponse, buffer: memoryview) -> int:
+        watch = self._watch
+        if watch is None:
+            return await response.read_into(buffer)
+        loop = self._exchange.loop
+        began = loop.time()
+        received = await response.read_into(buffer)
+        if received and watch.too_slow(loop.time() - began, received) and not response.complete:
+            response.close()
+            raise OriginError(Failure.BODY_SLOW, "the body came too slowly")
+        return received
+
+    def _within(self, buffer: memoryview) -> memoryview:
+        """As much of the buffer as the body that was begun has room for."""
+        begun, sent = self._begun, self._sent
+        if begun is None or sent is None or begun.end is None:
+            return buffer
+        return buffer[: begun.end - begun.start - sent.size_bytes]
+
+    def _check_end(self) -> None:
+        """A body that ends where it may not is one that broke off."""
+        begun, sent = self._begun, self._sent
+        if begun is None or sent is None or begun.end is None:
+            return
+        missing = begun.end - begun.start - sent.size_bytes
+        if missing > 0:
+            raise OriginError(Failure.BODY_SHORT, f"the body ended {missing} bytes early")
+
+    def _done(self) -> None:
+        """The body is here whole."""
+        if self._response is not None:
+            state = self._exchange.attempts.state
+            state.states[self._origin].active -= 1
+            if self.head.status < 500:
+                state.succeeded(self._origin)
+            self._response = None
+
+    def close(self) -> None:
+        """Give the response up. Idempotent."""
+        if self._response is not None:
+            self._exchange.ended(self._origin, self._response)
+            self._response = None
+
+    async def sent(self) -> None:
+        """Wait for the request's body to be with the origin."""
+        await self._last.sent()
+
+    # Going on from another origin.
+
+    async def _switch(self, error: OriginError) -> None:
+        """Find an origin that goes on where this one failed, or raise its error."""
+        exchange, begun, sent = self._exchange, self._begun, self._sent
+        self.close()
+        exchange.blame(self._origin, error.failure, str(error))
+        state = exchange.attempts.state
+        if begun is None or sent is None or not state.pool.origins[self._origin].switching:
+            raise error
+        at = begun.start + sent.size_bytes
+        reason: Reason = error.failure
+        origin = self._origin
+        progressed = self._since_switch > 0
+        while True:
+            step = exchange.attempts.after(
+                origin, reason, exchange.loop.time(), progressed=progressed
+            )
+            if not isinstance(step, Try):
+                exchange.events.switch_failed(
+                    exchange.pool_name, error.failure.value, at, exchange.told()
+                )
+                raise OriginError(
+                    error.failure, f"{error}; tried {exchange.told()}", exchange.told()
+                )
+            progressed = False
+            origin = step.origin
+            try:
+                response = await self._continued(step, begun, sent)
+            except OriginError as problem:
+                reason = problem.failure
+                exchange.blame(origin, reason, str(problem))
+                continue
+            break
+        self._before_bytes += self._last.received_bytes
+        self._response = self._last = response
+        self._origin = origin
+        self._since_switch = 0
+        self.switches += 1
+        self._limit(response)
+        exchange.events.switched(
+            exchange.pool_name, exchange.origin_name(origin), error.failure.value, at
+        )
+        if response.complete:
+            self._done()
+
+    async def _continued(self, step: Try, begun: Begun, sent: Sent) -> OriginResponse:
+        """A response that goes on at the right byte. Raises OriginError."""
+        pool = self._exchange.attempts.state.pool
+        ranged = begun.comparable(pool.same) and (begun.start + sent.size_bytes) > 0
+        asked = continuation(begun, sent.size_bytes, pool.same, pool.overlap_bytes, ranged=ranged)
+        response, found = await self._asked(step, begun, sent, asked)
+        if found == "not_proved_the_same":
+            # The whole, whose beginning can be compared, proves more than a part without a name.
+            self._exchange.ended(step.origin, response)
+            asked = continuation(begun, sent.size_bytes, pool.same, 0, ranged=False)
+            step = Try(step.origin)
+            response, found = await self._asked(step, begun, sent, asked)
+        if isinstance(found, str):
+            self._exchange.ended(step.origin, response)
+            raise OriginError(Failure.OTHER_BODY, f"cannot go on from here: {found}")
+        try:
+            await self._skip(response, Comparison(found, sent))
+        except BaseException:
+            self._exchange.ended(step.origin, response)
+            raise
+        return response
+
+    async def _asked(
+        self, step: Try, begun: Begun, sent: Sent, asked: Continuation
+    ) -> tuple[OriginResponse, Accepted | str]:
+        exchange = self._exchange
+        fields = [field for field in exchange.fields if field[0] not in CONDITIONAL]
+        response = await exchange.send(step, fields + list(asked.fields))
+        rule = exchange.attempts.state.pool.same
+        return response, accept(begun, sent.size_bytes, rule, asked, response.head)
+
+    async def _skip(self, response: OriginResponse, comparison: Comparison) -> None:
+        buffer = memoryview(bytearray(min(SKIP_BYTES, max(comparison.left, 1))))
+        while comparison.left:
+            received = await response.read_into(buffer[: comparison.left])
+            if not received:
+                raise OriginError(Failure.OTHER_BODY, "the body ends before the place to go on")
+            comparison.take(buffer[:received])
+        if not comparison.same():
+            raise OriginError(Failure.OTHER_BODY, "what was sent already is different here")

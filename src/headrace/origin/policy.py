@@ -111,7 +111,8 @@ class Attempts:
             self.count = 1
             self.rounds = 0
             self.began = now
-            self.tried = {origin}
+            if len(self.tried) >= len(self.state.pool.origins):
+                self.tried = {origin}  # it goes on; whoever did not just fail may be asked again
         size = len(self.state.pool.origins)
         most = max(self.policy.tries or size, size if switching else 1)
         if self.count >= most:

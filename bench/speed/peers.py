@@ -61,8 +61,14 @@ class Peer:
         return shutil.which(self.program) is not None
 
 
-def start_headrace(place: Place, workers: int = 1) -> Program:
-    """One edge with a plain and a TLS listener."""
+def start_headrace(place: Place, workers: int = 1, *, pool: bool = False) -> Program:
+    """One edge with a plain and a TLS listener. With `pool`, the origin counts for three."""
+    origin = f'origins = ["http://127.0.0.1:{place.origin}"]\n'
+    if pool:
+        origin = '[[site.pool]]\nname = "three"\n' + "".join(
+            f'[[site.pool.origin]]\nname = "{name}"\nurl = "http://127.0.0.1:{place.origin}"\n'
+            for name in "abc"
+        )
     config = place.directory / "edge.toml"
     config.write_text(
         f'cache_dir = "{place.directory}/cache"\nworkers = {workers}\nlog_level = "warning"\n'
@@ -71,8 +77,7 @@ def start_headrace(place: Place, workers: int = 1) -> Program:
         f'[[certificate]]\ncert = "{place.cert}"\nkey = "{place.key}"\n'
         '[tls]\nmin_version = "1.3"\n[store]\nsize = "20GiB"\n'
         "[limits]\nconnections_per_address = 100000\n"
-        '[[site]]\nname = "bench"\nhosts = ["*"]\n'
-        f'origins = ["http://127.0.0.1:{place.origin}"]\n'
+        '[[site]]\nname = "bench"\nhosts = ["*"]\n' + origin
     )
     command = [sys.executable, "-c", "from headrace.cli.main import main; main()"]
     return Program(
@@ -134,3 +139,4 @@ PEERS = (
     Peer("haproxy", "haproxy", start_haproxy),
 )
 HEADRACE_TWO_WORKERS = Peer("headrace", "python3", functools.partial(start_headrace, workers=2))
+HEADRACE_WITH_POOL = Peer("headrace", "python3", functools.partial(start_headrace, pool=True))

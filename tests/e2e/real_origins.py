@@ -20,6 +20,7 @@ from headrace.origin.signing import Credentials, signed
 from tests.harness.edge import free_port
 from tests.harness.polling import eventually
 
+RATE_KB = 300
 LAB = Path("src/headrace/lab")
 KEYS = Credentials("tester", "a-secret-for-tests-only", "us-east-1")
 
@@ -90,13 +91,14 @@ class Nginx(Server):
             f" client_body_temp_path {self.directory}/t1; proxy_temp_path {self.directory}/t2;\n"
             f" fastcgi_temp_path {self.directory}/t3; uwsgi_temp_path {self.directory}/t4;\n"
             f" scgi_temp_path {self.directory}/t5;\n"
-            f" server {{ listen 127.0.0.1:{self.port}; root {self.root}; limit_rate 2m; }} }}\n"
+            f" server {{ listen 127.0.0.1:{self.port}; root {self.root};\n"
+            f" limit_rate {RATE_KB}k; }} }}\n"
         )
         return ["nginx", "-c", str(config), "-p", str(self.directory)]
 
 
 class Httpd(Server):
-    """Apache httpd."""
+    """Apache httpd, as slow."""
 
     name = "httpd"
 
@@ -104,14 +106,15 @@ class Httpd(Server):
         modules = Path("/usr/lib/apache2/modules")
         loaded = "".join(
             f"LoadModule {name}_module {modules}/mod_{name}.so\n"
-            for name in ("mpm_event", "authz_core", "mime", "dir")
+            for name in ("mpm_event", "authz_core", "mime", "dir", "ratelimit", "env")
         )
         config = self.directory / "httpd.conf"
         config.write_text(
             f"{loaded}ServerName localhost\nListen 127.0.0.1:{self.port}\n"
             f"PidFile {self.directory}/pid\nErrorLog {self.directory}/error.log\n"
             f"DocumentRoot {self.root}\nTypesConfig /etc/mime.types\n"
-            f"<Directory {self.root}>\nRequire all granted\n</Directory>\n"
+            f"<Directory {self.root}>\nRequire all granted\nSetOutputFilter RATE_LIMIT\n"
+            f"SetEnv rate-limit {RATE_KB}\n</Directory>\n"
         )
         return ["apache2", "-X", "-f", str(config), "-d", str(self.directory)]
 

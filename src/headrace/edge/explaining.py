@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from headrace.cache.reuse import Action, decide_reuse
 from headrace.cache.rules import CacheRules
@@ -39,7 +40,7 @@ def explain_request(
         return
     request = _request(route, head)
     yield f"site           {route.site.name}"
-    yield f"key            {route.key.decode('latin-1')}"
+    yield f"key            {route.key.decode('latin-1').replace(chr(10), ' ')}"
     yield f"content type   {content_type_of(route.path)}"
     yield from _where(route, request, now)
     yield from _cache(route.rules, request, now)
@@ -70,11 +71,12 @@ def _where(route: Route, request: Request, now: float) -> Iterator[str]:
                 verdict += f": pool {rule.pool}"
         else:
             verdict = "does not match"
-            if rule.share < 1:
-                verdict += f" (or is for another {rule.share:.0%} of the objects)"
+            if replace(rule, share=1.0).matches(request, route.key):
+                verdict = f"would match, but its {rule.share:.0%} are other objects"
         yield f"route          {rule.name}: {verdict}"
     yield f"pool           {chosen.pool}"
-    yield f"asked for      {chosen.path.decode('latin-1')}"
+    _path, mark, query = route.upstream_target.partition(b"?")
+    yield f"asked for      {(chosen.path + mark + query).decode('latin-1')}"
     if chosen.shadow is not None:
         yield f"shadow         {chosen.shadow}, {chosen.shadow_path.decode('latin-1')}"
     policy, pool = site.policies[chosen.policy], site.pools[chosen.pool]
@@ -111,7 +113,8 @@ def _tries(
         step = attempts.after(step.origin, reason, now)
         number += 1
     if isinstance(step, Stop):
-        yield f"then           {step.value}"
+        why = step.value.replace("_", " ")
+        yield f"then           no more ({why}): stale if allowed, or an error"
     if pool.choice == "weighted":
         yield "               (weighted: the order is another for each request)"
 

@@ -103,7 +103,10 @@ class Fetcher:
                     reason = response.status
                     if not self._is_failure(attempts, step.origin, reason):
                         origin = attempts.state.pool.origins[step.origin]
-                        return Obtained(exchange, step.origin, response, switching=origin.switching)
+                        return Obtained(
+                            exchange, step.origin, response,
+                            switching=origin.switching, hashing=hashing,
+                        )  # fmt: skip
                     exchange.blame(step.origin, reason, f"answered {reason}")
                     held = _better(exchange, held, (step.origin, response))
                 following = attempts.after(step.origin, reason, self._loop.time())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,11 @@ SMALL = Body(421, 1_000)
 
 
 @contextlib.contextmanager
-def edge_with(directory: Path, origins: list[Origin], site: dict[str, object]) -> Iterator[Edge]:
+def edge_with(directory: Path, origins: list[Origin], site: Mapping[str, object]) -> Iterator[Edge]:
     overrides: dict[str, object] = {
         "workers": 1,
         "timeouts": {"origin_connect": 0.5, "origin_first_byte": 1},
-        "more_sites": [{"name": "s", "hosts": ["s.test"], "debug": True} | site],
+        "more_sites": [{"name": "s", "hosts": ["s.test"], "debug": True, **site}],
     }
     with running_edge(origins[0].url, directory, overrides) as edge:
         yield edge
@@ -40,6 +41,10 @@ def pair() -> Iterator[list[Origin]]:
         for origin in (one, other):
             origin.serve_under("/", lambda _request: Reply(headers=NO_STORE, body=b"here"))
         yield [one, other]
+
+
+def compared(edge: Edge, result: str) -> bool:
+    return edge.metric("headrace_shadow_compared_total", result=result) == 1
 
 
 def ask(edge: Edge, path: str, *fields: tuple[str, str]) -> int:
@@ -162,10 +167,7 @@ def test_routes_rewrite_roll_out_and_shadow(tmp_path: Path, pair: list[Origin]) 
             assert edge.get(f"/watch/{name}", ("Host", "s.test")).body == SMALL.read()
             new.wait_for(f"/watch/{name}")
         for result in ("same", "body", "length", "status"):
-            eventually(
-                lambda word=result: edge.metric("headrace_shadow_compared_total", result=word) == 1,
-                f"a comparison with the result {result}",
-            )
+            eventually(partial(compared, edge, result), f"a comparison with the result {result}")
 
 
 def test_a_switch_costs_one_request_and_no_connect_if_one_is_kept(lab: Lab, path: str) -> None:

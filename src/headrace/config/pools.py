@@ -27,6 +27,13 @@ ALL_FAILURES: tuple[FailureWord, ...] = (
 )  # fmt: skip
 
 
+NOT_TO_ADD = frozenset(
+    ("host", "connection", "content-length", "expect", "keep-alive", "te", "trailer",
+     "transfer-encoding", "upgrade", "via")
+)  # fmt: skip
+_REWRITE = re.compile(r"(?:[\x21-\x5b\x5d-\x7e]|\\[0-9]{1,2})*")
+
+
 def _origin_text(text: str) -> str:
     return str(parse_origin_url(text))
 
@@ -77,7 +84,7 @@ class PoolOrigin(Model):
     )
     host: str | None = Field(
         default=None,
-        min_length=1,
+        pattern=r"^[\x21-\x7e]+$",
         description="The Host it sees: `client`, `origin`, or any other text. Unset: the site's "
         "`host_header`.",
     )
@@ -92,6 +99,7 @@ class PoolOrigin(Model):
     ca: FilePath | None = Field(
         default=None, description="PEM file of the authorities trusted for it. Unset: the site's."
     )
+
     verify: bool | None = Field(
         default=None, description="Verify its certificate. Unset: as the site does."
     )
@@ -103,6 +111,14 @@ class PoolOrigin(Model):
         description="When it fails, in the middle of a body too, go on from another origin.",
     )
     signing: Signing | None = Field(default=None, description="Unset: requests are not signed.")
+
+    @field_validator("headers")
+    @classmethod
+    def _may_be_added(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name in headers:
+            if name.lower() in NOT_TO_ADD:
+                raise ValueError(f"{name} is the edge's own business: for Host set host")
+        return headers
 
 
 class HealthCheck(Model):
@@ -240,6 +256,15 @@ class Route(Model):
     shadow: ShortName | None = Field(
         default=None, description="A pool to ask as well, only to compare what it answers."
     )
+
+    @field_validator("rewrite")
+    @classmethod
+    def _only_groups(cls, rewrite: str | None) -> str | None:
+        if rewrite is not None and not _REWRITE.fullmatch(rewrite):
+            raise ValueError(
+                "rewrite has visible ASCII and groups such as \\1: escape other characters as %XX"
+            )
+        return rewrite
 
     @field_validator("regex")
     @classmethod

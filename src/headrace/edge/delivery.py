@@ -56,6 +56,7 @@ class Interests:
     def release(self) -> None:
         for fetch in self._held:
             fetch.interested -= 1
+            fetch.let_go()
         self._held.clear()
 
 

@@ -106,6 +106,16 @@ class Fetch:
             future = self._reached[number] = self._edge.loop.create_future()
         return await asyncio.shield(future)
 
+    def let_go(self) -> None:
+        """Close a response that was for one client, when there is none any more to take it."""
+        if self.interested or not self.outcome.done():
+            return
+        outcome = self.outcome.result()
+        if isinstance(outcome, Uncacheable):
+            response = outcome.take()
+            if response is not None:
+                response.close()
+
     # The run.
 
     async def _run(self) -> None:
@@ -168,6 +178,7 @@ class Fetch:
         for future in self._reached.values():
             if not future.done():
                 future.set_result(None)
+        self.let_go()
 
     async def _fetch(self) -> None:
         edge, route, ask = self._edge, self._route, self._ask

@@ -238,7 +238,22 @@ class Serving:
         generation = edge.store.generation()
         request_time = time.time()
         response = await ask_origin(edge, self._connection, self._route, self._request)
-        head = response.head
+        try:
+            self._learn(stored, response, request_time, generation)
+        except BaseException:
+            response.close()
+            raise
+        await self._pass(response, "miss", fwd, b"head")
+
+    def _learn(
+        self,
+        stored: StoredResponse | None,
+        response: Obtained,
+        request_time: float,
+        generation: int,
+    ) -> None:
+        """Freshen or invalidate what is stored by the answer to a HEAD."""
+        edge, head = self._edge, response.head
         if stored is not None and head.status == 200 and stored.status == 200:
             updated = head_update(
                 stored,
@@ -256,7 +271,6 @@ class Serving:
                 updated = msgspec.structs.replace(updated, generation=generation)
             edge.store.record(updated, self._route.key_hash)
             edge.hot.drop(stored.key, stored.variant)
-        await self._pass(response, "miss", fwd, b"head")
 
     # What comes of it.
 

@@ -147,6 +147,15 @@ url = "http://b:1"
         ),
         (POOL, "this name is used already"),
         (
+            '[[site.route]]\nname = "r"\npool = "new"\nprefix = "/b"\nrewrite = "/c\\\\n"',
+            "rewrite has visible ASCII",
+        ),
+        (
+            '[[site.pool]]\nname = "x"\n[[site.pool.origin]]\nurl = "http://a"\n'
+            'headers = { Connection = "close" }',
+            "the edge's own business",
+        ),
+        (
             '[[site.pool]]\nname = "s3"\n[[site.pool.origin]]\nurl = "http://a"\n'
             '[site.pool.origin.signing]\naccess_key = "k"',
             "give the secret once",

@@ -31,6 +31,7 @@ class OriginEvents:
 
     def tried(self, pool: str, origin: str) -> None:
         self._metrics.origin_requests[f"{pool}/{origin}"] += 1
+        log.debug("origin_tried", pool=pool, origin=origin)
 
     def failed(self, pool: str, origin: str, reason: str, problem: str) -> None:
         self._metrics.origin_failures[f"{pool}/{origin}"] += 1

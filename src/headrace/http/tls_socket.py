@@ -116,12 +116,9 @@ class TlsSocket:
         """
         tls, incoming = self._tls, self._incoming
         found = b""
-        if not incoming.pending and not tls.pending():
-            received = self._sock.recv(size_bytes)  # BlockingIOError: as good as SSLWantReadError
-            if received:
-                incoming.write(received)
-            else:
-                incoming.write_eof()
+        asked = not incoming.pending and not tls.pending()
+        if asked:
+            self._take(size_bytes)  # BlockingIOError: as good as SSLWantReadError
         while True:
             try:
                 piece = tls.read(size_bytes)
@@ -129,7 +126,11 @@ class TlsSocket:
                 self._drain_if_any()
                 if found:
                     return found
-                raise
+                if asked:
+                    raise
+                asked = True  # what was there is no whole record
+                self._take(size_bytes)
+                continue
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 return found
             except ssl.SSLError:
@@ -178,9 +179,12 @@ class TlsSocket:
 
     def _fill(self) -> None:
         try:
-            received = self._sock.recv(RECORD_BYTES)
+            self._take(RECORD_BYTES)
         except BlockingIOError:
             raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "nothing has come") from None
+
+    def _take(self, size_bytes: int) -> None:
+        received = self._sock.recv(size_bytes)
         if received:
             self._incoming.write(received)
         else:

@@ -43,5 +43,7 @@ class OriginError(HeadraceError):
 
     @property
     def status(self) -> int:
-        """What a gateway answers for it (RFC 9110 sections 15.6.3 and 15.6.5)."""
+        """What a gateway answers for it (RFC 9110 sections 15.6.3 to 15.6.5)."""
+        if self.failure is Failure.NOBODY:
+            return 503
         return 504 if self.failure in TIMEOUTS else 502

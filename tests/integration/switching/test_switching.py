@@ -83,6 +83,18 @@ def test_an_origin_that_ignores_range_and_has_another_beginning_is_refused(
     assert (found.complete, found.body == BODY.read(0, len(found.body))) == (False, True)
 
 
+def test_a_part_goes_on_inside_a_whole_and_ends_where_it_was_to_end(lab: Lab, path: str) -> None:
+    good = cacheable(BODY)
+    deaf = replace(good, ranges=False)
+    serve(lab, path, replace(good, end=End(100_000)), deaf, deaf)
+    found = get(lab, path, "scripted-switch", ("Range", "bytes=300000-500000"))
+    assert (found.status, found.complete) == (206, True)
+    assert found.body == BODY.read(300_000, 500_001)
+    assert lab.origins[0].asked(path)[0].header("range") == "bytes=262144-524287"
+    again = get(lab, path, "scripted-switch", ("Range", "bytes=262144-524287"))
+    assert (again.hit, again.body == BODY.read(262_144, 524_288)) == (True, True)
+
+
 def test_overlap_joins_origins_with_other_etags(lab: Lab, path: str) -> None:
     first = replace(cacheable(BODY, etag='"one"'), end=End(300_000))
     serve(lab, path, first, cacheable(BODY, etag='"two"'), cacheable(BODY, etag='"three"'))

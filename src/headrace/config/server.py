@@ -82,7 +82,7 @@ class TlsOptions(Model):
     ciphers: str | None = Field(
         default=None,
         description="OpenSSL cipher list for TLS 1.2; unset means OpenSSL's own sound choice. "
-        "TLS 1.3 suites are always OpenSSL's.",
+        "TLS 1.3 suites are always OpenSSL's. Of those on offer, the client chooses.",
     )
     kernel_tls: bool = Field(
         default=True,

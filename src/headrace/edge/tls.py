@@ -81,8 +81,10 @@ def _context(certificate: Certificate, options: TlsOptions, ticket_secret: bytes
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     oldest = ssl.TLSVersion.TLSv1_3 if options.min_version == "1.3" else ssl.TLSVersion.TLSv1_2
     context.minimum_version = oldest
-    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
-    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    # All suites on offer are sound, so the client knows best: phones without AES instructions ask
+    # for ChaCha20, browsers for AES-128, which costs a tenth less than OpenSSL's own first choice.
+    context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
     if options.kernel_tls:
         context.options |= OP_ENABLE_KTLS
     context.set_alpn_protocols(PROTOCOLS)

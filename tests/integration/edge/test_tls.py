@@ -74,6 +74,25 @@ def test_a_body_arrives_whole_over_tls(
 
 
 @pytest.mark.parametrize(
+    "first",
+    [
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "ECDHE-ECDSA-AES256-GCM-SHA384",
+        "ECDHE-ECDSA-CHACHA20-POLY1305",
+    ],
+)
+def test_the_client_chooses_among_the_ciphers(secure: Secure, first: str) -> None:
+    context = secure.authority.client_context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # 3.11 cannot order those of TLS 1.3
+    context.set_ciphers(f"{first}:ECDHE+AESGCM:ECDHE+CHACHA20")
+    with secure.client(tls=context) as client:
+        assert isinstance(client.sock, ssl.SSLSocket)
+        cipher = client.sock.cipher()
+        assert cipher is not None
+        assert cipher[0] == first
+
+
+@pytest.mark.parametrize(
     ("asked", "shown"), [("one.test", ["one.test"]), ("www.two.test", ["*.two.test"])]
 )
 def test_the_certificate_is_chosen_by_name(secure: Secure, asked: str, shown: list[str]) -> None:

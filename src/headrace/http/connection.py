@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from headrace.http.server import Server
 
 READ_BYTES = 64 * 1024
-KNOWN_HEAD_BYTES = 1024
 LINGER_S = 2.0
 LINGER_BYTES = 256 * 1024
 
@@ -85,8 +84,9 @@ class Connection(ReceivingSide):
             self.abort("client_gone")
             return
         if state is State.IDLE and not self._buffer:
-            # Players and pollers repeat themselves to the byte: such a head is parsed once.
-            head = self._server.known_heads.get(data)
+            # Players and pollers repeat themselves: such a head is parsed once.
+            known = self._server.known_heads
+            head = known.exact.get(data) or known.ranged(data)
             if head is not None:
                 self._begin(head)
                 self._server.handle(self)
@@ -142,8 +142,7 @@ class Connection(ReceivingSide):
             except BadRequest as error:
                 self.refuse(error)
                 return
-            if head.plain and end <= KNOWN_HEAD_BYTES:
-                server.remember_head(buffer[:end], head)
+            server.known_heads.remember(buffer[:end], head)
             self._begin(head)
             server.handle(self)
 

@@ -13,6 +13,7 @@ from headrace.errors import HeadraceError
 Span = tuple[int, int]
 
 _SPEC = re.compile(rb"[ \t]*([0-9]*)[ \t]*-[ \t]*([0-9]*)[ \t]*")
+_SIMPLE = re.compile(rb"bytes=([0-9]{1,18})-([0-9]{1,18})")
 _CONTENT_RANGE = re.compile(rb"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", re.IGNORECASE)
 _MOST_DIGITS = 18
 _BEYOND = 10**_MOST_DIGITS
@@ -32,6 +33,11 @@ def parse_range(value: bytes, length: int, max_ranges: int) -> list[Span] | None
     None means that the field is to be ignored: another unit, or malformed. Raises
     RangeNotSatisfiable, TooManyRanges.
     """
+    simple = _SIMPLE.fullmatch(value)
+    if simple is not None:  # as players ask
+        start, end = int(simple[1]), int(simple[2]) + 1
+        if start < end <= length:
+            return [(start, end)]
     unit, equals, text = value.partition(b"=")
     if not equals or unit.strip().lower() != b"bytes":
         return None

@@ -19,11 +19,11 @@ from typing import Protocol
 
 from headrace.http.connection import Connection
 from headrace.http.deadlines import Deadlines
-from headrace.http.parser import BadRequest, HeadLimits, RequestHead, RequestParser
+from headrace.http.known_heads import KnownHeads
+from headrace.http.parser import BadRequest, HeadLimits, RequestParser
 from headrace.http.tls_socket import OP_ENABLE_KTLS, ClientSocket, TlsSocket, kernel_offers_tls
 
 ACCEPTS_PER_WAKE = 64
-KNOWN_HEADS = 2048
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -87,7 +87,7 @@ class Server:
         self.monotonic = time.monotonic
         self.head_limits = HeadLimits()
         self.parser = RequestParser(self.head_limits)
-        self.known_heads: dict[bytes, RequestHead] = {}
+        self.known_heads = KnownHeads(self.parser)
         self.timeouts = ClientTimeouts()
         self.limits = ConnectionLimits()
         self.requests_per_connection = self.limits.requests_per_connection
@@ -109,19 +109,12 @@ class Server:
         self, head_limits: HeadLimits, timeouts: ClientTimeouts, limits: ConnectionLimits
     ) -> None:
         """Take new limits for what happens from now on."""
-        self.known_heads.clear()
         self.head_limits = head_limits
         self.parser = RequestParser(head_limits)
+        self.known_heads = KnownHeads(self.parser)
         self.timeouts = timeouts
         self.limits = limits
         self.requests_per_connection = limits.requests_per_connection
-
-    def remember_head(self, text: bytes, head: RequestHead) -> None:
-        """Note a head whose parsing needs no repetition, to the byte; the oldest are forgotten."""
-        known = self.known_heads
-        if len(known) >= KNOWN_HEADS:
-            del known[next(iter(known))]
-        known[text] = head
 
     # Accepting.
 

@@ -1,0 +1,66 @@
+"""Request heads that were seen before, to the byte, so that they need not be parsed again.
+
+Players and pollers repeat themselves. One that reads a file in ranges repeats all but its Range
+line: that line is cut out, the rest looked up.
+"""
+
+from __future__ import annotations
+
+import re
+
+from headrace.http.message import Headers
+from headrace.http.parser import RequestHead, RequestParser
+
+KNOWN_HEADS = 2048
+HEAD_BYTES = 1024
+_RANGE_BYTES = 64
+_RANGE_LINE = re.compile(rb"\r\n[Rr]ange: (bytes=[0-9]{1,18}-[0-9]{0,18})(?=\r\n)")
+_HEAD_END = b"\r\n\r\n"
+
+
+class KnownHeads:
+    """The heads that need no more than a look-up in the cache, bounded in number and size.
+
+    `exact` has them by their bytes.
+    """
+
+    def __init__(self, parser: RequestParser) -> None:
+        self.exact: dict[bytes, RequestHead] = {}
+        self._parser = parser
+
+    def ranged(self, data: bytes) -> RequestHead | None:
+        """The head that `data` is, if it is a known one with one simple Range line added."""
+        if len(data) > HEAD_BYTES + _RANGE_BYTES or not data.endswith(_HEAD_END):
+            return None
+        line = _RANGE_LINE.search(data)
+        if line is None:
+            return None
+        known = self.exact.get(data[: line.start()] + data[line.end() :])
+        if known is None:
+            return None
+        value = line[1]
+        return RequestHead(
+            known.method, known.target, known.version,
+            Headers((*known.headers.fields, (b"range", value))),
+            known.host, 0, known.keep_alive, False, value,
+        )  # fmt: skip
+
+    def remember(self, text: bytes, head: RequestHead) -> None:
+        """Note a head that was parsed from `text`, if it is of the kind; the oldest are forgotten.
+
+        Of one with a Range line the rest is noted.
+        """
+        if len(text) > HEAD_BYTES:
+            return
+        if head.plain:
+            self._note(text, head)
+        elif head.lone_range is not None:
+            line = _RANGE_LINE.search(text)
+            if line is not None:
+                rest = text[: line.start()] + text[line.end() :]
+                self._note(rest, self._parser.parse(rest))
+
+    def _note(self, text: bytes, head: RequestHead) -> None:
+        if len(self.exact) >= KNOWN_HEADS:
+            del self.exact[next(iter(self.exact))]
+        self.exact[text] = head

@@ -6,6 +6,7 @@ The first lines of `handle` are the whole way of a hit; everything else is behin
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from headrace.edge.fields import in_loop, nominates
 from headrace.edge.hot import HotEntry
 from headrace.edge.recording import Recorder
 from headrace.edge.relay import ask_origin, invalidate_after, pass_response
-from headrace.edge.responses import prepared_head, stored_fields
+from headrace.edge.responses import HitLines, prepared_head, stored_fields
 from headrace.edge.routes import Route
 from headrace.edge.serving import Serving
 from headrace.edge.slices import SliceFailed
@@ -30,7 +31,7 @@ from headrace.http.outgoing import View
 from headrace.http.parser import BadRequest, RequestHead
 from headrace.http.ranges import RangeNotSatisfiable, TooManyRanges, content_range, parse_range
 from headrace.http.receiving import ClientGone
-from headrace.http.writing import field_lines, status_line
+from headrace.http.writing import status_line
 from headrace.origin.errors import OriginError
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class EdgeHandler:
         if entry.second != second:
             self._prepare(entry, now, second)
         entry.used = True
+        if now >= entry.renewal:
+            self._renew_soon(entry)
         if head.lone_range is not None:
             return self._send_hot_range(connection, head.lone_range, entry)
         if entry.body is None:
@@ -102,6 +105,16 @@ class EdgeHandler:
             return True
         connection.respond(entry.stored.status, entry.prepared, entry.body, entry.opened)
         return True
+
+    def _renew_soon(self, entry: HotEntry) -> None:
+        """Ask the store again once this answer is sent, so that no client waits for it."""
+        entry.renewal = math.inf
+
+        def ask() -> None:
+            if entry.until and not self._still_stored(entry, time.time()):
+                self.edge.hot.drop(entry.stored.key, entry.stored.variant)
+
+        self.edge.loop.call_soon(ask)
 
     def _still_stored(self, entry: HotEntry, now: float) -> bool:
         """Whether the store has the very same response; then the entry goes on."""
@@ -145,16 +158,17 @@ class EdgeHandler:
         return True
 
     def _prepare(self, entry: HotEntry, now: float, second: int) -> None:
-        edge = self.edge
         stored = entry.stored
-        answer = Answer(edge, None, entry.route, None)
-        fields = stored_fields(stored, now, edge.server_name_bytes)
-        fields += answer.cache_fields(Verdict("hit"), stored)
-        length = None if stored.status == 204 else stored.length
-        entry.prepared = prepared_head(stored.status, fields, length)
+        if entry.lines is None:
+            answer = Answer(self.edge, None, entry.route, None)
+            fields = stored_fields(stored, now, self.edge.server_name_bytes)
+            entry.lines = HitLines(stored, fields + answer.cache_fields(Verdict("hit"), stored))
+        lines = entry.lines.at(now)
+        length = b"" if stored.status == 204 else b"Content-Length: %d\r\n" % stored.length
+        entry.prepared = b"%s%s%s\r\n" % (status_line(stored.status), lines, length)
         if entry.body is not None and entry.opened is None:
             entry.whole = entry.prepared + entry.body
-        entry.partial = status_line(206) + field_lines(fields)
+        entry.partial = status_line(206) + lines
         entry.second = second
 
     # Everything that is no prepared hit.

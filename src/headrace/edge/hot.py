@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from headrace.cache.store import PurgeRule, matches
 from headrace.cache.stored import StoredResponse
 from headrace.edge.open_bodies import OpenBody
+from headrace.edge.responses import HitLines
 
 if TYPE_CHECKING:
     from headrace.edge.routes import Route
@@ -24,20 +25,23 @@ OVERHEAD_BYTES = 3000  # the prepared heads, the record and the objects around t
 class HotEntry:
     """One stored response, ready to send.
 
-    `prepared` is a head for the second `second`, with everything but Connection. `body` is the
-    whole body; `opened` its mapping when it is not held in memory; if it is, `whole` is both in
-    one. A `body` of None means that it is in several slices: only ranges of it are sent from here.
-    `partial` begins the head of a 206. `until` is when the store must be asked again, `fresh_until`
-    when the response must; both are 0 once the entry was dropped.
+    `prepared` is a head for the second `second`, made of `lines`, with everything but Connection.
+    `body` is the whole body; `opened` its mapping when it is not held in memory; if it is, `whole`
+    is both in one. A `body` of None means that it is in several slices: only ranges of it are sent
+    from here. `partial` begins the head of a 206. `until` is when the store must be asked again
+    before the next answer (`renewal` when it had better be, after one), `fresh_until` when the
+    response must; all are 0 once the entry was dropped.
     """
 
     __slots__ = (
         "body",
         "cost_bytes",
         "fresh_until",
+        "lines",
         "opened",
         "partial",
         "prepared",
+        "renewal",
         "route",
         "second",
         "slot",
@@ -63,7 +67,9 @@ class HotEntry:
         self.opened = opened
         self.slot = slot
         self.fresh_until = fresh_until
-        self.until = min(fresh_until, now + RECHECK_S)
+        self.until = self.renewal = 0.0
+        self.renew(now)
+        self.lines: HitLines | None = None
         self.prepared = b""
         self.whole = b""
         self.partial = b""
@@ -75,6 +81,11 @@ class HotEntry:
     def renew(self, now: float) -> None:
         """The store still has the same: go on until the next look."""
         self.until = min(self.fresh_until, now + RECHECK_S)
+        self.renewal = now + RECHECK_S / 2
+
+    def end(self) -> None:
+        """It holds no more: routes that have it directly learn it so."""
+        self.until = self.renewal = self.fresh_until = 0.0
 
 
 class HotResponses:
@@ -112,7 +123,7 @@ class HotResponses:
     def drop(self, key: bytes, variant: bytes) -> None:
         entry = self._entries.pop((key, variant), None)
         if entry is not None:
-            entry.until = entry.fresh_until = 0.0  # routes hold it directly, and learn it so
+            entry.end()
             self.held_bytes -= entry.cost_bytes
             self.held_files -= entry.opened is not None
             variants = self._variants[key]
@@ -146,7 +157,7 @@ class HotResponses:
 
     def clear(self) -> None:
         for entry in self._entries.values():
-            entry.until = entry.fresh_until = 0.0
+            entry.end()
         self._entries.clear()
         self._variants.clear()
         self.held_bytes = self.held_files = 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 
+from headrace.cache.freshness import current_age_s, remaining_s
 from headrace.cache.stored import StoredResponse
 from headrace.http.dates import format_http_date
 from headrace.http.message import Field
@@ -21,6 +23,8 @@ NOT_IN_304 = frozenset(
     )
 )
 
+_TTL = re.compile(rb"; ttl=-?[0-9]+")
+
 
 def stored_fields(stored: StoredResponse, now: float, server_name: bytes) -> list[Field]:
     """A stored response's fields for a client, with Age and Via."""
@@ -30,10 +34,33 @@ def stored_fields(stored: StoredResponse, now: float, server_name: bytes) -> lis
         fields.append((b"date", format_http_date(stored.response_time)))
     if b"accept-ranges" not in names and stored.status == 200:
         fields.append((b"accept-ranges", b"bytes"))
-    age_s = max(0, int(stored.corrected_age_s + now - stored.response_time))
-    fields.append((b"age", b"%d" % age_s))
+    fields.append((b"age", b"%d" % current_age_s(stored, now)))
     add_via(fields, server_name)
     return fields
+
+
+class HitLines:
+    """The field lines of a hit, for any second: Age and the ttl in Cache-Status are all that
+    changes. `fields` are those of one moment, with this cache's Cache-Status behind any other.
+    """
+
+    __slots__ = ("_stored", "_template")
+
+    def __init__(self, stored: StoredResponse, fields: list[Field]) -> None:
+        self._stored = stored
+        own = max(n for n, (name, _value) in enumerate(fields) if name == b"cache-status")
+        made: list[Field] = []
+        for number, (name, value) in enumerate(fields):
+            line = b"%d" if name == b"age" else value.replace(b"%", b"%%")
+            if number == own:
+                line = _TTL.sub(b"; ttl=%d", line, count=1)
+            made.append((name.replace(b"%", b"%%"), line))
+        self._template = field_lines(made)
+
+    def at(self, now: float) -> bytes:
+        """The lines at `now`."""
+        stored = self._stored
+        return self._template % (int(current_age_s(stored, now)), int(remaining_s(stored, now)))
 
 
 def add_via(fields: list[Field], server_name: bytes) -> None:

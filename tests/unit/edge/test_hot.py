@@ -45,7 +45,7 @@ def test_a_dropped_entry_is_never_renewed() -> None:
     one = entry(1)
     hot.put(one)
     hot.drop(one.stored.key, b"")
-    assert (one.until, one.fresh_until, hot.held_bytes) == (0.0, 0.0, 0)
+    assert (one.until, one.renewal, one.fresh_until, hot.held_bytes) == (0.0, 0.0, 0.0, 0)
 
 
 def test_a_look_into_the_store_lasts_for_seconds_and_never_longer_than_the_response() -> None:
@@ -53,6 +53,13 @@ def test_a_look_into_the_store_lasts_for_seconds_and_never_longer_than_the_respo
     assert one.until == RECHECK_S
     one.renew(2.0)
     assert one.until == 3.0
+
+
+def test_the_next_look_is_due_before_an_answer_has_to_wait_for_it() -> None:
+    one = entry(1)
+    assert 0 < one.renewal < one.until
+    one.renew(5.0)
+    assert 5.0 < one.renewal < one.until
 
 
 def test_what_is_not_fresh_leaves_and_what_is_in_memory_stays() -> None:

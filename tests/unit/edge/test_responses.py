@@ -3,14 +3,52 @@ from __future__ import annotations
 import json
 
 import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
 
+from headrace.cache.freshness import remaining_s
+from headrace.cache.status import cache_status
+from headrace.cache.stored import StoredResponse
 from headrace.edge.responses import (
+    HitLines,
     error_response,
     not_modified_fields,
     prepared_head,
     stored_fields,
 )
+from headrace.http.message import Field
+from headrace.http.writing import field_lines
 from tests.unit.cache.values import NOW, RECORD
+
+
+def hit_fields(stored: StoredResponse, now: float, key: bytes | None) -> list[Field]:
+    ttl = int(remaining_s(stored, now))
+    status = cache_status(b"edge", hit=True, ttl=ttl, key=key)
+    timing = (b"server-timing", b"cache;desc=hit; ttl=9")
+    return [*stored_fields(stored, now, b"edge"), (b"cache-status", status), timing]
+
+
+VALUES = st.sampled_from(
+    [b"x", b"50%", b"%d %s %%", b"max-age=9; ttl=3", b"edge; hit; ttl=5", b"1.1 origin"]
+)
+NAMES = st.sampled_from([b"x-a", b"x%d", b"via", b"date", b"etag"])
+
+
+@given(
+    st.lists(st.tuples(NAMES, VALUES), max_size=4, unique_by=lambda field: field[0]),
+    st.sampled_from([None, b"site /a; ttl=7", b"100%", b"\xff"]),
+    st.floats(-10, 10_000),
+    st.floats(-10, 10_000),
+)
+def test_the_lines_of_a_hit_are_those_of_any_second(
+    headers: list[Field], key: bytes | None, made_s: float, asked_s: float
+) -> None:
+    stored = msgspec.structs.replace(
+        RECORD, corrected_age_s=3.2, lifetime_s=60.5, headers=tuple(headers)
+    )
+    lines = HitLines(stored, hit_fields(stored, NOW + made_s, key))
+    asked = NOW + asked_s
+    assert lines.at(asked) == field_lines(hit_fields(stored, asked, key))
 
 
 def test_a_stored_response_says_its_age_and_way() -> None:

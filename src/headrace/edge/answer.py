@@ -33,6 +33,7 @@ from headrace.http.ranges import (
     parse_range,
     unsatisfied_range,
 )
+from headrace.origin.course import Course
 
 if TYPE_CHECKING:
     from headrace.edge.delivery import Delivery
@@ -58,8 +59,8 @@ class Verdict:
 class Answer:
     """The answer to one request; also what the log will say of it."""
 
-    __slots__ = ("_connection", "_edge", "_request", "age_s", "cache", "generation", "problem",
-                 "route", "task")  # fmt: skip
+    __slots__ = ("_connection", "_edge", "_request", "age_s", "cache", "courses", "generation",
+                 "problem", "route", "task")  # fmt: skip
 
     def __init__(
         self, edge: EdgeState, connection: Connection | None, route: Route | None,
@@ -74,6 +75,7 @@ class Answer:
         self.age_s: float | None = None
         self.problem: str | None = None
         self.task: object = None
+        self.courses: list[Course] = []  # of the requests to origins that it is made of
 
     # Fields about the cache.
 

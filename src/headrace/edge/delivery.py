@@ -21,6 +21,7 @@ from headrace.edge.slices import GrowingSlice, HolderDied, SliceFailed
 from headrace.errors import HeadraceError
 from headrace.http.connection import Connection
 from headrace.http.message import Request
+from headrace.origin.course import Course
 
 if TYPE_CHECKING:
     from headrace.edge.routes import Route
@@ -36,15 +37,17 @@ class SourceLost(HeadraceError):
 
 
 class Interests:
-    """The fetches that one request keeps alive."""
+    """The fetches that one request keeps alive; their courses are added to `courses`."""
 
-    def __init__(self) -> None:
+    def __init__(self, courses: list[Course]) -> None:
         self._held: list[Fetch] = []
+        self._courses = courses
 
     def hold(self, fetch: Fetch) -> None:
         if fetch not in self._held:
             fetch.interested += 1
             self._held.append(fetch)
+            self._courses.append(fetch.course)
 
     def unsaved(self, version: bytes, number: int) -> GrowingSlice | None:
         """A complete slice that one of these fetches has and the store does not."""

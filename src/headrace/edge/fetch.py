@@ -36,6 +36,7 @@ from headrace.edge.shadow import Seen
 from headrace.edge.slices import GrowingSlice, LocalSlice, SliceFailed
 from headrace.http.message import Headers, Request, ResponseHead
 from headrace.origin.client import OnInterim
+from headrace.origin.course import Course
 from headrace.origin.errors import Failure, OriginError
 from headrace.origin.obtained import Obtained
 
@@ -78,6 +79,7 @@ class Fetch:
         self.interested = 0
         self.number = ask.first  # the slice being written
         self.version = b""
+        self.course = Course()
         self.outcome: asyncio.Future[Outcome] = edge.loop.create_future()
         self._reached: dict[int, asyncio.Future[GrowingSlice | None]] = {}
         self._growing: LocalSlice | None = None
@@ -197,6 +199,7 @@ class Fetch:
             fields,
             on_interim=self._on_interim,
             hashing=way.chosen.shadow is not None,
+            course=self.course,
         )
         response_time = time.time()
         try:

@@ -16,6 +16,7 @@ from headrace.http.message import Request
 from headrace.measure.metrics import WorkerMetrics
 from headrace.origin.checking import Checking
 from headrace.origin.client import OriginClient
+from headrace.origin.course import Course
 from headrace.origin.fetcher import Fetcher, Use
 from headrace.origin.pool import PoolState
 from headrace.origin.rules import Chosen, choose
@@ -29,24 +30,33 @@ class OriginEvents:
     def __init__(self, metrics: WorkerMetrics) -> None:
         self._metrics = metrics
 
-    def tried(self, pool: str, origin: str) -> None:
-        self._metrics.origin_requests[f"{pool}/{origin}"] += 1
-        log.debug("origin_tried", pool=pool, origin=origin)
+    def tried(self, course: Course) -> None:
+        self._metrics.origin_requests[f"{course.pool}/{course.origin}"] += 1
+        log.debug("origin_tried", pool=course.pool, origin=course.origin, path=course.path)
 
-    def failed(self, pool: str, origin: str, reason: str, problem: str) -> None:
-        self._metrics.origin_failures[f"{pool}/{origin}"] += 1
-        log.warning("origin_failed", pool=pool, origin=origin, failure=reason, problem=problem)
+    def failed(self, course: Course, origin: str, reason: str, problem: str) -> None:
+        self._metrics.origin_failures[f"{course.pool}/{origin}"] += 1
+        log.warning(
+            "origin_failed", pool=course.pool, origin=origin, failure=reason, problem=problem,
+            path=course.path,
+        )  # fmt: skip
 
     def retried(self, reason: str) -> None:
         self._metrics.origin_retries[reason] += 1
 
-    def switched(self, pool: str, origin: str, reason: str, at: int) -> None:
+    def switched(self, course: Course, reason: str, at: int) -> None:
         self._metrics.origin_switches[reason] += 1
-        log.warning("origin_switched", pool=pool, to=origin, failure=reason, at_byte=at)
+        log.warning(
+            "origin_switched", pool=course.pool, to=course.origin, failure=reason, at_byte=at,
+            path=course.path,
+        )  # fmt: skip
 
-    def switch_failed(self, pool: str, reason: str, at: int, trail: str) -> None:
+    def switch_failed(self, course: Course, reason: str, at: int) -> None:
         self._metrics.origin_switches_failed[reason] += 1
-        log.error("origin_switch_failed", pool=pool, failure=reason, at_byte=at, tried=trail)
+        log.error(
+            "origin_switch_failed", pool=course.pool, failure=reason, at_byte=at,
+            tried=course.told(), path=course.path,
+        )  # fmt: skip
 
     def ejected(self, pool: str, origin: str) -> None:
         self._metrics.origin_ejections[f"{pool}/{origin}"] += 1

@@ -230,7 +230,7 @@ class EdgeHandler:
     ) -> None:
         edge = self.edge
         try:
-            response = await ask_origin(edge, connection, route, request)
+            response = await ask_origin(edge, connection, route, request, answer.courses)
             fwd = b"request" if request.method in GET_OR_HEAD else b"method"
             fields = answer.cache_fields(Verdict("pass", fwd=fwd, fwd_status=response.status))
             invalidate_after(edge, route, request, response.head)

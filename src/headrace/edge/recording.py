@@ -11,8 +11,9 @@ from headrace.cache.freshness import current_age_s
 from headrace.edge.answer import Answer
 from headrace.edge.hot import HotEntry
 from headrace.http.connection import Connection
-from headrace.measure.accesslog import AccessLog, AccessRecord
+from headrace.measure.accesslog import AccessLog, AccessRecord, OriginUse
 from headrace.measure.metrics import WorkerMetrics
+from headrace.origin.course import Course
 
 if TYPE_CHECKING:
     from headrace.http.parser import RequestHead
@@ -76,12 +77,14 @@ class Recorder:
         now = time.time()
         site, cache, age_s = "", "error", None
         path, query = b"", None
+        taken = None
         if type(context) is HotEntry:
             site, cache = context.route.site.name, "hit"
             age_s = current_age_s(context.stored, now)
             path, query = context.route.path, context.route.query
         elif isinstance(context, Answer):
             cache, age_s = context.cache, context.age_s
+            taken = origin_use(context.courses)
             if context.route is not None:
                 site = context.route.site.name
                 path, query = context.route.path, context.route.query
@@ -108,6 +111,7 @@ class Recorder:
                 user_agent=headers.get(b"user-agent") if headers is not None else None,
                 referer=headers.get(b"referer") if headers is not None else None,
                 ended=ended,
+                origins=taken,
             )
         )
 
@@ -136,3 +140,16 @@ class Recorder:
     def parse_error(self, status: int) -> None:
         """A request was refused with this status."""
         self.metrics.parse_errors[f"status_{status}"] += 1
+
+
+def origin_use(courses: list[Course]) -> OriginUse | None:
+    """What all requests that one response is made of took together; None: no origin was asked."""
+    asked = [course for course in courses if course.tries]
+    if not asked:
+        return None
+    return OriginUse(
+        f"{asked[-1].pool}/{asked[-1].origin}",
+        sum(course.tries for course in asked),
+        sum(course.switches for course in asked),
+        ", ".join(course.told() for course in asked if course.trail),
+    )

@@ -32,6 +32,7 @@ from headrace.http.ranges import (
     parse_range,
 )
 from headrace.origin.client import RequestBody
+from headrace.origin.course import Course
 from headrace.origin.errors import Failure, OriginError
 from headrace.origin.obtained import Obtained
 
@@ -53,17 +54,27 @@ NEVER_TRAILERS = frozenset(
 
 
 async def ask_origin(
-    edge: EdgeState, connection: Connection, route: Route, request: Request
+    edge: EdgeState,
+    connection: Connection,
+    route: Route,
+    request: Request,
+    courses: list[Course],
 ) -> Obtained:
-    """Send the client's own request on, body and all. Raises OriginError, BadRequest."""
+    """Send the client's own request on, body and all; its course is added to `courses`.
+
+    Raises OriginError, BadRequest.
+    """
     fields = forwarded_request_fields(
         route.site, request, connection.address, edge.server_name, for_cache=False
     )
     body = _request_body(edge, connection, request, fields)
     way = edge.fleet.way(route, request, own_target(request))
+    course = Course()
+    courses.append(course)
     return await edge.fleet.fetcher.request(
         way.use, request.method, way.target, fields, body=body,
         on_interim=lambda head: pass_interim(connection, head),
+        course=course,
     )  # fmt: skip
 
 

@@ -50,7 +50,7 @@ class Serving:
         self._route = route
         self._request = request
         self._answer = answer
-        self._interests = Interests()
+        self._interests = Interests(answer.courses)
         self._vary: tuple[bytes, ...] | None = None
 
     async def run(self) -> None:
@@ -237,7 +237,9 @@ class Serving:
         edge = self._edge
         generation = edge.store.generation()
         request_time = time.time()
-        response = await ask_origin(edge, self._connection, self._route, self._request)
+        response = await ask_origin(
+            edge, self._connection, self._route, self._request, self._answer.courses
+        )
         try:
             self._learn(stored, response, request_time, generation)
         except BaseException:
@@ -318,7 +320,9 @@ class Serving:
     async def _pass(self, response: Obtained | None, word: str, fwd: bytes, detail: bytes) -> None:
         edge, connection = self._edge, self._connection
         if response is None:
-            response = await ask_origin(edge, connection, self._route, self._request)
+            response = await ask_origin(
+                edge, connection, self._route, self._request, self._answer.courses
+            )
         verdict = Verdict(word, fwd=fwd, detail=detail, fwd_status=response.status)
         fields = self._answer.cache_fields(verdict)
         await pass_response(edge, connection, self._request, response, fields)

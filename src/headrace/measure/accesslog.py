@@ -40,13 +40,26 @@ class AccessLogError(HeadraceError):
     """The access log's file cannot be opened."""
 
 
+class OriginUse(msgspec.Struct, frozen=True, gc=False):
+    """What one response took of its origins.
+
+    `origin` is "pool/origin", the one asked last; `failed` says which failed and how, in order.
+    """
+
+    origin: str
+    tries: int
+    switches: int
+    failed: str
+
+
 class AccessRecord(msgspec.Struct, gc=False):
     """One finished response as the request path knows it: raw values, no formatting.
 
     `started` is Unix seconds; durations are seconds; `client` is an address without a port, or
     "" for a Unix socket. `cache` is one of the words of the metrics (hit, stale_hit, revalidated,
     miss, collapsed, bypass, pass, error). `ended` says how the response ended: "complete", or why
-    it was cut short ("client_gone", "slow_client", "origin_failed", "drain", …).
+    it was cut short ("client_gone", "slow_client", "origin_failed", "drain", …). `origins` is None
+    when no origin was asked.
     """
 
     started: float
@@ -69,6 +82,7 @@ class AccessRecord(msgspec.Struct, gc=False):
     user_agent: bytes | None
     referer: bytes | None
     ended: str = "complete"
+    origins: OriginUse | None = None
 
 
 class AccessLine(msgspec.Struct, omit_defaults=True):
@@ -94,6 +108,10 @@ class AccessLine(msgspec.Struct, omit_defaults=True):
     user_agent: str | None = None
     referer: str | None = None
     ended: str = "complete"
+    origin: str | None = None
+    origin_tries: int = 0
+    origin_switches: int = 0
+    origin_failures: str = ""
 
 
 class AccessLog:
@@ -226,6 +244,7 @@ class LineFormatter:
         query = record.query if self._query else None
         path = record.path.partition(b"?")[0]  # a target that could not be taken apart is whole
         first_byte_s = record.first_byte_s
+        origins = record.origins
         return (
             self._encoder.encode(
                 AccessLine(
@@ -249,6 +268,10 @@ class LineFormatter:
                     user_agent=_optional_text(record.user_agent),
                     referer=_referer_origin(record.referer),
                     ended=record.ended,
+                    origin=None if origins is None else origins.origin,
+                    origin_tries=0 if origins is None else origins.tries,
+                    origin_switches=0 if origins is None else origins.switches,
+                    origin_failures="" if origins is None else origins.failed,
                 )
             )
             + b"\n"

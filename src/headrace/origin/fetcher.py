@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from headrace.http.message import Field
 from headrace.origin.asking import fields_for
 from headrace.origin.client import OnInterim, OriginClient, RequestBody
+from headrace.origin.course import Course
 from headrace.origin.errors import Failure, OriginError
-from headrace.origin.obtained import Events, Exchange, Obtained, word
+from headrace.origin.exchange import Events, Exchange, word
+from headrace.origin.obtained import Obtained
 from headrace.origin.policy import (
     SAFE_TO_REPEAT,
     Attempts,
@@ -63,9 +65,10 @@ class Fetcher:
         body: RequestBody | None = None,
         on_interim: OnInterim | None = None,
         hashing: bool = False,
+        course: Course | None = None,
     ) -> Obtained:
         """Send a request until an origin answers it. `fields` begin with Host (empty: the
-        origin's own name), and include framing.
+        origin's own name), and include framing. What is tried is noted in `course`.
 
         When every try failed, a response that an origin did give is returned, whatever its status:
         it says more than an error of ours. Raises OriginError.
@@ -83,7 +86,10 @@ class Fetcher:
                 origin.endpoint, method, target, prepared, body=body, on_interim=on_interim
             )
 
-        exchange = Exchange(attempts, method, fields, ask, self._events, self._loop)
+        course = Course() if course is None else course
+        course.pool = use.state.pool.name
+        course.path = target.partition(b"?")[0].decode("latin-1")
+        exchange = Exchange(attempts, method, fields, ask, self._events, self._loop, course)
         return await self._obtain(exchange, hashing=hashing)
 
     async def _obtain(self, exchange: Exchange, *, hashing: bool) -> Obtained:
@@ -133,12 +139,14 @@ class Fetcher:
     def _all_failed(exchange: Exchange, error: OriginError | None, stop: Stop) -> OriginError:
         if error is None:
             return OriginError(
-                Failure.NOBODY, "every origin has as many requests as it may", exchange.told()
+                Failure.NOBODY,
+                "every origin has as many requests as it may",
+                exchange.course.told(),
             )
-        if len(exchange.trail) == 1:
+        if len(exchange.course.trail) == 1:
             return error
-        message = f"{error}; {stop.value}; tried {exchange.told()}"
-        return OriginError(error.failure, message, exchange.told())
+        message = f"{error}; {stop.value}; tried {exchange.course.told()}"
+        return OriginError(error.failure, message, exchange.course.told())
 
 
 def _better(

@@ -6,15 +6,12 @@ very byte where the first broke off; whoever reads notices nothing but the time 
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Protocol
-
 from headrace.http.message import Field
 from headrace.http.parser import ParsedResponseHead
+from headrace.origin.course import Tried
 from headrace.origin.errors import Failure, OriginError
-from headrace.origin.policy import Attempts, Reason, Try
+from headrace.origin.exchange import Exchange
+from headrace.origin.policy import Reason, Try
 from headrace.origin.rate import RateWatch
 from headrace.origin.response import OriginResponse
 from headrace.origin.sameness import (
@@ -32,109 +29,6 @@ CONDITIONAL = frozenset(
     (b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since", b"if-range",
      b"range")
 )  # fmt: skip
-
-
-@dataclass(slots=True)
-class Tried:
-    """One try, for the log: the origin's name, and what came of it ("ok" or a word)."""
-
-    origin: str
-    result: str
-
-
-class Events(Protocol):
-    """What is told of tries, for metrics and the log."""
-
-    def tried(self, pool: str, origin: str) -> None:
-        """A request is sent to an origin."""
-
-    def failed(self, pool: str, origin: str, reason: str, problem: str) -> None:
-        """It brought nothing of use."""
-
-    def retried(self, reason: str) -> None:
-        """Another origin, or the same once more, is asked before anything was sent on."""
-
-    def switched(self, pool: str, origin: str, reason: str, at: int) -> None:
-        """Another origin goes on from byte `at` of the body."""
-
-    def switch_failed(self, pool: str, reason: str, at: int, trail: str) -> None:
-        """No origin could go on."""
-
-    def ejected(self, pool: str, origin: str) -> None:
-        """An origin is left alone for a while."""
-
-
-def word(reason: Reason) -> str:
-    """A reason as metrics and the log have it."""
-    return reason.value if isinstance(reason, Failure) else f"status_{reason}"
-
-
-@dataclass(slots=True)
-class Exchange:
-    """One request's way through its pool: what is asked, and what was tried so far.
-
-    `ask` carries out one try: gives the response, or raises OriginError.
-    """
-
-    attempts: Attempts
-    method: bytes
-    fields: list[Field]
-    ask: Callable[[int, list[Field]], Awaitable[OriginResponse]]
-    events: Events
-    loop: asyncio.AbstractEventLoop
-    trail: list[Tried] = field(default_factory=list)
-
-    @property
-    def pool_name(self) -> str:
-        return self.attempts.state.pool.name
-
-    def origin_name(self, index: int) -> str:
-        return self.attempts.state.pool.origins[index].name
-
-    async def send(self, step: Try, fields: list[Field]) -> OriginResponse:
-        """Carry out a try, within the time that is left. Raises OriginError."""
-        if step.pause_s:
-            await asyncio.sleep(step.pause_s)
-        attempts = self.attempts
-        limit_s = None
-        if attempts.count > 1:  # the first has the client's own time limits only
-            limit_s = max(0.001, attempts.policy.total_s - (self.loop.time() - attempts.began))
-        self.events.tried(self.pool_name, self.origin_name(step.origin))
-        attempts.state.states[step.origin].active += 1
-        try:
-            if limit_s is None:
-                return await self.ask(step.origin, fields)
-            async with asyncio.timeout(limit_s):
-                return await self.ask(step.origin, fields)
-        except TimeoutError:
-            attempts.state.states[step.origin].active -= 1
-            raise OriginError(
-                Failure.HEAD_TIMEOUT, f"no response within {attempts.policy.total_s:g} s in all"
-            ) from None
-        except BaseException:
-            attempts.state.states[step.origin].active -= 1
-            raise
-
-    def ended(self, origin: int, response: OriginResponse) -> None:
-        """A response is done with: it counts no longer as running."""
-        response.close()
-        self.attempts.state.states[origin].active -= 1
-
-    def blame(self, origin: int, reason: Reason, problem: str) -> None:
-        """Note a failure of an origin."""
-        name = self.origin_name(origin)
-        self.trail.append(Tried(name, word(reason)))
-        self.events.failed(self.pool_name, name, word(reason), problem)
-        if isinstance(reason, Failure):
-            troubled = reason not in (Failure.OTHER_BODY, Failure.NOBODY)
-        else:
-            troubled = reason >= 500
-        if troubled and self.attempts.state.failed(origin, self.loop.time()):
-            self.events.ejected(self.pool_name, name)
-
-    def told(self) -> str:
-        """What each origin did, in one line."""
-        return ", ".join(f"{tried.origin}: {tried.result}" for tried in self.trail)
 
 
 class Obtained:
@@ -183,7 +77,7 @@ class Obtained:
 
     @property
     def trail(self) -> list[Tried]:
-        return self._exchange.trail
+        return self._exchange.course.trail
 
     @property
     def read_bytes(self) -> int:
@@ -306,12 +200,9 @@ class Obtained:
                 origin, reason, exchange.loop.time(), progressed=progressed
             )
             if not isinstance(step, Try):
-                exchange.events.switch_failed(
-                    exchange.pool_name, error.failure.value, at, exchange.told()
-                )
-                raise OriginError(
-                    error.failure, f"{error}; tried {exchange.told()}", exchange.told()
-                )
+                told = exchange.course.told()
+                exchange.events.switch_failed(exchange.course, error.failure.value, at)
+                raise OriginError(error.failure, f"{error}; tried {told}", told)
             progressed = False
             origin = step.origin
             try:
@@ -326,10 +217,9 @@ class Obtained:
         self._origin = origin
         self._since_switch = 0
         self.switches += 1
+        exchange.course.switches += 1
         self._limit(response)
-        exchange.events.switched(
-            exchange.pool_name, exchange.origin_name(origin), error.failure.value, at
-        )
+        exchange.events.switched(exchange.course, error.failure.value, at)
         if response.complete:
             self._done()
 

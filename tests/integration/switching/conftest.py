@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.harness.edge import Edge, running_edge
 from tests.harness.origin import Origin
+from tests.harness.polling import eventually
 
 STALL_S = 0.5
 KINDS = ("scripted", "dns", "refused", "connect_timeout", "tls")
@@ -23,10 +27,25 @@ class Lab:
 
     edge: Edge
     origins: tuple[Origin, Origin, Origin]
+    access_log: Path
 
     def counts(self, path: str) -> list[int]:
         """How often each origin was asked for this path."""
         return [origin.count(path) for origin in self.origins]
+
+    def logged(self, path: str) -> dict[str, Any]:
+        """The access log's line for the only request for this path, once it is there."""
+        found: list[dict[str, Any]] = []
+
+        def there() -> bool:
+            lines = self.access_log.read_text().splitlines(keepends=True)
+            whole = [json.loads(line) for line in lines if line.endswith("\n")]
+            found[:] = [line for line in whole if line["path"] == path]
+            return bool(found)
+
+        eventually(there, f"{path} is logged")
+        (line,) = found
+        return line
 
 
 @contextlib.contextmanager
@@ -97,15 +116,17 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         for same in ("modified", "overlap"):
             sites.append(site(f"by-{same}", [pool([a, b, c], "switch", same=same)], "switch"))
         sites.append(site("debugged", [pool([a, b, c], "switch")], "switch", debug=True))
+        directory = tmp_path_factory.mktemp("switching")
+        access_log = directory / "access.log"
         overrides: dict[str, object] = {
+            "access_log": {"path": access_log},
             "timeouts": {"origin_connect": 0.5, "origin_first_byte": 0.5},
             "more_sites": sites,
         }
-        directory = tmp_path_factory.mktemp("switching")
         edge = stack.enter_context(running_edge(a, directory, overrides))
         edge.expected_errors = {"origin_switch_failed"}
         first, second, third = origins
-        yield Lab(edge, (first, second, third))
+        yield Lab(edge, (first, second, third), access_log)
 
 
 @pytest.fixture

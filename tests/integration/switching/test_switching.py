@@ -230,3 +230,27 @@ def test_a_thousand_responses_while_two_of_three_origins_fail(lab: Lab, path: st
                 origin.serve(f"{path}/{number}", Reply(status=500))
         for number, found in enumerate(pool.map(one, range(RESPONSES))):
             assert found == (200, True, bodies[number].sha256()), f"stored {number}, seed {SEED}"
+
+
+def test_the_access_log_says_what_a_response_took(lab: Lab, path: str) -> None:
+    good = cacheable(BODY)
+    serve(lab, path, Reply(503), replace(good, end=End(100_000, reset=True)), good)
+    assert whole(get(lab, path, "scripted-switch"))
+    line = lab.logged(path)
+    assert (line["origin"], line["origin_tries"], line["origin_switches"]) == ("p/c", 3, 1)
+    assert line["origin_failures"] == "a: status_503, b: reset_in_body"
+
+
+def test_the_access_log_says_little_where_nothing_failed(lab: Lab, path: str) -> None:
+    serve(lab, path, cacheable(BODY), cacheable(BODY), cacheable(BODY))
+    assert whole(get(lab, path, "scripted-switch"))
+    line = lab.logged(path)
+    assert (line["origin"], line["origin_tries"]) == ("p/a", 1)
+    assert not {"origin_switches", "origin_failures"} & line.keys()
+
+
+def test_the_access_log_says_who_failed_where_all_did(lab: Lab, path: str) -> None:
+    serve(lab, path, Reply(500), Reply(503), Reply(500))
+    assert get(lab, path, "scripted-retry").status >= 500
+    failures = lab.logged(path)["origin_failures"]
+    assert failures == "a: status_500, b: status_503, c: status_500"

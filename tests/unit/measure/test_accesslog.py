@@ -17,6 +17,7 @@ from headrace.measure.accesslog import (
     AccessRecord,
     ClientAddress,
     LineFormatter,
+    OriginUse,
     truncated_address,
 )
 
@@ -72,6 +73,16 @@ def test_a_line_says_what_happened() -> None:
         "age_s": 12,
         "user_agent": "player/1",
         "referer": "https://site.example",
+    }
+
+
+def test_a_line_says_what_its_origins_did() -> None:
+    found = line(changed(origins=OriginUse("p/b", 3, 1, "a: dns, b: body_reset")))
+    assert {name: value for name, value in found.items() if name.startswith("origin")} == {
+        "origin": "p/b",
+        "origin_tries": 3,
+        "origin_switches": 1,
+        "origin_failures": "a: dns, b: body_reset",
     }
 
 

@@ -1,0 +1,33 @@
+"""What one request took of its origins, for the log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Tried:
+    """One try that failed: the origin's name, and how, in a word."""
+
+    origin: str
+    result: str
+
+
+@dataclass(slots=True)
+class Course:
+    """The way of one request through its pool, noted as it goes on.
+
+    `path` is what was asked for, without its query; `origin` who was asked last, `trail` what
+    failed before.
+    """
+
+    pool: str = ""
+    path: str = ""
+    origin: str = ""
+    tries: int = 0
+    switches: int = 0
+    trail: list[Tried] = field(default_factory=list)
+
+    def told(self) -> str:
+        """What each origin did, in one line."""
+        return ", ".join(f"{tried.origin}: {tried.result}" for tried in self.trail)

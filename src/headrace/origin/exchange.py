@@ -1,0 +1,103 @@
+"""One request's way through its pool: each try carried out, timed and accounted for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from headrace.http.message import Field
+from headrace.origin.course import Course, Tried
+from headrace.origin.errors import Failure, OriginError
+from headrace.origin.policy import Attempts, Reason, Try
+from headrace.origin.response import OriginResponse
+
+
+class Events(Protocol):
+    """What is told of tries, for metrics and the log. The course says which pool and origin."""
+
+    def tried(self, course: Course) -> None:
+        """A request is sent to an origin."""
+
+    def failed(self, course: Course, origin: str, reason: str, problem: str) -> None:
+        """It brought nothing of use."""
+
+    def retried(self, reason: str) -> None:
+        """Another origin, or the same once more, is asked before anything was sent on."""
+
+    def switched(self, course: Course, reason: str, at: int) -> None:
+        """Another origin goes on from byte `at` of the body."""
+
+    def switch_failed(self, course: Course, reason: str, at: int) -> None:
+        """No origin could go on."""
+
+    def ejected(self, pool: str, origin: str) -> None:
+        """An origin is left alone for a while."""
+
+
+def word(reason: Reason) -> str:
+    """A reason as metrics and the log have it."""
+    return reason.value if isinstance(reason, Failure) else f"status_{reason}"
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What is asked of a pool, and how its origins are used for it.
+
+    `ask` carries out one try: gives the response, or raises OriginError.
+    """
+
+    attempts: Attempts
+    method: bytes
+    fields: list[Field]
+    ask: Callable[[int, list[Field]], Awaitable[OriginResponse]]
+    events: Events
+    loop: asyncio.AbstractEventLoop
+    course: Course
+
+    def origin_name(self, index: int) -> str:
+        return self.attempts.state.pool.origins[index].name
+
+    async def send(self, step: Try, fields: list[Field]) -> OriginResponse:
+        """Carry out a try, within the time that is left. Raises OriginError."""
+        if step.pause_s:
+            await asyncio.sleep(step.pause_s)
+        attempts, course = self.attempts, self.course
+        limit_s = None
+        if attempts.count > 1:  # the first has the client's own time limits only
+            limit_s = max(0.001, attempts.policy.total_s - (self.loop.time() - attempts.began))
+        course.origin = self.origin_name(step.origin)
+        course.tries += 1
+        self.events.tried(course)
+        attempts.state.states[step.origin].active += 1
+        try:
+            if limit_s is None:
+                return await self.ask(step.origin, fields)
+            async with asyncio.timeout(limit_s):
+                return await self.ask(step.origin, fields)
+        except TimeoutError:
+            attempts.state.states[step.origin].active -= 1
+            raise OriginError(
+                Failure.HEAD_TIMEOUT, f"no response within {attempts.policy.total_s:g} s in all"
+            ) from None
+        except BaseException:
+            attempts.state.states[step.origin].active -= 1
+            raise
+
+    def ended(self, origin: int, response: OriginResponse) -> None:
+        """A response is done with: it counts no longer as running."""
+        response.close()
+        self.attempts.state.states[origin].active -= 1
+
+    def blame(self, origin: int, reason: Reason, problem: str) -> None:
+        """Note a failure of an origin."""
+        name = self.origin_name(origin)
+        self.course.trail.append(Tried(name, word(reason)))
+        self.events.failed(self.course, name, word(reason), problem)
+        if isinstance(reason, Failure):
+            troubled = reason not in (Failure.OTHER_BODY, Failure.NOBODY)
+        else:
+            troubled = reason >= 500
+        if troubled and self.attempts.state.failed(origin, self.loop.time()):
+            self.events.ejected(self.course.pool, name)

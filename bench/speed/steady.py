@@ -226,9 +226,11 @@ class Load:
                 if every_s and free:
                     outcome.late_s.append(time.perf_counter() - due)
                 number += 1
-            for fd, _event in self._poll.poll(self._wait_s(began + number * every_s, now, every_s)):
+            ready_now = self._poll.poll(self._wait_s(began + number * every_s, now, every_s))
+            woken = time.perf_counter()
+            for fd, _event in ready_now:
                 connection = self._all[fd]
-                if self._receive(connection, outcome, before_end=not over):
+                if self._receive(connection, outcome, woken, before_end=not over):
                     free.append(connection)
             now = time.perf_counter()
             if not over:
@@ -263,8 +265,10 @@ class Load:
         if connection.sock.send(request) != len(request):
             raise WrongAnswer("a request did not fit into a socket")
 
-    def _receive(self, connection: _Connection, outcome: Outcome, *, before_end: bool) -> bool:
-        """Take what has come; whether the answer is complete."""
+    def _receive(
+        self, connection: _Connection, outcome: Outcome, woken: float, *, before_end: bool
+    ) -> bool:
+        """Take what had come when the poll returned, at `woken`; whether the answer is complete."""
         try:
             size = connection.sock.recv_into(self._buffer)
         except BlockingIOError:
@@ -278,7 +282,7 @@ class Load:
         if before_end:
             outcome.read_bytes += size
         if not connection.first:
-            connection.first = time.perf_counter()
+            connection.first = woken  # and not after the copy of up to 256 KiB out of the kernel
         if connection.left < 0:
             head, found, _ = (connection.head + bytes(body[:65536])).partition(b"\r\n\r\n")
             if not found:

@@ -16,7 +16,7 @@ from headrace.errors import HeadraceError
 
 PAGE_BYTES = mmap.PAGESIZE
 LOAD_BYTES = 256 * 1024
-TRUST_S = 1.0
+TRUST_S = 2.0
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mincore.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
@@ -105,10 +105,15 @@ class MappedBody:
         self.view = memoryview(self._mapping)[offset : offset + size_bytes]
 
     def resident(self, offset: int, size_bytes: int) -> bool:
-        """Whether these bytes are in memory. A body found whole is trusted for a second."""
+        """Whether these bytes are in memory. A body found whole is trusted for two seconds."""
         now = time.monotonic()
-        if now < self._trusted_until:
-            return True
+        return now < self._trusted_until or self.look(now) or self._in_core(offset, size_bytes)
+
+    def look(self, now: float) -> bool:
+        """Whether the whole body is in memory; renews the trust in it. `now` is monotonic time.
+
+        Who does this between answers spares the next client the wait for it.
+        """
         if self._in_core(0, self.size_bytes):
             self._trusted_until = now + TRUST_S
             if self.from_file and not self._populated:
@@ -118,7 +123,8 @@ class MappedBody:
                 self._populate(0, self.size_bytes)
             return True
         self._populated = False
-        return self._in_core(offset, size_bytes)
+        self._trusted_until = 0.0
+        return False
 
     def _in_core(self, offset: int, size_bytes: int) -> bool:
         start = (self.offset + offset) // PAGE_BYTES

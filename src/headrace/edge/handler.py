@@ -20,7 +20,7 @@ from headrace.edge.fields import in_loop, nominates
 from headrace.edge.hot import HotEntry
 from headrace.edge.recording import Recorder
 from headrace.edge.relay import ask_origin, invalidate_after, pass_response
-from headrace.edge.responses import HitLines, prepared_head, stored_fields
+from headrace.edge.responses import HitHeads, prepared_head, stored_fields
 from headrace.edge.routes import Route
 from headrace.edge.serving import Serving
 from headrace.edge.slices import SliceFailed
@@ -31,7 +31,6 @@ from headrace.http.outgoing import View
 from headrace.http.parser import BadRequest, RequestHead
 from headrace.http.ranges import RangeNotSatisfiable, TooManyRanges, content_range, parse_range
 from headrace.http.receiving import ClientGone
-from headrace.http.writing import status_line
 from headrace.origin.errors import OriginError
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ class EdgeHandler:
         if now >= entry.renewal:
             self._renew_soon(entry)
         if head.lone_range is not None:
-            return self._send_hot_range(connection, head.lone_range, entry)
+            return self._send_hot_range(connection, head.lone_range, entry, now)
         if entry.body is None:
             return False
         if entry.slot >= 0:
@@ -107,12 +106,18 @@ class EdgeHandler:
         return True
 
     def _renew_soon(self, entry: HotEntry) -> None:
-        """Ask the store again once this answer is sent, so that no client waits for it."""
+        """Ask the store and the body's pages again once this answer is sent, so that no client
+        waits for it.
+        """
         entry.renewal = math.inf
 
         def ask() -> None:
-            if entry.until and not self._still_stored(entry, time.time()):
+            if not entry.until:
+                return
+            if not self._still_stored(entry, time.time()):
                 self.edge.hot.drop(entry.stored.key, entry.stored.variant)
+            elif entry.opened is not None:
+                entry.opened.look(time.monotonic())
 
         self.edge.loop.call_soon(ask)
 
@@ -131,7 +136,9 @@ class EdgeHandler:
         entry.renew(now)
         return True
 
-    def _send_hot_range(self, connection: Connection, value: bytes, entry: HotEntry) -> bool:
+    def _send_hot_range(
+        self, connection: Connection, value: bytes, entry: HotEntry, now: float
+    ) -> bool:
         """Send one range of a response whose slices are at hand; anything else takes its time."""
         edge, stored = self.edge, entry.stored
         if stored.status != 200 or connection.head_only:
@@ -152,6 +159,9 @@ class EdgeHandler:
                 return False
             pieces = found
         connection.context = entry
+        if not entry.partial:
+            assert entry.heads is not None
+            entry.partial = entry.heads.partial(now)
         fields = (content_range(start, end, stored.length), end - start)
         head = b"%sContent-Range: %s\r\nContent-Length: %d\r\n\r\n" % (entry.partial, *fields)
         connection.respond_in_pieces(206, head, pieces)
@@ -159,16 +169,14 @@ class EdgeHandler:
 
     def _prepare(self, entry: HotEntry, now: float, second: int) -> None:
         stored = entry.stored
-        if entry.lines is None:
+        if entry.heads is None:
             answer = Answer(self.edge, None, entry.route, None)
             fields = stored_fields(stored, now, self.edge.server_name_bytes)
-            entry.lines = HitLines(stored, fields + answer.cache_fields(Verdict("hit"), stored))
-        lines = entry.lines.at(now)
-        length = b"" if stored.status == 204 else b"Content-Length: %d\r\n" % stored.length
-        entry.prepared = b"%s%s%s\r\n" % (status_line(stored.status), lines, length)
+            entry.heads = HitHeads(stored, fields + answer.cache_fields(Verdict("hit"), stored))
+        entry.prepared = entry.heads.whole(now)
+        entry.partial = b""
         if entry.body is not None and entry.opened is None:
             entry.whole = entry.prepared + entry.body
-        entry.partial = status_line(206) + lines
         entry.second = second
 
     # Everything that is no prepared hit.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from headrace.cache.store import PurgeRule, matches
 from headrace.cache.stored import StoredResponse
 from headrace.edge.open_bodies import OpenBody
-from headrace.edge.responses import HitLines
+from headrace.edge.responses import HitHeads
 
 if TYPE_CHECKING:
     from headrace.edge.routes import Route
@@ -25,10 +25,11 @@ OVERHEAD_BYTES = 3000  # the prepared heads, the record and the objects around t
 class HotEntry:
     """One stored response, ready to send.
 
-    `prepared` is a head for the second `second`, made of `lines`, with everything but Connection.
+    `prepared` is a head for the second `second`, made by `heads`, with everything but Connection.
     `body` is the whole body; `opened` its mapping when it is not held in memory; if it is, `whole`
     is both in one. A `body` of None means that it is in several slices: only ranges of it are sent
-    from here. `partial` begins the head of a 206. `until` is when the store must be asked again
+    from here. `partial` begins the head of a 206, once one
+    was asked for in this second. `until` is when the store must be asked again
     before the next answer (`renewal` when it had better be, after one), `fresh_until` when the
     response must; all are 0 once the entry was dropped.
     """
@@ -37,7 +38,7 @@ class HotEntry:
         "body",
         "cost_bytes",
         "fresh_until",
-        "lines",
+        "heads",
         "opened",
         "partial",
         "prepared",
@@ -69,7 +70,7 @@ class HotEntry:
         self.fresh_until = fresh_until
         self.until = self.renewal = 0.0
         self.renew(now)
-        self.lines: HitLines | None = None
+        self.heads: HitHeads | None = None
         self.prepared = b""
         self.whole = b""
         self.partial = b""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from headrace.cache.freshness import current_age_s, remaining_s
+from headrace.cache.freshness import current_age_s
 from headrace.cache.stored import StoredResponse
 from headrace.http.dates import format_http_date
 from headrace.http.message import Field
@@ -39,12 +39,13 @@ def stored_fields(stored: StoredResponse, now: float, server_name: bytes) -> lis
     return fields
 
 
-class HitLines:
-    """The field lines of a hit, for any second: Age and the ttl in Cache-Status are all that
-    changes. `fields` are those of one moment, with this cache's Cache-Status behind any other.
+class HitHeads:
+    """The heads of a hit, for any second: Age and the ttl in Cache-Status are all that changes.
+
+    `fields` are those of one moment, with this cache's Cache-Status behind any other.
     """
 
-    __slots__ = ("_stored", "_template")
+    __slots__ = ("_partial", "_stored", "_whole")
 
     def __init__(self, stored: StoredResponse, fields: list[Field]) -> None:
         self._stored = stored
@@ -55,12 +56,22 @@ class HitLines:
             if number == own:
                 line = _TTL.sub(b"; ttl=%d", line, count=1)
             made.append((name.replace(b"%", b"%%"), line))
-        self._template = field_lines(made)
+        lines = field_lines(made)
+        length = b"" if stored.status == 204 else b"Content-Length: %d\r\n" % stored.length
+        self._whole = b"%s%s%s\r\n" % (status_line(stored.status), lines, length)
+        self._partial = status_line(206) + lines
 
-    def at(self, now: float) -> bytes:
-        """The lines at `now`."""
-        stored = self._stored
-        return self._template % (int(current_age_s(stored, now)), int(remaining_s(stored, now)))
+    def whole(self, now: float) -> bytes:
+        """The head of the whole response at `now`, without Connection."""
+        return self._whole % self._age_and_ttl(now)
+
+    def partial(self, now: float) -> bytes:
+        """What a 206 begins with at `now`: all but Content-Range, Content-Length and the end."""
+        return self._partial % self._age_and_ttl(now)
+
+    def _age_and_ttl(self, now: float) -> tuple[int, int]:
+        age_s = current_age_s(self._stored, now)
+        return int(age_s), int(self._stored.lifetime_s - age_s)
 
 
 def add_via(fields: list[Field], server_name: bytes) -> None:

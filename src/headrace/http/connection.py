@@ -200,10 +200,7 @@ class Connection(ReceivingSide):
         elif len(body) <= 16384 and residency is None:
             self._send_first(prepared + body)
         else:
-            out = self._queue_of()
-            out.add(Piece(memoryview(prepared)))
-            out.add(Piece(body, residency, offset))
-            self._pump()
+            self._send_joined(prepared, body, residency, offset)
 
     def _with_connection(self, prepared: bytes) -> bytes:
         """A prepared head with the Connection field that this connection needs, if any."""
@@ -220,6 +217,9 @@ class Connection(ReceivingSide):
         self.status = status
         prepared = self._with_connection(prepared)
         self._ended = True
+        if len(pieces) == 1 and not self.head_only:
+            self._send_joined(prepared, *pieces[0])
+            return
         out = self._queue_of()
         out.add(Piece(memoryview(prepared)))
         if not self.head_only:
@@ -354,7 +354,8 @@ class Connection(ReceivingSide):
             self._server.finished(self, reason)
 
     def _settle_keep_alive(self) -> None:
-        if self.has_body or self._end_of_input or self._server.closing:
+        unread = self._body_left or self._body_decoder is not None
+        if unread or self._end_of_input or self._server.closing:
             self.keep_alive = False
 
     def _complete(self) -> None:

@@ -74,12 +74,13 @@ class Outgoing:
         return view, piece, start, self.size_bytes > len(view)
 
     def advance(self, sent_bytes: int) -> None:
-        """Note that so many bytes of the window were sent."""
+        """Note that so many bytes were sent, those of the window and maybe some behind it."""
         self.size_bytes -= sent_bytes
-        self._sent_of_first += sent_bytes
-        if self._sent_of_first >= len(self._pieces[0].view):
-            self._pieces.popleft()
-            self._sent_of_first = 0
+        pieces = self._pieces
+        at = self._sent_of_first + sent_bytes
+        while pieces and at >= len(pieces[0].view):
+            at -= len(pieces.popleft().view)
+        self._sent_of_first = at
 
     def clear(self) -> None:
         self._pieces.clear()

@@ -140,10 +140,12 @@ class TlsSocket:
             if not piece or (not incoming.pending and not tls.pending()):
                 return found
 
-    def send(self, data: bytes | memoryview) -> int:
-        """Encrypt and send a window of `data`; how many of its bytes the kernel has.
+    def send(self, data: bytes | memoryview, head: bytes = b"") -> int:
+        """Encrypt and send a window of `data`, behind `head`; how many bytes of both the kernel
+        has.
 
         Raises SSLWantWriteError when the socket is full: call again with the same data, or more.
+        What of them is on its way already will be counted then.
         """
         if self._pending is not None:
             self._flush()
@@ -153,7 +155,11 @@ class TlsSocket:
         window = self._window
         if len(data) > window:
             data = memoryview(data)[:window]
+        if head:
+            self._tls.write(head)
         taken = self._tls.write(data)
+        grown = taken == window < WINDOW_BYTES
+        taken += len(head)
         encrypted = self._outgoing.read()
         try:
             sent = self._sock.send(encrypted)
@@ -165,7 +171,7 @@ class TlsSocket:
             self._taken = taken
             self._window = max(RECORD_BYTES, sent)
             raise ssl.SSLWantWriteError(ssl.SSL_ERROR_WANT_WRITE, "the socket is full")
-        if taken == window and window < WINDOW_BYTES:
+        if grown:
             self._window = min(2 * window, WINDOW_BYTES)
         return taken
 

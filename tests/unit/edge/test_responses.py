@@ -10,7 +10,7 @@ from headrace.cache.freshness import remaining_s
 from headrace.cache.status import cache_status
 from headrace.cache.stored import StoredResponse
 from headrace.edge.responses import (
-    HitLines,
+    HitHeads,
     error_response,
     not_modified_fields,
     prepared_head,
@@ -40,15 +40,18 @@ NAMES = st.sampled_from([b"x-a", b"x%d", b"via", b"date", b"etag"])
     st.floats(-10, 10_000),
     st.floats(-10, 10_000),
 )
-def test_the_lines_of_a_hit_are_those_of_any_second(
+def test_the_heads_of_a_hit_are_those_of_any_second(
     headers: list[Field], key: bytes | None, made_s: float, asked_s: float
 ) -> None:
     stored = msgspec.structs.replace(
         RECORD, corrected_age_s=3.2, lifetime_s=60.5, headers=tuple(headers)
     )
-    lines = HitLines(stored, hit_fields(stored, NOW + made_s, key))
+    heads = HitHeads(stored, hit_fields(stored, NOW + made_s, key))
     asked = NOW + asked_s
-    assert lines.at(asked) == field_lines(hit_fields(stored, asked, key))
+    lines = field_lines(hit_fields(stored, asked, key))
+    length = b"Content-Length: %d\r\n\r\n" % stored.length
+    assert heads.whole(asked) == b"HTTP/1.1 200 OK\r\n" + lines + length
+    assert heads.partial(asked) == b"HTTP/1.1 206 Partial Content\r\n" + lines
 
 
 def test_a_stored_response_says_its_age_and_way() -> None:

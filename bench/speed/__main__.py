@@ -269,7 +269,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one short round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="how long each work takes")
-    parser.add_argument("--fill-seconds", type=float, default=600.0, help="to store objects for k")
+    parser.add_argument("--fill-seconds", type=float, default=720.0, help="to store objects for k")
     parser.add_argument("--objects", type=int, default=1_000_000, help="to be stored for k at most")
     parser.add_argument("--only", default="", help="works: a,c,h1 (a to m)")
     parser.add_argument("--peers", default="", help="names of peers: headrace,nginx")

@@ -12,8 +12,6 @@ import ssl
 import struct
 import subprocess
 import tempfile
-import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,34 +126,6 @@ def digest(port: int, path: str, *, tls: bool, span: tuple[int, int] | None = No
     if response.status not in (200, 206):
         raise WrongAnswer(f"{path} was answered with {response.status}")
     return hashlib.sha256(body).hexdigest()
-
-
-def hundred_at_once(port: int, path: str, expected: str) -> float:
-    """A hundred clients ask for one object at the same moment; seconds until the last has it."""
-    gate = threading.Barrier(101)
-    wrong: list[str] = []
-
-    def one() -> None:
-        with socket.create_connection(("127.0.0.1", port), timeout=60) as sock:
-            gate.wait()
-            sock.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-            data = bytearray()
-            while piece := sock.recv(1 << 20):
-                data += piece
-        body = bytes(data).partition(b"\r\n\r\n")[2]
-        if hashlib.sha256(body).hexdigest() != expected:
-            wrong.append(path)
-
-    clients = [threading.Thread(target=one) for _ in range(100)]
-    for client in clients:
-        client.start()
-    gate.wait()
-    began = time.perf_counter()
-    for client in clients:
-        client.join()
-    if wrong:
-        raise WrongAnswer(f"{len(wrong)} of a hundred clients got another body")
-    return time.perf_counter() - began
 
 
 def reset_at_close(sock: socket.socket) -> None:

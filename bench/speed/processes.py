@@ -58,11 +58,13 @@ class Program:
         except psutil.NoSuchProcess:
             return []
 
-    def move_to(self, cores: set[int]) -> None:
-        """Let the tree run on these cores only, with all its threads."""
-        for process in self.tree():
+    def spread(self, cores: Sequence[int]) -> None:
+        """Give each child a core of these, in turn, with all its threads; a parent has any."""
+        own, *children = self.tree()
+        for number, process in enumerate([own, *children]):
+            allowed = set(cores) if process is own else {cores[number % len(cores)]}
             for thread in process.threads():
-                os.sched_setaffinity(thread.id, cores)
+                os.sched_setaffinity(thread.id, allowed)
 
     @contextlib.contextmanager
     def stopped_at_end(self) -> Iterator[None]:

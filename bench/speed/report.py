@@ -14,6 +14,8 @@ FINDINGS = Path(__file__).parent / "findings.md"
 """What profiles have shown, in words."""
 
 Costs = Mapping[str, Mapping[int, float]]
+Workers = Mapping[str, Mapping[int, Sequence[float]]]
+"""Figures of each round by kind of segment and number of workers."""
 """Microseconds for an answer, by peer and size."""
 
 
@@ -40,8 +42,8 @@ class Aside:
     same_us: Costs = field(default_factory=dict)
     uniform_us: Costs = field(default_factory=dict)
     connections_us: Costs = field(default_factory=dict)
-    workers_us: Mapping[int, float] = field(default_factory=dict)
-    workers_per_s: Mapping[int, float] = field(default_factory=dict)
+    workers_us: Workers = field(default_factory=dict)
+    workers_per_s: Workers = field(default_factory=dict)
     cold_ms: Mapping[str, Sequence[tuple[float, float, float]]] = field(default_factory=dict)
     busy: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
     notes: Sequence[str] = ()
@@ -120,6 +122,22 @@ def costs(name: str, by_peer: Costs) -> str:
     return table([name, *(f"{size:,}" for size in sizes)], rows)
 
 
+def workers(aside: Aside) -> str:
+    """What one worker and two deliver, and at what cost."""
+    rows = []
+    for kind, rates in aside.workers_per_s.items():
+        own_us = aside.workers_us[kind]
+        one, two = median(rates[1]), median(rates[2])
+        rows.append([kind, cell(rates[1]), cell(rates[2]), f"{two / one:.2f}",
+                     f"{median(own_us[1]):.0f}", f"{median(own_us[2]):.0f}"])  # fmt: skip
+    head = ["2 MB segments", "one worker, /s", "two, /s", ":", "one, µs each", "two, µs each"]
+    intro = (
+        "Workers, each on a core of its own. The load only drops what comes; beside two workers it "
+        "shares their cores, which lowers the ratio, least for TLS:"
+    )
+    return f"{intro}\n\n{table(head, rows)}"
+
+
 def growth(aside: Aside) -> str:
     """The section on how the cost of an answer grows; empty when nothing was measured."""
     parts = []
@@ -133,10 +151,7 @@ def growth(aside: Aside) -> str:
     if aside.connections_us:
         parts += ["Connections:", costs("µs an answer", aside.connections_us)]
     if aside.workers_us:
-        parts += ["Workers:", costs("µs an answer", {OWN: aside.workers_us})]
-    if aside.workers_per_s:
-        rates = ", ".join(f"{n}: {number(rate)}" for n, rate in aside.workers_per_s.items())
-        parts.append(f"Requests/s by workers: {rates}.")
+        parts += [workers(aside)]
     if not parts:
         return ""
     intro = "Processor time of the server for one answer of 1 KB, measured once."

@@ -25,6 +25,7 @@ from bench.speed.load import WrongAnswer, context, reset_at_close
 RECEIVE_BYTES = 256 * 1024
 SLACK_BYTES = 32 * 1024  # what was left of a record may come out with the next read
 HASHED_EACH = 50
+HEAD_BYTES = 4096  # heads are looked for in so much of what came
 GRACE_S = 20.0
 ADDRESS_CONNECTIONS = 20_000
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -144,10 +145,21 @@ class _Connection:
 
 
 class Load:
-    """Open connections to one server. Close it, or use it with `with`."""
+    """Open connections to one server. Close it, or use it with `with`.
 
-    def __init__(self, port: int, connections: int, *, tls: bool = False) -> None:
+    Each `hashed_each`-th body is hashed.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        connections: int,
+        *,
+        tls: bool = False,
+        hashed_each: int = HASHED_EACH,
+    ) -> None:
         self._poll = select.epoll()
+        self._hashed_each = hashed_each
         self._all: dict[int, _Connection] = {}
         self._buffer = memoryview(bytearray(RECEIVE_BYTES + SLACK_BYTES))
         encrypted = memoryview(bytearray(RECEIVE_BYTES))
@@ -222,7 +234,7 @@ class Load:
                 if due > now:
                     break
                 ready = free.popleft()
-                self._send(ready, plan(number), due, hashed=number % HASHED_EACH == 0)
+                self._send(ready, plan(number), due, hashed=number % self._hashed_each == 0)
                 if every_s and free:
                     outcome.late_s.append(time.perf_counter() - due)
                 number += 1
@@ -284,7 +296,7 @@ class Load:
         if not connection.first:
             connection.first = woken  # and not after the copy of up to 256 KiB out of the kernel
         if connection.left < 0:
-            head, found, _ = (connection.head + bytes(body[:65536])).partition(b"\r\n\r\n")
+            head, found, _ = (connection.head + bytes(body[:HEAD_BYTES])).partition(b"\r\n\r\n")
             if not found:
                 connection.head += bytes(body)
                 return False

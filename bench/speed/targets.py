@@ -71,7 +71,7 @@ TARGETS = (
     _Target("j2", "CPU for 1 GB, TLS", "≥ 1.0 × the best peer", 1.0, against_best),
     _Target("k1", "cost of a request, most objects : 1,000 objects", "≤ 1.2", 1.2, own_median,
             at_most=True),
-    _Target("k4", "requests, two workers : one", "≥ 1.7", 1.7, own_median),
+    _Target("k4", "segments, two workers : one", "≥ 1.7", 1.7, own_median),
     _Target("l", "hits' p99 beside cold objects : beside warm ones", "≤ 2", 2.0, own_median,
             at_most=True),
     _Target("m", "a miss whose origin can be switched : one that cannot", "≤ 1.03", 1.03,

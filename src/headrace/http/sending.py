@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from headrace.http.server import Server
 
 WINDOW_BYTES = 1024 * 1024
-SMALL_BYTES = 32 * 1024  # copying so little costs less than a second system call
+SMALL_BYTES = 32 * 1024  # so little is best copied, and sent with the head in one call
 
 
 class State(enum.Enum):
@@ -151,12 +151,14 @@ class SendingSide:
             return sock.send(body, head)
         if isinstance(sock, ssl.SSLSocket):
             return sock.send(head)
-        if residency is None or not residency.from_file or len(body) <= SMALL_BYTES:
-            return sock.sendmsg((head, body[:WINDOW_BYTES]))
+        if len(body) <= SMALL_BYTES:
+            return sock.sendmsg((head, body))
         sent = sock.send(head, socket.MSG_MORE)
         if sent < len(head):
             return sent
         try:
+            if residency is None or not residency.from_file:
+                return sent + sock.send(body[:WINDOW_BYTES])
             return sent + os.sendfile(self._fd, residency.fd, residency.offset + offset, len(body))
         except BlockingIOError:
             return sent

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from bench.speed import load, mixed, report
+from bench.speed import load, mixed, report, switching
 from bench.speed.cold import hits_p99_ratio
 from bench.speed.figures import Line, median
 from bench.speed.growth import Growth, measure
@@ -34,7 +34,7 @@ from bench.speed.targets import OWN
 from bench.speed.works import MANIFEST_BYTES, SEGMENT_BYTES, WORKS, Running, Work
 
 ALL = sorted((*WORKS, *mixed.WORKS), key=lambda work: work.letter)
-LETTERS = ("a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m")
+LETTERS = ("a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ class Bench:
         self.growth = Growth()
         self.cold_ms: dict[str, list[tuple[float, float, float]]] = {}
         self.pools: list[float] = []
+        self.switching: list[switching.Switching] = []
         self.notes: list[str] = []
 
     def round(self, number: int) -> None:
@@ -84,6 +85,8 @@ class Bench:
                 self._cold(peer, number)
             if chosen("m", self.letters) and peer.name == OWN and self.extent is not QUICK:
                 self._pools(peer, number)
+            if chosen("n", self.letters) and peer.name == OWN and self.extent is not QUICK:
+                self._switching(number)
         for name in sorted({work.ceiling for work in self.works if work.ceiling is not None}):
             per_s = self.stand.ceiling(name, self.extent.seconds)
             self.ceilings.setdefault(name, []).append(per_s)
@@ -142,6 +145,19 @@ class Bench:
         self.pools.append(times)
         say(f"  m   {peer.name:14} a miss with three origins : with one: {times:.3f}")
 
+    def _switching(self, number: int) -> None:
+        try:
+            found = switching.measure(self.stand, number)
+        except (load.WrongAnswer, NotStarted, OSError) as error:
+            self.notes.append(f"n a switch: {error}")
+            say(f"  n   {OWN:14} {error}")
+            return
+        self.switching.append(found)
+        say(
+            f"  n   {OWN:14} a switch takes {found.requests:g} requests, {found.connects:g} connects "
+            f"and {found.longer_ms:.2f} ms; a stalled origin is left after {found.left_after:.3f}"
+        )
+
     def grow(self) -> None:
         if not chosen("k", self.letters):
             return
@@ -177,6 +193,11 @@ class Bench:
             found.append(Line("l", "", "", False, {OWN: quotients}))
         if self.pools:
             found.append(Line("m", "", "", False, {OWN: self.pools}))
+        if self.switching:
+            taken = [each.requests + each.connects_unkept for each in self.switching]
+            found.append(Line("n1", "", "", False, {OWN: taken}))
+            found.append(Line("n2", "", "", False, {OWN: [s.connects for s in self.switching]}))
+            found.append(Line("n3", "", "", False, {OWN: [s.left_after for s in self.switching]}))
         return found
 
     def _ceiling(self, work: Work) -> float | None:
@@ -191,6 +212,7 @@ class Bench:
         return report.Aside(
             growth.same_us, growth.uniform_us, growth.connections_us, growth.workers_us,
             growth.workers_per_s, self.cold_ms, self.busy, [*growth.notes, *self.notes],
+            self.switching,
         )  # fmt: skip
 
 
@@ -271,7 +293,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=3.0, help="how long each work takes")
     parser.add_argument("--fill-seconds", type=float, default=720.0, help="to store objects for k")
     parser.add_argument("--objects", type=int, default=1_000_000, help="to be stored for k at most")
-    parser.add_argument("--only", default="", help="works: a,c,h1 (a to m)")
+    parser.add_argument("--only", default="", help="works: a,c,h1 (a to n)")
     parser.add_argument("--peers", default="", help="names of peers: headrace,nginx")
     parser.add_argument("--output", type=Path, help="directory of the report")
     found = parser.parse_args()

@@ -61,9 +61,14 @@ class Peer:
         return shutil.which(self.program) is not None
 
 
-def start_headrace(place: Place, workers: int = 1, *, pool: bool = False) -> Program:
-    """One edge with a plain and a TLS listener. With `pool`, the origin counts for three."""
-    origin = f'origins = ["http://127.0.0.1:{place.origin}"]\n'
+def start_headrace(
+    place: Place, workers: int = 1, *, pool: bool = False, origins: str | None = None
+) -> Program:
+    """One edge with a plain and a TLS listener. With `pool`, the origin counts for three.
+
+    `origins` is what the site has instead, as TOML.
+    """
+    origin = origins or f'origins = ["http://127.0.0.1:{place.origin}"]\n'
     if pool:
         origin = '[[site.pool]]\nname = "three"\n' + "".join(
             f'[[site.pool.origin]]\nname = "{name}"\nurl = "http://127.0.0.1:{place.origin}"\n'

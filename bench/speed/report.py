@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.speed import targets
 from bench.speed.figures import Line, best_peer, median, ratio
+from bench.speed.switching import Switching
 from bench.speed.targets import OWN
 
 FINDINGS = Path(__file__).parent / "findings.md"
@@ -47,6 +48,7 @@ class Aside:
     cold_ms: Mapping[str, Sequence[tuple[float, float, float]]] = field(default_factory=dict)
     busy: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    switching: Sequence[Switching] = ()
 
 
 def number(value: float) -> str:
@@ -158,6 +160,24 @@ def growth(aside: Aside) -> str:
     return "\n\n".join(["## Growth (k)", intro, *parts])
 
 
+def switches(aside: Aside) -> str:
+    """The section on switches between origins; empty when nothing was measured."""
+    found = aside.switching
+    if not found:
+        return ""
+    rows = [
+        ["a 2 MB miss whose origin is sound", f"{cell([s.whole_ms for s in found])} ms"],
+        ["longer when it is reset in the middle and another goes on",
+         f"{cell([s.longer_ms for s in found])} ms"],
+        ["requests more, for each switch", cell([s.requests for s in found])],
+        ["connects more, where connections are kept", cell([s.connects for s in found])],
+        ["connects more, where none is kept", cell([s.connects_unkept for s in found])],
+        ["a stalled origin is left after so many time limits, at the latest",
+         cell([s.left_after for s in found])],
+    ]  # fmt: skip
+    return f"## A switch to another origin (n)\n\n{table(['what', 'found'], rows)}"
+
+
 def cold(aside: Aside) -> str:
     """The section on cold objects; empty when nothing was measured."""
     if not aside.cold_ms:
@@ -219,6 +239,7 @@ Machine: {machine.processor}, {machine.cores} cores, Linux {machine.kernel}, Pyt
         busy(aside, peers),
         growth(aside),
         cold(aside),
+        switches(aside),
         "## Not measured\n\n" + failures(compared) + (f"\n{noted}" if noted else ""),
         "The peers' configurations are in `bench/speed/configs`; improve them.",
     ]

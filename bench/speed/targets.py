@@ -76,6 +76,10 @@ TARGETS = (
             at_most=True),
     _Target("m", "a miss whose origin can be switched : one that cannot", "≤ 1.03", 1.03,
             own_median, at_most=True),
+    _Target("n1", "requests and connects more for a switch", "≤ 2", 2.0, own_median, at_most=True),
+    _Target("n2", "connects more where connections are kept", "≤ 0", 0.0, own_median, at_most=True),
+    _Target("n3", "a stalled origin is left after so many time limits", "≤ 1.1", 1.1, own_median,
+            at_most=True),
 )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ FailureWord = Literal[
     "dns", "connect_refused", "connect_timeout", "tls", "send", "first_byte_timeout",
     "reset_before_head", "invalid_response",
 ]  # fmt: skip
-ContentType = Literal["manifest", "segment", "key", "captions", "image", "other"]
+CONTENT_KINDS = ("manifest", "segment", "key", "captions", "image", "other")
 ALL_FAILURES: tuple[FailureWord, ...] = (
     "dns", "connect_refused", "connect_timeout", "tls", "send", "first_byte_timeout",
     "reset_before_head", "invalid_response",
@@ -31,6 +31,7 @@ NOT_TO_ADD = frozenset(
     ("host", "connection", "content-length", "expect", "keep-alive", "te", "trailer",
      "transfer-encoding", "upgrade", "via")
 )  # fmt: skip
+_MEDIA_TYPE = re.compile(r"[a-z]+/([a-z0-9][a-z0-9.+-]*|\*)")
 _REWRITE = re.compile(r"(?:[\x21-\x5b\x5d-\x7e]|\\[0-9]{1,2})*")
 
 
@@ -44,9 +45,19 @@ def _path_text(text: str) -> str:
     return text
 
 
+def _content_type(text: str) -> str:
+    if text not in CONTENT_KINDS and not _MEDIA_TYPE.fullmatch(text):
+        raise ValueError(
+            f"no kind of content: write one of {', '.join(CONTENT_KINDS)}, "
+            "or a media type such as video/mp4 or image/*"
+        )
+    return text
+
+
 HostPattern = Annotated[str, AfterValidator(normalise_host_pattern)]
 OriginText = Annotated[str, AfterValidator(_origin_text)]
 PathText = Annotated[str, AfterValidator(_path_text)]
+ContentType = Annotated[str, AfterValidator(_content_type)]
 
 
 class Signing(Model):
@@ -232,7 +243,9 @@ class Route(Model):
         description="Only paths that match as a whole; groups are `\\1`… for `rewrite`.",
     )
     types: list[ContentType] = Field(
-        default=[], description="Only these kinds of content, told by the path's ending."
+        default=[],
+        description="Only these kinds of content, told by the path's ending: `manifest`, `segment`, "
+        "`key`, `captions`, `image`, `other`, or media types: `video/mp4`, `image/*`.",
     )
     query: dict[str, str] = Field(
         default={}, description="Query parameters, each with a glob for its value."

@@ -12,9 +12,10 @@ from headrace.edge.routes import Route, Routes
 from headrace.edge.sites import Site, compile_sites
 from headrace.http.message import Field, Headers, Request
 from headrace.http.parser import BadRequest, HeadLimits, RequestHead, RequestParser
+from headrace.origin.content import content_of
 from headrace.origin.policy import Attempts, Policy, Stop, Try
 from headrace.origin.pool import Pool, PoolState
-from headrace.origin.rules import choose, content_type_of
+from headrace.origin.rules import choose
 
 MOST_TRIES_SHOWN = 8
 
@@ -41,7 +42,9 @@ def explain_request(
     request = _request(route, head)
     yield f"site           {route.site.name}"
     yield f"key            {route.key.decode('latin-1').replace(chr(10), ' ')}"
-    yield f"content type   {content_type_of(route.path)}"
+    content = content_of(route.path)
+    media_type = f" ({content.media_type})" if content.media_type else ""
+    yield f"content type   {content.kind}{media_type}"
     yield from _where(route, request, now)
     yield from _cache(route.rules, request, now)
 

@@ -13,25 +13,7 @@ from urllib.parse import parse_qsl
 import xxhash
 
 from headrace.http.message import Request
-
-TYPES: dict[str, tuple[bytes, ...]] = {
-    "manifest": (b".m3u8", b".m3u", b".mpd", b".ism", b".isml", b".f4m"),
-    "segment": (
-        b".ts", b".m4s", b".m4f", b".mp4", b".m4v", b".m4a", b".cmfv", b".cmfa", b".cmft", b".aac",
-        b".webm", b".mp3", b".dash", b".chk",
-    ),
-    "key": (b".key", b".lic"),
-    "captions": (b".vtt", b".webvtt", b".ttml", b".srt"),
-    "image": (b".jpg", b".jpeg", b".png", b".webp", b".avif", b".gif", b".svg", b".ico"),
-}  # fmt: skip
-_BY_SUFFIX = {suffix: name for name, suffixes in TYPES.items() for suffix in suffixes}
-
-
-def content_type_of(path: bytes) -> str:
-    """What a path's ending says of the content: a name from TYPES, or "other"."""
-    last = path[path.rfind(b"/") + 1 :]
-    dot = last.rfind(b".")
-    return _BY_SUFFIX.get(last[dot:].lower(), "other") if dot >= 0 else "other"
+from headrace.origin.content import content_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +22,7 @@ class Rule:
 
     `path` must match the whole path; what its groups captured can be used in `rewrite` (`\\1`).
     `query` and `headers` are names with a pattern for the value (None: it is enough that it is
-    there). `share` is the part of the objects that the rule is for. `pool` None keeps the pool
+    there). `types` are kinds of content or media types (see `content`). `share` is the part of the objects that the rule is for. `pool` None keeps the pool
     that the rules before, or the site, chose and goes on to the next rule: of use with `shadow`,
     the pool that is asked as well, for comparison.
     """
@@ -63,7 +45,7 @@ class Rule:
             _host_matches(pattern, request.authority) for pattern in self.hosts
         ):
             return False
-        if self.types and content_type_of(request.path) not in self.types:
+        if self.types and not content_of(request.path).is_one_of(self.types):
             return False
         if self.path is not None and self.path.fullmatch(request.path) is None:
             return False

@@ -16,6 +16,8 @@ from headrace.http.parser import ParsedResponseHead
 from headrace.http.ranges import parse_content_range
 from headrace.origin.pool import Sameness
 
+LEAST_COMPARED_BYTES = 4096
+
 
 def is_strong(tag: bytes | None) -> bool:
     """Whether an entity tag is a strong validator."""
@@ -125,7 +127,7 @@ def accept(
     if head.status != 200:
         return f"status_{head.status}"
     total = head.body_bytes if head.body_bytes >= 0 else None
-    if begun.total is not None and total is not None and total != begun.total:
+    if begun.total is not None and total != begun.total and (total is not None or rule != "etag"):
         return "another_length"
     if rule == "etag" and not _same_tag(begun.headers, head.headers, missing=True):
         return "another_etag"
@@ -133,7 +135,22 @@ def accept(
         return "another_date"
     if begun.headers.get(b"content-encoding") != head.headers.get(b"content-encoding"):
         return "another_encoding"
+    if _lacks_the_name(begun, rule, head) and (begun.start or received < LEAST_COMPARED_BYTES):
+        return "without_a_name"
     return Accepted(skip=begun.start + received, compare=received, hashed=True)
+
+
+def _lacks_the_name(begun: Begun, rule: Sameness, head: ParsedResponseHead) -> bool:
+    """Whether what was begun has the validator that the rule goes by, and this has not.
+
+    Other parts may be stored under that name: then too few bytes, or those of a part, prove
+    nothing of the rest.
+    """
+    if rule == "etag":
+        return is_strong(begun.headers.get(b"etag")) and not is_strong(head.headers.get(b"etag"))
+    if rule == "modified":
+        return b"last-modified" in begun.headers and b"last-modified" not in head.headers
+    return False
 
 
 def _accept_part(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.http.message import Headers, Request
-from headrace.origin.rules import Chosen, Rule, choose, content_type_of, share_of
+from headrace.origin.rules import Chosen, Rule, choose, share_of
 
 
 def request(
@@ -50,6 +50,13 @@ def test_conditions_are_all_needed() -> None:
     assert chosen((rule,), request(b"/a.m3u8", b"profile=hd1", [(b"x-test", b"1")])).pool == "main"
 
 
+def test_a_rule_may_be_for_media_types() -> None:
+    rule = Rule("films", types=frozenset(("video/*", "text/vtt")), pool="new")
+    paths = (b"/a.ts", b"/a.mp4", b"/a.vtt", b"/a.ttml", b"/a.m4a", b"/a.mpd", b"/a")
+    found = [chosen((rule,), request(path)).pool for path in paths]
+    assert found == ["new", "new", "new", "main", "main", "main", "main"]
+
+
 def test_a_shadow_goes_along_to_the_rule_that_decides() -> None:
     rules = (
         Rule("watch", path=re.compile(b"(.*)"), shadow="new", rewrite=rb"/s\1"),
@@ -72,10 +79,3 @@ def test_a_share_is_stable_and_about_as_large_as_it_says() -> None:
 @given(st.text(max_size=20), st.binary(max_size=60))
 def test_shares_lie_between_none_and_all(name: str, key: bytes) -> None:
     assert 0 <= share_of(name, key) < 1
-
-
-def test_content_types_come_from_the_ending() -> None:
-    paths = (b"/a.m3u8", b"/a.MPD", b"/x/seg.m4s", b"/k.key", b"/p.jpg", b"/c.vtt", b"/x.y/z", b"/")
-    assert [content_type_of(path) for path in paths] == [
-        "manifest", "manifest", "segment", "key", "image", "captions", "other", "other",
-    ]  # fmt: skip

@@ -84,6 +84,37 @@ def test_another_length_is_another_body() -> None:
     assert judged(part(400, total=1001, etag='"a"')) == "another_range"
 
 
+def test_a_whole_without_the_etag_needs_enough_that_can_be_compared() -> None:
+    unnamed = head(content_length="9000")
+    named = head(content_length="9000", etag='"a"')
+    assert judged(unnamed, received=4095, of=named) == "without_a_name"
+    assert judged(unnamed, received=4096, of=named) == Accepted(4096, 4096, True)
+    part_begun = head(206, content_range="bytes 0-8999/9000", content_length="9000", etag='"a"')
+    assert judged(unnamed, received=4096, of=part_begun) == Accepted(4096, 4096, True)
+    later = head(206, content_range="bytes 1-8999/9000", content_length="8999", etag='"a"')
+    assert judged(unnamed, received=8000, of=later) == "without_a_name"
+
+
+def test_a_whole_without_the_date_needs_enough_that_can_be_compared() -> None:
+    dated = head(content_length="9000", last_modified="Mon, 01 Jan 2024 00:00:00 GMT")
+    assert judged(head(content_length="9000"), "modified", 10, dated) == "without_a_name"
+    assert judged(head(content_length="9000"), "modified", 5000, dated) == Accepted(
+        5000, 5000, True
+    )
+
+
+def test_where_nothing_has_a_name_any_beginning_will_do() -> None:
+    first = head(content_length="9000")
+    assert judged(first, received=0, of=first) == Accepted(0, 0, True)
+
+
+@pytest.mark.parametrize("rule", ["modified", "overlap"])
+def test_a_whole_of_unknown_length_is_refused_where_lengths_are_compared(rule: Sameness) -> None:
+    unknown = head(transfer_encoding="chunked", last_modified="Mon, 01 Jan 2024 00:00:00 GMT")
+    assert judged(unknown, rule) == "another_length"
+    assert judged(head(transfer_encoding="chunked", etag='"a"')) == Accepted(400, 400, True)
+
+
 def test_another_coding_is_another_body() -> None:
     coded = head(content_length="1000", etag='"a"', content_encoding="gzip")
     assert judged(coded) == "another_encoding"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from bench.speed import report
 from bench.speed.figures import Line
+from bench.speed.switching import Switching
 
 MACHINE = report.Machine("a processor", 2, "6.1", "3.11", "2026-01-01", "nginx 1")
 SEGMENTS = Line(
@@ -80,3 +81,23 @@ def test_lines_that_have_only_a_target_are_not_compared() -> None:
 @pytest.mark.parametrize("title", ["Growth", "Cold page cache", "load generator the limit"])
 def test_sections_without_figures_are_left_out(title: str) -> None:
     assert title not in written([SEGMENTS], report.Aside())
+
+
+def test_workers_are_compared_by_their_medians() -> None:
+    aside = report.Aside(
+        workers_us={"plain": {1: [250.0], 2: [260.0]}},
+        workers_per_s={"plain": {1: [4000.0, 4100.0, 3900.0], 2: [7200.0, 7000.0, 9000.0]}},
+    )
+    assert "| plain | 4,000 (3,900–4,100) | 7,200 (7,000–9,000) | 1.80 | 250 | 260 |" in written(
+        [SEGMENTS], aside
+    )
+
+
+def test_a_switch_says_what_it_took() -> None:
+    text = written([SEGMENTS], report.Aside(switching=[Switching(1, 0, 1, 2.5, 0.8, 1.004)]))
+    assert "| a stalled origin is left after so many time limits, at the latest | 1 |" in text
+    assert "| connects more, where connections are kept | 0 |" in text
+
+
+def test_without_switches_there_is_no_section_on_them() -> None:
+    assert "A switch to another origin" not in written([SEGMENTS], report.Aside())

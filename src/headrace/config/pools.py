@@ -244,8 +244,8 @@ class Route(Model):
     )
     types: list[ContentType] = Field(
         default=[],
-        description="Only these kinds of content, told by the path's ending: `manifest`, `segment`, "
-        "`key`, `captions`, `image`, `other`, or media types: `video/mp4`, `image/*`.",
+        description="Only these kinds of content, told by the path's ending: `manifest`, "
+        "`segment`, `key`, `captions`, `image`, `other`, or media types: `video/mp4`, `image/*`.",
     )
     query: dict[str, str] = Field(
         default={}, description="Query parameters, each with a glob for its value."

@@ -22,9 +22,10 @@ class Rule:
 
     `path` must match the whole path; what its groups captured can be used in `rewrite` (`\\1`).
     `query` and `headers` are names with a pattern for the value (None: it is enough that it is
-    there). `types` are kinds of content or media types (see `content`). `share` is the part of the objects that the rule is for. `pool` None keeps the pool
-    that the rules before, or the site, chose and goes on to the next rule: of use with `shadow`,
-    the pool that is asked as well, for comparison.
+    there). `types` are kinds of content or media types (see `content`). `share` is the part of the
+    objects that the rule is for. `pool` None keeps the pool that the rules before, or the site,
+    chose and goes on to the next rule: of use with `shadow`, the pool that is asked as well, for
+    comparison.
     """
 
     name: str

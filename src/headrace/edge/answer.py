@@ -10,12 +10,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from headrace.cache.freshness import current_age_s, hot_until, remaining_s
+from headrace.cache.freshness import current_age_s, remaining_s
 from headrace.cache.reuse import Reuse
 from headrace.cache.status import cache_status
 from headrace.cache.stored import StoredResponse
-from headrace.edge.hot import HotEntry
 from headrace.edge.open_bodies import OpenBody
+from headrace.edge.promoting import make_hot
 from headrace.edge.responses import (
     error_response,
     not_modified_fields,
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from headrace.edge.delivery import Delivery
     from headrace.edge.routes import Route
     from headrace.edge.state import EdgeState
-
-IN_MEMORY_BYTES = 16 * 1024
 
 
 @dataclass(slots=True)
@@ -214,34 +212,16 @@ class Answer:
         connection.finish()
 
     def _make_hot(self, stored: StoredResponse, opened: object) -> None:
-        """Remember a fresh response that is open whole, for those who ask next."""
-        route, edge = self.route, self._edge
-        assert route is not None
-        several = stored.length > stored.slice_bytes
+        """Remember a response that is open whole, or in several slices, for those who ask next."""
+        assert self.route is not None
+        body: OpenBody | memoryview | None = None
         if stored.length < 0:
             return
-        if stored.length and not several and not isinstance(opened, OpenBody):
-            return
-        now = time.time()
-        fresh_until = hot_until(stored, route.rules)
-        if fresh_until <= now or edge.store.generation() != self.generation:
-            return
-        body: memoryview | None = None if several else memoryview(b"")
-        mapped, slot = None, -1
-        if isinstance(opened, OpenBody):
-            slot = opened.slot
-            if stored.length <= IN_MEMORY_BYTES:
-                body = memoryview(bytes(opened.view))
-            else:
-                body, mapped = opened.view, opened
-        entry = HotEntry(route, stored, body, mapped, slot, now, fresh_until)
-        edge.hot.put(entry)
-        if stored.vary:
-            route.vary = stored.vary
-            route.hot = None
-        else:
-            route.vary = None
-            route.hot = entry
+        if stored.length <= stored.slice_bytes:
+            if stored.length and not isinstance(opened, OpenBody):
+                return
+            body = opened if isinstance(opened, OpenBody) else memoryview(b"")
+        make_hot(self._edge, self.route, stored, body, -1, self.generation)
 
     # Errors.
 

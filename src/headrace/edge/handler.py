@@ -18,6 +18,7 @@ from headrace.edge.answer import Answer, Verdict
 from headrace.edge.delivery import SourceLost
 from headrace.edge.fields import in_loop, nominates
 from headrace.edge.hot import HotEntry
+from headrace.edge.promoting import promoted
 from headrace.edge.recording import Recorder
 from headrace.edge.relay import ask_origin, invalidate_after, pass_response
 from headrace.edge.responses import HitHeads, prepared_head, stored_fields
@@ -196,6 +197,10 @@ class EdgeHandler:
         except BadRequest as error:
             connection.refuse(error)
             return
+        if head.plain and head.method in GET_OR_HEAD and not connection.has_body:
+            entry = promoted(edge, route, head.headers)
+            if entry is not None and self._send_hot(connection, head, entry):
+                return
         request = route.request(head)
         if _unknown_expectation(head):
             connection.refuse(BadRequest(417, "only 100-continue can be expected here"))

@@ -104,22 +104,25 @@ class HotResponses:
         return self._entries.get((key, variant))
 
     def put(self, entry: HotEntry) -> None:
-        """Add or replace an entry, and make room (second chance: CLOCK)."""
+        """Add or replace an entry, and make room (second chance: CLOCK): others go first."""
         stored = entry.stored
         self.drop(stored.key, stored.variant)
         self._entries[(stored.key, stored.variant)] = entry
         self._variants.setdefault(stored.key, set()).add(stored.variant)
         self.held_bytes += entry.cost_bytes
         self.held_files += entry.opened is not None
-        while self.held_files > self.files or self.held_bytes > self.memory_bytes:
+        while self._is_over():
             oldest = next(iter(self._entries))
             candidate = self._entries[oldest]
-            if candidate.used and candidate is not entry:
-                candidate.used = False
+            if candidate.used and (candidate is not entry or len(self._entries) > 1):
+                candidate.used = candidate is entry
                 del self._entries[oldest]
                 self._entries[oldest] = candidate
             else:
                 self.drop(*oldest)
+
+    def _is_over(self) -> bool:
+        return self.held_files > self.files or self.held_bytes > self.memory_bytes
 
     def drop(self, key: bytes, variant: bytes) -> None:
         entry = self._entries.pop((key, variant), None)

@@ -148,7 +148,7 @@ class EdgeState:
         if found is None:
             return None
         slice_id = (stored.version, number)
-        if self.verifies and slice_id not in self._verified:
+        if not self.trusts(*slice_id):
             if not await self._is_sound(found):
                 os.close(found.fd)
                 self._take_out(stored, number, "its checksum is wrong")
@@ -161,6 +161,10 @@ class EdgeState:
         except BodyError as error:
             self._take_out(stored, number, str(error))
             return None
+
+    def trusts(self, version: bytes, number: int) -> bool:
+        """Whether this worker may send a stored slice without looking at its checksum first."""
+        return not self.verifies or (version, number) in self._verified
 
     async def _is_sound(self, found: OpenSlice) -> bool:
         try:

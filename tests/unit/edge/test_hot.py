@@ -40,6 +40,20 @@ def test_memory_is_bounded_and_counts_what_surrounds_a_body() -> None:
     assert hot.get(stored(4).key, b"") is not None
 
 
+def test_the_newest_stays_if_there_is_room_for_one() -> None:
+    hot = HotResponses(files=10, memory_bytes=OVERHEAD_BYTES + 4)
+    for number in range(3):
+        made = entry(number)
+        hot.put(made)
+        assert (len(hot), made.until > 0) == (1, True)
+
+
+def test_without_room_for_one_nothing_stays() -> None:
+    hot = HotResponses(files=10, memory_bytes=0)
+    hot.put(entry(1))
+    assert (len(hot), hot.held_bytes) == (0, 0)
+
+
 def test_a_dropped_entry_is_never_renewed() -> None:
     hot = HotResponses(files=10, memory_bytes=10_000)
     one = entry(1)

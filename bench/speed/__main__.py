@@ -155,7 +155,8 @@ class Bench:
         self.switching.append(found)
         say(
             f"  n   {OWN:14} a switch takes {found.requests:g} requests, {found.connects:g} "
-            f"connects and {found.longer_ms:.2f} ms; a stalled origin is left after {found.left_after:.3f}"
+            f"connects and {found.longer_ms:.2f} ms; "
+            f"a stalled origin is left after {found.left_after:.3f}"
         )
 
     def grow(self) -> None:

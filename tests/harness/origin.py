@@ -293,7 +293,7 @@ class Conversation:
         if reply.end is not None and reply.end.where == "before_head":
             raise Hangup(reply.end.reset)
         if reply.raw is not None:
-            await self._write(reply.raw)
+            await self._send_raw(reply.raw, reply.raw_drip)
             raise Hangup(reset=False)
         for status, fields in reply.interim:
             await self._write(_head(status, fields))
@@ -309,6 +309,13 @@ class Conversation:
             await self._write(head)
         if request.method != "HEAD" and reply.status not in BODYLESS:
             await self._send_body(reply)
+
+    async def _send_raw(self, data: bytes, drip: tuple[int, float] | None) -> None:
+        after, every_s = drip or (len(data), 0.0)
+        await self._write(data[:after])
+        for at in range(after, len(data)):
+            await self._write(data[at : at + 1])
+            await asyncio.sleep(every_s)
 
     async def _send_body(self, reply: Reply) -> None:
         sent = 0

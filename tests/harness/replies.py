@@ -81,6 +81,7 @@ class Reply:
     length: int | None = None
     bad_chunking: Literal["size", "no_end", "no_crlf"] | None = None
     raw: bytes | None = None
+    raw_drip: tuple[int, float] | None = None  # after so many bytes, one each so many seconds
     before_body: bool = False  # answers before it has read the request's body
     says_100: bool = True
     start: int = 0  # the span of `body` that is sent

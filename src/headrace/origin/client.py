@@ -260,6 +260,7 @@ class OriginClient:
         scratch = self._scratch
         buffer = b""
         interims = 0
+        since = self._loop.time()  # the limit is for a whole head, however it drips
         while True:
             end = buffer.find(b"\r\n\r\n")
             if end >= 0:
@@ -277,10 +278,11 @@ class OriginClient:
                 if interims > INTERIM_LIMIT:
                     raise OriginError(Failure.BAD_HEAD, "too many interim responses")
                 on_interim(parsed)
+                since = self._loop.time()
                 continue
             if len(buffer) > HEAD_LIMIT_BYTES:
                 raise OriginError(Failure.BAD_HEAD, f"head over {HEAD_LIMIT_BYTES} bytes")
-            received = await self._receive_head(wire, scratch, sending, whole=not buffer)
+            received = await self._receive_head(wire, scratch, sending, since, whole=not buffer)
             buffer += scratch[:received]
 
     async def _receive_head(
@@ -288,19 +290,23 @@ class OriginClient:
         wire: Wire,
         scratch: memoryview,
         sending: asyncio.Task[None] | None,
+        since: float,
         *,
         whole: bool,
     ) -> int:
         """Read some of the head. While a request body is being sent, waiting is no failure."""
+        limit_s = self.timeouts.first_byte_s
         while True:
+            left_s = max(0.0, since + limit_s - self._loop.time())
             try:
-                received = await wire.recv_into(scratch, self.timeouts.first_byte_s)
+                received = await wire.recv_into(scratch, left_s)
             except WireTimeout as error:
                 if sending is not None and not sending.done():
+                    since = self._loop.time()
                     continue
                 raise OriginError(
                     Failure.HEAD_TIMEOUT,
-                    f"no response within {self.timeouts.first_byte_s:g} s",
+                    f"no whole response head within {limit_s:g} s",
                 ) from error
             except OSError as error:
                 raise OriginError(Failure.HEAD_RESET, f"the connection broke: {error}") from error

@@ -106,6 +106,8 @@ class OriginResponse:
         return received
 
     async def _read_chunked(self, buffer: memoryview, decoder: ChunkedDecoder) -> int:
+        loop = asyncio.get_running_loop()
+        since = loop.time()
         while not self._decoded:
             if decoder.complete:
                 self.trailers = decoder.trailers
@@ -121,6 +123,9 @@ class OriginResponse:
             except BadChunking as error:
                 raise self._fail(Failure.BAD_CHUNKS, str(error)) from error
             self._decoded = [memoryview(piece) for piece in pieces]
+            late = loop.time() - since > self.timeout_s
+            if late and not pieces and not decoder.complete:
+                raise self._fail(Failure.BODY_TIMEOUT, "the body stalled between its chunks")
         return self._take_decoded(buffer)
 
     def _take_decoded(self, buffer: memoryview) -> int:

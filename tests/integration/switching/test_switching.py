@@ -157,6 +157,25 @@ def test_a_stalled_origin_is_left_in_time(lab: Lab, path: str) -> None:
     assert left[0] - began >= STALL_S
 
 
+def test_a_head_that_drips_has_no_longer_than_one_that_does_not_come(lab: Lab, path: str) -> None:
+    good = cacheable(BODY)
+    serve(lab, path, replace(good, head_drip_s=0.1), good, good)
+    assert whole(get(lab, path, "scripted-switch"))
+    assert lab.counts(path) == [1, 1, 0]
+    assert lab.logged(path)["origin_failures"] == "a: first_byte_timeout"
+
+
+def test_framing_that_drips_is_no_progress(lab: Lab, path: str) -> None:
+    good = replace(cacheable(BODY), framing="chunked")
+    fields = "".join(f"{name}: {value}\r\n" for name, value in good.headers)
+    begun = f"HTTP/1.1 200 OK\r\n{fields}Transfer-Encoding: chunked\r\n\r\n5;".encode()
+    dripping = Reply(raw=begun + b"x" * 200, raw_drip=(len(begun), 0.1))
+    serve(lab, path, dripping, good, good)
+    assert whole(get(lab, path, "scripted-switch"))
+    assert lab.counts(path) == [1, 1, 0]
+    assert lab.logged(path)["origin_failures"] == "a: between_bytes_timeout"
+
+
 def test_when_all_fail_an_answer_says_more_than_our_error(lab: Lab, path: str) -> None:
     missing = Reply(status=404, headers=headers(cache_control="no-store"), body=b"not here")
     down = Reply(end=End("before_head", reset=True))

@@ -137,7 +137,7 @@ class Bench:
 
     def _pools(self, peer: Peer, number: int) -> None:
         try:
-            times = cost_ratio(self.stand, peer, number, self.extent.seconds)
+            times = cost_ratio(self.stand, number, self.extent.seconds)
         except (load.WrongAnswer, NotStarted, OSError) as error:
             self.notes.append(f"m three origins: {error}")
             say(f"  m   {peer.name:14} {error}")

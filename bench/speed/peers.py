@@ -61,19 +61,11 @@ class Peer:
         return shutil.which(self.program) is not None
 
 
-def start_headrace(
-    place: Place, workers: int = 1, *, pool: bool = False, origins: str | None = None
-) -> Program:
-    """One edge with a plain and a TLS listener. With `pool`, the origin counts for three.
-
-    `origins` is what the site has instead, as TOML.
+def start_headrace(place: Place, workers: int = 1, *, origins: str | None = None) -> Program:
+    """One edge with a plain and a TLS listener. `origins` is what its site has instead of the
+    origin, as TOML; it may go on with other sites.
     """
     origin = origins or f'origins = ["http://127.0.0.1:{place.origin}"]\n'
-    if pool:
-        origin = '[[site.pool]]\nname = "three"\n' + "".join(
-            f'[[site.pool.origin]]\nname = "{name}"\nurl = "http://127.0.0.1:{place.origin}"\n'
-            for name in "abc"
-        )
     config = place.directory / "edge.toml"
     config.write_text(
         f'cache_dir = "{place.directory}/cache"\nworkers = {workers}\nlog_level = "warning"\n'
@@ -144,4 +136,3 @@ PEERS = (
     Peer("haproxy", "haproxy", start_haproxy),
 )
 HEADRACE_TWO_WORKERS = Peer("headrace", "python3", functools.partial(start_headrace, workers=2))
-HEADRACE_WITH_POOL = Peer("headrace", "python3", functools.partial(start_headrace, pool=True))

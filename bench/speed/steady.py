@@ -43,13 +43,14 @@ class Ask:
     body_bytes: int
     digest: int | None
     start: int | None = None
+    host: str = "bench"
 
     @property
     def request(self) -> bytes:
         span = ""
         if self.start is not None:
             span = f"Range: bytes={self.start}-{self.start + self.body_bytes - 1}\r\n"
-        return f"GET {self.path} HTTP/1.1\r\nHost: bench\r\n{span}\r\n".encode()
+        return f"GET {self.path} HTTP/1.1\r\nHost: {self.host}\r\n{span}\r\n".encode()
 
     @property
     def status(self) -> int:

@@ -1,7 +1,7 @@
 """Makes stored responses hot: ready to be sent at once, from memory or from a mapped file.
 
 A plain request that finds nothing hot gets its response so as well, if that is stored whole and
-needs no decision: without a task, it costs a third of the longer way.
+needs no decision: without a task, it costs less than half of the longer way.
 """
 
 from __future__ import annotations

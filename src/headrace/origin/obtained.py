@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from headrace.http.message import Field
 from headrace.http.parser import ParsedResponseHead
-from headrace.origin.course import Tried
 from headrace.origin.errors import Failure, OriginError
 from headrace.origin.exchange import Exchange
 from headrace.origin.policy import Reason, Try
@@ -74,10 +73,6 @@ class Obtained:
     def origin_name(self) -> str:
         """The origin that sends now, or sent last."""
         return self._exchange.origin_name(self._origin)
-
-    @property
-    def trail(self) -> list[Tried]:
-        return self._exchange.course.trail
 
     @property
     def read_bytes(self) -> int:

@@ -22,6 +22,8 @@ app = typer.Typer(
     help="A content delivery network that one team can run itself.",
     no_args_is_help=True,
     add_completion=False,
+    # Help is plain text: with Rich's markup a `[/prefix]` or `[URL]` in it is a tag, or an error.
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 app.command(name="edge")(edge)

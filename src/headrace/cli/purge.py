@@ -48,7 +48,7 @@ class Door:
 def purge(
     urls: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[URL]...", help="URLs to purge; `-` reads them from stdin."),
+        typer.Argument(metavar="URL", help="URLs to purge; `-` reads them from stdin."),
     ] = None,
     *,
     prefix: Annotated[

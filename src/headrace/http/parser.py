@@ -89,12 +89,15 @@ class RequestHead:
 class _RequestSink:
     """Receives llhttp's callbacks for one head."""
 
-    __slots__ = ("connection", "fields", "hosts", "length", "range", "special", "te", "url")
+    __slots__ = (
+        "complete", "connection", "fields", "hosts", "length", "range", "special", "te", "url",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
+        self.complete = False
         self.url = b""
         self.fields: list[Field] = []
         self.hosts: list[bytes] = []
@@ -106,6 +109,9 @@ class _RequestSink:
 
     def on_url(self, url: bytes) -> None:
         self.url += url
+
+    def on_message_complete(self) -> None:
+        self.complete = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
@@ -156,7 +162,11 @@ def _too_large(buffer: bytes | bytearray, limits: HeadLimits) -> BadRequest:
 
 
 class RequestParser:
-    """Parses whole request heads. One per worker: it keeps no state between heads.
+    """Parses whole request heads. One per worker, so it must keep no state between heads: what
+    one client sends never changes how the next one's head is read.
+
+    llhttp does keep some. It is used again only after a request which it calls complete, and in
+    which nothing asked for more; after any other head, accepted or not, there is a new one.
 
     A call costs about 1.5 microseconds for a browser's usual head.
     """
@@ -195,9 +205,9 @@ class RequestParser:
         version_text: str = parser.get_http_version()
         body_bytes = 0
         harmless = sink.special == 0 or (sink.special == 1 and sink.range is not None)
-        if upgrade or not harmless or sink.connection or version_text != "1.1":
-            # llhttp is now inside a body, past an upgrade, or past a request after which it takes
-            # no other: the next head needs a new parser.
+        if not sink.complete or upgrade or not harmless or sink.connection or version_text != "1.1":
+            # llhttp is now inside a body or in the preface of HTTP/2 (`PRI`), past an upgrade, or
+            # past a request after which it takes no other: the next head needs a new parser.
             self._renew()
             sink_body = sink.length
             body_bytes = -1 if sink.te else int(sink_body) if sink_body else 0
@@ -247,6 +257,8 @@ class RequestParser:
             raise BadRequest(400, "Transfer-Encoding in an HTTP/1.0 request")
         if method == b"CONNECT":
             raise BadRequest(501, "CONNECT is not served here")
+        if method == b"PRI":
+            raise BadRequest(505, "HTTP/2 is not served here")
         return RequestHead(
             method=method,
             target=sink.url,

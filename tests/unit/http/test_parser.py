@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,6 +114,17 @@ def test_a_refusal_does_not_spoil_the_next_head() -> None:
     with pytest.raises(BadRequest):
         parser.parse(b"nonsense\r\n\r\n")
     assert parser.parse(HEAD).target == b"/vod/a.m4s?x=1"
+
+
+@pytest.mark.parametrize("method", ["PRI", "GET", "HEAD", "CONNECT", "SOURCE", "QUERY", "M-SEARCH"])
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0", "HTTP/2.0", "RTSP/1.0", "ICE/1.0"])
+@pytest.mark.parametrize("target", ["*", "/", "h:1", "http://h/"])
+def test_no_head_of_one_client_spoils_the_next_ones(method: str, version: str, target: str) -> None:
+    parser = RequestParser(LIMITS)
+    for lines in ("", "Host: h\r\n", "Host: h\r\nUpgrade: x\r\n", "Content-Length: 5\r\n"):
+        with contextlib.suppress(BadRequest):
+            parser.parse(f"{method} {target} {version}\r\n{lines}\r\n".encode())
+        assert parser.parse(HEAD) == RequestParser(LIMITS).parse(HEAD)
 
 
 def test_too_many_fields_are_refused() -> None:

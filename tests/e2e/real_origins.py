@@ -16,7 +16,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from headrace.origin.signing import Credentials, signed
+from headrace.origin.signing import Credentials
+from headrace.origin.signing import _with_signature as with_signature
 from tests.harness.edge import free_port
 from tests.harness.polling import eventually
 
@@ -139,7 +140,7 @@ class Store(Server):
 
     def _put(self, target: str, body: bytes, path: Path | None = None) -> None:
         fields = [(b"host", f"127.0.0.1:{self.port}".encode())]
-        signed_fields = signed(KEYS, b"PUT", target.encode(), fields, 0.0)
+        signed_fields = with_signature(KEYS, b"PUT", target.encode(), fields, 0.0)
         headers = {name.decode(): value.decode() for name, value in signed_fields}
         kind = mimetypes.guess_type(path)[0] if path is not None else None
         headers["Content-Type"] = kind or "application/octet-stream"

@@ -72,6 +72,17 @@ class Signing(Model):
     )
     region: str = Field(default="us-east-1", min_length=1, description="The store's region.")
     service: str = Field(default="s3", min_length=1, description="The service's name.")
+    signed_query: list[str] = Field(
+        default=[],
+        description="Query parameters that a signed request may have: `versionId`. A request with "
+        "any other is refused. Mind that `acl`, `uploads` or `response-content-type` let "
+        "every client use them with this key.",
+    )
+    bucket: Literal["path", "host"] | None = Field(
+        default=None,
+        description="Where the bucket is named if the URL has no path: in the request's `path` or "
+        "in the `host`. Unset: in a host such as `bucket.s3.example.net`, else in the path.",
+    )
 
     @model_validator(mode="after")
     def _one_secret(self) -> Self:

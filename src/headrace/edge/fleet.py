@@ -14,12 +14,14 @@ from headrace.edge.routes import Route
 from headrace.edge.sites import Site, Sites
 from headrace.http.message import Request
 from headrace.measure.metrics import WorkerMetrics
+from headrace.origin.asking import why_not_signed
 from headrace.origin.checking import Checking
 from headrace.origin.client import OriginClient
 from headrace.origin.course import Course
 from headrace.origin.fetcher import Fetcher, Use
 from headrace.origin.pool import PoolState
 from headrace.origin.rules import Chosen, choose
+from headrace.origin.signable import Refusal
 
 log = structlog.get_logger()
 
@@ -115,6 +117,22 @@ class Fleet:
             _path, mark, query = target.partition(b"?")
             target = chosen.path + mark + query
         return Way(self.use(site, chosen.pool, chosen.policy, route.key), target, chosen)
+
+    def refusal(
+        self, route: Route, request: Request, target: bytes, *, has_body: bool
+    ) -> Refusal | None:
+        """Why an origin of the pool that this request goes to would not be asked: its requests
+        are signed, and this one is not to be. Told before anything is looked up or sent.
+        """
+        way = self.way(route, request, target)
+        fields = [(b"host", request.authority)]
+        if has_body:
+            fields.append((b"transfer-encoding", b"chunked"))
+        for origin in way.use.state.pool.origins:
+            refusal = why_not_signed(origin, request.method, way.target, fields)
+            if refusal is not None:
+                return refusal
+        return None
 
     def use(self, site: Site, pool: str, policy: str, key: bytes) -> Use:
         """A pool of a site with what is known of it."""

@@ -20,7 +20,7 @@ from headrace.edge.fields import in_loop, nominates
 from headrace.edge.hot import HotEntry
 from headrace.edge.promoting import promoted
 from headrace.edge.recording import Recorder
-from headrace.edge.relay import ask_origin, invalidate_after, pass_response
+from headrace.edge.relay import ask_origin, invalidate_after, own_target, pass_response
 from headrace.edge.responses import HitHeads, prepared_head, stored_fields
 from headrace.edge.routes import Route
 from headrace.edge.serving import Serving
@@ -210,6 +210,8 @@ class EdgeHandler:
         if in_loop(head.headers, edge.server_name):
             answer.error(508, "this request has come through here before: the origin is this edge")
             return
+        if route.site.signs and not self._to_be_signed(connection, route, request, answer):
+            return
         cached = head.method in GET_OR_HEAD and not connection.has_body
         if cached and not head.plain and nominates(head.headers):
             cached = False
@@ -218,6 +220,19 @@ class EdgeHandler:
         answer.task = task
         edge.keep(task)
         task.add_done_callback(lambda ended: self._ended(ended, connection, answer))
+
+    def _to_be_signed(
+        self, connection: Connection, route: Route, request: Request, answer: Answer
+    ) -> bool:
+        """Whether origins that need a signature may be asked this; if not, say so."""
+        refusal = self.edge.fleet.refusal(
+            route, request, own_target(route, request), has_body=connection.has_body
+        )
+        if refusal is None:
+            return True
+        extra = ((b"allow", b"GET, HEAD"),) if refusal.status == 405 else ()
+        answer.error(refusal.status, refusal.message, extra=extra)
+        return False
 
     def _own_options(self, connection: Connection, answer: Answer) -> None:
         """OPTIONS * asks about this server itself (RFC 9110 section 9.3.7)."""

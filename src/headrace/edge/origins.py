@@ -9,6 +9,7 @@ from pathlib import Path
 from headrace.config import pools as config
 from headrace.config.site import Site as SiteConfig
 from headrace.errors import HeadraceError
+from headrace.origin.asking import why_not_signed
 from headrace.origin.endpoint import Endpoint, origin_context
 from headrace.origin.errors import Failure
 from headrace.origin.health import HealthRule, OutlierRule
@@ -41,11 +42,25 @@ def compile_rules(site: SiteConfig) -> tuple[Rule, ...]:
     return tuple(_rule(route) for route in site.routes)
 
 
+class UnsignedCheck(HeadraceError):
+    """A health check that the edge would not sign."""
+
+
 def _pool(model: config.Pool, site: SiteConfig) -> Pool:
     health = model.health
+    origins = tuple(_origin(origin, site) for origin in model.origins)
+    if health is not None:
+        for origin in origins:
+            refusal = why_not_signed(origin, b"GET", health.path.encode(), [(b"host", b"")])
+            if refusal is not None:
+                raise UnsignedCheck(
+                    f"pool {model.name!r}: the health check of {origin.name!r} asks for "
+                    f"{health.path}, but only GET and HEAD of an object are signed "
+                    f"({refusal.message}): name an object in health.path"
+                )
     return Pool(
         name=model.name,
-        origins=tuple(_origin(origin, site) for origin in model.origins),
+        origins=origins,
         choice=model.choice,
         same=model.same,
         overlap_bytes=model.overlap_bytes,
@@ -103,7 +118,11 @@ def _credentials(model: config.Signing) -> Credentials:
     if secret is None:
         assert model.secret_file is not None
         secret = _read_secret(model.secret_file)
-    return Credentials(model.access_key, secret, model.region, model.service)
+    return Credentials(
+        model.access_key, secret, model.region, model.service,
+        query_names=frozenset(name.encode() for name in model.signed_query),
+        bucket=model.bucket,
+    )  # fmt: skip
 
 
 def _read_secret(path: Path) -> str:

@@ -68,7 +68,7 @@ async def ask_origin(
         route.site, request, connection.address, edge.server_name, for_cache=False
     )
     body = _request_body(edge, connection, request, fields)
-    way = edge.fleet.way(route, request, own_target(request))
+    way = edge.fleet.way(route, request, own_target(route, request))
     course = Course()
     courses.append(course)
     return await edge.fleet.fetcher.request(
@@ -78,10 +78,15 @@ async def ask_origin(
     )  # fmt: skip
 
 
-def own_target(request: Request) -> bytes:
-    """The client's target for an origin that is to answer this client alone."""
+def own_target(route: Route, request: Request) -> bytes:
+    """The target for an origin that is to answer this client alone.
+
+    Where requests are signed it has no more of the query than the key has.
+    """
     if request.method == b"OPTIONS" and request.target == b"*":
         return b"*"
+    if route.site.signs and request.method in (b"GET", b"HEAD"):
+        return route.upstream_target
     return request.path if request.query is None else request.path + b"?" + request.query
 
 

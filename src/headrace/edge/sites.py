@@ -48,6 +48,15 @@ class Site:
     def default_policy(self) -> str:
         return DEFAULT_POLICY
 
+    @property
+    def signs(self) -> bool:
+        """Whether requests to any of its origins are signed."""
+        return any(
+            origin.credentials is not None
+            for pool in self.pools.values()
+            for origin in pool.origins
+        )
+
     def rules_for(self, path: bytes) -> CacheRules:
         """The caching rules in force for a normalised path."""
         for pattern, rules in self.path_rules:

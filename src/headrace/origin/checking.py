@@ -64,8 +64,8 @@ class Checking:
 async def is_well(client: OriginClient, rule: HealthRule, origin: Origin) -> bool:
     """One health check."""
     fields: list[Field] = [(b"host", b""), (b"user-agent", b"headrace-health")]
-    prepared = fields_for(origin, b"GET", rule.path, fields, time.time())
     try:
+        prepared = fields_for(origin, b"GET", rule.path, fields, time.time())
         async with asyncio.timeout(rule.timeout_s):
             response = await client.request(origin.endpoint, b"GET", rule.path, prepared)
             try:

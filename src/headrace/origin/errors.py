@@ -26,6 +26,7 @@ class Failure(enum.Enum):
     BAD_CHUNKS = "bad_chunks"
     NOBODY = "no_origin_free"
     OTHER_BODY = "another_body"  # what was to continue a body turned out to be different
+    NOT_SIGNED = "not_signed"  # nothing was sent: the edge does not sign such a request
 
 
 TIMEOUTS = frozenset(

@@ -96,7 +96,7 @@ class Exchange:
         self.course.trail.append(Tried(name, word(reason)))
         self.events.failed(self.course, name, word(reason), problem)
         if isinstance(reason, Failure):
-            troubled = reason not in (Failure.OTHER_BODY, Failure.NOBODY)
+            troubled = reason not in (Failure.OTHER_BODY, Failure.NOBODY, Failure.NOT_SIGNED)
         else:
             troubled = reason >= 500
         if troubled and self.attempts.state.failed(origin, self.loop.time()):

@@ -1,7 +1,7 @@
 """Signatures for S3-compatible stores: AWS Signature Version 4, in the Authorization field. Pure.
 
 Follows "Authenticating Requests: Using the Authorization Header" of the Amazon S3 API Reference.
-Only requests without a body are signed.
+Only what `signable.may_sign` allows is signed; there is no way around it in this module.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from urllib.parse import unquote_to_bytes
 
 from headrace.http.message import Field
+from headrace.origin.errors import Failure, OriginError
+from headrace.origin.signable import Bucket, Refusal, may_sign
 
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest().encode()
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
@@ -21,24 +23,65 @@ _SIGNED_TOO = frozenset((b"range",))
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """An access key and what it is for."""
+    """An access key and what it is for: see `signable.may_sign` for `query_names` and `bucket`."""
 
     access_key: str
     secret_key: str
     region: str
     service: str = "s3"
+    query_names: frozenset[bytes] = frozenset()
+    bucket: Bucket | None = None
 
     def __repr__(self) -> str:
         return f"Credentials({self.access_key!r}, region={self.region!r})"
 
 
+class NotSigned(OriginError):
+    """A request that the edge does not sign. `refusal` says why; its status is the client's."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(Failure.NOT_SIGNED, refusal.message)
+        self.refusal = refusal
+
+    @property
+    def status(self) -> int:
+        return self.refusal.status
+
+
+def refused(
+    credentials: Credentials, method: bytes, prefix: bytes, target: bytes, fields: list[Field]
+) -> Refusal | None:
+    """Why these credentials do not sign this request, or None."""
+    return may_sign(
+        method, prefix, target, {name for name, _value in fields},
+        next((value for name, value in fields if name == b"host"), b""),
+        query_names=credentials.query_names, bucket=credentials.bucket,
+    )  # fmt: skip
+
+
 def signed(
-    credentials: Credentials, method: bytes, target: bytes, fields: list[Field], now: float
+    credentials: Credentials,
+    method: bytes,
+    target: bytes,
+    fields: list[Field],
+    now: float,
+    *,
+    prefix: bytes = b"",
 ) -> list[Field]:
     """The fields of a request with its signature added. `now` is Unix time.
 
-    An Authorization of the client's is replaced: an origin takes one only.
+    `prefix` is the origin's own, in front of the target. Raises NotSigned. An Authorization of the
+    client's is replaced: an origin takes one only.
     """
+    refusal = refused(credentials, method, prefix, target, fields)
+    if refusal is not None:
+        raise NotSigned(refusal)
+    return _with_signature(credentials, method, prefix + target, fields, now)
+
+
+def _with_signature(
+    credentials: Credentials, method: bytes, target: bytes, fields: list[Field], now: float
+) -> list[Field]:
     moment = datetime.fromtimestamp(now, UTC)
     date_time = moment.strftime("%Y%m%dT%H%M%SZ").encode()
     date = date_time[:8]

@@ -155,6 +155,7 @@ class Supervisor:
             not_ready_because=self.not_ready_because(),
             draining=self._pool.draining or self._stopping.is_set(),
             workers_wanted=self._pool.wanted,
+            workers_leaving=self._pool.leaving,
             worker_exits=self._pool.exits,
             reloads_succeeded=self._reloads_succeeded,
             reloads_failed=self._reloads_failed,
@@ -327,6 +328,7 @@ class Supervisor:
                 if reservation.binding.host is None
             ),
             ticket_keys=self._ticket_key.secret,
+            drain_timeout_s=config.drain_timeout_s,
         )
 
     def _worker_facts(self) -> list[WorkerFacts]:

@@ -43,13 +43,17 @@ log = structlog.get_logger("headrace.workers")
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a worker needs to serve. `descriptors` are the Unix sockets, in `bindings`' order."""
+    """What a worker needs to serve. `descriptors` are the Unix sockets, in `bindings`' order.
+
+    `drain_timeout_s` is how long one that is retired may go on with what it sends.
+    """
 
     version: int
     config: str
     bindings: tuple[Binding, ...]
     descriptors: tuple[int, ...]
     ticket_keys: bytes
+    drain_timeout_s: float
 
 
 class State(Enum):
@@ -81,7 +85,8 @@ class Worker:
     """A running worker and the supervisor's end of its channel.
 
     `started` is Unix seconds; `heard_s` is the monotonic time of its last word; `snapshot` its
-    last known counts; `problem` what it said before it gave up.
+    last known counts; `problem` what it said before it gave up; `left` is set when it has given
+    up its place, by its end (then `exit_code` says how) or because it was retired.
     """
 
     def __init__(
@@ -93,7 +98,9 @@ class Worker:
         self.state = State.STARTING
         self.snapshot = Snapshot()
         self.started = time.time()
-        self.started_s = self.heard_s = time.monotonic()
+        self.started_s = self.heard_s = asyncio.get_running_loop().time()
+        self.exit_code = 0
+        self.left = asyncio.Event()
         self.problem: str | None = None
         self._silent = asyncio.Event()
         self._waiting: dict[tuple[type[Message], int], asyncio.Future[Message | None]] = {}
@@ -103,17 +110,20 @@ class Worker:
     async def start(
         cls, number: int, command: Sequence[str], setup: Setup, *, draining: bool
     ) -> Self:
-        """Start the process and tell it what to serve; it has not answered yet."""
+        """Start the process and tell it what to serve; it has not answered yet. Raises OSError."""
         ours, theirs = socket.socketpair()
-        with theirs:
-            # Its own session: a Ctrl-C at the terminal goes to the supervisor, which drains.
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                str(theirs.fileno()),
-                pass_fds=[theirs.fileno()],
-                stdin=asyncio.subprocess.DEVNULL,
-                start_new_session=True,
-            )
+        with contextlib.ExitStack() as undo:
+            undo.callback(ours.close)
+            with theirs:
+                # Its own session: a Ctrl-C at the terminal goes to the supervisor, which drains.
+                process = await asyncio.create_subprocess_exec(
+                    *command,
+                    str(theirs.fileno()),
+                    pass_fds=[theirs.fileno()],
+                    stdin=asyncio.subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+            undo.pop_all()
         worker = cls(number, process, ours, setup.version)
         worker.channel.send(
             Configure(
@@ -173,10 +183,11 @@ class Worker:
     def _received(self, message: Message, descriptors: list[int]) -> None:
         for descriptor in descriptors:
             os.close(descriptor)
-        self.heard_s = time.monotonic()
+        self.heard_s = asyncio.get_running_loop().time()
         match message:
             case Ready():
-                self.state = State.READY
+                if self.state is State.STARTING:
+                    self.state = State.READY
                 self._answered(Ready, 0, message)
             case Stats(number=number, snapshot=snapshot):
                 self.snapshot = snapshot

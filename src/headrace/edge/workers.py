@@ -3,13 +3,19 @@
 The pool keeps as many workers alive as it is told to, carries a reload to all of them in two
 steps (prepare, then commit) so that none is ever half-changed, and keeps the counts of those that
 died. It does not know what a config says.
+
+A worker has one place, by its number, until it is retired; then it leaves: it takes no part in
+reloads, has its drain time to finish what it sends, and its successor may have its number already.
+Whatever a reload finds, it retires; only silence, a second order to stop or the end of the drain
+time kills. So no sequence of reloads cuts a running response before its time.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
 
 import structlog
 
@@ -43,6 +49,9 @@ LAST_WORDS_S = 1.0
 
 log = structlog.get_logger("headrace.workers")
 
+Starter = Callable[[int, Setup, bool], Awaitable[Worker]]
+"""Starts a worker by its number, its setup and whether it begins draining. Raises OSError."""
+
 
 class WorkerStartError(HeadraceError):
     """A worker could not start serving."""
@@ -55,15 +64,23 @@ class ReloadRefusedError(HeadraceError):
 class WorkerPool:
     """The workers of one server, numbered from 0. All methods belong to the running event loop."""
 
-    def __init__(self, command: Sequence[str], *, silence_limit_s: float = SILENCE_LIMIT_S) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        silence_limit_s: float = SILENCE_LIMIT_S,
+        start: Starter | None = None,
+    ) -> None:
         self.exits = 0
         self.draining = False
         self._command = tuple(command)
         self._silence_limit_s = silence_limit_s
+        self._start = start or self._start_process
         self._setup: Setup | None = None
         self._workers: dict[int, Worker] = {}
-        self._keepers: dict[int, asyncio.Task[None]] = {}
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._leaving: set[Worker] = set()
+        self._places: dict[int, asyncio.Event] = {}  # set: this place is given up
+        self._tasks: set[asyncio.Task[None]] = set()
         self._retired = Snapshot()
         self._questions = 0
         self._stopping = False
@@ -71,12 +88,22 @@ class WorkerPool:
 
     @property
     def workers(self) -> list[Worker]:
-        """The workers alive now, in order of their numbers."""
+        """The workers that have a place now, in order of their numbers."""
         return [self._workers[number] for number in sorted(self._workers)]
 
     @property
+    def everyone(self) -> list[Worker]:
+        """The workers alive now, those that leave included."""
+        return [*self.workers, *self._leaving]
+
+    @property
+    def leaving(self) -> int:
+        """How many workers finish what they send and then end."""
+        return len(self._leaving)
+
+    @property
     def wanted(self) -> int:
-        return len(self._keepers)
+        return len(self._places)
 
     @property
     def ready(self) -> bool:
@@ -90,7 +117,11 @@ class WorkerPool:
         an accident to repeat.
         """
         self._setup = setup
-        first = await asyncio.gather(*(self._spawn(number) for number in range(count)))
+        try:
+            first = [await self._spawn(number) for number in range(count)]
+        except OSError as error:
+            await self._end_all()
+            raise WorkerStartError(f"no worker process can be started: {error}") from error
         served = await asyncio.gather(*(worker.wait_ready(READY_TIMEOUT_S) for worker in first))
         for worker, ready in zip(first, served, strict=True):
             if not ready:
@@ -133,8 +164,8 @@ class WorkerPool:
                 if worker.version != setup.version:
                     # It was starting with the old config, or hangs: a fresh one takes the new.
                     log.warning("worker_replaced_at_reload", worker=worker.number, pid=worker.pid)
-                    worker.kill()
-            await self._resize(count)
+                    self._retire(worker, setup.drain_timeout_s)
+            self._resize(count)
 
     def drain(self) -> None:
         """Let the workers close their connections as they fall idle; they go on serving."""
@@ -146,122 +177,156 @@ class WorkerPool:
         self._tell(self.workers, Undrain())
 
     def reopen_logs(self) -> None:
-        self._tell(self.workers, ReopenLogs())
+        self._tell(self.everyone, ReopenLogs())
 
     async def stop(self, deadline_s: float) -> None:
         """End all workers: those with connections get `deadline_s` seconds to finish them."""
         self._stopping = True
         for worker in self.workers:
-            worker.state = State.STOPPING
-            worker.channel.send(Stop(deadline_s))
-        self._cancel_restarts()
-        keepers = {*self._keepers.values(), *self._leaving}
-        if not keepers:
-            self.kill()
+            self._retire(worker, deadline_s)
+        self._give_up_places()
+        if not self._tasks:
             return
-        _done, late = await asyncio.wait(keepers, timeout=deadline_s + STOP_GRACE_S)
+        _done, late = await asyncio.wait(self._tasks, timeout=deadline_s + STOP_GRACE_S)
         if late:
-            log.warning("workers_killed_at_deadline", workers=[w.number for w in self.workers])
+            log.warning("workers_killed_at_deadline", workers=[w.number for w in self.everyone])
             self.kill()
             await asyncio.wait(late)
 
     def kill(self) -> None:
         """End all workers now."""
         self._stopping = True
-        for worker in self.workers:
+        for worker in self.everyone:
             worker.kill()
-        self._cancel_restarts()
+        self._give_up_places()
 
     async def totals(self) -> Snapshot:
         """The counts of all workers, dead ones included; waits up to 2 s for their answers."""
         await self.ask_all()
-        return merge([self._retired, *(worker.snapshot for worker in self.workers)])
+        return merge([self._retired, *(worker.snapshot for worker in self.everyone)])
 
     async def ask_all(self) -> None:
         """Refresh every worker's snapshot; kill one that has been silent for too long."""
         self._questions += 1
         question = GetStats(self._questions)
-        asked = self.workers
+        asked = self.everyone
         await asyncio.gather(
             *(
                 worker.ask(question, Stats, question.number, STATS_TIMEOUT_S)
                 for worker in asked
-                if worker.state is State.READY
+                if worker.state is not State.STARTING
             )
         )
-        now_s = time.monotonic()
-        limits_s = {State.READY: self._silence_limit_s, State.STARTING: READY_TIMEOUT_S}
+        now_s = asyncio.get_running_loop().time()
         for worker in asked:
             silent_s = now_s - worker.heard_s
-            limit_s = limits_s.get(worker.state)
-            if limit_s is not None and silent_s > limit_s and worker.process.returncode is None:
+            starting = worker.state is State.STARTING
+            limit_s = READY_TIMEOUT_S if starting else self._silence_limit_s
+            if silent_s > limit_s and worker.process.returncode is None:
                 log.error(
                     "worker_silent", worker=worker.number, pid=worker.pid, silent_s=round(silent_s)
                 )
                 worker.kill()
 
+    async def _start_process(self, number: int, setup: Setup, draining: bool) -> Worker:
+        return await Worker.start(number, self._command, setup, draining=draining)
+
     async def _spawn(self, number: int) -> Worker:
         assert self._setup is not None
-        worker = await Worker.start(number, self._command, self._setup, draining=self.draining)
+        begins_draining = self.draining
+        worker = await self._start(number, self._setup, begins_draining)
         self._workers[number] = worker
+        self._in_background(self._mind(worker), f"worker-{worker.pid}")
         if self._stopping:
             worker.kill()
+        elif worker.version != self._setup.version:
+            self._retire(worker, self._setup.drain_timeout_s)  # a reload came meanwhile
+        elif self.draining is not begins_draining:
+            worker.channel.send(Drain() if self.draining else Undrain())
         return worker
 
-    def _keep(self, number: int, worker: Worker | None) -> None:
-        self._keepers[number] = asyncio.create_task(
-            self._keep_alive(number, worker), name=f"worker-{number}"
-        )
-
-    async def _keep_alive(self, number: int, worker: Worker | None) -> None:
-        quick_deaths = 0
-        while True:
-            if worker is None:
-                worker = await self._spawn(number)
-            code = await worker.process.wait()
-            await worker.heard_out(LAST_WORDS_S)
-            self._bury(worker)
-            if self._stopping or worker.state is State.STOPPING:
-                return
-            self.exits += 1
-            lived_s = time.monotonic() - worker.started_s
-            quick_deaths = 0 if lived_s >= STEADY_AFTER_S else quick_deaths + 1
-            delay_s = restart_delay_s(quick_deaths)
-            log.error(
-                "worker_died",
-                worker=number,
-                pid=worker.pid,
-                reason=worker.problem or exit_reason(code),
-                lived_s=round(lived_s, 3),
-                restart_in_s=delay_s,
-            )
-            worker = None
-            await asyncio.sleep(delay_s)
-
-    def _bury(self, worker: Worker) -> None:
+    async def _mind(self, worker: Worker) -> None:
+        """Wait for a process's end, and take it out of the books."""
+        worker.exit_code = await worker.process.wait()
+        await worker.heard_out(LAST_WORDS_S)
         worker.channel.close()
         if self._workers.get(worker.number) is worker:
             del self._workers[worker.number]
+        self._leaving.discard(worker)
         self._retired = merge([self._retired, retired(worker.snapshot)])
+        worker.left.set()
 
-    async def _resize(self, count: int) -> None:
-        for number in range(len(self._keepers), count):
-            self._keep(number, None)
-        for number in range(count, len(self._keepers)):
-            keeper = self._keepers.pop(number)
-            worker = self._workers.get(number)
+    def _retire(self, worker: Worker, drain_s: float) -> None:
+        """Give a worker's place free and let it finish what it sends, for `drain_s` at most."""
+        worker.state = State.STOPPING
+        worker.channel.send(Stop(drain_s))
+        if self._workers.get(worker.number) is worker:
+            del self._workers[worker.number]
+        self._leaving.add(worker)
+        asyncio.get_running_loop().call_later(drain_s + STOP_GRACE_S, worker.kill)
+        worker.left.set()
+
+    def _keep(self, number: int, worker: Worker | None) -> None:
+        given_up = self._places[number] = asyncio.Event()
+        self._in_background(self._keep_alive(number, given_up, worker), f"place-{number}")
+
+    async def _keep_alive(
+        self, number: int, given_up: asyncio.Event, worker: Worker | None
+    ) -> None:
+        quick_deaths = 0
+        while not given_up.is_set():
             if worker is None:
-                keeper.cancel()
-            else:
-                worker.state = State.STOPPING
-                worker.channel.send(Stop(PREPARE_TIMEOUT_S))
-                self._leaving.add(keeper)
-                keeper.add_done_callback(self._leaving.discard)
+                try:
+                    worker = await self._spawn(number)
+                except OSError as error:
+                    quick_deaths += 1
+                    delay_s = restart_delay_s(quick_deaths)
+                    log.error(
+                        "worker_not_started",
+                        worker=number,
+                        problem=str(error),
+                        restart_in_s=delay_s,
+                    )
+                    await _happens(given_up, delay_s)
+                    continue
+                if given_up.is_set() and not worker.left.is_set():
+                    assert self._setup is not None
+                    self._retire(worker, self._setup.drain_timeout_s)
+            await worker.left.wait()
+            if worker.state is not State.STOPPING and not self._stopping:
+                self.exits += 1
+                lived_s = asyncio.get_running_loop().time() - worker.started_s
+                quick_deaths = 0 if lived_s >= STEADY_AFTER_S else quick_deaths + 1
+                delay_s = restart_delay_s(quick_deaths)
+                log.error(
+                    "worker_died",
+                    worker=number,
+                    pid=worker.pid,
+                    reason=worker.problem or exit_reason(worker.exit_code),
+                    lived_s=round(lived_s, 3),
+                    restart_in_s=delay_s,
+                )
+                await _happens(given_up, delay_s)
+            worker = None
 
-    def _cancel_restarts(self) -> None:
-        for number, keeper in self._keepers.items():
-            if number not in self._workers:
-                keeper.cancel()
+    def _resize(self, count: int) -> None:
+        for number in range(len(self._places), count):
+            self._keep(number, None)
+        assert self._setup is not None
+        for number in range(count, len(self._places)):
+            self._places.pop(number).set()
+            worker = self._workers.get(number)
+            if worker is not None:
+                self._retire(worker, self._setup.drain_timeout_s)
+
+    def _give_up_places(self) -> None:
+        for given_up in self._places.values():
+            given_up.set()
+
+    def _in_background(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     @staticmethod
     def _tell(workers: Sequence[Worker], message: Message) -> None:
@@ -269,11 +334,16 @@ class WorkerPool:
             worker.channel.send(message)
 
     async def _end_all(self) -> None:
-        for worker in self.workers:
+        for worker in self.everyone:
             worker.kill()
-        for worker in self.workers:
-            await worker.process.wait()
-            self._bury(worker)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+
+async def _happens(event: asyncio.Event, within_s: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            await event.wait()
 
 
 async def _why_not_ready(worker: Worker) -> str:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 READ_BYTES = 64 * 1024
 LINGER_S = 2.0
+FIRST_REQUEST_AT_END_S = 1.0
 LINGER_BYTES = 256 * 1024
 
 
@@ -421,10 +422,24 @@ class Connection(ReceivingSide):
             self.abort("slow_client")
 
     def drain(self) -> None:
-        """The server is closing: end now if idle, else after the present response."""
+        """The server is closing: end now if idle, else after the present response.
+
+        A request that has arrived is answered, for closing would reset it; a client that has only
+        just connected gets a moment to send its first.
+        """
         self.keep_alive = False
-        if self.state is State.IDLE and not self._buffer:
+        if self._is_idle():
+            self._on_readable()
+        if not self._is_idle():
+            return
+        if self.connection_requests:
             self._close()
+            return
+        self.deadline = min(self.deadline, self._server.monotonic() + FIRST_REQUEST_AT_END_S)
+        self._server.deadlines.watch(self)
+
+    def _is_idle(self) -> bool:
+        return self.state is State.IDLE and not self._buffer
 
     def _linger(self) -> None:
         """Close so that the client gets all of it even if it still sends (RFC 9112 9.6)."""

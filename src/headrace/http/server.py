@@ -128,13 +128,18 @@ class Server:
         return tuple(self._listeners)
 
     def stop_listening(self, listener: Listener) -> None:
-        """Take what already waits in the accept queue, then close."""
+        """Take all that already waits in the accept queue, then close.
+
+        What is left in a queue that closes is reset, though its client has done nothing wrong.
+        """
         self._listeners.remove(listener)
         self.loop.remove_reader(listener.sock.fileno())
-        self._accept(listener)
+        while self._accept(listener) >= ACCEPTS_PER_WAKE:
+            pass
         listener.sock.close()
 
-    def _accept(self, listener: Listener) -> None:
+    def _accept(self, listener: Listener) -> int:
+        """Take what waits, in bounds; how many that were."""
         accepted = 0
         sock = listener.sock
         while accepted < ACCEPTS_PER_WAKE:
@@ -151,6 +156,7 @@ class Server:
             self._admit(client, peer, listener)
         if accepted:
             self.handler.connections_changed(accepted, 0)
+        return accepted
 
     def _admit(self, client: socket.socket, peer: object, listener: Listener) -> None:
         address = peer[0] if isinstance(peer, tuple) else ""

@@ -83,6 +83,7 @@ class ServerFacts:
     generation: int
     listening: tuple[str, ...] = ()
     workers: tuple[WorkerFacts, ...] = ()
+    workers_leaving: int = 0
     store: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -149,6 +150,11 @@ def server_families(facts: ServerFacts) -> Iterator[Metric]:
     yield _gauge("workers_wanted", "Workers that the config asks for.", facts.workers_wanted)
     ready = sum(worker.ready for worker in facts.workers)
     yield _gauge("workers_ready", "Workers that accept connections.", ready)
+    yield _gauge(
+        "workers_leaving",
+        "Workers that a reload retired and that finish what they send.",
+        facts.workers_leaving,
+    )
     yield _counter(
         "worker_exits",
         "Workers that ended without being told to and were replaced.",

@@ -21,6 +21,7 @@ def report(snapshot: Snapshot, facts: ServerFacts) -> dict[str, Any]:
         "purge_generation": facts.generation,
         "reloads": {"succeeded": facts.reloads_succeeded, "failed": facts.reloads_failed},
         "workers_wanted": facts.workers_wanted,
+        "workers_leaving": facts.workers_leaving,
         "worker_exits": facts.worker_exits,
         "workers": [
             {

@@ -128,7 +128,8 @@ def test_a_reload_can_change_the_number_of_workers(edge: Supervised) -> None:
     eventually(lambda: len(edge.worker_pids()) == 3, "a third worker")
     edge.write_config("third", workers=1)
     edge.ask("POST", "/reload")
-    eventually(lambda: len(edge.stats()["workers"]) == 1, "one worker")
+    assert len(edge.stats()["workers"]) == 1
+    eventually(lambda: edge.stats()["workers_leaving"] == 0, "the others left")
     assert edge.stats()["worker_exits"] == 0
     assert edge.connect()["name"] == "third"
 

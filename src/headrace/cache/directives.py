@@ -1,7 +1,9 @@
 """Cache directives: Cache-Control (RFC 9111 section 5.2), targeted fields (RFC 9213). Pure.
 
-Cache-Control is read leniently and, in doubt, towards the more careful side. A targeted field is
-a Structured Field (RFC 9651): one that does not parse counts as absent.
+What fits the grammar of Cache-Control is taken as it is. What does not (white space around `=`, a
+semicolon for a comma, a quote that is never closed) is read word by word, and each word may only
+restrict: it forbids storing, or it makes stale; it never gives a lifetime or a leave. A targeted
+field is a Structured Field (RFC 9651): one that does not parse counts as absent.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from headrace.http.fields import is_token, split_list, unquote
+from headrace.http.fields import is_token, split_list
 
 # RFC 9111 section 1.2.2: what does not fit is as good as for ever.
 MOST_SECONDS: Final = 2**31
@@ -64,19 +66,35 @@ def parse_cache_control(value: bytes | None) -> CacheControl:
 
 def _cache_control(value: bytes) -> CacheControl:
     reader = _Reader()
-    # A quote that is never closed must not hide the directives after it.
-    whole = value.count(b'"') % 2 == 0
-    for item in split_list(value if whole else value.replace(b'"', b"")):
-        name, equals, argument = item.partition(b"=")
-        name = name.strip().lower()
-        if not equals or (not whole and name in _WITH_FIELDS):
-            reader.take(name, None)
-        else:
-            reader.take(name, argument.strip())
+    position = 0
+    while position < len(value):
+        match = _ELEMENT.match(value, position)
+        if match is not None:
+            name, token, quoted = match.groups()
+            if name is not None:
+                reader.take(name.lower(), token, quoted)
+            position = match.end()
+            continue
+        # A quote out of its place may hide anything that follows, so all of it is in doubt.
+        stray = _UP_TO_COMMA.match(value, position)
+        end = len(value) if stray is None else stray.end()
+        for word in _WORD.findall(value, position, end):
+            reader.doubt(word.lower())
+        position = end
     return reader.result()
 
 
 _remembered = lru_cache(2048)(_cache_control)
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
+# One element of the list and its comma; both groups of the argument are None without one. What
+# is matched is not given back (`++`), so that the time stays proportional to the length.
+_ELEMENT: Final = re.compile(
+    rb"[ \t]*+(?:(" + _TOKEN + rb")(?:=(?:(" + _TOKEN + rb')|"((?:[^"\\]|\\.)*+)"))?)?'
+    rb"[ \t]*+(?:,|\Z)",
+    re.DOTALL,
+)
+_UP_TO_COMMA: Final = re.compile(rb'[^,"]*,')
+_WORD: Final = re.compile(_TOKEN)
 _WITH_FIELDS: Final = (b"no-cache", b"private")
 _WITH_SECONDS: Final = (b"max-age", b"s-maxage", b"stale-while-revalidate", b"stale-if-error")
 _RESTRICTIVE: Final = (b"no-store", b"must-revalidate", b"proxy-revalidate")
@@ -88,9 +106,11 @@ class _Reader:
     def __init__(self) -> None:
         self._seconds: dict[bytes, int] = {}
         self._flags: set[bytes] = set()
-        self._fields: dict[bytes, tuple[bytes, ...]] = {}
+        self._fields: dict[bytes, list[bytes]] = {}
 
-    def take(self, name: bytes, argument: bytes | None) -> None:
+    def take(self, name: bytes, token: bytes | None, quoted: bytes | None) -> None:
+        """One directive that fits the grammar, and its argument in either form."""
+        argument = token if quoted is None else _unescaped(quoted)
         if name in _WITH_SECONDS:
             self._least(name, _seconds(argument))
         elif name == b"min-fresh":
@@ -101,7 +121,14 @@ class _Reader:
             self._least(name, ANY if argument is None else _seconds(argument))
         elif name in _WITH_FIELDS:
             self._with_fields(name, argument)
-        else:
+        elif argument is None or name in _RESTRICTIVE:
+            self._flags.add(name)
+
+    def doubt(self, name: bytes) -> None:
+        """A word that may have been meant as a directive: only what restricts counts."""
+        if name in _WITH_SECONDS:
+            self._seconds[name] = 0
+        elif name in _WITH_FIELDS or name in _RESTRICTIVE:
             self._flags.add(name)
 
     def _least(self, name: bytes, seconds: int) -> None:
@@ -109,14 +136,11 @@ class _Reader:
         self._seconds[name] = seconds if known is None else min(known, seconds)
 
     def _with_fields(self, name: bytes, argument: bytes | None) -> None:
-        if argument is None:
-            self._flags.add(name)
-            return
-        names = tuple(item.lower() for item in split_list(unquote(argument)))
+        names = [] if argument is None else [item.lower() for item in split_list(argument)]
         if not names or not all(is_token(item) for item in names):
-            self._flags.add(name)  # unreadable: as if it had no argument
+            self._flags.add(name)  # without a readable argument: all of the response
         else:
-            self._fields[name] = self._fields.get(name, ()) + names
+            self._fields.setdefault(name, []).extend(names)
 
     def result(self) -> CacheControl:
         seconds, flags = self._seconds, self._flags
@@ -125,9 +149,9 @@ class _Reader:
             s_maxage=seconds.get(b"s-maxage"),
             no_store=b"no-store" in flags,
             no_cache=b"no-cache" in flags,
-            no_cache_fields=self._fields.get(b"no-cache", ()),
+            no_cache_fields=tuple(self._fields.get(b"no-cache", ())),
             private=b"private" in flags,
-            private_fields=self._fields.get(b"private", ()),
+            private_fields=tuple(self._fields.get(b"private", ())),
             public=b"public" in flags,
             must_revalidate=b"must-revalidate" in flags,
             proxy_revalidate=b"proxy-revalidate" in flags,
@@ -142,14 +166,24 @@ class _Reader:
         )
 
 
-def _seconds(argument: bytes | None) -> int:
-    """delta-seconds (RFC 9111 section 1.2.2); 0 for anything else, the careful side."""
-    if argument is None:
-        return 0
-    digits = unquote(argument)
+def _unescaped(quoted: bytes) -> bytes:
+    return _ESCAPED.sub(rb"\1", quoted) if b"\\" in quoted else quoted
+
+
+_ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
+
+
+def delta_seconds(digits: bytes) -> int | None:
+    """delta-seconds (RFC 9111 section 1.2.2), cut to what fits; None for anything else."""
     if not digits.isdigit():
-        return 0
-    return min(int(digits), MOST_SECONDS) if len(digits) <= 18 else MOST_SECONDS
+        return None
+    significant = digits.lstrip(b"0")
+    return min(int(significant or b"0"), MOST_SECONDS) if len(significant) <= 18 else MOST_SECONDS
+
+
+def _seconds(argument: bytes | None) -> int:
+    """Seconds; 0 for anything that is no number, the careful side."""
+    return (delta_seconds(argument) or 0) if argument is not None else 0
 
 
 # Structured Fields (RFC 9651): as much of a Dictionary as RFC 9213 needs.
@@ -162,6 +196,8 @@ _BARE = re.compile(
     rb'|"(?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"'  # String
     rb"|:[A-Za-z0-9+/=]*:"  # Byte Sequence
     rb"|[A-Za-z*][!#$%&'*+.^_`|~0-9A-Za-z:/-]*"  # Token
+    rb"|@-?[0-9]{1,15}"  # Date
+    rb'|%"(?:[\x20-\x21\x23-\x24\x26-\x7e]|%[0-9a-f]{2})*"'  # Display String
 )
 _SPACES = re.compile(rb" *")
 _OWS = re.compile(rb"[ \t]*")
@@ -199,20 +235,19 @@ _remembered_targeted = lru_cache(2048)(_targeted)
 def _take_member(reader: _Reader, name: bytes, item: bytes | None) -> None:
     """Hand one member over. `item` None stands for Boolean true without a value."""
     if item is None or item == b"?1":
-        if name in _WITH_SECONDS:
-            return
-        reader.take(name, None)
+        if name not in _WITH_SECONDS:
+            reader.take(name, None, None)
     elif item == b"?0":
         return
     elif name in _RESTRICTIVE:
-        reader.take(name, None)
+        reader.take(name, None, None)
     elif name in _WITH_FIELDS:
         # A value of another type is ignored, but the directive itself stands.
-        reader.take(name, item if item.startswith(b'"') else None)
+        reader.take(name, None, item[1:-1] if item.startswith(b'"') else None)
     elif item.isdigit():
-        reader.take(name, item)
+        reader.take(name, item, None)
     elif item.startswith(b"-") and item[1:].isdigit():
-        reader.take(name, b"0")
+        reader.take(name, b"0", None)
 
 
 def _dictionary(text: bytes) -> dict[bytes, bytes | None]:

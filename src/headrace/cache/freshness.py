@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 
-from headrace.cache.directives import MOST_SECONDS, CacheControl
+from headrace.cache.directives import CacheControl, delta_seconds
 from headrace.cache.rules import CacheRules
+from headrace.cache.statuses import GUESSABLE
 from headrace.cache.stored import StoredFlag, StoredResponse
 from headrace.http.dates import parse_http_date
 from headrace.http.fields import split_list
 from headrace.http.message import Headers
 
-# Statuses whose lifetime may be guessed (RFC 9110 section 15.1).
-HEURISTIC_STATUSES = frozenset((200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501))
 _ALWAYS_DECIDED = int(StoredFlag.NO_CACHE | StoredFlag.INVALIDATED)
 
 
@@ -22,9 +21,7 @@ def age_field_s(headers: Headers) -> float:
     if value is None:
         return 0.0
     items = split_list(value)
-    if not items or not items[0].isdigit():
-        return 0.0
-    return float(min(int(items[0][:18]), MOST_SECONDS))
+    return float(delta_seconds(items[0]) or 0) if items else 0.0
 
 
 def corrected_initial_age_s(
@@ -98,8 +95,13 @@ def explicit_lifetime_s(
 def heuristic_lifetime_s(
     status: int, control: CacheControl, headers: Headers, rules: CacheRules, response_time: float
 ) -> float | None:
-    """A guessed lifetime, or None when none may be or can be guessed (RFC 9111 section 4.2.2)."""
-    if status not in HEURISTIC_STATUSES and not control.public:
+    """A guessed lifetime, or None when none may be or can be guessed (RFC 9111 section 4.2.2).
+
+    A response that says `Pragma: no-cache` and nothing else means that it be not kept.
+    """
+    if status not in GUESSABLE and not control.public:
+        return None
+    if b"no-cache" in (headers.get(b"pragma") or b"").lower():
         return None
     modified = headers.get(b"last-modified")
     then = parse_http_date(modified) if modified is not None else None
@@ -107,7 +109,8 @@ def heuristic_lifetime_s(
         return rules.default_lifetime_s
     stated = headers.get(b"date")
     date = parse_http_date(stated) if stated is not None else None
-    since_s = (response_time if date is None else date) - then
+    # A Date of the future would lengthen the guess.
+    since_s = (response_time if date is None else min(date, response_time)) - then
     if since_s <= 0:
         return rules.default_lifetime_s
     return min(since_s * rules.heuristic_fraction, rules.heuristic_max_s)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from headrace.cache.directives import ANY, NO_DIRECTIVES, CacheControl, parse_cache_control
 from headrace.cache.freshness import current_age_s
 from headrace.cache.rules import CacheRules
+from headrace.cache.statuses import CHALLENGES
 from headrace.cache.stored import StoredFlag, StoredResponse
 from headrace.http.message import Headers, Request
 
@@ -15,6 +16,7 @@ from headrace.http.message import Headers, Request
 _NO_CACHE = int(StoredFlag.NO_CACHE)
 _IMMUTABLE = int(StoredFlag.IMMUTABLE)
 _INVALIDATED = int(StoredFlag.INVALIDATED)
+_STATES_STALE = int(StoredFlag.STATES_STALE)
 _MUST_VALIDATE = int(StoredFlag.MUST_REVALIDATE | StoredFlag.NO_CACHE)
 
 
@@ -70,6 +72,11 @@ def decide_reuse(
         if control.only_if_cached:
             return Reuse(Action.GATEWAY_TIMEOUT, b"only-if-cached")
         return Reuse(Action.MISS)
+    if stored.status in CHALLENGES and _brings_credentials(headers):
+        # What was asked for is here: the challenge was for who came without.
+        if control.only_if_cached:
+            return Reuse(Action.GATEWAY_TIMEOUT, b"only-if-cached")
+        return Reuse(Action.BYPASS, b"authorization")
     age_s = current_age_s(stored, now)
     remaining_s = stored.lifetime_s - age_s
     action, reason = _of_stored(stored, control, rules, age_s, remaining_s)
@@ -140,10 +147,23 @@ def _bypassed_by_cookie(headers: Headers, rules: CacheRules) -> bool:
     return False
 
 
+def _brings_credentials(headers: Headers) -> bool:
+    return b"authorization" in headers or b"proxy-authorization" in headers
+
+
 def may_serve_stale_on_error(
-    stored: StoredResponse, rules: CacheRules, request: Request, now: float
+    stored: StoredResponse,
+    rules: CacheRules,
+    request: Request,
+    now: float,
+    *,
+    unreachable: bool = False,
 ) -> bool:
     """Whether a stale response may stand in for an error of the origin (RFC 5861 section 4).
+
+    `unreachable`: no origin gave an answer, so that the cache is cut off from them; then a site's
+    bounded `stale_if_unreachable_s` holds where the response does not say itself (RFC 9111 section
+    4.2.4). What an operator invalidated needs a window that was opened on purpose.
 
     must-revalidate, proxy-revalidate, s-maxage and no-cache forbid it (RFC 9111 section 4.2.4);
     the client's own no-cache and max-age are wishes (section 5.2.1): they do not ask for an error
@@ -153,6 +173,8 @@ def may_serve_stale_on_error(
         return False
     control = request_directives(request.headers, rules)
     window_s = stored.stale_if_error_s
+    if unreachable and not stored.flags & (_STATES_STALE | _INVALIDATED):
+        window_s = max(window_s, rules.stale_if_unreachable_s)
     if control.stale_if_error is not None:
         window_s = max(window_s, float(control.stale_if_error))
     stale_s = current_age_s(stored, now) - stored.lifetime_s

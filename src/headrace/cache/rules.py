@@ -23,9 +23,11 @@ class CacheRules:
     default_lifetime_s: float | None = None
     force_lifetime_s: float | None = None
     negative_s: Mapping[int, float] = field(default_factory=lambda: NEGATIVE_S)
+    error_max_s: float = 10.0
     honour_request_directives: bool = True
     stale_while_revalidate_s: float = 0.0
     stale_if_error_s: float = 0.0
+    stale_if_unreachable_s: float = 300.0
     store_set_cookie: bool = False
     bypass_on_cookie: tuple[bytes, ...] = ()
     cookie_in_request: str = "ignore"

@@ -1,6 +1,19 @@
-"""The Cache-Status field (RFC 9211), written. Pure."""
+"""The Cache-Status field (RFC 9211), written. Pure.
+
+Whatever bytes a client chose (the key holds its target), what is written is one member of a
+Structured Fields List: text is quoted and escaped, and a key is cut short.
+"""
 
 from __future__ import annotations
+
+import re
+from typing import Final
+
+# A hit for a part of what was asked; the rest, a missing slice, was asked for (section 2.2).
+PARTIAL: Final = b"partial"
+MOST_KEY_BYTES = 512
+_TOKEN = re.compile(rb"[A-Za-z*][!#$%&'*+.^_`|~0-9A-Za-z:/-]*")
+_MOST_INTEGER = 10**15 - 1
 
 
 def cache_status(
@@ -17,9 +30,9 @@ def cache_status(
 ) -> bytes:
     """One member of the list: this cache and how it dealt with the request.
 
-    `server_name` and `fwd` are tokens; `key` and `detail` any text.
+    `fwd` is one of the words of section 2.2; `server_name`, `key` and `detail` are any text.
     """
-    parts = [server_name]
+    parts = [server_name if _TOKEN.fullmatch(server_name) else _string(server_name)]
     if hit:
         parts.append(b"hit")
     elif fwd is not None:
@@ -27,13 +40,13 @@ def cache_status(
     if fwd_status is not None:
         parts.append(b"fwd-status=%d" % fwd_status)
     if ttl is not None:
-        parts.append(b"ttl=%d" % ttl)
+        parts.append(b"ttl=%d" % max(-_MOST_INTEGER, min(ttl, _MOST_INTEGER)))
     if stored:
         parts.append(b"stored")
     if collapsed:
         parts.append(b"collapsed")
     if key is not None:
-        parts.append(b"key=" + _string(key))
+        parts.append(b"key=" + _string(key[:MOST_KEY_BYTES]))
     if detail:
         parts.append(b"detail=" + _string(detail))
     return b"; ".join(parts)

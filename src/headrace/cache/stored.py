@@ -18,11 +18,13 @@ class StoredFlag(enum.IntFlag):
 
     NONE = 0
     NO_CACHE = 1  # unqualified no-cache: always validate (RFC 9111 section 5.2.2.4)
-    MUST_REVALIDATE = 2  # must-revalidate, proxy-revalidate or s-maxage: never serve stale
+    # must-revalidate, proxy-revalidate, s-maxage, or an error: never serve stale
+    MUST_REVALIDATE = 2
     HEURISTIC = 4  # lifetime was guessed (RFC 9111 section 4.2.2)
     IMMUTABLE = 8  # RFC 8246
     INVALIDATED = 16  # soft-purged: stale from now on, whatever its lifetime says
     NEGATIVE = 32  # stored by a negative caching rule
+    STATES_STALE = 64  # its own stale-if-error is in force, a site's word for it is not
 
 
 class StoredResponse(msgspec.Struct, array_like=True, gc=False, frozen=True):

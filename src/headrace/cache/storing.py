@@ -14,21 +14,19 @@ from headrace.cache.freshness import (
     heuristic_lifetime_s,
 )
 from headrace.cache.rules import CacheRules
+from headrace.cache.statuses import FIRST_ERROR, UNDERSTOOD, longest_s, may_be_stored
 from headrace.cache.stored import StoredFlag
 from headrace.cache.vary import vary_names
 from headrace.http.dates import format_http_date
 from headrace.http.fields import hop_by_hop, split_list
 from headrace.http.message import Field, Headers, Request, ResponseHead
 
-# Final statuses whose caching requirements are met here (RFC 9111 section 3, "understands").
-UNDERSTOOD = frozenset(
-    (200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 406, 409, 410, 411,
-     413, 414, 415, 421, 422, 426, 429, 431, 451, 500, 501, 502, 503, 504, 505, 508, 511)
-)  # fmt: skip
-_NEVER = frozenset((206, 304, 412, 416))
-_NOT_KEPT = frozenset((b"age", b"content-length", b"trailer", b"cache-status"))
+_COOKIES = (b"set-cookie", b"set-cookie2")
+_NOT_KEPT = frozenset((b"age", b"content-length", b"trailer", b"cache-status", *_COOKIES))
 _TAG_FIELDS = (b"surrogate-key", b"cache-tag")
 MOST_TAGS = 256
+# A response that varies by more is as good as one that varies by everything.
+MOST_VARY_NAMES = 32
 _NOT_STATED = StoredFlag.HEURISTIC | StoredFlag.NEGATIVE
 
 
@@ -79,6 +77,8 @@ def decide_storing(
     vary = vary_names(headers)
     if vary is None:
         return Storing(False, b"vary-star")
+    if len(vary) > MOST_VARY_NAMES:
+        return Storing(False, b"vary-long")
     age_s = corrected_initial_age_s(headers, request_time=request_time, response_time=response_time)
     forced_s = _forced_lifetime_s(response.status, control, rules)
     lifetime_s, flags = _lifetime(response, control, rules, targeted, response_time)
@@ -97,11 +97,19 @@ def decide_storing(
     if control.immutable:
         flags |= StoredFlag.IMMUTABLE
     kept = kept_fields(headers, control, rules)
-    if b"date" not in headers:
+    if not any(name == b"date" for name, _value in kept):
         # RFC 9110 section 6.6.1: a recipient with a clock notes when it came.
         kept += ((b"date", format_http_date(response_time)),)
     while_s = control.stale_while_revalidate
     error_s = control.stale_if_error
+    if error_s is not None:
+        flags |= StoredFlag.STATES_STALE
+    longest = longest_s(response.status, rules)
+    if longest is not None:
+        lifetime_s = min(lifetime_s, age_s + longest)
+        flags |= StoredFlag.MUST_REVALIDATE
+        if lifetime_s <= age_s or flags & StoredFlag.NO_CACHE:
+            return Storing(False, b"stale-at-birth")
     if _useless(lifetime_s - age_s, flags, kept, while_s, error_s, rules):
         return Storing(False, b"stale-at-birth")
     return Storing(
@@ -127,7 +135,7 @@ def _refusal(
     status = response.status
     if request.method != b"GET":
         return b"method"
-    if status < 200 or status in _NEVER:
+    if not may_be_stored(status, rules):
         return b"status"
     understood = status in UNDERSTOOD
     if control.must_understand:
@@ -148,7 +156,7 @@ def _refusal(
         return b"authorization"  # RFC 9111 section 3.5
     if (
         not rules.store_set_cookie
-        and b"set-cookie" in response.headers
+        and any(name in response.headers for name in _COOKIES)
         and b"set-cookie" not in control.no_cache_fields + control.private_fields
     ):
         return b"set-cookie"
@@ -181,7 +189,7 @@ def _lifetime(
         return negative_s, StoredFlag.NEGATIVE
     if control.no_cache:
         return 0.0, StoredFlag.NONE
-    if status >= 400:
+    if status >= FIRST_ERROR:
         # Guessing how long an error lasts is what `negative_s` is for.
         return None, StoredFlag.NONE
     return (
@@ -217,7 +225,7 @@ def kept_fields(headers: Headers, control: CacheControl, rules: CacheRules) -> t
     no-cache and private name, cookies, and the field that was meant for this cache alone.
     """
     dropped = hop_by_hop(headers) | _NOT_KEPT
-    dropped = dropped.union(control.no_cache_fields, control.private_fields, (b"set-cookie",))
+    dropped = dropped.union(control.no_cache_fields, control.private_fields)
     if rules.targeted:
         dropped = dropped | {rules.targeted[0]}
     return tuple(field for field in headers if field[0] not in dropped)

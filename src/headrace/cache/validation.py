@@ -9,6 +9,7 @@ import msgspec
 
 from headrace.cache.freshness import corrected_initial_age_s
 from headrace.cache.rules import CacheRules
+from headrace.cache.statuses import FIRST_ERROR
 from headrace.cache.stored import StoredFlag, StoredResponse
 from headrace.cache.storing import decide_storing, kept_fields, response_directives
 from headrace.cache.vary import vary_names
@@ -82,7 +83,8 @@ def freshened(
     if storing.reason in _NOT_FOR_ALL:
         return stored
     silent = _is_silent(response.headers, rules)
-    keeps = silent and not _counts_from_date(stored)
+    # An error's time is its statuses' rule, whatever was once said.
+    keeps = silent and not _counts_from_date(stored) and stored.status < FIRST_ERROR
     if not storing.store and not keeps:
         return _to_be_validated(stored, response_time)
     known_flags = stored.flags & ~int(StoredFlag.INVALIDATED) if silent else 0
@@ -110,12 +112,14 @@ def freshened(
 def corresponds(stored: Headers, news: Headers) -> bool:
     """Whether a 304 is about this stored response (RFC 9111 section 4.3.4).
 
-    By entity tag, weakly compared, else by Last-Modified; a 304 without either is about whatever
-    was asked for.
+    By entity tag, a strong one strongly and a weak one weakly compared, else by Last-Modified; a
+    304 without either is about whatever was asked for. A strong tag must not be put on a body that
+    was only ever known by a weak one: parts of both would be taken for one.
     """
     tag = news.get(b"etag")
     if tag is not None:
-        return (stored.get(b"etag") or b"").removeprefix(b"W/") == tag.removeprefix(b"W/")
+        known = stored.get(b"etag") or b""
+        return known == tag or known.removeprefix(b"W/") == tag.removeprefix(b"W/") != tag
     modified = news.get(b"last-modified")
     return modified is None or modified == stored.get(b"last-modified")
 

@@ -69,7 +69,14 @@ class CacheRules(Model):
     )
     negative_s: dict[Annotated[int, Field(ge=300, le=599)], DurationS] = Field(
         default={404: 1.0, 410: 10.0},
-        description="Lifetimes of error responses that state none, by status.",
+        description="Statuses whose responses are stored for so long if they state no lifetime. "
+        "Errors that a request's form or sender may have caused (400, 401, 403, 405, 429…) are "
+        "stored only if listed here.",
+    )
+    error_max_s: DurationS = Field(
+        default=10.0,
+        description="The longest that an error (4xx, 5xx) is stored, whatever it states; a longer "
+        "figure in `negative` counts for its status.",
     )
     honour_request_directives: bool = Field(
         default=True,
@@ -85,6 +92,12 @@ class CacheRules(Model):
         default=0.0,
         description="How long a stale response is served while the origin fails (RFC 5861), where "
         "the response does not say.",
+    )
+    stale_if_unreachable_s: DurationS = Field(
+        default=300.0,
+        description="How long a stale response is served while no origin can be reached, where the "
+        "response does not say (RFC 9111 section 4.2.4). Never against `must-revalidate`, "
+        "`proxy-revalidate`, `no-cache` or `s-maxage`. 0: not at all.",
     )
     store_set_cookie: bool = Field(
         default=False,

@@ -138,5 +138,8 @@ def _cache(rules: CacheRules, request: Request, now: float) -> Iterator[str]:
         yield f"               stale for {rules.stale_while_revalidate_s:g} s while it is renewed"
     if rules.stale_if_error_s:
         yield f"               stale for {rules.stale_if_error_s:g} s while origins fail"
+    if rules.stale_if_unreachable_s:
+        seconds = rules.stale_if_unreachable_s
+        yield f"               stale for {seconds:g} s while no origin can be reached"
     for status, seconds in sorted(rules.negative_s.items()):
         yield f"               status {status}: {seconds:g} s if it says nothing"

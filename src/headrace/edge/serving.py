@@ -27,7 +27,7 @@ from headrace.edge.relay import ask_origin, pass_interim, pass_response
 from headrace.edge.slices import GrowingSlice, HolderDied, SliceFailed
 from headrace.http.connection import Connection
 from headrace.http.message import Request, ResponseHead
-from headrace.origin.errors import TIMEOUTS
+from headrace.origin.errors import TIMEOUTS, UNREACHABLE
 from headrace.origin.obtained import Obtained
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 PASS_S = 10.0
 _TIMEOUT_WORDS = frozenset(failure.value for failure in TIMEOUTS)
+_UNREACHABLE_WORDS = frozenset(failure.value for failure in UNREACHABLE)
 
 
 class Serving:
@@ -307,8 +308,9 @@ class Serving:
 
     async def _failed(self, outcome: Failed, stored: StoredResponse | None) -> bool:
         now = time.time()
+        unreachable = outcome.reason in _UNREACHABLE_WORDS
         if stored is not None and may_serve_stale_on_error(
-            stored, self._route.rules, self._request, now
+            stored, self._route.rules, self._request, now, unreachable=unreachable
         ):
             return await self._deliver(
                 stored, None, Verdict("stale_hit", fwd=b"stale", detail=outcome.reason.encode())

@@ -38,7 +38,7 @@ def evaluate_conditions(
         return None
     since = request.get(b"if-modified-since")
     if since is not None and method in (b"GET", b"HEAD"):
-        return 304 if _modified_since(since, response) is False else None
+        return 304 if _unchanged_since(since, response) else None
     return None
 
 
@@ -61,6 +61,17 @@ def _modified_since(value: bytes, response: Headers) -> bool | None:
     if limit is None or modified is None:
         return None
     return modified > limit
+
+
+def _unchanged_since(value: bytes, response: Headers) -> bool:
+    """Whether the response is no newer than the date. Without a Last-Modified its Date counts: a
+    client that has what was made later has nothing older (RFC 9111 section 4.3.2).
+    """
+    if b"last-modified" in response:
+        return _modified_since(value, response) is False
+    limit, stated = parse_http_date(value), response.get(b"date")
+    made = parse_http_date(stated) if stated is not None else None
+    return limit is not None and made is not None and made <= limit
 
 
 def if_range_matches(value: bytes, response: Headers) -> bool:

@@ -1,4 +1,8 @@
-"""HTTP dates (RFC 9110 section 5.6.7): all three formats are read, one is written. Pure."""
+"""HTTP dates (RFC 9110 section 5.6.7): all three formats are read, one is written. Pure.
+
+Letters count in either case (RFC 9111 section 4.2); nothing else is guessed at: another time zone
+or an impossible day is no date.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +18,22 @@ _MONTHS = (
     b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
 )  # fmt: skip
 _DAYS = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
-_MONTH_NUMBERS = {name: number for number, name in enumerate(_MONTHS, 1)}
+_MONTH_NUMBERS = {name.lower(): number for number, name in enumerate(_MONTHS, 1)}
 _MONTH = b"(" + b"|".join(_MONTHS) + b")"
 _TIME = rb"([0-9]{2}):([0-9]{2}):([0-9]{2})"
 
 _IMF = re.compile(
-    rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), ([0-9]{2}) " + _MONTH + rb" ([0-9]{4}) " + _TIME + rb" GMT"
+    rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), ([0-9]{2}) " + _MONTH + rb" ([0-9]{4}) " + _TIME + rb" GMT",
+    re.IGNORECASE,
 )
 _RFC850 = re.compile(
     rb"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, ([0-9]{2})-" + _MONTH + rb"-([0-9]{2}) "
-    + _TIME + rb" GMT"
+    + _TIME + rb" GMT",
+    re.IGNORECASE,
 )  # fmt: skip
 _ASCTIME = re.compile(
-    rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) " + _MONTH + rb" ([ 0-9][0-9]) " + _TIME + rb" ([0-9]{4})"
+    rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) " + _MONTH + rb" ([ 0-9][0-9]) " + _TIME + rb" ([0-9]{4})",
+    re.IGNORECASE,
 )
 
 
@@ -60,7 +67,7 @@ def _parse(value: bytes, this_year: int) -> float | None:
 
 def _seconds(year: int, month: bytes, day: int, clock: list[bytes]) -> float | None:
     hour, minute, second = (int(part) for part in clock)
-    number = _MONTH_NUMBERS[month]
+    number = _MONTH_NUMBERS[month.lower()]
     if hour > 23 or minute > 59 or second > 60 or year < 1:
         return None
     if not 1 <= day <= calendar.monthrange(year, number)[1]:

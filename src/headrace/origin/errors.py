@@ -33,6 +33,20 @@ TIMEOUTS = frozenset(
     (Failure.CONNECT_TIMEOUT, Failure.HEAD_TIMEOUT, Failure.BODY_TIMEOUT, Failure.BODY_SLOW)
 )
 
+# No origin was reached, or none answered: the cache is cut off from them (RFC 9111 section 4.2.4).
+UNREACHABLE = frozenset(
+    (
+        Failure.DNS,
+        Failure.CONNECT_REFUSED,
+        Failure.CONNECT_TIMEOUT,
+        Failure.TLS,
+        Failure.SEND,
+        Failure.HEAD_TIMEOUT,
+        Failure.HEAD_RESET,
+        Failure.NOBODY,
+    )
+)
+
 
 class OriginError(HeadraceError):
     """An exchange with an origin failed. `failure` says where, `told` what each origin did."""

@@ -50,7 +50,7 @@ def test_an_error_that_forbids_it_is_not_remembered(edge: Edge, origin: Origin, 
     assert origin.count(path) == 2
 
 
-@pytest.mark.parametrize("status", [200, 203, 204, 300, 301, 308, 404, 410, 414])
+@pytest.mark.parametrize("status", [200, 203, 204, 300, 301, 308, 404, 410, 500])
 def test_a_status_with_a_lifetime_is_stored(
     edge: Edge, origin: Origin, path: str, status: int
 ) -> None:

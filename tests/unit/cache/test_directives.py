@@ -58,6 +58,26 @@ RESTRICTED: dict[bytes, CacheControl] = {
     b"max-age=\xb2": CacheControl(max_age=0),
     b"s-maxage=x": CacheControl(s_maxage=0),
     b"max-age=60, max-age=x": CacheControl(max_age=0),
+    # White space around the sign (RFC 9110 section 5.6.6 has none).
+    b"max-age =60": CacheControl(max_age=0),
+    b"max-age= 60": CacheControl(max_age=0),
+    b"max-age\t=60, s-maxage = 60": CacheControl(max_age=0, s_maxage=0),
+    b"no-store =1": CacheControl(no_store=True),
+    b'private ="set-cookie"': CacheControl(private=True),
+    b'no-cache= "set-cookie"': CacheControl(no_cache=True),
+    # A semicolon for a comma, a word too many.
+    b"no-store; max-age=60": CacheControl(no_store=True, max_age=0),
+    b"private;max-age=60": CacheControl(private=True, max_age=0),
+    b"max-age=60; public": CacheControl(max_age=0),
+    b"max-age=60 s": CacheControl(max_age=0),
+    b"max-age 60": CacheControl(max_age=0),
+    b"no store, no-store x": CacheControl(no_store=True),
+    b"stale-while-revalidate=5 s": CacheControl(stale_while_revalidate=0),
+    # What gives leave must be written as it should be.
+    b"public=1, immutable=yes, must-understand=0": CacheControl(),
+    b"public; max-age=60": CacheControl(max_age=0),
+    b"immutable;": CacheControl(),
+    b'no-store, must-understand="x"': CacheControl(no_store=True),
     # An argument where none belongs does not undo a restriction.
     b"no-store=0": CacheControl(no_store=True),
     b'no-store="x"': CacheControl(no_store=True),
@@ -67,6 +87,11 @@ RESTRICTED: dict[bytes, CacheControl] = {
     # A quote that is never closed hides nothing.
     b'max-age=60, x="a, no-store': CacheControl(max_age=60, no_store=True),
     b'private="a, b': CacheControl(private=True),
+    b'max-age="60': CacheControl(max_age=0),
+    b'x="a, max-age=60, public': CacheControl(max_age=0),
+    b'x=a"b, max-age=60, no-store': CacheControl(max_age=0, no_store=True),
+    b'"max-age=60"': CacheControl(max_age=0),
+    b'x="a\\", max-age=60': CacheControl(max_age=0),
 }
 
 
@@ -83,6 +108,16 @@ def test_doubt_falls_to_the_restrictive_side(value: bytes) -> None:
 @pytest.mark.parametrize("value", [b"", None])
 def test_nothing_says_nothing(value: bytes | None) -> None:
     assert parse_cache_control(value) is NO_DIRECTIVES
+
+
+@pytest.mark.parametrize("value", [b"max-age=" + b"0" * 30 + b"60", b'max-age="6\\0"'])
+def test_seconds_may_be_written_at_length(value: bytes) -> None:
+    assert parse_cache_control(value).max_age == 60
+
+
+def test_field_names_are_kept_however_many_directives_name_them() -> None:
+    many = b", ".join([b'private="a"'] * 3000)
+    assert parse_cache_control(many).private_fields == (b"a",) * 3000
 
 
 @pytest.mark.parametrize("digits", [b"2147483648", b"2147483649", b"99999999999", b"9" * 5000])
@@ -102,6 +137,7 @@ TARGETED: dict[bytes, CacheControl] = {
     b"no-cache=7": CacheControl(no_cache=True),
     b"private=(a b)": CacheControl(private=True),
     b"s-maxage=5, x=(a;b=1 :aGk=:), y=1.5": CacheControl(s_maxage=5),
+    b'max-age=5, x=@1659578233, y=%"f%c3%bc"': CacheControl(max_age=5),
     # Of the wrong type: absent, unless it only restricts.
     b"max-age=1.5, public": CacheControl(public=True),
     b'max-age="60", public': CacheControl(public=True),
@@ -112,7 +148,7 @@ TARGETED: dict[bytes, CacheControl] = {
 NO_DICTIONARY = [
     b"", b"max-age=", b"max-age=60,", b"max-age=60 public", b"Max-Age=60", b"max-age =60",
     b"max-age= 60", b"max-age=60; X", b'x="a', b"x=(a", b"x=(a,b)", b"x=:a", b"x=\xff", b"=1",
-    b",", b"max-age=1234567890123456", b"x=1.2345", b"x=?2", b"max-age=60;",
+    b'x=%"%C3"', b"x=@1.5", b",", b"max-age=1234567890123456", b"x=1.2345", b"x=?2", b"max-age=60;",
 ]  # fmt: skip
 
 
@@ -130,6 +166,13 @@ def test_a_targeted_field_that_is_no_dictionary_counts_as_absent(value: bytes) -
 def test_whatever_comes_is_read_without_an_error(value: bytes) -> None:
     parse_cache_control(value)
     parse_targeted(value)
+
+
+@given(directive_like)
+def test_what_is_read_of_a_doubtful_field_is_never_more_than_what_it_holds(value: bytes) -> None:
+    control = parse_cache_control(value)
+    for seconds in (control.max_age, control.s_maxage):
+        assert seconds in (None, 0) or str(seconds).encode() in value.replace(b"\\", b"")
 
 
 @given(directive_like)

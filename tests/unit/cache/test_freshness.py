@@ -26,7 +26,7 @@ from tests.unit.cache.values import NOW, RULES, date, field_values, fields, reco
     ("value", "age_s"),
     [
         ("0", 0), ("7", 7), ("007", 7), ("7, 9", 7), ("-7", 0), ("7.5", 0), ("a", 0), ("", 0),
-        ("2147483649", 2**31), ("9" * 100, 2**31),
+        ("2147483649", 2**31), ("9" * 100, 2**31), ("0" * 40 + "7", 7), (", 7", 7), ("0, 7200", 0),
     ],
 )  # fmt: skip
 def test_the_age_field_is_read(value: str, age_s: float) -> None:

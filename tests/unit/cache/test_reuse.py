@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,18 @@ from hypothesis import strategies as st
 from headrace.cache.reuse import Action, decide_reuse, may_serve_stale_on_error
 from headrace.cache.rules import CacheRules
 from headrace.cache.stored import StoredFlag, StoredResponse
-from tests.unit.cache.values import NOW, RULES, directive_like, field_values, record, request
+from headrace.http.message import Request
+from tests.unit.cache.values import (
+    NOW,
+    RULES,
+    directive_like,
+    field_values,
+    fields,
+    record,
+    request,
+    response,
+    stored_from,
+)
 
 FRESH, VALIDATE, MISS = Action.FRESH, Action.VALIDATE, Action.MISS
 BYPASS, TIMEOUT = Action.BYPASS, Action.GATEWAY_TIMEOUT
@@ -55,6 +68,16 @@ def test_a_range_plays_no_part() -> None:
 
 def test_credentials_play_no_part_in_what_is_stored_for_all() -> None:
     assert decide_reuse(request(authorization="x"), record(), RULES, NOW).action is FRESH
+
+
+@pytest.mark.parametrize("status", [401, 407])
+@pytest.mark.parametrize("asked", [request(authorization="x"), request(proxy_authorization="x")])
+def test_a_stored_challenge_is_not_for_who_brings_credentials(status: int, asked: Request) -> None:
+    challenge = record(status=status)
+    assert decide_reuse(asked, challenge, RULES, NOW).action is BYPASS
+    asked = replace(asked, headers=asked.headers.plus(fields(cache_control="only-if-cached")))
+    assert decide_reuse(asked, challenge, RULES, NOW).action is TIMEOUT
+    assert decide_reuse(request(), challenge, RULES, NOW).action is FRESH
 
 
 @pytest.mark.parametrize("method", [b"POST", b"PUT", b"DELETE", b"OPTIONS", b"FROBNICATE"])
@@ -224,6 +247,42 @@ def test_what_is_invalidated_hides_an_error_only_within_a_window(
     assert on_error(flagged(StoredFlag.INVALIDATED, window_s), 0) is allowed
 
 
+# When no origin can be reached (RFC 9111 section 4.2.4).
+
+
+def cut_off(
+    stored: StoredResponse, age_s: float, rules: CacheRules = RULES, control: str = "no-cache"
+) -> bool:
+    asked = request(cache_control=control)
+    return may_serve_stale_on_error(stored, rules, asked, NOW + age_s, unreachable=True)
+
+
+@pytest.mark.parametrize(("late_s", "allowed"), [(0, True), (299, True), (300, False)])
+def test_stale_content_is_served_for_a_bounded_time(late_s: float, allowed: bool) -> None:
+    assert cut_off(record(), 60 + late_s) is allowed
+    assert on_error(record(), 60 + late_s) is False  # an origin that answers is another matter
+
+
+@pytest.mark.parametrize("flag", [StoredFlag.MUST_REVALIDATE, StoredFlag.NO_CACHE])
+def test_not_against_what_the_response_forbids(flag: StoredFlag) -> None:
+    assert not cut_off(flagged(flag, 1000), 61)
+
+
+@pytest.mark.parametrize(("late_s", "allowed"), [(4, True), (5, False)])
+def test_what_the_response_says_itself_counts_alone(late_s: float, allowed: bool) -> None:
+    stored = stored_from(response(cache_control="max-age=60, stale-if-error=5"))
+    assert cut_off(stored, 60 + late_s) is allowed
+
+
+def test_what_was_invalidated_needs_a_window_opened_on_purpose() -> None:
+    assert not cut_off(flagged(StoredFlag.INVALIDATED), 0)
+    assert cut_off(flagged(StoredFlag.INVALIDATED, 10), 0)
+
+
+def test_a_site_may_turn_it_off() -> None:
+    assert not cut_off(record(), 60, CacheRules(stale_if_unreachable_s=0.0))
+
+
 # Properties.
 
 records = st.builds(
@@ -232,7 +291,7 @@ records = st.builds(
         stale_if_error_s=window_s, flags=flags,
     ),
     st.integers(0, 1000).map(float), st.integers(0, 1000).map(float),
-    st.integers(0, 1000).map(float), st.integers(0, 63),
+    st.integers(0, 1000).map(float), st.integers(0, 127),
 )  # fmt: skip
 controls = st.one_of(directive_like, field_values)
 

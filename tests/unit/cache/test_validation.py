@@ -208,9 +208,25 @@ def test_a_304_about_another_representation_changes_nothing(named: dict[str, str
     assert after(stored, ResponseHead(304, Headers(fields(**named)))) == stored
 
 
-@pytest.mark.parametrize("tag", ['"a"', 'W/"a"'])
-def test_a_304_is_matched_by_weak_comparison(tag: str) -> None:
-    assert is_fresh(after(tagged(cache_control="max-age=60"), response(304, etag=tag)))
+@pytest.mark.parametrize(
+    ("known", "tag", "matches"),
+    [
+        ('"a"', '"a"', True), ('"a"', 'W/"a"', True), ('W/"a"', 'W/"a"', True),
+        ('W/"a"', '"a"', False), ('""', "W/", False), ("", '"a"', False), ("", 'W/"a"', False),
+    ],
+)  # fmt: skip
+def test_a_strong_tag_is_matched_strongly_and_a_weak_one_weakly(
+    known: str, tag: str, matches: bool
+) -> None:
+    stored = record(headers=fields(etag=known, date=date()))
+    assert (after(stored, response(304, etag=tag)) != stored) is matches
+
+
+@pytest.mark.parametrize("control", [{}, {"cache_control": "max-age=3600"}])
+def test_a_304_does_not_prolong_an_error(control: dict[str, str]) -> None:
+    old = stored_from(response(404, etag='"a"', cache_control="max-age=9999", age="5000"))
+    renewed = after(old, response(304, etag='"a"', **control))
+    assert renewed.lifetime_s - renewed.corrected_age_s <= RULES.error_max_s
 
 
 def test_a_304_to_credentials_does_not_renew_for_all() -> None:

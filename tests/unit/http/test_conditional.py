@@ -9,6 +9,7 @@ LATER = b"Sun, 06 Nov 1994 09:49:37 GMT"
 THEN = b"Sun, 06 Nov 1994 08:49:37 GMT"
 EARLIER = b"Sun, 06 Nov 1994 07:49:37 GMT"
 STORED = Headers([(b"etag", b'"a"'), (b"last-modified", THEN), (b"date", LATER)])
+DATED = Headers([(b"etag", b'"a"'), (b"date", THEN)])
 WEAK = Headers([(b"etag", b'W/"a"')])
 
 
@@ -34,6 +35,31 @@ WEAK = Headers([(b"etag", b'W/"a"')])
 )
 def test_a_condition_is_evaluated(name: bytes, value: bytes, status: int | None) -> None:
     assert evaluate_conditions(Headers([(name, value)]), b"GET", 200, STORED) == status
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [
+        (b"if-modified-since", THEN, 304),
+        (b"if-modified-since", LATER, 304),
+        (b"if-modified-since", EARLIER, None),
+        (b"if-modified-since", b"nonsense", None),
+        (b"if-unmodified-since", EARLIER, None),
+    ],
+)
+def test_without_last_modified_the_date_answers_if_modified_since(
+    name: bytes, value: bytes, status: int | None
+) -> None:
+    assert evaluate_conditions(Headers([(name, value)]), b"GET", 200, DATED) == status
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [Headers(), DATED.plus([(b"last-modified", b"yesterday")]), Headers([(b"date", b"x")])],
+)
+def test_what_cannot_be_told_is_not_said_to_be_unchanged(stored: Headers) -> None:
+    asked = Headers([(b"if-modified-since", LATER)])
+    assert evaluate_conditions(asked, b"GET", 200, stored) is None
 
 
 def test_if_none_match_outweighs_if_modified_since() -> None:

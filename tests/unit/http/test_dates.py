@@ -13,6 +13,9 @@ from headrace.http.dates import format_http_date, parse_http_date
         b"Sun, 06 Nov 1994 08:49:37 GMT",
         b"Sunday, 06-Nov-94 08:49:37 GMT",
         b"Sun Nov  6 08:49:37 1994",
+        b"SUN, 06 NOV 1994 08:49:37 gmt",
+        b"sunday, 06-nov-94 08:49:37 Gmt",
+        b"SUN nov  6 08:49:37 1994",
     ],
 )
 def test_all_three_formats_are_read(text: bytes) -> None:
@@ -24,6 +27,12 @@ def test_all_three_formats_are_read(text: bytes) -> None:
     [
         b"", b"0", b"-1", b"Sun, 06 Nov 1994 08:49:37", b"Sun, 31 Feb 1994 08:49:37 GMT",
         b"Sun, 06 Nov 1994 24:00:00 GMT", b"Sun, 06 Nov 1994 08:49:37 CET", b"x" * 10000,
+        b"Sun, 06 Nov 1994 08:49:37 UTC", b"Sun, 06 Nov 94 08:49:37 GMT", b"784111777",
+        b"Sun 06 Nov 1994 08:49:37 GMT", b"Sun, 06  Nov 1994 08:49:37 GMT",
+        b"Sun, 06-Nov-1994 08:49:37 GMT", b"Sun, 06 Nov 1994 08.49.37 GMT",
+        b"Sun, 6 Nov 1994 8:49:37 GMT", b"Sun, 00 Nov 1994 08:49:37 GMT",
+        b"Sun, 06 Nov 0000 08:49:37 GMT", b"Sun Nov 6 08:49:37 1994", b"Sun Nov 31 08:49:37 1994",
+        b"Sun, 06 Nov 1994 08:49:37 +0000", b"Sun, 06 Nov 1994 08:49:37 GMT, x",
     ],
 )  # fmt: skip
 def test_what_is_no_date_is_none(text: bytes) -> None:

@@ -201,6 +201,9 @@ class RequestParser:
         except httptools.HttpParserError as error:
             self._renew()
             raise BadRequest(*self._explain(head, error)) from None
+        if not sink.url:  # empty lines, which llhttp passes over: what it knows is of old
+            self._renew()
+            raise BadRequest(400, "that is no request line")
         method: bytes = parser.get_method()
         version_text: str = parser.get_http_version()
         body_bytes = 0

@@ -80,7 +80,10 @@ def normalise_authority(host: bytes, scheme: bytes) -> bytes:
     if match is None or not match[1] or (match[2] and int(match[2]) > 65535):
         raise BadTarget(400, "the Host field is not a host with an optional port")
     name, port = match[1].lower(), match[2]
-    if name.endswith(b".") and len(name) > 1:
+    if name.startswith(b".") or b".." in name:
+        # Less a final dot, such a name would turn into yet another one each time.
+        raise BadTarget(400, "the Host field has an empty label")
+    if name.endswith(b"."):
         name = name[:-1]
     if port:
         port = b"%d" % int(port)

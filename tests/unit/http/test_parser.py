@@ -109,6 +109,15 @@ def test_what_is_doubtful_is_refused(head: bytes, status: int) -> None:
     assert refusal(head) == status
 
 
+def test_empty_lines_are_refused_whatever_was_before() -> None:
+    parser = RequestParser(LIMITS)
+    for before in (HEAD, HEAD.replace(b"HTTP/1.1", b"HTTP/1.0")):
+        parser.parse(before)
+        with pytest.raises(BadRequest) as caught:
+            parser.parse(b"\r\n\r\n")
+        assert caught.value.status == 400
+
+
 def test_a_refusal_does_not_spoil_the_next_head() -> None:
     parser = RequestParser(LIMITS)
     with pytest.raises(BadRequest):

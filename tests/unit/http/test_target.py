@@ -56,6 +56,12 @@ def test_hosts_have_one_spelling(host: bytes, scheme: bytes, authority: bytes) -
     assert normalise_target(b"/", host, scheme)[0] == authority
 
 
+@pytest.mark.parametrize("host", [b"h..", b".", b"..", b".h", b"a..b", b"h..:80"])
+def test_a_host_with_an_empty_label_is_refused(host: bytes) -> None:
+    with pytest.raises(BadTarget):
+        normalise_target(b"/", host, b"http")
+
+
 def test_an_absolute_target_must_agree_with_host() -> None:
     assert normalise_target(b"http://H/x", b"h:80", b"http") == (b"h", b"/x", None)
     with pytest.raises(BadTarget):

@@ -10,7 +10,7 @@ PLAYER := src/headrace/lab/player/vendor/hls.min.js
 export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-quick lint format docs serve-docs sample lock clean
+.PHONY: help demo test fuzz bench bench-quick lint format docs serve-docs sample lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,11 @@ test: $(STAMP) $(PLAYER) ## run lint, types, import contracts, docs and all test
 	@scripts/install-test-tools
 	@scripts/check $(BIN)
 	$(BIN)/python -m pytest
+
+fuzz: $(STAMP) ## fuzz what strangers can send (a minute each, or FUZZ_SECONDS in all; FUZZ_TARGETS)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes -r requirements/fuzz.txt
+	@$(BIN)/python -m tests.fuzz run $(FUZZ_TARGETS) $(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS))
 
 bench: $(STAMP) ## compare with other caches, and write docs/benchmarks/speed.md (about 35 minutes)
 	@scripts/install-bench-peers

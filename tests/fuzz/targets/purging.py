@@ -1,0 +1,112 @@
+"""What the admin API is asked: purges, listings, cursors, tokens; refused by a problem or done.
+
+The input is a kind of question and its text. A purge of a prefix covers every URL that begins so;
+a purge never reaches another site than those that it names.
+"""
+
+from __future__ import annotations
+
+import json
+
+from headrace.cache.key import KeyRules, UnusableUrl, key_for_url
+from headrace.edge.admin.app import place_of
+from headrace.edge.admin.auth import allowed
+from headrace.edge.admin.guard import from_elsewhere, host_allowed
+from headrace.edge.admin.problem import ProblemError, problem_body
+from headrace.edge.admin.purging import Directory, SiteKeys, plan_purge
+from headrace.edge.admin.requests import parse_inspection, parse_listing, parse_purge
+from headrace.http.target import BadTarget, normalise_target
+from tests.fuzz.inputs import Bytes
+
+WORDS = (
+    b'{"url": "', b'{"prefix": "', b'{"tag": "', b'{"all": true', b'"soft": ', b'"site": "',
+    b"http://video.example/", b"https://", b"Bearer ", b"a-token-for-tests-only", b"..", b"%2f",
+    b"?", b"#", b"\\u0000", b"\\ud800", b"[::1]", b":80",
+)  # fmt: skip
+
+DIRECTORY = Directory(
+    (
+        SiteKeys("exact", ("video.example",), KeyRules()),
+        SiteKeys("wild", ("*.example",), KeyRules(sort=False)),
+        SiteKeys("shared", ("*",), KeyRules(host=False, query="drop")),
+    )
+)
+TOKEN = "a-token-for-tests-only"
+
+
+def check(data: bytes) -> None:
+    """Ask one question."""
+    source = Bytes(data)
+    kind = source.number(5)
+    rest = source.rest()
+    text = rest.decode("utf-8", "replace")
+    try:
+        match kind:
+            case 0:
+                plan_purge(parse_purge(rest), DIRECTORY)
+            case 1:
+                _purge_prefix(text)
+            case 2:
+                _same_as_the_request(rest)
+            case 3:
+                _list(text)
+            case 4:
+                value = rest.decode("utf-8", "surrogateescape")
+                assert not allowed(value, TOKEN) or TOKEN in value
+                host_allowed(value, {"localhost"})
+                from_elsewhere(value, None, "a")
+            case _:
+                parse_inspection({"url": text})
+    except ProblemError as problem:
+        assert 400 <= problem.status < 500
+        assert json.loads(problem_body(problem.status, problem.detail, field=problem.field))
+
+
+def _purge_prefix(text: str) -> None:
+    for site in ("exact", "shared", None):
+        body: dict[str, object] = {"prefix": text}
+        if site is not None:
+            body["site"] = site
+        for purge in plan_purge(parse_purge(json.dumps(body).encode()), DIRECTORY):
+            assert purge.site is not None
+            assert purge.value.startswith(purge.site.encode() + b"\n")
+            assert site is None or purge.site == site
+            if "?" in text or purge.site != "exact":
+                continue
+            for more in ("", "x", "?a=b", "x/y"):
+                try:
+                    key = key_for_url("exact", text.strip() + more, KeyRules())
+                except UnusableUrl:
+                    continue
+                if not _changes(text, more):
+                    assert key.startswith(purge.value), (key, purge.value)
+
+
+def _changes(text: str, more: str) -> bool:
+    """Whether what is added makes the prefix's end mean something else (`..`, `%2`, a host)."""
+    stripped = text.strip()
+    last = stripped.rpartition("/")[2]
+    return bool(more) and ("." in last or "%" in last or stripped.count("/") < 3 or "#" in stripped
+                           or "\\" in stripped)  # fmt: skip
+
+
+def _same_as_the_request(rest: bytes) -> None:
+    """The key of a URL is the key of the request for it."""
+    try:
+        authority, path, query = normalise_target(rest, b"video.example", b"http")
+        url = "http://video.example" + rest.decode("ascii")
+    except (BadTarget, UnicodeDecodeError):
+        return
+    if not rest.startswith(b"/") or query is not None:
+        return
+    purge = plan_purge(parse_purge(json.dumps({"url": url, "site": "exact"}).encode()), DIRECTORY)[
+        0
+    ]
+    assert purge.value == b"exact\n" + authority + path, (purge.value, path)
+
+
+def _list(text: str) -> None:
+    asked = parse_listing({"prefix": text, "limit": text or "1"})
+    assert 1 <= asked.limit <= 1000
+    number, _rest = place_of(text, 3)
+    assert 0 <= number < 3

@@ -35,9 +35,9 @@ from headrace.edge.outcome import Failed, Following, LookAgain, Outcome, Uncache
 from headrace.edge.shadow import Seen
 from headrace.edge.slices import GrowingSlice, LocalSlice, SliceFailed
 from headrace.http.message import Headers, Request, ResponseHead
-from headrace.origin.client import OnInterim
 from headrace.origin.course import Course
 from headrace.origin.errors import Failure, OriginError
+from headrace.origin.head_reading import OnInterim
 from headrace.origin.obtained import Obtained
 
 if TYPE_CHECKING:

@@ -101,6 +101,9 @@ class Fleet:
             for site in sites.all
             for name, pool in site.pools.items()
         }
+        self.client.idle.retain(
+            {origin.endpoint for state in self._states.values() for origin in state.pool.origins}
+        )
         self._checking.watch(list(self._states.values()))
 
     def way(self, route: Route, request: Request, target: bytes) -> Way:

@@ -28,10 +28,11 @@ class ChunkedDecoder:
     pieces and leaves the bytes that follow the body in `rest`.
     """
 
-    __slots__ = ("_chunks", "_overhead", "_parser", "_pieces", "_tail", "complete", "rest",
-                 "trailers")  # fmt: skip
+    __slots__ = ("_chunks", "_overhead", "_parser", "_pieces", "_tail", "_too_many",
+                 "complete", "rest", "trailers")  # fmt: skip
 
     MAX_OVERHEAD_BYTES = 64 * 1024
+    MAX_TRAILERS = 100
 
     def __init__(self) -> None:
         self.complete = False
@@ -41,12 +42,16 @@ class ChunkedDecoder:
         self._overhead = 0
         self._chunks = 0
         self._tail = b""
+        self._too_many = False
         self._parser = httptools.HttpRequestParser(self)
         self._parser.feed_data(_SYNTHETIC_HEAD)
         self.trailers.clear()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.trailers.append((name.lower(), value.strip(b" \t")))
+        if len(self.trailers) < self.MAX_TRAILERS:
+            self.trailers.append((name.lower(), value.strip(b" \t")))
+        else:
+            self._too_many = True
 
     def on_chunk_header(self) -> None:
         self._chunks += 1
@@ -96,6 +101,8 @@ class ChunkedDecoder:
     def _count_overhead(self, framing_bytes: int) -> None:
         # Each chunk's own framing is at most 20 bytes when honest; the rest is extensions and
         # trailers, which nobody needs in bulk.
+        if self._too_many:
+            raise BadChunking(f"more than {self.MAX_TRAILERS} trailer fields")
         self._overhead += framing_bytes
         if self._overhead - 20 * self._chunks > self.MAX_OVERHEAD_BYTES:
             raise BadChunking("chunk extensions or trailers are too long")

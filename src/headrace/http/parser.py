@@ -300,6 +300,11 @@ class ParsedResponseHead:
     keep_alive: bool
 
 
+# RFC 9112 section 4, less the versions that are not ours and the statuses that no class has.
+_STATUS_LINE = re.compile(rb"HTTP/1\.[01] [1-5][0-9][0-9](?: [\t\x20-\x7e\x80-\xff]*)?\r\n")
+RESPONSE_FIELD_COUNT = 500
+
+
 class _ResponseSink:
     __slots__ = ("fields", "reason")
 
@@ -317,8 +322,16 @@ class _ResponseSink:
 def parse_response_head(head: bytes, request_method: bytes) -> ParsedResponseHead:
     """Parse one response head, blank line included (RFC 9112 sections 4 and 6.3).
 
-    Raises BadResponse on anything malformed or with ambiguous framing.
+    Raises BadResponse on anything malformed or with ambiguous framing: whoever gets a head knows
+    where its body ends. `keep_alive` is True only where nothing can be left over on the connection
+    when that body has been read: where content is announced that may not come (HEAD, 204, 205,
+    304), an origin that sends it all the same would answer the next request with it.
     """
+    if _STATUS_LINE.match(head) is None:
+        # llhttp takes any three digits, and RTSP, and control characters in the reason.
+        raise BadResponse("malformed status line")
+    if head.count(b"\n") > RESPONSE_FIELD_COUNT + 2:
+        raise BadResponse(f"more than {RESPONSE_FIELD_COUNT} header fields")
     sink = _ResponseSink()
     parser = httptools.HttpResponseParser(sink)
     keep_alive = True
@@ -329,15 +342,10 @@ def parse_response_head(head: bytes, request_method: bytes) -> ParsedResponseHea
     except httptools.HttpParserError as error:
         raise BadResponse(f"malformed response head: {error}") from None
     status = parser.get_status_code()
-    version_text = parser.get_http_version()
-    if version_text not in ("1.1", "1.0"):
-        raise BadResponse(f"response has version {version_text}")
-    version = (1, 1) if version_text == "1.1" else (1, 0)
+    version = (1, 1) if parser.get_http_version() == "1.1" else (1, 0)
     headers = Headers(sink.fields)
-    keep_alive = keep_alive and _persists(headers, version)
-    body_bytes = _response_body_bytes(status, headers, request_method)
-    if body_bytes == -2:
-        keep_alive = False
+    body_bytes, clean = _response_framing(status, headers, version, request_method)
+    keep_alive = keep_alive and clean and _persists(headers, version)
     return ParsedResponseHead(status, sink.reason, version, headers, body_bytes, keep_alive)
 
 
@@ -349,7 +357,10 @@ def _persists(headers: Headers, version: tuple[int, int]) -> bool:
     return version == (1, 1) or b"keep-alive" in options
 
 
-def _response_body_bytes(status: int, headers: Headers, request_method: bytes) -> int:
+def _response_framing(
+    status: int, headers: Headers, version: tuple[int, int], request_method: bytes
+) -> tuple[int, bool]:
+    """The body's length (see ParsedResponseHead), and whether it surely ends there."""
     lengths = headers.all(b"content-length")
     encodings = headers.all(b"transfer-encoding")
     if encodings and lengths:
@@ -358,10 +369,19 @@ def _response_body_bytes(status: int, headers: Headers, request_method: bytes) -
         raise BadResponse("response repeats Content-Length")
     if lengths and not (lengths[0].isdigit() and len(lengths[0]) <= 18):
         raise BadResponse("response has a malformed Content-Length")
-    if request_method == b"HEAD" or status in (204, 304) or 100 <= status < 200:
-        return 0
     if encodings:
+        if version == (1, 0):
+            # RFC 9112 section 6.1: treat as faulty framing.
+            raise BadResponse("Transfer-Encoding in an HTTP/1.0 response")
         if [value.lower() for value in encodings] != [b"chunked"]:
             raise BadResponse("response has a transfer coding other than chunked")
-        return -1
-    return int(lengths[0]) if lengths else -2
+    length = int(lengths[0]) if lengths else None
+    if request_method == b"HEAD" or status in (204, 304) or status < 200:
+        return 0, not encodings and not length
+    if status == 205:
+        if length:
+            raise BadResponse("a 205 with content")
+        return 0, length == 0
+    if encodings:
+        return -1, True
+    return (-2, False) if length is None else (length, True)

@@ -9,28 +9,29 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from headrace.http.chunked import LAST_CHUNK, chunk_head
 from headrace.http.message import Field
-from headrace.http.parser import BadResponse, ParsedResponseHead, parse_response_head
+from headrace.http.parser import ParsedResponseHead
 from headrace.http.wire import Wire, WireTimeout
 from headrace.http.writing import request_head
 from headrace.origin.endpoint import Endpoint
 from headrace.origin.errors import Failure, OriginError
 from headrace.origin.eyeballs import Resolved, first_connected, interleaved
+from headrace.origin.head_reading import READ_BYTES, HeadReader, OnInterim
+from headrace.origin.idle import IdleConnections
 from headrace.origin.resolver import Resolver
 from headrace.origin.response import OriginResponse
 
-HEAD_READ_BYTES = 16 * 1024
-HEAD_LIMIT_BYTES = 256 * 1024
-INTERIM_LIMIT = 32
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 
 ReadBody = Callable[[], Awaitable[bytes]]
-OnInterim = Callable[[ParsedResponseHead], None]
+
+
+class GoneStale(OriginError):
+    """The connection broke before anything of an answer came: nobody may have read the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +58,29 @@ class RequestBody:
 
 
 class OriginClient:
-    """Requests to origins, with a pool of idle connections for each."""
+    """Requests to origins, with a pool of idle connections for each.
 
-    IDLE_PER_ORIGIN = 256
+    A connection that carried a request with content is never used again: an origin that ignores
+    content takes it for the next request, and its answer would be another client's.
+    """
+
     WAIT_FOR_100_S = 1.0
 
     def __init__(self, loop: asyncio.AbstractEventLoop, timeouts: OriginTimeouts) -> None:
-        self.timeouts = timeouts
+        self._timeouts = timeouts
         self._loop = loop
-        self._scratch = memoryview(bytearray(HEAD_READ_BYTES))  # copied from before any await
-        self._idle: dict[Endpoint, deque[tuple[Wire, float]]] = {}
+        self._scratch = memoryview(bytearray(READ_BYTES))
         self._resolver = Resolver(loop)
+        self.idle = IdleConnections(loop, timeouts.idle_s, self._moved)
+
+    @property
+    def timeouts(self) -> OriginTimeouts:
+        return self._timeouts
+
+    @timeouts.setter
+    def timeouts(self, timeouts: OriginTimeouts) -> None:
+        self._timeouts = timeouts
+        self.idle.idle_s = timeouts.idle_s
 
     async def request(
         self,
@@ -81,46 +94,25 @@ class OriginClient:
     ) -> OriginResponse:
         """Send a request and read the response's head. `fields` include Host and framing.
 
-        A kept-alive connection that the origin closed meanwhile is replaced once, silently, when
-        the method is idempotent and no body was sent. Raises OriginError.
+        A kept-alive connection that the origin closed meanwhile is replaced once, silently: when
+        not a byte of an answer came, the method is idempotent and no body was sent. Raises
+        OriginError.
         """
         head = request_head(method, endpoint.prefix + target, fields)
-        wire = self._take_idle(endpoint)
-        if wire is not None:
-            if body is not None or method not in IDEMPOTENT:
-                self._keep(endpoint, wire)
-            else:
+        if body is None and method in IDEMPOTENT:
+            wire = self.idle.take(endpoint)
+            if wire is not None:
                 try:
                     return await self._exchange(endpoint, wire, method, head, None, on_interim)
-                except OriginError as error:
-                    if error.failure not in (Failure.HEAD_RESET, Failure.SEND):
-                        raise
+                except GoneStale:
+                    pass  # as if it had not been kept
         wire = await self._connect(endpoint)
         return await self._exchange(endpoint, wire, method, head, body, on_interim)
-
-    def _take_idle(self, endpoint: Endpoint) -> Wire | None:
-        idle = self._idle.get(endpoint)
-        oldest = self._loop.time() - self.timeouts.idle_s
-        while idle:
-            wire, since = idle.pop()
-            if since > oldest and wire.idle_and_alive() and not self._moved(endpoint, wire):
-                return wire
-            wire.close()
-        return None
 
     def _moved(self, endpoint: Endpoint, wire: Wire) -> bool:
         """Whether the origin's name leads elsewhere by now."""
         known = self._resolver.known(endpoint.host, endpoint.port)
         return known is not None and wire.peer not in known
-
-    def _keep(self, endpoint: Endpoint, wire: Wire) -> None:
-        idle = self._idle.setdefault(endpoint, deque())
-        now = self._loop.time()
-        idle.append((wire, now))
-        while idle and (
-            len(idle) > self.IDLE_PER_ORIGIN or idle[0][1] < now - self.timeouts.idle_s
-        ):
-            idle.popleft()[0].close()
 
     async def _connect(self, endpoint: Endpoint) -> Wire:
         try:
@@ -198,7 +190,7 @@ class OriginClient:
             try:
                 await wire.send_all(head, self.timeouts.between_bytes_s)
             except (OSError, WireTimeout) as error:
-                raise OriginError(Failure.SEND, f"the request broke off: {error}") from error
+                raise GoneStale(Failure.SEND, f"the request broke off: {error}") from error
             if body is not None:
                 if not body.wait_for_100:
                     go_on.set()
@@ -211,7 +203,15 @@ class OriginClient:
                 if on_interim is not None:
                     on_interim(response)
 
-            parsed, early = await self._read_head(wire, method, interim, sending)
+            reader = HeadReader(
+                wire, self._loop, self._scratch, self.timeouts.first_byte_s, sending
+            )
+            try:
+                parsed, early = await reader.read(method, interim)
+            except OriginError as error:
+                if error.failure is Failure.HEAD_RESET and not reader.received_bytes:
+                    raise GoneStale(error.failure, str(error)) from error
+                raise
         except BaseException:
             if sending is not None:
                 sending.cancel()
@@ -224,7 +224,7 @@ class OriginClient:
             wire,
             early,
             self.timeouts.between_bytes_s,
-            lambda idle: self._keep(endpoint, idle),
+            None if body is not None else lambda idle: self.idle.keep(endpoint, idle),
             sending,
         )
 
@@ -249,80 +249,9 @@ class OriginClient:
             except (OSError, WireTimeout) as error:
                 raise OriginError(Failure.SEND, f"the request's body broke off: {error}") from error
 
-    async def _read_head(
-        self,
-        wire: Wire,
-        method: bytes,
-        on_interim: OnInterim,
-        sending: asyncio.Task[None] | None,
-    ) -> tuple[ParsedResponseHead, bytes]:
-        """Read up to a final response head; gives it and the bytes that came behind it."""
-        scratch = self._scratch
-        buffer = b""
-        interims = 0
-        since = self._loop.time()  # the limit is for a whole head, however it drips
-        while True:
-            end = buffer.find(b"\r\n\r\n")
-            if end >= 0:
-                end += 4
-                try:
-                    parsed = parse_response_head(buffer[:end], method)
-                except BadResponse as error:
-                    raise OriginError(Failure.BAD_HEAD, str(error)) from error
-                buffer = buffer[end:]
-                if parsed.status >= 200 or parsed.status == 101:
-                    if parsed.status == 101:
-                        raise OriginError(Failure.BAD_HEAD, "101 without having been asked")
-                    return parsed, buffer
-                interims += 1
-                if interims > INTERIM_LIMIT:
-                    raise OriginError(Failure.BAD_HEAD, "too many interim responses")
-                on_interim(parsed)
-                since = self._loop.time()
-                continue
-            if len(buffer) > HEAD_LIMIT_BYTES:
-                raise OriginError(Failure.BAD_HEAD, f"head over {HEAD_LIMIT_BYTES} bytes")
-            received = await self._receive_head(wire, scratch, sending, since, whole=not buffer)
-            buffer += scratch[:received]
-
-    async def _receive_head(
-        self,
-        wire: Wire,
-        scratch: memoryview,
-        sending: asyncio.Task[None] | None,
-        since: float,
-        *,
-        whole: bool,
-    ) -> int:
-        """Read some of the head. While a request body is being sent, waiting is no failure."""
-        limit_s = self.timeouts.first_byte_s
-        while True:
-            left_s = max(0.0, since + limit_s - self._loop.time())
-            try:
-                received = await wire.recv_into(scratch, left_s)
-            except WireTimeout as error:
-                if sending is not None and not sending.done():
-                    since = self._loop.time()
-                    continue
-                raise OriginError(
-                    Failure.HEAD_TIMEOUT,
-                    f"no whole response head within {limit_s:g} s",
-                ) from error
-            except OSError as error:
-                raise OriginError(Failure.HEAD_RESET, f"the connection broke: {error}") from error
-            if received:
-                return received
-            where = "before" if whole else "in"
-            raise OriginError(
-                Failure.HEAD_RESET, f"the connection was closed {where} the response head"
-            )
-
     def close(self) -> None:
         """Close every idle connection."""
-        for idle in self._idle.values():
-            for wire, _since in idle:
-                wire.close()
-        self._idle.clear()
+        self.idle.close()
 
 
 def _stop_if_unreadable(sending: asyncio.Task[None], wire: Wire) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from headrace.errors import HeadraceError
 
@@ -50,11 +52,30 @@ class Endpoint:
         )
 
 
+_contexts: WeakValueDictionary[tuple[object, ...], ssl.SSLContext] = WeakValueDictionary()
+
+
 def origin_context(ca_file: str | None, *, verify: bool) -> ssl.SSLContext:
-    """A TLS context for origins: the system's authorities, or `ca_file`'s alone."""
-    context = ssl.create_default_context(cafile=ca_file)
-    context.set_alpn_protocols(["http/1.1"])
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+    """A TLS context for origins: the system's authorities, or `ca_file`'s alone.
+
+    The same one for the same files, while it is in use: authorities take a megabyte, and a reload
+    that changes nothing shall leave connections, which belong to a context, as they are.
+    """
+    defaults = ssl.get_default_verify_paths()
+    files = (ca_file,) if ca_file is not None else (defaults.cafile, defaults.capath)
+    key = (verify, *(_state_of(name) for name in files if name))
+    context = _contexts.get(key)
+    if context is None:
+        context = ssl.create_default_context(cafile=ca_file)
+        context.set_alpn_protocols(["http/1.1"])
+        if not verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        _contexts[key] = context
     return context
+
+
+def _state_of(name: str) -> tuple[object, ...]:
+    """A file as it is now; raises OSError when it is not there."""
+    found = os.stat(name)
+    return (name, found.st_ino, found.st_size, found.st_mtime_ns)

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 from headrace.http.message import Field
 from headrace.origin.asking import fields_for
-from headrace.origin.client import OnInterim, OriginClient, RequestBody
+from headrace.origin.client import OriginClient, RequestBody
 from headrace.origin.course import Course
 from headrace.origin.errors import Failure, OriginError
 from headrace.origin.exchange import Events, Exchange, word
+from headrace.origin.head_reading import OnInterim
 from headrace.origin.obtained import Obtained
 from headrace.origin.policy import (
     SAFE_TO_REPEAT,

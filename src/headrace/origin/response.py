@@ -13,6 +13,7 @@ from headrace.http.wire import Wire, WireTimeout
 from headrace.origin.errors import Failure, OriginError
 
 CHUNK_READ_BYTES = 64 * 1024
+FEW_PIECES = 8
 TURN_BYTES = 512 * 1024
 """An origin that is faster than we are must not keep the loop to itself."""
 
@@ -20,9 +21,12 @@ TURN_BYTES = 512 * 1024
 class OriginResponse:
     """A response head and the rest of the connection.
 
-    `read_into` gives the decoded body. The connection goes back to its pool when the body was
-    read to its end and both sides keep it alive, and is closed by `close` otherwise. `timeout_s`
-    bounds the wait for each piece.
+    `read_into` gives the decoded body. `timeout_s` bounds the wait for each piece.
+
+    The connection is given to `release` when nothing can be left over on it: `release` is given at
+    all (the client gives it for requests without content), the head's framing is certain and keeps
+    the connection alive, the body was read to its end, and not a byte came behind it. In every
+    other case it is closed. Whatever is left over would be the next request's answer.
     """
 
     def __init__(
@@ -31,7 +35,7 @@ class OriginResponse:
         wire: Wire,
         early: bytes,
         between_bytes_s: float,
-        release: Callable[[Wire], None],
+        release: Callable[[Wire], None] | None,
         sending: asyncio.Task[None] | None = None,
     ) -> None:
         self.head = head
@@ -122,7 +126,9 @@ class OriginResponse:
                 pieces = decoder.feed(bytes(scratch[:received]))
             except BadChunking as error:
                 raise self._fail(Failure.BAD_CHUNKS, str(error)) from error
-            self._decoded = [memoryview(piece) for piece in pieces]
+            # Many tiny chunks cost less as one piece than each on its own.
+            joined = pieces if len(pieces) <= FEW_PIECES else [b"".join(pieces)]
+            self._decoded = [memoryview(piece) for piece in joined]
             late = loop.time() - since > self.timeout_s
             if late and not pieces and not decoder.complete:
                 raise self._fail(Failure.BODY_TIMEOUT, "the body stalled between its chunks")
@@ -147,8 +153,7 @@ class OriginResponse:
 
     def _finish(self) -> None:
         self.complete = True
-        sent = self.sending is None or (self.sending.done() and not self.sending.cancelled())
-        if self.head.keep_alive and not self._early and sent:
+        if self._release is not None and self.head.keep_alive and not self._early:
             self._release(self._wire)
         else:
             self._wire.close()

@@ -75,6 +75,12 @@ def test_endless_extensions_are_refused() -> None:
         decoder.feed(chunk * 100)
 
 
+def test_a_flood_of_trailers_is_refused() -> None:
+    decoder = ChunkedDecoder()
+    with pytest.raises(BadChunking):
+        decoder.feed(encoded([b"abc"], b"a:\r\n" * 101))
+
+
 @given(st.binary(max_size=100))
 def test_arbitrary_bytes_decode_or_are_refused(data: bytes) -> None:
     decoder = ChunkedDecoder()

@@ -222,9 +222,92 @@ def test_a_doubtful_response_is_refused(lines: bytes) -> None:
         parse_response_head(b"HTTP/1.1 200 OK\r\n" + lines + b"\r\n", b"GET")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"HTTP/1.1 099 X", b"HTTP/1.1 000 X", b"HTTP/1.1 600 X", b"HTTP/1.1 999 X",
+        b"HTTP/1.1 1000 X", b"HTTP/1.1 20 X", b"HTTP/1.1 200OK", b"HTTP/1.1  200 OK",
+        b"RTSP/1.0 200 OK", b"ICE/1.1 200 OK", b"http/1.1 200 OK", b"HTTP/1.10 200 OK",
+        b"HTTP/0.9 200 OK", b"HTTP/2.0 200 OK", b"HTTP/1.1 200 O\0K", b"HTTP/1.1 200 O\rK",
+        b"HTTP/1.1 200 O\x01K", b"\r\nHTTP/1.1 200 OK", b"HTTP/1.1 200 OK\n",
+    ],
+)  # fmt: skip
+def test_a_status_line_that_is_not_one_is_refused(line: bytes) -> None:
+    with pytest.raises(BadResponse):
+        parse_response_head(line + b"\r\nContent-Length: 1\r\n\r\n", b"GET")
+
+
+@pytest.mark.parametrize("line", [b"HTTP/1.1 200", b"HTTP/1.1 200 ", b"HTTP/1.0 599 \xe4 b\tc"])
+def test_a_reason_may_be_missing_or_odd(line: bytes) -> None:
+    assert parse_response_head(line + b"\r\n\r\n", b"GET").body_bytes == -2
+
+
+CL0, CL5 = b"Content-Length: 0\r\n", b"Content-Length: 5\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+
+
+@pytest.mark.parametrize(
+    ("start", "lines", "method", "keep_alive"),
+    [
+        (b"HTTP/1.1 200", CL5, b"GET", True),
+        (b"HTTP/1.1 200", CHUNKED, b"GET", True),
+        (b"HTTP/1.1 200", b"", b"GET", False),
+        (b"HTTP/1.1 200", CL5 + b"Connection: x, Close\r\n", b"GET", False),
+        (b"HTTP/1.0 200", CL5, b"GET", False),
+        (b"HTTP/1.0 200", CL5 + b"Connection: Keep-Alive\r\n", b"GET", True),
+        (b"HTTP/1.1 200", CL5, b"HEAD", False),
+        (b"HTTP/1.1 200", CHUNKED, b"HEAD", False),
+        (b"HTTP/1.1 200", CL0, b"HEAD", True),
+        (b"HTTP/1.1 404", b"", b"HEAD", True),
+        (b"HTTP/1.1 204", b"", b"GET", True),
+        (b"HTTP/1.1 204", CL0, b"GET", True),
+        (b"HTTP/1.1 204", CL5, b"GET", False),
+        (b"HTTP/1.1 204", CHUNKED, b"GET", False),
+        (b"HTTP/1.1 304", b"", b"GET", True),
+        (b"HTTP/1.1 304", CL5, b"GET", False),
+        (b"HTTP/1.1 304", CHUNKED, b"GET", False),
+        (b"HTTP/1.1 205", CL0, b"GET", True),
+        (b"HTTP/1.1 205", CHUNKED, b"GET", False),
+        (b"HTTP/1.1 205", b"", b"GET", False),
+    ],
+)
+def test_a_connection_stays_only_where_the_end_of_the_body_is_certain(
+    start: bytes, lines: bytes, method: bytes, keep_alive: bool
+) -> None:
+    head = parse_response_head(start + b" X\r\n" + lines + b"\r\n", method)
+    assert head.keep_alive is keep_alive
+
+
+@pytest.mark.parametrize(
+    ("start", "lines", "method"),
+    [
+        (b"HTTP/1.0 200", CHUNKED, b"GET"),
+        (b"HTTP/1.1 205", CL5, b"GET"),
+        (b"HTTP/1.1 200", CHUNKED * 2, b"GET"),
+        (b"HTTP/1.1 200", b"Transfer-Encoding: chunked, gzip\r\n", b"GET"),
+        (b"HTTP/1.1 200", b"Transfer-Encoding: gzip\r\n", b"HEAD"),
+        (b"HTTP/1.1 304", CL5 + CHUNKED, b"GET"),
+        (b"HTTP/1.1 204", CL5 + CL5, b"GET"),
+        (b"HTTP/1.1 200", b"Content-Length: 5, 5\r\n", b"GET"),
+        (b"HTTP/1.1 200", b"Content-Length: +5\r\n", b"GET"),
+        (b"HTTP/1.1 200", b"Content-Length: 99999999999999999999\r\n", b"GET"),
+        (b"HTTP/1.1 200", CL5 + b"X: a\rb\r\n", b"GET"),
+        (b"HTTP/1.1 200", CL5 + b"X: a\0b\r\n", b"GET"),
+        (b"HTTP/1.1 200", CL5 + b"X : a\r\n", b"GET"),
+        (b"HTTP/1.1 200", CL5 + b"X: a\r\n" * 501, b"GET"),
+    ],
+)
+def test_a_response_of_doubtful_framing_is_refused_whatever_the_method(
+    start: bytes, lines: bytes, method: bytes
+) -> None:
+    with pytest.raises(BadResponse):
+        parse_response_head(start + b" X\r\n" + lines + b"\r\n", method)
+
+
 @given(st.binary(max_size=200))
 def test_an_arbitrary_response_parses_or_is_refused(data: bytes) -> None:
     try:
-        parse_response_head(b"HTTP/1.1 " + data + b"\r\n\r\n", b"GET")
+        head = parse_response_head(b"HTTP/1.1 " + data + b"\r\n\r\n", b"GET")
+        assert 100 <= head.status <= 599
     except BadResponse as error:
         assert str(error)

@@ -81,8 +81,8 @@ class Connection(ReceivingSide):
             return
         except WANT_WRITE:
             return
-        except OSError:
-            self.abort("client_gone")
+        except OSError as error:
+            self._client_failed(error)
             return
         if state is State.IDLE and not self._buffer:
             # Players and pollers repeat themselves: such a head is parsed once.

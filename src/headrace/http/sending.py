@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from headrace.http.outgoing import Outgoing, Piece, Residency
 from headrace.http.progress import unacknowledged_bytes
 from headrace.http.tls_socket import WINDOW_BYTES as TLS_WINDOW_BYTES
-from headrace.http.tls_socket import ClientSocket, TlsSocket
+from headrace.http.tls_socket import ClientSocket, TlsBroken, TlsSocket
 
 if TYPE_CHECKING:
     from headrace.http.server import Server
@@ -75,6 +75,16 @@ class SendingSide:
         """Everything of a response is with the kernel."""
         raise NotImplementedError
 
+    def _client_failed(self, error: OSError) -> None:
+        """The socket is of no more use: the client left, or its TLS broke.
+
+        An SSLWantReadError from `send` belongs here: to wait until the socket can be written to
+        would be to wait in a circle.
+        """
+        if isinstance(error, TlsBroken):
+            self._server.handler.event("tls_failed", error.reason)
+        self.abort("client_gone")
+
     def _queue_of(self) -> Outgoing:
         if self._out is None:
             self._out = Outgoing()
@@ -93,10 +103,10 @@ class SendingSide:
             return
         try:
             sent = self._sock.send(data)
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        except (BlockingIOError, ssl.SSLWantWriteError):
             sent = 0
-        except OSError:
-            self.abort("client_gone")
+        except OSError as error:
+            self._client_failed(error)
             return
         if sent == len(data):
             self.bytes_sent += sent
@@ -123,10 +133,10 @@ class SendingSide:
             return
         try:
             sent = self._send_at_once(head, body, residency, offset)
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        except (BlockingIOError, ssl.SSLWantWriteError):
             sent = 0
-        except OSError:
-            self.abort("client_gone")
+        except OSError as error:
+            self._client_failed(error)
             return
         if sent:
             self._count_sent(sent)
@@ -191,11 +201,11 @@ class SendingSide:
                         return
                 else:
                     sent = sock.send(view)
-            except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            except (BlockingIOError, ssl.SSLWantWriteError):
                 self._await_writable()
                 return
-            except OSError:
-                self.abort("client_gone")
+            except OSError as error:
+                self._client_failed(error)
                 return
             self._count_sent(sent)
             out.advance(sent)

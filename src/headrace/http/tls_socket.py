@@ -6,7 +6,13 @@ into memory, and one `send` takes it all. Measured for 2 MB bodies, one core, AE
 for a gigabyte with `SSLSocket`, 0.76 with TCP_CORK around it, 0.70 with windows of 64 KiB in
 memory, 0.62 with 256 KiB, 0.60 with 512.
 
-Where the kernel itself encrypts (kernel TLS) `SSLSocket` is the better one.
+What must hold: **what one connection's OpenSSL writes goes to that connection or nowhere.** The
+memory that OpenSSL writes to is shared by all connections of a thread, and OpenSSL may write at any
+call: an answer to a new key while it reads, an alert, a ticket. So every call goes through
+`TlsSocket._use`, and nothing else touches that memory: however the call ends, what was written is
+taken out and kept with the connection, or the call raises `TlsBroken` and the connection ends.
+
+What a client makes OpenSSL do without sending data is bounded as well (`tls_records`).
 """
 
 from __future__ import annotations
@@ -14,11 +20,19 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from headrace.http.tls_records import HEADER_BYTES, SILENT_RECORDS, RecordMeter, silent_now
 
 FIRST_WINDOW_BYTES = 64 * 1024
 WINDOW_BYTES = 512 * 1024
 RECORD_BYTES = 16 * 1024
+RECORDS_AT_ONCE = 64  # so many are given to OpenSSL before it is looked at what they brought
+HANDSHAKE_BYTES = 256 * 1024
+ANSWERS_BYTES = 16 * 1024  # of OpenSSL's own, kept while the client takes nothing
 # In OpenSSL since 3.0; Python's module names it from 3.12 on.
 OP_ENABLE_KTLS = getattr(ssl, "OP_ENABLE_KTLS", 1 << 3)
 _PROTOCOLS = Path("/proc/sys/net/ipv4/tcp_available_ulp")
@@ -32,6 +46,21 @@ def kernel_offers_tls() -> bool:
         return False
 
 
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+class TlsBroken(OSError):
+    """The connection cannot go on, for what the client sent or for want of memory.
+
+    `reason` is a word for the metrics.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the TLS connection must end: {reason}")
+        self.reason = reason
+
+
 class TlsSocket:
     """The server's side of a TLS connection, with the methods of `SSLSocket` that are used here.
 
@@ -40,7 +69,10 @@ class TlsSocket:
     until it does; the next one is smaller, so a slow client holds little memory.
     """
 
-    __slots__ = ("_incoming", "_outgoing", "_pending", "_sock", "_taken", "_tls", "_window")
+    __slots__ = (
+        "_answered", "_fed", "_incoming", "_later", "_meter", "_outgoing", "_pending",
+        "_shaking_bytes", "_silent", "_silent_since", "_sock", "_taken", "_tls", "_window",
+    )  # fmt: skip
 
     def __init__(
         self, sock: socket.socket, context: ssl.SSLContext, outgoing: ssl.MemoryBIO
@@ -50,9 +82,16 @@ class TlsSocket:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = outgoing
         self._tls = context.wrap_bio(self._incoming, outgoing, server_side=True)
-        self._pending: memoryview | None = None  # encrypted, not yet with the kernel
+        self._pending: bytes | memoryview | None = None  # encrypted, not yet with the kernel
         self._taken = 0  # plain bytes that the encrypted window holds, not yet reported
+        self._shaking_bytes = 0
+        self._answered = 0  # bytes of OpenSSL's own behind it
         self._window = FIRST_WINDOW_BYTES
+        self._meter = RecordMeter()
+        self._later = b""  # received, not yet given to OpenSSL
+        self._fed = 0  # records that OpenSSL has, of which it is not known what they brought
+        self._silent = 0  # records that brought no data
+        self._silent_since = 0.0
 
     def fileno(self) -> int:
         return self._sock.fileno()
@@ -93,18 +132,16 @@ class TlsSocket:
         self._flush()
         while True:
             try:
-                self._tls.do_handshake()
+                self._use(self._tls.do_handshake)
             except ssl.SSLWantReadError:
-                self._drain()
                 self._flush()
                 self._fill()
             except ssl.SSLError:
-                self._drain()  # the alert, so that the client learns why
                 with contextlib.suppress(OSError):
-                    self._flush()
+                    self._flush()  # the alert, so that the client learns why
                 raise
             else:
-                self._drain()
+                self._fed = 0
                 self._flush()
                 return
 
@@ -116,14 +153,20 @@ class TlsSocket:
         """
         tls, incoming = self._tls, self._incoming
         found = b""
-        asked = not incoming.pending and not tls.pending()
+        pieces = 0
+        asked = not incoming.pending and not tls.pending() and not self._later
         if asked:
             self._take(size_bytes)  # BlockingIOError: as good as SSLWantReadError
         while True:
             try:
-                piece = tls.read(size_bytes)
+                piece = self._use(tls.read, size_bytes)
             except ssl.SSLWantReadError:
-                self._drain_if_any()
+                self._count_silent(pieces)
+                self._answer()
+                if self._later:
+                    pieces = 0
+                    self._feed(self._later)
+                    continue
                 if found:
                     return found
                 if asked:
@@ -134,11 +177,19 @@ class TlsSocket:
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 return found
             except ssl.SSLError:
-                self._drain_if_any()
+                self._answer()
                 raise
             found = found + piece if found else piece
-            if not piece or (not incoming.pending and not tls.pending()):
+            if not piece:
                 return found
+            if not tls.pending():
+                pieces += 1
+                if not incoming.pending and not self._later:
+                    if self._fed != pieces:
+                        self._count_silent(pieces)
+                        self._answer()
+                    self._fed = 0
+                    return found
 
     def send(self, data: bytes | memoryview, head: bytes = b"") -> int:
         """Encrypt and send a window of `data`, behind `head`; how many bytes of both the kernel
@@ -155,22 +206,26 @@ class TlsSocket:
         window = self._window
         if len(data) > window:
             data = memoryview(data)[:window]
-        if head:
-            self._tls.write(head)
-        taken = self._tls.write(data)
-        grown = taken == window < WINDOW_BYTES
-        taken += len(head)
-        encrypted = self._outgoing.read()
+        try:
+            taken = self._use(self._encrypt, head, data)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError, MemoryError) as error:
+            # OpenSSL waits for the rest of a message that the client sent in parts. Nobody sends
+            # so short ones in parts; waiting here would be for ever.
+            raise TlsBroken("unfinished_message") from error
+        grown = len(data) == window < WINDOW_BYTES
+        encrypted = self._pending
+        assert encrypted is not None
         try:
             sent = self._sock.send(encrypted)
         except BlockingIOError:
             sent = 0
         if sent < len(encrypted):
             # A copy of the rest: a view would keep the whole window in memory.
-            self._pending = memoryview(encrypted[sent:])
+            self._pending = memoryview(bytes(encrypted[sent:]))
             self._taken = taken
             self._window = max(RECORD_BYTES, sent)
             raise ssl.SSLWantWriteError(ssl.SSL_ERROR_WANT_WRITE, "the socket is full")
+        self._pending = None
         if grown:
             self._window = min(2 * window, WINDOW_BYTES)
         return taken
@@ -178,37 +233,103 @@ class TlsSocket:
     def unwrap(self) -> None:
         """Say that nothing more will come (close_notify), as far as the socket takes it."""
         with contextlib.suppress(ssl.SSLError):
-            self._tls.unwrap()
-        self._drain()
+            self._use(self._tls.unwrap)
         with contextlib.suppress(ssl.SSLWantWriteError):
             self._flush()
 
-    def _fill(self) -> None:
+    # OpenSSL.
+
+    def _use(
+        self,
+        call: Callable[_Arguments, _Result],
+        *args: _Arguments.args,
+        **kwargs: _Arguments.kwargs,
+    ) -> _Result:
+        """Call OpenSSL, and take what it wrote out of the memory that all connections share.
+
+        No call into OpenSSL may be made in another way: see the module's docstring.
+        """
         try:
-            self._take(RECORD_BYTES)
+            return call(*args, **kwargs)
+        finally:
+            if self._outgoing.pending:
+                self._keep_written()
+
+    def _keep_written(self) -> None:
+        """Take what OpenSSL wants sent behind what waits already. Raises TlsBroken."""
+        before = self._pending
+        try:
+            written = self._outgoing.read()
+            if before is not None:
+                self._answered += len(written)
+                written = bytes(before) + written
+        except MemoryError:
+            while self._outgoing.pending:
+                self._outgoing.read(RECORD_BYTES)
+            raise TlsBroken("no_memory") from None
+        self._pending = written
+        if self._answered > ANSWERS_BYTES:
+            raise TlsBroken("unread_answers")
+
+    def _encrypt(self, head: bytes, data: bytes | memoryview) -> int:
+        taken = self._tls.write(head) if head else 0
+        return taken + self._tls.write(data)
+
+    # What comes.
+
+    def _fill(self) -> None:
+        """Give OpenSSL more of the handshake."""
+        if self._later:
+            self._feed(self._later)
+            return
+        if self._shaking_bytes > HANDSHAKE_BYTES:
+            raise TlsBroken("long_handshake")
+        try:
+            self._shaking_bytes += self._take(RECORD_BYTES)
         except BlockingIOError:
             raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "nothing has come") from None
 
-    def _take(self, size_bytes: int) -> None:
+    def _take(self, size_bytes: int) -> int:
         received = self._sock.recv(size_bytes)
         if received:
-            self._incoming.write(received)
+            self._feed(received)
         else:
             self._incoming.write_eof()
+        return len(received)
 
-    def _drain_if_any(self) -> None:
-        """Reading may make OpenSSL answer (a new key, an alert)."""
-        if self._outgoing.pending:
-            self._drain()
+    def _feed(self, data: bytes) -> None:
+        """Give OpenSSL what has come, but only so many records at once; keep the others."""
+        if (
+            self._meter.between
+            and len(data) > HEADER_BYTES
+            and len(data) == HEADER_BYTES + (data[3] << 8 | data[4])
+        ):
+            self._fed += 1
+            self._incoming.write(data)
+            return
+        end, records = self._meter.advance(data, RECORDS_AT_ONCE)
+        self._fed += records
+        self._incoming.write(data[:end])
+        self._later = data[end:]
+
+    def _count_silent(self, pieces: int) -> None:
+        """OpenSSL has used what it was given, which brought so many pieces. Raises TlsBroken."""
+        silent, self._fed = self._fed - pieces, 0
+        if silent <= 0:
+            return
+        now = time.monotonic()
+        self._silent = silent_now(self._silent, now - self._silent_since) + silent
+        self._silent_since = now
+        if self._silent > SILENT_RECORDS:
+            raise TlsBroken("records_without_data")
+
+    # What goes.
+
+    def _answer(self) -> None:
+        """Send what OpenSSL has written by itself, if the socket takes it; else later."""
+        if self._pending is not None:
             with contextlib.suppress(OSError):
                 self._flush()
-
-    def _drain(self) -> None:
-        """Take what OpenSSL wants sent behind what waits already."""
-        encrypted = self._outgoing.read()
-        if encrypted:
-            before = b"" if self._pending is None else self._pending.tobytes()
-            self._pending = memoryview(before + encrypted)
 
     def _flush(self) -> None:
         pending = self._pending
@@ -219,9 +340,10 @@ class TlsSocket:
         except BlockingIOError:
             sent = 0
         if sent < len(pending):
-            self._pending = pending[sent:]
+            self._pending = memoryview(pending)[sent:]
             raise ssl.SSLWantWriteError(ssl.SSL_ERROR_WANT_WRITE, "the socket is full")
         self._pending = None
+        self._answered = 0
 
 
 ClientSocket = socket.socket | TlsSocket

@@ -5,6 +5,8 @@ RFC 9111 sections 3.2, 3.4, 4.3; RFC 9110 sections 8.8 and 15.3.7.3.
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from headrace.cache.freshness import corrected_initial_age_s
@@ -29,13 +31,14 @@ _NOT_UPDATED = frozenset(
         b"vary",
     )
 )
+_STRONG = re.compile(rb'"[\x21\x23-\x7e\x80-\xff]*"')
 # Why an answer may not be stored although others to the same question may.
 _NOT_FOR_ALL = frozenset((b"authorization", b"request-no-store", b"set-cookie"))
 
 
 def is_strong(tag: bytes) -> bool:
-    """Whether an entity tag is a strong validator (RFC 9110 section 8.8.1)."""
-    return len(tag) >= 2 and tag.startswith(b'"') and tag.endswith(b'"')
+    """Whether this is one entity tag, and a strong validator (RFC 9110 section 8.8.3)."""
+    return _STRONG.fullmatch(tag) is not None
 
 
 def validation_fields(stored: StoredResponse) -> tuple[Field, ...]:

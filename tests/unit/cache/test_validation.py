@@ -74,8 +74,11 @@ def test_without_a_validator_there_is_no_condition() -> None:
 
 @pytest.mark.parametrize(
     ("tag", "strong"),
-    [(b'"a"', True), (b'""', True), (b'W/"a"', False), (b"a", False), (b'"', False)],
-)
+    [
+        (b'"a"', True), (b'""', True), (b'"\xfc"', True), (b'W/"a"', False), (b"a", False),
+        (b'"', False), (b'"a", "b"', False), (b'"a""b"', False), (b'"a b"', False),
+    ],
+)  # fmt: skip
 def test_a_strong_tag(tag: bytes, strong: bool) -> None:
     assert is_strong(tag) is strong
 

@@ -93,7 +93,14 @@ def _list(value: object) -> list[object]:
 class Edge:
     """A running `headrace edge`. Made by `running_edge` and `edge_from_arguments`."""
 
-    def __init__(self, directory: Path, arguments: list[str], port: int, admin_port: int) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        arguments: list[str],
+        port: int,
+        admin_port: int,
+        output: int | None = None,
+    ) -> None:
         self.directory = directory
         self.cache_dir = directory / "cache"
         self.config_file = directory / "edge.toml"
@@ -103,8 +110,9 @@ class Edge:
         self._log_file = directory / "edge.log"
         command = [str(Path(sys.executable).parent / "headrace"), "edge", *arguments]
         with self._log_file.open("ab") as log:
+            out = log if output is None else output
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out
             )
 
     # Talking to it.
@@ -275,11 +283,17 @@ class Edge:
 
 @contextlib.contextmanager
 def running_edge(
-    origin: str, directory: Path, overrides: Mapping[str, object] = {}, *, check: bool = True
+    origin: str,
+    directory: Path,
+    overrides: Mapping[str, object] = {},
+    *,
+    check: bool = True,
+    output: int | None = None,
 ) -> Iterator[Edge]:
     """An edge by a config file (see `config_for`), ready; it is stopped and checked at the end.
 
-    With `check=False` its end is the test's own business.
+    With `check=False` its end is the test's own business. `output` is a descriptor for what it
+    writes, instead of the log file.
     """
     directory.mkdir(parents=True, exist_ok=True)
     port, admin_port = free_port(), free_port()
@@ -289,7 +303,7 @@ def running_edge(
     document = config_for(origin, cache_dir, port, admin_port, changed)
     config_file = directory / "edge.toml"
     config_file.write_text(to_toml(document))
-    edge = Edge(directory, ["--config", str(config_file)], port, admin_port)
+    edge = Edge(directory, ["--config", str(config_file)], port, admin_port, output)
     edge.cache_dir = cache_dir
     with _minded(edge, check=check):
         yield edge

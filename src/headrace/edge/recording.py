@@ -7,16 +7,21 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+import structlog
+
 from headrace.cache.freshness import current_age_s
 from headrace.edge.answer import Answer
 from headrace.edge.hot import HotEntry
 from headrace.http.connection import Connection
 from headrace.measure.accesslog import AccessLog, AccessRecord, OriginUse
+from headrace.measure.logs import events_dropped
 from headrace.measure.metrics import WorkerMetrics
 from headrace.origin.course import Course
 
 if TYPE_CHECKING:
     from headrace.http.parser import RequestHead
+
+events = structlog.get_logger()
 
 PROTOCOLS = {(1, 0): "HTTP/1.0", (1, 1): "HTTP/1.1"}
 HITS = frozenset(("hit", "stale_hit"))
@@ -30,6 +35,24 @@ class Recorder:
         self.log = log
         self._prefix = os.urandom(6).hex()
         self._number = 0
+        self._noted = log
+        self._noted_lost = self._noted_errors = 0
+
+    def note_losses(self) -> None:
+        """Count what the logs lost since the last look, and say so."""
+        metrics, log = self.metrics, self.log
+        if self._noted is not log:
+            self._noted, self._noted_lost, self._noted_errors = log, 0, 0
+        lost, errors = log.dropped, log.write_errors
+        if lost > self._noted_lost:
+            metrics.log_dropped += lost - self._noted_lost
+            events.warning(
+                "access_log_records_dropped",
+                count=lost - self._noted_lost,
+                write_errors=errors - self._noted_errors,
+            )
+        self._noted_lost, self._noted_errors = lost, errors
+        metrics.events_dropped = events_dropped()
 
     def finished(self, connection: Connection, ended: str) -> None:
         """A response ended: "complete", or why it was cut short."""

@@ -97,7 +97,7 @@ class Worker:
                 self._draining = self.edge.draining = False
                 self.server.undrain()
             case GetStats(number=number):
-                self.metrics.log_dropped = self._recorder.log.dropped
+                self._recorder.note_losses()
                 self.channel.send(Stats(number, self.metrics.snapshot()))
             case ReopenLogs():
                 self._reopen_logs()
@@ -155,7 +155,9 @@ class Worker:
     def _prepare(self, message: Prepare, descriptors: list[int]) -> None:
         self._forget_preparation()
         try:
-            self._prepared = Preparation(message, descriptors, self._listeners)
+            self._prepared = Preparation(
+                message, descriptors, self._listeners, self._recorder.log.path
+            )
         except (HeadraceError, OSError) as error:
             self.channel.send(Refused(message.version, str(error)))
             return
@@ -170,8 +172,7 @@ class Worker:
         configure_logging(config.log_level, worker=self.number)
         self.edge.adopt(config, prepared.sites)
         self._limit(config)
-        old_log, self._recorder.log = self._recorder.log, prepared.access_log
-        self.loop.run_in_executor(None, old_log.close)
+        self._adopt_log(prepared)
         fresh: dict[str, Listener] = {}
         for binding in prepared.bindings:
             context = prepared.context if binding.tls else None
@@ -185,6 +186,16 @@ class Worker:
             self.server.stop_listening(listener)
         self._listeners = fresh
         self.channel.send(Committed(version))
+
+    def _adopt_log(self, prepared: Preparation) -> None:
+        fresh = prepared.access_log
+        if fresh is None:
+            options = prepared.config.access_log
+            self._recorder.log.adopt(options.sample, options.client_address)
+            return
+        self._recorder.note_losses()
+        old, self._recorder.log = self._recorder.log, fresh
+        self.loop.run_in_executor(None, old.close)
 
     def _forget_preparation(self) -> None:
         prepared, self._prepared = self._prepared, None
@@ -244,7 +255,11 @@ class Preparation:
     """Everything a new configuration needs, built and not yet used."""
 
     def __init__(
-        self, message: Prepare, descriptors: list[int], present: dict[str, Listener]
+        self,
+        message: Prepare,
+        descriptors: list[int],
+        present: dict[str, Listener],
+        log_path: Path | str | None,
     ) -> None:
         """Raises HeadraceError or OSError, and then holds nothing."""
         self.version = message.version
@@ -255,8 +270,11 @@ class Preparation:
             self.config = Config.from_json(message.config)
             self.sites = compile_sites(self.config)
             self.context = server_context(self.config, message.ticket_keys)
-            self.access_log = open_access_log(self.config)
-            undo.callback(self.access_log.close)
+            # A log whose file stays the same goes on: its reader may hang, and each thread that
+            # waits for it would stay.
+            same = access_log_path(self.config) == log_path
+            self.access_log = None if same else open_access_log(self.config)
+            undo.callback(self._end_log)
             handed = iter(descriptors)
             pairs = [(b, next(handed) if b.host is None else -1) for b in message.bindings]
             missing = [pair for pair in pairs if pair[0].name not in present]
@@ -272,7 +290,11 @@ class Preparation:
     def forget(self) -> None:
         for listener in self.opened.values():
             listener.sock.close()
-        self.access_log.close()
+        self._end_log()
+
+    def _end_log(self) -> None:
+        if self.access_log is not None:
+            self.access_log.end()
 
 
 def close_all(descriptors: Sequence[int]) -> None:
@@ -311,10 +333,12 @@ def store_settings(config: Config) -> StoreSettings:
 
 def open_access_log(config: Config) -> AccessLog:
     options = config.access_log
-    path = options.path
-    return AccessLog(
-        path if path is None or path == "-" else Path(path), options.sample, options.client_address
-    )
+    return AccessLog(access_log_path(config), options.sample, options.client_address)
+
+
+def access_log_path(config: Config) -> Path | str | None:
+    path = config.access_log.path
+    return path if path is None or path == "-" else Path(path)
 
 
 async def serve(descriptor: int) -> int:

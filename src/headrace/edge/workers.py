@@ -36,6 +36,7 @@ from headrace.edge.channel import (
 )
 from headrace.edge.worker_process import Setup, State, Worker, exit_reason, restart_delay_s
 from headrace.errors import HeadraceError
+from headrace.measure.logs import events_dropped
 from headrace.measure.metrics import Snapshot, merge, retired
 
 READY_TIMEOUT_S = 60.0
@@ -203,7 +204,8 @@ class WorkerPool:
     async def totals(self) -> Snapshot:
         """The counts of all workers, dead ones included; waits up to 2 s for their answers."""
         await self.ask_all()
-        return merge([self._retired, *(worker.snapshot for worker in self.everyone)])
+        own = Snapshot(counters={"events_dropped": events_dropped()})
+        return merge([own, self._retired, *(worker.snapshot for worker in self.everyone)])
 
     async def ask_all(self) -> None:
         """Refresh every worker's snapshot; kill one that has been silent for too long."""

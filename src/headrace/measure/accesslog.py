@@ -1,7 +1,9 @@
 """The access log: JSON lines written by a background thread, fed by a bounded queue.
 
-The request path pays for one append. When the disk is slower than the traffic, records are
-dropped and counted rather than held. Query strings, full client addresses and the path part of
+The request path pays for one append. When the disk is slower than the traffic, or the reader of a
+pipe hangs, records are dropped and counted rather than held: the queue is bounded in records and
+in bytes. Nothing here but the thread ever waits for the file: not writing, not opening, not
+rotating, not closing. Query strings, full client addresses and the path part of
 Referer are left out unless asked for, since they carry tokens and identify people.
 """
 
@@ -10,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
+import select
 import stat
 import threading
 import time
@@ -26,6 +29,10 @@ from headrace.errors import HeadraceError
 ClientAddress = Literal["full", "truncated", "none"]
 
 QUEUE_RECORDS = 32768
+QUEUE_BYTES = 16 * 1024 * 1024
+RECORD_BYTES = 600  # a record without its texts
+LAST_WORDS_S = 1.0
+LOOK_MS = 200
 FLUSH_INTERVAL_S = 0.1
 BATCH_RECORDS = 64  # encoding holds the interpreter: let the event loop in after this many
 FILE_BATCH_BYTES = 256 * 1024
@@ -129,18 +136,24 @@ class AccessLog:
         *,
         query: bool = False,
         queue_records: int = QUEUE_RECORDS,
+        queue_bytes: int = QUEUE_BYTES,
     ) -> None:
         """Raise AccessLogError when the file cannot be opened."""
         self.enabled = path is not None
-        self.dropped = 0
         self.write_errors = 0
+        self._refused = 0  # by the request path
+        self._lost = 0  # by the thread
         self._path = path
         self._threshold = round(sample * (1 << SAMPLE_BITS))
         self._formatter = LineFormatter(client_address, query=query)
         self._limit = queue_records
+        self._limit_bytes = queue_bytes
+        # Each is written by one thread only, so that neither needs a lock.
+        self._bytes_put = 0
+        self._bytes_taken = 0
         self._queue: deque[AccessRecord] = deque()
-        self._descriptor_lock = threading.Lock()
         self._descriptor = -1
+        self._fresh: deque[int] = deque()  # opened for a rotation, for the thread to take up
         self._batch_bytes = FILE_BATCH_BYTES
         self._wake = threading.Event()
         self._closing = False
@@ -150,6 +163,21 @@ class AccessLog:
             self._batch_bytes = _batch_bytes(self._descriptor)
             self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
             self._thread.start()
+
+    @property
+    def path(self) -> Path | str | None:
+        """Where it goes."""
+        return self._path
+
+    @property
+    def dropped(self) -> int:
+        """How many records were lost."""
+        return self._refused + self._lost
+
+    def adopt(self, sample: float, client_address: ClientAddress, *, query: bool = False) -> None:
+        """Take new settings for the records to come; the file stays open."""
+        self._threshold = round(sample * (1 << SAMPLE_BITS))
+        self._formatter = LineFormatter(client_address, query=query)
 
     def wanted(self, status: int, token: int) -> bool:
         """Whether this response is to be logged; `token` is any evenly spread integer.
@@ -162,10 +190,16 @@ class AccessLog:
         return status >= 400 or (token & SAMPLE_MASK) < self._threshold
 
     def write(self, record: AccessRecord) -> None:
-        """Queue one record; never blocks. A full queue drops it and counts it in `dropped`."""
-        if len(self._queue) >= self._limit:
-            self.dropped += 1
+        """Queue one record; never blocks. A full queue drops it and counts it in `dropped`.
+
+        The record's texts are held until it is written, so they count against the bound.
+        """
+        cost_bytes = _cost_bytes(record)
+        queued_bytes = self._bytes_put - self._bytes_taken
+        if len(self._queue) >= self._limit or queued_bytes + cost_bytes > self._limit_bytes:
+            self._refused += 1
             return
+        self._bytes_put += cost_bytes
         self._queue.append(record)
 
     def reopen(self) -> None:
@@ -175,39 +209,53 @@ class AccessLog:
         """
         if self._path is None or self._path == "-":
             return
-        fresh = _open(self._path)
-        with self._descriptor_lock:
-            old, self._descriptor = self._descriptor, fresh
-            self._batch_bytes = _batch_bytes(fresh)
-        os.close(old)
-
-    def close(self) -> None:
-        """Write what is queued and stop the thread."""
-        thread = self._thread
-        if thread is None:
-            return
-        self._thread = None
-        self._closing = True
+        self._fresh.append(_open(self._path))
         self._wake.set()
-        thread.join()
-        if self._path != "-":
-            os.close(self._descriptor)
+
+    def end(self) -> None:
+        """Stop the thread when it has written what is queued, and do not wait for it."""
+        self._closing = True
         self.enabled = False
+        self._wake.set()
+
+    def close(self, within_s: float = LAST_WORDS_S) -> None:
+        """The same, with a moment for what is queued; what then still is gets lost."""
+        self.end()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join(within_s)
+        self._lost += len(self._queue)
+        self._queue.clear()
 
     def _run(self) -> None:
-        while True:
+        closing = False
+        while not closing:
             self._wake.wait(FLUSH_INTERVAL_S)
             closing = self._closing
+            if not closing:
+                self._wake.clear()
+            self._take_up_fresh()
             self._drain()
-            if closing:
-                return
+        if self._path != "-":
+            os.close(self._descriptor)
+
+    def _take_up_fresh(self) -> None:
+        while self._fresh:
+            old, self._descriptor = self._descriptor, self._fresh.popleft()
+            self._batch_bytes = _batch_bytes(self._descriptor)
+            os.close(old)
 
     def _drain(self) -> None:
         batch = bytearray()
         lines = 0
         queue = self._queue
         while queue:
-            line = self._formatter.line(queue.popleft())
+            try:
+                record = queue.popleft()
+            except IndexError:  # given up meanwhile
+                break
+            self._bytes_taken += _cost_bytes(record)
+            line = self._formatter.line(record)
             full = lines >= BATCH_RECORDS or len(batch) + len(line) > self._batch_bytes
             if lines and full:
                 self._write_out(batch, lines)
@@ -219,14 +267,28 @@ class AccessLog:
             self._write_out(batch, lines)
 
     def _write_out(self, batch: bytearray, lines: int) -> None:
-        with self._descriptor_lock, memoryview(batch) as rest:
+        with memoryview(batch) as rest:
             at = 0
-            try:
-                while at < len(rest):
+            while at < len(rest):
+                try:
                     at += os.write(self._descriptor, rest[at:])
-            except OSError:
-                self.write_errors += 1
-                self.dropped += lines
+                except BlockingIOError:
+                    if not self._has_room():
+                        self._lost += lines
+                        return
+                except OSError:
+                    self.write_errors += 1
+                    self._lost += lines
+                    return
+
+    def _has_room(self) -> bool:
+        """Wait until a pipe takes more; False when its end, or a new file, came first."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLOUT)
+        while not self._closing and not self._fresh:
+            if poll.poll(LOOK_MS):
+                return True
+        return bool(poll.poll(0))
 
 
 class LineFormatter:
@@ -309,8 +371,13 @@ def truncated_address(client: str) -> str | None:
 def _open(path: Path | str) -> int:
     if path == "-":
         return 1
+    # Opening a pipe for writing alone waits for a reader, and ends with it.
+    with contextlib.suppress(OSError):
+        if stat.S_ISFIFO(os.stat(path).st_mode):
+            return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+        return os.open(path, flags, 0o640)
     except OSError as error:
         raise AccessLogError(
             f"cannot open the access log {str(path)!r}: {error.strerror}; create its directory "
@@ -321,6 +388,18 @@ def _open(path: Path | str) -> int:
 def _batch_bytes(descriptor: int) -> int:
     regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
     return FILE_BATCH_BYTES if regular else PIPE_BATCH_BYTES
+
+
+def _cost_bytes(record: AccessRecord) -> int:
+    return (
+        RECORD_BYTES
+        + len(record.host)
+        + len(record.path)
+        + len(record.query or b"")
+        + len(record.range or b"")
+        + len(record.user_agent or b"")
+        + len(record.referer or b"")
+    )
 
 
 def _text(value: bytes, limit: int) -> str:

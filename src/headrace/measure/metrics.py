@@ -207,6 +207,10 @@ class WorkerMetrics:
     purges: int = _counter("purges_seen", "Purge generations that a worker has taken up.")
     log_dropped: int = _counter("log_records_dropped", "Access log records lost to a full queue.")
 
+    events_dropped: int = _counter(
+        "log_events_dropped", "Lines of the processes' own log that nobody took in time."
+    )
+
     hit_first_byte: Histogram = _histogram("first_byte_seconds", _FIRST_BYTE, cache="hit")
     miss_first_byte: Histogram = _histogram("first_byte_seconds", _FIRST_BYTE, cache="miss")
     hit_total: Histogram = _histogram("response_seconds", _TOTAL, cache="hit")

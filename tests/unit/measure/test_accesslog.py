@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -216,3 +217,38 @@ def test_a_sample_of_half_wants_half(tmp_path: Path) -> None:
     log = AccessLog(tmp_path / "log", sample=0.5)
     assert sum(log.wanted(200, token) for token in range(1 << 16)) == 1 << 15
     log.close()
+
+
+def test_the_queue_is_bounded_in_bytes(tmp_path: Path) -> None:
+    log = AccessLog(tmp_path / "access.log", queue_bytes=10_000)
+    large = msgspec.structs.replace(RECORD, path=b"/" + b"x" * 20_000)
+    log.write(large)
+    log.write(RECORD)
+    log.close()
+    assert (log.dropped, len((tmp_path / "access.log").read_text().splitlines())) == (1, 1)
+
+
+def test_a_pipe_that_nobody_reads_holds_nothing_up(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    log = AccessLog(path, queue_records=100)
+    for _ in range(1000):
+        log.write(RECORD)
+    log.reopen()
+    log.close(0.1)
+    assert log.dropped > 500
+
+
+def test_a_reader_that_comes_late_gets_what_was_kept(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    log = AccessLog(path)
+    log.write(RECORD)
+    with path.open("rb") as reader:
+        assert reader.readline().startswith(b'{"time":')
+    for _ in range(3):
+        log.write(RECORD)
+    with path.open("rb") as reader:
+        assert reader.readline().endswith(b"}\n")
+    log.close()
+    assert log.dropped == 0

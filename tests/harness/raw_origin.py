@@ -135,6 +135,7 @@ class RawOrigin:
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
         self._talks: list[Talk] = []
+        self._ended: list[Talk] = []
         self.connections = 0
 
     @property
@@ -145,7 +146,7 @@ class RawOrigin:
         """The next request, on a connection of before or on a new one."""
         deadline = time.monotonic() + timeout_s
         while True:
-            for talk in self._talks:
+            for talk in [*self._talks, *self._ended]:
                 if b"\r\n\r\n" in talk.unread:
                     return Heard(talk, talk.takes_until(b"\r\n\r\n"))
             left = deadline - time.monotonic()
@@ -158,16 +159,17 @@ class RawOrigin:
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             self._look(left)
-            said = [talk.unread for talk in self._talks if talk.unread]
+            said = [talk.unread for talk in [*self._talks, *self._ended] if talk.unread]
             assert not said, f"the origin heard {said!r}"
 
     def hang_up(self) -> None:
-        """Close every connection."""
-        for talk in list(self._talks):
+        """Close every connection, and forget what was not taken."""
+        for talk in [*self._talks, *self._ended]:
             talk.closes()
+        self._ended.clear()
 
     def forget(self, talk: Talk) -> None:
-        """Look at this connection no more."""
+        """Wait for nothing more on this connection."""
         if talk in self._talks:
             self._talks.remove(talk)
             self._selector.unregister(talk.sock)
@@ -184,6 +186,7 @@ class RawOrigin:
             elif not talk.more():
                 # Still there to answer on, if the test wants to: only its input has ended.
                 self.forget(talk)
+                self._ended.append(talk)
 
     def __enter__(self) -> Self:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)

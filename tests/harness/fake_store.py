@@ -14,17 +14,31 @@ class FakeStore:
 
     def __init__(self, objects: Mapping[bytes, dict[str, Any]] | None = None) -> None:
         self.objects = dict(objects or {})
-        self.purges: list[Purge] = []
+        self.made: list[Purge] = []
         self.steps_left = 3
         self.steps = 0
         self.closed = False
 
     def generation(self) -> int:
-        return len(self.purges)
+        return len(self.made)
 
     def purge(self, purge: Purge) -> int:
-        self.purges.append(purge)
-        return len(self.purges)
+        self.made.append(purge)
+        return len(self.made)
+
+    def purges(self, limit: int) -> list[dict[str, Any]]:
+        newest = list(enumerate(self.made, 1))[: -limit - 1 : -1]
+        return [
+            {
+                "generation": generation,
+                "made": 0.0,
+                "kind": purge.kind,
+                "value": purge.value.decode(),
+                "site": purge.site,
+                "soft": purge.soft,
+            }
+            for generation, purge in newest
+        ]
 
     def sweep(self) -> bool:
         self.steps += 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import typer
 
+from headrace.cli.door import Door, find_door, run
 from headrace.config.loader import load_config
 from headrace.edge.explaining import explain_request
 from headrace.errors import HeadraceError
@@ -28,6 +29,12 @@ def explain(
         typer.Option("-H", "--header", help="A request field, `Name: value`. Repeatable."),
     ] = None,
     method: Annotated[str, typer.Option("--method", "-X", help="The request's method.")] = "GET",
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live", help="Also ask the running edge why it did not store this URL lately."
+        ),
+    ] = False,
 ) -> None:
     """Print the site, key, content type, routes, pool, tries and cache policy for a URL."""
     parts = urlsplit(url)
@@ -41,6 +48,22 @@ def explain(
         target.encode("utf-8"), fields, now=time.time(),
     ):  # fmt: skip
         typer.echo(line)
+    if live:
+        for line in run("explain", lambda: _lately(find_door(None, None, config), url)):
+            typer.echo(line)
+
+
+def _lately(door: Door, url: str) -> list[str]:
+    """What the running edge remembers of responses for this URL that it did not store."""
+    reasons = door.ask("GET", f"/reasons?{urlencode({'url': url})}")["reasons"]
+    lines = []
+    for one in reasons:
+        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one["last"]))
+        lines.append(
+            f"not stored     {one['reason']} (status {one['status']}), {one['count']} times, "
+            f"last at {when}, site {one['site']}"
+        )
+    return lines or ["not stored     nothing is remembered: it was stored, or not asked for lately"]
 
 
 def _field(text: str) -> Field:

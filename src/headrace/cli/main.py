@@ -12,7 +12,9 @@ from headrace.cli.check import check
 from headrace.cli.demo import demo
 from headrace.cli.edge import edge
 from headrace.cli.explain import explain
+from headrace.cli.log import log
 from headrace.cli.purge import purge
+from headrace.cli.top import top
 from headrace.errors import HeadraceError
 
 EXIT_USAGE = 2
@@ -31,6 +33,8 @@ app.command(name="check")(check)
 app.command(name="demo")(demo)
 app.command(name="purge")(purge)
 app.command(name="explain")(explain)
+app.command(name="log")(log)
+app.command(name="top")(top)
 
 
 def _print_version(wanted: bool) -> None:

@@ -54,11 +54,21 @@ class Verdict:
     detail: bytes | None = None
 
 
+def reason_of(verdict: Verdict) -> str:
+    """What the log says of why: the detail, else why a request went past the cache."""
+    if verdict.stored:
+        return ""
+    word = verdict.detail
+    if word is None and verdict.word in ("pass", "bypass"):
+        word = verdict.fwd
+    return (word or b"").decode("ascii", "replace")
+
+
 class Answer:
     """The answer to one request; also what the log will say of it."""
 
     __slots__ = ("_connection", "_edge", "_request", "age_s", "cache", "courses", "generation",
-                 "problem", "route", "task")  # fmt: skip
+                 "problem", "reason", "route", "task")  # fmt: skip
 
     def __init__(
         self, edge: EdgeState, connection: Connection | None, route: Route | None,
@@ -72,6 +82,7 @@ class Answer:
         self.generation = -1  # of the purges that the look into the store took account of
         self.age_s: float | None = None
         self.problem: str | None = None
+        self.reason = ""  # why it was not stored, or what failed: the log's and the metric's word
         self.task: object = None
         self.courses: list[Course] = []  # of the requests to origins that it is made of
 
@@ -80,6 +91,7 @@ class Answer:
     def cache_fields(self, verdict: Verdict, stored: StoredResponse | None = None) -> list[Field]:
         """Cache-Status (RFC 9211), and Server-Timing where the site wants it."""
         self.cache = verdict.word
+        self.reason = reason_of(verdict)
         route = self.route
         debug = route is not None and route.site.debug
         hit = verdict.word in ("hit", "stale_hit") and verdict.fwd is None

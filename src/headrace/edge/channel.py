@@ -17,6 +17,8 @@ import msgspec
 
 from headrace.errors import HeadraceError
 from headrace.measure.metrics import Snapshot
+from headrace.measure.reasons import Reason
+from headrace.measure.watch import Figures, Followed
 
 LENGTH_BYTES = 4
 MESSAGE_LIMIT_BYTES = 64 * 1024 * 1024
@@ -116,7 +118,54 @@ class ReopenLogs(msgspec.Struct, tag="reopen_logs"):
     """Close and open the log files again, after a rotation."""
 
 
-ToWorker = Configure | Prepare | Commit | Abandon | Drain | Undrain | Stop | GetStats | ReopenLogs
+# Questions of those who look live. The supervisor asks for the next lines when the last ones are
+# delivered, so that a slow follower costs a worker its bounded queue and the channel nothing.
+
+
+class Follow(msgspec.Struct, tag="follow"):
+    """Answer Lines: what waits for this follower, who begins with the first of these."""
+
+    number: int
+    follower: int
+    filter: str
+    lines_per_s: int
+    sample: float
+
+
+class Leave(msgspec.Struct, tag="leave"):
+    """This follower is gone. No answer."""
+
+    follower: int
+
+
+class GetFigures(msgspec.Struct, tag="get_figures"):
+    """Answer Seen: the figures since the last of these."""
+
+    number: int
+
+
+class GetReasons(msgspec.Struct, tag="get_reasons"):
+    """Answer ReasonsAre: why responses of these keys (by their hashes) were not stored lately."""
+
+    number: int
+    key_hashes: list[bytes]
+
+
+ToWorker = (
+    Configure
+    | Prepare
+    | Commit
+    | Abandon
+    | Drain
+    | Undrain
+    | Stop
+    | GetStats
+    | ReopenLogs
+    | Follow
+    | Leave
+    | GetFigures
+    | GetReasons
+)
 
 
 # Worker to supervisor.
@@ -167,7 +216,33 @@ class Drained(msgspec.Struct, tag="drained"):
     snapshot: Snapshot
 
 
-FromWorker = Ready | Prepared | Refused | Committed | Stats | Fatal | Drained
+class Lines(msgspec.Struct, tag="lines"):
+    """In answer to Follow."""
+
+    number: int
+    followed: Followed
+
+
+class Seen(msgspec.Struct, tag="seen"):
+    """In answer to GetFigures. `connections` are the clients with most of them, by what may be
+    shown of their addresses; `unlisted` are the connections of all others."""
+
+    number: int
+    figures: Figures
+    connections: dict[str, int]
+    unlisted: int
+
+
+class ReasonsAre(msgspec.Struct, tag="reasons"):
+    """In answer to GetReasons, in the order of its keys."""
+
+    number: int
+    reasons: list[list[Reason]]
+
+
+FromWorker = (
+    Ready | Prepared | Refused | Committed | Stats | Fatal | Drained | Lines | Seen | ReasonsAre
+)
 
 Message = ToWorker | FromWorker
 

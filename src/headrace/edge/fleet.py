@@ -36,6 +36,9 @@ class OriginEvents:
         self._metrics.origin_requests[f"{course.pool}/{course.origin}"] += 1
         log.debug("origin_tried", pool=course.pool, origin=course.origin, path=course.path)
 
+    def waited(self, course: Course, seconds: float) -> None:
+        self._metrics.origin_wait[f"{course.pool}/{course.origin}"] += round(seconds * 1e6)
+
     def failed(self, course: Course, origin: str, reason: str, problem: str) -> None:
         self._metrics.origin_failures[f"{course.pool}/{origin}"] += 1
         log.warning(

@@ -75,6 +75,9 @@ class OwnStore:
             PurgeRule(kind=purge.kind, value=purge.value, soft=purge.soft, site=site)
         )
 
+    def purges(self, limit: int) -> list[dict[str, Any]]:
+        return [shown_rule(rule) for rule in self.store.pending_purges(limit)]
+
     def sweep(self) -> bool:
         if self.store.rebuild_step(REBUILD_FILES) or self.store.sweep(SWEEP_RECORDS):
             return True
@@ -105,6 +108,24 @@ class OwnStore:
     def close(self) -> None:
         self.store.close()
         self._claim.release()
+
+
+def shown_rule(rule: PurgeRule) -> dict[str, Any]:
+    """A purge as plain values. A key is shown with its site apart."""
+    site, value = rule.site, rule.value
+    if rule.kind in ("url", "prefix"):
+        site, _newline, value = rule.value.partition(b"\n")
+    kind = rule.kind
+    if kind == "prefix" and not value:
+        kind = "all"  # of one site
+    return {
+        "generation": rule.generation,
+        "made": rule.made_at,
+        "kind": kind,
+        "value": plain(value),
+        "site": plain(site),
+        "soft": rule.soft,
+    }
 
 
 def shown_record(record: StoredResponse, now: float) -> dict[str, Any]:

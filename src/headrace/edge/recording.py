@@ -1,4 +1,7 @@
-"""Counts what happened to each request and connection, and writes the access log."""
+"""Counts what happened to each request and connection, and writes the access log.
+
+Who looks live (see measure.watch) costs a request one comparison while nobody does.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,8 @@ from headrace.http.connection import Connection
 from headrace.measure.accesslog import AccessLog, AccessRecord, OriginUse
 from headrace.measure.logs import events_dropped
 from headrace.measure.metrics import WorkerMetrics
+from headrace.measure.reasons import Reasons, counted_word
+from headrace.measure.watch import Watch
 from headrace.origin.course import Course
 
 if TYPE_CHECKING:
@@ -25,6 +30,7 @@ events = structlog.get_logger()
 
 PROTOCOLS = {(1, 0): "HTTP/1.0", (1, 1): "HTTP/1.1"}
 HITS = frozenset(("hit", "stale_hit"))
+NOT_STORED = frozenset(("miss", "pass", "bypass"))
 
 
 class Recorder:
@@ -33,6 +39,8 @@ class Recorder:
     def __init__(self, metrics: WorkerMetrics, log: AccessLog) -> None:
         self.metrics = metrics
         self.log = log
+        self.watch = Watch()
+        self.reasons = Reasons()
         self._prefix = os.urandom(6).hex()
         self._number = 0
         self._noted = log
@@ -68,6 +76,8 @@ class Recorder:
             metrics.hit_total.observe(spent_s)
         elif isinstance(context, Answer):
             self._count(context, first_byte_s, spent_s, sent=connection.bytes_sent > 0)
+            if context.cache in NOT_STORED and context.reason:
+                self._not_stored(context, connection.status)
             if ended != "complete" and isinstance(context.task, asyncio.Task):
                 context.task.cancel()
         metrics.bytes_sent += connection.bytes_sent
@@ -77,7 +87,32 @@ class Recorder:
         if self.log.enabled:
             self._number += 1
             if self.log.wanted(connection.status, self._number * 40503):
-                self._write(connection, ended, spent_s, first_byte_s)
+                self.log.write(self._record(connection, ended, spent_s, first_byte_s))
+        if self.watch.active:
+            self._show(connection, ended, spent_s, first_byte_s)
+
+    def _not_stored(self, answer: Answer, status: int) -> None:
+        counts = self.metrics.not_stored
+        counts[counted_word(answer.reason, counts)] += 1
+        if answer.route is not None:
+            self.reasons.note(answer.route.key_hash, answer.reason, status, time.time())
+
+    def _show(self, connection: Connection, ended: str, spent_s: float, first: float) -> None:
+        """Let those who look see a response."""
+        context = connection.context
+        hot = isinstance(context, HotEntry)
+        route = context.route if isinstance(context, HotEntry | Answer) else None
+        self.watch.count(
+            "" if route is None else route.site.name,
+            None if route is None else route.key,
+            "hit" if hot else getattr(context, "cache", "error"),
+            connection.status,
+            connection.bytes_sent,
+        )
+        if self.watch.examines(connection.ended):
+            if not self.log.enabled:
+                self._number += 1
+            self.watch.offer(self._record(connection, ended, spent_s, first))
 
     def _count(self, answer: Answer, first_byte_s: float, spent_s: float, *, sent: bool) -> None:
         metrics = self.metrics
@@ -92,13 +127,13 @@ class Recorder:
                 metrics.miss_first_byte.observe(first_byte_s)
             metrics.miss_total.observe(spent_s)
 
-    def _write(
+    def _record(
         self, connection: Connection, ended: str, spent_s: float, first_byte_s: float
-    ) -> None:
+    ) -> AccessRecord:
         head: RequestHead | None = connection.head
         context = connection.context
         now = time.time()
-        site, cache, age_s = "", "error", None
+        site, cache, age_s, reason = "", "error", None, ""
         path, query = b"", None
         taken = None
         if type(context) is HotEntry:
@@ -106,36 +141,35 @@ class Recorder:
             age_s = current_age_s(context.stored, now)
             path, query = context.route.path, context.route.query
         elif isinstance(context, Answer):
-            cache, age_s = context.cache, context.age_s
+            cache, age_s, reason = context.cache, context.age_s, context.reason
             taken = origin_use(context.courses)
             if context.route is not None:
                 site = context.route.site.name
                 path, query = context.route.path, context.route.query
         headers = head.headers if head is not None else None
-        self.log.write(
-            AccessRecord(
-                started=now - spent_s,
-                request_id=f"{self._prefix}-{self._number:x}",
-                site=site,
-                client=connection.address,
-                method=head.method if head is not None else b"",
-                host=(head.host or b"") if head is not None else b"",
-                path=path or (head.target if head is not None else b""),
-                query=query,
-                status=connection.status,
-                bytes_sent=connection.bytes_sent,
-                duration_s=spent_s,
-                first_byte_s=first_byte_s if connection.bytes_sent else None,
-                cache=cache,
-                age_s=age_s,
-                range=headers.get(b"range") if headers is not None else None,
-                protocol=PROTOCOLS[head.version] if head is not None else "",
-                tls=connection.tls_version,
-                user_agent=headers.get(b"user-agent") if headers is not None else None,
-                referer=headers.get(b"referer") if headers is not None else None,
-                ended=ended,
-                origins=taken,
-            )
+        return AccessRecord(
+            started=now - spent_s,
+            request_id=f"{self._prefix}-{self._number:x}",
+            site=site,
+            client=connection.address,
+            method=head.method if head is not None else b"",
+            host=(head.host or b"") if head is not None else b"",
+            path=path or (head.target if head is not None else b""),
+            query=query,
+            status=connection.status,
+            bytes_sent=connection.bytes_sent,
+            duration_s=spent_s,
+            first_byte_s=first_byte_s if connection.bytes_sent else None,
+            cache=cache,
+            age_s=age_s,
+            range=headers.get(b"range") if headers is not None else None,
+            protocol=PROTOCOLS[head.version] if head is not None else "",
+            tls=connection.tls_version,
+            user_agent=headers.get(b"user-agent") if headers is not None else None,
+            referer=headers.get(b"referer") if headers is not None else None,
+            ended=ended,
+            origins=taken,
+            reason=reason,
         )
 
     def event(self, kind: str, reason: str) -> None:

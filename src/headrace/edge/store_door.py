@@ -54,6 +54,10 @@ class StoreDoor(Protocol):
         """Make this purge true for every process's next lookup; its generation."""
         ...
 
+    def purges(self, limit: int) -> list[dict[str, Any]]:
+        """The newest purges that are not carried out to the end yet."""
+        ...
+
     def sweep(self) -> bool:
         """One bounded step of cleaning up; True when there is more to do now."""
         ...

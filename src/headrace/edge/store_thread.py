@@ -45,6 +45,9 @@ class StoreThread:
     async def purge(self, purge: Purge) -> int:
         return await self._call(self._door.purge, purge)
 
+    async def purges(self, limit: int) -> list[dict[str, Any]]:
+        return await self._call(self._door.purges, limit)
+
     async def sweep(self) -> bool:
         return await self._call(self._door.sweep)
 

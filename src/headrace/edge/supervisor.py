@@ -130,6 +130,11 @@ class Supervisor:
         assert self._directory is not None
         return self._directory
 
+    @property
+    def workers(self) -> WorkerPool:
+        """All workers, for questions of those who look live."""
+        return self._pool
+
     def not_ready_because(self) -> str | None:
         """Why not to send clients here now; None when they are welcome."""
         if self._stopping.is_set():

@@ -31,7 +31,11 @@ from headrace.edge.channel import (
     Drain,
     Drained,
     Fatal,
+    Follow,
+    GetFigures,
+    GetReasons,
     GetStats,
+    Leave,
     Message,
     Prepare,
     Prepared,
@@ -44,6 +48,7 @@ from headrace.edge.channel import (
     WorkerChannel,
 )
 from headrace.edge.handler import EdgeHandler
+from headrace.edge.looking import looked
 from headrace.edge.recording import Recorder
 from headrace.edge.sites import compile_sites
 from headrace.edge.state import EdgeState
@@ -101,6 +106,10 @@ class Worker:
                 self.channel.send(Stats(number, self.metrics.snapshot()))
             case ReopenLogs():
                 self._reopen_logs()
+            case Follow() | Leave() | GetFigures() | GetReasons() if hasattr(self, "server"):
+                answer = looked(message, self._recorder, self.server, self._client_address)
+                if answer is not None:
+                    self.channel.send(answer)
             case Stop(deadline_s=deadline_s):
                 self.stop(deadline_s)
             case _:
@@ -121,6 +130,7 @@ class Worker:
             self._recorder = Recorder(self.metrics, access_log)
             self.server = Server(EdgeHandler(self.edge, self._recorder), self.loop)
             self._limit(config)
+            self._show(config)
             self._listeners = open_listeners(message.bindings, descriptors, context)
         except (HeadraceError, OSError) as error:
             self.channel.send(Fatal(str(error)))
@@ -133,6 +143,11 @@ class Worker:
         if message.draining:
             self._drain()
         self.channel.send(Ready(os.getpid(), list(self._listeners)))
+
+    def _show(self, config: Config) -> None:
+        """Show clients' addresses to those who look live as the access log does."""
+        self._client_address = config.access_log.client_address
+        self._recorder.watch.show_addresses(self._client_address)
 
     def _limit(self, config: Config) -> None:
         limits, timeouts = config.limits, config.timeouts
@@ -172,6 +187,7 @@ class Worker:
         configure_logging(config.log_level, worker=self.number)
         self.edge.adopt(config, prepared.sites)
         self._limit(config)
+        self._show(config)
         self._adopt_log(prepared)
         fresh: dict[str, Listener] = {}
         for binding in prepared.bindings:

@@ -26,10 +26,13 @@ from headrace.edge.channel import (
     Configure,
     Drained,
     Fatal,
+    Lines,
     Message,
     Prepared,
     Ready,
+    ReasonsAre,
     Refused,
+    Seen,
     Stats,
 )
 from headrace.measure.metrics import Snapshot
@@ -192,6 +195,8 @@ class Worker:
             case Stats(number=number, snapshot=snapshot):
                 self.snapshot = snapshot
                 self._answered(Stats, number, message)
+            case Lines(number=number) | Seen(number=number) | ReasonsAre(number=number):
+                self._answered(type(message), number, message)
             case Prepared(version=version) | Refused(version=version):
                 self._answered(Prepared, version, message)
             case Committed(version=version):

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -25,11 +25,14 @@ from headrace.edge.channel import (
     Committed,
     Drain,
     GetStats,
+    Lines,
     Message,
     Prepare,
     Prepared,
+    ReasonsAre,
     Refused,
     ReopenLogs,
+    Seen,
     Stats,
     Stop,
     Undrain,
@@ -47,6 +50,8 @@ SILENCE_LIMIT_S = 30.0
 STOP_GRACE_S = 2.0
 STEADY_AFTER_S = 10.0
 LAST_WORDS_S = 1.0
+
+Answered = TypeVar("Answered", Lines, Seen, ReasonsAre)
 
 log = structlog.get_logger("headrace.workers")
 
@@ -206,6 +211,25 @@ class WorkerPool:
         await self.ask_all()
         own = Snapshot(counters={"events_dropped": events_dropped()})
         return merge([own, self._retired, *(worker.snapshot for worker in self.everyone)])
+
+    async def ask_each(
+        self, question: Callable[[int], Message], answer: type[Answered]
+    ) -> list[Answered]:
+        """The answers of all workers that serve, to a question that carries the given number."""
+        self._questions += 1
+        number = self._questions
+        found = await asyncio.gather(
+            *(
+                worker.ask(question(number), answer, number, STATS_TIMEOUT_S)
+                for worker in self.workers
+                if worker.state is State.READY
+            )
+        )
+        return [one for one in found if isinstance(one, answer)]
+
+    def tell_all(self, message: Message) -> None:
+        """Say something that wants no answer."""
+        self._tell(self.workers, message)
 
     async def ask_all(self) -> None:
         """Refresh every worker's snapshot; kill one that has been silent for too long."""

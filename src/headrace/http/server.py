@@ -13,6 +13,7 @@ import socket
 import ssl
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -228,6 +229,11 @@ class Server:
                 del self._by_address[group]
         self.handler.connections_changed(0, 1)
 
+    def clients(self) -> Iterator[tuple[str, int]]:
+        """Who has connections, by what the limit per address counts by, and how many."""
+        for group, connections in list(self._by_address.items()):
+            yield network_address(group), connections
+
     # Timers and the end.
 
     def _tick(self) -> None:
@@ -269,3 +275,13 @@ def address_group(address: str) -> str:
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return parsed.packed[:8].hex()
+
+
+def network_address(group: str) -> str:
+    """The address that stands for a group of `address_group`: an IPv6 client's /64 network."""
+    if len(group) != 16 or ":" in group or "." in group:
+        return group
+    try:
+        return str(ipaddress.IPv6Address(bytes.fromhex(group) + bytes(8)))
+    except ValueError:
+        return group

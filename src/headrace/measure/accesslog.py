@@ -66,7 +66,8 @@ class AccessRecord(msgspec.Struct, gc=False):
     "" for a Unix socket. `cache` is one of the words of the metrics (hit, stale_hit, revalidated,
     miss, collapsed, bypass, pass, error). `ended` says how the response ended: "complete", or why
     it was cut short ("client_gone", "slow_client", "origin_failed", "drain", …). `origins` is None
-    when no origin was asked.
+    when no origin was asked. `reason` is the detail of the answer's Cache-Status: why it was not
+    stored, or what failed.
     """
 
     started: float
@@ -90,6 +91,7 @@ class AccessRecord(msgspec.Struct, gc=False):
     referer: bytes | None
     ended: str = "complete"
     origins: OriginUse | None = None
+    reason: str = ""
 
 
 class AccessLine(msgspec.Struct, omit_defaults=True):
@@ -114,6 +116,7 @@ class AccessLine(msgspec.Struct, omit_defaults=True):
     tls: str | None = None
     user_agent: str | None = None
     referer: str | None = None
+    reason: str = ""
     ended: str = "complete"
     origin: str | None = None
     origin_tries: int = 0
@@ -303,40 +306,40 @@ class LineFormatter:
 
     def line(self, record: AccessRecord) -> bytes:
         """The record as one JSON object and a newline."""
+        return self._encoder.encode(self.shown(record)) + b"\n"
+
+    def shown(self, record: AccessRecord) -> AccessLine:
+        """What may be shown of the record, under the names that it is shown by."""
         query = record.query if self._query else None
         path = record.path.partition(b"?")[0]  # a target that could not be taken apart is whole
         first_byte_s = record.first_byte_s
         origins = record.origins
-        return (
-            self._encoder.encode(
-                AccessLine(
-                    time=self._time(record.started),
-                    request_id=record.request_id,
-                    site=record.site,
-                    client=self._client(record.client),
-                    method=_text(record.method, SHORT_TEXT_LIMIT),
-                    host=_text(record.host, SHORT_TEXT_LIMIT),
-                    path=_text(path, TEXT_LIMIT),
-                    status=record.status,
-                    bytes=record.bytes_sent,
-                    duration_s=round(record.duration_s, 6),
-                    first_byte_s=None if first_byte_s is None else round(first_byte_s, 6),
-                    cache=record.cache,
-                    protocol=record.protocol,
-                    query=None if query is None else _text(query, TEXT_LIMIT),
-                    age_s=None if record.age_s is None else int(record.age_s),
-                    range=None if record.range is None else _text(record.range, SHORT_TEXT_LIMIT),
-                    tls=record.tls,
-                    user_agent=_optional_text(record.user_agent),
-                    referer=_referer_origin(record.referer),
-                    ended=record.ended,
-                    origin=None if origins is None else origins.origin,
-                    origin_tries=0 if origins is None else origins.tries,
-                    origin_switches=0 if origins is None else origins.switches,
-                    origin_failures="" if origins is None else origins.failed,
-                )
-            )
-            + b"\n"
+        return AccessLine(
+            time=self._time(record.started),
+            request_id=record.request_id,
+            site=record.site,
+            client=self._client(record.client),
+            method=_text(record.method, SHORT_TEXT_LIMIT),
+            host=_text(record.host, SHORT_TEXT_LIMIT),
+            path=_text(path, TEXT_LIMIT),
+            status=record.status,
+            bytes=record.bytes_sent,
+            duration_s=round(record.duration_s, 6),
+            first_byte_s=None if first_byte_s is None else round(first_byte_s, 6),
+            cache=record.cache,
+            protocol=record.protocol,
+            query=None if query is None else _text(query, TEXT_LIMIT),
+            age_s=None if record.age_s is None else int(record.age_s),
+            range=None if record.range is None else _text(record.range, SHORT_TEXT_LIMIT),
+            tls=record.tls,
+            user_agent=_optional_text(record.user_agent),
+            referer=_referer_origin(record.referer),
+            reason=record.reason,
+            ended=record.ended,
+            origin=None if origins is None else origins.origin,
+            origin_tries=0 if origins is None else origins.tries,
+            origin_switches=0 if origins is None else origins.switches,
+            origin_failures="" if origins is None else origins.failed,
         )
 
     def _time(self, started: float) -> str:
@@ -347,9 +350,14 @@ class LineFormatter:
         return f"{self._second_text}.{int((started - second) * 1000):03d}Z"
 
     def _client(self, client: str) -> str | None:
-        if self._client_address == "none" or not client:
-            return None
-        return client if self._client_address == "full" else truncated_address(client)
+        return shown_address(client, self._client_address)
+
+
+def shown_address(client: str, how: ClientAddress) -> str | None:
+    """What may be shown of a client's address; None: nothing, or it has none."""
+    if how == "none" or not client:
+        return None
+    return client if how == "full" else truncated_address(client)
 
 
 @lru_cache(4096)

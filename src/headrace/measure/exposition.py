@@ -123,7 +123,7 @@ def worker_families(snapshot: Snapshot) -> Iterator[Metric]:
                 family.add_metric(values, snapshot.counters[name])
             else:
                 for value, count in sorted(snapshot.labelled[name].items()):
-                    family.add_metric([value], count)
+                    family.add_metric([value], count if meaning.per == 1 else count / meaning.per)
     yield from families.values()
 
 

@@ -55,13 +55,15 @@ class Kind(StrEnum):
 class Meaning:
     """What a field is called in public: `headrace_<family>` with these labels.
 
-    For LABELLED, `labels` holds the one label's name with an empty value.
+    For LABELLED, `labels` holds the one label's name with an empty value. The public value is the
+    field's divided by `per`.
     """
 
     kind: Kind
     family: str
     help: str
     labels: tuple[tuple[str, str], ...]
+    per: int = 1
 
 
 class Histogram:
@@ -104,8 +106,8 @@ def _gauge(family: str, text: str, **labels: str) -> Any:
     return dataclasses.field(default=0, metadata={"meaning": meaning})
 
 
-def _labelled(family: str, label: str, text: str) -> Any:
-    meaning = Meaning(Kind.LABELLED, family, text, ((label, ""),))
+def _labelled(family: str, label: str, text: str, *, per: int = 1) -> Any:
+    meaning = Meaning(Kind.LABELLED, family, text, ((label, ""),), per)
     return dataclasses.field(default_factory=Counter, metadata={"meaning": meaning})
 
 
@@ -176,6 +178,12 @@ class WorkerMetrics:
     origin_requests: Counter[str] = _labelled(
         "origin_requests", "origin", "Requests sent to an origin, as pool/origin."
     )
+    origin_wait: Counter[str] = _labelled(
+        "origin_wait_seconds",
+        "origin",
+        "Time spent waiting for origins' response heads, failed tries included.",
+        per=1_000_000,
+    )
     origin_failures: Counter[str] = _labelled(
         "origin_failures", "origin", "Requests to an origin that failed, in the body too."
     )
@@ -193,6 +201,9 @@ class WorkerMetrics:
     )
     origin_health_changes: Counter[str] = _labelled(
         "origin_health_changes", "to", "Origins that went up or down by their health checks."
+    )
+    not_stored: Counter[str] = _labelled(
+        "not_stored", "reason", "Responses passed on without being stored, by why."
     )
     shadow_compared: Counter[str] = _labelled(
         "shadow_compared", "result", "Answers compared with a shadow pool's, by the result."

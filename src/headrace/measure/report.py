@@ -53,7 +53,10 @@ def counts(snapshot: Snapshot) -> dict[str, Any]:
             case Kind.GAUGE:
                 value = snapshot.gauges[name]
             case Kind.LABELLED:
-                found[meaning.family] = dict(sorted(snapshot.labelled[name].items()))
+                found[meaning.family] = {
+                    label: count if meaning.per == 1 else count / meaning.per
+                    for label, count in sorted(snapshot.labelled[name].items())
+                }
                 continue
             case Kind.HISTOGRAM:
                 histogram = snapshot.histograms[name]

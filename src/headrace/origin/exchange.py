@@ -20,6 +20,9 @@ class Events(Protocol):
     def tried(self, course: Course) -> None:
         """A request is sent to an origin."""
 
+    def waited(self, course: Course, seconds: float) -> None:
+        """A try's response head came, or it failed, after so long."""
+
     def failed(self, course: Course, origin: str, reason: str, problem: str) -> None:
         """It brought nothing of use."""
 
@@ -71,6 +74,7 @@ class Exchange:
         course.tries += 1
         self.events.tried(course)
         attempts.state.states[step.origin].active += 1
+        began_s = self.loop.time()
         try:
             if limit_s is None:
                 return await self.ask(step.origin, fields)
@@ -84,6 +88,8 @@ class Exchange:
         except BaseException:
             attempts.state.states[step.origin].active -= 1
             raise
+        finally:
+            self.events.waited(course, self.loop.time() - began_s)
 
     def ended(self, origin: int, response: OriginResponse) -> None:
         """A response is done with: it counts no longer as running."""

@@ -81,3 +81,14 @@ def rules_in(index: Index, transaction: object, after: int) -> list[PurgeRule]:
             found.append(_decoder.decode(cursor.value()))
             more = cursor.next()
     return found
+
+
+def newest_rules(index: Index, transaction: object, limit: int) -> list[PurgeRule]:
+    """The `limit` newest rules of the index, newest first."""
+    found: list[PurgeRule] = []
+    with transaction.cursor(index.rules) as cursor:  # type: ignore[attr-defined]
+        more = cursor.last()
+        while more and len(found) < limit:
+            found.append(_decoder.decode(cursor.value()))
+            more = cursor.prev()
+    return found

@@ -35,7 +35,7 @@ from headrace.cache.store.layout import (
     slice_key,
     slot_of,
 )
-from headrace.cache.store.live_rules import LiveRules, encode_rule
+from headrace.cache.store.live_rules import LiveRules, encode_rule, newest_rules
 from headrace.cache.store.opening import open_index
 from headrace.cache.store.part import Busy, Part
 from headrace.cache.store.reading import Fault, OpenSlice, SliceReader
@@ -243,6 +243,11 @@ class Store:
     def rules_since(self, generation: int) -> Rules:
         """The live rules newer than `generation`, oldest first."""
         return self.rules.current().since(generation)
+
+    def pending_purges(self, limit: int) -> Rules:
+        """The newest purges that the broom has not finished with, newest first."""
+        with self.index.read() as transaction:
+            return newest_rules(self.index, transaction, limit)
 
     # Housekeeping: for one process, in small steps
 

@@ -16,10 +16,12 @@ from headrace.config import Address, UnixAddress
 from headrace.config.problems import ConfigError
 from headrace.edge.admin.auth import require_token
 from headrace.edge.admin.guard import keep_pages_out
+from headrace.edge.admin.live import Following, Workers
 from headrace.edge.admin.openapi import DOCUMENT
 from headrace.edge.admin.problem import ProblemError, problem_response, problems
 from headrace.edge.admin.purging import Directory, plan_purge
 from headrace.edge.admin.requests import ListRequest, parse_inspection, parse_listing, parse_purge
+from headrace.edge.admin.top import Looking
 from headrace.edge.reloading import RestartNeededError
 from headrace.edge.store_door import CursorError
 from headrace.edge.store_thread import StoreThread
@@ -46,6 +48,9 @@ class Server(Protocol):
 
     @property
     def directory(self) -> Directory: ...
+
+    @property
+    def workers(self) -> Workers: ...
 
     def not_ready_because(self) -> str | None: ...
 
@@ -113,7 +118,7 @@ def admin_app(server: Server, token: str, *, unix: bool = False) -> web.Applicat
         middlewares=[problems, keep_pages_out(unix=unix), require_token(token)],
     )
     app.on_response_prepare.append(_add_fields)
-    routes = Routes(server)
+    routes, looking = Routes(server), Looking(server)
     app.add_routes(
         [
             web.get("/live", routes.live),
@@ -126,6 +131,11 @@ def admin_app(server: Server, token: str, *, unix: bool = False) -> web.Applicat
             web.post("/reload", routes.reload),
             web.get("/objects", routes.objects),
             web.get("/objects/inspect", routes.inspect),
+            web.get("/log", Following(server).log),
+            web.get("/top", looking.top),
+            web.get("/connections", looking.connections),
+            web.get("/reasons", looking.reasons),
+            web.get("/purges", looking.purges),
             web.get("/openapi.json", routes.openapi),
         ]
     )

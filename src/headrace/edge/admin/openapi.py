@@ -6,6 +6,7 @@ from typing import Any
 
 from headrace import __version__
 from headrace.edge.admin.requests import LARGEST_LISTING, USUAL_LISTING
+from headrace.edge.admin.top import MOST_ROWS, USUAL_ROWS
 
 _PROBLEM = {
     "description": "A problem (RFC 9457).",
@@ -53,6 +54,8 @@ def _parameter(name: str, text: str, schema: dict[str, Any], *, required: bool) 
 
 
 _TEXT = {"type": "string"}
+_NUMBER = {"type": "integer", "minimum": 1}
+_ROWS = {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": USUAL_ROWS}
 _LIMIT = {"type": "integer", "minimum": 1, "maximum": LARGEST_LISTING, "default": USUAL_LISTING}
 
 _PATHS: dict[str, Any] = {
@@ -116,6 +119,63 @@ _PATHS: dict[str, Any] = {
             "404",
             "422",
             parameters=[_parameter("url", "The whole URL.", _TEXT, required=True)],
+        )
+    },
+    "/log": {
+        "get": _operation(
+            "Responses as they end, as lines of JSON, until the client goes.",
+            _answer(
+                "Lines as in the access log; `dropped` and `unexamined` where some are missing.",
+                "application/x-ndjson",
+            ),
+            "422",
+            "503",
+            parameters=[
+                _parameter("filter", "Which of them: see the manual.", _TEXT, required=False),
+                _parameter("limit", "End after so many lines.", _NUMBER, required=False),
+                _parameter(
+                    "rate", "Lines a second of each worker, 1000 at most.", _NUMBER, required=False
+                ),
+                _parameter(
+                    "sample",
+                    "The share of responses to look at.",
+                    {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "default": 1},
+                    required=False,
+                ),
+            ],
+        )
+    },
+    "/top": {
+        "get": _operation(
+            "Rates since the last look, slowest origins, hottest objects, busiest sites. The "
+            "first look begins to count.",
+            _answer("Figures of all workers together."),
+            "422",
+            parameters=[_parameter("limit", "Rows of each list.", _ROWS, required=False)],
+        )
+    },
+    "/connections": {
+        "get": _operation(
+            "Who holds most connections, by network, as far as the configuration lets it show.",
+            _answer("Clients, and the connections of all others."),
+            "422",
+            parameters=[_parameter("limit", "Clients listed.", _ROWS, required=False)],
+        )
+    },
+    "/reasons": {
+        "get": _operation(
+            "Why responses for a URL were not stored lately, as far as it is remembered.",
+            _answer("Reasons with status, count and time, the latest first."),
+            "422",
+            parameters=[_parameter("url", "The whole URL.", _TEXT, required=True)],
+        )
+    },
+    "/purges": {
+        "get": _operation(
+            "The purges that are not carried out to the end yet, the newest first.",
+            _answer("The purges."),
+            "422",
+            parameters=[_parameter("limit", "Purges listed.", _LIMIT, required=False)],
         )
     },
     "/openapi.json": {"get": _operation("This description.", _answer("OpenAPI 3.1."))},

@@ -1,0 +1,160 @@
+"""`headrace log`: follow the requests of a running edge as they end."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import typer
+
+from headrace.cli.door import (
+    EXIT_REFUSED,
+    EXIT_USAGE,
+    AdminOption,
+    ConfigOption,
+    Door,
+    TokenOption,
+    fail,
+    find_door,
+    harmless,
+    run,
+    unreachable,
+)
+from headrace.measure.filter import FIELDS, parse_filter
+from headrace.measure.filter_words import FilterError
+
+LONGEST_LINE = 256 * 1024
+FILTER_HELP = (
+    'Which requests: \'status >= 500 and site == "vod" and path ~ "^/live/"\'. '
+    f"Fields: {', '.join(FIELDS)}."
+)
+
+
+def log(
+    filter_text: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILTER",
+            help=FILTER_HELP,
+        ),
+    ] = "",
+    *,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="End after so many requests.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON, all fields.")] = False,
+    rate: Annotated[
+        int, typer.Option(min=1, max=1000, help="At most so many a second of each worker.")
+    ] = 200,
+    sample: Annotated[
+        float, typer.Option(help="Look at this share of the requests: 0.01 for one in a hundred.")
+    ] = 1.0,
+    admin: AdminOption = None,
+    token_file: TokenOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Follow the requests of a running edge as they end, until Ctrl-C.
+
+    Fields are compared with == != < <= > >= and in ("a", "b"), texts also with ~ and !~ and a
+    pattern (* any run, ? any one character, ^ the beginning, $ the end); and, or, not and
+    parentheses join comparisons.
+    """
+    try:
+        parse_filter(filter_text)
+    except FilterError as error:
+        typer.echo(
+            f"headrace log: filter: {error}\n{pointed(filter_text, error.position)}", err=True
+        )
+        raise typer.Exit(EXIT_USAGE) from error
+    if not 0 < sample <= 1:
+        fail("log", "--sample must be a share above 0, 1 at most", EXIT_USAGE)
+    door = run("log", lambda: find_door(admin, token_file, config))
+    query = {"filter": filter_text, "rate": str(rate), "sample": repr(sample)}
+    if limit is not None:
+        query["limit"] = str(limit)
+    try:
+        seen = run("log", lambda: _follow(door, query, as_json=as_json))
+    except KeyboardInterrupt:
+        return
+    except BrokenPipeError:
+        sys.stderr.close()  # nothing is left to say it to
+        return
+    if limit is None or seen < limit:
+        fail("log", "the edge ended it: it stops, or the token or worker changed", EXIT_REFUSED)
+
+
+def _follow(door: Door, query: Mapping[str, str], *, as_json: bool) -> int:
+    """Print what comes; how many requests it was."""
+    seen = 0
+    for line in _lines(door, f"/log?{urlencode(query)}"):
+        told = json.loads(line)
+        if "dropped" in told:
+            typer.echo(missed(told), err=True)
+            continue
+        seen += 1
+        sys.stdout.write((line.decode() if as_json else as_text(told)) + "\n")
+        sys.stdout.flush()
+    return seen
+
+
+def _lines(door: Door, path: str) -> Iterator[bytes]:
+    connection, response = door.open("GET", path)
+    try:
+        while line := response.readline(LONGEST_LINE):
+            if line.strip():
+                yield line.strip()
+    except (OSError, http.client.HTTPException) as error:
+        raise unreachable(door.address, error) from error
+    finally:
+        connection.close()
+
+
+def as_text(told: Mapping[str, Any]) -> str:
+    """A request as one line for people."""
+    parts = [
+        str(told["time"])[11:23],
+        f"{told['status']:3d}",
+        f"{told['cache']:<11}",
+        f"{told['duration_s']:8.3f}s",
+        f"{told['bytes']:>10}",
+        told["method"] or "-",
+        f"{told['host']}{told['path']}",
+    ]
+    first = told["first_byte_s"]
+    more = {
+        "site": told["site"],
+        "first": None if first is None else f"{first:.3f}s",
+        "age": told.get("age_s"),
+        "range": told.get("range"),
+        "reason": told.get("reason"),
+        "origin": told.get("origin"),
+        "tries": told["origin_tries"] if told.get("origin_tries", 0) > 1 else None,
+        "switches": told.get("origin_switches"),
+        "failed": told.get("origin_failures"),
+        "ended": told.get("ended"),
+        "client": told["client"],
+    }
+    for name, value in more.items():
+        if value not in (None, ""):
+            text = str(value)
+            parts.append(f'{name}="{text}"' if " " in text else f"{name}={text}")
+    return harmless(" ".join(parts))
+
+
+def missed(told: Mapping[str, Any]) -> str:
+    """What is said of requests that are not shown."""
+    return (
+        f"-- {told['dropped']} more would have been shown (--rate, or a slow reader), "
+        f"{told['unexamined']} were not looked at (--sample, or a narrower filter)"
+    )
+
+
+def pointed(text: str, position: int) -> str:
+    """The filter, with a mark under the character."""
+    begin = max(0, position - 60)
+    shown = harmless(text[begin : position + 20].replace("\n", " "))
+    return f"  {shown}\n  {' ' * (position - 1 - begin)}^"

@@ -1,0 +1,174 @@
+"""`headrace top`: what a running edge is busy with, as a table that is drawn anew."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from headrace.cli.door import (
+    AdminOption,
+    ConfigOption,
+    Door,
+    TokenOption,
+    find_door,
+    harmless,
+    run,
+)
+
+HOME, TO_LINE_END, TO_SCREEN_END = "\x1b[H", "\x1b[K", "\x1b[J"
+OTHER_SCREEN, FORMER_SCREEN = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
+PLAIN_WIDTH = 100
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def top(
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Print it once and end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Objects of JSON, one a look.")] = False,
+    interval: Annotated[
+        float, typer.Option(min=1.0, max=60.0, help="Seconds between looks.")
+    ] = 2.0,
+    limit: Annotated[int, typer.Option(min=1, max=50, help="Rows of each list.")] = 10,
+    admin: AdminOption = None,
+    token_file: TokenOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Show rates, hit ratio, sites, slowest origins, hottest objects and busiest clients, live.
+
+    The first look begins the count: what is shown happened since the look before. Without a
+    terminal the tables follow one another as plain text.
+    """
+    door = run("top", lambda: find_door(admin, token_file, config))
+    drawn = sys.stdout.isatty() and not once and not as_json
+    if drawn:
+        sys.stdout.write(OTHER_SCREEN)
+    try:
+        run("top", lambda: _look(door, interval, limit, once=once, as_json=as_json, drawn=drawn))
+    except KeyboardInterrupt:
+        return
+    except BrokenPipeError:
+        sys.stderr.close()  # nothing is left to say it to
+    finally:
+        if drawn:
+            sys.stdout.write(FORMER_SCREEN)
+            sys.stdout.flush()
+
+
+def _look(
+    door: Door, interval_s: float, limit: int, *, once: bool, as_json: bool, drawn: bool
+) -> None:
+    path = f"/top?limit={limit}"
+    door.ask("GET", path)
+    if drawn:
+        _draw(["headrace top: counting…"], shutil.get_terminal_size().lines)
+    while True:
+        time.sleep(interval_s)
+        told = door.ask("GET", path)
+        if as_json:
+            sys.stdout.write(json.dumps(told) + "\n")
+        elif drawn:
+            size = shutil.get_terminal_size()
+            _draw(table(told, size.columns), size.lines)
+        else:
+            sys.stdout.write("\n".join([*table(told, PLAIN_WIDTH), "", ""]))
+        sys.stdout.flush()
+        if once:
+            return
+
+
+def _draw(lines: Sequence[str], height: int) -> None:
+    shown = [line + TO_LINE_END for line in lines[: height - 1]]
+    sys.stdout.write(HOME + "\r\n".join(shown) + TO_SCREEN_END)
+    sys.stdout.flush()
+
+
+def table(told: Mapping[str, Any], width: int) -> list[str]:
+    """The figures as lines of text, none wider than `width`."""
+    lines = [
+        f"{told['requests_per_s']:g} requests/s   hits {share(told['hit_ratio'])}   "
+        f"out {size(told['sent_bytes_per_s'])}/s   from origins "
+        f"{size(told['origin_bytes_per_s'])}/s   {told['connections']} connections   "
+        f"{told['fills']} fills",
+        f"cache   {rates(told['cache_per_s'])}",
+        f"status  {rates(told['status_per_s'])}",
+        f"not stored  {rates(told['not_stored_per_s'])}",
+    ]
+    lines += _part(
+        ["SITE", "REQ/S", "HITS", "5XX/S", "OUT/S"],
+        [
+            [
+                row["site"] or "(none)",
+                f"{row['requests_per_s']:g}",
+                share(row["hit_ratio"]),
+                f"{row['errors_per_s']:g}",
+                size(row["bytes_per_s"]),
+            ]
+            for row in told["sites"]
+        ],
+        width,
+    )
+    lines += _part(
+        ["SLOWEST ORIGINS", "WAIT", "REQ/S", "FAILED/S"],
+        [
+            [
+                row["origin"],
+                f"{row['wait_s'] * 1000:.1f} ms",
+                f"{row['requests_per_s']:g}",
+                f"{row['failures_per_s']:g}",
+            ]
+            for row in told["origins"]
+        ],
+        width,
+    )
+    sampled = max(1, told["objects_sampled"])
+    lines += _part(
+        ["HOTTEST OBJECTS", "SITE", "SHARE"],
+        [[row["url"], row["site"], share(row["count"] / sampled)] for row in told["objects"]],
+        width,
+    )
+    lines += _part(
+        ["MOST CONNECTIONS", "OPEN"],
+        [[row["client"], str(row["connections"])] for row in told["clients"]],
+        width,
+    )
+    return [line[:width] for line in lines]
+
+
+def _part(heads: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> list[str]:
+    """A table whose first column takes the room that the others leave."""
+    shown = [[harmless(cell) for cell in row] for row in rows]
+    if not shown:
+        return []
+    columns = [max(len(row[at]) for row in [heads, *shown]) for at in range(len(heads))]
+    columns[0] = max(8, min(columns[0], width - sum(columns[1:]) - 2 * (len(columns) - 1)))
+    lines = [""]
+    for row in [heads, *shown]:
+        first = row[0] if len(row[0]) <= columns[0] else row[0][: columns[0] - 1] + "…"
+        cells = [first.ljust(columns[0])]
+        cells += [cell.rjust(columns[at]) for at, cell in enumerate(row) if at]
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+def size(count: float) -> str:
+    """Bytes in binary units: `1.5 MiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def rates(found: Mapping[str, float]) -> str:
+    return "  ".join(f"{name} {rate:g}" for name, rate in found.items()) or "-"

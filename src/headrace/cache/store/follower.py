@@ -38,6 +38,7 @@ class PartFollower:
         except FileNotFoundError:
             return None
         follower = cls(path, fd)
+        locks.follow(fd)
         follower.poll()
         return follower
 

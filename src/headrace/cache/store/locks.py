@@ -9,8 +9,12 @@ import os
 import struct
 
 _FLOCK = struct.Struct("hhqqi4x")
-_EXCLUSIVE = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-_NONE = _FLOCK.pack(fcntl.F_UNLCK, os.SEEK_SET, 0, 0, 0)
+# Holders lock all bytes that a file can have; followers share one far behind them.
+_BEHIND = 1 << 61
+_EXCLUSIVE = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, _BEHIND, 0)
+_NONE = _FLOCK.pack(fcntl.F_UNLCK, os.SEEK_SET, 0, _BEHIND, 0)
+_FOLLOWER = _FLOCK.pack(fcntl.F_RDLCK, os.SEEK_SET, _BEHIND, 1, 0)
+_ANY_FOLLOWER = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _BEHIND, 1, 0)
 
 
 def try_lock(fd: int) -> bool:
@@ -35,6 +39,17 @@ def unlock(fd: int) -> None:
 def is_locked(fd: int) -> bool:
     """Whether another open file holds the lock. Takes nothing, so it disturbs nobody."""
     answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _EXCLUSIVE)
+    return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
+
+
+def follow(fd: int) -> None:
+    """Let the holder of the file's lock see that somebody follows, until `fd` is closed."""
+    fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _FOLLOWER)
+
+
+def is_followed(fd: int) -> bool:
+    """Whether another open file of this file follows."""
+    answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _ANY_FOLLOWER)
     return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
 
 

@@ -167,6 +167,10 @@ class Part:
         self._unlink()
         locks.unlock(self.fd)
 
+    def is_followed(self) -> bool:
+        """Whether somebody follows it through a descriptor of his own (about 2 µs)."""
+        return self.fd >= 0 and locks.is_followed(self.fd)
+
     def close(self) -> None:
         """Close `fd`; abandons a part without a final phase. Idempotent."""
         if self.fd < 0:

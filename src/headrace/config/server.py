@@ -193,6 +193,33 @@ class Limits(Model):
         ge=1,
         description="Requests served on a connection before it is closed. Unset: no limit.",
     )
+    origin_requests_per_address: int = Field(
+        default=256,
+        ge=1,
+        description="Requests to origins under way at once for clients at one address, per worker "
+        "(IPv6: one /64). With more, what is not stored gets 503.",
+    )
+    unwatched_fills: int = Field(
+        default=256,
+        ge=0,
+        description="Fills that go on after every client that waited for them has left, per "
+        "worker. One more is broken off.",
+    )
+    unwatched_fills_per_address: int = Field(
+        default=16,
+        ge=0,
+        description="The same for fills begun by clients at one address (IPv6: one /64).",
+    )
+    unwatched_bytes_per_address: SizeBytes = Field(
+        default=64 * MIB,
+        description="Bytes that fills begun from one address may bring while nobody waits for "
+        "them, at once; refilled at `unwatched_rate_bytes_per_s`. A client that asks and leaves "
+        "makes origins send no more than this.",
+    )
+    unwatched_rate_bytes_per_s: SizeBytes = Field(
+        default=4 * MIB,
+        description="How fast that allowance comes back, in bytes a second.",
+    )
     pass_buffer_bytes: SizeBytes = Field(
         default=256 * KIB,
         ge=16 * KIB,

@@ -175,6 +175,7 @@ class Answer:
             return
         end = stored.length if stored.length >= 0 else None
         opened = await delivery.prepare(0, end)
+        verdict = _as_found(verdict, delivery)
         stored = delivery.stored
         fields += self.cache_fields(verdict, stored)
         connection.start(stored.status, fields, stored.length if stored.length >= 0 else None)
@@ -201,6 +202,7 @@ class Answer:
             connection.finish()
             return
         opened = await delivery.prepare(*spans[0])
+        verdict = _as_found(verdict, delivery)
         if verdict.word == "hit" and len(spans) == 1:
             self._make_hot(delivery.stored, opened)
         fields += self.cache_fields(verdict, delivery.stored)
@@ -257,3 +259,10 @@ class Answer:
         self.problem = problem
         assert self._connection is not None
         self._connection.respond(status, prepared_head(status, fields, len(body)), memoryview(body))
+
+
+def _as_found(verdict: Verdict, delivery: Delivery) -> Verdict:
+    """The verdict, unless not all of a stored response was at hand (RFC 9211 section 2.2)."""
+    if verdict.word not in ("hit", "stale_hit") or not delivery.fetched:
+        return verdict
+    return Verdict("partial", fwd=b"partial", collapsed=delivery.joined, stored=True)

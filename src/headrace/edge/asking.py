@@ -46,33 +46,42 @@ class Placement:
 
 
 WHOLE = Ask()
+MOST_DIGITS = 18
+MOST_SLICES = 2**31  # slice numbers have 32 bits in the store
 
 
-def ask_for_range(value: bytes, slice_bytes: int) -> Ask:
+def ask_for_range(value: bytes, slice_bytes: int) -> Ask | None:
     """The slices to ask for when nothing is known of the object but a client's Range field.
 
     Only the first range counts; others, and suffix ranges, are looked at once the length is
-    known. A field that cannot be read asks for the whole.
+    known. A field that cannot be read asks for the whole. None: the range begins beyond any slice
+    that could be kept, so that only the origin can answer it.
     """
     unit, _equals, text = value.partition(b"=")
     if unit.strip().lower() != b"bytes":
         return WHOLE
     first_text, dash, last_text = text.split(b",", 1)[0].strip().partition(b"-")
     first_text, last_text = first_text.strip(), last_text.strip()
-    if not dash or not _is_number(first_text or b"0") or not _is_number(last_text or b"0"):
+    first_byte, last_byte = _number(first_text or b"0"), _number(last_text or b"0")
+    if not dash or first_byte is None or last_byte is None:
         return WHOLE
     if not first_text:
         return Ask(0, 0)
-    first = int(first_text) // slice_bytes
-    if not last_text:
-        return Ask(first, None)
-    if int(last_text) < int(first_text):
+    if last_text and last_byte < first_byte:
         return WHOLE
-    return Ask(first, int(last_text) // slice_bytes)
+    first = first_byte // slice_bytes
+    if first >= MOST_SLICES:
+        return None
+    last = last_byte // slice_bytes
+    return Ask(first, last if last_text and last < MOST_SLICES else None)
 
 
-def _is_number(text: bytes) -> bool:
-    return text.isdigit() and len(text) <= 18
+def _number(text: bytes) -> int | None:
+    """A byte position; one that no file can have stands for all beyond it. None: no number."""
+    if not text.isdigit():
+        return None
+    digits = text.lstrip(b"0")
+    return int(digits or b"0") if len(digits) <= MOST_DIGITS else 10**MOST_DIGITS
 
 
 def ask_fields(ask: Ask, slice_bytes: int) -> list[Field]:
@@ -107,7 +116,9 @@ def place(ask: Ask, head: ParsedResponseHead, slice_bytes: int) -> Placement | N
     if parsed is None:
         return None
     start, end, total = parsed
-    if total is None or end > total or start != ask.first * slice_bytes:
+    if total is None and ask.stored is not None and not ask.validate:
+        total = ask.stored.length  # what is completed has a known length; `continues` compares
+    if total is None or total < 0 or end > total or start != ask.first * slice_bytes:
         return None
     if end != total and end % slice_bytes:
         return None

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from headrace.cache.store import Busy, Part, PartPhase
 from headrace.cache.stored import StoredResponse
 from headrace.edge.asking import Ask, can_be_completed
-from headrace.edge.fetch import Fetch
+from headrace.edge.fetch import Fetch, begin_fetch
 from headrace.edge.naming import part_name
 from headrace.edge.open_bodies import OpenBody
-from headrace.edge.outcome import Following
-from headrace.edge.patience import pauses
+from headrace.edge.outcome import Failed, Following, LookAgain
+from headrace.edge.patience import Tries, pauses
 from headrace.edge.slices import GrowingSlice, HolderDied, SliceFailed
 from headrace.errors import HeadraceError
 from headrace.http.connection import Connection
@@ -41,11 +41,15 @@ class Interests:
 
     def __init__(self, courses: list[Course]) -> None:
         self._held: list[Fetch] = []
+        self._owned: Fetch | None = None
         self._courses = courses
 
-    def hold(self, fetch: Fetch) -> None:
+    def hold(self, fetch: Fetch, *, owner: bool = False) -> None:
+        """Keep a fetch alive; `owner`: this request began it and may get its answer."""
+        if owner:
+            self._owned = fetch
         if fetch not in self._held:
-            fetch.interested += 1
+            fetch.hold()
             self._held.append(fetch)
             self._courses.append(fetch.course)
 
@@ -57,10 +61,10 @@ class Interests:
         return None
 
     def release(self) -> None:
-        for fetch in self._held:
-            fetch.interested -= 1
-            fetch.let_go()
-        self._held.clear()
+        """Leave all of them. To be called on every way out of the request."""
+        held, self._held = self._held, []
+        for fetch in held:
+            fetch.release(owner=fetch is self._owned)
 
 
 class Delivery:
@@ -75,18 +79,21 @@ class Delivery:
         stored: StoredResponse,
         growing: GrowingSlice | None,
         interests: Interests,
+        tries: Tries,
     ) -> None:
         self._edge = edge
         self._connection = connection
         self._route = route
         self._request = request
         self._interests = interests
+        self._tries = tries
         self._growing = growing
         self._source: Source | None = None
         self._source_number = -1
         self._end: int | None = None
         self.stored = stored
-        self.fetched = False
+        self.fetched = False  # something that is not stored was needed, and is under way
+        self.joined = False  # and another request had begun it
 
     async def prepare(self, start: int, end: int | None) -> OpenBody | None:
         """Get hold of the first slice before anything is sent; the body if it is open whole.
@@ -155,6 +162,8 @@ class Delivery:
                 sent = await self._follow(source, position - base, base)
                 ended = source.last or (source.done and not sent)
             position += sent
+            if sent:
+                self._tries.progressed()
             if ended:
                 limit = self._limit()
                 if limit is not None and position < limit:
@@ -225,14 +234,14 @@ class Delivery:
                 return body
             filling = edge.fills.get((version, number))
             if filling is not None:
-                self._interests.hold(filling[1])
+                self._join(filling[1])
                 return filling[0]
             unsaved = self._interests.unsaved(version, number)
             if unsaved is not None:
                 return unsaved
             stream = edge.streams.get(version)
             if stream is not None and stream.heads_for(number):
-                self._interests.hold(stream)
+                self._join(stream)
                 reached = await stream.reached(number)
                 if reached is not None:
                     return reached
@@ -247,8 +256,17 @@ class Delivery:
                 await asyncio.sleep(pause_s)
         raise SourceLost("a slice could neither be read nor fetched")
 
+    def _join(self, fetch: Fetch) -> None:
+        self.joined = self.joined or not self.fetched
+        self.fetched = True
+        self._interests.hold(fetch)
+
     async def _begin(self, number: int) -> GrowingSlice | None:
-        """Follow whoever fetches the slice, or fetch it; None: look again."""
+        """Follow whoever fetches the slice, or fetch it; None: look again.
+
+        A slice that cannot be had fails this request and no other: what is stored stays, unless
+        the origin has something else by now (SourceLost). Raises SliceFailed, SourceLost.
+        """
         edge, stored = self._edge, self.stored
         if stored.length < 0 and self._length_is_known_now():
             return None
@@ -270,17 +288,41 @@ class Delivery:
             edge.store.delete(stored)
             edge.hot.drop(stored.key, stored.variant)
             raise SourceLost("a slice is gone, and the response has no strong validator")
+        return await self._fetch(number, name, part)
+
+    async def _fetch(self, number: int, name: bytes, part: Part | None) -> GrowingSlice | None:
+        edge, stored = self._edge, self.stored
+        if not self._tries.take():
+            if part is not None:
+                part.close()
+            raise SliceFailed(
+                "origin_failed", "the origin gave nothing of use, however often asked"
+            )
         self.fetched = True
         ask = Ask(number, self._last_wanted(), stored)
-        fetch = Fetch(
+        fetch = begin_fetch(
             edge, self._route, self._request, self._connection.address, name, stored.variant,
             ask, part,
         )  # fmt: skip
+        if fetch is None:
+            raise SliceFailed(
+                "too_many_requests", "too many requests to origins from one client network", 503
+            )
         self._interests.hold(fetch)
         outcome = await asyncio.shield(fetch.outcome)
-        if isinstance(outcome, Following) and outcome.stored.version == stored.version:
-            return outcome.growing
+        match outcome:
+            case Following(stored=found) if found.version == stored.version:
+                return outcome.growing
+            case Failed(status=status, reason=reason):
+                status = status if status in (502, 503, 504) else 502
+                raise SliceFailed(reason, f"a missing slice cannot be had: {reason}", status)
+            case LookAgain() if self._is_still_stored():
+                return None  # somebody else was at it
         raise SourceLost("the origin has another representation now")
+
+    def _is_still_stored(self) -> bool:
+        found = self._edge.store.lookup(self._route.key_hash, self.stored.variant)
+        return found is not None and found.version == self.stored.version
 
     def _last_wanted(self) -> int | None:
         if self._end is None or self._end >= self.stored.length:
@@ -298,13 +340,23 @@ class Delivery:
         remote = self._edge.follow(name, number, busy)
         if remote is None:
             return None
+        self.joined = self.joined or not self.fetched
+        self.fetched = True
         try:
             phase = await remote.head(self._edge.lock_wait_s)
-        except (SliceFailed, TimeoutError):
+        except TimeoutError as error:
+            raise SliceFailed(
+                "lock_wait", "another worker waits for this slice too", 504
+            ) from error
+        except HolderDied:
             return None
+        except SliceFailed:
+            phase = remote.phase
         meta = remote.follower.meta
         if phase in (PartPhase.BODY, PartPhase.COMPLETE) and meta is not None:
             if meta.version == self.stored.version:
                 return remote
             raise SourceLost("another worker fetches another representation")
-        return None
+        if not self._tries.take():
+            raise SliceFailed("origin_failed", "other workers could not get this slice either")
+        return None  # what failed there may succeed here

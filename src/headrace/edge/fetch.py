@@ -1,7 +1,16 @@
 """One fetch from an origin into the store, shared by every client that wants the object.
 
-A fetch runs in its own task and outlives the client that began it. It holds the part of the slice
-it writes, so that one process at a time fills a slice; what came of it is its `outcome`.
+A fetch runs in its own task and may outlive the client that began it. It holds the part of the
+slice it writes, so that one process at a time fills a slice; what came of it is its `outcome`.
+
+What has to hold, whatever clients and origins do:
+- The response, and with it a place at an origin, is closed here on every way out, unless it was
+  handed over in an `Uncacheable` outcome; that happens only while the request that began the fetch
+  still waits, and when that leaves without having taken it, it is closed as well.
+- A fetch that nobody waits for any more lives within what its client's network may leave behind
+  (`places`): a number of fetches, and bytes. Beyond that it is broken off.
+- A failure says nothing of what is stored. A stored response is removed only when the origin says
+  that it has another one, or none.
 """
 
 from __future__ import annotations
@@ -32,9 +41,13 @@ from headrace.edge.bodies import PAGE_BYTES
 from headrace.edge.fields import forwarded_request_fields
 from headrace.edge.naming import part_name, version_of
 from headrace.edge.outcome import Failed, Following, LookAgain, Outcome, Uncacheable
+from headrace.edge.places import network_of
+from headrace.edge.relay import fits_the_request
 from headrace.edge.shadow import Seen
 from headrace.edge.slices import GrowingSlice, LocalSlice, SliceFailed
+from headrace.errors import HeadraceError
 from headrace.http.message import Headers, Request, ResponseHead
+from headrace.http.parser import ParsedResponseHead
 from headrace.origin.course import Course
 from headrace.origin.errors import Failure, OriginError
 from headrace.origin.head_reading import OnInterim
@@ -49,6 +62,14 @@ log = structlog.get_logger()
 STALE_STATUSES = frozenset((500, 502, 503, 504))
 UNWATCHED_LIMIT_BYTES = 64 * 1024 * 1024
 UNSAVED_LIMIT_BYTES = 64 * 1024 * 1024
+# An origin that answers the request for a missing slice so has no such representation any more.
+GONE_STATUSES = frozenset((404, 410, 416))
+# Why a response may not be stored although the same response to another request might be.
+OWN_REASONS = frozenset((b"authorization", b"request-no-store"))
+
+
+class Abandoned(HeadraceError):
+    """Nobody waits for the fetch, and its network has nothing left to go on with."""
 
 
 class Fetch:
@@ -59,16 +80,22 @@ class Fetch:
         edge: EdgeState,
         route: Route,
         request: Request,
+        network: str,
         client_address: str,
         name: bytes,
         variant: bytes,
         ask: Ask,
         part: Part | None,
-        on_interim: OnInterim | None = None,
+        on_interim: OnInterim | None,
+        *,
+        owned: bool,
+        counted: bool,
     ) -> None:
+        """Made by `begin_fetch`, which has taken a place for `network`; `_end` gives it back."""
         self._edge = edge
         self._route = route
         self._request = request
+        self._network = network
         self._client_address = client_address
         self._name = name
         self._variant = variant
@@ -77,6 +104,11 @@ class Fetch:
         self._on_interim = on_interim
         self._generation = edge.store.generation()
         self.interested = 0
+        self._owned = owned  # the request that began it still waits for the outcome
+        self._handed_over = False
+        self._unwatched = counted  # nobody is interested
+        self._counted = counted  # and that is charged to its network
+        self._began = self._over = False
         self.number = ask.first  # the slice being written
         self.version = b""
         self.course = Course()
@@ -89,7 +121,8 @@ class Fetch:
         self._unsaved_bytes = 0
         self._id = (name, ask.first)
         edge.fetches[self._id] = self
-        edge.keep(edge.loop.create_task(self._run()))
+        self._task = edge.loop.create_task(self._run())
+        edge.keep(self._task)
 
     # Who follows.
 
@@ -108,19 +141,53 @@ class Fetch:
             future = self._reached[number] = self._edge.loop.create_future()
         return await asyncio.shield(future)
 
-    def let_go(self) -> None:
-        """Close a response that was for one client, when there is none any more to take it."""
-        if self.interested or not self.outcome.done():
-            return
-        outcome = self.outcome.result()
-        if isinstance(outcome, Uncacheable):
-            response = outcome.take()
+    def hold(self) -> None:
+        """Somebody is interested. Each needs its `release`."""
+        self.interested += 1
+        self._unwatched = False
+        self._uncount()
+
+    def release(self, *, owner: bool) -> None:
+        """Somebody is not interested any more; `owner`: it was the request that began this."""
+        self.interested -= 1
+        if owner:
+            self._owned = False
+            outcome = self.outcome.result() if self.outcome.done() else None
+            response = outcome.take() if isinstance(outcome, Uncacheable) else None
             if response is not None:
                 response.close()
+        if not self.interested and not self._over:
+            self._nobody_waits()
+
+    def _nobody_waits(self) -> None:
+        """Go on only as long as the network of the client that began this has room for it."""
+        self._unwatched = True
+        if self._edge.unwatched.take(self._network):
+            self._counted = True
+        elif not self._followed_elsewhere():
+            self._abandon()
+
+    def _uncount(self) -> None:
+        if self._counted:
+            self._counted = False
+            self._edge.unwatched.give(self._network)
+
+    def _followed_elsewhere(self) -> bool:
+        """Whether another worker follows what is written here."""
+        part = self._part if self._growing is None else self._growing.part
+        return part is not None and part.is_followed()
+
+    def _abandon(self) -> None:
+        self._task.cancel()
+        if not self._began:
+            # A task that is cancelled before its first step never comes to its own end.
+            self._broke_off("abandoned", 503, "abandoned")
+            self._end()
 
     # The run.
 
     async def _run(self) -> None:
+        self._began = True
         metrics = self._edge.metrics
         metrics.fills_started += 1
         metrics.fills_active += 1
@@ -137,6 +204,13 @@ class Fetch:
             self._edge.store_trouble(error)
             self._note("store_failed", error)
             self._broke_off("store_failed", 500, "store_failed")
+        except Abandoned:
+            metrics.fills_abandoned += 1
+            self._broke_off("abandoned", 503, "abandoned")
+        except asyncio.CancelledError:
+            metrics.fills_abandoned += 1
+            self._broke_off("abandoned", 503, "abandoned")
+            raise
         finally:
             metrics.fills_active -= 1
             self._end()
@@ -168,11 +242,17 @@ class Fetch:
             self.outcome.set_result(outcome)
 
     def _end(self) -> None:
+        """Give back whatever this has taken. Idempotent."""
+        if self._over:
+            return
+        self._over = True
         edge = self._edge
         if edge.fetches.get(self._id) is self:
             del edge.fetches[self._id]
         if edge.streams.get(self.version) is self:
             del edge.streams[self.version]
+        if self._growing is not None:  # a fault of ours: nobody may wait for it for ever
+            self._broke_off("internal_error", 500, "internal_error")
         if self._part is not None:
             self._part.close()
             self._part = None
@@ -180,7 +260,8 @@ class Fetch:
         for future in self._reached.values():
             if not future.done():
                 future.set_result(None)
-        self.let_go()
+        self._uncount()
+        edge.places.give(self._network)
 
     async def _fetch(self) -> None:
         edge, route, ask = self._edge, self._route, self._ask
@@ -197,7 +278,7 @@ class Fetch:
             b"GET",
             way.target,
             fields,
-            on_interim=self._on_interim,
+            on_interim=self._interim,
             hashing=way.chosen.shadow is not None,
             course=self.course,
         )
@@ -210,9 +291,14 @@ class Fetch:
                     edge.loop.create_task(edge.shadows.compare(edge, route, way, fields, seen))
                 )
         finally:
-            edge.metrics.bytes_from_origin += response.received_bytes
-            if not (self.outcome.done() and isinstance(self.outcome.result(), Uncacheable)):
+            if not self._handed_over:
+                edge.metrics.bytes_from_origin += response.received_bytes
                 response.close()
+
+    def _interim(self, head: ParsedResponseHead) -> None:
+        """A 1xx response is for the request that began this, while that waits."""
+        if self._owned and self._on_interim is not None:
+            self._on_interim(head)
 
     async def _answered(
         self, response: Obtained, request_time: float, response_time: float
@@ -231,20 +317,15 @@ class Fetch:
                 self._edge.metrics.origin_errors[f"status_{status}"] += 1
                 self._fail(status, f"status_{status}")
                 return
-        completing = ask.stored if not ask.validate else None
-        if completing is not None and status not in (200, 206):
-            self._outdated(completing)
-            return
         placement = place(ask, parsed, self._edge.slice_bytes_of(ask.stored))
-        if placement is None:
-            self._not_stored(None, status, b"unusable-range")
+        if ask.stored is not None and not ask.validate:
+            if await self._completed(response, ask.stored, placement):
+                return
+        elif placement is None:
+            fits = self._owned and fits_the_request(self._request, parsed)
+            self._not_stored(response if fits else None, status, b"unusable-range")
             return
-        if completing is not None and continues(completing, placement, parsed.headers):
-            await self._receive(response, completing, placement)
-            return
-        if completing is not None and status == 206:
-            self._outdated(completing)
-            return
+        assert placement is not None
         storing = decide_storing(
             self._request, _as_whole(head), self._route.rules,
             request_time=request_time, response_time=response_time,
@@ -257,6 +338,33 @@ class Fetch:
                 await self._receive(response, stored, placement)
                 return
         self._not_stored(response if as_asked(ask, status) else None, status, reason)
+
+    async def _completed(
+        self, response: Obtained, stored: StoredResponse, placement: Placement | None
+    ) -> bool:
+        """Take the answer to a request for missing slices of `stored`; False when it is another
+        representation, whole, which may be stored in its stead.
+
+        Only an answer that says that the origin has something else now, or nothing, removes what
+        is stored. An error, or a part that was not asked for, fails those who wait for this slice.
+        """
+        status = response.status
+        if status in (200, 206) and placement is not None:
+            if continues(stored, placement, response.head.headers):
+                await self._receive(response, stored, placement)
+                return True
+            if status == 206:
+                self._outdated(stored)
+                return True
+            self._forget(stored)
+            return False
+        if status == 206:
+            self._fail(502, "unusable_range")
+        elif status in GONE_STATUSES or 300 <= status < 400:
+            self._outdated(stored)
+        else:
+            self._fail(502, f"status_{status}")
+        return True
 
     def _freshen(
         self, stored: StoredResponse, head: ResponseHead, request_time: float, response_time: float
@@ -273,16 +381,22 @@ class Fetch:
         self._edge.hot.drop(renewed.key, renewed.variant)
         self._settle(Following(renewed, None))
 
-    def _outdated(self, stored: StoredResponse) -> None:
-        """The origin has another representation now, or none: forget this one."""
+    def _forget(self, stored: StoredResponse) -> None:
         self._edge.store.delete(stored)
         self._edge.hot.drop(stored.key, stored.variant)
+
+    def _outdated(self, stored: StoredResponse) -> None:
+        """The origin has another representation now, or none: forget this one."""
+        self._forget(stored)
         self._settle(LookAgain())
 
     def _not_stored(self, response: Obtained | None, status: int, reason: bytes) -> None:
         if self._part is not None:
             self._part.mark_uncacheable()
-        self._settle(Uncacheable(response, status, reason))
+        if self.outcome.done() or not self._owned:
+            response = None  # nobody is there whose it would be
+        self._handed_over = response is not None
+        self._settle(Uncacheable(response, status, reason, own=reason in OWN_REASONS))
 
     def _new_record(
         self, head: ResponseHead, storing: Storing, placement: Placement, response_time: float
@@ -328,6 +442,7 @@ class Fetch:
         position = placement.start
         buffer = edge.receiving
         while received := await response.read_into(buffer[: len(buffer) - position % PAGE_BYTES]):
+            self._pay(received)
             data = buffer[:received]
             while data:
                 room = (self.number + 1) * stored.slice_bytes - position
@@ -350,6 +465,19 @@ class Fetch:
         if expected is not None and position < expected:
             raise OriginError(Failure.BODY_SHORT, f"the body ended at {position} of {expected}")
         self._finish_slice(stored, last=placement.end in (None, placement.total))
+
+    def _pay(self, size_bytes: int) -> None:
+        """Charge bytes that nobody waits for to the network that asked for them.
+
+        Raises Abandoned when it has no more.
+        """
+        edge = self._edge
+        if (
+            self._unwatched
+            and not edge.unwatched_bytes.spend(self._network, size_bytes, edge.loop.time())
+            and not self._followed_elsewhere()
+        ):
+            raise Abandoned("nobody waits for this, and its network's allowance is spent")
 
     def _record(self, stored: StoredResponse) -> None:
         """Let every worker find the response while its body still comes."""
@@ -471,6 +599,40 @@ class Fetch:
             return
         if not can_be_completed(stored) or not self._edge.store.slices(stored):
             self._edge.store.delete(stored)
+
+
+def begin_fetch(
+    edge: EdgeState,
+    route: Route,
+    request: Request,
+    client_address: str,
+    name: bytes,
+    variant: bytes,
+    ask: Ask,
+    part: Part | None,
+    on_interim: OnInterim | None = None,
+    *,
+    owned: bool = False,
+    watched: bool = True,
+) -> Fetch | None:
+    """Start a fetch, which takes over `part`; None when the client's network has no room for it.
+
+    `owned`: an answer that may not be stored is of use to the request that begins this.
+    `watched`: somebody will hold it at once.
+    """
+    network = network_of(client_address)
+    if not edge.places.take(network):
+        edge.metrics.fills_refused += 1
+    elif not watched and not edge.unwatched.take(network):
+        edge.places.give(network)
+    else:
+        return Fetch(
+            edge, route, request, network, client_address, name, variant, ask, part, on_interim,
+            owned=owned, counted=not watched,
+        )  # fmt: skip
+    if part is not None:
+        part.close()
+    return None
 
 
 def _as_whole(head: ResponseHead) -> ResponseHead:

@@ -18,12 +18,13 @@ from headrace.edge.answer import Answer, Verdict
 from headrace.edge.delivery import SourceLost
 from headrace.edge.fields import in_loop, nominates
 from headrace.edge.hot import HotEntry
+from headrace.edge.places import network_of
 from headrace.edge.promoting import promoted
 from headrace.edge.recording import Recorder
 from headrace.edge.relay import ask_origin, invalidate_after, own_target, pass_response
 from headrace.edge.responses import HitHeads, prepared_head, stored_fields
 from headrace.edge.routes import Route
-from headrace.edge.serving import Serving
+from headrace.edge.serving import TOO_MANY, Serving
 from headrace.edge.slices import SliceFailed
 from headrace.http.connection import Connection
 from headrace.http.dates import format_http_date
@@ -257,6 +258,16 @@ class EdgeHandler:
         self, connection: Connection, route: Route, request: Request, answer: Answer
     ) -> None:
         edge = self.edge
+        with edge.places.hold(network_of(connection.address)) as held:
+            if held:
+                await self._pass_on(connection, route, request, answer)
+            else:
+                answer.error(503, TOO_MANY, "too_many_requests")
+
+    async def _pass_on(
+        self, connection: Connection, route: Route, request: Request, answer: Answer
+    ) -> None:
+        edge = self.edge
         try:
             response = await ask_origin(edge, connection, route, request, answer.courses)
             fwd = b"request" if request.method in GET_OR_HEAD else b"method"
@@ -290,7 +301,7 @@ class EdgeHandler:
         elif isinstance(error, BadRequest):
             connection.refuse(error)
         else:
-            status = error.status if isinstance(error, OriginError) else 502
+            status = error.status if isinstance(error, OriginError | SliceFailed) else 502
             answer.origin_error(status, reason, getattr(error, "told", ""))
 
     def refused(self, connection: Connection, error: BadRequest) -> None:

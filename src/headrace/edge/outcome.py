@@ -20,16 +20,21 @@ class Following:
 
 @dataclass(slots=True)
 class Uncacheable:
-    """The response may not be stored. Its body goes to one client: who takes `response` first.
+    """The response may not be stored.
 
-    None when nobody can use it, or it is taken: ask the origin again, for oneself.
+    `response` is for the request that began the fetch and for no other: whoever else waited asks
+    the origin for himself, for what may not be stored may not be shared either (RFC 9111 section
+    3). None when that request is gone or cannot use it. `own` tells that only fields of that
+    request forbid the storing, so that nothing follows for others.
     """
 
     response: Obtained | None
     status: int
     reason: bytes
+    own: bool = False
 
     def take(self) -> Obtained | None:
+        """The response; to be called for the request that began the fetch only."""
         response, self.response = self.response, None
         return response
 
@@ -42,7 +47,8 @@ class LookAgain:
 class Failed:
     """The origin could not be asked, or answered with an error that stale content may hide.
 
-    `told` is what each origin did, for those who may know.
+    It says nothing of what is stored: that stays. `told` is what each origin did, for those who
+    may know.
     """
 
     status: int

@@ -1,4 +1,5 @@
-"""How often to look again while another process is in the middle of something. Pure."""
+"""How often to look again while another process is in the middle of something, and how often to
+ask origins again for one client. Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 AT_ONCE = 2
 FIRST_PAUSE_S = 0.001
 LONGEST_PAUSE_S = 0.05
+MOST_TRIES = 3
 
 
 def pauses(limit_s: float) -> Iterator[float]:
@@ -19,3 +21,29 @@ def pauses(limit_s: float) -> Iterator[float]:
         yield pause_s
         spent_s += pause_s
         pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+
+class Tries:
+    """How many fetches one request may begin before any of them brings it a byte.
+
+    An origin that answers each time with something else, or with nothing of use, is not asked
+    again for as long as the client waits. Each byte sent makes the count begin again: a large
+    body may need many fetches.
+    """
+
+    __slots__ = ("_left", "_most")
+
+    def __init__(self, most: int = MOST_TRIES) -> None:
+        self._most = most
+        self._left = most
+
+    def take(self) -> bool:
+        """Whether one more fetch may begin; if so, it is counted."""
+        if not self._left:
+            return False
+        self._left -= 1
+        return True
+
+    def progressed(self) -> None:
+        """Something came."""
+        self._left = self._most

@@ -19,10 +19,11 @@ from headrace.cache.vary import variant_text
 from headrace.edge.answer import Answer, Verdict
 from headrace.edge.asking import WHOLE, Ask, ask_for_range
 from headrace.edge.delivery import Delivery, Interests, SourceLost
-from headrace.edge.fetch import Fetch
+from headrace.edge.fetch import Fetch, begin_fetch
 from headrace.edge.naming import part_name
 from headrace.edge.outcome import Failed, Following, LookAgain, Outcome, Uncacheable
-from headrace.edge.patience import pauses
+from headrace.edge.patience import Tries, pauses
+from headrace.edge.places import network_of
 from headrace.edge.relay import ask_origin, pass_interim, pass_response
 from headrace.edge.slices import GrowingSlice, HolderDied, SliceFailed
 from headrace.http.connection import Connection
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from headrace.edge.state import EdgeState
 
 PASS_S = 10.0
+TOO_MANY = "too many requests to origins are under way for this client's network"
 _TIMEOUT_WORDS = frozenset(failure.value for failure in TIMEOUTS)
 _UNREACHABLE_WORDS = frozenset(failure.value for failure in UNREACHABLE)
 
@@ -53,6 +55,8 @@ class Serving:
         self._answer = answer
         self._interests = Interests(answer.courses)
         self._vary: tuple[bytes, ...] | None = None
+        self._tries = Tries()
+        self._joined_in_vain = False  # what was waited for failed; the next try is our own
 
     async def run(self) -> None:
         """Answer the request. Raises ClientGone, OriginError, SliceFailed, SourceLost."""
@@ -116,22 +120,25 @@ class Serving:
             await self._pass(None, "pass", b"bypass", b"uncacheable")
             return True
         ask = self._ask(stored)
+        if ask is None:
+            await self._pass(None, "pass", fwd, b"range")
+            return True
         outcome, collapsed = await self._outcome(stored, variant, ask)
         match outcome:
             case Following():
                 return await self._following(outcome, stored, collapsed=collapsed, fwd=fwd)
             case Uncacheable():
-                await self._uncacheable(outcome, fwd)
+                await self._uncacheable(outcome, fwd, collapsed=collapsed)
                 return True
             case Failed():
-                return await self._failed(outcome, stored)
+                return await self._failed(outcome, stored, collapsed=collapsed)
             case LookAgain():
                 return False
 
     def _miss_word(self) -> bytes:
         return b"vary-miss" if self._edge.store.vary_of(self._route.key_hash) else b"uri-miss"
 
-    def _ask(self, stored: StoredResponse | None) -> Ask:
+    def _ask(self, stored: StoredResponse | None) -> Ask | None:
         value = self._request.headers.get(b"range")
         if stored is None:
             return WHOLE if value is None else ask_for_range(value, self._edge.slice_bytes)
@@ -148,33 +155,47 @@ class Serving:
         name = part_name(self._route.key_hash, variant)
         running = edge.fetches.get((name, ask.first))
         if running is not None:
-            self._interests.hold(running)
-            outcome = await asyncio.shield(running.outcome)
-            return await self._unless_completing(outcome, stored), True
+            return await self._join(running, stored), True
         try:
             part = edge.store.begin_part(name, ask.first)
         except OSError as error:
             edge.store_trouble(error)
             return Uncacheable(None, 0, b"store-failed"), False
         if isinstance(part, Busy):
-            outcome = await self._remote_outcome(name, ask.first, part)
-            return await self._unless_completing(outcome, stored), True
+            return await self._remote_outcome(name, ask.first, part, stored), True
         again, _variant = self._lookup()
         if not _same(stored, again):
             part.close()
             return LookAgain(), False
+        if not self._tries.take():
+            part.close()
+            return Uncacheable(None, 0, b"contended"), False
         fetch = self._begin(name, variant, ask, part)
-        self._interests.hold(fetch)
+        if fetch is None:
+            return Failed(503, "too_many_requests"), False
+        self._interests.hold(fetch, owner=True)
         return await asyncio.shield(fetch.outcome), False
 
-    def _begin(self, name: bytes, variant: bytes, ask: Ask, part: Part) -> Fetch:
+    def _begin(self, name: bytes, variant: bytes, ask: Ask, part: Part) -> Fetch | None:
         connection = self._connection
-        return Fetch(
+        return begin_fetch(
             self._edge, self._route, self._request, connection.address, name, variant, ask, part,
-            lambda head: pass_interim(connection, head),
+            lambda head: pass_interim(connection, head), owned=True,
         )  # fmt: skip
 
-    async def _remote_outcome(self, name: bytes, number: int, busy: Busy) -> Outcome:
+    async def _join(self, running: Fetch, stored: StoredResponse | None) -> Outcome:
+        """What a fetch brings that another request of this worker has begun."""
+        self._interests.hold(running)
+        try:
+            async with asyncio.timeout(self._edge.lock_wait_s):
+                outcome = await asyncio.shield(running.outcome)
+        except TimeoutError:
+            return Uncacheable(None, 0, b"lock-wait")
+        return await self._unless_completing(outcome, stored)
+
+    async def _remote_outcome(
+        self, name: bytes, number: int, busy: Busy, stored: StoredResponse | None
+    ) -> Outcome:
         """What another worker's fetch brings."""
         remote = self._edge.follow(name, number, busy)
         if remote is None:
@@ -190,7 +211,7 @@ class Serving:
         meta = remote.follower.meta
         match phase:
             case PartPhase.BODY | PartPhase.COMPLETE if meta is not None:
-                return Following(meta, remote)
+                return await self._unless_completing(Following(meta, remote), stored)
             case PartPhase.UNCACHEABLE:
                 return Uncacheable(None, 0, b"uncacheable")
             case PartPhase.FAILED:
@@ -207,7 +228,11 @@ class Serving:
             and stored is not None
             and _same(stored, outcome.stored)
         ):
-            await outcome.growing.ended()
+            try:
+                async with asyncio.timeout(self._edge.lock_wait_s):
+                    await outcome.growing.ended()
+            except TimeoutError:
+                return Uncacheable(None, 0, b"lock-wait")
             return LookAgain()
         return outcome
 
@@ -228,9 +253,9 @@ class Serving:
         if not _same(stored, again):
             part.close()
             return
-        Fetch(
+        begin_fetch(
             edge, self._route, self._request, self._connection.address, name, variant,
-            Ask(stored=stored, validate=True), part,
+            Ask(stored=stored, validate=True), part, watched=False,
         )  # fmt: skip
 
     async def _head(self, stored: StoredResponse | None, fwd: bytes) -> None:
@@ -238,9 +263,13 @@ class Serving:
         edge = self._edge
         generation = edge.store.generation()
         request_time = time.time()
-        response = await ask_origin(
-            edge, self._connection, self._route, self._request, self._answer.courses
-        )
+        with edge.places.hold(network_of(self._connection.address)) as held:
+            if not held:
+                self._answer.error(503, TOO_MANY, "too_many_requests")
+                return
+            response = await ask_origin(
+                edge, self._connection, self._route, self._request, self._answer.courses
+            )
         try:
             self._learn(stored, response, request_time, generation)
         except BaseException:
@@ -300,13 +329,24 @@ class Serving:
         rules = self._edge.store.rules_since(stored.generation)
         return any(matches(rule, stored) for rule in rules)
 
-    async def _uncacheable(self, outcome: Uncacheable, fwd: bytes) -> None:
-        if outcome.status and outcome.status < 400:
-            # The next ones need not queue for an answer that is nobody else's.
+    async def _uncacheable(self, outcome: Uncacheable, fwd: bytes, *, collapsed: bool) -> None:
+        """Pass on what may not be stored: to the request that began the fetch. Whoever only
+        waited with it asks for himself, since the answer is nobody else's.
+        """
+        response = None if collapsed else outcome.take()
+        if outcome.status and outcome.status < 400 and not outcome.own:
+            # The next ones need not queue for it. One request's own fields prevent no storing.
             self._route.pass_until = time.monotonic() + PASS_S
-        await self._pass(outcome.take(), "miss", fwd, outcome.reason)
+        await self._pass(response, "miss", fwd, outcome.reason)
 
-    async def _failed(self, outcome: Failed, stored: StoredResponse | None) -> bool:
+    async def _failed(
+        self, outcome: Failed, stored: StoredResponse | None, *, collapsed: bool
+    ) -> bool:
+        """Serve what is stored if it may be, else say that the origin failed.
+
+        Who only waited with another's fetch tries once more first: that request's own fields may
+        have been why it failed.
+        """
         now = time.time()
         unreachable = outcome.reason in _UNREACHABLE_WORDS
         if stored is not None and may_serve_stale_on_error(
@@ -315,19 +355,31 @@ class Serving:
             return await self._deliver(
                 stored, None, Verdict("stale_hit", fwd=b"stale", detail=outcome.reason.encode())
             )
+        if collapsed and not self._joined_in_vain:
+            self._joined_in_vain = True
+            return False
         status = outcome.status if outcome.status in (502, 503, 504) else 502
         self._answer.origin_error(status, outcome.reason, outcome.told)
         return True
 
     async def _pass(self, response: Obtained | None, word: str, fwd: bytes, detail: bytes) -> None:
         edge, connection = self._edge, self._connection
-        if response is None:
-            response = await ask_origin(
-                edge, connection, self._route, self._request, self._answer.courses
-            )
-        verdict = Verdict(word, fwd=fwd, detail=detail, fwd_status=response.status)
-        fields = self._answer.cache_fields(verdict)
-        await pass_response(edge, connection, self._request, response, fields)
+        with edge.places.hold(network_of(connection.address)) as held:
+            if not held:
+                if response is not None:
+                    response.close()
+                self._answer.error(503, TOO_MANY, "too_many_requests")
+                return
+            if response is None:
+                response = await ask_origin(
+                    edge, connection, self._route, self._request, self._answer.courses
+                )
+            try:
+                verdict = Verdict(word, fwd=fwd, detail=detail, fwd_status=response.status)
+                fields = self._answer.cache_fields(verdict)
+                await pass_response(edge, connection, self._request, response, fields)
+            finally:
+                response.close()
 
     async def _deliver(
         self, stored: StoredResponse, growing: GrowingSlice | None, verdict: Verdict
@@ -335,7 +387,7 @@ class Serving:
         """Answer from a stored response; False when it was lost before anything was sent."""
         delivery = Delivery(
             self._edge, self._connection, self._route, self._request, stored, growing,
-            self._interests,
+            self._interests, self._tries,
         )  # fmt: skip
         try:
             await self._answer.from_stored(delivery, verdict)

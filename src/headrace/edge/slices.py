@@ -21,11 +21,14 @@ MAP_ATTEMPTS = 4
 
 
 class SliceFailed(HeadraceError):
-    """The slice will not be completed. `reason` is a word for the log."""
+    """The slice will not be completed. `reason` is a word for the log; `status` is for a client
+    that has been sent nothing yet.
+    """
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, status: int = 502) -> None:
         super().__init__(message)
         self.reason = reason
+        self.status = status
 
 
 class HolderDied(SliceFailed):

@@ -26,6 +26,7 @@ from headrace.edge.bodies import BodyError
 from headrace.edge.fleet import Fleet
 from headrace.edge.hot import HotResponses
 from headrace.edge.open_bodies import OpenBodies, OpenBody
+from headrace.edge.places import ByteBudget, Counts
 from headrace.edge.routes import Routes
 from headrace.edge.shadow import Shadows
 from headrace.edge.sites import Sites
@@ -65,6 +66,13 @@ class EdgeState:
         self.origin = OriginClient(loop, OriginTimeouts())
         self.fleet = Fleet(loop, self.origin, metrics)
         self.shadows = Shadows()
+        limits = config.limits
+        # What each client network has under way at the origins, and what it has left behind there.
+        self.places = Counts(limits.origin_requests_per_address)
+        self.unwatched = Counts(limits.unwatched_fills_per_address, limits.unwatched_fills)
+        self.unwatched_bytes = ByteBudget(
+            limits.unwatched_bytes_per_address, limits.unwatched_rate_bytes_per_s
+        )
         self.bodies = OpenBodies(store, config.store.open_files)
         self.hot = HotResponses(config.store.open_files, config.store.memory_bytes)
         self.purged_up_to = store.generation()
@@ -98,6 +106,12 @@ class EdgeState:
             between_bytes_s=timeouts.origin_between_bytes_s,
             idle_s=timeouts.origin_idle_s,
         )
+        limits = config.limits
+        self.places.most_each = limits.origin_requests_per_address
+        self.unwatched.most_each = limits.unwatched_fills_per_address
+        self.unwatched.most = limits.unwatched_fills
+        self.unwatched_bytes.burst_bytes = limits.unwatched_bytes_per_address
+        self.unwatched_bytes.rate_bytes_per_s = limits.unwatched_rate_bytes_per_s
         self.hot.clear()
 
     def slice_bytes_of(self, stored: StoredResponse | None) -> int:

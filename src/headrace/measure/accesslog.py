@@ -64,10 +64,10 @@ class AccessRecord(msgspec.Struct, gc=False):
 
     `started` is Unix seconds; durations are seconds; `client` is an address without a port, or
     "" for a Unix socket. `cache` is one of the words of the metrics (hit, stale_hit, revalidated,
-    miss, collapsed, bypass, pass, error). `ended` says how the response ended: "complete", or why
-    it was cut short ("client_gone", "slow_client", "origin_failed", "drain", …). `origins` is None
-    when no origin was asked. `reason` is the detail of the answer's Cache-Status: why it was not
-    stored, or what failed.
+    miss, partial, collapsed, bypass, pass, error). `ended` says how the response ended:
+    "complete", or why it was cut short ("client_gone", "slow_client", "origin_failed", "drain",
+    …). `origins` is None when no origin was asked. `reason` is the detail of the answer's
+    Cache-Status: why it was not stored, or what failed.
     """
 
     started: float

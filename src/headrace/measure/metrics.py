@@ -134,6 +134,7 @@ class WorkerMetrics:
     requests_stale_hit: int = _counter("requests", _REQUESTS, cache="stale_hit")
     requests_revalidated: int = _counter("requests", _REQUESTS, cache="revalidated")
     requests_miss: int = _counter("requests", _REQUESTS, cache="miss")
+    requests_partial: int = _counter("requests", _REQUESTS, cache="partial")
     requests_collapsed: int = _counter("requests", _REQUESTS, cache="collapsed")
     requests_bypass: int = _counter("requests", _REQUESTS, cache="bypass")
     requests_pass: int = _counter("requests", _REQUESTS, cache="pass")
@@ -168,6 +169,10 @@ class WorkerMetrics:
     fills_started: int = _counter("fills_started", "Fetches from an origin begun.")
     fills_completed: int = _counter("fills_ended", _FILLS, result="completed")
     fills_failed: int = _counter("fills_ended", _FILLS, result="failed")
+    fills_abandoned: int = _counter("fills_ended", _FILLS, result="abandoned")
+    fills_refused: int = _counter(
+        "fills_refused", "Fills not begun: too many requests from one client network."
+    )
     fills_taken_over: int = _counter(
         "fills_taken_over", "Fills continued after the worker that ran them died."
     )

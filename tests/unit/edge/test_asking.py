@@ -40,10 +40,15 @@ def answer(status: int, *fields: Field, body_bytes: int = -1) -> ParsedResponseH
         (b"bytes=9-5", Ask()),
         (b"bytes=x", Ask()),
         (b"lines=1-2", Ask()),
-        (b"bytes=" + b"9" * 30 + b"-", Ask()),
+        (b"bytes=" + b"9" * 30 + b"-", None),
+        (b"bytes=" + b"9" * 5000 + b"-", None),
+        (b"bytes=999999999999999999-", None),
+        (b"bytes=999999999999999999-1", Ask()),
+        (b"bytes=0-" + b"9" * 30, Ask(0, None)),
+        (b"bytes=" + b"0" * 30 + b"2500-", Ask(2, None)),
     ],
 )
-def test_a_range_becomes_the_slices_it_touches(value: bytes, ask: Ask) -> None:
+def test_a_range_becomes_the_slices_it_touches(value: bytes, ask: Ask | None) -> None:
     assert ask_for_range(value, SLICE) == ask
 
 

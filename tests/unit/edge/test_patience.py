@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.edge.patience import LONGEST_PAUSE_S, pauses
+from headrace.edge.patience import LONGEST_PAUSE_S, Tries, pauses
 
 
 @given(st.floats(0.0, 5.0))
@@ -12,3 +12,10 @@ def test_looks_are_quick_at_first_and_end_in_time(limit_s: float) -> None:
     assert found[:2] == [0.0, 0.0]
     assert sum(found) <= limit_s + LONGEST_PAUSE_S
     assert found == sorted(found)
+
+
+def test_tries_are_counted_until_something_comes() -> None:
+    tries = Tries(2)
+    assert [tries.take(), tries.take(), tries.take()] == [True, True, False]
+    tries.progressed()
+    assert tries.take()

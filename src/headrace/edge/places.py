@@ -1,0 +1,140 @@
+"""How much of the origins one client network may take: requests under way, and bytes that nobody
+waits for. Pure: `now` is an argument.
+
+Whatever a client starts and leaves behind (a fetch whose origin is slow, a body that still comes)
+is charged to its network here, and given back when it ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MOST_NETWORKS = 4096
+
+
+def network_of(address: str) -> str:
+    """Who an address belongs to: itself, or its /64 (an IPv6 client has a whole one)."""
+    if ":" not in address:
+        return address
+    try:
+        parsed = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Address(int(parsed) >> 64 << 64))
+
+
+class Counts:
+    """Counts what is held for each network, up to a limit for one and a limit for all."""
+
+    __slots__ = ("_held", "most", "most_each", "total")
+
+    def __init__(self, most_each: int, most: int = 2**62) -> None:
+        self.most_each = most_each
+        self.most = most
+        self.total = 0
+        self._held: dict[str, int] = {}
+
+    def take(self, network: str) -> bool:
+        """Whether there is room for one more; if so, it is counted. Each needs its `give`."""
+        held = self._held.get(network, 0)
+        if held >= self.most_each or self.total >= self.most:
+            return False
+        self._held[network] = held + 1
+        self.total += 1
+        return True
+
+    def give(self, network: str) -> None:
+        """One that was taken has ended."""
+        held = self._held[network] - 1
+        self.total -= 1
+        if held:
+            self._held[network] = held
+        else:
+            del self._held[network]
+
+    @contextlib.contextmanager
+    def hold(self, network: str) -> Iterator[bool]:
+        """Hold one while the block runs; gives whether there was room."""
+        taken = self.take(network)
+        try:
+            yield taken
+        finally:
+            if taken:
+                self.give(network)
+
+    def held(self, network: str) -> int:
+        """How many are held for a network."""
+        return self._held.get(network, 0)
+
+
+@dataclass(slots=True)
+class _Account:
+    spent_bytes: float
+    since: float
+
+
+class ByteBudget:
+    """Bytes that each network may spend: a burst, refilled at a rate.
+
+    Remembers at most `MOST_NETWORKS` that have spent anything lately; when there are more, those
+    that are new share one account.
+    """
+
+    __slots__ = ("_accounts", "_looked_through", "burst_bytes", "rate_bytes_per_s")
+
+    def __init__(self, burst_bytes: int, rate_bytes_per_s: float) -> None:
+        self.burst_bytes = burst_bytes
+        self.rate_bytes_per_s = rate_bytes_per_s
+        self._accounts: dict[str, _Account] = {}
+        self._looked_through = -math.inf
+
+    def spend(self, network: str, size_bytes: int, now: float) -> bool:
+        """Charge bytes; False when the network has none left, and then nothing is charged."""
+        account = self._account(network, now)
+        if account.spent_bytes + size_bytes > self.burst_bytes:
+            return False
+        account.spent_bytes += size_bytes
+        return True
+
+    def left_bytes(self, network: str, now: float) -> float:
+        """What a network may still spend now."""
+        account = self._accounts.get(network)
+        if account is None:
+            return float(self.burst_bytes)
+        self._refill(account, now)
+        return self.burst_bytes - account.spent_bytes
+
+    def _account(self, network: str, now: float) -> _Account:
+        accounts = self._accounts
+        account = accounts.get(network)
+        if account is None:
+            if len(accounts) >= MOST_NETWORKS:
+                self._forget_refilled(now)
+            if len(accounts) >= MOST_NETWORKS:
+                network = ""
+                account = accounts.get(network)
+        if account is None:
+            account = accounts[network] = _Account(0.0, now)
+        self._refill(account, now)
+        return account
+
+    def _refill(self, account: _Account, now: float) -> None:
+        gained = max(0.0, now - account.since) * self.rate_bytes_per_s
+        account.spent_bytes = max(0.0, account.spent_bytes - gained)
+        account.since = now
+
+    def _forget_refilled(self, now: float) -> None:
+        """Drop the accounts that owe nothing; no more than once a second, for it looks at all."""
+        if now - self._looked_through < 1.0:
+            return
+        self._looked_through = now
+        for network, account in list(self._accounts.items()):
+            self._refill(account, now)
+            if not account.spent_bytes:
+                del self._accounts[network]

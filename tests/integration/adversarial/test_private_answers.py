@@ -1,0 +1,136 @@
+"""An answer that may not be stored is for the request that made the edge ask, and for no other.
+
+Whoever waited for the same fetch asks the origin for himself; what a renewal in the background
+brings is nobody's.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.harness.edge import Edge
+from tests.harness.polling import eventually
+from tests.harness.raw_origin import Heard, RawOrigin
+from tests.harness.raw_origin import reply as reply_with
+
+
+def reply(body: bytes, **fields: str) -> bytes:
+    return reply_with(body, 200, **fields)
+
+
+UNSHARED = pytest.mark.parametrize(
+    "fields",
+    [
+        {"cache_control": "private"},
+        {"cache_control": "max-age=600", "set_cookie": "session=alice"},
+        {"cache_control": "no-store"},
+    ],
+    ids=["private", "set-cookie", "no-store"],
+)
+
+
+@UNSHARED
+def test_who_waited_asks_for_himself(
+    raw_origin: RawOrigin, raw_edge: Edge, path: str, fields: dict[str, str]
+) -> None:
+    with raw_edge.client() as alice, raw_edge.client() as bob:
+        alice.ask(path)
+        hers = raw_origin.hears()
+        bob.ask(path)
+        raw_origin.hears_nothing(0.2)  # bob waits with her
+
+        hers.says(reply(b"for alice", **fields))
+        his = raw_origin.hears()
+        his.says(reply(b"for bob", **fields))
+
+        assert alice.response().body == b"for alice"
+        assert bob.response().body == b"for bob"
+
+
+@UNSHARED
+def test_nobody_gets_the_answer_of_someone_who_left(
+    raw_origin: RawOrigin, raw_edge: Edge, path: str, fields: dict[str, str]
+) -> None:
+    with raw_edge.client() as bob, raw_edge.client() as alice:
+        alice.ask(path)
+        hers = raw_origin.hears()
+        bob.ask(path)
+        raw_origin.hears_nothing(0.2)
+        alice.reset()
+        eventually(lambda: raw_edge.metric("headrace_connections") == 1, "alice has left")
+
+        hers.says(reply(b"for alice", **fields))
+        raw_origin.hears().says(reply(b"for bob", **fields))
+
+        assert bob.response().body == b"for bob"
+
+
+@UNSHARED
+def test_a_renewal_in_the_background_is_nobodys(
+    raw_origin: RawOrigin, raw_edge: Edge, path: str, fields: dict[str, str]
+) -> None:
+    with raw_edge.client() as alice, raw_edge.client() as bob:
+        alice.ask(path)
+        raw_origin.hears().says(
+            reply(b"old", cache_control="max-age=0, stale-while-revalidate=600", etag='"1"')
+        )
+        assert alice.response().body == b"old"
+
+        alice.ask(path)
+        assert alice.response().body == b"old"
+        renewal = raw_origin.hears()
+        assert renewal.header("if-none-match") == '"1"'
+        bob.ask(path, ("Cache-Control", "no-cache"))  # waits for what the renewal brings
+        raw_origin.hears_nothing(0.2)
+
+        renewal.says(reply(b"for whose fields caused it", **fields))
+        raw_origin.hears().says(reply(b"for bob", **fields))
+        assert bob.response().body == b"for bob"
+
+
+def test_early_hints_do_not_reach_another_request(
+    raw_origin: RawOrigin, raw_edge: Edge, path: str
+) -> None:
+    hint = b"HTTP/1.1 103 Early Hints\r\nLink: </%s>\r\n\r\n"
+    with raw_edge.client() as alice, raw_edge.client() as bob:
+        alice.ask(path)
+        heard = raw_origin.hears()
+        bob.ask(path)
+        raw_origin.hears_nothing(0.2)
+        heard.says(hint % b"alice.css" + reply(b"shared", cache_control="max-age=60"))
+        assert [len(client.response().interim) for client in (alice, bob)] == [1, 0]
+
+
+def test_one_clients_credentials_do_not_keep_an_object_out_of_the_cache(
+    raw_origin: RawOrigin, raw_edge: Edge, path: str
+) -> None:
+    answer = {"cache_control": "max-age=600"}
+    with raw_edge.client() as mallory, raw_edge.client() as alice, raw_edge.client() as bob:
+        mallory.ask(path, ("Authorization", "Basic bWFsbG9yeQ=="))
+        raw_origin.hears().says(reply(b"for mallory", **answer))
+        assert mallory.response().body == b"for mallory"
+
+        alice.ask(path)
+        heard = raw_origin.hears()
+        bob.ask(path)
+        raw_origin.hears_nothing(0.2)
+        heard.says(reply(b"for all", **answer))
+        assert [client.response().body for client in (alice, bob)] == [b"for all", b"for all"]
+
+
+def test_fifty_who_wait_each_get_an_answer_of_their_own(
+    raw_origin: RawOrigin, raw_edge: Edge, path: str
+) -> None:
+    clients = [raw_edge.client() for _ in range(50)]
+    for client in clients:
+        client.ask(path)
+    eventually(lambda: raw_edge.metric("headrace_connections") >= 50, "all have come")
+    answered: list[Heard] = []
+    for number in range(50):
+        heard = raw_origin.hears()
+        heard.says(reply(b"%d" % number, cache_control="private"))
+        answered.append(heard)
+    bodies = [client.response().body for client in clients]
+    assert sorted(bodies) == sorted(b"%d" % number for number in range(50))
+    for client in clients:
+        client.close()

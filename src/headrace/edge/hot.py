@@ -85,8 +85,16 @@ class HotEntry:
         self.renewal = now + RECHECK_S / 2
 
     def end(self) -> None:
-        """It holds no more: routes that have it directly learn it so."""
+        """It holds no more, and lets go of file and memory at once.
+
+        Routes that have it directly learn it so by `fresh_until`. Without the letting go, route and
+        entry would hold each other, and the file open, until the collector of cycles comes by.
+        """
         self.until = self.renewal = self.fresh_until = 0.0
+        self.body = self.opened = self.heads = None
+        self.prepared = self.whole = self.partial = b""
+        if self.route.hot is self:
+            self.route.hot = None
 
 
 class HotResponses:
@@ -127,9 +135,9 @@ class HotResponses:
     def drop(self, key: bytes, variant: bytes) -> None:
         entry = self._entries.pop((key, variant), None)
         if entry is not None:
-            entry.end()
             self.held_bytes -= entry.cost_bytes
             self.held_files -= entry.opened is not None
+            entry.end()
             variants = self._variants[key]
             variants.discard(variant)
             if not variants:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.harness.bodies import Body
@@ -21,6 +22,8 @@ from tests.harness.replies import Gate, Pause, Reply, cacheable, headers
 
 BODY = Body(77, 600_000)
 QUEUED = 300
+OBJECTS = 120
+RELOADS = 25
 
 
 @pytest.fixture
@@ -83,3 +86,30 @@ def test_what_waits_in_the_queue_of_a_listener_that_closes_is_answered(
             except ConnectionResetError:
                 answers.append(b"reset")
         assert answers == [b"HTTP/1.1 200"] * QUEUED
+
+
+def test_reloads_under_load_leave_no_descriptor_and_no_memory(
+    origin: Origin, tmp_path: Path, path: str
+) -> None:
+    store = {"size": "1GiB", "slice": "256KiB", "checksum": "off", "open_files": 64}
+    with running_edge(origin.url, tmp_path, {"workers": 1, "store": store}) as edge:
+        for number in range(OBJECTS):
+            origin.serve(f"{path}/{number}", cacheable(Body(number, 150_000)))
+
+        def round_trip() -> None:
+            with edge.client() as client:
+                for number in range(OBJECTS):
+                    assert client.get(f"{path}/{number}").status == 200
+
+        (worker,) = (psutil.Process(pid) for pid in edge.worker_pids())
+        for _ in range(3):
+            round_trip()
+            edge.reload()
+        before = worker.num_fds()
+        resident_before = worker.memory_info().rss
+        for _ in range(RELOADS):
+            round_trip()
+            edge.reload()
+        round_trip()
+        assert worker.num_fds() < before + OBJECTS
+        assert worker.memory_info().rss < resident_before + 50 * 1024 * 1024

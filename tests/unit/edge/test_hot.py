@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
+
+import pytest
 
 from headrace.cache.stored import StoredResponse
 from headrace.edge.hot import OVERHEAD_BYTES, RECHECK_S, HotEntry, HotResponses
@@ -22,7 +26,9 @@ def stored(number: int) -> StoredResponse:
 
 def entry(number: int, opened: OpenBody | None = None, fresh_until: float = 100.0) -> HotEntry:
     body = memoryview(b"body") if opened is None else opened.view
-    return HotEntry(cast("Any", None), stored(number), body, opened, -1, 0.0, fresh_until)
+    return HotEntry(
+        cast("Any", SimpleNamespace(hot=None)), stored(number), body, opened, -1, 0.0, fresh_until
+    )
 
 
 def opened(directory: Path, number: int) -> OpenBody:
@@ -92,3 +98,21 @@ def test_open_files_are_bounded_and_leave_when_nobody_asks(tmp_path: Path) -> No
     assert hot.held_files == 2
     hot.drop_unused(RECHECK_S + 1)
     assert (hot.held_files, len(hot)) == (0, 0)
+
+
+def test_an_entry_that_is_dropped_lets_go_of_its_file_at_once(tmp_path: Path) -> None:
+    gc.disable()
+    try:
+        hot = HotResponses(files=10, memory_bytes=100_000)
+        body = opened(tmp_path, 1)
+        descriptor = body.fd
+        one = entry(1, body)
+        one.route.hot = one
+        hot.put(one)
+        hot.clear()
+        del body
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
+        assert one.route.hot is None
+    finally:
+        gc.enable()

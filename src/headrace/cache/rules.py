@@ -29,6 +29,7 @@ class CacheRules:
     stale_if_error_s: float = 0.0
     stale_if_unreachable_s: float = 300.0
     store_set_cookie: bool = False
+    store_post_answers: bool = False
     bypass_on_cookie: tuple[bytes, ...] = ()
     cookie_in_request: str = "ignore"
     accept_encodings: tuple[bytes, ...] = (b"br", b"gzip")

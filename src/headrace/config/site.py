@@ -104,6 +104,12 @@ class CacheRules(Model):
         description="Store responses that set cookies (the cookie itself is not stored). Off: "
         "they are not stored.",
     )
+    store_post_answers: bool = Field(
+        default=False,
+        description="Answer GETs with a stored answer to POST (RFC 9110 section 9.3.3), if it has "
+        "status 200, a Content-Location equal to its URL, an explicit lifetime and at most 1 MiB. "
+        "Turn on only where an origin means that: one client's POST then shapes what others get.",
+    )
     bypass_on_cookie: list[str] = Field(
         default=[],
         description="A request with one of these cookies goes to the origin and is not stored.",

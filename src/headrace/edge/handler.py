@@ -19,6 +19,7 @@ from headrace.edge.delivery import SourceLost
 from headrace.edge.fields import in_loop, nominates
 from headrace.edge.hot import HotEntry
 from headrace.edge.places import network_of
+from headrace.edge.post_storing import PostStoring
 from headrace.edge.promoting import promoted
 from headrace.edge.recording import Recorder
 from headrace.edge.relay import ask_origin, invalidate_after, own_target, pass_response
@@ -55,6 +56,7 @@ class EdgeHandler:
         self.connections_changed = recorder.connections_changed
         self._generation = edge.store.state.generation
         self._touch = edge.store.state.touch
+        self._posts = PostStoring(edge)
 
     def handle(self, connection: Connection) -> None:
         """Answer a request, or start to."""
@@ -268,16 +270,28 @@ class EdgeHandler:
         self, connection: Connection, route: Route, request: Request, answer: Answer
     ) -> None:
         edge = self.edge
+        posted = self._posts.begin(route, request)
         try:
             response = await ask_origin(edge, connection, route, request, answer.courses)
             fwd = b"request" if request.method in GET_OR_HEAD else b"method"
             fields = answer.cache_fields(Verdict("pass", fwd=fwd, fwd_status=response.status))
-            invalidate_after(edge, route, request, response.head)
-            await pass_response(edge, connection, request, response, fields)
+            try:
+                if posted is not None:
+                    posted.answered(response.head)
+                invalidate_after(edge, route, request, response.head)
+                if posted is not None:
+                    posted.follow()
+            except BaseException:
+                response.close()
+                raise
+            await pass_response(edge, connection, request, response, fields, posted)
         except ClientGone:
             pass
         except (OriginError, OSError, BadRequest) as error:
             self._failed(connection, route, answer, error)
+        finally:
+            if posted is not None:
+                posted.close()
 
     def _ended(self, task: asyncio.Task[None], connection: Connection, answer: Answer) -> None:
         """A fault of ours must not leave a client waiting."""

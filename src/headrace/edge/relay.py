@@ -7,7 +7,7 @@ and nothing else.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from headrace.cache.invalidation import keys_invalidated
 from headrace.cache.key import key_for_url, key_hash
@@ -142,14 +142,25 @@ def pass_interim(connection: Connection, head: ParsedResponseHead) -> None:
         )
 
 
+class Tap(Protocol):
+    """Sees a body that is passed on: each piece before it is sent, and whether all came."""
+
+    def take(self, piece: memoryview) -> None: ...
+
+    def ended(self) -> None: ...
+
+
 async def pass_response(
     edge: EdgeState,
     connection: Connection,
     request: Request,
     response: Obtained,
     cache_fields: list[Field],
+    tap: Tap | None = None,
 ) -> None:
-    """Send an origin's response on, as it comes. Raises OriginError, ClientGone."""
+    """Send an origin's response on, as it comes; `tap` sees the body too. Raises OriginError,
+    ClientGone.
+    """
     head = response.head
     try:
         fields = passed_response_fields(head.headers, head.version, edge.server_name)
@@ -161,8 +172,12 @@ async def pass_response(
         connection.push()
         buffer = memoryview(bytearray(edge.config.limits.pass_buffer_bytes))
         while received := await response.read_into(buffer):
+            if tap is not None:
+                tap.take(buffer[:received])
             connection.queue(buffer[:received])
             await connection.flushed()
+        if tap is not None:
+            tap.ended()
         connection.finish(_trailers(request, response))
         await response.sent()
     finally:

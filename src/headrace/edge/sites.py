@@ -150,6 +150,7 @@ def _cache_rules(model: config_site.CacheRules) -> CacheRules:
         stale_if_error_s=model.stale_if_error_s,
         stale_if_unreachable_s=model.stale_if_unreachable_s,
         store_set_cookie=model.store_set_cookie,
+        store_post_answers=model.store_post_answers,
         bypass_on_cookie=tuple(name.encode() for name in model.bypass_on_cookie),
         cookie_in_request=model.cookie_in_request,
         accept_encodings=_names(model.accept_encodings),

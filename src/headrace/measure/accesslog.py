@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
+import re
 import select
 import stat
 import threading
@@ -410,8 +411,17 @@ def _cost_bytes(record: AccessRecord) -> int:
     )
 
 
+# What clients send stands in the log, and the log in terminals and in readers that go line by line:
+# controls beyond ASCII (JSON escapes those in it), line ends that only Unicode knows, and marks
+# that turn the direction of writing are shown escaped.
+_UNSEEMLY = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
 def _text(value: bytes, limit: int) -> str:
-    return value[:limit].decode("utf-8", "backslashreplace")
+    text = value[:limit].decode("utf-8", "backslashreplace")
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return _UNSEEMLY.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _optional_text(value: bytes | None) -> str | None:

@@ -132,6 +132,32 @@ def test_a_time_is_printed_to_the_millisecond(milliseconds: int) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "\x9b31m",
+        "\x1b[2J",
+        "\x7f",
+        "\x85next",
+        "\u2028next",
+        "\u2029next",
+        "\u202etxt.exe",
+        "\u2066",
+    ],
+)
+def test_a_client_cannot_steer_a_terminal_nor_end_a_line(text: str) -> None:
+    sent = ("/a" + text).encode()
+    shown = LineFormatter().line(changed(path=sent, user_agent=sent, host=sent)).decode()
+    assert shown[:-1].isprintable()
+    assert len(shown.splitlines()) == 1
+    assert f"{ord(text[0]):04x}" in shown
+
+
+def test_letters_of_any_language_are_logged_as_they_are() -> None:
+    sent = "/caf\u00e9/\u65e5\u672c"
+    assert sent in LineFormatter().line(changed(path=sent.encode())).decode()
+
+
+@pytest.mark.parametrize(
     ("client", "network"),
     [
         ("203.0.113.9", "203.0.113.0"),

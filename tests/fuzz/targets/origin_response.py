@@ -148,7 +148,7 @@ def _judge(text: bytes, head: ParsedResponseHead, method: bytes) -> None:
     lengths = [value for name, value in fields if name == b"content-length"]
     codings = [value for name, value in fields if name == b"transfer-encoding"]
     assert len(lengths) + len(codings) <= 1
-    if method == b"HEAD" or head.status in (204, 304) or head.status < 200:
+    if method == b"HEAD" or head.status in (204, 205, 304) or head.status < 200:
         assert head.body_bytes == 0
     elif codings:
         assert codings[0].lower() == b"chunked"

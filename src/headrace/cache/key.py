@@ -2,6 +2,12 @@
 
 A key is the site's name, a newline, the authority (where the site keeps its hosts apart), the
 normalised path, and the query parameters that count: `vod\\nwww.example.org/a/b.m4s?v=2`.
+Where the site keeps schemes apart, the key of an https request ends in a newline and `https`; it is
+at the end so that a prefix means both.
+
+What an origin is asked for is made from the key's parts alone (`upstream_target`): the same key,
+the same target. Escapes are in the key as the client spelled them, but for those of unreserved
+characters, which mean the same by RFC 3986 section 2.3.
 """
 
 from __future__ import annotations
@@ -24,7 +30,8 @@ class KeyRules:
     """Which parts of a request are part of the key.
 
     `query` is "keep" or "drop"; `keep`, when set, names the only parameters that count; those in
-    `drop` never do. `sort` makes their order not matter; `host` keeps hosts apart.
+    `drop` never do. `sort` makes their order not matter; `host` keeps hosts apart, `scheme`
+    http and https.
     """
 
     query: str = "keep"
@@ -32,19 +39,28 @@ class KeyRules:
     drop: frozenset[bytes] = frozenset()
     sort: bool = True
     host: bool = True
+    scheme: bool = False
 
 
 _NO_HEADERS = Headers()
+HTTPS = b"\nhttps"
 
 
 def cache_key(site: str, request: Request, rules: KeyRules) -> bytes:
     """The key of a request whose target is normalised."""
-    key = site.encode() + b"\n" + (request.authority if rules.host else b"") + request.path
-    query = request.query
+    authority = request.authority if rules.host else b""
+    key = site.encode() + b"\n" + authority + upstream_target(request.path, request.query, rules)
+    return key + HTTPS if rules.scheme and request.scheme == b"https" else key
+
+
+def upstream_target(path: bytes, query: bytes | None, rules: KeyRules) -> bytes:
+    """What an origin is asked for when the answer is shared: the path, and the query as the key
+    has it. Nothing outside the key can shape the answer so.
+    """
     if query is None or rules.query == "drop":
-        return key
+        return path
     kept = keyed_query(query, rules)
-    return key + b"?" + kept if kept else key
+    return path + b"?" + kept if kept else path
 
 
 def keyed_query(query: bytes, rules: KeyRules) -> bytes:
@@ -74,13 +90,15 @@ def key_hash(key: bytes) -> bytes:
     return hashlib.blake2b(key, digest_size=16).digest()
 
 
-def key_for_url(site: str, url: str, rules: KeyRules) -> bytes:
-    """The key that requests for this URL have: `https://host/path?query`, or a bare path where
-    the site does not keep hosts apart. Raises UnusableUrl.
+def keys_for_url(site: str, url: str, rules: KeyRules) -> list[bytes]:
+    """The keys that requests for this URL have: `https://host/path?query`, or a bare path where
+    the site does not keep hosts apart. One for each scheme, whichever the URL has, where schemes
+    are kept apart. Raises UnusableUrl.
     """
     authority, path, query = _parts(url, rules)
-    request = Request(b"GET", b"", b"", authority, path, query, (1, 1), _NO_HEADERS)
-    return cache_key(site, request, rules)
+    request = Request(b"GET", b"", b"http", authority, path, query, (1, 1), _NO_HEADERS)
+    key = cache_key(site, request, rules)
+    return [key, key + HTTPS] if rules.scheme else [key]
 
 
 def prefix_for_url(site: str, url: str, rules: KeyRules) -> bytes:

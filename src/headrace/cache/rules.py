@@ -33,4 +33,7 @@ class CacheRules:
     bypass_on_cookie: tuple[bytes, ...] = ()
     cookie_in_request: str = "ignore"
     accept_encodings: tuple[bytes, ...] = (b"br", b"gzip")
+    languages: tuple[bytes, ...] = ()
+    media_types: tuple[bytes, ...] = ()
+    shared: bool = True
     max_object_bytes: int | None = None

@@ -150,6 +150,8 @@ def _refusal(
         parse_cache_control(request.headers.get(b"cache-control")).no_store
     ):
         return b"request-no-store"
+    if rules.media_types and not _fits(response, rules.media_types):
+        return b"media-type"
     if b"authorization" in request.headers and not (
         control.public or control.must_revalidate or control.s_maxage is not None
     ):
@@ -161,6 +163,16 @@ def _refusal(
     ):
         return b"set-cookie"
     return b""
+
+
+def _fits(response: ResponseHead, media_types: tuple[bytes, ...]) -> bool:
+    """Whether a successful response is of a kind that is meant here. A page under the name of a
+    picture is somebody's own page, most likely.
+    """
+    if response.status >= 300:
+        return True
+    kind = (response.headers.get(b"content-type") or b"").partition(b";")[0].strip().lower()
+    return kind in media_types or kind.partition(b"/")[0] + b"/*" in media_types
 
 
 def _forced_lifetime_s(status: int, control: CacheControl, rules: CacheRules) -> float | None:

@@ -1,30 +1,40 @@
 """Which variant of a stored response a request selects (RFC 9111 section 4.1). Pure.
 
-Accept-Encoding is reduced to the best coding that the site tells apart, so that the many ways in
-which browsers write it select few variants; other fields have their white space and the case of
-their list elements left as they are, and only the space around commas removed.
+Accept-Encoding is reduced to the best coding that the site tells apart, Accept-Language to its
+languages, so that the many ways in which browsers write them select few variants; other fields
+count as they are. What an origin sees of them is the same: see `presenting`.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-
+from headrace.cache.presenting import best_encoding, may_be_presented, presented
 from headrace.cache.rules import CacheRules
 from headrace.http.fields import is_token, split_list
-from headrace.http.message import Field, Headers
+from headrace.http.message import Headers
 
-_IDENTITY = b"identity"
+# A response that varies by who asks is for nobody else.
+_FOR_ONE = frozenset((b"*", b"x-forwarded-for"))
 
 
 def vary_names(headers: Headers) -> tuple[bytes, ...] | None:
-    """The names in Vary, sorted and each once; None for `*`, which nothing matches."""
+    """The names in Vary, sorted and each once; None for `*`, which nothing matches.
+
+    Less those of which an origin never sees a client's value: they select nothing.
+    """
     value = headers.get(b"vary")
     if value is None:
         return ()
     names = {item.lower() for item in split_list(value)}
-    if b"*" in names or not all(is_token(name) for name in names):
+    if names & _FOR_ONE or not all(is_token(name) for name in names):
         return None
-    return tuple(sorted(names))
+    return tuple(sorted(name for name in names if may_be_presented(name)))
+
+
+def with_keyed(vary: tuple[bytes, ...], keyed: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """What selects variants, with the fields that the site names in any case."""
+    if not keyed or set(keyed) <= set(vary):
+        return vary
+    return tuple(sorted({*vary, *keyed}))
 
 
 def variant_text(vary: tuple[bytes, ...], headers: Headers, rules: CacheRules) -> bytes:
@@ -34,63 +44,10 @@ def variant_text(vary: tuple[bytes, ...], headers: Headers, rules: CacheRules) -
     """
     lines = []
     for name in vary:
-        value = headers.get(name)
-        if name == b"accept-encoding":
-            lines.append(name + b":" + best_encoding(value, rules.accept_encodings))
-        elif value is None:
-            lines.append(name)
-        else:
-            lines.append(name + b":" + b",".join(split_list(value)))
+        if name == b"accept-encoding":  # nearly always the only one
+            best = best_encoding(headers.get(name), rules.accept_encodings)
+            lines.append(name + b":" + best)
+            continue
+        value = presented(name, headers, rules)
+        lines.append(name if value is None else name + b":" + value)
     return b"\n".join(lines)
-
-
-# Longer ones are read each time, so that nobody fills the memory of a cache with them.
-REMEMBERED_BYTES = 256
-
-
-def best_encoding(value: bytes | None, known: tuple[bytes, ...]) -> bytes:
-    """The one of `known` that an Accept-Encoding likes best, the first among equals; `identity`
-    when it accepts none of them (RFC 9110 section 12.5.3).
-    """
-    if not value:
-        return _IDENTITY
-    return (_remembered if len(value) <= REMEMBERED_BYTES else _best)(value, known)
-
-
-def _best(value: bytes, known: tuple[bytes, ...]) -> bytes:
-    weights: dict[bytes, float] = {}
-    for item in split_list(value.lower()):
-        coding, _semicolon, parameters = item.partition(b";")
-        weights[coding.strip()] = _weight(parameters)
-    best, best_weight = _IDENTITY, 0.0
-    for coding in known:
-        weight = weights.get(coding, weights.get(b"*", 0.0))
-        if weight > best_weight:
-            best, best_weight = coding, weight
-    return best
-
-
-_remembered = lru_cache(4096)(_best)
-
-
-def _weight(parameters: bytes) -> float:
-    name, equals, value = parameters.strip().partition(b"=")
-    if not equals or name.strip() != b"q":
-        return 1.0
-    try:
-        return float(value)
-    except ValueError:
-        return 0.0
-
-
-def for_the_origin(fields: list[Field], rules: CacheRules) -> list[Field]:
-    """A request's fields with Accept-Encoding as the variants know it.
-
-    The origin then chooses by no more than what tells the stored variants apart.
-    """
-    value = next((value for name, value in fields if name == b"accept-encoding"), None)
-    if value is None:
-        return fields
-    best = best_encoding(Headers(fields).get(b"accept-encoding"), rules.accept_encodings)
-    others = [field for field in fields if field[0] != b"accept-encoding"]
-    return [*others, (b"accept-encoding", best)]

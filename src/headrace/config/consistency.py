@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from headrace.config.addresses import Address, TcpAddress
 from headrace.config.locate import TomlPath
 from headrace.config.model import Config
+from headrace.config.pools import Route
 from headrace.config.problems import Problem, Severity
+from headrace.config.site import KeyRules
 
 
 def inconsistencies(config: Config) -> list[Problem]:
@@ -116,11 +118,32 @@ def _pools(config: Config) -> Iterable[Problem]:
             for key, name in (("pool", route.pool), ("shadow", route.shadow)):
                 if name is not None and name not in pools:
                     yield _unknown((*place, key), name, "pool", pools)
+            if route.pool is not None:
+                yield from _unkeyed(place, route, site.key)
             if route.policy is not None and route.policy not in policies:
                 yield _unknown((*place, "policy"), route.policy, "policy", sorted(policies))
         for number, pool in enumerate(site.pools):
             names = [origin.name or origin.url for origin in pool.origins]
             yield from _twice(("site", index, "pool", number, "origin"), names)
+
+
+def _unkeyed(place: TomlPath, route: Route, key: KeyRules) -> Iterable[Problem]:
+    """What a route goes by has to be in the key, or one client chooses the pool for all."""
+    for name in route.query:
+        kept = key.query == "keep" and (key.keep is None or name in key.keep)
+        if not kept or name in key.drop or name.upper() == "CMCD":
+            yield Problem(
+                path=(*place, "query"),
+                value=repr(name),
+                message="this parameter is no part of the key, so answers from either pool are one",
+                remedy="let the site's key keep the parameter, or remove it from the route",
+            )
+    if route.hosts and not key.host:
+        yield Problem(
+            path=(*place, "hosts"),
+            message="the site's key has no host, so answers from either pool are one",
+            remedy="remove host = false from the site's key, or hosts from the route",
+        )
 
 
 def _twice(place: TomlPath, names: list[str]) -> Iterable[Problem]:

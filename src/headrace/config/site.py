@@ -13,8 +13,25 @@ from pydantic import (
 )
 
 from headrace.config.base import FilePath, Model
-from headrace.config.pools import HostPattern, OriginText, Policy, Pool, PoolOrigin, Route
+from headrace.config.pools import (
+    FieldName,
+    HostPattern,
+    OriginText,
+    Policy,
+    Pool,
+    PoolOrigin,
+    Route,
+)
 from headrace.config.units import DurationS, SizeBytes
+
+Method = Annotated[str, Field(pattern=r"^[A-Z][A-Z-]{0,31}$")]
+PlainName = Annotated[FieldName, Field(pattern=r"^[A-Za-z0-9-]{1,128}$")]
+MediaRange = Annotated[str, Field(pattern=r"^[a-z]+/(\*|[a-z0-9][a-z0-9.+-]*)$")]
+_OWN_FIELDS = frozenset(
+    ("host", "connection", "content-length", "expect", "keep-alive", "range", "te", "trailer",
+     "transfer-encoding", "upgrade", "via", "if-match", "if-none-match", "if-modified-since",
+     "if-unmodified-since", "if-range", "authorization", "accept-encoding")
+)  # fmt: skip
 
 
 class KeyRules(Model):
@@ -37,8 +54,32 @@ class KeyRules(Model):
     )
     host: bool = Field(
         default=True,
-        description="Keep the hosts of a site apart. Turn off where all its hosts serve the same.",
+        description="Keep the hosts of a site apart. Turn off where all its hosts serve the same; "
+        "the origin then sees the first of them as Host, whichever was asked for.",
     )
+    scheme: bool | None = Field(
+        default=None,
+        description="Keep http and https apart. Off: one copy serves both, and the origin is not "
+        "told which it is for (no X-Forwarded-Proto). Unset: as `forwarded` is.",
+    )
+    request_fields: list[PlainName] = Field(
+        default=[],
+        description="Request fields that origins see and that tell objects apart: `X-Device`. "
+        "Others reach them only where a response's Vary names them, or nothing is shared.",
+    )
+    unkeyed_fields: list[PlainName] = Field(
+        default=[],
+        description="Request fields that origins see though they tell no objects apart. Any "
+        "client can shape by them what all others get: only for what changes no answer.",
+    )
+
+    @field_validator("request_fields", "unkeyed_fields")
+    @classmethod
+    def _not_the_edges_own(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if name.lower() in _OWN_FIELDS:
+                raise ValueError(f"{name} is the edge's own business: leave it out")
+        return names
 
 
 class CacheRules(Model):
@@ -124,6 +165,22 @@ class CacheRules(Model):
         description="Content codings told apart where a response varies by Accept-Encoding, best "
         "first. All others count as none.",
     )
+    languages: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,35}$")]] = Field(
+        default=[],
+        description="Languages told apart where a response varies by Accept-Language. The origin "
+        "is asked for the one that suits best, or none. Unset: as clients write it, but for "
+        "order and case.",
+    )
+    media_types: list[MediaRange] = Field(
+        default=[],
+        description="Store successful responses only if their Content-Type is one of these: "
+        "`video/*`. Unset: any.",
+    )
+    shared: bool = Field(
+        default=True,
+        description="Off: every request goes to the origin as the client made it, and nothing is "
+        "stored.",
+    )
     max_object_bytes: SizeBytes | None = Field(
         default=None, description="Larger bodies are passed through, not stored. Unset: no limit."
     )
@@ -134,7 +191,8 @@ class PathRule(CacheRules):
 
     path: str = Field(
         description="The paths meant: `/live/*.m3u8`. A star matches any characters, slashes "
-        "included. The first rule that matches wins."
+        "included. The path is looked at without parameters (`;x`) and without what follows an "
+        "escaped slash, `?`, `#` or `;` in a segment. The first rule that matches wins."
     )
 
     @field_validator("path")
@@ -179,6 +237,16 @@ class Site(Model):
         description="The Host that the origin sees: `client` (what the client asked for), "
         "`origin` (the origin's own), or any other text as it is.",
     )
+    methods: list[Method] = Field(
+        default=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+        description="Methods that reach the origin. Of the usual ones, others get 405; of all "
+        "others, 501. `GET` and `HEAD` are always among them.",
+    )
+    path_normalisation: Literal["resolve", "refuse"] = Field(
+        default="resolve",
+        description="What is done with `/../` and `/./` in paths: `resolve` them, or `refuse` "
+        "them, and escaped slashes, with 400.",
+    )
     forwarded: bool = Field(
         default=True, description="Tell the origin the client's address (X-Forwarded-For, -Proto)."
     )
@@ -210,6 +278,17 @@ class Site(Model):
     routes: list[Route] = Field(
         default=[], description="Which requests go to which pool, in order."
     )
+
+    @field_validator("methods")
+    @classmethod
+    def _reads(cls, methods: list[str]) -> list[str]:
+        for method in ("CONNECT", "TRACE"):
+            if method in methods:
+                raise ValueError(f"{method} is not served by this edge: leave it out")
+        for method in ("GET", "HEAD"):
+            if method not in methods:
+                raise ValueError(f"{method} is always served: add it")
+        return methods
 
     @model_validator(mode="after")
     def _has_origins(self) -> Self:

@@ -17,17 +17,19 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
 
+from headrace.cache.presenting import headers_asked, vary_with
 from headrace.cache.reuse import may_serve_stale_on_error
 from headrace.cache.store import Busy, Part, StoreError
 from headrace.cache.stored import StoredResponse
 from headrace.cache.storing import Storing, decide_storing
 from headrace.cache.validation import corresponds, freshened
-from headrace.cache.vary import for_the_origin, variant_text
+from headrace.cache.vary import variant_text
 from headrace.edge.asking import (
     Ask,
     Placement,
@@ -38,7 +40,7 @@ from headrace.edge.asking import (
     place,
 )
 from headrace.edge.bodies import PAGE_BYTES
-from headrace.edge.fields import forwarded_request_fields
+from headrace.edge.fields import asks_the_same, shared_request_fields
 from headrace.edge.naming import part_name, version_of
 from headrace.edge.outcome import Failed, Following, LookAgain, Outcome, Uncacheable
 from headrace.edge.places import network_of
@@ -266,11 +268,12 @@ class Fetch:
     async def _fetch(self) -> None:
         edge, route, ask = self._edge, self._route, self._ask
         site = route.site
-        way = edge.fleet.way(route, self._request, route.upstream_target)
-        fields = forwarded_request_fields(
-            site, self._request, self._client_address, edge.server_name, for_cache=True
-        )
-        fields = for_the_origin(fields, route.rules)
+        fields = shared_request_fields(
+            site, route.rules, self._request, self._variant, self._client_address,
+            edge.server_name,
+        )  # fmt: skip
+        asked = replace(self._request, query=route.keyed_query, headers=Headers(fields))
+        way = edge.fleet.way(route, asked, route.upstream_target)
         fields += ask_fields(ask, edge.slice_bytes_of(ask.stored))
         request_time = time.time()
         response = await edge.fleet.fetcher.request(
@@ -395,6 +398,8 @@ class Fetch:
             self._part.mark_uncacheable()
         if self.outcome.done() or not self._owned:
             response = None  # nobody is there whose it would be
+        elif not asks_the_same(self._route.site, self._request, self._variant):
+            response = None  # the client said more than was asked here: he asks for himself
         self._handed_over = response is not None
         self._settle(Uncacheable(response, status, reason, own=reason in OWN_REASONS))
 
@@ -402,11 +407,14 @@ class Fetch:
         self, head: ResponseHead, storing: Storing, placement: Placement, response_time: float
     ) -> StoredResponse:
         edge, route = self._edge, self._route
-        variant = variant_text(storing.vary, self._request.headers, route.rules)
+        vary = vary_with(storing.vary, self._variant, head.headers, route.rules)
+        # Of what Vary names, the origin saw what it was asked with: its answer is for that.
+        asked = headers_asked(self._variant, self._request.headers, route.rules)
+        variant = variant_text(vary, asked, route.rules)
         return StoredResponse(
             key=route.key,
             variant=variant,
-            vary=storing.vary,
+            vary=vary,
             status=200 if head.status == 206 else head.status,
             headers=storing.headers,
             response_time=response_time,

@@ -43,6 +43,7 @@ log = structlog.get_logger()
 
 GET_OR_HEAD = (b"GET", b"HEAD")
 ALLOWED = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+KNOWN_METHODS = frozenset((*ALLOWED.split(b", "), b"TRACE"))
 
 
 class EdgeHandler:
@@ -192,9 +193,6 @@ class EdgeHandler:
         if head.method == b"OPTIONS" and head.target == b"*":
             self._own_options(connection, answer)
             return
-        if head.method == b"TRACE":
-            answer.error(405, "TRACE is not served here", extra=((b"allow", ALLOWED),))
-            return
         try:
             route = edge.routes.find(head, tls=connection.tls)
         except BadRequest as error:
@@ -205,6 +203,9 @@ class EdgeHandler:
             if entry is not None and self._send_hot(connection, head, entry):
                 return
         request = route.request(head)
+        if head.method not in route.site.methods:
+            self._unknown_method(head, route, answer)
+            return
         if _unknown_expectation(head):
             connection.refuse(BadRequest(417, "only 100-continue can be expected here"))
             return
@@ -215,7 +216,7 @@ class EdgeHandler:
             return
         if route.site.signs and not self._to_be_signed(connection, route, request, answer):
             return
-        cached = head.method in GET_OR_HEAD and not connection.has_body
+        cached = head.method in GET_OR_HEAD and not connection.has_body and route.rules.shared
         if cached and not head.plain and nominates(head.headers):
             cached = False
         work = self._serve if cached else self._pass
@@ -223,6 +224,16 @@ class EdgeHandler:
         answer.task = task
         edge.keep(task)
         task.add_done_callback(lambda ended: self._ended(ended, connection, answer))
+
+    @staticmethod
+    def _unknown_method(head: RequestHead, route: Route, answer: Answer) -> None:
+        """405 for a method that is common but not served here, else 501 (RFC 9110 section 9.1)."""
+        method = head.method.decode("ascii")
+        if head.method in KNOWN_METHODS:
+            allow = b", ".join(sorted(route.site.methods))
+            answer.error(405, f"{method} is not served here", extra=((b"allow", allow),))
+        else:
+            answer.error(501, f"{method} is not a method that is served here")
 
     def _to_be_signed(
         self, connection: Connection, route: Route, request: Request, answer: Answer

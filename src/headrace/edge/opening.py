@@ -131,10 +131,12 @@ def shown_rule(rule: PurgeRule) -> dict[str, Any]:
 def shown_record(record: StoredResponse, now: float) -> dict[str, Any]:
     """A record as plain values: whose it is, how large and how fresh (RFC 9111 section 4.2.3)."""
     site, _newline, url = record.key.partition(b"\n")
+    url, _newline, scheme = url.partition(b"\n")
     age_s = record.corrected_age_s + max(0.0, now - record.response_time)
     return {
         "site": plain(site),
         "url": plain(url),
+        "scheme": plain(scheme) or None,
         "variant": plain(record.variant),
         "status": record.status,
         "length": record.length,

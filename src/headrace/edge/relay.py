@@ -10,11 +10,11 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from headrace.cache.invalidation import keys_invalidated
-from headrace.cache.key import key_for_url, key_hash
+from headrace.cache.key import key_hash, keys_for_url
+from headrace.cache.presenting import is_cmcd
 from headrace.cache.store import Busy, PurgeRule, StoreError
 from headrace.edge.fields import (
-    forwarded_request_fields,
-    is_cmcd,
+    passed_request_fields,
     passed_response_fields,
     with_date,
 )
@@ -31,6 +31,7 @@ from headrace.http.ranges import (
     parse_content_range,
     parse_range,
 )
+from headrace.http.target import as_sent
 from headrace.origin.client import RequestBody
 from headrace.origin.course import Course
 from headrace.origin.errors import Failure, OriginError
@@ -64,9 +65,7 @@ async def ask_origin(
 
     Raises OriginError, BadRequest.
     """
-    fields = forwarded_request_fields(
-        route.site, request, connection.address, edge.server_name, for_cache=False
-    )
+    fields = passed_request_fields(route.site, request, connection.address, edge.server_name)
     body = _request_body(edge, connection, request, fields)
     way = edge.fleet.way(route, request, own_target(route, request))
     course = Course()
@@ -79,7 +78,7 @@ async def ask_origin(
 
 
 def own_target(route: Route, request: Request) -> bytes:
-    """The target for an origin that is to answer this client alone.
+    """The target for an origin that is to answer this client alone: as the client spelled it.
 
     Where requests are signed it has no more of the query than the key has.
     """
@@ -87,7 +86,8 @@ def own_target(route: Route, request: Request) -> bytes:
         return b"*"
     if route.site.signs and request.method in (b"GET", b"HEAD"):
         return route.upstream_target
-    return request.path if request.query is None else request.path + b"?" + request.query
+    path = as_sent(request.target, request.path)
+    return path if request.query is None else path + b"?" + request.query
 
 
 def _request_body(
@@ -242,11 +242,12 @@ def invalidate_after(
     site = route.site
     for uri in keys_invalidated(request, ResponseHead(head.status, head.headers)):
         try:
-            key = key_for_url(site.name, uri.decode("latin-1"), site.key_rules)
+            keys = keys_for_url(site.name, uri.decode("latin-1"), site.key_rules)
         except HeadraceError:
             continue  # a Location that is no URL of this site
         try:
-            _remove(edge, key)
+            for key in keys:
+                _remove(edge, key)
         except (StoreError, OSError) as error:
             # The request itself has succeeded; what is stored may stay until its lifetime ends.
             edge.store_trouble(error)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from headrace.cache.key import cache_key, key_hash
+from headrace.cache.key import cache_key, key_hash, upstream_target
 from headrace.cache.rules import CacheRules
 from headrace.edge.hot import HotEntry
 from headrace.edge.sites import Site, Sites
 from headrace.http.message import Headers, Request
 from headrace.http.parser import BadRequest, RequestHead
-from headrace.http.target import BadTarget, normalise_target
+from headrace.http.target import BadTarget, is_doubtful, normalise_target
 
 REMEMBERED = 16384
 
@@ -19,8 +19,8 @@ REMEMBERED = 16384
 class Route:
     """Where a target leads. `hot` is its prepared answer when it has one and does not vary.
 
-    `upstream_target` is what origins are asked for: the normalised path, and of the query only
-    what is part of the key, so that nothing outside the key can shape a shared response.
+    `upstream_target` is what origins are asked for when the answer is shared; `keyed_query` is its
+    query.
     """
 
     site: Site
@@ -32,6 +32,7 @@ class Route:
     key: bytes
     key_hash: bytes
     upstream_target: bytes
+    keyed_query: bytes | None
     hot: HotEntry | None = None
     vary: tuple[bytes, ...] | None = None
     pass_until: float = field(default=0.0)
@@ -81,23 +82,14 @@ class Routes:
         site = self.sites.find(authority)
         if site is None:
             raise NoSite(authority)
+        if site.refuses_dots and is_doubtful(head.target):
+            raise BadRequest(400, "the path has dot segments or an escaped slash")
         request = Request(b"GET", head.target, scheme, authority, path, query, (1, 1), Headers())
         key = cache_key(site.name, request, site.key_rules)
+        target = upstream_target(path, query, site.key_rules)
+        _path, mark, keyed_query = target.partition(b"?")
         return Route(
             site=site, rules=site.rules_for(path), scheme=scheme, authority=authority, path=path,
             query=query, key=key, key_hash=key_hash(key),
-            upstream_target=upstream_target(path, query, key),
+            upstream_target=target, keyed_query=keyed_query if mark else None,
         )  # fmt: skip
-
-
-def upstream_target(path: bytes, query: bytes | None, key: bytes) -> bytes:
-    """What to ask the origin for: the path, and the query as the key has it.
-
-    When the key only reordered the query, the client's own order is kept: some origins sign it.
-    """
-    _path, mark, keyed = key.partition(b"?")
-    if not mark:
-        return path
-    if query is not None and sorted(query.split(b"&")) == sorted(keyed.split(b"&")):
-        keyed = query
-    return path + b"?" + keyed

@@ -15,16 +15,17 @@ from headrace.cache.reuse import Action, Reuse, decide_reuse, may_serve_stale_on
 from headrace.cache.store import Busy, Part, PartPhase, StoreError, matches
 from headrace.cache.stored import StoredFlag, StoredResponse
 from headrace.cache.validation import head_update
-from headrace.cache.vary import variant_text
+from headrace.cache.vary import variant_text, with_keyed
 from headrace.edge.answer import Answer, Verdict
 from headrace.edge.asking import WHOLE, Ask, ask_for_range
 from headrace.edge.delivery import Delivery, Interests, SourceLost
 from headrace.edge.fetch import Fetch, begin_fetch
+from headrace.edge.fields import asks_the_same
 from headrace.edge.naming import part_name
 from headrace.edge.outcome import Failed, Following, LookAgain, Outcome, Uncacheable
 from headrace.edge.patience import Tries, pauses
 from headrace.edge.places import network_of
-from headrace.edge.relay import ask_origin, pass_interim, pass_response
+from headrace.edge.relay import ask_origin, own_target, pass_interim, pass_response
 from headrace.edge.slices import GrowingSlice, HolderDied, SliceFailed
 from headrace.http.connection import Connection
 from headrace.http.message import Request, ResponseHead
@@ -105,6 +106,7 @@ class Serving:
         vary = store.vary_of(route.key_hash)
         if vary is None:
             vary = self._vary or ()
+        vary = with_keyed(vary, route.site.keyed_fields)
         variant = variant_text(vary, self._request.headers, route.rules) if vary else b""
         return store.lookup(route.key_hash, variant), variant
 
@@ -114,7 +116,7 @@ class Serving:
         """Get the response from the origin or from a running fetch, and deliver it."""
         fwd = b"stale" if stored is not None else self._miss_word()
         if self._request.method == b"HEAD":
-            await self._head(stored, fwd)
+            await self._head(stored, variant, fwd)
             return True
         if stored is None and self._route.pass_until > time.monotonic():
             await self._pass(None, "pass", b"bypass", b"uncacheable")
@@ -258,7 +260,15 @@ class Serving:
             Ask(stored=stored, validate=True), part, watched=False,
         )  # fmt: skip
 
-    async def _head(self, stored: StoredResponse | None, fwd: bytes) -> None:
+    def _is_everybodys(self, variant: bytes) -> bool:
+        """Whether the client's own request says no more than a shared one would, so that its
+        answer may tell of what others get.
+        """
+        route, request = self._route, self._request
+        same = asks_the_same(route.site, request, variant)
+        return same and own_target(route, request) == route.upstream_target
+
+    async def _head(self, stored: StoredResponse | None, variant: bytes, fwd: bytes) -> None:
         """Ask the origin with HEAD, and learn from it about what is stored (RFC 9111 4.3.5)."""
         edge = self._edge
         generation = edge.store.generation()
@@ -271,7 +281,8 @@ class Serving:
                 edge, self._connection, self._route, self._request, self._answer.courses
             )
         try:
-            self._learn(stored, response, request_time, generation)
+            if self._is_everybodys(variant):
+                self._learn(stored, response, request_time, generation)
         except BaseException:
             response.close()
             raise

@@ -19,6 +19,7 @@ from headrace.edge.origins import (
     compile_pools,
     compile_rules,
 )
+from headrace.http.target import path_for_rules
 from headrace.origin.policy import Policy
 from headrace.origin.pool import Pool
 from headrace.origin.rules import Rule
@@ -36,6 +37,11 @@ class Site:
     server_timing: bool
     debug: bool
     key_rules: KeyRules
+    keyed_fields: tuple[bytes, ...]
+    unkeyed_fields: frozenset[bytes]
+    methods: frozenset[bytes]
+    refuses_dots: bool
+    first_host: bytes
     rules: CacheRules
     path_rules: tuple[tuple[re.Pattern[bytes], CacheRules], ...]
 
@@ -57,8 +63,13 @@ class Site:
             for origin in pool.origins
         )
 
+    def names(self, field: bytes) -> bool:
+        """Whether the operator named this request field (in lower case) for origins to see."""
+        return field in self.keyed_fields or field in self.unkeyed_fields
+
     def rules_for(self, path: bytes) -> CacheRules:
         """The caching rules in force for a normalised path."""
+        path = path_for_rules(path)
         for pattern, rules in self.path_rules:
             if pattern.match(path):
                 return rules
@@ -125,7 +136,12 @@ def _compile(site: config_site.Site) -> Site:
         forwarded=site.forwarded,
         server_timing=site.server_timing,
         debug=site.debug,
-        key_rules=_key_rules(site.key),
+        key_rules=_key_rules(site.key, site.forwarded),
+        keyed_fields=_keyed_fields(site),
+        unkeyed_fields=frozenset(_names(site.key.unkeyed_fields)),
+        methods=frozenset(method.encode() for method in site.methods),
+        refuses_dots=site.path_normalisation == "refuse",
+        first_host=next((host for host in site.hosts if "*" not in host), "").encode(),
         rules=_cache_rules(site.cache),
         path_rules=path_rules,
     )
@@ -154,11 +170,23 @@ def _cache_rules(model: config_site.CacheRules) -> CacheRules:
         bypass_on_cookie=tuple(name.encode() for name in model.bypass_on_cookie),
         cookie_in_request=model.cookie_in_request,
         accept_encodings=_names(model.accept_encodings),
+        languages=_names(model.languages),
+        media_types=_names(model.media_types),
+        shared=model.shared,
         max_object_bytes=model.max_object_bytes,
     )
 
 
-def _key_rules(model: config_site.KeyRules) -> KeyRules:
+def _keyed_fields(site: config_site.Site) -> tuple[bytes, ...]:
+    """What the site names, and what its routes look at: by that, too, answers differ."""
+    names = set(_names(site.key.request_fields))
+    for route in site.routes:
+        if route.pool is not None:
+            names |= set(_names(list(route.headers)))
+    return tuple(sorted(names - set(_names(site.key.unkeyed_fields))))
+
+
+def _key_rules(model: config_site.KeyRules, forwarded: bool) -> KeyRules:
     keep = None if model.keep is None else frozenset(name.encode() for name in model.keep)
     return KeyRules(
         query=model.query,
@@ -166,4 +194,5 @@ def _key_rules(model: config_site.KeyRules) -> KeyRules:
         drop=frozenset(name.encode() for name in model.drop),
         sort=model.sort,
         host=model.host,
+        scheme=forwarded if model.scheme is None else model.scheme,
     )

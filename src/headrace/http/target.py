@@ -1,12 +1,16 @@
 """Request targets in one canonical form, so that one resource has one cache key. Pure.
 
 RFC 9112 section 3.2 (forms), RFC 3986 section 6.2.2 (normalisation), RFC 9110 section 7.2 (Host).
-Two slashes in a row are kept: to many origins they are another path.
+Only what certainly means the same becomes the same: escapes of unreserved characters are decoded
+and dot segments resolved. Two slashes in a row are kept, and so is the case of other escapes'
+digits: to some origins they are another path.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
+from typing import Final
 
 from headrace.errors import HeadraceError
 
@@ -17,7 +21,7 @@ _PATH = re.compile(rb"[!$-;=@-Z_a-z~%\[\]^`{|}\"\x80-\xff]*")
 _ESCAPE = re.compile(rb"%(..?)?", re.DOTALL)
 _HEX = re.compile(rb"[0-9A-Fa-f]{2}")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=-]*)(?::([0-9]{0,5}))?")
+_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_~-][A-Za-z0-9._~-]*)(?::([0-9]{0,5}))?")
 _DEFAULT_PORTS = {b"http": b"80", b"https": b"443"}
 
 
@@ -80,16 +84,25 @@ def normalise_authority(host: bytes, scheme: bytes) -> bytes:
     if match is None or not match[1] or (match[2] and int(match[2]) > 65535):
         raise BadTarget(400, "the Host field is not a host with an optional port")
     name, port = match[1].lower(), match[2]
-    if name.startswith(b".") or b".." in name:
-        # Less a final dot, such a name would turn into yet another one each time.
-        raise BadTarget(400, "the Host field has an empty label")
-    if name.endswith(b"."):
+    if name.startswith(b"["):
+        name = _ipv6(name)
+    elif name.endswith(b"."):
         name = name[:-1]
+    if b".." in name or name.endswith(b"."):
+        raise BadTarget(400, "the Host field has an empty label")
     if port:
         port = b"%d" % int(port)
     if not port or port == _DEFAULT_PORTS.get(scheme):
         return name
     return name + b":" + port
+
+
+def _ipv6(name: bytes) -> bytes:
+    """An address in brackets, in its one usual spelling (RFC 5952)."""
+    try:
+        return b"[" + ipaddress.IPv6Address(name[1:-1].decode()).compressed.encode() + b"]"
+    except ValueError:
+        raise BadTarget(400, "the Host field is not a host with an optional port") from None
 
 
 def normalise_path(path: bytes) -> bytes:
@@ -99,7 +112,7 @@ def normalise_path(path: bytes) -> bytes:
     unescaped = _ESCAPE.sub(_canonical_escape, path)
     # Bytes beyond ASCII are what browsers would have escaped.
     ascii_only = re.sub(rb"[\x80-\xff\"^`{|}]", lambda m: b"%%%02X" % m[0][0], unescaped)
-    return _without_dot_segments(ascii_only)
+    return without_dot_segments(ascii_only)
 
 
 def _canonical_escape(match: re.Match[bytes]) -> bytes:
@@ -109,10 +122,10 @@ def _canonical_escape(match: re.Match[bytes]) -> bytes:
     code = int(digits, 16)
     if code < 0x20 or code in (0x7F, 0x5C):
         raise BadTarget(400, "the path holds an escaped control character or backslash")
-    return bytes((code,)) if code in _UNRESERVED else b"%%%02X" % code
+    return bytes((code,)) if code in _UNRESERVED else match[0]
 
 
-def _without_dot_segments(path: bytes) -> bytes:
+def without_dot_segments(path: bytes) -> bytes:
     """RFC 3986 section 5.2.4. Never climbs above the root."""
     if b"/." not in path:
         return path
@@ -132,7 +145,38 @@ def _without_dot_segments(path: bytes) -> bytes:
 
 
 def _normalise_query(query: bytes) -> bytes:
-    """A query with upper-case escapes; nothing is decoded, for `%26` is not `&`."""
+    """A query as it is: nothing is decoded, for `%26` is not `&`."""
     if any(code < 0x21 or code == 0x7F for code in query):
         raise BadTarget(400, "the query holds a control character or a space")
-    return re.sub(rb"%[0-9A-Fa-f]{2}", lambda m: m[0].upper(), query)
+    return query
+
+
+_CUT: Final = re.compile(rb"(?:;|%3[bB]|%2[fF]|%3[fF]|%23)[^/]*")
+
+
+def path_for_rules(path: bytes) -> bytes:
+    """A normalised path without parameters, and without what an origin may take for the end of the
+    path in a segment: an escaped slash, `?`, `#` or `;`.
+
+    An origin that cuts the path there answers `/account;x.css` and `/account%2fx.css` with the
+    account; a rule for `*.css` must not hold for it.
+    """
+    return _CUT.sub(b"", path) if b";" in path or b"%" in path else path
+
+
+def as_sent(target: bytes, path: bytes) -> bytes:
+    """The path as the client spelled it where that differs from the normalised one in escapes of
+    unreserved characters alone; else the normalised one.
+    """
+    sent = target.partition(b"?")[0]
+    if sent != path and sent.startswith(b"/") and _ESCAPE.sub(_canonical_escape, sent) == path:
+        return sent
+    return path
+
+
+def is_doubtful(target: bytes) -> bool:
+    """Whether a target's path has dot segments, plain or escaped, or escaped slashes: origins
+    disagree about what they mean. Raises BadTarget for what is no escape.
+    """
+    path = _ESCAPE.sub(_canonical_escape, target.partition(b"?")[0])
+    return b"%2f" in path.lower() or any(part in (b".", b"..") for part in path.split(b"/"))

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 import xxhash
 
 from headrace.http.message import Request
+from headrace.http.target import without_dot_segments
 from headrace.origin.content import content_of
 
 
@@ -73,7 +74,10 @@ class Rule:
         if self.path is None:
             return self.rewrite
         match = self.path.fullmatch(path)
-        return path if match is None else match.expand(self.rewrite)
+        if match is None:
+            return path
+        # What was within a segment may have become one: it must not lead out of the origin's path.
+        return without_dot_segments(match.expand(self.rewrite))
 
 
 def _host_matches(pattern: bytes, authority: bytes) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from headrace.cache.key import KeyRules, UnusableUrl, key_for_url
+from headrace.cache.key import KeyRules, UnusableUrl, keys_for_url
 from headrace.edge.admin.app import place_of
 from headrace.edge.admin.auth import allowed
 from headrace.edge.admin.guard import from_elsewhere, host_allowed
@@ -75,7 +75,7 @@ def _purge_prefix(text: str) -> None:
                 continue
             for more in ("", "x", "?a=b", "x/y"):
                 try:
-                    key = key_for_url("exact", text.strip() + more, KeyRules())
+                    (key,) = keys_for_url("exact", text.strip() + more, KeyRules())
                 except UnusableUrl:
                     continue
                 if not _changes(text, more):

@@ -9,7 +9,7 @@ import pytest
 from headrace.cache.rules import CacheRules
 from headrace.config import site as config_site
 
-NAMES = ("targeted", "bypass_on_cookie", "accept_encodings")
+NAMES = ("targeted", "bypass_on_cookie", "accept_encodings", "languages", "media_types")
 
 
 def test_rules_and_configuration_have_the_same_names() -> None:

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.cache.key import KeyRules, cache_key, upstream_target
 from headrace.config.loader import validate_document
-from headrace.edge.routes import NoSite, Route, Routes, upstream_target
+from headrace.edge.routes import NoSite, Route, Routes
 from headrace.edge.sites import Sites, compile_sites, host_only
-from headrace.http.message import Headers
+from headrace.http.message import Headers, Request
 from headrace.http.parser import BadRequest, RequestHead
 
 
@@ -85,18 +86,45 @@ def test_only_options_asks_about_the_server_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "key", "target"),
+    ("query", "target"),
     [
-        (None, b"s\nh/a", b"/a"),
-        (b"b=2&a=1", b"s\nh/a?a=1&b=2", b"/a?b=2&a=1"),
-        (b"b=2&x=1", b"s\nh/a?b=2", b"/a?b=2"),
-        (b"x=1", b"s\nh/a", b"/a"),
+        (None, b"/a"),
+        (b"b=2&a=1", b"/a?a=1&b=2"),
+        (b"b=2&x=1", b"/a?b=2"),
+        (b"x=1", b"/a"),
+        (b"&&b=2&", b"/a?b=2"),
     ],
 )
-def test_origins_see_of_the_query_what_the_key_has(
-    query: bytes | None, key: bytes, target: bytes
-) -> None:
-    assert upstream_target(b"/a", query, key) == target
+def test_origins_see_of_the_query_what_the_key_has(query: bytes | None, target: bytes) -> None:
+    assert upstream_target(b"/a", query, KeyRules(drop=frozenset((b"x",)))) == target
+
+
+TARGETS = st.lists(
+    st.sampled_from(
+        [b"/", b"a", b"..", b"%2e", b"%2E", b"%41", b"%2f", b"%2F", b"?", b"&", b"x=1", b"b=2",
+         b";", b"CMCD=1", b"\xc3"]
+    ),
+    max_size=7,
+).map(lambda parts: b"/" + b"".join(parts))  # fmt: skip
+
+
+@given(TARGETS, TARGETS)
+def test_one_key_asks_one_target(one: bytes, other: bytes) -> None:
+    try:
+        routes = [find(b"a.example", target) for target in (one, other)]
+    except BadRequest:
+        return
+    targets = {route.upstream_target for route in routes}
+    assert (len({route.key for route in routes}) == 1) == (len(targets) == 1)
+
+
+def test_only_https_is_marked_and_only_where_schemes_are_apart() -> None:
+    keys = [
+        cache_key("s", Request(b"GET", b"", scheme, b"h", b"/", None, (1, 1), Headers()),
+                  KeyRules(scheme=apart))
+        for scheme in (b"http", b"https") for apart in (False, True)
+    ]  # fmt: skip
+    assert keys == [b"s\nh/", b"s\nh/", b"s\nh/", b"s\nh/\nhttps"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
 
-from headrace.cache.key import KeyRules, UnusableUrl, key_for_url, prefix_for_url
+from headrace.cache.key import KeyRules, UnusableUrl, keys_for_url, prefix_for_url
 from headrace.config import Config
 from headrace.edge.admin.problem import ProblemError
 from headrace.edge.admin.requests import PurgeRequest
@@ -46,15 +46,16 @@ class Directory:
         )
 
     def keys(self, url: str, *, site: str | None, field: str) -> list[tuple[str, bytes]]:
-        """The site names and cache keys that this URL has, one for each site that may hold it.
+        """The site names and cache keys that this URL has, for each site that may hold it: both
+        schemes', where it keeps them apart.
 
         Raises ProblemError, which names `field`.
         """
-        return self._each(key_for_url, url, site, field)
+        return self._each(keys_for_url, url, site, field)
 
     def prefixes(self, url: str, *, site: str | None, field: str) -> list[tuple[str, bytes]]:
         """The same for the beginnings of the keys that begin like this URL."""
-        return self._each(prefix_for_url, url, site, field)
+        return self._each(_one_prefix, url, site, field)
 
     def named(self, site: str) -> SiteKeys:
         """The site of that name. Raises ProblemError."""
@@ -65,12 +66,17 @@ class Directory:
         raise ProblemError(422, f"there is no site {site!r}; there are: {known}", field="site")
 
     def _each(
-        self, key: Callable[[str, str, KeyRules], bytes], url: str, site: str | None, field: str
+        self,
+        keys: Callable[[str, str, KeyRules], list[bytes]],
+        url: str,
+        site: str | None,
+        field: str,
     ) -> list[tuple[str, bytes]]:
         try:
             return [
-                (found.name, key(found.name, url, found.rules))
+                (found.name, key)
                 for found in self._holders(url, site, field)
+                for key in keys(found.name, url, found.rules)
             ]
         except UnusableUrl as error:
             raise ProblemError(422, str(error), field=field) from error
@@ -90,7 +96,7 @@ class Directory:
 
 
 def plan_purge(request: PurgeRequest, directory: Directory) -> list[Purge]:
-    """The store's purges that carry out a request, one for each site concerned.
+    """The store's purges that carry out a request, for each site concerned.
 
     Raises ProblemError when the URL or the site is unknown.
     """
@@ -111,6 +117,11 @@ def plan_purge(request: PurgeRequest, directory: Directory) -> list[Purge]:
         case "all":
             # A key begins with its site's name and a line end.
             return [Purge("prefix", directory.named(site).name.encode() + b"\n", soft, site)]
+
+
+def _one_prefix(site: str, url: str, rules: KeyRules) -> list[bytes]:
+    """A prefix is one for both schemes: keys have theirs at the end."""
+    return [prefix_for_url(site, url, rules)]
 
 
 def _host(url: str, field: str) -> str:

@@ -1,0 +1,34 @@
+"""Methods that nobody asked for reach no origin, and empty nobody's cache."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.harness.edge import Edge
+from tests.harness.origin import Origin
+from tests.harness.replies import cacheable
+
+EDGE: dict[str, object] = {
+    "site": {"hosts": ["*"]},
+    "more_sites": [
+        {"name": "narrow", "hosts": ["narrow.test"], "origins": ["http://127.0.0.1:9"],
+         "methods": ["GET", "HEAD"]},
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["PURGE", "PROPFIND", "MOVE", "COPY", "LOCK", "REPORT", "LINK"])
+def test_a_method_that_is_not_listed_is_501(
+    edge: Edge, origin: Origin, path: str, method: str
+) -> None:
+    origin.serve(path, cacheable(b"x"))
+    edge.get(path)
+    assert edge.exchange(method, path).status == 501
+    assert edge.get(path).hit
+    assert origin.count(path) == 1
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE", "OPTIONS", "TRACE"])
+def test_a_usual_method_that_a_site_does_not_serve_is_405(edge: Edge, method: str) -> None:
+    found = edge.exchange(method, "/", ("Host", "narrow.test"))
+    assert (found.status, found.header("allow")) == (405, "GET, HEAD")

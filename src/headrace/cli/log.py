@@ -84,7 +84,7 @@ def log(
         sys.stderr.close()  # nothing is left to say it to
         return
     if limit is None or seen < limit:
-        fail("log", "the edge ended it: it stops, or the token or worker changed", EXIT_REFUSED)
+        fail("log", "the edge has stopped, and with it the log", EXIT_REFUSED)
 
 
 def _follow(door: Door, query: Mapping[str, str], *, as_json: bool) -> int:
@@ -128,7 +128,7 @@ def as_text(told: Mapping[str, Any]) -> str:
     more = {
         "site": told["site"],
         "first": None if first is None else f"{first:.3f}s",
-        "age": told.get("age_s"),
+        "age": told.get("age_s") or None,
         "range": told.get("range"),
         "reason": told.get("reason"),
         "origin": told.get("origin"),
@@ -147,10 +147,12 @@ def as_text(told: Mapping[str, Any]) -> str:
 
 def missed(told: Mapping[str, Any]) -> str:
     """What is said of requests that are not shown."""
-    return (
-        f"-- {told['dropped']} more would have been shown (--rate, or a slow reader), "
-        f"{told['unexamined']} were not looked at (--sample, or a narrower filter)"
-    )
+    parts = []
+    if told["dropped"]:
+        parts.append(f"{told['dropped']} more are not shown (see --rate, or read faster)")
+    if told["unexamined"]:
+        parts.append(f"{told['unexamined']} were not looked at (see --sample)")
+    return "-- " + ", ".join(parts)
 
 
 def pointed(text: str, position: int) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -47,18 +48,12 @@ def top(
     """
     door = run("top", lambda: find_door(admin, token_file, config))
     drawn = sys.stdout.isatty() and not once and not as_json
-    if drawn:
-        sys.stdout.write(OTHER_SCREEN)
     try:
         run("top", lambda: _look(door, interval, limit, once=once, as_json=as_json, drawn=drawn))
     except KeyboardInterrupt:
         return
     except BrokenPipeError:
         sys.stderr.close()  # nothing is left to say it to
-    finally:
-        if drawn:
-            sys.stdout.write(FORMER_SCREEN)
-            sys.stdout.flush()
 
 
 def _look(
@@ -66,21 +61,32 @@ def _look(
 ) -> None:
     path = f"/top?limit={limit}"
     door.ask("GET", path)
-    if drawn:
-        _draw(["headrace top: counting…"], shutil.get_terminal_size().lines)
-    while True:
-        time.sleep(interval_s)
-        told = door.ask("GET", path)
-        if as_json:
-            sys.stdout.write(json.dumps(told) + "\n")
-        elif drawn:
-            size = shutil.get_terminal_size()
-            _draw(table(told, size.columns), size.lines)
-        else:
-            sys.stdout.write("\n".join([*table(told, PLAIN_WIDTH), "", ""]))
+    with _screen() if drawn else contextlib.nullcontext():
+        while True:
+            time.sleep(interval_s)
+            told = door.ask("GET", path)
+            if as_json:
+                sys.stdout.write(json.dumps(told) + "\n")
+            elif drawn:
+                size = shutil.get_terminal_size()
+                _draw(table(told, size.columns), size.lines)
+            else:
+                sys.stdout.write("\n".join([*table(told, PLAIN_WIDTH), "", ""]))
+            sys.stdout.flush()
+            if once:
+                return
+
+
+@contextlib.contextmanager
+def _screen() -> Iterator[None]:
+    """The terminal's other screen, so that what goes wrong is said on the former."""
+    sys.stdout.write(OTHER_SCREEN)
+    _draw(["headrace top: counting…"], 2)
+    try:
+        yield
+    finally:
+        sys.stdout.write(FORMER_SCREEN)
         sys.stdout.flush()
-        if once:
-            return
 
 
 def _draw(lines: Sequence[str], height: int) -> None:

@@ -37,6 +37,7 @@ def _kinds() -> dict[str, type]:
     for name, hint in get_type_hints(AccessLine).items():
         kinds = set(get_args(hint) or (hint,)) - {type(None)}
         found[name] = str if kinds == {str} else float
+    del found["query"]  # it is never shown here: it often holds tokens
     return found
 
 

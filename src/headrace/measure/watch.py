@@ -1,7 +1,7 @@
 """What one worker tells of its requests while somebody looks: live lines, and what is hot.
 
 Nobody looks: `active` is False, and a request pays for that one comparison. Somebody looks: each
-look renews a lease, and without a look for LEASE_S all ends by itself, whoever forgot to say so.
+look renews a lease, and without a look for so long it ends by itself, whoever forgot to say so.
 
 Bounded whatever is asked and whatever comes: followers (MOST_FOLLOWERS), bytes and lines that wait
 for one of them (QUEUE_BYTES, QUEUE_LINES), lines a second, and the share of the worker's time that
@@ -22,13 +22,15 @@ from headrace.measure.heavy import SpaceSaving
 
 MOST_FOLLOWERS = 8
 LEASE_S = 5.0
+FIGURES_LEASE_S = 75.0  # whoever looks at figures may do so once a minute
 QUEUE_LINES = 1000
 QUEUE_BYTES = 256 * 1024
 BATCH_BYTES = 128 * 1024
 EXAMINE_SHARE = 0.1
 SAMPLE_BITS = 16
 
-HOT_EVERY = 4  # one request in so many is counted for the hottest objects
+HOT_FULLY = 500  # of a window's requests: all are counted for the hottest objects,
+HOT_EVERY = 4  # and of the rest one in so many
 HOT_CAPACITY = 256
 HOT_KEY_BYTES = 512
 MOST_SITES = 1000
@@ -98,7 +100,7 @@ class Watch:
         window = self._figures
         if window is not None:
             window.count(site, cache, status, sent)
-            if key is not None and self._number % HOT_EVERY == 0:
+            if key is not None and window.samples(self._number):
                 window.objects.add(key.partition(b"?")[0])
 
     def examines(self, now_s: float) -> bool:
@@ -161,7 +163,7 @@ class Watch:
     def _expire(self, now_s: float) -> None:
         for follower in [one for one, known in self._followers.items() if known.until_s < now_s]:
             del self._followers[follower]
-        if self._figures is not None and self._figures.began_s + LEASE_S * 2 < now_s:
+        if self._figures is not None and self._figures.began_s + FIGURES_LEASE_S < now_s:
             self._figures = None
         self.active = bool(self._followers) or self._figures is not None
 
@@ -229,6 +231,9 @@ class _Window:
             figures.hits += 1
         if status >= 500:
             figures.errors += 1
+
+    def samples(self, number: int) -> bool:
+        return self.objects.total < HOT_FULLY or number % HOT_EVERY == 0
 
     def told(self, now_s: float) -> Figures:
         return Figures(

@@ -10,6 +10,9 @@ import pytest
 from headrace.measure.accesslog import AccessRecord
 from headrace.measure.filter_words import FilterError
 from headrace.measure.watch import (
+    FIGURES_LEASE_S,
+    HOT_EVERY,
+    HOT_FULLY,
     LEASE_S,
     MOST_FOLLOWERS,
     QUEUE_BYTES,
@@ -171,14 +174,25 @@ def test_figures_begin_with_the_first_look_and_begin_anew_with_each() -> None:
     seen = watch.figures(1.0)
     assert seen.seconds == 1.0
     assert seen.sites == {"vod": SiteFigures(9, 8, 1, 90)}
-    assert seen.objects == [HotObject("vod", "h/a", 2, 0)]  # without its query
+    assert seen.objects == [HotObject("vod", "h/a", 9, 0)]  # without its query
     assert watch.figures(2.0).sites == {}
+
+
+def test_of_many_requests_one_in_a_few_is_sampled() -> None:
+    watch = Watch()
+    watch.figures(0.0)
+    pass_by(watch, 0.5, *[record()] * (HOT_FULLY + 10 * HOT_EVERY))
+    seen = watch.figures(1.0)
+    assert seen.sites["vod"].requests == HOT_FULLY + 10 * HOT_EVERY
+    assert seen.sampled == HOT_FULLY + 10
 
 
 def test_figures_end_when_nobody_looks_any_more() -> None:
     watch = Watch()
     watch.figures(0.0)
-    pass_by(watch, 60.0, record())
+    pass_by(watch, FIGURES_LEASE_S - 1, record())
+    assert watch.active
+    pass_by(watch, FIGURES_LEASE_S + 1, record())
     assert not watch.active
 
 

@@ -25,7 +25,7 @@ from headrace.edge.store_thread import StoreThread
 from headrace.measure.metrics import Snapshot
 from headrace.measure.reasons import together
 from headrace.measure.top import between
-from headrace.measure.watch import merged
+from headrace.measure.watch import FIGURES_LEASE_S, merged
 
 FRESH_S = 1.0
 MOST_ROWS = 50
@@ -116,6 +116,8 @@ class Looking:
             for answer in answers:
                 self._connections.update(answer.connections)
             self._unlisted = sum(answer.unlisted for answer in answers)
+            if now_s - self._taken_s > FIGURES_LEASE_S:
+                self._totals = None  # too long ago to be anybody's last look
             seconds = now_s - self._taken_s if self._totals is not None else 0.0
             self._told = {
                 **between(self._totals or totals, totals, seconds),

@@ -11,8 +11,10 @@ import errno
 import mmap
 import os
 import time
+from collections.abc import Callable
 
 from headrace.errors import HeadraceError
+from headrace.http.outgoing import BodyDamaged, read_body
 
 PAGE_BYTES = mmap.PAGESIZE
 LOAD_BYTES = 256 * 1024
@@ -57,6 +59,9 @@ def _address_of(mapping: mmap.mmap) -> int:
     return int(address)
 
 
+OnDamage = Callable[[str], None]
+
+
 class MappedBody:
     """Part of a file, mapped read-only: `size_bytes` from `offset`, as `view`.
 
@@ -65,8 +70,8 @@ class MappedBody:
     """
 
     __slots__ = (
-        "_address", "_mapping", "_populated", "_trusted_until", "fd", "from_file", "offset",
-        "size_bytes", "view",
+        "_address", "_mapping", "_on_damage", "_populated", "_trusted_until", "fd", "from_file",
+        "offset", "size_bytes", "view",
     )  # fmt: skip
 
     def __init__(
@@ -77,8 +82,10 @@ class MappedBody:
         *,
         resident: bool = False,
         mapping: mmap.mmap | None = None,
+        on_damage: OnDamage | None = None,
     ) -> None:
-        """`mapping` is one of the file from its start to the body's end, when there is one already.
+        """`on_damage` is called once, when the file turns out to be broken. `mapping` is one of the
+        file from its start to the body's end, when there is one already.
 
         Raises BodyError (and closes `fd`) when the file is too short or cannot be mapped.
         """
@@ -86,6 +93,7 @@ class MappedBody:
         self.offset = offset
         self.size_bytes = size_bytes
         self.from_file = self._populated = False
+        self._on_damage = on_damage
         self._trusted_until = time.monotonic() + TRUST_S if resident else 0.0
         try:
             if os.fstat(fd).st_size < offset + size_bytes:
@@ -112,8 +120,12 @@ class MappedBody:
     def look(self, now: float) -> bool:
         """Whether the whole body is in memory; renews the trust in it. `now` is monotonic time.
 
-        Who does this between answers spares the next client the wait for it.
+        Who does this between answers spares the next client the wait for it. A file that was cut
+        short is found out: the rest of its last page would be sent as zeros.
         """
+        if os.fstat(self.fd).st_size < self.offset + self.size_bytes:
+            self.damaged("a body file is shorter than it was")
+            return False
         if self._in_core(0, self.size_bytes):
             self._trusted_until = now + TRUST_S
             if self.from_file and not self._populated:
@@ -125,6 +137,27 @@ class MappedBody:
         self._populated = False
         self._trusted_until = 0.0
         return False
+
+    def damaged(self, problem: str) -> None:
+        self._trusted_until = 0.0
+        told, self._on_damage = self._on_damage, None
+        if told is not None:
+            told(problem)
+
+    def copy(self) -> bytes:
+        """The whole body, read from its file if that need not wait for the disk. Raises
+        BodyDamaged, BlockingIOError.
+        """
+        body = bytearray(self.size_bytes)
+        try:
+            read = os.preadv(self.fd, [body], self.offset, os.RWF_NOWAIT)
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            raise BodyDamaged(f"a body file cannot be read: {error.strerror}") from error
+        if read < self.size_bytes:
+            read_body(self, 0, memoryview(body))
+        return bytes(body)
 
     def _in_core(self, offset: int, size_bytes: int) -> bool:
         start = (self.offset + offset) // PAGE_BYTES
@@ -166,7 +199,7 @@ class MappedBody:
         while at < end:
             read = os.preadv(self.fd, [memoryview(scratch)[: end - at]], at)
             if not read:
-                raise OSError("a body file ended early")
+                raise OSError(errno.EIO, "a body file ended early")
             at += read
 
     def __del__(self) -> None:

@@ -205,8 +205,8 @@ class Delivery:
                 return position - at
             if written <= position:
                 break
-            view = growing.view(position, min(written, end))
-            self._connection.queue(view)
+            view, residency, offset = growing.view(position, min(written, end))
+            self._connection.queue(view, residency, offset)
             position += len(view)
             await self._connection.flushed()
         if position == self.stored.slice_bytes:

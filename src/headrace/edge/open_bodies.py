@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from mmap import mmap
 
 from headrace.cache.store import OpenSlice, Store
 from headrace.cache.stored import StoredResponse
-from headrace.edge.bodies import BodyError, MappedBody
+from headrace.edge.bodies import BodyError, MappedBody, OnDamage
 from headrace.edge.slices import LocalSlice
 from headrace.http.outgoing import View
 
@@ -35,16 +38,35 @@ class OpenBody(MappedBody):
         *,
         resident: bool = False,
         mapping: mmap | None = None,
+        on_damage: OnDamage | None = None,
     ) -> None:
-        super().__init__(fd, offset, size_bytes, resident=resident, mapping=mapping)
+        super().__init__(
+            fd, offset, size_bytes, resident=resident, mapping=mapping, on_damage=on_damage
+        )
         self.slot = slot
 
 
-class OpenBodies:
-    """A bounded collection of open slices, by version and number."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which slice of what response a file is."""
 
-    def __init__(self, store: Store, limit: int) -> None:
+    key: bytes
+    variant: bytes
+    version: bytes
+    number: int
+
+
+class OpenBodies:
+    """A bounded collection of open slices, by version and number.
+
+    A damaged one leaves by itself; `on_damage` is told where it was and what is wrong.
+    """
+
+    def __init__(
+        self, store: Store, limit: int, on_damage: Callable[[Place, str], None] | None = None
+    ) -> None:
         self.limit = limit
+        self._on_damage = on_damage
         self._store = store
         self._bodies: OrderedDict[SliceId, OpenBody] = OrderedDict()
 
@@ -76,7 +98,10 @@ class OpenBodies:
 
     def take(self, stored: StoredResponse, number: int, found: OpenSlice) -> OpenBody:
         """Map a slice that the store opened. Raises BodyError."""
-        body = OpenBody(found.fd, found.offset, found.length, found.slot)
+        body = OpenBody(
+            found.fd, found.offset, found.length, found.slot,
+            on_damage=self._teller(stored, number),
+        )  # fmt: skip
         self._keep(stored, number, body)
         self._store.touch(body.slot)
         return body
@@ -89,11 +114,20 @@ class OpenBodies:
             body = OpenBody(
                 os.dup(growing.part.fd), growing.part.body_offset, growing.written,
                 self._store.slot(stored.version, growing.number), resident=True,
-                mapping=growing.mapping,
+                mapping=growing.mapping, on_damage=self._teller(stored, growing.number),
             )  # fmt: skip
         except (OSError, BodyError):
             return  # it will be opened anew when it is asked for
         self._keep(stored, growing.number, body)
+
+    def _teller(self, stored: StoredResponse, number: int) -> OnDamage:
+        place = Place(stored.key, stored.variant, stored.version, number)
+        return partial(self._damaged, place)
+
+    def _damaged(self, place: Place, problem: str) -> None:
+        self._bodies.pop((place.version, place.number), None)
+        if self._on_damage is not None:
+            self._on_damage(place, problem)
 
     def _keep(self, stored: StoredResponse, number: int, body: OpenBody) -> None:
         body.from_file = stored.length > LARGE_BYTES

@@ -18,6 +18,7 @@ from headrace.edge.bodies import BodyError
 from headrace.edge.hot import HotEntry
 from headrace.edge.open_bodies import OpenBody
 from headrace.http.message import Headers
+from headrace.http.outgoing import BodyDamaged
 
 if TYPE_CHECKING:
     from headrace.edge.routes import Route
@@ -48,7 +49,13 @@ def make_hot(
     if isinstance(body, OpenBody):
         slot = body.slot
         if stored.length <= IN_MEMORY_BYTES:
-            view = memoryview(bytes(body.view))
+            try:
+                view = memoryview(body.copy())
+            except BlockingIOError:
+                return None
+            except BodyDamaged as error:
+                body.damaged(str(error))
+                return None
         else:
             view, mapped = body.view, body
     else:

@@ -1,7 +1,8 @@
 """A slice of a body that is still growing, and the clients that follow it.
 
 One worker writes it (`LocalSlice`); other workers watch the same file grow (`RemoteSlice`).
-Followers map the file and send from it: a slow one holds nothing up and costs no memory.
+Followers map the file and send from it: a slow one holds nothing up and costs no memory. A slice
+is the `Residency` of its own bytes (see `headrace.http.outgoing`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 
 from headrace.cache.store import Part, PartFollower, PartPhase, StoreError
 from headrace.errors import HeadraceError
+from headrace.http.outgoing import View
 
 FIRST_POLL_S = 0.001
 LONGEST_POLL_S = 0.02
@@ -73,9 +75,30 @@ class GrowingSlice:
             self._waiters.append(waiter)
             await waiter
 
-    def view(self, start: int, end: int) -> memoryview:
+    def view(self, start: int, end: int) -> View:
         """The bytes from `start`, up to `end` but possibly fewer (at least one)."""
         raise NotImplementedError
+
+    # As the residency of its bytes: they have just been written, so they are in memory.
+
+    from_file = False
+
+    @property
+    def fd(self) -> int:
+        raise NotImplementedError
+
+    @property
+    def offset(self) -> int:
+        raise NotImplementedError
+
+    def resident(self, offset: int, size_bytes: int) -> bool:
+        return True
+
+    def load(self, offset: int, size_bytes: int) -> None:
+        return
+
+    def damaged(self, problem: str) -> None:
+        self.fail(SliceFailed("store_failed", problem))
 
     def _wake(self) -> None:
         waiters, self._waiters = self._waiters, []
@@ -154,7 +177,10 @@ class LocalSlice(GrowingSlice):
             self._spill[at : at + len(data)] = data
         self.written += len(data)
         if part is not None and self.write_error is None:
-            part.publish(self.written)
+            try:
+                part.publish(self.written)
+            except OSError as error:
+                self._give_up_storing(part, error)
         self._wake()
 
     def _give_up_storing(self, part: Part, error: OSError) -> None:
@@ -182,9 +208,18 @@ class LocalSlice(GrowingSlice):
         if self.part is not None:
             self.part.close()
 
-    def view(self, start: int, end: int) -> memoryview:
+    @property
+    def fd(self) -> int:
+        return -1 if self.part is None else self.part.fd
+
+    @property
+    def offset(self) -> int:
+        return self._offset
+
+    def view(self, start: int, end: int) -> View:
         if self._spill is not None and start >= self._spill_from:
-            return memoryview(self._spill)[start - self._spill_from : end - self._spill_from]
+            spilled = memoryview(self._spill)
+            return spilled[start - self._spill_from : end - self._spill_from], None, 0
         if self._spill is not None:
             end = min(end, self._spill_from)
         if self._mapped is None:
@@ -193,7 +228,7 @@ class LocalSlice(GrowingSlice):
             size = os.fstat(self.part.fd).st_size
             self._mapping = mmap.mmap(self.part.fd, size, prot=mmap.PROT_READ)
             self._mapped = memoryview(self._mapping)
-        return self._mapped[self._offset + start : self._offset + end]
+        return self._mapped[self._offset + start : self._offset + end], self, start
 
 
 class RemoteSlice(GrowingSlice):
@@ -257,12 +292,20 @@ class RemoteSlice(GrowingSlice):
         self._wake()
         return True
 
-    def view(self, start: int, end: int) -> memoryview:
+    @property
+    def fd(self) -> int:
+        return self.follower.fd
+
+    @property
+    def offset(self) -> int:
+        return self.follower.body_offset
+
+    def view(self, start: int, end: int) -> View:
         offset = self.follower.body_offset
         mapped = self._mapped
         if mapped is None or offset + end > len(mapped):
             mapped = self._mapped = self._map(offset + end)
-        return mapped[offset + start : offset + end]
+        return mapped[offset + start : offset + end], self, start
 
     def _map(self, at_least: int) -> memoryview:
         """Map the file as long as it is: its full size while it grows, its true length then."""

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from headrace.cache.key import key_hash
 from headrace.cache.rules import CacheRules
 from headrace.cache.store import (
     Busy,
     OpenSlice,
     PartFollower,
     Store,
+    StoreError,
     StoreFull,
     body_is_sound,
 )
@@ -25,7 +27,7 @@ from headrace.config import Config
 from headrace.edge.bodies import BodyError
 from headrace.edge.fleet import Fleet
 from headrace.edge.hot import HotResponses
-from headrace.edge.open_bodies import OpenBodies, OpenBody
+from headrace.edge.open_bodies import OpenBodies, OpenBody, Place
 from headrace.edge.places import ByteBudget, Counts
 from headrace.edge.routes import Routes
 from headrace.edge.shadow import Shadows
@@ -73,7 +75,7 @@ class EdgeState:
         self.unwatched_bytes = ByteBudget(
             limits.unwatched_bytes_per_address, limits.unwatched_rate_bytes_per_s
         )
-        self.bodies = OpenBodies(store, config.store.open_files)
+        self.bodies = OpenBodies(store, config.store.open_files, self._damaged)
         self.hot = HotResponses(config.store.open_files, config.store.memory_bytes)
         self.purged_up_to = store.generation()
         # One for all fetches, for none keeps bytes in it across an await: it stays in the
@@ -186,6 +188,19 @@ class EdgeState:
         except OSError as error:
             log.error("stored_slice_unreadable", problem=str(error))
             return False
+
+    def _damaged(self, place: Place, problem: str) -> None:
+        """An open file turned out to be broken while it was sent: the next one who asks for it
+        has it fetched anew.
+        """
+        self.hot.drop(place.key, place.variant)
+        self._verified.discard((place.version, place.number))
+        try:
+            stored = self.store.lookup(key_hash(place.key), place.variant)
+            if stored is not None and stored.version == place.version:
+                self._take_out(stored, place.number, problem)
+        except (StoreError, OSError) as error:
+            self.store_trouble(error)
 
     def _take_out(self, stored: StoredResponse, number: int, problem: str) -> None:
         self.metrics.store_corrupt += 1

@@ -43,9 +43,8 @@ class Connection(ReceivingSide):
     """
 
     __slots__ = (
-        "_chunked", "_linger_left", "address", "began", "connection_requests", "context", "ended",
-        "head",
-        "head_only", "listener", "status",
+        "_asked_again", "_chunked", "_linger_left", "address", "began", "connection_requests",
+        "context", "ended", "head", "head_only", "listener", "status",
     )  # fmt: skip
 
     def __init__(
@@ -61,7 +60,7 @@ class Connection(ReceivingSide):
         self.began = self.ended = 0.0
         self.head_only = False
         self.head: RequestHead | None = None
-        self._chunked = False
+        self._chunked = self._asked_again = False
         self._linger_left = 0
         timeouts = server.timeouts
         self.deadline = server.monotonic() + (timeouts.tls_handshake_s if tls else timeouts.head_s)
@@ -169,7 +168,7 @@ class Connection(ReceivingSide):
             and self.connection_requests < self._server.requests_per_connection
         )
         self._body_left = head.body_bytes
-        self._ended = self._chunked = False
+        self._ended = self._chunked = self._asked_again = False
         if head.body_bytes < 0:
             self._body_decoder = ChunkedDecoder()
 
@@ -321,6 +320,16 @@ class Connection(ReceivingSide):
         self.status = 0
         self._chunked = False
         return True
+
+    def _ask_again(self) -> None:
+        if self._asked_again or self.head is None:
+            self.abort("store_failed")
+            return
+        self._asked_again = True
+        self._ended = False
+        self.status = 0
+        self.context = None
+        self._server.handle(self)
 
     def push(self) -> None:
         """Send what is queued now, instead of together with what comes next."""

@@ -2,30 +2,64 @@
 
 Nothing is copied: a view of a mapped file goes to `send` as it is. A view may carry a `Residency`,
 which is asked whether its pages are in memory before they are touched on the event loop.
+
+What must hold: **this process never touches a page of a mapped file itself.** The file may be cut
+short at any moment, or its disk fail; whoever touches a page that is not there gets a signal that
+ends the process. The kernel's own calls (`send`, `sendfile`) say EFAULT or EIO or give less
+instead, and so does `pread`, by which everything that is to be encrypted or kept is read. Such a
+body is `damaged`: its owner drops it, and the object is fetched anew.
 """
 
 from __future__ import annotations
 
+import errno
+import os
 from collections import deque
 from typing import Protocol
 
+from headrace.errors import HeadraceError
+
+DAMAGE = frozenset((errno.EFAULT, errno.EIO))  # of the file or its disk, not of the socket
+
+
+class BodyDamaged(HeadraceError):
+    """A body's file is shorter than it was, or cannot be read."""
+
 
 class Residency(Protocol):
-    """Knows which bytes of a mapped body are in memory.
+    """Knows which bytes of a mapped body are in memory, and the file that they are in.
 
-    When `from_file`, the body's bytes are best sent from the file `fd`, where they begin at
-    `offset`, and not from the mapping.
+    In the file `fd` the body begins at `offset`. When `from_file`, its bytes are best sent from
+    there, and not from the mapping.
     """
 
-    fd: int
-    offset: int
-    from_file: bool
+    @property
+    def fd(self) -> int: ...
+
+    @property
+    def offset(self) -> int: ...
+
+    @property
+    def from_file(self) -> bool: ...
 
     def resident(self, offset: int, size_bytes: int) -> bool:
         """Whether touching these bytes will not wait for a disk."""
 
     def load(self, offset: int, size_bytes: int) -> None:
         """Bring these bytes into memory. Blocks; called on a thread. Raises OSError."""
+
+    def damaged(self, problem: str) -> None:
+        """These bytes cannot be had: see to it that nobody is sent them any more."""
+
+
+def read_body(residency: Residency, offset: int, into: memoryview) -> None:
+    """Fill `into` with a body's bytes from `offset`. Raises BodyDamaged."""
+    try:
+        read = os.preadv(residency.fd, [into], residency.offset + offset)
+    except OSError as error:
+        raise BodyDamaged(f"a body file cannot be read: {error.strerror}") from error
+    if read < len(into):
+        raise BodyDamaged("a body file is shorter than it was")
 
 
 View = tuple[memoryview, Residency | None, int]

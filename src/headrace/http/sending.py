@@ -1,13 +1,16 @@
 """The sending half of a client connection: a queue that is emptied as fast as the client reads.
 
-Bytes go from the caller's views to the socket (or through OpenSSL) without a copy; pages that are
-not in memory are brought in by a thread first. It knows no HTTP.
+Bytes go from the caller's views to the socket without a copy; what OpenSSL is to encrypt is read
+from the file into a window that all connections share (see `outgoing` for why), and is not needed
+any more when `send` returns. Pages that are not in memory are brought in by a thread first. It
+knows no HTTP.
 """
 
 from __future__ import annotations
 
 import asyncio
 import enum
+import functools
 import math
 import os
 import socket
@@ -15,7 +18,7 @@ import ssl
 import time
 from typing import TYPE_CHECKING
 
-from headrace.http.outgoing import Outgoing, Piece, Residency
+from headrace.http.outgoing import DAMAGE, BodyDamaged, Outgoing, Piece, Residency, read_body
 from headrace.http.progress import unacknowledged_bytes
 from headrace.http.tls_socket import WINDOW_BYTES as TLS_WINDOW_BYTES
 from headrace.http.tls_socket import ClientSocket, TlsBroken, TlsSocket
@@ -71,6 +74,10 @@ class SendingSide:
         """A time limit passed."""
         raise NotImplementedError
 
+    def _ask_again(self) -> None:
+        """The answer cannot be sent, of which nothing has been: have the handler give another."""
+        raise NotImplementedError
+
     def _complete(self) -> None:
         """Everything of a response is with the kernel."""
         raise NotImplementedError
@@ -84,6 +91,14 @@ class SendingSide:
         if isinstance(error, TlsBroken):
             self._server.handler.event("tls_failed", error.reason)
         self.abort("client_gone")
+
+    def _sending_failed(self, error: OSError, residency: Residency | None) -> None:
+        """Tell a broken body from a client that left."""
+        if residency is not None and error.errno in DAMAGE:
+            residency.damaged(f"a body file cannot be sent: {error.strerror}")
+            self.abort("store_failed")
+        else:
+            self._client_failed(error)
 
     def _queue_of(self) -> Outgoing:
         if self._out is None:
@@ -135,8 +150,13 @@ class SendingSide:
             sent = self._send_at_once(head, body, residency, offset)
         except (BlockingIOError, ssl.SSLWantWriteError):
             sent = 0
+        except BodyDamaged as error:
+            assert residency is not None
+            residency.damaged(str(error))
+            self._ask_again()  # nothing of the answer has been sent
+            return
         except OSError as error:
-            self._client_failed(error)
+            self._sending_failed(error, residency)
             return
         if sent:
             self._count_sent(sent)
@@ -158,6 +178,8 @@ class SendingSide:
         """One attempt; gives what the kernel took, and raises only if that is nothing."""
         sock = self._sock
         if isinstance(sock, TlsSocket):
+            if residency is not None:
+                body = self._read_window(sock, body, residency, offset)
             return sock.send(body, head)
         if isinstance(sock, ssl.SSLSocket):
             return sock.send(head)
@@ -172,6 +194,25 @@ class SendingSide:
             return sent + os.sendfile(self._fd, residency.fd, residency.offset + offset, len(body))
         except BlockingIOError:
             return sent
+        except OSError as error:
+            if error.errno in DAMAGE:
+                return sent  # the next attempt says so once more, and then all can be told
+            raise
+
+    def _read_window(
+        self, sock: ClientSocket, view: memoryview, residency: Residency, offset: int
+    ) -> memoryview:
+        """What is to be encrypted next of a body's `view`, which begins at `offset`, read into the
+        window that all connections share. Raises BodyDamaged.
+        """
+        size_bytes = min(len(view), TLS_WINDOW_BYTES)
+        if isinstance(sock, TlsSocket):
+            if sock.unreported:
+                return view  # it is encrypted already, and will not be looked at
+            size_bytes = min(size_bytes, sock.window_bytes)
+        window = self._server.tls_window[:size_bytes]
+        read_body(residency, offset, window)
+        return window
 
     def _pump(self) -> None:
         """Send until the queue is empty, the socket is full, or pages must come from disk."""
@@ -191,21 +232,27 @@ class SendingSide:
                     return
             self._loaded_now = False
             try:
+                if tls and residency is not None:
+                    view = self._read_window(sock, view, residency, piece.offset + start)
                 if more and len(view) < 16384 and isinstance(sock, socket.socket) and not tls:
                     sent = sock.send(view, socket.MSG_MORE)
                 elif residency is not None and residency.from_file and not tls:
                     at = residency.offset + piece.offset + start
                     sent = os.sendfile(self._fd, residency.fd, at, len(view))
                     if not sent:
-                        self.abort("store_failed")  # the file is shorter than it was
-                        return
+                        raise BodyDamaged("a body file is shorter than it was")
                 else:
                     sent = sock.send(view)
             except (BlockingIOError, ssl.SSLWantWriteError):
                 self._await_writable()
                 return
+            except BodyDamaged as error:
+                assert residency is not None
+                residency.damaged(str(error))
+                self.abort("store_failed")
+                return
             except OSError as error:
-                self._client_failed(error)
+                self._sending_failed(error, residency)
                 return
             self._count_sent(sent)
             out.advance(sent)
@@ -237,11 +284,14 @@ class SendingSide:
         job = self._server.loop.run_in_executor(
             self._server.disk_threads, residency.load, offset, size_bytes
         )
-        job.add_done_callback(self._loaded)
+        job.add_done_callback(functools.partial(self._loaded, residency))
 
-    def _loaded(self, job: asyncio.Future[None]) -> None:
+    def _loaded(self, residency: Residency, job: asyncio.Future[None]) -> None:
         self._loading = False
         if job.cancelled() or job.exception() is not None:
+            failure = None if job.cancelled() else job.exception()
+            if isinstance(failure, OSError) and failure.errno in DAMAGE:
+                residency.damaged("a body file cannot be brought into memory")
             self.abort("store_failed")
         else:
             # Sent without another look: under memory pressure the pages may be gone again, and

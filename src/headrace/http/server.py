@@ -23,6 +23,7 @@ from headrace.http.deadlines import Deadlines
 from headrace.http.known_heads import KnownHeads
 from headrace.http.parser import BadRequest, HeadLimits, RequestParser
 from headrace.http.tls_socket import OP_ENABLE_KTLS, ClientSocket, TlsSocket, kernel_offers_tls
+from headrace.http.tls_socket import WINDOW_BYTES as TLS_WINDOW_BYTES
 
 ACCEPTS_PER_WAKE = 64
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -96,6 +97,7 @@ class Server:
         self.disk_threads = ThreadPoolExecutor(4, thread_name_prefix="disk")
         self.connections: set[Connection] = set()
         self._tls_outgoing = ssl.MemoryBIO()
+        self.tls_window = memoryview(bytearray(TLS_WINDOW_BYTES))
         self._kernel_tls = kernel_offers_tls()
         self._by_address: Counter[str] = Counter()
         self._listeners: list[Listener] = []

@@ -118,6 +118,11 @@ class TlsSocket:
         return self._taken > 0
 
     @property
+    def window_bytes(self) -> int:
+        """How much `send` will take at most, of data without a head."""
+        return self._window
+
+    @property
     def unsent_bytes(self) -> int:
         """Encrypted bytes that the kernel has not taken."""
         return 0 if self._pending is None else len(self._pending)

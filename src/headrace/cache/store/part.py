@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import enum
-import mmap
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,8 +58,6 @@ class Part:
         "_control",
         "_digest",
         "_hashed",
-        "_mapping",
-        "_words",
         "body_offset",
         "fd",
         "n",
@@ -82,8 +79,6 @@ class Part:
         self._hashed = 0
         self._control = header.Control(header_bytes=0, phase=self.phase, n=n)
         os.pwrite(fd, self._control.packed().ljust(PAGE_BYTES, b"\0"), 0)
-        self._mapping = mmap.mmap(fd, PAGE_BYTES)
-        self._words = memoryview(self._mapping)[: header.CONTROL_BYTES].cast("Q")
 
     def set_head(self, stored: StoredResponse) -> None:
         """Reserve and write the header; the body begins after it. Once, before any body byte.
@@ -115,9 +110,12 @@ class Part:
             self._hashed = -1  # overwritten: `finish` reads the file once more
 
     def publish(self, written: int) -> None:
-        """Tell followers that the body's first `written` bytes are there. No system call."""
+        """Tell followers that the body's first `written` bytes are there. Raises OSError.
+
+        Written, and not stored into a mapping: were the file cut short, that would end the process.
+        """
         self.written = written
-        self._words[header.WRITTEN_AT // 8] = written
+        self._put_word(header.WRITTEN_AT, written)
 
     def finish(self, stored: StoredResponse, length: int, *, record: bool = True) -> bool:
         """Make the part a slice of `length` body bytes, index it and `stored`, and evict.
@@ -155,7 +153,8 @@ class Part:
 
     def fail(self, reason: bytes) -> None:
         """The fill broke off: followers see FAILED and the reason (its first 40 bytes)."""
-        self._update(reason=reason[: header.REASON_BYTES])
+        with contextlib.suppress(OSError):
+            self._update(reason=reason[: header.REASON_BYTES])
         self._end(PartPhase.FAILED)
 
     def mark_uncacheable(self) -> None:
@@ -177,14 +176,15 @@ class Part:
             return
         if self.phase not in FINAL:
             self.abandon()
-        self._words.release()
-        self._mapping.close()
         os.close(self.fd)
         self.fd = -1
 
     def _end(self, phase: PartPhase) -> None:
         self._unlink()
-        self._show(phase)
+        self.phase = phase
+        # If the disk does not even take this, followers see a dead holder.
+        with contextlib.suppress(OSError):
+            self._show(phase)
         locks.unlock(self.fd)
 
     def _unlink(self) -> None:
@@ -206,13 +206,15 @@ class Part:
     def _update(self, **changes: int | bytes) -> None:
         """Rewrite the control block; its phase and written are as followers last saw them."""
         self._control = header.changed(self._control, self.phase, self.written, **changes)
-        self._mapping[: header.CONTROL_BYTES] = self._control.packed()
+        os.pwrite(self.fd, self._control.packed(), 0)
 
     def _show(self, phase: PartPhase) -> None:
         """The phase changes last: whoever sees it sees all that was written before."""
         self.phase = phase
-        word = header.PHASE_AT // 8
-        self._words[word] = (self.n << 32) | phase
+        self._put_word(header.PHASE_AT, (self.n << 32) | phase)
+
+    def _put_word(self, at: int, value: int) -> None:
+        os.pwrite(self.fd, value.to_bytes(8, "little"), at)
 
     def _checksum(self, length: int) -> int:
         if self._hashed == length:

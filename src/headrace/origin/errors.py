@@ -25,6 +25,7 @@ class Failure(enum.Enum):
     BODY_SLOW = "too_slow"
     BAD_CHUNKS = "bad_chunks"
     NOBODY = "no_origin_free"
+    NO_RETRY = "retry_budget_spent"
     OTHER_BODY = "another_body"  # what was to continue a body turned out to be different
     NOT_SIGNED = "not_signed"  # nothing was sent: the edge does not sign such a request
 
@@ -59,6 +60,6 @@ class OriginError(HeadraceError):
     @property
     def status(self) -> int:
         """What a gateway answers for it (RFC 9110 sections 15.6.3 to 15.6.5)."""
-        if self.failure is Failure.NOBODY:
+        if self.failure in (Failure.NOBODY, Failure.NO_RETRY):
             return 503
         return 504 if self.failure in TIMEOUTS else 502

@@ -63,38 +63,37 @@ class Exchange:
         return self.attempts.state.pool.origins[index].name
 
     async def send(self, step: Try, fields: list[Field]) -> OriginResponse:
-        """Carry out a try, within the time that is left. Raises OriginError."""
+        """Carry out a try, within its time. Raises OriginError.
+
+        It takes one of the origin's places, which comes back when the response ends or is closed.
+        """
         if step.pause_s:
             await asyncio.sleep(step.pause_s)
-        attempts, course = self.attempts, self.course
-        limit_s = None
-        if attempts.count > 1:  # the first has the client's own time limits only
-            limit_s = max(0.001, attempts.policy.total_s - (self.loop.time() - attempts.began))
+        course = self.course
         course.origin = self.origin_name(step.origin)
         course.tries += 1
         self.events.tried(course)
-        attempts.state.states[step.origin].active += 1
+        place = self.attempts.state.states[step.origin].take_place()
         began_s = self.loop.time()
         try:
-            if limit_s is None:
-                return await self.ask(step.origin, fields)
-            async with asyncio.timeout(limit_s):
-                return await self.ask(step.origin, fields)
+            if step.limit_s is None:
+                response = await self.ask(step.origin, fields)
+            else:
+                async with asyncio.timeout(step.limit_s):
+                    response = await self.ask(step.origin, fields)
         except TimeoutError:
-            attempts.state.states[step.origin].active -= 1
+            place.give_back()
             raise OriginError(
-                Failure.HEAD_TIMEOUT, f"no response within {attempts.policy.total_s:g} s in all"
+                Failure.HEAD_TIMEOUT,
+                f"no response within {self.attempts.policy.total_s:g} s in all",
             ) from None
         except BaseException:
-            attempts.state.states[step.origin].active -= 1
+            place.give_back()
             raise
         finally:
             self.events.waited(course, self.loop.time() - began_s)
-
-    def ended(self, origin: int, response: OriginResponse) -> None:
-        """A response is done with: it counts no longer as running."""
-        response.close()
-        self.attempts.state.states[origin].active -= 1
+        response.when_ended(place.give_back)
+        return response
 
     def blame(self, origin: int, reason: Reason, problem: str) -> None:
         """Note a failure of an origin."""

@@ -67,6 +67,7 @@ class Fetcher:
         on_interim: OnInterim | None = None,
         hashing: bool = False,
         course: Course | None = None,
+        again: bool = False,
     ) -> Obtained:
         """Send a request until an origin answers it. `fields` begin with Host (empty: the
         origin's own name), and include framing. What is tried is noted in `course`.
@@ -77,7 +78,7 @@ class Fetcher:
         attempts = Attempts(
             use.state, use.policy, use.key,
             repeatable=method in SAFE_TO_REPEAT and body is None,
-            began=self._loop.time(), chance=self._chance,
+            began=self._loop.time(), chance=self._chance, again=again,
         )  # fmt: skip
 
         async def ask(index: int, wanted: list[Field]) -> OriginResponse:
@@ -115,7 +116,7 @@ class Fetcher:
                             switching=origin.switching, hashing=hashing,
                         )  # fmt: skip
                     exchange.blame(step.origin, reason, f"answered {reason}")
-                    held = _better(exchange, held, (step.origin, response))
+                    held = _better(held, (step.origin, response))
                 following = attempts.after(step.origin, reason, self._loop.time())
                 if isinstance(following, Try):
                     self._events.retried(word(reason))
@@ -126,7 +127,7 @@ class Fetcher:
                 return Obtained(exchange, index, response, switching=False, hashing=hashing)
         finally:
             if held is not None:
-                exchange.ended(*held)
+                held[1].close()
         raise self._all_failed(exchange, error, step)
 
     @staticmethod
@@ -139,6 +140,8 @@ class Fetcher:
     @staticmethod
     def _all_failed(exchange: Exchange, error: OriginError | None, stop: Stop) -> OriginError:
         if error is None:
+            if stop is Stop.BUDGET:
+                return OriginError(Failure.NO_RETRY, "the pool's retry budget is spent")
             return OriginError(
                 Failure.NOBODY,
                 "every origin has as many requests as it may",
@@ -151,13 +154,13 @@ class Fetcher:
 
 
 def _better(
-    exchange: Exchange, held: tuple[int, OriginResponse] | None, found: tuple[int, OriginResponse]
+    held: tuple[int, OriginResponse] | None, found: tuple[int, OriginResponse]
 ) -> tuple[int, OriginResponse]:
     """Of two responses that count as failures, the one that says more: 4xx before 5xx."""
     if held is None:
         return found
     worse, better = (held, found) if found[1].status < held[1].status else (found, held)
-    exchange.ended(*worse)
+    worse[1].close()
     return better
 
 

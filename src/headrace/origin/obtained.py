@@ -6,10 +6,13 @@ very byte where the first broke off; whoever reads notices nothing but the time 
 
 from __future__ import annotations
 
+import asyncio
+
 from headrace.http.message import Field
 from headrace.http.parser import ParsedResponseHead
 from headrace.origin.errors import Failure, OriginError
 from headrace.origin.exchange import Exchange
+from headrace.origin.going_on import GoingOn, Wait
 from headrace.origin.policy import Reason, Try
 from headrace.origin.rate import RateWatch
 from headrace.origin.response import OriginResponse
@@ -28,6 +31,14 @@ CONDITIONAL = frozenset(
     (b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since", b"if-range",
      b"range")
 )  # fmt: skip
+
+
+class Answered(OriginError):
+    """An origin that was to go on answered with a status that has no part of the body."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(Failure.OTHER_BODY, f"answered {status}")
+        self.answered = status
 
 
 class Obtained:
@@ -58,6 +69,7 @@ class Obtained:
         self._sent = Sent(keep) if continues or hashing else None
         self._since_switch = 0
         self._watch: RateWatch | None = None
+        self._plan: GoingOn | None = None
         self._limit(response)
         if response.complete:
             self._done()
@@ -160,16 +172,14 @@ class Obtained:
     def _done(self) -> None:
         """The body is here whole."""
         if self._response is not None:
-            state = self._exchange.attempts.state
-            state.states[self._origin].active -= 1
             if self.head.status < 500:
-                state.succeeded(self._origin)
+                self._exchange.attempts.state.succeeded(self._origin)
             self._response = None
 
     def close(self) -> None:
         """Give the response up. Idempotent."""
         if self._response is not None:
-            self._exchange.ended(self._origin, self._response)
+            self._response.close()
             self._response = None
 
     async def sent(self) -> None:
@@ -187,29 +197,35 @@ class Obtained:
         if begun is None or sent is None or not state.pool.origins[self._origin].switching:
             raise error
         at = begun.start + sent.size_bytes
-        reason: Reason = error.failure
-        origin = self._origin
-        progressed = self._since_switch > 0
-        while True:
-            step = exchange.attempts.after(
-                origin, reason, exchange.loop.time(), progressed=progressed
+        plan = self._plan
+        if plan is None:
+            attempts = exchange.attempts
+            plan = self._plan = GoingOn(
+                state, attempts.policy, attempts.key, attempts.chance, attempts.tried
             )
+        step = plan.broke(self._origin, self._since_switch, exchange.loop.time())
+        while True:
+            if isinstance(step, Wait):
+                await asyncio.sleep(step.pause_s)
+                step = plan.again(exchange.loop.time())
+                continue
             if not isinstance(step, Try):
                 told = exchange.course.told()
                 exchange.events.switch_failed(exchange.course, error.failure.value, at)
-                raise OriginError(error.failure, f"{error}; tried {told}", told)
-            progressed = False
-            origin = step.origin
+                raise OriginError(error.failure, f"{error}; {step.value}; tried {told}", told)
             try:
                 response = await self._continued(step, begun, sent)
             except OriginError as problem:
-                reason = problem.failure
-                exchange.blame(origin, reason, str(problem))
+                reason: Reason = problem.failure
+                if isinstance(problem, Answered):
+                    reason = problem.answered
+                exchange.blame(step.origin, reason, str(problem))
+                step = plan.failed(step.origin, reason, exchange.loop.time())
                 continue
             break
         self._before_bytes += self._last.received_bytes
         self._response = self._last = response
-        self._origin = origin
+        self._origin = step.origin
         self._since_switch = 0
         self.switches += 1
         exchange.course.switches += 1
@@ -224,19 +240,22 @@ class Obtained:
         ranged = begun.comparable(pool.same) and (begun.start + sent.size_bytes) > 0
         asked = continuation(begun, sent.size_bytes, pool.same, pool.overlap_bytes, ranged=ranged)
         response, found = await self._asked(step, begun, sent, asked)
-        if found == "not_proved_the_same":
-            # The whole, whose beginning can be compared, proves more than a part without a name.
-            self._exchange.ended(step.origin, response)
-            asked = continuation(begun, sent.size_bytes, pool.same, 0, ranged=False)
-            step = Try(step.origin)
-            response, found = await self._asked(step, begun, sent, asked)
-        if isinstance(found, str):
-            self._exchange.ended(step.origin, response)
-            raise OriginError(Failure.OTHER_BODY, f"cannot go on from here: {found}")
         try:
+            if found == "not_proved_the_same":
+                # The whole, whose beginning can be compared, proves more than a nameless part.
+                response.close()
+                self._exchange.attempts.state.budget.spend(self._exchange.loop.time())
+                asked = continuation(begun, sent.size_bytes, pool.same, 0, ranged=False)
+                response, found = await self._asked(
+                    Try(step.origin, limit_s=step.limit_s), begun, sent, asked
+                )
+            if isinstance(found, str):
+                if response.status not in (200, 206):
+                    raise Answered(response.status)
+                raise OriginError(Failure.OTHER_BODY, f"cannot go on from here: {found}")
             await self._skip(response, Comparison(found, sent))
         except BaseException:
-            self._exchange.ended(step.origin, response)
+            response.close()
             raise
         return response
 
@@ -247,7 +266,11 @@ class Obtained:
         fields = [field for field in exchange.fields if field[0] not in CONDITIONAL]
         response = await exchange.send(step, fields + list(asked.fields))
         rule = exchange.attempts.state.pool.same
-        return response, accept(begun, sent.size_bytes, rule, asked, response.head)
+        try:
+            return response, accept(begun, sent.size_bytes, rule, asked, response.head)
+        except BaseException:
+            response.close()
+            raise
 
     async def _skip(self, response: OriginResponse, comparison: Comparison) -> None:
         buffer = memoryview(bytearray(min(SKIP_BYTES, max(comparison.left, 1))))

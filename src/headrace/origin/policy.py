@@ -2,7 +2,10 @@
 
 The same origin is not asked twice while another is untried; only when all have been asked is there
 a pause, of random length (full jitter). Retries are bounded by a count, a total time, and a budget
-that all requests to a pool share, so that a pool that is down is not stormed as well.
+that all requests to a pool share, so that a pool that is down is not stormed as well. The budget is
+never a reason not to ask another origin in place of a switching one; it is charged all the same.
+
+This is the plan until a response begins; for the rest of its body see `going_on`.
 """
 
 from __future__ import annotations
@@ -65,22 +68,28 @@ class Stop(enum.Enum):
     TIME = "time_spent"
     BUDGET = "budget_spent"
     NOBODY = "no_origin_free"
+    OTHER = "no_origin_has_it"
 
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """Ask this origin, after a pause."""
+    """Ask this origin, after a pause. The try may take `limit_s` (None: as the client's limits)."""
 
     origin: int
     pause_s: float = 0.0
+    limit_s: float | None = None
+
+
+def backoff_s(policy: Policy, rounds: int) -> float:
+    """The longest pause before a further round through the origins, the first being 1."""
+    return min(policy.backoff_most_s, policy.backoff_s * 2.0 ** min(rounds - 1, 30))
 
 
 @dataclass(slots=True)
 class Attempts:
     """The tries of one request. Begin with `first`; after each that failed, ask `after`.
 
-    `progressed` says that a part of the body came meanwhile: then the count begins anew, for a
-    long body may have to be continued many times.
+    `again` says that the request itself is a retry, of whoever makes it: the budget may refuse it.
     """
 
     state: PoolState
@@ -92,40 +101,39 @@ class Attempts:
     tried: set[int] = field(default_factory=set)
     count: int = 0
     rounds: int = 0
+    again: bool = False
 
     def first(self, now: float) -> Try | Stop:
         """The first origin to ask."""
-        self.state.budget.request(now)
+        if not self.again:
+            self.state.budget.request(now)
+        elif not self.state.budget.take(now):
+            return Stop.BUDGET
         return self._next(now, 0.0)
 
-    def after(
-        self, origin: int, reason: Reason, now: float, *, progressed: bool = False
-    ) -> Try | Stop:
+    def after(self, origin: int, reason: Reason, now: float) -> Try | Stop:
         """What to do after `origin` failed like this."""
         switching = self._switches(origin, reason)
         if not switching and not self.policy.covers(reason):
             return Stop.NOT_COVERED
         if not self.repeatable:
             return Stop.NOT_REPEATABLE
-        if progressed:
-            self.count = 1
-            self.rounds = 0
-            self.began = now
-            if len(self.tried) >= len(self.state.pool.origins):
-                self.tried = {origin}  # it goes on; whoever did not just fail may be asked again
         size = len(self.state.pool.origins)
         most = max(self.policy.tries or size, size if switching else 1)
         if self.count >= most:
             return Stop.TRIES
         if now - self.began >= self.policy.total_s:
             return Stop.TIME
-        if not switching and not self.state.budget.take(now):
+        everyone = len(self.tried) >= size
+        if switching and not everyone:
+            self.state.budget.spend(now)
+        elif not self.state.budget.take(now):
             return Stop.BUDGET
         pause_s = 0.0
-        if len(self.tried) >= size:
+        if everyone:
             self.rounds += 1
-            most_s = min(self.policy.backoff_most_s, self.policy.backoff_s * 2 ** (self.rounds - 1))
-            pause_s = min(most_s * self.chance(), max(0.0, self._left_s(now)))
+            pause_s = backoff_s(self.policy, self.rounds) * self.chance()
+            pause_s = min(pause_s, max(0.0, self._left_s(now)))
             self.tried.clear()
         return self._next(now, pause_s)
 
@@ -148,4 +156,6 @@ class Attempts:
             return Stop.NOBODY
         self.tried.add(chosen)
         self.count += 1
-        return Try(chosen, pause_s)
+        if self.count == 1:
+            return Try(chosen, pause_s)
+        return Try(chosen, pause_s, max(0.001, self._left_s(now) - pause_s))

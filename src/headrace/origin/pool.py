@@ -68,6 +68,25 @@ class OriginState:
     active: int = 0
     health: Health = field(default_factory=Health)
 
+    def take_place(self) -> Place:
+        """Count one request more; whoever takes a place gives it back on every way out."""
+        self.active += 1
+        return Place(self)
+
+
+class Place:
+    """One of the places at an origin. It can be given back once; more than once is no harm."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, state: OriginState) -> None:
+        self._state: OriginState | None = state
+
+    def give_back(self) -> None:
+        state, self._state = self._state, None
+        if state is not None:
+            state.active -= 1
+
 
 class PoolState:
     """A pool and what a worker knows of its origins."""
@@ -76,7 +95,7 @@ class PoolState:
         """`before` is the state under an earlier configuration: what it knew is kept."""
         self.pool = pool
         self.states = [OriginState() for _ in pool.origins]
-        self.budget = Budget(pool.budget)
+        self.budget: Budget = Budget(pool.budget, None if before is None else before.budget)
         if before is not None:
             known = {
                 (origin.name, origin.endpoint.authority): state
@@ -86,6 +105,11 @@ class PoolState:
                 state = known.get((origin.name, origin.endpoint.authority))
                 if state is not None:
                     self.states[index] = state
+
+    @property
+    def open_places(self) -> int:
+        """How many requests run now, with all of its origins."""
+        return sum(state.active for state in self.states)
 
     def choose(
         self, key: bytes, now: float, chance: float, tried: Collection[int] = ()

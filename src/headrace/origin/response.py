@@ -44,6 +44,7 @@ class OriginResponse:
         self.sending = sending
         self.received_bytes = 0
         self._turn_bytes = 0
+        self._ended: Callable[[], None] | None = None
         self._wire = wire
         self._early = early
         self._left = head.body_bytes
@@ -151,8 +152,16 @@ class OriginResponse:
         self.close()
         return OriginError(failure, message)
 
+    def when_ended(self, ended: Callable[[], None]) -> None:
+        """Call `ended` once, when the body was read to its end or the response is closed."""
+        if self.complete:
+            ended()
+        else:
+            self._ended = ended
+
     def _finish(self) -> None:
         self.complete = True
+        self._tell_the_end()
         if self._release is not None and self.head.keep_alive and not self._early:
             self._release(self._wire)
         else:
@@ -163,8 +172,14 @@ class OriginResponse:
         if not self.complete:
             self.complete = True
             self._wire.close()
+            self._tell_the_end()
         if self.sending is not None and not self.sending.done():
             self.sending.cancel()
+
+    def _tell_the_end(self) -> None:
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            ended()
 
     async def sent(self) -> None:
         """Wait for the request's body to be with the origin; its failure is not ours to report."""

@@ -24,7 +24,12 @@ def get(lab: Lab, path: str, host: str, *fields: tuple[str, str]) -> Response:
     return lab.edge.get(path, ("Host", f"{host}.test"), *fields)
 
 
-def serve(lab: Lab, path: str, *replies: Reply) -> None:
+def then_gone(reply: Reply) -> list[Reply]:
+    """This reply once, and resets from then on."""
+    return [reply, Reply(end=End("before_head", reset=True))]
+
+
+def serve(lab: Lab, path: str, *replies: Reply | list[Reply]) -> None:
     for origin, reply in zip(lab.origins, replies, strict=True):
         origin.serve(path, reply)
 
@@ -48,7 +53,7 @@ def test_several_switches_in_one_response(lab: Lab, path: str) -> None:
 
 def test_another_representation_is_not_mixed_in(lab: Lab, path: str) -> None:
     other = cacheable(Body(412, 600_000))
-    serve(lab, path, replace(cacheable(BODY), end=End(100_000)), other, other)
+    serve(lab, path, then_gone(replace(cacheable(BODY), end=End(100_000))), other, other)
     found = get(lab, path, "scripted-switch")
     assert not found.complete
     assert found.body == BODY.read(0, len(found.body))
@@ -78,7 +83,7 @@ def test_an_origin_that_ignores_range_and_has_another_beginning_is_refused(
     changed[5] ^= 1
     good = cacheable(BODY)
     other = replace(cacheable(bytes(changed), etag=good.header("etag") or ""), ranges=False)
-    serve(lab, path, replace(good, end=End(300_000)), other, other)
+    serve(lab, path, then_gone(replace(good, end=End(300_000))), other, other)
     found = get(lab, path, "scripted-switch")
     assert found.body == BODY.read(0, len(found.body))  # never a byte of the other
     assert lab.counts(path)[1:] == [1, 1]
@@ -108,7 +113,7 @@ def test_overlap_joins_origins_with_other_etags(lab: Lab, path: str) -> None:
 def test_overlap_notices_another_body(lab: Lab, path: str) -> None:
     first = replace(cacheable(BODY, etag='"one"'), end=End(300_000))
     other = cacheable(Body(414, 600_000), etag='"two"')
-    serve(lab, path, first, other, other)
+    serve(lab, path, then_gone(first), other, other)
     found = get(lab, path, "by-overlap")
     assert (found.complete, found.body == BODY.read(0, len(found.body))) == (False, True)
 
@@ -118,7 +123,8 @@ def test_dates_and_lengths_join_origins_without_etags(lab: Lab, path: str) -> No
     serve(lab, path, replace(good, end=End(300_000)), good, good)
     assert whole(get(lab, path, "by-modified"))
     later = headers(cache_control="max-age=60", last_modified="Tue, 02 Jan 2024 00:00:00 GMT")
-    serve(lab, path + "x", replace(good, end=End(300_000)), *(replace(good, headers=later),) * 2)
+    broken = then_gone(replace(good, end=End(300_000)))
+    serve(lab, path + "x", broken, *(replace(good, headers=later),) * 2)
     assert not get(lab, path + "x", "by-modified").complete
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,15 +95,49 @@ def test_time_gives_a_seldom_asked_pool_its_retries_back() -> None:
     assert budget.take(2.0)
 
 
-def test_progress_begins_the_count_anew_and_never_asks_the_same_at_once() -> None:
-    found = attempts(pool(*ABC))
-    step = found.first(0.0)
-    asked = []
-    for _ in range(12):
-        assert isinstance(step, Try)
-        asked.append(step.origin)
-        step = found.after(step.origin, Failure.BODY_RESET, 0.0, progressed=True)
-    assert all(one != other for one, other in pairwise(asked))
+def test_asking_the_same_origins_again_is_paid_for_even_when_switching() -> None:
+    made = replace(pool(*ABC), budget=0.0)
+    state = PoolState(made)
+    asked = 0
+    for _ in range(100):
+        found = Attempts(state, Policy(tries=9), b"key", True, 0.0, lambda: 0.5)
+        asked += len(order(found)) - 1
+    # Each asks the three origins once; the rest is what the budget begins with.
+    assert 300 <= asked <= 310
+
+
+def test_other_origins_asked_in_place_of_one_are_noted_in_the_budget() -> None:
+    state = PoolState(replace(pool(*ABC), budget=0.0))
+    for _ in range(10):
+        order(Attempts(state, Policy(), b"key", True, 0.0, lambda: 0.5))
+    assert not state.budget.may_retry(0.0)
+    assert order(Attempts(state, Policy(), b"key", True, 0.0, lambda: 0.5))[:-1] == [0, 1, 2]
+
+
+def test_a_request_that_is_a_retry_itself_is_paid_for() -> None:
+    state = PoolState(replace(pool(*ABC), budget=0.0))
+
+    def first() -> Try | Stop:
+        return Attempts(state, Policy(), b"key", True, 0.0, lambda: 0.5, again=True).first(0.0)
+
+    found = [first() for _ in range(11)]
+    assert found == [Try(0)] * 10 + [Stop.BUDGET]
+
+
+def test_a_reload_gives_no_new_budget() -> None:
+    before = PoolState(pool(*ABC))
+    while before.budget.take(0.0):
+        pass
+    assert not PoolState(pool(*ABC), before).budget.may_retry(0.0)
+
+
+def test_a_reserved_retry_waits_its_turn() -> None:
+    budget = Budget(0.0)
+    while budget.take(0.0):
+        pass
+    assert [budget.reserve(0.0, 3.5) for _ in range(4)] == [1.0, 2.0, 3.0, None]
+    assert not budget.may_retry(3.5)
+    assert budget.may_retry(4.5)
 
 
 @given(st.integers(1, 5), st.integers(1, 12))

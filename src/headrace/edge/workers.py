@@ -257,15 +257,20 @@ class WorkerPool:
     async def _start_process(self, number: int, setup: Setup, draining: bool) -> Worker:
         return await Worker.start(number, self._command, setup, draining=draining)
 
-    async def _spawn(self, number: int) -> Worker:
+    async def _spawn(self, number: int, given_up: asyncio.Event | None = None) -> Worker:
+        """Start a worker for a place; if that was given up meanwhile, it leaves at once, and does
+        not displace the worker of the place that has its number now.
+        """
         assert self._setup is not None
         begins_draining = self.draining
         worker = await self._start(number, self._setup, begins_draining)
-        self._workers[number] = worker
+        surplus = given_up is not None and given_up.is_set()
+        if not surplus:
+            self._workers[number] = worker
         self._in_background(self._mind(worker), f"worker-{worker.pid}")
         if self._stopping:
             worker.kill()
-        elif worker.version != self._setup.version:
+        elif surplus or worker.version != self._setup.version:
             self._retire(worker, self._setup.drain_timeout_s)  # a reload came meanwhile
         elif self.draining is not begins_draining:
             worker.channel.send(Drain() if self.draining else Undrain())
@@ -303,7 +308,7 @@ class WorkerPool:
         while not given_up.is_set():
             if worker is None:
                 try:
-                    worker = await self._spawn(number)
+                    worker = await self._spawn(number, given_up)
                 except OSError as error:
                     quick_deaths += 1
                     delay_s = restart_delay_s(quick_deaths)
@@ -315,9 +320,6 @@ class WorkerPool:
                     )
                     await _happens(given_up, delay_s)
                     continue
-                if given_up.is_set() and not worker.left.is_set():
-                    assert self._setup is not None
-                    self._retire(worker, self._setup.drain_timeout_s)
             await worker.left.wait()
             if worker.state is not State.STOPPING and not self._stopping:
                 self.exits += 1

@@ -35,31 +35,30 @@ def server_context(config: Config, ticket_secret: bytes) -> ssl.SSLContext | Non
     contexts = [
         _context(certificate, config.tls, ticket_secret) for certificate in config.certificates
     ]
-    names: dict[str, ssl.SSLContext] = {}
+    default = contexts[0]
+    # The default itself stands as None: a context that holds itself would outlive every reload.
+    names: dict[str, ssl.SSLContext | None] = {}
     for certificate, context in zip(config.certificates, contexts, strict=True):
         for name in certificate_names(certificate.cert):
-            names.setdefault(name, context)
-    default = contexts[0]
+            names.setdefault(name, None if context is default else context)
 
     def choose(sock: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
         if name is not None:
             context = context_for(names, name)
-            if context is not None and context is not default:
+            if context is not None:
                 sock.context = context
 
     default.sni_callback = choose
     return default
 
 
-def context_for(names: dict[str, ssl.SSLContext], name: str) -> ssl.SSLContext | None:
+def context_for(names: dict[str, ssl.SSLContext | None], name: str) -> ssl.SSLContext | None:
     """The context for a host name: exact, or a wildcard for its leftmost label (RFC 9525)."""
     name = name.lower().rstrip(".")
-    found = names.get(name)
-    if found is None:
-        _label, dot, parent = name.partition(".")
-        if dot:
-            found = names.get("*." + parent)
-    return found
+    if name in names:
+        return names[name]
+    _label, dot, parent = name.partition(".")
+    return names.get("*." + parent) if dot else None
 
 
 def certificate_names(path: Path) -> list[str]:

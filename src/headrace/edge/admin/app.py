@@ -16,6 +16,7 @@ from headrace.config import Address, UnixAddress
 from headrace.config.problems import ConfigError
 from headrace.edge.admin.auth import require_token
 from headrace.edge.admin.guard import keep_pages_out
+from headrace.edge.admin.holding import HeldConnection, Places, held, whole_body
 from headrace.edge.admin.live import Following, Workers
 from headrace.edge.admin.openapi import DOCUMENT
 from headrace.edge.admin.problem import ProblemError, problem_response, problems
@@ -70,9 +71,12 @@ class Server(Protocol):
 class AdminDoor:
     """The open listener. `url` says where: `http://127.0.0.1:9090` or `unix:/run/admin.sock`."""
 
-    def __init__(self, runner: web.AppRunner, url: str, path: Path | None) -> None:
+    def __init__(
+        self, runner: web.AppRunner, listener: asyncio.Server, url: str, path: Path | None
+    ) -> None:
         self.url = url
         self._runner = runner
+        self._listener = listener
         self._path = path
 
     @classmethod
@@ -81,30 +85,34 @@ class AdminDoor:
         app = admin_app(server, token, unix=isinstance(address, UnixAddress))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_TIMEOUT_S)
         await runner.setup()
-        site: web.BaseSite
+        manager, loop, places = runner.server, asyncio.get_running_loop(), Places()
+        assert manager is not None
+
+        def connection() -> HeldConnection:
+            return HeldConnection(manager, loop, places)
+
         try:
             if isinstance(address, UnixAddress):
                 former_mask = os.umask(0o177)
                 try:
-                    site = web.UnixSite(runner, str(address.path))
-                    await site.start()
+                    listener = await loop.create_unix_server(connection, str(address.path))
                 finally:
                     os.umask(former_mask)
-                return cls(runner, str(address), address.path)
-            site = web.TCPSite(runner, address.host, address.port)
-            await site.start()
+                return cls(runner, listener, str(address), address.path)
+            listener = await loop.create_server(connection, address.host, address.port)
         except OSError as error:
             await runner.cleanup()
             raise AdminError(
                 f"the admin door cannot listen on {address}: {error.strerror or error}; choose "
                 "another admin.listen, or stop the process that uses it"
             ) from error
-        port = runner.addresses[0][1]
+        port = listener.sockets[0].getsockname()[1]
         host = f"[{address.host}]" if address.is_v6 else address.host
-        return cls(runner, f"http://{host}:{port}", None)
+        return cls(runner, listener, f"http://{host}:{port}", None)
 
     async def close(self) -> None:
         """Stop listening; requests that run get a moment to end."""
+        self._listener.close()
         await self._runner.cleanup()
         if self._path is not None:
             with contextlib.suppress(FileNotFoundError):
@@ -115,7 +123,7 @@ def admin_app(server: Server, token: str, *, unix: bool = False) -> web.Applicat
     """The routes, behind problem details, the page guard and the token, in this order."""
     app = web.Application(
         client_max_size=BODY_LIMIT_BYTES,
-        middlewares=[problems, keep_pages_out(unix=unix), require_token(token)],
+        middlewares=[held, problems, keep_pages_out(unix=unix), require_token(token), whole_body],
     )
     app.on_response_prepare.append(_add_fields)
     routes, looking = Routes(server), Looking(server)

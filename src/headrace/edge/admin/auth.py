@@ -54,7 +54,9 @@ def admin_token(token: str | None, token_file: Path | None, cache_dir: Path) -> 
 def allowed(authorization: str | None, token: str) -> bool:
     """Whether an Authorization field carries this bearer token; takes the same time either way."""
     scheme, _space, given = (authorization or "").partition(" ")
-    same = hmac.compare_digest(given.strip().encode(), token.encode())
+    # What is no UTF-8 arrives as lone surrogates.
+    as_sent = given.strip().encode("utf-8", "surrogateescape")
+    same = hmac.compare_digest(as_sent, token.encode())
     return same and scheme.lower() == "bearer"
 
 

@@ -6,6 +6,8 @@ import stat
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headrace.edge.admin.auth import TokenError, admin_token, allowed
 
@@ -59,3 +61,14 @@ def test_the_token_opens_the_door(field: str) -> None:
 )
 def test_anything_else_does_not(field: str | None) -> None:
     assert not allowed(field, TOKEN)
+
+
+@pytest.mark.parametrize("sent", [b"Bearer \xff", b"\xff \xff", b"Bearer ", b"", b"Bearer\xc3\xa9"])
+def test_a_field_of_any_bytes_is_only_wrong(sent: bytes) -> None:
+    assert not allowed(sent.decode("utf-8", "surrogateescape"), TOKEN)
+
+
+@given(st.binary(max_size=40))
+def test_no_bytes_but_the_token_are_let_in(sent: bytes) -> None:
+    text = (b"Bearer " + sent).decode("utf-8", "surrogateescape")
+    assert allowed(text, TOKEN) == (sent.strip() == TOKEN.encode())

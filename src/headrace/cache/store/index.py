@@ -81,6 +81,10 @@ class Index:
     def __init__(self, path: Path, map_bytes: int, state: SharedState) -> None:
         """Raises lmdb.Error (not an index, or damaged) or OSError."""
         self._state = state
+        # LMDB would make the directory with its files' mode, and only root could enter it.
+        path.mkdir(mode=0o700, exist_ok=True)
+        if path.stat().st_mode & 0o700 != 0o700:
+            path.chmod(0o700)
         self.env = lmdb.open(
             os.fspath(path),
             map_size=map_bytes,

@@ -231,3 +231,16 @@ def test_parts_of_the_dead_are_removed_and_those_of_the_living_are_not(store: St
     assert alive.path.exists()
     dead.close()
     alive.close()
+
+
+@pytest.mark.parametrize("former_mode", [None, 0o600])
+def test_the_index_is_a_directory_that_its_owner_may_enter(
+    tmp_path: Path, former_mode: int | None
+) -> None:
+    """The owner need not be root, whom the mode does not keep out."""
+    if former_mode is not None:
+        (tmp_path / "index").mkdir()
+        (tmp_path / "index").chmod(former_mode)
+    with a_store(tmp_path):
+        pass
+    assert (tmp_path / "index").stat().st_mode & 0o777 == 0o700

@@ -47,7 +47,7 @@ from headrace.edge.places import network_of
 from headrace.edge.relay import fits_the_request
 from headrace.edge.shadow import Seen
 from headrace.edge.slices import GrowingSlice, LocalSlice, SliceFailed
-from headrace.errors import HeadraceError
+from headrace.errors import HeadraceError, let_frames_go
 from headrace.http.message import Headers, Request, ResponseHead
 from headrace.http.parser import ParsedResponseHead
 from headrace.origin.course import Course
@@ -123,8 +123,9 @@ class Fetch:
         self._unsaved_bytes = 0
         self._id = (name, ask.first)
         edge.fetches[self._id] = self
-        self._task = edge.loop.create_task(self._run())
-        edge.keep(self._task)
+        task = edge.loop.create_task(self._run())
+        self._task: asyncio.Task[None] | None = task
+        edge.keep(task)
 
     # Who follows.
 
@@ -180,7 +181,8 @@ class Fetch:
         return part is not None and part.is_followed()
 
     def _abandon(self) -> None:
-        self._task.cancel()
+        if self._task is not None:
+            self._task.cancel()
         if not self._began:
             # A task that is cancelled before its first step never comes to its own end.
             self._broke_off("abandoned", 503, "abandoned")
@@ -201,14 +203,17 @@ class Fetch:
             metrics.origin_errors[error.failure.value] += 1
             self._note(error.failure.value, error)
             self._broke_off("origin_failed", error.status, error.failure.value, error.told)
+            let_frames_go(error)
         except (StoreError, OSError) as error:
             metrics.fills_failed += 1
             self._edge.store_trouble(error)
             self._note("store_failed", error)
             self._broke_off("store_failed", 500, "store_failed")
-        except Abandoned:
+            let_frames_go(error)
+        except Abandoned as error:
             metrics.fills_abandoned += 1
             self._broke_off("abandoned", 503, "abandoned")
+            let_frames_go(error)
         except asyncio.CancelledError:
             metrics.fills_abandoned += 1
             self._broke_off("abandoned", 503, "abandoned")
@@ -248,6 +253,7 @@ class Fetch:
         if self._over:
             return
         self._over = True
+        self._task = None  # cancelled, it keeps its last frame, which keeps this
         edge = self._edge
         if edge.fetches.get(self._id) is self:
             del edge.fetches[self._id]

@@ -27,6 +27,7 @@ from headrace.edge.responses import HitHeads, prepared_head, stored_fields
 from headrace.edge.routes import Route
 from headrace.edge.serving import TOO_MANY, Serving
 from headrace.edge.slices import SliceFailed
+from headrace.errors import let_frames_go
 from headrace.http.connection import Connection
 from headrace.http.dates import format_http_date
 from headrace.http.message import Request
@@ -181,7 +182,9 @@ class EdgeHandler:
         entry.prepared = entry.heads.whole(now)
         entry.partial = b""
         if entry.body is not None and entry.opened is None:
+            # In one, and kept once: the body is from here on the end of it.
             entry.whole = entry.prepared + entry.body
+            entry.body = memoryview(entry.whole)[len(entry.prepared) :]
         entry.second = second
 
     # Everything that is no prepared hit.
@@ -262,8 +265,8 @@ class EdgeHandler:
     ) -> None:
         try:
             await Serving(self.edge, connection, route, request, answer).run()
-        except ClientGone:
-            pass
+        except ClientGone as error:
+            let_frames_go(error)
         except (OriginError, SliceFailed, SourceLost, StoreError, OSError, BadRequest) as error:
             self._failed(connection, route, answer, error)
 
@@ -296,8 +299,8 @@ class EdgeHandler:
                 response.close()
                 raise
             await pass_response(edge, connection, request, response, fields, posted)
-        except ClientGone:
-            pass
+        except ClientGone as error:
+            let_frames_go(error)
         except (OriginError, OSError, BadRequest) as error:
             self._failed(connection, route, answer, error)
         finally:
@@ -306,6 +309,8 @@ class EdgeHandler:
 
     def _ended(self, task: asyncio.Task[None], connection: Connection, answer: Answer) -> None:
         """A fault of ours must not leave a client waiting."""
+        # A task that was cancelled keeps its last frames, and they keep the answer.
+        answer.task = None
         if task.cancelled() or task.exception() is None or connection.context is not answer:
             return
         if connection.status and not connection.take_back():
@@ -328,6 +333,7 @@ class EdgeHandler:
         else:
             status = error.status if isinstance(error, OriginError | SliceFailed) else 502
             answer.origin_error(status, reason, getattr(error, "told", ""))
+        let_frames_go(error)
 
     def refused(self, connection: Connection, error: BadRequest) -> None:
         """Answer a request that is refused before it has a route."""

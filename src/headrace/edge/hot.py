@@ -19,7 +19,23 @@ if TYPE_CHECKING:
     from headrace.edge.routes import Route
 
 RECHECK_S = 2.0
-OVERHEAD_BYTES = 3000  # the prepared heads, the record and the objects around them
+OVERHEAD_BYTES = 2000  # the entry, its record and the objects around them
+FIELD_BYTES = 200  # a field's tuple and texts, less what is in them
+HEAD_COPIES = 6  # the record's own, two templates, and the heads made of them
+
+
+def cost_bytes(stored: StoredResponse, body_bytes: int) -> int:
+    """What an entry takes of a worker's memory, with a body of so many bytes held there.
+
+    An origin's head may be large, and a client chooses the key and the variant: all counts.
+    """
+    head_bytes = sum(len(name) + len(value) for name, value in stored.headers)
+    head_bytes += sum(len(name) for name in stored.vary) + sum(len(tag) for tag in stored.tags)
+    texts = len(stored.headers) + len(stored.vary) + len(stored.tags)
+    named_bytes = 3 * (len(stored.key) + len(stored.variant))
+    return (
+        OVERHEAD_BYTES + body_bytes + HEAD_COPIES * head_bytes + FIELD_BYTES * texts + named_bytes
+    )
 
 
 class HotEntry:
@@ -77,7 +93,7 @@ class HotEntry:
         self.second = -1
         self.used = True
         held = len(body) if body is not None and opened is None else 0
-        self.cost_bytes = held + OVERHEAD_BYTES
+        self.cost_bytes = cost_bytes(stored, held)
 
     def renew(self, now: float) -> None:
         """The store still has the same: go on until the next look."""

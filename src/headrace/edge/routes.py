@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from headrace.cache.key import cache_key, key_hash, upstream_target
 from headrace.cache.rules import CacheRules
 from headrace.edge.hot import HotEntry
+from headrace.edge.known_routes import known_routes
 from headrace.edge.sites import Site, Sites
 from headrace.http.message import Headers, Request
 from headrace.http.parser import BadRequest, RequestHead
 from headrace.http.target import BadTarget, is_doubtful, normalise_target
-
-REMEMBERED = 16384
 
 
 @dataclass(slots=True)
@@ -54,12 +53,13 @@ class NoSite(BadRequest):
 
 
 class Routes:
-    """Finds routes; forgets them all when there are too many."""
+    """Finds routes; forgets the oldest when they take too much memory."""
 
     def __init__(self, sites: Sites) -> None:
         self.sites = sites
-        self.plain: dict[tuple[bytes | None, bytes], Route] = {}
-        self.tls: dict[tuple[bytes | None, bytes], Route] = {}
+        self._plain, self._tls = known_routes(), known_routes()
+        # The same, to be looked into directly.
+        self.plain, self.tls = self._plain.entries, self._tls.entries
 
     def find(self, head: RequestHead, *, tls: bool) -> Route:
         """The route of a request head. Raises BadRequest (400, 414) and NoSite (421)."""
@@ -67,9 +67,7 @@ class Routes:
         route = known.get((head.host, head.target))
         if route is None:
             route = self._make(head, b"https" if tls else b"http")
-            if len(known) >= REMEMBERED:
-                known.clear()
-            known[(head.host, head.target)] = route
+            (self._tls if tls else self._plain).put((head.host, head.target), route)
         return route
 
     def _make(self, head: RequestHead, scheme: bytes) -> Route:

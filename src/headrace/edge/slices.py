@@ -32,12 +32,21 @@ class SliceFailed(HeadraceError):
         self.reason = reason
         self.status = status
 
+    def afresh(self) -> SliceFailed:
+        """The same, to be raised: one that is kept must never be, for it then holds every frame
+        that it passes through, and with these the slice's file.
+        """
+        return SliceFailed(self.reason, str(self))
+
 
 class HolderDied(SliceFailed):
     """The process that wrote the slice is gone; someone may take over."""
 
     def __init__(self) -> None:
         super().__init__("holder_died", "the worker that fetched this is gone")
+
+    def afresh(self) -> SliceFailed:
+        return HolderDied()
 
 
 class GrowingSlice:
@@ -62,7 +71,7 @@ class GrowingSlice:
         """
         while self.written <= position and not self.done:
             if self.failure is not None:
-                raise self.failure
+                raise self.failure.afresh()
             waiter: asyncio.Future[None] = self.loop.create_future()
             self._waiters.append(waiter)
             await waiter
@@ -251,7 +260,7 @@ class RemoteSlice(GrowingSlice):
                 self._waiters.append(waiter)
                 await waiter
         if self.failure is not None and self.phase is PartPhase.WAITING_HEAD:
-            raise self.failure
+            raise self.failure.afresh()
         return self.phase
 
     async def _poll(self) -> None:

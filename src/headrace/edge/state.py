@@ -166,7 +166,6 @@ class EdgeState:
         slice_id = (stored.version, number)
         if not self.trusts(*slice_id):
             if not await self._is_sound(found):
-                os.close(found.fd)
                 self._take_out(stored, number, "its checksum is wrong")
                 return None
             if len(self._verified) >= REMEMBERED_AS_VERIFIED:
@@ -183,11 +182,20 @@ class EdgeState:
         return not self.verifies or (version, number) in self._verified
 
     async def _is_sound(self, found: OpenSlice) -> bool:
+        """Whether its checksum is right. If it is not, or nobody waits any more, it is closed."""
+        job = self.loop.run_in_executor(self.disk_threads, body_is_sound, found)
         try:
-            return await self.loop.run_in_executor(self.disk_threads, body_is_sound, found)
+            sound = await asyncio.shield(job)
+        except asyncio.CancelledError:
+            # The client left. The thread still reads from the descriptor: closed when it is done.
+            job.add_done_callback(lambda done: _close_after(done, found.fd))
+            raise
         except OSError as error:
             log.error("stored_slice_unreadable", problem=str(error))
-            return False
+            sound = False
+        if not sound:
+            os.close(found.fd)
+        return sound
 
     def _damaged(self, place: Place, problem: str) -> None:
         """An open file turned out to be broken while it was sent: the next one who asks for it
@@ -240,3 +248,10 @@ class EdgeState:
         self.fleet.stop()
         self.origin.close()
         self.disk_threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _close_after(job: asyncio.Future[bool], fd: int) -> None:
+    """Close what a thread has read from, whatever came of it."""
+    os.close(fd)
+    if not job.cancelled():
+        job.exception()  # seen: nobody else asks

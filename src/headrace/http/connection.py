@@ -289,6 +289,8 @@ class Connection(ReceivingSide):
             await waiter
         finally:
             self._flush_waiter = None
+        if self.state is not State.RESPONDING:
+            raise ClientGone("the client left")
 
     def interim(self, status: int, fields: list[Field]) -> None:
         """Send a 1xx response (RFC 9110 section 15.2); never to an HTTP/1.0 client."""
@@ -362,6 +364,7 @@ class Connection(ReceivingSide):
         self._close(clean=False)
         if responding:
             self._server.finished(self, reason)
+        self.context = self.head = None
 
     def _settle_keep_alive(self) -> None:
         unread = self._body_left or self._body_decoder is not None
@@ -513,7 +516,9 @@ class Connection(ReceivingSide):
         self._sock.close()
         if self._out is not None:
             self._out.clear()
+        # Woken, not failed: an exception that stays in a future holds every frame it has passed
+        # through, and with these the body's file, until the garbage collector comes round.
         for waiter in (self._flush_waiter, self._body_waiter):
             if waiter is not None and not waiter.done():
-                waiter.set_exception(ClientGone("the client left"))
+                waiter.set_result(None)
         self._server.closed(self)

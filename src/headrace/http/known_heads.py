@@ -8,24 +8,33 @@ from __future__ import annotations
 
 import re
 
+from headrace.bounded import BoundedMemory
 from headrace.http.message import Headers
 from headrace.http.parser import RequestHead, RequestParser
 
-KNOWN_HEADS = 2048
+LIMIT_BYTES = 8 * 1024 * 1024
 HEAD_BYTES = 1024
+PARSED_BYTES = 600  # a parsed head and its list of fields
+FIELD_BYTES = 250  # a field's texts, its tuple and its place in the list's index
 _RANGE_BYTES = 64
 _RANGE_LINE = re.compile(rb"\r\n[Rr]ange: (bytes=[0-9]{1,18}-[0-9]{0,18})(?=\r\n)")
 _HEAD_END = b"\r\n\r\n"
 
 
+def cost(text: bytes, head: RequestHead) -> int:
+    """The bytes that a known head takes: its text, the fields cut from it, the objects."""
+    return PARSED_BYTES + 3 * len(text) + FIELD_BYTES * len(head.headers.fields)
+
+
 class KnownHeads:
-    """The heads that need no more than a look-up in the cache, bounded in number and size.
+    """The heads that need no more than a look-up in the cache, bounded in bytes.
 
     `exact` has them by their bytes.
     """
 
     def __init__(self, parser: RequestParser) -> None:
-        self.exact: dict[bytes, RequestHead] = {}
+        self._known: BoundedMemory[bytes, RequestHead] = BoundedMemory(LIMIT_BYTES, cost)
+        self.exact = self._known.entries
         self._parser = parser
 
     def ranged(self, data: bytes) -> RequestHead | None:
@@ -53,14 +62,9 @@ class KnownHeads:
         if len(text) > HEAD_BYTES:
             return
         if head.plain:
-            self._note(text, head)
+            self._known.put(text, head)
         elif head.lone_range is not None:
             line = _RANGE_LINE.search(text)
             if line is not None:
                 rest = text[: line.start()] + text[line.end() :]
-                self._note(rest, self._parser.parse(rest))
-
-    def _note(self, text: bytes, head: RequestHead) -> None:
-        if len(self.exact) >= KNOWN_HEADS:
-            del self.exact[next(iter(self.exact))]
-        self.exact[text] = head
+                self._known.put(rest, self._parser.parse(rest))

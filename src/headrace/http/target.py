@@ -22,6 +22,7 @@ _ESCAPE = re.compile(rb"%(..?)?", re.DOTALL)
 _HEX = re.compile(rb"[0-9A-Fa-f]{2}")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_~-][A-Za-z0-9._~-]*)(?::([0-9]{0,5}))?")
+_LONGEST_AUTHORITY = 255 + len(b".:65535")  # a name (RFC 1035 section 2.3.4), its dot, a port
 _DEFAULT_PORTS = {b"http": b"80", b"https": b"443"}
 
 
@@ -80,6 +81,8 @@ def _absolute(target: bytes, scheme: bytes) -> tuple[bytes, bytes, bytes, bytes]
 
 def normalise_authority(host: bytes, scheme: bytes) -> bytes:
     """`host[:port]` in lower case, less a final dot and the scheme's default port."""
+    if len(host) > _LONGEST_AUTHORITY:
+        raise BadTarget(400, "the Host field is longer than a host's name may be")
     match = _HOST.fullmatch(host)
     if match is None or not match[1] or (match[2] and int(match[2]) > 65535):
         raise BadTarget(400, "the Host field is not a host with an optional port")

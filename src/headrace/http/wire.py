@@ -32,8 +32,8 @@ class Wire:
         self.closed = False
         self._fd = sock.fileno()
         self._loop = loop
-        self._read_waiter: asyncio.Future[None] | None = None
-        self._write_waiter: asyncio.Future[None] | None = None
+        self._read_waiter: asyncio.Future[bool] | None = None
+        self._write_waiter: asyncio.Future[bool] | None = None
 
     async def recv_into(self, buffer: memoryview, timeout_s: float) -> int:
         """Read at least one byte into `buffer`; 0 at the end of the stream.
@@ -119,8 +119,7 @@ class Wire:
         ):
             if waiter is not None:
                 remove(self._fd)
-                if not waiter.done():
-                    waiter.set_exception(ConnectionAbortedError("closed here"))
+                _wake(waiter)
         self._read_waiter = self._write_waiter = None
         self.sock.close()
 
@@ -146,22 +145,22 @@ class Wire:
                 self._write_waiter = None
                 self._loop.remove_writer(self._fd)
 
-    async def _limited(self, waiter: asyncio.Future[None], timeout_s: float) -> None:
-        timer = self._loop.call_later(timeout_s, _expire, waiter, timeout_s)
+    async def _limited(self, waiter: asyncio.Future[bool], timeout_s: float) -> None:
+        timer = self._loop.call_later(timeout_s, _wake, waiter, False)
         try:
-            await waiter
+            in_time = await waiter
         finally:
             timer.cancel()
+        # Raised here and not by the future, which would keep the error and all frames it passes.
+        if self.closed:
+            raise ConnectionAbortedError("closed here")
+        if not in_time:
+            raise WireTimeout(f"nothing happened within {timeout_s:g} s")
 
 
-def _wake(waiter: asyncio.Future[None]) -> None:
+def _wake(waiter: asyncio.Future[bool], in_time: bool = True) -> None:
     if not waiter.done():
-        waiter.set_result(None)
-
-
-def _expire(waiter: asyncio.Future[None], timeout_s: float) -> None:
-    if not waiter.done():
-        waiter.set_exception(WireTimeout(f"nothing happened within {timeout_s:g} s"))
+        waiter.set_result(in_time)
 
 
 def _as_reset(error: ssl.SSLError) -> OSError:

@@ -28,7 +28,9 @@ _CUSTOMARY = {
     b"cdn-cache-control": b"CDN-Cache-Control",
 }
 _known_names: dict[bytes, bytes] = dict(_CUSTOMARY)
-_KNOWN_NAMES_LIMIT = 4096
+# Names come from strangers, so many short ones are kept and no long one: 256 KiB of them at most.
+_KNOWN_NAMES_LIMIT = 1024
+_LONGEST_KNOWN = 40
 
 
 def customary(name: bytes) -> bytes:
@@ -36,7 +38,7 @@ def customary(name: bytes) -> bytes:
     known = _known_names.get(name)
     if known is None:
         known = b"-".join(part.capitalize() for part in name.split(b"-"))
-        if len(_known_names) < _KNOWN_NAMES_LIMIT:
+        if len(name) <= _LONGEST_KNOWN and len(_known_names) < _KNOWN_NAMES_LIMIT:
             _known_names[name] = known
     return known
 

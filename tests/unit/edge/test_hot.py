@@ -8,10 +8,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from headrace.cache.stored import StoredResponse
-from headrace.edge.hot import OVERHEAD_BYTES, RECHECK_S, HotEntry, HotResponses
+from headrace.edge.hot import RECHECK_S, HotEntry, HotResponses, cost_bytes
 from headrace.edge.open_bodies import OpenBody
 
 
@@ -26,9 +27,11 @@ def stored(number: int) -> StoredResponse:
 
 def entry(number: int, opened: OpenBody | None = None, fresh_until: float = 100.0) -> HotEntry:
     body = memoryview(b"body") if opened is None else opened.view
-    return HotEntry(
-        cast("Any", SimpleNamespace(hot=None)), stored(number), body, opened, -1, 0.0, fresh_until
-    )
+    route = cast("Any", SimpleNamespace(hot=None))
+    return HotEntry(route, stored(number), body, opened, -1, 0.0, fresh_until)
+
+
+ONE_BYTES = cost_bytes(stored(1), 4)
 
 
 def opened(directory: Path, number: int) -> OpenBody:
@@ -38,16 +41,16 @@ def opened(directory: Path, number: int) -> OpenBody:
 
 
 def test_memory_is_bounded_and_counts_what_surrounds_a_body() -> None:
-    hot = HotResponses(files=10, memory_bytes=3 * (OVERHEAD_BYTES + 4))
+    hot = HotResponses(files=10, memory_bytes=3 * ONE_BYTES)
     for number in range(5):
         hot.put(entry(number))
     assert len(hot) == 3
-    assert hot.held_bytes == 3 * (OVERHEAD_BYTES + 4)
+    assert hot.held_bytes == 3 * ONE_BYTES
     assert hot.get(stored(4).key, b"") is not None
 
 
 def test_the_newest_stays_if_there_is_room_for_one() -> None:
-    hot = HotResponses(files=10, memory_bytes=OVERHEAD_BYTES + 4)
+    hot = HotResponses(files=10, memory_bytes=ONE_BYTES)
     for number in range(3):
         made = entry(number)
         hot.put(made)
@@ -116,3 +119,10 @@ def test_an_entry_that_is_dropped_lets_go_of_its_file_at_once(tmp_path: Path) ->
         assert one.route.hot is None
     finally:
         gc.enable()
+
+
+def test_large_heads_and_keys_count() -> None:
+    large = msgspec.structs.replace(
+        stored(1), headers=((b"x-large", b"v" * 30_000),), key=b"k" * 20_000, variant=b"v" * 8000
+    )
+    assert cost_bytes(large, 0) > 6 * 30_000 + 3 * 28_000

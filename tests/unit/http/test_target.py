@@ -114,3 +114,12 @@ def test_any_target_is_read_or_refused(target: bytes) -> None:
         assert error.status == 400
     else:
         assert path == b"*" or path.startswith(b"/")
+
+
+def test_a_host_is_no_longer_than_a_name_may_be() -> None:
+    longest = b"h" * 255
+    assert normalise_target(b"/", longest + b".:8080", b"http")[0] == longest + b":8080"
+    for host in (b"h" * 263, b"h" * 22_000, b"[" + b"1:" * 200 + b"]"):
+        with pytest.raises(BadTarget) as refused:
+            normalise_target(b"/", host, b"http")
+        assert refused.value.status == 400

@@ -179,6 +179,12 @@ class Part:
         os.close(self.fd)
         self.fd = -1
 
+    def __del__(self) -> None:
+        # A net, not the way: whoever begins a part closes it. An error in between must not keep
+        # the slice locked for good.
+        with contextlib.suppress(AttributeError, OSError):
+            self.close()
+
     def _end(self, phase: PartPhase) -> None:
         self._unlink()
         self.phase = phase

@@ -1,0 +1,35 @@
+"""Memory that is bounded in bytes."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headrace.bounded import ENTRY_BYTES, BoundedMemory
+
+
+def memory(limit_bytes: int) -> BoundedMemory[bytes, bytes]:
+    return BoundedMemory(limit_bytes, lambda key, value: len(key) + len(value))
+
+
+PUTS = st.lists(st.tuples(st.binary(max_size=40), st.binary(max_size=3000)), max_size=60)
+
+
+@given(PUTS)
+def test_it_holds_what_it_says_and_never_more_than_its_limit(
+    puts: list[tuple[bytes, bytes]],
+) -> None:
+    known = memory(20_000)
+    for key, value in puts:
+        known.put(key, value)
+        counted = sum(ENTRY_BYTES + len(k) + len(v) for k, v in known.entries.items())
+        assert known.held_bytes == counted <= 20_000
+        small = (ENTRY_BYTES + len(key) + len(value)) * 4 <= 20_000
+        assert known.entries.get(key) == (value if small else None)
+
+
+def test_the_oldest_go_first() -> None:
+    known = memory(10 * (ENTRY_BYTES + 2))
+    for number in range(11):
+        known.put(b"%c" % number, b"v")
+    assert list(known.entries) == [b"%c" % number for number in range(3, 11)]

@@ -86,10 +86,11 @@ def _cache_control(value: bytes) -> CacheControl:
 
 _remembered = lru_cache(2048)(_cache_control)
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
-# One element of the list and its comma; both groups of the argument are None without one. What
-# is matched is not given back (`++`), so that the time stays proportional to the length.
+# One element of the list and its comma, empty ones before it too; both groups of the argument are
+# None without one. What is matched is not given back (`++`), so that the time stays proportional
+# to the length.
 _ELEMENT: Final = re.compile(
-    rb"[ \t]*+(?:(" + _TOKEN + rb")(?:=(?:(" + _TOKEN + rb')|"((?:[^"\\]|\\.)*+)"))?)?'
+    rb"[ \t,]*+(?:(" + _TOKEN + rb")(?:=(?:(" + _TOKEN + rb')|"((?:[^"\\]|\\.)*+)"))?)?'
     rb"[ \t]*+(?:,|\Z)",
     re.DOTALL,
 )

@@ -182,15 +182,24 @@ def head_update(
     request_time: float,
     response_time: float,
 ) -> StoredResponse | None:
-    """The stored response after a 200 to HEAD; None when it is outdated (RFC 9111 4.3.5)."""
+    """The stored response after a 200 to HEAD; None when it is outdated (RFC 9111 4.3.5).
+
+    One without a validator shows by its length alone that the stored response is outdated, never
+    that it is not: then all stays as it was.
+    """
     known = Headers(stored.headers)
+    agrees = False
     for name in (b"etag", b"last-modified"):
         value = response.headers.get(name)
-        if value is not None and value != known.get(name):
-            return None
+        if value is not None:
+            if value != known.get(name):
+                return None
+            agrees = True
     length = response.headers.get(b"content-length")
     if length is not None and stored.length >= 0 and length != b"%d" % stored.length:
         return None
+    if not agrees:
+        return stored
     as_get = Request(
         b"GET", request.target, request.scheme, request.authority, request.path, request.query,
         request.version, request.headers,

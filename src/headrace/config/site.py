@@ -114,6 +114,18 @@ class CacheRules(Model):
         "Errors that a request's form or sender may have caused (400, 401, 403, 405, 429…) are "
         "stored only if listed here.",
     )
+
+    @field_validator("negative_s")
+    @classmethod
+    def _of_a_resource(cls, negative_s: dict[int, float]) -> dict[int, float]:
+        for status in (304, 412, 416):
+            if status in negative_s:
+                raise ValueError(
+                    f"{status} answers one request's condition or range and is never stored: "
+                    "leave it out"
+                )
+        return negative_s
+
     error_max_s: DurationS = Field(
         default=10.0,
         description="The longest that an error (4xx, 5xx) is stored, whatever it states; a longer "

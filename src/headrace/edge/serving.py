@@ -29,7 +29,7 @@ from headrace.edge.relay import ask_origin, own_target, pass_interim, pass_respo
 from headrace.edge.slices import GrowingSlice, HolderDied, SliceFailed
 from headrace.http.connection import Connection
 from headrace.http.message import Request, ResponseHead
-from headrace.origin.errors import TIMEOUTS, UNREACHABLE
+from headrace.origin.errors import TIMEOUTS, UNREACHABLE, OriginError
 from headrace.origin.obtained import Obtained
 
 if TYPE_CHECKING:
@@ -116,8 +116,7 @@ class Serving:
         """Get the response from the origin or from a running fetch, and deliver it."""
         fwd = b"stale" if stored is not None else self._miss_word()
         if self._request.method == b"HEAD":
-            await self._head(stored, variant, fwd)
-            return True
+            return await self._head(stored, variant, fwd)
         if stored is None and self._route.pass_until > time.monotonic():
             await self._pass(None, "pass", b"bypass", b"uncacheable")
             return True
@@ -268,7 +267,7 @@ class Serving:
         same = asks_the_same(route.site, request, variant)
         return same and own_target(route, request) == route.upstream_target
 
-    async def _head(self, stored: StoredResponse | None, variant: bytes, fwd: bytes) -> None:
+    async def _head(self, stored: StoredResponse | None, variant: bytes, fwd: bytes) -> bool:
         """Ask the origin with HEAD, and learn from it about what is stored (RFC 9111 4.3.5)."""
         edge = self._edge
         generation = edge.store.generation()
@@ -276,10 +275,20 @@ class Serving:
         with edge.places.hold(network_of(self._connection.address)) as held:
             if not held:
                 self._answer.error(503, TOO_MANY, "too_many_requests")
-                return
-            response = await ask_origin(
-                edge, self._connection, self._route, self._request, self._answer.courses
-            )
+                return True
+            try:
+                response = await ask_origin(
+                    edge, self._connection, self._route, self._request, self._answer.courses
+                )
+            except OriginError as error:
+                if stored is None or not may_serve_stale_on_error(
+                    stored, self._route.rules, self._request, time.time(),
+                    unreachable=error.failure in UNREACHABLE,
+                ):  # fmt: skip
+                    raise
+                detail = error.failure.value.encode()
+                verdict = Verdict("stale_hit", fwd=b"stale", detail=detail)
+                return await self._deliver(stored, None, verdict)
         try:
             if self._is_everybodys(variant):
                 self._learn(stored, response, request_time, generation)
@@ -287,6 +296,7 @@ class Serving:
             response.close()
             raise
         await self._pass(response, "miss", fwd, b"head")
+        return True
 
     def _learn(
         self,

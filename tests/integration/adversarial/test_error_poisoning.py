@@ -16,7 +16,10 @@ from tests.harness.replies import End, Recorded, Reply, cacheable, headers
 EDGE: dict[str, object] = {
     "site": {
         "cache": {"error_max": 1, "stale_while_revalidate": 600, "stale_if_error": 600},
-        "rule": [{"path": "*/listed/*", "negative": {"400": 30, "401": 30, "404": 1}}],
+        "rule": [
+            {"path": "*/listed/*", "negative": {"400": 30, "401": 30, "404": 1}},
+            {"path": "*/plain/*", "stale_while_revalidate": 0, "stale_if_error": 0},
+        ],
     }
 }
 PAGE = cacheable(b"the page")
@@ -91,8 +94,17 @@ def aged(control: str) -> Reply:
 
 
 def test_an_unreachable_origin_is_hidden_for_a_while(edge: Edge, origin: Origin, path: str) -> None:
-    origin.serve(path, [aged("max-age=60, stale-while-revalidate=0"), GONE])
+    path += "/plain/x"
+    origin.serve(path, [aged("max-age=60"), GONE])
     assert [edge.get(path).body for _ in range(2)] == [b"old", b"old"]
+
+
+def test_an_origin_that_answers_with_an_error_is_not_unreachable(
+    edge: Edge, origin: Origin, path: str
+) -> None:
+    path += "/plain/x"
+    origin.serve(path, [aged("max-age=60"), Reply(status=503)])
+    assert [edge.get(path).status for _ in range(2)] == [200, 503]
 
 
 @pytest.mark.parametrize(
@@ -102,6 +114,39 @@ def test_an_unreachable_origin_is_hidden_for_a_while(edge: Edge, origin: Origin,
 def test_unless_the_response_forbids_it(
     edge: Edge, origin: Origin, path: str, forbids: str
 ) -> None:
-    origin.serve(path, [aged(f"max-age=60, stale-while-revalidate=0, {forbids}"), GONE])
+    path += f"/plain/{forbids.partition('=')[0]}"
+    origin.serve(path, [aged(f"max-age=60, {forbids}"), GONE])
     edge.get(path)
     assert edge.get(path).status in (502, 504)
+
+
+def test_head_is_answered_too_while_no_origin_can_be_reached(
+    edge: Edge, origin: Origin, path: str
+) -> None:
+    path += "/plain/x"
+    origin.serve(path, [aged("max-age=60"), GONE])
+    edge.get(path)
+    found = edge.exchange("HEAD", path)
+    assert (found.status, found.header("etag"), found.age >= 100) == (200, '"old"', True)
+
+
+def test_what_was_purged_softly_is_not_brought_back_by_an_unreachable_origin(
+    edge: Edge, origin: Origin, path: str
+) -> None:
+    path += "/plain/x"
+    first = Reply(headers=headers(cache_control="max-age=600", etag='"old"'), body=b"old")
+    origin.serve(path, [first, GONE])
+    assert edge.get(path).body == b"old"
+    edge.purge(url=edge.url(path), soft=True)
+    assert edge.get(path).status in (502, 504)
+
+
+def test_a_client_that_knows_only_the_date_is_told_that_nothing_changed(
+    edge: Edge, origin: Origin, path: str
+) -> None:
+    fields = headers(cache_control="max-age=2000000000", date="Sun, 06 Nov 1994 08:49:37 GMT")
+    asked = ("If-Modified-Since", "SUN, 06 NOV 1994 08:49:37 GMT")
+    before = ("If-Modified-Since", "Sun, 06 Nov 1994 08:49:36 GMT")
+    origin.serve(path, Reply(headers=fields, body=b"x"))
+    assert edge.get(path).status == 200
+    assert [edge.get(path, asked).status, edge.get(path, before).status] == [304, 200]

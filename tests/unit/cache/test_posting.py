@@ -105,10 +105,11 @@ def test_a_lifetime_of_the_sites_is_not_explicit(rules: CacheRules) -> None:
     ("key_rules", "store"),
     [
         (KeyRules(query="drop"), False), (KeyRules(drop=frozenset((b"c",))), False),
+        (KeyRules(host=False), False),
         (KeyRules(keep=frozenset((b"d",))), False), (KeyRules(keep=frozenset((b"c",))), True),
     ],
 )  # fmt: skip
-def test_no_part_of_the_query_may_be_outside_the_key(key_rules: KeyRules, store: bool) -> None:
+def test_no_part_of_the_url_may_be_outside_the_key(key_rules: KeyRules, store: bool) -> None:
     assert decided(good(), key_rules=key_rules).store is store
 
 

@@ -285,6 +285,17 @@ def test_a_head_that_disagrees_shows_that_it_is_outdated(named: dict[str, str | 
     assert head(stored, **named) is None
 
 
+@pytest.mark.parametrize("named", [{}, {"content_length": "5"}])
+def test_a_head_without_a_validator_renews_nothing(named: dict[str, str | bytes]) -> None:
+    stored = tagged(cache_control="max-age=60")
+    answer = fields(**named, cache_control="max-age=9999")
+    found = head_update(
+        stored, ResponseHead(200, Headers(answer)), RULES, request(b"HEAD"),
+        request_time=NOW + LATER_S, response_time=NOW + LATER_S,
+    )  # fmt: skip
+    assert found == stored
+
+
 def test_a_length_that_is_not_known_yet_disagrees_with_none() -> None:
     assert head(record(headers=fields(etag='"a"'), length=-1), content_length="6") is not None
 

@@ -53,6 +53,7 @@ def test_relative_paths_start_from_the_file() -> None:
         ('[store]\nsize = "10 parsecs"\n', "not a size"),
         ('[store]\nslice = "3MiB"\n', "power of two"),
         ('[timeouts]\nhead = "-1s"\n', "not a duration"),
+        ("[site.cache]\nnegative = { 416 = 5 }\n", "range and is never stored"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_line(lines: str, says: str) -> None:

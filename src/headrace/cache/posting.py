@@ -66,8 +66,8 @@ def _refusal(
         return b"content-location"
     if any(name in request.headers for name in _PERSONAL):
         return b"personal"
-    if not key_rules.host:
-        return b"host"  # the origin saw the one that this client chose
+    if not key_rules.host or not key_rules.scheme:
+        return b"host"  # the origin saw those that this client chose
     if not _whole_query_is_keyed(request.query, key_rules):
         return b"query"
     if b"content-encoding" in response.headers or b"content-range" in response.headers:

@@ -37,8 +37,11 @@ class PostStoring:
 
     def begin(self, route: Route, request: Request) -> PostedAnswer | None:
         """Before the origin is asked; None where its answer cannot be stored."""
-        if request.method != b"POST" or not route.rules.store_post_answers:
+        rules = route.rules
+        if request.method != b"POST" or not rules.store_post_answers or not rules.shared:
             return None
+        if route.site.keyed_fields or rules.languages:
+            return None  # this request was not asked in the words that tell variants apart
         return PostedAnswer(self, route, request)
 
 

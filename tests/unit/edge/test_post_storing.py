@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,7 +37,7 @@ def posts() -> PostStoring:
 def begun(where: PostStoring) -> PostedAnswer:
     """An answer whose body comes next."""
     rules = CacheRules(store_post_answers=True)
-    site = SimpleNamespace(key_rules=KeyRules())
+    site = SimpleNamespace(key_rules=KeyRules(scheme=True), keyed_fields=())
     posted = where.begin(cast(Route, SimpleNamespace(rules=rules, site=site)), request(b"POST"))
     assert posted is not None
     posted.answered(HEAD)
@@ -72,7 +73,18 @@ def test_all_answers_together_are_bounded(turns: list[tuple[int, int, bool]]) ->
     assert where.held_bytes == 0
 
 
-def test_nothing_is_held_for_who_may_not_be_stored() -> None:
-    where = posts()
-    rules = CacheRules()
-    assert where.begin(cast(Route, SimpleNamespace(rules=rules)), request(b"POST")) is None
+@pytest.mark.parametrize(
+    ("rules", "keyed"),
+    [
+        (CacheRules(), ()),
+        (CacheRules(store_post_answers=True, shared=False), ()),
+        (CacheRules(store_post_answers=True, languages=(b"de",)), ()),
+        (CacheRules(store_post_answers=True), (b"x-device",)),
+    ],
+)
+def test_nothing_is_held_for_what_may_not_be_stored(
+    rules: CacheRules, keyed: tuple[bytes, ...]
+) -> None:
+    site = SimpleNamespace(key_rules=KeyRules(scheme=True), keyed_fields=keyed)
+    route = cast(Route, SimpleNamespace(rules=rules, site=site))
+    assert posts().begin(route, request(b"POST")) is None

@@ -68,6 +68,9 @@ def keep_pages_out(*, unix: bool) -> Middleware:
             raise ProblemError(
                 403, f"the Host field must be an IP address or one of {known} (DNS rebinding)"
             )
+        if "Content-Encoding" in request.headers:
+            # A small body could be a large one, and needs no token yet.
+            raise ProblemError(415, "send the body as it is, without Content-Encoding")
         if request.can_read_body and not is_json(request.content_type):
             raise ProblemError(415, "send the body as Content-Type: application/json")
         return await handler(request)

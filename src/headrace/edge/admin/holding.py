@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 from aiohttp import web
+from aiohttp.web_protocol import RequestPayloadError
 
 from headrace.edge.admin.problem import Handler, problem_response
 
@@ -85,6 +86,7 @@ class HeldConnection(web.RequestHandler):
             max_line_size=LINE_BYTES,
             max_field_size=LINE_BYTES,
             max_headers=FIELDS,
+            auto_decompress=False,  # the guard refuses Content-Encoding: it comes before the token
         )
         self._places = places
         self._limit: asyncio.TimerHandle | None = None
@@ -175,6 +177,10 @@ async def whole_body(request: web.Request, handler: Handler) -> web.StreamRespon
                 await request.read()
         except TimeoutError:
             answer = problem_response(408, f"the body did not come within {BODY_S:.0f} s")
+            answer.force_close()
+            return answer
+        except RequestPayloadError:
+            answer = problem_response(400, "the body is not framed as HTTP/1.1 has it")
             answer.force_close()
             return answer
     return await handler(request)

@@ -23,8 +23,8 @@ from headrace.config.schema import (
     model_at,
     tables_with,
 )
+from headrace.config.secrets import MASK, may_be_secret, without_user
 
-_SECRET_KEYS = frozenset({"token", "secret_key"})
 _WIDEST_VALUE = 80
 _TYPE_REMEDIES = {
     "string": 'write a text in quotes, such as "text"',
@@ -59,9 +59,9 @@ def explain(errors: Iterable[ErrorDetails], document: object) -> list[Problem]:
 
 def shown(value: object, path: TomlPath) -> str:
     """A value as one short line, with secrets left out."""
-    if any(part in _SECRET_KEYS for part in path):
-        return '"(redacted)"'
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    if may_be_secret(path):
+        return f'"{MASK}"'
+    text = without_user(json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= _WIDEST_VALUE else text[: _WIDEST_VALUE - 1] + "…"
 
 

@@ -65,7 +65,10 @@ class Signing(Model):
 
     access_key: str = Field(min_length=1, description="The access key's name.")
     secret_key: str | None = Field(
-        default=None, min_length=1, description="The secret key. Better: `secret_file`."
+        default=None,
+        min_length=1,
+        repr=False,
+        description="The secret key. Better: `secret_file`.",
     )
     secret_file: FilePath | None = Field(
         default=None, description="A file with the secret key, read at start and at each reload."
@@ -116,7 +119,9 @@ class PoolOrigin(Model):
         description="The server name for TLS, which its certificate must have. Unset: the URL's.",
     )
     headers: dict[FieldName, FieldValue] = Field(
-        default={}, description="Request fields to add for it, replacing the client's."
+        default={},
+        repr=False,
+        description="Request fields to add for it, replacing the client's.",
     )
     ca: FilePath | None = Field(
         default=None, description="PEM file of the authorities trusted for it. Unset: the site's."

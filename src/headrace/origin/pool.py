@@ -38,8 +38,8 @@ class Origin:
     weight: float = 1.0
     backup: bool = False
     host: bytes | None = None
-    headers: tuple[Field, ...] = ()
-    credentials: Credentials | None = None
+    headers: tuple[Field, ...] = field(default=(), repr=False)
+    credentials: Credentials | None = field(default=None, repr=False)
     concurrent: int = 1024
     switching: bool = True
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.config.effective import MASK, effective_toml
+from headrace.config.effective import effective_toml
 from headrace.config.loader import load_config, parse_config, validate_document
 from headrace.config.model import Config
+from headrace.config.secrets import MASK
 
 EXAMPLE = Path(__file__).parents[3] / "docs/examples/edge.toml"
 

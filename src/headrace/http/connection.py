@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from headrace.http.server import Server
 
 READ_BYTES = 64 * 1024
+TURN_REQUESTS = 16
+TURN_REQUESTS_BYTES = 1024 * 1024
 LINGER_S = 2.0
 FIRST_REQUEST_AT_END_S = 1.0
 LINGER_BYTES = 256 * 1024
@@ -40,11 +42,14 @@ class Connection(ReceivingSide):
 
     The handler gets the connection when a request head is complete, answers with `respond`, or
     with `start`, `queue`, `flushed` and `finish`, and may read the request's body.
+
+    Requests that came in one go are answered in turns, a few at a time, so that a client that
+    sends many does not hold up all others. Of those that wait, only so many bytes are kept.
     """
 
     __slots__ = (
         "_asked_again", "_chunked", "_linger_left", "address", "began", "connection_requests",
-        "context", "ended", "head", "head_only", "listener", "status",
+        "context", "ended", "head", "head_only", "in_turn", "listener", "next_turn", "status",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +67,7 @@ class Connection(ReceivingSide):
         self.head: RequestHead | None = None
         self._chunked = self._asked_again = False
         self._linger_left = 0
+        self.in_turn = self.next_turn = False
         timeouts = server.timeouts
         self.deadline = server.monotonic() + (timeouts.tls_handshake_s if tls else timeouts.head_s)
         server.loop.add_reader(self._fd, self._on_readable)
@@ -100,7 +106,7 @@ class Connection(ReceivingSide):
         else:
             self._received += len(data)
             self._buffer = self._buffer + data if self._buffer else data
-            if state is State.RESPONDING:
+            if state is State.RESPONDING or self.next_turn:
                 self._input_while_responding()
             else:
                 self._advance()
@@ -112,6 +118,8 @@ class Connection(ReceivingSide):
             self._stop_reading()
             if self._body_waiter is not None:
                 self._wake_body()
+        elif self.next_turn:
+            self._stop_reading()
         elif self.state is State.HEAD:
             self.abort("client_gone")
         else:
@@ -124,9 +132,34 @@ class Connection(ReceivingSide):
             self._stop_reading()
 
     def _advance(self) -> None:
-        """Take request heads off the buffer until one must wait, or none is whole."""
+        """Take request heads off the buffer until one must wait, none is whole, or others' turn
+        has come.
+        """
+        self.in_turn = True
+        try:
+            self._take_heads()
+        finally:
+            self.in_turn = False
+        if self._end_of_input and not self.next_turn and self.state in (State.IDLE, State.HEAD):
+            self._close()
+
+    def _go_on_soon(self) -> None:
+        if not self.next_turn:
+            self.next_turn = True
+            self._server.loop.call_soon(self._begin_turn)
+
+    def _begin_turn(self) -> None:
+        self.next_turn = False
+        self._advance()
+
+    def _take_heads(self) -> None:
         server = self._server
+        left, left_bytes = TURN_REQUESTS, TURN_REQUESTS_BYTES
         while self._buffer and self.state in (State.IDLE, State.HEAD):
+            if left <= 0 or left_bytes <= 0:
+                self._go_on_soon()
+                return
+            left -= 1
             try:
                 end = find_head_end(self._buffer, server.head_limits)
                 if end < 0:
@@ -145,6 +178,7 @@ class Connection(ReceivingSide):
             server.known_heads.remember(buffer[:end], head)
             self._begin(head)
             server.handle(self)
+            left_bytes -= self.bytes_sent
 
     def _await_head(self) -> None:
         if self.state is State.IDLE:
@@ -368,7 +402,8 @@ class Connection(ReceivingSide):
 
     def _settle_keep_alive(self) -> None:
         unread = self._body_left or self._body_decoder is not None
-        if unread or self._end_of_input or self._server.closing:
+        ended = self._end_of_input and not self._buffer
+        if unread or ended or self._server.closing:
             self.keep_alive = False
 
     def _complete(self) -> None:
@@ -382,6 +417,7 @@ class Connection(ReceivingSide):
         self.context = None
         self._body_decoder = None
         self._body_left = 0
+        self._pace = None
         if lingers:
             # Only where more may still be coming: closing then would cut off our own answer.
             if unread or self._buffer or self.status >= 400:
@@ -395,13 +431,12 @@ class Connection(ReceivingSide):
         if bucket < 0 or deadline < bucket * server.deadlines.tick_s:
             server.deadlines.watch(self)
         if self._buffer:
-            # Not from here: `_advance` may be what called us, and goes on by itself.
-            self._server.loop.call_soon(self._advance)
-        if not self._reading:
-            if self._end_of_input:
-                self._close()
-            else:
-                self._go_on_reading()
+            if not self.in_turn:  # else `_advance` called us, and goes on by itself
+                self._go_on_soon()
+        elif self._end_of_input:
+            self._close()
+        if not self._reading and len(self._buffer) <= PIPELINE_BYTES:
+            self._go_on_reading()
 
     # Time limits and the end.
 

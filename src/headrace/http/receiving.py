@@ -9,6 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from headrace.http.chunked import BadChunking, ChunkedDecoder
+from headrace.http.pace import BodyPace
 from headrace.http.parser import BadRequest
 from headrace.http.sending import SendingSide, State
 from headrace.http.tls_socket import ClientSocket
@@ -27,8 +28,8 @@ class ReceivingSide(SendingSide):
     """A socket with a buffer of what came and was not used yet. `Connection` builds on it."""
 
     __slots__ = (
-        "_body_decoder", "_body_left", "_body_waiter", "_buffer", "_end_of_input", "_reading",
-        "_received", "keep_alive",
+        "_body_decoder", "_body_left", "_body_waiter", "_buffer", "_end_of_input", "_pace",
+        "_reading", "_received", "keep_alive",
     )  # fmt: skip
 
     def __init__(self, server: Server, sock: ClientSocket, *, tls: bool) -> None:
@@ -36,6 +37,7 @@ class ReceivingSide(SendingSide):
         self._buffer = b""
         self._body_left = 0
         self._body_decoder: ChunkedDecoder | None = None
+        self._pace: BodyPace | None = None
         self._body_waiter: asyncio.Future[None] | None = None
         self._end_of_input = False
         self._received = 0
@@ -100,11 +102,17 @@ class ReceivingSide(SendingSide):
         self._go_on_reading()
         waiter: asyncio.Future[None] = self._server.loop.create_future()
         self._body_waiter = waiter
-        self._watch_progress(self._received)
+        server = self._server
+        pace = self._pace
+        if pace is None:
+            pace = self._pace = BodyPace(self._received, server.timeouts.rate_window_s)
+        self.deadline = pace.wait(server.monotonic())
+        server.deadlines.watch(self)
         try:
             await waiter
         finally:
             self._body_waiter = None
+            pace.got(server.monotonic())
 
     def _wake_body(self) -> None:
         waiter = self._body_waiter
@@ -113,8 +121,9 @@ class ReceivingSide(SendingSide):
 
     def _received_too_little(self, now: float) -> bool:
         """Whether the client has sent less of its body than the minimum rate asks."""
-        timeouts = self._server.timeouts
-        progress = self._received - self._progress_mark
-        self._progress_mark = self._received
-        self.deadline = now + timeouts.rate_window_s
-        return progress < timeouts.min_rate_bytes_per_s * timeouts.rate_window_s
+        pace = self._pace
+        assert pace is not None
+        slow = pace.is_too_slow(now, self._received, self._server.timeouts.min_rate_bytes_per_s)
+        pace.got(now)
+        self.deadline = pace.wait(now)
+        return slow

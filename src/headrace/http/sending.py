@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from headrace.http.server import Server
 
 WINDOW_BYTES = 1024 * 1024
+TURN_BYTES = 4 * 1024 * 1024  # so much goes to one client before the others have their turn
 SMALL_BYTES = 32 * 1024  # so little is best copied, and sent with the head in one call
 
 
@@ -222,7 +223,11 @@ class SendingSide:
         sock = self._sock
         tls = self.tls
         window_bytes = TLS_WINDOW_BYTES if tls else WINDOW_BYTES
+        left_bytes = TURN_BYTES
         while out.size_bytes:
+            if left_bytes <= 0:
+                self._await_writable()  # it is: the others come first
+                return
             view, piece, start, more = out.window(window_bytes)
             residency = piece.residency
             if residency is not None and not self._loaded_now:
@@ -256,6 +261,7 @@ class SendingSide:
                 return
             self._count_sent(sent)
             out.advance(sent)
+            left_bytes -= sent
         self._sent_all()
 
     def _sent_all(self) -> None:

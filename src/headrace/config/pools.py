@@ -165,16 +165,39 @@ class HealthCheck(Model):
 
 
 class Outliers(Model):
-    """Leaves an origin alone for a while when requests to it keep failing."""
+    """Leaves an origin alone for a while when too many requests to it fail.
+
+    Failures that a request can have caused (a reset, an error status) count only from several
+    objects and several clients, so that one of them cannot take an origin away from all others.
+    """
 
     failures: int = Field(
-        default=5, ge=0, description="Failures in a row that eject an origin. 0: never."
+        default=5, ge=0, description="Failures within `window` that eject an origin. 0: never."
+    )
+    share: float = Field(
+        default=0.5, gt=0, le=1, description="The share of its requests that they must be."
+    )
+    window_s: DurationS = Field(
+        default=10.0, gt=0, le=3600, description="The time over which they are counted."
+    )
+    paths: int = Field(
+        default=3, ge=0, le=100, description="From how many different objects they must come."
+    )
+    clients: int = Field(
+        default=3,
+        ge=0,
+        le=100,
+        description="From how many client addresses (IPv6: /64 networks) they must come. 1 where "
+        "all requests come through one proxy.",
     )
     ejection_s: DurationS = Field(
         default=10.0, gt=0, description="For how long at first; longer each time it fails again."
     )
     most: float = Field(
-        default=0.5, ge=0, le=1, description="The share of a pool that may be ejected, at most."
+        default=0.5,
+        ge=0,
+        le=1,
+        description="The share of a pool that may be ejected, at most; never its last origin.",
     )
 
 

@@ -279,7 +279,7 @@ class Fetch:
             edge.server_name,
         )  # fmt: skip
         asked = replace(self._request, query=route.keyed_query, headers=Headers(fields))
-        way = edge.fleet.way(route, asked, route.upstream_target)
+        way = edge.fleet.way(route, asked, route.upstream_target, self._network)
         fields += ask_fields(ask, edge.slice_bytes_of(ask.stored))
         request_time = time.time()
         response = await edge.fleet.fetcher.request(

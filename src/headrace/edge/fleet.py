@@ -109,20 +109,25 @@ class Fleet:
         )
         self._checking.watch(list(self._states.values()))
 
-    def way(self, route: Route, request: Request, target: bytes) -> Way:
-        """Where a request goes whose own target, as the origin is to see it, is `target`."""
+    def way(self, route: Route, request: Request, target: bytes, client: str = "") -> Way:
+        """Where a request goes whose own target, as the origin is to see it, is `target`.
+
+        `client` is the network of who asks.
+        """
         site = route.site
         if not site.rules_of_origins:
             name = site.default_pool
             chosen = Chosen(name, site.default_policy, request.path)
-            return Way(self.use(site, chosen.pool, chosen.policy, route.key), target, chosen)
+            use = self.use(site, chosen.pool, chosen.policy, route.key, client)
+            return Way(use, target, chosen)
         chosen = choose(
             site.rules_of_origins, request, route.key, site.default_pool, site.default_policy
         )
         if chosen.path != request.path:
             _path, mark, query = target.partition(b"?")
             target = chosen.path + mark + query
-        return Way(self.use(site, chosen.pool, chosen.policy, route.key), target, chosen)
+        use = self.use(site, chosen.pool, chosen.policy, route.key, client)
+        return Way(use, target, chosen)
 
     def refusal(
         self, route: Route, request: Request, target: bytes, *, has_body: bool
@@ -140,13 +145,18 @@ class Fleet:
                 return refusal
         return None
 
-    def use(self, site: Site, pool: str, policy: str, key: bytes) -> Use:
+    @property
+    def open_places(self) -> int:
+        """How many requests run now, with all origins of the pools in force."""
+        return sum(state.open_places for state in self._states.values())
+
+    def use(self, site: Site, pool: str, policy: str, key: bytes, client: str = "") -> Use:
         """A pool of a site with what is known of it."""
         state = self._states.get((site.name, pool))
         if state is None:
             # A request that began under a configuration that is gone.
             state = PoolState(site.pools[pool])
-        return Use(state, site.policies[policy], key)
+        return Use(state, site.policies[policy], key, client)
 
     def stop(self) -> None:
         """End the health checks."""

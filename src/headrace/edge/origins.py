@@ -12,7 +12,8 @@ from headrace.errors import HeadraceError
 from headrace.origin.asking import why_not_signed
 from headrace.origin.endpoint import Endpoint, origin_context
 from headrace.origin.errors import Failure
-from headrace.origin.health import HealthRule, OutlierRule
+from headrace.origin.health import HealthRule
+from headrace.origin.outliers import OutlierRule
 from headrace.origin.policy import Policy
 from headrace.origin.pool import Origin, Pool
 from headrace.origin.rules import Rule
@@ -65,11 +66,21 @@ def _pool(model: config.Pool, site: SiteConfig) -> Pool:
         same=model.same,
         overlap_bytes=model.overlap_bytes,
         health=None if health is None else _health(health),
-        outlier=OutlierRule(
-            model.outliers.failures, model.outliers.ejection_s, model.outliers.most
-        ),
+        outlier=_outlier(model.outliers),
         slow_start_s=model.slow_start_s,
         budget=model.retry_budget,
+    )
+
+
+def _outlier(model: config.Outliers) -> OutlierRule:
+    return OutlierRule(
+        failures=model.failures,
+        share=model.share,
+        window_s=model.window_s,
+        paths=model.paths,
+        clients=model.clients,
+        ejection_s=model.ejection_s,
+        most=model.most,
     )
 
 

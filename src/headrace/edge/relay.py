@@ -19,6 +19,7 @@ from headrace.edge.fields import (
     with_date,
 )
 from headrace.edge.naming import part_name
+from headrace.edge.places import network_of
 from headrace.errors import HeadraceError
 from headrace.http.connection import Connection
 from headrace.http.dates import format_http_date
@@ -67,7 +68,8 @@ async def ask_origin(
     """
     fields = passed_request_fields(route.site, request, connection.address, edge.server_name)
     body = _request_body(edge, connection, request, fields)
-    way = edge.fleet.way(route, request, own_target(route, request))
+    network = network_of(connection.address)
+    way = edge.fleet.way(route, request, own_target(route, request), network)
     course = Course()
     courses.append(course)
     return await edge.fleet.fetcher.request(

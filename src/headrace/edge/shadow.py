@@ -83,7 +83,7 @@ class Shadows:
         chosen = way.chosen
         assert chosen.shadow is not None
         _path, mark, query = way.target.partition(b"?")
-        use = edge.fleet.use(route.site, chosen.shadow, chosen.policy, route.key)
+        use = edge.fleet.use(route.site, chosen.shadow, chosen.policy, route.key, way.use.client)
         response = await edge.fleet.fetcher.request(
             use, b"GET", chosen.shadow_path + mark + query, fields
         )

@@ -17,8 +17,8 @@ class Tried:
 class Course:
     """The way of one request through its pool, noted as it goes on.
 
-    `path` is what was asked for, without its query; `origin` who was asked last, `trail` what
-    failed before.
+    `client` is the network of who asks; `path` is what was asked for, without its query; `origin`
+    who was asked last, `trail` what failed before.
     """
 
     pool: str = ""
@@ -27,6 +27,7 @@ class Course:
     tries: int = 0
     switches: int = 0
     trail: list[Tried] = field(default_factory=list)
+    client: str = ""
 
     def told(self) -> str:
         """What each origin did, in one line."""

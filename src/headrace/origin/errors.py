@@ -48,6 +48,9 @@ UNREACHABLE = frozenset(
     )
 )
 
+UNPROVOKED = frozenset((Failure.DNS, Failure.CONNECT_REFUSED, Failure.CONNECT_TIMEOUT, Failure.TLS))
+"""Failures that no request can have caused: none was sent."""
+
 
 class OriginError(HeadraceError):
     """An exchange with an origin failed. `failure` says where, `told` what each origin did."""

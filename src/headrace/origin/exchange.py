@@ -9,7 +9,8 @@ from typing import Protocol
 
 from headrace.http.message import Field
 from headrace.origin.course import Course, Tried
-from headrace.origin.errors import Failure, OriginError
+from headrace.origin.errors import UNPROVOKED, Failure, OriginError
+from headrace.origin.outliers import Cause
 from headrace.origin.policy import Attempts, Reason, Try
 from headrace.origin.response import OriginResponse
 
@@ -104,5 +105,8 @@ class Exchange:
             troubled = reason not in (Failure.OTHER_BODY, Failure.NOBODY, Failure.NOT_SIGNED)
         else:
             troubled = reason >= 500
-        if troubled and self.attempts.state.failed(origin, self.loop.time()):
+        cause = None
+        if reason not in UNPROVOKED:
+            cause = Cause(self.attempts.key, self.course.client)
+        if troubled and self.attempts.state.failed(origin, self.loop.time(), cause):
             self.events.ejected(self.course.pool, name)

@@ -34,11 +34,16 @@ from headrace.origin.response import OriginResponse
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Which pool a request goes to, and by which policy. `key` is what "consistent" goes by."""
+    """Which pool a request goes to, and by which policy.
+
+    `key` is what "consistent" goes by; `client` is the network of who asks, by which failures are
+    told apart.
+    """
 
     state: PoolState
     policy: Policy
     key: bytes
+    client: str = ""
 
 
 class Fetcher:
@@ -90,6 +95,7 @@ class Fetcher:
 
         course = Course() if course is None else course
         course.pool = use.state.pool.name
+        course.client = use.client
         course.path = target.partition(b"?")[0].decode("latin-1")
         exchange = Exchange(attempts, method, fields, ask, self._events, self._loop, course)
         return await self._obtain(exchange, hashing=hashing)

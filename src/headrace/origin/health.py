@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from headrace.origin.outliers import Cause, OutlierRule, Window
 
 LONGEST_EJECTIONS = 8
 
@@ -25,16 +27,6 @@ class HealthRule:
     fall: int = 3
 
 
-@dataclass(frozen=True, slots=True)
-class OutlierRule:
-    """Failures in a row that eject an origin, for how long at first, and which share of a pool
-    may be ejected at most. `failures` 0: never."""
-
-    failures: int = 5
-    ejection_s: float = 10.0
-    most: float = 0.5
-
-
 @dataclass(slots=True)
 class Health:
     """What is known of one origin."""
@@ -42,7 +34,8 @@ class Health:
     up: bool = True
     good: int = 0  # checks in a row
     bad: int = 0
-    failures: int = 0  # requests in a row
+    rule: OutlierRule = field(default_factory=OutlierRule)
+    window: Window = field(default_factory=lambda: Window(OutlierRule()))
     ejections: int = 0
     ejected_until: float = -math.inf
     returned_at: float = -math.inf
@@ -62,26 +55,29 @@ class Health:
             return True
         if not self.up and self.good >= rule.rise:
             self.up = True
-            self.failures = 0
+            self.window = Window(self.rule)
             self.returned_at = now
             return True
         return False
 
-    def succeeded(self) -> None:
-        self.failures = 0
+    def judge_by(self, rule: OutlierRule) -> None:
+        """From now on this rule holds for requests. What is known by the same rule stays."""
+        if rule != self.rule:
+            self.rule = rule
+            self.window = Window(rule)
+
+    def succeeded(self, now: float) -> None:
+        self.window.succeeded(now)
         self.ejections = 0
 
-    def failed(self, rule: OutlierRule, now: float, *, may_eject: bool) -> bool:
+    def failed(self, now: float, cause: Cause | None, *, may_eject: bool) -> bool:
         """Take in a failed request; whether the origin is ejected for it.
 
         Each ejection is longer than the one before, until a request succeeds.
         """
-        self.failures += 1
-        if not rule.failures or self.failures < rule.failures:
+        if not self.window.failed(now, cause) or not may_eject or self.ejected_until > now:
             return False
-        if not may_eject or self.ejected_until > now:
-            return False
-        self.failures = 0
+        self.window = Window(self.rule)
         self.ejections = min(self.ejections + 1, LONGEST_EJECTIONS)
-        self.ejected_until = now + rule.ejection_s * self.ejections
+        self.ejected_until = now + self.rule.ejection_s * self.ejections
         return True

@@ -173,7 +173,8 @@ class Obtained:
         """The body is here whole."""
         if self._response is not None:
             if self.head.status < 500:
-                self._exchange.attempts.state.succeeded(self._origin)
+                now = self._exchange.loop.time()
+                self._exchange.attempts.state.succeeded(self._origin, now)
             self._response = None
 
     def close(self) -> None:

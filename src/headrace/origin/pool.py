@@ -17,7 +17,8 @@ import xxhash
 from headrace.http.message import Field
 from headrace.origin.budget import Budget
 from headrace.origin.endpoint import Endpoint
-from headrace.origin.health import Health, HealthRule, OutlierRule
+from headrace.origin.health import Health, HealthRule
+from headrace.origin.outliers import Cause, OutlierRule
 from headrace.origin.signing import Credentials
 
 Choice = Literal["first", "weighted", "consistent"]
@@ -105,6 +106,8 @@ class PoolState:
                 state = known.get((origin.name, origin.endpoint.authority))
                 if state is not None:
                     self.states[index] = state
+        for state in self.states:
+            state.health.judge_by(pool.outlier)
 
     @property
     def open_places(self) -> int:
@@ -158,19 +161,19 @@ class PoolState:
             weight *= max(SLOW_START_FLOOR, back_for_s / slow_s)
         return weight
 
-    def succeeded(self, index: int) -> None:
+    def succeeded(self, index: int, now: float) -> None:
         """An answer came whole."""
-        self.states[index].health.succeeded()
+        self.states[index].health.succeeded(now)
 
-    def failed(self, index: int, now: float) -> bool:
-        """A request failed; whether the origin is ejected for it.
+    def failed(self, index: int, now: float, cause: Cause | None) -> bool:
+        """A request failed; whether the origin is ejected for it. `cause`: who may have caused it.
 
         Never so many that fewer remain than the rule's floor, and never the last.
         """
         rule = self.pool.outlier
         usable = sum(state.health.usable(now) for state in self.states)
         floor = max(1, math.ceil(len(self.states) * (1 - rule.most)))
-        return self.states[index].health.failed(rule, now, may_eject=usable - 1 >= floor)
+        return self.states[index].health.failed(now, cause, may_eject=usable - 1 >= floor)
 
 
 def rendezvous(key: bytes, name: str, weight: float) -> float:

@@ -41,7 +41,7 @@ def site(origins: list[Origin], choice: str) -> dict[str, object]:
         "name": "poor",
         "choice": choice,
         "origin": [
-            {"url": each.url, "name": name} for each, name in zip(origins, "abc", strict=True)
+            {"url": each.url, "name": name} for each, name in zip(origins, "abc", strict=False)
         ],
     }
     return {"name": "poor", "hosts": ["poor.test"], "pool": [pool]}
@@ -77,3 +77,21 @@ def test_a_pool_that_is_gone_cuts_in_the_end(tmp_path: Path, three: list[Origin]
         assert (found.complete, found.body) == (False, BODY.read(0, len(found.body)))
         # Two rounds are free, one may wait for the budget, which has ten to begin with.
         assert sum(each.count("/a") for each in three) <= 30
+
+
+def test_one_client_cannot_take_an_origin_from_the_others(
+    tmp_path: Path, three: list[Origin]
+) -> None:
+    first, second, _third = three
+    for each in (first, second):
+        each.serve_under("/good", lambda _request: cacheable(b"good"))
+    first.serve_under("/choke", lambda _request: Reply(end=End("before_head", reset=True)))
+    second.serve_under("/choke", lambda _request: Reply(503))
+    overrides: dict[str, object] = {"workers": 1, "more_sites": [site(three[:2], "first")]}
+    with running_edge(first.url, tmp_path, overrides) as edge:
+        for number in range(40):
+            assert edge.get(f"/choke/{number}", ("Host", "poor.test")).status == 503
+        for number in range(5):
+            assert edge.get(f"/good/{number}", ("Host", "poor.test")).status == 200
+            assert first.count(f"/good/{number}") == 1
+        assert not edge.events("origin_ejected")

@@ -75,7 +75,7 @@ def test_health_checks_take_an_origin_out_and_bring_it_back(
 
 def test_an_outlier_is_left_alone_but_never_all_of_them(tmp_path: Path, pair: list[Origin]) -> None:
     one, other = pair
-    rule = {"failures": 3, "ejection": "1m"}
+    rule = {"failures": 3, "ejection": "1m", "clients": 1}
     site = {"pool": [pool([one.url, other.url], "switch", outliers=rule)]}
     down = Reply(end=End("before_head", reset=True))
     with edge_with(tmp_path, pair, site) as edge:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.origin.endpoint import Endpoint
-from headrace.origin.health import HealthRule, OutlierRule
+from headrace.origin.health import HealthRule
+from headrace.origin.outliers import OutlierRule
 from headrace.origin.pool import Choice, Origin, Pool, PoolState
 
 
@@ -71,23 +72,31 @@ def test_consistent_choice_spreads_keys_and_stays() -> None:
     assert all(without[key] == found for key, found in chosen.items() if found != 2)
 
 
-def test_failures_in_a_row_eject_for_a_while_and_longer_each_time() -> None:
+def test_failures_eject_for_a_while_and_longer_each_time() -> None:
     state = PoolState(pool(*ABC, outlier=OutlierRule(failures=3, ejection_s=10.0, most=0.5)))
-    assert [state.failed(0, 1.0) for _ in range(3)] == [False, False, True]
+    assert [state.failed(0, 1.0, None) for _ in range(3)] == [False, False, True]
     assert state.choose(b"k", 5.0, 0.5) == 1
     assert state.choose(b"k", 11.5, 0.5) == 0
     for _ in range(2):
-        assert not state.failed(0, 12.0)
-    assert state.failed(0, 12.0)
+        assert not state.failed(0, 12.0, None)
+    assert state.failed(0, 12.0, None)
     assert state.choose(b"k", 31.0, 0.5) == 1
     assert state.choose(b"k", 32.5, 0.5) == 0
 
 
-def test_a_success_ends_the_row() -> None:
-    state = PoolState(pool(*ABC, outlier=OutlierRule(failures=2)))
-    assert not state.failed(0, 1.0)
-    state.succeeded(0)
-    assert not state.failed(0, 1.0)
+def test_a_success_makes_the_next_ejection_short_again() -> None:
+    state = PoolState(pool(*ABC, outlier=OutlierRule(failures=1, ejection_s=10.0)))
+    assert state.failed(0, 0.0, None)
+    assert state.failed(0, 20.0, None)
+    state.succeeded(0, 50.0)
+    assert state.failed(0, 50.0, None)
+    assert state.choose(b"k", 61.0, 0.5) == 0
+
+
+def test_a_reload_with_another_rule_judges_by_it() -> None:
+    before = PoolState(pool(*ABC, outlier=OutlierRule(failures=1)))
+    after = PoolState(pool(*ABC, outlier=OutlierRule(failures=0)), before)
+    assert not after.failed(0, 0.0, None)
 
 
 @given(st.integers(1, 6), st.floats(0, 1), st.lists(st.integers(0, 5), max_size=80))
@@ -97,7 +106,7 @@ def test_ejection_never_takes_more_than_its_share_nor_the_last(
     origins = tuple(origin(str(number)) for number in range(size))
     state = PoolState(pool(*origins, outlier=OutlierRule(failures=1, ejection_s=1e6, most=most)))
     for index in failures:
-        state.failed(index % size, 1.0)
+        state.failed(index % size, 1.0, None)
     usable = sum(each.health.usable(1.0) for each in state.states)
     assert usable >= 1
     assert size - usable <= size * most + 1e-9

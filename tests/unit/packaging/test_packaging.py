@@ -1,0 +1,66 @@
+"""The unit, the rotation, the first configuration and the manuals speak of the same things."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from pathlib import Path
+
+from headrace.config.loader import load_config
+
+ROOT = Path(__file__).parents[3]
+PACKAGING = ROOT / "packaging"
+PAGES = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", *PACKAGING.iterdir()]
+ROTATION = (PACKAGING / "headrace-edge.logrotate").read_text()
+INSTALLING = (ROOT / "docs" / "installing.md").read_text()
+VERBS = "status|start|stop|restart|reload|enable --now|disable --now|kill [^\n`]*-s USR1"
+
+
+def unit() -> configparser.SectionProxy:
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read(PACKAGING / "headrace-edge.service")
+    return parser["Service"]
+
+
+def test_every_command_names_the_unit_as_it_is_called() -> None:
+    named = [
+        (page.name, found)
+        for page in PAGES
+        for found in re.findall(rf"systemctl (?:{VERBS}) ([\w.-]+)", page.read_text())
+        if found != "without"
+    ]
+    assert named
+    assert {found for _page, found in named} <= {"headrace-edge", "headrace-edge.service"}
+
+
+def test_the_first_configuration_is_valid_and_uses_the_units_directories() -> None:
+    config = load_config(PACKAGING / "edge.toml")
+    assert str(config.cache_dir) == f"/var/cache/{unit()['CacheDirectory']}"
+    assert str(config.access_log.path) == f"/var/log/{unit()['LogsDirectory']}/access.log"
+
+
+def test_the_access_log_is_rotated_as_the_units_user() -> None:
+    config = load_config(PACKAGING / "edge.toml")
+    assert f"{config.access_log.path} {{" in ROTATION
+    assert f"su {unit()['User']} {unit()['Group']}" in ROTATION
+
+
+def test_the_unit_gives_running_responses_their_time() -> None:
+    config = load_config(PACKAGING / "edge.toml")
+    assert int(unit()["TimeoutStopSec"]) > config.drain_timeout_s + 10
+
+
+def test_the_manual_names_the_directories_with_the_units_modes() -> None:
+    modes = {
+        "/var/cache/": unit()["CacheDirectoryMode"],
+        "/var/log/": unit()["LogsDirectoryMode"],
+        "/run/": unit()["RuntimeDirectoryMode"],
+        "/etc/": unit()["ConfigurationDirectoryMode"],
+    }
+    for directory, mode in modes.items():
+        row = re.search(rf"^\| `{directory}headrace` \|.*$", INSTALLING, re.MULTILINE)
+        assert row is not None
+        assert mode in row.group()
+    assert f"install -d -o root -g headrace -m {modes['/etc/']} /etc/headrace" in INSTALLING
+    assert unit()["ExecStart"].startswith("/opt/headrace/bin/headrace edge --config /etc/headrace/")

@@ -115,14 +115,13 @@ def freshened(
 def corresponds(stored: Headers, news: Headers) -> bool:
     """Whether a 304 is about this stored response (RFC 9111 section 4.3.4).
 
-    By entity tag, a strong one strongly and a weak one weakly compared, else by Last-Modified; a
-    304 without either is about whatever was asked for. A strong tag must not be put on a body that
-    was only ever known by a weak one: parts of both would be taken for one.
+    By entity tag, weakly compared, else by Last-Modified; a 304 without either is about whatever
+    was asked for. Servers that compress on the way out weaken the tag of a 200 and leave that of a
+    304 strong; as only one tag was asked about, it can be no other representation.
     """
     tag = news.get(b"etag")
     if tag is not None:
-        known = stored.get(b"etag") or b""
-        return known == tag or known.removeprefix(b"W/") == tag.removeprefix(b"W/") != tag
+        return (stored.get(b"etag") or b"").removeprefix(b"W/") == tag.removeprefix(b"W/")
     modified = news.get(b"last-modified")
     return modified is None or modified == stored.get(b"last-modified")
 
@@ -164,9 +163,12 @@ def _to_be_validated(stored: StoredResponse, response_time: float) -> StoredResp
 def _updated(stored: Headers, news: Headers, response_time: float) -> Headers:
     """Each field of the answer replaces all lines of that name (RFC 9111 section 3.2).
 
-    An answer without Date counts as made when it came (RFC 9110 section 6.6.1).
+    An answer without Date counts as made when it came (RFC 9110 section 6.6.1). A strong tag is
+    not put on a body that is known by a weak one: parts of both would be taken for one.
     """
     skipped = _NOT_UPDATED | hop_by_hop(news)
+    if (stored.get(b"etag") or b"").startswith(b"W/"):
+        skipped |= {b"etag"}
     fresh = [field for field in news if field[0] not in skipped]
     if b"date" not in news:
         fresh.append((b"date", format_http_date(response_time)))

@@ -37,3 +37,4 @@ class CacheRules:
     media_types: tuple[bytes, ...] = ()
     shared: bool = True
     max_object_bytes: int | None = None
+    slice_bytes: int | None = None

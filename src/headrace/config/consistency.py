@@ -9,7 +9,7 @@ from headrace.config.locate import TomlPath
 from headrace.config.model import Config
 from headrace.config.pools import Route
 from headrace.config.problems import Problem, Severity
-from headrace.config.site import KeyRules
+from headrace.config.site import CacheRules, KeyRules
 
 
 def inconsistencies(config: Config) -> list[Problem]:
@@ -85,6 +85,20 @@ def _slices(config: Config) -> Iterable[Problem]:
             remedy="raise store.size or lower store.slice",
             concerns=(("store", "size"),),
         )
+    for index, site in enumerate(config.sites):
+        tables: list[tuple[TomlPath, CacheRules]] = [(("site", index, "cache"), site.cache)]
+        tables += [
+            (("site", index, "rule", number), rule) for number, rule in enumerate(site.rules)
+        ]
+        for path, rules in tables:
+            if rules.slice_bytes is not None and rules.slice_bytes > store.slice_bytes:
+                yield Problem(
+                    path=(*path, "slice"),
+                    value=str(rules.slice_bytes),
+                    message=f"a slice is larger than store.slice, {store.slice_bytes} bytes",
+                    remedy="lower it, or raise store.slice",
+                    concerns=(("store", "slice"),),
+                )
 
 
 def _certificates(config: Config) -> Iterable[Problem]:

@@ -194,7 +194,7 @@ class Limits(Model):
         description="Requests served on a connection before it is closed. Unset: no limit.",
     )
     origin_requests_per_address: int = Field(
-        default=256,
+        default=128,
         ge=1,
         description="Requests to origins under way at once for clients at one address, per worker "
         "(IPv6: one /64). With more, what is not stored gets 503.",

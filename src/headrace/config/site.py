@@ -196,6 +196,20 @@ class CacheRules(Model):
     max_object_bytes: SizeBytes | None = Field(
         default=None, description="Larger bodies are passed through, not stored. Unset: no limit."
     )
+    slice_bytes: SizeBytes | None = Field(
+        default=None,
+        ge=64 * 1024,
+        description="Bodies under these rules are kept in files of this size; a power of two, at "
+        "least 64KiB and no more than `store.slice`. What a range of an unknown object costs the "
+        "origin is at most this. Unset: `store.slice`.",
+    )
+
+    @field_validator("slice_bytes")
+    @classmethod
+    def _power_of_two(cls, slice_bytes: int | None) -> int | None:
+        if slice_bytes is not None and slice_bytes & (slice_bytes - 1):
+            raise ValueError("a slice must be a power of two: write 64KiB, 256KiB, 1MiB…")
+        return slice_bytes
 
 
 class PathRule(CacheRules):

@@ -280,7 +280,7 @@ class Fetch:
         )  # fmt: skip
         asked = replace(self._request, query=route.keyed_query, headers=Headers(fields))
         way = edge.fleet.way(route, asked, route.upstream_target, self._network)
-        fields += ask_fields(ask, edge.slice_bytes_of(ask.stored))
+        fields += ask_fields(ask, self._slice_bytes())
         request_time = time.time()
         response = await edge.fleet.fetcher.request(
             way.use,
@@ -304,6 +304,12 @@ class Fetch:
                 edge.metrics.bytes_from_origin += response.received_bytes
                 response.close()
 
+    def _slice_bytes(self) -> int:
+        stored = self._ask.stored
+        return (
+            self._edge.slice_bytes_for(self._route.rules) if stored is None else stored.slice_bytes
+        )
+
     def _interim(self, head: ParsedResponseHead) -> None:
         """A 1xx response is for the request that began this, while that waits."""
         if self._owned and self._on_interim is not None:
@@ -326,7 +332,7 @@ class Fetch:
                 self._edge.metrics.origin_errors[f"status_{status}"] += 1
                 self._fail(status, f"status_{status}")
                 return
-        placement = place(ask, parsed, self._edge.slice_bytes_of(ask.stored))
+        placement = place(ask, parsed, self._slice_bytes())
         if ask.stored is not None and not ask.validate:
             if await self._completed(response, ask.stored, placement):
                 return
@@ -412,7 +418,8 @@ class Fetch:
     def _new_record(
         self, head: ResponseHead, storing: Storing, placement: Placement, response_time: float
     ) -> StoredResponse:
-        edge, route = self._edge, self._route
+        route = self._route
+        slice_bytes = self._slice_bytes()
         vary = vary_with(storing.vary, self._variant, head.headers, route.rules)
         # Of what Vary names, the origin saw what it was asked with: its answer is for that.
         asked = headers_asked(self._variant, self._request.headers, route.rules)
@@ -430,8 +437,8 @@ class Fetch:
             stale_if_error_s=storing.stale_if_error_s,
             flags=int(storing.flags),
             length=-1 if placement.total is None else placement.total,
-            slice_bytes=edge.slice_bytes,
-            version=version_of(route.key, variant, head.headers, self._generation),
+            slice_bytes=slice_bytes,
+            version=version_of(route.key, variant, head.headers, self._generation, slice_bytes),
             generation=self._generation,
             tags=storing.tags,
         )

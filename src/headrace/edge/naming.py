@@ -14,14 +14,17 @@ def part_name(key_hash: bytes, variant: bytes) -> bytes:
     return key_hash + variant
 
 
-def version_of(key: bytes, variant: bytes, headers: Headers, generation: int) -> bytes:
+def version_of(
+    key: bytes, variant: bytes, headers: Headers, generation: int, slice_bytes: int
+) -> bytes:
     """The name of a representation's slices, 16 bytes.
 
     With a strong validator all fetches of one representation agree on it, so that their slices
-    combine (RFC 9110 section 15.3.7.3); a purge in between separates them all the same.
+    combine (RFC 9110 section 15.3.7.3); a purge in between, or another size of slices, separates
+    them all the same.
     """
     tag = headers.get(b"etag")
     if tag is None or not is_strong(tag):
         return os.urandom(16)
-    text = b"\0".join((key, variant, tag, b"%d" % generation))
+    text = b"\0".join((key, variant, tag, b"%d" % generation, b"%d" % slice_bytes))
     return hashlib.blake2b(text, digest_size=16).digest()

@@ -30,7 +30,10 @@ def network_of(address: str) -> str:
 
 
 class Counts:
-    """Counts what is held for each network, up to a limit for one and a limit for all."""
+    """Counts what is held for each network, up to a limit for one and a limit for all.
+
+    The network "" has no limit of its own: clients of a Unix socket, which are one local proxy.
+    """
 
     __slots__ = ("_held", "most", "most_each", "total")
 
@@ -43,7 +46,7 @@ class Counts:
     def take(self, network: str) -> bool:
         """Whether there is room for one more; if so, it is counted. Each needs its `give`."""
         held = self._held.get(network, 0)
-        if held >= self.most_each or self.total >= self.most:
+        if (held >= self.most_each and network) or self.total >= self.most:
             return False
         self._held[network] = held + 1
         self.total += 1

@@ -142,7 +142,11 @@ class Serving:
     def _ask(self, stored: StoredResponse | None) -> Ask | None:
         value = self._request.headers.get(b"range")
         if stored is None:
-            return WHOLE if value is None else ask_for_range(value, self._edge.slice_bytes)
+            return (
+                WHOLE
+                if value is None
+                else ask_for_range(value, self._edge.slice_bytes_for(self._route.rules))
+            )
         # One validation serves all clients, whichever range they want; only if the object has
         # changed does it bring a body, and then no more of it than the first slice.
         large = stored.length > stored.slice_bytes

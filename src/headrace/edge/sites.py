@@ -174,6 +174,7 @@ def _cache_rules(model: config_site.CacheRules) -> CacheRules:
         media_types=_names(model.media_types),
         shared=model.shared,
         max_object_bytes=model.max_object_bytes,
+        slice_bytes=model.slice_bytes,
     )
 
 

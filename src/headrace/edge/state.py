@@ -116,8 +116,9 @@ class EdgeState:
         self.unwatched_bytes.rate_bytes_per_s = limits.unwatched_rate_bytes_per_s
         self.hot.clear()
 
-    def slice_bytes_of(self, stored: StoredResponse | None) -> int:
-        return self.slice_bytes if stored is None else stored.slice_bytes
+    def slice_bytes_for(self, rules: CacheRules) -> int:
+        """The size of the slices that a new representation is cut into."""
+        return rules.slice_bytes or self.slice_bytes
 
     def see_purges(self) -> None:
         """Drop what was purged since the last look, by any process."""

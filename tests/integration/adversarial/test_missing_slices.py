@@ -14,7 +14,11 @@ from tests.harness.origin import Origin
 from tests.harness.replies import End, Recorded, Reply, cacheable
 
 SLICE_BYTES = 256 * 1024
-EDGE = {"workers": 1, "timeouts": {"lock_wait": 3}}
+EDGE = {
+    "workers": 1,
+    "timeouts": {"lock_wait": 3},
+    "site": {"rule": [{"path": "*/small/*", "slice": "64KiB"}]},
+}
 BODY = Body(11, 5 * SLICE_BYTES)
 SOUND = cacheable(BODY)
 ETAG = SOUND.header("etag")
@@ -157,3 +161,13 @@ def test_a_part_that_answers_the_clients_own_range_is_passed_to_it(
     found = edge.get(path, ("Range", "bytes=5-9"))
     assert (found.status, found.body) == (206, b"fghij")
     assert origin.count(path) == 1
+
+
+def test_a_range_of_an_unknown_object_costs_no_more_than_its_rules_slice(
+    edge: Edge, origin: Origin, path: str
+) -> None:
+    small = f"{path}/small/object"
+    origin.serve(small, SOUND)
+    assert edge.get(small, ("Range", "bytes=0-0")).body == BODY.read(0, 1)
+    assert [request.header("range") for request in origin.asked(small)] == ["bytes=0-65535"]
+    assert edge.get(small).body == BODY.read()

@@ -52,6 +52,11 @@ def test_relative_paths_start_from_the_file() -> None:
         ("workers = 0", "must be at least 1"),
         ('[store]\nsize = "10 parsecs"\n', "not a size"),
         ('[store]\nslice = "3MiB"\n', "power of two"),
+        (
+            '[[site]]\nname = "b"\nhosts = ["b"]\norigins = ["http://o"]\n'
+            '[site.cache]\nslice = "16MiB"\n',
+            "larger than store.slice",
+        ),
         ('[timeouts]\nhead = "-1s"\n', "not a duration"),
         ("[site.cache]\nnegative = { 416 = 5 }\n", "range and is never stored"),
     ],

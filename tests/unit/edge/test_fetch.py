@@ -179,7 +179,7 @@ def ask_of(kind: str, edge: EdgeState, route: Route) -> Ask:
         response_time=time.time(), corrected_age_s=0.0, lifetime_s=600.0,
         stale_while_revalidate_s=0.0, stale_if_error_s=0.0, flags=0, length=TOTAL,
         slice_bytes=SLICE, generation=edge.store.generation(), tags=(),
-        version=version_of(route.key, b"", Headers(STORABLE), edge.store.generation()),
+        version=version_of(route.key, b"", Headers(STORABLE), edge.store.generation(), SLICE),
     )  # fmt: skip
     part = edge.store.begin_part(part_name(route.key_hash, b""), 0)
     assert isinstance(part, Part)

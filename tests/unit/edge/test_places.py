@@ -49,6 +49,11 @@ def test_counts_stay_within_both_limits_and_return_to_nothing(
     assert not counts._held
 
 
+def test_a_local_proxy_has_no_limit_of_its_own() -> None:
+    counts = Counts(1, 3)
+    assert [counts.take("") for _ in range(4)] == [True, True, True, False]
+
+
 def test_a_held_place_is_given_back_whatever_happens() -> None:
     counts = Counts(1)
     try:

@@ -18,6 +18,8 @@ from pathlib import Path
 from headrace.edge.bindings import open_listener
 from headrace.edge.channel import (
     Abandon,
+    Check,
+    Checked,
     Commit,
     Committed,
     Configure,
@@ -46,6 +48,7 @@ class FakeWorker:
         self.metrics = WorkerMetrics()
         self.done = asyncio.Event()
         self.exit_code = 0
+        self.problem = os.environ.get("FAKE_WORKER_PROBLEM", "")
         self.number = -1
         self.name = ""
         self.draining = False
@@ -72,6 +75,9 @@ class FakeWorker:
                 self.draining = False
             case ReopenLogs():
                 self.metrics.purges += 1
+            case Check(number=number):
+                if self.name != "mute":
+                    self.channel.send(Checked(number, self.problem))
             case GetStats(number=number):
                 if self.name != "mute":
                     self.channel.send(Stats(number, self.metrics.snapshot()))

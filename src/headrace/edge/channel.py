@@ -114,6 +114,12 @@ class GetStats(msgspec.Struct, tag="get_stats"):
     number: int
 
 
+class Check(msgspec.Struct, tag="check"):
+    """Answer Checked with the same `number`: could a request be served now?"""
+
+    number: int
+
+
 class ReopenLogs(msgspec.Struct, tag="reopen_logs"):
     """Close and open the log files again, after a rotation."""
 
@@ -160,6 +166,7 @@ ToWorker = (
     | Undrain
     | Stop
     | GetStats
+    | Check
     | ReopenLogs
     | Follow
     | Leave
@@ -204,6 +211,13 @@ class Stats(msgspec.Struct, tag="stats"):
     snapshot: Snapshot
 
 
+class Checked(msgspec.Struct, tag="checked"):
+    """What a request would meet in this worker; `problem` is empty when it would be served."""
+
+    number: int
+    problem: str
+
+
 class Fatal(msgspec.Struct, tag="fatal"):
     """The worker cannot serve and exits; the supervisor logs why."""
 
@@ -241,7 +255,17 @@ class ReasonsAre(msgspec.Struct, tag="reasons"):
 
 
 FromWorker = (
-    Ready | Prepared | Refused | Committed | Stats | Fatal | Drained | Lines | Seen | ReasonsAre
+    Ready
+    | Prepared
+    | Refused
+    | Committed
+    | Stats
+    | Checked
+    | Fatal
+    | Drained
+    | Lines
+    | Seen
+    | ReasonsAre
 )
 
 Message = ToWorker | FromWorker

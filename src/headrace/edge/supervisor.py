@@ -28,6 +28,7 @@ from headrace.edge.admin.purging import Directory
 from headrace.edge.bindings import Reservation, rebind, reserve_all
 from headrace.edge.broom import Broom
 from headrace.edge.opening import open_store
+from headrace.edge.readiness import CHECK_TIMEOUT_S, Readiness
 from headrace.edge.reloading import check_reloadable, worker_config
 from headrace.edge.store_door import StoreDoor
 from headrace.edge.store_thread import StoreThread
@@ -84,6 +85,7 @@ class Supervisor:
         self._reloads_succeeded = 0
         self._reloads_failed = 0
         self._pool = WorkerPool(worker_command)
+        self._readiness = Readiness(lambda: self._pool.unsound(CHECK_TIMEOUT_S))
         self._version = 1
         self._ticket_key = TicketKey.generate(self._started)
         self._held: list[Reservation] = []
@@ -145,6 +147,10 @@ class Supervisor:
             return "draining"
         return None if self._pool.ready else "no worker serves; the log says why"
 
+    async def readiness(self) -> str | None:
+        """The same after a look at every worker (see readiness)."""
+        return self.not_ready_because() or await self._readiness.problem()
+
     async def totals(self) -> Snapshot:
         """The counts of all workers since the server started."""
         return await self._pool.totals()
@@ -157,7 +163,7 @@ class Supervisor:
             version=__version__,
             python=platform.python_version(),
             started=self._started,
-            not_ready_because=self.not_ready_because(),
+            not_ready_because=await self.readiness(),
             draining=self._pool.draining or self._stopping.is_set(),
             workers_wanted=self._pool.wanted,
             workers_leaving=self._pool.leaving,
@@ -269,7 +275,7 @@ class Supervisor:
         log.info("stopped")
 
     async def _heartbeat(self) -> None:
-        served = True
+        served, unsound = True, None
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             await self._pool.ask_all()
@@ -281,6 +287,9 @@ class Supervisor:
             elif self._pool.ready and not served:
                 log.info("workers_serve_again")
             served = self._pool.ready
+            before, unsound = unsound, await self.readiness()
+            if unsound != before:
+                log.warning("readiness_changed", ready=unsound is None, problem=unsound)
             await self._renew_ticket_key()
 
     async def _renew_ticket_key(self) -> None:

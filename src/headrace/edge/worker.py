@@ -25,6 +25,8 @@ from headrace.edge.bindings import open_listener
 from headrace.edge.channel import (
     Abandon,
     Binding,
+    Check,
+    Checked,
     Commit,
     Committed,
     Configure,
@@ -49,6 +51,7 @@ from headrace.edge.channel import (
 )
 from headrace.edge.handler import EdgeHandler
 from headrace.edge.looking import looked
+from headrace.edge.readiness import problem_of
 from headrace.edge.recording import Recorder
 from headrace.edge.sites import compile_sites
 from headrace.edge.state import EdgeState
@@ -104,6 +107,9 @@ class Worker:
             case GetStats(number=number):
                 self._recorder.note_losses()
                 self.channel.send(Stats(number, self.metrics.snapshot()))
+            case Check(number=number):
+                problem = problem_of(self.edge, self.server) if hasattr(self, "server") else ""
+                self.channel.send(Checked(number, problem))
             case ReopenLogs():
                 self._reopen_logs()
             case Follow() | Leave() | GetFigures() | GetReasons() if hasattr(self, "server"):

@@ -22,6 +22,7 @@ import structlog
 from headrace.edge.channel import (
     Binding,
     Channel,
+    Checked,
     Committed,
     Configure,
     Drained,
@@ -195,7 +196,12 @@ class Worker:
             case Stats(number=number, snapshot=snapshot):
                 self.snapshot = snapshot
                 self._answered(Stats, number, message)
-            case Lines(number=number) | Seen(number=number) | ReasonsAre(number=number):
+            case (
+                Checked(number=number)
+                | Lines(number=number)
+                | Seen(number=number)
+                | ReasonsAre(number=number)
+            ):
                 self._answered(type(message), number, message)
             case Prepared(version=version) | Refused(version=version):
                 self._answered(Prepared, version, message)

@@ -21,6 +21,8 @@ import structlog
 
 from headrace.edge.channel import (
     Abandon,
+    Check,
+    Checked,
     Commit,
     Committed,
     Drain,
@@ -226,6 +228,30 @@ class WorkerPool:
             )
         )
         return [one for one in found if isinstance(one, answer)]
+
+    async def unsound(self, within_s: float) -> str | None:
+        """What keeps which worker from serving; None when each that listens could."""
+        self._questions += 1
+        question = Check(self._questions)
+        asked = [worker for worker in self.workers if worker.state is State.READY]
+        if not asked:
+            return "no worker serves; the log says why"
+        found = await asyncio.gather(
+            *(worker.ask(question, Checked, question.number, within_s) for worker in asked)
+        )
+        problems = []
+        for worker, answer in zip(asked, found, strict=True):
+            if isinstance(answer, Checked):
+                problem = answer.problem
+            elif worker.channel.closed:
+                continue  # it died meanwhile, and its listener with it
+            else:
+                problem = f"it does not answer within {within_s:g} s"
+            if problem:
+                problems.append(f"worker {worker.number}: {problem}")
+        if all(worker.channel.closed for worker in asked):
+            return "no worker serves; the log says why"
+        return "; ".join(problems) or None
 
     def tell_all(self, message: Message) -> None:
         """Say something that wants no answer."""

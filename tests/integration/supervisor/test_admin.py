@@ -56,6 +56,9 @@ class Stub:
     def not_ready_because(self) -> str | None:
         return self.reason
 
+    async def readiness(self) -> str | None:
+        return self.reason
+
     async def totals(self) -> Snapshot:
         return WorkerMetrics().snapshot()
 

@@ -55,6 +55,8 @@ class Server(Protocol):
 
     def not_ready_because(self) -> str | None: ...
 
+    async def readiness(self) -> str | None: ...
+
     async def totals(self) -> Snapshot: ...
 
     async def facts(self) -> ServerFacts: ...
@@ -165,7 +167,7 @@ class Routes:
         return web.json_response({"status": "live"})
 
     async def ready(self, _request: web.Request) -> web.Response:
-        reason = self._server.not_ready_because()
+        reason = await self._server.readiness()
         if reason is not None:
             return problem_response(503, reason)
         return web.json_response({"status": "ready"})

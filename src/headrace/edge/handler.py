@@ -18,11 +18,12 @@ from headrace.edge.answer import Answer, Verdict
 from headrace.edge.delivery import SourceLost
 from headrace.edge.fields import in_loop, nominates
 from headrace.edge.hot import HotEntry
+from headrace.edge.invalidating import invalidate_after
 from headrace.edge.places import network_of
 from headrace.edge.post_storing import PostStoring
 from headrace.edge.promoting import promoted
 from headrace.edge.recording import Recorder
-from headrace.edge.relay import ask_origin, invalidate_after, own_target, pass_response
+from headrace.edge.relay import ask_origin, own_target, pass_response
 from headrace.edge.responses import HitHeads, prepared_head, stored_fields
 from headrace.edge.routes import Route
 from headrace.edge.serving import TOO_MANY, Serving

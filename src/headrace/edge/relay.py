@@ -9,22 +9,17 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from headrace.cache.invalidation import keys_invalidated
-from headrace.cache.key import key_hash, keys_for_url
 from headrace.cache.presenting import is_cmcd
-from headrace.cache.store import Busy, PurgeRule, StoreError
 from headrace.edge.fields import (
     passed_request_fields,
     passed_response_fields,
     with_date,
 )
-from headrace.edge.naming import part_name
 from headrace.edge.places import network_of
-from headrace.errors import HeadraceError
 from headrace.http.connection import Connection
 from headrace.http.dates import format_http_date
 from headrace.http.fields import hop_by_hop
-from headrace.http.message import Field, Headers, Request, ResponseHead
+from headrace.http.message import Field, Headers, Request
 from headrace.http.parser import BadRequest, ParsedResponseHead
 from headrace.http.ranges import (
     RangeNotSatisfiable,
@@ -233,39 +228,3 @@ def _trailers(request: Request, response: Obtained) -> list[Field] | None:
     return [
         field for field in response.trailers if field[0] not in refused and not is_cmcd(field[0])
     ]
-
-
-def invalidate_after(
-    edge: EdgeState, route: Route, request: Request, head: ParsedResponseHead
-) -> None:
-    """Remove what an unsafe request has changed (RFC 9111 section 4.4)."""
-    if request.method in SAFE:
-        return
-    site = route.site
-    for uri in keys_invalidated(request, ResponseHead(head.status, head.headers)):
-        try:
-            keys = keys_for_url(site.name, uri.decode("latin-1"), site.key_rules)
-        except HeadraceError:
-            continue  # a Location that is no URL of this site
-        try:
-            for key in keys:
-                _remove(edge, key)
-        except (StoreError, OSError) as error:
-            # The request itself has succeeded; what is stored may stay until its lifetime ends.
-            edge.store_trouble(error)
-    edge.see_purges()
-
-
-def _remove(edge: EdgeState, key: bytes) -> None:
-    hashed = key_hash(key)
-    if edge.store.vary_of(hashed) is not None or _is_being_filled(edge, hashed):
-        edge.store.purge(PurgeRule("url", key), durable=False)
-
-
-def _is_being_filled(edge: EdgeState, hashed: bytes) -> bool:
-    """Whether some worker fetches this key for the first time, so that no record tells of it."""
-    part = edge.store.begin_part(part_name(hashed, b""), 0)
-    if isinstance(part, Busy):
-        return True
-    part.close()
-    return False

@@ -27,6 +27,7 @@ from headrace.config import Config
 from headrace.edge.bodies import BodyError
 from headrace.edge.fleet import Fleet
 from headrace.edge.hot import HotResponses
+from headrace.edge.invalidating import Allowance
 from headrace.edge.open_bodies import OpenBodies, OpenBody, Place
 from headrace.edge.places import ByteBudget, Counts
 from headrace.edge.routes import Routes
@@ -68,6 +69,7 @@ class EdgeState:
         self.origin = OriginClient(loop, OriginTimeouts())
         self.fleet = Fleet(loop, self.origin, metrics)
         self.shadows = Shadows()
+        self.invalidations = Allowance()
         limits = config.limits
         # What each client network has under way at the origins, and what it has left behind there.
         self.places = Counts(limits.origin_requests_per_address)

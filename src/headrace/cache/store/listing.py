@@ -74,14 +74,25 @@ def page(
     return found, None
 
 
-def inspect(index: Index, rules: RuleSet, key_hash: bytes) -> list[dict[str, Any]]:
-    """See Store.inspect: the record's fields, `purged` (kept, soft or hard) and `slices`."""
+def variants(index: Index, rules: RuleSet, key_hash: bytes) -> tuple[StoredResponse, ...]:
+    """See Store.variants."""
+    return tuple(
+        stored for stored in _records(index, key_hash) if rules.verdict(stored) is not Verdict.HARD
+    )
+
+
+def _records(index: Index, key_hash: bytes) -> list[StoredResponse]:
     records = []
     with index.read() as transaction, transaction.cursor(index.records) as rows:
         more = rows.set_range(key_hash)
         while more and bytes(rows.key()).startswith(key_hash):
             records.append(decode_record(rows.value()))
             more = rows.next()
+    return records
+
+
+def inspect(index: Index, rules: RuleSet, key_hash: bytes) -> list[dict[str, Any]]:
+    """See Store.inspect: the record's fields, `purged` (kept, soft or hard) and `slices`."""
     return [
         {
             **msgspec.structs.asdict(stored),
@@ -91,5 +102,5 @@ def inspect(index: Index, rules: RuleSet, key_hash: bytes) -> list[dict[str, Any
                 for n, row in _slices(index, stored.version)
             ],
         }
-        for stored in records
+        for stored in _records(index, key_hash)
     ]

@@ -285,6 +285,10 @@ class Store:
         """
         return listing.page(self.index, self.rules.current(), prefix, limit, cursor)
 
+    def variants(self, key_hash: bytes) -> tuple[StoredResponse, ...]:
+        """The records of a key that no purge has removed."""
+        return listing.variants(self.index, self.rules.current(), key_hash)
+
     def inspect(self, key_hash: bytes) -> Inspection:
         """Every variant of a key: its record's fields and its slices, for operators."""
         return listing.inspect(self.index, self.rules.current(), key_hash)

@@ -26,7 +26,7 @@ import structlog
 from headrace.cache.presenting import headers_asked, vary_with
 from headrace.cache.reuse import may_serve_stale_on_error
 from headrace.cache.store import Busy, Part, StoreError
-from headrace.cache.stored import StoredResponse
+from headrace.cache.stored import StoredFlag, StoredResponse
 from headrace.cache.storing import Storing, decide_storing
 from headrace.cache.validation import corresponds, freshened
 from headrace.cache.vary import variant_text
@@ -391,7 +391,8 @@ class Fetch:
             stored, head, self._route.rules, self._request,
             request_time=request_time, response_time=response_time,
         )  # fmt: skip
-        renewed = msgspec.structs.replace(renewed, generation=self._generation)
+        flags = renewed.flags & ~int(StoredFlag.HTTP_1_0) | _version_flag(head)
+        renewed = msgspec.structs.replace(renewed, generation=self._generation, flags=flags)
         self._edge.store.record(renewed, self._route.key_hash)
         self._edge.hot.drop(renewed.key, renewed.variant)
         self._settle(Following(renewed, None))
@@ -435,7 +436,7 @@ class Fetch:
             lifetime_s=storing.lifetime_s,
             stale_while_revalidate_s=storing.stale_while_revalidate_s,
             stale_if_error_s=storing.stale_if_error_s,
-            flags=int(storing.flags),
+            flags=int(storing.flags) | _version_flag(head),
             length=-1 if placement.total is None else placement.total,
             slice_bytes=slice_bytes,
             version=version_of(route.key, variant, head.headers, self._generation, slice_bytes),
@@ -654,6 +655,10 @@ def begin_fetch(
     if part is not None:
         part.close()
     return None
+
+
+def _version_flag(head: ResponseHead) -> int:
+    return int(StoredFlag.HTTP_1_0) if head.version == (1, 0) else 0
 
 
 def _as_whole(head: ResponseHead) -> ResponseHead:

@@ -6,7 +6,7 @@ import json
 import re
 
 from headrace.cache.freshness import current_age_s
-from headrace.cache.stored import StoredResponse
+from headrace.cache.stored import StoredFlag, StoredResponse
 from headrace.http.dates import format_http_date
 from headrace.http.message import Field
 from headrace.http.writing import REASONS, field_lines, status_line
@@ -35,7 +35,7 @@ def stored_fields(stored: StoredResponse, now: float, server_name: bytes) -> lis
     if b"accept-ranges" not in names and stored.status == 200:
         fields.append((b"accept-ranges", b"bytes"))
     fields.append((b"age", b"%d" % current_age_s(stored, now)))
-    add_via(fields, server_name)
+    add_via(fields, server_name, b"1.0" if stored.flags & StoredFlag.HTTP_1_0 else b"1.1")
     return fields
 
 
@@ -74,9 +74,9 @@ class HitHeads:
         return int(age_s), int(self._stored.lifetime_s - age_s)
 
 
-def add_via(fields: list[Field], server_name: bytes) -> None:
-    """Add this hop to Via (RFC 9110 section 7.6.3)."""
-    own = b"1.1 " + server_name
+def add_via(fields: list[Field], server_name: bytes, version: bytes) -> None:
+    """Add this hop, by the version in which the message came, to Via (RFC 9110 section 7.6.3)."""
+    own = version + b" " + server_name
     for index, (name, value) in enumerate(fields):
         if name == b"via":
             fields[index] = (name, value + b", " + own)

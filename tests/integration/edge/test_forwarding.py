@@ -131,3 +131,14 @@ def test_only_the_chosen_origin_prefix_is_reachable(edge: Edge, origin: Origin, 
     origin.serve(path, Reply(body=b"x"))
     edge.get(path + "?a=1&b=%20")
     assert origin.asked(path)[-1].target == path + "?a=1&b=%20"
+
+
+def test_via_says_the_version_that_was_received(edge: Edge, origin: Origin, path: str) -> None:
+    raw = b"HTTP/1.0 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 1\r\n\r\nx"
+    origin.serve(path, Reply(raw=raw))
+    with edge.client() as client:
+        client.send(f"GET {path} HTTP/1.0\r\nHost: example.test\r\n\r\n".encode())
+        assert client.response().header("via") == "1.0 headrace"
+    assert origin.asked(path)[-1].header("via") == "1.0 headrace"
+    found = edge.get(path)
+    assert (found.hit, found.header("via")) == (True, "1.0 headrace")

@@ -7,6 +7,7 @@ import pytest
 from tests.harness.edge import Edge
 from tests.harness.origin import Origin
 from tests.harness.replies import Recorded, Reply, headers
+from tests.integration.edge.conftest import Starter
 
 
 def by_encoding(request: Recorded) -> Reply:
@@ -105,3 +106,20 @@ def test_a_response_that_begins_to_vary_is_never_served_to_the_wrong_client(
     origin.serve(path, by_language)
     assert edge.get(path, ("Accept-Language", "de")).body == b"de"
     assert edge.get(path, ("Accept-Language", "fr")).body == b"fr"
+
+
+def test_a_site_with_languages_stores_no_more_than_these(
+    edges: Starter, origin: Origin, path: str
+) -> None:
+    edge = edges({"site": {"cache": {"languages": ["en", "de"]}}})
+    origin.serve(path, by_language)
+    spellings = {
+        "de": ("de", "de-AT,de;q=0.9", "fr, DE;q=0.5", "*;q=0.1, de"),
+        "en": ("en-GB", "en, de;q=0.9", "*"),
+        "none": ("fr", "de;q=0", ""),
+    }
+    for language, values in spellings.items():
+        for value in values:
+            found = edge.get(path, ("Accept-Language", value))
+            assert found.body == language.encode(), value
+    assert origin.count(path) == 3

@@ -166,10 +166,37 @@ url = "http://b:1"
             '[site.pool.origin.signing]\naccess_key = "k"',
             "give the secret once",
         ),
+        (
+            '[site.key]\nkeep = ["v"]\n'
+            '[[site.route]]\nname = "r"\npool = "new"\nquery = { x = "1" }',
+            "this parameter is no part of the key",
+        ),
+        (
+            '[[site.route]]\nname = "r"\npool = "new"\nquery = { CMCD = "*" }',
+            "this parameter is no part of the key",
+        ),
+        (
+            '[site.key]\nhost = false\n[[site.route]]\nname = "r"\npool = "new"\nhosts = ["a"]',
+            "the site's key has no host",
+        ),
+        ('[site.key]\nrequest_fields = ["Host"]', "Host is the edge's own business"),
+        ('[site.key]\nunkeyed_fields = ["X_Y"]', "has characters that are not allowed"),
     ],
 )
 def test_faults_in_pools_and_routes_are_told(more: str, message: str) -> None:
     assert message in complaint(GOOD + POOL + more)
+
+
+@pytest.mark.parametrize(
+    ("methods", "message"),
+    [
+        ('["GET"]', "HEAD is always served"),
+        ('["GET", "HEAD", "TRACE"]', "TRACE is not served by this edge"),
+        ('["GET", "HEAD", "get"]', "has characters that are not allowed"),
+    ],
+)
+def test_faults_in_methods_are_told(methods: str, message: str) -> None:
+    assert message in complaint(GOOD + f"methods = {methods}\n")
 
 
 def test_a_secret_key_is_never_shown() -> None:

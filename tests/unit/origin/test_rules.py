@@ -29,6 +29,11 @@ def test_without_rules_the_default_pool_is_asked_for_the_same_path() -> None:
     assert chosen((), request()) == Chosen("main", "default", b"/a/b.ts")
 
 
+def test_a_rewritten_path_does_not_climb() -> None:
+    rules = (Rule("r", path=re.compile(b"/x(.*)"), pool="new", rewrite=rb"/v2/\1"),)
+    assert chosen(rules, request(b"/x../../a")).path == b"/a"
+
+
 def test_the_first_rule_with_a_pool_decides() -> None:
     rules = (
         Rule("no", path=re.compile(b"/x.*"), pool="x"),

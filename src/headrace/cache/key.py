@@ -90,10 +90,15 @@ def key_hash(key: bytes) -> bytes:
     return hashlib.blake2b(key, digest_size=16).digest()
 
 
+def without_scheme(key: bytes) -> bytes:
+    """The key less the mark of https: what a purge of a URL names."""
+    return key.removesuffix(HTTPS)
+
+
 def keys_for_url(site: str, url: str, rules: KeyRules) -> list[bytes]:
     """The keys that requests for this URL have: `https://host/path?query`, or a bare path where
     the site does not keep hosts apart. One for each scheme, whichever the URL has, where schemes
-    are kept apart. Raises UnusableUrl.
+    are kept apart, http first. Raises UnusableUrl.
     """
     authority, path, query = _parts(url, rules)
     request = Request(b"GET", b"", b"http", authority, path, query, (1, 1), _NO_HEADERS)

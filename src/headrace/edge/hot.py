@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from headrace.cache.key import HTTPS
 from headrace.cache.store import PurgeRule, matches
 from headrace.cache.stored import StoredResponse
 from headrace.edge.open_bodies import OpenBody
@@ -167,8 +168,9 @@ class HotResponses:
                 return
         for rule in rules:
             if rule.kind == "url":
-                for variant in tuple(self._variants.get(rule.value, ())):
-                    self.drop(rule.value, variant)
+                for key in (rule.value, rule.value + HTTPS):
+                    for variant in tuple(self._variants.get(key, ())):
+                        self.drop(key, variant)
                 continue
             for entry in [e for e in self._entries.values() if matches(rule, e.stored)]:
                 self.drop(entry.stored.key, entry.stored.variant)

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from headrace.cache.invalidation import keys_invalidated
-from headrace.cache.key import key_hash, keys_for_url
+from headrace.cache.key import key_hash, keys_for_url, without_scheme
 from headrace.cache.store import Busy, PurgeRule, StoreError
 from headrace.edge.naming import part_name
 from headrace.errors import HeadraceError
@@ -61,22 +61,22 @@ def invalidate_after(
         except HeadraceError:
             continue  # a Location that is no URL of this site
         try:
-            for key in keys:
-                _remove(edge, key, varies=bool(site.keyed_fields))
+            _remove(edge, keys, varies=bool(site.keyed_fields))
         except (StoreError, OSError) as error:
             # The request itself has succeeded; what is stored may stay until its lifetime ends.
             edge.store_trouble(error)
     edge.see_purges()
 
 
-def _remove(edge: EdgeState, key: bytes, *, varies: bool) -> None:
-    hashed = key_hash(key)
-    stored = edge.store.variants(hashed)
+def _remove(edge: EdgeState, keys: list[bytes], *, varies: bool) -> None:
+    """Remove what is stored under the keys of one URL, one for each scheme."""
+    hashes = [key_hash(key) for key in keys]
+    stored = [response for hashed in hashes for response in edge.store.variants(hashed)]
     # Which variants are being filled for the first time cannot be told where every fill has one.
-    if not stored and not varies and not _is_being_filled(edge, hashed):
+    if not stored and not varies and not any(_is_being_filled(edge, one) for one in hashes):
         return
     if edge.invalidations.take(time.monotonic()):
-        edge.store.purge(PurgeRule("url", key), durable=False)
+        edge.store.purge(PurgeRule("url", without_scheme(keys[0])), durable=False)
         return
     for response in stored:
         edge.store.delete(response)

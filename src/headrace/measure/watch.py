@@ -291,6 +291,7 @@ def merged(parts: list[Figures], sites: int, objects: int) -> Figures:
 
 def _hot_object(key: bytes, count: int, error: int) -> HotObject:
     site, _newline, url = key.partition(b"\n")
+    url = url.partition(b"\n")[0]  # less the mark of https
     return HotObject(
         site.decode("utf-8", "backslashreplace"),
         url.decode("utf-8", "backslashreplace"),

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from headrace.cache.key import without_scheme
 from headrace.cache.stored import StoredResponse
 
 RuleKind = Literal["url", "prefix", "tag", "all"]
@@ -18,10 +19,10 @@ RuleKind = Literal["url", "prefix", "tag", "all"]
 class PurgeRule(msgspec.Struct, array_like=True, gc=False, frozen=True):
     """Everything stored before `generation` that this matches is purged.
 
-    `value` is a whole cache key ("url": every variant of it), the beginning of one ("prefix"), a
-    tag ("tag") or empty ("all"). `site` narrows it to the keys of one site (the part before the
-    first newline). A `soft` rule makes stale instead of removing. The store fills in `generation`
-    and `made_at` (Unix seconds).
+    `value` is a whole cache key less its scheme ("url": every variant of it, for both schemes), the
+    beginning of one ("prefix"), a tag ("tag") or empty ("all"). `site` narrows it to the keys of
+    one site (the part before the first newline). A `soft` rule makes stale instead of removing.
+    The store fills in `generation` and `made_at` (Unix seconds).
     """
 
     kind: RuleKind
@@ -47,7 +48,7 @@ def matches(rule: PurgeRule, stored: StoredResponse) -> bool:
         return False
     match rule.kind:
         case "url":
-            return key == rule.value
+            return without_scheme(key) == rule.value
         case "prefix":
             return key.startswith(rule.value)
         case "tag":
@@ -109,7 +110,7 @@ class RuleSet:
     def _candidates(self, stored: StoredResponse) -> Iterable[PurgeRule]:
         key = stored.key
         yield from self._all
-        yield from self._by_url.get(key, ())
+        yield from self._by_url.get(without_scheme(key), ())
         for length, prefixes in self._by_prefix_length.items():
             yield from prefixes.get(key[:length], ())
         if self._by_tag:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
 
-from headrace.cache.key import KeyRules, UnusableUrl, keys_for_url, prefix_for_url
+from headrace.cache.key import KeyRules, UnusableUrl, keys_for_url, prefix_for_url, without_scheme
 from headrace.config import Config
 from headrace.edge.admin.problem import ProblemError
 from headrace.edge.admin.requests import PurgeRequest
@@ -104,7 +104,9 @@ def plan_purge(request: PurgeRequest, directory: Directory) -> list[Purge]:
     match request.kind:
         case "url":
             found = directory.keys(request.value, site=site, field="url")
-            return [Purge("url", key, soft, name) for name, key in found]
+            # One rule is for both schemes (see the store's rules).
+            both = {(name, without_scheme(key)): None for name, key in found}
+            return [Purge("url", key, soft, name) for name, key in both]
         case "prefix":
             found = directory.prefixes(request.value, site=site, field="prefix")
             return [Purge("prefix", key, soft, name) for name, key in found]

@@ -11,6 +11,7 @@ from headrace.config import Config
 from headrace.config.loader import load_config, validate_document
 from headrace.config.locate import TomlPath
 from headrace.errors import HeadraceError
+from headrace.ownership import foreign
 
 
 class UsageError(HeadraceError):
@@ -90,6 +91,9 @@ def edge(
             access_log=access_log,
             log_level=log_level,
         )
+    others = foreign(wanted.cache_dir) if wanted.cache_dir.is_dir() else None
+    if others is not None:
+        raise UsageError("{}: {}".format(*others))
     from headrace.edge.supervisor import run
 
     raise typer.Exit(run(wanted, config))

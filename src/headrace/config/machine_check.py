@@ -10,6 +10,7 @@ from headrace.config.locate import TomlPath, line_of, locate
 from headrace.config.model import Config
 from headrace.config.problems import ConfigError, Problem
 from headrace.config.site import Site
+from headrace.ownership import foreign
 
 
 def machine_problems(config: Config) -> list[Problem]:
@@ -38,7 +39,17 @@ def machine_problems(config: Config) -> list[Problem]:
             )
         found += _missing_files(index, site)
     directory = _nearest_existing(config.cache_dir)
-    if not os.access(directory, os.W_OK | os.X_OK) or not directory.is_dir():
+    others = foreign(directory) if directory == config.cache_dir else None
+    if others is not None:
+        found.append(
+            Problem(
+                path=("cache_dir",),
+                value=repr(str(config.cache_dir)),
+                message=others[0],
+                remedy=others[1],
+            )
+        )
+    elif not os.access(directory, os.W_OK | os.X_OK) or not directory.is_dir():
         found.append(
             Problem(
                 path=("cache_dir",),

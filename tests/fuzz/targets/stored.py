@@ -19,6 +19,7 @@ from headrace.cache.store.header import (
     meta_checksum,
     unpack_control,
 )
+from headrace.cache.store.layout import MAX_SLICE
 from headrace.cache.store.rows import SliceRow
 from headrace.cache.stored import StoredResponse
 from tests.fuzz.inputs import Bytes
@@ -32,9 +33,9 @@ def check(data: bytes) -> None:
     """Write, damage and read a block, a record and a row; then read arbitrary bytes."""
     source = Bytes(data)
     control = Control(
-        header_bytes=source.number(2**32 - 1), phase=source.number(3), n=source.number(2**32 - 1),
-        written=source.number(2**63 - 1), body_bytes=source.number(2**62) - 1,
-        total_bytes=source.number(2**62) - 1, body_checksum=source.number(2**64 - 1),
+        header_bytes=source.number(2**20), phase=source.number(3), n=source.number(MAX_SLICE),
+        written=source.number(10**18), body_bytes=source.number(10**18) - 1,
+        total_bytes=source.number(10**18) - 1, body_checksum=source.number(2**64 - 1),
         meta_bytes=source.number(65535), meta_checksum=source.number(2**64 - 1),
         reason=source.piece(39).rstrip(b"\0"),
     )  # fmt: skip
@@ -61,11 +62,11 @@ def check(data: bytes) -> None:
 def _check_record(source: Bytes) -> None:
     stored = StoredResponse(
         key=source.piece(), variant=source.piece(16), vary=(source.piece(16),),
-        status=source.number(999), headers=((source.piece(20), source.piece(60)),),
+        status=100 + source.number(499), headers=((source.piece(20), source.piece(60)),),
         response_time=float(source.number(2**40)), corrected_age_s=float(source.number(2**31)),
         lifetime_s=float(source.number(2**31)), stale_while_revalidate_s=0.0, stale_if_error_s=0.0,
         flags=source.number(63), length=source.number(2**50) - 1,
-        slice_bytes=1 + source.number(2**20), version=source.piece(16),
+        slice_bytes=1 + source.number(2**20), version=b"version " + source.piece(16),
         generation=source.number(2**40), tags=(source.piece(16),),
     )  # fmt: skip
     packed = encode_record(stored)

@@ -71,3 +71,15 @@ def test_a_wrong_option_has_no_traceback() -> None:
 def test_the_version_is_printed() -> None:
     done = headrace("--version")
     assert (done.returncode, done.stdout.startswith("headrace ")) == (0, True)
+
+
+def test_a_cache_directory_that_others_can_write_to_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "cache"
+    place.mkdir()
+    place.chmod(0o777)
+    (tmp_path / "edge.toml").write_text(SMALL)
+    for command in (["check"], ["edge", "--config"]):
+        done = headrace(*command, str(tmp_path / "edge.toml"))
+        assert f"{place} can be written to by others (mode 0777)" in done.stderr
+        assert f"chmod 0700 {place}" in done.stderr
+        assert done.returncode == 2

@@ -36,7 +36,7 @@ def mount_small_disk(path: Path) -> bool:
         return False
     if _libc.mount(b"none", b"/", None, MS_PRIVATE_RECURSIVE, None) != 0:
         return False
-    options = f"size={DISK_BYTES}".encode()
+    options = f"size={DISK_BYTES},mode=0700".encode()
     return bool(_libc.mount(b"tmpfs", os.fsencode(path), b"tmpfs", 0, options) == 0)
 
 

@@ -19,7 +19,7 @@ from headrace.cache.store.filing import BATCH, WHEN, Filing, invalidated
 from headrace.cache.store.header import decode_record, encode_record
 from headrace.cache.store.layout import JOURNAL
 from headrace.cache.store.live_rules import rules_in
-from headrace.cache.store.rules import PurgeRule, RuleSet, Verdict
+from headrace.cache.store.rules import MOST_RULES_KEPT_LONG, PurgeRule, RuleSet, Verdict
 from headrace.cache.stored import StoredFlag, StoredResponse
 
 if TYPE_CHECKING:
@@ -154,9 +154,16 @@ def _forget(store: Store, keep_s: float) -> None:
     with index.read() as transaction:
         swept = int.from_bytes(bytes(transaction.get(SWEPT, b"", index.meta)), "big")
         live = rules_in(index, transaction, 0)
-    over = list(
-        itertools.takewhile(lambda rule: rule.generation <= swept and rule.made_at <= oldest, live)
-    )
+    beyond = len(live) - MOST_RULES_KEPT_LONG
+    over = [
+        rule
+        for _number, rule in itertools.takewhile(
+            lambda each: (
+                each[1].generation <= swept and (each[1].made_at <= oldest or each[0] < beyond)
+            ),
+            enumerate(live),
+        )
+    ]
     if not over:
         return
     horizon = over[-1].generation

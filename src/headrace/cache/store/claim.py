@@ -14,6 +14,7 @@ import msgspec
 
 from headrace.cache.store import locks
 from headrace.cache.store.errors import StoreError, StoreInUse
+from headrace.cache.store.files import open_file, own_directory
 from headrace.cache.store.layout import CLAIM_LOCK, FORMAT, MARK
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -56,7 +57,7 @@ def read_mark(path: Path) -> Mark | None:
 def write_mark(path: Path, mark: Mark) -> None:
     """Replace the mark in one step and wait until it is on disk."""
     temporary = path / f"{MARK}.new"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    fd = open_file(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
         os.write(fd, msgspec.json.encode(mark))
         os.fsync(fd)
@@ -84,8 +85,10 @@ class Claim:
 
     @classmethod
     def take(cls, path: Path) -> Claim:
-        """Raises StoreInUse, with the owner's process id, or OSError."""
-        path.mkdir(parents=True, exist_ok=True)
+        """Raises StoreInUse, with the owner's process id, StoreError when others can write to the
+        directory, or OSError.
+        """
+        own_directory(path)
         fd = locks.open_lock_file(path / CLAIM_LOCK)
         if not locks.try_lock(fd):
             owner = os.pread(fd, 32, 0).decode("ascii", "replace").strip() or "unknown"

@@ -21,13 +21,16 @@ from headrace.cache.store.layout import (
     slice_key,
 )
 from headrace.cache.store.queues import LmdbQueues
-from headrace.cache.store.rows import SliceRow
+from headrace.cache.store.rows import NO_ROW, SliceRow
 from headrace.cache.store.rules import RuleSet, Verdict
 from headrace.cache.store.state import SharedState
 from headrace.cache.stored import StoredFlag, StoredResponse
 
 BATCH = 64
 """Slices that one transaction removes at most, so that nobody waits for the lock for long."""
+
+THINNED = 16
+"""Slices evicted for a new one when the index takes too much room, whatever their bytes."""
 
 DROP_AT_ONCE = 16
 """A replaced version with more slices than this is left to the broom."""
@@ -39,21 +42,31 @@ _RECORD_ONLY_KEY = RECORD_ONLY.to_bytes(4, "big")
 class Filing:
     """The rows of one write transaction, as records and slices."""
 
-    __slots__ = ("_capacity_bytes", "change", "doomed", "now", "queues")
+    __slots__ = ("_capacity_bytes", "_index_bytes", "change", "doomed", "now", "queues")
 
     def __init__(
-        self, change: Change, state: SharedState, capacity_bytes: int, *, now: float
+        self,
+        change: Change,
+        state: SharedState,
+        capacity_bytes: int,
+        index_bytes: int,
+        *,
+        now: float,
     ) -> None:
         self.change = change
         self.queues = LmdbQueues(change, state, capacity_bytes)
         self.doomed: list[bytes] = []
         self.now = now
         self._capacity_bytes = capacity_bytes
+        self._index_bytes = index_bytes
 
     def existing(self, key: bytes) -> StoredResponse | None:
         """The record under this record key."""
         packed = self.change.get(self.change.index.records, key)
-        return decode_record(packed) if packed is not None else None
+        try:
+            return decode_record(packed) if packed is not None else None
+        except msgspec.DecodeError:
+            return None  # as good as none: the next one takes its place
 
     def admitted(self, stored: StoredResponse, key: bytes, rules: RuleSet) -> StoredResponse | None:
         """The record as it may be stored now, or None when a purge or a newer one forbids it.
@@ -115,24 +128,51 @@ class Filing:
             self.drop_slice(replacing, keep_record=True, keep_file=True)
         totals = self.change.totals
         limit_bytes = max(self._capacity_bytes, ceiling_bytes)
+        if self.is_crowded():
+            self._thin_out()
         for _ in range(BATCH):
-            if totals.used_bytes + file_bytes <= limit_bytes:
+            if totals.used_bytes + file_bytes <= limit_bytes or not self._evict_one():
                 return True
-            victim = eviction.evict_one(self.queues, self._capacity_bytes)
-            if victim is None:
-                return True
-            self.drop_slice(victim[0])
-            totals.evictions += 1
-            totals.evicted_bytes += victim[1]
         return totals.used_bytes + file_bytes <= limit_bytes
+
+    def is_crowded(self) -> bool:
+        """Whether the index takes more than it may, however few bytes the slices have."""
+        index = self.change.index
+        if index.reached_bytes() <= self._index_bytes:
+            return False
+        return index.occupied_bytes(self.change.transaction) > self._index_bytes
+
+    def _thin_out(self) -> None:
+        """Give back room in the index: rows of the ghost, and some slices with what is theirs.
+
+        Pages are only freed when all their rows are gone, so it takes more than one comes in.
+        """
+        self.queues.ghost_trim(THINNED)
+        for _ in range(THINNED):
+            if not self._evict_one():
+                return
+
+    def _evict_one(self) -> bool:
+        """False when there is nothing left to evict."""
+        totals = self.change.totals
+        victim = eviction.evict_one(self.queues, self._capacity_bytes)
+        if victim is None:
+            return False
+        self.drop_slice(victim[0])
+        totals.evictions += 1
+        totals.evicted_bytes += victim[1]
+        return True
 
     def drop_slice(self, key: bytes, *, keep_record: bool = False, keep_file: bool = False) -> bool:
         """Remove one slice; its record goes with the last, for without a body it is no use."""
         packed = self.change.get(self.change.index.slices, key)
         if packed is None:
             return False
-        row = SliceRow.unpacked(packed)
-        self.queues.take_out(row)
+        row = SliceRow.read(packed)
+        if row is None:
+            row = NO_ROW  # its place in the queue is found there when its turn comes
+        else:
+            self.queues.take_out(row)
         self.change.remove(self.change.index.slices, key)
         if not keep_file and key[-4:] != _RECORD_ONLY_KEY:
             self.doomed.append(key)

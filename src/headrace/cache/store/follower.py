@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from headrace.cache.store import header, locks
+from headrace.cache.store.files import open_file
 from headrace.cache.store.part import FINAL, PartPhase
 from headrace.cache.stored import StoredResponse
 
@@ -34,7 +35,7 @@ class PartFollower:
     def open(cls, path: Path) -> PartFollower | None:
         """None when the part is gone (finished or given up): look up again. Raises OSError."""
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            fd = open_file(path, os.O_RDWR)
         except FileNotFoundError:
             return None
         follower = cls(path, fd)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any
 
 import msgspec
 import xxhash
 
-from headrace.cache.store.layout import FORMAT, PAGE_BYTES
+from headrace.cache.store.layout import FORMAT, MAX_META_BYTES, MAX_SLICE, PAGE_BYTES
 from headrace.cache.stored import StoredResponse
 
 MAGIC = b"HEADRACE"
@@ -24,6 +25,10 @@ WRITTEN_AT = 24
 REASON_BYTES = 40
 SPARE_BYTES = 16
 """Room after the record, so that it can be rewritten when its length becomes known."""
+
+LAST_PHASE = 4
+MOST_BYTES = 10**18
+MAX_HEADER_BYTES = MAX_META_BYTES + 2 * PAGE_BYTES
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(StoredResponse)
@@ -93,6 +98,8 @@ def unpack_control(block: bytes) -> tuple[Control, bool] | None:
     ) = CONTROL.unpack_from(block)
     if magic != MAGIC or version != FORMAT:
         return None
+    if not _is_possible(header_bytes, phase, n, written, body_bytes, total_bytes, meta_bytes):
+        return None
     control = Control(
         header_bytes,
         phase,
@@ -112,6 +119,27 @@ def unpack_control(block: bytes) -> tuple[Control, bool] | None:
     return control, xxhash.xxh3_64_intdigest(bytes(bare)) == checksum
 
 
+def _is_possible(
+    header_bytes: int,
+    phase: int,
+    n: int,
+    written: int,
+    body_bytes: int,
+    total_bytes: int,
+    meta_bytes: int,
+) -> bool:
+    """Whether a control block can be one of ours: whatever is read by it is bounded by it."""
+    return (
+        0 <= meta_bytes <= MAX_META_BYTES
+        and header_bytes <= MAX_HEADER_BYTES
+        and phase <= LAST_PHASE
+        and n <= MAX_SLICE
+        and written <= MOST_BYTES
+        and -1 <= body_bytes <= MOST_BYTES
+        and -1 <= total_bytes <= MOST_BYTES
+    )
+
+
 def changed(control: Control, phase: int, written: int, **changes: Any) -> Control:
     """The block with these fields changed, as followers are to see it now."""
     return replace(control, phase=phase, written=written, **changes)
@@ -128,8 +156,23 @@ def encode_record(stored: StoredResponse) -> bytes:
 
 
 def decode_record(packed: bytes | memoryview) -> StoredResponse:
-    """Raises msgspec.DecodeError or msgspec.ValidationError."""
-    return _decoder.decode(packed)
+    """Raises msgspec.DecodeError, of which ValidationError is one: also for a record that can be
+    decoded, but that no response can have made.
+    """
+    stored = _decoder.decode(packed)
+    if not (
+        100 <= stored.status <= 599
+        and -1 <= stored.length <= MOST_BYTES
+        and 0 < stored.slice_bytes <= MOST_BYTES
+        and 8 <= len(stored.version) <= 32
+        and 0 <= stored.generation < 2**63
+        and isfinite(
+            stored.response_time + stored.corrected_age_s + stored.lifetime_s
+            + stored.stale_while_revalidate_s + stored.stale_if_error_s
+        )
+    ):  # fmt: skip
+        raise msgspec.ValidationError("a record with values that no response has")
+    return stored
 
 
 def meta_checksum(meta: bytes) -> int:

@@ -14,6 +14,7 @@ import msgspec
 import xxhash
 
 from headrace.cache.store.claim import sync_directory
+from headrace.cache.store.files import open_file
 from headrace.cache.store.rules import PurgeRule
 
 _LINE = struct.Struct("<IQ")
@@ -27,7 +28,7 @@ def _entry(rule: PurgeRule) -> bytes:
 
 def append(path: Path, rule: PurgeRule) -> None:
     """Add a rule, not yet synced. Raises OSError; a half-written rule ends the file's sense."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    fd = open_file(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
         entry = _entry(rule)
         before = os.fstat(fd).st_size
@@ -51,9 +52,11 @@ def sync(path: Path) -> None:
 def read(path: Path) -> list[PurgeRule]:
     """The rules up to the first damaged one."""
     try:
-        text = path.read_bytes()
+        fd = open_file(path, os.O_RDONLY)
     except FileNotFoundError:
         return []
+    with os.fdopen(fd, "rb") as file:
+        text = file.read()
     rules = []
     at = 0
     while at + _LINE.size <= len(text):
@@ -61,14 +64,17 @@ def read(path: Path) -> list[PurgeRule]:
         packed = text[at + _LINE.size : at + _LINE.size + size_bytes]
         if len(packed) < size_bytes or xxhash.xxh3_64_intdigest(packed) != checksum:
             break
-        rules.append(_decoder.decode(packed))
+        try:
+            rules.append(_decoder.decode(packed))
+        except msgspec.DecodeError:
+            break
         at += _LINE.size + size_bytes
     return rules
 
 
 def prepare(path: Path, rules: list[PurgeRule]) -> None:
     """Write and sync a file of these rules that is to replace the one at `path`."""
-    fd = os.open(_next(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    fd = open_file(_next(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
         view = memoryview(b"".join(_entry(rule) for rule in rules))
         while view:

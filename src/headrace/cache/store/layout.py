@@ -30,6 +30,7 @@ RECORD_ONLY = 0xFFFFFFFF
 """The slice number under which a record without any slice is charged and evicted."""
 
 MAX_SLICE = RECORD_ONLY - 1
+MAX_META_BYTES = 1024 * 1024
 SLOTS = 8 * 1024 * 1024
 _NO_VARIANT = bytes(16)
 

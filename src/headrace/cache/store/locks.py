@@ -8,6 +8,8 @@ import fcntl
 import os
 import struct
 
+from headrace.cache.store.files import open_file
+
 _FLOCK = struct.Struct("hhqqi4x")
 # Holders lock all bytes that a file can have; followers share one far behind them.
 _BEHIND = 1 << 61
@@ -55,13 +57,13 @@ def is_followed(fd: int) -> bool:
 
 def open_lock_file(path: str | os.PathLike[str]) -> int:
     """A descriptor to lock `path` with. Raises OSError."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    return open_file(path, os.O_RDWR | os.O_CREAT)
 
 
 def is_still(fd: int, path: str | os.PathLike[str]) -> bool:
     """Whether `path` still names the file that `fd` has open."""
     try:
-        there = os.stat(path)
+        there = os.lstat(path)
     except FileNotFoundError:
         return False
     here = os.fstat(fd)

@@ -12,7 +12,8 @@ import msgspec
 from headrace.cache.store import journal, locks
 from headrace.cache.store.claim import Mark, boot_id, read_mark, write_mark
 from headrace.cache.store.errors import StoreError
-from headrace.cache.store.index import Index
+from headrace.cache.store.files import own_directory
+from headrace.cache.store.index import READ_ERRORS, Index
 from headrace.cache.store.layout import (
     FORMAT,
     INDEX,
@@ -29,9 +30,8 @@ from headrace.cache.store.state import SharedState
 
 def open_index(path: Path, settings: StoreSettings, now: float) -> tuple[Index, SharedState]:
     """Open or make index and shared state. Raises StoreError or OSError."""
-    path.mkdir(parents=True, exist_ok=True)
-    (path / OBJECTS).mkdir(exist_ok=True)
-    (path / PARTS).mkdir(exist_ok=True)
+    for directory in (path, path / OBJECTS, path / PARTS):
+        own_directory(directory)
     lock = locks.open_lock_file(path / OPEN_LOCK)
     try:
         locks.wait_lock(lock)
@@ -47,7 +47,13 @@ def _open_locked(path: Path, settings: StoreSettings, now: float) -> tuple[Index
         _set_aside(path)
     state = SharedState(path / STATE)
     index = _open_or_replace(path, settings, state)
-    _agree(path, index, state)
+    try:
+        _agree(path, index, state)
+    except (StoreError, *READ_ERRORS):  # its rows make no sense: begin anew from the files
+        index.close()
+        _set_aside(path)
+        index = _open_or_replace(path, settings, state)
+        _agree(path, index, state)
     if mark is None or mark.boot_id != boot or mark.clean:
         write_mark(path, Mark(FORMAT, boot, clean=False, opened_at=now))
     return index, state
@@ -56,12 +62,14 @@ def _open_locked(path: Path, settings: StoreSettings, now: float) -> tuple[Index
 def _open_or_replace(path: Path, settings: StoreSettings, state: SharedState) -> Index:
     """A damaged index is replaced by an empty one, which `_agree` marks for rebuilding."""
     where = path / INDEX
+    own_directory(where)
     try:
         return Index(where, settings.map_bytes, state)
     except (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError):
         _set_aside(path)
     except lmdb.Error as error:
         raise StoreError(f"the index in {where} cannot be opened: {error}") from error
+    own_directory(where)
     return Index(where, settings.map_bytes, state)
 
 

@@ -5,10 +5,10 @@ forgetting and unlinking; and parts whose holder died.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from headrace.cache.store import locks
+from headrace.cache.store.files import NOT_A_FILE, open_file, remove
 from headrace.cache.store.layout import DIRECTORIES, REBUILD, directory_name, slice_key_of_file
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _sweep_directory(store: Store, directory: str) -> int:
             for name in unknown:
                 key = slice_key_of_file(name)
                 if key is None or change.get(index.slices, key) is None:
-                    _unlink(f"{directory}/{name}")
+                    remove(f"{directory}/{name}")
                     change.totals.orphans += 1
     return len(names)
 
@@ -62,16 +62,16 @@ def _sweep_parts(store: Store) -> None:
     for name in os.listdir(store.parts):
         path = store.parts / name
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            fd = open_file(path, os.O_RDWR)
         except FileNotFoundError:
+            continue
+        except OSError as error:
+            if error.errno not in NOT_A_FILE:
+                raise
+            remove(path)
             continue
         try:
             if locks.try_lock(fd) and locks.is_still(fd, path):
-                _unlink(os.fspath(path))
+                remove(path)
         finally:
             os.close(fd)
-
-
-def _unlink(path: str) -> None:
-    with suppress(FileNotFoundError):
-        os.unlink(path)

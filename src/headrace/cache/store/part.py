@@ -17,12 +17,12 @@ import msgspec
 import xxhash
 
 from headrace.cache.store import header, locks
-from headrace.cache.store.errors import StoreError
-from headrace.cache.store.layout import PAGE_BYTES
+from headrace.cache.store.errors import SliceTooLarge, StoreError
+from headrace.cache.store.files import NOT_A_FILE, open_file, remove
+from headrace.cache.store.layout import MAX_META_BYTES, MAX_SLICE, PAGE_BYTES
 from headrace.cache.stored import StoredResponse
 
 HASH_CHUNK_BYTES = 1024 * 1024
-MAX_META_BYTES = 1024 * 1024
 
 
 class PartPhase(enum.IntEnum):
@@ -247,19 +247,29 @@ def checksum_of(fd: int, offset: int, length: int) -> int:
 
 
 def begin(path: Path, n: int, commit: Commit) -> Part | Busy:
-    """Create and lock the part file at `path`, or say who has it. Raises OSError.
+    """Create and lock the part file at `path`, or say who has it. Raises OSError, or
+    SliceTooLarge for a number that no slice can have; then it has left no file.
 
     What a dead holder left is unlinked, not reused: its followers keep the old file and see by
     its free lock that the holder is dead.
     """
+    if not 0 <= n <= MAX_SLICE:
+        raise SliceTooLarge(f"a slice number of {n} is beyond what the store can name")
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fd = open_file(path, os.O_RDWR | os.O_CREAT)
+        except OSError as error:
+            if error.errno not in NOT_A_FILE:
+                raise
+            remove(path)
+            continue
         with contextlib.ExitStack() as undo:
             undo.callback(os.close, fd)
             if not locks.try_lock(fd):
                 return Busy(path)
             if locks.is_still(fd, path):
                 if os.fstat(fd).st_size == 0:
+                    undo.callback(remove, path)  # before it is unlocked: a part is whole or absent
                     part = Part(fd, path, n, commit)
                     undo.pop_all()
                     return part

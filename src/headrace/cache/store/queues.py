@@ -32,6 +32,9 @@ class LmdbQueues:
 
     def push(self, queue: Queue, entry: bytes, size_bytes: int) -> None:
         change = self._change
+        row = self._row(entry)
+        if row is None:
+            return  # without a row it is no slice: its place is given up
         change.totals.position += 1
         position = change.totals.position
         change.put(
@@ -39,7 +42,6 @@ class LmdbQueues:
             bytes((queue,)) + _EIGHT.pack(position),
             _EIGHT.pack(size_bytes) + entry,
         )
-        row = self._row(entry)
         change.put(change.index.slices, entry, row.moved(queue, position).packed())
         self._add(queue, size_bytes)
 
@@ -87,6 +89,18 @@ class LmdbQueues:
                 return
             self._forget(_GHOST.unpack(oldest[1])[0])
 
+    def ghost_trim(self, most: int) -> None:
+        """Forget up to `most` of the oldest evicted entries."""
+        change = self._change
+        for _ in range(most):
+            oldest = change.first_from(change.index.ghost, b"")
+            if oldest is None:
+                return
+            name, size_bytes = _GHOST.unpack(oldest[1])
+            if not self._forget(name):
+                change.remove(change.index.ghost, oldest[0])
+                change.totals.ghost_bytes = max(0, change.totals.ghost_bytes - size_bytes)
+
     def ghost_take(self, entry: bytes) -> bool:
         return self._forget(self._ghost_name(entry))
 
@@ -99,20 +113,21 @@ class LmdbQueues:
         row = change.get(change.index.ghost, position)
         if row is not None:
             change.remove(change.index.ghost, position)
-            change.totals.ghost_bytes -= _GHOST.unpack(row)[1]
+            change.totals.ghost_bytes = max(0, change.totals.ghost_bytes - _GHOST.unpack(row)[1])
         return True
 
     def _ghost_name(self, entry: bytes) -> bytes:
-        return xxhash.xxh3_64_digest(self._row(entry).record_key + entry[-4:])
+        row = self._row(entry)
+        return xxhash.xxh3_64_digest((entry if row is None else row.record_key) + entry[-4:])
 
-    def _row(self, entry: bytes) -> SliceRow:
+    def _row(self, entry: bytes) -> SliceRow | None:
+        """None for an entry whose row is gone or says nothing: the index was damaged."""
         packed = self._change.get(self._change.index.slices, entry)
-        assert packed is not None, "a queue entry without its slice row"
-        return SliceRow.unpacked(packed)
+        return SliceRow.read(packed) if packed is not None else None
 
     def _add(self, queue: Queue, size_bytes: int) -> None:
         totals = self._change.totals
         if queue is Queue.SMALL:
-            totals.small_bytes += size_bytes
+            totals.small_bytes = max(0, totals.small_bytes + size_bytes)
         else:
-            totals.main_bytes += size_bytes
+            totals.main_bytes = max(0, totals.main_bytes + size_bytes)

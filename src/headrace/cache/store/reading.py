@@ -10,10 +10,11 @@ from enum import Enum
 import msgspec
 
 from headrace.cache.store import header
+from headrace.cache.store.files import NOT_A_FILE, open_file
 from headrace.cache.store.index import Index
 from headrace.cache.store.layout import slice_file, slice_key, slot_of
 from headrace.cache.store.part import checksum_of
-from headrace.cache.store.rows import SliceRow
+from headrace.cache.store.rows import NO_ROW, SliceRow
 from headrace.cache.stored import StoredResponse
 
 REMEMBERED = 65_536
@@ -64,11 +65,19 @@ class SliceReader:
             packed = transaction.get(key, None, self._index.slices)
             if packed is None:
                 return None
-            row = SliceRow.unpacked(packed)
+            row = SliceRow.read(packed)
+        if row is None:
+            self._on_fault(key, NO_ROW, Fault.CORRUPT)
+            return None
         try:
-            fd = os.open(f"{self._objects}/{slice_file(key)}", os.O_RDONLY | os.O_CLOEXEC)
+            fd = open_file(f"{self._objects}/{slice_file(key)}", os.O_RDONLY)
         except FileNotFoundError:
             self._on_fault(key, row, Fault.MISSING)
+            return None
+        except OSError as error:
+            if error.errno not in NOT_A_FILE:
+                raise
+            self._on_fault(key, row, Fault.CORRUPT)
             return None
         try:
             offset = self._checked_offset(fd, key, n, row)

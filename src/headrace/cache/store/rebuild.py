@@ -7,7 +7,6 @@ written. What has been indexed is served meanwhile.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ import msgspec
 
 from headrace.cache.key import key_hash
 from headrace.cache.store import header, locks
+from headrace.cache.store.files import open_file, remove
 from headrace.cache.store.filing import Filing, invalidated
 from headrace.cache.store.layout import (
     DIRECTORIES,
@@ -78,6 +78,8 @@ def _restore(store: Store, path: Path) -> None:
         found = _verified(path, key) if key is not None else None
     except FileNotFoundError:
         return
+    except OSError:  # a link, a pipe, a block that cannot be read: of no use here
+        found = None
     with store.filing() as filing:
         if key is not None and filing.change.get(store.index.slices, key) is not None:
             return
@@ -85,13 +87,12 @@ def _restore(store: Store, path: Path) -> None:
             filing.change.totals.corrupt += 1
         elif key is not None and _admit(store, filing, key, *found):
             return
-        with suppress(FileNotFoundError):
-            path.unlink()
+        remove(path)
 
 
 def _verified(path: Path, key: bytes) -> tuple[StoredResponse, header.Control] | None:
     """The record and control block of a sound file. Raises OSError (not there, EIO)."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = open_file(path, os.O_RDONLY)
     try:
         found = header.unpack_control(os.pread(fd, header.CONTROL_BYTES, 0))
         if found is None or not found[1]:

@@ -30,5 +30,14 @@ class SliceRow:
         file_bytes, body_bytes, position, queue, record_key = _ROW.unpack(packed)
         return cls(file_bytes, body_bytes, record_key, queue, position)
 
+    @classmethod
+    def read(cls, packed: bytes | memoryview) -> SliceRow | None:
+        """None for a row that says nothing."""
+        return cls.unpacked(packed) if len(packed) == _ROW.size and packed[24] <= 1 else None
+
     def moved(self, queue: int, position: int) -> SliceRow:
         return replace(self, queue=queue, position=position)
+
+
+NO_ROW = SliceRow(0, 0, bytes(32))
+"""What stands for a row that cannot be read."""

@@ -4,6 +4,7 @@ ask. Pure; where rules are kept is not decided here.
 
 from __future__ import annotations
 
+import bisect
 import enum
 from collections.abc import Iterable
 from typing import Literal
@@ -31,6 +32,14 @@ class PurgeRule(msgspec.Struct, array_like=True, gc=False, frozen=True):
     site: bytes | None = None
     generation: int = 0
     made_at: float = 0.0
+
+
+MOST_RULES = 100_000
+MOST_RULES_KEPT_LONG = 10_000
+LONGEST_VALUE = 32 * 1024
+"""Rules are in every process's memory and in the journal, so all of them are bounded: at most
+MOST_RULES wait to be carried out. From MOST_RULES_KEPT_LONG on, they are forgotten as soon as they
+are; a response whose fetch began before is then not kept, for nobody knows what it escaped."""
 
 
 class Verdict(enum.IntEnum):
@@ -92,7 +101,8 @@ class RuleSet:
 
     def since(self, generation: int) -> list[PurgeRule]:
         """The rules newer than `generation`, oldest first."""
-        return [rule for rule in self.rules if rule.generation > generation]
+        after = bisect.bisect_right(self.rules, generation, key=lambda rule: rule.generation)
+        return self.rules[after:]
 
     def verdict(self, stored: StoredResponse) -> Verdict:
         """What the rules newer than the record's generation make of it."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 GIB = 1024**3
+SMALLEST_INDEX_BYTES = 64 * 1024**2
+INDEX_SHARE = 4
+"""One part in so many of the store's size: small objects with usual heads stay below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +24,12 @@ class StoreSettings:
     slice_bytes: int = 8 * 1024 * 1024
     checksum_on_open: bool = False
     map_bytes: int = 32 * GIB
+
+    @property
+    def index_bytes(self) -> int:
+        """What the index may take of the disk, besides: above it slices are evicted as if the
+        store were full. It ends well before the map does, for evicting takes pages too: a map
+        that is full can no longer be emptied.
+        """
+        wanted = max(SMALLEST_INDEX_BYTES, self.size_bytes // INDEX_SHARE)
+        return min(wanted, self.map_bytes // 2)

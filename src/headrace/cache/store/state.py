@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from headrace.cache.store.errors import StoreError
+from headrace.cache.store.files import open_file
 from headrace.cache.store.layout import PAGE_BYTES, SLOTS
 
 MAX_HITS = 3
@@ -29,7 +30,7 @@ class SharedState:
 
     def __init__(self, path: Path) -> None:
         """Open or make the file. Raises OSError (no space) or StoreError (not ours)."""
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = open_file(path, os.O_RDWR | os.O_CREAT)
         try:
             # Allocated in full: a page that finds no room when it is touched would be a SIGBUS.
             os.posix_fallocate(fd, 0, _SIZE_BYTES)

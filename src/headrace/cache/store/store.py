@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ import msgspec
 from headrace.cache.key import key_hash
 from headrace.cache.store import broom, journal, listing, orphans, part, rebuild
 from headrace.cache.store.claim import Claim
-from headrace.cache.store.errors import SliceTooLarge, StoreError
+from headrace.cache.store.errors import SliceTooLarge, StoreError, StoreFull
+from headrace.cache.store.files import remove
 from headrace.cache.store.filing import Filing, invalidated
 from headrace.cache.store.header import decode_record
 from headrace.cache.store.index import READ_ERRORS, Index, damaged
@@ -39,8 +40,8 @@ from headrace.cache.store.live_rules import LiveRules, encode_rule, newest_rules
 from headrace.cache.store.opening import open_index
 from headrace.cache.store.part import Busy, Part
 from headrace.cache.store.reading import Fault, OpenSlice, SliceReader
-from headrace.cache.store.rows import SliceRow
-from headrace.cache.store.rules import PurgeRule, Verdict
+from headrace.cache.store.rows import NO_ROW, SliceRow
+from headrace.cache.store.rules import LONGEST_VALUE, MOST_RULES, PurgeRule, Verdict
 from headrace.cache.store.settings import StoreSettings
 from headrace.cache.store.state import SharedState
 from headrace.cache.stored import StoredResponse
@@ -130,6 +131,9 @@ class Store:
                 if packed is None:
                     return None
                 stored = decode_record(packed)
+        except msgspec.DecodeError:
+            self._remove_unreadable(key_hash, variant)
+            return None
         except READ_ERRORS as error:
             raise damaged(error) from error
         if stored.generation >= rules.newest:
@@ -225,10 +229,16 @@ class Store:
 
         Visible to every process at its next lookup. `durable` waits for the disk, so that a crash
         of the operating system cannot undo the purge (milliseconds: not on the event loop).
-        Raises StoreFull or OSError: then nothing was purged.
+        Raises StoreError or OSError: then nothing was purged.
         """
         path = self.path / JOURNAL
+        if len(rule.value) > LONGEST_VALUE:
+            raise StoreError(f"a purge of more than {LONGEST_VALUE} bytes hits nothing: shorten it")
         with self.index.write() as change:
+            if self.index.rows_in(self.index.rules, change.transaction) >= MOST_RULES:
+                raise StoreFull(
+                    f"{MOST_RULES} purges wait to be carried out: wait, or purge by prefix or all"
+                )
             generation = max(change.totals.generation, self.state.generation()) + 1
             rule = msgspec.structs.replace(rule, generation=generation, made_at=time.time())
             change.put(self.index.rules, generation.to_bytes(8, "big"), encode_rule(rule))
@@ -299,11 +309,13 @@ class Store:
     def filing(self) -> Iterator[Filing]:
         """One write transaction; the files of what it removes go when it is committed."""
         with self.index.write() as change:
-            filing = Filing(change, self.state, self.settings.size_bytes, now=time.time())
+            settings = self.settings
+            filing = Filing(
+                change, self.state, settings.size_bytes, settings.index_bytes, now=time.time()
+            )
             yield filing
         for key in filing.doomed:
-            with suppress(FileNotFoundError):
-                os.unlink(f"{self.objects}/{slice_file(key)}")
+            remove(f"{self.objects}/{slice_file(key)}")
 
     def _commit(self, finished: Part, stored: StoredResponse, length: int, record: bool) -> bool:
         """Index a part that is complete (see Part.finish)."""
@@ -345,17 +357,27 @@ class Store:
         try:
             os.link(source, target)
         except FileExistsError:
-            os.unlink(target)
+            remove(target)
             os.link(source, target)
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
             os.link(source, target)
+
+    def _remove_unreadable(self, key_hash: bytes, variant: bytes) -> None:
+        """Take a record that says nothing out of the index: it costs one fetch, and a count."""
+        key = record_key(key_hash, variant)
+        with self.filing() as filing:
+            index = self.index
+            if filing.existing(key) is None and filing.change.remove(index.records, key):
+                filing.change.totals.corrupt += 1
+                if not filing.change.keys_with_prefix(index.records, key_hash, 1):
+                    filing.change.remove(index.vary, key_hash)
 
     def _remove_faulty(self, key: bytes, row: SliceRow, fault: Fault) -> None:
         """Take a slice that cannot be served out of the index, unless it was replaced since."""
         with self.filing() as filing:
             packed = filing.change.get(self.index.slices, key)
-            if packed is None or SliceRow.unpacked(packed).body_bytes != row.body_bytes:
+            if packed is None or (SliceRow.read(packed) or NO_ROW).body_bytes != row.body_bytes:
                 return
             if fault is Fault.MISSING and os.path.exists(f"{self.objects}/{slice_file(key)}"):
                 return

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from headrace.cache.store import Part, PurgeRule, Store
+from headrace.cache.store import Part, PurgeRule, Store, StoreError, StoreFull
 from headrace.cache.store.layout import digest
 from headrace.cache.stored import StoredFlag, StoredResponse
 from tests.unit.cache.store.samples import (
@@ -181,3 +181,32 @@ def test_a_thousand_rules_all_apply(store: Store) -> None:
     stored = a_record(b"films\nold/500")
     assert not fill(store, stored)
     assert fill(store, a_record())
+
+
+def test_purges_that_wait_are_bounded_in_number_and_size(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headrace.cache.store.store.MOST_RULES", 20)
+    for number in range(20):
+        store.purge(PurgeRule("url", b"s\nh/%d" % number), durable=False)
+    with pytest.raises(StoreFull, match="20 purges wait"):
+        store.purge(PurgeRule("url", KEY), durable=False)
+    swept(store)
+    store.purge(PurgeRule("url", KEY), durable=False)
+    with pytest.raises(StoreError, match="hits nothing"):
+        store.purge(PurgeRule("url", b"k" * 40_000), durable=False)
+
+
+def test_of_many_purges_those_carried_out_are_forgotten_early(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headrace.cache.store.broom.MOST_RULES_KEPT_LONG", 5)
+    old = a_record(b"s\nh/old", version="old", generation=store.generation())
+    for number in range(50):
+        store.purge(PurgeRule("url", b"s\nh/%d" % number), durable=False)
+    swept(store, keep_s=600.0)
+    assert store.stats()["rules"] == 5
+    assert (store.path / "purges").stat().st_size < 7 * 100
+    # Its fetch began before what is forgotten: nobody knows what it escaped.
+    assert not fill(store, old)
+    assert fill(store, a_record(b"s\nh/new", version="new", generation=store.generation()))

@@ -114,7 +114,7 @@ def _list(door: Door) -> None:
         made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one["made"]))
         words = [str(one["generation"]), made, "soft" if one["soft"] else "hard", one["kind"]]
         words += [one["value"]] if one["value"] else []
-        words += [f"site={one['site']}"] if one["site"] else []
+        words += [f"{name}={one[name]}" for name in ("scheme", "site") if one.get(name)]
         typer.echo(harmless(" ".join(words)))
     if not purges:
         typer.echo("no purge is under way", err=True)

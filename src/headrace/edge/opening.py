@@ -115,6 +115,7 @@ def shown_rule(rule: PurgeRule) -> dict[str, Any]:
     site, value = rule.site, rule.value
     if rule.kind in ("url", "prefix"):
         site, _newline, value = rule.value.partition(b"\n")
+    value, _newline, scheme = value.partition(b"\n")
     kind = rule.kind
     if kind == "prefix" and not value:
         kind = "all"  # of one site
@@ -123,6 +124,7 @@ def shown_rule(rule: PurgeRule) -> dict[str, Any]:
         "made": rule.made_at,
         "kind": kind,
         "value": plain(value),
+        "scheme": plain(scheme) or None,
         "site": plain(site),
         "soft": rule.soft,
     }

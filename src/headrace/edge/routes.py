@@ -35,6 +35,7 @@ class Route:
     hot: HotEntry | None = None
     vary: tuple[bytes, ...] | None = None
     pass_until: float = field(default=0.0)
+    pass_reason: bytes = b""  # why the answer before was not to be stored
 
     def request(self, head: RequestHead) -> Request:
         """The parsed request with its normalised target."""

@@ -118,7 +118,7 @@ class Serving:
         if self._request.method == b"HEAD":
             return await self._head(stored, variant, fwd)
         if stored is None and self._route.pass_until > time.monotonic():
-            await self._pass(None, "pass", b"bypass", b"uncacheable")
+            await self._pass(None, "pass", b"bypass", self._route.pass_reason)
             return True
         ask = self._ask(stored)
         if ask is None:
@@ -362,6 +362,7 @@ class Serving:
         if outcome.status and outcome.status < 400 and not outcome.own:
             # The next ones need not queue for it. One request's own fields prevent no storing.
             self._route.pass_until = time.monotonic() + PASS_S
+            self._route.pass_reason = outcome.reason
         await self._pass(response, "miss", fwd, outcome.reason)
 
     async def _failed(

@@ -101,7 +101,7 @@ class Watch:
         if window is not None:
             window.count(site, cache, status, sent)
             if key is not None and window.samples(self._number):
-                window.objects.add(key.partition(b"?")[0])
+                window.objects.add(_object(key))
 
     def examines(self, now_s: float) -> bool:
         """Whether to build this response's record and `offer` it: there are followers, and time.
@@ -287,6 +287,12 @@ def merged(parts: list[Figures], sites: int, objects: int) -> Figures:
         sampled=sum(part.sampled for part in parts),
         objects=hottest[:objects],
     )
+
+
+def _object(key: bytes) -> bytes:
+    """What of a cache key (site, URL, scheme, by lines) names an object: no query, no scheme."""
+    site, newline, url = key.partition(b"\n")
+    return site + newline + url.partition(b"\n")[0].partition(b"?")[0]
 
 
 def _hot_object(key: bytes, count: int, error: int) -> HotObject:

@@ -178,6 +178,14 @@ def test_figures_begin_with_the_first_look_and_begin_anew_with_each() -> None:
     assert watch.figures(2.0).sites == {}
 
 
+def test_an_object_is_one_whatever_its_scheme_and_query() -> None:
+    watch = Watch()
+    watch.figures(0.0)
+    for key in (b"vod\nh/a", b"vod\nh/a\nhttps", b"vod\nh/a?x=1\nhttps"):
+        watch.count("vod", key, "hit", 200, 1)
+    assert watch.figures(1.0).objects == [HotObject("vod", "h/a", 3, 0)]
+
+
 def test_of_many_requests_one_in_a_few_is_sampled() -> None:
     watch = Watch()
     watch.figures(0.0)

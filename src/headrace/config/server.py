@@ -81,13 +81,19 @@ class TlsOptions(Model):
     )
     ciphers: str | None = Field(
         default=None,
-        description="OpenSSL cipher list for TLS 1.2; unset means OpenSSL's own sound choice. "
+        description="OpenSSL cipher list for TLS 1.2; unset means AES-GCM and ChaCha20 with ECDHE. "
         "TLS 1.3 suites are always OpenSSL's. Of those on offer, the client chooses.",
     )
     kernel_tls: bool = Field(
-        default=True,
+        default=False,
         description="Let the kernel encrypt where OpenSSL and the kernel offer it (the `tls` "
-        "module); elsewhere it changes nothing.",
+        "module); elsewhere it changes nothing. Only where clients are trusted: what they make "
+        "OpenSSL do without sending data is not bounded then.",
+    )
+    refuse_uncovered_hosts: bool = Field(
+        default=True,
+        description="Answer 421 to a request for a host that the connection's certificate does "
+        "not cover.",
     )
     session_tickets: bool = Field(
         default=True,
@@ -172,6 +178,11 @@ class Limits(Model):
         default=1000,
         ge=1,
         description="Client connections from one address per worker (IPv6: from one /64).",
+    )
+    handshakes_per_address: int = Field(
+        default=200,
+        ge=1,
+        description="TLS handshakes under way from one address per worker (IPv6: from one /64).",
     )
     head_bytes: SizeBytes = Field(
         default=32 * KIB, ge=1024, description="Bytes of a whole request head; more gets 431."

@@ -123,7 +123,7 @@ class MappedBody:
         Who does this between answers spares the next client the wait for it. A file that was cut
         short is found out: the rest of its last page would be sent as zeros.
         """
-        if os.fstat(self.fd).st_size < self.offset + self.size_bytes:
+        if self.is_cut_short():
             self.damaged("a body file is shorter than it was")
             return False
         if self._in_core(0, self.size_bytes):
@@ -137,6 +137,9 @@ class MappedBody:
         self._populated = False
         self._trusted_until = 0.0
         return False
+
+    def is_cut_short(self) -> bool:
+        return os.fstat(self.fd).st_size < self.offset + self.size_bytes
 
     def damaged(self, problem: str) -> None:
         self._trusted_until = 0.0

@@ -25,8 +25,9 @@ from headrace.edge.promoting import promoted
 from headrace.edge.recording import Recorder
 from headrace.edge.relay import ask_origin, own_target, pass_response
 from headrace.edge.responses import HitHeads, prepared_head, stored_fields
-from headrace.edge.routes import Route
+from headrace.edge.routes import Misdirected, Route
 from headrace.edge.serving import TOO_MANY, Serving
+from headrace.edge.sites import host_only
 from headrace.edge.slices import SliceFailed
 from headrace.errors import let_frames_go
 from headrace.http.connection import Connection
@@ -69,7 +70,11 @@ class EdgeHandler:
         if head.plain or head.lone_range is not None:
             routes = edge.routes.tls if connection.tls else edge.routes.plain
             route = routes.get((head.host, head.target))
-            if route is not None:
+            if route is not None and (
+                not connection.tls
+                or connection.covered == route.authority
+                or covers(connection, route)
+            ):
                 entry = route.hot
                 if entry is None and route.vary is not None:
                     variant = variant_text(route.vary, head.headers, route.rules)
@@ -199,6 +204,8 @@ class EdgeHandler:
             return
         try:
             route = edge.routes.find(head, tls=connection.tls)
+            if connection.tls and not covers(connection, route):
+                raise Misdirected(route.authority)
         except BadRequest as error:
             connection.refuse(error)
             return
@@ -344,6 +351,19 @@ class EdgeHandler:
             connection.context = answer
         self.recorder.parse_error(error.status)
         answer.error(error.status, str(error))
+
+
+def covers(connection: Connection, route: Route) -> bool:
+    """Whether this TLS connection's certificate speaks for the host that is asked for. Looked up
+    once for each host, as long as a connection stays with it.
+    """
+    if connection.covered == route.authority:
+        return True
+    host = host_only(route.authority).decode("latin-1")
+    if host and not connection.certificate_covers(host):
+        return False
+    connection.covered = route.authority
+    return True
 
 
 def _unknown_expectation(head: RequestHead) -> bool:

@@ -67,6 +67,7 @@ class OpenBodies:
     ) -> None:
         self.limit = limit
         self._on_damage = on_damage
+        self._looks_at_others = False
         self._store = store
         self._bodies: OrderedDict[SliceId, OpenBody] = OrderedDict()
 
@@ -128,6 +129,17 @@ class OpenBodies:
         self._bodies.pop((place.version, place.number), None)
         if self._on_damage is not None:
             self._on_damage(place, problem)
+        if self._looks_at_others:
+            return
+        # What cut one file short may have done so to the others of its object: to learn of each
+        # from a client that is cut off would take many clients.
+        self._looks_at_others = True
+        try:
+            for (version, _number), body in list(self._bodies.items()):
+                if version == place.version and body.is_cut_short():
+                    body.damaged(problem)
+        finally:
+            self._looks_at_others = False
 
     def _keep(self, stored: StoredResponse, number: int, body: OpenBody) -> None:
         body.from_file = stored.length > LARGE_BYTES

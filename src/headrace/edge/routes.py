@@ -53,6 +53,14 @@ class NoSite(BadRequest):
         super().__init__(421, f"no site here serves {host}")
 
 
+class Misdirected(BadRequest):
+    """The connection is another host's (RFC 9110 sections 7.4 and 15.5.20)."""
+
+    def __init__(self, authority: bytes) -> None:
+        host = authority.decode("latin-1")
+        super().__init__(421, f"the certificate of this connection does not cover {host}")
+
+
 class Routes:
     """Finds routes; forgets the oldest when they take too much memory."""
 

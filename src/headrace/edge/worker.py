@@ -170,6 +170,7 @@ class Worker:
                 limits.connections,
                 limits.connections_per_address,
                 limits.requests_per_connection or 2**62,
+                limits.handshakes_per_address,
             ),
         )
 

@@ -22,6 +22,7 @@ from headrace.http.outgoing import Piece, Residency, View
 from headrace.http.parser import BadRequest, RequestHead, find_head_end
 from headrace.http.receiving import PIPELINE_BYTES, ClientGone, ReceivingSide
 from headrace.http.sending import State
+from headrace.http.tls_context import CertificateContext
 from headrace.http.tls_socket import TLS_SOCKETS, ClientSocket, TlsSocket
 from headrace.http.wire import WANT_READ, WANT_WRITE
 from headrace.http.writing import field_lines, status_line
@@ -49,7 +50,8 @@ class Connection(ReceivingSide):
 
     __slots__ = (
         "_asked_again", "_chunked", "_linger_left", "address", "began", "connection_requests",
-        "context", "ended", "head", "head_only", "in_turn", "listener", "next_turn", "status",
+        "context", "covered", "ended", "head", "head_only", "in_turn", "listener", "next_turn",
+        "status",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +63,7 @@ class Connection(ReceivingSide):
         self.bucket = UNWATCHED
         self.connection_requests = 0
         self.context: object = None
+        self.covered: bytes | None = None  # the authority that the certificate was found to cover
         self.status = 0
         self.began = self.ended = 0.0
         self.head_only = False
@@ -205,6 +208,13 @@ class Connection(ReceivingSide):
         self._ended = self._chunked = self._asked_again = False
         if head.body_bytes < 0:
             self._body_decoder = ChunkedDecoder()
+
+    def certificate_covers(self, host: str) -> bool:
+        """Whether the certificate that this connection showed speaks for a host."""
+        if isinstance(self._sock, TLS_SOCKETS):
+            context = self._sock.context
+            return not isinstance(context, CertificateContext) or context.speaks_for(host)
+        return True
 
     @property
     def tls_version(self) -> str | None:
@@ -529,6 +539,7 @@ class Connection(ReceivingSide):
         if self._writing:
             self._writing = False
             self._server.loop.remove_writer(self._fd)
+        self._server.handshake_ended(self.address)
         self._server.handshake_done(sock)
         self.state = State.IDLE
         self.deadline = self._server.monotonic() + self._server.timeouts.head_s
@@ -538,6 +549,8 @@ class Connection(ReceivingSide):
     def _close(self, *, clean: bool = True) -> None:
         if self.state is State.CLOSED:
             return
+        if self.state is State.HANDSHAKE:
+            self._server.handshake_ended(self.address)
         self.state = State.CLOSED
         self._server.deadlines.forget(self)
         loop = self._server.loop

@@ -47,6 +47,7 @@ class ConnectionLimits:
     connections: int = 20000
     per_address: int = 1000
     requests_per_connection: int = 2**62
+    handshakes_per_address: int = 200
 
 
 class Handler(Protocol):
@@ -100,6 +101,7 @@ class Server:
         self.tls_window = memoryview(bytearray(TLS_WINDOW_BYTES))
         self._kernel_tls = kernel_offers_tls()
         self._by_address: Counter[str] = Counter()
+        self._shaking: Counter[str] = Counter()  # of them, those in their TLS handshake
         self._listeners: list[Listener] = []
         self._paused = False
         self.handle = handler.handle
@@ -163,18 +165,22 @@ class Server:
 
     def _admit(self, client: socket.socket, peer: object, listener: Listener) -> None:
         address = peer[0] if isinstance(peer, tuple) else ""
+        context = listener.context
+        group = address_group(address)
         reason = ""
         if len(self.connections) >= self.limits.connections:
             reason = "limit"
-        elif address and self._by_address[address_group(address)] >= self.limits.per_address:
+        elif address and self._by_address[group] >= self.limits.per_address:
             reason = "address_limit"
+        elif address and self._shaking[group] >= self.limits.handshakes_per_address:
+            # Only where shaking hands is asked for: others of this address have no part in it.
+            reason = "handshake_limit" if context is not None else ""
         if reason:
             self.handler.event("refused", reason)
             self.handler.connections_changed(0, 1)
             client.close()
             return
         client.setblocking(False)
-        context = listener.context
         try:
             sock = client if context is None else self._secured(client, context)
         except OSError:
@@ -182,7 +188,9 @@ class Server:
             self.handler.connections_changed(0, 1)
             return
         if address:
-            self._by_address[address_group(address)] += 1
+            self._by_address[group] += 1
+            if context is not None:
+                self._shaking[group] += 1
         self.connections.add(
             Connection(self, sock, address, listener.address, tls=context is not None)
         )
@@ -209,6 +217,11 @@ class Server:
 
     # What connections report.
 
+    def handshake_ended(self, address: str) -> None:
+        """A connection is not in its handshake any more, in whatever way that came."""
+        if address:
+            _count_down(self._shaking, address_group(address))
+
     def timed_out(self, kind: str) -> None:
         self.handler.event("timeout", kind)
 
@@ -223,12 +236,7 @@ class Server:
         self.connections.discard(connection)
         address = connection.address
         if address:
-            group = address_group(address)
-            left = self._by_address[group] - 1
-            if left > 0:
-                self._by_address[group] = left
-            else:
-                del self._by_address[group]
+            _count_down(self._by_address, address_group(address))
         self.handler.connections_changed(0, 1)
 
     def clients(self) -> Iterator[tuple[str, int]]:
@@ -264,6 +272,14 @@ class Server:
             self._ticker.cancel()
         with contextlib.suppress(RuntimeError):
             self.disk_threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _count_down(counter: Counter[str], name: str) -> None:
+    left = counter[name] - 1
+    if left > 0:
+        counter[name] = left
+    else:
+        del counter[name]
 
 
 def address_group(address: str) -> str:

@@ -25,6 +25,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from headrace.http.client_hello import (
+    HELLO_BYTES,
+    ClientHello,
+    NotAHello,
+    parse_hello,
+    whole_hello,
+)
+from headrace.http.tls_context import PROTOCOLS, CertificateContext
 from headrace.http.tls_records import HEADER_BYTES, SILENT_RECORDS, RecordMeter, silent_now
 
 FIRST_WINDOW_BYTES = 64 * 1024
@@ -34,6 +42,8 @@ RECORDS_AT_ONCE = 64  # so many are given to OpenSSL before it is looked at what
 HANDSHAKE_BYTES = 256 * 1024
 ANSWERS_BYTES = 16 * 1024  # of OpenSSL's own, kept while the client takes nothing
 # In OpenSSL since 3.0; Python's module names it from 3.12 on.
+SPOKEN = frozenset(name.encode() for name in PROTOCOLS)
+NO_APPLICATION_PROTOCOL = b"\x15\x03\x03\x00\x02\x02\x78"  # a fatal alert (RFC 7301 section 3.2)
 OP_ENABLE_KTLS = getattr(ssl, "OP_ENABLE_KTLS", 1 << 3)
 _PROTOCOLS = Path("/proc/sys/net/ipv4/tcp_available_ulp")
 
@@ -70,7 +80,7 @@ class TlsSocket:
     """
 
     __slots__ = (
-        "_answered", "_fed", "_incoming", "_later", "_meter", "_outgoing", "_pending",
+        "_answered", "_fed", "_hello", "_incoming", "_later", "_meter", "_outgoing", "_pending",
         "_shaking_bytes", "_silent", "_silent_since", "_sock", "_taken", "_tls", "_window",
     )  # fmt: skip
 
@@ -82,6 +92,8 @@ class TlsSocket:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = outgoing
         self._tls = context.wrap_bio(self._incoming, outgoing, server_side=True)
+        # What has come of the client's hello, until it is whole.
+        self._hello = b"" if isinstance(context, CertificateContext) else None
         self._pending: bytes | memoryview | None = None  # encrypted, not yet with the kernel
         self._taken = 0  # plain bytes that the encrypted window holds, not yet reported
         self._shaking_bytes = 0
@@ -104,6 +116,11 @@ class TlsSocket:
 
     def close(self) -> None:
         self._sock.close()
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """The context of the certificate that the client is shown."""
+        return self._tls.context
 
     def version(self) -> str | None:
         return self._tls.version()
@@ -135,6 +152,8 @@ class TlsSocket:
     def do_handshake(self) -> None:
         """Go on with the handshake. Raises SSLWantReadError, SSLWantWriteError, OSError."""
         self._flush()
+        if self._hello is not None:
+            self._greet(self._hello)
         while True:
             try:
                 self._use(self._tls.do_handshake)
@@ -279,6 +298,43 @@ class TlsSocket:
     def _encrypt(self, head: bytes, data: bytes | memoryview) -> int:
         taken = self._tls.write(head) if head else 0
         return taken + self._tls.write(data)
+
+    def _greet(self, begun: bytes) -> None:
+        """Read the client's hello, and begin with the context that it asks for. Raises
+        SSLWantReadError, TlsBroken, OSError.
+        """
+        while True:
+            try:
+                body = whole_hello(begun)
+                hello = None if body is None else parse_hello(body)
+            except NotAHello:
+                break
+            if hello is not None:
+                self._turn_to(hello)
+                break
+            try:
+                received = self._sock.recv(RECORD_BYTES)
+            except BlockingIOError:
+                self._hello = begun
+                raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "no whole hello") from None
+            begun += received
+            if not received or len(begun) > 2 * HELLO_BYTES:
+                break
+        self._hello = None
+        if begun:
+            self._shaking_bytes = len(begun)
+            self._feed(begun)
+
+    def _turn_to(self, hello: ClientHello) -> None:
+        if hello.protocols is not None and not SPOKEN.intersection(hello.protocols):
+            with contextlib.suppress(OSError):
+                self._sock.send(NO_APPLICATION_PROTOCOL)
+            raise TlsBroken("no_application_protocol")
+        default = self._tls.context
+        assert isinstance(default, CertificateContext)
+        context = default.context_for(hello.server_name)
+        if context is not default:
+            self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
     # What comes.
 

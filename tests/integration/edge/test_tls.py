@@ -31,6 +31,7 @@ class Secure:
 
     def client(self, name: str = "one.test", **options: object) -> Client:
         context = options.pop("tls", None) or self.authority.client_context()
+        options.setdefault("host", name)
         return Client(
             ("127.0.0.1", self.port),
             tls=context,  # type: ignore[arg-type]
@@ -45,6 +46,7 @@ def secure(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     authority = Authority(directory / "authority")
     port = free_port()
     pairs = [authority.issue("one.test"), authority.issue("*.two.test")]
+    pairs.append(authority.issue("example.test"))
     overrides: dict[str, object] = {
         "listen": [{"address": f"127.0.0.1:{port}", "tls": True}],
         "certificate": [{"cert": pair.cert, "key": pair.key} for pair in pairs],
@@ -164,8 +166,7 @@ def test_plain_and_secure_responses_are_kept_apart_only_by_what_the_origin_says(
 ) -> None:
     origin.serve(path, cacheable(BODY))
     secure.edge.get(path)
-    with secure.client() as client:
-        client.host = "example.test"
+    with secure.client("example.test") as client:
         assert client.get(path).body == BODY.read()
 
 

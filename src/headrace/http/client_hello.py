@@ -1,0 +1,120 @@
+"""Reads the server's name and the protocols that a client offers, before OpenSSL sees its hello.
+
+So a connection begins with its own certificate's context, keys for tickets included, and one that
+offers only protocols that are not spoken here ends before it has cost a handshake. OpenSSL reads
+the same bytes afterwards and is the judge of all else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HELLO_BYTES = 32 * 1024
+_HANDSHAKE, _CLIENT_HELLO = 22, 1
+_SERVER_NAME, _ALPN = 0, 16
+
+
+class NotAHello(ValueError):
+    """The bytes are no ClientHello: OpenSSL says best what is wrong with them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientHello:
+    """`protocols` is None when the client does not ask for any (no ALPN)."""
+
+    server_name: str | None
+    protocols: tuple[bytes, ...] | None
+
+
+def whole_hello(data: bytes) -> bytes | None:
+    """The body of the ClientHello that `data` begins with, out of its records; None while it is
+    not whole. Raises NotAHello.
+    """
+    message = b""
+    at = 0
+    while True:
+        if data[at : at + 1] not in (b"", bytes([_HANDSHAKE])):
+            raise NotAHello("a record of another kind")
+        if len(data) < at + 5:
+            return None
+        end = at + 5 + int.from_bytes(data[at + 3 : at + 5], "big")
+        if end == at + 5:
+            raise NotAHello("an empty record")
+        message += data[at + 5 : end]
+        if message[0:1] not in (b"", bytes([_CLIENT_HELLO])):
+            raise NotAHello("another message")
+        if len(message) >= 4:
+            size = int.from_bytes(message[1:4], "big")
+            if size > HELLO_BYTES:
+                raise NotAHello("too long")
+            if len(message) >= 4 + size:
+                return message[4 : 4 + size]
+        if len(data) < end:
+            return None
+        at = end
+
+
+def parse_hello(body: bytes) -> ClientHello:
+    """Raises NotAHello on anything that is not in its place (RFC 8446 section 4.1.2)."""
+    reader = _Reader(body)
+    reader.take(2 + 32)
+    reader.block(1)  # session id
+    reader.block(2)  # cipher suites
+    reader.block(1)  # compression
+    name: str | None = None
+    protocols: tuple[bytes, ...] | None = None
+    if not reader.done:
+        extensions = _Reader(reader.block(2))
+        while not extensions.done:
+            kind = extensions.number(2)
+            content = _Reader(extensions.block(2))
+            if kind == _SERVER_NAME:
+                name = _server_name(content)
+            elif kind == _ALPN:
+                offered = _Reader(content.block(2))
+                found = []
+                while not offered.done:
+                    found.append(offered.block(1))
+                protocols = tuple(found)
+    return ClientHello(name, protocols)
+
+
+def _server_name(content: _Reader) -> str | None:
+    names = _Reader(content.block(2))
+    while not names.done:
+        kind = names.number(1)
+        value = names.block(2)
+        if kind == 0:
+            try:
+                return value.decode("ascii")
+            except UnicodeDecodeError as error:
+                raise NotAHello("a name that is not ASCII") from error
+    return None
+
+
+class _Reader:
+    """Takes numbers and blocks off the front of bytes."""
+
+    __slots__ = ("_at", "_data")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    @property
+    def done(self) -> bool:
+        return self._at >= len(self._data)
+
+    def take(self, size: int) -> bytes:
+        found = self._data[self._at : self._at + size]
+        if len(found) < size:
+            raise NotAHello("it ends early")
+        self._at += size
+        return found
+
+    def number(self, size: int) -> int:
+        return int.from_bytes(self.take(size), "big")
+
+    def block(self, size: int) -> bytes:
+        """Bytes behind their length, which has `size` bytes."""
+        return self.take(self.number(size))

@@ -1,0 +1,54 @@
+"""A TLS context that knows for which hosts its certificate speaks."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+
+PROTOCOLS = ("http/1.1",)
+
+
+class CertificateContext(ssl.SSLContext):
+    """The context of one certificate.
+
+    `others` has the contexts of the other certificates by their names: a listener's context is the
+    first certificate's, and knows all. It never holds itself there, for it would outlive every
+    reload. `names` are the certificate's own; without any it is taken to speak for every host.
+    """
+
+    names: frozenset[str] = frozenset()
+    others: dict[str, CertificateContext] = {}  # noqa: RUF012 - replaced, never changed
+    checks_hosts = True
+
+    def context_for(self, name: str | None) -> CertificateContext:
+        """The context for the name that a client asked for: by the whole name, else by a wildcard
+        for its leftmost label; this one when there is none.
+        """
+        if name is None:
+            return self
+        name = name.lower().rstrip(".")
+        for wanted in (name, "*." + name.partition(".")[2]):
+            if wanted in self.names:
+                return self
+            found = self.others.get(wanted)
+            if found is not None:
+                return found
+        return self
+
+    def speaks_for(self, host: str) -> bool:
+        """Whether the certificate covers this host (RFC 9525), an address among them."""
+        return not self.checks_hosts or not self.names or _found(self.names, host)
+
+
+def _found(names: frozenset[str], host: str) -> bool:
+    """Exact, or by a wildcard for the leftmost label."""
+    host = host.lower().rstrip(".")
+    if host in names:
+        return True
+    if host.startswith("[") or host.replace(".", "").isdigit():
+        try:
+            return str(ipaddress.ip_address(host.strip("[]"))) in names
+        except ValueError:
+            return False
+    label, dot, parent = host.partition(".")
+    return bool(label and dot) and "*." + parent in names

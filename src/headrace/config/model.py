@@ -14,6 +14,7 @@ from headrace.config.server import (
     Certificate,
     Limits,
     Listener,
+    Metrics,
     StoreOptions,
     Timeouts,
     TlsOptions,
@@ -65,6 +66,7 @@ class Config(Model):
     limits: Limits = Field(default_factory=Limits, description="Limits on clients.")
     timeouts: Timeouts = Field(default_factory=Timeouts, description="Timeouts.")
     access_log: AccessLog = Field(default_factory=AccessLog, description="The access log.")
+    metrics: Metrics = Field(default_factory=Metrics, description="Metrics.")
     sites: list[Site] = Field(min_length=1, description="What is served.")
 
     def to_json(self) -> str:

@@ -41,6 +41,8 @@ class OriginEvents:
 
     def failed(self, course: Course, origin: str, reason: str, problem: str) -> None:
         self._metrics.origin_failures[f"{course.pool}/{origin}"] += 1
+        if course.site:
+            self._metrics.sites.of(course.site).origin_failures += 1
         log.warning(
             "origin_failed", pool=course.pool, origin=origin, failure=reason, problem=problem,
             path=course.path,
@@ -156,7 +158,7 @@ class Fleet:
         if state is None:
             # A request that began under a configuration that is gone.
             state = PoolState(site.pools[pool])
-        return Use(state, site.policies[policy], key, client)
+        return Use(state, site.policies[policy], key, client, site.name)
 
     def stop(self) -> None:
         """End the health checks."""

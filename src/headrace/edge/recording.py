@@ -30,6 +30,7 @@ events = structlog.get_logger()
 
 PROTOCOLS = {(1, 0): "HTTP/1.0", (1, 1): "HTTP/1.1"}
 HITS = frozenset(("hit", "stale_hit"))
+FAILURES = frozenset(("origin_failed", "store_failed"))
 NOT_STORED = frozenset(("miss", "pass", "bypass"))
 
 
@@ -70,16 +71,26 @@ class Recorder:
         spent_s = first_byte_s = connection.ended - began
         if connection.first_byte:
             first_byte_s = connection.first_byte - began
+        tally = None
         if type(context) is HotEntry:
+            tally = context.route.site.tally
+            tally.hits += 1
             metrics.requests_hit += 1
             metrics.hit_first_byte.observe(first_byte_s)
             metrics.hit_total.observe(spent_s)
         elif isinstance(context, Answer):
             self._count(context, first_byte_s, spent_s, sent=connection.bytes_sent > 0)
+            if context.route is not None:
+                tally = context.route.site.tally
+                tally.hits += context.cache in HITS
             if context.cache in NOT_STORED and context.reason:
                 self._not_stored(context, connection.status)
             if ended != "complete" and isinstance(context.task, asyncio.Task):
                 context.task.cancel()
+        if tally is not None:
+            tally.requests += 1
+            tally.bytes_sent += connection.bytes_sent
+            tally.errors += connection.status >= 500 or ended in FAILURES
         metrics.bytes_sent += connection.bytes_sent
         metrics.responses[connection.status // 100] += 1
         if ended == "slow_client":

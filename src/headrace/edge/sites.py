@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from headrace.cache.key import KeyRules
 from headrace.cache.rules import CacheRules
@@ -20,6 +20,7 @@ from headrace.edge.origins import (
     compile_rules,
 )
 from headrace.http.target import path_for_rules
+from headrace.measure.site_tallies import SiteTallies, SiteTally
 from headrace.origin.policy import Policy
 from headrace.origin.pool import Pool
 from headrace.origin.rules import Rule
@@ -44,6 +45,7 @@ class Site:
     first_host: bytes
     rules: CacheRules
     path_rules: tuple[tuple[re.Pattern[bytes], CacheRules], ...]
+    tally: SiteTally = field(default_factory=SiteTally, compare=False, repr=False)
 
     @property
     def default_pool(self) -> str:
@@ -118,12 +120,17 @@ def host_only(authority: bytes) -> bytes:
     return authority.split(b":", 1)[0]
 
 
-def compile_sites(config: Config) -> Sites:
-    """Build the sites of a configuration. Raises HeadraceError or OSError for bad origins."""
-    return Sites([(_compile(site), site.hosts) for site in config.sites])
+def compile_sites(config: Config, tallies: SiteTallies | None = None) -> Sites:
+    """Build the sites of a configuration. Raises HeadraceError or OSError for bad origins.
+
+    `tallies` has what was counted under the configuration before, which they go on with.
+    """
+    names = [site.name for site in config.sites]
+    planned = (tallies or SiteTallies()).plan(names, config.metrics.sites_max)
+    return Sites([(_compile(site, planned[site.name]), site.hosts) for site in config.sites])
 
 
-def _compile(site: config_site.Site) -> Site:
+def _compile(site: config_site.Site, tally: SiteTally) -> Site:
     path_rules = tuple(
         (re.compile(fnmatch.translate(rule.path).encode()), _cache_rules(site.cache_under(rule)))
         for rule in site.rules
@@ -144,6 +151,7 @@ def _compile(site: config_site.Site) -> Site:
         first_host=next((host for host in site.hosts if "*" not in host), "").encode(),
         rules=_cache_rules(site.cache),
         path_rules=path_rules,
+        tally=tally,
     )
 
 

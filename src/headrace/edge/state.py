@@ -95,6 +95,7 @@ class EdgeState:
         self.sites = sites
         self.routes = Routes(sites)
         self.fleet.adopt(sites)
+        self.metrics.sites.adopt({site.name: site.tally for site in sites.all})
         self.server_name = config.server_name
         self.server_name_bytes = config.server_name.encode()
         self.slice_bytes = config.store.slice_bytes

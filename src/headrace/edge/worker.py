@@ -63,6 +63,7 @@ from headrace.http.server import ClientTimeouts, ConnectionLimits, Listener, Ser
 from headrace.measure.accesslog import AccessLog
 from headrace.measure.logs import configure_logging
 from headrace.measure.metrics import WorkerMetrics
+from headrace.measure.site_tallies import SiteTallies
 
 log = structlog.get_logger()
 
@@ -128,7 +129,7 @@ class Worker:
         try:
             config = Config.from_json(message.config)
             configure_logging(config.log_level, worker=self.number)
-            sites = compile_sites(config)
+            sites = compile_sites(config, self.metrics.sites)
             context = server_context(config, message.ticket_keys)
             store = Store.open(config.cache_dir, store_settings(config))
             access_log = open_access_log(config)
@@ -178,7 +179,11 @@ class Worker:
         self._forget_preparation()
         try:
             self._prepared = Preparation(
-                message, descriptors, self._listeners, self._recorder.log.path
+                message,
+                descriptors,
+                self._listeners,
+                self._recorder.log.path,
+                self.metrics.sites,
             )
         except (HeadraceError, OSError) as error:
             self.channel.send(Refused(message.version, str(error)))
@@ -283,6 +288,7 @@ class Preparation:
         descriptors: list[int],
         present: dict[str, Listener],
         log_path: Path | str | None,
+        tallies: SiteTallies,
     ) -> None:
         """Raises HeadraceError or OSError, and then holds nothing."""
         self.version = message.version
@@ -291,7 +297,7 @@ class Preparation:
         with contextlib.ExitStack() as undo:
             undo.callback(close_all, descriptors)
             self.config = Config.from_json(message.config)
-            self.sites = compile_sites(self.config)
+            self.sites = compile_sites(self.config, tallies)
             self.context = server_context(self.config, message.ticket_keys)
             # A log whose file stays the same goes on: its reader may hang, and each thread that
             # waits for it would stay.

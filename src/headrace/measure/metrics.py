@@ -18,6 +18,8 @@ from typing import Any
 
 import msgspec
 
+from headrace.measure.site_tallies import SiteTallies
+
 BOUNDS_S: tuple[float, ...] = (
     0.0001,
     0.00025,
@@ -115,6 +117,15 @@ def _histogram(family: str, text: str, **labels: str) -> Any:
     meaning = Meaning(Kind.HISTOGRAM, family, text, tuple(labels.items()))
     return dataclasses.field(default_factory=Histogram, metadata={"meaning": meaning})
 
+
+SITE_COUNTS = {
+    "site_requests": "requests",
+    "site_hits": "hits",
+    "site_bytes_sent": "bytes_sent",
+    "site_errors": "errors",
+    "site_origin_failures": "origin_failures",
+}
+"""Fields whose values are the tallies' of the sites: the field's name to the tally's."""
 
 _REQUESTS = "Requests answered, by what the cache did for them."
 _FILLS = "Fetches from an origin into the store, by how they ended."
@@ -221,6 +232,21 @@ class WorkerMetrics:
         "store_cold_reads", "Reads that had to wait for the disk in a helper thread."
     )
     purges: int = _counter("purges_seen", "Purge generations that a worker has taken up.")
+    site_requests: Counter[str] = _labelled("site_requests", "site", "Requests answered, by site.")
+    site_hits: Counter[str] = _labelled(
+        "site_hits", "site", "Requests answered from the store, fresh or stale, by site."
+    )
+    site_bytes_sent: Counter[str] = _labelled(
+        "site_sent_bytes", "site", "Bytes sent to clients, heads and bodies, by site."
+    )
+    site_errors: Counter[str] = _labelled(
+        "site_errors", "site", "Responses of 500 and above or cut by a failure, by site."
+    )
+    site_origin_failures: Counter[str] = _labelled(
+        "site_origin_failures", "site", "Requests to a site's origins that failed."
+    )
+    sites: SiteTallies = dataclasses.field(default_factory=SiteTallies)
+
     log_dropped: int = _counter("log_records_dropped", "Access log records lost to a full queue.")
 
     events_dropped: int = _counter(
@@ -246,6 +272,8 @@ class WorkerMetrics:
                     result.histograms[name] = HistogramSnapshot(list(value.counts), value.sum_s)
                 case Kind.LABELLED if name == "responses":
                     result.labelled[name] = {f"{n}xx": value[n] for n in range(1, 6)}
+                case Kind.LABELLED if name in SITE_COUNTS:
+                    result.labelled[name] = {**value, **self.sites.counts(SITE_COUNTS[name])}
                 case Kind.LABELLED:
                     result.labelled[name] = dict(value)
         return result

@@ -37,13 +37,14 @@ class Use:
     """Which pool a request goes to, and by which policy.
 
     `key` is what "consistent" goes by; `client` is the network of who asks, by which failures are
-    told apart.
+    told apart; `site` is whose pool it is.
     """
 
     state: PoolState
     policy: Policy
     key: bytes
     client: str = ""
+    site: str = ""
 
 
 class Fetcher:
@@ -96,6 +97,7 @@ class Fetcher:
         course = Course() if course is None else course
         course.pool = use.state.pool.name
         course.client = use.client
+        course.site = use.site
         course.path = target.partition(b"?")[0].decode("latin-1")
         exchange = Exchange(attempts, method, fields, ask, self._events, self._loop, course)
         return await self._obtain(exchange, hashing=hashing)

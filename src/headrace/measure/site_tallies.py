@@ -1,0 +1,54 @@
+"""What happened at each site, as plain integers that the request path increments directly.
+
+Bounded: the sites beyond the limit, in the configuration's order, share one tally. A site keeps its
+tally over reloads; one that is gone takes its own along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+OTHER = "other"
+
+
+class SiteTally:
+    """One site's counts since the worker started."""
+
+    __slots__ = ("bytes_sent", "errors", "hits", "origin_failures", "requests")
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.hits = 0
+        self.bytes_sent = 0
+        self.errors = 0
+        self.origin_failures = 0
+
+
+class SiteTallies:
+    """All sites' counts of one worker."""
+
+    def __init__(self) -> None:
+        self.other = SiteTally()
+        self._known: dict[str, SiteTally] = {}
+
+    def plan(self, names: Iterable[str], limit: int) -> dict[str, SiteTally]:
+        """Each site's tally under a configuration that may yet be refused; changes nothing."""
+        found: dict[str, SiteTally] = {}
+        for number, name in enumerate(names):
+            known = self._known.get(name)
+            found[name] = self.other if number >= limit else known or SiteTally()
+        return found
+
+    def adopt(self, tallies: Mapping[str, SiteTally]) -> None:
+        """These are the sites from now on."""
+        self._known = {name: tally for name, tally in tallies.items() if tally is not self.other}
+
+    def of(self, name: str) -> SiteTally:
+        """The tally of a site by its name."""
+        return self._known.get(name, self.other)
+
+    def counts(self, what: str) -> dict[str, int]:
+        """One of the counts by the sites' names, as far as anything was counted."""
+        found = {name: getattr(tally, what) for name, tally in self._known.items()}
+        found[OTHER] = found.get(OTHER, 0) + getattr(self.other, what)
+        return {name: count for name, count in found.items() if count}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+UNREACHABLE_S = 60.0
 NEGATIVE_S: Mapping[int, float] = MappingProxyType({404: 1.0, 410: 10.0})
 
 
@@ -27,7 +28,7 @@ class CacheRules:
     honour_request_directives: bool = True
     stale_while_revalidate_s: float = 0.0
     stale_if_error_s: float = 0.0
-    stale_if_unreachable_s: float = 300.0
+    stale_if_unreachable_s: float = UNREACHABLE_S
     store_set_cookie: bool = False
     store_post_answers: bool = False
     bypass_on_cookie: tuple[bytes, ...] = ()

@@ -146,11 +146,12 @@ class CacheRules(Model):
         description="How long a stale response is served while the origin fails (RFC 5861), where "
         "the response does not say.",
     )
-    stale_if_unreachable_s: DurationS = Field(
-        default=300.0,
+    stale_if_unreachable_s: DurationS | None = Field(
+        default=None,
         description="How long a stale response is served while no origin can be reached, where the "
         "response does not say (RFC 9111 section 4.2.4). Never against `must-revalidate`, "
-        "`proxy-revalidate`, `no-cache` or `s-maxage`. 0: not at all.",
+        "`proxy-revalidate`, `no-cache` or `s-maxage`. 0: not at all. Unset: as `stale_if_error`, "
+        "or a minute where that is 0.",
     )
     store_set_cookie: bool = Field(
         default=False,

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field, replace
 
 from headrace.cache.key import KeyRules
-from headrace.cache.rules import CacheRules
+from headrace.cache.rules import UNREACHABLE_S, CacheRules
 from headrace.config import Config
 from headrace.config import site as config_site
 from headrace.edge.origins import (
@@ -172,7 +172,7 @@ def _cache_rules(model: config_site.CacheRules) -> CacheRules:
         honour_request_directives=model.honour_request_directives,
         stale_while_revalidate_s=model.stale_while_revalidate_s,
         stale_if_error_s=model.stale_if_error_s,
-        stale_if_unreachable_s=model.stale_if_unreachable_s,
+        stale_if_unreachable_s=_unreachable_s(model),
         store_set_cookie=model.store_set_cookie,
         store_post_answers=model.store_post_answers,
         bypass_on_cookie=tuple(name.encode() for name in model.bypass_on_cookie),
@@ -193,6 +193,13 @@ def _keyed_fields(site: config_site.Site) -> tuple[bytes, ...]:
         if route.pool is not None:
             names |= set(_names(list(route.headers)))
     return tuple(sorted(names - set(_names(site.key.unkeyed_fields))))
+
+
+def _unreachable_s(model: config_site.CacheRules) -> float:
+    """How long stale content may stand in for origins that cannot be reached."""
+    if model.stale_if_unreachable_s is not None:
+        return model.stale_if_unreachable_s
+    return model.stale_if_error_s or UNREACHABLE_S
 
 
 def _key_rules(model: config_site.KeyRules, forwarded: bool) -> KeyRules:

@@ -257,7 +257,7 @@ def cut_off(
     return may_serve_stale_on_error(stored, rules, asked, NOW + age_s, unreachable=True)
 
 
-@pytest.mark.parametrize(("late_s", "allowed"), [(0, True), (299, True), (300, False)])
+@pytest.mark.parametrize(("late_s", "allowed"), [(0, True), (59, True), (60, False)])
 def test_stale_content_is_served_for_a_bounded_time(late_s: float, allowed: bool) -> None:
     assert cut_off(record(), 60 + late_s) is allowed
     assert on_error(record(), 60 + late_s) is False  # an origin that answers is another matter

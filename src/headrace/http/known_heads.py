@@ -57,9 +57,12 @@ class KnownHeads:
     def remember(self, text: bytes, head: RequestHead) -> None:
         """Note a head that was parsed from `text`, if it is of the kind; the oldest are forgotten.
 
-        Of one with a Range line the rest is noted.
+        Of one with a Range line the rest is noted. None that a Range line would take beyond the
+        limits: a head is known only if parsing would accept it.
         """
-        if len(text) > HEAD_BYTES:
+        limits = self._parser.limits
+        longest = min(HEAD_BYTES, limits.head_bytes - _RANGE_BYTES)
+        if len(text) > longest or len(head.headers) >= limits.header_count:
             return
         if head.plain:
             self._known.put(text, head)

@@ -178,6 +178,10 @@ class RequestParser:
         self._sink = _RequestSink()
         self._parser = httptools.HttpRequestParser(self._sink)
 
+    @property
+    def limits(self) -> HeadLimits:
+        return self._limits
+
     def parse(self, head: bytes) -> RequestHead:
         """Parse one head, from its request line to its blank line inclusive.
 

@@ -22,7 +22,7 @@ RULES = (
     KeyRules(), KeyRules(sort=False), KeyRules(query="drop"), KeyRules(host=False),
     KeyRules(keep=frozenset((b"v",))), KeyRules(drop=frozenset((b"v",))),
 )  # fmt: skip
-_SAFE = re.compile(rb"/(?:[!$&-;=@-Z_a-z~\[\]]|%[0-9A-F]{2})*")
+_SAFE = re.compile(rb"/(?:[!$&-;=@-Z_a-z~\[\]]|%[0-9A-Fa-f]{2})*")
 
 
 def check(data: bytes) -> None:

@@ -56,6 +56,14 @@ def test_the_rest_has_no_range_itself() -> None:
     assert heads.exact[PLAIN].lone_range is None
 
 
+def test_no_head_is_known_that_a_range_would_take_beyond_the_limits() -> None:
+    for limits in (HeadLimits(header_count=2), HeadLimits(head_bytes=len(PLAIN) + 10)):
+        parser = RequestParser(limits)
+        heads = KnownHeads(parser)
+        heads.remember(PLAIN, parser.parse(PLAIN))
+        assert heads.ranged(RANGED % b"5-99") is None
+
+
 LATE = b"GET /a HTTP/1.1\r\nHost: h\r\nUser-Agent: p\r\n\r\nRange: bytes=0-1\r\n"
 NOT_RECOGNISED = {
     "another target": RANGED.replace(b"/a", b"/b") % b"0-1",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -105,7 +106,9 @@ def _fuzz_here(target: str, options: list[str]) -> int:
 
     with atheris.instrument_imports(include=["headrace"], enable_loader_override=False):
         check = checks(target)
-    atheris.Setup([target, *options], check)
+    # Where libFuzzer starts itself anew (to merge), it is by its first argument, through a shell.
+    again = f"{shlex.quote(sys.executable)} -m tests.fuzz inner {target}"
+    atheris.Setup([again, *options], check)
     atheris.Fuzz()
     return 0
 

@@ -84,7 +84,10 @@ class Connection(ReceivingSide):
             self._handshake()
             return
         try:
-            data = self._sock.recv(READ_BYTES)
+            if state is State.LINGERING and isinstance(self._sock, TlsSocket):
+                data = self._sock.discard(READ_BYTES)
+            else:
+                data = self._sock.recv(READ_BYTES)
         except WANT_READ:
             return
         except WANT_WRITE:
@@ -501,7 +504,6 @@ class Connection(ReceivingSide):
     def _linger(self) -> None:
         """Close so that the client gets all of it even if it still sends (RFC 9112 9.6)."""
         self.state = State.LINGERING
-        self._linger_left = LINGER_BYTES
         if self._end_of_input:
             self._close()
             return
@@ -509,13 +511,15 @@ class Connection(ReceivingSide):
             if self.tls and isinstance(self._sock, TLS_SOCKETS):
                 with contextlib.suppress(ssl.SSLError):
                     self._sock.unwrap()
-                self._close()
-                return
+                if not isinstance(self._sock, TlsSocket) or self._sock.unsent_bytes:
+                    self._close(clean=False)
+                    return
             self._sock.shutdown(socket.SHUT_WR)
         except (OSError, ValueError):
             self._close(clean=False)
             return
         self._buffer = b""
+        self._linger_left = LINGER_BYTES
         self.deadline = self._server.monotonic() + LINGER_S
         self._server.deadlines.watch(self)
         self._go_on_reading()
@@ -558,7 +562,8 @@ class Connection(ReceivingSide):
             loop.remove_reader(self._fd)
         if self._writing:
             loop.remove_writer(self._fd)
-        if clean and isinstance(self._sock, TLS_SOCKETS):
+        # Who lingers has said the end already.
+        if clean and not self._linger_left and isinstance(self._sock, TLS_SOCKETS):
             with contextlib.suppress(OSError, ValueError):
                 self._sock.unwrap()
         self._sock.close()

@@ -254,6 +254,10 @@ class TlsSocket:
             self._window = min(2 * window, WINDOW_BYTES)
         return taken
 
+    def discard(self, size_bytes: int) -> bytes:
+        """What comes after the end was said, not decrypted: it is waited out. Raises OSError."""
+        return self._sock.recv(size_bytes)
+
     def unwrap(self) -> None:
         """Say that nothing more will come (close_notify), as far as the socket takes it."""
         with contextlib.suppress(ssl.SSLError):

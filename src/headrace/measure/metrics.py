@@ -165,7 +165,9 @@ class WorkerMetrics:
     tls_handshakes: int = _counter("tls_handshakes", "TLS handshakes completed.")
     tls_resumed: int = _counter("tls_resumptions", "TLS handshakes that resumed a session.")
     tls_failed: Counter[str] = _labelled(
-        "tls_handshake_failures", "reason", "TLS handshakes that failed."
+        "tls_handshake_failures",
+        "reason",
+        "TLS handshakes that failed, and connections cut for misusing TLS.",
     )
 
     parse_errors: Counter[str] = _labelled(

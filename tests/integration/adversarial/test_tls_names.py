@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -162,6 +163,17 @@ def test_a_hello_in_single_bytes_is_taken(secure: Secure, origin: Origin, path: 
             else:
                 break
         assert tls.getpeercert()
+
+
+def test_an_answer_arrives_though_its_client_still_sends(secure: Secure, path: str) -> None:
+    with secure.client() as client:
+        client.send(f"POST {path} HTTP/1.1\r\nHost: other.test\r\n".encode())
+        client.send(b"Content-Length: 1000000\r\n\r\n")
+        for _ in range(4):
+            client.send(bytes(10_000))
+            time.sleep(0.05)
+        assert client.response().status == 421
+        assert client.ended()
 
 
 def test_handshakes_that_never_end_leave_room_for_other_connections(

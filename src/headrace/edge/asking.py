@@ -19,13 +19,15 @@ from headrace.http.ranges import parse_content_range
 class Ask:
     """A request for slices `first` to `last` (None: to the end).
 
-    `stored` is the stored response that is to be validated (`validate`) or completed.
+    `stored` is the stored response that is to be validated (`validate`) or completed. `again`: the
+    same was asked for before, for the same client, and brought nothing of use.
     """
 
     first: int = 0
     last: int | None = None
     stored: StoredResponse | None = None
     validate: bool = False
+    again: bool = False
 
     @property
     def ranged(self) -> bool:

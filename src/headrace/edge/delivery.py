@@ -292,14 +292,14 @@ class Delivery:
 
     async def _fetch(self, number: int, name: bytes, part: Part | None) -> GrowingSlice | None:
         edge, stored = self._edge, self.stored
-        if not self._tries.take():
+        if not self._tries.take(number):
             if part is not None:
                 part.close()
             raise SliceFailed(
                 "origin_failed", "the origin gave nothing of use, however often asked"
             )
         self.fetched = True
-        ask = Ask(number, self._last_wanted(), stored)
+        ask = Ask(number, self._last_wanted(), stored, again=self._tries.again)
         fetch = begin_fetch(
             edge, self._route, self._request, self._connection.address, name, stored.variant,
             ask, part,

@@ -289,6 +289,7 @@ class Fetch:
             fields,
             on_interim=self._interim,
             hashing=way.chosen.shadow is not None,
+            again=ask.again,
             course=self.course,
         )
         response_time = time.time()

@@ -31,19 +31,29 @@ class Tries:
     body may need many fetches.
     """
 
-    __slots__ = ("_left", "_most")
+    __slots__ = ("_left", "_most", "_slices", "again")
 
     def __init__(self, most: int = MOST_TRIES) -> None:
         self._most = most
         self._left = most
+        self._slices: set[int] = set()
+        self.again = False
 
-    def take(self) -> bool:
-        """Whether one more fetch may begin; if so, it is counted."""
+    def take(self, number: int | None = None) -> bool:
+        """Whether one more fetch may begin; if so, it is counted.
+
+        `again` then tells whether slice `number` has been fetched before: that is a retry, which
+        the pool's budget may refuse.
+        """
         if not self._left:
             return False
         self._left -= 1
+        self.again = number in self._slices
+        if number is not None:
+            self._slices.add(number)
         return True
 
     def progressed(self) -> None:
         """Something came."""
         self._left = self._most
+        self._slices.clear()

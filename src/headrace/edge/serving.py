@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -172,10 +173,10 @@ class Serving:
         if not _same(stored, again):
             part.close()
             return LookAgain(), False
-        if not self._tries.take():
+        if not self._tries.take(ask.first):
             part.close()
             return Uncacheable(None, 0, b"contended"), False
-        fetch = self._begin(name, variant, ask, part)
+        fetch = self._begin(name, variant, replace(ask, again=self._tries.again), part)
         if fetch is None:
             return Failed(503, "too_many_requests"), False
         self._interests.hold(fetch, owner=True)

@@ -153,16 +153,18 @@ class OriginClient:
     async def _secure(
         self, endpoint: Endpoint, context: ssl.SSLContext, sock: socket.socket
     ) -> Wire:
-        wire = Wire(
-            context.wrap_socket(
+        try:
+            secured = context.wrap_socket(
                 sock,
                 server_hostname=endpoint.sni or endpoint.host,
                 do_handshake_on_connect=False,
                 # An end without a farewell may be a cut (RFC 9112 section 9.8).
                 suppress_ragged_eofs=False,
-            ),
-            self._loop,
-        )
+            )
+        except (OSError, ValueError) as error:
+            sock.close()
+            raise OriginError(Failure.TLS, f"no TLS with {endpoint.host}: {error}") from error
+        wire = Wire(secured, self._loop)
         try:
             await wire.handshake(self.timeouts.connect_s)
         except (OSError, WireTimeout, TimeoutError, ValueError) as error:

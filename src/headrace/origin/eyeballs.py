@@ -10,18 +10,21 @@ from typing import Any, TypeVar
 from headrace.origin.errors import OriginError
 
 STAGGER_S = 0.25
+MOST_TRIED = 8
+"""A name with a hundred addresses, none of which answers, must not cost a hundred sockets."""
 Connected = TypeVar("Connected")
 Resolved = tuple[int, int, int, str, Any]
 
 
 def interleaved(found: Sequence[Resolved]) -> list[Resolved]:
     """The addresses with their families taking turns, the first one's family first
-    (RFC 8305 section 4)."""
+    (RFC 8305 section 4); not more of them than are worth a try."""
     families: dict[int, list[Resolved]] = {}
     for address in found:
         families.setdefault(address[0], []).append(address)
     turns = zip_longest(*families.values())
-    return [address for address in chain.from_iterable(turns) if address is not None]
+    in_turn = [address for address in chain.from_iterable(turns) if address is not None]
+    return in_turn[:MOST_TRIED]
 
 
 async def first_connected(

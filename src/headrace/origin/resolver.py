@@ -1,22 +1,32 @@
 """Names of origins to addresses, looked up again every few seconds.
 
 The system's resolver tells no lifetimes, so answers are kept for a fixed time. While it fails, the
-last answer holds for a while: an origin that works is not lost to a resolver that does not.
+last answer holds for a while: an origin that works is not lost to a resolver that does not. That a
+name cannot be resolved is remembered for a moment too: not each request costs a look-up.
+
+Names come from the configuration, not from clients. All the same, what is kept is bounded: so many
+names, so many addresses of each. A name is looked up once at a time, on the loop's own threads.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from headrace.origin.errors import Failure, OriginError
 from headrace.origin.eyeballs import Resolved
 
 KEPT_S = 10.0
 KEPT_WITHOUT_RESOLVER_S = 300.0
+FAILURE_KEPT_S = 1.0
+MOST_NAMES = 4096
+MOST_ADDRESSES = 64
 Name = tuple[str, int]
+Kept = TypeVar("Kept")
 
 
 @dataclass(slots=True)
@@ -37,6 +47,7 @@ class Resolver:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._answers: dict[Name, Answer] = {}
+        self._failures: dict[Name, tuple[str, float]] = {}
         self._asking: dict[Name, asyncio.Task[Sequence[Resolved]]] = {}
 
     async def resolve(self, host: str, port: int) -> Sequence[Resolved]:
@@ -45,9 +56,13 @@ class Resolver:
         if literal is not None:
             return literal
         name = (host, port)
+        now = self._loop.time()
         known = self._answers.get(name)
-        if known is not None and self._loop.time() - known.at < KEPT_S:
+        if known is not None and now - known.at < KEPT_S:
             return known.found
+        problem, failed_at = self._failures.get(name, ("", -math.inf))
+        if now - failed_at < FAILURE_KEPT_S:
+            return self._in_spite_of(problem, name, now)
         task = self._asking.get(name)
         if task is None:
             task = self._asking[name] = self._loop.create_task(self._ask(name))
@@ -66,17 +81,35 @@ class Resolver:
 
     async def _ask(self, name: Name) -> Sequence[Resolved]:
         host, port = name
+        problem = f"{host} has no address"
+        found: Sequence[Resolved] = ()
         try:
             found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            known = self._answers.get(name)
-            if known is not None and self._loop.time() - known.at < KEPT_WITHOUT_RESOLVER_S:
-                return known.found
-            raise OriginError(Failure.DNS, f"cannot resolve {host}: {error}") from error
+        except (OSError, UnicodeError) as error:
+            problem = f"cannot resolve {host}: {error}"
+        now = self._loop.time()
         if not found:
-            raise OriginError(Failure.DNS, f"{host} has no address")
-        self._answers[name] = Answer(found, self._loop.time())
+            _keep(self._failures, name, (problem, now))
+            return self._in_spite_of(problem, name, now)
+        found = found[:MOST_ADDRESSES]
+        self._failures.pop(name, None)
+        _keep(self._answers, name, Answer(found, now))
         return found
+
+    def _in_spite_of(self, problem: str, name: Name, now: float) -> Sequence[Resolved]:
+        """The last answer while it holds; raises OriginError else."""
+        known = self._answers.get(name)
+        if known is not None and now - known.at < KEPT_WITHOUT_RESOLVER_S:
+            return known.found
+        raise OriginError(Failure.DNS, problem)
+
+
+def _keep(kept: dict[Name, Kept], name: Name, value: Kept) -> None:
+    """Remember a value, the newest last; the oldest is forgotten when there are too many."""
+    kept.pop(name, None)
+    kept[name] = value
+    if len(kept) > MOST_NAMES:
+        del kept[next(iter(kept))]
 
 
 def _literal(host: str, port: int) -> Sequence[Resolved] | None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from headrace.http.message import Field
-from headrace.origin.client import OriginTimeouts, RequestBody
-from headrace.origin.endpoint import origin_context
+from headrace.origin.client import OriginClient, OriginTimeouts, RequestBody
+from headrace.origin.endpoint import Endpoint, origin_context
 from headrace.origin.errors import Failure, OriginError
 from tests.harness.bodies import Body
 from tests.harness.certificates import Authority, server_context
 from tests.harness.origin import Origin
 from tests.harness.replies import End, Reply
-from tests.integration.origin.asking import Asker, asking, pieces
+from tests.integration.origin.asking import PATIENT, Asker, asking, pieces
 
 BODY = Body(3, 100_000)
 
@@ -173,6 +176,52 @@ def test_a_tls_body_cut_without_a_farewell_is_a_failure(
     tls_origin.serve(path, Reply(body=BODY, framing="close", end=End(1000, reset=True)))
     with pytest.raises(OriginError):
         asking(tls_origin, lambda asker: asker.get(path), tls=trusting(authority))
+
+
+@pytest.mark.parametrize(
+    ("head", "farewell", "whole"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n", False, False),
+        (b"HTTP/1.1 200 OK\r\n\r\n", True, True),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n", False, True),
+    ],
+)
+def test_a_tls_body_that_ends_with_its_connection_needs_a_farewell(
+    authority: Authority, head: bytes, farewell: bool, whole: bool
+) -> None:
+    context = server_context(authority.issue("localhost"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            sock, _address = listener.accept()
+            with context.wrap_socket(sock, server_side=True) as secured:
+                secured.recv(65536)
+                secured.sendall(head + b"body")
+                if farewell:
+                    with contextlib.suppress(OSError):  # the client does not say it back
+                        secured.unwrap()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        url = f"https://localhost:{listener.getsockname()[1]}"
+
+        async def run() -> bytes:
+            client = OriginClient(asyncio.get_running_loop(), PATIENT)
+            try:
+                asker = Asker(client, Endpoint.from_url(url, trusting(authority)))
+                return (await asker.get("/")).body
+            finally:
+                client.close()
+
+        try:
+            if whole:
+                assert asyncio.run(run()) == b"body"
+            else:
+                with pytest.raises(OriginError) as caught:
+                    asyncio.run(run())
+                assert caught.value.failure is Failure.BODY_RESET
+        finally:
+            thread.join(10)
 
 
 def test_a_missing_certificate_file_is_an_error(tmp_path: Path) -> None:

@@ -19,3 +19,15 @@ def test_tries_are_counted_until_something_comes() -> None:
     assert [tries.take(), tries.take(), tries.take()] == [True, True, False]
     tries.progressed()
     assert tries.take()
+
+
+def test_the_same_slice_twice_before_anything_came_is_a_retry() -> None:
+    tries = Tries(5)
+    found = []
+    for number in (0, 1, 0, 1):
+        assert tries.take(number)
+        found.append(tries.again)
+    assert found == [False, False, True, True]
+    tries.progressed()
+    assert (tries.take(0), tries.again) == (True, False)
+    assert (tries.take(), tries.again) == (True, False)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from headrace.origin.errors import Failure, OriginError
-from headrace.origin.eyeballs import Resolved, first_connected, interleaved
+from headrace.origin.eyeballs import MOST_TRIED, Resolved, first_connected, interleaved
 
 
 def address(name: str) -> Resolved:
@@ -24,6 +24,13 @@ def names(found: list[Resolved]) -> list[str]:
 def test_families_take_turns_and_the_resolvers_first_comes_first() -> None:
     found = [address(name) for name in ("::1", "::2", "::3", "1.1.1.1", "2.2.2.2")]
     assert names(interleaved(found)) == ["::1", "1.1.1.1", "::2", "2.2.2.2", "::3"]
+
+
+def test_of_a_hundred_addresses_a_few_are_tried_of_each_family() -> None:
+    found = [address(f"::{number}") for number in range(1, 100)]
+    found += [address(f"10.0.0.{number}") for number in range(1, 100)]
+    tried = names(interleaved(found))
+    assert (len(tried), tried[:3]) == (MOST_TRIED, ["::1", "10.0.0.1", "::2"])
 
 
 Plan = dict[str, Callable[[], Awaitable[str]]]

@@ -9,7 +9,14 @@ from typing import Any, cast
 import pytest
 
 from headrace.origin.errors import Failure, OriginError
-from headrace.origin.resolver import KEPT_S, KEPT_WITHOUT_RESOLVER_S, Resolver
+from headrace.origin.resolver import (
+    FAILURE_KEPT_S,
+    KEPT_S,
+    KEPT_WITHOUT_RESOLVER_S,
+    MOST_ADDRESSES,
+    MOST_NAMES,
+    Resolver,
+)
 
 
 class Loop:
@@ -68,3 +75,55 @@ def test_addresses_need_no_resolver(host: str) -> None:
     resolver = Resolver(cast("Any", loop))
     assert resolve(resolver, host) == [host]
     assert (loop.asked, resolver.known(host, 80)) == (0, None)
+
+
+@pytest.mark.parametrize("answers", [None, []])
+def test_a_failure_is_remembered_for_a_moment(answers: list[str] | None) -> None:
+    loop = Loop()
+    loop.answers = answers
+    resolver = Resolver(cast("Any", loop))
+    for _ in range(50):
+        with pytest.raises(OriginError) as raised:
+            resolve(resolver)
+        assert raised.value.failure is Failure.DNS
+    assert loop.asked == 1
+    loop.answers = ["10.0.0.1"]
+    loop.now += FAILURE_KEPT_S
+    assert resolve(resolver) == ["10.0.0.1"]
+
+
+def test_while_the_last_answer_holds_the_resolver_is_not_asked_for_each_request() -> None:
+    loop = Loop()
+    resolver = Resolver(cast("Any", loop))
+    resolve(resolver)
+    loop.answers = None
+    loop.now += KEPT_S
+    for _ in range(50):
+        assert resolve(resolver) == ["10.0.0.1"]
+    assert loop.asked == 2
+
+
+def test_what_is_kept_is_bounded() -> None:
+    loop = Loop()
+    loop.answers = [f"10.0.{number >> 8}.{number & 255}" for number in range(4000)]
+    resolver = Resolver(cast("Any", loop))
+    assert len(resolve(resolver)) == MOST_ADDRESSES
+    loop.answers = ["10.0.0.1"]
+
+    async def many() -> None:
+        for number in range(MOST_NAMES + 10):
+            await resolver.resolve(f"{number}.example", 80)
+
+    asyncio.run(many())
+    assert resolver.known("0.example", 80) is None
+    assert resolver.known(f"{MOST_NAMES}.example", 80) is not None
+
+
+def test_a_name_that_cannot_be_one_is_a_dns_failure() -> None:
+    class Refusing(Loop):
+        async def getaddrinfo(self, host: str, port: int, **_more: object) -> list[Any]:
+            raise UnicodeError("label too long")
+
+    with pytest.raises(OriginError) as raised:
+        resolve(Resolver(cast("Any", Refusing())))
+    assert raised.value.failure is Failure.DNS

@@ -17,7 +17,7 @@ from headrace.edge.naming import part_name
 from headrace.edge.open_bodies import OpenBody
 from headrace.edge.outcome import Failed, Following, LookAgain
 from headrace.edge.patience import Tries, pauses
-from headrace.edge.slices import GrowingSlice, HolderDied, SliceFailed
+from headrace.edge.slices import GrowingSlice, HolderDied, RemoteSlice, SliceFailed
 from headrace.errors import HeadraceError
 from headrace.http.connection import Connection
 from headrace.http.message import Request
@@ -37,10 +37,13 @@ class SourceLost(HeadraceError):
 
 
 class Interests:
-    """The fetches that one request keeps alive; their courses are added to `courses`."""
+    """The fetches that one request keeps alive, of this worker and of others; the courses of the
+    former are added to `courses`.
+    """
 
     def __init__(self, courses: list[Course]) -> None:
         self._held: list[Fetch] = []
+        self._followed: list[RemoteSlice] = []
         self._owned: Fetch | None = None
         self._courses = courses
 
@@ -52,6 +55,12 @@ class Interests:
             fetch.hold()
             self._held.append(fetch)
             self._courses.append(fetch.course)
+
+    def follow(self, remote: RemoteSlice) -> None:
+        """Keep following what another worker writes."""
+        if remote not in self._followed:
+            remote.followers += 1
+            self._followed.append(remote)
 
     def unsaved(self, version: bytes, number: int) -> GrowingSlice | None:
         """A complete slice that one of these fetches has and the store does not."""
@@ -65,6 +74,9 @@ class Interests:
         held, self._held = self._held, []
         for fetch in held:
             fetch.release(owner=fetch is self._owned)
+        followed, self._followed = self._followed, []
+        for remote in followed:
+            remote.leave()
 
 
 class Delivery:
@@ -340,6 +352,7 @@ class Delivery:
         remote = self._edge.follow(name, number, busy)
         if remote is None:
             return None
+        self._interests.follow(remote)
         self.joined = self.joined or not self.fetched
         self.fetched = True
         try:

@@ -16,6 +16,8 @@ What has to hold, whatever clients and origins do:
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -25,7 +27,7 @@ import structlog
 
 from headrace.cache.presenting import headers_asked, vary_with
 from headrace.cache.reuse import may_serve_stale_on_error
-from headrace.cache.store import Busy, Part, StoreError
+from headrace.cache.store import Busy, Part, StoreError, locks
 from headrace.cache.stored import StoredFlag, StoredResponse
 from headrace.cache.storing import Storing, decide_storing
 from headrace.cache.validation import corresponds, freshened
@@ -64,6 +66,8 @@ log = structlog.get_logger()
 STALE_STATUSES = frozenset((500, 502, 503, 504))
 UNWATCHED_LIMIT_BYTES = 64 * 1024 * 1024
 UNSAVED_LIMIT_BYTES = 64 * 1024 * 1024
+STILL_FOLLOWED_S = 1.0
+MOST_FOLLOWED = 16
 # An origin that answers the request for a missing slice so has no such representation any more.
 GONE_STATUSES = frozenset((404, 410, 416))
 # Why a response may not be stored although the same response to another request might be.
@@ -110,7 +114,7 @@ class Fetch:
         self._handed_over = False
         self._unwatched = counted  # nobody is interested
         self._counted = counted  # and that is charged to its network
-        self._began = self._over = False
+        self._began = self._over = self._looking = False
         self.number = ask.first  # the slice being written
         self.version = b""
         self.course = Course()
@@ -121,6 +125,7 @@ class Fetch:
         # Complete slices that the store did not take, for those who follow.
         self.unsaved: dict[int, LocalSlice] = {}
         self._unsaved_bytes = 0
+        self._followed_fds: list[int] = []  # of complete slices that other workers followed
         self._id = (name, ask.first)
         edge.fetches[self._id] = self
         task = edge.loop.create_task(self._run())
@@ -167,8 +172,18 @@ class Fetch:
         self._unwatched = True
         if self._edge.unwatched.take(self._network):
             self._counted = True
-        elif not self._followed_elsewhere():
+        elif self._followed_elsewhere():
+            if not self._looking:
+                self._looking = True
+                self._edge.loop.call_later(STILL_FOLLOWED_S, self._still_followed)
+        else:
             self._abandon()
+
+    def _still_followed(self) -> None:
+        """Look whether it is still another worker's clients that this goes on for."""
+        self._looking = False
+        if self._unwatched and not self._counted and not self._over:
+            self._nobody_waits()
 
     def _uncount(self) -> None:
         if self._counted:
@@ -176,9 +191,25 @@ class Fetch:
             self._edge.unwatched.give(self._network)
 
     def _followed_elsewhere(self) -> bool:
-        """Whether another worker follows what is written here."""
+        """Whether another worker follows what is written here, or what was written before.
+
+        A request there follows the slice that it met until it has all that it wants, so one that
+        lags behind is seen by a slice that is complete.
+        """
         part = self._part if self._growing is None else self._growing.part
-        return part is not None and part.is_followed()
+        if part is not None and part.is_followed():
+            return True
+        while self._followed_fds:
+            if locks.is_followed(self._followed_fds[-1]):
+                return True
+            os.close(self._followed_fds.pop())
+        return False
+
+    def _note_followers(self, part: Part | None) -> None:
+        """Keep an eye on those who follow a slice that is complete now."""
+        if part is not None and len(self._followed_fds) < MOST_FOLLOWED and part.is_followed():
+            with contextlib.suppress(OSError):  # no descriptor is left: they may be cut off
+                self._followed_fds.append(os.dup(part.fd))
 
     def _abandon(self) -> None:
         if self._task is not None:
@@ -264,6 +295,8 @@ class Fetch:
         if self._part is not None:
             self._part.close()
             self._part = None
+        while self._followed_fds:
+            os.close(self._followed_fds.pop())
         self._settle(LookAgain())
         for future in self._reached.values():
             if not future.done():
@@ -594,6 +627,7 @@ class Fetch:
         growing, self._growing = self._growing, None
         if growing is None:
             return
+        self._note_followers(growing.part)
         growing.finish(last=last)
         edge.fills.pop((stored.version, growing.number), None)
         part = growing.part

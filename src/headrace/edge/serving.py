@@ -206,6 +206,7 @@ class Serving:
         remote = self._edge.follow(name, number, busy)
         if remote is None:
             return LookAgain()
+        self._interests.follow(remote)
         try:
             phase = await remote.head(self._edge.lock_wait_s)
         except TimeoutError:

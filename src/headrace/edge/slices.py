@@ -241,7 +241,11 @@ class LocalSlice(GrowingSlice):
 
 
 class RemoteSlice(GrowingSlice):
-    """A slice that another worker writes. Polls the part's control page while it is followed."""
+    """A slice that another worker writes. Polls the part's control page while it is followed.
+
+    The writer sees by the follower's lock that somebody follows, and goes on for that: so a slice
+    that no request here follows any more (`leave`) is let go of at once.
+    """
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, number: int, follower: PartFollower
@@ -249,8 +253,21 @@ class RemoteSlice(GrowingSlice):
         super().__init__(loop, number)
         self.follower = follower
         self.phase = PartPhase.WAITING_HEAD
+        self.followers = 0
         self._mapped: memoryview | None = None
         self.polling = loop.create_task(self._poll())
+
+    @property
+    def usable(self) -> bool:
+        """Whether more of it may come."""
+        return not self.done and self.failure is None and self.follower.fd >= 0
+
+    def leave(self) -> None:
+        """One request does not follow any more; the last one closes the door."""
+        self.followers -= 1
+        if not self.followers:
+            self.polling.cancel()
+            self.follower.close()
 
     async def head(self, timeout_s: float) -> PartPhase:
         """Wait for the head: gives the phase that the part then has. Raises TimeoutError."""

@@ -141,9 +141,12 @@ class EdgeState:
         return b""
 
     def follow(self, name: bytes, number: int, busy: Busy) -> RemoteSlice | None:
-        """Follow the part that another process writes; None when it is gone already."""
+        """Follow the part that another process writes; None when it is gone already.
+
+        Whoever gets it keeps it by `Interests.follow`, else it is polled until its writer ends.
+        """
         known = self.remotes.get((name, number))
-        if known is not None and not known.done and known.failure is None:
+        if known is not None and known.usable:
             return known
         follower = PartFollower.open(busy.path)
         if follower is None:

@@ -7,6 +7,7 @@ one client network has under way, or has left behind, is bounded.
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.harness.bodies import Body
 from tests.harness.edge import Edge
 from tests.harness.origin import Origin
 from tests.harness.polling import eventually
-from tests.harness.replies import Drip, End, Gate, Reply, cacheable, headers
+from tests.harness.replies import Drip, End, Gate, Pause, Reply, cacheable, headers
 from tests.harness.wire import ConnectionEnded
 from tests.integration.edge.conftest import Starter
 
@@ -172,6 +173,36 @@ def test_who_waits_for_a_slow_head_asks_for_himself_after_lock_wait(
         assert other.response().body == b"at once"
         gate.open()
         assert patient.response().body == b"late"
+
+
+def test_what_a_client_of_another_worker_follows_goes_on_and_only_that(
+    edges: Starter, origin: Origin, path: str
+) -> None:
+    limits = {"unwatched_fills_per_address": 0, "unwatched_bytes_per_address": 0}
+    edge = edges({"workers": 2, "limits": limits})
+    body = Body(5, 2 * SLICE_BYTES)
+    for number in range(12):  # of so many pairs some are clients of two workers
+        gate = Gate()
+        target = f"{path}/{number}"
+        reply = Reply(headers=headers(cache_control="max-age=60"), body=body)
+        origin.serve(target, replace(reply, pause=Pause(1000, gate)))
+        with edge.client() as first, edge.client() as second:
+            first.ask(target)
+            first.head()
+            second.ask(target)
+            second.head()
+            first.reset()
+            gate.open()
+            assert second.read(len(body)) == body.read()
+        origin.serve(f"{target}/left", replace(reply, pause=Pause(1000, gate := Gate())))
+        with edge.client() as first, edge.client() as second:
+            for client in (first, second):
+                client.ask(f"{target}/left")
+                client.head()
+            second.reset()
+            first.reset()
+        eventually(lambda: fills_now(edge) == 0, "nothing goes on for nobody")
+        gate.open()
 
 
 def test_a_body_that_drips_for_nobody_ends(edge: Edge, origin: Origin, path: str) -> None:

@@ -92,5 +92,6 @@ class PartFollower:
     def close(self) -> None:
         """Idempotent."""
         if self.fd >= 0:
+            locks.unfollow(self.fd)
             os.close(self.fd)
             self.fd = -1

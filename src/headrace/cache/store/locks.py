@@ -16,6 +16,7 @@ _BEHIND = 1 << 61
 _EXCLUSIVE = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, _BEHIND, 0)
 _NONE = _FLOCK.pack(fcntl.F_UNLCK, os.SEEK_SET, 0, _BEHIND, 0)
 _FOLLOWER = _FLOCK.pack(fcntl.F_RDLCK, os.SEEK_SET, _BEHIND, 1, 0)
+_NO_FOLLOWER = _FLOCK.pack(fcntl.F_UNLCK, os.SEEK_SET, _BEHIND, 1, 0)
 _ANY_FOLLOWER = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _BEHIND, 1, 0)
 
 
@@ -45,8 +46,13 @@ def is_locked(fd: int) -> bool:
 
 
 def follow(fd: int) -> None:
-    """Let the holder of the file's lock see that somebody follows, until `fd` is closed."""
+    """Let the holder of the file's lock see that somebody follows."""
     fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _FOLLOWER)
+
+
+def unfollow(fd: int) -> None:
+    """Follow no longer. Closing `fd` is not enough: a mapping keeps a descriptor of its own."""
+    fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _NO_FOLLOWER)
 
 
 def is_followed(fd: int) -> bool:

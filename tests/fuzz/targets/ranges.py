@@ -24,6 +24,8 @@ WORDS = (
 
 # Blanks around the hyphen are let pass, beyond the grammar.
 _SPEC = re.compile(rb"(?:([0-9]+)[ \t]*-[ \t]*([0-9]*)|-[ \t]*([0-9]+))")
+# Larger numbers are all alike: no representation is as long.
+_BEYOND = 10**18
 _UNIT = re.compile(rb"[ \t\r\n\f\v]*bytes[ \t\r\n\f\v]*=", re.IGNORECASE)
 
 
@@ -81,7 +83,7 @@ def _wanted(value: bytes, length: int) -> set[int] | None:
         if suffix is not None:
             wanted |= set(range(max(0, length - int(suffix)), length))
         else:
-            if last and int(last) < int(first):
+            if last and min(int(last), _BEYOND) < min(int(first), _BEYOND):
                 return None
             wanted |= set(range(int(first), min(int(last) + 1 if last else length, length)))
     return wanted

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.harness.certificates import Authority
 from tests.harness.edge import Edge, free_port, running_edge
+from tests.harness.held import held_by
 from tests.harness.origin import Origin
 from tests.harness.wire import Client
 
@@ -20,6 +21,10 @@ from bench.soak.operator import operate, private_bytes
 from bench.soak.tally import Tally
 
 MIB = 1024 * 1024
+STORE_BYTES = 200 * MIB
+OPEN_FILES = 256
+SPARE_FILES = 16
+BACK_WITHIN_S = 30.0
 EXPECTED_ERRORS = {"worker_died", "stored_slice_unreadable"}
 
 
@@ -50,7 +55,13 @@ def soak(directory: Path, options: argparse.Namespace) -> int:
         "workers": options.workers,
         "listen": [{"address": f"127.0.0.1:{secure_port}", "tls": True}],
         "certificate": [{"cert": pair.cert, "key": pair.key}],
-        "store": {"size": "200MiB", "slice": "256KiB", "checksum": "on_open", "memory": "8MiB"},
+        "store": {
+            "size": STORE_BYTES,
+            "slice": "256KiB",
+            "checksum": "on_open",
+            "memory": "8MiB",
+            "open_files": OPEN_FILES,
+        },
         "access_log": {"path": directory / "access.log"},
         "timeouts": {"origin_first_byte": 5, "origin_between_bytes": 5},
     }
@@ -75,6 +86,7 @@ def soak(directory: Path, options: argparse.Namespace) -> int:
             if thread.is_alive():
                 tally.note_wrong(f"{thread.name} hangs")
         tally.count("origin faults", script.faults)
+        given_back(edge, tally)
         finish(edge, tally, options.log)
     return report(tally, early, late, options.growth_mib * MIB)
 
@@ -108,6 +120,28 @@ def measure_after(edge: Edge, seconds: float) -> dict[int, int]:
     """Wait, then take each worker's private memory."""
     time.sleep(seconds)
     return private_bytes(edge)
+
+
+def given_back(edge: Edge, tally: Tally) -> None:
+    """Once nobody asks any more, files and disk must be back within seconds."""
+    most_files = OPEN_FILES * 2 * 2  # kept on purpose: a file's descriptor, its mapping's
+    until = time.monotonic() + BACK_WITHIN_S
+    while True:
+        pids = edge.worker_pids()
+        now = held_by(pids, edge.cache_dir)
+        allowed = len(pids) * (most_files + SPARE_FILES)
+        if not now.deleted_files and now.files <= allowed:
+            break
+        if time.monotonic() > until:
+            tally.note_wrong(f"at the end workers hold {now}; {allowed} open files are allowed")
+            break
+        time.sleep(0.5)
+    tally.count("files open at the end", now.files)
+    tally.count("descriptors at the end", now.descriptors)
+    files = [path for path in (edge.cache_dir / "objects").rglob("*") if path.is_file()]
+    used = sum(path.stat().st_blocks * 512 for path in files)
+    if used > STORE_BYTES:
+        tally.note_wrong(f"the slice files take {used} bytes, more than the store's size")
 
 
 def finish(edge: Edge, tally: Tally, log_copy: Path | None) -> None:

@@ -15,9 +15,34 @@ SPARE_DESCRIPTORS = 128
 _SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
 
 
+DESCRIPTORS_OF_A_BODY = 2
+"""A body that is kept open has its file's, and its mapping's."""
+
+LARGEST_RESERVE = 4096
+
+
 def descriptors_needed(config: Config) -> int:
     """Descriptors one worker may come to hold: each client and an origin for it, and bodies."""
-    return config.limits.connections * 2 + config.store.open_files + SPARE_DESCRIPTORS
+    bodies = config.store.open_files * DESCRIPTORS_OF_A_BODY
+    return config.limits.connections * 2 + bodies + SPARE_DESCRIPTORS
+
+
+def descriptors_for_clients(limit: int) -> int:
+    """How many descriptors may be in use when another client is accepted, of `limit` in all.
+
+    The last quarter (or LARGEST_RESERVE, if that is less) is for fetches and files: a worker that
+    let clients in until none was left could answer none of them.
+    """
+    if limit < 0:  # RLIM_INFINITY
+        return 2**62
+    return limit - min(limit // 4, LARGEST_RESERVE)
+
+
+def open_files_within(open_files: int, limit: int) -> int:
+    """How many bodies a worker keeps open at most: as configured, if they take no more than a
+    quarter of its descriptors.
+    """
+    return open_files if limit < 0 else min(open_files, limit // 4 // DESCRIPTORS_OF_A_BODY)
 
 
 def complaints(config: Config, *, descriptors: int, somaxconn: int | None) -> list[str]:
@@ -29,7 +54,8 @@ def complaints(config: Config, *, descriptors: int, somaxconn: int | None) -> li
             f"the limit on open files is {descriptors}, but limits.connections = "
             f"{config.limits.connections} and store.open_files = {config.store.open_files} may "
             f"need {needed} for each worker: set LimitNOFILE={needed} in the systemd unit or run "
-            f"`ulimit -n {needed}` before the edge, or lower limits.connections"
+            f"`ulimit -n {needed}` before the edge, or lower limits.connections; until then a "
+            f"worker lets nobody in while it uses {descriptors_for_clients(descriptors)}"
         )
     if somaxconn is not None:
         for listener in config.listeners:

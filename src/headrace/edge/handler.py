@@ -37,6 +37,7 @@ from headrace.http.outgoing import View
 from headrace.http.parser import BadRequest, RequestHead
 from headrace.http.ranges import RangeNotSatisfiable, TooManyRanges, content_range, parse_range
 from headrace.http.receiving import ClientGone
+from headrace.http.server import NO_DESCRIPTORS
 from headrace.origin.errors import OriginError
 
 if TYPE_CHECKING:
@@ -340,6 +341,8 @@ class EdgeHandler:
             connection.refuse(error)
         else:
             status = error.status if isinstance(error, OriginError | SliceFailed) else 502
+            if isinstance(error, OSError) and error.errno in NO_DESCRIPTORS:
+                status = 503
             answer.origin_error(status, reason, getattr(error, "told", ""))
         let_frames_go(error)
 

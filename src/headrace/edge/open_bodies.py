@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from mmap import mmap
+from weakref import WeakSet
 
 from headrace.cache.store import OpenSlice, Store
 from headrace.cache.stored import StoredResponse
@@ -24,10 +25,14 @@ that many clients want are in the cache: there `send` is 1.3 times as fast as `s
 SliceId = tuple[bytes, int]
 
 
+LIVE_BODIES: WeakSet[OpenBody] = WeakSet()
+"""All bodies of this process that are open, whoever holds them."""
+
+
 class OpenBody(MappedBody):
     """A mapped slice and its hit counter's place in the store."""
 
-    __slots__ = ("slot",)
+    __slots__ = ("__weakref__", "slot")
 
     def __init__(
         self,
@@ -44,6 +49,7 @@ class OpenBody(MappedBody):
             fd, offset, size_bytes, resident=resident, mapping=mapping, on_damage=on_damage
         )
         self.slot = slot
+        LIVE_BODIES.add(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import asyncio
 import errno
 import mmap
 import os
+from weakref import WeakSet
 
 from headrace.cache.store import Part, PartFollower, PartPhase, StoreError
 from headrace.errors import HeadraceError
@@ -20,6 +21,7 @@ FIRST_POLL_S = 0.001
 LONGEST_POLL_S = 0.02
 ALIVE_CHECK_S = 0.25
 MAP_ATTEMPTS = 4
+SPILL_LIMIT_BYTES = 256 * 1024 * 1024
 
 
 class SliceFailed(HeadraceError):
@@ -49,6 +51,10 @@ class HolderDied(SliceFailed):
         return HolderDied()
 
 
+LIVE_SLICES: WeakSet[GrowingSlice] = WeakSet()
+"""All slices of this process, whose files it may hold open."""
+
+
 class GrowingSlice:
     """Bytes `0` to `written` of slice `number`, which can be awaited and viewed.
 
@@ -63,6 +69,16 @@ class GrowingSlice:
         self.last = False
         self.failure: SliceFailed | None = None
         self._waiters: list[asyncio.Future[None]] = []
+        LIVE_SLICES.add(self)
+
+    @property
+    def spilled_bytes(self) -> int:
+        """What is kept in memory because the store does not take it."""
+        return 0
+
+    def is_counted(self) -> bool:
+        """Whether the index counts the file, or another process does, while it has a name."""
+        return True
 
     async def beyond(self, position: int) -> int:
         """Wait until there is more than `position`, or until it is done; gives `written`.
@@ -150,7 +166,7 @@ class LocalSlice(GrowingSlice):
         self._spill: mmap.mmap | None = None
         self._spill_from = 0
         if part is None:
-            self._spill = mmap.mmap(-1, max(capacity, 1))
+            self._spill = _memory_for(capacity)
         else:
             self._extend(part, sure=sure)
 
@@ -168,6 +184,13 @@ class LocalSlice(GrowingSlice):
                 os.ftruncate(part.fd, size)
         except OSError as error:
             self._give_up_storing(part, error)
+
+    def is_counted(self) -> bool:
+        return self.done
+
+    @property
+    def spilled_bytes(self) -> int:
+        return 0 if self._spill is None else len(self._spill)
 
     @property
     def room(self) -> int:
@@ -195,9 +218,9 @@ class LocalSlice(GrowingSlice):
     def _give_up_storing(self, part: Part, error: OSError) -> None:
         self.write_error = error
         self._spill_from = self.written
-        self._spill = mmap.mmap(-1, max(self.capacity - self.written, 1))
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         part.fail(b"disk_full" if full else b"write_failed")
+        self._spill = _memory_for(self.capacity - self.written)
 
     def finish(self, *, last: bool) -> None:
         """All bytes are written. The part itself is finished by the caller."""
@@ -238,6 +261,16 @@ class LocalSlice(GrowingSlice):
             self._mapping = mmap.mmap(self.part.fd, size, prot=mmap.PROT_READ)
             self._mapped = memoryview(self._mapping)
         return self._mapped[self._offset + start : self._offset + end], self, start
+
+
+def _memory_for(size_bytes: int) -> mmap.mmap:
+    """Memory for what the store does not take, within what a worker may use for that. Raises
+    OSError when it is used up: however many fetch while the disk is full, the worker stays.
+    """
+    spilled = sum(slice_.spilled_bytes for slice_ in list(LIVE_SLICES))
+    if spilled + size_bytes > SPILL_LIMIT_BYTES:
+        raise OSError(errno.ENOMEM, "too much is in memory already for want of a disk")
+    return mmap.mmap(-1, max(size_bytes, 1))
 
 
 class RemoteSlice(GrowingSlice):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import resource
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from headrace.cache.store import (
 )
 from headrace.cache.stored import StoredResponse
 from headrace.config import Config
+from headrace.config.limits_check import open_files_within
 from headrace.edge.bodies import BodyError
 from headrace.edge.fleet import Fleet
 from headrace.edge.hot import HotResponses
@@ -99,8 +101,9 @@ class EdgeState:
         self.server_name = config.server_name
         self.server_name_bytes = config.server_name.encode()
         self.slice_bytes = config.store.slice_bytes
-        self.bodies.limit = config.store.open_files
-        self.hot.files = config.store.open_files
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        open_files = open_files_within(config.store.open_files, limit)
+        self.bodies.limit = self.hot.files = open_files
         self.hot.memory_bytes = config.store.memory_bytes
         self.verifies = config.store.checksum == "on_open"
         timeouts = config.timeouts
@@ -138,6 +141,8 @@ class EdgeState:
             return b"too-large"
         if time.monotonic() < self._full_until:
             return b"store-full"
+        if self.store.is_overheld():
+            return b"store-overheld"
         return b""
 
     def follow(self, name: bytes, number: int, busy: Busy) -> RemoteSlice | None:

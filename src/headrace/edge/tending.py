@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from headrace.edge.held import held_bytes
+
 if TYPE_CHECKING:
     from headrace.edge.state import EdgeState
 
@@ -25,6 +27,7 @@ class Tending:
         edge.see_purges()
         edge.hot.drop_unused(time.time())
         edge.bodies.drop_removed(LOOKS_PER_ROUND)
+        edge.store.state.publish_held(held_bytes())
         self._timer = edge.loop.call_later(PERIOD_S, self._tend)
 
     def stop(self) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -21,6 +22,7 @@ import uvloop
 
 from headrace.cache.store import Store, StoreSettings
 from headrace.config import Config
+from headrace.config.limits_check import descriptors_for_clients
 from headrace.edge.bindings import open_listener
 from headrace.edge.channel import (
     Abandon,
@@ -172,6 +174,7 @@ class Worker:
                 limits.connections_per_address,
                 limits.requests_per_connection or 2**62,
                 limits.handshakes_per_address,
+                descriptors_for_clients(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
             ),
         )
 

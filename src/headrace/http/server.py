@@ -42,12 +42,17 @@ class ClientTimeouts:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """How many connections a worker accepts, in all and from one address."""
+    """How many connections a worker accepts, in all and from one address.
+
+    `descriptors` is how many may be in use when a client is let in: the rest is for those who are
+    in already, their files and their origins.
+    """
 
     connections: int = 20000
     per_address: int = 1000
     requests_per_connection: int = 2**62
     handshakes_per_address: int = 200
+    descriptors: int = 2**62
 
 
 class Handler(Protocol):
@@ -158,6 +163,12 @@ class Server:
                     break
                 continue  # the client gave up while it waited (ECONNABORTED and its like)
             accepted += 1
+            if client.fileno() >= self.limits.descriptors:
+                # The kernel gives the lowest free number: so many are in use.
+                client.close()
+                self.handler.connections_changed(0, 1)
+                self._pause_accepting()
+                break
             self._admit(client, peer, listener)
         if accepted:
             self.handler.connections_changed(accepted, 0)

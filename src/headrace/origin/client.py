@@ -129,7 +129,10 @@ class OriginClient:
 
     async def _connect_to(self, resolved: Resolved) -> socket.socket:
         family, kind, protocol, _name, address = resolved
-        sock = socket.socket(family, kind, protocol)
+        try:
+            sock = socket.socket(family, kind, protocol)
+        except OSError as error:  # of descriptors or memory: no fault of the origin's
+            raise OriginError(Failure.NOBODY, f"no connection can be made: {error}") from error
         sock.setblocking(False)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -7,6 +7,7 @@ be needed for that: it comes round when it likes.
 from __future__ import annotations
 
 import contextlib
+import resource
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -173,3 +174,58 @@ def test_what_is_removed_under_slow_readers_is_freed_when_they_are_gone(
     for reader in readers:
         reader.reset()
     must_come_back(edge, before)
+
+
+LIMIT = 160
+
+
+def test_who_is_in_is_served_while_others_take_all_descriptors(
+    scripted: Origin, tmp_path: Path
+) -> None:
+    """Idle connections may take no more than leaves room for fetches, and nobody is locked out for
+    longer than they stay."""
+    scripted.serve_under("/few/", lambda request: stored())
+    with running_edge(scripted.url, tmp_path, {"workers": 1}) as edge:
+        for pid in edge.worker_pids():
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (LIMIT, LIMIT))
+        edge.reload()
+        with contextlib.ExitStack() as idle:
+            early = idle.enter_context(edge.client())
+            assert early.get("/few/first").status == 200
+            for _ in range(2 * LIMIT):
+                idle.enter_context(edge.client())
+            eventually(
+                lambda: edge.metric("headrace_connections_refused_total", reason="descriptors"),
+                "the worker lets nobody in any more",
+            )
+            for number in range(10):
+                found = early.get(f"/few/{number}")
+                assert (found.status, found.body) == (200, BODY.read(0, len(BODY)))
+        assert eventually(lambda: served(edge), "others are let in again")
+
+
+def served(edge: Edge) -> bool:
+    with contextlib.suppress(OSError, ConnectionEnded):
+        return edge.get("/few/first").status == 200
+    return False
+
+
+def test_files_held_by_slow_readers_are_part_of_the_bound(scripted: Origin, tmp_path: Path) -> None:
+    """What is evicted under its readers still takes its place on the disk."""
+    scripted.serve_under("/read/", lambda request: cacheable(Body(8, 8 * MIB)))
+    scripted.serve_under("/more/", lambda request: stored())
+    settings = {"workers": 1, "store": {"size": "48MiB", "slice": "1MiB", "open_files": OPEN_FILES}}
+    with running_edge(scripted.url, tmp_path, settings) as edge, contextlib.ExitStack() as all_:
+        for number in range(4):
+            edge.get(f"/read/{number}")
+            reader = slowly(edge, f"/read/{number}")
+            all_.callback(reader.reset)
+        for number in range(30):
+            edge.get(f"/more/{number}")
+
+        def within_bound() -> bool:
+            deleted = held(edge).deleted_bytes
+            kept = edge.metric("headrace_store_bytes")
+            return deleted >= 2 * MIB and kept + min(deleted, 24 * MIB) <= 48 * MIB
+
+        eventually(within_bound, "what is held counts", 30)

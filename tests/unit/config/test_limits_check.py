@@ -2,7 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from headrace.config.limits_check import complaints, descriptors_needed
+from headrace.config.limits_check import (
+    complaints,
+    descriptors_for_clients,
+    descriptors_needed,
+    open_files_within,
+)
 from headrace.config.loader import validate_document
 from headrace.config.model import Config
 
@@ -35,3 +40,13 @@ def test_too_few_descriptors_name_the_number_and_the_remedy() -> None:
 def test_a_capped_backlog_is_named() -> None:
     (text,) = complaints(config(backlog=5000), descriptors=10**9, somaxconn=4096)
     assert "net.core.somaxconn=5000" in text
+
+
+def test_some_descriptors_are_kept_for_those_who_are_in() -> None:
+    assert [descriptors_for_clients(limit) for limit in (100, 1024, 2**20)] == [
+        75, 768, 2**20 - 4096,
+    ]  # fmt: skip
+    assert descriptors_for_clients(-1) > 2**60
+    assert [open_files_within(2048, limit) for limit in (100, 1024, 2**20, -1)] == [
+        12, 128, 2048, 2048,
+    ]  # fmt: skip

@@ -181,7 +181,8 @@ def _forget(store: Store, keep_s: float) -> None:
 
 def _trim(store: Store) -> bool:
     """Bring a store whose size was lowered down to it; True while it is above."""
-    if store.index.totals().used_bytes <= store.settings.size_bytes:
+    store.state.forget_dead_holders()
+    if store.index.totals().used_bytes <= store.room_bytes():
         return False
     with store.filing() as filing:
         return not filing.make_room(0)

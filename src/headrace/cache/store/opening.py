@@ -46,6 +46,7 @@ def _open_locked(path: Path, settings: StoreSettings, now: float) -> tuple[Index
     if mark is not None and mark.boot_id != boot and not mark.clean:
         _set_aside(path)
     state = SharedState(path / STATE)
+    state.claim_holder()
     index = _open_or_replace(path, settings, state)
     try:
         _agree(path, index, state)

@@ -21,12 +21,15 @@ _AT_MAGIC = 0
 _AT_GENERATION = 1
 _AT_FULL = 2
 _AT_IO_ERRORS = 3
+_AT_HOLDERS = 64
+_HOLDER_WORDS = 3  # process, when it began, bytes
+_HOLDERS = 128
 
 
 class SharedState:
     """The mapping of one process. The generation is changed under the index's write lock only."""
 
-    __slots__ = ("_hits", "_mapping", "_words")
+    __slots__ = ("_held_at", "_hits", "_mapping", "_words")
 
     def __init__(self, path: Path) -> None:
         """Open or make the file. Raises OSError (no space) or StoreError (not ours)."""
@@ -40,6 +43,7 @@ class SharedState:
         view = memoryview(self._mapping)
         self._words = view[:PAGE_BYTES].cast("Q")
         self._hits = view[PAGE_BYTES:]
+        self._held_at = -1
         if self._words[_AT_MAGIC] == 0:
             self._words[_AT_MAGIC] = _MAGIC
         elif self._words[_AT_MAGIC] != _MAGIC:
@@ -50,6 +54,36 @@ class SharedState:
 
     def set_generation(self, generation: int) -> None:
         self._words[_AT_GENERATION] = generation
+
+    # What processes hold on disk that no index entry counts: parts in flight, deleted files.
+
+    def claim_holder(self) -> None:
+        """Take a place to tell in what this process holds. Under the lock of opening."""
+        self.forget_dead_holders()
+        for at in range(_AT_HOLDERS, _AT_HOLDERS + _HOLDERS * _HOLDER_WORDS, _HOLDER_WORDS):
+            if not self._words[at]:
+                self._words[at + 2] = 0
+                self._words[at + 1] = began_at(os.getpid())
+                self._words[at] = os.getpid()
+                self._held_at = at
+                return
+
+    def publish_held(self, held_bytes: int) -> None:
+        """Tell all processes how many bytes this one holds now."""
+        if self._held_at >= 0:
+            self._words[self._held_at + 2] = held_bytes
+
+    def held_bytes(self) -> int:
+        """What all processes hold together. 2 µs."""
+        first = _AT_HOLDERS + 2
+        return sum(self._words[first : first + _HOLDERS * _HOLDER_WORDS : _HOLDER_WORDS])
+
+    def forget_dead_holders(self) -> None:
+        """Free the places of processes that are gone, and with them all that they held."""
+        for at in range(_AT_HOLDERS, _AT_HOLDERS + _HOLDERS * _HOLDER_WORDS, _HOLDER_WORDS):
+            process = self._words[at]
+            if process and began_at(process) != self._words[at + 1]:
+                self._words[at + 2] = self._words[at] = 0
 
     def touch(self, slot: int) -> None:
         """One hit more, saturating. Two processes at once may count one: a hint needs no more."""
@@ -78,6 +112,17 @@ class SharedState:
         }
 
     def close(self) -> None:
+        if self._held_at >= 0:
+            self._words[self._held_at + 2] = self._words[self._held_at] = 0
         self._words.release()
         self._hits.release()
         self._mapping.close()
+
+
+def began_at(process: int) -> int:
+    """When a process began, in ticks since the system's start; 0 when there is none."""
+    try:
+        text = Path(f"/proc/{process}/stat").read_bytes()
+    except OSError:
+        return 0
+    return int(text.rpartition(b")")[2].split()[19])

@@ -303,15 +303,25 @@ class Store:
         """Every variant of a key: its record's fields and its slices, for operators."""
         return listing.inspect(self.index, self.rules.current(), key_hash)
 
+    def room_bytes(self) -> int:
+        """What the slices may take now: the store's size, less what processes hold besides on the
+        same disk (parts in flight, files deleted under their readers), but at least half of it.
+        """
+        size_bytes = self.settings.size_bytes
+        return size_bytes - min(self.state.held_bytes(), size_bytes // 2)
+
+    def is_overheld(self) -> bool:
+        """Whether processes hold so much besides that nothing more is to be stored for now."""
+        return self.state.held_bytes() > self.settings.size_bytes // 2
+
     # For this package
 
     @contextmanager
     def filing(self) -> Iterator[Filing]:
         """One write transaction; the files of what it removes go when it is committed."""
         with self.index.write() as change:
-            settings = self.settings
             filing = Filing(
-                change, self.state, settings.size_bytes, settings.index_bytes, now=time.time()
+                change, self.state, self.room_bytes(), self.settings.index_bytes, now=time.time()
             )
             yield filing
         for key in filing.doomed:

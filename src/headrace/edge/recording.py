@@ -90,7 +90,8 @@ class Recorder:
         if tally is not None:
             tally.requests += 1
             tally.bytes_sent += connection.bytes_sent
-            tally.errors += connection.status >= 500 or ended in FAILURES
+            if connection.status >= 500 or (ended != "complete" and ended in FAILURES):
+                tally.errors += 1
         metrics.bytes_sent += connection.bytes_sent
         metrics.responses[connection.status // 100] += 1
         if ended == "slow_client":

@@ -180,7 +180,8 @@ class SendingSide:
         sock = self._sock
         if isinstance(sock, TlsSocket):
             if residency is not None:
-                body = self._read_window(sock, body, residency, offset)
+                read = functools.partial(read_body, residency, offset)
+                return sock.send_read(read, len(body), self._server.tls_window, head)
             return sock.send(body, head)
         if isinstance(sock, ssl.SSLSocket):
             return sock.send(head)
@@ -200,20 +201,19 @@ class SendingSide:
                 return sent  # the next attempt says so once more, and then all can be told
             raise
 
-    def _read_window(
+    def _encrypt_and_send(
         self, sock: ClientSocket, view: memoryview, residency: Residency, offset: int
-    ) -> memoryview:
-        """What is to be encrypted next of a body's `view`, which begins at `offset`, read into the
-        window that all connections share. Raises BodyDamaged.
+    ) -> int:
+        """Send what is next of a body's `view`, which begins at `offset`, read from its file into
+        memory that all connections share. Raises BodyDamaged.
         """
-        size_bytes = min(len(view), TLS_WINDOW_BYTES)
+        memory = self._server.tls_window
         if isinstance(sock, TlsSocket):
-            if sock.unreported:
-                return view  # it is encrypted already, and will not be looked at
-            size_bytes = min(size_bytes, sock.window_bytes)
-        window = self._server.tls_window[:size_bytes]
+            read = functools.partial(read_body, residency, offset)
+            return sock.send_read(read, len(view), memory)
+        window = memory[: min(len(view), len(memory))]
         read_body(residency, offset, window)
-        return window
+        return sock.send(window)
 
     def _pump(self) -> None:
         """Send until the queue is empty, the socket is full, or pages must come from disk."""
@@ -238,8 +238,8 @@ class SendingSide:
             self._loaded_now = False
             try:
                 if tls and residency is not None:
-                    view = self._read_window(sock, view, residency, piece.offset + start)
-                if more and len(view) < 16384 and isinstance(sock, socket.socket) and not tls:
+                    sent = self._encrypt_and_send(sock, view, residency, piece.offset + start)
+                elif more and len(view) < 16384 and isinstance(sock, socket.socket) and not tls:
                     sent = sock.send(view, socket.MSG_MORE)
                 elif residency is not None and residency.from_file and not tls:
                     at = residency.offset + piece.offset + start

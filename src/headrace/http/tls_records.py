@@ -13,18 +13,16 @@ SILENT_PER_S = 1.0
 
 
 class RecordMeter:
-    """Finds where records end in a stream that comes in pieces."""
+    """Finds where records end in a stream that comes in pieces.
 
-    __slots__ = ("_header", "_left")
+    Between two records, `header` is empty and `left` is 0.
+    """
+
+    __slots__ = ("header", "left")
 
     def __init__(self) -> None:
-        self._header = b""  # the beginning of a header that is not whole yet
-        self._left = 0  # bytes of the present record that have not come
-
-    @property
-    def between(self) -> bool:
-        """Whether the stream has come to the end of a record."""
-        return not self._left and not self._header
+        self.header = b""  # the beginning of a header that is not whole yet
+        self.left = 0  # bytes of the present record that have not come
 
     def advance(self, data: bytes, most: int) -> tuple[int, int]:
         """Go on by `data`, at most to the end of the `most`th record that ends in it.
@@ -34,18 +32,18 @@ class RecordMeter:
         at = records = 0
         size = len(data)
         while at < size:
-            if not self._left:
-                header = self._header + data[at : at + HEADER_BYTES - len(self._header)]
-                at += len(header) - len(self._header)
+            if not self.left:
+                header = self.header + data[at : at + HEADER_BYTES - len(self.header)]
+                at += len(header) - len(self.header)
                 if len(header) < HEADER_BYTES:
-                    self._header = header
+                    self.header = header
                     break
-                self._header = b""
-                self._left = header[3] << 8 | header[4]
-            step = min(self._left, size - at)
+                self.header = b""
+                self.left = header[3] << 8 | header[4]
+            step = min(self.left, size - at)
             at += step
-            self._left -= step
-            if not self._left:
+            self.left -= step
+            if not self.left:
                 records += 1
                 if records == most:
                     break

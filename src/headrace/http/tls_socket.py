@@ -8,9 +8,10 @@ memory, 0.62 with 256 KiB, 0.60 with 512.
 
 What must hold: **what one connection's OpenSSL writes goes to that connection or nowhere.** The
 memory that OpenSSL writes to is shared by all connections of a thread, and OpenSSL may write at any
-call: an answer to a new key while it reads, an alert, a ticket. So every call goes through
-`TlsSocket._use`, and nothing else touches that memory: however the call ends, what was written is
-taken out and kept with the connection, or the call raises `TlsBroken` and the connection ends.
+call: an answer to a new key while it reads, an alert, a ticket. So every call stands in a `try`
+whose `finally` looks at that memory (`TlsSocket._use`; `recv` and `send` write it out, for they
+are called for each request): however the call ends, what was written is taken out and kept
+with the connection, or `TlsBroken` is raised and the connection ends.
 
 What a client makes OpenSSL do without sending data is bounded as well (`tls_records`).
 """
@@ -135,11 +136,6 @@ class TlsSocket:
         return self._taken > 0
 
     @property
-    def window_bytes(self) -> int:
-        """How much `send` will take at most, of data without a head."""
-        return self._window
-
-    @property
     def unsent_bytes(self) -> int:
         """Encrypted bytes that the kernel has not taken."""
         return 0 if self._pending is None else len(self._pending)
@@ -181,9 +177,14 @@ class TlsSocket:
         asked = not incoming.pending and not tls.pending() and not self._later
         if asked:
             self._take(size_bytes)  # BlockingIOError: as good as SSLWantReadError
+        outgoing = self._outgoing
         while True:
             try:
-                piece = self._use(tls.read, size_bytes)
+                try:
+                    piece = tls.read(size_bytes)
+                finally:
+                    if outgoing.pending:
+                        self._keep_written()
             except ssl.SSLWantReadError:
                 self._count_silent(pieces)
                 self._answer()
@@ -230,28 +231,50 @@ class TlsSocket:
         window = self._window
         if len(data) > window:
             data = memoryview(data)[:window]
+        tls, outgoing = self._tls, self._outgoing
         try:
-            taken = self._use(self._encrypt, head, data)
+            taken = tls.write(head) + tls.write(data) if head else tls.write(data)
+            encrypted = outgoing.read()
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError, MemoryError) as error:
             # OpenSSL waits for the rest of a message that the client sent in parts. Nobody sends
             # so short ones in parts; waiting here would be for ever.
             raise TlsBroken("unfinished_message") from error
-        grown = len(data) == window < WINDOW_BYTES
-        encrypted = self._pending
-        assert encrypted is not None
+        finally:
+            if outgoing.pending:
+                self._keep_written()
+        return self._send_encrypted(encrypted, taken, grown=len(data) == window)
+
+    def send_read(
+        self,
+        read: Callable[[memoryview], None],
+        size_bytes: int,
+        memory: memoryview,
+        head: bytes = b"",
+    ) -> int:
+        """Do as `send` does, with data that `read` puts into `memory`, of at most a window's size.
+
+        What `read` raises is raised, and then nothing has been encrypted.
+        """
+        if self._pending is not None:
+            self._flush()
+        if not self._taken:  # else `send` only tells what is on its way already
+            memory = memory[: min(size_bytes, self._window)]
+            read(memory)  # all of it, or raises: what it held before is others'
+        return self.send(memory, head)
+
+    def _send_encrypted(self, encrypted: bytes, taken: int, *, grown: bool) -> int:
         try:
             sent = self._sock.send(encrypted)
         except BlockingIOError:
             sent = 0
         if sent < len(encrypted):
             # A copy of the rest: a view would keep the whole window in memory.
-            self._pending = memoryview(bytes(encrypted[sent:]))
+            self._pending = memoryview(encrypted[sent:])
             self._taken = taken
             self._window = max(RECORD_BYTES, sent)
             raise ssl.SSLWantWriteError(ssl.SSL_ERROR_WANT_WRITE, "the socket is full")
-        self._pending = None
-        if grown:
-            self._window = min(2 * window, WINDOW_BYTES)
+        if grown and self._window < WINDOW_BYTES:
+            self._window = min(2 * self._window, WINDOW_BYTES)
         return taken
 
     def discard(self, size_bytes: int) -> bytes:
@@ -275,7 +298,7 @@ class TlsSocket:
     ) -> _Result:
         """Call OpenSSL, and take what it wrote out of the memory that all connections share.
 
-        No call into OpenSSL may be made in another way: see the module's docstring.
+        Calls are made through this, or in the same way: see the module's docstring.
         """
         try:
             return call(*args, **kwargs)
@@ -298,10 +321,6 @@ class TlsSocket:
         self._pending = written
         if self._answered > ANSWERS_BYTES:
             raise TlsBroken("unread_answers")
-
-    def _encrypt(self, head: bytes, data: bytes | memoryview) -> int:
-        taken = self._tls.write(head) if head else 0
-        return taken + self._tls.write(data)
 
     def _greet(self, begun: bytes) -> None:
         """Read the client's hello, and begin with the context that it asks for. Raises
@@ -365,7 +384,8 @@ class TlsSocket:
     def _feed(self, data: bytes) -> None:
         """Give OpenSSL what has come, but only so many records at once; keep the others."""
         if (
-            self._meter.between
+            not self._meter.left
+            and not self._meter.header
             and len(data) > HEADER_BYTES
             and len(data) == HEADER_BYTES + (data[3] << 8 | data[4])
         ):

@@ -59,6 +59,19 @@ def _address_of(mapping: mmap.mmap) -> int:
     return int(address)
 
 
+def read_at_once(fd: int, into: bytearray, offset: int) -> int:
+    """Read what is in memory already. Raises BlockingIOError where that is nothing, and OSError.
+
+    File systems that cannot tell (tmpfs, whose files are in memory anyway) are read plainly.
+    """
+    try:
+        return os.preadv(fd, [into], offset, os.RWF_NOWAIT)
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+    return os.preadv(fd, [into], offset)
+
+
 OnDamage = Callable[[str], None]
 
 
@@ -153,7 +166,7 @@ class MappedBody:
         """
         body = bytearray(self.size_bytes)
         try:
-            read = os.preadv(self.fd, [body], self.offset, os.RWF_NOWAIT)
+            read = read_at_once(self.fd, body, self.offset)
         except BlockingIOError:
             raise
         except OSError as error:

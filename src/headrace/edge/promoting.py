@@ -14,7 +14,7 @@ from headrace.cache.freshness import hot_until
 from headrace.cache.store import OpenSlice, StoreError
 from headrace.cache.stored import StoredResponse
 from headrace.cache.vary import variant_text
-from headrace.edge.bodies import BodyError
+from headrace.edge.bodies import BodyError, read_at_once
 from headrace.edge.hot import HotEntry
 from headrace.edge.open_bodies import OpenBody
 from headrace.http.message import Headers
@@ -127,7 +127,7 @@ def _in_memory(found: OpenSlice) -> memoryview | None:
     """A small body, read if that need not wait for the disk. Raises OSError."""
     body = bytearray(found.length)
     try:
-        read = os.preadv(found.fd, [body], found.offset, os.RWF_NOWAIT)
+        read = read_at_once(found.fd, body, found.offset)
     except BlockingIOError:
         return None
     return memoryview(body).toreadonly() if read == found.length else None

@@ -68,6 +68,10 @@ class Part:
 
     def __init__(self, fd: int, path: Path, n: int, commit: Commit) -> None:
         """Takes over `fd`, which is locked and empty, unless it raises OSError."""
+        control = header.Control(header_bytes=0, phase=PartPhase.WAITING_HEAD, n=n)
+        os.pwrite(fd, control.packed().ljust(PAGE_BYTES, b"\0"), 0)
+        # Only now: what fails before leaves nothing that `__del__` would close a second time, when
+        # the number may be another file's.
         self.fd = fd
         self.path = path
         self.n = n
@@ -77,8 +81,7 @@ class Part:
         self._commit = commit
         self._digest = xxhash.xxh3_64()
         self._hashed = 0
-        self._control = header.Control(header_bytes=0, phase=self.phase, n=n)
-        os.pwrite(fd, self._control.packed().ljust(PAGE_BYTES, b"\0"), 0)
+        self._control = control
 
     def set_head(self, stored: StoredResponse) -> None:
         """Reserve and write the header; the body begins after it. Once, before any body byte.

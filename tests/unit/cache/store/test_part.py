@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import os
 from pathlib import Path
 
@@ -175,3 +177,20 @@ def test_an_unknown_length_is_learned_from_the_last_slice(store: Store) -> None:
     assert found is not None
     assert found.length == stored.slice_bytes + 3
     assert store.slices(found) == [0, 1]
+
+
+def test_a_part_that_a_full_disk_refuses_closes_nobody_elses_file(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", refused)
+        with pytest.raises(OSError, match="No space") as caught:
+            store.begin_part(b"name", 0)
+    others = [os.open(os.devnull, os.O_RDONLY) for _ in range(8)]  # one has the number it had
+    del caught  # it held the part, as an answer that is kept in memory instead does
+    gc.collect()
+    for other in others:
+        os.close(other)

@@ -59,6 +59,9 @@ OVERRIDES = frozenset(
 )  # fmt: skip
 _OVERRIDE_PREFIXES = (b"x-forwarded-", b"x-arr-", b"x-accel-", b"x-middleware-", b"x-envoy-")
 NEGOTIATED = (b"accept-encoding", b"accept-language")
+# Of a list of preferences no more are looked at: what a field costs must not grow with the number
+# of its elements times that of the site's languages.
+MOST_PREFERENCES = 64
 _LISTS = frozenset((b"accept", b"accept-charset", b"accept-encoding", b"accept-language"))
 _IDENTITY = b"identity"
 # Longer ones are read each time, so that nobody fills the memory of a cache with them.
@@ -168,9 +171,9 @@ _remembered_encoding = lru_cache(4096)(_best)
 
 
 def _weighted(value: bytes) -> list[tuple[bytes, float]]:
-    """The elements of a list of preferences in lower case, each with its weight."""
+    """The first elements of a list of preferences in lower case, each with its weight."""
     found = []
-    for item in split_list(value.lower()):
+    for item in split_list(value.lower())[:MOST_PREFERENCES]:
         name, _semicolon, parameters = item.partition(b";")
         found.append((name.strip(), _weight(parameters)))
     return found

@@ -26,32 +26,57 @@ class ClientHello:
     protocols: tuple[bytes, ...] | None
 
 
+class HelloRecords:
+    """Puts a ClientHello together out of its records, as they come.
+
+    No byte is looked at twice, however many records and pieces there are: a hello of single bytes,
+    sent one by one, would cost seconds otherwise. `received` is all that was given to `take`.
+    """
+
+    __slots__ = ("_at", "_left", "_message", "received")
+
+    def __init__(self) -> None:
+        self.received = bytearray()
+        self._message = bytearray()
+        self._at = 0  # what is in `received` before is in `_message`
+        self._left = 0  # of the record that has begun
+
+    def take(self, data: bytes) -> bytes | None:
+        """The message's body; None while it is not whole. Raises NotAHello."""
+        received, message = self.received, self._message
+        received += data
+        while True:
+            if not self._left:
+                header = received[self._at : self._at + 5]
+                if header[:1] not in (b"", bytes([_HANDSHAKE])):
+                    raise NotAHello("a record of another kind")
+                if len(header) < 5:
+                    return None
+                self._left = int.from_bytes(header[3:], "big")
+                if not self._left:
+                    raise NotAHello("an empty record")
+                self._at += 5
+            piece = received[self._at : self._at + self._left]
+            message += piece
+            self._at += len(piece)
+            self._left -= len(piece)
+            if message[:1] not in (b"", bytes([_CLIENT_HELLO])):
+                raise NotAHello("another message")
+            if len(message) >= 4:
+                size = int.from_bytes(message[1:4], "big")
+                if size > HELLO_BYTES:
+                    raise NotAHello("too long")
+                if len(message) >= 4 + size:
+                    return bytes(message[4 : 4 + size])
+            if self._left:
+                return None
+
+
 def whole_hello(data: bytes) -> bytes | None:
     """The body of the ClientHello that `data` begins with, out of its records; None while it is
     not whole. Raises NotAHello.
     """
-    message = b""
-    at = 0
-    while True:
-        if data[at : at + 1] not in (b"", bytes([_HANDSHAKE])):
-            raise NotAHello("a record of another kind")
-        if len(data) < at + 5:
-            return None
-        end = at + 5 + int.from_bytes(data[at + 3 : at + 5], "big")
-        if end == at + 5:
-            raise NotAHello("an empty record")
-        message += data[at + 5 : end]
-        if message[0:1] not in (b"", bytes([_CLIENT_HELLO])):
-            raise NotAHello("another message")
-        if len(message) >= 4:
-            size = int.from_bytes(message[1:4], "big")
-            if size > HELLO_BYTES:
-                raise NotAHello("too long")
-            if len(message) >= 4 + size:
-                return message[4 : 4 + size]
-        if len(data) < end:
-            return None
-        at = end
+    return HelloRecords().take(data)
 
 
 def parse_hello(body: bytes) -> ClientHello:

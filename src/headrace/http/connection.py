@@ -49,9 +49,9 @@ class Connection(ReceivingSide):
     """
 
     __slots__ = (
-        "_asked_again", "_chunked", "_linger_left", "address", "began", "connection_requests",
-        "context", "covered", "ended", "head", "head_only", "in_turn", "listener", "next_turn",
-        "status",
+        "_asked_again", "_chunked", "_linger_left", "_searched", "address", "began",
+        "connection_requests", "context", "covered", "ended", "head", "head_only", "in_turn",
+        "listener", "next_turn", "status",
     )  # fmt: skip
 
     def __init__(
@@ -70,6 +70,7 @@ class Connection(ReceivingSide):
         self.head: RequestHead | None = None
         self._chunked = self._asked_again = False
         self._linger_left = 0
+        self._searched = 0  # bytes of the buffer in which a head does not end
         self.in_turn = self.next_turn = False
         timeouts = server.timeouts
         self.deadline = server.monotonic() + (timeouts.tls_handshake_s if tls else timeouts.head_s)
@@ -167,7 +168,7 @@ class Connection(ReceivingSide):
                 return
             left -= 1
             try:
-                end = find_head_end(self._buffer, server.head_limits)
+                end = find_head_end(self._buffer, server.head_limits, self._searched)
                 if end < 0:
                     self._await_head()
                     return
@@ -187,6 +188,7 @@ class Connection(ReceivingSide):
             left_bytes -= self.bytes_sent
 
     def _await_head(self) -> None:
+        self._searched = len(self._buffer)
         if self.state is State.IDLE:
             self.state = State.HEAD
             self.deadline = self._server.monotonic() + self._server.timeouts.head_s
@@ -195,6 +197,7 @@ class Connection(ReceivingSide):
     def _begin(self, head: RequestHead) -> None:
         self.state = State.RESPONDING
         self.head = head
+        self._searched = 0
         self.began = time.monotonic()
         self.deadline = math.inf
         self.connection_requests += 1

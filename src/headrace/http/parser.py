@@ -133,13 +133,15 @@ class _RequestSink:
             self.special += 1
 
 
-def find_head_end(buffer: bytes | bytearray, limits: HeadLimits) -> int:
-    """The offset just past the head's blank line, or -1 when more bytes are needed.
+def find_head_end(buffer: bytes | bytearray, limits: HeadLimits, searched: int = 0) -> int:
+    """The offset just past the head's blank line, or -1 when more bytes are needed. Of the first
+    `searched` bytes it was found before that they are no whole head: a head that comes byte by
+    byte is looked through once.
 
     Raises BadRequest as soon as what is there can no longer become a head within the limits, so
     that a client cannot make us hold more than `head_bytes`.
     """
-    end = buffer.find(_HEAD_END)
+    end = buffer.find(_HEAD_END, max(0, searched - 3))
     if end >= 0:
         end += 4
         if end > limits.head_bytes:
@@ -147,10 +149,9 @@ def find_head_end(buffer: bytes | bytearray, limits: HeadLimits) -> int:
         return end
     if len(buffer) >= limits.head_bytes:
         raise _too_large(buffer, limits)
-    line_end = buffer.find(b"\r\n")
-    if line_end < 0 and len(buffer) > limits.line_bytes:
+    if len(buffer) > limits.line_bytes and buffer.find(b"\r\n") < 0:
         raise BadRequest(414, f"the request line is longer than {limits.line_bytes} bytes")
-    if buffer.count(b"\n") != buffer.count(b"\r\n"):
+    if buffer.count(b"\n", searched) != buffer.count(b"\r\n", max(0, searched - 1)):
         raise BadRequest(400, "a line ends in LF without CR")
     return -1
 

@@ -29,9 +29,9 @@ from typing import ParamSpec, TypeVar
 from headrace.http.client_hello import (
     HELLO_BYTES,
     ClientHello,
+    HelloRecords,
     NotAHello,
     parse_hello,
-    whole_hello,
 )
 from headrace.http.tls_context import PROTOCOLS, CertificateContext
 from headrace.http.tls_records import HEADER_BYTES, SILENT_RECORDS, RecordMeter, silent_now
@@ -94,7 +94,7 @@ class TlsSocket:
         self._outgoing = outgoing
         self._tls = context.wrap_bio(self._incoming, outgoing, server_side=True)
         # What has come of the client's hello, until it is whole.
-        self._hello = b"" if isinstance(context, CertificateContext) else None
+        self._hello = HelloRecords() if isinstance(context, CertificateContext) else None
         self._pending: bytes | memoryview | None = None  # encrypted, not yet with the kernel
         self._taken = 0  # plain bytes that the encrypted window holds, not yet reported
         self._shaking_bytes = 0
@@ -322,31 +322,28 @@ class TlsSocket:
         if self._answered > ANSWERS_BYTES:
             raise TlsBroken("unread_answers")
 
-    def _greet(self, begun: bytes) -> None:
+    def _greet(self, begun: HelloRecords) -> None:
         """Read the client's hello, and begin with the context that it asks for. Raises
         SSLWantReadError, TlsBroken, OSError.
         """
-        while True:
-            try:
-                body = whole_hello(begun)
-                hello = None if body is None else parse_hello(body)
-            except NotAHello:
-                break
-            if hello is not None:
-                self._turn_to(hello)
-                break
+        while len(begun.received) <= 2 * HELLO_BYTES:
             try:
                 received = self._sock.recv(RECORD_BYTES)
             except BlockingIOError:
-                self._hello = begun
                 raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "no whole hello") from None
-            begun += received
-            if not received or len(begun) > 2 * HELLO_BYTES:
+            if not received:
+                break
+            try:
+                body = begun.take(received)
+                if body is not None:
+                    self._turn_to(parse_hello(body))
+                    break
+            except NotAHello:
                 break
         self._hello = None
-        if begun:
-            self._shaking_bytes = len(begun)
-            self._feed(begun)
+        if begun.received:
+            self._shaking_bytes = len(begun.received)
+            self._feed(bytes(begun.received))
 
     def _turn_to(self, hello: ClientHello) -> None:
         if hello.protocols is not None and not SPOKEN.intersection(hello.protocols):

@@ -174,6 +174,25 @@ def test_a_head_is_found_only_when_it_is_whole(cut: int) -> None:
     assert find_head_end(HEAD[:cut], LIMITS) == expected
 
 
+@given(st.lists(st.integers(0, len(HEAD)), max_size=4))
+def test_a_head_in_pieces_is_found_as_one_in_one_piece(cuts: list[int]) -> None:
+    searched = 0
+    for cut in [*sorted(cuts), len(HEAD)]:
+        end = find_head_end(HEAD[:cut], LIMITS, searched)
+        assert end == (len(HEAD) if cut == len(HEAD) else -1)
+        if end >= 0:
+            break
+        searched = cut
+
+
+@pytest.mark.parametrize("cut", range(8))
+def test_a_bare_line_feed_is_refused_wherever_the_pieces_part(cut: int) -> None:
+    with pytest.raises(BadRequest):
+        find_head_end(b"GET / HTTP/1.1\r\nX: a\nY"[: 17 + cut] + b"\nZ", LIMITS, 16)
+    assert find_head_end(b"GET / HTTP/1.1\r\nX: a", LIMITS, 14) == -1
+    assert find_head_end(b"GET / HTTP/1.1\r\nX: a", LIMITS, 15) == -1
+
+
 def test_what_follows_a_head_is_not_part_of_it() -> None:
     assert find_head_end(HEAD + b"GET / HTTP/1.1\r\n\r\n", LIMITS) == len(HEAD)
 

@@ -93,7 +93,11 @@ def network(tmp_path: Path) -> Iterator[Network]:
             "name": "all", "same": "overlap", "choice": "weighted", "origin": origins,
             "outliers": {"failures": 0}, "retry_budget": 10,
         }  # fmt: skip
-        policy = {"name": "default", "tries": 12, "backoff": 0.1, "stall": 2}
+        # The store answers 404 after each start until it is filled again.
+        policy = {
+            "name": "default", "tries": 12, "backoff": 0.1, "stall": 2,
+            "retry_statuses": [404, 500, 502, 503, 504],
+        }  # fmt: skip
         site = {
             "name": "film", "hosts": ["127.0.0.1"], "pool": [pool], "policy": [policy],
             "cache": {"force_lifetime": 600},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 from pathlib import Path
@@ -33,10 +34,8 @@ def connected(directory: Path) -> tuple[TlsSocket, ssl.SSLObject, ssl.MemoryBIO,
                 pass
             if outgoing.pending:
                 theirs.send(outgoing.read())
-            try:
+            with contextlib.suppress(BlockingIOError):
                 incoming.write(theirs.recv(65536))
-            except BlockingIOError:
-                pass
     return server, client, incoming, theirs
 
 

@@ -19,7 +19,7 @@ def check(
         bool, typer.Option("--schema", help="Print the JSON schema instead.")
     ] = False,
 ) -> None:
-    """Validate a configuration file and print the effective configuration."""
+    """Check a configuration file, and print every value in force."""
     if schema:
         typer.echo(json.dumps(Config.model_json_schema(by_alias=True), indent=2))
         return

@@ -20,7 +20,10 @@ def demo(
         int, typer.Option(min=0, max=65535, help="Port of the player; 0: any free ports.")
     ] = DEFAULT_PORT,
 ) -> None:
-    """Play real video through an edge: starts an origin, an edge and a player page."""
+    """Play real video through an edge on this machine.
+
+    Starts an origin, an edge and a player page; Ctrl-C stops them.
+    """
     everywhere_free = port == 0
     wanted = Ports(
         host=listen,

@@ -36,21 +36,42 @@ _OPTIONS: dict[TomlPath, str] = {
 def edge(
     *,
     config: Annotated[
-        Path | None, typer.Option(help="Configuration file; excludes the other options.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Configuration file; excludes the other options."),
     ] = None,
     listen: Annotated[
-        list[str] | None, typer.Option(help="Address for clients; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="ADDRESS", help="Address for clients; may be repeated."),
     ] = None,
-    origin: Annotated[str | None, typer.Option(help="http(s)://host[:port][/prefix].")] = None,
-    cache_dir: Annotated[Path | None, typer.Option(help="Directory of the store.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
-    tls_cert: Annotated[Path | None, typer.Option(help="PEM certificate: all addresses.")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="PEM key of the certificate.")] = None,
-    admin: Annotated[str | None, typer.Option(help="Address of the admin door.")] = None,
-    admin_token_file: Annotated[Path | None, typer.Option(help="File with its token.")] = None,
-    cache_size: Annotated[str | None, typer.Option(help="Size of the store: 10GiB.")] = None,
-    access_log: Annotated[str | None, typer.Option(help="File, or - for stdout.")] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning, error.")] = None,
+    origin: Annotated[
+        str | None, typer.Option(metavar="URL", help="http(s)://host[:port][/prefix].")
+    ] = None,
+    cache_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Directory of the store.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(metavar="N", help="Worker processes.")] = None,
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="PEM certificate; all addresses then speak TLS."),
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="PEM key of the certificate.")
+    ] = None,
+    admin: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Address of the admin door.")
+    ] = None,
+    admin_token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File with its token.")
+    ] = None,
+    cache_size: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Size of the store: 10GiB.")
+    ] = None,
+    access_log: Annotated[
+        str | None, typer.Option(metavar="FILE", help="File, or - for stdout.")
+    ] = None,
+    log_level: Annotated[
+        str | None, typer.Option(metavar="LEVEL", help="debug, info, warning, error.")
+    ] = None,
 ) -> None:
     """Run the caching server until it is told to stop."""
     options = {

@@ -36,7 +36,10 @@ def explain(
         ),
     ] = False,
 ) -> None:
-    """Print the site, key, content type, routes, pool, tries and cache policy for a URL."""
+    """Print what an edge would do with a URL, without asking anybody.
+
+    The site, the key, the content type, the routes, the pool, the tries and the cache policy.
+    """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise BadQuestion(f"{url!r} is not http(s)://host[:port]/path")

@@ -55,7 +55,10 @@ def purge(
     token_file: TokenOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Remove objects from a running edge's cache; in force on all its workers when this ends."""
+    """Remove objects from a running edge's cache.
+
+    It is in force on all its workers when this ends.
+    """
 
     def work() -> bool:
         if listing:

@@ -41,7 +41,9 @@ def top(
     token_file: TokenOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Show rates, hit ratio, sites, slowest origins, hottest objects and busiest clients, live.
+    """Show what a running edge is busy with, until Ctrl-C.
+
+    Rates, hit ratio, sites, slowest origins, hottest objects and busiest clients.
 
     The first look begins the count: what is shown happened since the look before. Without a
     terminal the tables follow one another as plain text.

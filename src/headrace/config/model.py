@@ -31,7 +31,10 @@ def default_workers() -> int:
 
 
 class Config(Model):
-    """Everything an edge needs to know. TOML keys drop the unit suffix of the attribute."""
+    """Everything an edge needs to know.
+
+    TOML keys drop the unit suffix of the attribute.
+    """
 
     server_name: str = Field(
         default="headrace",

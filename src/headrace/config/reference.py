@@ -66,7 +66,7 @@ def _kind(key: str, field: FieldInfo, model: type[BaseModel]) -> str:
     attribute = _attribute(key, model)
     if attribute.endswith("_bytes_per_s"):
         return "size per second"
-    if attribute.endswith("_bytes"):
+    if attribute.endswith("_bytes") or attribute == "unwatched_bytes_per_address":
         return "size"
     if attribute.endswith("_s") and get_origin(field.annotation) is not dict:
         return "duration"
@@ -81,6 +81,8 @@ def _type_text(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is list:
         return f"list of {_type_text(arguments[0])}s"
+    if origin is dict:
+        return f"table of {' to '.join(_type_text(argument) for argument in arguments)}"
     if annotation in _KINDS:
         return _KINDS[annotation]
     if arguments and all(isinstance(argument, str) for argument in arguments):
@@ -96,13 +98,13 @@ def _default(key: str, field: FieldInfo, model: type[BaseModel]) -> str:
     if field.is_required():
         return "required"
     if field.default is PydanticUndefined:
-        return "see there"
+        return "see right"
     value = field.default
     if value is None:
         return "unset"
     if _attribute(key, model) == "unix_mode":
         return f'`"{value:04o}"`'
-    if _attribute(key, model).endswith(("_bytes", "_bytes_per_s")):
+    if _kind(key, field, model).startswith("size"):
         shown = format_size(value)
         return f"`{shown}`" if isinstance(shown, int) else f'`"{shown}"`'
     return f"`{_toml(value)}`"
@@ -118,6 +120,8 @@ def _toml(value: object) -> str:
             return f"{value:g}"
         case list():
             return "[" + ", ".join(_toml(item) for item in value) + "]"
+        case dict() if not value:
+            return "{}"
         case dict():
             return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
         case _:

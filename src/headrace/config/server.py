@@ -224,7 +224,7 @@ class Limits(Model):
     unwatched_bytes_per_address: SizeBytes = Field(
         default=64 * MIB,
         description="Bytes that fills begun from one address may bring while nobody waits for "
-        "them, at once; refilled at `unwatched_rate_bytes_per_s`. A client that asks and leaves "
+        "them, at once; refilled at `unwatched_rate`. A client that asks and leaves "
         "makes origins send no more than this.",
     )
     unwatched_rate_bytes_per_s: SizeBytes = Field(

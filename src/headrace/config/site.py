@@ -275,7 +275,8 @@ class Site(Model):
         "them, and escaped slashes, with 400.",
     )
     forwarded: bool = Field(
-        default=True, description="Tell the origin the client's address (X-Forwarded-For, -Proto)."
+        default=True,
+        description="Tell the origin about the client: X-Forwarded-For, -Proto and -Host.",
     )
     server_timing: bool = Field(
         default=False, description="Add Server-Timing to responses, for measuring players."

@@ -90,7 +90,8 @@ def _where(route: Route, request: Request, now: float) -> Iterator[str]:
 def _policy(policy: Policy, pool: Pool) -> str:
     statuses = ", ".join(map(str, sorted(policy.statuses))) or "none"
     tries = policy.tries or len(pool.origins)
-    return f"{tries} tries, {policy.total_s:g} s in all, statuses {statuses}"
+    counted = "1 try" if tries == 1 else f"{tries} tries"
+    return f"{counted}, {policy.total_s:g} s in all, statuses {statuses}"
 
 
 def _tries(

@@ -251,7 +251,9 @@ class RequestParser:
         if len(sink.fields) > self._limits.header_count:
             raise BadRequest(431, f"more than {self._limits.header_count} header fields")
         if len(sink.url) + len(method) + 10 > self._limits.line_bytes:
-            raise BadRequest(414, f"the request line is longer than {self._limits.line_bytes}")
+            raise BadRequest(
+                414, f"the request line is longer than {self._limits.line_bytes} bytes"
+            )
         if not head.endswith(_HEAD_END) or not head.startswith(b"%s %s HTTP/" % (method, sink.url)):
             # llhttp forgives empty lines in front, and several blanks.
             raise BadRequest(400, "the request line is not method, target and version")

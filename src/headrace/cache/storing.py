@@ -156,13 +156,29 @@ def _refusal(
         control.public or control.must_revalidate or control.s_maxage is not None
     ):
         return b"authorization"  # RFC 9111 section 3.5
-    if (
+    return b"set-cookie" if _sets_cookie(response, control, rules) else b""
+
+
+def sharing_refusal(response: ResponseHead, rules: CacheRules) -> bytes:
+    """Why one more part of a stored response must not be stored with it, or nothing.
+
+    Less is asked than of a whole: a part need not repeat what it has in common with the others
+    (RFC 9110 section 15.3.7). But one that says that it is not to be shared is not.
+    """
+    control, _targeted = response_directives(response.headers, rules)
+    if control.no_store and not control.must_understand:
+        return b"no-store"
+    if control.private:
+        return b"private"
+    return b"set-cookie" if _sets_cookie(response, control, rules) else b""
+
+
+def _sets_cookie(response: ResponseHead, control: CacheControl, rules: CacheRules) -> bool:
+    return (
         not rules.store_set_cookie
         and any(name in response.headers for name in _COOKIES)
         and b"set-cookie" not in control.no_cache_fields + control.private_fields
-    ):
-        return b"set-cookie"
-    return b""
+    )
 
 
 def _fits(response: ResponseHead, media_types: tuple[bytes, ...]) -> bool:

@@ -29,7 +29,7 @@ from headrace.cache.presenting import headers_asked, vary_with
 from headrace.cache.reuse import may_serve_stale_on_error
 from headrace.cache.store import Busy, Part, StoreError, locks
 from headrace.cache.stored import StoredFlag, StoredResponse
-from headrace.cache.storing import Storing, decide_storing
+from headrace.cache.storing import Storing, decide_storing, sharing_refusal
 from headrace.cache.validation import corresponds, freshened
 from headrace.cache.vary import variant_text
 from headrace.edge.asking import (
@@ -396,10 +396,21 @@ class Fetch:
 
         Only an answer that says that the origin has something else now, or nothing, removes what
         is stored. An error, or a part that was not asked for, fails those who wait for this slice.
+        So does a part that is not to be shared, if one client's credentials may be why; else what
+        is stored is not to be shared any more either.
         """
         status = response.status
         if status in (200, 206) and placement is not None:
             if continues(stored, placement, response.head.headers):
+                parsed = response.head
+                head = ResponseHead(status, parsed.headers, parsed.reason, parsed.version)
+                refusal = sharing_refusal(head, self._route.rules)
+                if refusal and b"authorization" in self._request.headers:
+                    self._fail(502, f"not_shared_{refusal.decode()}")
+                    return True
+                if refusal:
+                    self._outdated(stored)
+                    return True
                 await self._receive(response, stored, placement)
                 return True
             if status == 206:

@@ -18,6 +18,7 @@ def reply(body: bytes, **fields: str) -> bytes:
     return reply_with(body, 200, **fields)
 
 
+SLICE_BYTES = 256 * 1024
 UNSHARED = pytest.mark.parametrize(
     "fields",
     [
@@ -134,3 +135,56 @@ def test_fifty_who_wait_each_get_an_answer_of_their_own(
     assert sorted(bodies) == sorted(b"%d" % number for number in range(50))
     for client in clients:
         client.close()
+
+
+@UNSHARED
+def test_a_slice_that_is_one_clients_completes_nothing(
+    raw_origin: RawOrigin, raw_edge: Edge, path: str, fields: dict[str, str]
+) -> None:
+    """The origin changes its mind in the middle of an object, and keeps the tag."""
+    second = ("Range", f"bytes={SLICE_BYTES}-{SLICE_BYTES + 4}")
+
+    def part(number: int, letter: bytes, **said: str) -> bytes:
+        start, end = number * SLICE_BYTES, (number + 1) * SLICE_BYTES
+        body = letter * SLICE_BYTES
+        span = f"bytes {start}-{end - 1}/{2 * SLICE_BYTES}"
+        return reply_with(body, 206, content_range=span, etag='"1"', **said)
+
+    with raw_edge.client() as alice, raw_edge.client() as bob, raw_edge.client() as carol:
+        alice.ask(path, ("Range", "bytes=0-4"))
+        raw_origin.hears().says(part(0, b"a", cache_control="max-age=600"))
+        assert alice.response().body == b"aaaaa"
+
+        bob.ask(path, second)
+        heard = raw_origin.hears()
+        assert heard.header("if-range") == '"1"'
+        heard.says(part(1, b"b", **fields))
+        raw_origin.hears().says(reply_with(b"not so", 403))
+        assert bob.response().status == 403
+
+        carol.ask(path, second)
+        raw_origin.hears().says(reply_with(b"nor you", 403))
+        assert carol.response().status == 403
+
+
+def test_a_slice_that_is_one_clients_fails_alone_when_he_has_credentials(
+    raw_origin: RawOrigin, raw_edge: Edge, path: str
+) -> None:
+    """Else anybody could empty the cache with credentials of his own."""
+    said = {"etag": '"1"', "cache_control": "public, max-age=600"}
+    body = b"a" * SLICE_BYTES
+    with raw_edge.client() as alice, raw_edge.client() as mallory:
+        alice.ask(path, ("Range", "bytes=0-4"))
+        span = f"bytes 0-{SLICE_BYTES - 1}/{2 * SLICE_BYTES}"
+        raw_origin.hears().says(reply_with(body, 206, content_range=span, **said))
+        assert alice.response().body == b"aaaaa"
+
+        credentials = ("Authorization", "Basic bWFsbG9yeQ==")
+        mallory.ask(path, ("Range", f"bytes={SLICE_BYTES}-"), credentials)
+        said["cache_control"] = "private"
+        span = f"bytes {SLICE_BYTES}-{2 * SLICE_BYTES - 1}/{2 * SLICE_BYTES}"
+        raw_origin.hears().says(reply_with(body, 206, content_range=span, **said))
+        assert mallory.response().status == 502
+
+        alice.ask(path, ("Range", "bytes=0-4"))
+        assert alice.response().hit

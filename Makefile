@@ -26,7 +26,8 @@ test: $(STAMP) $(PLAYER) ## run lint, types, import contracts, docs and all test
 fuzz: $(STAMP) ## fuzz what strangers can send (a minute each, or FUZZ_SECONDS in all; FUZZ_TARGETS)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--require-hashes -r requirements/fuzz.txt
-	@$(BIN)/python -m tests.fuzz run $(FUZZ_TARGETS) $(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS))
+	@$(BIN)/python -m tests.fuzz run $(FUZZ_TARGETS) \
+		$(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS)) $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
 
 bench: $(STAMP) ## compare with other caches, and write docs/benchmarks/speed.md (about 35 minutes)
 	@scripts/install-bench-peers

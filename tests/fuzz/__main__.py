@@ -21,7 +21,7 @@ from tests.fuzz.catalogue import CORPUS, ROOT, checks, names, words
 FOUND = ROOT / "var" / "fuzz"
 USUAL_SECONDS_EACH = 60
 INPUT_BYTES = 4096
-INPUT_SECONDS = 20
+INPUT_SECONDS = 60
 MEMORY_MB = 2048
 
 
@@ -31,6 +31,7 @@ def main() -> int:
     actions = line.add_subparsers(dest="action", required=True)
     run = actions.add_parser("run", help="fuzz for a time")
     run.add_argument("--seconds", type=int, help="how long in all")
+    run.add_argument("--seed", type=int, default=0, help="of the mutations; 0: another each time")
     run.add_argument("targets", nargs="*", choices=[[], *names()])
     replay = actions.add_parser("replay", help="run inputs once")
     replay.add_argument("target", choices=names())
@@ -43,7 +44,7 @@ def main() -> int:
     asked = line.parse_args()
     match asked.action:
         case "run":
-            return fuzz(asked.targets or names(), asked.seconds)
+            return fuzz(asked.targets or names(), asked.seconds, asked.seed)
         case "replay":
             for file in asked.files:
                 checks(asked.target)(file.read_bytes())
@@ -56,18 +57,18 @@ def main() -> int:
             return _fuzz_here(asked.target, asked.options)
 
 
-def fuzz(targets: list[str], seconds: int | None) -> int:
+def fuzz(targets: list[str], seconds: int | None, seed: int = 0) -> int:
     """Run the targets, as many at a time as there are processors; 1 if one found something."""
     at_once = min(len(os.sched_getaffinity(0)), len(targets))
     turns = -(-len(targets) // at_once)
     each = USUAL_SECONDS_EACH if seconds is None else max(5, seconds // turns)
     print(f"fuzzing {len(targets)} targets, {each} s each, {at_once} at a time", flush=True)
     with ThreadPoolExecutor(at_once) as pool:
-        results = list(pool.map(lambda target: _fuzz_one(target, each), targets))
+        results = list(pool.map(lambda target: _fuzz_one(target, each, seed), targets))
     return 0 if all(results) else 1
 
 
-def _fuzz_one(target: str, seconds: int) -> bool:
+def _fuzz_one(target: str, seconds: int, seed: int) -> bool:
     """Fuzz one target in a process of its own; whether it found nothing."""
     found = FOUND / target
     found.mkdir(parents=True, exist_ok=True)
@@ -77,7 +78,8 @@ def _fuzz_one(target: str, seconds: int) -> bool:
     dictionary = found / "words"
     dictionary.write_text("".join(f'"{_escaped(word)}"\n' for word in words(target)))
     options = [
-        f"-max_total_time={seconds}", f"-max_len={INPUT_BYTES}", f"-timeout={INPUT_SECONDS}",
+        f"-seed={seed}", f"-max_total_time={seconds}", f"-max_len={INPUT_BYTES}",
+        f"-timeout={INPUT_SECONDS}",
         f"-rss_limit_mb={MEMORY_MB}", f"-artifact_prefix={found}/", f"-dict={dictionary}",
         "-print_final_stats=1", str(corpus), str(CORPUS / target),
     ]  # fmt: skip
@@ -85,7 +87,7 @@ def _fuzz_one(target: str, seconds: int) -> bool:
         code = subprocess.run(
             [sys.executable, "-m", "tests.fuzz", "inner", target, *options],
             cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False,
-            timeout=seconds + 120,
+            timeout=seconds + 600,
         ).returncode  # fmt: skip
     text = log.read_text(errors="replace")
     runs = next((line.split()[-1] for line in text.splitlines() if "executed_units" in line), "?")

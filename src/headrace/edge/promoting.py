@@ -112,7 +112,7 @@ def _whole_body(
     found = edge.store.open_slice(stored, 0)
     if found is None:
         return None, -1
-    if found.length != stored.length:
+    if found.length != stored.length or not edge.trusts(stored.version, 0, found):
         os.close(found.fd)
         return None, -1
     if stored.length > IN_MEMORY_BYTES:

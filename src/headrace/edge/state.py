@@ -16,12 +16,14 @@ from headrace.cache.key import key_hash
 from headrace.cache.rules import CacheRules
 from headrace.cache.store import (
     Busy,
+    FileMark,
     OpenSlice,
     PartFollower,
     Store,
     StoreError,
     StoreFull,
     body_is_sound,
+    mark_of,
 )
 from headrace.cache.stored import StoredResponse
 from headrace.config import Config
@@ -86,7 +88,7 @@ class EdgeState:
         # processor's cache, which made receiving and storing measurably cheaper than one for each.
         self.receiving = memoryview(bytearray(RECEIVE_BYTES))
         self.disk_threads = ThreadPoolExecutor(4, thread_name_prefix="disk")
-        self._verified: set[tuple[bytes, int]] = set()
+        self._verified: dict[tuple[bytes, int], FileMark] = {}
         self._full_until = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
         self.adopt(config, sites)
@@ -169,29 +171,36 @@ class EdgeState:
     async def open_stored(self, stored: StoredResponse, number: int) -> OpenBody | None:
         """Open a slice from the store; None when it is not there or is damaged.
 
-        A slice is verified once by each worker, if so configured, on a thread: reading it may wait
-        for the disk. Raises OSError.
+        A slice is verified once by each worker, if so configured, and again when its file is
+        another or was written to since; on a thread: reading it may wait for the disk. Raises
+        OSError.
         """
         found = self.store.open_slice(stored, number)
         if found is None:
             return None
         slice_id = (stored.version, number)
-        if not self.trusts(*slice_id):
+        if not self.trusts(*slice_id, found):
+            mark = mark_of(found.fd)
             if not await self._is_sound(found):
                 self._take_out(stored, number, "its checksum is wrong")
                 return None
             if len(self._verified) >= REMEMBERED_AS_VERIFIED:
                 self._verified.clear()
-            self._verified.add(slice_id)
+            self._verified[slice_id] = mark
         try:
             return self.bodies.take(stored, number, found)
         except BodyError as error:
             self._take_out(stored, number, str(error))
             return None
 
-    def trusts(self, version: bytes, number: int) -> bool:
-        """Whether this worker may send a stored slice without looking at its checksum first."""
-        return not self.verifies or (version, number) in self._verified
+    def trusts(self, version: bytes, number: int, found: OpenSlice | None = None) -> bool:
+        """Whether this worker may send a stored slice without looking at its checksum first; with
+        `found`, whether that is still the file that it looked at. Raises OSError.
+        """
+        if not self.verifies:
+            return True
+        mark = self._verified.get((version, number))
+        return mark is not None and (found is None or mark_of(found.fd) == mark)
 
     async def _is_sound(self, found: OpenSlice) -> bool:
         """Whether its checksum is right. If it is not, or nobody waits any more, it is closed."""
@@ -214,7 +223,7 @@ class EdgeState:
         has it fetched anew.
         """
         self.hot.drop(place.key, place.variant)
-        self._verified.discard((place.version, place.number))
+        self._verified.pop((place.version, place.number), None)
         try:
             stored = self.store.lookup(key_hash(place.key), place.variant)
             if stored is not None and stored.version == place.version:

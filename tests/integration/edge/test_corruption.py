@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -132,6 +133,28 @@ def test_a_damaged_file_never_gives_a_wrong_byte(damaged: Edge, name: str) -> No
 def test_damaged_files_are_counted(damaged: Edge) -> None:
     damaged.get("/damaged/last-body-byte")
     assert damaged.metric("headrace_store_corrupt_total") >= 1
+
+
+def test_a_file_that_another_took_the_place_of_is_verified_again(
+    origin: Origin, tmp_path: Path
+) -> None:
+    origin.serve_under("/damaged/", script)
+    with running_edge(origin.url, tmp_path, SETTINGS) as edge:
+        edge.get("/damaged/magic")
+    with running_edge(origin.url, tmp_path, SETTINGS | {"workers": 1}) as edge:
+        edge.expected_errors |= {"stored_slice_damaged"}
+        edge.get("/damaged/magic")  # read from the store, and so verified
+        file = slice_file(tmp_path / "cache", "/damaged/magic")
+        data = bytearray(file.read_bytes())
+        flip(-1)(data)
+        other = tmp_path / "other"
+        other.write_bytes(data)
+        other.rename(file)
+        until = time.monotonic() + 5
+        while not edge.metric("headrace_store_corrupt_total") and time.monotonic() < until:
+            assert edge.get("/damaged/magic").body == body_of("magic").read()
+            time.sleep(0.05)
+        assert edge.metric("headrace_store_corrupt_total") == 1
 
 
 def test_a_store_without_its_index_is_built_anew_from_its_files(

@@ -21,6 +21,16 @@ REMEMBERED = 65_536
 """Slices that a process remembers to have checked; the rest is checked again."""
 
 
+FileMark = tuple[int, int]
+"""Which file it is and when it was written last: what was checked is no other one now."""
+
+
+def mark_of(fd: int) -> FileMark:
+    """Raises OSError."""
+    status = os.fstat(fd)
+    return status.st_ino, status.st_mtime_ns
+
+
 @dataclass(frozen=True, slots=True)
 class OpenSlice:
     """An open slice file: `length` body bytes from `offset`. The caller closes `fd`.
@@ -56,7 +66,7 @@ class SliceReader:
         self._objects = objects
         self._checksum = checksum
         self._on_fault = on_fault
-        self._checked: dict[bytes, None] = {}
+        self._checked: dict[bytes, FileMark] = {}
 
     def open(self, stored: StoredResponse, n: int) -> OpenSlice | None:
         """The slice, checked, or None. Raises OSError other than for a missing file."""
@@ -98,12 +108,14 @@ class SliceReader:
             return None
         control, sound = found
         expected = (n, row.body_bytes, control.header_bytes + row.body_bytes)
-        if not sound or (control.n, control.body_bytes, os.fstat(fd).st_size) != expected:
+        status = os.fstat(fd)
+        if not sound or (control.n, control.body_bytes, status.st_size) != expected:
             return None
-        if key not in self._checked:
+        mark = (status.st_ino, status.st_mtime_ns)
+        if self._checked.get(key) != mark:
             if not self._is_whole(fd, key, control):
                 return None
-            self._checked[key] = None
+            self._checked[key] = mark
             if len(self._checked) > REMEMBERED:
                 del self._checked[next(iter(self._checked))]
         return control.header_bytes

@@ -45,6 +45,24 @@ def test_a_sound_body_passes_its_checksum(tmp_path: Path) -> None:
         assert body_of(store, stored) == b"hello"
 
 
+def test_a_file_that_was_replaced_or_overwritten_is_checked_again(tmp_path: Path) -> None:
+    stored = a_record()
+    with a_store(tmp_path, checksum_on_open=True) as store:
+        fill(store, stored)
+        assert body_of(store, stored) == b"hello"
+        (file,) = slice_files(tmp_path)
+        sound = file.read_bytes()
+        restored = tmp_path / "restored"
+        restored.write_bytes(sound)
+        restored.rename(file)
+        assert body_of(store, stored) == b"hello"
+        damaged = tmp_path / "damaged"
+        damaged.write_bytes(sound[:-1] + b"?")
+        damaged.rename(file)
+        assert body_of(store, stored) is None
+        assert store.stats()["corrupt"] == 1
+
+
 @pytest.mark.parametrize("size", [0, 100, 4096, 4100])
 def test_a_shortened_file_is_noticed_even_when_seen_before(store: Store, size: int) -> None:
     stored = a_record()

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from tests.harness.certificates import Authority
-from tests.harness.edge import Edge, free_port, running_edge
+from tests.harness.edge import HOST, Edge, free_port, running_edge
 from tests.harness.held import held_by
 from tests.harness.origin import Origin
 from tests.harness.wire import Client
@@ -49,7 +49,7 @@ def main() -> int:
 def soak(directory: Path, options: argparse.Namespace) -> int:
     """Start everything, wait, and judge."""
     authority = Authority(directory / "authority")
-    pair = authority.issue("soak.test")
+    pair = authority.issue(HOST)
     secure_port = free_port()
     settings: dict[str, object] = {
         "workers": options.workers,

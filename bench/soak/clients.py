@@ -55,7 +55,7 @@ def plainly(world: World) -> Connect:
 
 def securely(world: World) -> Connect:
     return lambda: Client(
-        world.secure, tls=world.context, server_name="soak.test", host=HOST, timeout_s=30
+        world.secure, tls=world.context, server_name=HOST, host=HOST, timeout_s=30
     )
 
 

@@ -37,6 +37,9 @@ def problem_of(edge: EdgeState, server: Server) -> str:
             opened.append(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC))
     except OSError as error:
         return f"it has no descriptor left: {error.strerror}"
+    else:
+        if opened[0] >= server.limits.descriptors:
+            return "it has no descriptor left for another client: the rest is for who is in"
     finally:
         for descriptor in opened:
             os.close(descriptor)

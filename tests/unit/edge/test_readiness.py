@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
+from typing import Any
 
-from headrace.edge.readiness import HOLDS_S, Readiness
+import pytest
+
+from headrace.edge.readiness import HOLDS_S, Readiness, problem_of
 from tests.harness.virtual_time import run_virtually
 
 
@@ -27,3 +31,15 @@ def test_a_look_is_shared_and_holds_for_a_while() -> None:
 
     run_virtually(ask())
     assert len(looks) == 2
+
+
+@pytest.mark.parametrize(
+    ("descriptors", "problem"), [(2**62, ""), (0, "it has no descriptor left for another client")]
+)
+def test_a_worker_that_lets_nobody_in_is_not_ready(descriptors: int, problem: str) -> None:
+    limits = SimpleNamespace(connections=10, descriptors=descriptors)
+    server: Any = SimpleNamespace(listeners=["one"], connections=[], limits=limits)
+    edge: Any = SimpleNamespace(store=SimpleNamespace(lookup=lambda *_: None))
+    found = problem_of(edge, server)
+    assert found.startswith(problem)
+    assert bool(found) is bool(problem)

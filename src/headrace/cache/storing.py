@@ -152,11 +152,19 @@ def _refusal(
         return b"request-no-store"
     if rules.media_types and not _fits(response, rules.media_types):
         return b"media-type"
-    if b"authorization" in request.headers and not (
-        control.public or control.must_revalidate or control.s_maxage is not None
-    ):
-        return b"authorization"  # RFC 9111 section 3.5
+    if b"authorization" in request.headers and not _is_for_all(control):
+        return b"authorization"
     return b"set-cookie" if _sets_cookie(response, control, rules) else b""
+
+
+def credentials_may_fill(headers: Headers, rules: CacheRules) -> bool:
+    """Whether a response with these fields may be shared though a request had Authorization."""
+    return _is_for_all(response_directives(headers, rules)[0])
+
+
+def _is_for_all(control: CacheControl) -> bool:
+    """RFC 9111 section 3.5."""
+    return control.public or control.must_revalidate or control.s_maxage is not None
 
 
 def sharing_refusal(response: ResponseHead, rules: CacheRules) -> bytes:

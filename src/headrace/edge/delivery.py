@@ -62,6 +62,12 @@ class Interests:
             remote.followers += 1
             self._followed.append(remote)
 
+    def comes_to(self, version: bytes, number: int) -> None:
+        """Tell the fetches that this request has come to slice `number`."""
+        for fetch in self._held:
+            if fetch.version == version and number > fetch.furthest:
+                fetch.furthest = number
+
     def unsaved(self, version: bytes, number: int) -> GrowingSlice | None:
         """A complete slice that one of these fetches has and the store does not."""
         for fetch in self._held:
@@ -163,6 +169,7 @@ class Delivery:
             number = position // slice_bytes
             base = number * slice_bytes
             if self._source is None or self._source_number != number:
+                self._interests.comes_to(self.stored.version, number)
                 self._source = await self._find(number)
                 self._source_number = number
                 continue  # the length may have become known

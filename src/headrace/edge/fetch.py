@@ -29,7 +29,12 @@ from headrace.cache.presenting import headers_asked, vary_with
 from headrace.cache.reuse import may_serve_stale_on_error
 from headrace.cache.store import Busy, Part, StoreError, locks
 from headrace.cache.stored import StoredFlag, StoredResponse
-from headrace.cache.storing import Storing, decide_storing, sharing_refusal
+from headrace.cache.storing import (
+    Storing,
+    credentials_may_fill,
+    decide_storing,
+    sharing_refusal,
+)
 from headrace.cache.validation import corresponds, freshened
 from headrace.cache.vary import variant_text
 from headrace.edge.asking import (
@@ -50,7 +55,7 @@ from headrace.edge.relay import fits_the_request
 from headrace.edge.shadow import Seen
 from headrace.edge.slices import GrowingSlice, LocalSlice, SliceFailed
 from headrace.errors import HeadraceError, let_frames_go
-from headrace.http.message import Headers, Request, ResponseHead
+from headrace.http.message import Field, Headers, Request, ResponseHead
 from headrace.http.parser import ParsedResponseHead
 from headrace.origin.course import Course
 from headrace.origin.errors import Failure, OriginError
@@ -65,6 +70,7 @@ log = structlog.get_logger()
 
 STALE_STATUSES = frozenset((500, 502, 503, 504))
 UNWATCHED_LIMIT_BYTES = 64 * 1024 * 1024
+READ_AHEAD_BYTES = 64 * 1024 * 1024
 UNSAVED_LIMIT_BYTES = 64 * 1024 * 1024
 STILL_FOLLOWED_S = 1.0
 MOST_FOLLOWED = 16
@@ -111,11 +117,12 @@ class Fetch:
         self._generation = edge.store.generation()
         self.interested = 0
         self._owned = owned  # the request that began it still waits for the outcome
-        self._handed_over = False
+        self._handed_over = self._credentialed = False
         self._unwatched = counted  # nobody is interested
         self._counted = counted  # and that is charged to its network
         self._began = self._over = self._looking = False
         self.number = ask.first  # the slice being written
+        self.furthest = ask.first  # the last one that a client here has come to
         self.version = b""
         self.course = Course()
         self.outcome: asyncio.Future[Outcome] = edge.loop.create_future()
@@ -311,6 +318,7 @@ class Fetch:
             site, route.rules, self._request, self._variant, self._client_address,
             edge.server_name,
         )  # fmt: skip
+        fields = self._with_or_without_credentials(fields)
         asked = replace(self._request, query=route.keyed_query, headers=Headers(fields))
         way = edge.fleet.way(route, asked, route.upstream_target, self._network)
         fields += ask_fields(ask, self._slice_bytes())
@@ -337,6 +345,18 @@ class Fetch:
             if not self._handed_over:
                 edge.metrics.bytes_from_origin += response.received_bytes
                 response.close()
+
+    def _with_or_without_credentials(self, fields: list[Field]) -> list[Field]:
+        """The fields to ask with. What completes a stored response is shared as that is: it is
+        asked for with a client's credentials only if that response says that they do not matter.
+        """
+        stored = self._ask.stored
+        if stored is not None and not self._ask.validate:
+            fits = credentials_may_fill(Headers(stored.headers), self._route.rules)
+            if not fits:
+                fields = [field for field in fields if field[0] != b"authorization"]
+        self._credentialed = any(field[0] == b"authorization" for field in fields)
+        return fields
 
     def _slice_bytes(self) -> int:
         stored = self._ask.stored
@@ -404,8 +424,11 @@ class Fetch:
             if continues(stored, placement, response.head.headers):
                 parsed = response.head
                 head = ResponseHead(status, parsed.headers, parsed.reason, parsed.version)
-                refusal = sharing_refusal(head, self._route.rules)
-                if refusal and b"authorization" in self._request.headers:
+                rules = self._route.rules
+                refusal = sharing_refusal(head, rules)
+                if self._credentialed and not credentials_may_fill(parsed.headers, rules):
+                    refusal = refusal or b"authorization"
+                if refusal and self._credentialed:
                     self._fail(502, f"not_shared_{refusal.decode()}")
                     return True
                 if refusal:
@@ -583,13 +606,25 @@ class Fetch:
             return False
         if self._unsaved_bytes > UNSAVED_LIMIT_BYTES:
             return False
-        if self.interested or number <= self._ask.first:
+        if number <= self._ask.first:
             return True
+        if self.interested:
+            return not self._runs_ahead(stored, number)
         if self._edge.draining:
             return False
         so_far = number * stored.slice_bytes
         unfinished = stored.length - so_far if stored.length >= 0 else so_far
         return unfinished <= UNWATCHED_LIMIT_BYTES
+
+    def _runs_ahead(self, stored: StoredResponse, number: int) -> bool:
+        """Whether all who follow are so far behind that each can have the rest fetched for himself
+        when he comes to it. Else a client that reads nothing would have the origin send it all.
+        """
+        ahead_bytes = (number - self.furthest) * stored.slice_bytes
+        if ahead_bytes <= READ_AHEAD_BYTES or not can_be_completed(stored):
+            return False
+        part = None if self._growing is None else self._growing.part
+        return part is None or not part.is_followed()
 
     def _grow(self, stored: StoredResponse, number: int) -> LocalSlice | None:
         """Begin to write a slice, unless it is there or another process writes it.

@@ -205,6 +205,29 @@ def test_what_a_client_of_another_worker_follows_goes_on_and_only_that(
         gate.open()
 
 
+def test_a_client_that_reads_nothing_makes_the_origin_send_little(
+    edge: Edge, origin: Origin, path: str
+) -> None:
+    huge = Body(9, 120 * 2**20)
+    origin.serve(path, cacheable(huge))
+    before = edge.metric("headrace_origin_received_bytes_total")
+
+    def brought() -> float:
+        return edge.metric("headrace_origin_received_bytes_total") - before
+
+    with edge.client(receive_buffer_bytes=4096, timeout_s=30) as client:
+        client.ask(path)
+        client.head()
+        eventually(lambda: fills_now(edge) == 0, "the fetch ends", 30)
+        assert 64 * 2**20 <= brought() < 80 * 2**20
+        seen = 0
+        while seen < len(huge):
+            size = min(2**20, len(huge) - seen)
+            assert client.read(size) == huge.read(seen, seen + size)
+            seen += size
+    assert brought() <= len(huge) + 2**20
+
+
 def test_a_body_that_drips_for_nobody_ends(edge: Edge, origin: Origin, path: str) -> None:
     body = Body(3, 3 * SLICE_BYTES)
     for number in range(8):

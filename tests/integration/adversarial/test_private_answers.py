@@ -167,6 +167,48 @@ def test_a_slice_that_is_one_clients_completes_nothing(
         assert carol.response().status == 403
 
 
+def test_a_slice_is_asked_for_without_credentials_where_they_might_matter(
+    raw_origin: RawOrigin, raw_edge: Edge, path: str
+) -> None:
+    """What is stored does not say `public`, so nobody's credentials may shape the rest of it."""
+    said = {"etag": '"1"', "cache_control": "max-age=600"}
+    body = b"a" * SLICE_BYTES
+    with raw_edge.client() as alice, raw_edge.client() as bob:
+        alice.ask(path, ("Range", "bytes=0-4"))
+        span = f"bytes 0-{SLICE_BYTES - 1}/{2 * SLICE_BYTES}"
+        raw_origin.hears().says(reply_with(body, 206, content_range=span, **said))
+        assert alice.response().body == b"aaaaa"
+
+        second = ("Range", f"bytes={SLICE_BYTES}-{SLICE_BYTES + 4}")
+        bob.ask(path, second, ("Authorization", "Basic Ym9i"))
+        heard = raw_origin.hears()
+        assert heard.header("authorization") is None
+        span = f"bytes {SLICE_BYTES}-{2 * SLICE_BYTES - 1}/{2 * SLICE_BYTES}"
+        heard.says(reply_with(body, 206, content_range=span, **said))
+        assert bob.response().body == b"aaaaa"
+
+
+@pytest.mark.parametrize("answer", ["public, max-age=600", "max-age=600"])
+def test_a_slice_got_with_credentials_says_itself_that_it_is_for_all(
+    raw_origin: RawOrigin, raw_edge: Edge, path: str, answer: str
+) -> None:
+    body = b"a" * SLICE_BYTES
+    with raw_edge.client() as alice, raw_edge.client() as bob:
+        alice.ask(path, ("Range", "bytes=0-4"))
+        said = {"etag": '"1"', "cache_control": "public, max-age=600"}
+        span = f"bytes 0-{SLICE_BYTES - 1}/{2 * SLICE_BYTES}"
+        raw_origin.hears().says(reply_with(body, 206, content_range=span, **said))
+        assert alice.response().body == b"aaaaa"
+
+        bob.ask(path, ("Range", f"bytes={SLICE_BYTES}-"), ("Authorization", "Basic Ym9i"))
+        heard = raw_origin.hears()
+        assert heard.header("authorization") == "Basic Ym9i"
+        span = f"bytes {SLICE_BYTES}-{2 * SLICE_BYTES - 1}/{2 * SLICE_BYTES}"
+        said["cache_control"] = answer
+        heard.says(reply_with(body, 206, content_range=span, **said))
+        assert bob.response().status == (206 if answer.startswith("public") else 502)
+
+
 def test_a_slice_that_is_one_clients_fails_alone_when_he_has_credentials(
     raw_origin: RawOrigin, raw_edge: Edge, path: str
 ) -> None:

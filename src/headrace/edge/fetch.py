@@ -479,8 +479,10 @@ class Fetch:
             self._part.mark_uncacheable()
         if self.outcome.done() or not self._owned:
             response = None  # nobody is there whose it would be
-        elif not asks_the_same(self._route.site, self._request, self._variant):
-            response = None  # the client said more than was asked here: he asks for himself
+        elif status < 500 and not asks_the_same(self._route.site, self._request, self._variant):
+            # The client said more than was asked here: he asks for himself. But an origin in
+            # trouble is not asked twice.
+            response = None
         self._handed_over = response is not None
         self._settle(Uncacheable(response, status, reason, own=reason in OWN_REASONS))
 

@@ -205,6 +205,16 @@ def test_what_a_client_of_another_worker_follows_goes_on_and_only_that(
         gate.open()
 
 
+def test_an_origin_in_trouble_is_not_asked_twice_for_one_request(
+    edge: Edge, origin: Origin, path: str
+) -> None:
+    for status in (500, 503):
+        origin.serve(f"{path}/{status}", Reply(status=status, body=b"down"))
+        found = edge.get(f"{path}/{status}", ("X-Api-Version", "2"), ("Origin", "https://a.test"))
+        assert (found.status, found.body) == (status, b"down")
+        assert origin.count(f"{path}/{status}") == 1
+
+
 def test_a_client_that_reads_nothing_makes_the_origin_send_little(
     edge: Edge, origin: Origin, path: str
 ) -> None:

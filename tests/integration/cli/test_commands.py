@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -83,3 +84,20 @@ def test_a_cache_directory_that_others_can_write_to_is_refused(tmp_path: Path) -
         assert f"{place} can be written to by others (mode 0777)" in done.stderr
         assert f"chmod 0700 {place}" in done.stderr
         assert done.returncode == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
+def test_a_starting_edge_is_not_ended_by_what_a_running_one_is_told(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    (tmp_path / "edge.toml").write_text("workers = 0\n" + SMALL)
+    code = (
+        "import os, sys\nimport headrace.cli\n"
+        f"os.kill(os.getpid(), {int(number)})\n"
+        "from headrace.cli.main import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "edge", "--config", str(tmp_path / "edge.toml")],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, "workers" in done.stderr) == (2, True)

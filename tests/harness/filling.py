@@ -86,7 +86,10 @@ def hot() -> Filled:
             tags=tuple(b"t%d-%d" % (number, n) for n in range(50)),
         )  # fmt: skip
         route = cast(
-            "Any", SimpleNamespace(hot=None, site=SimpleNamespace(debug=False, server_timing=False))
+            "Any",
+            SimpleNamespace(
+                hot=None, site=SimpleNamespace(debug=False, server_timing=False, tally=None)
+            ),
         )
         body = memoryview(b"b%d" % number * 200)[:1000]
         entry = HotEntry(route, stored, body, None, -1, time.time(), time.time() + 100)

@@ -64,6 +64,7 @@ class HotEntry:
         "second",
         "slot",
         "stored",
+        "tally",
         "until",
         "used",
         "whole",
@@ -80,6 +81,7 @@ class HotEntry:
         fresh_until: float,
     ) -> None:
         self.route = route
+        self.tally = route.site.tally  # at hand for each hit
         self.stored = stored
         self.body = body
         self.opened = opened

@@ -73,7 +73,7 @@ class Recorder:
             first_byte_s = connection.first_byte - began
         tally = None
         if type(context) is HotEntry:
-            tally = context.route.site.tally
+            tally = context.tally
             tally.hits += 1
             metrics.requests_hit += 1
             metrics.hit_first_byte.observe(first_byte_s)

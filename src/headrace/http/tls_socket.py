@@ -176,7 +176,18 @@ class TlsSocket:
         pieces = 0
         asked = not incoming.pending and not tls.pending() and not self._later
         if asked:
-            self._take(size_bytes)  # BlockingIOError: as good as SSLWantReadError
+            data = self._sock.recv(size_bytes)  # BlockingIOError: as good as SSLWantReadError
+            meter = self._meter
+            if (
+                not meter.left
+                and not meter.header
+                and len(data) > HEADER_BYTES
+                and len(data) == HEADER_BYTES + (data[3] << 8 | data[4])
+            ):
+                self._fed += 1  # one whole record, as most requests are
+                incoming.write(data)
+            else:
+                self._received(data)
         outgoing = self._outgoing
         while True:
             try:
@@ -242,7 +253,19 @@ class TlsSocket:
         finally:
             if outgoing.pending:
                 self._keep_written()
-        return self._send_encrypted(encrypted, taken, grown=len(data) == window)
+        try:
+            sent = self._sock.send(encrypted)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(encrypted):
+            # A copy of the rest: a view would keep the whole window in memory.
+            self._pending = memoryview(encrypted[sent:])
+            self._taken = taken
+            self._window = max(RECORD_BYTES, sent)
+            raise ssl.SSLWantWriteError(ssl.SSL_ERROR_WANT_WRITE, "the socket is full")
+        if len(data) == window < WINDOW_BYTES:
+            self._window = min(2 * window, WINDOW_BYTES)
+        return taken
 
     def send_read(
         self,
@@ -261,21 +284,6 @@ class TlsSocket:
             memory = memory[: min(size_bytes, self._window)]
             read(memory)  # all of it, or raises: what it held before is others'
         return self.send(memory, head)
-
-    def _send_encrypted(self, encrypted: bytes, taken: int, *, grown: bool) -> int:
-        try:
-            sent = self._sock.send(encrypted)
-        except BlockingIOError:
-            sent = 0
-        if sent < len(encrypted):
-            # A copy of the rest: a view would keep the whole window in memory.
-            self._pending = memoryview(encrypted[sent:])
-            self._taken = taken
-            self._window = max(RECORD_BYTES, sent)
-            raise ssl.SSLWantWriteError(ssl.SSL_ERROR_WANT_WRITE, "the socket is full")
-        if grown and self._window < WINDOW_BYTES:
-            self._window = min(2 * self._window, WINDOW_BYTES)
-        return taken
 
     def discard(self, size_bytes: int) -> bytes:
         """What comes after the end was said, not decrypted: it is waited out. Raises OSError."""
@@ -372,23 +380,17 @@ class TlsSocket:
 
     def _take(self, size_bytes: int) -> int:
         received = self._sock.recv(size_bytes)
-        if received:
-            self._feed(received)
+        self._received(received)
+        return len(received)
+
+    def _received(self, data: bytes) -> None:
+        if data:
+            self._feed(data)
         else:
             self._incoming.write_eof()
-        return len(received)
 
     def _feed(self, data: bytes) -> None:
         """Give OpenSSL what has come, but only so many records at once; keep the others."""
-        if (
-            not self._meter.left
-            and not self._meter.header
-            and len(data) > HEADER_BYTES
-            and len(data) == HEADER_BYTES + (data[3] << 8 | data[4])
-        ):
-            self._fed += 1
-            self._incoming.write(data)
-            return
         end, records = self._meter.advance(data, RECORDS_AT_ONCE)
         self._fed += records
         self._incoming.write(data[:end])

@@ -27,7 +27,7 @@ def stored(number: int) -> StoredResponse:
 
 def entry(number: int, opened: OpenBody | None = None, fresh_until: float = 100.0) -> HotEntry:
     body = memoryview(b"body") if opened is None else opened.view
-    route = cast("Any", SimpleNamespace(hot=None))
+    route = cast("Any", SimpleNamespace(hot=None, site=SimpleNamespace(tally=None)))
     return HotEntry(route, stored(number), body, opened, -1, 0.0, fresh_until)
 
 

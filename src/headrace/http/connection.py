@@ -30,6 +30,10 @@ from headrace.http.writing import field_lines, status_line
 if TYPE_CHECKING:
     from headrace.http.server import Server
 
+# Looking up a member of an enum takes as long as calling a function.
+_HANDSHAKE, _IDLE = State.HANDSHAKE, State.IDLE
+_RESPONDING, _LINGERING = State.RESPONDING, State.LINGERING
+
 READ_BYTES = 64 * 1024
 TURN_REQUESTS = 16
 TURN_REQUESTS_BYTES = 1024 * 1024
@@ -81,11 +85,11 @@ class Connection(ReceivingSide):
 
     def _on_readable(self) -> None:
         state = self.state
-        if state is State.HANDSHAKE:
+        if state is _HANDSHAKE:
             self._handshake()
             return
         try:
-            if state is State.LINGERING and isinstance(self._sock, TlsSocket):
+            if state is _LINGERING and isinstance(self._sock, TlsSocket):
                 data = self._sock.discard(READ_BYTES)
             else:
                 data = self._sock.recv(READ_BYTES)
@@ -96,7 +100,7 @@ class Connection(ReceivingSide):
         except OSError as error:
             self._client_failed(error)
             return
-        if state is State.IDLE and not self._buffer:
+        if state is _IDLE and not self._buffer:
             # Players and pollers repeat themselves: such a head is parsed once.
             known = self._server.known_heads
             head = known.exact.get(data) or known.ranged(data)
@@ -106,14 +110,14 @@ class Connection(ReceivingSide):
                 return
         if not data:
             self._on_end_of_input()
-        elif state is State.LINGERING:
+        elif state is _LINGERING:
             self._linger_left -= len(data)
             if self._linger_left < 0:
                 self._close()
         else:
             self._received += len(data)
             self._buffer = self._buffer + data if self._buffer else data
-            if state is State.RESPONDING or self.next_turn:
+            if state is _RESPONDING or self.next_turn:
                 self._input_while_responding()
             else:
                 self._advance()
@@ -195,7 +199,7 @@ class Connection(ReceivingSide):
             self._server.deadlines.watch(self)
 
     def _begin(self, head: RequestHead) -> None:
-        self.state = State.RESPONDING
+        self.state = _RESPONDING
         self.head = head
         self._searched = 0
         self.began = time.monotonic()
@@ -441,7 +445,7 @@ class Connection(ReceivingSide):
             else:
                 self._close()
             return
-        self.state = State.IDLE
+        self.state = _IDLE
         self.deadline = deadline = now + server.timeouts.idle_s
         bucket = self.bucket
         if bucket < 0 or deadline < bucket * server.deadlines.tick_s:

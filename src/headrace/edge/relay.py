@@ -24,6 +24,7 @@ from headrace.http.parser import BadRequest, ParsedResponseHead
 from headrace.http.ranges import (
     RangeNotSatisfiable,
     TooManyRanges,
+    may_be_passed,
     parse_content_range,
     parse_range,
 )
@@ -62,6 +63,9 @@ async def ask_origin(
     Raises OriginError, BadRequest.
     """
     fields = passed_request_fields(route.site, request, connection.address, edge.server_name)
+    ranges = request.headers.all(b"range")
+    if len(ranges) > 1 or not all(may_be_passed(r, edge.config.limits.ranges) for r in ranges):
+        fields = [field for field in fields if field[0] not in (b"range", b"if-range")]
     body = _request_body(edge, connection, request, fields)
     network = network_of(connection.address)
     way = edge.fleet.way(route, request, own_target(route, request), network)

@@ -62,6 +62,31 @@ def parse_range(value: bytes, length: int, max_ranges: int) -> list[Span] | None
     return _joined(spans)
 
 
+def may_be_passed(value: bytes, max_ranges: int) -> bool:
+    """Whether a Range field may go to an origin as the client wrote it.
+
+    Several ranges that overlap, or are out of order, make an origin send the same bytes many times
+    for a short request (RFC 9110 section 14.2 lets a server ignore them). One range may, and
+    several that ascend without touching; without a length at hand, an open or a suffix range
+    overlaps any that follows it.
+    """
+    unit, equals, text = value.partition(b"=")
+    if not equals or unit.strip().lower() != b"bytes":
+        return b"," not in value  # nothing that anybody would multiply
+    specs = [spec for spec in text.split(b",") if spec.strip(b" \t")]
+    if len(specs) <= 1:
+        return True
+    if len(specs) > max_ranges:
+        return False
+    end = -1
+    for spec in specs:
+        match = _SPEC.fullmatch(spec)
+        if match is None or not match[1] or _number(match[1]) <= end:
+            return False
+        end = _number(match[2]) if match[2] else _BEYOND
+    return True
+
+
 def _number(digits: bytes) -> int:
     digits = digits.lstrip(b"0") or b"0"
     return int(digits) if len(digits) <= _MOST_DIGITS else _BEYOND

@@ -145,6 +145,18 @@ def test_a_range_beyond_all_files_is_the_origins_to_answer(
     assert not [name for name in edge.cache_dir.rglob("*") if name.suffix == ".part"]
 
 
+@pytest.mark.parametrize(
+    ("value", "heard"), [("bytes=0-,0-,0-", None), ("bytes=0-1,0-1", None), ("bytes=0-1,5-6", True)]
+)
+def test_what_is_passed_on_asks_the_origin_for_no_byte_twice(
+    edge: Edge, origin: Origin, path: str, value: str, heard: bool | None
+) -> None:
+    target = f"{path}/{value.replace(',', '+')}"
+    origin.serve(target, Reply(headers=(("Cache-Control", "no-store"),), body=b"0123456789"))
+    edge.get(target, ("Range", value), ("Cache-Control", "no-store"))
+    assert (origin.asked(target)[0].header("range") is not None) == bool(heard)
+
+
 def test_a_head_with_a_range_gets_what_the_origin_says(
     edge: Edge, origin: Origin, path: str
 ) -> None:

@@ -9,6 +9,7 @@ from headrace.http.ranges import (
     TooManyRanges,
     aligned,
     content_range,
+    may_be_passed,
     multipart_plan,
     parse_content_range,
     parse_range,
@@ -111,3 +112,29 @@ def test_a_multipart_body_is_as_long_as_planned() -> None:
     plan = multipart_plan([(0, 10), (50, 60)], 100, b"video/mp4", b"B")
     written = b"".join(head + body[start:end] for head, start, end in plan.parts) + plan.tail
     assert (len(written), written.count(b"--B")) == (plan.total_bytes, 3)
+
+
+@pytest.mark.parametrize(
+    ("value", "passed"),
+    [
+        (b"bytes=0-5", True),
+        (b"bytes=-5", True),
+        (b"bytes=0-", True),
+        (b"bytes=x", True),
+        (b"bytes=0-5,6-9", True),
+        (b"bytes=0-5, 100-200, 300-", True),
+        (b"lines=1-2", True),
+        (b"bytes=0-,0-", False),
+        (b"bytes=0-5,5-9", False),
+        (b"bytes=6-9,0-5", False),
+        (b"bytes=0-5,-5", False),
+        (b"bytes=-5,0-5", False),
+        (b"bytes=0-,9-10", False),
+        (b"bytes=0-1,3-4,6-7,9-10,12-13", False),
+        (b"bytes=0-5,x", False),
+        (b"lines=1-2,1-2", False),
+        (b"bytes=0-" + b"9" * 5000 + b",1-2", False),
+    ],
+)
+def test_only_ranges_that_ask_for_no_byte_twice_reach_an_origin(value: bytes, passed: bool) -> None:
+    assert may_be_passed(value, 4) is passed

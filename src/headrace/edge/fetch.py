@@ -50,12 +50,12 @@ from headrace.edge.bodies import PAGE_BYTES
 from headrace.edge.fields import asks_the_same, shared_request_fields
 from headrace.edge.naming import part_name, version_of
 from headrace.edge.outcome import Failed, Following, LookAgain, Outcome, Uncacheable
-from headrace.edge.places import network_of
 from headrace.edge.relay import fits_the_request
 from headrace.edge.shadow import Seen
 from headrace.edge.slices import GrowingSlice, LocalSlice, SliceFailed
 from headrace.errors import HeadraceError, let_frames_go
 from headrace.http.message import Field, Headers, Request, ResponseHead
+from headrace.http.networks import network_of
 from headrace.http.parser import ParsedResponseHead
 from headrace.origin.course import Course
 from headrace.origin.errors import Failure, OriginError

@@ -19,7 +19,6 @@ from headrace.edge.delivery import SourceLost
 from headrace.edge.fields import in_loop, nominates
 from headrace.edge.hot import HotEntry
 from headrace.edge.invalidating import invalidate_after
-from headrace.edge.places import network_of
 from headrace.edge.post_storing import PostStoring
 from headrace.edge.promoting import promoted
 from headrace.edge.recording import Recorder
@@ -33,6 +32,7 @@ from headrace.errors import let_frames_go
 from headrace.http.connection import Connection
 from headrace.http.dates import format_http_date
 from headrace.http.message import Request
+from headrace.http.networks import network_of
 from headrace.http.outgoing import View
 from headrace.http.parser import BadRequest, RequestHead
 from headrace.http.ranges import RangeNotSatisfiable, TooManyRanges, content_range, parse_range

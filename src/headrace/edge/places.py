@@ -8,25 +8,11 @@ is charged to its network here, and given back when it ends, however it ends.
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 MOST_NETWORKS = 4096
-
-
-def network_of(address: str) -> str:
-    """Who an address belongs to: itself, or its /64 (an IPv6 client has a whole one)."""
-    if ":" not in address:
-        return address
-    try:
-        parsed = ipaddress.IPv6Address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.IPv6Address(int(parsed) >> 64 << 64))
 
 
 class Counts:

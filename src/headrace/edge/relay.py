@@ -15,11 +15,11 @@ from headrace.edge.fields import (
     passed_response_fields,
     with_date,
 )
-from headrace.edge.places import network_of
 from headrace.http.connection import Connection
 from headrace.http.dates import format_http_date
 from headrace.http.fields import hop_by_hop
 from headrace.http.message import Field, Headers, Request
+from headrace.http.networks import network_of
 from headrace.http.parser import BadRequest, ParsedResponseHead
 from headrace.http.ranges import (
     RangeNotSatisfiable,

@@ -25,11 +25,11 @@ from headrace.edge.fields import asks_the_same
 from headrace.edge.naming import part_name
 from headrace.edge.outcome import Failed, Following, LookAgain, Outcome, Uncacheable
 from headrace.edge.patience import Tries, pauses
-from headrace.edge.places import network_of
 from headrace.edge.relay import ask_origin, own_target, pass_interim, pass_response
 from headrace.edge.slices import GrowingSlice, HolderDied, SliceFailed
 from headrace.http.connection import Connection
 from headrace.http.message import Request, ResponseHead
+from headrace.http.networks import network_of
 from headrace.origin.errors import TIMEOUTS, UNREACHABLE, OriginError
 from headrace.origin.obtained import Obtained
 

@@ -53,10 +53,3 @@ def parse_content_length(value: bytes) -> int | None:
     if value.isdigit() and len(value) <= 18:
         return int(value)
     return None
-
-
-def unquote(text: bytes) -> bytes:
-    """A quoted-string's content; anything else as it is (RFC 9110 section 5.6.4)."""
-    if len(text) >= 2 and text.startswith(b'"') and text.endswith(b'"'):
-        return re.sub(rb"\\(.)", rb"\1", text[1:-1], flags=re.DOTALL)
-    return text

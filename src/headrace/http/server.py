@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import ipaddress
 import mmap
 import socket
 import ssl
@@ -22,6 +21,7 @@ from typing import Protocol
 from headrace.http.connection import Connection
 from headrace.http.deadlines import Deadlines
 from headrace.http.known_heads import KnownHeads
+from headrace.http.networks import network_of
 from headrace.http.parser import BadRequest, HeadLimits, RequestParser
 from headrace.http.tls_socket import OP_ENABLE_KTLS, ClientSocket, TlsSocket, kernel_offers_tls
 from headrace.http.tls_socket import WINDOW_BYTES as TLS_WINDOW_BYTES
@@ -179,13 +179,13 @@ class Server:
     def _admit(self, client: socket.socket, peer: object, listener: Listener) -> None:
         address = peer[0] if isinstance(peer, tuple) else ""
         context = listener.context
-        group = address_group(address)
+        network = network_of(address)
         reason = ""
         if len(self.connections) >= self.limits.connections:
             reason = "limit"
-        elif address and self._by_address[group] >= self.limits.per_address:
+        elif address and self._by_address[network] >= self.limits.per_address:
             reason = "address_limit"
-        elif address and self._shaking[group] >= self.limits.handshakes_per_address:
+        elif address and self._shaking[network] >= self.limits.handshakes_per_address:
             # Only where shaking hands is asked for: others of this address have no part in it.
             reason = "handshake_limit" if context is not None else ""
         if reason:
@@ -201,9 +201,9 @@ class Server:
             self.handler.connections_changed(0, 1)
             return
         if address:
-            self._by_address[group] += 1
+            self._by_address[network] += 1
             if context is not None:
-                self._shaking[group] += 1
+                self._shaking[network] += 1
         self.connections.add(
             Connection(self, sock, address, listener.address, tls=context is not None)
         )
@@ -233,7 +233,7 @@ class Server:
     def handshake_ended(self, address: str) -> None:
         """A connection is not in its handshake any more, in whatever way that came."""
         if address:
-            _count_down(self._shaking, address_group(address))
+            _count_down(self._shaking, network_of(address))
 
     def timed_out(self, kind: str) -> None:
         self.handler.event("timeout", kind)
@@ -249,13 +249,12 @@ class Server:
         self.connections.discard(connection)
         address = connection.address
         if address:
-            _count_down(self._by_address, address_group(address))
+            _count_down(self._by_address, network_of(address))
         self.handler.connections_changed(0, 1)
 
     def clients(self) -> Iterator[tuple[str, int]]:
         """Who has connections, by what the limit per address counts by, and how many."""
-        for group, connections in list(self._by_address.items()):
-            yield network_address(group), connections
+        yield from list(self._by_address.items())
 
     # Timers and the end.
 
@@ -293,26 +292,3 @@ def _count_down(counter: Counter[str], name: str) -> None:
         counter[name] = left
     else:
         del counter[name]
-
-
-def address_group(address: str) -> str:
-    """What the limit per address counts by: an IPv4 address, or an IPv6 client's /64."""
-    if ":" not in address:
-        return address
-    try:
-        parsed = ipaddress.IPv6Address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return parsed.packed[:8].hex()
-
-
-def network_address(group: str) -> str:
-    """The address that stands for a group of `address_group`: an IPv6 client's /64 network."""
-    if len(group) != 16 or ":" in group or "." in group:
-        return group
-    try:
-        return str(ipaddress.IPv6Address(bytes.fromhex(group) + bytes(8)))
-    except ValueError:
-        return group

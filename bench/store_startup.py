@@ -22,10 +22,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from headrace.cache.store import Part, PurgeRule, Store, StoreSettings
-from headrace.cache.store.layout import digest, record_key, slice_key
-from headrace.cache.store.rows import SliceRow
-from headrace.cache.stored import StoredResponse
+from headrace.cache.record import StoredResponse
+from headrace.store import Part, PurgeRule, Store, StoreSettings
+from headrace.store.layout import digest, record_key, slice_key
+from headrace.store.rows import SliceRow
 
 FILE_BYTES = 8192
 PER_TRANSACTION = 1000

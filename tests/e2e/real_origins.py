@@ -16,8 +16,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from headrace.origin.signing import Credentials
-from headrace.origin.signing import _with_signature as with_signature
+from headrace.upstream.signing import Credentials
+from headrace.upstream.signing import _with_signature as with_signature
 from tests.harness.edge import free_port
 from tests.harness.polling import eventually
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headrace.config import Config
-from headrace.edge.store_door import CursorError, Page, Purge
+from headrace.edge.admin.store_admin import CursorError, Page, Purge
 
 
 class FakeStore:

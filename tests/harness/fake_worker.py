@@ -15,8 +15,7 @@ import socket
 import sys
 from pathlib import Path
 
-from headrace.edge.bindings import open_listener
-from headrace.edge.channel import (
+from headrace.node.channel import (
     Abandon,
     Check,
     Checked,
@@ -38,7 +37,8 @@ from headrace.edge.channel import (
     Undrain,
     WorkerChannel,
 )
-from headrace.measure.metrics import WorkerMetrics
+from headrace.node.listeners import open_listener
+from headrace.telemetry.metrics import WorkerMetrics
 
 
 class FakeWorker:

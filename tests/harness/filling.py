@@ -14,15 +14,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from headrace.cache.stored import StoredResponse
+from headrace.cache.record import StoredResponse
 from headrace.config.loader import validate_document
 from headrace.edge.hot import HotEntry, HotResponses
-from headrace.edge.known_routes import LIMIT_BYTES as ROUTES_BYTES
-from headrace.edge.responses import HitHeads, stored_fields
-from headrace.edge.routes import Routes
-from headrace.edge.sites import compile_sites
-from headrace.http import known_heads, writing
+from headrace.edge.service.known_resources import LIMIT_BYTES as ROUTES_BYTES
+from headrace.edge.service.resource import Routes
+from headrace.edge.service.response_heads import HitHeads, stored_fields
+from headrace.edge.service.services import compile_sites
+from headrace.http import serializer
 from headrace.http.parser import HeadLimits, RequestHead, RequestParser
+from headrace.http.server import head_cache
 
 MIB = 1024 * 1024
 ONE_SITE = {
@@ -55,20 +56,20 @@ def _head(target: bytes, host: bytes) -> RequestHead:
 
 def heads() -> Filled:
     parser = RequestParser(HeadLimits(header_count=200))
-    found = known_heads.KnownHeads(parser)
+    found = head_cache.KnownHeads(parser)
     for number in range(20_000):
         lines = b"".join(b"%04x:%d\r\n" % (field, number % 10) for field in range(100))
         text = b"GET /%d HTTP/1.1\r\nHost: h\r\n" % number + lines + b"\r\n"
         head = parser.parse(text)
         head.headers.get(b"host")  # makes its index
         found.remember(text, head)
-    return found, known_heads.LIMIT_BYTES, found._known.held_bytes
+    return found, head_cache.LIMIT_BYTES, found._known.held_bytes
 
 
 def names() -> Filled:
     for number in range(20_000):
-        writing.customary(b"%d-" % number + b"n-" * 4000)
-        writing.customary(b"%09d-" % number + b"n-" * 15)
+        serializer.customary(b"%d-" % number + b"n-" * 4000)
+        serializer.customary(b"%09d-" % number + b"n-" * 15)
     return None, 512 * 1024, 0
 
 

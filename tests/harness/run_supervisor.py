@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from headrace.config.loader import load_config
-from headrace.edge.supervisor import Supervisor
-from headrace.measure.logs import configure_logging
+from headrace.node.supervisor import Supervisor
+from headrace.telemetry.logs import configure_logging
 from tests.harness.fake_store import open_fake_store
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from headrace.cache.directives import CacheControl, delta_seconds
+from headrace.cache.record import StoredFlag, StoredResponse
 from headrace.cache.rules import CacheRules
 from headrace.cache.statuses import GUESSABLE
-from headrace.cache.stored import StoredFlag, StoredResponse
 from headrace.http.dates import parse_http_date
 from headrace.http.fields import split_list
 from headrace.http.message import Headers

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from headrace.cache.directives import ANY, NO_DIRECTIVES, CacheControl, parse_cache_control
 from headrace.cache.freshness import current_age_s
+from headrace.cache.record import StoredFlag, StoredResponse
 from headrace.cache.rules import CacheRules
 from headrace.cache.statuses import CHALLENGES
-from headrace.cache.stored import StoredFlag, StoredResponse
 from headrace.http.message import Headers, Request
 
 # Plain numbers: an operation on an enum's member takes as long as the whole decision.

@@ -13,9 +13,9 @@ from headrace.cache.freshness import (
     explicit_lifetime_s,
     heuristic_lifetime_s,
 )
+from headrace.cache.record import StoredFlag
 from headrace.cache.rules import CacheRules
 from headrace.cache.statuses import FIRST_ERROR, UNDERSTOOD, longest_s, may_be_stored
-from headrace.cache.stored import StoredFlag
 from headrace.cache.vary import vary_names
 from headrace.http.dates import format_http_date
 from headrace.http.fields import hop_by_hop, split_list

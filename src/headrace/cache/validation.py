@@ -10,9 +10,9 @@ import re
 import msgspec
 
 from headrace.cache.freshness import corrected_initial_age_s
+from headrace.cache.record import StoredFlag, StoredResponse
 from headrace.cache.rules import CacheRules
 from headrace.cache.statuses import FIRST_ERROR
-from headrace.cache.stored import StoredFlag, StoredResponse
 from headrace.cache.storing import decide_storing, kept_fields, response_directives
 from headrace.cache.vary import vary_names
 from headrace.http.dates import format_http_date

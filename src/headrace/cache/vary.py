@@ -7,7 +7,7 @@ count as they are. What an origin sees of them is the same: see `presenting`.
 
 from __future__ import annotations
 
-from headrace.cache.presenting import best_encoding, may_be_presented, presented
+from headrace.cache.presented_fields import best_encoding, may_be_presented, presented
 from headrace.cache.rules import CacheRules
 from headrace.http.fields import is_token, split_list
 from headrace.http.message import Headers

@@ -115,7 +115,7 @@ def edge(
     others = foreign(wanted.cache_dir) if wanted.cache_dir.is_dir() else None
     if others is not None:
         raise UsageError("{}: {}".format(*others))
-    from headrace.edge.supervisor import run
+    from headrace.node.supervisor import run
 
     raise typer.Exit(run(wanted, config))
 

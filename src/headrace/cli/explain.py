@@ -9,9 +9,9 @@ from urllib.parse import urlencode, urlsplit
 
 import typer
 
-from headrace.cli.door import Door, find_door, run
+from headrace.cli.admin_client import Door, find_door, run
 from headrace.config.loader import load_config
-from headrace.edge.explaining import explain_request
+from headrace.edge.explain import explain_request
 from headrace.errors import HeadraceError
 from headrace.http.message import Field
 

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import typer
 
-from headrace.cli.door import (
+from headrace.cli.admin_client import (
     EXIT_REFUSED,
     EXIT_USAGE,
     AdminOption,
@@ -24,8 +24,8 @@ from headrace.cli.door import (
     run,
     unreachable,
 )
-from headrace.measure.filter import FIELDS, parse_filter
-from headrace.measure.filter_words import FilterError
+from headrace.telemetry.filter import FIELDS, parse_filter
+from headrace.telemetry.filter_words import FilterError
 
 LONGEST_LINE = 256 * 1024
 FILTER_HELP = (

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from headrace.cli.door import (
+from headrace.cli.admin_client import (
     EXIT_REFUSED,
     AdminOption,
     ConfigOption,

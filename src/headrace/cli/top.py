@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from headrace.cli.door import (
+from headrace.cli.admin_client import (
     AdminOption,
     ConfigOption,
     Door,

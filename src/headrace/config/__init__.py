@@ -12,7 +12,7 @@ from headrace.config.server import (
     Timeouts,
     TlsOptions,
 )
-from headrace.config.site import CacheRules, KeyRules, PathRule, Site
+from headrace.config.service import CacheRules, KeyRules, PathRule, Site
 
 __all__ = [
     "AccessLog",

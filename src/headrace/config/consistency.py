@@ -9,7 +9,7 @@ from headrace.config.locate import TomlPath
 from headrace.config.model import Config
 from headrace.config.pools import Route
 from headrace.config.problems import Problem, Severity
-from headrace.config.site import CacheRules, KeyRules
+from headrace.config.service import CacheRules, KeyRules
 
 
 def inconsistencies(config: Config) -> list[Problem]:

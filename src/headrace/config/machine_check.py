@@ -9,7 +9,7 @@ from pathlib import Path
 from headrace.config.locate import TomlPath, line_of, locate
 from headrace.config.model import Config
 from headrace.config.problems import ConfigError, Problem
-from headrace.config.site import Site
+from headrace.config.service import Site
 from headrace.ownership import foreign
 
 

@@ -19,7 +19,7 @@ from headrace.config.server import (
     Timeouts,
     TlsOptions,
 )
-from headrace.config.site import Site
+from headrace.config.service import Site
 from headrace.config.units import DurationS
 
 MOST_WORKERS_BY_DEFAULT = 8

@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from headrace.cache.key import HTTPS
-from headrace.cache.store import PurgeRule, matches
-from headrace.cache.stored import StoredResponse
-from headrace.edge.open_bodies import OpenBody
-from headrace.edge.responses import HitHeads
+from headrace.cache.record import StoredResponse
+from headrace.edge.body.open_files import OpenBody
+from headrace.edge.service.response_heads import HitHeads
+from headrace.store import PurgeRule, matches
 
 if TYPE_CHECKING:
-    from headrace.edge.routes import Route
+    from headrace.edge.service.resource import Route
 
 RECHECK_S = 2.0
 OVERHEAD_BYTES = 2000  # the entry, its record and the objects around them

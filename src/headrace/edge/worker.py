@@ -20,11 +20,18 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from headrace.cache.store import Store, StoreSettings
 from headrace.config import Config
 from headrace.config.limits_check import descriptors_for_clients
-from headrace.edge.bindings import open_listener
-from headrace.edge.channel import (
+from headrace.edge.context import EdgeState
+from headrace.edge.housekeeping import Tending
+from headrace.edge.live_view import looked
+from headrace.edge.request.accounting import Recorder
+from headrace.edge.request.handler import EdgeHandler
+from headrace.edge.service.services import compile_sites
+from headrace.errors import HeadraceError
+from headrace.http.parser import HeadLimits
+from headrace.http.server.acceptor import ClientTimeouts, ConnectionLimits, Listener, Server
+from headrace.node.channel import (
     Abandon,
     Binding,
     Check,
@@ -51,21 +58,14 @@ from headrace.edge.channel import (
     Undrain,
     WorkerChannel,
 )
-from headrace.edge.handler import EdgeHandler
-from headrace.edge.looking import looked
-from headrace.edge.readiness import problem_of
-from headrace.edge.recording import Recorder
-from headrace.edge.sites import compile_sites
-from headrace.edge.state import EdgeState
-from headrace.edge.tending import Tending
-from headrace.edge.tls import server_context
-from headrace.errors import HeadraceError
-from headrace.http.parser import HeadLimits
-from headrace.http.server import ClientTimeouts, ConnectionLimits, Listener, Server
-from headrace.measure.accesslog import AccessLog
-from headrace.measure.logs import configure_logging
-from headrace.measure.metrics import WorkerMetrics
-from headrace.measure.site_tallies import SiteTallies
+from headrace.node.listeners import open_listener
+from headrace.node.readiness import problem_of
+from headrace.node.tls import server_context
+from headrace.store import Store, StoreSettings
+from headrace.telemetry.access_log import AccessLog
+from headrace.telemetry.logs import configure_logging
+from headrace.telemetry.metrics import WorkerMetrics
+from headrace.telemetry.service_tallies import SiteTallies
 
 log = structlog.get_logger()
 

@@ -10,9 +10,9 @@ import re
 from typing import cast
 
 from headrace.http.parser import BadResponse, ParsedResponseHead, parse_response_head
-from headrace.http.wire import Wire
-from headrace.origin.errors import OriginError
-from headrace.origin.response import OriginResponse
+from headrace.http.stream import Wire
+from headrace.upstream.errors import OriginError
+from headrace.upstream.response import OriginResponse
 from tests.fuzz.inputs import Bytes, cut
 
 WORDS = (

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 
 from headrace.cache.key import KeyRules, UnusableUrl, keys_for_url
-from headrace.edge.admin.app import place_of
-from headrace.edge.admin.auth import allowed
-from headrace.edge.admin.guard import from_elsewhere, host_allowed
-from headrace.edge.admin.problem import ProblemError, problem_body
 from headrace.edge.admin.purging import Directory, SiteKeys, plan_purge
 from headrace.edge.admin.requests import parse_inspection, parse_listing, parse_purge
 from headrace.http.target import BadTarget, normalise_target
+from headrace.node.admin.app import place_of
+from headrace.node.admin.auth import allowed
+from headrace.node.admin.guard import from_elsewhere, host_allowed
+from headrace.node.admin.problem import ProblemError, problem_body
 from tests.fuzz.inputs import Bytes
 
 WORDS = (

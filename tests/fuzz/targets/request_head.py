@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 
-from headrace.http.known_heads import KnownHeads
 from headrace.http.parser import (
     BadRequest,
     HeadLimits,
@@ -16,6 +15,7 @@ from headrace.http.parser import (
     RequestParser,
     find_head_end,
 )
+from headrace.http.server.head_cache import KnownHeads
 
 WORDS = (
     b"GET ", b"HEAD ", b"POST ", b"PRI ", b"CONNECT ", b"OPTIONS ", b" HTTP/1.1\r\n",

@@ -10,7 +10,8 @@ import struct
 
 import msgspec
 
-from headrace.cache.store.header import (
+from headrace.cache.record import StoredResponse
+from headrace.store.header import (
     CONTROL_BYTES,
     Control,
     decode_record,
@@ -19,9 +20,8 @@ from headrace.cache.store.header import (
     meta_checksum,
     unpack_control,
 )
-from headrace.cache.store.layout import MAX_SLICE
-from headrace.cache.store.rows import SliceRow
-from headrace.cache.stored import StoredResponse
+from headrace.store.layout import MAX_SLICE
+from headrace.store.rows import SliceRow
 from tests.fuzz.inputs import Bytes
 
 WORDS = (

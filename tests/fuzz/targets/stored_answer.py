@@ -7,13 +7,13 @@ The input is the fields of two answers (the second renews the first) and of a re
 from __future__ import annotations
 
 from headrace.cache.freshness import current_age_s, hot_until, remaining_s
+from headrace.cache.record import StoredResponse
 from headrace.cache.reuse import decide_reuse
 from headrace.cache.rules import CacheRules
 from headrace.cache.status import cache_status
-from headrace.cache.stored import StoredResponse
 from headrace.cache.storing import decide_storing
 from headrace.cache.validation import freshened, head_update, validation_fields
-from headrace.edge.responses import HitHeads, not_modified_fields, stored_fields
+from headrace.edge.service.response_heads import HitHeads, not_modified_fields, stored_fields
 from headrace.http.conditional import evaluate_conditions, if_range_matches
 from headrace.http.message import Headers, Request, ResponseHead
 from headrace.http.parser import (

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.x509.oid import NameOID
 
-from headrace.http.tls_socket import TlsSocket
+from headrace.http.server.tls_socket import TlsSocket
 from tests.fuzz.inputs import Bytes
 
 WORDS = (

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace.edge.admin.holding import CONNECTIONS, FIRST_REQUEST_S
+from headrace.node.admin.held_connections import CONNECTIONS, FIRST_REQUEST_S
 from tests.harness.edge import TOKEN, Edge, running_edge
 from tests.harness.origin import Origin
 

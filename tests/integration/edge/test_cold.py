@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace.edge.bodies import PAGE_BYTES, MappedBody
+from headrace.edge.body.mapped_file import PAGE_BYTES, MappedBody
 from tests.harness.bodies import Body
 from tests.harness.edge import running_edge
 from tests.harness.origin import Origin

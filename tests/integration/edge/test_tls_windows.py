@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace.http.tls_socket import TlsSocket
+from headrace.http.server.tls_socket import TlsSocket
 from tests.harness.certificates import Authority
 
 

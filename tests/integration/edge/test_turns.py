@@ -6,9 +6,9 @@ import asyncio
 import socket
 import threading
 
-from headrace.http.connection import TURN_REQUESTS, Connection
 from headrace.http.parser import BadRequest
-from headrace.http.server import Listener, Server
+from headrace.http.server.acceptor import Listener, Server
+from headrace.http.server.connection import TURN_REQUESTS, Connection
 from tests.harness.edge import Edge
 from tests.harness.origin import Origin
 from tests.harness.replies import Reply, cacheable

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import pytest
 
-from headrace.measure.watch import MOST_FOLLOWERS
+from headrace.telemetry.watch import MOST_FOLLOWERS
 from tests.harness.bodies import Body
 from tests.harness.edge import TOKEN, Edge
 from tests.harness.origin import Origin

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from headrace.cache.store import Part
+from headrace.store import Part
 from tests.integration.store.samples import a_response, open_store
 
 BODY = b"first half|second half"

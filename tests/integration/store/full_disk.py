@@ -14,8 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from headrace.cache.store import Store, StoreFull
-from headrace.cache.store.layout import digest
+from headrace.store import Store, StoreFull
+from headrace.store.layout import digest
 from tests.integration.store.samples import (
     MIB,
     a_response,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from headrace.cache.store import PurgeRule
+from headrace.store import PurgeRule
 from tests.integration.store.samples import open_store
 
 

@@ -8,8 +8,8 @@ import random
 import time
 from pathlib import Path
 
-from headrace.cache.store import Part, Store, StoreSettings
-from headrace.cache.stored import StoredResponse
+from headrace.cache.record import StoredResponse
+from headrace.store import Part, Store, StoreSettings
 
 SLICE_BYTES = 64 * 1024
 MIB = 1024 * 1024

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace.cache.store import Part, Store
+from headrace.store import Part, Store
 from tests.integration.store.processes import end, said, start
 from tests.integration.store.samples import (
     CAPACITY_BYTES,

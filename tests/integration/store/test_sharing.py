@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from headrace.cache.store import Busy, Part, PartFollower, PartPhase, PurgeRule, Store
-from headrace.cache.store.layout import digest
+from headrace.store import Busy, Part, PartFollower, PartPhase, PurgeRule, Store
+from headrace.store.layout import digest
 from tests.integration.store.filler import BODY
 from tests.integration.store.processes import end, said, start, tell
 from tests.integration.store.samples import a_response, fill_slice, open_store

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from headrace.cache.store import PurgeRule, Store
-from headrace.cache.store.layout import digest
+from headrace.store import PurgeRule, Store
+from headrace.store.layout import digest
 from tests.integration.store.samples import (
     a_response,
     fill_slice,

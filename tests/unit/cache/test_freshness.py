@@ -16,8 +16,8 @@ from headrace.cache.freshness import (
     is_fresh,
     remaining_s,
 )
+from headrace.cache.record import StoredFlag
 from headrace.cache.reuse import Action, decide_reuse
-from headrace.cache.stored import StoredFlag
 from headrace.http.message import Headers
 from tests.unit.cache.values import NOW, RULES, date, field_values, fields, record, request
 

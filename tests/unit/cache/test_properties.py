@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.cache.freshness import current_age_s, remaining_s
+from headrace.cache.record import StoredFlag, StoredResponse
 from headrace.cache.reuse import Action, decide_reuse
 from headrace.cache.rules import CacheRules
-from headrace.cache.stored import StoredFlag, StoredResponse
 from headrace.cache.storing import Storing, decide_storing
 from headrace.cache.validation import freshened
 from headrace.http.dates import parse_http_date

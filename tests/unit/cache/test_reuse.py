@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.cache.record import StoredFlag, StoredResponse
 from headrace.cache.reuse import Action, decide_reuse, may_serve_stale_on_error
 from headrace.cache.rules import CacheRules
-from headrace.cache.stored import StoredFlag, StoredResponse
 from headrace.http.message import Request
 from tests.unit.cache.values import (
     NOW,

@@ -7,11 +7,11 @@ import dataclasses
 import pytest
 
 from headrace.cache.rules import CacheRules
-from headrace.config import site as config_site
+from headrace.config import service as config_site
 
 NAMES = ("targeted", "bypass_on_cookie", "accept_encodings", "languages", "media_types")
 
-# Unset in the configuration, it follows another: see tests/unit/edge/test_sites.py.
+# Unset in the configuration, it follows another: see tests/unit/edge/service/test_services.py.
 FOLLOWS = ("stale_if_unreachable_s",)
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.cache.record import StoredFlag
 from headrace.cache.reuse import Action, decide_reuse, may_serve_stale_on_error
 from headrace.cache.rules import CacheRules
 from headrace.cache.statuses import GUESSABLE, may_be_stored
-from headrace.cache.stored import StoredFlag
 from headrace.http.message import ResponseHead
 from tests.unit.cache.values import (
     DAY_S,

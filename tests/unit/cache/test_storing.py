@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.cache.record import StoredFlag
 from headrace.cache.rules import CacheRules
-from headrace.cache.stored import StoredFlag
 from headrace.cache.storing import MOST_TAGS, decide_storing
 from headrace.http.message import Field, Headers, ResponseHead
 from tests.unit.cache.values import (

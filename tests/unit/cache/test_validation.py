@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.cache.record import StoredFlag, StoredResponse
 from headrace.cache.reuse import Action, decide_reuse
 from headrace.cache.rules import CacheRules
-from headrace.cache.stored import StoredFlag, StoredResponse
 from headrace.cache.validation import (
     freshened,
     head_update,

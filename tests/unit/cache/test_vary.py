@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.cache.presenting import best_encoding
+from headrace.cache.presented_fields import best_encoding
 from headrace.cache.vary import variant_text, vary_names
 from headrace.http.message import Headers
 from tests.unit.cache.values import RULES, directive_like, field_values, fields

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 from hypothesis import strategies as st
 
+from headrace.cache.record import StoredResponse
 from headrace.cache.rules import CacheRules
-from headrace.cache.stored import StoredResponse
 from headrace.cache.storing import Storing, decide_storing
 from headrace.http.dates import format_http_date
 from headrace.http.message import Field, Headers, Request, ResponseHead

@@ -12,7 +12,7 @@ from headrace.config.loader import validate_document
 from headrace.config.model import Config
 from headrace.config.problems import ConfigError
 from headrace.config.secrets import MASK
-from headrace.edge.sites import compile_sites
+from headrace.edge.service.services import compile_sites
 
 SECRET = "hunter2-hunter2-hunter2"
 

@@ -11,9 +11,9 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from headrace.cache.stored import StoredResponse
+from headrace.cache.record import StoredResponse
+from headrace.edge.body.open_files import OpenBody
 from headrace.edge.hot import RECHECK_S, HotEntry, HotResponses, cost_bytes
-from headrace.edge.open_bodies import OpenBody
 
 
 def stored(number: int) -> StoredResponse:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from headrace.http.fields import HOP_BY_HOP, hop_by_hop, is_token, parse_content_length, split_list
 from headrace.http.message import Headers
-from headrace.http.writing import customary, field_lines
+from headrace.http.serializer import customary, field_lines
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""The admin door: a small JSON API for operators, served by the supervisor."""
+"""The edge's own part of the admin API: purges, listings, what is hot."""

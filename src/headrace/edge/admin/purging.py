@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from headrace.cache.key import KeyRules, UnusableUrl, keys_for_url, prefix_for_url, without_scheme
 from headrace.config import Config
-from headrace.edge.admin.problem import ProblemError
 from headrace.edge.admin.requests import PurgeRequest
-from headrace.edge.sites import compile_sites
-from headrace.edge.store_door import Purge
+from headrace.edge.admin.store_admin import Purge
+from headrace.edge.service.services import compile_sites
+from headrace.node.admin.problem import ProblemError
 
 
 @dataclass(frozen=True, slots=True)

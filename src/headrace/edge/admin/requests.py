@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from headrace.edge.admin.problem import ProblemError
-from headrace.edge.store_door import PurgeKind
+from headrace.edge.admin.store_admin import PurgeKind
+from headrace.node.admin.problem import ProblemError
 
 TARGETS: tuple[PurgeKind, ...] = ("url", "prefix", "tag", "all")
 LARGEST_LISTING = 1000

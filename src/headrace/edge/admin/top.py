@@ -16,16 +16,16 @@ import msgspec
 from aiohttp import web
 
 from headrace.cache.key import key_hash
-from headrace.edge.admin.live import Workers
-from headrace.edge.admin.problem import ProblemError
 from headrace.edge.admin.purging import Directory
 from headrace.edge.admin.requests import parse_inspection
-from headrace.edge.channel import GetFigures, GetReasons, ReasonsAre, Seen
-from headrace.edge.store_thread import StoreThread
-from headrace.measure.metrics import Snapshot
-from headrace.measure.reasons import together
-from headrace.measure.top import between
-from headrace.measure.watch import FIGURES_LEASE_S, merged
+from headrace.edge.admin.store_thread import StoreThread
+from headrace.node.admin.live import Workers
+from headrace.node.admin.problem import ProblemError
+from headrace.node.channel import GetFigures, GetReasons, ReasonsAre, Seen
+from headrace.telemetry.metrics import Snapshot
+from headrace.telemetry.reasons import together
+from headrace.telemetry.top import between
+from headrace.telemetry.watch import FIGURES_LEASE_S, merged
 
 FRESH_S = 1.0
 MOST_ROWS = 50

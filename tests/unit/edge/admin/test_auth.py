@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.edge.admin.auth import TokenError, admin_token, allowed
+from headrace.node.admin.auth import TokenError, admin_token, allowed
 
 TOKEN = "0123456789abcdef"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headrace.edge.admin.guard import from_elsewhere, host_allowed, own_names
+from headrace.node.admin.guard import from_elsewhere, host_allowed, own_names
 
 NAMES = frozenset({"localhost", "edge1.example.org", "edge1"})
 

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.edge.admin.problem import ProblemError, problem_body
 from headrace.edge.admin.requests import (
     ListRequest,
     PurgeRequest,
@@ -17,6 +16,7 @@ from headrace.edge.admin.requests import (
     parse_listing,
     parse_purge,
 )
+from headrace.node.admin.problem import ProblemError, problem_body
 
 
 @pytest.mark.parametrize("kind", ["url", "prefix", "tag"])

@@ -1,0 +1,148 @@
+"""What to ask an origin for so that the answer fills whole slices, and where an answer belongs.
+
+Pure. A large object is kept in aligned slices; a client's range becomes a request for the slices
+that it touches, and only answers that fit a slice's start are of use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from headrace.cache.record import StoredResponse
+from headrace.cache.validation import is_strong, same_representation, validation_fields
+from headrace.http.message import Field, Headers
+from headrace.http.parser import ParsedResponseHead
+from headrace.http.ranges import parse_content_range
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request for slices `first` to `last` (None: to the end).
+
+    `stored` is the stored response that is to be validated (`validate`) or completed. `again`: the
+    same was asked for before, for the same client, and brought nothing of use.
+    """
+
+    first: int = 0
+    last: int | None = None
+    stored: StoredResponse | None = None
+    validate: bool = False
+    again: bool = False
+
+    @property
+    def ranged(self) -> bool:
+        """Whether the request carries a Range field."""
+        return self.first > 0 or self.last is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where an answer's body belongs: from byte `start` of `total` (None: not known yet).
+
+    `end` is where the body stops (None: at the end of the whole).
+    """
+
+    start: int
+    end: int | None
+    total: int | None
+
+
+WHOLE = Ask()
+MOST_DIGITS = 18
+MOST_SLICES = 2**31  # slice numbers have 32 bits in the store
+
+
+def ask_for_range(value: bytes, slice_bytes: int) -> Ask | None:
+    """The slices to ask for when nothing is known of the object but a client's Range field.
+
+    Only the first range counts; others, and suffix ranges, are looked at once the length is
+    known. A field that cannot be read asks for the whole. None: the range begins beyond any slice
+    that could be kept, so that only the origin can answer it.
+    """
+    unit, _equals, text = value.partition(b"=")
+    if unit.strip().lower() != b"bytes":
+        return WHOLE
+    first_text, dash, last_text = text.split(b",", 1)[0].strip().partition(b"-")
+    first_text, last_text = first_text.strip(), last_text.strip()
+    first_byte, last_byte = _number(first_text or b"0"), _number(last_text or b"0")
+    if not dash or first_byte is None or last_byte is None:
+        return WHOLE
+    if not first_text:
+        return Ask(0, 0)
+    if last_text and last_byte < first_byte:
+        return WHOLE
+    first = first_byte // slice_bytes
+    if first >= MOST_SLICES:
+        return None
+    last = last_byte // slice_bytes
+    return Ask(first, last if last_text and last < MOST_SLICES else None)
+
+
+def _number(text: bytes) -> int | None:
+    """A byte position; one that no file can have stands for all beyond it. None: no number."""
+    if not text.isdigit():
+        return None
+    digits = text.lstrip(b"0")
+    return int(digits or b"0") if len(digits) <= MOST_DIGITS else 10**MOST_DIGITS
+
+
+def ask_fields(ask: Ask, slice_bytes: int) -> list[Field]:
+    """The Range and conditional fields of this request."""
+    fields: list[Field] = []
+    if ask.ranged:
+        end = b"" if ask.last is None else b"%d" % ((ask.last + 1) * slice_bytes - 1)
+        if ask.last is None and ask.stored is not None and ask.stored.length > 0:
+            end = b"%d" % (ask.stored.length - 1)
+        fields.append((b"range", b"bytes=%d-%s" % (ask.first * slice_bytes, end)))
+    if ask.stored is not None:
+        if ask.validate:
+            fields += validation_fields(ask.stored)
+        else:
+            tag = Headers(ask.stored.headers).get(b"etag")
+            if ask.ranged and tag is not None and is_strong(tag):
+                fields.append((b"if-range", tag))
+    return fields
+
+
+def place(ask: Ask, head: ParsedResponseHead, slice_bytes: int) -> Placement | None:
+    """Where a final response's body belongs, or None when it fits nowhere.
+
+    A 206 must begin at a slice's start, end at a slice's end or the whole's, and say the whole's
+    length (RFC 9110 sections 14.4 and 15.3.7); any other status brings the whole.
+    """
+    if head.status != 206:
+        total = head.body_bytes if head.body_bytes >= 0 else None
+        return Placement(0, None, total)
+    value = head.headers.get(b"content-range")
+    parsed = parse_content_range(value) if value is not None else None
+    if parsed is None:
+        return None
+    start, end, total = parsed
+    if total is None and ask.stored is not None and not ask.validate:
+        total = ask.stored.length  # what is completed has a known length; `continues` compares
+    if total is None or total < 0 or end > total or start != ask.first * slice_bytes:
+        return None
+    if end != total and end % slice_bytes:
+        return None
+    if head.body_bytes >= 0 and head.body_bytes != end - start:
+        return None
+    return Placement(start, end, total)
+
+
+def continues(stored: StoredResponse, placement: Placement, headers: Headers) -> bool:
+    """Whether an answer is part of this very representation, so that it may be combined with it
+    (RFC 9110 section 15.3.7.3)."""
+    if placement.total != stored.length:
+        return False
+    return same_representation(Headers(stored.headers), headers)
+
+
+def can_be_completed(stored: StoredResponse) -> bool:
+    """Whether missing slices may be fetched apart: only a strong validator allows it."""
+    tag = Headers(stored.headers).get(b"etag")
+    return stored.length >= 0 and tag is not None and is_strong(tag)
+
+
+def as_asked(ask: Ask, status: int) -> bool:
+    """Whether an answer that is not to be stored suits a client as it is."""
+    return not ask.ranged or status not in (206, 416)

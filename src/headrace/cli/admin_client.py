@@ -1,0 +1,191 @@
+"""The admin door of a running edge, as the commands reach it: where, with which token, and how."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+from headrace.config import Address, Config, UnixAddress
+from headrace.config.addresses import parse_address
+from headrace.config.loader import load_config
+from headrace.errors import HeadraceError
+from headrace.node.admin.auth import TOKEN_FILE_NAME
+
+TIMEOUT_S = 30.0
+EXIT_REFUSED = 1
+EXIT_USAGE = 2
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+AdminOption = Annotated[
+    str | None,
+    typer.Option(help="The admin door: 127.0.0.1:9090 or unix:/path.", metavar="ADDRESS"),
+]
+TokenOption = Annotated[
+    Path | None, typer.Option(help="The file with the admin token.", metavar="FILE")
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(help="Take the admin door and its token from this file.", metavar="FILE"),
+]
+Result = TypeVar("Result")
+
+
+class EdgeUnreachable(HeadraceError):
+    """No admin door answers."""
+
+
+class DoorRefused(HeadraceError):
+    """The edge refused what was asked. `status` and `detail` are its answer's."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(f"{status}: {detail}")
+        self.status = status
+        self.detail = detail
+
+
+class DoorUsage(HeadraceError):
+    """The command does not say what it should, or where to ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """An admin door and its token."""
+
+    address: Address
+    token: str
+
+    def ask(self, method: str, path: str, body: object = None) -> Any:
+        """One request; the answer's JSON. Raise EdgeUnreachable or DoorRefused."""
+        connection, response = self.open(method, path, body)
+        try:
+            return _json(self.address, response.status, response.read())
+        except (OSError, http.client.HTTPException) as error:
+            raise unreachable(self.address, error) from error
+        finally:
+            connection.close()
+
+    def open(
+        self, method: str, path: str, body: object = None
+    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        """One request; its connection and its response, of which the body is not read.
+
+        Raise EdgeUnreachable, or DoorRefused when its status is not 200.
+        """
+        connection = _connection(self.address)
+        fields = {"Authorization": f"Bearer {self.token}"}
+        content = None
+        if body is not None:
+            content, fields["Content-Type"] = json.dumps(body), "application/json"
+        try:
+            connection.request(method, path, content, fields)
+            response = connection.getresponse()
+            if response.status == 200:
+                return connection, response
+            answer = _json(self.address, response.status, response.read())
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise unreachable(self.address, error) from error
+        connection.close()
+        detail = answer.get("detail", "") if isinstance(answer, dict) else ""
+        raise DoorRefused(response.status, str(detail))
+
+
+def find_door(admin: str | None, token_file: Path | None, config_file: Path | None) -> Door:
+    """Where to ask and with which token. Raise DoorUsage when neither way says it."""
+    config = None if config_file is None else _loaded(config_file)
+    if admin is not None:
+        try:
+            address = parse_address(admin)
+        except ValueError as error:
+            raise DoorUsage(f"--admin {admin}: {error}") from error
+    elif config is None:
+        raise DoorUsage("which edge? give --admin with --token-file, or --config edge.toml")
+    elif config.admin is None:
+        raise DoorUsage(f"{config_file} has no [admin] table, so its edge cannot be asked")
+    else:
+        address = config.admin.parsed
+    return Door(address, _token(token_file, config))
+
+
+def unreachable(address: Address, error: Exception) -> EdgeUnreachable:
+    return EdgeUnreachable(
+        f"no answer from {address}: {error}; is the edge running, with [admin] listen set to "
+        "this address?"
+    )
+
+
+def run(command: str, work: Callable[[], Result]) -> Result:
+    """Do a command's work; what goes wrong is said in one line, with the exit code that fits."""
+    try:
+        return work()
+    except DoorUsage as error:
+        fail(command, str(error), EXIT_USAGE)
+    except HeadraceError as error:
+        fail(command, str(error), EXIT_REFUSED)
+
+
+def fail(command: str, problem: str, code: int) -> NoReturn:
+    """Say it and leave."""
+    typer.echo(f"headrace {command}: {problem}", err=True)
+    raise typer.Exit(code)
+
+
+def harmless(text: str) -> str:
+    """Text of clients, without what a terminal would obey."""
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=TIMEOUT_S)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(TIMEOUT_S)
+        self.sock.connect(str(self._path))
+
+
+def _connection(address: Address) -> http.client.HTTPConnection:
+    if isinstance(address, UnixAddress):
+        return _UnixConnection(address.path)
+    host = WILDCARDS.get(address.host, address.host)
+    return http.client.HTTPConnection(host, address.port, timeout=TIMEOUT_S)
+
+
+def _json(address: Address, status: int, content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise EdgeUnreachable(f"{address} is not an admin door: it answered {status}") from error
+
+
+def _token(token_file: Path | None, config: Config | None) -> str:
+    if token_file is None:
+        if config is None or config.admin is None:
+            raise DoorUsage("which token? give --token-file (the edge's cache_dir/admin.token)")
+        if config.admin.token is not None:
+            return config.admin.token
+        token_file = config.admin.token_file or config.cache_dir / TOKEN_FILE_NAME
+    try:
+        return token_file.read_text().strip()
+    except OSError as error:
+        raise DoorUsage(f"cannot read the token from {token_file}: {error.strerror}") from error
+
+
+def _loaded(file: Path) -> Config:
+    try:
+        return load_config(file)
+    except HeadraceError as error:
+        raise DoorUsage(str(error)) from error

@@ -1,0 +1,180 @@
+"""The real store behind the supervisor's StoreDoor: claims the cache directory and opens it.
+
+Turns records into plain JSON values for operators; everything else is the store's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Self
+
+from headrace.cache.key import key_hash
+from headrace.cache.record import StoredFlag, StoredResponse
+from headrace.config import Config
+from headrace.edge.admin.store_admin import CursorError, Page, Purge
+from headrace.errors import HeadraceError
+from headrace.store import Claim, PurgeRule, Store, StoreSettings
+
+SWEEP_RECORDS = 500
+ORPHAN_FILES = 500
+REBUILD_FILES = 8  # read whole to verify them
+ORPHANS_EVERY_S = 3600.0
+
+
+class CacheDirError(HeadraceError):
+    """The cache directory cannot be used."""
+
+
+def open_store(config: Config) -> OwnStore:
+    """Own the cache directory and open its store; makes the directory when it is missing.
+
+    Raises CacheDirError or StoreError. Waits for the disk.
+    """
+    return OwnStore.open(config)
+
+
+class OwnStore:
+    """A claimed, open store. Not for use by several threads (as the store itself)."""
+
+    def __init__(self, claim: Claim, store: Store) -> None:
+        self._claim = claim
+        self.store = store
+        self._orphans_due_s = time.monotonic()
+
+    @classmethod
+    def open(cls, config: Config) -> Self:
+        """See open_store."""
+        path = config.cache_dir
+        settings = StoreSettings(
+            size_bytes=config.store.size_bytes,
+            slice_bytes=config.store.slice_bytes,
+            checksum_on_open=config.store.checksum == "on_open",
+        )
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            claim = Store.claim(path)
+            try:
+                store = Store.open(path, settings, now=time.time())
+            except (HeadraceError, OSError):
+                claim.release(clean=False)
+                raise
+        except OSError as error:
+            raise CacheDirError(
+                f"the cache directory {path} cannot be used: {error.strerror or error}; let the "
+                "user that runs headrace write there, or choose another cache_dir"
+            ) from error
+        return cls(claim, store)
+
+    def generation(self) -> int:
+        return self.store.generation()
+
+    def purge(self, purge: Purge) -> int:
+        site = None if purge.site is None else purge.site.encode()
+        return self.store.purge(
+            PurgeRule(kind=purge.kind, value=purge.value, soft=purge.soft, site=site)
+        )
+
+    def purges(self, limit: int) -> list[dict[str, Any]]:
+        return [shown_rule(rule) for rule in self.store.pending_purges(limit)]
+
+    def sweep(self) -> bool:
+        if self.store.rebuild_step(REBUILD_FILES) or self.store.sweep(SWEEP_RECORDS):
+            return True
+        now_s = time.monotonic()
+        if now_s < self._orphans_due_s:
+            return False
+        more = self.store.sweep_orphans(ORPHAN_FILES)
+        if not more:
+            self._orphans_due_s = now_s + ORPHANS_EVERY_S
+        return more
+
+    def stats(self) -> Mapping[str, float]:
+        return self.store.stats()
+
+    def listing(self, prefix: bytes, limit: int, cursor: str | None) -> Page:
+        start = None if cursor is None else _cursor_bytes(cursor)
+        records, following = self.store.list(prefix, limit, start)
+        now = time.time()
+        return Page(
+            [shown_record(record, now) for record in records],
+            None if following is None else following.hex(),
+        )
+
+    def inspect(self, key: bytes) -> list[dict[str, Any]]:
+        now = time.time()
+        return [shown_variant(variant, now) for variant in self.store.inspect(key_hash(key))]
+
+    def close(self) -> None:
+        self.store.close()
+        self._claim.release()
+
+
+def shown_rule(rule: PurgeRule) -> dict[str, Any]:
+    """A purge as plain values. A key is shown with its site apart."""
+    site, value = rule.site, rule.value
+    if rule.kind in ("url", "prefix"):
+        site, _newline, value = rule.value.partition(b"\n")
+    value, _newline, scheme = value.partition(b"\n")
+    kind = rule.kind
+    if kind == "prefix" and not value:
+        kind = "all"  # of one site
+    return {
+        "generation": rule.generation,
+        "made": rule.made_at,
+        "kind": kind,
+        "value": plain(value),
+        "scheme": plain(scheme) or None,
+        "site": plain(site),
+        "soft": rule.soft,
+    }
+
+
+def shown_record(record: StoredResponse, now: float) -> dict[str, Any]:
+    """A record as plain values: whose it is, how large and how fresh (RFC 9111 section 4.2.3)."""
+    site, _newline, url = record.key.partition(b"\n")
+    url, _newline, scheme = url.partition(b"\n")
+    age_s = record.corrected_age_s + max(0.0, now - record.response_time)
+    return {
+        "site": plain(site),
+        "url": plain(url),
+        "scheme": plain(scheme) or None,
+        "variant": plain(record.variant),
+        "status": record.status,
+        "length": record.length,
+        "age_s": round(age_s, 3),
+        "lifetime_s": record.lifetime_s,
+        "fresh": age_s < record.lifetime_s and not record.flags & StoredFlag.INVALIDATED,
+        "tags": [plain(tag) for tag in record.tags],
+        "version": record.version.hex(),
+    }
+
+
+def shown_variant(variant: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """One variant of Store.inspect as plain values, with its present age."""
+    shown = {name: plain(value) for name, value in variant.items()}
+    shown["version"] = variant["version"].hex()
+    age_s = variant["corrected_age_s"] + max(0.0, now - variant["response_time"])
+    shown["age_s"] = round(age_s, 3)
+    shown["fresh"] = age_s < variant["lifetime_s"] and variant["purged"] == "kept"
+    return shown
+
+
+def plain(value: Any) -> Any:
+    """A store's value as JSON can carry it: bytes as text, tuples as lists."""
+    match value:
+        case bytes():
+            return value.decode("utf-8", "backslashreplace")
+        case list() | tuple():
+            return [plain(part) for part in value]
+        case dict():
+            return {str(plain(name)): plain(part) for name, part in value.items()}
+        case _:
+            return value
+
+
+def _cursor_bytes(cursor: str) -> bytes:
+    try:
+        return bytes.fromhex(cursor)
+    except ValueError as error:
+        raise CursorError("this cursor is not from a listing: begin without one") from error

@@ -1,0 +1,1 @@
+"""Bodies on their way from the store to clients: mapped files, open files, growing slices."""

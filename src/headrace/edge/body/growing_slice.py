@@ -1,0 +1,382 @@
+"""A slice of a body that is still growing, and the clients that follow it.
+
+One worker writes it (`LocalSlice`); other workers watch the same file grow (`RemoteSlice`).
+Followers map the file and send from it: a slow one holds nothing up and costs no memory. A slice
+is the `Residency` of its own bytes (see `headrace.http.server.send_queue`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import mmap
+import os
+from weakref import WeakSet
+
+from headrace.errors import HeadraceError
+from headrace.http.server.send_queue import View
+from headrace.store import Part, PartFollower, PartPhase, StoreError
+
+FIRST_POLL_S = 0.001
+LONGEST_POLL_S = 0.02
+ALIVE_CHECK_S = 0.25
+MAP_ATTEMPTS = 4
+SPILL_LIMIT_BYTES = 256 * 1024 * 1024
+
+
+class SliceFailed(HeadraceError):
+    """The slice will not be completed. `reason` is a word for the log; `status` is for a client
+    that has been sent nothing yet.
+    """
+
+    def __init__(self, reason: str, message: str, status: int = 502) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.status = status
+
+    def afresh(self) -> SliceFailed:
+        """The same, to be raised: one that is kept must never be, for it then holds every frame
+        that it passes through, and with these the slice's file.
+        """
+        return SliceFailed(self.reason, str(self))
+
+
+class HolderDied(SliceFailed):
+    """The process that wrote the slice is gone; someone may take over."""
+
+    def __init__(self) -> None:
+        super().__init__("holder_died", "the worker that fetched this is gone")
+
+    def afresh(self) -> SliceFailed:
+        return HolderDied()
+
+
+LIVE_SLICES: WeakSet[GrowingSlice] = WeakSet()
+"""All slices of this process, whose files it may hold open."""
+
+
+class GrowingSlice:
+    """Bytes `0` to `written` of slice `number`, which can be awaited and viewed.
+
+    `done` means that nothing more will come; `last` then tells whether the object ends here.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, number: int) -> None:
+        self.loop = loop
+        self.number = number
+        self.written = 0
+        self.done = False
+        self.last = False
+        self.failure: SliceFailed | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+        LIVE_SLICES.add(self)
+
+    @property
+    def spilled_bytes(self) -> int:
+        """What is kept in memory because the store does not take it."""
+        return 0
+
+    def is_counted(self) -> bool:
+        """Whether the index counts the file, or another process does, while it has a name."""
+        return True
+
+    async def beyond(self, position: int) -> int:
+        """Wait until there is more than `position`, or until it is done; gives `written`.
+
+        Raises SliceFailed when that will never be.
+        """
+        while self.written <= position and not self.done:
+            if self.failure is not None:
+                raise self.failure.afresh()
+            waiter: asyncio.Future[None] = self.loop.create_future()
+            self._waiters.append(waiter)
+            await waiter
+        return self.written
+
+    async def ended(self) -> None:
+        """Wait until it is done or has failed."""
+        while not self.done and self.failure is None:
+            waiter: asyncio.Future[None] = self.loop.create_future()
+            self._waiters.append(waiter)
+            await waiter
+
+    def view(self, start: int, end: int) -> View:
+        """The bytes from `start`, up to `end` but possibly fewer (at least one)."""
+        raise NotImplementedError
+
+    # As the residency of its bytes: they have just been written, so they are in memory.
+
+    from_file = False
+
+    @property
+    def fd(self) -> int:
+        raise NotImplementedError
+
+    @property
+    def offset(self) -> int:
+        raise NotImplementedError
+
+    def resident(self, offset: int, size_bytes: int) -> bool:
+        return True
+
+    def load(self, offset: int, size_bytes: int) -> None:
+        return
+
+    def damaged(self, problem: str) -> None:
+        self.fail(SliceFailed("store_failed", problem))
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def fail(self, failure: SliceFailed) -> None:
+        """Nothing more will come. What is there stays readable."""
+        if self.failure is None and not self.done:
+            self.failure = failure
+            self._wake()
+
+
+class LocalSlice(GrowingSlice):
+    """A slice that this worker writes into a part of the store, at most `capacity` bytes.
+
+    When the store cannot take more (disk full, I/O error), the rest is kept in memory for the
+    clients that follow already, and the slice is not stored; `write_error` says why. Without a
+    part everything is in memory from the start.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        number: int,
+        part: Part | None,
+        capacity: int,
+        write_error: Exception | None = None,
+        *,
+        sure: bool = False,
+    ) -> None:
+        super().__init__(loop, number)
+        self.part = part
+        self.capacity = capacity
+        self.write_error = write_error
+        self._offset = 0 if part is None else part.body_offset
+        self._mapping: mmap.mmap | None = None
+        self._mapped: memoryview | None = None
+        self._spill: mmap.mmap | None = None
+        self._spill_from = 0
+        if part is None:
+            self._spill = _memory_for(capacity)
+        else:
+            self._extend(part, sure=sure)
+
+    def _extend(self, part: Part, *, sure: bool) -> None:
+        """Give the file its full size, so that it can be mapped once.
+
+        When the size is `sure`, its blocks are allocated at once: on ext4 that makes writing a
+        third cheaper, and a full disk shows before the first byte. Else the file stays sparse.
+        """
+        size = self._offset + self.capacity
+        try:
+            if sure and self.capacity:
+                os.posix_fallocate(part.fd, 0, size)
+            else:
+                os.ftruncate(part.fd, size)
+        except OSError as error:
+            self._give_up_storing(part, error)
+
+    def is_counted(self) -> bool:
+        return self.done
+
+    @property
+    def spilled_bytes(self) -> int:
+        return 0 if self._spill is None else len(self._spill)
+
+    @property
+    def room(self) -> int:
+        return self.capacity - self.written
+
+    def write(self, data: memoryview) -> None:
+        """Append, and wake who follows. `data` must fit into `room`."""
+        part = self.part
+        if part is not None and self.write_error is None:
+            try:
+                part.write(data, self.written)
+            except OSError as error:
+                self._give_up_storing(part, error)
+        if self._spill is not None:
+            at = self.written - self._spill_from
+            self._spill[at : at + len(data)] = data
+        self.written += len(data)
+        if part is not None and self.write_error is None:
+            try:
+                part.publish(self.written)
+            except OSError as error:
+                self._give_up_storing(part, error)
+        self._wake()
+
+    def _give_up_storing(self, part: Part, error: OSError) -> None:
+        self.write_error = error
+        self._spill_from = self.written
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        part.fail(b"disk_full" if full else b"write_failed")
+        self._spill = _memory_for(self.capacity - self.written)
+
+    def finish(self, *, last: bool) -> None:
+        """All bytes are written. The part itself is finished by the caller."""
+        self.last = last
+        self.done = True
+        self._wake()
+
+    @property
+    def mapping(self) -> mmap.mmap | None:
+        """The whole file, mapped, when it was mapped for somebody and has kept its length."""
+        mapping = self._mapping
+        whole = mapping is not None and len(mapping) == self._offset + self.written
+        return mapping if whole else None
+
+    def __del__(self) -> None:
+        # Mappings in flight outlive the descriptor.
+        if self.part is not None:
+            self.part.close()
+
+    @property
+    def fd(self) -> int:
+        return -1 if self.part is None else self.part.fd
+
+    @property
+    def offset(self) -> int:
+        return self._offset
+
+    def view(self, start: int, end: int) -> View:
+        if self._spill is not None and start >= self._spill_from:
+            spilled = memoryview(self._spill)
+            return spilled[start - self._spill_from : end - self._spill_from], None, 0
+        if self._spill is not None:
+            end = min(end, self._spill_from)
+        if self._mapped is None:
+            assert self.part is not None
+            # Its full capacity while it grows, its true length afterwards.
+            size = os.fstat(self.part.fd).st_size
+            self._mapping = mmap.mmap(self.part.fd, size, prot=mmap.PROT_READ)
+            self._mapped = memoryview(self._mapping)
+        return self._mapped[self._offset + start : self._offset + end], self, start
+
+
+def _memory_for(size_bytes: int) -> mmap.mmap:
+    """Memory for what the store does not take, within what a worker may use for that. Raises
+    OSError when it is used up: however many fetch while the disk is full, the worker stays.
+    """
+    spilled = sum(slice_.spilled_bytes for slice_ in list(LIVE_SLICES))
+    if spilled + size_bytes > SPILL_LIMIT_BYTES:
+        raise OSError(errno.ENOMEM, "too much is in memory already for want of a disk")
+    return mmap.mmap(-1, max(size_bytes, 1))
+
+
+class RemoteSlice(GrowingSlice):
+    """A slice that another worker writes. Polls the part's control page while it is followed.
+
+    The writer sees by the follower's lock that somebody follows, and goes on for that: so a slice
+    that no request here follows any more (`leave`) is let go of at once.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, number: int, follower: PartFollower
+    ) -> None:
+        super().__init__(loop, number)
+        self.follower = follower
+        self.phase = PartPhase.WAITING_HEAD
+        self.followers = 0
+        self._mapped: memoryview | None = None
+        self.polling = loop.create_task(self._poll())
+
+    @property
+    def usable(self) -> bool:
+        """Whether more of it may come."""
+        return not self.done and self.failure is None and self.follower.fd >= 0
+
+    def leave(self) -> None:
+        """One request does not follow any more; the last one closes the door."""
+        self.followers -= 1
+        if not self.followers:
+            self.polling.cancel()
+            self.follower.close()
+
+    async def head(self, timeout_s: float) -> PartPhase:
+        """Wait for the head: gives the phase that the part then has. Raises TimeoutError."""
+        async with asyncio.timeout(timeout_s):
+            while self.phase is PartPhase.WAITING_HEAD and self.failure is None:
+                waiter: asyncio.Future[None] = self.loop.create_future()
+                self._waiters.append(waiter)
+                await waiter
+        if self.failure is not None and self.phase is PartPhase.WAITING_HEAD:
+            raise self.failure.afresh()
+        return self.phase
+
+    async def _poll(self) -> None:
+        pause_s = FIRST_POLL_S
+        since_check_s = 0.0
+        while not self.done and self.failure is None:
+            try:
+                changed = self._look()
+                if not changed and since_check_s >= ALIVE_CHECK_S:
+                    since_check_s = 0.0
+                    if not self.follower.alive() and not self._look():
+                        self.fail(HolderDied())
+            except (OSError, StoreError) as error:
+                self.fail(SliceFailed("store_failed", f"a part cannot be read: {error}"))
+                return
+            if changed:
+                pause_s = FIRST_POLL_S
+                since_check_s = 0.0
+            else:
+                await asyncio.sleep(pause_s)
+                since_check_s += pause_s
+                pause_s = min(pause_s * 1.5, LONGEST_POLL_S)
+
+    def _look(self) -> bool:
+        """Take in what has changed; whether anything has."""
+        follower = self.follower
+        phase = follower.poll()
+        written = follower.written
+        changed = phase is not self.phase or written != self.written
+        if not changed:
+            return False
+        self.phase = phase
+        self.written = written
+        if phase is PartPhase.COMPLETE:
+            self.done = True
+        elif phase in (PartPhase.FAILED, PartPhase.UNCACHEABLE):
+            self.fail(SliceFailed("fill_failed", "the fetch that was followed failed"))
+        self._wake()
+        return True
+
+    @property
+    def fd(self) -> int:
+        return self.follower.fd
+
+    @property
+    def offset(self) -> int:
+        return self.follower.body_offset
+
+    def view(self, start: int, end: int) -> View:
+        offset = self.follower.body_offset
+        mapped = self._mapped
+        if mapped is None or offset + end > len(mapped):
+            mapped = self._mapped = self._map(offset + end)
+        return mapped[offset + start : offset + end], self, start
+
+    def _map(self, at_least: int) -> memoryview:
+        """Map the file as long as it is: its full size while it grows, its true length then."""
+        for _attempt in range(MAP_ATTEMPTS):
+            size = os.fstat(self.follower.fd).st_size
+            if size < at_least:
+                break
+            try:
+                return memoryview(mmap.mmap(self.follower.fd, size, prot=mmap.PROT_READ))
+            except ValueError:
+                continue  # its writer cut it to its true length just now
+        raise SliceFailed("store_failed", "a part is shorter than it claims")
+
+    def __del__(self) -> None:
+        self.follower.close()

@@ -1,0 +1,146 @@
+"""What an edge with this configuration would do with a request, as lines of text. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from headrace.cache.reuse import Action, decide_reuse
+from headrace.cache.rules import CacheRules
+from headrace.config import Config
+from headrace.edge.service.resource import Route, Routes
+from headrace.edge.service.services import Site, compile_sites
+from headrace.http.message import Field, Headers, Request
+from headrace.http.parser import BadRequest, HeadLimits, RequestHead, RequestParser
+from headrace.upstream.content import content_of
+from headrace.upstream.origin_routes import choose
+from headrace.upstream.pool import Pool, PoolState
+from headrace.upstream.retry import Attempts, Policy, Stop, Try
+
+MOST_TRIES_SHOWN = 8
+
+
+def explain_request(
+    config: Config,
+    method: bytes,
+    scheme: bytes,
+    authority: bytes,
+    target: bytes,
+    fields: list[Field],
+    *,
+    now: float,
+) -> Iterator[str]:
+    """The explanation, line by line. Raises HeadraceError for a site that cannot be compiled."""
+    lines = [method + b" " + target + b" HTTP/1.1", b"host: " + authority]
+    lines += [name + b": " + value for name, value in fields if name != b"host"]
+    try:
+        head = RequestParser(HeadLimits()).parse(b"\r\n".join(lines) + b"\r\n\r\n")
+        route = Routes(compile_sites(config)).find(head, tls=scheme == b"https")
+    except BadRequest as error:
+        yield f"refused        {error.status}: {error}"
+        return
+    request = _request(route, head)
+    yield f"site           {route.site.name}"
+    yield f"key            {route.key.decode('latin-1').replace(chr(10), ' ')}"
+    content = content_of(route.path)
+    media_type = f" ({content.media_type})" if content.media_type else ""
+    yield f"content type   {content.kind}{media_type}"
+    yield from _where(route, request, now)
+    yield from _cache(route.rules, request, now)
+
+
+def _request(route: Route, head: RequestHead) -> Request:
+    found = route.request(head)
+    return Request(
+        found.method, found.target, found.scheme, found.authority, found.path, found.query,
+        found.version, Headers(list(head.headers)),
+    )  # fmt: skip
+
+
+def _where(route: Route, request: Request, now: float) -> Iterator[str]:
+    site = route.site
+    chosen = choose(
+        site.rules_of_origins, request, route.key, site.default_pool, site.default_policy
+    )
+    matched = set(chosen.rules)
+    decided = False
+    for rule in site.rules_of_origins:
+        if decided:
+            verdict = "not reached"
+        elif rule.name in matched:
+            verdict = "matches"
+            decided = rule.pool is not None
+            if decided:
+                verdict += f": pool {rule.pool}"
+        else:
+            verdict = "does not match"
+            if replace(rule, share=1.0).matches(request, route.key):
+                verdict = f"would match, but its {rule.share:.0%} are other objects"
+        yield f"route          {rule.name}: {verdict}"
+    yield f"pool           {chosen.pool}"
+    _path, mark, query = route.upstream_target.partition(b"?")
+    yield f"asked for      {(chosen.path + mark + query).decode('latin-1')}"
+    if chosen.shadow is not None:
+        yield f"shadow         {chosen.shadow}, {chosen.shadow_path.decode('latin-1')}"
+    policy, pool = site.policies[chosen.policy], site.pools[chosen.pool]
+    yield f"policy         {policy.name}: {_policy(policy, pool)}"
+    yield from _tries(site, pool, policy, route.key, request.method, now)
+
+
+def _policy(policy: Policy, pool: Pool) -> str:
+    statuses = ", ".join(map(str, sorted(policy.statuses))) or "none"
+    tries = policy.tries or len(pool.origins)
+    counted = "1 try" if tries == 1 else f"{tries} tries"
+    return f"{counted}, {policy.total_s:g} s in all, statuses {statuses}"
+
+
+def _tries(
+    site: Site, pool: Pool, policy: Policy, key: bytes, method: bytes, now: float
+) -> Iterator[str]:
+    """The order in which origins are asked while each fails, all thought to be well at first."""
+    attempts = Attempts(PoolState(pool), policy, key, method in (b"GET", b"HEAD"), now, lambda: 0.5)
+    step = attempts.first(now)
+    number = 1
+    while isinstance(step, Try) and number <= MOST_TRIES_SHOWN:
+        origin = pool.origins[step.origin]
+        where = origin.endpoint
+        scheme = "https" if where.tls is not None else "http"
+        text = f"{origin.name} ({scheme}://{where.authority.decode()}{where.prefix.decode()})"
+        if step.pause_s:
+            text += f" after a pause of up to {2 * step.pause_s:g} s"
+        if origin.switching and len(pool.origins) > 1:
+            text += ", switching"
+        yield f"try {number}          {text}"
+        if not policy.statuses and not policy.failures:
+            return
+        reason = next(iter(sorted(policy.failures, key=str))) if policy.failures else 503
+        step = attempts.after(step.origin, reason, now)
+        number += 1
+    if isinstance(step, Stop):
+        why = step.value.replace("_", " ")
+        yield f"then           no more ({why}): stale if allowed, or an error"
+    if pool.choice == "weighted":
+        yield "               (weighted: the order is another for each request)"
+
+
+def _cache(rules: CacheRules, request: Request, now: float) -> Iterator[str]:
+    reuse = decide_reuse(request, None, rules, now)
+    if request.method not in (b"GET", b"HEAD") or reuse.action is Action.BYPASS:
+        reason = reuse.reason.decode() or "method"
+        yield f"cache          not used ({reason})"
+        return
+    lifetime = "as the response says"
+    if rules.force_lifetime_s is not None:
+        lifetime = f"{rules.force_lifetime_s:g} s, whatever the response says"
+    elif rules.default_lifetime_s is not None:
+        lifetime += f", {rules.default_lifetime_s:g} s if it says nothing"
+    yield f"cache          lifetime {lifetime}"
+    if rules.stale_while_revalidate_s:
+        yield f"               stale for {rules.stale_while_revalidate_s:g} s while it is renewed"
+    if rules.stale_if_error_s:
+        yield f"               stale for {rules.stale_if_error_s:g} s while origins fail"
+    if rules.stale_if_unreachable_s:
+        seconds = rules.stale_if_unreachable_s
+        yield f"               stale for {seconds:g} s while no origin can be reached"
+    for status, seconds in sorted(rules.negative_s.items()):
+        yield f"               status {status}: {seconds:g} s if it says nothing"

@@ -1,0 +1,99 @@
+"""Asks another pool for what was just fetched, only to compare: for migrations.
+
+Nothing of it reaches a client or the store. Status, length and hash of the body are compared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+import xxhash
+
+from headrace.edge.upstreams import Way
+from headrace.http.message import Field
+from headrace.upstream.errors import OriginError
+
+if TYPE_CHECKING:
+    from headrace.edge.context import EdgeState
+    from headrace.edge.service.resource import Route
+
+log = structlog.get_logger()
+
+AT_ONCE = 8
+LIMIT_S = 60.0
+READ_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What an origin answered."""
+
+    status: int
+    size_bytes: int
+    digest: int
+
+
+def difference(main: Seen, shadow: Seen) -> str:
+    """In one word, what is not the same: status, length or body; else "same"."""
+    if main.status != shadow.status:
+        return "status"
+    if main.size_bytes != shadow.size_bytes:
+        return "length"
+    return "same" if main.digest == shadow.digest else "body"
+
+
+class Shadows:
+    """The comparisons of one worker. When too many run already, the next is left out."""
+
+    def __init__(self) -> None:
+        self._running = 0
+
+    async def compare(
+        self, edge: EdgeState, route: Route, way: Way, fields: list[Field], main: Seen
+    ) -> None:
+        """Fetch from the shadow pool, and count the result in metrics."""
+        counts = edge.metrics.shadow_compared
+        if self._running >= AT_ONCE:
+            counts["left_out"] += 1
+            return
+        self._running += 1
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                found = await self._fetch(edge, route, way, fields)
+        except (OriginError, TimeoutError) as error:
+            counts["failed"] += 1
+            log.warning("shadow_failed", site=route.site.name, problem=str(error))
+            return
+        finally:
+            self._running -= 1
+        result = difference(main, found)
+        counts[result] += 1
+        if result != "same":
+            log.warning(
+                "shadow_differs", site=route.site.name, pool=way.chosen.shadow, what=result,
+                path=route.path.decode("latin-1"), statuses=(main.status, found.status),
+                sizes=(main.size_bytes, found.size_bytes),
+            )  # fmt: skip
+
+    @staticmethod
+    async def _fetch(edge: EdgeState, route: Route, way: Way, fields: list[Field]) -> Seen:
+        chosen = way.chosen
+        assert chosen.shadow is not None
+        _path, mark, query = way.target.partition(b"?")
+        use = edge.fleet.use(route.site, chosen.shadow, chosen.policy, route.key, way.use.client)
+        response = await edge.fleet.fetcher.request(
+            use, b"GET", chosen.shadow_path + mark + query, fields
+        )
+        try:
+            buffer = memoryview(bytearray(READ_BYTES))
+            digest = xxhash.xxh3_64()
+            size_bytes = 0
+            while received := await response.read_into(buffer):
+                digest.update(buffer[:received])
+                size_bytes += received
+        finally:
+            response.close()
+        return Seen(response.status, size_bytes, digest.intdigest())

@@ -1,0 +1,34 @@
+"""What a worker does on the side, every few seconds: let go of what is no longer of use."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from headrace.edge.body.held_bytes import held_bytes
+
+if TYPE_CHECKING:
+    from headrace.edge.context import EdgeState
+
+PERIOD_S = 2.0
+LOOKS_PER_ROUND = 256
+
+
+class Tending:
+    """A timer on the event loop; `stop` ends it."""
+
+    def __init__(self, edge: EdgeState) -> None:
+        self._edge = edge
+        self._timer: asyncio.TimerHandle = edge.loop.call_later(PERIOD_S, self._tend)
+
+    def _tend(self) -> None:
+        edge = self._edge
+        edge.see_purges()
+        edge.hot.drop_unused(time.time())
+        edge.bodies.drop_removed(LOOKS_PER_ROUND)
+        edge.store.state.publish_held(held_bytes())
+        self._timer = edge.loop.call_later(PERIOD_S, self._tend)
+
+    def stop(self) -> None:
+        self._timer.cancel()

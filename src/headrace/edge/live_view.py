@@ -1,0 +1,78 @@
+"""A worker's answers to those who look live: the supervisor's questions for `headrace log`, `top`
+and `explain`.
+
+Costs are bounded by the watch (see measure.watch); of connections, CLIENTS_LOOKED_AT clients at
+most are looked at each time, so that a crowd of them does not hold the event loop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import islice
+
+from headrace.edge.request.accounting import Recorder
+from headrace.http.server.acceptor import Server
+from headrace.node.channel import (
+    Follow,
+    GetFigures,
+    GetReasons,
+    Leave,
+    Lines,
+    Message,
+    ReasonsAre,
+    Seen,
+)
+from headrace.telemetry.access_log import ClientAddress, shown_address
+from headrace.telemetry.filter_words import FilterError
+from headrace.telemetry.watch import Followed
+
+CLIENTS_LOOKED_AT = 4096
+CLIENTS_TOLD = 50
+ELSEWHERE = "-"  # clients without an address (Unix sockets), or whose address is not shown
+
+
+def looked(
+    question: Follow | Leave | GetFigures | GetReasons,
+    recorder: Recorder,
+    server: Server,
+    client_address: ClientAddress,
+) -> Message | None:
+    """The answer to one question; None where none is due."""
+    now_s = time.monotonic()
+    watch = recorder.watch
+    match question:
+        case Follow():
+            try:
+                followed = watch.follow(
+                    question.follower,
+                    question.filter,
+                    question.lines_per_s,
+                    question.sample,
+                    now_s,
+                )
+            except FilterError:
+                followed = Followed()  # the admin door has refused it already
+            return Lines(question.number, followed)
+        case Leave(follower=follower):
+            watch.leave(follower, now_s)
+            return None
+        case GetFigures(number=number):
+            told, unlisted = most_connected(server.clients(), client_address)
+            return Seen(number, watch.figures(now_s), told, unlisted)
+        case GetReasons(number=number, key_hashes=keys):
+            return ReasonsAre(number, [recorder.reasons.of(key) for key in keys])
+
+
+def most_connected(
+    clients: Iterable[tuple[str, int]], client_address: ClientAddress
+) -> tuple[dict[str, int], int]:
+    """Who holds most connections, as far as may be shown; and how many all others hold."""
+    found: Counter[str] = Counter()
+    rest = iter(clients)
+    for address, connections in islice(rest, CLIENTS_LOOKED_AT):
+        found[shown_address(address, client_address) or ELSEWHERE] += connections
+    told: Mapping[str, int] = dict(found.most_common(CLIENTS_TOLD))
+    unlisted = found.total() - sum(told.values()) + sum(count for _address, count in rest)
+    return dict(told), unlisted

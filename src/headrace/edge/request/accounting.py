@@ -1,0 +1,224 @@
+"""Counts what happened to each request and connection, and writes the access log.
+
+Who looks live (see measure.watch) costs a request one comparison while nobody does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+
+from headrace.cache.freshness import current_age_s
+from headrace.edge.hot import HotEntry
+from headrace.edge.request.response import Answer
+from headrace.http.server.connection import Connection
+from headrace.telemetry.access_log import AccessLog, AccessRecord, OriginUse
+from headrace.telemetry.logs import events_dropped
+from headrace.telemetry.metrics import WorkerMetrics
+from headrace.telemetry.reasons import Reasons, counted_word
+from headrace.telemetry.watch import Watch
+from headrace.upstream.attempt_log import Course
+
+if TYPE_CHECKING:
+    from headrace.http.parser import RequestHead
+
+events = structlog.get_logger()
+
+PROTOCOLS = {(1, 0): "HTTP/1.0", (1, 1): "HTTP/1.1"}
+HITS = frozenset(("hit", "stale_hit"))
+FAILURES = frozenset(("origin_failed", "store_failed"))
+NOT_STORED = frozenset(("miss", "pass", "bypass"))
+
+
+class Recorder:
+    """The part of the server's handler that only takes note."""
+
+    def __init__(self, metrics: WorkerMetrics, log: AccessLog) -> None:
+        self.metrics = metrics
+        self.log = log
+        self.watch = Watch()
+        self.reasons = Reasons()
+        self._prefix = os.urandom(6).hex()
+        self._number = 0
+        self._noted = log
+        self._noted_lost = self._noted_errors = 0
+
+    def note_losses(self) -> None:
+        """Count what the logs lost since the last look, and say so."""
+        metrics, log = self.metrics, self.log
+        if self._noted is not log:
+            self._noted, self._noted_lost, self._noted_errors = log, 0, 0
+        lost, errors = log.dropped, log.write_errors
+        if lost > self._noted_lost:
+            metrics.log_dropped += lost - self._noted_lost
+            events.warning(
+                "access_log_records_dropped",
+                count=lost - self._noted_lost,
+                write_errors=errors - self._noted_errors,
+            )
+        self._noted_lost, self._noted_errors = lost, errors
+        metrics.events_dropped = events_dropped()
+
+    def finished(self, connection: Connection, ended: str) -> None:
+        """A response ended: "complete", or why it was cut short."""
+        context = connection.context
+        metrics = self.metrics
+        began = connection.began
+        spent_s = first_byte_s = connection.ended - began
+        if connection.first_byte:
+            first_byte_s = connection.first_byte - began
+        tally = None
+        if type(context) is HotEntry:
+            tally = context.tally
+            tally.hits += 1
+            metrics.requests_hit += 1
+            metrics.hit_first_byte.observe(first_byte_s)
+            metrics.hit_total.observe(spent_s)
+        elif isinstance(context, Answer):
+            self._count(context, first_byte_s, spent_s, sent=connection.bytes_sent > 0)
+            if context.route is not None:
+                tally = context.route.site.tally
+                tally.hits += context.cache in HITS
+            if context.cache in NOT_STORED and context.reason:
+                self._not_stored(context, connection.status)
+            if ended != "complete" and isinstance(context.task, asyncio.Task):
+                context.task.cancel()
+        if tally is not None:
+            tally.requests += 1
+            tally.bytes_sent += connection.bytes_sent
+            if connection.status >= 500 or (ended != "complete" and ended in FAILURES):
+                tally.errors += 1
+        metrics.bytes_sent += connection.bytes_sent
+        metrics.responses[connection.status // 100] += 1
+        if ended == "slow_client":
+            metrics.clients_cut_slow += 1
+        if self.log.enabled:
+            self._number += 1
+            if self.log.wanted(connection.status, self._number * 40503):
+                self.log.write(self._record(connection, ended, spent_s, first_byte_s))
+        if self.watch.active:
+            self._show(connection, ended, spent_s, first_byte_s)
+
+    def _not_stored(self, answer: Answer, status: int) -> None:
+        counts = self.metrics.not_stored
+        counts[counted_word(answer.reason, counts)] += 1
+        if answer.route is not None:
+            self.reasons.note(answer.route.key_hash, answer.reason, status, time.time())
+
+    def _show(self, connection: Connection, ended: str, spent_s: float, first: float) -> None:
+        """Let those who look see a response."""
+        context = connection.context
+        hot = isinstance(context, HotEntry)
+        route = context.route if isinstance(context, HotEntry | Answer) else None
+        self.watch.count(
+            "" if route is None else route.site.name,
+            None if route is None else route.key,
+            "hit" if hot else getattr(context, "cache", "error"),
+            connection.status,
+            connection.bytes_sent,
+        )
+        if self.watch.examines(connection.ended):
+            if not self.log.enabled:
+                self._number += 1
+            self.watch.offer(self._record(connection, ended, spent_s, first))
+
+    def _count(self, answer: Answer, first_byte_s: float, spent_s: float, *, sent: bool) -> None:
+        metrics = self.metrics
+        name = "requests_" + answer.cache
+        setattr(metrics, name, getattr(metrics, name) + 1)
+        if answer.cache in HITS:
+            if sent:
+                metrics.hit_first_byte.observe(first_byte_s)
+            metrics.hit_total.observe(spent_s)
+        else:
+            if sent:
+                metrics.miss_first_byte.observe(first_byte_s)
+            metrics.miss_total.observe(spent_s)
+
+    def _record(
+        self, connection: Connection, ended: str, spent_s: float, first_byte_s: float
+    ) -> AccessRecord:
+        head: RequestHead | None = connection.head
+        context = connection.context
+        now = time.time()
+        site, cache, age_s, reason = "", "error", None, ""
+        path, query = b"", None
+        taken = None
+        if type(context) is HotEntry:
+            site, cache = context.route.site.name, "hit"
+            age_s = current_age_s(context.stored, now)
+            path, query = context.route.path, context.route.query
+        elif isinstance(context, Answer):
+            cache, age_s, reason = context.cache, context.age_s, context.reason
+            taken = origin_use(context.courses)
+            if context.route is not None:
+                site = context.route.site.name
+                path, query = context.route.path, context.route.query
+        headers = head.headers if head is not None else None
+        return AccessRecord(
+            started=now - spent_s,
+            request_id=f"{self._prefix}-{self._number:x}",
+            site=site,
+            client=connection.address,
+            method=head.method if head is not None else b"",
+            host=(head.host or b"") if head is not None else b"",
+            path=path or (head.target if head is not None else b""),
+            query=query,
+            status=connection.status,
+            bytes_sent=connection.bytes_sent,
+            duration_s=spent_s,
+            first_byte_s=first_byte_s if connection.bytes_sent else None,
+            cache=cache,
+            age_s=age_s,
+            range=headers.get(b"range") if headers is not None else None,
+            protocol=PROTOCOLS[head.version] if head is not None else "",
+            tls=connection.tls_version,
+            user_agent=headers.get(b"user-agent") if headers is not None else None,
+            referer=headers.get(b"referer") if headers is not None else None,
+            ended=ended,
+            origins=taken,
+            reason=reason,
+        )
+
+    def event(self, kind: str, reason: str) -> None:
+        """Count an event of a connection: see `headrace.http.server.acceptor.Handler`."""
+        metrics = self.metrics
+        match kind:
+            case "refused":
+                metrics.connections_refused[reason] += 1
+            case "timeout":
+                metrics.timeouts[reason] += 1
+            case "tls":
+                metrics.tls_handshakes += 1
+                if reason == "resumed":
+                    metrics.tls_resumed += 1
+            case "tls_failed":
+                metrics.tls_failed[reason] += 1
+            case "cold_read":
+                metrics.store_cold_reads += 1
+
+    def connections_changed(self, opened: int, closed: int) -> None:
+        """Connections were accepted or went away."""
+        self.metrics.connections_accepted += opened
+        self.metrics.connections_open += opened - closed
+
+    def parse_error(self, status: int) -> None:
+        """A request was refused with this status."""
+        self.metrics.parse_errors[f"status_{status}"] += 1
+
+
+def origin_use(courses: list[Course]) -> OriginUse | None:
+    """What all requests that one response is made of took together; None: no origin was asked."""
+    asked = [course for course in courses if course.tries]
+    if not asked:
+        return None
+    return OriginUse(
+        f"{asked[-1].pool}/{asked[-1].origin}",
+        sum(course.tries for course in asked),
+        sum(course.switches for course in asked),
+        ", ".join(course.told() for course in asked if course.trail),
+    )

@@ -1,0 +1,382 @@
+"""Sends the bytes of one stored response to one client, from wherever each slice is at hand.
+
+A slice may be open already, in the store, being written by this worker or by another, or missing;
+a missing one is fetched if the representation allows it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from headrace.cache.record import StoredResponse
+from headrace.cache.slice_requests import Ask, can_be_completed
+from headrace.edge.body.growing_slice import GrowingSlice, HolderDied, RemoteSlice, SliceFailed
+from headrace.edge.body.open_files import OpenBody
+from headrace.edge.fill.backoff import Tries, pauses
+from headrace.edge.fill.fill import Fetch, begin_fetch
+from headrace.edge.fill.names import part_name
+from headrace.edge.fill.result import Failed, Following, LookAgain
+from headrace.errors import HeadraceError
+from headrace.http.message import Request
+from headrace.http.server.connection import Connection
+from headrace.store import Busy, Part, PartPhase
+from headrace.upstream.attempt_log import Course
+
+if TYPE_CHECKING:
+    from headrace.edge.context import EdgeState
+    from headrace.edge.service.resource import Route
+
+FEW_SLICES = 4
+
+Source = OpenBody | GrowingSlice
+
+
+class SourceLost(HeadraceError):
+    """The stored representation is no longer to be had whole."""
+
+
+class Interests:
+    """The fetches that one request keeps alive, of this worker and of others; the courses of the
+    former are added to `courses`.
+    """
+
+    def __init__(self, courses: list[Course]) -> None:
+        self._held: list[Fetch] = []
+        self._followed: list[RemoteSlice] = []
+        self._owned: Fetch | None = None
+        self._courses = courses
+
+    def hold(self, fetch: Fetch, *, owner: bool = False) -> None:
+        """Keep a fetch alive; `owner`: this request began it and may get its answer."""
+        if owner:
+            self._owned = fetch
+        if fetch not in self._held:
+            fetch.hold()
+            self._held.append(fetch)
+            self._courses.append(fetch.course)
+
+    def follow(self, remote: RemoteSlice) -> None:
+        """Keep following what another worker writes."""
+        if remote not in self._followed:
+            remote.followers += 1
+            self._followed.append(remote)
+
+    def comes_to(self, version: bytes, number: int) -> None:
+        """Tell the fetches that this request has come to slice `number`."""
+        for fetch in self._held:
+            if fetch.version == version and number > fetch.furthest:
+                fetch.furthest = number
+
+    def unsaved(self, version: bytes, number: int) -> GrowingSlice | None:
+        """A complete slice that one of these fetches has and the store does not."""
+        for fetch in self._held:
+            if fetch.version == version and number in fetch.unsaved:
+                return fetch.unsaved[number]
+        return None
+
+    def release(self) -> None:
+        """Leave all of them. To be called on every way out of the request."""
+        held, self._held = self._held, []
+        for fetch in held:
+            fetch.release(owner=fetch is self._owned)
+        followed, self._followed = self._followed, []
+        for remote in followed:
+            remote.leave()
+
+
+class Delivery:
+    """Sends spans of a stored response. `growing` is a slice known to be under way."""
+
+    def __init__(
+        self,
+        edge: EdgeState,
+        connection: Connection,
+        route: Route,
+        request: Request,
+        stored: StoredResponse,
+        growing: GrowingSlice | None,
+        interests: Interests,
+        tries: Tries,
+    ) -> None:
+        self._edge = edge
+        self._connection = connection
+        self._route = route
+        self._request = request
+        self._interests = interests
+        self._tries = tries
+        self._growing = growing
+        self._source: Source | None = None
+        self._source_number = -1
+        self._end: int | None = None
+        self.stored = stored
+        self.fetched = False  # something that is not stored was needed, and is under way
+        self.joined = False  # and another request had begun it
+
+    async def prepare(self, start: int, end: int | None) -> OpenBody | None:
+        """Get hold of the first slice before anything is sent; the body if it is open whole.
+
+        Raises SourceLost, SliceFailed.
+        """
+        self._end = end
+        if end is not None and start >= end:
+            return None
+        number = start // self.stored.slice_bytes
+        self._source = await self._find(number)
+        self._source_number = number
+        if not isinstance(self._source, OpenBody):
+            return None
+        if self._source.size_bytes == self.stored.length:
+            return self._source
+        await self._find_first_missing(number + 1)
+        return None
+
+    async def _find_first_missing(self, number: int) -> None:
+        """See to it that the next slice that is not stored can be had, before the head is sent.
+
+        An origin that has another representation by now is noticed while there is still time to
+        begin anew.
+        """
+        stored = self.stored
+        if stored.length < 0:
+            return
+        end = stored.length if self._end is None else self._end
+        last = (end - 1) // stored.slice_bytes
+        if number > last:
+            return
+        if last - number < FEW_SLICES:
+            there = {
+                n for n in range(number, last + 1) if self._edge.store.has_slice(stored.version, n)
+            }
+        else:
+            there = set(self._edge.store.slices(stored))
+        missing = next((n for n in range(number, last + 1) if n not in there), None)
+        if missing is not None:
+            await self._find(missing)
+
+    async def send(self, start: int, end: int | None) -> None:
+        """Send the bytes from `start` to `end` (None: to the end, not known yet).
+
+        Raises SourceLost, SliceFailed, ClientGone.
+        """
+        position = start
+        self._end = end
+        slice_bytes = self.stored.slice_bytes
+        while True:
+            limit = self._limit()
+            if limit is not None and position >= limit:
+                return
+            number = position // slice_bytes
+            base = number * slice_bytes
+            if self._source is None or self._source_number != number:
+                self._interests.comes_to(self.stored.version, number)
+                self._source = await self._find(number)
+                self._source_number = number
+                continue  # the length may have become known
+            source = self._source
+            if isinstance(source, OpenBody):
+                sent = await self._send_open(source, position - base, base)
+                ended = not sent
+            else:
+                sent = await self._follow(source, position - base, base)
+                ended = source.last or (source.done and not sent)
+            position += sent
+            if sent:
+                self._tries.progressed()
+            if ended:
+                limit = self._limit()
+                if limit is not None and position < limit:
+                    raise SliceFailed("store_failed", f"a slice ended at {position} of {limit}")
+                return  # of unknown length until now: this was its end
+
+    def _limit(self) -> int | None:
+        if self._end is not None:
+            return self._end
+        return self.stored.length if self.stored.length >= 0 else None
+
+    async def _send_open(self, body: OpenBody, at: int, base: int) -> int:
+        limit = self._limit()
+        upto = body.size_bytes if limit is None else min(body.size_bytes, limit - base)
+        if limit is not None and upto < min(self.stored.slice_bytes, limit - base):
+            self._edge.store.delete(self.stored)
+            raise SourceLost("a stored slice is shorter than its response")
+        if upto <= at:
+            return 0
+        self._connection.queue(body.view[at:upto], body, at)
+        await self._connection.flushed()
+        return upto - at
+
+    async def _follow(self, growing: GrowingSlice, at: int, base: int) -> int:
+        """Send what a growing slice has, as it comes; gives the bytes sent."""
+        position = at
+        limit = self._limit()
+        end = (
+            self.stored.slice_bytes if limit is None else min(self.stored.slice_bytes, limit - base)
+        )
+        while position < end:
+            try:
+                written = await growing.beyond(position)
+            except HolderDied:
+                if not can_be_completed(self.stored):
+                    raise
+                self._edge.metrics.fills_taken_over += 1
+                self._growing = self._source = None
+                return position - at
+            if written <= position:
+                break
+            view, residency, offset = growing.view(position, min(written, end))
+            self._connection.queue(view, residency, offset)
+            position += len(view)
+            await self._connection.flushed()
+        if position == self.stored.slice_bytes:
+            # Its writer takes up the next slice before it ends this one: look no earlier.
+            await growing.ended()
+        return position - at
+
+    # Finding slices.
+
+    async def _find(self, number: int) -> Source | None:
+        """The slice, from wherever it is; None when there is none because the length, unknown
+        until now, is known. Raises SourceLost, SliceFailed.
+        """
+        edge = self._edge
+        version = self.stored.version
+        growing = self._growing
+        if growing is not None and growing.number == number:
+            return growing
+        was_unknown = self.stored.length < 0
+        for pause_s in pauses(edge.lock_wait_s):
+            if was_unknown and self.stored.length >= 0:
+                return None
+            body = edge.bodies.get(version, number)
+            if body is not None:
+                return body
+            filling = edge.fills.get((version, number))
+            if filling is not None:
+                self._join(filling[1])
+                return filling[0]
+            unsaved = self._interests.unsaved(version, number)
+            if unsaved is not None:
+                return unsaved
+            stream = edge.streams.get(version)
+            if stream is not None and stream.heads_for(number):
+                self._join(stream)
+                reached = await stream.reached(number)
+                if reached is not None:
+                    return reached
+                continue
+            body = await edge.open_stored(self.stored, number)
+            if body is not None:
+                return body
+            begun = await self._begin(number)
+            if begun is not None:
+                return begun
+            if pause_s:
+                await asyncio.sleep(pause_s)
+        raise SourceLost("a slice could neither be read nor fetched")
+
+    def _join(self, fetch: Fetch) -> None:
+        self.joined = self.joined or not self.fetched
+        self.fetched = True
+        self._interests.hold(fetch)
+
+    async def _begin(self, number: int) -> GrowingSlice | None:
+        """Follow whoever fetches the slice, or fetch it; None: look again.
+
+        A slice that cannot be had fails this request and no other: what is stored stays, unless
+        the origin has something else by now (SourceLost). Raises SliceFailed, SourceLost.
+        """
+        edge, stored = self._edge, self.stored
+        if stored.length < 0 and self._length_is_known_now():
+            return None
+        name = part_name(self._route.key_hash, stored.variant)
+        part: Part | Busy | None
+        try:
+            part = edge.store.begin_part(name, number)
+        except OSError as error:
+            edge.store_trouble(error)
+            part = None  # the fetch will keep the slice in memory
+        if isinstance(part, Busy):
+            return await self._follow_remote(name, number, part)
+        if part is not None and edge.store.has_slice(stored.version, number):
+            part.close()
+            return None
+        if not can_be_completed(stored):
+            if part is not None:
+                part.close()
+            edge.store.delete(stored)
+            edge.hot.drop(stored.key, stored.variant)
+            raise SourceLost("a slice is gone, and the response has no strong validator")
+        return await self._fetch(number, name, part)
+
+    async def _fetch(self, number: int, name: bytes, part: Part | None) -> GrowingSlice | None:
+        edge, stored = self._edge, self.stored
+        if not self._tries.take(number):
+            if part is not None:
+                part.close()
+            raise SliceFailed(
+                "origin_failed", "the origin gave nothing of use, however often asked"
+            )
+        self.fetched = True
+        ask = Ask(number, self._last_wanted(), stored, again=self._tries.again)
+        fetch = begin_fetch(
+            edge, self._route, self._request, self._connection.address, name, stored.variant,
+            ask, part,
+        )  # fmt: skip
+        if fetch is None:
+            raise SliceFailed(
+                "too_many_requests", "too many requests to origins from one client network", 503
+            )
+        self._interests.hold(fetch)
+        outcome = await asyncio.shield(fetch.outcome)
+        match outcome:
+            case Following(stored=found) if found.version == stored.version:
+                return outcome.growing
+            case Failed(status=status, reason=reason):
+                status = status if status in (502, 503, 504) else 502
+                raise SliceFailed(reason, f"a missing slice cannot be had: {reason}", status)
+            case LookAgain() if self._is_still_stored():
+                return None  # somebody else was at it
+        raise SourceLost("the origin has another representation now")
+
+    def _is_still_stored(self) -> bool:
+        found = self._edge.store.lookup(self._route.key_hash, self.stored.variant)
+        return found is not None and found.version == self.stored.version
+
+    def _last_wanted(self) -> int | None:
+        if self._end is None or self._end >= self.stored.length:
+            return None
+        return (self._end - 1) // self.stored.slice_bytes
+
+    def _length_is_known_now(self) -> bool:
+        found = self._edge.store.lookup(self._route.key_hash, self.stored.variant)
+        if found is None or found.version != self.stored.version or found.length < 0:
+            return False
+        self.stored = found
+        return True
+
+    async def _follow_remote(self, name: bytes, number: int, busy: Busy) -> GrowingSlice | None:
+        remote = self._edge.follow(name, number, busy)
+        if remote is None:
+            return None
+        self._interests.follow(remote)
+        self.joined = self.joined or not self.fetched
+        self.fetched = True
+        try:
+            phase = await remote.head(self._edge.lock_wait_s)
+        except TimeoutError as error:
+            raise SliceFailed(
+                "lock_wait", "another worker waits for this slice too", 504
+            ) from error
+        except HolderDied:
+            return None
+        except SliceFailed:
+            phase = remote.phase
+        meta = remote.follower.meta
+        if phase in (PartPhase.BODY, PartPhase.COMPLETE) and meta is not None:
+            if meta.version == self.stored.version:
+                return remote
+            raise SourceLost("another worker fetches another representation")
+        if not self._tries.take():
+            raise SliceFailed("origin_failed", "other workers could not get this slice either")
+        return None  # what failed there may succeed here

@@ -1,0 +1,391 @@
+"""Takes request heads from the connections: answers hits at once, starts a task for the rest.
+
+The first lines of `handle` are the whole way of a hit; everything else is behind `_otherwise`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+
+from headrace.cache.vary import variant_text
+from headrace.edge.body.growing_slice import SliceFailed
+from headrace.edge.hot import HotEntry
+from headrace.edge.request.accounting import Recorder
+from headrace.edge.request.deliver import SourceLost
+from headrace.edge.request.invalidate import invalidate_after
+from headrace.edge.request.lookup import TOO_MANY, Serving
+from headrace.edge.request.passthrough import ask_origin, own_target, pass_response
+from headrace.edge.request.post_storing import PostStoring
+from headrace.edge.request.promote import promoted
+from headrace.edge.request.response import Answer, Verdict
+from headrace.edge.service.forwarded_fields import in_loop, nominates
+from headrace.edge.service.resource import Misdirected, Route
+from headrace.edge.service.response_heads import HitHeads, prepared_head, stored_fields
+from headrace.edge.service.services import host_only
+from headrace.errors import let_frames_go
+from headrace.http.client_network import network_of
+from headrace.http.dates import format_http_date
+from headrace.http.message import Request
+from headrace.http.parser import BadRequest, RequestHead
+from headrace.http.ranges import RangeNotSatisfiable, TooManyRanges, content_range, parse_range
+from headrace.http.server.acceptor import NO_DESCRIPTORS
+from headrace.http.server.connection import Connection
+from headrace.http.server.receiving import ClientGone
+from headrace.http.server.send_queue import View
+from headrace.store import StoreError
+from headrace.upstream.errors import OriginError
+
+if TYPE_CHECKING:
+    from headrace.edge.context import EdgeState
+
+log = structlog.get_logger()
+
+GET_OR_HEAD = (b"GET", b"HEAD")
+ALLOWED = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+KNOWN_METHODS = frozenset((*ALLOWED.split(b", "), b"TRACE"))
+
+
+class EdgeHandler:
+    """The server's handler: see `headrace.http.server.acceptor.Handler`."""
+
+    def __init__(self, edge: EdgeState, recorder: Recorder) -> None:
+        self.edge = edge
+        self.recorder = recorder
+        self.finished = recorder.finished
+        self.event = recorder.event
+        self.connections_changed = recorder.connections_changed
+        self._generation = edge.store.state.generation
+        self._touch = edge.store.state.touch
+        self._posts = PostStoring(edge)
+
+    def handle(self, connection: Connection) -> None:
+        """Answer a request, or start to."""
+        head = connection.head
+        assert head is not None
+        edge = self.edge
+        if head.plain or head.lone_range is not None:
+            routes = edge.routes.tls if connection.tls else edge.routes.plain
+            route = routes.get((head.host, head.target))
+            if route is not None and (
+                not connection.tls
+                or connection.covered == route.authority
+                or covers(connection, route)
+            ):
+                entry = route.hot
+                if entry is None and route.vary is not None:
+                    variant = variant_text(route.vary, head.headers, route.rules)
+                    entry = edge.hot.get(route.key, variant)
+                if entry is not None and self._send_hot(connection, head, entry):
+                    return
+        self._otherwise(connection, head)
+
+    def _send_hot(self, connection: Connection, head: RequestHead, entry: HotEntry) -> bool:
+        """Send a prepared answer if it still holds."""
+        edge = self.edge
+        if head.method not in GET_OR_HEAD:
+            return False
+        if self._generation() != edge.purged_up_to:
+            edge.see_purges()
+        now = time.time()
+        if now >= entry.until and not self._still_stored(entry, now):
+            return False
+        second = int(now)
+        if entry.second != second:
+            self._prepare(entry, now, second)
+        entry.used = True
+        if now >= entry.renewal:
+            self._renew_soon(entry)
+        if head.lone_range is not None:
+            return self._send_hot_range(connection, head.lone_range, entry, now)
+        if entry.body is None:
+            return False
+        if entry.slot >= 0:
+            self._touch(entry.slot)
+        connection.context = entry
+        if (
+            entry.whole
+            and connection.keep_alive
+            and not connection.head_only
+            and head.version == (1, 1)
+        ):
+            connection.respond_at_once(entry.stored.status, entry.whole)
+            return True
+        connection.respond(entry.stored.status, entry.prepared, entry.body, entry.opened)
+        return True
+
+    def _renew_soon(self, entry: HotEntry) -> None:
+        """Ask the store and the body's pages again once this answer is sent, so that no client
+        waits for it.
+        """
+        entry.renewal = math.inf
+
+        def ask() -> None:
+            if not entry.until:
+                return
+            if not self._still_stored(entry, time.time()):
+                self.edge.hot.drop(entry.stored.key, entry.stored.variant)
+            elif entry.opened is not None:
+                entry.opened.look(time.monotonic())
+
+        self.edge.loop.call_soon(ask)
+
+    def _still_stored(self, entry: HotEntry, now: float) -> bool:
+        """Whether the store has the very same response; then the entry goes on."""
+        if now >= entry.fresh_until:
+            return False
+        store, stored, route = self.edge.store, entry.stored, entry.route
+        try:
+            if (store.vary_of(route.key_hash) or ()) != stored.vary:
+                return False
+            if store.lookup(route.key_hash, stored.variant) != stored:
+                return False
+        except StoreError:
+            return False  # the longer way knows what to do about it
+        entry.renew(now)
+        return True
+
+    def _send_hot_range(
+        self, connection: Connection, value: bytes, entry: HotEntry, now: float
+    ) -> bool:
+        """Send one range of a response whose slices are at hand; anything else takes its time."""
+        edge, stored = self.edge, entry.stored
+        if stored.status != 200 or connection.head_only:
+            return False
+        try:
+            spans = parse_range(value, stored.length, 1)
+        except (RangeNotSatisfiable, TooManyRanges):
+            return False
+        if spans is None or len(spans) != 1:
+            return False
+        start, end = spans[0]
+        pieces: list[View]
+        if entry.body is not None:
+            pieces = [(entry.body[start:end], entry.opened, start)]
+        else:
+            found = edge.bodies.pieces(stored, start, end)
+            if found is None:
+                return False
+            pieces = found
+        connection.context = entry
+        if not entry.partial:
+            assert entry.heads is not None
+            entry.partial = entry.heads.partial(now)
+        fields = (content_range(start, end, stored.length), end - start)
+        head = b"%sContent-Range: %s\r\nContent-Length: %d\r\n\r\n" % (entry.partial, *fields)
+        connection.respond_in_pieces(206, head, pieces)
+        return True
+
+    def _prepare(self, entry: HotEntry, now: float, second: int) -> None:
+        stored = entry.stored
+        if entry.heads is None:
+            answer = Answer(self.edge, None, entry.route, None)
+            fields = stored_fields(stored, now, self.edge.server_name_bytes)
+            entry.heads = HitHeads(stored, fields + answer.cache_fields(Verdict("hit"), stored))
+        entry.prepared = entry.heads.whole(now)
+        entry.partial = b""
+        if entry.body is not None and entry.opened is None:
+            # In one, and kept once: the body is from here on the end of it.
+            entry.whole = entry.prepared + entry.body
+            entry.body = memoryview(entry.whole)[len(entry.prepared) :]
+        entry.second = second
+
+    # Everything that is no prepared hit.
+
+    def _otherwise(self, connection: Connection, head: RequestHead) -> None:
+        edge = self.edge
+        answer = Answer(edge, connection, None, None)
+        connection.context = answer
+        if head.method == b"OPTIONS" and head.target == b"*":
+            self._own_options(connection, answer)
+            return
+        try:
+            route = edge.routes.find(head, tls=connection.tls)
+            if connection.tls and not covers(connection, route):
+                raise Misdirected(route.authority)
+        except BadRequest as error:
+            connection.refuse(error)
+            return
+        if head.plain and head.method in GET_OR_HEAD and not connection.has_body:
+            entry = promoted(edge, route, head.headers)
+            if entry is not None and self._send_hot(connection, head, entry):
+                return
+        request = route.request(head)
+        if head.method not in route.site.methods:
+            self._unknown_method(head, route, answer)
+            return
+        if _unknown_expectation(head):
+            connection.refuse(BadRequest(417, "only 100-continue can be expected here"))
+            return
+        answer = Answer(edge, connection, route, request)
+        connection.context = answer
+        if in_loop(head.headers, edge.server_name):
+            answer.error(508, "this request has come through here before: the origin is this edge")
+            return
+        if route.site.signs and not self._to_be_signed(connection, route, request, answer):
+            return
+        cached = head.method in GET_OR_HEAD and not connection.has_body and route.rules.shared
+        if cached and not head.plain and nominates(head.headers):
+            cached = False
+        work = self._serve if cached else self._pass
+        task = edge.loop.create_task(work(connection, route, request, answer))
+        answer.task = task
+        edge.keep(task)
+        task.add_done_callback(lambda ended: self._ended(ended, connection, answer))
+
+    @staticmethod
+    def _unknown_method(head: RequestHead, route: Route, answer: Answer) -> None:
+        """405 for a method that is common but not served here, else 501 (RFC 9110 section 9.1)."""
+        method = head.method.decode("ascii")
+        if head.method in KNOWN_METHODS:
+            allow = b", ".join(sorted(route.site.methods))
+            answer.error(405, f"{method} is not served here", extra=((b"allow", allow),))
+        else:
+            answer.error(501, f"{method} is not a method that is served here")
+
+    def _to_be_signed(
+        self, connection: Connection, route: Route, request: Request, answer: Answer
+    ) -> bool:
+        """Whether origins that need a signature may be asked this; if not, say so."""
+        refusal = self.edge.fleet.refusal(
+            route, request, own_target(route, request), has_body=connection.has_body
+        )
+        if refusal is None:
+            return True
+        extra = ((b"allow", b"GET, HEAD"),) if refusal.status == 405 else ()
+        answer.error(refusal.status, refusal.message, extra=extra)
+        return False
+
+    def _own_options(self, connection: Connection, answer: Answer) -> None:
+        """OPTIONS * asks about this server itself (RFC 9110 section 9.3.7)."""
+        fields = [
+            (b"date", format_http_date(time.time())),
+            (b"allow", ALLOWED),
+        ]
+        answer.cache = "pass"
+        connection.respond(204, prepared_head(204, fields, None))
+
+    async def _serve(
+        self, connection: Connection, route: Route, request: Request, answer: Answer
+    ) -> None:
+        try:
+            await Serving(self.edge, connection, route, request, answer).run()
+        except ClientGone as error:
+            let_frames_go(error)
+        except (OriginError, SliceFailed, SourceLost, StoreError, OSError, BadRequest) as error:
+            self._failed(connection, route, answer, error)
+
+    async def _pass(
+        self, connection: Connection, route: Route, request: Request, answer: Answer
+    ) -> None:
+        edge = self.edge
+        with edge.places.hold(network_of(connection.address)) as held:
+            if held:
+                await self._pass_on(connection, route, request, answer)
+            else:
+                answer.error(503, TOO_MANY, "too_many_requests")
+
+    async def _pass_on(
+        self, connection: Connection, route: Route, request: Request, answer: Answer
+    ) -> None:
+        edge = self.edge
+        posted = self._posts.begin(route, request)
+        try:
+            response = await ask_origin(edge, connection, route, request, answer.courses)
+            fwd = b"request" if request.method in GET_OR_HEAD else b"method"
+            fields = answer.cache_fields(Verdict("pass", fwd=fwd, fwd_status=response.status))
+            try:
+                if posted is not None:
+                    posted.answered(response.head)
+                invalidate_after(edge, route, request, response.head)
+                if posted is not None:
+                    posted.follow()
+            except BaseException:
+                response.close()
+                raise
+            await pass_response(edge, connection, request, response, fields, posted)
+        except ClientGone as error:
+            let_frames_go(error)
+        except (OriginError, OSError, BadRequest) as error:
+            self._failed(connection, route, answer, error)
+        finally:
+            if posted is not None:
+                posted.close()
+
+    def _ended(self, task: asyncio.Task[None], connection: Connection, answer: Answer) -> None:
+        """A fault of ours must not leave a client waiting."""
+        # A task that was cancelled keeps its last frames, and they keep the answer.
+        answer.task = None
+        if task.cancelled() or task.exception() is None or connection.context is not answer:
+            return
+        if connection.status and not connection.take_back():
+            connection.abort("internal_error")
+        else:
+            answer.error(500, "the edge failed at this request; its log says more")
+
+    def _failed(
+        self, connection: Connection, route: Route, answer: Answer, error: Exception
+    ) -> None:
+        """Tell the client as much as can still be told."""
+        reason = _word(error)
+        if isinstance(error, OriginError):
+            self.edge.metrics.origin_errors[reason] += 1
+        log.warning("request_failed", site=route.site.name, reason=reason, problem=str(error))
+        if connection.status and not connection.take_back():
+            connection.abort("origin_failed" if isinstance(error, OriginError) else reason)
+        elif isinstance(error, BadRequest):
+            connection.refuse(error)
+        else:
+            status = error.status if isinstance(error, OriginError | SliceFailed) else 502
+            if isinstance(error, OSError) and error.errno in NO_DESCRIPTORS:
+                status = 503
+            answer.origin_error(status, reason, getattr(error, "told", ""))
+        let_frames_go(error)
+
+    def refused(self, connection: Connection, error: BadRequest) -> None:
+        """Answer a request that is refused before it has a route."""
+        answer = connection.context
+        if not isinstance(answer, Answer):
+            answer = Answer(self.edge, connection, None, None)
+            connection.context = answer
+        self.recorder.parse_error(error.status)
+        answer.error(error.status, str(error))
+
+
+def covers(connection: Connection, route: Route) -> bool:
+    """Whether this TLS connection's certificate speaks for the host that is asked for. Looked up
+    once for each host, as long as a connection stays with it.
+    """
+    if connection.covered == route.authority:
+        return True
+    host = host_only(route.authority).decode("latin-1")
+    if host and not connection.certificate_covers(host):
+        return False
+    connection.covered = route.authority
+    return True
+
+
+def _unknown_expectation(head: RequestHead) -> bool:
+    """RFC 9110 section 10.1.1."""
+    if head.plain or head.version == (1, 0):
+        return False
+    value = head.headers.get(b"expect")
+    return value is not None and value.lower() != b"100-continue"
+
+
+def _word(error: Exception) -> str:
+    match error:
+        case OriginError(failure=failure):
+            return failure.value
+        case SliceFailed(reason=reason):
+            return reason
+        case SourceLost():
+            return "representation_lost"
+        case BadRequest():
+            return "bad_request"
+        case _:
+            return "io_error"

@@ -1,0 +1,234 @@
+"""Passes a request through to its origin and the answer back, neither of them held whole.
+
+At most one buffer of the response is in memory, so a slow client slows the origin's connection
+and nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from headrace.cache.presented_fields import is_cmcd
+from headrace.edge.service.forwarded_fields import (
+    passed_request_fields,
+    passed_response_fields,
+    with_date,
+)
+from headrace.http.client_network import network_of
+from headrace.http.dates import format_http_date
+from headrace.http.fields import hop_by_hop
+from headrace.http.message import Field, Headers, Request
+from headrace.http.parser import BadRequest, ParsedResponseHead
+from headrace.http.ranges import (
+    RangeNotSatisfiable,
+    TooManyRanges,
+    may_be_passed,
+    parse_content_range,
+    parse_range,
+)
+from headrace.http.server.connection import Connection
+from headrace.http.target import as_sent
+from headrace.upstream.attempt_log import Course
+from headrace.upstream.client import RequestBody
+from headrace.upstream.errors import Failure, OriginError
+from headrace.upstream.failover_body import Obtained
+
+if TYPE_CHECKING:
+    from headrace.edge.context import EdgeState
+    from headrace.edge.service.resource import Route
+
+MOST_RANGES_PASSED = 1024
+SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
+# Trailers are passed only if they cannot be mistaken for framing, routing or security
+# (RFC 9110 section 6.5.1).
+NEVER_TRAILERS = frozenset(
+    (
+        b"age", b"authorization", b"cache-control", b"content-encoding", b"content-length",
+        b"content-range", b"content-type", b"date", b"expires", b"host", b"location",
+        b"set-cookie", b"transfer-encoding", b"vary", b"warning", b"www-authenticate",
+    )
+)  # fmt: skip
+
+
+async def ask_origin(
+    edge: EdgeState,
+    connection: Connection,
+    route: Route,
+    request: Request,
+    courses: list[Course],
+) -> Obtained:
+    """Send the client's own request on, body and all; its course is added to `courses`.
+
+    Raises OriginError, BadRequest.
+    """
+    fields = passed_request_fields(route.site, request, connection.address, edge.server_name)
+    ranges = request.headers.all(b"range")
+    if len(ranges) > 1 or not all(may_be_passed(r, edge.config.limits.ranges) for r in ranges):
+        fields = [field for field in fields if field[0] not in (b"range", b"if-range")]
+    body = _request_body(edge, connection, request, fields)
+    network = network_of(connection.address)
+    way = edge.fleet.way(route, request, own_target(route, request), network)
+    course = Course()
+    courses.append(course)
+    return await edge.fleet.fetcher.request(
+        way.use, request.method, way.target, fields, body=body,
+        on_interim=lambda head: pass_interim(connection, head),
+        course=course,
+    )  # fmt: skip
+
+
+def own_target(route: Route, request: Request) -> bytes:
+    """The target for an origin that is to answer this client alone: as the client spelled it.
+
+    Where requests are signed it has no more of the query than the key has.
+    """
+    if request.method == b"OPTIONS" and request.target == b"*":
+        return b"*"
+    if route.site.signs and request.method in (b"GET", b"HEAD"):
+        return route.upstream_target
+    path = as_sent(request.target, request.path)
+    return path if request.query is None else path + b"?" + request.query
+
+
+def _request_body(
+    edge: EdgeState, connection: Connection, request: Request, fields: list[Field]
+) -> RequestBody | None:
+    head = connection.head
+    assert head is not None
+    if not connection.has_body:
+        if request.method in (b"POST", b"PUT", b"PATCH"):
+            fields.append((b"content-length", b"0"))
+        return None
+    limit = edge.config.limits.request_body_bytes
+    if limit is not None and head.body_bytes > limit:
+        raise BadRequest(413, f"the request's body is longer than {limit} bytes")
+    size_bytes = head.body_bytes if head.body_bytes >= 0 else None
+    if size_bytes is None:
+        fields.append((b"transfer-encoding", b"chunked"))
+    else:
+        fields.append((b"content-length", b"%d" % size_bytes))
+    expects = (request.headers.get(b"expect") or b"").lower() == b"100-continue"
+    if expects:
+        fields.append((b"expect", b"100-continue"))
+    return RequestBody(_Body(connection, limit, expects).read, size_bytes, wait_for_100=expects)
+
+
+class _Body:
+    """Reads the client's body; tells a client that waits for it to go ahead."""
+
+    def __init__(self, connection: Connection, limit: int | None, expects: bool) -> None:
+        self._connection = connection
+        self._limit = limit
+        self._expects = expects
+        self._read_bytes = 0
+
+    async def read(self) -> bytes:
+        if self._expects:
+            self._expects = False
+            self._connection.interim(100, [])
+        piece = await self._connection.read_body()
+        self._read_bytes += len(piece)
+        if self._limit is not None and self._read_bytes > self._limit:
+            raise BadRequest(413, f"the request's body is longer than {self._limit} bytes")
+        return piece
+
+
+def pass_interim(connection: Connection, head: ParsedResponseHead) -> None:
+    """Pass a 1xx on (RFC 9110 section 15.2), except 100, which concerns each connection."""
+    if head.status != 100 and not connection.status:
+        dropped = hop_by_hop(head.headers)
+        connection.interim(
+            head.status, [field for field in head.headers if field[0] not in dropped]
+        )
+
+
+class Tap(Protocol):
+    """Sees a body that is passed on: each piece before it is sent, and whether all came."""
+
+    def take(self, piece: memoryview) -> None: ...
+
+    def ended(self) -> None: ...
+
+
+async def pass_response(
+    edge: EdgeState,
+    connection: Connection,
+    request: Request,
+    response: Obtained,
+    cache_fields: list[Field],
+    tap: Tap | None = None,
+) -> None:
+    """Send an origin's response on, as it comes; `tap` sees the body too. Raises OriginError,
+    ClientGone.
+    """
+    head = response.head
+    try:
+        fields = passed_response_fields(head.headers, head.version, edge.server_name)
+        fields = with_date(fields, format_http_date(time.time()))
+        fields += cache_fields
+        if head.status == 206 and not fits_the_request(request, head):
+            raise OriginError(Failure.BAD_HEAD, "a 206 that does not fit the range asked for")
+        connection.start(head.status, fields, _body_bytes(request, head))
+        connection.push()
+        buffer = memoryview(bytearray(edge.config.limits.pass_buffer_bytes))
+        while received := await response.read_into(buffer):
+            if tap is not None:
+                tap.take(buffer[:received])
+            connection.queue(buffer[:received])
+            await connection.flushed()
+        if tap is not None:
+            tap.ended()
+        connection.finish(_trailers(request, response))
+        await response.sent()
+    finally:
+        edge.metrics.bytes_from_origin += response.received_bytes
+        response.close()
+
+
+def fits_the_request(request: Request, head: ParsedResponseHead) -> bool:
+    """Whether a 206 can answer this request: its range is one that was asked for, and whole.
+
+    Several ranges in one response are left for the client to check.
+    """
+    if request.method == b"HEAD":
+        return True  # a range is of no account there (RFC 9110 section 14.2), and no body comes
+    asked = request.headers.get(b"range")
+    if asked is None or request.method != b"GET":
+        return False
+    kind = head.headers.get(b"content-type") or b""
+    if kind.lower().startswith(b"multipart/byteranges"):
+        return True
+    parsed = parse_content_range(head.headers.get(b"content-range") or b"")
+    if parsed is None:
+        return False
+    start, end, total = parsed
+    if head.body_bytes >= 0 and head.body_bytes != end - start:
+        return False
+    if total is None:
+        return True
+    try:
+        spans = parse_range(asked, total, MOST_RANGES_PASSED)
+    except (RangeNotSatisfiable, TooManyRanges):
+        return False
+    return spans is not None and any(start == first and end <= last for first, last in spans)
+
+
+def _body_bytes(request: Request, head: ParsedResponseHead) -> int | None:
+    if request.method == b"HEAD" or head.status in (204, 304):
+        stated = head.headers.get(b"content-length")
+        if head.status == 204 or stated is None:
+            return 0 if head.status in (204, 304) else None
+        return int(stated)
+    return head.body_bytes if head.body_bytes >= 0 else None
+
+
+def _trailers(request: Request, response: Obtained) -> list[Field] | None:
+    """The trailer fields to pass: only to a client that said it takes them."""
+    wanted = request.headers.get(b"te") or b""
+    if b"trailers" not in [option.strip().lower() for option in wanted.split(b",")]:
+        return None
+    refused = NEVER_TRAILERS | hop_by_hop(Headers(response.trailers))
+    return [
+        field for field in response.trailers if field[0] not in refused and not is_cmcd(field[0])
+    ]

@@ -1,0 +1,133 @@
+"""Makes stored responses hot: ready to be sent at once, from memory or from a mapped file.
+
+A plain request that finds nothing hot gets its response so as well, if that is stored whole and
+needs no decision: without a task, it costs less than half of the longer way.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from headrace.cache.freshness import hot_until
+from headrace.cache.record import StoredResponse
+from headrace.cache.vary import variant_text
+from headrace.edge.body.mapped_file import BodyError, read_at_once
+from headrace.edge.body.open_files import OpenBody
+from headrace.edge.hot import HotEntry
+from headrace.http.message import Headers
+from headrace.http.server.send_queue import BodyDamaged
+from headrace.store import OpenSlice, StoreError
+
+if TYPE_CHECKING:
+    from headrace.edge.context import EdgeState
+    from headrace.edge.service.resource import Route
+
+IN_MEMORY_BYTES = 16 * 1024
+
+
+def make_hot(
+    edge: EdgeState,
+    route: Route,
+    stored: StoredResponse,
+    body: OpenBody | memoryview | None,
+    slot: int,
+    generation: int,
+) -> HotEntry | None:
+    """Remember a fresh response for those who ask next; None when it is not fit for that.
+
+    `body` is all of it, or None when it is in several slices. `slot` counts its hits, unless the
+    body has its own. `generation` is of the purges that the look into the store took account of.
+    """
+    now = time.time()
+    fresh_until = hot_until(stored, route.rules)
+    if fresh_until <= now or edge.store.generation() != generation:
+        return None
+    view: memoryview | None
+    mapped: OpenBody | None = None
+    if isinstance(body, OpenBody):
+        slot = body.slot
+        if stored.length <= IN_MEMORY_BYTES:
+            try:
+                view = memoryview(body.copy())
+            except BlockingIOError:
+                return None
+            except BodyDamaged as error:
+                body.damaged(str(error))
+                return None
+        else:
+            view, mapped = body.view, body
+    else:
+        view = body
+    entry = HotEntry(route, stored, view, mapped, slot, now, fresh_until)
+    edge.hot.put(entry)
+    if stored.vary:
+        route.vary = stored.vary
+        route.hot = None
+    else:
+        route.vary = None
+        route.hot = entry
+    return entry
+
+
+def promoted(edge: EdgeState, route: Route, headers: Headers) -> HotEntry | None:
+    """The hot entry for a plain request, made of what is stored; None where it takes more."""
+    if not edge.hot.memory_bytes:
+        return None
+    edge.see_purges()
+    generation = edge.purged_up_to
+    store, rules = edge.store, route.rules
+    try:
+        vary = store.vary_of(route.key_hash)
+        if vary is None or not rules.shared or not set(route.site.keyed_fields) <= set(vary):
+            return None
+        variant = variant_text(vary, headers, rules) if vary else b""
+        stored = store.lookup(route.key_hash, variant)
+        if stored is None or not 0 <= stored.length <= stored.slice_bytes:
+            return None
+        if hot_until(stored, rules) <= time.time():
+            return None
+        body, slot = _whole_body(edge, stored)
+    except (StoreError, BodyError, OSError):
+        return None  # the longer way knows what to do about it
+    if body is None:
+        return None
+    return make_hot(edge, route, stored, body, slot, generation)
+
+
+def _whole_body(
+    edge: EdgeState, stored: StoredResponse
+) -> tuple[OpenBody | memoryview | None, int]:
+    """The body, and its hit counter; None when it is not at hand. Raises StoreError, BodyError,
+    OSError.
+    """
+    if not stored.length:
+        return memoryview(b""), -1
+    opened = edge.bodies.get(stored.version, 0)
+    if opened is not None:
+        return (opened if opened.size_bytes == stored.length else None), opened.slot
+    if not edge.trusts(stored.version, 0):
+        return None, -1
+    found = edge.store.open_slice(stored, 0)
+    if found is None:
+        return None, -1
+    if found.length != stored.length or not edge.trusts(stored.version, 0, found):
+        os.close(found.fd)
+        return None, -1
+    if stored.length > IN_MEMORY_BYTES:
+        return edge.bodies.take(stored, 0, found), found.slot
+    try:
+        return _in_memory(found), found.slot
+    finally:
+        os.close(found.fd)
+
+
+def _in_memory(found: OpenSlice) -> memoryview | None:
+    """A small body, read if that need not wait for the disk. Raises OSError."""
+    body = bytearray(found.length)
+    try:
+        read = read_at_once(found.fd, body, found.offset)
+    except BlockingIOError:
+        return None
+    return memoryview(body).toreadonly() if read == found.length else None

@@ -1,0 +1,268 @@
+"""Composes the answer to one request: status, fields, conditions and ranges; errors of ours.
+
+The bytes of a body are `delivery`'s.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from headrace.cache.freshness import current_age_s, remaining_s
+from headrace.cache.record import StoredResponse
+from headrace.cache.reuse import Reuse
+from headrace.cache.status import cache_status
+from headrace.edge.body.open_files import OpenBody
+from headrace.edge.request.promote import make_hot
+from headrace.edge.service.response_heads import (
+    error_response,
+    not_modified_fields,
+    prepared_head,
+    stored_fields,
+)
+from headrace.http.conditional import evaluate_conditions, if_range_matches
+from headrace.http.message import Field, Headers, Request
+from headrace.http.ranges import (
+    RangeNotSatisfiable,
+    TooManyRanges,
+    content_range,
+    multipart_plan,
+    parse_range,
+    unsatisfied_range,
+)
+from headrace.http.server.connection import Connection
+from headrace.upstream.attempt_log import Course
+
+if TYPE_CHECKING:
+    from headrace.edge.context import EdgeState
+    from headrace.edge.request.deliver import Delivery
+    from headrace.edge.service.resource import Route
+
+
+@dataclass(slots=True)
+class Verdict:
+    """How the cache dealt with a request. `word` is the metrics' and the log's."""
+
+    word: str
+    reuse: Reuse | None = None
+    fwd: bytes | None = None
+    fwd_status: int | None = None
+    collapsed: bool = False
+    stored: bool = False
+    detail: bytes | None = None
+
+
+def reason_of(verdict: Verdict) -> str:
+    """What the log says of why: the detail, else why a request went past the cache."""
+    if verdict.stored:
+        return ""
+    word = verdict.detail
+    if word is None and verdict.word in ("pass", "bypass"):
+        word = verdict.fwd
+    return (word or b"").decode("ascii", "replace")
+
+
+class Answer:
+    """The answer to one request; also what the log will say of it."""
+
+    __slots__ = ("_connection", "_edge", "_request", "age_s", "cache", "courses", "generation",
+                 "problem", "reason", "route", "task")  # fmt: skip
+
+    def __init__(
+        self, edge: EdgeState, connection: Connection | None, route: Route | None,
+        request: Request | None,
+    ) -> None:  # fmt: skip
+        self._edge = edge
+        self._connection = connection
+        self._request = request
+        self.route = route
+        self.cache = "error"
+        self.generation = -1  # of the purges that the look into the store took account of
+        self.age_s: float | None = None
+        self.problem: str | None = None
+        self.reason = ""  # why it was not stored, or what failed: the log's and the metric's word
+        self.task: object = None
+        self.courses: list[Course] = []  # of the requests to origins that it is made of
+
+    # Fields about the cache.
+
+    def cache_fields(self, verdict: Verdict, stored: StoredResponse | None = None) -> list[Field]:
+        """Cache-Status (RFC 9211), and Server-Timing where the site wants it."""
+        self.cache = verdict.word
+        self.reason = reason_of(verdict)
+        route = self.route
+        debug = route is not None and route.site.debug
+        hit = verdict.word in ("hit", "stale_hit") and verdict.fwd is None
+        ttl = None
+        if stored is not None:
+            ttl = int(remaining_s(stored, time.time()))
+        detail = verdict.detail
+        if debug and detail is None and verdict.reuse is not None:
+            detail = verdict.reuse.reason or None
+        value = cache_status(
+            self._edge.server_name_bytes,
+            hit=hit,
+            fwd=None if hit else verdict.fwd,
+            fwd_status=verdict.fwd_status,
+            stored=verdict.stored,
+            collapsed=verdict.collapsed,
+            ttl=ttl,
+            key=route.key if debug and route is not None else None,
+            detail=detail,
+        )
+        fields: list[Field] = [(b"cache-status", value)]
+        if route is not None and route.site.server_timing:
+            timing = b"cache;desc=" + verdict.word.encode()
+            if self._connection is not None:
+                spent_ms = (time.monotonic() - self._connection.began) * 1000
+                timing += b", edge;dur=%.1f" % spent_ms
+            fields.append((b"server-timing", timing))
+        return fields
+
+    # Stored responses.
+
+    async def from_stored(self, delivery: Delivery, verdict: Verdict) -> None:
+        """Answer from a stored response, whole or in ranges, or with a 304, 412 or 416."""
+        request, connection = self._request, self._connection
+        assert request is not None
+        assert connection is not None
+        stored = delivery.stored
+        headers = Headers(stored.headers)
+        now = time.time()
+        self.age_s = current_age_s(stored, now)
+        fields = stored_fields(stored, now, self._edge.server_name_bytes)
+        verdict_status = evaluate_conditions(
+            request.headers, request.method, stored.status, headers
+        )
+        if verdict_status is not None:
+            fields += self.cache_fields(verdict, stored)
+            connection.start(verdict_status, not_modified_fields(fields), 0)
+            connection.finish()
+            return
+        spans = self._spans(stored, headers)
+        if spans is not None:
+            await self._send_spans(delivery, verdict, fields, spans)
+        else:
+            await self._send_whole(delivery, verdict, fields)
+
+    def _spans(self, stored: StoredResponse, headers: Headers) -> list[tuple[int, int]] | None:
+        """The byte ranges to send (RFC 9110 section 14.2); empty: none can be satisfied."""
+        request = self._request
+        assert request is not None
+        value = request.headers.get(b"range")
+        if value is None or stored.status != 200 or stored.length < 0 or request.method != b"GET":
+            return None
+        condition = request.headers.get(b"if-range")
+        if condition is not None and not if_range_matches(condition, headers):
+            return None
+        try:
+            return parse_range(value, stored.length, self._edge.config.limits.ranges)
+        except TooManyRanges:
+            return None
+        except RangeNotSatisfiable:
+            return []
+
+    async def _send_whole(self, delivery: Delivery, verdict: Verdict, fields: list[Field]) -> None:
+        connection = self._connection
+        assert connection is not None
+        stored = delivery.stored
+        if connection.head_only:
+            fields += self.cache_fields(verdict, stored)
+            connection.start(stored.status, fields, stored.length if stored.length >= 0 else None)
+            connection.finish()
+            return
+        end = stored.length if stored.length >= 0 else None
+        opened = await delivery.prepare(0, end)
+        verdict = _as_found(verdict, delivery)
+        stored = delivery.stored
+        fields += self.cache_fields(verdict, stored)
+        connection.start(stored.status, fields, stored.length if stored.length >= 0 else None)
+        if verdict.word == "hit":
+            self._make_hot(stored, opened)
+        await delivery.send(0, end)
+        connection.finish()
+
+    async def _send_spans(
+        self,
+        delivery: Delivery,
+        verdict: Verdict,
+        fields: list[Field],
+        spans: list[tuple[int, int]],
+    ) -> None:
+        connection = self._connection
+        assert connection is not None
+        length = delivery.stored.length
+        if not spans:
+            fields = [field for field in fields if field[0] not in (b"content-type", b"etag")]
+            fields += self.cache_fields(verdict, delivery.stored)
+            fields.append((b"content-range", unsatisfied_range(length)))
+            connection.start(416, fields, 0)
+            connection.finish()
+            return
+        opened = await delivery.prepare(*spans[0])
+        verdict = _as_found(verdict, delivery)
+        if verdict.word == "hit" and len(spans) == 1:
+            self._make_hot(delivery.stored, opened)
+        fields += self.cache_fields(verdict, delivery.stored)
+        if len(spans) == 1:
+            start, end = spans[0]
+            fields.append((b"content-range", content_range(start, end, length)))
+            connection.start(206, fields, end - start)
+            await delivery.send(start, end)
+            connection.finish()
+            return
+        boundary = secrets.token_hex(12).encode()
+        content_type = Headers(fields).get(b"content-type")
+        plan = multipart_plan(spans, length, content_type, boundary)
+        fields = [field for field in fields if field[0] != b"content-type"]
+        fields.append((b"content-type", b"multipart/byteranges; boundary=" + boundary))
+        connection.start(206, fields, plan.total_bytes)
+        for head, start, end in plan.parts:
+            connection.queue(memoryview(head))
+            await delivery.send(start, end)
+        connection.queue(memoryview(plan.tail))
+        connection.finish()
+
+    def _make_hot(self, stored: StoredResponse, opened: object) -> None:
+        """Remember a response that is open whole, or in several slices, for those who ask next."""
+        assert self.route is not None
+        body: OpenBody | memoryview | None = None
+        if stored.length < 0:
+            return
+        if stored.length <= stored.slice_bytes:
+            if stored.length and not isinstance(opened, OpenBody):
+                return
+            body = opened if isinstance(opened, OpenBody) else memoryview(b"")
+        make_hot(self._edge, self.route, stored, body, -1, self.generation)
+
+    # Errors.
+
+    def origin_error(self, status: int, reason: str, told: str) -> None:
+        """Answer that no origin gave a usable response; what each did, only on debugged sites."""
+        extra: tuple[Field, ...] = ()
+        if told and self.route is not None and self.route.site.debug:
+            extra = ((b"headrace-tried", told.encode("ascii", "replace")),)
+        self.error(status, "the origin gave no usable answer", reason, extra)
+
+    def error(
+        self, status: int, detail: str, problem: str | None = None, extra: tuple[Field, ...] = ()
+    ) -> None:
+        """Answer with an error of the edge's own."""
+        fields, body = error_response(status, detail, time.time())
+        fields += extra
+        verdict = Verdict(
+            "error", fwd=b"miss" if problem else None, detail=(problem or "").encode() or None
+        )
+        fields += self.cache_fields(verdict)
+        self.problem = problem
+        assert self._connection is not None
+        self._connection.respond(status, prepared_head(status, fields, len(body)), memoryview(body))
+
+
+def _as_found(verdict: Verdict, delivery: Delivery) -> Verdict:
+    """The verdict, unless not all of a stored response was at hand (RFC 9211 section 2.2)."""
+    if verdict.word not in ("hit", "stale_hit") or not delivery.fetched:
+        return verdict
+    return Verdict("partial", fwd=b"partial", collapsed=delivery.joined, stored=True)

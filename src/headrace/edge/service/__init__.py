@@ -1,0 +1,1 @@
+"""What is delivered: services compiled from the configuration, resources, fields and heads."""

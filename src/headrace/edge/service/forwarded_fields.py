@@ -1,0 +1,208 @@
+"""The fields an edge adds and removes between client and origin (RFC 9110 section 7.6). Pure.
+
+A request whose answer others may get is made by `shared_request_fields`, from a list of what may
+be in it (see `cache.presenting` for the invariant); one whose answer is the client's alone by
+`passed_request_fields`, from the client's fields less a list. In both, a name that gateways fold
+into another never passes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from headrace.cache.presented_fields import (
+    NEGOTIATED,
+    fields_of_variant,
+    headers_asked,
+    is_plain_name,
+    names_of_variant,
+    overrides,
+)
+from headrace.cache.rules import CacheRules
+from headrace.edge.service.services import Site
+from headrace.http.fields import HOP_BY_HOP, hop_by_hop, split_list
+from headrace.http.message import Field, Headers, Request
+
+# Answered by the edge itself, or a matter of each connection.
+_NEVER_FORWARDED = frozenset((b"host", b"content-length", b"expect", b"via", b"te", b"trailer"))
+FORWARDING = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"))
+# What says nothing of the representation that a client wants.
+_IDLE = frozenset(
+    (
+        b"cache-control", b"dnt", b"if-match", b"if-modified-since", b"if-none-match",
+        b"if-range", b"if-unmodified-since", b"pragma", b"priority", b"range", b"sec-gpc",
+        b"upgrade-insecure-requests",
+    )
+)  # fmt: skip
+_IDLE_PREFIXES = (b"cmcd-", b"sec-websocket-")
+_HOP = re.compile(rb"(?:[A-Za-z]+/)?[0-9.]{1,3} [!#$%&'*+.^_`|~0-9A-Za-z:-]{1,64}")
+MOST_HOPS = 32
+
+
+def nominates(headers: Headers) -> bool:
+    """Whether Connection names fields of this request that are not a matter of the hop.
+
+    They end here (RFC 9110 section 7.6.1), so the origin would see another request than the one
+    that variants are chosen by: its answer is for this client alone.
+    """
+    return any(name in headers for name in hop_by_hop(headers) - HOP_BY_HOP)
+
+
+def passed_request_fields(
+    site: Site, request: Request, client_address: str, server_name: str
+) -> list[Field]:
+    """A request's fields for an answer that is this client's alone, Host first: the client's, or
+    empty.
+    """
+    headers = request.headers
+    dropped = hop_by_hop(headers) | _NEVER_FORWARDED
+    fields: list[Field] = [(b"host", request.authority)]
+    for name, value in headers:
+        if name in dropped or not is_plain_name(name):
+            continue
+        if name in FORWARDING:
+            if site.forwarded:
+                continue
+        elif overrides(name) and not site.names(name):
+            continue
+        fields.append((name, value))
+    if site.forwarded:
+        chain = headers.get(b"x-forwarded-for")
+        address = _address(client_address)
+        fields.append((b"x-forwarded-for", chain + b", " + address if chain else address))
+        fields.append((b"x-forwarded-proto", request.scheme))
+        if request.authority:
+            fields.append((b"x-forwarded-host", request.authority))
+    fields.append((b"via", via(headers, request.version, server_name)))
+    return fields
+
+
+def shared_request_fields(
+    site: Site,
+    rules: CacheRules,
+    request: Request,
+    variant: bytes,
+    client_address: str,
+    server_name: str,
+) -> list[Field]:
+    """A request's fields for an answer that others may get, Host first (empty: the origin's own).
+
+    Conditions and ranges are the caller's. Credentials go along, for it is the origin's word that
+    lets an answer to them be shared (RFC 9111 section 3.5); Cookie does not, unless it is part of
+    the variant.
+    """
+    headers = request.headers
+    host = _shared_host(site, request)
+    fields: list[Field] = [(b"host", host)]
+    in_variant = names_of_variant(variant)
+    if b"user-agent" not in in_variant:
+        fields.append((b"user-agent", b"headrace"))
+    if b"accept" not in in_variant:
+        fields.append((b"accept", b"*/*"))
+    fields += [
+        field
+        for field in headers_asked(variant, headers, rules)
+        if not overrides(field[0]) or site.names(field[0])
+    ]
+    for name in sorted(site.unkeyed_fields | {b"authorization"}):
+        if name not in in_variant:
+            fields = _replaced(fields, name, headers.all(name))
+    if site.forwarded:
+        fields = [field for field in fields if field[0] not in FORWARDING]
+        fields.append((b"x-forwarded-for", _address(client_address)))
+        if site.key_rules.scheme:
+            fields.append((b"x-forwarded-proto", request.scheme))
+        if host:
+            fields.append((b"x-forwarded-host", host))
+    fields.append((b"via", via(headers, request.version, server_name)))
+    return fields
+
+
+def asks_the_same(site: Site, request: Request, variant: bytes) -> bool:
+    """Whether the shared form of a request says all that the client says, so that the answer to
+    either is the answer to both.
+    """
+    if site.forwarded and not (site.key_rules.scheme and site.key_rules.host):
+        return False
+    headers = request.headers
+    shared = dict(fields_of_variant(variant))
+    dropped = hop_by_hop(headers) | _NEVER_FORWARDED | _IDLE
+    free = site.unkeyed_fields | {b"authorization"}
+    for name, value in headers:
+        if (
+            name in dropped
+            or name in free
+            or not is_plain_name(name)
+            or name.startswith(_IDLE_PREFIXES)
+        ):
+            continue
+        if name in NEGOTIATED or (name == b"accept" and (value == b"*/*" or name in shared)):
+            continue  # in other words
+        if overrides(name) and name not in FORWARDING and not site.names(name):
+            continue
+        if shared.get(name) != headers.get(name):
+            return False
+    return True
+
+
+def _replaced(fields: list[Field], name: bytes, values: list[bytes]) -> list[Field]:
+    if not values:
+        return fields
+    others = [field for field in fields if field[0] != name]
+    return [*others, *((name, value) for value in values)]
+
+
+def _shared_host(site: Site, request: Request) -> bytes:
+    """The client's host if answers are kept apart by it, else always the same one."""
+    return request.authority if site.key_rules.host else site.first_host
+
+
+def _address(client_address: str) -> bytes:
+    return client_address.encode("ascii", "replace") or b"unknown"
+
+
+def via(headers: Headers, version: tuple[int, int], server_name: str) -> bytes:
+    """The Via field with this hop added (RFC 9110 section 7.6.3).
+
+    Of what was there, only hops are kept: it is how loops are found, and no place for words.
+    """
+    own = b"%d.%d %s" % (*version, server_name.encode())
+    before = headers.get(b"via")
+    if not before:
+        return own
+    hops = [hop for hop in split_list(before) if _HOP.fullmatch(hop)]
+    return b", ".join([*hops[-MOST_HOPS:], own])
+
+
+def passed_response_fields(
+    headers: Headers, version: tuple[int, int], server_name: str
+) -> list[Field]:
+    """A response's fields for the client: hop-by-hop and framing removed, Via added."""
+    dropped = hop_by_hop(headers) | {b"content-length", b"via", b"trailer"}
+    fields = [field for field in headers if field[0] not in dropped]
+    own = b"%d.%d %s" % (*version, server_name.encode())
+    before = headers.get(b"via")
+    fields.append((b"via", before + b", " + own if before else own))
+    return fields
+
+
+def with_date(fields: list[Field], date: bytes) -> list[Field]:
+    """The fields, with a Date if the origin sent none (RFC 9110 section 6.6.1)."""
+    if not any(name == b"date" for name, _value in fields):
+        fields.append((b"date", date))
+    return fields
+
+
+def in_loop(headers: Headers, server_name: str, limit: int = 8) -> bool:
+    """Whether this request has come through this edge too often already."""
+    via_value = headers.get(b"via")
+    if via_value is None:
+        return False
+    own = server_name.encode()
+    return sum(hop.strip().endswith(b" " + own) for hop in via_value.split(b",")) >= limit
+
+
+def only(fields: Iterable[Field], names: frozenset[bytes]) -> list[Field]:
+    """The fields with these names."""
+    return [field for field in fields if field[0] in names]

@@ -1,0 +1,102 @@
+"""From a request's host and target to its site, its rules and its cache key, remembered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from headrace.cache.key import cache_key, key_hash, upstream_target
+from headrace.cache.rules import CacheRules
+from headrace.edge.hot import HotEntry
+from headrace.edge.service.known_resources import known_routes
+from headrace.edge.service.services import Site, Sites
+from headrace.http.message import Headers, Request
+from headrace.http.parser import BadRequest, RequestHead
+from headrace.http.target import BadTarget, is_doubtful, normalise_target
+
+
+@dataclass(slots=True)
+class Route:
+    """Where a target leads. `hot` is its prepared answer when it has one and does not vary.
+
+    `upstream_target` is what origins are asked for when the answer is shared; `keyed_query` is its
+    query.
+    """
+
+    site: Site
+    rules: CacheRules
+    scheme: bytes
+    authority: bytes
+    path: bytes
+    query: bytes | None
+    key: bytes
+    key_hash: bytes
+    upstream_target: bytes
+    keyed_query: bytes | None
+    hot: HotEntry | None = None
+    vary: tuple[bytes, ...] | None = None
+    pass_until: float = field(default=0.0)
+    pass_reason: bytes = b""  # why the answer before was not to be stored
+
+    def request(self, head: RequestHead) -> Request:
+        """The parsed request with its normalised target."""
+        return Request(
+            head.method, head.target, self.scheme, self.authority, self.path, self.query,
+            head.version, head.headers,
+        )  # fmt: skip
+
+
+class NoSite(BadRequest):
+    """No site serves this host (RFC 9110 section 15.5.20)."""
+
+    def __init__(self, authority: bytes) -> None:
+        host = authority.decode("latin-1") or "a request without a host"
+        super().__init__(421, f"no site here serves {host}")
+
+
+class Misdirected(BadRequest):
+    """The connection is another host's (RFC 9110 sections 7.4 and 15.5.20)."""
+
+    def __init__(self, authority: bytes) -> None:
+        host = authority.decode("latin-1")
+        super().__init__(421, f"the certificate of this connection does not cover {host}")
+
+
+class Routes:
+    """Finds routes; forgets the oldest when they take too much memory."""
+
+    def __init__(self, sites: Sites) -> None:
+        self.sites = sites
+        self._plain, self._tls = known_routes(), known_routes()
+        # The same, to be looked into directly.
+        self.plain, self.tls = self._plain.entries, self._tls.entries
+
+    def find(self, head: RequestHead, *, tls: bool) -> Route:
+        """The route of a request head. Raises BadRequest (400, 414) and NoSite (421)."""
+        known = self.tls if tls else self.plain
+        route = known.get((head.host, head.target))
+        if route is None:
+            route = self._make(head, b"https" if tls else b"http")
+            (self._tls if tls else self._plain).put((head.host, head.target), route)
+        return route
+
+    def _make(self, head: RequestHead, scheme: bytes) -> Route:
+        try:
+            authority, path, query = normalise_target(head.target, head.host, scheme)
+        except BadTarget as error:
+            raise BadRequest(error.status, str(error)) from error
+        if path == b"*":
+            raise BadRequest(400, "the target * belongs to OPTIONS")
+        site = self.sites.find(authority)
+        if site is None:
+            raise NoSite(authority)
+        if site.refuses_dots and is_doubtful(head.target):
+            raise BadRequest(400, "the path has dot segments or an escaped slash")
+        request = Request(b"GET", head.target, scheme, authority, path, query, (1, 1), Headers())
+        key = cache_key(site.name, request, site.key_rules)
+        target = upstream_target(path, query, site.key_rules)
+        _path, mark, keyed_query = target.partition(b"?")
+        return Route(
+            site=site, rules=site.rules_for(path), scheme=scheme, authority=authority, path=path,
+            query=query, key=key, key_hash=key_hash(key),
+            upstream_target=target, keyed_query=keyed_query if mark else None,
+        )  # fmt: skip

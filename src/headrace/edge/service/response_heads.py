@@ -1,0 +1,116 @@
+"""Heads of responses: prepared ones for hits, and the edge's own errors. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from headrace.cache.freshness import current_age_s
+from headrace.cache.record import StoredFlag, StoredResponse
+from headrace.http.dates import format_http_date
+from headrace.http.message import Field
+from headrace.http.serializer import REASONS, field_lines, status_line
+
+# Fields of the whole representation that a 304 does not repeat (RFC 9110 section 15.4.5).
+NOT_IN_304 = frozenset(
+    (
+        b"content-length",
+        b"content-type",
+        b"content-encoding",
+        b"content-language",
+        b"content-range",
+        b"last-modified",
+    )
+)
+
+_TTL = re.compile(rb"; ttl=-?[0-9]+")
+
+
+def stored_fields(stored: StoredResponse, now: float, server_name: bytes) -> list[Field]:
+    """A stored response's fields for a client, with Age and Via."""
+    fields = list(stored.headers)
+    names = {name for name, _value in fields}
+    if b"date" not in names:
+        fields.append((b"date", format_http_date(stored.response_time)))
+    if b"accept-ranges" not in names and stored.status == 200:
+        fields.append((b"accept-ranges", b"bytes"))
+    fields.append((b"age", b"%d" % current_age_s(stored, now)))
+    add_via(fields, server_name, b"1.0" if stored.flags & StoredFlag.HTTP_1_0 else b"1.1")
+    return fields
+
+
+class HitHeads:
+    """The heads of a hit, for any second: Age and the ttl in Cache-Status are all that changes.
+
+    `fields` are those of one moment, with this cache's Cache-Status behind any other.
+    """
+
+    __slots__ = ("_partial", "_stored", "_whole")
+
+    def __init__(self, stored: StoredResponse, fields: list[Field]) -> None:
+        self._stored = stored
+        own = max(n for n, (name, _value) in enumerate(fields) if name == b"cache-status")
+        made: list[Field] = []
+        for number, (name, value) in enumerate(fields):
+            line = b"%d" if name == b"age" else value.replace(b"%", b"%%")
+            if number == own:
+                line = _TTL.sub(b"; ttl=%d", line, count=1)
+            made.append((name.replace(b"%", b"%%"), line))
+        lines = field_lines(made)
+        length = b"" if stored.status == 204 else b"Content-Length: %d\r\n" % stored.length
+        self._whole = b"%s%s%s\r\n" % (status_line(stored.status), lines, length)
+        self._partial = status_line(206) + lines
+
+    def whole(self, now: float) -> bytes:
+        """The head of the whole response at `now`, without Connection."""
+        return self._whole % self._age_and_ttl(now)
+
+    def partial(self, now: float) -> bytes:
+        """What a 206 begins with at `now`: all but Content-Range, Content-Length and the end."""
+        return self._partial % self._age_and_ttl(now)
+
+    def _age_and_ttl(self, now: float) -> tuple[int, int]:
+        age_s = current_age_s(self._stored, now)
+        return int(age_s), int(self._stored.lifetime_s - age_s)
+
+
+def add_via(fields: list[Field], server_name: bytes, version: bytes) -> None:
+    """Add this hop, by the version in which the message came, to Via (RFC 9110 section 7.6.3)."""
+    own = version + b" " + server_name
+    for index, (name, value) in enumerate(fields):
+        if name == b"via":
+            fields[index] = (name, value + b", " + own)
+            return
+    fields.append((b"via", own))
+
+
+def prepared_head(status: int, fields: list[Field], length: int | None) -> bytes:
+    """A whole head with Content-Length (if any) and the blank line, without Connection."""
+    if length is None:
+        return status_line(status) + field_lines(fields) + b"\r\n"
+    return b"%sContent-Length: %d\r\n\r\n" % (status_line(status) + field_lines(fields), length)
+
+
+def not_modified_fields(fields: list[Field]) -> list[Field]:
+    """The fields of a 304, from those of the 200."""
+    keep_last_modified = not any(name == b"etag" for name, _value in fields)
+    return [
+        field
+        for field in fields
+        if field[0] not in NOT_IN_304 or (field[0] == b"last-modified" and keep_last_modified)
+    ]
+
+
+def error_response(
+    status: int, detail: str, now: float, extra: tuple[Field, ...] = ()
+) -> tuple[list[Field], bytes]:
+    """The edge's own error as problem+json (RFC 9457): fields and body."""
+    title = REASONS.get(status, b"Error").decode()
+    body = json.dumps({"title": title, "status": status, "detail": detail}).encode() + b"\n"
+    fields = [
+        (b"date", format_http_date(now)),
+        (b"content-type", b"application/problem+json"),
+        (b"cache-control", b"no-store"),
+        *extra,
+    ]
+    return fields, body

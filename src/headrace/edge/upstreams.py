@@ -1,0 +1,165 @@
+"""The origins of all sites as one worker sees them: their state, and which of them a request uses.
+
+The state of a pool outlives reloads as long as its origins keep their names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from headrace.edge.service.resource import Route
+from headrace.edge.service.services import Site, Sites
+from headrace.http.message import Request
+from headrace.telemetry.metrics import WorkerMetrics
+from headrace.upstream.attempt_log import Course
+from headrace.upstream.client import OriginClient
+from headrace.upstream.fetcher import Fetcher, Use
+from headrace.upstream.health_checks import Checking
+from headrace.upstream.origin_routes import Chosen, choose
+from headrace.upstream.pool import PoolState
+from headrace.upstream.request_fields import why_not_signed
+from headrace.upstream.signable import Refusal
+
+log = structlog.get_logger()
+
+
+class OriginEvents:
+    """Counts what happens with origins, and writes what an operator wants to read later."""
+
+    def __init__(self, metrics: WorkerMetrics) -> None:
+        self._metrics = metrics
+
+    def tried(self, course: Course) -> None:
+        self._metrics.origin_requests[f"{course.pool}/{course.origin}"] += 1
+        log.debug("origin_tried", pool=course.pool, origin=course.origin, path=course.path)
+
+    def waited(self, course: Course, seconds: float) -> None:
+        self._metrics.origin_wait[f"{course.pool}/{course.origin}"] += round(seconds * 1e6)
+
+    def failed(self, course: Course, origin: str, reason: str, problem: str) -> None:
+        self._metrics.origin_failures[f"{course.pool}/{origin}"] += 1
+        if course.site:
+            self._metrics.sites.of(course.site).origin_failures += 1
+        log.warning(
+            "origin_failed", pool=course.pool, origin=origin, failure=reason, problem=problem,
+            path=course.path,
+        )  # fmt: skip
+
+    def retried(self, reason: str) -> None:
+        self._metrics.origin_retries[reason] += 1
+
+    def switched(self, course: Course, reason: str, at: int) -> None:
+        self._metrics.origin_switches[reason] += 1
+        log.warning(
+            "origin_switched", pool=course.pool, to=course.origin, failure=reason, at_byte=at,
+            path=course.path,
+        )  # fmt: skip
+
+    def switch_failed(self, course: Course, reason: str, at: int) -> None:
+        self._metrics.origin_switches_failed[reason] += 1
+        log.error(
+            "origin_switch_failed", pool=course.pool, failure=reason, at_byte=at,
+            tried=course.told(), path=course.path,
+        )  # fmt: skip
+
+    def ejected(self, pool: str, origin: str) -> None:
+        self._metrics.origin_ejections[f"{pool}/{origin}"] += 1
+        log.warning("origin_ejected", pool=pool, origin=origin)
+
+    def health_changed(self, pool: str, origin: str, *, up: bool) -> None:
+        self._metrics.origin_health_changes["up" if up else "down"] += 1
+        if up:
+            log.warning("origin_up", pool=pool, origin=origin)
+        else:
+            log.error("origin_down", pool=pool, origin=origin)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where one request goes: the pool and policy, and the target to ask for."""
+
+    use: Use
+    target: bytes
+    chosen: Chosen
+
+
+class Fleet:
+    """All pools of one worker. `adopt` takes a new configuration."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, client: OriginClient, metrics: WorkerMetrics
+    ) -> None:
+        self.client = client
+        self.events = OriginEvents(metrics)
+        self.fetcher = Fetcher(client, loop, self.events)
+        self._checking = Checking(client, loop, self.events)
+        self._states: dict[tuple[str, str], PoolState] = {}
+
+    def adopt(self, sites: Sites) -> None:
+        """Serve these sites' pools from now on, knowing of them what is known."""
+        before = self._states
+        self._states = {
+            (site.name, name): PoolState(pool, before.get((site.name, name)))
+            for site in sites.all
+            for name, pool in site.pools.items()
+        }
+        self.client.idle.retain(
+            {origin.endpoint for state in self._states.values() for origin in state.pool.origins}
+        )
+        self._checking.watch(list(self._states.values()))
+
+    def way(self, route: Route, request: Request, target: bytes, client: str = "") -> Way:
+        """Where a request goes whose own target, as the origin is to see it, is `target`.
+
+        `client` is the network of who asks.
+        """
+        site = route.site
+        if not site.rules_of_origins:
+            name = site.default_pool
+            chosen = Chosen(name, site.default_policy, request.path)
+            use = self.use(site, chosen.pool, chosen.policy, route.key, client)
+            return Way(use, target, chosen)
+        chosen = choose(
+            site.rules_of_origins, request, route.key, site.default_pool, site.default_policy
+        )
+        if chosen.path != request.path:
+            _path, mark, query = target.partition(b"?")
+            target = chosen.path + mark + query
+        use = self.use(site, chosen.pool, chosen.policy, route.key, client)
+        return Way(use, target, chosen)
+
+    def refusal(
+        self, route: Route, request: Request, target: bytes, *, has_body: bool
+    ) -> Refusal | None:
+        """Why an origin of the pool that this request goes to would not be asked: its requests
+        are signed, and this one is not to be. Told before anything is looked up or sent.
+        """
+        way = self.way(route, request, target)
+        fields = [(b"host", request.authority)]
+        if has_body:
+            fields.append((b"transfer-encoding", b"chunked"))
+        for origin in way.use.state.pool.origins:
+            refusal = why_not_signed(origin, request.method, way.target, fields)
+            if refusal is not None:
+                return refusal
+        return None
+
+    @property
+    def open_places(self) -> int:
+        """How many requests run now, with all origins of the pools in force."""
+        return sum(state.open_places for state in self._states.values())
+
+    def use(self, site: Site, pool: str, policy: str, key: bytes, client: str = "") -> Use:
+        """A pool of a site with what is known of it."""
+        state = self._states.get((site.name, pool))
+        if state is None:
+            # A request that began under a configuration that is gone.
+            state = PoolState(site.pools[pool])
+        return Use(state, site.policies[policy], key, client, site.name)
+
+    def stop(self) -> None:
+        """End the health checks."""
+        self._checking.stop()

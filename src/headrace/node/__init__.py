@@ -1,0 +1,1 @@
+"""Any role as processes on one machine: supervisor, workers, reload, listeners, admin API."""

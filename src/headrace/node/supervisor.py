@@ -1,0 +1,375 @@
+"""The supervisor: starts and minds the workers, holds addresses and store, answers the operator.
+
+It serves no client itself. Signals and the admin door come here; the workers follow over their
+channels (see workers), and what a reload may change is decided in reloading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import platform
+import signal
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from headrace import __version__
+from headrace.config import Config
+from headrace.config.limits_check import raise_nofile_limit
+from headrace.config.loader import load_config
+from headrace.config.problems import ConfigError
+from headrace.edge.admin.own_store import open_store
+from headrace.edge.admin.purging import Directory
+from headrace.edge.admin.store_admin import StoreDoor
+from headrace.edge.admin.store_maintenance import Broom
+from headrace.edge.admin.store_thread import StoreThread
+from headrace.errors import HeadraceError
+from headrace.node.admin.app import AdminDoor
+from headrace.node.admin.auth import admin_token
+from headrace.node.listeners import Reservation, rebind, reserve_all
+from headrace.node.readiness import CHECK_TIMEOUT_S, Readiness
+from headrace.node.reload import check_reloadable, worker_config
+from headrace.node.systemd import notify
+from headrace.node.ticket_keys import TicketKey
+from headrace.node.worker_pool import WorkerPool
+from headrace.node.worker_process import WORKER_COMMAND, Setup, State
+from headrace.telemetry.exposition import ServerFacts, WorkerFacts
+from headrace.telemetry.logs import configure_logging
+from headrace.telemetry.metrics import Snapshot
+from headrace.telemetry.processes import process_use
+
+HEARTBEAT_S = 5.0
+EXIT_FAILED = 1
+EXIT_CONFIG = 2
+
+log = structlog.get_logger("headrace.supervisor")
+
+
+def run(config: Config, config_path: Path | None) -> int:
+    """Serve by `config` until told to stop; the process's exit code.
+
+    A reload reads `config_path` again; without one it reads only the certificates anew. The code
+    is 0 after a stop, 2 when the configuration cannot work here, 1 for any other failed start.
+    """
+    configure_logging(config.log_level)
+
+    def reread() -> Config:
+        return config if config_path is None else load_config(config_path)
+
+    async def serve() -> int:
+        return await Supervisor(config, reread).run()
+
+    return asyncio.run(serve())
+
+
+class Supervisor:
+    """One running server. `reread` gives the config anew at a reload, or raises HeadraceError."""
+
+    def __init__(
+        self,
+        config: Config,
+        reread: Callable[[], Config],
+        *,
+        worker_command: Sequence[str] = WORKER_COMMAND,
+        store_opener: Callable[[Config], StoreDoor] = open_store,
+    ) -> None:
+        self.config = config
+        self._reread = reread
+        self._store_opener = store_opener
+        self._started = time.time()
+        self._up = False
+        self._reloads_succeeded = 0
+        self._reloads_failed = 0
+        self._pool = WorkerPool(worker_command)
+        self._readiness = Readiness(lambda: self._pool.unsound(CHECK_TIMEOUT_S))
+        self._version = 1
+        self._ticket_key = TicketKey.generate(self._started)
+        self._held: list[Reservation] = []
+        self._reloading = asyncio.Lock()
+        self._stopping = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._door: AdminDoor | None = None
+        self._broom: Broom | None = None
+        self._store: StoreThread | None = None
+        self._directory: Directory | None = None
+
+    async def run(self) -> int:
+        """Serve until told to stop; the process's exit code (see the function `run`)."""
+        self._watch_signals()
+        starting = asyncio.create_task(self._start())
+        told_to_stop = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait([starting, told_to_stop], return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            self._pool.kill()
+        try:
+            await starting
+            await told_to_stop
+            await self._stop()
+        except HeadraceError as error:
+            if not self._stopping.is_set():
+                log.error("start_failed", problem=str(error))
+                return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_FAILED
+        finally:
+            told_to_stop.cancel()
+            await self._leave()
+        return 0
+
+    # What the admin door asks of the server.
+
+    @property
+    def store(self) -> StoreThread:
+        """The open store; only after the start got that far."""
+        assert self._store is not None
+        return self._store
+
+    @property
+    def directory(self) -> Directory:
+        """The sites' keys by the config in force; only after the start got that far."""
+        assert self._directory is not None
+        return self._directory
+
+    @property
+    def workers(self) -> WorkerPool:
+        """All workers, for questions of those who look live."""
+        return self._pool
+
+    def not_ready_because(self) -> str | None:
+        """Why not to send clients here now; None when they are welcome."""
+        if self._stopping.is_set():
+            return "stopping"
+        if not self._up:
+            return "starting"
+        if self._pool.draining:
+            return "draining"
+        return None if self._pool.ready else "no worker serves; the log says why"
+
+    async def readiness(self) -> str | None:
+        """The same after a look at every worker (see readiness)."""
+        return self.not_ready_because() or await self._readiness.problem()
+
+    async def totals(self) -> Snapshot:
+        """The counts of all workers since the server started."""
+        return await self._pool.totals()
+
+    async def facts(self) -> ServerFacts:
+        """The state of the server, its processes and its store."""
+        stored = await self.store.stats()
+        generation = await self.store.generation()
+        return ServerFacts(
+            version=__version__,
+            python=platform.python_version(),
+            started=self._started,
+            not_ready_because=await self.readiness(),
+            draining=self._pool.draining or self._stopping.is_set(),
+            workers_wanted=self._pool.wanted,
+            workers_leaving=self._pool.leaving,
+            worker_exits=self._pool.exits,
+            reloads_succeeded=self._reloads_succeeded,
+            reloads_failed=self._reloads_failed,
+            generation=generation,
+            listening=tuple(self._urls()),
+            workers=tuple(self._worker_facts()),
+            store=stored,
+        )
+
+    def drain(self) -> None:
+        """Ask clients to go elsewhere: not ready, and connections close as they fall idle."""
+        log.info("drain")
+        self._pool.drain()
+
+    def undrain(self) -> None:
+        """Serve as before."""
+        log.info("undrain")
+        self._pool.undrain()
+
+    def purged(self) -> None:
+        """A purge is in force; what it freed can be swept now."""
+        if self._broom is not None:
+            self._broom.wake()
+
+    async def reload(self) -> int:
+        """Read the config again and work by it; its version here.
+
+        Raise HeadraceError when it cannot be used; the old one then stays in force everywhere.
+        """
+        async with self._reloading:
+            notify("RELOADING=1")
+            try:
+                await self._change(await asyncio.to_thread(self._reread))
+            except (HeadraceError, OSError) as error:
+                self._reloads_failed += 1
+                log.error("reload_failed", problem=str(error))
+                raise
+            finally:
+                notify("READY=1")
+            self._reloads_succeeded += 1
+            log.info("reloaded", version=self._version, listening=self._urls())
+            return self._version
+
+    # Life.
+
+    async def _start(self) -> None:
+        config = self.config
+        raise_nofile_limit(config)
+        self._held = reserve_all(config.listeners)
+        self._directory = await asyncio.to_thread(Directory.of, config)
+        self._store = await StoreThread.open(self._store_opener, config)
+        if config.admin is not None:
+            token = admin_token(config.admin.token, config.admin.token_file, config.cache_dir)
+            self._door = await AdminDoor.open(config.admin.parsed, self, token)
+        await self._pool.start(self._setup(config, self._held), config.workers)
+        self._up = True
+        self._broom = Broom(self._store)
+        self._in_background(self._heartbeat(), "heartbeat")
+        log.info(
+            "ready",
+            version=__version__,
+            listening=self._urls(),
+            admin=None if self._door is None else self._door.url,
+            workers=config.workers,
+            cache_dir=str(config.cache_dir),
+        )
+        notify("READY=1")
+
+    async def _change(self, config: Config) -> None:
+        check_reloadable(self.config, config)
+        directory = await asyncio.to_thread(Directory.of, config)
+        self._ticket_key = self._ticket_key.renewed(time.time())
+        wanted, added = rebind(self._held, config.listeners)
+        self._version += 1
+        try:
+            await self._pool.reload(self._setup(config, wanted), config.workers)
+        except BaseException:
+            for reservation in added:
+                reservation.release()
+            raise
+        kept = {reservation.socket for reservation in wanted}
+        for reservation in self._held:
+            if reservation.socket not in kept:
+                reservation.release()
+        self.config, self._held, self._directory = config, wanted, directory
+        configure_logging(config.log_level)
+
+    async def _stop(self) -> None:
+        deadline_s = self.config.drain_timeout_s
+        notify(f"STOPPING=1\nEXTEND_TIMEOUT_USEC={int((deadline_s + 10) * 1e6)}")
+        log.info("stopping", drain_timeout_s=deadline_s)
+        self._release()
+        await self._pool.stop(deadline_s)
+
+    async def _leave(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._door is not None:
+            await self._door.close()
+        if self._broom is not None:
+            await self._broom.close()
+        self._release()
+        if self._store is not None:
+            await self._store.close()
+        log.info("stopped")
+
+    async def _heartbeat(self) -> None:
+        served, unsound = True, None
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            await self._pool.ask_all()
+            notify("WATCHDOG=1")
+            if self._stopping.is_set():
+                continue
+            if served and not self._pool.ready:
+                log.error("no_worker_serves", workers_wanted=self._pool.wanted)
+            elif self._pool.ready and not served:
+                log.info("workers_serve_again")
+            served = self._pool.ready
+            before, unsound = unsound, await self.readiness()
+            if unsound != before:
+                log.warning("readiness_changed", ready=unsound is None, problem=unsound)
+            await self._renew_ticket_key()
+
+    async def _renew_ticket_key(self) -> None:
+        if self._ticket_key.renewed(time.time()) is self._ticket_key:
+            return
+        async with self._reloading:
+            try:
+                await self._change(self.config)
+            except (HeadraceError, OSError) as error:
+                log.error("ticket_key_not_renewed", problem=str(error))
+
+    # Signals.
+
+    def _watch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._told_to_stop)
+        loop.add_signal_handler(signal.SIGINT, self._told_to_stop)
+        loop.add_signal_handler(signal.SIGHUP, self._told_to_reload)
+        loop.add_signal_handler(signal.SIGUSR1, self._told_to_reopen)
+
+    def _told_to_stop(self) -> None:
+        if self._stopping.is_set():
+            log.warning("stopping_now")
+            self._pool.kill()
+        self._stopping.set()
+
+    def _told_to_reload(self) -> None:
+        if self._up and not self._stopping.is_set():
+            self._in_background(self._reload_at_signal(), "reload")
+
+    async def _reload_at_signal(self) -> None:
+        # The failure is in the log; there is nobody else to tell.
+        with contextlib.suppress(HeadraceError, OSError):
+            await self.reload()
+
+    def _told_to_reopen(self) -> None:
+        log.info("reopen_logs")
+        self._pool.reopen_logs()
+
+    # Small parts.
+
+    def _setup(self, config: Config, held: Sequence[Reservation]) -> Setup:
+        return Setup(
+            version=self._version,
+            config=worker_config(config),
+            bindings=tuple(reservation.binding for reservation in held),
+            descriptors=tuple(
+                reservation.socket.fileno()
+                for reservation in held
+                if reservation.binding.host is None
+            ),
+            ticket_keys=self._ticket_key.secret,
+            drain_timeout_s=config.drain_timeout_s,
+        )
+
+    def _worker_facts(self) -> list[WorkerFacts]:
+        found = []
+        for worker in self._pool.workers:
+            use = process_use(worker.pid)
+            found.append(
+                WorkerFacts(
+                    number=worker.number,
+                    pid=worker.pid,
+                    ready=worker.state is State.READY,
+                    started=worker.started,
+                    cpu_s=None if use is None else use.cpu_s,
+                    resident_bytes=None if use is None else use.resident_bytes,
+                )
+            )
+        return found
+
+    def _urls(self) -> list[str]:
+        return [reservation.url for reservation in self._held]
+
+    def _release(self) -> None:
+        for reservation in self._held:
+            reservation.release()
+        self._held = []
+
+    def _in_background(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

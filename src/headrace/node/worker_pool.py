@@ -1,0 +1,413 @@
+"""All the workers: starting, replacing, asking, changing and stopping them.
+
+The pool keeps as many workers alive as it is told to, carries a reload to all of them in two
+steps (prepare, then commit) so that none is ever half-changed, and keeps the counts of those that
+died. It does not know what a config says.
+
+A worker has one place, by its number, until it is retired; then it leaves: it takes no part in
+reloads, has its drain time to finish what it sends, and its successor may have its number already.
+Whatever a reload finds, it retires; only silence, a second order to stop or the end of the drain
+time kills. So no sequence of reloads cuts a running response before its time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+import structlog
+
+from headrace.errors import HeadraceError
+from headrace.node.channel import (
+    Abandon,
+    Check,
+    Checked,
+    Commit,
+    Committed,
+    Drain,
+    GetStats,
+    Lines,
+    Message,
+    Prepare,
+    Prepared,
+    ReasonsAre,
+    Refused,
+    ReopenLogs,
+    Seen,
+    Stats,
+    Stop,
+    Undrain,
+)
+from headrace.node.worker_process import Setup, State, Worker, exit_reason, restart_delay_s
+from headrace.telemetry.logs import events_dropped
+from headrace.telemetry.metrics import Snapshot, merge, retired
+
+READY_TIMEOUT_S = 60.0
+PREPARE_TIMEOUT_S = 30.0
+COMMIT_TIMEOUT_S = 10.0
+STATS_TIMEOUT_S = 2.0
+SILENCE_LIMIT_S = 30.0
+STOP_GRACE_S = 2.0
+STEADY_AFTER_S = 10.0
+LAST_WORDS_S = 1.0
+
+Answered = TypeVar("Answered", Lines, Seen, ReasonsAre)
+
+log = structlog.get_logger("headrace.workers")
+
+Starter = Callable[[int, Setup, bool], Awaitable[Worker]]
+"""Starts a worker by its number, its setup and whether it begins draining. Raises OSError."""
+
+
+class WorkerStartError(HeadraceError):
+    """A worker could not start serving."""
+
+
+class ReloadRefusedError(HeadraceError):
+    """A worker cannot work by the new config; all of them go on with the old one."""
+
+
+class WorkerPool:
+    """The workers of one server, numbered from 0. All methods belong to the running event loop."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        silence_limit_s: float = SILENCE_LIMIT_S,
+        start: Starter | None = None,
+    ) -> None:
+        self.exits = 0
+        self.draining = False
+        self._command = tuple(command)
+        self._silence_limit_s = silence_limit_s
+        self._start = start or self._start_process
+        self._setup: Setup | None = None
+        self._workers: dict[int, Worker] = {}
+        self._leaving: set[Worker] = set()
+        self._places: dict[int, asyncio.Event] = {}  # set: this place is given up
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._retired = Snapshot()
+        self._questions = 0
+        self._stopping = False
+        self._changing = asyncio.Lock()
+
+    @property
+    def workers(self) -> list[Worker]:
+        """The workers that have a place now, in order of their numbers."""
+        return [self._workers[number] for number in sorted(self._workers)]
+
+    @property
+    def everyone(self) -> list[Worker]:
+        """The workers alive now, those that leave included."""
+        return [*self.workers, *self._leaving]
+
+    @property
+    def leaving(self) -> int:
+        """How many workers finish what they send and then end."""
+        return len(self._leaving)
+
+    @property
+    def wanted(self) -> int:
+        return len(self._places)
+
+    @property
+    def ready(self) -> bool:
+        """Whether any worker serves."""
+        return any(worker.state is State.READY for worker in self._workers.values())
+
+    async def start(self, setup: Setup, count: int) -> None:
+        """Start `count` workers and wait until all serve.
+
+        Raise WorkerStartError when one cannot: at the first start that is a mistake to show, not
+        an accident to repeat.
+        """
+        self._setup = setup
+        try:
+            first = [await self._spawn(number) for number in range(count)]
+        except OSError as error:
+            await self._end_all()
+            raise WorkerStartError(f"no worker process can be started: {error}") from error
+        served = await asyncio.gather(*(worker.wait_ready(READY_TIMEOUT_S) for worker in first))
+        for worker, ready in zip(first, served, strict=True):
+            if not ready:
+                problem = await _why_not_ready(worker)
+                await self._end_all()
+                raise WorkerStartError(f"worker {worker.number} did not start: {problem}")
+        for worker in first:
+            self._keep(worker.number, worker)
+
+    async def reload(self, setup: Setup, count: int) -> None:
+        """Move every worker to `setup` and to `count` workers, or none at all.
+
+        Raise ReloadRefusedError when a worker refuses it; nothing has changed then.
+        """
+        async with self._changing:
+            asked = [worker for worker in self.workers if worker.state is State.READY]
+            prepare = Prepare(setup.version, setup.config, list(setup.bindings), setup.ticket_keys)
+            answers = await asyncio.gather(
+                *(
+                    worker.ask(
+                        prepare, Prepared, setup.version, PREPARE_TIMEOUT_S, setup.descriptors
+                    )
+                    for worker in asked
+                )
+            )
+            for worker, answer in zip(asked, answers, strict=True):
+                if answer is None and worker.channel.closed:
+                    continue  # it died of something else; its successor begins with the new config
+                if not isinstance(answer, Prepared):
+                    self._tell(asked, Abandon(setup.version))
+                    raise ReloadRefusedError(_refusal(worker, answer))
+            self._setup = setup
+            await asyncio.gather(
+                *(
+                    worker.ask(Commit(setup.version), Committed, setup.version, COMMIT_TIMEOUT_S)
+                    for worker in asked
+                )
+            )
+            for worker in self.workers:
+                if worker.version != setup.version:
+                    # It was starting with the old config, or hangs: a fresh one takes the new.
+                    log.warning("worker_replaced_at_reload", worker=worker.number, pid=worker.pid)
+                    self._retire(worker, setup.drain_timeout_s)
+            self._resize(count)
+
+    def drain(self) -> None:
+        """Let the workers close their connections as they fall idle; they go on serving."""
+        self.draining = True
+        self._tell(self.workers, Drain())
+
+    def undrain(self) -> None:
+        self.draining = False
+        self._tell(self.workers, Undrain())
+
+    def reopen_logs(self) -> None:
+        self._tell(self.everyone, ReopenLogs())
+
+    async def stop(self, deadline_s: float) -> None:
+        """End all workers: those with connections get `deadline_s` seconds to finish them."""
+        self._stopping = True
+        for worker in self.workers:
+            self._retire(worker, deadline_s)
+        self._give_up_places()
+        if not self._tasks:
+            return
+        _done, late = await asyncio.wait(self._tasks, timeout=deadline_s + STOP_GRACE_S)
+        if late:
+            log.warning("workers_killed_at_deadline", workers=[w.number for w in self.everyone])
+            self.kill()
+            await asyncio.wait(late)
+
+    def kill(self) -> None:
+        """End all workers now."""
+        self._stopping = True
+        for worker in self.everyone:
+            worker.kill()
+        self._give_up_places()
+
+    async def totals(self) -> Snapshot:
+        """The counts of all workers, dead ones included; waits up to 2 s for their answers."""
+        await self.ask_all()
+        own = Snapshot(counters={"events_dropped": events_dropped()})
+        return merge([own, self._retired, *(worker.snapshot for worker in self.everyone)])
+
+    async def ask_each(
+        self, question: Callable[[int], Message], answer: type[Answered]
+    ) -> list[Answered]:
+        """The answers of all workers that serve, to a question that carries the given number."""
+        self._questions += 1
+        number = self._questions
+        found = await asyncio.gather(
+            *(
+                worker.ask(question(number), answer, number, STATS_TIMEOUT_S)
+                for worker in self.workers
+                if worker.state is State.READY
+            )
+        )
+        return [one for one in found if isinstance(one, answer)]
+
+    async def unsound(self, within_s: float) -> str | None:
+        """What keeps which worker from serving; None when each that listens could."""
+        self._questions += 1
+        question = Check(self._questions)
+        asked = [worker for worker in self.workers if worker.state is State.READY]
+        if not asked:
+            return "no worker serves; the log says why"
+        found = await asyncio.gather(
+            *(worker.ask(question, Checked, question.number, within_s) for worker in asked)
+        )
+        problems = []
+        for worker, answer in zip(asked, found, strict=True):
+            if isinstance(answer, Checked):
+                problem = answer.problem
+            elif worker.channel.closed:
+                continue  # it died meanwhile, and its listener with it
+            else:
+                problem = f"it does not answer within {within_s:g} s"
+            if problem:
+                problems.append(f"worker {worker.number}: {problem}")
+        if all(worker.channel.closed for worker in asked):
+            return "no worker serves; the log says why"
+        return "; ".join(problems) or None
+
+    def tell_all(self, message: Message) -> None:
+        """Say something that wants no answer."""
+        self._tell(self.workers, message)
+
+    async def ask_all(self) -> None:
+        """Refresh every worker's snapshot; kill one that has been silent for too long."""
+        self._questions += 1
+        question = GetStats(self._questions)
+        asked = self.everyone
+        await asyncio.gather(
+            *(
+                worker.ask(question, Stats, question.number, STATS_TIMEOUT_S)
+                for worker in asked
+                if worker.state is not State.STARTING
+            )
+        )
+        now_s = asyncio.get_running_loop().time()
+        for worker in asked:
+            silent_s = now_s - worker.heard_s
+            starting = worker.state is State.STARTING
+            limit_s = READY_TIMEOUT_S if starting else self._silence_limit_s
+            if silent_s > limit_s and worker.process.returncode is None:
+                log.error(
+                    "worker_silent", worker=worker.number, pid=worker.pid, silent_s=round(silent_s)
+                )
+                worker.kill()
+
+    async def _start_process(self, number: int, setup: Setup, draining: bool) -> Worker:
+        return await Worker.start(number, self._command, setup, draining=draining)
+
+    async def _spawn(self, number: int, given_up: asyncio.Event | None = None) -> Worker:
+        """Start a worker for a place; if that was given up meanwhile, it leaves at once, and does
+        not displace the worker of the place that has its number now.
+        """
+        assert self._setup is not None
+        begins_draining = self.draining
+        worker = await self._start(number, self._setup, begins_draining)
+        surplus = given_up is not None and given_up.is_set()
+        if not surplus:
+            self._workers[number] = worker
+        self._in_background(self._mind(worker), f"worker-{worker.pid}")
+        if self._stopping:
+            worker.kill()
+        elif surplus or worker.version != self._setup.version:
+            self._retire(worker, self._setup.drain_timeout_s)  # a reload came meanwhile
+        elif self.draining is not begins_draining:
+            worker.channel.send(Drain() if self.draining else Undrain())
+        return worker
+
+    async def _mind(self, worker: Worker) -> None:
+        """Wait for a process's end, and take it out of the books."""
+        worker.exit_code = await worker.process.wait()
+        await worker.heard_out(LAST_WORDS_S)
+        worker.channel.close()
+        if self._workers.get(worker.number) is worker:
+            del self._workers[worker.number]
+        self._leaving.discard(worker)
+        self._retired = merge([self._retired, retired(worker.snapshot)])
+        worker.left.set()
+
+    def _retire(self, worker: Worker, drain_s: float) -> None:
+        """Give a worker's place free and let it finish what it sends, for `drain_s` at most."""
+        worker.state = State.STOPPING
+        worker.channel.send(Stop(drain_s))
+        if self._workers.get(worker.number) is worker:
+            del self._workers[worker.number]
+        self._leaving.add(worker)
+        asyncio.get_running_loop().call_later(drain_s + STOP_GRACE_S, worker.kill)
+        worker.left.set()
+
+    def _keep(self, number: int, worker: Worker | None) -> None:
+        given_up = self._places[number] = asyncio.Event()
+        self._in_background(self._keep_alive(number, given_up, worker), f"place-{number}")
+
+    async def _keep_alive(
+        self, number: int, given_up: asyncio.Event, worker: Worker | None
+    ) -> None:
+        quick_deaths = 0
+        while not given_up.is_set():
+            if worker is None:
+                try:
+                    worker = await self._spawn(number, given_up)
+                except OSError as error:
+                    quick_deaths += 1
+                    delay_s = restart_delay_s(quick_deaths)
+                    log.error(
+                        "worker_not_started",
+                        worker=number,
+                        problem=str(error),
+                        restart_in_s=delay_s,
+                    )
+                    await _happens(given_up, delay_s)
+                    continue
+            await worker.left.wait()
+            if worker.state is not State.STOPPING and not self._stopping:
+                self.exits += 1
+                lived_s = asyncio.get_running_loop().time() - worker.started_s
+                quick_deaths = 0 if lived_s >= STEADY_AFTER_S else quick_deaths + 1
+                delay_s = restart_delay_s(quick_deaths)
+                log.error(
+                    "worker_died",
+                    worker=number,
+                    pid=worker.pid,
+                    reason=worker.problem or exit_reason(worker.exit_code),
+                    lived_s=round(lived_s, 3),
+                    restart_in_s=delay_s,
+                )
+                await _happens(given_up, delay_s)
+            worker = None
+
+    def _resize(self, count: int) -> None:
+        for number in range(len(self._places), count):
+            self._keep(number, None)
+        assert self._setup is not None
+        for number in range(count, len(self._places)):
+            self._places.pop(number).set()
+            worker = self._workers.get(number)
+            if worker is not None:
+                self._retire(worker, self._setup.drain_timeout_s)
+
+    def _give_up_places(self) -> None:
+        for given_up in self._places.values():
+            given_up.set()
+
+    def _in_background(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    @staticmethod
+    def _tell(workers: Sequence[Worker], message: Message) -> None:
+        for worker in workers:
+            worker.channel.send(message)
+
+    async def _end_all(self) -> None:
+        for worker in self.everyone:
+            worker.kill()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+
+async def _happens(event: asyncio.Event, within_s: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            await event.wait()
+
+
+async def _why_not_ready(worker: Worker) -> str:
+    if worker.channel.closed:
+        code = await worker.process.wait()
+        return worker.problem or f"it ended with {exit_reason(code)}; its own log says more"
+    return worker.problem or f"it was not ready within {READY_TIMEOUT_S:.0f} seconds"
+
+
+def _refusal(worker: Worker, answer: Message | None) -> str:
+    if isinstance(answer, Refused):
+        return f"worker {worker.number} refused the config: {answer.problem}"
+    return f"worker {worker.number} did not answer; nothing has changed, try again"

@@ -1,0 +1,30 @@
+"""Where stored responses live: an index shared by all workers, and one file per slice of a body."""
+
+from headrace.store.directory_lock import Claim
+from headrace.store.errors import SliceTooLarge, StoreError, StoreFull, StoreInUse
+from headrace.store.follower import PartFollower
+from headrace.store.part import Busy, Part, PartPhase
+from headrace.store.purge_rules import PurgeRule, matches
+from headrace.store.settings import StoreSettings
+from headrace.store.slice_reader import FileMark, OpenSlice, body_is_sound, mark_of
+from headrace.store.store import Store
+
+__all__ = [
+    "Busy",
+    "Claim",
+    "FileMark",
+    "OpenSlice",
+    "Part",
+    "PartFollower",
+    "PartPhase",
+    "PurgeRule",
+    "SliceTooLarge",
+    "Store",
+    "StoreError",
+    "StoreFull",
+    "StoreInUse",
+    "StoreSettings",
+    "body_is_sound",
+    "mark_of",
+    "matches",
+]

@@ -1,0 +1,56 @@
+"""Opening and removing files of a cache directory without trusting what lies there.
+
+Whoever could once write into the directory may have left a link, a pipe or a directory under a
+name of ours. None of them is followed, waited for or believed: it counts as damaged, and goes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from pathlib import Path
+
+from headrace.ownership import foreign
+from headrace.store.errors import StoreError
+
+_SAFE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+NOT_A_FILE = (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENOTDIR, errno.ENODEV)
+"""What opening gives for a link, a directory or a socket; `open_file` adds ENODEV for the rest."""
+
+
+def open_file(path: str | os.PathLike[str], flags: int) -> int:
+    """A descriptor of a regular file; a new one is its owner's alone.
+
+    Raises OSError, with a number of NOT_A_FILE for what is none.
+    """
+    fd = os.open(path, flags | _SAFE, 0o600)
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    raise OSError(errno.ENODEV, "not a regular file", os.fspath(path))
+
+
+def remove(path: str | os.PathLike[str]) -> None:
+    """Remove whatever is there: a file, a link, or a directory that has no business there."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    except (IsADirectoryError, PermissionError):
+        if not stat.S_ISDIR(os.lstat(path).st_mode):
+            raise
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def own_directory(path: Path) -> None:
+    """See to it that `path` is a directory that only this user can write to; make it if need be.
+
+    Who can write there can have the edge serve anything as anyone's. Raises StoreError or OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
+    problem = foreign(path)
+    if problem is not None:
+        raise StoreError("{}: {}".format(*problem))

@@ -1,0 +1,180 @@
+"""The bytes in front of every slice: a fixed control block, then the record. Pure.
+
+The block is the same in a part and in a finished slice, so finishing moves no bytes. `phase` and
+`written` are for followers of a part and are left out of the header's checksum.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Any
+
+import msgspec
+import xxhash
+
+from headrace.cache.record import StoredResponse
+from headrace.store.layout import FORMAT, MAX_META_BYTES, MAX_SLICE, PAGE_BYTES
+
+MAGIC = b"HEADRACE"
+CONTROL = struct.Struct("<8sIIIIQqqQIIQ40sQ8x")
+CONTROL_BYTES = CONTROL.size  # 128: the record begins here
+PHASE_AT = 16
+WRITTEN_AT = 24
+REASON_BYTES = 40
+SPARE_BYTES = 16
+"""Room after the record, so that it can be rewritten when its length becomes known."""
+
+LAST_PHASE = 4
+MOST_BYTES = 10**18
+MAX_HEADER_BYTES = MAX_META_BYTES + 2 * PAGE_BYTES
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(StoredResponse)
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The control block's fields. Lengths in bytes, -1 while unknown."""
+
+    header_bytes: int
+    phase: int
+    n: int
+    written: int = 0
+    body_bytes: int = -1
+    total_bytes: int = -1
+    body_checksum: int = 0
+    meta_bytes: int = 0
+    meta_checksum: int = 0
+    reason: bytes = b""
+
+    def packed(self) -> bytes:
+        """The block's 128 bytes, its checksum included."""
+        checksum = xxhash.xxh3_64_intdigest(self._packed(0, 0, 0))
+        return self._packed(checksum, self.phase, self.written)
+
+    def _packed(self, checksum: int, phase: int, written: int) -> bytes:
+        return CONTROL.pack(
+            MAGIC,
+            FORMAT,
+            self.header_bytes,
+            phase,
+            self.n,
+            written,
+            self.body_bytes,
+            self.total_bytes,
+            self.body_checksum,
+            self.meta_bytes,
+            0,
+            self.meta_checksum,
+            self.reason,
+            checksum,
+        )
+
+
+def unpack_control(block: bytes) -> tuple[Control, bool] | None:
+    """The control block and whether its checksum holds; None when it is none of ours.
+
+    Only a finished slice's checksum holds for certain: a part's fields change one by one.
+    """
+    if len(block) < CONTROL_BYTES:
+        return None
+    (
+        magic,
+        version,
+        header_bytes,
+        phase,
+        n,
+        written,
+        body_bytes,
+        total_bytes,
+        body_checksum,
+        meta_bytes,
+        _,
+        meta_checksum,
+        reason,
+        checksum,
+    ) = CONTROL.unpack_from(block)
+    if magic != MAGIC or version != FORMAT:
+        return None
+    if not _is_possible(header_bytes, phase, n, written, body_bytes, total_bytes, meta_bytes):
+        return None
+    control = Control(
+        header_bytes,
+        phase,
+        n,
+        written,
+        body_bytes,
+        total_bytes,
+        body_checksum,
+        meta_bytes,
+        meta_checksum,
+        reason.rstrip(b"\0"),
+    )
+    bare = bytearray(block[:CONTROL_BYTES])
+    bare[PHASE_AT : PHASE_AT + 4] = bytes(4)
+    bare[WRITTEN_AT : WRITTEN_AT + 8] = bytes(8)
+    bare[112:120] = bytes(8)
+    return control, xxhash.xxh3_64_intdigest(bytes(bare)) == checksum
+
+
+def _is_possible(
+    header_bytes: int,
+    phase: int,
+    n: int,
+    written: int,
+    body_bytes: int,
+    total_bytes: int,
+    meta_bytes: int,
+) -> bool:
+    """Whether a control block can be one of ours: whatever is read by it is bounded by it."""
+    return (
+        0 <= meta_bytes <= MAX_META_BYTES
+        and header_bytes <= MAX_HEADER_BYTES
+        and phase <= LAST_PHASE
+        and n <= MAX_SLICE
+        and written <= MOST_BYTES
+        and -1 <= body_bytes <= MOST_BYTES
+        and -1 <= total_bytes <= MOST_BYTES
+    )
+
+
+def changed(control: Control, phase: int, written: int, **changes: Any) -> Control:
+    """The block with these fields changed, as followers are to see it now."""
+    return replace(control, phase=phase, written=written, **changes)
+
+
+def header_bytes_for(meta_bytes: int) -> int:
+    """How much is reserved in front of the body for a record of this size: whole pages."""
+    return -(-(CONTROL_BYTES + meta_bytes + SPARE_BYTES) // PAGE_BYTES) * PAGE_BYTES
+
+
+def encode_record(stored: StoredResponse) -> bytes:
+    """A record as it stands in files and in the index."""
+    return _encoder.encode(stored)
+
+
+def decode_record(packed: bytes | memoryview) -> StoredResponse:
+    """Raises msgspec.DecodeError, of which ValidationError is one: also for a record that can be
+    decoded, but that no response can have made.
+    """
+    stored = _decoder.decode(packed)
+    if not (
+        100 <= stored.status <= 599
+        and -1 <= stored.length <= MOST_BYTES
+        and 0 < stored.slice_bytes <= MOST_BYTES
+        and 8 <= len(stored.version) <= 32
+        and 0 <= stored.generation < 2**63
+        and isfinite(
+            stored.response_time + stored.corrected_age_s + stored.lifetime_s
+            + stored.stale_while_revalidate_s + stored.stale_if_error_s
+        )
+    ):  # fmt: skip
+        raise msgspec.ValidationError("a record with values that no response has")
+    return stored
+
+
+def meta_checksum(meta: bytes) -> int:
+    """The checksum that stands in `Control.meta_checksum`."""
+    return xxhash.xxh3_64_intdigest(meta)

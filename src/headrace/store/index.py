@@ -1,0 +1,249 @@
+"""The index: an LMDB environment of few small tables, and one write transaction as an object.
+
+LMDB is used without syncing: it survives the death of any process at any point, but not of the
+operating system (`opening.py` notices that). Which rows follow from what is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import lmdb
+import msgspec
+
+from headrace.store.errors import StoreError, StoreFull
+from headrace.store.shared_memory import SharedState
+
+TABLES = (
+    "records",  # key hash + variant digest -> StoredResponse
+    "vary",  # key hash -> names that select variants
+    "slices",  # slice key -> SliceRow
+    "queues",  # queue (1) + position (8) -> size (8) + slice key
+    "ghost",  # position (8) -> ghost name (8) + size (8)
+    "ghost_names",  # ghost name (8) -> position (8)
+    "rules",  # generation (8) -> PurgeRule
+    "superseded",  # version -> when (8, float): its slices wait for the broom
+    "meta",  # b"totals", b"rebuild"
+)
+
+MIN_MARGIN_BYTES = 4 * 1024 * 1024
+"""More than any one transaction of ours touches; below this the index takes nothing new."""
+
+GROWTH_BYTES = 16 * 1024 * 1024
+_MAX_READERS = 1022
+_INDEX_PAGE_BYTES = 4096
+
+
+@dataclass(slots=True)
+class Totals:
+    """Numbers kept with the rows they describe, in one row. All grow only, but the byte counts."""
+
+    position: int = 0
+    small_bytes: int = 0
+    main_bytes: int = 0
+    ghost_position: int = 0
+    ghost_bytes: int = 0
+    generation: int = 0
+    horizon: int = 0  # rules up to this generation have been carried out and forgotten
+    insertions: int = 0
+    evictions: int = 0
+    evicted_bytes: int = 0
+    purged: int = 0
+    refused: int = 0
+    corrupt: int = 0
+    missing: int = 0
+    orphans: int = 0
+
+    @property
+    def used_bytes(self) -> int:
+        return self.small_bytes + self.main_bytes
+
+
+_values_of = attrgetter(*(field.name for field in fields(Totals)))
+_TOTALS = struct.Struct(f"<{len(fields(Totals))}Q")
+
+
+def totals_from(packed: bytes | None) -> Totals:
+    """The totals row, or those of an empty index."""
+    return Totals(*_TOTALS.unpack(packed)) if packed else Totals()
+
+
+class Index:
+    """The open environment. `read` and `write` give transactions."""
+
+    def __init__(self, path: Path, map_bytes: int, state: SharedState) -> None:
+        """Raises lmdb.Error (not an index, or damaged) or OSError."""
+        self._state = state
+        # LMDB would make the directory with its files' mode, and only root could enter it.
+        path.mkdir(mode=0o700, exist_ok=True)
+        if path.stat().st_mode & 0o700 != 0o700:
+            path.chmod(0o700)
+        self.env = lmdb.open(
+            os.fspath(path),
+            map_size=map_bytes,
+            max_dbs=len(TABLES),
+            max_readers=_MAX_READERS,
+            sync=False,
+            writemap=True,
+            readahead=False,
+            mode=0o600,
+        )
+        self._data_fd = os.open(path / "data.mdb", os.O_RDWR | os.O_CLOEXEC)
+        self._map_bytes = map_bytes
+        self._reserved_bytes = 0
+        try:
+            self.env.reader_check()  # killed processes leave their reader slots behind
+            self._reserve()
+            self._open_tables()
+        except (lmdb.Error, StoreFull):
+            self.close()
+            raise
+
+    def _open_tables(self) -> None:
+        tables: dict[str, Any] = {name: self.env.open_db(name.encode()) for name in TABLES}
+        self._tables = tuple(tables.values())
+        self.records = tables["records"]
+        self.vary = tables["vary"]
+        self.slices = tables["slices"]
+        self.queues = tables["queues"]
+        self.ghost = tables["ghost"]
+        self.ghost_names = tables["ghost_names"]
+        self.rules = tables["rules"]
+        self.superseded = tables["superseded"]
+        self.meta = tables["meta"]
+
+    def read(self) -> Any:
+        """A read transaction (a context manager). About 1 µs."""
+        return self.env.begin(buffers=True)
+
+    @contextmanager
+    def write(self) -> Iterator[Change]:
+        """The one write transaction of the moment; an exception inside undoes it.
+
+        Raises StoreFull without having changed anything, StoreError when LMDB fails otherwise.
+        """
+        try:
+            with self.env.begin(write=True) as transaction:
+                self._reserve()
+                change = Change(self, transaction)
+                yield change
+                change.put_totals()
+        except lmdb.MapFullError as error:
+            self._state.count_full()
+            raise StoreFull(
+                "the index's map is full: raise map_bytes, or lower the store's size"
+            ) from error
+        except lmdb.DiskError as error:
+            self._state.count_io_error()
+            raise StoreFull(f"the index cannot be written: {error}") from error
+        except lmdb.Error as error:
+            raise damaged(error) from error
+
+    def _reserve(self) -> None:
+        """Give the sparse map real disk ahead of use, for no room there would be a SIGBUS."""
+        used = self.reached_bytes()
+        wanted = min(used + 2 * MIN_MARGIN_BYTES, self._map_bytes)
+        if wanted <= self._reserved_bytes:
+            return
+        target = min(used + 2 * MIN_MARGIN_BYTES + GROWTH_BYTES, self._map_bytes)
+        try:
+            os.posix_fallocate(self._data_fd, 0, target)
+        except OSError as error:
+            if used + MIN_MARGIN_BYTES <= self._reserved_bytes:
+                return
+            self._state.count_full()
+            raise StoreFull(f"no room on disk for the index: {error.strerror}") from error
+        self._reserved_bytes = target
+
+    def occupied_bytes(self, transaction: Any) -> int:
+        """The pages in use, the rows' own: what is free inside the file does not count. 10 µs."""
+        pages = 0
+        for table in self._tables:
+            found = transaction.stat(table)
+            pages += found["branch_pages"] + found["leaf_pages"] + found["overflow_pages"]
+        return pages * _INDEX_PAGE_BYTES
+
+    def reached_bytes(self) -> int:
+        """How far the file was ever used; it does not shrink. 1 µs."""
+        return int((self.env.info()["last_pgno"] + 1) * _INDEX_PAGE_BYTES)
+
+    def totals(self) -> Totals:
+        """As of the last commit."""
+        with self.read() as transaction:
+            return totals_from(bytes(transaction.get(b"totals", b"", self.meta)))
+
+    def entries(self, table: Any) -> int:
+        """How many rows a table has. Constant time."""
+        with self.read() as transaction:
+            return self.rows_in(table, transaction)
+
+    @staticmethod
+    def rows_in(table: Any, transaction: Any) -> int:
+        """The same, as a transaction sees it. 1 µs."""
+        return int(transaction.stat(table)["entries"])
+
+    def close(self) -> None:
+        os.close(self._data_fd)
+        self.env.close()
+
+
+READ_ERRORS = (lmdb.Error, msgspec.DecodeError, struct.error)
+"""What reading a damaged index raises."""
+
+
+def damaged(error: Exception) -> StoreError:
+    """What to tell of one of READ_ERRORS."""
+    return StoreError(
+        f"the index failed ({error}): stop the edge and remove the directory `index`; it is "
+        "rebuilt from the files"
+    )
+
+
+class Change:
+    """One write transaction, with the totals it changes."""
+
+    __slots__ = ("index", "totals", "transaction")
+
+    def __init__(self, index: Index, transaction: Any) -> None:
+        self.index = index
+        self.transaction = transaction
+        self.totals = totals_from(self.get(index.meta, b"totals"))
+
+    def get(self, table: Any, key: bytes) -> bytes | None:
+        value: bytes | None = self.transaction.get(key, None, table)
+        return value
+
+    def put(self, table: Any, key: bytes, value: bytes) -> None:
+        self.transaction.put(key, value, db=table)
+
+    def remove(self, table: Any, key: bytes) -> bool:
+        removed: bool = self.transaction.delete(key, b"", table)
+        return removed
+
+    def first_from(self, table: Any, key: bytes) -> tuple[bytes, bytes] | None:
+        """The first row whose key is not below `key`."""
+        with self.transaction.cursor(table) as cursor:
+            return cursor.item() if cursor.set_range(key) else None
+
+    def keys_with_prefix(self, table: Any, prefix: bytes, limit: int) -> list[bytes]:
+        """Up to `limit` keys that begin with `prefix`, ascending."""
+        found: list[bytes] = []
+        with self.transaction.cursor(table) as cursor:
+            more = cursor.set_range(prefix)
+            while more and len(found) < limit:
+                key = cursor.key()
+                if not key.startswith(prefix):
+                    break
+                found.append(key)
+                more = cursor.next()
+        return found
+
+    def put_totals(self) -> None:
+        self.put(self.index.meta, b"totals", _TOTALS.pack(*_values_of(self.totals)))

@@ -1,0 +1,76 @@
+"""Locks on files that belong to the open file, so they die with their holder, and that others can
+ask about without taking them (Linux open file description locks, fcntl(2)).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+
+from headrace.store.files import open_file
+
+_FLOCK = struct.Struct("hhqqi4x")
+# Holders lock all bytes that a file can have; followers share one far behind them.
+_BEHIND = 1 << 61
+_EXCLUSIVE = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, _BEHIND, 0)
+_NONE = _FLOCK.pack(fcntl.F_UNLCK, os.SEEK_SET, 0, _BEHIND, 0)
+_FOLLOWER = _FLOCK.pack(fcntl.F_RDLCK, os.SEEK_SET, _BEHIND, 1, 0)
+_NO_FOLLOWER = _FLOCK.pack(fcntl.F_UNLCK, os.SEEK_SET, _BEHIND, 1, 0)
+_ANY_FOLLOWER = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _BEHIND, 1, 0)
+
+
+def try_lock(fd: int) -> bool:
+    """Lock the file of `fd` (open for writing) exclusively; False when another open file has it."""
+    try:
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _EXCLUSIVE)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def wait_lock(fd: int) -> None:
+    """Lock the file of `fd`, waiting for whoever has it."""
+    fcntl.fcntl(fd, fcntl.F_OFD_SETLKW, _EXCLUSIVE)
+
+
+def unlock(fd: int) -> None:
+    """Give the lock back before `fd` is closed."""
+    fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _NONE)
+
+
+def is_locked(fd: int) -> bool:
+    """Whether another open file holds the lock. Takes nothing, so it disturbs nobody."""
+    answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _EXCLUSIVE)
+    return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
+
+
+def follow(fd: int) -> None:
+    """Let the holder of the file's lock see that somebody follows."""
+    fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _FOLLOWER)
+
+
+def unfollow(fd: int) -> None:
+    """Follow no longer. Closing `fd` is not enough: a mapping keeps a descriptor of its own."""
+    fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _NO_FOLLOWER)
+
+
+def is_followed(fd: int) -> bool:
+    """Whether another open file of this file follows."""
+    answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _ANY_FOLLOWER)
+    return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
+
+
+def open_lock_file(path: str | os.PathLike[str]) -> int:
+    """A descriptor to lock `path` with. Raises OSError."""
+    return open_file(path, os.O_RDWR | os.O_CREAT)
+
+
+def is_still(fd: int, path: str | os.PathLike[str]) -> bool:
+    """Whether `path` still names the file that `fd` has open."""
+    try:
+        there = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    here = os.fstat(fd)
+    return (there.st_ino, there.st_dev) == (here.st_ino, here.st_dev)

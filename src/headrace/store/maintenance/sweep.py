@@ -1,0 +1,188 @@
+"""The broom: carries purge rules out, record by record, and removes replaced versions.
+
+Purges take effect at once by their rules; the broom only gives back the room, and lets the list of
+rules stay short.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from headrace.cache.record import StoredFlag, StoredResponse
+from headrace.store import locks, purge_journal
+from headrace.store.header import decode_record, encode_record
+from headrace.store.layout import JOURNAL
+from headrace.store.live_purges import rules_in
+from headrace.store.purge_rules import MOST_RULES_KEPT_LONG, PurgeRule, RuleSet, Verdict
+from headrace.store.transaction import BATCH, WHEN, Filing, invalidated
+
+if TYPE_CHECKING:
+    from headrace.store.store import Store
+
+
+class Pass(msgspec.Struct, array_like=True, frozen=True):
+    """One walk over all records: the rules up to `generation` are carried out by its end."""
+
+    generation: int
+    cursor: bytes
+
+
+PASS = b"pass"
+SWEPT = b"swept"
+"""Rows of `meta`: the walk that is under way, and the generation the last whole walk began at."""
+
+
+def sweep(store: Store, limit: int, *, keep_s: float, lock: Path) -> bool:
+    """One step (see Store.sweep)."""
+    fd = locks.open_lock_file(lock)
+    try:
+        if not locks.try_lock(fd):
+            return False
+        above = _trim(store)
+        replaced = _sweep_superseded(store, keep_s)
+        walked = _walk(store, limit)
+        _forget(store, keep_s)
+        return above or replaced or walked
+    finally:
+        os.close(fd)
+
+
+def _walk(store: Store, limit: int) -> bool:
+    """Look at `limit` records; True while the walk has not come to the end."""
+    index = store.index
+    rules = store.rules.current()
+    with index.read() as transaction:
+        swept = int.from_bytes(bytes(transaction.get(SWEPT, b"", index.meta)), "big")
+        packed = transaction.get(PASS, None, index.meta)
+        current = msgspec.msgpack.decode(packed, type=Pass) if packed is not None else None
+        if current is None:
+            if rules.newest <= swept:
+                return False
+            current = Pass(rules.newest, b"")
+        hit: list[bytes] = []
+        with transaction.cursor(index.records) as cursor:
+            more = cursor.set_range(current.cursor)
+            seen = 0
+            while more and seen < limit and len(hit) < BATCH:
+                if _is_hit(rules, decode_record(cursor.value())):
+                    hit.append(bytes(cursor.key()))
+                seen += 1
+                more = cursor.next()
+            next_key = bytes(cursor.key()) if more else None
+    again = False
+    with store.filing() as filing:
+        for key in hit:
+            if len(filing.doomed) >= BATCH:
+                next_key, again = key, True
+                break
+            if not _carry_out(filing, rules, key):
+                next_key, again = key, True
+                break
+        if next_key is None:
+            filing.change.remove(index.meta, PASS)
+            filing.change.put(index.meta, SWEPT, current.generation.to_bytes(8, "big"))
+        else:
+            filing.change.put(
+                index.meta, PASS, msgspec.msgpack.encode(Pass(current.generation, next_key))
+            )
+    return again or next_key is not None
+
+
+def _is_hit(rules: RuleSet, stored: StoredResponse) -> bool:
+    match rules.verdict(stored):
+        case Verdict.HARD:
+            return True
+        case Verdict.SOFT:
+            return not stored.flags & StoredFlag.INVALIDATED
+        case Verdict.KEPT:
+            return False
+
+
+def _carry_out(filing: Filing, rules: RuleSet, key: bytes) -> bool:
+    """Do to a record what the rules say; False when slices are left for another transaction."""
+    stored = filing.existing(key)
+    if stored is None or not _is_hit(rules, stored):
+        return True  # replaced since we looked
+    if rules.verdict(stored) is Verdict.SOFT:
+        filing.change.put(filing.change.index.records, key, encode_record(invalidated(stored)))
+        return True
+    slices = filing.slice_keys(stored.version, BATCH)
+    for slice_key in slices:
+        filing.drop_slice(slice_key)
+    if len(slices) == BATCH and filing.existing(key) is not None:
+        return False
+    filing.drop_record(key, stored.version)
+    filing.change.totals.purged += 1
+    return True
+
+
+def _sweep_superseded(store: Store, keep_s: float) -> bool:
+    """Remove slices of replaced versions; True while there are more.
+
+    A version's row stays for `keep_s`, so that its late slices are still refused.
+    """
+    index = store.index
+    oldest = time.time() - keep_s
+    with index.read() as transaction, transaction.cursor(index.superseded) as cursor:
+        waiting = [(bytes(version), WHEN.unpack(when)[0] <= oldest) for version, when in cursor]
+    for version, is_old in waiting:
+        with index.read() as transaction, transaction.cursor(index.slices) as cursor:
+            has_slices = cursor.set_range(version) and bytes(cursor.key()).startswith(version)
+        if not has_slices and not is_old:
+            continue
+        with store.filing() as filing:
+            keys = filing.slice_keys(version, BATCH)
+            for key in keys:
+                filing.drop_slice(key)
+            if len(keys) < BATCH and is_old:
+                filing.change.remove(index.superseded, version)
+        if keys:
+            return True
+    return False
+
+
+def _forget(store: Store, keep_s: float) -> None:
+    """Forget the oldest rules: those that a whole walk has carried out, and that are old enough."""
+    index = store.index
+    oldest = time.time() - keep_s
+    with index.read() as transaction:
+        swept = int.from_bytes(bytes(transaction.get(SWEPT, b"", index.meta)), "big")
+        live = rules_in(index, transaction, 0)
+    beyond = len(live) - MOST_RULES_KEPT_LONG
+    over = [
+        rule
+        for _number, rule in itertools.takewhile(
+            lambda each: (
+                each[1].generation <= swept and (each[1].made_at <= oldest or each[0] < beyond)
+            ),
+            enumerate(live),
+        )
+    ]
+    if not over:
+        return
+    horizon = over[-1].generation
+    # After a crash of the operating system the files tell the records as they were fetched; what
+    # is older than a forgotten rule is then to be validated before it is used.
+    marker = PurgeRule("all", soft=True, generation=horizon)
+    path = store.path / JOURNAL
+    purge_journal.prepare(path, [marker, *live[len(over) :]])
+    with index.write() as change:
+        for rule in over:
+            change.remove(index.rules, rule.generation.to_bytes(8, "big"))
+        change.totals.horizon = horizon
+        purge_journal.replace(path, rules_in(index, change.transaction, live[-1].generation))
+
+
+def _trim(store: Store) -> bool:
+    """Bring a store whose size was lowered down to it; True while it is above."""
+    store.state.forget_dead_holders()
+    if store.index.totals().used_bytes <= store.room_bytes():
+        return False
+    with store.filing() as filing:
+        return not filing.make_room(0)

@@ -1,0 +1,279 @@
+"""A slice file while it is written: one holder fills it, others may follow it (`follower.py`).
+
+The holder's lock lies on the file itself and dies with the holder. No bytes move when the part
+becomes a slice: the header is reserved in front and the finished file is linked into its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import xxhash
+
+from headrace.cache.record import StoredResponse
+from headrace.store import header, locks
+from headrace.store.errors import SliceTooLarge, StoreError
+from headrace.store.files import NOT_A_FILE, open_file, remove
+from headrace.store.layout import MAX_META_BYTES, MAX_SLICE, PAGE_BYTES
+
+HASH_CHUNK_BYTES = 1024 * 1024
+
+
+class PartPhase(enum.IntEnum):
+    """How far a part has come. The last three are final."""
+
+    WAITING_HEAD = 0
+    BODY = 1
+    COMPLETE = 2
+    FAILED = 3
+    UNCACHEABLE = 4
+
+
+FINAL = frozenset({PartPhase.COMPLETE, PartPhase.FAILED, PartPhase.UNCACHEABLE})
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Somebody else holds this part; `PartFollower.open(path)` follows it."""
+
+    path: Path
+
+
+class Part:
+    """A slice being filled by this process. Made by `Store.begin_part`; `close` it in the end.
+
+    `fd` is open for reading and writing until `close`, also after the part has been finished or
+    has failed, so local readers may go on with it. Body bytes begin at `body_offset`, which is 0
+    until `set_head`; `written` is as last published.
+    """
+
+    __slots__ = (
+        "_commit",
+        "_control",
+        "_digest",
+        "_hashed",
+        "body_offset",
+        "fd",
+        "n",
+        "path",
+        "phase",
+        "written",
+    )
+
+    def __init__(self, fd: int, path: Path, n: int, commit: Commit) -> None:
+        """Takes over `fd`, which is locked and empty, unless it raises OSError."""
+        control = header.Control(header_bytes=0, phase=PartPhase.WAITING_HEAD, n=n)
+        os.pwrite(fd, control.packed().ljust(PAGE_BYTES, b"\0"), 0)
+        # Only now: what fails before leaves nothing that `__del__` would close a second time, when
+        # the number may be another file's.
+        self.fd = fd
+        self.path = path
+        self.n = n
+        self.body_offset = 0
+        self.written = 0
+        self.phase = PartPhase.WAITING_HEAD
+        self._commit = commit
+        self._digest = xxhash.xxh3_64()
+        self._hashed = 0
+        self._control = control
+
+    def set_head(self, stored: StoredResponse) -> None:
+        """Reserve and write the header; the body begins after it. Once, before any body byte.
+
+        Raises OSError (no space) or StoreError (a head of more than a megabyte).
+        """
+        meta = header.encode_record(stored)
+        if len(meta) > MAX_META_BYTES:
+            raise StoreError(
+                f"a response head of {len(meta)} bytes is not stored: 1 MiB is the most"
+            )
+        self.body_offset = header.header_bytes_for(len(meta))
+        if self.body_offset > PAGE_BYTES:
+            os.ftruncate(self.fd, self.body_offset)
+        self._write_meta(meta)
+        self._show(PartPhase.BODY)
+
+    def write(self, buffer: memoryview | bytes | bytearray, at: int) -> None:
+        """Write all of `buffer` at body offset `at`. Raises OSError (ENOSPC, EIO)."""
+        view = memoryview(buffer)
+        size_bytes = len(view)
+        done = os.pwrite(self.fd, view, self.body_offset + at)
+        while done < size_bytes:
+            done += os.pwrite(self.fd, view[done:], self.body_offset + at + done)
+        if at == self._hashed:
+            self._digest.update(view)
+            self._hashed += size_bytes
+        elif at < self._hashed:
+            self._hashed = -1  # overwritten: `finish` reads the file once more
+
+    def publish(self, written: int) -> None:
+        """Tell followers that the body's first `written` bytes are there. Raises OSError.
+
+        Written, and not stored into a mapping: were the file cut short, that would end the process.
+        """
+        self.written = written
+        self._put_word(header.WRITTEN_AT, written)
+
+    def finish(self, stored: StoredResponse, length: int, *, record: bool = True) -> bool:
+        """Make the part a slice of `length` body bytes, index it and `stored`, and evict.
+
+        Returns False when a purge newer than `stored.generation`, or a newer representation, came
+        in between: nothing is stored, but followers may read the complete body to its end.
+
+        When `stored.length` is -1 this slice is the representation's last, and the record's length
+        becomes `n * stored.slice_bytes + length`. Earlier slices of a representation of unknown
+        length are finished with `record=False`: they are kept, but no lookup finds them before the
+        last one is there. A slice that exists already is replaced and counted once.
+
+        Raises StoreFull, SliceTooLarge or OSError; the part then is neither indexed nor failed:
+        call `fail`. Costs about 60 µs, and a read of the body unless it was written in order.
+        """
+        if stored.length < 0 and record:
+            total = self.n * stored.slice_bytes + length
+            stored = msgspec.structs.replace(stored, length=total)
+        if os.fstat(self.fd).st_size != self.body_offset + length:
+            os.ftruncate(self.fd, self.body_offset + length)  # 100 µs on ext4, changed or not
+        self.publish(length)
+        meta = header.encode_record(stored)
+        if header.header_bytes_for(len(meta)) == self.body_offset:
+            self._write_meta(meta)
+        # else: the head grew by a page since set_head; the file keeps the record it began with,
+        # and the index has the new one.
+        self._update(
+            body_bytes=length, total_bytes=stored.length, body_checksum=self._checksum(length)
+        )
+        kept = self._commit(self, stored, length, record)
+        self._unlink()
+        self._show(PartPhase.COMPLETE)
+        locks.unlock(self.fd)
+        return kept
+
+    def fail(self, reason: bytes) -> None:
+        """The fill broke off: followers see FAILED and the reason (its first 40 bytes)."""
+        with contextlib.suppress(OSError):
+            self._update(reason=reason[: header.REASON_BYTES])
+        self._end(PartPhase.FAILED)
+
+    def mark_uncacheable(self) -> None:
+        """The response may not be stored: followers see UNCACHEABLE and fetch for themselves."""
+        self._end(PartPhase.UNCACHEABLE)
+
+    def abandon(self) -> None:
+        """Give the part up without a verdict; followers see a dead holder and may begin anew."""
+        self._unlink()
+        locks.unlock(self.fd)
+
+    def is_followed(self) -> bool:
+        """Whether somebody follows it through a descriptor of his own (about 2 µs)."""
+        return self.fd >= 0 and locks.is_followed(self.fd)
+
+    def close(self) -> None:
+        """Close `fd`; abandons a part without a final phase. Idempotent."""
+        if self.fd < 0:
+            return
+        if self.phase not in FINAL:
+            self.abandon()
+        os.close(self.fd)
+        self.fd = -1
+
+    def __del__(self) -> None:
+        # A net, not the way: whoever begins a part closes it. An error in between must not keep
+        # the slice locked for good.
+        with contextlib.suppress(AttributeError, OSError):
+            self.close()
+
+    def _end(self, phase: PartPhase) -> None:
+        self._unlink()
+        self.phase = phase
+        # If the disk does not even take this, followers see a dead holder.
+        with contextlib.suppress(OSError):
+            self._show(phase)
+        locks.unlock(self.fd)
+
+    def _unlink(self) -> None:
+        """Only while locked, and only our own file: a successor may have taken the name."""
+        if locks.is_still(self.fd, self.path):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.path)
+
+    def _write_meta(self, meta: bytes) -> None:
+        if header.meta_checksum(meta) == self._control.meta_checksum:
+            return
+        os.pwrite(self.fd, meta, header.CONTROL_BYTES)
+        self._update(
+            header_bytes=self.body_offset,
+            meta_bytes=len(meta),
+            meta_checksum=header.meta_checksum(meta),
+        )
+
+    def _update(self, **changes: int | bytes) -> None:
+        """Rewrite the control block; its phase and written are as followers last saw them."""
+        self._control = header.changed(self._control, self.phase, self.written, **changes)
+        os.pwrite(self.fd, self._control.packed(), 0)
+
+    def _show(self, phase: PartPhase) -> None:
+        """The phase changes last: whoever sees it sees all that was written before."""
+        self.phase = phase
+        self._put_word(header.PHASE_AT, (self.n << 32) | phase)
+
+    def _put_word(self, at: int, value: int) -> None:
+        os.pwrite(self.fd, value.to_bytes(8, "little"), at)
+
+    def _checksum(self, length: int) -> int:
+        if self._hashed == length:
+            return self._digest.intdigest()
+        return checksum_of(self.fd, self.body_offset, length)
+
+
+Commit = Callable[[Part, StoredResponse, int, bool], bool]
+
+
+def checksum_of(fd: int, offset: int, length: int) -> int:
+    """The checksum of a body on disk. Raises OSError when it ends early."""
+    running = xxhash.xxh3_64()
+    chunk = memoryview(bytearray(min(HASH_CHUNK_BYTES, max(length, 1))))
+    at = offset
+    end = offset + length
+    while at < end:
+        read = os.preadv(fd, [chunk[: end - at]], at)
+        if not read:
+            raise OSError(f"a body of {length} bytes ends at {at - offset}")
+        running.update(chunk[:read])
+        at += read
+    return running.intdigest()
+
+
+def begin(path: Path, n: int, commit: Commit) -> Part | Busy:
+    """Create and lock the part file at `path`, or say who has it. Raises OSError, or
+    SliceTooLarge for a number that no slice can have; then it has left no file.
+
+    What a dead holder left is unlinked, not reused: its followers keep the old file and see by
+    its free lock that the holder is dead.
+    """
+    if not 0 <= n <= MAX_SLICE:
+        raise SliceTooLarge(f"a slice number of {n} is beyond what the store can name")
+    while True:
+        try:
+            fd = open_file(path, os.O_RDWR | os.O_CREAT)
+        except OSError as error:
+            if error.errno not in NOT_A_FILE:
+                raise
+            remove(path)
+            continue
+        with contextlib.ExitStack() as undo:
+            undo.callback(os.close, fd)
+            if not locks.try_lock(fd):
+                return Busy(path)
+            if locks.is_still(fd, path):
+                if os.fstat(fd).st_size == 0:
+                    undo.callback(remove, path)  # before it is unlocked: a part is whole or absent
+                    part = Part(fd, path, n, commit)
+                    undo.pop_all()
+                    return part
+                os.unlink(path)

@@ -1,0 +1,128 @@
+"""Purge rules as values: what one says, which records it hits, and a set of them that is quick to
+ask. Pure; where rules are kept is not decided here.
+"""
+
+from __future__ import annotations
+
+import bisect
+import enum
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from headrace.cache.key import without_scheme
+from headrace.cache.record import StoredResponse
+
+RuleKind = Literal["url", "prefix", "tag", "all"]
+
+
+class PurgeRule(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """Everything stored before `generation` that this matches is purged.
+
+    `value` is a whole cache key less its scheme ("url": every variant of it, for both schemes), the
+    beginning of one ("prefix"), a tag ("tag") or empty ("all"). `site` narrows it to the keys of
+    one site (the part before the first newline). A `soft` rule makes stale instead of removing.
+    The store fills in `generation` and `made_at` (Unix seconds).
+    """
+
+    kind: RuleKind
+    value: bytes = b""
+    soft: bool = False
+    site: bytes | None = None
+    generation: int = 0
+    made_at: float = 0.0
+
+
+MOST_RULES = 100_000
+MOST_RULES_KEPT_LONG = 10_000
+LONGEST_VALUE = 32 * 1024
+"""Rules are in every process's memory and in the journal, so all of them are bounded: at most
+MOST_RULES wait to be carried out. From MOST_RULES_KEPT_LONG on, they are forgotten as soon as they
+are; a response whose fetch began before is then not kept, for nobody knows what it escaped."""
+
+
+class Verdict(enum.IntEnum):
+    """What the rules say of a record. The higher wins."""
+
+    KEPT = 0
+    SOFT = 1
+    HARD = 2
+
+
+def matches(rule: PurgeRule, stored: StoredResponse) -> bool:
+    """Whether the rule's words fit this record. Generations are not compared."""
+    key = stored.key
+    if rule.site is not None and not key.startswith(rule.site + b"\n"):
+        return False
+    match rule.kind:
+        case "url":
+            return without_scheme(key) == rule.value
+        case "prefix":
+            return key.startswith(rule.value)
+        case "tag":
+            return rule.value in stored.tags
+        case "all":
+            return True
+
+
+class RuleSet:
+    """Live rules, filed so that a thousand cost a lookup no more than a few dictionary reads.
+
+    Prefixes are filed by length: asking costs one slice of the key per distinct length.
+    """
+
+    __slots__ = ("_all", "_by_prefix_length", "_by_tag", "_by_url", "newest", "rules")
+
+    def __init__(self, rules: Iterable[PurgeRule] = ()) -> None:
+        self.newest = 0
+        self.rules: list[PurgeRule] = []
+        self._all: list[PurgeRule] = []
+        self._by_url: dict[bytes, list[PurgeRule]] = {}
+        self._by_tag: dict[bytes, list[PurgeRule]] = {}
+        self._by_prefix_length: dict[int, dict[bytes, list[PurgeRule]]] = {}
+        for rule in rules:
+            self.add(rule)
+
+    def add(self, rule: PurgeRule) -> None:
+        """Rules come in the order of their generations."""
+        self.newest = max(self.newest, rule.generation)
+        self.rules.append(rule)
+        match rule.kind:
+            case "url":
+                self._by_url.setdefault(rule.value, []).append(rule)
+            case "prefix":
+                same_length = self._by_prefix_length.setdefault(len(rule.value), {})
+                same_length.setdefault(rule.value, []).append(rule)
+            case "tag":
+                self._by_tag.setdefault(rule.value, []).append(rule)
+            case "all":
+                self._all.append(rule)
+
+    def since(self, generation: int) -> list[PurgeRule]:
+        """The rules newer than `generation`, oldest first."""
+        after = bisect.bisect_right(self.rules, generation, key=lambda rule: rule.generation)
+        return self.rules[after:]
+
+    def verdict(self, stored: StoredResponse) -> Verdict:
+        """What the rules newer than the record's generation make of it."""
+        if stored.generation >= self.newest:
+            return Verdict.KEPT
+        found = Verdict.KEPT
+        for rule in self._candidates(stored):
+            if rule.generation <= stored.generation or not matches(rule, stored):
+                continue
+            if not rule.soft:
+                return Verdict.HARD
+            found = Verdict.SOFT
+        return found
+
+    def _candidates(self, stored: StoredResponse) -> Iterable[PurgeRule]:
+        key = stored.key
+        yield from self._all
+        yield from self._by_url.get(without_scheme(key), ())
+        for length, prefixes in self._by_prefix_length.items():
+            yield from prefixes.get(key[:length], ())
+        if self._by_tag:
+            for tag in stored.tags:
+                yield from self._by_tag.get(tag, ())

@@ -1,0 +1,128 @@
+"""What all processes of a store share in memory: the purge generation and the hit counters.
+
+One small mapped file. Nothing in it is needed after a crash of the operating system.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from pathlib import Path
+
+from headrace.store.errors import StoreError
+from headrace.store.files import open_file
+from headrace.store.layout import PAGE_BYTES, SLOTS
+
+MAX_HITS = 3
+_MAGIC = int.from_bytes(b"HEADRAC1", "little")
+_SIZE_BYTES = PAGE_BYTES + SLOTS
+
+_AT_MAGIC = 0
+_AT_GENERATION = 1
+_AT_FULL = 2
+_AT_IO_ERRORS = 3
+_AT_HOLDERS = 64
+_HOLDER_WORDS = 3  # process, when it began, bytes
+_HOLDERS = 128
+
+
+class SharedState:
+    """The mapping of one process. The generation is changed under the index's write lock only."""
+
+    __slots__ = ("_held_at", "_hits", "_mapping", "_words")
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the file. Raises OSError (no space) or StoreError (not ours)."""
+        fd = open_file(path, os.O_RDWR | os.O_CREAT)
+        try:
+            # Allocated in full: a page that finds no room when it is touched would be a SIGBUS.
+            os.posix_fallocate(fd, 0, _SIZE_BYTES)
+            self._mapping = mmap.mmap(fd, _SIZE_BYTES)
+        finally:
+            os.close(fd)
+        view = memoryview(self._mapping)
+        self._words = view[:PAGE_BYTES].cast("Q")
+        self._hits = view[PAGE_BYTES:]
+        self._held_at = -1
+        if self._words[_AT_MAGIC] == 0:
+            self._words[_AT_MAGIC] = _MAGIC
+        elif self._words[_AT_MAGIC] != _MAGIC:
+            raise StoreError(f"{path} is not a store's state file: remove it and start again")
+
+    def generation(self) -> int:
+        return self._words[_AT_GENERATION]
+
+    def set_generation(self, generation: int) -> None:
+        self._words[_AT_GENERATION] = generation
+
+    # What processes hold on disk that no index entry counts: parts in flight, deleted files.
+
+    def claim_holder(self) -> None:
+        """Take a place to tell in what this process holds. Under the lock of opening."""
+        self.forget_dead_holders()
+        for at in range(_AT_HOLDERS, _AT_HOLDERS + _HOLDERS * _HOLDER_WORDS, _HOLDER_WORDS):
+            if not self._words[at]:
+                self._words[at + 2] = 0
+                self._words[at + 1] = began_at(os.getpid())
+                self._words[at] = os.getpid()
+                self._held_at = at
+                return
+
+    def publish_held(self, held_bytes: int) -> None:
+        """Tell all processes how many bytes this one holds now."""
+        if self._held_at >= 0:
+            self._words[self._held_at + 2] = held_bytes
+
+    def held_bytes(self) -> int:
+        """What all processes hold together. 2 µs."""
+        first = _AT_HOLDERS + 2
+        return sum(self._words[first : first + _HOLDERS * _HOLDER_WORDS : _HOLDER_WORDS])
+
+    def forget_dead_holders(self) -> None:
+        """Free the places of processes that are gone, and with them all that they held."""
+        for at in range(_AT_HOLDERS, _AT_HOLDERS + _HOLDERS * _HOLDER_WORDS, _HOLDER_WORDS):
+            process = self._words[at]
+            if process and began_at(process) != self._words[at + 1]:
+                self._words[at + 2] = self._words[at] = 0
+
+    def touch(self, slot: int) -> None:
+        """One hit more, saturating. Two processes at once may count one: a hint needs no more."""
+        hits = self._hits[slot]
+        if hits < MAX_HITS:
+            self._hits[slot] = hits + 1
+
+    def hits(self, slot: int) -> int:
+        return self._hits[slot]
+
+    def set_hits(self, slot: int, hits: int) -> None:
+        self._hits[slot] = hits
+
+    def count_full(self) -> None:
+        """The index had no room."""
+        self._words[_AT_FULL] += 1
+
+    def count_io_error(self) -> None:
+        """The disk refused something."""
+        self._words[_AT_IO_ERRORS] += 1
+
+    def counts(self) -> dict[str, int]:
+        return {
+            "index_full": self._words[_AT_FULL],
+            "io_errors": self._words[_AT_IO_ERRORS],
+        }
+
+    def close(self) -> None:
+        if self._held_at >= 0:
+            self._words[self._held_at + 2] = self._words[self._held_at] = 0
+        self._words.release()
+        self._hits.release()
+        self._mapping.close()
+
+
+def began_at(process: int) -> int:
+    """When a process began, in ticks since the system's start; 0 when there is none."""
+    try:
+        text = Path(f"/proc/{process}/stat").read_bytes()
+    except OSError:
+        return 0
+    return int(text.rpartition(b")")[2].split()[19])

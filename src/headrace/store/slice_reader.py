@@ -1,0 +1,153 @@
+"""Opening finished slices, and not trusting them: size, header and, if asked, the checksum."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import msgspec
+
+from headrace.cache.record import StoredResponse
+from headrace.store import header
+from headrace.store.files import NOT_A_FILE, open_file
+from headrace.store.index import Index
+from headrace.store.layout import slice_file, slice_key, slot_of
+from headrace.store.part import checksum_of
+from headrace.store.rows import NO_ROW, SliceRow
+
+REMEMBERED = 65_536
+"""Slices that a process remembers to have checked; the rest is checked again."""
+
+
+FileMark = tuple[int, int]
+"""Which file it is and when it was written last: what was checked is no other one now."""
+
+
+def mark_of(fd: int) -> FileMark:
+    """Raises OSError."""
+    status = os.fstat(fd)
+    return status.st_ino, status.st_mtime_ns
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSlice:
+    """An open slice file: `length` body bytes from `offset`. The caller closes `fd`.
+
+    `slot` is for `Store.touch`.
+    """
+
+    fd: int
+    offset: int
+    length: int
+    slot: int
+
+
+class Fault(Enum):
+    """Why a slice that the index knows cannot be served."""
+
+    MISSING = "missing"
+    CORRUPT = "corrupt"
+
+
+class SliceReader:
+    """Opens slices for one process. `on_fault` removes what turned out bad from the index."""
+
+    def __init__(
+        self,
+        index: Index,
+        objects: str,
+        *,
+        checksum: bool,
+        on_fault: Callable[[bytes, SliceRow, Fault], None],
+    ) -> None:
+        self._index = index
+        self._objects = objects
+        self._checksum = checksum
+        self._on_fault = on_fault
+        self._checked: dict[bytes, FileMark] = {}
+
+    def open(self, stored: StoredResponse, n: int) -> OpenSlice | None:
+        """The slice, checked, or None. Raises OSError other than for a missing file."""
+        key = slice_key(stored.version, n)
+        with self._index.read() as transaction:
+            packed = transaction.get(key, None, self._index.slices)
+            if packed is None:
+                return None
+            row = SliceRow.read(packed)
+        if row is None:
+            self._on_fault(key, NO_ROW, Fault.CORRUPT)
+            return None
+        try:
+            fd = open_file(f"{self._objects}/{slice_file(key)}", os.O_RDONLY)
+        except FileNotFoundError:
+            self._on_fault(key, row, Fault.MISSING)
+            return None
+        except OSError as error:
+            if error.errno not in NOT_A_FILE:
+                raise
+            self._on_fault(key, row, Fault.CORRUPT)
+            return None
+        try:
+            offset = self._checked_offset(fd, key, n, row)
+        except OSError:
+            os.close(fd)
+            raise
+        if offset is None:
+            os.close(fd)
+            self._checked.pop(key, None)
+            self._on_fault(key, row, Fault.CORRUPT)
+            return None
+        return OpenSlice(fd, offset, row.body_bytes, slot_of(key))
+
+    def _checked_offset(self, fd: int, key: bytes, n: int, row: SliceRow) -> int | None:
+        """Where the body begins, or None when the file is not what the index says."""
+        found = header.unpack_control(os.pread(fd, header.CONTROL_BYTES, 0))
+        if found is None:
+            return None
+        control, sound = found
+        expected = (n, row.body_bytes, control.header_bytes + row.body_bytes)
+        status = os.fstat(fd)
+        if not sound or (control.n, control.body_bytes, status.st_size) != expected:
+            return None
+        mark = (status.st_ino, status.st_mtime_ns)
+        if self._checked.get(key) != mark:
+            if not self._is_whole(fd, key, control):
+                return None
+            self._checked[key] = mark
+            if len(self._checked) > REMEMBERED:
+                del self._checked[next(iter(self._checked))]
+        return control.header_bytes
+
+    def _is_whole(self, fd: int, key: bytes, control: header.Control) -> bool:
+        meta = read_meta(fd, control)
+        if meta is None or meta.version != key[:-4]:
+            return False
+        if not self._checksum:
+            return True
+        return checksum_of(fd, control.header_bytes, control.body_bytes) == control.body_checksum
+
+
+def body_is_sound(found: OpenSlice) -> bool:
+    """Whether an open slice's body has the checksum in its header.
+
+    Reads the whole body and touches nothing but the descriptor: for a thread, where the event loop
+    must not wait for a disk. Raises OSError.
+    """
+    unpacked = header.unpack_control(os.pread(found.fd, header.CONTROL_BYTES, 0))
+    if unpacked is None:
+        return False
+    control, sound = unpacked
+    return sound and checksum_of(found.fd, found.offset, found.length) == control.body_checksum
+
+
+def read_meta(fd: int, control: header.Control) -> StoredResponse | None:
+    """The record in a slice's header; None when it is damaged. Raises OSError."""
+    meta = os.pread(fd, control.meta_bytes, header.CONTROL_BYTES)
+    if header.meta_checksum(meta) != control.meta_checksum:
+        return None
+    try:
+        return header.decode_record(meta)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return None

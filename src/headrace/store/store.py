@@ -1,0 +1,406 @@
+"""The store: one index and one directory of slice files, shared by all workers of an edge.
+
+This is the door; what stands behind each method has its own module. Nothing here decides what may
+be stored or for how long.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from headrace.cache.key import key_hash
+from headrace.cache.record import StoredResponse
+from headrace.store import listing, part, purge_journal
+from headrace.store.directory_lock import Claim
+from headrace.store.errors import SliceTooLarge, StoreError, StoreFull
+from headrace.store.files import remove
+from headrace.store.header import decode_record
+from headrace.store.index import READ_ERRORS, Index, damaged
+from headrace.store.layout import (
+    BROOM_LOCK,
+    JOURNAL,
+    OBJECTS,
+    PAGE_BYTES,
+    PARTS,
+    in_pages,
+    part_file,
+    record_key,
+    slice_file,
+    slice_key,
+    slot_of,
+)
+from headrace.store.live_purges import LiveRules, encode_rule, newest_rules
+from headrace.store.maintenance import orphans, rebuild, sweep
+from headrace.store.opening import open_index
+from headrace.store.part import Busy, Part
+from headrace.store.purge_rules import LONGEST_VALUE, MOST_RULES, PurgeRule, Verdict
+from headrace.store.rows import NO_ROW, SliceRow
+from headrace.store.settings import StoreSettings
+from headrace.store.shared_memory import SharedState
+from headrace.store.slice_reader import Fault, OpenSlice, SliceReader
+from headrace.store.transaction import Filing, invalidated
+
+# `Store.list` hides the built-in name inside the class.
+Numbers = list[int]
+Rules = list[PurgeRule]
+Page = tuple[list[StoredResponse], bytes | None]
+Inspection = list[dict[str, Any]]
+
+
+_names = msgspec.msgpack.Decoder(tuple[bytes, ...])
+
+
+class Store:
+    """Stored responses and their bodies, bounded by bytes. One thread at a time."""
+
+    def __init__(
+        self, path: Path, settings: StoreSettings, index: Index, state: SharedState
+    ) -> None:
+        """Use `open`."""
+        self.path = path
+        self.settings = settings
+        self.index = index
+        self.state = state
+        self.objects = os.fspath(path / OBJECTS)
+        self.parts = path / PARTS
+        self.rules = LiveRules(index, state)
+        self.orphan_directory = 0
+        self._reader = SliceReader(
+            index,
+            self.objects,
+            checksum=settings.checksum_on_open,
+            on_fault=self._remove_faulty,
+        )
+        self._closed = False
+
+    @staticmethod
+    def claim(path: Path) -> Claim:
+        """Own the cache directory for one edge (the supervisor does this before `open`).
+
+        The claim dies with its process. Raises StoreInUse when another edge holds it.
+        """
+        return Claim.take(path)
+
+    @classmethod
+    def open(cls, path: Path, settings: StoreSettings, *, now: float | None = None) -> Store:
+        """Open or make the store; milliseconds whatever its size. Not for the event loop.
+
+        After a crash of the operating system the index is set aside: `rebuild_step` fills it again
+        from the files. Raises StoreError (other format, no room) or OSError. `now` is Unix time.
+        """
+        index, state = open_index(path, settings, time.time() if now is None else now)
+        return cls(path, settings, index, state)
+
+    def close(self) -> None:
+        """Idempotent. Open slices and parts stay readable."""
+        if not self._closed:
+            self._closed = True
+            self.index.close()
+            self.state.close()
+
+    # Looking up
+
+    def generation(self) -> int:
+        """Changes when any process purges. 100 ns, no system call."""
+        return self.state.generation()
+
+    def vary_of(self, key_hash: bytes) -> tuple[bytes, ...] | None:
+        """The header names that select this key's variants; None when nothing is stored. 2 µs."""
+        try:
+            with self.index.read() as transaction:
+                packed = transaction.get(key_hash, None, self.index.vary)
+                return _names.decode(packed) if packed is not None else None
+        except READ_ERRORS as error:
+            raise damaged(error) from error
+
+    def lookup(self, key_hash: bytes, variant: bytes) -> StoredResponse | None:
+        """The record, after purges: hard-purged is None, soft-purged has INVALIDATED. 4 µs.
+
+        Raises StoreError when the index is damaged.
+        """
+        rules = self.rules.current()
+        try:
+            with self.index.read() as transaction:
+                packed = transaction.get(record_key(key_hash, variant), None, self.index.records)
+                if packed is None:
+                    return None
+                stored = decode_record(packed)
+        except msgspec.DecodeError:
+            self._remove_unreadable(key_hash, variant)
+            return None
+        except READ_ERRORS as error:
+            raise damaged(error) from error
+        if stored.generation >= rules.newest:
+            return stored
+        match rules.verdict(stored):
+            case Verdict.KEPT:
+                return stored
+            case Verdict.SOFT:
+                return invalidated(stored)
+            case Verdict.HARD:
+                return None
+
+    def open_slice(self, stored: StoredResponse, n: int) -> OpenSlice | None:
+        """Open one slice; None when it is not there or was corrupt (then removed). 15 µs.
+
+        With `checksum_on_open` the first call per slice and process reads it whole. Raises OSError
+        (too many open files, EIO).
+        """
+        try:
+            return self._reader.open(stored, n)
+        except READ_ERRORS as error:
+            raise damaged(error) from error
+
+    def remove_corrupt(self, stored: StoredResponse, n: int) -> None:
+        """Take out a slice that the caller has found to be damaged, and count it."""
+        key = slice_key(stored.version, n)
+        with self.filing() as filing:
+            if filing.drop_slice(key):
+                filing.change.totals.corrupt += 1
+
+    def has_slice(self, version: bytes, n: int) -> bool:
+        """2 µs."""
+        with self.index.read() as transaction:
+            key = slice_key(version, n)
+            return transaction.get(key, None, self.index.slices) is not None
+
+    def slices(self, stored: StoredResponse) -> Numbers:
+        """The numbers of the slices that are there, ascending."""
+        return listing.slice_numbers(self.index, stored.version)
+
+    def slot(self, version: bytes, n: int) -> int:
+        """The hit counter of a slice, for `touch`. Pure, 500 ns."""
+        return slot_of(slice_key(version, n))
+
+    def touch(self, slot: int) -> None:
+        """Count a hit for eviction. 150 ns, no system call."""
+        self.state.touch(slot)
+
+    # Filling
+
+    def begin_part(self, name: bytes, n: int) -> Part | Busy:
+        """Become the one who fills slice `n` of `name` (any bytes), or learn who does. 50 µs.
+
+        The slice may have been finished between the caller's lookup and this: with a Part in hand,
+        look up again. Raises OSError.
+        """
+        return part.begin(part_file(self.parts, name, n), n, self._commit)
+
+    def record(self, stored: StoredResponse, key_hash: bytes) -> bool:
+        """Insert or replace a record's metadata (a freshened response). 30 µs.
+
+        `stored.length` must be known. False when a purge newer than `stored.generation`, or a
+        newer representation, forbids it: a freshened record carries the generation as it was
+        before the request to the origin was sent. A record without any slice is charged one page
+        and evicted like a slice.
+        """
+        _check(stored)
+        with self.filing() as filing:
+            key = record_key(key_hash, stored.variant)
+            admitted = filing.admitted(stored, key, self.rules.within(filing.change))
+            if admitted is None:
+                filing.change.totals.refused += 1
+                return False
+            if not filing.slice_keys(stored.version, 1):
+                used_bytes = filing.change.totals.used_bytes
+                filing.make_room(PAGE_BYTES, ceiling_bytes=used_bytes)
+            filing.put_record(admitted, key_hash)
+            return True
+
+    def delete(self, stored: StoredResponse) -> None:
+        """Forget one representation and its slices. A fill in flight may bring it back: `purge`
+        forbids that.
+        """
+        with self.filing() as filing:
+            key = record_key(key_hash(stored.key), stored.variant)
+            filing.drop_record(key, stored.version)
+            filing.supersede(stored.version)
+
+    # Purging
+
+    def purge(self, rule: PurgeRule, *, durable: bool = True) -> int:
+        """Purge by a rule, whatever the number of matches; returns the new generation.
+
+        Visible to every process at its next lookup. `durable` waits for the disk, so that a crash
+        of the operating system cannot undo the purge (milliseconds: not on the event loop).
+        Raises StoreError or OSError: then nothing was purged.
+        """
+        path = self.path / JOURNAL
+        if len(rule.value) > LONGEST_VALUE:
+            raise StoreError(f"a purge of more than {LONGEST_VALUE} bytes hits nothing: shorten it")
+        with self.index.write() as change:
+            if self.index.rows_in(self.index.rules, change.transaction) >= MOST_RULES:
+                raise StoreFull(
+                    f"{MOST_RULES} purges wait to be carried out: wait, or purge by prefix or all"
+                )
+            generation = max(change.totals.generation, self.state.generation()) + 1
+            rule = msgspec.structs.replace(rule, generation=generation, made_at=time.time())
+            change.put(self.index.rules, generation.to_bytes(8, "big"), encode_rule(rule))
+            change.totals.generation = generation
+            purge_journal.append(path, rule)
+            # Announced before it is committed: whoever sees the number waits for the commit.
+            self.state.set_generation(generation)
+        if durable:
+            purge_journal.sync(path)
+        return generation
+
+    def rules_since(self, generation: int) -> Rules:
+        """The live rules newer than `generation`, oldest first."""
+        return self.rules.current().since(generation)
+
+    def pending_purges(self, limit: int) -> Rules:
+        """The newest purges that the broom has not finished with, newest first."""
+        with self.index.read() as transaction:
+            return newest_rules(self.index, transaction, limit)
+
+    # Housekeeping: for one process, in small steps
+
+    def sweep(self, limit: int, *, keep_s: float = 600.0) -> bool:
+        """One step of the broom over at most `limit` records; True while there is more to do.
+
+        It removes what rules and replacements left behind, then forgets the rules, but not before
+        they are `keep_s` old: until then they still stop fills that began before them. One process
+        at a time sweeps; for others this is False at once.
+        """
+        return sweep.sweep(self, limit, keep_s=keep_s, lock=self.path / BROOM_LOCK)
+
+    def sweep_orphans(self, limit: int) -> bool:
+        """Remove files without an index entry, among about `limit` files; True: more to do.
+
+        False when all directories have been seen; the next call begins anew.
+        """
+        return orphans.sweep(self, limit)
+
+    def rebuild_step(self, limit: int) -> bool:
+        """Index about `limit` files anew after a doubtful start; True while there is more.
+
+        Reads whole files to verify them: not on the event loop.
+        """
+        return rebuild.step(self, limit, lock=self.path / BROOM_LOCK)
+
+    def stats(self) -> dict[str, int]:
+        """Counts and bytes, for all processes together."""
+        return listing.stats(self.index, self.state, self.settings.size_bytes)
+
+    def list(self, prefix: bytes, limit: int, cursor: bytes | None = None) -> Page:
+        """A page of records whose key begins with `prefix`, and where to go on (None: the end).
+
+        Looks at 10,000 records at most, so a page may be short, or empty, and not the last.
+        """
+        return listing.page(self.index, self.rules.current(), prefix, limit, cursor)
+
+    def variants(self, key_hash: bytes) -> tuple[StoredResponse, ...]:
+        """The records of a key that no purge has removed."""
+        return listing.variants(self.index, self.rules.current(), key_hash)
+
+    def inspect(self, key_hash: bytes) -> Inspection:
+        """Every variant of a key: its record's fields and its slices, for operators."""
+        return listing.inspect(self.index, self.rules.current(), key_hash)
+
+    def room_bytes(self) -> int:
+        """What the slices may take now: the store's size, less what processes hold besides on the
+        same disk (parts in flight, files deleted under their readers), but at least half of it.
+        """
+        size_bytes = self.settings.size_bytes
+        return size_bytes - min(self.state.held_bytes(), size_bytes // 2)
+
+    def is_overheld(self) -> bool:
+        """Whether processes hold so much besides that nothing more is to be stored for now."""
+        return self.state.held_bytes() > self.settings.size_bytes // 2
+
+    # For this package
+
+    @contextmanager
+    def filing(self) -> Iterator[Filing]:
+        """One write transaction; the files of what it removes go when it is committed."""
+        with self.index.write() as change:
+            filing = Filing(
+                change, self.state, self.room_bytes(), self.settings.index_bytes, now=time.time()
+            )
+            yield filing
+        for key in filing.doomed:
+            remove(f"{self.objects}/{slice_file(key)}")
+
+    def _commit(self, finished: Part, stored: StoredResponse, length: int, record: bool) -> bool:
+        """Index a part that is complete (see Part.finish)."""
+        _check(stored, length_known=record)
+        file_bytes = in_pages(finished.body_offset + length)
+        if file_bytes > self.settings.size_bytes // 2:
+            raise SliceTooLarge(
+                f"a slice of {file_bytes} bytes is refused by a store of "
+                f"{self.settings.size_bytes}: lower store.slice or raise store.size"
+            )
+        key = slice_key(stored.version, finished.n)
+        hashed = key_hash(stored.key)
+        owner = record_key(hashed, stored.variant)
+        ceiling_bytes = 0
+        while True:
+            with self.filing() as filing:
+                ceiling_bytes = ceiling_bytes or filing.change.totals.used_bytes
+                admitted = filing.admitted(stored, owner, self.rules.within(filing.change))
+                if admitted is None:
+                    filing.supersede(stored.version)
+                    filing.change.totals.refused += 1
+                    return False
+                if not filing.make_room(file_bytes, replacing=key, ceiling_bytes=ceiling_bytes):
+                    continue  # commits what was evicted, so that no transaction is long
+                self._link(finished.path, key)
+                filing.put_slice(key, SliceRow(file_bytes, length, owner))
+                known = filing.existing(owner) if record else admitted
+                if known is None or known.version != stored.version:
+                    filing.put_record(admitted, hashed)
+                return True
+
+    def _link(self, source: Path, key: bytes) -> None:
+        """Give a finished part its lasting name.
+
+        It keeps the part's name too until the index knows of it: whoever looks for the slice in
+        between finds the part still held, and not a gap that he would fill himself.
+        """
+        target = f"{self.objects}/{slice_file(key)}"
+        try:
+            os.link(source, target)
+        except FileExistsError:
+            remove(target)
+            os.link(source, target)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+            os.link(source, target)
+
+    def _remove_unreadable(self, key_hash: bytes, variant: bytes) -> None:
+        """Take a record that says nothing out of the index: it costs one fetch, and a count."""
+        key = record_key(key_hash, variant)
+        with self.filing() as filing:
+            index = self.index
+            if filing.existing(key) is None and filing.change.remove(index.records, key):
+                filing.change.totals.corrupt += 1
+                if not filing.change.keys_with_prefix(index.records, key_hash, 1):
+                    filing.change.remove(index.vary, key_hash)
+
+    def _remove_faulty(self, key: bytes, row: SliceRow, fault: Fault) -> None:
+        """Take a slice that cannot be served out of the index, unless it was replaced since."""
+        with self.filing() as filing:
+            packed = filing.change.get(self.index.slices, key)
+            if packed is None or (SliceRow.read(packed) or NO_ROW).body_bytes != row.body_bytes:
+                return
+            if fault is Fault.MISSING and os.path.exists(f"{self.objects}/{slice_file(key)}"):
+                return
+            filing.drop_slice(key)
+            if fault is Fault.CORRUPT:
+                filing.change.totals.corrupt += 1
+            else:
+                filing.change.totals.missing += 1
+
+
+def _check(stored: StoredResponse, *, length_known: bool = True) -> None:
+    if length_known and stored.length < 0:
+        raise StoreError("a record is not stored before its length is known")
+    if not 8 <= len(stored.version) <= 32:
+        raise StoreError("a version is 8 to 32 bytes: the body is filed under it")

@@ -1,0 +1,211 @@
+"""What one write transaction does to records, slices and queues, so that they always agree.
+
+Files are not touched here: `doomed` names the slices whose files go once the transaction is
+committed. (Going first, a crash would leave an index that promises missing files; going after, it
+leaves files without an index entry, which `orphans.py` removes.)
+"""
+
+from __future__ import annotations
+
+import struct
+
+import msgspec
+
+from headrace.cache import eviction
+from headrace.cache.record import StoredFlag, StoredResponse
+from headrace.store.header import decode_record, encode_record
+from headrace.store.index import Change
+from headrace.store.layout import (
+    PAGE_BYTES,
+    RECORD_ONLY,
+    record_key,
+    slice_key,
+)
+from headrace.store.lmdb_queues import LmdbQueues
+from headrace.store.purge_rules import RuleSet, Verdict
+from headrace.store.rows import NO_ROW, SliceRow
+from headrace.store.shared_memory import SharedState
+
+BATCH = 64
+"""Slices that one transaction removes at most, so that nobody waits for the lock for long."""
+
+THINNED = 16
+"""Slices evicted for a new one when the index takes too much room, whatever their bytes."""
+
+DROP_AT_ONCE = 16
+"""A replaced version with more slices than this is left to the broom."""
+
+WHEN = struct.Struct(">d")
+_RECORD_ONLY_KEY = RECORD_ONLY.to_bytes(4, "big")
+
+
+class Filing:
+    """The rows of one write transaction, as records and slices."""
+
+    __slots__ = ("_capacity_bytes", "_index_bytes", "change", "doomed", "now", "queues")
+
+    def __init__(
+        self,
+        change: Change,
+        state: SharedState,
+        capacity_bytes: int,
+        index_bytes: int,
+        *,
+        now: float,
+    ) -> None:
+        self.change = change
+        self.queues = LmdbQueues(change, state, capacity_bytes)
+        self.doomed: list[bytes] = []
+        self.now = now
+        self._capacity_bytes = capacity_bytes
+        self._index_bytes = index_bytes
+
+    def existing(self, key: bytes) -> StoredResponse | None:
+        """The record under this record key."""
+        packed = self.change.get(self.change.index.records, key)
+        try:
+            return decode_record(packed) if packed is not None else None
+        except msgspec.DecodeError:
+            return None  # as good as none: the next one takes its place
+
+    def admitted(self, stored: StoredResponse, key: bytes, rules: RuleSet) -> StoredResponse | None:
+        """The record as it may be stored now, or None when a purge or a newer one forbids it.
+
+        What the index knows already has outlived the rules that were carried out and forgotten;
+        what it does not know must have been fetched after the last of them.
+        """
+        verdict = rules.verdict(stored)
+        if verdict is Verdict.HARD:
+            return None
+        known = self.existing(key)
+        if known is None or known.version != stored.version:
+            if stored.generation < self.change.totals.horizon:
+                return None
+            if self.change.get(self.change.index.superseded, stored.version) is not None:
+                return None
+            # A record from the future comes from a wrong clock: it must not stay for ever.
+            if known is not None and stored.response_time < known.response_time <= self.now:
+                return None
+        if verdict is Verdict.SOFT:
+            return invalidated(stored)
+        return stored
+
+    def put_record(self, stored: StoredResponse, key_hash: bytes) -> None:
+        """Insert or replace a record; the slices of another version under its key go."""
+        index = self.change.index
+        key = record_key(key_hash, stored.variant)
+        known = self.existing(key)
+        self.change.put(index.records, key, encode_record(stored))
+        names = msgspec.msgpack.encode(stored.vary)
+        if self.change.get(index.vary, key_hash) != names:
+            self.change.put(index.vary, key_hash, names)
+        if known is not None and known.version != stored.version:
+            self.supersede(known.version)
+        if not self.slice_keys(stored.version, 1):
+            self._insert(slice_key(stored.version, RECORD_ONLY), SliceRow(PAGE_BYTES, 0, key))
+
+    def put_slice(self, key: bytes, row: SliceRow) -> None:
+        """Insert a slice that is not there (`make_room` has seen to that)."""
+        self.drop_slice(key[:-4] + _RECORD_ONLY_KEY, keep_record=True)
+        self._insert(key, row)
+
+    def _insert(self, key: bytes, row: SliceRow) -> None:
+        # The row comes first: the queues look at it, and `push` completes it.
+        self.change.put(self.change.index.slices, key, row.packed())
+        eviction.insert(self.queues, key, row.file_bytes)
+        self.change.totals.insertions += 1
+
+    def make_room(
+        self, file_bytes: int, *, replacing: bytes | None = None, ceiling_bytes: int = 0
+    ) -> bool:
+        """Evict up to BATCH slices for a new one; False when that was not enough yet.
+
+        A slice of the same key leaves first: its file is about to be replaced, not unlinked. With
+        `ceiling_bytes` above the capacity (the store's size was lowered) it need not come down
+        all the way at once: the broom sees to the rest.
+        """
+        if replacing is not None:
+            self.drop_slice(replacing, keep_record=True, keep_file=True)
+        totals = self.change.totals
+        limit_bytes = max(self._capacity_bytes, ceiling_bytes)
+        if self.is_crowded():
+            self._thin_out()
+        for _ in range(BATCH):
+            if totals.used_bytes + file_bytes <= limit_bytes or not self._evict_one():
+                return True
+        return totals.used_bytes + file_bytes <= limit_bytes
+
+    def is_crowded(self) -> bool:
+        """Whether the index takes more than it may, however few bytes the slices have."""
+        index = self.change.index
+        if index.reached_bytes() <= self._index_bytes:
+            return False
+        return index.occupied_bytes(self.change.transaction) > self._index_bytes
+
+    def _thin_out(self) -> None:
+        """Give back room in the index: rows of the ghost, and some slices with what is theirs.
+
+        Pages are only freed when all their rows are gone, so it takes more than one comes in.
+        """
+        self.queues.ghost_trim(THINNED)
+        for _ in range(THINNED):
+            if not self._evict_one():
+                return
+
+    def _evict_one(self) -> bool:
+        """False when there is nothing left to evict."""
+        totals = self.change.totals
+        victim = eviction.evict_one(self.queues, self._capacity_bytes)
+        if victim is None:
+            return False
+        self.drop_slice(victim[0])
+        totals.evictions += 1
+        totals.evicted_bytes += victim[1]
+        return True
+
+    def drop_slice(self, key: bytes, *, keep_record: bool = False, keep_file: bool = False) -> bool:
+        """Remove one slice; its record goes with the last, for without a body it is no use."""
+        packed = self.change.get(self.change.index.slices, key)
+        if packed is None:
+            return False
+        row = SliceRow.read(packed)
+        if row is None:
+            row = NO_ROW  # its place in the queue is found there when its turn comes
+        else:
+            self.queues.take_out(row)
+        self.change.remove(self.change.index.slices, key)
+        if not keep_file and key[-4:] != _RECORD_ONLY_KEY:
+            self.doomed.append(key)
+        if not keep_record and not self.slice_keys(key[:-4], 1):
+            self.drop_record(row.record_key, key[:-4])
+        return True
+
+    def drop_record(self, key: bytes, version: bytes) -> None:
+        """Remove a record if it still is this version's."""
+        known = self.existing(key)
+        if known is None or known.version != version:
+            return
+        index = self.change.index
+        self.change.remove(index.records, key)
+        key_hash = key[:16]
+        if not self.change.keys_with_prefix(index.records, key_hash, 1):
+            self.change.remove(index.vary, key_hash)
+
+    def supersede(self, version: bytes) -> None:
+        """Remove a version's slices, now if they are few, by the broom if they are many."""
+        keys = self.slice_keys(version, DROP_AT_ONCE + 1)
+        if len(keys) > DROP_AT_ONCE:
+            self.change.put(self.change.index.superseded, version, WHEN.pack(self.now))
+            return
+        for key in keys:
+            self.drop_slice(key)
+
+    def slice_keys(self, version: bytes, limit: int) -> list[bytes]:
+        """Up to `limit` slice keys of a version, ascending (the record-only one is the last)."""
+        found = self.change.keys_with_prefix(self.change.index.slices, version, limit)
+        return [key for key in found if len(key) == len(version) + 4]
+
+
+def invalidated(stored: StoredResponse) -> StoredResponse:
+    """The record, stale from now on."""
+    return msgspec.structs.replace(stored, flags=stored.flags | StoredFlag.INVALIDATED)

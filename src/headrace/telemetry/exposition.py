@@ -1,0 +1,212 @@
+"""Metrics as Prometheus text: merged worker counts, the store's state and the processes' state.
+
+Names and units follow Prometheus' conventions (`headrace_`, `_total`, base units). Reads
+nothing itself; everything comes in as values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from headrace.telemetry.metrics import BOUNDS_S, MEANINGS, HistogramSnapshot, Kind, Snapshot
+
+STORE_GAUGES: Mapping[str, tuple[str, str]] = {
+    "size_bytes": ("size_bytes", "Bytes that the store may take, by the config."),
+    "bytes": ("bytes", "Bytes of slice files in the store now."),
+    "objects": ("objects", "Stored responses now, variants apart."),
+    "slices": ("slices", "Slice files in the store now."),
+    "rules": ("purge_rules", "Purges in force that the broom has not finished yet."),
+    "rebuilding": ("rebuilding", "1 while the index is being rebuilt from the files."),
+}
+"""What rises and falls: the store's own names to metric names and meanings."""
+
+STORE_COUNTERS: Mapping[str, tuple[str, str]] = {
+    "insertions": ("insertions", "Slices that entered the store."),
+    "evictions": ("evictions", "Slices that left to make room."),
+    "evicted_bytes": ("evicted_bytes", "Bytes of slices that left to make room."),
+    "purged": ("purged", "Stored responses that the broom removed after a purge."),
+    "corrupt": ("corrupt_files", "Slice files found damaged and removed, rebuilds included."),
+    "missing": ("missing_files", "Slice files that the index knew and the disk did not have."),
+    "orphans": ("orphan_files", "Files that no index entry named, removed."),
+    "io_errors": ("io_errors", "Reads and writes that the disk refused."),
+    "index_full": ("index_full", "Responses not stored because the index had no room."),
+}
+"""What only grows, over restarts too: the store's own names to metric names and meanings."""
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFacts:
+    """One worker process: its number, whether it serves, and what it has used.
+
+    `started` is Unix seconds.
+    """
+
+    number: int
+    pid: int
+    ready: bool
+    started: float
+    cpu_s: float | None = None
+    resident_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What the supervisor knows of the whole server at the moment of a scrape.
+
+    `started` is Unix seconds; `not_ready_because` is None while clients are welcome; `store` maps
+    the store's own names to numbers (see STORE_GAUGES and STORE_COUNTERS); `listening` are the
+    addresses in use.
+    """
+
+    version: str
+    python: str
+    started: float
+    not_ready_because: str | None
+    draining: bool
+    workers_wanted: int
+    worker_exits: int
+    reloads_succeeded: int
+    reloads_failed: int
+    generation: int
+    listening: tuple[str, ...] = ()
+    workers: tuple[WorkerFacts, ...] = ()
+    workers_leaving: int = 0
+    store: Mapping[str, float] = field(default_factory=dict)
+
+
+def exposition(snapshot: Snapshot, facts: ServerFacts) -> bytes:
+    """The whole answer to a scrape, in Prometheus' text format (CONTENT_TYPE)."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Given([*worker_families(snapshot), *server_families(facts)]))
+    return generate_latest(registry)
+
+
+class _Given(Collector):
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = list(families)
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def worker_families(snapshot: Snapshot) -> Iterator[Metric]:
+    """Every field of WorkerMetrics; fields with one family name become that family's samples."""
+    families: dict[str, Metric] = {}
+    for name, meaning in MEANINGS.items():
+        labels = [label for label, _value in meaning.labels]
+        values = [value for _label, value in meaning.labels]
+        family = families.get(meaning.family)
+        if family is None:
+            family = families[meaning.family] = _family(
+                meaning.kind, f"headrace_{meaning.family}", meaning.help, labels
+            )
+        if isinstance(family, HistogramMetricFamily):
+            histogram = snapshot.histograms[name]
+            family.add_metric(values, cumulative(histogram), histogram.sum_s)
+        elif isinstance(family, GaugeMetricFamily):
+            family.add_metric(values, snapshot.gauges[name])
+        elif isinstance(family, CounterMetricFamily):
+            if meaning.kind is Kind.COUNTER:
+                family.add_metric(values, snapshot.counters[name])
+            else:
+                for value, count in sorted(snapshot.labelled[name].items()):
+                    family.add_metric([value], count if meaning.per == 1 else count / meaning.per)
+    yield from families.values()
+
+
+def cumulative(histogram: HistogramSnapshot) -> list[tuple[str, float]]:
+    """Prometheus' buckets: each upper bound with the count of all observations up to it."""
+    bounds = [*(str(bound) for bound in BOUNDS_S), "+Inf"]
+    return [
+        (bound, float(count))
+        for bound, count in zip(bounds, accumulate(histogram.counts), strict=True)
+    ]
+
+
+def server_families(facts: ServerFacts) -> Iterator[Metric]:
+    """The server's, the workers' and the store's families."""
+    info = GaugeMetricFamily(
+        "headrace_build_info", "Always 1; the labels say what runs.", labels=["version", "python"]
+    )
+    info.add_metric([facts.version, facts.python], 1)
+    yield info
+    yield _gauge("up", "Always 1: the supervisor answers.", 1)
+    yield _gauge("ready", "1 while clients are welcome.", int(facts.not_ready_because is None))
+    yield _gauge("start_time_seconds", "When the server started, Unix time.", facts.started)
+    yield _gauge("draining", "1 while the server is told to drain.", int(facts.draining))
+    yield _gauge("workers_wanted", "Workers that the config asks for.", facts.workers_wanted)
+    ready = sum(worker.ready for worker in facts.workers)
+    yield _gauge("workers_ready", "Workers that accept connections.", ready)
+    yield _gauge(
+        "workers_leaving",
+        "Workers that a reload retired and that finish what they send.",
+        facts.workers_leaving,
+    )
+    yield _counter(
+        "worker_exits",
+        "Workers that ended without being told to and were replaced.",
+        facts.worker_exits,
+    )
+    reloads = CounterMetricFamily(
+        "headrace_reloads", "Attempts to load a new config.", labels=["result"]
+    )
+    reloads.add_metric(["succeeded"], facts.reloads_succeeded)
+    reloads.add_metric(["failed"], facts.reloads_failed)
+    yield reloads
+    yield _gauge("purge_generation", "Grows with every purge on this server.", facts.generation)
+    yield from _process_families(facts.workers)
+    for key, (name, text) in STORE_GAUGES.items():
+        if key in facts.store:
+            yield _gauge(f"store_{name}", text, facts.store[key])
+    for key, (name, text) in STORE_COUNTERS.items():
+        if key in facts.store:
+            yield _counter(f"store_{name}", text, facts.store[key])
+
+
+def _process_families(workers: Iterable[WorkerFacts]) -> Iterator[Metric]:
+    cpu = CounterMetricFamily(
+        "headrace_worker_cpu_seconds", "Processor time used by this worker.", labels=["worker"]
+    )
+    memory = GaugeMetricFamily(
+        "headrace_worker_resident_bytes",
+        "Memory resident in this worker, mapped cache files included.",
+        labels=["worker"],
+    )
+    for worker in workers:
+        if worker.cpu_s is not None:
+            cpu.add_metric([str(worker.number)], worker.cpu_s)
+        if worker.resident_bytes is not None:
+            memory.add_metric([str(worker.number)], worker.resident_bytes)
+    yield cpu
+    yield memory
+
+
+def _family(kind: Kind, name: str, text: str, labels: list[str]) -> Metric:
+    match kind:
+        case Kind.COUNTER | Kind.LABELLED:
+            return CounterMetricFamily(name, text, labels=labels)
+        case Kind.GAUGE:
+            return GaugeMetricFamily(name, text, labels=labels)
+        case Kind.HISTOGRAM:
+            return HistogramMetricFamily(name, text, labels=labels)
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"headrace_{name}", text, value=value)
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(f"headrace_{name}", text, value=value)

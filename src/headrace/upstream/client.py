@@ -1,0 +1,271 @@
+"""Carries out one request to one origin over a kept-alive connection. Decides nothing else.
+
+One per worker. What to ask of whom, and what to do when it fails, is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from headrace.http.chunked import LAST_CHUNK, chunk_head
+from headrace.http.message import Field
+from headrace.http.parser import ParsedResponseHead
+from headrace.http.serializer import request_head
+from headrace.http.stream import Wire, WireTimeout
+from headrace.upstream.endpoint import Endpoint
+from headrace.upstream.errors import Failure, OriginError
+from headrace.upstream.happy_eyeballs import Resolved, first_connected, interleaved
+from headrace.upstream.head_reader import READ_BYTES, HeadReader, OnInterim
+from headrace.upstream.idle_connections import IdleConnections
+from headrace.upstream.resolver import Resolver
+from headrace.upstream.response import OriginResponse
+
+IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
+
+ReadBody = Callable[[], Awaitable[bytes]]
+
+
+class GoneStale(OriginError):
+    """The connection broke before anything of an answer came: nobody may have read the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class OriginTimeouts:
+    """Time limits for origins, in seconds."""
+
+    connect_s: float = 3.0
+    first_byte_s: float = 15.0
+    between_bytes_s: float = 10.0
+    idle_s: float = 30.0
+
+
+@dataclass(slots=True)
+class RequestBody:
+    """A request body to send: `read` gives pieces until b"". `size_bytes` None means chunked.
+
+    With `wait_for_100` the body is sent when the origin says 100, or has said nothing for a while
+    (RFC 9110 section 10.1.1).
+    """
+
+    read: ReadBody
+    size_bytes: int | None
+    wait_for_100: bool = False
+
+
+class OriginClient:
+    """Requests to origins, with a pool of idle connections for each.
+
+    A connection that carried a request with content is never used again: an origin that ignores
+    content takes it for the next request, and its answer would be another client's.
+    """
+
+    WAIT_FOR_100_S = 1.0
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, timeouts: OriginTimeouts) -> None:
+        self._timeouts = timeouts
+        self._loop = loop
+        self._scratch = memoryview(bytearray(READ_BYTES))
+        self._resolver = Resolver(loop)
+        self.idle = IdleConnections(loop, timeouts.idle_s, self._moved)
+
+    @property
+    def timeouts(self) -> OriginTimeouts:
+        return self._timeouts
+
+    @timeouts.setter
+    def timeouts(self, timeouts: OriginTimeouts) -> None:
+        self._timeouts = timeouts
+        self.idle.idle_s = timeouts.idle_s
+
+    async def request(
+        self,
+        endpoint: Endpoint,
+        method: bytes,
+        target: bytes,
+        fields: list[Field],
+        *,
+        body: RequestBody | None = None,
+        on_interim: OnInterim | None = None,
+    ) -> OriginResponse:
+        """Send a request and read the response's head. `fields` include Host and framing.
+
+        A kept-alive connection that the origin closed meanwhile is replaced once, silently: when
+        not a byte of an answer came, the method is idempotent and no body was sent. Raises
+        OriginError.
+        """
+        head = request_head(method, endpoint.prefix + target, fields)
+        if body is None and method in IDEMPOTENT:
+            wire = self.idle.take(endpoint)
+            if wire is not None:
+                try:
+                    return await self._exchange(endpoint, wire, method, head, None, on_interim)
+                except GoneStale:
+                    pass  # as if it had not been kept
+        wire = await self._connect(endpoint)
+        return await self._exchange(endpoint, wire, method, head, body, on_interim)
+
+    def _moved(self, endpoint: Endpoint, wire: Wire) -> bool:
+        """Whether the origin's name leads elsewhere by now."""
+        known = self._resolver.known(endpoint.host, endpoint.port)
+        return known is not None and wire.peer not in known
+
+    async def _connect(self, endpoint: Endpoint) -> Wire:
+        try:
+            async with asyncio.timeout(self.timeouts.connect_s):
+                found = await self._resolver.resolve(endpoint.host, endpoint.port)
+        except TimeoutError:
+            raise OriginError(Failure.DNS, f"{endpoint.host} was not resolved in time") from None
+        sock = await first_connected(
+            interleaved(found), self._connect_to, lambda lost: lost.close()
+        )
+        if endpoint.tls is None:
+            return Wire(sock, self._loop)
+        return await self._secure(endpoint, endpoint.tls, sock)
+
+    async def _connect_to(self, resolved: Resolved) -> socket.socket:
+        family, kind, protocol, _name, address = resolved
+        try:
+            sock = socket.socket(family, kind, protocol)
+        except OSError as error:  # of descriptors or memory: no fault of the origin's
+            raise OriginError(Failure.NOBODY, f"no connection can be made: {error}") from error
+        sock.setblocking(False)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            async with asyncio.timeout(self.timeouts.connect_s):
+                await self._loop.sock_connect(sock, address)
+        except TimeoutError:
+            sock.close()
+            raise OriginError(
+                Failure.CONNECT_TIMEOUT, f"no connection to {address} in time"
+            ) from None
+        except OSError as error:
+            sock.close()
+            raise OriginError(
+                Failure.CONNECT_REFUSED, f"cannot connect to {address}: {error}"
+            ) from error
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    async def _secure(
+        self, endpoint: Endpoint, context: ssl.SSLContext, sock: socket.socket
+    ) -> Wire:
+        try:
+            secured = context.wrap_socket(
+                sock,
+                server_hostname=endpoint.sni or endpoint.host,
+                do_handshake_on_connect=False,
+                # An end without a farewell may be a cut (RFC 9112 section 9.8).
+                suppress_ragged_eofs=False,
+            )
+        except (OSError, ValueError) as error:
+            sock.close()
+            raise OriginError(Failure.TLS, f"no TLS with {endpoint.host}: {error}") from error
+        wire = Wire(secured, self._loop)
+        try:
+            await wire.handshake(self.timeouts.connect_s)
+        except (OSError, WireTimeout, TimeoutError, ValueError) as error:
+            wire.close()
+            raise OriginError(
+                Failure.TLS, f"TLS with {endpoint.authority.decode()} failed: {error}"
+            ) from error
+        except BaseException:
+            wire.close()
+            raise
+        return wire
+
+    async def _exchange(
+        self,
+        endpoint: Endpoint,
+        wire: Wire,
+        method: bytes,
+        head: bytes,
+        body: RequestBody | None,
+        on_interim: OnInterim | None,
+    ) -> OriginResponse:
+        sending: asyncio.Task[None] | None = None
+        go_on = asyncio.Event()
+        try:
+            try:
+                await wire.send_all(head, self.timeouts.between_bytes_s)
+            except (OSError, WireTimeout) as error:
+                raise GoneStale(Failure.SEND, f"the request broke off: {error}") from error
+            if body is not None:
+                if not body.wait_for_100:
+                    go_on.set()
+                sending = self._loop.create_task(self._send_body(wire, body, go_on))
+                sending.add_done_callback(lambda task: _stop_if_unreadable(task, wire))
+
+            def interim(response: ParsedResponseHead) -> None:
+                if response.status == 100:
+                    go_on.set()
+                if on_interim is not None:
+                    on_interim(response)
+
+            reader = HeadReader(
+                wire, self._loop, self._scratch, self.timeouts.first_byte_s, sending
+            )
+            try:
+                parsed, early = await reader.read(method, interim)
+            except OriginError as error:
+                if error.failure is Failure.HEAD_RESET and not reader.received_bytes:
+                    raise GoneStale(error.failure, str(error)) from error
+                raise
+        except BaseException:
+            if sending is not None:
+                sending.cancel()
+                with contextlib.suppress(asyncio.CancelledError, OSError, OriginError):
+                    await sending
+            wire.close()
+            raise
+        return OriginResponse(
+            parsed,
+            wire,
+            early,
+            self.timeouts.between_bytes_s,
+            None if body is not None else lambda idle: self.idle.keep(endpoint, idle),
+            sending,
+        )
+
+    async def _send_body(self, wire: Wire, body: RequestBody, go_on: asyncio.Event) -> None:
+        if not go_on.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.WAIT_FOR_100_S):
+                    await go_on.wait()
+        limit_s = self.timeouts.between_bytes_s
+        while True:
+            piece = await body.read()
+            try:
+                if body.size_bytes is not None:
+                    if not piece:
+                        return
+                    await wire.send_all(piece, limit_s)
+                elif piece:
+                    await wire.send_all(chunk_head(len(piece)) + piece + b"\r\n", limit_s)
+                else:
+                    await wire.send_all(LAST_CHUNK, limit_s)
+                    return
+            except (OSError, WireTimeout) as error:
+                raise OriginError(Failure.SEND, f"the request's body broke off: {error}") from error
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        self.idle.close()
+
+
+def _stop_if_unreadable(sending: asyncio.Task[None], wire: Wire) -> None:
+    """When the body cannot be read from its source, there is nothing to wait for any more.
+
+    When the origin does not take it, its answer may be on the way all the same.
+    """
+    if sending.cancelled():
+        return
+    error = sending.exception()
+    if error is not None and not isinstance(error, OriginError):
+        wire.close()

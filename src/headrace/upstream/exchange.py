@@ -1,0 +1,112 @@
+"""One request's way through its pool: each try carried out, timed and accounted for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from headrace.http.message import Field
+from headrace.upstream.attempt_log import Course, Tried
+from headrace.upstream.errors import UNPROVOKED, Failure, OriginError
+from headrace.upstream.outliers import Cause
+from headrace.upstream.response import OriginResponse
+from headrace.upstream.retry import Attempts, Reason, Try
+
+
+class Events(Protocol):
+    """What is told of tries, for metrics and the log. The course says which pool and origin."""
+
+    def tried(self, course: Course) -> None:
+        """A request is sent to an origin."""
+
+    def waited(self, course: Course, seconds: float) -> None:
+        """A try's response head came, or it failed, after so long."""
+
+    def failed(self, course: Course, origin: str, reason: str, problem: str) -> None:
+        """It brought nothing of use."""
+
+    def retried(self, reason: str) -> None:
+        """Another origin, or the same once more, is asked before anything was sent on."""
+
+    def switched(self, course: Course, reason: str, at: int) -> None:
+        """Another origin goes on from byte `at` of the body."""
+
+    def switch_failed(self, course: Course, reason: str, at: int) -> None:
+        """No origin could go on."""
+
+    def ejected(self, pool: str, origin: str) -> None:
+        """An origin is left alone for a while."""
+
+
+def word(reason: Reason) -> str:
+    """A reason as metrics and the log have it."""
+    return reason.value if isinstance(reason, Failure) else f"status_{reason}"
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What is asked of a pool, and how its origins are used for it.
+
+    `ask` carries out one try: gives the response, or raises OriginError.
+    """
+
+    attempts: Attempts
+    method: bytes
+    fields: list[Field]
+    ask: Callable[[int, list[Field]], Awaitable[OriginResponse]]
+    events: Events
+    loop: asyncio.AbstractEventLoop
+    course: Course
+
+    def origin_name(self, index: int) -> str:
+        return self.attempts.state.pool.origins[index].name
+
+    async def send(self, step: Try, fields: list[Field]) -> OriginResponse:
+        """Carry out a try, within its time. Raises OriginError.
+
+        It takes one of the origin's places, which comes back when the response ends or is closed.
+        """
+        if step.pause_s:
+            await asyncio.sleep(step.pause_s)
+        course = self.course
+        course.origin = self.origin_name(step.origin)
+        course.tries += 1
+        self.events.tried(course)
+        place = self.attempts.state.states[step.origin].take_place()
+        began_s = self.loop.time()
+        try:
+            if step.limit_s is None:
+                response = await self.ask(step.origin, fields)
+            else:
+                async with asyncio.timeout(step.limit_s):
+                    response = await self.ask(step.origin, fields)
+        except TimeoutError:
+            place.give_back()
+            raise OriginError(
+                Failure.HEAD_TIMEOUT,
+                f"no response within {self.attempts.policy.total_s:g} s in all",
+            ) from None
+        except BaseException:
+            place.give_back()
+            raise
+        finally:
+            self.events.waited(course, self.loop.time() - began_s)
+        response.when_ended(place.give_back)
+        return response
+
+    def blame(self, origin: int, reason: Reason, problem: str) -> None:
+        """Note a failure of an origin."""
+        name = self.origin_name(origin)
+        self.course.trail.append(Tried(name, word(reason)))
+        self.events.failed(self.course, name, word(reason), problem)
+        if isinstance(reason, Failure):
+            troubled = reason not in (Failure.OTHER_BODY, Failure.NOBODY, Failure.NOT_SIGNED)
+        else:
+            troubled = reason >= 500
+        cause = None
+        if reason not in UNPROVOKED:
+            cause = Cause(self.attempts.key, self.course.client)
+        if troubled and self.attempts.state.failed(origin, self.loop.time(), cause):
+            self.events.ejected(self.course.pool, name)

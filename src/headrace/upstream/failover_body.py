@@ -1,0 +1,284 @@
+"""A response as the edge sees it: one head, one body, from however many origins it takes.
+
+When an origin fails in the middle of the body, the rest is asked of another one and goes on at the
+very byte where the first broke off; whoever reads notices nothing but the time it takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from headrace.http.message import Field
+from headrace.http.parser import ParsedResponseHead
+from headrace.upstream.continuation import (
+    Accepted,
+    Begun,
+    Comparison,
+    Continuation,
+    Sent,
+    accept,
+    continuation,
+)
+from headrace.upstream.errors import Failure, OriginError
+from headrace.upstream.exchange import Exchange
+from headrace.upstream.response import OriginResponse
+from headrace.upstream.resumption import GoingOn, Wait
+from headrace.upstream.retry import Reason, Try
+from headrace.upstream.throughput import RateWatch
+
+SKIP_BYTES = 256 * 1024
+CONDITIONAL = frozenset(
+    (b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since", b"if-range",
+     b"range")
+)  # fmt: skip
+
+
+class Answered(OriginError):
+    """An origin that was to go on answered with a status that has no part of the body."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(Failure.OTHER_BODY, f"answered {status}")
+        self.answered = status
+
+
+class Obtained:
+    """A response head, and its body to the very end. Reads like an `OriginResponse`."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        origin: int,
+        response: OriginResponse,
+        *,
+        switching: bool,
+        hashing: bool = False,
+    ) -> None:
+        """With `hashing`, `digest` tells the hash of what was read."""
+        self.head: ParsedResponseHead = response.head
+        self.switches = 0
+        self._exchange = exchange
+        self._origin = origin
+        self._response: OriginResponse | None = response
+        self._before_bytes = 0
+        self._last: OriginResponse = response
+        pool = exchange.attempts.state.pool
+        begun = Begun.of(response.head) if switching and exchange.method == b"GET" else None
+        self._begun = begun
+        keep = pool.overlap_bytes if pool.same == "overlap" else 0
+        continues = begun is not None and len(pool.origins) > 1
+        self._sent = Sent(keep) if continues or hashing else None
+        self._since_switch = 0
+        self._watch: RateWatch | None = None
+        self._plan: GoingOn | None = None
+        self._limit(response)
+        if response.complete:
+            self._done()
+
+    def _limit(self, response: OriginResponse) -> None:
+        policy = self._exchange.attempts.policy
+        stall_s = policy.stall_s if policy.stall_s is not None else response.timeout_s
+        response.timeout_s = min(response.timeout_s, stall_s)
+        if policy.min_rate_bytes_per_s:
+            self._watch = RateWatch(policy.min_rate_bytes_per_s, stall_s)
+
+    @property
+    def origin_name(self) -> str:
+        """The origin that sends now, or sent last."""
+        return self._exchange.origin_name(self._origin)
+
+    @property
+    def read_bytes(self) -> int:
+        """How much of the body was read; needs `hashing`."""
+        return 0 if self._sent is None else self._sent.size_bytes
+
+    @property
+    def digest(self) -> int:
+        """XXH3 of what was read; needs `hashing`."""
+        return 0 if self._sent is None else self._sent.digest()
+
+    @property
+    def status(self) -> int:
+        return self.head.status
+
+    @property
+    def complete(self) -> bool:
+        return self._last.complete
+
+    @property
+    def received_bytes(self) -> int:
+        return self._before_bytes + self._last.received_bytes
+
+    @property
+    def trailers(self) -> list[Field]:
+        return self._last.trailers
+
+    async def read_into(self, buffer: memoryview) -> int:
+        """Put the next body bytes into `buffer`; 0 at the body's end.
+
+        Raises OriginError when no origin can go on with it.
+        """
+        while True:
+            response = self._response
+            if response is None:
+                return 0
+            if self.switches:
+                buffer = self._within(buffer)
+                if not buffer:
+                    self.close()  # it goes on beyond what was asked for
+                    return 0
+            try:
+                received = await self._read(response, buffer)
+                if not received:
+                    self._check_end()
+            except OriginError as error:
+                await self._switch(error)
+                continue
+            if received:
+                self._since_switch += received
+                if self._sent is not None:
+                    self._sent.add(buffer[:received])
+            if response.complete:
+                self._done()
+            return received
+
+    async def _read(self, response: OriginResponse, buffer: memoryview) -> int:
+        watch = self._watch
+        if watch is None:
+            return await response.read_into(buffer)
+        loop = self._exchange.loop
+        began = loop.time()
+        received = await response.read_into(buffer)
+        if received and watch.too_slow(loop.time() - began, received) and not response.complete:
+            response.close()
+            raise OriginError(Failure.BODY_SLOW, "the body came too slowly")
+        return received
+
+    def _within(self, buffer: memoryview) -> memoryview:
+        """As much of the buffer as the body that was begun has room for."""
+        begun, sent = self._begun, self._sent
+        if begun is None or sent is None or begun.end is None:
+            return buffer
+        return buffer[: begun.end - begun.start - sent.size_bytes]
+
+    def _check_end(self) -> None:
+        """A body that ends where it may not is one that broke off."""
+        begun, sent = self._begun, self._sent
+        if begun is None or sent is None or begun.end is None:
+            return
+        missing = begun.end - begun.start - sent.size_bytes
+        if missing > 0:
+            raise OriginError(Failure.BODY_SHORT, f"the body ended {missing} bytes early")
+
+    def _done(self) -> None:
+        """The body is here whole."""
+        if self._response is not None:
+            if self.head.status < 500:
+                now = self._exchange.loop.time()
+                self._exchange.attempts.state.succeeded(self._origin, now)
+            self._response = None
+
+    def close(self) -> None:
+        """Give the response up. Idempotent."""
+        if self._response is not None:
+            self._response.close()
+            self._response = None
+
+    async def sent(self) -> None:
+        """Wait for the request's body to be with the origin."""
+        await self._last.sent()
+
+    # Going on from another origin.
+
+    async def _switch(self, error: OriginError) -> None:
+        """Find an origin that goes on where this one failed, or raise its error."""
+        exchange, begun, sent = self._exchange, self._begun, self._sent
+        self.close()
+        exchange.blame(self._origin, error.failure, str(error))
+        state = exchange.attempts.state
+        if begun is None or sent is None or not state.pool.origins[self._origin].switching:
+            raise error
+        at = begun.start + sent.size_bytes
+        plan = self._plan
+        if plan is None:
+            attempts = exchange.attempts
+            plan = self._plan = GoingOn(
+                state, attempts.policy, attempts.key, attempts.chance, attempts.tried
+            )
+        step = plan.broke(self._origin, self._since_switch, exchange.loop.time())
+        while True:
+            if isinstance(step, Wait):
+                await asyncio.sleep(step.pause_s)
+                step = plan.again(exchange.loop.time())
+                continue
+            if not isinstance(step, Try):
+                told = exchange.course.told()
+                exchange.events.switch_failed(exchange.course, error.failure.value, at)
+                raise OriginError(error.failure, f"{error}; {step.value}; tried {told}", told)
+            try:
+                response = await self._continued(step, begun, sent)
+            except OriginError as problem:
+                reason: Reason = problem.failure
+                if isinstance(problem, Answered):
+                    reason = problem.answered
+                exchange.blame(step.origin, reason, str(problem))
+                step = plan.failed(step.origin, reason, exchange.loop.time())
+                continue
+            break
+        self._before_bytes += self._last.received_bytes
+        self._response = self._last = response
+        self._origin = step.origin
+        self._since_switch = 0
+        self.switches += 1
+        exchange.course.switches += 1
+        self._limit(response)
+        exchange.events.switched(exchange.course, error.failure.value, at)
+        if response.complete:
+            self._done()
+
+    async def _continued(self, step: Try, begun: Begun, sent: Sent) -> OriginResponse:
+        """A response that goes on at the right byte. Raises OriginError."""
+        pool = self._exchange.attempts.state.pool
+        ranged = begun.comparable(pool.same) and (begun.start + sent.size_bytes) > 0
+        asked = continuation(begun, sent.size_bytes, pool.same, pool.overlap_bytes, ranged=ranged)
+        response, found = await self._asked(step, begun, sent, asked)
+        try:
+            if found == "not_proved_the_same":
+                # The whole, whose beginning can be compared, proves more than a nameless part.
+                response.close()
+                self._exchange.attempts.state.budget.spend(self._exchange.loop.time())
+                asked = continuation(begun, sent.size_bytes, pool.same, 0, ranged=False)
+                response, found = await self._asked(
+                    Try(step.origin, limit_s=step.limit_s), begun, sent, asked
+                )
+            if isinstance(found, str):
+                if response.status not in (200, 206):
+                    raise Answered(response.status)
+                raise OriginError(Failure.OTHER_BODY, f"cannot go on from here: {found}")
+            await self._skip(response, Comparison(found, sent))
+        except BaseException:
+            response.close()
+            raise
+        return response
+
+    async def _asked(
+        self, step: Try, begun: Begun, sent: Sent, asked: Continuation
+    ) -> tuple[OriginResponse, Accepted | str]:
+        exchange = self._exchange
+        fields = [field for field in exchange.fields if field[0] not in CONDITIONAL]
+        response = await exchange.send(step, fields + list(asked.fields))
+        rule = exchange.attempts.state.pool.same
+        try:
+            return response, accept(begun, sent.size_bytes, rule, asked, response.head)
+        except BaseException:
+            response.close()
+            raise
+
+    async def _skip(self, response: OriginResponse, comparison: Comparison) -> None:
+        buffer = memoryview(bytearray(min(SKIP_BYTES, max(comparison.left, 1))))
+        while comparison.left:
+            received = await response.read_into(buffer[: comparison.left])
+            if not received:
+                raise OriginError(Failure.OTHER_BODY, "the body ends before the place to go on")
+            comparison.take(buffer[:received])
+        if not comparison.same():
+            raise OriginError(Failure.OTHER_BODY, "what was sent already is different here")

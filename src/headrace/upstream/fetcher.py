@@ -1,0 +1,189 @@
+"""Carries out the tries that a plan asks for: one request to a pool, whichever origin answers it.
+
+What to try next is decided by `policy`, which origin by `pool`; connections are `client`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from headrace.http.message import Field
+from headrace.upstream.attempt_log import Course
+from headrace.upstream.client import OriginClient, RequestBody
+from headrace.upstream.errors import Failure, OriginError
+from headrace.upstream.exchange import Events, Exchange, word
+from headrace.upstream.failover_body import Obtained
+from headrace.upstream.head_reader import OnInterim
+from headrace.upstream.pool import PoolState
+from headrace.upstream.request_fields import fields_for
+from headrace.upstream.response import OriginResponse
+from headrace.upstream.retry import (
+    SAFE_TO_REPEAT,
+    Attempts,
+    Policy,
+    Reason,
+    Stop,
+    Try,
+    is_failed_status,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Which pool a request goes to, and by which policy.
+
+    `key` is what "consistent" goes by; `client` is the network of who asks, by which failures are
+    told apart; `site` is whose pool it is.
+    """
+
+    state: PoolState
+    policy: Policy
+    key: bytes
+    client: str = ""
+    site: str = ""
+
+
+class Fetcher:
+    """Requests to pools, for one worker."""
+
+    def __init__(
+        self,
+        client: OriginClient,
+        loop: asyncio.AbstractEventLoop,
+        events: Events,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.client = client
+        self._loop = loop
+        self._events = events
+        self._chance = chance
+
+    async def request(
+        self,
+        use: Use,
+        method: bytes,
+        target: bytes,
+        fields: list[Field],
+        *,
+        body: RequestBody | None = None,
+        on_interim: OnInterim | None = None,
+        hashing: bool = False,
+        course: Course | None = None,
+        again: bool = False,
+    ) -> Obtained:
+        """Send a request until an origin answers it. `fields` begin with Host (empty: the
+        origin's own name), and include framing. What is tried is noted in `course`.
+
+        When every try failed, a response that an origin did give is returned, whatever its status:
+        it says more than an error of ours. Raises OriginError.
+        """
+        attempts = Attempts(
+            use.state, use.policy, use.key,
+            repeatable=method in SAFE_TO_REPEAT and body is None,
+            began=self._loop.time(), chance=self._chance, again=again,
+        )  # fmt: skip
+
+        async def ask(index: int, wanted: list[Field]) -> OriginResponse:
+            origin = use.state.pool.origins[index]
+            prepared = fields_for(origin, method, target, wanted, time.time())
+            return await self.client.request(
+                origin.endpoint, method, target, prepared, body=body, on_interim=on_interim
+            )
+
+        course = Course() if course is None else course
+        course.pool = use.state.pool.name
+        course.client = use.client
+        course.site = use.site
+        course.path = target.partition(b"?")[0].decode("latin-1")
+        exchange = Exchange(attempts, method, fields, ask, self._events, self._loop, course)
+        return await self._obtain(exchange, hashing=hashing)
+
+    async def _obtain(self, exchange: Exchange, *, hashing: bool) -> Obtained:
+        attempts = exchange.attempts
+        step = attempts.first(self._loop.time())
+        held: tuple[int, OriginResponse] | None = None
+        error: OriginError | None = None
+        try:
+            while isinstance(step, Try):
+                reason: Reason
+                try:
+                    response = await exchange.send(step, exchange.fields)
+                except OriginError as problem:
+                    reason, error = problem.failure, _more_telling(error, problem)
+                    exchange.blame(step.origin, reason, str(problem))
+                else:
+                    reason = response.status
+                    if not self._is_failure(attempts, step.origin, reason):
+                        origin = attempts.state.pool.origins[step.origin]
+                        return Obtained(
+                            exchange, step.origin, response,
+                            switching=origin.switching, hashing=hashing,
+                        )  # fmt: skip
+                    exchange.blame(step.origin, reason, f"answered {reason}")
+                    held = _better(held, (step.origin, response))
+                following = attempts.after(step.origin, reason, self._loop.time())
+                if isinstance(following, Try):
+                    self._events.retried(word(reason))
+                step = following
+            if held is not None:
+                index, response = held
+                held = None
+                return Obtained(exchange, index, response, switching=False, hashing=hashing)
+        finally:
+            if held is not None:
+                held[1].close()
+        raise self._all_failed(exchange, error, step)
+
+    @staticmethod
+    def _is_failure(attempts: Attempts, origin: int, status: int) -> bool:
+        if attempts.policy.covers(status):
+            return True
+        switching = attempts.state.pool.origins[origin].switching
+        return switching and is_failed_status(status)
+
+    @staticmethod
+    def _all_failed(exchange: Exchange, error: OriginError | None, stop: Stop) -> OriginError:
+        if error is None:
+            if stop is Stop.BUDGET:
+                return OriginError(Failure.NO_RETRY, "the pool's retry budget is spent")
+            return OriginError(
+                Failure.NOBODY,
+                "every origin has as many requests as it may",
+                exchange.course.told(),
+            )
+        if len(exchange.course.trail) == 1:
+            return error
+        message = f"{error}; {stop.value}; tried {exchange.course.told()}"
+        return OriginError(error.failure, message, exchange.course.told())
+
+
+def _better(
+    held: tuple[int, OriginResponse] | None, found: tuple[int, OriginResponse]
+) -> tuple[int, OriginResponse]:
+    """Of two responses that count as failures, the one that says more: 4xx before 5xx."""
+    if held is None:
+        return found
+    worse, better = (held, found) if found[1].status < held[1].status else (found, held)
+    worse[1].close()
+    return better
+
+
+_TELLING = (
+    Failure.BAD_HEAD, Failure.HEAD_RESET, Failure.SEND, Failure.HEAD_TIMEOUT, Failure.TLS,
+    Failure.CONNECT_TIMEOUT, Failure.CONNECT_REFUSED, Failure.DNS,
+)  # fmt: skip
+
+
+def _more_telling(one: OriginError | None, other: OriginError) -> OriginError:
+    """Of two failures, the one that came further."""
+    if one is None:
+        return other
+
+    def rank(error: OriginError) -> int:
+        return _TELLING.index(error.failure) if error.failure in _TELLING else len(_TELLING)
+
+    return one if rank(one) <= rank(other) else other

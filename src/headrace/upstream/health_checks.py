@@ -1,0 +1,87 @@
+"""Asks every origin of pools with a health check how it is, from time to time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from typing import Protocol
+
+from headrace.http.message import Field
+from headrace.upstream.client import OriginClient
+from headrace.upstream.errors import OriginError
+from headrace.upstream.health import HealthRule
+from headrace.upstream.pool import Origin, OriginState, PoolState
+from headrace.upstream.request_fields import fields_for
+
+BODY_BYTES = 64 * 1024
+JITTER = 0.1
+
+
+class HealthEvents(Protocol):
+    """What is told when an origin goes up or down."""
+
+    def health_changed(self, pool: str, origin: str, *, up: bool) -> None:
+        """By its health checks."""
+
+
+class Checking:
+    """One task for each origin that is checked. `watch` replaces them all."""
+
+    def __init__(
+        self, client: OriginClient, loop: asyncio.AbstractEventLoop, events: HealthEvents
+    ) -> None:
+        self._client = client
+        self._loop = loop
+        self._events = events
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def watch(self, pools: list[PoolState]) -> None:
+        """Check the origins of these pools from now on, and no others."""
+        self.stop()
+        for pool in pools:
+            rule = pool.pool.health
+            if rule is None:
+                continue
+            for origin, state in zip(pool.pool.origins, pool.states, strict=True):
+                task = self._loop.create_task(self._check(pool.pool.name, rule, origin, state))
+                self._tasks.append(task)
+
+    def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        self._tasks.clear()
+
+    async def _check(self, pool: str, rule: HealthRule, origin: Origin, state: OriginState) -> None:
+        while True:
+            good = await is_well(self._client, rule, origin)
+            if state.health.checked(rule, self._loop.time(), good=good):
+                self._events.health_changed(pool, origin.name, up=good)
+            # Not all workers, and not all origins, at the same moment.
+            await asyncio.sleep(rule.interval_s * random.uniform(1 - JITTER, 1 + JITTER))
+
+
+async def is_well(client: OriginClient, rule: HealthRule, origin: Origin) -> bool:
+    """One health check."""
+    fields: list[Field] = [(b"host", b""), (b"user-agent", b"headrace-health")]
+    try:
+        prepared = fields_for(origin, b"GET", rule.path, fields, time.time())
+        async with asyncio.timeout(rule.timeout_s):
+            response = await client.request(origin.endpoint, b"GET", rule.path, prepared)
+            try:
+                if response.status not in rule.statuses:
+                    return False
+                if rule.body is None:
+                    return True
+                found = b""
+                buffer = memoryview(bytearray(BODY_BYTES))
+                while len(found) < BODY_BYTES:
+                    received = await response.read_into(buffer)
+                    if not received:
+                        break
+                    found += buffer[:received]
+                return rule.body in found
+            finally:
+                response.close()
+    except (OriginError, TimeoutError):
+        return False

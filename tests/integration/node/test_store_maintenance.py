@@ -1,0 +1,75 @@
+"""The broom sweeps in the store's thread, and stops before the store closes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from headrace.config import Config
+from headrace.edge.admin.store_maintenance import Broom
+from headrace.edge.admin.store_thread import StoreThread
+from headrace.errors import HeadraceError
+from tests.harness.fake_store import FakeStore
+
+
+async def until(ask: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not ask():  # noqa: ASYNC110 (what is waited for is counted in another thread)
+            await asyncio.sleep(0.01)
+
+
+async def opened(store: FakeStore) -> StoreThread:
+    def opener(_config: Config) -> FakeStore:
+        return store
+
+    return await StoreThread.open(opener, None)  # type: ignore[arg-type]  # not looked at
+
+
+def test_steps_follow_one_another_while_there_is_work() -> None:
+    async def go() -> None:
+        store = FakeStore()
+        store.steps_left = 5
+        thread = await opened(store)
+        broom = Broom(thread, idle_pause_s=1000)
+        await until(lambda: store.steps == 5)
+        await broom.close()
+        await thread.close()
+        assert store.closed
+
+    asyncio.run(go())
+
+
+def test_a_waiting_broom_can_be_woken() -> None:
+    async def go() -> None:
+        store = FakeStore()
+        store.steps_left = 1
+        thread = await opened(store)
+        broom = Broom(thread, idle_pause_s=1000)
+        await until(lambda: store.steps == 1)
+        broom.wake()
+        await until(lambda: store.steps == 2)
+        await broom.close()
+        await thread.close()
+
+    asyncio.run(go())
+
+
+def test_a_step_that_fails_does_not_end_the_broom() -> None:
+    class Broken(FakeStore):
+        def sweep(self) -> bool:
+            super().sweep()
+            if self.steps == 1:
+                raise HeadraceError("the disk is gone")
+            return False
+
+    async def go() -> None:
+        store = Broken()
+        thread = await opened(store)
+        broom = Broom(thread)
+        await until(lambda: store.steps == 1)
+        broom.wake()
+        await until(lambda: store.steps == 2)
+        await broom.close()
+        await thread.close()
+
+    asyncio.run(go())

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headrace.cache.key import KeyRules, cache_key, upstream_target
+from headrace.config.loader import validate_document
+from headrace.edge.service.resource import NoSite, Route, Routes
+from headrace.edge.service.services import Sites, compile_sites, host_only
+from headrace.http.message import Headers, Request
+from headrace.http.parser import BadRequest, RequestHead
+
+
+@cache
+def sites() -> Sites:
+    document = {
+        "cache_dir": "/c",
+        "listen": [{"address": "127.0.0.1:1"}],
+        "site": [
+            {"name": "exact", "hosts": ["a.example"], "origins": ["http://o:1"]},
+            {"name": "wild", "hosts": ["*.example"], "origins": ["http://o:2/base"]},
+            {
+                "name": "deep",
+                "hosts": ["*.deep.example"],
+                "origins": ["http://o:3"],
+                "rule": [
+                    {"path": "/live/*.m3u8", "force_lifetime": 1},
+                    {"path": "/live/*", "force_lifetime": 9},
+                ],
+            },
+        ],
+    }
+    return compile_sites(validate_document(document, str, base=Path("/")))
+
+
+def find(host: bytes, target: bytes = b"/") -> Route:
+    head = RequestHead(b"GET", target, (1, 1), Headers(), host, 0, True, True)
+    return Routes(sites()).find(head, tls=False)
+
+
+@pytest.mark.parametrize(
+    ("host", "site"),
+    [
+        (b"a.example", "exact"),
+        (b"A.Example:80", "exact"),
+        (b"a.example:8080", "exact"),
+        (b"b.example", "wild"),
+        (b"x.y.example", "wild"),
+        (b"x.deep.example", "deep"),
+    ],
+)
+def test_the_most_exact_site_wins(host: bytes, site: str) -> None:
+    assert find(host).site.name == site
+
+
+@pytest.mark.parametrize("host", [b"example", b"other.test"])
+def test_a_host_that_nobody_serves_is_misdirected(host: bytes) -> None:
+    with pytest.raises(NoSite) as raised:
+        find(host)
+    assert raised.value.status == 421
+
+
+@pytest.mark.parametrize(
+    ("path", "lifetime_s"), [(b"/live/x/a.m3u8", 1.0), (b"/live/a.ts", 9.0), (b"/vod/a", None)]
+)
+def test_the_first_rule_that_matches_the_path_holds(path: bytes, lifetime_s: float | None) -> None:
+    assert find(b"x.deep.example", path).rules.force_lifetime_s == lifetime_s
+
+
+def test_a_path_cannot_leave_its_rule_by_dots() -> None:
+    assert find(b"x.deep.example", b"/live/../vod/a.m3u8").rules.force_lifetime_s is None
+
+
+def test_a_bad_target_is_a_bad_request() -> None:
+    with pytest.raises(BadRequest):
+        find(b"a.example", b"/%zz")
+
+
+def test_only_options_asks_about_the_server_itself() -> None:
+    with pytest.raises(BadRequest):
+        find(b"a.example", b"*")
+
+
+@pytest.mark.parametrize(
+    ("query", "target"),
+    [
+        (None, b"/a"),
+        (b"b=2&a=1", b"/a?a=1&b=2"),
+        (b"b=2&x=1", b"/a?b=2"),
+        (b"x=1", b"/a"),
+        (b"&&b=2&", b"/a?b=2"),
+    ],
+)
+def test_origins_see_of_the_query_what_the_key_has(query: bytes | None, target: bytes) -> None:
+    assert upstream_target(b"/a", query, KeyRules(drop=frozenset((b"x",)))) == target
+
+
+TARGETS = st.lists(
+    st.sampled_from(
+        [b"/", b"a", b"..", b"%2e", b"%2E", b"%41", b"%2f", b"%2F", b"?", b"&", b"x=1", b"b=2",
+         b";", b"CMCD=1", b"\xc3"]
+    ),
+    max_size=7,
+).map(lambda parts: b"/" + b"".join(parts))  # fmt: skip
+
+
+@given(TARGETS, TARGETS)
+def test_one_key_asks_one_target(one: bytes, other: bytes) -> None:
+    try:
+        routes = [find(b"a.example", target) for target in (one, other)]
+    except BadRequest:
+        return
+    targets = {route.upstream_target for route in routes}
+    assert (len({route.key for route in routes}) == 1) == (len(targets) == 1)
+
+
+def test_only_https_is_marked_and_only_where_schemes_are_apart() -> None:
+    keys = [
+        cache_key("s", Request(b"GET", b"", scheme, b"h", b"/", None, (1, 1), Headers()),
+                  KeyRules(scheme=apart))
+        for scheme in (b"http", b"https") for apart in (False, True)
+    ]  # fmt: skip
+    assert keys == [b"s\nh/", b"s\nh/", b"s\nh/", b"s\nh/\nhttps"]
+
+
+@pytest.mark.parametrize(
+    ("authority", "host"), [(b"a:1", b"a"), (b"[::1]:80", b"[::1]"), (b"a", b"a")]
+)
+def test_a_port_is_no_part_of_the_host(authority: bytes, host: bytes) -> None:
+    assert host_only(authority) == host
+
+
+@given(st.binary(max_size=30), st.binary(max_size=30))
+def test_any_host_and_target_route_or_are_refused(host: bytes, target: bytes) -> None:
+    try:
+        route = find(host, target)
+    except BadRequest as error:
+        assert error.status in (400, 421)
+    else:
+        assert route.path.startswith(b"/")

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headrace.cache.freshness import remaining_s
+from headrace.cache.record import StoredResponse
+from headrace.cache.status import cache_status
+from headrace.edge.service.response_heads import (
+    HitHeads,
+    error_response,
+    not_modified_fields,
+    prepared_head,
+    stored_fields,
+)
+from headrace.http.message import Field
+from headrace.http.serializer import field_lines
+from tests.unit.cache.values import NOW, RECORD
+
+
+def hit_fields(stored: StoredResponse, now: float, key: bytes | None) -> list[Field]:
+    ttl = int(remaining_s(stored, now))
+    status = cache_status(b"edge", hit=True, ttl=ttl, key=key)
+    timing = (b"server-timing", b"cache;desc=hit; ttl=9")
+    return [*stored_fields(stored, now, b"edge"), (b"cache-status", status), timing]
+
+
+VALUES = st.sampled_from(
+    [b"x", b"50%", b"%d %s %%", b"max-age=9; ttl=3", b"edge; hit; ttl=5", b"1.1 origin"]
+)
+NAMES = st.sampled_from([b"x-a", b"x%d", b"via", b"date", b"etag"])
+
+
+@given(
+    st.lists(st.tuples(NAMES, VALUES), max_size=4, unique_by=lambda field: field[0]),
+    st.sampled_from([None, b"site /a; ttl=7", b"100%", b"\xff"]),
+    st.floats(-10, 10_000),
+    st.floats(-10, 10_000),
+)
+def test_the_heads_of_a_hit_are_those_of_any_second(
+    headers: list[Field], key: bytes | None, made_s: float, asked_s: float
+) -> None:
+    stored = msgspec.structs.replace(
+        RECORD, corrected_age_s=3.2, lifetime_s=60.5, headers=tuple(headers)
+    )
+    heads = HitHeads(stored, hit_fields(stored, NOW + made_s, key))
+    asked = NOW + asked_s
+    lines = field_lines(hit_fields(stored, asked, key))
+    length = b"Content-Length: %d\r\n\r\n" % stored.length
+    assert heads.whole(asked) == b"HTTP/1.1 200 OK\r\n" + lines + length
+    assert heads.partial(asked) == b"HTTP/1.1 206 Partial Content\r\n" + lines
+
+
+def test_a_stored_response_says_its_age_and_way() -> None:
+    stored = msgspec.structs.replace(RECORD, corrected_age_s=3.0, headers=((b"date", b"x"),))
+    fields = dict(stored_fields(stored, NOW + 4.5, b"headrace"))
+    assert (fields[b"age"], fields[b"via"], fields[b"accept-ranges"]) == (
+        b"7",
+        b"1.1 headrace",
+        b"bytes",
+    )
+
+
+def test_via_is_appended_to() -> None:
+    stored = msgspec.structs.replace(RECORD, headers=((b"via", b"1.1 origin"),))
+    assert dict(stored_fields(stored, NOW, b"edge"))[b"via"] == b"1.1 origin, 1.1 edge"
+
+
+def test_a_304_leaves_out_what_describes_the_body() -> None:
+    fields = [(b"etag", b'"a"'), (b"content-type", b"video/mp4"), (b"last-modified", b"x")]
+    assert not_modified_fields(fields) == [(b"etag", b'"a"')]
+
+
+def test_a_304_without_tag_keeps_the_date_of_change() -> None:
+    fields = [(b"content-type", b"video/mp4"), (b"last-modified", b"x")]
+    assert not_modified_fields(fields) == [(b"last-modified", b"x")]
+
+
+def test_a_prepared_head_is_whole() -> None:
+    assert prepared_head(200, [(b"etag", b'"a"')], 5) == (
+        b'HTTP/1.1 200 OK\r\nETag: "a"\r\nContent-Length: 5\r\n\r\n'
+    )
+
+
+def test_an_error_is_a_problem_document() -> None:
+    fields, body = error_response(502, "the origin is away", 0.0)
+    assert dict(fields)[b"content-type"] == b"application/problem+json"
+    assert json.loads(body) == {
+        "title": "Bad Gateway",
+        "status": 502,
+        "detail": "the origin is away",
+    }

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headrace.http.server.timer_wheel import UNWATCHED, Deadlines
+
+
+@dataclass
+class Item:
+    deadline: float
+    bucket: int = UNWATCHED
+    calls: list[float] = field(default_factory=list)
+
+    def on_deadline(self, now: float) -> None:
+        self.calls.append(now)
+        self.deadline = math.inf
+
+
+def test_a_deadline_is_called_once_it_has_passed() -> None:
+    wheel = Deadlines(0.25)
+    item = Item(1.0)
+    wheel.watch(item)
+    for tick in range(10):
+        wheel.tick(tick * 0.25)
+    assert item.calls == [1.25]
+
+
+def test_a_deadline_that_moved_on_is_not_called() -> None:
+    wheel = Deadlines(0.25)
+    item = Item(1.0)
+    wheel.watch(item)
+    item.deadline = 2.0
+    wheel.tick(1.5)
+    assert item.calls == []
+    wheel.tick(2.5)
+    assert item.calls == [2.5]
+
+
+def test_an_infinite_deadline_is_let_go_and_can_be_watched_again() -> None:
+    wheel = Deadlines(0.25)
+    item = Item(1.0)
+    wheel.watch(item)
+    item.deadline = math.inf
+    wheel.tick(2.0)
+    assert item.bucket == UNWATCHED
+    item.deadline = 3.0
+    wheel.watch(item)
+    wheel.tick(3.5)
+    assert item.calls == [3.5]
+
+
+def test_a_forgotten_item_is_not_called() -> None:
+    wheel = Deadlines(0.25)
+    item = Item(1.0)
+    wheel.watch(item)
+    wheel.forget(item)
+    wheel.tick(5.0)
+    assert item.calls == []
+
+
+@given(st.lists(st.floats(0.1, 20.0), min_size=1, max_size=20))
+def test_nothing_is_called_early_or_more_than_two_ticks_late(deadlines: list[float]) -> None:
+    wheel = Deadlines(0.25)
+    items = [Item(deadline) for deadline in deadlines]
+    for item in items:
+        wheel.watch(item)
+    for tick in range(100):
+        wheel.tick(tick * 0.25)
+    for item, deadline in zip(items, deadlines, strict=True):
+        (called,) = item.calls
+        assert deadline <= called <= deadline + 0.5

@@ -1,0 +1,32 @@
+"""Contexts of a configuration that is gone are gone with it."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from pathlib import Path
+
+from headrace.config.loader import validate_document
+from headrace.node.tls import server_context
+from tests.harness.certificates import Authority
+
+
+def test_contexts_do_not_wait_for_the_collector_of_cycles(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    pairs = [authority.issue(f"{name}.test", file_name=name) for name in "ab"]
+    document = {
+        "cache_dir": str(tmp_path),
+        "listen": [{"address": "127.0.0.1:1", "tls": True}],
+        "certificate": [{"cert": str(pair.cert), "key": str(pair.key)} for pair in pairs],
+        "site": [{"name": "a", "hosts": ["*"], "origins": ["http://127.0.0.1:9"]}],
+    }
+    config = validate_document(document, lambda _path: "test", base=tmp_path)
+    gc.disable()
+    try:
+        context = server_context(config, b"")
+        assert context is not None
+        held = weakref.ref(context)
+        del context
+        assert held() is None
+    finally:
+        gc.enable()

@@ -1,0 +1,246 @@
+"""Opening: whose directory it is, whether the index can be believed, and how it is made anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from headrace.cache.record import StoredFlag
+from headrace.store import (
+    Part,
+    PurgeRule,
+    Store,
+    StoreError,
+    StoreInUse,
+    StoreSettings,
+    locks,
+)
+from headrace.store.directory_lock import Mark, read_mark, write_mark
+from headrace.store.layout import FORMAT
+from tests.unit.store.samples import (
+    KEY,
+    a_record,
+    a_store,
+    body_of,
+    fill,
+    find,
+    slice_files,
+)
+
+
+def after_a_system_crash(path: Path) -> None:
+    """The next boot finds a directory that nobody closed."""
+    write_mark(path, Mark(FORMAT, "an earlier boot", clean=False))
+    (path / "state").unlink()
+
+
+def rebuilt(store: Store) -> None:
+    while store.rebuild_step(100):
+        pass
+
+
+def test_a_directory_has_one_owner(tmp_path: Path) -> None:
+    claim = Store.claim(tmp_path)
+    with pytest.raises(StoreInUse, match="another edge"):
+        Store.claim(tmp_path)
+    claim.release()
+    Store.claim(tmp_path).release()
+
+
+def test_another_format_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    write_mark(tmp_path, Mark(FORMAT + 1, "any", clean=True))
+    with pytest.raises(StoreError, match="another cache_dir"):
+        Store.open(tmp_path, StoreSettings(size_bytes=2**20))
+
+
+def test_an_unreadable_mark_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "store.json").write_bytes(b"{")
+    with pytest.raises(StoreError, match="remove it"):
+        Store.open(tmp_path, StoreSettings(size_bytes=2**20))
+
+
+def test_another_slice_size_leaves_older_records_valid(tmp_path: Path) -> None:
+    stored = a_record()
+    with a_store(tmp_path) as store:
+        fill(store, stored)
+    with a_store(tmp_path, slice_bytes=128 * 1024) as store:
+        assert find(store, stored) == stored
+
+
+def test_a_clean_end_is_believed_after_the_next_boot(tmp_path: Path) -> None:
+    stored = a_record()
+    claim = Store.claim(tmp_path)
+    with a_store(tmp_path) as store:
+        fill(store, stored)
+    claim.release()
+    mark = read_mark(tmp_path)
+    assert mark is not None
+    assert mark.clean
+    write_mark(tmp_path, msgspec.structs.replace(mark, boot_id="an earlier boot"))
+    with a_store(tmp_path) as store:
+        assert find(store, stored) == stored
+
+
+def test_an_opened_directory_is_not_clean(tmp_path: Path) -> None:
+    Store.claim(tmp_path).release()
+    with a_store(tmp_path):
+        mark = read_mark(tmp_path)
+        assert mark is not None
+        assert not mark.clean
+
+
+def test_after_a_system_crash_the_index_is_made_anew(tmp_path: Path) -> None:
+    stored = a_record(length=65_541)
+    with a_store(tmp_path) as store:
+        fill(store, stored, b"x" * 65_536, n=0)
+        fill(store, stored, n=1)
+        before = store.stats()
+    after_a_system_crash(tmp_path)
+    with a_store(tmp_path) as store:
+        assert find(store, stored) is None
+        assert store.stats()["rebuilding"] == 1
+        rebuilt(store)
+        assert find(store, stored) == stored
+        assert body_of(store, stored, 1) == b"hello"
+        after = store.stats()
+        assert (after["bytes"], after["slices"], after["rebuilding"]) == (before["bytes"], 2, 0)
+
+
+@pytest.mark.parametrize("at", [4096 + 2, 0, 130])
+def test_a_file_that_does_not_verify_is_not_taken_back(tmp_path: Path, at: int) -> None:
+    stored = a_record()
+    with a_store(tmp_path) as store:
+        fill(store, stored)
+    (file,) = slice_files(tmp_path)
+    text = bytearray(file.read_bytes())
+    text[at] ^= 0xFF
+    file.write_bytes(text)
+    after_a_system_crash(tmp_path)
+    with a_store(tmp_path) as store:
+        rebuilt(store)
+        assert find(store, stored) is None
+        assert slice_files(tmp_path) == []
+
+
+def test_purges_outlive_the_index(tmp_path: Path) -> None:
+    stored = a_record()
+    with a_store(tmp_path) as store:
+        fill(store, stored)
+        (file,) = slice_files(tmp_path)
+        text = file.read_bytes()
+        generation = store.purge(PurgeRule("url", KEY))
+    file.write_bytes(text)
+    after_a_system_crash(tmp_path)
+    with a_store(tmp_path) as store:
+        rebuilt(store)
+        assert find(store, stored) is None
+        assert store.generation() >= generation
+
+
+def test_what_is_older_than_a_forgotten_purge_comes_back_stale(tmp_path: Path) -> None:
+    stored = a_record()
+    with a_store(tmp_path) as store:
+        fill(store, stored)
+        store.purge(PurgeRule("url", KEY, soft=True))
+        while store.sweep(100, keep_s=0.0):
+            pass
+        assert store.stats()["rules"] == 0
+    after_a_system_crash(tmp_path)
+    with a_store(tmp_path) as store:
+        rebuilt(store)
+        found = find(store, stored)
+        assert found is not None
+        assert found.flags & StoredFlag.INVALIDATED
+
+
+def test_generations_are_not_used_twice_after_a_system_crash(tmp_path: Path) -> None:
+    stored = a_record(generation=7)
+    with a_store(tmp_path) as store:
+        fill(store, stored)
+    after_a_system_crash(tmp_path)
+    with a_store(tmp_path) as store:
+        rebuilt(store)
+        assert store.purge(PurgeRule("url", KEY)) > 7
+        assert find(store, stored) is None
+
+
+def test_what_was_filled_during_the_rebuild_stays(tmp_path: Path) -> None:
+    old = a_record(version="old")
+    with a_store(tmp_path) as store:
+        fill(store, old)
+    after_a_system_crash(tmp_path)
+    with a_store(tmp_path) as store:
+        new = a_record(version="new", response_time=2000.0)
+        fill(store, new)
+        rebuilt(store)
+        assert find(store, new) == new
+        assert len(slice_files(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("text", [b"", b"not an index" * 1000])
+def test_a_damaged_index_is_made_anew(tmp_path: Path, text: bytes) -> None:
+    stored = a_record()
+    with a_store(tmp_path) as store:
+        fill(store, stored)
+    (tmp_path / "index" / "data.mdb").write_bytes(text)
+    with a_store(tmp_path) as store:
+        rebuilt(store)
+        assert find(store, stored) == stored
+
+
+def test_a_missing_index_is_made_anew(tmp_path: Path) -> None:
+    stored = a_record()
+    with a_store(tmp_path) as store:
+        fill(store, stored)
+    for file in (tmp_path / "index").iterdir():
+        file.unlink()
+    with a_store(tmp_path) as store:
+        rebuilt(store)
+        assert body_of(store, stored) == b"hello"
+
+
+def test_files_without_an_index_entry_are_removed(store: Store) -> None:
+    fill(store, a_record())
+    (file,) = slice_files(store.path)
+    (file.parent / f"{'ab' * 16}-0").write_bytes(b"renamed, never indexed")
+    (file.parent / "foreign").write_bytes(b"")
+    while store.sweep_orphans(100):
+        pass
+    assert slice_files(store.path) == [file]
+    assert store.stats()["orphans"] == 2
+
+
+def test_nothing_is_an_orphan_before_the_rebuild_is_done(tmp_path: Path) -> None:
+    with a_store(tmp_path) as store:
+        fill(store, a_record())
+    after_a_system_crash(tmp_path)
+    with a_store(tmp_path) as store:
+        assert not store.sweep_orphans(10_000)
+        assert len(slice_files(tmp_path)) == 1
+
+
+def test_parts_of_the_dead_are_removed_and_those_of_the_living_are_not(store: Store) -> None:
+    dead, alive = store.begin_part(b"dead", 0), store.begin_part(b"alive", 0)
+    assert isinstance(dead, Part)
+    assert isinstance(alive, Part)
+    locks.unlock(dead.fd)
+    store.sweep_orphans(1)
+    assert not dead.path.exists()
+    assert alive.path.exists()
+    dead.close()
+    alive.close()
+
+
+@pytest.mark.parametrize("former_mode", [None, 0o600])
+def test_the_index_is_a_directory_that_its_owner_may_enter(
+    tmp_path: Path, former_mode: int | None
+) -> None:
+    """The owner need not be root, whom the mode does not keep out."""
+    if former_mode is not None:
+        (tmp_path / "index").mkdir()
+        (tmp_path / "index").chmod(former_mode)
+    with a_store(tmp_path):
+        pass
+    assert (tmp_path / "index").stat().st_mode & 0o777 == 0o700

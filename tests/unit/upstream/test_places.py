@@ -1,0 +1,221 @@
+"""Every place at an origin, every connection and every task comes back, whatever way out is taken.
+
+The origins are scripted, their connections are not real, and each conversation is cancelled at
+every turn of the loop that it takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from headrace.http.parser import ParsedResponseHead
+from headrace.upstream.attempt_log import Course
+from headrace.upstream.client import OriginClient, OriginTimeouts, RequestBody
+from headrace.upstream.endpoint import Endpoint
+from headrace.upstream.errors import OriginError
+from headrace.upstream.fetcher import Fetcher, Use
+from headrace.upstream.pool import Pool, PoolState
+from headrace.upstream.retry import Policy
+
+from .test_pool import origin, pool
+
+BODY = b"0123456789"
+TAG = b'ETag: "a"\r\n'
+OK = b"HTTP/1.1 200 OK\r\n" + TAG + b"Content-Length: 10\r\n\r\n"
+PART = b"HTTP/1.1 206 Part\r\n" + TAG + b"Content-Length: 7\r\nContent-Range: bytes 3-9/10\r\n\r\n"
+
+Script = list[bytes | BaseException]
+"""What comes on a connection, piece by piece; b"" is its end."""
+
+SCRIPTS: dict[str, Script] = {
+    "sound": [OK, BODY],
+    "in pieces": [OK[:20], OK[20:] + BODY[:4], BODY[4:]],
+    "breaks off": [OK + BODY[:3], ConnectionResetError()],
+    "goes on": [PART + BODY[3:]],
+    "goes on and breaks off": [PART + BODY[3:5], b""],
+    "chunked": [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"3\r\nabc\r\n0\r\n\r\n"],
+    "until the end": [b"HTTP/1.1 200 OK\r\n\r\nabc", b""],
+    "503": [b"HTTP/1.1 503 No\r\nContent-Length: 3\r\n\r\nabc"],
+    "204": [b"HTTP/1.1 204 No\r\n\r\n"],
+    "interim": [b"HTTP/1.1 103 Hints\r\n\r\n", OK, BODY],
+    "no head": [b"220 smtp\r\n\r\n"],
+    "closed": [b""],
+    "hangs": [],
+    "too much": [OK + BODY + b"HTTP/1.1 200 OK\r\n\r\n"],
+}
+
+
+class Line:
+    """A connection that is none: it gives what its script says, a turn of the loop later."""
+
+    def __init__(self, script: Script, lines: list[Line]) -> None:
+        self.closed = False
+        self.peer = ""
+        self._script = deque(script)
+        self._unread = b""
+        lines.append(self)
+
+    async def recv_into(self, buffer: memoryview, timeout_s: float) -> int:
+        await asyncio.sleep(0)
+        if not self._unread:
+            if not self._script:
+                await asyncio.sleep(timeout_s)
+                raise OSError("nothing came")
+            came = self._script.popleft()
+            if isinstance(came, BaseException):
+                raise came
+            self._unread = came
+        size = min(len(self._unread), len(buffer))
+        buffer[:size] = self._unread[:size]
+        self._unread = self._unread[size:]
+        return size
+
+    async def send_all(self, _data: bytes, _timeout_s: float) -> None:
+        await asyncio.sleep(0)
+
+    def idle_and_alive(self) -> bool:
+        return not self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Silent:
+    """Events that nobody hears."""
+
+    def tried(self, course: Course) -> None: ...
+    def waited(self, course: Course, seconds: float) -> None: ...
+    def failed(self, course: Course, origin: str, reason: str, problem: str) -> None: ...
+    def retried(self, reason: str) -> None: ...
+    def switched(self, course: Course, reason: str, at: int) -> None: ...
+    def switch_failed(self, course: Course, reason: str, at: int) -> None: ...
+    def ejected(self, pool: str, origin: str) -> None: ...
+
+
+class ScriptedClient(OriginClient):
+    """Connects to scripts: each origin's first, then its second, and so on; the last stays."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, scripts: dict[str, list[str]]) -> None:
+        super().__init__(loop, OriginTimeouts(0.01, 0.01, 0.01, 30.0))
+        self.lines: list[Line] = []
+        self._scripts = {host: deque(names) for host, names in scripts.items()}
+
+    async def _connect(self, endpoint: Endpoint) -> Line:  # type: ignore[override]
+        await asyncio.sleep(0)
+        names = self._scripts[endpoint.host]
+        name = names.popleft() if len(names) > 1 else names[0]
+        return Line(SCRIPTS[name], self.lines)
+
+
+class Scene:
+    """Two origins, and one conversation with them."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, scripts: dict[str, list[str]]) -> None:
+        made: Pool = replace(pool(*(origin(name) for name in scripts)), budget=10.0)
+        self.state = PoolState(made)
+        self.client = ScriptedClient(loop, scripts)
+        self.fetcher = Fetcher(self.client, loop, Silent(), lambda: 0.5)
+
+    async def talk(self, method: bytes, content: bool, leaves: bool) -> None:
+        body = None
+        if content:
+            pieces = [b"x", b""]
+
+            async def read() -> bytes:
+                await asyncio.sleep(0)
+                return pieces.pop(0)
+
+            body = RequestBody(read, None)
+
+        def interim(_head: ParsedResponseHead) -> None:
+            pass
+
+        policy = Policy(backoff_s=0.0, total_s=0.05)
+        try:
+            response = await self.fetcher.request(
+                Use(self.state, policy, b"key"), method, b"/", [(b"host", b"h")],
+                body=body, on_interim=interim,
+            )  # fmt: skip
+        except OriginError:
+            return
+        try:
+            buffer = memoryview(bytearray(4))
+            while await response.read_into(buffer):
+                if leaves:
+                    return
+            await response.sent()
+        except OriginError:
+            pass
+        finally:
+            response.close()
+
+    def check(self) -> None:
+        assert self.state.open_places == 0
+        open_lines = [line for line in self.client.lines if not line.closed]
+        assert len(open_lines) == len(self.client.idle)
+        self.client.close()
+        assert not [line for line in self.client.lines if not line.closed]
+
+
+async def cancelled_after(turns: int, scene: Scene, *how: object) -> bool:
+    """Run a conversation, cancel it after so many turns of the loop; whether it was still on."""
+    task = asyncio.ensure_future(scene.talk(*how))  # type: ignore[arg-type]
+    for _turn in range(turns):
+        if task.done():
+            break
+        await asyncio.sleep(0)
+    running = task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    if not task.cancelled():
+        task.result()
+    for _turn in range(3):
+        await asyncio.sleep(0)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    scene.check()
+    return running
+
+
+@pytest.mark.parametrize("first", SCRIPTS)
+def test_everything_comes_back_from_every_way_out(first: str) -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        for other, (method, content), leaves in product(
+            SCRIPTS, ((b"GET", False), (b"HEAD", False), (b"POST", True)), (False, True)
+        ):
+            for turns in range(400):
+                scripts = {"a": [first, "closed"], "b": [other]}
+                if not await cancelled_after(turns, Scene(loop, scripts), method, content, leaves):
+                    break
+                if turns > 40 and "hangs" in (first, other):
+                    break  # it waits for its time limit now
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("first", "other"), [*product(SCRIPTS, SCRIPTS)])
+def test_everything_comes_back_when_nobody_cancels(first: str, other: str) -> None:
+    async def run() -> None:
+        scene = Scene(asyncio.get_running_loop(), {"a": [first], "b": [other, "goes on"]})
+        await scene.talk(b"GET", False, False)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        scene.check()
+
+    asyncio.run(run())
+
+
+def test_a_place_is_counted_while_a_response_is_open() -> None:
+    async def run() -> None:
+        scene = Scene(asyncio.get_running_loop(), {"a": ["in pieces"]})
+        use = Use(scene.state, Policy(), b"key")
+        response = await scene.fetcher.request(use, b"GET", b"/", [(b"host", b"h")])
+        assert scene.state.open_places == 1
+        response.close()
+        response.close()
+        scene.check()
+
+    asyncio.run(run())

@@ -62,8 +62,8 @@ class Peer:
 
 
 def start_headrace(place: Place, workers: int = 1, *, origins: str | None = None) -> Program:
-    """One edge with a plain and a TLS listener. `origins` is what its site has instead of the
-    origin, as TOML; it may go on with other sites.
+    """One edge with a plain and a TLS listener. `origins` is what its service has instead of the
+    origin, as TOML; it may go on with other services.
     """
     origin = origins or f'origins = ["http://127.0.0.1:{place.origin}"]\n'
     config = place.directory / "edge.toml"
@@ -74,7 +74,7 @@ def start_headrace(place: Place, workers: int = 1, *, origins: str | None = None
         f'[[certificate]]\ncert = "{place.cert}"\nkey = "{place.key}"\n'
         '[tls]\nmin_version = "1.3"\n[store]\nsize = "20GiB"\n'
         "[limits]\nconnections_per_address = 100000\n"
-        '[[site]]\nname = "bench"\nhosts = ["*"]\n' + origin
+        '[[service]]\nname = "bench"\nhosts = ["*"]\n' + origin
     )
     command = [sys.executable, "-c", "from headrace.cli.main import main; main()"]
     return Program(

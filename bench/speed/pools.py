@@ -31,7 +31,7 @@ def cost_ratio(stand: Stand, number: int, seconds: float) -> float:
         )
         with origin.stopped_at_end():
             origin.wait_for(place.origin)
-            edge = start_headrace(place, origins=_sites(place.origin))
+            edge = start_headrace(place, origins=_services(place.origin))
             with edge.stopped_at_end():
                 edge.wait_for(place.plain)
                 for turn in range(TURNS):
@@ -42,14 +42,14 @@ def cost_ratio(stand: Stand, number: int, seconds: float) -> float:
     return median(costs["three"]) / median(costs["one"])
 
 
-def _sites(origin_port: int) -> str:
-    """The bench's own site, and one for each host, whose origins are one server."""
+def _services(origin_port: int) -> str:
+    """The bench's own service, and one for each host, whose origins are one server."""
     url = f"http://127.0.0.1:{origin_port}"
     text = f'origins = ["{url}"]\n'
     for host, count in HOSTS.items():
-        text += f'[[site]]\nname = "{host}"\nhosts = ["{host}"]\n[[site.pool]]\nname = "p"\n'
+        text += f'[[service]]\nname = "{host}"\nhosts = ["{host}"]\n[[service.pool]]\nname = "p"\n'
         for number in range(count):
-            text += f'[[site.pool.origin]]\nname = "o{number}"\nurl = "{url}"\n'
+            text += f'[[service.pool.origin]]\nname = "o{number}"\nurl = "{url}"\n'
     return text
 
 

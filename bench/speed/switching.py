@@ -80,12 +80,12 @@ def _edge(
 
 def _pool(one: FaultyOrigin, other: FaultyOrigin) -> str:
     origins = "".join(
-        f'[[site.pool.origin]]\nname = "{name}"\nurl = "http://127.0.0.1:{origin.port}"\n'
+        f'[[service.pool.origin]]\nname = "{name}"\nurl = "http://127.0.0.1:{origin.port}"\n'
         for name, origin in (("one", one), ("other", other))
     )
     return (
-        f'[[site.pool]]\nname = "two"\noutliers = {{ failures = 0 }}\n{origins}'
-        f'[[site.policy]]\nname = "default"\nstall = {STALL_S}\n'
+        f'[[service.pool]]\nname = "two"\noutliers = {{ failures = 0 }}\n{origins}'
+        f'[[service.retry]]\nname = "default"\nstall = {STALL_S}\n'
     )
 
 

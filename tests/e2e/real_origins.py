@@ -26,7 +26,7 @@ LAB = Path("src/headrace/lab")
 KEYS = Credentials("tester", "a-secret-for-tests-only", "us-east-1")
 
 
-def make_site(directory: Path) -> Path:
+def make_service(directory: Path) -> Path:
     """The sample and its player, as one tree of files."""
     root = directory / "root"
     shutil.copytree(LAB / "player", root)

@@ -16,7 +16,15 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.browser import open_page
-from tests.e2e.real_origins import KEYS, Httpd, Nginx, Server, Store, make_site, refuses_strangers
+from tests.e2e.real_origins import (
+    KEYS,
+    Httpd,
+    Nginx,
+    Server,
+    Store,
+    make_service,
+    refuses_strangers,
+)
 from tests.e2e.test_browser import artifacts
 from tests.harness.edge import Edge, running_edge
 
@@ -77,7 +85,7 @@ def network(tmp_path: Path) -> Iterator[Network]:
         # Servers that root starts serve as somebody else, who may not look into tmp_path.
         open_to_all = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         open_to_all.chmod(0o755)
-        root = make_site(open_to_all)
+        root = make_service(open_to_all)
         servers: list[Server] = [kind(open_to_all, root) for kind in (Nginx, Httpd, Store)]
         for server in servers:
             stack.callback(server.kill)
@@ -98,11 +106,11 @@ def network(tmp_path: Path) -> Iterator[Network]:
             "name": "default", "tries": 12, "backoff": 0.1, "stall": 2,
             "retry_statuses": [404, 500, 502, 503, 504],
         }  # fmt: skip
-        site = {
+        service = {
             "name": "film", "hosts": ["127.0.0.1"], "pool": [pool], "policy": [policy],
             "cache": {"force_lifetime": 600},
         }  # fmt: skip
-        overrides: dict[str, object] = {"more_sites": [site]}
+        overrides: dict[str, object] = {"more_services": [service]}
         edge = stack.enter_context(running_edge(servers[0].url, tmp_path / "edge", overrides))
         yield Network(edge, servers)
 

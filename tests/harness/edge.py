@@ -60,12 +60,12 @@ class Answer:
 def config_for(
     origin: str, cache_dir: Path, port: int, admin_port: int, overrides: Mapping[str, object]
 ) -> dict[str, object]:
-    """A config of one site for all hosts. `overrides` replace top-level tables; `site` and
-    `listen` add to what is there, `more_sites` come behind the one.
+    """A config of one service for all hosts. `overrides` replace top-level tables; `service` and
+    `listen` add to what is there, `more_services` come behind the one.
     """
-    site: dict[str, object] = {"name": "default", "hosts": ["*"], "origins": [origin]}
+    service: dict[str, object] = {"name": "default", "hosts": ["*"], "origins": [origin]}
     changed = dict(overrides)
-    site.update(_table(changed.pop("site", {})))
+    service.update(_table(changed.pop("service", {})))
     listen = [{"address": f"127.0.0.1:{port}"}, *_list(changed.pop("listen", []))]
     document: dict[str, object] = {
         "workers": 2,
@@ -74,7 +74,7 @@ def config_for(
         "listen": listen,
         "admin": {"listen": f"127.0.0.1:{admin_port}", "token": TOKEN},
         "store": {"size": "1GiB", "slice": "256KiB", "checksum": "off"},
-        "site": [site, *_list(changed.pop("more_sites", []))],
+        "service": [service, *_list(changed.pop("more_services", []))],
     }
     document.update(changed)
     return document
@@ -155,7 +155,7 @@ class Edge:
             door.close()
 
     def purge(self, **what: object) -> Any:
-        """Purge by url, prefix, tag or all (and soft, site); in force when this returns."""
+        """Purge by url, prefix, tag or all (and soft, service); in force when this returns."""
         found = self.ask_admin("POST", "/purge", what)
         assert found.status == 200, found
         return found.json

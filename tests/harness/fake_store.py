@@ -34,7 +34,7 @@ class FakeStore:
                 "made": 0.0,
                 "kind": purge.kind,
                 "value": purge.value.decode(),
-                "site": purge.site,
+                "service": purge.service,
                 "soft": purge.soft,
             }
             for generation, purge in newest

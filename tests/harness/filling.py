@@ -20,16 +20,16 @@ from headrace.edge.hot import HotEntry, HotResponses
 from headrace.edge.service.known_resources import LIMIT_BYTES as ROUTES_BYTES
 from headrace.edge.service.resource import Routes
 from headrace.edge.service.response_heads import HitHeads, stored_fields
-from headrace.edge.service.services import compile_sites
+from headrace.edge.service.services import compile_services
 from headrace.http import serializer
 from headrace.http.parser import HeadLimits, RequestHead, RequestParser
 from headrace.http.server import head_cache
 
 MIB = 1024 * 1024
-ONE_SITE = {
+ONE_SERVICE = {
     "cache_dir": "/c",
     "listen": [{"address": "127.0.0.1:1"}],
-    "site": [{"name": "default", "hosts": ["*"], "origins": ["http://o:1"]}],
+    "service": [{"name": "default", "hosts": ["*"], "origins": ["http://o:1"]}],
 }
 Filled = tuple[object, int, int]
 
@@ -42,7 +42,7 @@ def resident_bytes() -> int:
 
 def routes() -> Filled:
     """Distinct targets as long as a request line may be, at the longest host."""
-    found = Routes(compile_sites(validate_document(ONE_SITE, str, base=Path("/"))))
+    found = Routes(compile_services(validate_document(ONE_SERVICE, str, base=Path("/"))))
     for number in range(60_000):
         target = b"/%d" % number + b"p" * 3000 + b"?" + b"q" * 5000
         found.find(_head(target, b"h" * 240), tls=number % 2 == 0)
@@ -89,7 +89,7 @@ def hot() -> Filled:
         route = cast(
             "Any",
             SimpleNamespace(
-                hot=None, site=SimpleNamespace(debug=False, server_timing=False, tally=None)
+                hot=None, service=SimpleNamespace(debug=False, server_timing=False, tally=None)
             ),
         )
         body = memoryview(b"b%d" % number * 200)[:1000]

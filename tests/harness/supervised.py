@@ -77,7 +77,7 @@ drain_timeout = "{drain_timeout}"
 [admin]
 listen = "127.0.0.1:0"
 
-[[site]]
+[[service]]
 name = "video"
 hosts = ["video.example"]
 origins = ["http://127.0.0.1:9"]

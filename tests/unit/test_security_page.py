@@ -24,7 +24,7 @@ def test_the_example_for_the_open_internet_is_valid_and_stricter_than_the_defaul
     assert found.limits.connections_per_address < usual.limits.connections_per_address
     assert found.limits.ranges < usual.limits.ranges
     assert found.limits.request_body_bytes is not None
-    assert all("*" not in site.hosts for site in found.sites)
+    assert all("*" not in service.hosts for service in found.services)
 
 
 def test_who_finds_a_hole_is_told_where_to_go() -> None:

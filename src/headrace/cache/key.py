@@ -1,8 +1,8 @@
 """The cache key of a request (RFC 9111 section 2), and what purges name. Pure.
 
-A key is the site's name, a newline, the authority (where the site keeps its hosts apart), the
+A key is the service's name, a newline, the authority (where the service keeps its hosts apart), the
 normalised path, and the query parameters that count: `vod\\nwww.example.org/a/b.m4s?v=2`.
-Where the site keeps schemes apart, the key of an https request ends in a newline and `https`; it is
+Where the service keeps schemes apart, the key of an https request ends in a newline and `https`; it is
 at the end so that a prefix means both.
 
 What an origin is asked for is made from the key's parts alone (`upstream_target`): the same key,
@@ -22,7 +22,7 @@ from headrace.http.target import BadTarget, normalise_target
 
 
 class UnusableUrl(HeadraceError):
-    """A URL or prefix that names nothing in this site."""
+    """A URL or prefix that names nothing in this service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,10 @@ _NO_HEADERS = Headers()
 HTTPS = b"\nhttps"
 
 
-def cache_key(site: str, request: Request, rules: KeyRules) -> bytes:
+def cache_key(service: str, request: Request, rules: KeyRules) -> bytes:
     """The key of a request whose target is normalised."""
     authority = request.authority if rules.host else b""
-    key = site.encode() + b"\n" + authority + upstream_target(request.path, request.query, rules)
+    key = service.encode() + b"\n" + authority + upstream_target(request.path, request.query, rules)
     return key + HTTPS if rules.scheme and request.scheme == b"https" else key
 
 
@@ -95,24 +95,24 @@ def without_scheme(key: bytes) -> bytes:
     return key.removesuffix(HTTPS)
 
 
-def keys_for_url(site: str, url: str, rules: KeyRules) -> list[bytes]:
+def keys_for_url(service: str, url: str, rules: KeyRules) -> list[bytes]:
     """The keys that requests for this URL have: `https://host/path?query`, or a bare path where
-    the site does not keep hosts apart. One for each scheme, whichever the URL has, where schemes
+    the service does not keep hosts apart. One for each scheme, whichever the URL has, where schemes
     are kept apart, http first. Raises UnusableUrl.
     """
     authority, path, query = _parts(url, rules)
     request = Request(b"GET", b"", b"http", authority, path, query, (1, 1), _NO_HEADERS)
-    key = cache_key(site, request, rules)
+    key = cache_key(service, request, rules)
     return [key, key + HTTPS] if rules.scheme else [key]
 
 
-def prefix_for_url(site: str, url: str, rules: KeyRules) -> bytes:
+def prefix_for_url(service: str, url: str, rules: KeyRules) -> bytes:
     """What the keys of all URLs that begin like this begin with. Raises UnusableUrl.
 
     By bytes: `/live` also covers `/live2`; write `/live/` for a directory.
     """
     authority, path, query = _parts(url, rules)
-    head = site.encode() + b"\n" + (authority if rules.host else b"") + path
+    head = service.encode() + b"\n" + (authority if rules.host else b"") + path
     return head if query is None else head + b"?" + query
 
 
@@ -121,7 +121,7 @@ def _parts(url: str, rules: KeyRules) -> tuple[bytes, bytes, bytes | None]:
     if text.startswith("/"):
         if rules.host:
             raise UnusableUrl(
-                f"{url!r} names no host, but this site keeps its hosts apart: give a full URL"
+                f"{url!r} names no host, but this service keeps its hosts apart: give a full URL"
             )
         target, host, scheme = text.encode(), None, b"http"
     else:

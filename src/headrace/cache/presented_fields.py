@@ -6,7 +6,7 @@ the very form in which they are part of it (`presented`), the two that are reduc
 (`NEGOTIATED`), and what the operator declared `unkeyed`. So no client can shape what others get, by
 a field known today or one invented tomorrow.
 
-Which fields are part of the variant: those that the site names, and those that the Vary of a
+Which fields are part of the variant: those that the service names, and those that the Vary of a
 stored response has named. An origin that varies by more than it was asked with says so in its
 first answer; that answer is for requests without the field, and those that have it ask again.
 """
@@ -60,7 +60,7 @@ OVERRIDES = frozenset(
 _OVERRIDE_PREFIXES = (b"x-forwarded-", b"x-arr-", b"x-accel-", b"x-middleware-", b"x-envoy-")
 NEGOTIATED = (b"accept-encoding", b"accept-language")
 # Of a list of preferences no more are looked at: what a field costs must not grow with the number
-# of its elements times that of the site's languages.
+# of its elements times that of the service's languages.
 MOST_PREFERENCES = 64
 _LISTS = frozenset((b"accept", b"accept-charset", b"accept-encoding", b"accept-language"))
 _IDENTITY = b"identity"
@@ -134,7 +134,7 @@ def vary_with(
 
     An origin that chose by a field, and forgets to say so this once, does not make its choice
     everybody's. A coding is a choice by Accept-Encoding even where Vary does not say so, and a
-    language one by Accept-Language where the site has several.
+    language one by Accept-Language where the service has several.
     """
     names = {*vary, *names_of_variant(asked)}
     coding = headers.get(b"content-encoding")

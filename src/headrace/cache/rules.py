@@ -1,4 +1,4 @@
-"""Caching rules of a site or path, as values. The configuration's model has the same names."""
+"""Caching rules of a service or path, as values. The configuration's model has the same names."""
 
 from __future__ import annotations
 

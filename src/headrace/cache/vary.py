@@ -1,6 +1,6 @@
 """Which variant of a stored response a request selects (RFC 9111 section 4.1). Pure.
 
-Accept-Encoding is reduced to the best coding that the site tells apart, Accept-Language to its
+Accept-Encoding is reduced to the best coding that the service tells apart, Accept-Language to its
 languages, so that the many ways in which browsers write them select few variants; other fields
 count as they are. What an origin sees of them is the same: see `presenting`.
 """
@@ -31,7 +31,7 @@ def vary_names(headers: Headers) -> tuple[bytes, ...] | None:
 
 
 def with_keyed(vary: tuple[bytes, ...], keyed: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """What selects variants, with the fields that the site names in any case."""
+    """What selects variants, with the fields that the service names in any case."""
     if not keyed or set(keyed) <= set(vary):
         return vary
     return tuple(sorted({*vary, *keyed}))

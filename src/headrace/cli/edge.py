@@ -21,7 +21,7 @@ class UsageError(HeadraceError):
 # Where each key of the one-line form comes from, for messages about it.
 _OPTIONS: dict[TomlPath, str] = {
     ("listen",): "--listen",
-    ("site",): "--origin",
+    ("service",): "--origin",
     ("cache_dir",): "--cache-dir",
     ("workers",): "--workers",
     ("certificate",): "--tls-cert/--tls-key",
@@ -133,7 +133,7 @@ def one_line_config(
     access_log: str | None = None,
     log_level: str | None = None,
 ) -> Config:
-    """The configuration that the options stand for: one site for every host.
+    """The configuration that the options stand for: one service for every host.
 
     Raises ConfigError, whose places are the options.
     """
@@ -141,7 +141,7 @@ def one_line_config(
     document: dict[str, Any] = {
         "cache_dir": str(cache_dir),
         "listen": [{"address": address, "tls": tls} for address in listen],
-        "site": [{"name": "default", "hosts": ["*"], "origins": [origin]}],
+        "service": [{"name": "default", "hosts": ["*"], "origins": [origin]}],
     }
     if workers is not None:
         document["workers"] = workers

@@ -38,7 +38,7 @@ def explain(
 ) -> None:
     """Print what an edge would do with a URL, without asking anybody.
 
-    The site, the key, the content type, the routes, the pool, the tries and the cache policy.
+    The service, the key, the content type, the routes, the pool, the tries and the cache policy.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
@@ -64,7 +64,7 @@ def _lately(door: Door, url: str) -> list[str]:
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one["last"]))
         lines.append(
             f"not stored     {one['reason']} (status {one['status']}), {one['count']} times, "
-            f"last at {when}, site {one['site']}"
+            f"last at {when}, service {one['service']}"
         )
     return lines or ["not stored     nothing is remembered: it was stored, or not asked for lately"]
 

@@ -29,7 +29,7 @@ from headrace.telemetry.filter_words import FilterError
 
 LONGEST_LINE = 256 * 1024
 FILTER_HELP = (
-    'Which requests: \'status >= 500 and site == "vod" and path ~ "^/live/"\'. '
+    'Which requests: \'status >= 500 and service == "vod" and path ~ "^/live/"\'. '
     f"Fields: {', '.join(FIELDS)}."
 )
 
@@ -126,7 +126,7 @@ def as_text(told: Mapping[str, Any]) -> str:
     ]
     first = told["first_byte_s"]
     more = {
-        "site": told["site"],
+        "service": told["service"],
         "first": None if first is None else f"{first:.3f}s",
         "age": told.get("age_s") or None,
         "range": told.get("range"),

@@ -46,7 +46,7 @@ def purge(
             "stale where that is allowed.",
         ),
     ] = False,
-    site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
+    service: Annotated[str | None, typer.Option(help="Only this service.")] = None,
     listing: Annotated[
         bool,
         typer.Option("--list", help="Purge nothing: list the purges not carried out to the end."),
@@ -62,12 +62,12 @@ def purge(
 
     def work() -> bool:
         if listing:
-            if urls or prefix or tag or everything or soft or site:
+            if urls or prefix or tag or everything or soft or service:
                 raise DoorUsage("--list only lists: leave out the rest, or leave out --list")
             _list(find_door(admin, token_file, config))
             return True
         bodies = requests_for(
-            _with_stdin(urls or []), prefix or [], tag or [], everything, soft=soft, site=site
+            _with_stdin(urls or []), prefix or [], tag or [], everything, soft=soft, service=service
         )
         door = find_door(admin, token_file, config)
         refused = [body for body in bodies if not _purged(door, body)]
@@ -84,7 +84,7 @@ def requests_for(
     everything: bool,
     *,
     soft: bool,
-    site: str | None,
+    service: str | None,
 ) -> list[dict[str, Any]]:
     """The bodies of POST /purge, one for each thing named. Raise DoorUsage when there is none."""
     named: list[dict[str, Any]] = [{"url": url} for url in urls]
@@ -96,7 +96,7 @@ def requests_for(
         named = [{"all": True}]
     if not named:
         raise DoorUsage("nothing to purge: name a URL, --prefix, --tag or --all")
-    more: dict[str, Any] = {"soft": soft} if site is None else {"soft": soft, "site": site}
+    more: dict[str, Any] = {"soft": soft} if service is None else {"soft": soft, "service": service}
     return [{**body, **more} for body in named]
 
 
@@ -117,7 +117,7 @@ def _list(door: Door) -> None:
         made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one["made"]))
         words = [str(one["generation"]), made, "soft" if one["soft"] else "hard", one["kind"]]
         words += [one["value"]] if one["value"] else []
-        words += [f"{name}={one[name]}" for name in ("scheme", "site") if one.get(name)]
+        words += [f"{name}={one[name]}" for name in ("scheme", "service") if one.get(name)]
         typer.echo(harmless(" ".join(words)))
     if not purges:
         typer.echo("no purge is under way", err=True)

@@ -43,7 +43,7 @@ def top(
 ) -> None:
     """Show what a running edge is busy with, until Ctrl-C.
 
-    Rates, hit ratio, sites, slowest origins, hottest objects and busiest clients.
+    Rates, hit ratio, services, slowest origins, hottest objects and busiest clients.
 
     The first look begins the count: what is shown happened since the look before. Without a
     terminal the tables follow one another as plain text.
@@ -109,16 +109,16 @@ def table(told: Mapping[str, Any], width: int) -> list[str]:
         f"not stored  {rates(told['not_stored_per_s'])}",
     ]
     lines += _part(
-        ["SITE", "REQ/S", "HITS", "5XX/S", "OUT/S"],
+        ["SERVICE", "REQ/S", "HITS", "5XX/S", "OUT/S"],
         [
             [
-                row["site"] or "(none)",
+                row["service"] or "(none)",
                 f"{row['requests_per_s']:g}",
                 share(row["hit_ratio"]),
                 f"{row['errors_per_s']:g}",
                 size(row["bytes_per_s"]),
             ]
-            for row in told["sites"]
+            for row in told["services"]
         ],
         width,
     )
@@ -137,8 +137,8 @@ def table(told: Mapping[str, Any], width: int) -> list[str]:
     )
     sampled = max(1, told["objects_sampled"])
     lines += _part(
-        ["HOTTEST OBJECTS", "SITE", "SHARE"],
-        [[row["url"], row["site"], share(row["count"] / sampled)] for row in told["objects"]],
+        ["HOTTEST OBJECTS", "SERVICE", "SHARE"],
+        [[row["url"], row["service"], share(row["count"] / sampled)] for row in told["objects"]],
         width,
     )
     lines += _part(

@@ -12,7 +12,7 @@ from headrace.config.server import (
     Timeouts,
     TlsOptions,
 )
-from headrace.config.service import CacheRules, KeyRules, PathRule, Site
+from headrace.config.service import CacheRules, KeyRules, PathRule, Service
 
 __all__ = [
     "AccessLog",
@@ -26,7 +26,7 @@ __all__ = [
     "Listener",
     "OriginUrl",
     "PathRule",
-    "Site",
+    "Service",
     "StoreOptions",
     "TcpAddress",
     "Timeouts",

@@ -138,7 +138,7 @@ def is_host_name(text: str) -> bool:
 
 
 def normalise_host_pattern(text: str) -> str:
-    """A site's host pattern in lower case: `www.example.org`, `*.example.org` or `*`.
+    """A service's host pattern in lower case: `www.example.org`, `*.example.org` or `*`.
 
     `[2001:db8::1]` is accepted too. Raises ValueError.
     """

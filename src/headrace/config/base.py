@@ -15,16 +15,16 @@ _UNIT_SUFFIXES = ("_bytes_per_s", "_bytes", "_s")
 _TABLES_IN_SINGULAR = {
     "listeners": "listen",
     "certificates": "certificate",
-    "sites": "site",
+    "services": "service",
     "rules": "rule",
     "pools": "pool",
-    "policies": "policy",
+    "retries": "retry",
     "routes": "route",
 }
 
 
 def toml_key(attribute: str) -> str:
-    """The TOML key of a model's attribute: `size_bytes` is `size`, `sites` is `site`."""
+    """The TOML key of a model's attribute: `size_bytes` is `size`, `services` is `service`."""
     singular = _TABLES_IN_SINGULAR.get(attribute)
     if singular is not None:
         return singular

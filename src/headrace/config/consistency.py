@@ -26,30 +26,30 @@ def inconsistencies(config: Config) -> list[Problem]:
 
 def _repeated_names(config: Config) -> Iterable[Problem]:
     seen: dict[str, int] = {}
-    for index, site in enumerate(config.sites):
-        first = seen.setdefault(site.name, index)
+    for index, service in enumerate(config.services):
+        first = seen.setdefault(service.name, index)
         if first != index:
             yield Problem(
-                path=("site", index, "name"),
-                value=repr(site.name),
-                message="another site has this name already",
-                remedy="give each site a name of its own: it is part of every cache key",
-                concerns=(("site", first, "name"),),
+                path=("service", index, "name"),
+                value=repr(service.name),
+                message="another service has this name already",
+                remedy="give each service a name of its own: it is part of every cache key",
+                concerns=(("service", first, "name"),),
             )
 
 
 def _repeated_hosts(config: Config) -> Iterable[Problem]:
     seen: dict[str, tuple[int, int]] = {}
-    for index, site in enumerate(config.sites):
-        for place, host in enumerate(site.hosts):
+    for index, service in enumerate(config.services):
+        for place, host in enumerate(service.hosts):
             first = seen.setdefault(host, (index, place))
             if first != (index, place):
                 yield Problem(
-                    path=("site", index, "hosts", place),
+                    path=("service", index, "hosts", place),
                     value=repr(host),
-                    message=f"site {config.sites[first[0]].name!r} serves this host already",
-                    remedy="leave the host in one site only",
-                    concerns=(("site", first[0], "hosts", first[1]),),
+                    message=f"service {config.services[first[0]].name!r} serves this host already",
+                    remedy="leave the host in one service only",
+                    concerns=(("service", first[0], "hosts", first[1]),),
                 )
 
 
@@ -85,10 +85,10 @@ def _slices(config: Config) -> Iterable[Problem]:
             remedy="raise store.size or lower store.slice",
             concerns=(("store", "size"),),
         )
-    for index, site in enumerate(config.sites):
-        tables: list[tuple[TomlPath, CacheRules]] = [(("site", index, "cache"), site.cache)]
+    for index, service in enumerate(config.services):
+        tables: list[tuple[TomlPath, CacheRules]] = [(("service", index, "cache"), service.cache)]
         tables += [
-            (("site", index, "rule", number), rule) for number, rule in enumerate(site.rules)
+            (("service", index, "rule", number), rule) for number, rule in enumerate(service.rules)
         ]
         for path, rules in tables:
             if rules.slice_bytes is not None and rules.slice_bytes > store.slice_bytes:
@@ -114,31 +114,33 @@ def _certificates(config: Config) -> Iterable[Problem]:
 
 def _pools(config: Config) -> Iterable[Problem]:
     """Names that are used twice, or that nothing has."""
-    for index, site in enumerate(config.sites):
-        pools = [pool.name for pool in site.all_pools]
-        policies = {policy.name for policy in site.policies} | {"default"}
-        yield from _twice(("site", index, "pool"), [pool.name for pool in site.pools])
-        yield from _twice(("site", index, "policy"), [policy.name for policy in site.policies])
-        yield from _twice(("site", index, "route"), [route.name for route in site.routes])
-        if site.origins and "default" in [pool.name for pool in site.pools]:
+    for index, service in enumerate(config.services):
+        pools = [pool.name for pool in service.all_pools]
+        retries = {retry.name for retry in service.retries} | {"default"}
+        yield from _twice(("service", index, "pool"), [pool.name for pool in service.pools])
+        yield from _twice(
+            ("service", index, "retry"), [retry.name for retry in service.retries]
+        )
+        yield from _twice(("service", index, "route"), [route.name for route in service.routes])
+        if service.origins and "default" in [pool.name for pool in service.pools]:
             yield Problem(
-                path=("site", index, "origins"),
+                path=("service", index, "origins"),
                 message="a pool is called default, as these origins would be",
                 remedy="remove origins, or give the pool another name",
-                concerns=(("site", index, "pool"),),
+                concerns=(("service", index, "pool"),),
             )
-        for number, route in enumerate(site.routes):
-            place: TomlPath = ("site", index, "route", number)
-            for key, name in (("pool", route.pool), ("shadow", route.shadow)):
+        for number, route in enumerate(service.routes):
+            place: TomlPath = ("service", index, "route", number)
+            for key, name in (("pool", route.pool), ("mirror", route.mirror)):
                 if name is not None and name not in pools:
                     yield _unknown((*place, key), name, "pool", pools)
             if route.pool is not None:
-                yield from _unkeyed(place, route, site.key)
-            if route.policy is not None and route.policy not in policies:
-                yield _unknown((*place, "policy"), route.policy, "policy", sorted(policies))
-        for number, pool in enumerate(site.pools):
+                yield from _unkeyed(place, route, service.key)
+            if route.retry is not None and route.retry not in retries:
+                yield _unknown((*place, "retry"), route.retry, "retry", sorted(retries))
+        for number, pool in enumerate(service.pools):
             names = [origin.name or origin.url for origin in pool.origins]
-            yield from _twice(("site", index, "pool", number, "origin"), names)
+            yield from _twice(("service", index, "pool", number, "origin"), names)
 
 
 def _unkeyed(place: TomlPath, route: Route, key: KeyRules) -> Iterable[Problem]:
@@ -150,13 +152,13 @@ def _unkeyed(place: TomlPath, route: Route, key: KeyRules) -> Iterable[Problem]:
                 path=(*place, "query"),
                 value=repr(name),
                 message="this parameter is no part of the key, so answers from either pool are one",
-                remedy="let the site's key keep the parameter, or remove it from the route",
+                remedy="let the service's key keep the parameter, or remove it from the route",
             )
     if route.hosts and not key.host:
         yield Problem(
             path=(*place, "hosts"),
-            message="the site's key has no host, so answers from either pool are one",
-            remedy="remove host = false from the site's key, or hosts from the route",
+            message="the service's key has no host, so answers from either pool are one",
+            remedy="remove host = false from the service's key, or hosts from the route",
         )
 
 
@@ -177,6 +179,6 @@ def _unknown(path: TomlPath, name: str, kind: str, known: list[str]) -> Problem:
     return Problem(
         path=path,
         value=repr(name),
-        message=f"the site has no {kind} of this name",
-        remedy=f"write one of {', '.join(known)}, or add a [[site.{kind}]] table",
+        message=f"the service has no {kind} of this name",
+        remedy=f"write one of {', '.join(known)}, or add a [[service.{kind}]] table",
     )

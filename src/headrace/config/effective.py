@@ -15,8 +15,8 @@ def effective_toml(config: Config, *, show_secrets: bool = False) -> str:
     document: dict[str, Any] = config.model_dump(mode="json", by_alias=True, exclude_none=True)
     for listener in document["listen"]:
         listener["unix_mode"] = f"{listener['unix_mode']:04o}"
-    for site in document["site"]:
-        negative = site["cache"].get("negative")
+    for service in document["service"]:
+        negative = service["cache"].get("negative")
         if negative is not None:
-            site["cache"]["negative"] = {str(status): s for status, s in negative.items()}
+            service["cache"]["negative"] = {str(status): s for status, s in negative.items()}
     return tomli_w.dumps(document if show_secrets else masked(document))

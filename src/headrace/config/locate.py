@@ -161,7 +161,7 @@ def _unquoted_key(quoted: str) -> str:
 def locate(text: str) -> dict[TomlPath, int]:
     """The line, counted from 1, of each key, table and array element of a valid TOML document.
 
-    Paths hold keys and, for elements of arrays, indexes from 0: `("site", 1, "hosts", 0)`.
+    Paths hold keys and, for elements of arrays, indexes from 0: `("service", 1, "hosts", 0)`.
     """
     return _Scanner(text.replace("\r\n", "\n")).scan()
 
@@ -176,7 +176,7 @@ def line_of(path: TomlPath, lines: dict[TomlPath, int]) -> int:
 
 
 def path_text(path: TomlPath) -> str:
-    """A path as people write it: `site[1].hosts[0]`."""
+    """A path as people write it: `service[1].hosts[0]`."""
     text = ""
     for part in path:
         if isinstance(part, int):

@@ -9,7 +9,7 @@ from pathlib import Path
 from headrace.config.locate import TomlPath, line_of, locate
 from headrace.config.model import Config
 from headrace.config.problems import ConfigError, Problem
-from headrace.config.service import Site
+from headrace.config.service import Service
 from headrace.ownership import foreign
 
 
@@ -27,17 +27,17 @@ def machine_problems(config: Config) -> list[Problem]:
                     remedy="name a readable PEM certificate and the unencrypted key that fits it",
                 )
             )
-    for index, site in enumerate(config.sites):
-        if site.origin_ca is not None and not site.origin_ca.is_file():
+    for index, service in enumerate(config.services):
+        if service.origin_ca is not None and not service.origin_ca.is_file():
             found.append(
                 Problem(
-                    path=("site", index, "origin_ca"),
-                    value=repr(str(site.origin_ca)),
+                    path=("service", index, "origin_ca"),
+                    value=repr(str(service.origin_ca)),
                     message="no such file",
                     remedy="name a PEM file of authorities, or remove the line",
                 )
             )
-        found += _missing_files(index, site)
+        found += _missing_files(index, service)
     directory = _nearest_existing(config.cache_dir)
     others = foreign(directory) if directory == config.cache_dir else None
     if others is not None:
@@ -61,12 +61,12 @@ def machine_problems(config: Config) -> list[Problem]:
     return found
 
 
-def _missing_files(index: int, site: Site) -> list[Problem]:
-    """The files that a site's pools name and that cannot be read."""
+def _missing_files(index: int, service: Service) -> list[Problem]:
+    """The files that a service's pools name and that cannot be read."""
     found: list[Problem] = []
-    for pool_index, pool in enumerate(site.pools):
+    for pool_index, pool in enumerate(service.pools):
         for number, origin in enumerate(pool.origins):
-            place = ("site", index, "pool", pool_index, "origin", number)
+            place = ("service", index, "pool", pool_index, "origin", number)
             secret = origin.signing.secret_file if origin.signing is not None else None
             for path, where in ((origin.ca, (*place, "ca")), (secret, (*place, "signing"))):
                 if path is not None and not os.access(path, os.R_OK):

@@ -19,7 +19,7 @@ from headrace.config.server import (
     Timeouts,
     TlsOptions,
 )
-from headrace.config.service import Site
+from headrace.config.service import Service
 from headrace.config.units import DurationS
 
 MOST_WORKERS_BY_DEFAULT = 8
@@ -70,7 +70,7 @@ class Config(Model):
     timeouts: Timeouts = Field(default_factory=Timeouts, description="Timeouts.")
     access_log: AccessLog = Field(default_factory=AccessLog, description="The access log.")
     metrics: Metrics = Field(default_factory=Metrics, description="Metrics.")
-    sites: list[Site] = Field(min_length=1, description="What is served.")
+    services: list[Service] = Field(min_length=1, description="What is served.")
 
     def to_json(self) -> str:
         """The configuration with its secrets, for the channel to a worker. Never log it."""

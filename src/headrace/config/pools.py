@@ -110,7 +110,7 @@ class PoolOrigin(Model):
     host: str | None = Field(
         default=None,
         pattern=r"^[\x21-\x7e]+$",
-        description="The Host it sees: `client`, `origin`, or any other text. Unset: the site's "
+        description="The Host it sees: `client`, `origin`, or any other text. Unset: the service's "
         "`host_header`.",
     )
     sni: str | None = Field(
@@ -124,11 +124,12 @@ class PoolOrigin(Model):
         description="Request fields to add for it, replacing the client's.",
     )
     ca: FilePath | None = Field(
-        default=None, description="PEM file of the authorities trusted for it. Unset: the site's."
+        default=None,
+        description="PEM file of the authorities trusted for it. Unset: the service's.",
     )
 
     verify: bool | None = Field(
-        default=None, description="Verify its certificate. Unset: as the site does."
+        default=None, description="Verify its certificate. Unset: as the service does."
     )
     concurrent: int = Field(
         default=1024, ge=1, description="Requests each worker sends it at the same time, at most."
@@ -204,7 +205,7 @@ class Outliers(Model):
 class Pool(Model):
     """Origins that have the same content."""
 
-    name: ShortName = Field(description="A name, unique in its site.")
+    name: ShortName = Field(description="A name, unique in its service.")
     choice: Literal["first", "weighted", "consistent"] = Field(
         default="first",
         description="`first` asks the first that is alive, `weighted` spreads by weight, "
@@ -231,10 +232,10 @@ class Pool(Model):
     outliers: Outliers = Field(default_factory=Outliers, description="Ejection.")
 
 
-class Policy(Model):
+class RetryPolicy(Model):
     """When a request to a pool is tried again."""
 
-    name: ShortName = Field(description="A name, unique in its site. `default` is for all.")
+    name: ShortName = Field(description="A name, unique in its service. `default` is for all.")
     retry_on: list[FailureWord] = Field(
         default=list(ALL_FAILURES), description="Failures after which to try again."
     )
@@ -268,7 +269,7 @@ class Policy(Model):
 class Route(Model):
     """Sends some requests to another pool. The first that matches and names a pool decides."""
 
-    name: ShortName = Field(description="A name, unique in its site; shown by `explain`.")
+    name: ShortName = Field(description="A name, unique in its service; shown by `explain`.")
     hosts: list[HostPattern] = Field(default=[], description="Only these hosts. Unset: all.")
     path: str | None = Field(
         default=None,
@@ -301,11 +302,11 @@ class Route(Model):
     pool: ShortName | None = Field(
         default=None, description="The pool to ask. Unset: go on with the next route."
     )
-    policy: ShortName | None = Field(default=None, description="The policy. Unset: as before.")
+    retry: ShortName | None = Field(default=None, description="The retry policy. Unset: as before.")
     rewrite: str | None = Field(
         default=None, description="The path to ask for instead, such as `/new/\\1`."
     )
-    shadow: ShortName | None = Field(
+    mirror: ShortName | None = Field(
         default=None, description="A pool to ask as well, only to compare what it answers."
     )
 
@@ -332,10 +333,10 @@ class Route(Model):
     def _makes_sense(self) -> Self:
         if sum(given is not None for given in (self.path, self.prefix, self.regex)) > 1:
             raise ValueError("a route has one of path, prefix and regex: remove the others")
-        if self.pool is None and self.policy is None and self.shadow is None:
-            raise ValueError("a route that changes nothing: name a pool, a policy or a shadow")
+        if self.pool is None and self.retry is None and self.mirror is None:
+            raise ValueError("a route that changes nothing: name a pool, a retry or a mirror")
         if self.rewrite is not None:
-            if self.pool is None and self.shadow is None:
+            if self.pool is None and self.mirror is None:
                 raise ValueError("rewrite is for the pool that the route names: add pool")
             pattern = self.pattern
             try:

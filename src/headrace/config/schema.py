@@ -74,7 +74,7 @@ def _tables_below(
 
 
 def header(name: str, repeats: bool) -> str:
-    """A table's header as written: `[store]`, `[[site]]`."""
+    """A table's header as written: `[store]`, `[[service]]`."""
     return f"[[{name}]]" if repeats else f"[{name}]"
 
 

@@ -280,11 +280,11 @@ class Timeouts(Model):
 class Metrics(Model):
     """What is counted apart."""
 
-    sites_max: int = Field(
+    services_max: int = Field(
         default=100,
         ge=0,
         le=10_000,
-        description="How many sites have metrics of their own, the first in the file; the others "
+        description="How many services have metrics of their own, the first in the file; the others "
         "are counted together as `other`.",
     )
 

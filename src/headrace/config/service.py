@@ -1,4 +1,4 @@
-"""The models of what is served: sites, their origins, their cache keys and caching rules."""
+"""The models of what is served: services, their origins, their cache keys and caching rules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from headrace.config.pools import (
     FieldName,
     HostPattern,
     OriginText,
-    Policy,
+    RetryPolicy,
     Pool,
     PoolOrigin,
     Route,
@@ -54,7 +54,7 @@ class KeyRules(Model):
     )
     host: bool = Field(
         default=True,
-        description="Keep the hosts of a site apart. Turn off where all its hosts serve the same; "
+        description="Keep the hosts of a service apart. Turn off where all its hosts serve the same; "
         "the origin then sees the first of them as Host, whichever was asked for.",
     )
     scheme: bool | None = Field(
@@ -214,7 +214,7 @@ class CacheRules(Model):
 
 
 class PathRule(CacheRules):
-    """Caching rules for some paths of a site: what is set here replaces the site's own."""
+    """Caching rules for some paths of a service: what is set here replaces the service's own."""
 
     path: str = Field(
         description="The paths meant: `/live/*.m3u8`. A star matches any characters, slashes "
@@ -240,7 +240,7 @@ class PathRule(CacheRules):
         return {key: value for key, value in handler(self).items() if key not in unset}
 
 
-class Site(Model):
+class Service(Model):
     """A set of hosts, the origin they come from, and how they are cached."""
 
     name: str = Field(
@@ -250,13 +250,13 @@ class Site(Model):
     hosts: list[HostPattern] = Field(
         min_length=1,
         description="Hosts served: `www.example.org`, `*.example.org` (any depth below), or `*` "
-        "for whatever no other site claims. The most exact wins.",
+        "for whatever no other service claims. The most exact wins.",
     )
     origins: list[OriginText] = Field(
         default=[],
         description="Where the content comes from: `http(s)://host[:port][/prefix]`. Several are "
         "a pool called `default`, the first that is alive is asked. For more choice write "
-        "`[[site.pool]]` tables instead.",
+        "`[[service.pool]]` tables instead.",
     )
     host_header: str = Field(
         default="client",
@@ -302,7 +302,7 @@ class Site(Model):
         description="Pools of origins. Without `origins`, the first is asked unless a route names "
         "another.",
     )
-    policies: list[Policy] = Field(default=[], description="When requests are tried again.")
+    retries: list[RetryPolicy] = Field(default=[], description="When requests are tried again.")
     routes: list[Route] = Field(
         default=[], description="Which requests go to which pool, in order."
     )
@@ -322,7 +322,7 @@ class Site(Model):
     def _has_origins(self) -> Self:
         if not self.origins and not self.pools:
             raise ValueError(
-                "there is no origin: write origins = [...] or add a [[site.pool]] table"
+                "there is no origin: write origins = [...] or add a [[service.pool]] table"
             )
         return self
 

@@ -21,11 +21,11 @@ from headrace.edge.body.growing_slice import LocalSlice, RemoteSlice
 from headrace.edge.body.mapped_file import BodyError
 from headrace.edge.body.open_files import OpenBodies, OpenBody, Place
 from headrace.edge.fill.client_budgets import ByteBudget, Counts
-from headrace.edge.fill.mirror import Shadows
+from headrace.edge.fill.mirror import Mirrors
 from headrace.edge.hot import HotResponses
 from headrace.edge.request.invalidate import Allowance
 from headrace.edge.service.resource import Routes
-from headrace.edge.service.services import Sites
+from headrace.edge.service.services import Services
 from headrace.edge.upstreams import Fleet
 from headrace.store import (
     Busy,
@@ -58,7 +58,7 @@ class EdgeState:
         self,
         loop: asyncio.AbstractEventLoop,
         config: Config,
-        sites: Sites,
+        services: Services,
         store: Store,
         metrics: WorkerMetrics,
     ) -> None:
@@ -72,7 +72,7 @@ class EdgeState:
         self.remotes: dict[tuple[bytes, int], RemoteSlice] = {}
         self.origin = OriginClient(loop, OriginTimeouts())
         self.fleet = Fleet(loop, self.origin, metrics)
-        self.shadows = Shadows()
+        self.mirrors = Mirrors()
         self.invalidations = Allowance()
         limits = config.limits
         # What each client network has under way at the origins, and what it has left behind there.
@@ -91,15 +91,15 @@ class EdgeState:
         self._verified: dict[tuple[bytes, int], FileMark] = {}
         self._full_until = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
-        self.adopt(config, sites)
+        self.adopt(config, services)
 
-    def adopt(self, config: Config, sites: Sites) -> None:
+    def adopt(self, config: Config, services: Services) -> None:
         """Serve by this configuration from now on; requests that run go on by the old one."""
         self.config = config
-        self.sites = sites
-        self.routes = Routes(sites)
-        self.fleet.adopt(sites)
-        self.metrics.sites.adopt({site.name: site.tally for site in sites.all})
+        self.services = services
+        self.routes = Routes(services)
+        self.fleet.adopt(services)
+        self.metrics.services.adopt({service.name: service.tally for service in services.all})
         self.server_name = config.server_name
         self.server_name_bytes = config.server_name.encode()
         self.slice_bytes = config.store.slice_bytes

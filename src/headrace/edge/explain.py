@@ -9,13 +9,13 @@ from headrace.cache.reuse import Action, decide_reuse
 from headrace.cache.rules import CacheRules
 from headrace.config import Config
 from headrace.edge.service.resource import Route, Routes
-from headrace.edge.service.services import Site, compile_sites
+from headrace.edge.service.services import Service, compile_services
 from headrace.http.message import Field, Headers, Request
 from headrace.http.parser import BadRequest, HeadLimits, RequestHead, RequestParser
 from headrace.upstream.content import content_of
 from headrace.upstream.origin_routes import choose
 from headrace.upstream.pool import Pool, PoolState
-from headrace.upstream.retry import Attempts, Policy, Stop, Try
+from headrace.upstream.retry import Attempts, RetryPolicy, Stop, Try
 
 MOST_TRIES_SHOWN = 8
 
@@ -30,17 +30,17 @@ def explain_request(
     *,
     now: float,
 ) -> Iterator[str]:
-    """The explanation, line by line. Raises HeadraceError for a site that cannot be compiled."""
+    """The explanation, line by line. Raises HeadraceError for a service that cannot be compiled."""
     lines = [method + b" " + target + b" HTTP/1.1", b"host: " + authority]
     lines += [name + b": " + value for name, value in fields if name != b"host"]
     try:
         head = RequestParser(HeadLimits()).parse(b"\r\n".join(lines) + b"\r\n\r\n")
-        route = Routes(compile_sites(config)).find(head, tls=scheme == b"https")
+        route = Routes(compile_services(config)).find(head, tls=scheme == b"https")
     except BadRequest as error:
         yield f"refused        {error.status}: {error}"
         return
     request = _request(route, head)
-    yield f"site           {route.site.name}"
+    yield f"service        {route.service.name}"
     yield f"key            {route.key.decode('latin-1').replace(chr(10), ' ')}"
     content = content_of(route.path)
     media_type = f" ({content.media_type})" if content.media_type else ""
@@ -58,13 +58,13 @@ def _request(route: Route, head: RequestHead) -> Request:
 
 
 def _where(route: Route, request: Request, now: float) -> Iterator[str]:
-    site = route.site
+    service = route.service
     chosen = choose(
-        site.rules_of_origins, request, route.key, site.default_pool, site.default_policy
+        service.rules_of_origins, request, route.key, service.default_pool, service.default_retry
     )
     matched = set(chosen.rules)
     decided = False
-    for rule in site.rules_of_origins:
+    for rule in service.rules_of_origins:
         if decided:
             verdict = "not reached"
         elif rule.name in matched:
@@ -80,25 +80,25 @@ def _where(route: Route, request: Request, now: float) -> Iterator[str]:
     yield f"pool           {chosen.pool}"
     _path, mark, query = route.upstream_target.partition(b"?")
     yield f"asked for      {(chosen.path + mark + query).decode('latin-1')}"
-    if chosen.shadow is not None:
-        yield f"shadow         {chosen.shadow}, {chosen.shadow_path.decode('latin-1')}"
-    policy, pool = site.policies[chosen.policy], site.pools[chosen.pool]
-    yield f"policy         {policy.name}: {_policy(policy, pool)}"
-    yield from _tries(site, pool, policy, route.key, request.method, now)
+    if chosen.mirror is not None:
+        yield f"mirror         {chosen.mirror}, {chosen.mirror_path.decode('latin-1')}"
+    retry, pool = service.retries[chosen.retry], service.pools[chosen.pool]
+    yield f"retry          {retry.name}: {_retry(retry, pool)}"
+    yield from _tries(service, pool, retry, route.key, request.method, now)
 
 
-def _policy(policy: Policy, pool: Pool) -> str:
-    statuses = ", ".join(map(str, sorted(policy.statuses))) or "none"
-    tries = policy.tries or len(pool.origins)
+def _retry(retry: RetryPolicy, pool: Pool) -> str:
+    statuses = ", ".join(map(str, sorted(retry.statuses))) or "none"
+    tries = retry.tries or len(pool.origins)
     counted = "1 try" if tries == 1 else f"{tries} tries"
-    return f"{counted}, {policy.total_s:g} s in all, statuses {statuses}"
+    return f"{counted}, {retry.total_s:g} s in all, statuses {statuses}"
 
 
 def _tries(
-    site: Site, pool: Pool, policy: Policy, key: bytes, method: bytes, now: float
+    service: Service, pool: Pool, retry: RetryPolicy, key: bytes, method: bytes, now: float
 ) -> Iterator[str]:
     """The order in which origins are asked while each fails, all thought to be well at first."""
-    attempts = Attempts(PoolState(pool), policy, key, method in (b"GET", b"HEAD"), now, lambda: 0.5)
+    attempts = Attempts(PoolState(pool), retry, key, method in (b"GET", b"HEAD"), now, lambda: 0.5)
     step = attempts.first(now)
     number = 1
     while isinstance(step, Try) and number <= MOST_TRIES_SHOWN:
@@ -111,9 +111,9 @@ def _tries(
         if origin.switching and len(pool.origins) > 1:
             text += ", switching"
         yield f"try {number}          {text}"
-        if not policy.statuses and not policy.failures:
+        if not retry.statuses and not retry.failures:
             return
-        reason = next(iter(sorted(policy.failures, key=str))) if policy.failures else 503
+        reason = next(iter(sorted(retry.failures, key=str))) if retry.failures else 503
         step = attempts.after(step.origin, reason, now)
         number += 1
     if isinstance(step, Stop):

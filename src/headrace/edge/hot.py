@@ -81,7 +81,7 @@ class HotEntry:
         fresh_until: float,
     ) -> None:
         self.route = route
-        self.tally = route.site.tally  # at hand for each hit
+        self.tally = route.service.tally  # at hand for each hit
         self.stored = stored
         self.body = body
         self.opened = opened
@@ -165,7 +165,7 @@ class HotResponses:
     def purge(self, rules: Iterable[PurgeRule]) -> None:
         """Drop what these rules hit."""
         for rule in rules:
-            if rule.kind == "all" and rule.site is None:
+            if rule.kind == "all" and rule.service is None:
                 self.clear()
                 return
         for rule in rules:

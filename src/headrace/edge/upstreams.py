@@ -1,4 +1,4 @@
-"""The origins of all sites as one worker sees them: their state, and which of them a request uses.
+"""The origins of all services as one worker sees them: their state, and which of them a request uses.
 
 The state of a pool outlives reloads as long as its origins keep their names.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from headrace.edge.service.resource import Route
-from headrace.edge.service.services import Site, Sites
+from headrace.edge.service.services import Service, Services
 from headrace.http.message import Request
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.upstream.attempt_log import Course
@@ -41,8 +41,8 @@ class OriginEvents:
 
     def failed(self, course: Course, origin: str, reason: str, problem: str) -> None:
         self._metrics.origin_failures[f"{course.pool}/{origin}"] += 1
-        if course.site:
-            self._metrics.sites.of(course.site).origin_failures += 1
+        if course.service:
+            self._metrics.services.of(course.service).origin_failures += 1
         log.warning(
             "origin_failed", pool=course.pool, origin=origin, failure=reason, problem=problem,
             path=course.path,
@@ -79,7 +79,7 @@ class OriginEvents:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Where one request goes: the pool and policy, and the target to ask for."""
+    """Where one request goes: the pool and retry, and the target to ask for."""
 
     use: Use
     target: bytes
@@ -98,13 +98,13 @@ class Fleet:
         self._checking = Checking(client, loop, self.events)
         self._states: dict[tuple[str, str], PoolState] = {}
 
-    def adopt(self, sites: Sites) -> None:
-        """Serve these sites' pools from now on, knowing of them what is known."""
+    def adopt(self, services: Services) -> None:
+        """Serve these services' pools from now on, knowing of them what is known."""
         before = self._states
         self._states = {
-            (site.name, name): PoolState(pool, before.get((site.name, name)))
-            for site in sites.all
-            for name, pool in site.pools.items()
+            (service.name, name): PoolState(pool, before.get((service.name, name)))
+            for service in services.all
+            for name, pool in service.pools.items()
         }
         self.client.idle.retain(
             {origin.endpoint for state in self._states.values() for origin in state.pool.origins}
@@ -116,19 +116,23 @@ class Fleet:
 
         `client` is the network of who asks.
         """
-        site = route.site
-        if not site.rules_of_origins:
-            name = site.default_pool
-            chosen = Chosen(name, site.default_policy, request.path)
-            use = self.use(site, chosen.pool, chosen.policy, route.key, client)
+        service = route.service
+        if not service.rules_of_origins:
+            name = service.default_pool
+            chosen = Chosen(name, service.default_retry, request.path)
+            use = self.use(service, chosen.pool, chosen.retry, route.key, client)
             return Way(use, target, chosen)
         chosen = choose(
-            site.rules_of_origins, request, route.key, site.default_pool, site.default_policy
+            service.rules_of_origins,
+            request,
+            route.key,
+            service.default_pool,
+            service.default_retry,
         )
         if chosen.path != request.path:
             _path, mark, query = target.partition(b"?")
             target = chosen.path + mark + query
-        use = self.use(site, chosen.pool, chosen.policy, route.key, client)
+        use = self.use(service, chosen.pool, chosen.retry, route.key, client)
         return Way(use, target, chosen)
 
     def refusal(
@@ -152,13 +156,13 @@ class Fleet:
         """How many requests run now, with all origins of the pools in force."""
         return sum(state.open_places for state in self._states.values())
 
-    def use(self, site: Site, pool: str, policy: str, key: bytes, client: str = "") -> Use:
-        """A pool of a site with what is known of it."""
-        state = self._states.get((site.name, pool))
+    def use(self, service: Service, pool: str, retry: str, key: bytes, client: str = "") -> Use:
+        """A pool of a service with what is known of it."""
+        state = self._states.get((service.name, pool))
         if state is None:
             # A request that began under a configuration that is gone.
-            state = PoolState(site.pools[pool])
-        return Use(state, site.policies[policy], key, client, site.name)
+            state = PoolState(service.pools[pool])
+        return Use(state, service.retries[retry], key, client, service.name)
 
     def stop(self) -> None:
         """End the health checks."""

@@ -27,7 +27,7 @@ from headrace.edge.housekeeping import Tending
 from headrace.edge.live_view import looked
 from headrace.edge.request.accounting import Recorder
 from headrace.edge.request.handler import EdgeHandler
-from headrace.edge.service.services import compile_sites
+from headrace.edge.service.services import compile_services
 from headrace.errors import HeadraceError
 from headrace.http.parser import HeadLimits
 from headrace.http.server.acceptor import ClientTimeouts, ConnectionLimits, Listener, Server
@@ -65,7 +65,7 @@ from headrace.store import Store, StoreSettings
 from headrace.telemetry.access_log import AccessLog
 from headrace.telemetry.logs import configure_logging
 from headrace.telemetry.metrics import WorkerMetrics
-from headrace.telemetry.service_tallies import SiteTallies
+from headrace.telemetry.service_tallies import ServiceTallies
 
 log = structlog.get_logger()
 
@@ -131,11 +131,11 @@ class Worker:
         try:
             config = Config.from_json(message.config)
             configure_logging(config.log_level, worker=self.number)
-            sites = compile_sites(config, self.metrics.sites)
+            services = compile_services(config, self.metrics.services)
             context = server_context(config, message.ticket_keys)
             store = Store.open(config.cache_dir, store_settings(config))
             access_log = open_access_log(config)
-            self.edge = EdgeState(self.loop, config, sites, store, self.metrics)
+            self.edge = EdgeState(self.loop, config, services, store, self.metrics)
             self._recorder = Recorder(self.metrics, access_log)
             self.server = Server(EdgeHandler(self.edge, self._recorder), self.loop)
             self._limit(config)
@@ -186,7 +186,7 @@ class Worker:
                 descriptors,
                 self._listeners,
                 self._recorder.log.path,
-                self.metrics.sites,
+                self.metrics.services,
             )
         except (HeadraceError, OSError) as error:
             self.channel.send(Refused(message.version, str(error)))
@@ -200,7 +200,7 @@ class Worker:
             return
         config = prepared.config
         configure_logging(config.log_level, worker=self.number)
-        self.edge.adopt(config, prepared.sites)
+        self.edge.adopt(config, prepared.services)
         self._limit(config)
         self._show(config)
         self._adopt_log(prepared)
@@ -291,7 +291,7 @@ class Preparation:
         descriptors: list[int],
         present: dict[str, Listener],
         log_path: Path | str | None,
-        tallies: SiteTallies,
+        tallies: ServiceTallies,
     ) -> None:
         """Raises HeadraceError or OSError, and then holds nothing."""
         self.version = message.version
@@ -300,7 +300,7 @@ class Preparation:
         with contextlib.ExitStack() as undo:
             undo.callback(close_all, descriptors)
             self.config = Config.from_json(message.config)
-            self.sites = compile_sites(self.config, tallies)
+            self.services = compile_services(self.config, tallies)
             self.context = server_context(self.config, message.ticket_keys)
             # A log whose file stays the same goes on: its reader may hang, and each thread that
             # waits for it would stay.

@@ -128,7 +128,7 @@ class Supervisor:
 
     @property
     def directory(self) -> Directory:
-        """The sites' keys by the config in force; only after the start got that far."""
+        """The services' keys by the config in force; only after the start got that far."""
         assert self._directory is not None
         return self._directory
 

@@ -21,15 +21,15 @@ class PurgeRule(msgspec.Struct, array_like=True, gc=False, frozen=True):
     """Everything stored before `generation` that this matches is purged.
 
     `value` is a whole cache key less its scheme ("url": every variant of it, for both schemes), the
-    beginning of one ("prefix"), a tag ("tag") or empty ("all"). `site` narrows it to the keys of
-    one site (the part before the first newline). A `soft` rule makes stale instead of removing.
+    beginning of one ("prefix"), a tag ("tag") or empty ("all"). `service` narrows it to the keys of
+    one service (the part before the first newline). A `soft` rule makes stale instead of removing.
     The store fills in `generation` and `made_at` (Unix seconds).
     """
 
     kind: RuleKind
     value: bytes = b""
     soft: bool = False
-    site: bytes | None = None
+    service: bytes | None = None
     generation: int = 0
     made_at: float = 0.0
 
@@ -53,7 +53,7 @@ class Verdict(enum.IntEnum):
 def matches(rule: PurgeRule, stored: StoredResponse) -> bool:
     """Whether the rule's words fit this record. Generations are not compared."""
     key = stored.key
-    if rule.site is not None and not key.startswith(rule.site + b"\n"):
+    if rule.service is not None and not key.startswith(rule.service + b"\n"):
         return False
     match rule.kind:
         case "url":

@@ -73,7 +73,7 @@ class AccessRecord(msgspec.Struct, gc=False):
 
     started: float
     request_id: str
-    site: str
+    service: str
     client: str
     method: bytes
     host: bytes
@@ -100,7 +100,7 @@ class AccessLine(msgspec.Struct, omit_defaults=True):
 
     time: str
     request_id: str
-    site: str
+    service: str
     client: str | None
     method: str
     host: str
@@ -318,7 +318,7 @@ class LineFormatter:
         return AccessLine(
             time=self._time(record.started),
             request_id=record.request_id,
-            site=record.site,
+            service=record.service,
             client=self._client(record.client),
             method=_text(record.method, SHORT_TEXT_LIMIT),
             host=_text(record.host, SHORT_TEXT_LIMIT),

@@ -1,6 +1,6 @@
 """The filter language of `headrace log`: an expression over the fields of an access log line.
 
-    status >= 500 and site == "vod" and path ~ "^/live/"
+    status >= 500 and service == "vod" and path ~ "^/live/"
 
 Pure: text in, a function of a line out. Bounded in what it may cost, for it runs in a worker for
 every request while somebody follows: LONGEST_FILTER characters, MOST_COMPARISONS comparisons,

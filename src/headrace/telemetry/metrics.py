@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from headrace.telemetry.service_tallies import SiteTallies
+from headrace.telemetry.service_tallies import ServiceTallies
 
 BOUNDS_S: tuple[float, ...] = (
     0.0001,
@@ -118,14 +118,14 @@ def _histogram(family: str, text: str, **labels: str) -> Any:
     return dataclasses.field(default_factory=Histogram, metadata={"meaning": meaning})
 
 
-SITE_COUNTS = {
-    "site_requests": "requests",
-    "site_hits": "hits",
-    "site_bytes_sent": "bytes_sent",
-    "site_errors": "errors",
-    "site_origin_failures": "origin_failures",
+SERVICE_COUNTS = {
+    "service_requests": "requests",
+    "service_hits": "hits",
+    "service_bytes_sent": "bytes_sent",
+    "service_errors": "errors",
+    "service_origin_failures": "origin_failures",
 }
-"""Fields whose values are the tallies' of the sites: the field's name to the tally's."""
+"""Fields whose values are the tallies' of the services: the field's name to the tally's."""
 
 _REQUESTS = "Requests answered, by what the cache did for them."
 _FILLS = "Fetches from an origin into the store, by how they ended."
@@ -223,8 +223,8 @@ class WorkerMetrics:
     not_stored: Counter[str] = _labelled(
         "not_stored", "reason", "Responses passed on without being stored, by why."
     )
-    shadow_compared: Counter[str] = _labelled(
-        "shadow_compared", "result", "Answers compared with a shadow pool's, by the result."
+    mirror_compared: Counter[str] = _labelled(
+        "mirror_compared", "result", "Answers compared with a mirror pool's, by the result."
     )
 
     store_write_errors: int = _counter("store_write_errors", "Writes to the store that failed.")
@@ -234,20 +234,22 @@ class WorkerMetrics:
         "store_cold_reads", "Reads that had to wait for the disk in a helper thread."
     )
     purges: int = _counter("purges_seen", "Purge generations that a worker has taken up.")
-    site_requests: Counter[str] = _labelled("site_requests", "site", "Requests answered, by site.")
-    site_hits: Counter[str] = _labelled(
-        "site_hits", "site", "Requests answered from the store, fresh or stale, by site."
+    service_requests: Counter[str] = _labelled(
+        "service_requests", "service", "Requests answered, by service."
     )
-    site_bytes_sent: Counter[str] = _labelled(
-        "site_sent_bytes", "site", "Bytes sent to clients, heads and bodies, by site."
+    service_hits: Counter[str] = _labelled(
+        "service_hits", "service", "Requests answered from the store, fresh or stale, by service."
     )
-    site_errors: Counter[str] = _labelled(
-        "site_errors", "site", "Responses of 500 and above or cut by a failure, by site."
+    service_bytes_sent: Counter[str] = _labelled(
+        "service_sent_bytes", "service", "Bytes sent to clients, heads and bodies, by service."
     )
-    site_origin_failures: Counter[str] = _labelled(
-        "site_origin_failures", "site", "Requests to a site's origins that failed."
+    service_errors: Counter[str] = _labelled(
+        "service_errors", "service", "Responses of 500 and above or cut by a failure, by service."
     )
-    sites: SiteTallies = dataclasses.field(default_factory=SiteTallies)
+    service_origin_failures: Counter[str] = _labelled(
+        "service_origin_failures", "service", "Requests to a service's origins that failed."
+    )
+    services: ServiceTallies = dataclasses.field(default_factory=ServiceTallies)
 
     log_dropped: int = _counter("log_records_dropped", "Access log records lost to a full queue.")
 
@@ -274,8 +276,8 @@ class WorkerMetrics:
                     result.histograms[name] = HistogramSnapshot(list(value.counts), value.sum_s)
                 case Kind.LABELLED if name == "responses":
                     result.labelled[name] = {f"{n}xx": value[n] for n in range(1, 6)}
-                case Kind.LABELLED if name in SITE_COUNTS:
-                    result.labelled[name] = {**value, **self.sites.counts(SITE_COUNTS[name])}
+                case Kind.LABELLED if name in SERVICE_COUNTS:
+                    result.labelled[name] = {**value, **self.services.counts(SERVICE_COUNTS[name])}
                 case Kind.LABELLED:
                     result.labelled[name] = dict(value)
         return result

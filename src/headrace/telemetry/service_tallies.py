@@ -1,6 +1,6 @@
-"""What happened at each site, as plain integers that the request path increments directly.
+"""What happened at each service, as plain integers that the request path increments directly.
 
-Bounded: the sites beyond the limit, in the configuration's order, share one tally. A site keeps its
+Bounded: the services beyond the limit, in the configuration's order, share one tally. A service keeps its
 tally over reloads; one that is gone takes its own along.
 """
 
@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 OTHER = "other"
 
 
-class SiteTally:
-    """One site's counts since the worker started."""
+class ServiceTally:
+    """One service's counts since the worker started."""
 
     __slots__ = ("bytes_sent", "errors", "hits", "origin_failures", "requests")
 
@@ -24,31 +24,31 @@ class SiteTally:
         self.origin_failures = 0
 
 
-class SiteTallies:
-    """All sites' counts of one worker."""
+class ServiceTallies:
+    """All services' counts of one worker."""
 
     def __init__(self) -> None:
-        self.other = SiteTally()
-        self._known: dict[str, SiteTally] = {}
+        self.other = ServiceTally()
+        self._known: dict[str, ServiceTally] = {}
 
-    def plan(self, names: Iterable[str], limit: int) -> dict[str, SiteTally]:
-        """Each site's tally under a configuration that may yet be refused; changes nothing."""
-        found: dict[str, SiteTally] = {}
+    def plan(self, names: Iterable[str], limit: int) -> dict[str, ServiceTally]:
+        """Each service's tally under a configuration that may yet be refused; changes nothing."""
+        found: dict[str, ServiceTally] = {}
         for number, name in enumerate(names):
             known = self._known.get(name)
-            found[name] = self.other if number >= limit else known or SiteTally()
+            found[name] = self.other if number >= limit else known or ServiceTally()
         return found
 
-    def adopt(self, tallies: Mapping[str, SiteTally]) -> None:
-        """These are the sites from now on."""
+    def adopt(self, tallies: Mapping[str, ServiceTally]) -> None:
+        """These are the services from now on."""
         self._known = {name: tally for name, tally in tallies.items() if tally is not self.other}
 
-    def of(self, name: str) -> SiteTally:
-        """The tally of a site by its name."""
+    def of(self, name: str) -> ServiceTally:
+        """The tally of a service by its name."""
         return self._known.get(name, self.other)
 
     def counts(self, what: str) -> dict[str, int]:
-        """One of the counts by the sites' names, as far as anything was counted."""
+        """One of the counts by the services' names, as far as anything was counted."""
         found = {name: getattr(tally, what) for name, tally in self._known.items()}
         found[OTHER] = found.get(OTHER, 0) + getattr(self.other, what)
         return {name: count for name, count in found.items() if count}

@@ -33,8 +33,8 @@ HOT_FULLY = 500  # of a window's requests: all are counted for the hottest objec
 HOT_EVERY = 4  # and of the rest one in so many
 HOT_CAPACITY = 256
 HOT_KEY_BYTES = 512
-MOST_SITES = 1000
-SITES_TOLD = 50
+MOST_SERVICES = 1000
+SERVICES_TOLD = 50
 OBJECTS_TOLD = 50
 HITS = ("hit", "stale_hit")
 
@@ -48,8 +48,8 @@ class Followed(msgspec.Struct):
     unexamined: int = 0
 
 
-class SiteFigures(msgspec.Struct):
-    """One site's requests in a span of time. `errors` are responses of 500 and above."""
+class ServiceFigures(msgspec.Struct):
+    """One service's requests in a span of time. `errors` are responses of 500 and above."""
 
     requests: int = 0
     hits: int = 0
@@ -60,17 +60,17 @@ class SiteFigures(msgspec.Struct):
 class HotObject(msgspec.Struct, frozen=True):
     """One of the most requested: `count` of those sampled, too high by `error` at most."""
 
-    site: str
+    service: str
     url: str
     count: int
     error: int
 
 
 class Figures(msgspec.Struct):
-    """What a worker saw in `seconds`; the sites beyond the largest are summed up as "other"."""
+    """What a worker saw in `seconds`; the services beyond the largest are summed up as "other"."""
 
     seconds: float = 0.0
-    sites: dict[str, SiteFigures] = {}
+    services: dict[str, ServiceFigures] = {}
     sampled: int = 0
     objects: list[HotObject] = []
 
@@ -94,12 +94,12 @@ class Watch:
 
     # What the request path calls, and only while `active`.
 
-    def count(self, site: str, key: bytes | None, cache: str, status: int, sent: int) -> None:
+    def count(self, service: str, key: bytes | None, cache: str, status: int, sent: int) -> None:
         """Count one response for the figures."""
         self._number += 1
         window = self._figures
         if window is not None:
-            window.count(site, cache, status, sent)
+            window.count(service, cache, status, sent)
             if key is not None and window.samples(self._number):
                 window.objects.add(_object(key))
 
@@ -212,19 +212,19 @@ class _Following:
 class _Window:
     """A span of time in which figures are taken."""
 
-    __slots__ = ("_sites", "began_s", "objects")
+    __slots__ = ("_services", "began_s", "objects")
 
     def __init__(self, now_s: float) -> None:
         self.began_s = now_s
         self.objects = SpaceSaving(HOT_CAPACITY, HOT_KEY_BYTES)
-        self._sites: dict[str, SiteFigures] = {}
+        self._services: dict[str, ServiceFigures] = {}
 
-    def count(self, site: str, cache: str, status: int, sent: int) -> None:
-        figures = self._sites.get(site)
+    def count(self, service: str, cache: str, status: int, sent: int) -> None:
+        figures = self._services.get(service)
         if figures is None:
-            if len(self._sites) >= MOST_SITES:
-                site = "other"
-            figures = self._sites.setdefault(site, SiteFigures())
+            if len(self._services) >= MOST_SERVICES:
+                service = "other"
+            figures = self._services.setdefault(service, ServiceFigures())
         figures.requests += 1
         figures.bytes += sent
         if cache in HITS:
@@ -238,7 +238,7 @@ class _Window:
     def told(self, now_s: float) -> Figures:
         return Figures(
             seconds=now_s - self.began_s,
-            sites=largest_sites(self._sites, SITES_TOLD),
+            services=largest_services(self._services, SERVICES_TOLD),
             sampled=self.objects.total,
             objects=[
                 _hot_object(heavy.thing, heavy.count, heavy.error)
@@ -247,17 +247,17 @@ class _Window:
         )
 
 
-def largest_sites(sites: dict[str, SiteFigures], most: int) -> dict[str, SiteFigures]:
-    """The `most` sites with most requests; the others together as "other"."""
-    ordered = sorted(sites.items(), key=lambda entry: -entry[1].requests)
+def largest_services(services: dict[str, ServiceFigures], most: int) -> dict[str, ServiceFigures]:
+    """The `most` services with most requests; the others together as "other"."""
+    ordered = sorted(services.items(), key=lambda entry: -entry[1].requests)
     found = dict(ordered[:most])
     for _name, figures in ordered[most:]:
-        found["other"] = plus(found.get("other", SiteFigures()), figures)
+        found["other"] = plus(found.get("other", ServiceFigures()), figures)
     return found
 
 
-def plus(one: SiteFigures, other: SiteFigures) -> SiteFigures:
-    return SiteFigures(
+def plus(one: ServiceFigures, other: ServiceFigures) -> ServiceFigures:
+    return ServiceFigures(
         one.requests + other.requests,
         one.hits + other.hits,
         one.errors + other.errors,
@@ -265,17 +265,17 @@ def plus(one: SiteFigures, other: SiteFigures) -> SiteFigures:
     )
 
 
-def merged(parts: list[Figures], sites: int, objects: int) -> Figures:
+def merged(parts: list[Figures], services: int, objects: int) -> Figures:
     """What several workers saw, together."""
-    by_site: dict[str, SiteFigures] = {}
+    by_service: dict[str, ServiceFigures] = {}
     by_object: dict[tuple[str, str], HotObject] = {}
     for part in parts:
-        for name, figures in part.sites.items():
-            by_site[name] = plus(by_site.get(name, SiteFigures()), figures)
+        for name, figures in part.services.items():
+            by_service[name] = plus(by_service.get(name, ServiceFigures()), figures)
         for hot in part.objects:
-            known = by_object.get((hot.site, hot.url))
-            by_object[hot.site, hot.url] = HotObject(
-                hot.site,
+            known = by_object.get((hot.service, hot.url))
+            by_object[hot.service, hot.url] = HotObject(
+                hot.service,
                 hot.url,
                 hot.count + (0 if known is None else known.count),
                 hot.error + (0 if known is None else known.error),
@@ -283,23 +283,23 @@ def merged(parts: list[Figures], sites: int, objects: int) -> Figures:
     hottest = sorted(by_object.values(), key=lambda hot: -hot.count)
     return Figures(
         seconds=max((part.seconds for part in parts), default=0.0),
-        sites=largest_sites(by_site, sites),
+        services=largest_services(by_service, services),
         sampled=sum(part.sampled for part in parts),
         objects=hottest[:objects],
     )
 
 
 def _object(key: bytes) -> bytes:
-    """What of a cache key (site, URL, scheme, by lines) names an object: no query, no scheme."""
-    site, newline, url = key.partition(b"\n")
-    return site + newline + url.partition(b"\n")[0].partition(b"?")[0]
+    """What of a cache key (service, URL, scheme, by lines) names an object: no query, no scheme."""
+    service, newline, url = key.partition(b"\n")
+    return service + newline + url.partition(b"\n")[0].partition(b"?")[0]
 
 
 def _hot_object(key: bytes, count: int, error: int) -> HotObject:
-    site, _newline, url = key.partition(b"\n")
+    service, _newline, url = key.partition(b"\n")
     url = url.partition(b"\n")[0]  # less the mark of https
     return HotObject(
-        site.decode("utf-8", "backslashreplace"),
+        service.decode("utf-8", "backslashreplace"),
         url.decode("utf-8", "backslashreplace"),
         count,
         error,

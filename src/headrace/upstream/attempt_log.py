@@ -28,7 +28,7 @@ class Course:
     switches: int = 0
     trail: list[Tried] = field(default_factory=list)
     client: str = ""
-    site: str = ""
+    service: str = ""
 
     def told(self) -> str:
         """What each origin did, in one line."""

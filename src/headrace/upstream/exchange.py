@@ -86,7 +86,7 @@ class Exchange:
             place.give_back()
             raise OriginError(
                 Failure.HEAD_TIMEOUT,
-                f"no response within {self.attempts.policy.total_s:g} s in all",
+                f"no response within {self.attempts.retry.total_s:g} s in all",
             ) from None
         except BaseException:
             place.give_back()

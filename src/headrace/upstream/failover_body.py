@@ -75,11 +75,11 @@ class Obtained:
             self._done()
 
     def _limit(self, response: OriginResponse) -> None:
-        policy = self._exchange.attempts.policy
-        stall_s = policy.stall_s if policy.stall_s is not None else response.timeout_s
+        retry = self._exchange.attempts.retry
+        stall_s = retry.stall_s if retry.stall_s is not None else response.timeout_s
         response.timeout_s = min(response.timeout_s, stall_s)
-        if policy.min_rate_bytes_per_s:
-            self._watch = RateWatch(policy.min_rate_bytes_per_s, stall_s)
+        if retry.min_rate_bytes_per_s:
+            self._watch = RateWatch(retry.min_rate_bytes_per_s, stall_s)
 
     @property
     def origin_name(self) -> str:
@@ -202,7 +202,7 @@ class Obtained:
         if plan is None:
             attempts = exchange.attempts
             plan = self._plan = GoingOn(
-                state, attempts.policy, attempts.key, attempts.chance, attempts.tried
+                state, attempts.retry, attempts.key, attempts.chance, attempts.tried
             )
         step = plan.broke(self._origin, self._since_switch, exchange.loop.time())
         while True:

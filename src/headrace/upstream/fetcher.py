@@ -1,6 +1,6 @@
 """Carries out the tries that a plan asks for: one request to a pool, whichever origin answers it.
 
-What to try next is decided by `policy`, which origin by `pool`; connections are `client`'s.
+What to try next is decided by `retry`, which origin by `pool`; connections are `client`'s.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from headrace.upstream.response import OriginResponse
 from headrace.upstream.retry import (
     SAFE_TO_REPEAT,
     Attempts,
-    Policy,
+    RetryPolicy,
     Reason,
     Stop,
     Try,
@@ -34,17 +34,17 @@ from headrace.upstream.retry import (
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Which pool a request goes to, and by which policy.
+    """Which pool a request goes to, and by which retry.
 
     `key` is what "consistent" goes by; `client` is the network of who asks, by which failures are
-    told apart; `site` is whose pool it is.
+    told apart; `service` is whose pool it is.
     """
 
     state: PoolState
-    policy: Policy
+    retry: RetryPolicy
     key: bytes
     client: str = ""
-    site: str = ""
+    service: str = ""
 
 
 class Fetcher:
@@ -82,7 +82,7 @@ class Fetcher:
         it says more than an error of ours. Raises OriginError.
         """
         attempts = Attempts(
-            use.state, use.policy, use.key,
+            use.state, use.retry, use.key,
             repeatable=method in SAFE_TO_REPEAT and body is None,
             began=self._loop.time(), chance=self._chance, again=again,
         )  # fmt: skip
@@ -97,7 +97,7 @@ class Fetcher:
         course = Course() if course is None else course
         course.pool = use.state.pool.name
         course.client = use.client
-        course.site = use.site
+        course.service = use.service
         course.path = target.partition(b"?")[0].decode("latin-1")
         exchange = Exchange(attempts, method, fields, ask, self._events, self._loop, course)
         return await self._obtain(exchange, hashing=hashing)
@@ -140,7 +140,7 @@ class Fetcher:
 
     @staticmethod
     def _is_failure(attempts: Attempts, origin: int, status: int) -> bool:
-        if attempts.policy.covers(status):
+        if attempts.retry.covers(status):
             return True
         switching = attempts.state.pool.origins[origin].switching
         return switching and is_failed_status(status)

@@ -24,8 +24,8 @@ class Rule:
     `path` must match the whole path; what its groups captured can be used in `rewrite` (`\\1`).
     `query` and `headers` are names with a pattern for the value (None: it is enough that it is
     there). `types` are kinds of content or media types (see `content`). `share` is the part of the
-    objects that the rule is for. `pool` None keeps the pool that the rules before, or the site,
-    chose and goes on to the next rule: of use with `shadow`, the pool that is asked as well, for
+    objects that the rule is for. `pool` None keeps the pool that the rules before, or the service,
+    chose and goes on to the next rule: of use with `mirror`, the pool that is asked as well, for
     comparison.
     """
 
@@ -37,9 +37,9 @@ class Rule:
     headers: tuple[tuple[bytes, re.Pattern[bytes] | None], ...] = ()
     share: float = 1.0
     pool: str | None = None
-    policy: str | None = None
+    retry: str | None = None
     rewrite: bytes | None = None
-    shadow: str | None = None
+    mirror: str | None = None
 
     def matches(self, request: Request, key: bytes) -> bool:
         """Whether the rule is for this request. `key` is the cache key, for `share`."""
@@ -96,34 +96,34 @@ def share_of(name: str, key: bytes) -> float:
 class Chosen:
     """Where a request goes. `path` is what origins are asked for; `rules` are those that matched.
 
-    `shadow_path` is for the pool `shadow`.
+    `mirror_path` is for the pool `mirror`.
     """
 
     pool: str
-    policy: str
+    retry: str
     path: bytes
     rules: tuple[str, ...] = ()
-    shadow: str | None = None
-    shadow_path: bytes = b""
+    mirror: str | None = None
+    mirror_path: bytes = b""
 
 
-def choose(rules: tuple[Rule, ...], request: Request, key: bytes, pool: str, policy: str) -> Chosen:
+def choose(rules: tuple[Rule, ...], request: Request, key: bytes, pool: str, retry: str) -> Chosen:
     """Go through the rules in order: the first that names a pool decides.
 
-    Rules without a pool may change the policy, and add a shadow, on the way there.
+    Rules without a pool may change the retry policy, and add a mirror, on the way there.
     """
     path, matched = request.path, []
-    shadow: str | None = None
-    shadow_path = b""
+    mirror: str | None = None
+    mirror_path = b""
     for rule in rules:
         if not rule.matches(request, key):
             continue
         matched.append(rule.name)
-        policy = rule.policy or policy
-        if rule.shadow is not None and shadow is None:
-            shadow, shadow_path = rule.shadow, rule.rewritten(request.path)
+        retry = rule.retry or retry
+        if rule.mirror is not None and mirror is None:
+            mirror, mirror_path = rule.mirror, rule.rewritten(request.path)
         if rule.pool is not None:
             pool = rule.pool
             path = rule.rewritten(request.path)
             break
-    return Chosen(pool, policy, path, tuple(matched), shadow, shadow_path)
+    return Chosen(pool, retry, path, tuple(matched), mirror, mirror_path)

@@ -6,7 +6,7 @@ origins are asked in rounds, nobody twice in a round, with a pause of random len
 further one. An origin whose body turned out to be another one is left out for as long as nothing
 more has come.
 
-What bounds it: without a byte, three rounds and the policy's total time. Two rounds are free for
+What bounds it: without a byte, three rounds and the retry policy's total time. Two rounds are free for
 each `COUNTED_BYTES` of the body, and are noted in the pool's retry budget all the same; what goes
 beyond is paid from the budget, and waits for it. In two rounds even one that fails every other time
 has its turn.
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from headrace.upstream.errors import Failure
 from headrace.upstream.pool import PoolState
-from headrace.upstream.retry import Policy, Reason, Stop, Try, backoff_s
+from headrace.upstream.retry import RetryPolicy, Reason, Stop, Try, backoff_s
 
 FREE_ROUNDS = 2
 MOST_ROUNDS = 3
@@ -41,14 +41,14 @@ class GoingOn:
     def __init__(
         self,
         state: PoolState,
-        policy: Policy,
+        retry: RetryPolicy,
         key: bytes,
         chance: Callable[[], float],
         tried: Collection[int] = (),
     ) -> None:
         """`tried` are the origins that failed just before the body began."""
         self._state = state
-        self._policy = policy
+        self._retry = retry
         self._key = key
         self._chance = chance
         self._tried = set(tried)
@@ -84,7 +84,7 @@ class GoingOn:
     def again(self, now: float) -> Try | Wait | Stop:
         """The next step; after a `Wait`, what to do now."""
         assert self._since is not None
-        left_s = self._since + self._policy.total_s - now
+        left_s = self._since + self._retry.total_s - now
         if left_s <= 0:
             return Stop.TIME
         size = len(self._state.pool.origins)
@@ -96,7 +96,7 @@ class GoingOn:
             rounds += 1
             if rounds > MOST_ROUNDS:
                 return Stop.TRIES
-            pause_s = backoff_s(self._policy, rounds) * self._chance()
+            pause_s = backoff_s(self._retry, rounds) * self._chance()
             tried = self._other
         chosen = self._choose(tried, now)
         if chosen is None:

@@ -30,7 +30,7 @@ Reason = Failure | int
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class RetryPolicy:
     """How requests are retried. `tries` None: as many as the pool has origins.
 
     A response's body has to come at `min_rate_bytes_per_s` over each `stall_s` (None: whatever the
@@ -48,7 +48,7 @@ class Policy:
     stall_s: float | None = None
 
     def covers(self, reason: Reason) -> bool:
-        """Whether the policy retries after this."""
+        """Whether the retry policy retries after this."""
         if isinstance(reason, Failure):
             return reason in self.failures
         return reason in self.statuses
@@ -80,9 +80,9 @@ class Try:
     limit_s: float | None = None
 
 
-def backoff_s(policy: Policy, rounds: int) -> float:
+def backoff_s(retry: RetryPolicy, rounds: int) -> float:
     """The longest pause before a further round through the origins, the first being 1."""
-    return min(policy.backoff_most_s, policy.backoff_s * 2.0 ** min(rounds - 1, 30))
+    return min(retry.backoff_most_s, retry.backoff_s * 2.0 ** min(rounds - 1, 30))
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ class Attempts:
     """
 
     state: PoolState
-    policy: Policy
+    retry: RetryPolicy
     key: bytes
     repeatable: bool
     began: float
@@ -114,15 +114,15 @@ class Attempts:
     def after(self, origin: int, reason: Reason, now: float) -> Try | Stop:
         """What to do after `origin` failed like this."""
         switching = self._switches(origin, reason)
-        if not switching and not self.policy.covers(reason):
+        if not switching and not self.retry.covers(reason):
             return Stop.NOT_COVERED
         if not self.repeatable:
             return Stop.NOT_REPEATABLE
         size = len(self.state.pool.origins)
-        most = max(self.policy.tries or size, size if switching else 1)
+        most = max(self.retry.tries or size, size if switching else 1)
         if self.count >= most:
             return Stop.TRIES
-        if now - self.began >= self.policy.total_s:
+        if now - self.began >= self.retry.total_s:
             return Stop.TIME
         everyone = len(self.tried) >= size
         if switching and not everyone:
@@ -132,16 +132,16 @@ class Attempts:
         pause_s = 0.0
         if everyone:
             self.rounds += 1
-            pause_s = backoff_s(self.policy, self.rounds) * self.chance()
+            pause_s = backoff_s(self.retry, self.rounds) * self.chance()
             pause_s = min(pause_s, max(0.0, self._left_s(now)))
             self.tried.clear()
         return self._next(now, pause_s)
 
     def _left_s(self, now: float) -> float:
-        return self.policy.total_s - (now - self.began)
+        return self.retry.total_s - (now - self.began)
 
     def _switches(self, origin: int, reason: Reason) -> bool:
-        """Switching overrides the policy for any failure, and for statuses that are failures."""
+        """Switching overrides the retry policy for any failure, and for statuses that are failures."""
         origins = self.state.pool.origins
         if len(origins) == 1 or not origins[origin].switching:
             return False

@@ -12,11 +12,11 @@ from headrace.config.problems import ConfigError
 from tests.fuzz.inputs import Bytes
 
 WORDS = (
-    b"[[site]]\n", b"[[listen]]\n", b"[store]\n", b"[admin]\n", b"[limits]\n", b"[timeouts]\n",
-    b"[[site.pool]]\n", b"name = ", b"hosts = ", b"origins = ", b"address = ", b"size = ", b'"',
+    b"[[service]]\n", b"[[listen]]\n", b"[store]\n", b"[admin]\n", b"[limits]\n", b"[timeouts]\n",
+    b"[[service.pool]]\n", b"name = ", b"hosts = ", b"origins = ", b"address = ", b"size = ", b'"',
     b"'", b'"""', b"true", b"1e9", b"nan", b"1979-05-27", b"{", b"}", b"[", b"]", b"\n", b"= ",
-    b'"http://a:1"', b'"10GiB"', b'"5s"', b"[[site.rule]]\n", b"[site.cache]\n", b"[site.key]\n",
-    b"[[site.route]]\n", b"[[site.policy]]\n", b"path = ", b"0x7fffffffffffffff",
+    b'"http://a:1"', b'"10GiB"', b'"5s"', b"[[service.rule]]\n", b"[service.cache]\n", b"[service.key]\n",
+    b"[[service.route]]\n", b"[[service.policy]]\n", b"path = ", b"0x7fffffffffffffff",
 )  # fmt: skip
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -1,7 +1,7 @@
 """What the admin API is asked: purges, listings, cursors, tokens; refused by a problem or done.
 
 The input is a kind of question and its text. A purge of a prefix covers every URL that begins so;
-a purge never reaches another site than those that it names.
+a purge never reaches another service than those that it names.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from headrace.cache.key import KeyRules, UnusableUrl, keys_for_url
-from headrace.edge.admin.purging import Directory, SiteKeys, plan_purge
+from headrace.edge.admin.purging import Directory, ServiceKeys, plan_purge
 from headrace.edge.admin.requests import parse_inspection, parse_listing, parse_purge
 from headrace.http.target import BadTarget, normalise_target
 from headrace.node.admin.app import place_of
@@ -19,16 +19,16 @@ from headrace.node.admin.problem import ProblemError, problem_body
 from tests.fuzz.inputs import Bytes
 
 WORDS = (
-    b'{"url": "', b'{"prefix": "', b'{"tag": "', b'{"all": true', b'"soft": ', b'"site": "',
+    b'{"url": "', b'{"prefix": "', b'{"tag": "', b'{"all": true', b'"soft": ', b'"service": "',
     b"http://video.example/", b"https://", b"Bearer ", b"a-token-for-tests-only", b"..", b"%2f",
     b"?", b"#", b"\\u0000", b"\\ud800", b"[::1]", b":80",
 )  # fmt: skip
 
 DIRECTORY = Directory(
     (
-        SiteKeys("exact", ("video.example",), KeyRules()),
-        SiteKeys("wild", ("*.example",), KeyRules(sort=False)),
-        SiteKeys("shared", ("*",), KeyRules(host=False, query="drop")),
+        ServiceKeys("exact", ("video.example",), KeyRules()),
+        ServiceKeys("wild", ("*.example",), KeyRules(sort=False)),
+        ServiceKeys("shared", ("*",), KeyRules(host=False, query="drop")),
     )
 )
 TOKEN = "a-token-for-tests-only"
@@ -63,15 +63,15 @@ def check(data: bytes) -> None:
 
 
 def _purge_prefix(text: str) -> None:
-    for site in ("exact", "shared", None):
+    for service in ("exact", "shared", None):
         body: dict[str, object] = {"prefix": text}
-        if site is not None:
-            body["site"] = site
+        if service is not None:
+            body["service"] = service
         for purge in plan_purge(parse_purge(json.dumps(body).encode()), DIRECTORY):
-            assert purge.site is not None
-            assert purge.value.startswith(purge.site.encode() + b"\n")
-            assert site is None or purge.site == site
-            if "?" in text or purge.site != "exact":
+            assert purge.service is not None
+            assert purge.value.startswith(purge.service.encode() + b"\n")
+            assert service is None or purge.service == service
+            if "?" in text or purge.service != "exact":
                 continue
             for more in ("", "x", "?a=b", "x/y"):
                 try:
@@ -99,9 +99,9 @@ def _same_as_the_request(rest: bytes) -> None:
         return
     if not rest.startswith(b"/") or query is not None:
         return
-    purge = plan_purge(parse_purge(json.dumps({"url": url, "site": "exact"}).encode()), DIRECTORY)[
-        0
-    ]
+    purge = plan_purge(
+        parse_purge(json.dumps({"url": url, "service": "exact"}).encode()), DIRECTORY
+    )[0]
     assert purge.value == b"exact\n" + authority + path, (purge.value, path)
 
 

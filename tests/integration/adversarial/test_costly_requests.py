@@ -49,7 +49,7 @@ def costly(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         "workers": 1,
         "certificate": [{"cert": pair.cert, "key": pair.key}],
         "listen": [{"address": f"127.0.0.1:{port}", "tls": True}],
-        "site": {"cache": {"languages": LANGUAGES}},
+        "service": {"cache": {"languages": LANGUAGES}},
         "timeouts": {"tls_handshake": "30s", "head": "30s"},
     }
     with running_edge(origin.url, directory, overrides) as edge:

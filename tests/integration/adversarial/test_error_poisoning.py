@@ -14,7 +14,7 @@ from tests.harness.polling import eventually
 from tests.harness.replies import End, Recorded, Reply, cacheable, headers
 
 EDGE: dict[str, object] = {
-    "site": {
+    "service": {
         "cache": {"error_max": 1, "stale_while_revalidate": 600, "stale_if_error": 600},
         "rule": [
             {"path": "*/listed/*", "negative": {"400": 30, "401": 30, "404": 1}},
@@ -41,7 +41,7 @@ def test_a_provoked_error_is_for_who_provoked_it(
 def test_an_error_of_the_resource_passes_soon(
     edge: Edge, origin: Origin, path: str, status: int
 ) -> None:
-    """Though it says a day, and though the site serves stale content for ten minutes."""
+    """Though it says a day, and though the service serves stale content for ten minutes."""
     origin.serve(path, [Reply(status=status, headers=FOR_A_DAY, body=b"bad"), PAGE])
     assert edge.get(path).status == status
     eventually(lambda: edge.get(path).status == 200, "the page is served", 10)

@@ -12,8 +12,8 @@ from tests.harness.replies import cacheable
 from tests.harness.wire import ConnectionEnded
 
 EDGE: dict[str, object] = {
-    "site": {"hosts": ["*"]},
-    "more_sites": [
+    "service": {"hosts": ["*"]},
+    "more_services": [
         {"name": "narrow", "hosts": ["narrow.test"], "origins": ["http://127.0.0.1:9"],
          "methods": ["GET", "HEAD"]},
     ],
@@ -32,7 +32,7 @@ def test_a_method_that_is_not_listed_is_501(
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE", "OPTIONS", "TRACE"])
-def test_a_usual_method_that_a_site_does_not_serve_is_405(edge: Edge, method: str) -> None:
+def test_a_usual_method_that_a_service_does_not_serve_is_405(edge: Edge, method: str) -> None:
     found = edge.exchange(method, "/", ("Host", "narrow.test"))
     assert (found.status, found.header("allow")) == (405, "GET, HEAD")
 

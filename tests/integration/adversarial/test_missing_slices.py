@@ -17,7 +17,7 @@ SLICE_BYTES = 256 * 1024
 EDGE = {
     "workers": 1,
     "timeouts": {"lock_wait": 3},
-    "site": {"rule": [{"path": "*/small/*", "slice": "64KiB"}]},
+    "service": {"rule": [{"path": "*/small/*", "slice": "64KiB"}]},
 }
 BODY = Body(11, 5 * SLICE_BYTES)
 SOUND = cacheable(BODY)

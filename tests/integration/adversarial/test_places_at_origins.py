@@ -48,7 +48,7 @@ def narrow(edges: Starter, origin: Origin) -> Edge:
     """An edge whose origin has few places."""
     pool = {"name": "p", "origin": [{"name": "a", "url": origin.url, "concurrent": PLACES}]}
     return edges(
-        {"workers": 1, "more_sites": [{"name": "narrow", "hosts": [NARROW], "pool": [pool]}]}
+        {"workers": 1, "more_services": [{"name": "narrow", "hosts": [NARROW], "pool": [pool]}]}
     )
 
 

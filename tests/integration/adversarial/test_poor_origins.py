@@ -36,7 +36,7 @@ def sound_from_the_second_on() -> Callable[[Recorded], Reply]:
     return answer
 
 
-def site(origins: list[Origin], choice: str) -> dict[str, object]:
+def service(origins: list[Origin], choice: str) -> dict[str, object]:
     pool = {
         "name": "poor",
         "choice": choice,
@@ -55,7 +55,7 @@ def test_no_client_is_cut_while_some_origin_can_go_on(
     slow.serve_under("/", sound_from_the_second_on())
     broken.serve_under("/", lambda _request: replace(GOOD, end=End(120_000, reset=True)))
     dead.serve_under("/", lambda _request: Reply(end=End("before_head", reset=True)))
-    overrides: dict[str, object] = {"workers": 1, "more_sites": [site(three, choice)]}
+    overrides: dict[str, object] = {"workers": 1, "more_services": [service(three, choice)]}
     with running_edge(slow.url, tmp_path, overrides) as edge:
         found = [edge.get(f"/{number}", ("Host", "poor.test")) for number in range(CLIENTS)]
         begun = [each for each in found if each.status == 200]
@@ -70,7 +70,7 @@ def test_a_pool_that_is_gone_cuts_in_the_end(tmp_path: Path, three: list[Origin]
     for other in others:
         other.serve("/a", gone)
     first.serve("/a", [replace(GOOD, end=End(120_000, reset=True)), gone])
-    overrides: dict[str, object] = {"workers": 1, "more_sites": [site(three, "first")]}
+    overrides: dict[str, object] = {"workers": 1, "more_services": [service(three, "first")]}
     with running_edge(first.url, tmp_path, overrides) as edge:
         edge.expected_errors = {"origin_switch_failed"}
         found = edge.get("/a", ("Host", "poor.test"))
@@ -87,7 +87,7 @@ def test_one_client_cannot_take_an_origin_from_the_others(
         each.serve_under("/good", lambda _request: cacheable(b"good"))
     first.serve_under("/choke", lambda _request: Reply(end=End("before_head", reset=True)))
     second.serve_under("/choke", lambda _request: Reply(503))
-    overrides: dict[str, object] = {"workers": 1, "more_sites": [site(three[:2], "first")]}
+    overrides: dict[str, object] = {"workers": 1, "more_services": [service(three[:2], "first")]}
     with running_edge(first.url, tmp_path, overrides) as edge:
         for number in range(40):
             assert edge.get(f"/choke/{number}", ("Host", "poor.test")).status == 503

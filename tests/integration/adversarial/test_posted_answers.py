@@ -1,4 +1,4 @@
-"""Answers to POST that serve later GETs: only where the site and the origin both mean it.
+"""Answers to POST that serve later GETs: only where the service and the origin both mean it.
 
 A POST is shaped by one client's body and fields; so nothing of it may reach others unless the
 origin says that it is the resource now. The invariant is `headrace.cache.posting`'s.
@@ -13,14 +13,14 @@ from tests.harness.origin import Origin
 from tests.harness.raw_origin import RawOrigin
 from tests.harness.replies import End, Fields, Recorded, Reply, cacheable, headers
 
-SITE: dict[str, object] = {
+SERVICE: dict[str, object] = {
     "rule": [
         {"path": "*/yes/*", "store_post_answers": True},
         {"path": "*/small/*", "store_post_answers": True, "max_object": 10},
     ]
 }
-EDGE: dict[str, object] = {"site": SITE}
-RAW_EDGE: dict[str, object] = {"site": SITE}
+EDGE: dict[str, object] = {"service": SERVICE}
+RAW_EDGE: dict[str, object] = {"service": SERVICE}
 
 
 def posting(origin: Origin, path: str, reply: Reply) -> None:
@@ -87,7 +87,7 @@ def test_what_is_one_clients_own_reaches_no_other(
 
 
 @pytest.mark.parametrize("place", ["", "/small"])
-def test_it_is_not_stored_where_the_site_does_not_allow_it_or_it_is_too_large(
+def test_it_is_not_stored_where_the_service_does_not_allow_it_or_it_is_too_large(
     edge: Edge, origin: Origin, path: str, place: str
 ) -> None:
     path += f"{place}/x"

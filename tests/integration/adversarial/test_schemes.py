@@ -19,7 +19,7 @@ APART, ONE = "apart.test", "one.test"
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """An edge that listens for both schemes; `ONE` is a site that does not keep them apart."""
+    """An edge that listens for both schemes; `ONE` is a service that does not keep them apart."""
 
     edge: Edge
     port: int
@@ -43,7 +43,7 @@ def both(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
         "workers": 1,
         "listen": [{"address": f"127.0.0.1:{port}", "tls": True}],
         "certificate": [{"cert": pair.cert, "key": pair.key} for pair in pairs],
-        "more_sites": [
+        "more_services": [
             {"name": "one", "hosts": [ONE], "origins": [origin.url], "key": {"scheme": False}}
         ],
     }

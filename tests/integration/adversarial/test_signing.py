@@ -22,8 +22,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Edge, Orig
             "name": "store",
             "origin": [{"url": origin.url + "/bucket", "signing": SIGNING}],
         }
-        site = {"origins": [], "pool": [pool]}
-        with running_edge(origin.url, tmp_path_factory.mktemp("signing"), {"site": site}) as edge:
+        service = {"origins": [], "pool": [pool]}
+        with running_edge(
+            origin.url, tmp_path_factory.mktemp("signing"), {"service": service}
+        ) as edge:
             yield edge, origin
 
 

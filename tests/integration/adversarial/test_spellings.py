@@ -9,13 +9,13 @@ from tests.harness.origin import Origin
 from tests.harness.replies import Recorded, Reply, cacheable, headers
 
 EDGE: dict[str, object] = {
-    "site": {
+    "service": {
         "rule": [
             {"path": "*.css", "force_lifetime": "1h"},
             {"path": "*.mp4", "media_types": ["video/*"], "force_lifetime": "1h"},
         ],
     },
-    "more_sites": [
+    "more_services": [
         {"name": "strict", "hosts": ["strict.test"], "origins": ["http://127.0.0.1:9"],
          "path_normalisation": "refuse"},
     ],
@@ -103,7 +103,7 @@ def test_a_rule_may_ask_for_the_media_type(
 
 
 @pytest.mark.parametrize("target", ["/a/../b", "/a/%2e%2e/b", "/./a", "/a%2fb", "/a/.."])
-def test_a_strict_site_refuses_what_is_read_in_two_ways(edge: Edge, target: str) -> None:
+def test_a_strict_service_refuses_what_is_read_in_two_ways(edge: Edge, target: str) -> None:
     assert edge.get(target, ("Host", "strict.test")).status == 400
 
 

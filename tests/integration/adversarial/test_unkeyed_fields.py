@@ -10,7 +10,7 @@ from tests.harness.replies import Recorded, Reply, cacheable, headers
 
 EDGE: dict[str, object] = {
     "workers": 1,
-    "site": {
+    "service": {
         "key": {"request_fields": ["X-Device"], "unkeyed_fields": ["X-Trace"]},
         "rule": [{"path": "/*swr", "stale_while_revalidate": "1h"}],
     },

@@ -13,7 +13,7 @@ SMALL = """
 cache_dir = "cache"
 [[listen]]
 address = "127.0.0.1:8080"
-[[site]]
+[[service]]
 name = "default"
 hosts = ["*"]
 origins = ["http://127.0.0.1:8000"]

@@ -10,7 +10,7 @@ from tests.harness.edge import Edge
 from tests.harness.origin import Origin
 from tests.harness.replies import Reply, cacheable, headers
 
-EDGE: dict[str, object] = {"site": {"server_timing": True, "debug": True}}
+EDGE: dict[str, object] = {"service": {"server_timing": True, "debug": True}}
 
 
 def test_the_origin_sees_via_and_the_clients_address(edge: Edge, origin: Origin, path: str) -> None:
@@ -115,7 +115,7 @@ def test_the_origins_date_is_kept(edge: Edge, origin: Origin, path: str) -> None
     assert edge.get(path).header("date") == "Sun, 06 Nov 1994 08:49:37 GMT"
 
 
-def test_server_timing_is_added_where_the_site_asks_for_it(
+def test_server_timing_is_added_where_the_service_asks_for_it(
     edge: Edge, origin: Origin, path: str
 ) -> None:
     origin.serve(path, cacheable(b"x"))

@@ -8,7 +8,7 @@ from tests.harness.edge import Edge
 from tests.harness.origin import Origin
 from tests.harness.replies import Recorded, Reply, cacheable
 
-EDGE: dict[str, object] = {"site": {"key": {"drop": ["utm_source"]}}}
+EDGE: dict[str, object] = {"service": {"key": {"drop": ["utm_source"]}}}
 
 
 def echo(request: Recorded) -> Reply:

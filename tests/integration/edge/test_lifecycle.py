@@ -60,8 +60,8 @@ def test_a_reload_puts_new_rules_in_force_on_all_workers(
     own_edge.get(path)
     assert origin.count(path) == 2
     document = tomllib.loads(own_edge.config_file.read_text())
-    site = {**document["site"][0], "cache": {"default_lifetime": 60}}
-    change(own_edge, site=[site])
+    service = {**document["service"][0], "cache": {"default_lifetime": 60}}
+    change(own_edge, service=[service])
     own_edge.get(path)
     assert all(own_edge.get(path).hit for _ in range(12))
 
@@ -162,19 +162,21 @@ def test_unix_sockets_and_ipv6_are_listened_on(origin: Origin, tmp_path: Path, p
                 assert client.get(path).body == BODY.read()
 
 
-def test_sites_have_their_own_origins_and_stores(origin: Origin, tmp_path: Path, path: str) -> None:
+def test_services_have_their_own_origins_and_stores(
+    origin: Origin, tmp_path: Path, path: str
+) -> None:
     with Origin() as second:
         origin.serve(path, cacheable(b"first"))
         second.serve(path, cacheable(b"second"))
-        site = {"name": "second", "hosts": ["*.second.test"], "origins": [second.url]}
-        with running_edge(origin.url, tmp_path, {"more_sites": [site]}) as edge:
+        service = {"name": "second", "hosts": ["*.second.test"], "origins": [second.url]}
+        with running_edge(origin.url, tmp_path, {"more_services": [service]}) as edge:
             for _ in range(2):
                 assert edge.get(path, ("Host", "any.test")).body == b"first"
                 assert edge.get(path, ("Host", "www.second.test")).body == b"second"
 
 
-def test_a_host_that_no_site_serves_is_refused(origin: Origin, tmp_path: Path) -> None:
-    only = {"site": {"hosts": ["only.test"]}}
+def test_a_host_that_no_service_serves_is_refused(origin: Origin, tmp_path: Path) -> None:
+    only = {"service": {"hosts": ["only.test"]}}
     with running_edge(origin.url, tmp_path, only) as edge:
         assert edge.get("/", ("Host", "other.test")).status in (404, 421)
 

@@ -9,7 +9,7 @@ from tests.harness.origin import Origin
 from tests.harness.replies import Reply, cacheable, headers
 
 EDGE: dict[str, object] = {
-    "site": {
+    "service": {
         "cache": {
             "negative": {"404": 30, "410": 30, "503": 30},
             "bypass_on_cookie": ["session"],
@@ -104,7 +104,7 @@ def test_a_default_lifetime_holds_where_the_response_says_nothing(
     assert edge.get(path).hit
 
 
-def test_a_site_may_ignore_what_requests_demand(edge: Edge, origin: Origin, path: str) -> None:
+def test_a_service_may_ignore_what_requests_demand(edge: Edge, origin: Origin, path: str) -> None:
     path += "/stubborn/x"
     origin.serve(path, cacheable(b"x"))
     edge.get(path)

@@ -1,4 +1,4 @@
-"""Metrics tell sites apart."""
+"""Metrics tell services apart."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.harness.origin import Origin
 from tests.harness.replies import Reply, cacheable, headers
 
 
-def test_each_site_has_its_counts_and_the_rest_are_together(
+def test_each_service_has_its_counts_and_the_rest_are_together(
     origin: Origin, tmp_path: Path, path: str
 ) -> None:
     more = [
@@ -19,8 +19,8 @@ def test_each_site_has_its_counts_and_the_rest_are_together(
     dead = {"name": "dead", "hosts": ["dead.test"], "origins": ["http://127.0.0.1:9"]}
     changed: dict[str, object] = {
         "workers": 1,
-        "metrics": {"sites_max": 3},
-        "more_sites": [dead, *more],
+        "metrics": {"services_max": 3},
+        "more_services": [dead, *more],
     }
     origin.serve(path, cacheable(b"x" * 1000))
     origin.serve(path + "/no", Reply(headers=headers(cache_control="no-store"), body=b"x"))
@@ -31,8 +31,8 @@ def test_each_site_has_its_counts_and_the_rest_are_together(
         edge.reload()
         edge.get(path, ("Host", "s0.test"))
 
-        def counted(what: str, site: str) -> float:
-            return edge.metric(f"headrace_site_{what}_total", site=site)
+        def counted(what: str, service: str) -> float:
+            return edge.metric(f"headrace_service_{what}_total", service=service)
 
         assert (counted("requests", "s0"), counted("hits", "s0")) == (4, 2)
         assert counted("sent_bytes", "s0") > 3000

@@ -108,10 +108,10 @@ def test_a_response_that_begins_to_vary_is_never_served_to_the_wrong_client(
     assert edge.get(path, ("Accept-Language", "fr")).body == b"fr"
 
 
-def test_a_site_with_languages_stores_no_more_than_these(
+def test_a_service_with_languages_stores_no_more_than_these(
     edges: Starter, origin: Origin, path: str
 ) -> None:
-    edge = edges({"site": {"cache": {"languages": ["en", "de"]}}})
+    edge = edges({"service": {"cache": {"languages": ["en", "de"]}}})
     origin.serve(path, by_language)
     spellings = {
         "de": ("de", "de-AT,de;q=0.9", "fr, DE;q=0.5", "*;q=0.1, de"),

@@ -98,7 +98,7 @@ def test_requests_are_seen_as_they_end(edge: Edge, origin: Origin, path: str) ->
         edge.get(path + "?secret=1")
         edge.get(path)
         seen = [next_line(response), next_line(response)]
-    assert (first["cache"], first["status"], first["site"]) == ("miss", 200, "default")
+    assert (first["cache"], first["status"], first["service"]) == ("miss", 200, "default")
     assert (first["origin_tries"], first["client"]) == (1, "127.0.0.0")
     assert {line["cache"] for line in seen} == {"miss", "hit"}
     assert "secret" not in json.dumps(seen)
@@ -242,7 +242,9 @@ def test_a_worker_that_comes_anew_learns_who_follows(
             thread.join()
 
 
-def test_top_tells_sites_objects_origins_and_clients(edge: Edge, origin: Origin, path: str) -> None:
+def test_top_tells_services_objects_origins_and_clients(
+    edge: Edge, origin: Origin, path: str
+) -> None:
     origin.serve(path, cacheable(BODY))
     numbers = itertools.count()
 
@@ -256,11 +258,11 @@ def test_top_tells_sites_objects_origins_and_clients(edge: Edge, origin: Origin,
             any(row["url"].endswith(path) for row in found["objects"])
             and found["requests_per_s"] > 0
             and found["hit_ratio"] > 0
-            and "default" in [row["site"] for row in found["sites"]]
+            and "default" in [row["service"] for row in found["services"]]
             and any(row["wait_s"] > 0 for row in found["origins"])
         )
 
-    assert eventually(told, "rates, hits, sites, objects and origins are told", 20)
+    assert eventually(told, "rates, hits, services, objects and origins are told", 20)
 
 
 def test_top_prints_once_as_a_table_or_as_json(edge: Edge, origin: Origin, path: str) -> None:
@@ -296,7 +298,7 @@ def test_why_a_response_was_not_stored_is_remembered_and_counted(
         edge.get(path)
     url = edge.url(path)
     found = edge.ask_admin("GET", f"/reasons?url={quote(url)}").json["reasons"]
-    assert [(one["site"], one["reason"], one["status"], one["count"]) for one in found] == [
+    assert [(one["service"], one["reason"], one["status"], one["count"]) for one in found] == [
         ("default", "no-store", 200, 5)
     ]
     assert edge.metric("headrace_not_stored_total", reason="no-store") >= 5
@@ -309,14 +311,14 @@ def test_why_a_response_was_not_stored_is_remembered_and_counted(
 def test_purges_are_listed_the_newest_first(edge: Edge, path: str) -> None:
     edge.purge(url=edge.url(path))
     edge.purge(prefix=edge.url(path), soft=True)
-    edge.purge(tag="season-2", site="default")
+    edge.purge(tag="season-2", service="default")
     newest = edge.ask_admin("GET", "/purges?limit=3").json["purges"]
     url = f"example.test{path}"
     assert [(one["kind"], one["soft"], one["value"]) for one in newest] == [
         ("tag", False, "season-2"), ("prefix", True, url), ("url", False, url),
     ]  # fmt: skip
-    assert {one["site"] for one in newest} == {"default"}
+    assert {one["service"] for one in newest} == {"default"}
     code, output, _errors = Command(edge, "purge", "--list").ended()
-    assert (code, output.splitlines()[0].endswith("hard tag season-2 site=default")) == (0, True)
+    assert (code, output.splitlines()[0].endswith("hard tag season-2 service=default")) == (0, True)
     code, _output, errors = Command(edge, "purge", "--list", "--all").ended()
     assert (code, "only lists" in errors) == (2, True)

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from headrace.cache.key import KeyRules
 from headrace.config import Config
 from headrace.config.addresses import parse_address
-from headrace.edge.admin.purging import Directory, SiteKeys
+from headrace.edge.admin.purging import Directory, ServiceKeys
 from headrace.edge.admin.store_thread import StoreThread
 from headrace.errors import HeadraceError
 from headrace.node.admin.app import AdminDoor, AdminError
@@ -29,15 +29,15 @@ from tests.harness.fake_store import FakeStore
 
 TOKEN = "the-token-of-this-test"
 OBJECTS = {
-    f"{site}\nvideo.example/{name}".encode(): {"url": f"video.example/{name}", "status": 200}
-    for site in ("exact", "wild")
+    f"{service}\nvideo.example/{name}".encode(): {"url": f"video.example/{name}", "status": 200}
+    for service in ("exact", "wild")
     for name in ("a", "b", "c")
 }
 DIRECTORY = Directory(
     (
-        SiteKeys("exact", ("video.example",), KeyRules()),
-        SiteKeys("wild", ("*.example",), KeyRules()),
-        SiteKeys("other", ("other.test",), KeyRules()),
+        ServiceKeys("exact", ("video.example",), KeyRules()),
+        ServiceKeys("wild", ("*.example",), KeyRules()),
+        ServiceKeys("other", ("other.test",), KeyRules()),
     )
 )
 
@@ -171,7 +171,7 @@ def purges_of(body: dict[str, Any]) -> list[tuple[str, bytes, bool, str | None]]
         assert answer.status == 200, answer.text
         assert answer.json()["rules"] == len(opened.store.made)
         assert opened.stub.done == ["purged"]
-        found.extend((one.kind, one.value, one.soft, one.site) for one in opened.store.made)
+        found.extend((one.kind, one.value, one.soft, one.service) for one in opened.store.made)
 
     in_room(test)
     return found
@@ -314,31 +314,31 @@ def test_a_reload_that_fails_is_a_problem() -> None:
 # Purge.
 
 
-def test_a_url_is_purged_in_every_site_that_takes_its_host() -> None:
+def test_a_url_is_purged_in_every_service_that_takes_its_host() -> None:
     assert purges_of({"url": "http://video.example/a"}) == [
         ("url", b"exact\nvideo.example/a", False, "exact"),
         ("url", b"wild\nvideo.example/a", False, "wild"),
     ]
 
 
-def test_a_site_narrows_a_purge() -> None:
-    assert purges_of({"url": "http://video.example/a", "site": "wild", "soft": True}) == [
+def test_a_service_narrows_a_purge() -> None:
+    assert purges_of({"url": "http://video.example/a", "service": "wild", "soft": True}) == [
         ("url", b"wild\nvideo.example/a", True, "wild")
     ]
 
 
-def test_a_prefix_is_purged_in_every_site_that_takes_its_host() -> None:
+def test_a_prefix_is_purged_in_every_service_that_takes_its_host() -> None:
     assert purges_of({"prefix": "http://x.example/live/"}) == [
         ("prefix", b"wild\nx.example/live/", False, "wild")
     ]
 
 
-def test_a_tag_is_purged_in_all_sites() -> None:
+def test_a_tag_is_purged_in_all_services() -> None:
     assert purges_of({"tag": "news"}) == [("tag", b"news", False, None)]
 
 
-def test_all_of_a_site_is_a_prefix() -> None:
-    assert purges_of({"all": True, "site": "wild"}) == [("prefix", b"wild\n", False, "wild")]
+def test_all_of_a_service_is_a_prefix() -> None:
+    assert purges_of({"all": True, "service": "wild"}) == [("prefix", b"wild\n", False, "wild")]
 
 
 def test_all_is_all() -> None:
@@ -352,9 +352,9 @@ def test_all_is_all() -> None:
         {"url": "/a"},
         {"url": "ftp://video.example/a"},
         {"url": "http://[broken/"},
-        {"url": "http://video.example/a", "site": "absent"},
-        {"tag": "news", "site": "absent"},
-        {"all": True, "site": "absent"},
+        {"url": "http://video.example/a", "service": "absent"},
+        {"tag": "news", "service": "absent"},
+        {"all": True, "service": "absent"},
         {},
     ],
 )
@@ -369,13 +369,18 @@ def test_a_purge_that_means_nothing_is_refused_and_does_nothing(body: dict[str, 
 
 def test_a_purge_answers_with_its_generation() -> None:
     answer = asked("POST", "/purge", json={"url": "http://video.example/a"})
-    assert answer.json() == {"generation": 2, "rules": 2, "sites": ["exact", "wild"], "soft": False}
+    assert answer.json() == {
+        "generation": 2,
+        "rules": 2,
+        "services": ["exact", "wild"],
+        "soft": False,
+    }
 
 
 # Objects.
 
 
-def test_objects_are_listed_page_by_page_over_all_sites() -> None:
+def test_objects_are_listed_page_by_page_over_all_services() -> None:
     async def test(opened: Room) -> None:
         found: list[str] = []
         query = {"prefix": "http://video.example/", "limit": "2"}
@@ -400,9 +405,9 @@ def test_a_cursor_from_elsewhere_is_refused(cursor: str) -> None:
     assert asked("GET", "/objects", params={"cursor": cursor}).status == 422
 
 
-def test_an_object_is_inspected_in_every_site() -> None:
+def test_an_object_is_inspected_in_every_service() -> None:
     answer = asked("GET", "/objects/inspect", params={"url": "http://video.example/b"})
-    assert [variant["site"] for variant in answer.json()["variants"]] == ["exact", "wild"]
+    assert [variant["service"] for variant in answer.json()["variants"]] == ["exact", "wild"]
 
 
 def test_an_object_that_is_not_stored_is_not_found() -> None:

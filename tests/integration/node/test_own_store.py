@@ -11,7 +11,7 @@ import pytest
 
 from headrace.cache.key import key_hash
 from headrace.cache.record import StoredResponse
-from headrace.config import Config, Listener, Site
+from headrace.config import Config, Listener, Service
 from headrace.edge.admin.own_store import CacheDirError, OwnStore, open_store
 from headrace.edge.admin.store_admin import CursorError, Purge
 from headrace.store import StoreInUse
@@ -24,7 +24,7 @@ def config(cache_dir: Path) -> Config:
     return Config(
         cache_dir=cache_dir,
         listeners=[Listener(address="127.0.0.1:0")],
-        sites=[Site(name="video", hosts=["*"], origins=["http://origin.example"])],
+        services=[Service(name="video", hosts=["*"], origins=["http://origin.example"])],
     )
 
 
@@ -98,7 +98,7 @@ def test_listing_gives_every_object_page_by_page(store: OwnStore) -> None:
 
 def test_a_listed_object_tells_its_freshness(store: OwnStore) -> None:
     (shown,) = store.listing(KEYS[0], 10, None).objects
-    assert (shown["site"], shown["status"], shown["fresh"]) == ("video", 200, True)
+    assert (shown["service"], shown["status"], shown["fresh"]) == ("video", 200, True)
     assert 10 <= shown["age_s"] < 60
 
 
@@ -115,15 +115,15 @@ def test_an_inspection_is_plain_json(store: OwnStore) -> None:
 
 def test_a_purged_object_is_gone_for_everyone(store: OwnStore) -> None:
     before = store.generation()
-    assert store.purge(Purge("url", KEYS[0], soft=False, site="video")) > before
+    assert store.purge(Purge("url", KEYS[0], soft=False, service="video")) > before
     assert store.store.lookup(key_hash(KEYS[0]), b"") is None
     assert store.store.lookup(key_hash(KEYS[1]), b"") is not None
 
 
-def test_a_purge_by_tag_keeps_to_its_site(store: OwnStore) -> None:
-    store.purge(Purge("tag", b"news", soft=False, site="other"))
+def test_a_purge_by_tag_keeps_to_its_service(store: OwnStore) -> None:
+    store.purge(Purge("tag", b"news", soft=False, service="other"))
     assert store.store.lookup(key_hash(KEYS[0]), b"") is not None
-    store.purge(Purge("tag", b"news", soft=False, site="video"))
+    store.purge(Purge("tag", b"news", soft=False, service="video"))
     assert store.store.lookup(key_hash(KEYS[0]), b"") is None
 
 

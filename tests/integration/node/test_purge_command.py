@@ -50,7 +50,7 @@ def test_all_is_purged(door: list[str]) -> None:
 def test_one_refused_url_does_not_stop_the_rest(door: list[str]) -> None:
     code, output = run("http://nobody.test/", URL, *door)
     assert code == 1
-    assert "no site serves the host 'nobody.test'" in output
+    assert "no service serves the host 'nobody.test'" in output
     assert f"purged {URL}" in output
 
 

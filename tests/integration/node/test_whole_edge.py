@@ -51,7 +51,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "by prefix": {"prefix": "http://example.test/purge-pre"},
     "by tag": {"tag": "news"},
     "by all": {"all": True},
-    "by site": {"all": True, "site": "default"},
+    "by service": {"all": True, "service": "default"},
 }
 
 

@@ -21,7 +21,7 @@ def main() -> None:
     if not isinstance(part, Part):
         print("busy", flush=True)
         return
-    stored = a_response(b"site\nhost/followed", BODY, store.generation())
+    stored = a_response(b"service\nhost/followed", BODY, store.generation())
     part.set_head(stored)
     part.write(BODY[:11], 0)
     part.publish(11)

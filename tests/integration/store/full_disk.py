@@ -41,12 +41,12 @@ def mount_small_disk(path: Path) -> bool:
 
 
 def bodies_without_room(store: Store, *, limited: bool) -> None:
-    kept = a_response(b"site\nhost/kept", b"kept")
+    kept = a_response(b"service\nhost/kept", b"kept")
     assert fill_slice(store, kept, 0, b"kept")
     size_bytes = 40 * MIB if limited else 3 * MIB
     refused = 0
     for number in range(12):
-        stored = a_response(b"site\nhost/%d" % number, b"", 0)
+        stored = a_response(b"service\nhost/%d" % number, b"", 0)
         try:
             fill_slice(store, stored, 0, bytes(size_bytes))
         except OSError:
@@ -56,10 +56,10 @@ def bodies_without_room(store: Store, *, limited: bool) -> None:
     found = store.lookup(digest(kept.key), b"")
     assert found == kept
     assert store.has_slice(kept.version, 0)
-    page, _ = store.list(b"site\nhost/", 100)
+    page, _ = store.list(b"service\nhost/", 100)
     for stored in page:
         store.delete(stored)
-    again = a_response(b"site\nhost/again", b"again")
+    again = a_response(b"service\nhost/again", b"again")
     assert fill_slice(store, again, 0, b"again")
     assert everything_verifies(store) == 1
 
@@ -76,7 +76,7 @@ def index_without_room(store: Store) -> None:
     known = []
     for number in range(10_000):
         stored = msgspec.structs.replace(
-            a_response(b"site\nhost/%d" % number, b""), headers=((b"x-long", bytes(20_000)),)
+            a_response(b"service\nhost/%d" % number, b""), headers=((b"x-long", bytes(20_000)),)
         )
         try:
             store.record(stored, digest(stored.key))

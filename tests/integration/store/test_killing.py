@@ -84,7 +84,7 @@ def assert_bounded_and_tidy(store: Store) -> None:
 
 def assert_usable(store: Store) -> None:
     """Nobody's death left a lock behind."""
-    stored = a_response(b"site\nhost/new", b"new", store.generation())
+    stored = a_response(b"service\nhost/new", b"new", store.generation())
     assert fill_slice(store, stored, 0, b"new")
     part = store.begin_part(b"any", 0)
     assert isinstance(part, Part)

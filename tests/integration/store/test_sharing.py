@@ -15,7 +15,7 @@ from tests.integration.store.filler import BODY
 from tests.integration.store.processes import end, said, start, tell
 from tests.integration.store.samples import a_response, fill_slice, open_store
 
-FOLLOWED = digest(b"site\nhost/followed")
+FOLLOWED = digest(b"service\nhost/followed")
 
 
 @pytest.fixture
@@ -81,23 +81,23 @@ def test_of_many_that_begin_one_part_exactly_one_has_it(tmp_path: Path) -> None:
 def test_a_purge_in_one_process_is_seen_by_another_at_its_next_lookup(
     store: Store, tmp_path: Path
 ) -> None:
-    stored = a_response(b"site\nhost/a", b"body")
+    stored = a_response(b"service\nhost/a", b"body")
     fill_slice(store, stored, 0, b"body")
     before = store.generation()
     assert store.lookup(digest(stored.key), b"") is not None
-    purger = start("purger", str(tmp_path), "site\nhost/a")
+    purger = start("purger", str(tmp_path), "service\nhost/a")
     try:
         assert said(purger) == str(before + 1)
     finally:
         end(purger)
     assert store.generation() == before + 1
     assert store.lookup(digest(stored.key), b"") is None
-    assert store.rules_since(before)[0].value == b"site\nhost/a"
+    assert store.rules_since(before)[0].value == b"service\nhost/a"
 
 
 def test_purges_of_several_processes_get_different_numbers(tmp_path: Path) -> None:
     store = open_store(tmp_path)
-    purgers = [start("purger", str(tmp_path), f"site\nhost/{n}", "50") for n in range(3)]
+    purgers = [start("purger", str(tmp_path), f"service\nhost/{n}", "50") for n in range(3)]
     try:
         numbers = [said(purger) for purger in purgers for _ in range(50)]
     finally:

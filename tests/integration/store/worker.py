@@ -25,7 +25,7 @@ from tests.integration.store.samples import (
 
 
 def step(store: Store, chance: random.Random) -> None:
-    key = b"site\nhost/%d" % chance.randrange(60)
+    key = b"service\nhost/%d" % chance.randrange(60)
     found = store.lookup(digest(key), b"")
     dice = chance.random()
     if found is None or dice < 0.3:

@@ -1,4 +1,4 @@
-"""Three scripted origins with the same content, and an edge whose sites use them in many ways."""
+"""Three scripted origins with the same content, and an edge whose services use them in many ways."""
 
 from __future__ import annotations
 
@@ -82,16 +82,18 @@ def pool(urls: list[str], mode: str, **more: object) -> dict[str, object]:
     return found | more
 
 
-def policy(mode: str) -> dict[str, object]:
+def retry(mode: str) -> dict[str, object]:
     found: dict[str, object] = {"name": "default", "stall": STALL_S, "min_rate": 100_000}
     if mode == "off":
         return found | {"retry_on": [], "retry_statuses": [], "tries": 1}
     return found | {"retry_statuses": [403, 404, 500, 503], "backoff": 0.05}
 
 
-def site(name: str, pools: list[dict[str, object]], mode: str, **more: object) -> dict[str, object]:
+def service(
+    name: str, pools: list[dict[str, object]], mode: str, **more: object
+) -> dict[str, object]:
     found: dict[str, object] = {
-        "name": name, "hosts": [f"{name}.test"], "pool": pools, "policy": [policy(mode)],
+        "name": name, "hosts": [f"{name}.test"], "pool": pools, "retry": [retry(mode)],
     }  # fmt: skip
     return found | more
 
@@ -108,20 +110,20 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
             "connect_timeout": f"http://127.0.0.1:{stack.enter_context(deaf_port())}",
             "tls": a.replace("http:", "https:"),
         }
-        sites = [
-            site(f"{kind}-{mode}", [pool([firsts[kind], b, c], mode)], mode)
+        services = [
+            service(f"{kind}-{mode}", [pool([firsts[kind], b, c], mode)], mode)
             for kind in KINDS
             for mode in MODES
         ]
         for same in ("modified", "overlap"):
-            sites.append(site(f"by-{same}", [pool([a, b, c], "switch", same=same)], "switch"))
-        sites.append(site("debugged", [pool([a, b, c], "switch")], "switch", debug=True))
+            services.append(service(f"by-{same}", [pool([a, b, c], "switch", same=same)], "switch"))
+        services.append(service("debugged", [pool([a, b, c], "switch")], "switch", debug=True))
         directory = tmp_path_factory.mktemp("switching")
         access_log = directory / "access.log"
         overrides: dict[str, object] = {
             "access_log": {"path": access_log},
             "timeouts": {"origin_connect": 0.5, "origin_first_byte": 0.5},
-            "more_sites": sites,
+            "more_services": services,
         }
         edge = stack.enter_context(running_edge(a, directory, overrides))
         edge.expected_errors = {"origin_switch_failed"}

@@ -59,7 +59,7 @@ SHAPES = {
 
 @dataclass(frozen=True)
 class Fault:
-    """How the first origin fails. `kind` is the site's when the failure is not scripted.
+    """How the first origin fails. `kind` is the service's when the failure is not scripted.
 
     `early` means before the head, so that a retry hides it; `status` is what a client sees then
     when nothing is retried.

@@ -25,11 +25,13 @@ SMALL = Body(421, 1_000)
 
 
 @contextlib.contextmanager
-def edge_with(directory: Path, origins: list[Origin], site: Mapping[str, object]) -> Iterator[Edge]:
+def edge_with(
+    directory: Path, origins: list[Origin], service: Mapping[str, object]
+) -> Iterator[Edge]:
     overrides: dict[str, object] = {
         "workers": 1,
         "timeouts": {"origin_connect": 0.5, "origin_first_byte": 1},
-        "more_sites": [{"name": "s", "hosts": ["s.test"], "debug": True, **site}],
+        "more_services": [{"name": "s", "hosts": ["s.test"], "debug": True, **service}],
     }
     with running_edge(origins[0].url, directory, overrides) as edge:
         yield edge
@@ -44,7 +46,7 @@ def pair() -> Iterator[list[Origin]]:
 
 
 def compared(edge: Edge, result: str) -> bool:
-    return edge.metric("headrace_shadow_compared_total", result=result) == 1
+    return edge.metric("headrace_mirror_compared_total", result=result) == 1
 
 
 def ask(edge: Edge, path: str, *fields: tuple[str, str]) -> int:
@@ -59,8 +61,8 @@ def test_health_checks_take_an_origin_out_and_bring_it_back(
     fine, ill = Reply(body=b"all is fine"), Reply(body=b"all is lost")
     one.serve("/health", fine)
     other.serve("/health", fine)
-    site = {"pool": [pool([one.url, other.url], "switch", health=health)]}
-    with edge_with(tmp_path, pair, site) as edge:
+    service = {"pool": [pool([one.url, other.url], "switch", health=health)]}
+    with edge_with(tmp_path, pair, service) as edge:
         edge.expected_errors = {"origin_down"}
         assert ask(edge, "/a") == 200
         one.serve("/health", ill)
@@ -76,9 +78,9 @@ def test_health_checks_take_an_origin_out_and_bring_it_back(
 def test_an_outlier_is_left_alone_but_never_all_of_them(tmp_path: Path, pair: list[Origin]) -> None:
     one, other = pair
     rule = {"failures": 3, "ejection": "1m", "clients": 1}
-    site = {"pool": [pool([one.url, other.url], "switch", outliers=rule)]}
+    service = {"pool": [pool([one.url, other.url], "switch", outliers=rule)]}
     down = Reply(end=End("before_head", reset=True))
-    with edge_with(tmp_path, pair, site) as edge:
+    with edge_with(tmp_path, pair, service) as edge:
         for number in range(6):
             one.serve(f"/{number}", down)
             assert ask(edge, f"/{number}") == 200
@@ -125,11 +127,11 @@ def test_the_budget_keeps_a_dead_pool_from_being_stormed(
         assert 100 < asked < 160
 
 
-def test_routes_rewrite_roll_out_and_shadow(tmp_path: Path, pair: list[Origin]) -> None:
+def test_routes_rewrite_roll_out_and_mirror(tmp_path: Path, pair: list[Origin]) -> None:
     old, new = pair
     for origin in pair:
         origin.serve_under("/", lambda _request: cacheable(SMALL))
-    site: dict[str, object] = {
+    service: dict[str, object] = {
         "pool": [
             pool([old.url], "switch", name="old"),
             pool([new.url], "switch", name="new"),
@@ -138,10 +140,10 @@ def test_routes_rewrite_roll_out_and_shadow(tmp_path: Path, pair: list[Origin]) 
             {"name": "moved", "prefix": "/moved/", "pool": "new", "rewrite": "/v2/\\1"},
             {"name": "beta", "headers": {"X-Beta": "yes*"}, "pool": "new"},
             {"name": "some", "prefix": "/some/", "share": 0.5, "pool": "new"},
-            {"name": "watch", "path": "/watch/*", "shadow": "new"},
+            {"name": "watch", "path": "/watch/*", "mirror": "new"},
         ],
     }
-    with edge_with(tmp_path, pair, site) as edge:
+    with edge_with(tmp_path, pair, service) as edge:
         found = edge.get("/moved/a.ts", ("Host", "s.test"))
         assert (found.status, found.header("location")) == (200, None)
         assert (new.count("/v2/a.ts"), old.count("/moved/a.ts")) == (1, 0)
@@ -200,7 +202,7 @@ def test_explain_says_what_would_happen(tmp_path: Path, lab: Lab) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     lines = dict(line.split(None, 1) for line in done.stdout.splitlines() if line[:1].strip())
-    assert lines["site"] == "scripted-switch"
+    assert lines["service"] == "scripted-switch"
     assert lines["key"] == "scripted-switch scripted-switch.test/a/seg-1.m4s"
     assert lines["pool"] == "p"
     assert "content type   segment" in done.stdout

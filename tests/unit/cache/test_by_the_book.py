@@ -279,7 +279,7 @@ def test_what_a_second_request_gets(answer: ResponseHead, found: str) -> None:
     ("name", "value", "kept"),
     [
         ("test-header", "1", True), ("content-type", "text/plain", True),
-        ("x-frame-options", "deny", True), ("clear-site-data", '"cookies"', True),
+        ("x-frame-options", "deny", True), ("clear-service-data", '"cookies"', True),
         ("www-authenticate", "Basic", True), ("strict-transport-security", "max-age=1", True),
         ("connection", "close", False), ("keep-alive", "1", False), ("te", "trailers", False),
         ("proxy-authenticate", "Basic", False), ("proxy-authentication-info", "x", False),

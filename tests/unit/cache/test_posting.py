@@ -51,7 +51,7 @@ def test_it_is_stored_for_as_long_as_it_says() -> None:
     assert (decision.store, decision.lifetime_s) == (True, 60)
 
 
-def test_a_site_has_to_allow_it() -> None:
+def test_a_service_has_to_allow_it() -> None:
     assert not decided(good(), rules=CacheRules()).store
 
 
@@ -98,7 +98,7 @@ def test_what_a_known_client_posts_is_its_own(name: str) -> None:
     "rules", [CacheRules(store_post_answers=True, force_lifetime_s=60.0),
               CacheRules(store_post_answers=True, default_lifetime_s=60.0)],
 )  # fmt: skip
-def test_a_lifetime_of_the_sites_is_not_explicit(rules: CacheRules) -> None:
+def test_a_lifetime_of_the_services_is_not_explicit(rules: CacheRules) -> None:
     assert decided(good(cache_control="none"), rules=rules).reason == b"no-lifetime"
 
 

@@ -174,7 +174,7 @@ def test_pragma_does_not_count_beside_cache_control() -> None:
 
 
 @pytest.mark.parametrize("control", ["no-cache", "no-store", "max-age=0", "min-fresh=999"])
-def test_a_site_may_ignore_wishes(control: str) -> None:
+def test_a_service_may_ignore_wishes(control: str) -> None:
     asked = request(cache_control=control, pragma="no-cache")
     rules = CacheRules(honour_request_directives=False)
     assert decide_reuse(asked, record(), rules, NOW + 1).action is FRESH
@@ -205,7 +205,7 @@ def test_a_named_cookie_bypasses_the_cache(cookie: str, action: Action) -> None:
     assert decide_reuse(request(cookie=cookie), record(), rules, NOW).action is action
 
 
-def test_any_cookie_bypasses_the_cache_where_the_site_says_so() -> None:
+def test_any_cookie_bypasses_the_cache_where_the_service_says_so() -> None:
     rules = CacheRules(cookie_in_request="bypass")
     assert decide_reuse(request(cookie="a=1"), record(), rules, NOW).action is BYPASS
 
@@ -279,7 +279,7 @@ def test_what_was_invalidated_needs_a_window_opened_on_purpose() -> None:
     assert cut_off(flagged(StoredFlag.INVALIDATED, 10), 0)
 
 
-def test_a_site_may_turn_it_off() -> None:
+def test_a_service_may_turn_it_off() -> None:
     assert not cut_off(record(), 60, CacheRules(stale_if_unreachable_s=0.0))
 
 

@@ -109,7 +109,7 @@ def test_a_request_may_forbid_storing() -> None:
     assert storing(response(cache_control="max-age=60"), asked).reason == b"request-no-store"
 
 
-def test_a_site_may_ignore_what_requests_forbid() -> None:
+def test_a_service_may_ignore_what_requests_forbid() -> None:
     rules = CacheRules(honour_request_directives=False)
     asked = request(cache_control="no-store")
     assert storing(response(cache_control="max-age=60"), asked, rules).store

@@ -97,11 +97,11 @@ def test_no_accept_encoding_is_identity() -> None:
     assert best_encoding(None, CODINGS) == b"identity"
 
 
-def test_a_site_that_tells_no_codings_apart_has_one_variant() -> None:
+def test_a_service_that_tells_no_codings_apart_has_one_variant() -> None:
     assert best_encoding(b"gzip, br", ()) == b"identity"
 
 
-def test_an_equal_wish_goes_by_the_sites_order() -> None:
+def test_an_equal_wish_goes_by_the_services_order() -> None:
     assert best_encoding(b"br, gzip", (b"gzip", b"br")) == b"gzip"
 
 

@@ -17,7 +17,7 @@ DAY_S = 86400.0
 
 # What tests leave unsaid about a record.
 RECORD = StoredResponse(
-    key=b"site\nhost/",
+    key=b"service\nhost/",
     variant=b"",
     vary=(),
     status=200,

@@ -12,7 +12,7 @@ def test_the_short_form_serves_every_host_from_one_origin() -> None:
     config = one_line_config(
         listen=["127.0.0.1:8080"], origin="http://127.0.0.1:8000", cache_dir=Path("/c")
     )
-    assert [(site.hosts, site.origins) for site in config.sites] == [
+    assert [(service.hosts, service.origins) for service in config.services] == [
         (["*"], ["http://127.0.0.1:8000"])
     ]
 

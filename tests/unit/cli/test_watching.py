@@ -9,7 +9,7 @@ from headrace.cli.top import size, table
 
 LINE: dict[str, Any] = {
     "time": "2026-01-02T03:04:05.678Z",
-    "site": "vod",
+    "service": "vod",
     "client": "192.0.2.0",
     "method": "GET",
     "host": "video.example",
@@ -30,19 +30,25 @@ TOLD: dict[str, Any] = {
     "cache_per_s": {"miss": 20.0},
     "status_per_s": {},
     "not_stored_per_s": {},
-    "sites": [
-        {"site": "", "requests_per_s": 1.5, "hit_ratio": 0.5, "errors_per_s": 0, "bytes_per_s": 9}
+    "services": [
+        {
+            "service": "",
+            "requests_per_s": 1.5,
+            "hit_ratio": 0.5,
+            "errors_per_s": 0,
+            "bytes_per_s": 9,
+        }
     ],
     "origins": [],
     "objects_sampled": 4,
-    "objects": [{"url": "h/" + "x" * 300, "site": "vod", "count": 1, "error": 0}],
+    "objects": [{"url": "h/" + "x" * 300, "service": "vod", "count": 1, "error": 0}],
     "clients": [{"client": "192.0.2.0", "connections": 3}],
 }
 
 
 def test_a_request_is_one_line() -> None:
     assert as_text(LINE) == (
-        "03:04:05.678 503 miss           0.250s       1000 GET video.example/a site=vod "
+        "03:04:05.678 503 miss           0.250s       1000 GET video.example/a service=vod "
         "client=192.0.2.0"
     )
 

@@ -17,7 +17,7 @@ DOCUMENTS = st.fixed_dictionaries(
     {
         "cache_dir": st.just("/c"),
         "listen": st.just([{"address": "127.0.0.1:1"}]),
-        "site": st.just([{"name": "a", "hosts": ["*"], "origins": ["http://o:1"]}]),
+        "service": st.just([{"name": "a", "hosts": ["*"], "origins": ["http://o:1"]}]),
     },
     optional={
         "workers": st.integers(1, 256),
@@ -56,7 +56,7 @@ def test_the_token_is_not_shown() -> None:
         {
             "cache_dir": "/c",
             "listen": [{"address": "127.0.0.1:1"}],
-            "site": [{"name": "a", "hosts": ["*"], "origins": ["http://o:1"]}],
+            "service": [{"name": "a", "hosts": ["*"], "origins": ["http://o:1"]}],
             "admin": {"listen": "127.0.0.1:2", "token": "sixteen-characters"},
         }
     )

@@ -17,7 +17,7 @@ def config(connections: int = 100, backlog: int = 4096) -> Config:
         {
             "cache_dir": "/c",
             "listen": [{"address": "127.0.0.1:1", "backlog": backlog}],
-            "site": [{"name": "a", "hosts": ["*"], "origins": ["http://o:1"]}],
+            "service": [{"name": "a", "hosts": ["*"], "origins": ["http://o:1"]}],
             "limits": {"connections": connections},
         },
         str,

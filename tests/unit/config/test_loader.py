@@ -13,7 +13,7 @@ GOOD = """
 cache_dir = "cache"
 [[listen]]
 address = "127.0.0.1:8080"
-[[site]]
+[[service]]
 name = "default"
 hosts = ["*"]
 origins = ["http://127.0.0.1:8000"]
@@ -53,12 +53,12 @@ def test_relative_paths_start_from_the_file() -> None:
         ('[store]\nsize = "10 parsecs"\n', "not a size"),
         ('[store]\nslice = "3MiB"\n', "power of two"),
         (
-            '[[site]]\nname = "b"\nhosts = ["b"]\norigins = ["http://o"]\n'
-            '[site.cache]\nslice = "16MiB"\n',
+            '[[service]]\nname = "b"\nhosts = ["b"]\norigins = ["http://o"]\n'
+            '[service.cache]\nslice = "16MiB"\n',
             "larger than store.slice",
         ),
         ('[timeouts]\nhead = "-1s"\n', "not a duration"),
-        ("[site.cache]\nnegative = { 416 = 5 }\n", "range and is never stored"),
+        ("[service.cache]\nnegative = { 416 = 5 }\n", "range and is never stored"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_line(lines: str, says: str) -> None:
@@ -98,7 +98,7 @@ def test_a_file_that_is_not_text_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        (GOOD[GOOD.index("[[site]]") :], "another site has this name"),
+        (GOOD[GOOD.index("[[service]]") :], "another service has this name"),
         ('[[listen]]\naddress = "127.0.0.1:8080"\n', "listened on already"),
         ('[admin]\nlisten = "127.0.0.1:8080"\n', "listened on already"),
         ('[store]\nsize = "1MiB"\n', "more than half"),
@@ -110,23 +110,23 @@ def test_what_contradicts_across_tables_is_refused(more: str, says: str) -> None
 
 def test_several_origins_are_a_pool_of_their_own() -> None:
     text = GOOD.replace('"http://127.0.0.1:8000"', '"http://a:1", "http://b:2"')
-    (site,) = load(text).sites
-    (pool,) = site.all_pools
+    (service,) = load(text).services
+    (pool,) = service.all_pools
     assert pool.name == "default"
     assert [origin.url for origin in pool.origins] == ["http://a:1", "http://b:2"]
 
 
-def test_a_site_without_any_origin_is_refused() -> None:
+def test_a_service_without_any_origin_is_refused() -> None:
     text = GOOD.replace('origins = ["http://127.0.0.1:8000"]', "")
     assert "there is no origin" in complaint(text)
 
 
 POOL = """
-[[site.pool]]
+[[service.pool]]
 name = "new"
-[[site.pool.origin]]
+[[service.pool.origin]]
 url = "http://a:1"
-[[site.pool.origin]]
+[[service.pool.origin]]
 url = "http://b:1"
 """
 
@@ -134,53 +134,53 @@ url = "http://b:1"
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ('[[site.route]]\nname = "r"\npool = "nwe"', "the site has no pool of this name"),
-        ('[[site.route]]\nname = "r"\npool = "new"\npolicy = "p"', "no policy of this name"),
-        ('[[site.route]]\nname = "r"\nshadow = "old"', "the site has no pool of this name"),
-        ('[[site.route]]\nname = "r"', "a route that changes nothing"),
-        ('[[site.route]]\nname = "r"\npool = "new"\nregex = "("', "not a regular expression"),
+        ('[[service.route]]\nname = "r"\npool = "nwe"', "the service has no pool of this name"),
+        ('[[service.route]]\nname = "r"\npool = "new"\npolicy = "p"', "no retry policy of this name"),
+        ('[[service.route]]\nname = "r"\nshadow = "old"', "the service has no pool of this name"),
+        ('[[service.route]]\nname = "r"', "a route that changes nothing"),
+        ('[[service.route]]\nname = "r"\npool = "new"\nregex = "("', "not a regular expression"),
         (
-            '[[site.route]]\nname = "r"\npool = "new"\npath = "/a"\nprefix = "/b"',
+            '[[service.route]]\nname = "r"\npool = "new"\npath = "/a"\nprefix = "/b"',
             "one of path, prefix and regex",
         ),
         (
-            '[[site.route]]\nname = "r"\npool = "new"\nprefix = "/b"\nrewrite = "/c/\\\\2"',
+            '[[service.route]]\nname = "r"\npool = "new"\nprefix = "/b"\nrewrite = "/c/\\\\2"',
             "there is no group 2",
         ),
         (
-            '[[site.route]]\nname = "r"\npool = "new"\nprefix = "/b"\nrewrite = "c"',
+            '[[service.route]]\nname = "r"\npool = "new"\nprefix = "/b"\nrewrite = "c"',
             "begins with /",
         ),
         (POOL, "this name is used already"),
         (
-            '[[site.route]]\nname = "r"\npool = "new"\nprefix = "/b"\nrewrite = "/c\\\\n"',
+            '[[service.route]]\nname = "r"\npool = "new"\nprefix = "/b"\nrewrite = "/c\\\\n"',
             "rewrite has visible ASCII",
         ),
         (
-            '[[site.pool]]\nname = "x"\n[[site.pool.origin]]\nurl = "http://a"\n'
+            '[[service.pool]]\nname = "x"\n[[service.pool.origin]]\nurl = "http://a"\n'
             'headers = { Connection = "close" }',
             "the edge's own business",
         ),
         (
-            '[[site.pool]]\nname = "s3"\n[[site.pool.origin]]\nurl = "http://a"\n'
-            '[site.pool.origin.signing]\naccess_key = "k"',
+            '[[service.pool]]\nname = "s3"\n[[service.pool.origin]]\nurl = "http://a"\n'
+            '[service.pool.origin.signing]\naccess_key = "k"',
             "give the secret once",
         ),
         (
-            '[site.key]\nkeep = ["v"]\n'
-            '[[site.route]]\nname = "r"\npool = "new"\nquery = { x = "1" }',
+            '[service.key]\nkeep = ["v"]\n'
+            '[[service.route]]\nname = "r"\npool = "new"\nquery = { x = "1" }',
             "this parameter is no part of the key",
         ),
         (
-            '[[site.route]]\nname = "r"\npool = "new"\nquery = { CMCD = "*" }',
+            '[[service.route]]\nname = "r"\npool = "new"\nquery = { CMCD = "*" }',
             "this parameter is no part of the key",
         ),
         (
-            '[site.key]\nhost = false\n[[site.route]]\nname = "r"\npool = "new"\nhosts = ["a"]',
-            "the site's key has no host",
+            '[service.key]\nhost = false\n[[service.route]]\nname = "r"\npool = "new"\nhosts = ["a"]',
+            "the service's key has no host",
         ),
-        ('[site.key]\nrequest_fields = ["Host"]', "Host is the edge's own business"),
-        ('[site.key]\nunkeyed_fields = ["X_Y"]', "has characters that are not allowed"),
+        ('[service.key]\nrequest_fields = ["Host"]', "Host is the edge's own business"),
+        ('[service.key]\nunkeyed_fields = ["X_Y"]', "has characters that are not allowed"),
     ],
 )
 def test_faults_in_pools_and_routes_are_told(more: str, message: str) -> None:
@@ -201,8 +201,8 @@ def test_faults_in_methods_are_told(methods: str, message: str) -> None:
 
 def test_a_secret_key_is_never_shown() -> None:
     text = GOOD + (
-        '[[site.pool]]\nname = "s3"\n[[site.pool.origin]]\nurl = "http://a"\n'
-        '[site.pool.origin.signing]\naccess_key = "k"\nsecret_key = "hush"\n'
+        '[[service.pool]]\nname = "s3"\n[[service.pool.origin]]\nurl = "http://a"\n'
+        '[service.pool.origin.signing]\naccess_key = "k"\nsecret_key = "hush"\n'
     )
     assert "hush" not in effective_toml(load(text))
     assert "hush" not in complaint(text + 'secret_file = "x"\n')

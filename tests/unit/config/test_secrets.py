@@ -12,7 +12,7 @@ from headrace.config.loader import validate_document
 from headrace.config.model import Config
 from headrace.config.problems import ConfigError
 from headrace.config.secrets import MASK
-from headrace.edge.service.services import compile_sites
+from headrace.edge.service.services import compile_services
 
 SECRET = "hunter2-hunter2-hunter2"
 
@@ -22,7 +22,7 @@ def document(**origin: object) -> dict[str, Any]:
         "cache_dir": "/c",
         "listen": [{"address": "127.0.0.1:1"}],
         "admin": {"listen": "127.0.0.1:2", "token": SECRET},
-        "site": [
+        "service": [
             {
                 "name": "a",
                 "hosts": ["*"],
@@ -55,7 +55,7 @@ def test_check_shows_no_secret() -> None:
 
 def test_no_repr_shows_one() -> None:
     config = loaded(document())
-    shown = repr(config) + repr(compile_sites(config).all)
+    shown = repr(config) + repr(compile_services(config).all)
     assert SECRET not in shown
 
 

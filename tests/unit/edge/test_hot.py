@@ -18,7 +18,7 @@ from headrace.edge.hot import RECHECK_S, HotEntry, HotResponses, cost_bytes
 
 def stored(number: int) -> StoredResponse:
     return StoredResponse(
-        key=b"site\n/%d" % number, variant=b"", vary=(), status=200, headers=(),
+        key=b"service\n/%d" % number, variant=b"", vary=(), status=200, headers=(),
         response_time=0.0, corrected_age_s=0.0, lifetime_s=100.0, stale_while_revalidate_s=0.0,
         stale_if_error_s=0.0, flags=0, length=4, slice_bytes=4096, version=b"%08d" % number,
         generation=0, tags=(),
@@ -27,7 +27,7 @@ def stored(number: int) -> StoredResponse:
 
 def entry(number: int, opened: OpenBody | None = None, fresh_until: float = 100.0) -> HotEntry:
     body = memoryview(b"body") if opened is None else opened.view
-    route = cast("Any", SimpleNamespace(hot=None, site=SimpleNamespace(tally=None)))
+    route = cast("Any", SimpleNamespace(hot=None, service=SimpleNamespace(tally=None)))
     return HotEntry(route, stored(number), body, opened, -1, 0.0, fresh_until)
 
 

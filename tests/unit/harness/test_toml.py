@@ -15,7 +15,7 @@ def test_a_nested_document_comes_back_as_it_was() -> None:
         "on": True,
         "name": 'with "quotes"',
         "listen": [{"address": "127.0.0.1:1"}, {"address": "unix:/x", "tls": False}],
-        "site": [{"cache": {"negative": {"404": 1}}, "hosts": ["*"]}],
+        "service": [{"cache": {"negative": {"404": 1}}, "hosts": ["*"]}],
     }
     assert tomllib.loads(to_toml(document)) == document
 

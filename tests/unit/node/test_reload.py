@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from headrace.config import Admin, Config, Listener, Site, StoreOptions
+from headrace.config import Admin, Config, Listener, Service, StoreOptions
 from headrace.node.reload import RestartNeededError, check_reloadable, worker_config
 
 
@@ -15,7 +15,7 @@ def config(**changes: Any) -> Config:
     values: dict[str, Any] = {
         "cache_dir": Path("/cache"),
         "listeners": [Listener(address="127.0.0.1:8080"), Listener(address="unix:/run/e.sock")],
-        "sites": [Site(name="a", hosts=["*"], origins=["http://origin.example"])],
+        "services": [Service(name="a", hosts=["*"], origins=["http://origin.example"])],
         **changes,
     }
     return Config(**values)
@@ -28,7 +28,7 @@ def config(**changes: Any) -> Config:
         {"drain_timeout_s": 1.0},
         {"listeners": [Listener(address="127.0.0.1:9090")]},
         {"listeners": [Listener(address="127.0.0.1:8080", backlog=1)]},
-        {"sites": [Site(name="b", hosts=["b.example"], origins=["http://b.example"])]},
+        {"services": [Service(name="b", hosts=["b.example"], origins=["http://b.example"])]},
     ],
 )
 def test_a_reload_may_change_what_workers_can_take_up(changes: dict[str, Any]) -> None:

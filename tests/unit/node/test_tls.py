@@ -18,7 +18,7 @@ def test_contexts_do_not_wait_for_the_collector_of_cycles(tmp_path: Path) -> Non
         "cache_dir": str(tmp_path),
         "listen": [{"address": "127.0.0.1:1", "tls": True}],
         "certificate": [{"cert": str(pair.cert), "key": str(pair.key)} for pair in pairs],
-        "site": [{"name": "a", "hosts": ["*"], "origins": ["http://127.0.0.1:9"]}],
+        "service": [{"name": "a", "hosts": ["*"], "origins": ["http://127.0.0.1:9"]}],
     }
     config = validate_document(document, lambda _path: "test", base=tmp_path)
     gc.disable()

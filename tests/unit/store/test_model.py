@@ -77,7 +77,7 @@ class StoreBesideDictionary(RuleBasedStateMachine):
             "url": PurgeRule("url", key, soft),
             "prefix": PurgeRule("prefix", key[:8], soft),
             "tag": PurgeRule("tag", b"t", soft),
-            "all": PurgeRule("all", b"", soft, site=key[:5]),
+            "all": PurgeRule("all", b"", soft, service=key[:5]),
         }[kind]
         self.store.purge(purge, durable=False)
         for hit in [key for key, known in self.model.items() if matches(purge, known.stored)]:

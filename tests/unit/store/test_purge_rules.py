@@ -22,9 +22,9 @@ from tests.unit.store.samples import KEY, a_record
         (PurgeRule("tag", b"series-7"), True),
         (PurgeRule("tag", b"series"), False),
         (PurgeRule("all"), True),
-        (PurgeRule("all", site=b"films"), True),
-        (PurgeRule("all", site=b"film"), False),
-        (PurgeRule("tag", b"series-7", site=b"music"), False),
+        (PurgeRule("all", service=b"films"), True),
+        (PurgeRule("all", service=b"film"), False),
+        (PurgeRule("tag", b"series-7", service=b"music"), False),
     ],
 )
 def test_a_rule_fits_what_its_words_say(rule: PurgeRule, fits: bool) -> None:
@@ -52,7 +52,7 @@ def test_a_hard_rule_wins_over_a_soft_one() -> None:
 texts = st.text("ab/", max_size=3).map(lambda text: text.encode())
 kinds: st.SearchStrategy[RuleKind] = st.sampled_from(("url", "prefix", "tag", "all"))
 some_rules = st.lists(
-    st.builds(PurgeRule, kind=kinds, value=texts, soft=st.booleans(), site=st.none()), max_size=8
+    st.builds(PurgeRule, kind=kinds, value=texts, soft=st.booleans(), service=st.none()), max_size=8
 )
 
 

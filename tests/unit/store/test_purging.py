@@ -34,7 +34,7 @@ def swept(store: Store, keep_s: float = 0.0) -> None:
         PurgeRule("url", KEY),
         PurgeRule("prefix", b"films\nexample.org/a"),
         PurgeRule("tag", b"series-7"),
-        PurgeRule("tag", b"series-7", site=b"films"),
+        PurgeRule("tag", b"series-7", service=b"films"),
     ],
 )
 def test_a_hard_purge_hides_what_it_matches_and_nothing_else(store: Store, rule: PurgeRule) -> None:

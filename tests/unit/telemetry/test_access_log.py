@@ -25,7 +25,7 @@ from headrace.telemetry.access_log import (
 RECORD = AccessRecord(
     started=1_700_000_000.25,
     request_id="r1",
-    site="video",
+    service="video",
     client="192.0.2.77",
     method=b"GET",
     host=b"example.org",
@@ -41,7 +41,7 @@ RECORD = AccessRecord(
     protocol="HTTP/1.1",
     tls=None,
     user_agent=b"player/1",
-    referer=b"https://user:pw@site.example/private?x=1",
+    referer=b"https://user:pw@service.example/private?x=1",
 )
 
 
@@ -60,7 +60,7 @@ def test_a_line_says_what_happened() -> None:
     assert line(RECORD) == {
         "time": "2023-11-14T22:13:20.250Z",
         "request_id": "r1",
-        "site": "video",
+        "service": "video",
         "client": "192.0.2.0",
         "method": "GET",
         "host": "example.org",
@@ -73,7 +73,7 @@ def test_a_line_says_what_happened() -> None:
         "protocol": "HTTP/1.1",
         "age_s": 12,
         "user_agent": "player/1",
-        "referer": "https://site.example",
+        "referer": "https://service.example",
     }
 
 

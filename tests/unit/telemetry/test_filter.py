@@ -18,7 +18,7 @@ def line(**changed: Any) -> AccessLine:
     given: dict[str, Any] = {
         "time": "2026-01-02T03:04:05.678Z",
         "request_id": "a-1",
-        "site": "vod",
+        "service": "vod",
         "client": "192.0.2.0",
         "method": "GET",
         "host": "video.example",
@@ -40,15 +40,15 @@ def line(**changed: Any) -> AccessLine:
         ("  ", True),
         ("status == 200", True),
         ("status >= 500", False),
-        ('status >= 500 and site == "vod" and path ~ "^/live/"', False),
-        ('status < 500 and site == "vod" and path ~ "^/live/"', True),
-        ('site == "vod" or status == 1 and status == 2', True),
-        ('(site == "vod" or status == 1) and status == 2', False),
+        ('status >= 500 and service == "vod" and path ~ "^/live/"', False),
+        ('status < 500 and service == "vod" and path ~ "^/live/"', True),
+        ('service == "vod" or status == 1 and status == 2', True),
+        ('(service == "vod" or status == 1) and status == 2', False),
         ("not status == 200", False),
         ("not (status == 200) or duration_s > 0.2", True),
         ('cache in ("hit", "miss")', True),
         ("status in (404, 410)", False),
-        ("site != 'live'", True),
+        ("service != 'live'", True),
         ('path ~ "*.ts$"', True),
         ('path !~ "^/live/?.ts$"', False),
         ("age_s == 0", False),
@@ -71,7 +71,7 @@ def test_a_filter_holds_or_not(text: str, holds: bool) -> None:
         ("statsu == 4", 1, "did you mean status?"),
         ("status = 5", 8, "write =="),
         ('status == "500"', 11, "status is a number"),
-        ("site == vod", 9, "put it in quotes"),
+        ("service == vod", 9, "put it in quotes"),
         ("path == /x", 9, "in quotes"),
         ("bytes > 10k", 9, "digits alone"),
         ("status == 500 path", 15, "too much"),
@@ -122,7 +122,7 @@ def test_anything_is_a_filter_or_refused_with_a_place(text: str) -> None:
 
 
 WORDS = st.sampled_from(
-    ["status", "path", "site", "age_s", "==", "!=", "<", "~", "in", "(", ")", ",", "and", "or",
+    ["status", "path", "service", "age_s", "==", "!=", "<", "~", "in", "(", ")", ",", "and", "or",
      "not", '"a*"', '"^b$"', "5", "-1.5"]
 )  # fmt: skip
 

@@ -1,22 +1,22 @@
-"""Counts by site: bounded, and never going back over reloads."""
+"""Counts by service: bounded, and never going back over reloads."""
 
 from __future__ import annotations
 
 from headrace.telemetry.metrics import WorkerMetrics
-from headrace.telemetry.service_tallies import SiteTallies
+from headrace.telemetry.service_tallies import ServiceTallies
 
 
-def test_sites_beyond_the_limit_are_counted_together() -> None:
+def test_services_beyond_the_limit_are_counted_together() -> None:
     metrics = WorkerMetrics()
-    planned = metrics.sites.plan([f"s{number}" for number in range(1000)], 2)
-    metrics.sites.adopt(planned)
+    planned = metrics.services.plan([f"s{number}" for number in range(1000)], 2)
+    metrics.services.adopt(planned)
     for tally in planned.values():
         tally.requests += 1
-    assert metrics.snapshot().labelled["site_requests"] == {"s0": 1, "s1": 1, "other": 998}
+    assert metrics.snapshot().labelled["service_requests"] == {"s0": 1, "s1": 1, "other": 998}
 
 
-def test_a_site_goes_on_with_its_counts_under_another_configuration() -> None:
-    tallies = SiteTallies()
+def test_a_service_goes_on_with_its_counts_under_another_configuration() -> None:
+    tallies = ServiceTallies()
     first = tallies.plan(["a", "b"], 10)
     tallies.adopt(first)
     first["a"].hits += 1
@@ -29,7 +29,7 @@ def test_a_site_goes_on_with_its_counts_under_another_configuration() -> None:
 
 
 def test_a_configuration_that_is_refused_changes_nothing() -> None:
-    tallies = SiteTallies()
+    tallies = ServiceTallies()
     tallies.adopt(tallies.plan(["a"], 1))
     tallies.plan(["b"], 1)
     tallies.of("a").errors += 1

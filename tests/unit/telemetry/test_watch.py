@@ -20,9 +20,9 @@ from headrace.telemetry.watch import (
     Figures,
     Followed,
     HotObject,
-    SiteFigures,
+    ServiceFigures,
     Watch,
-    largest_sites,
+    largest_services,
     merged,
 )
 
@@ -31,7 +31,7 @@ def record(**changed: Any) -> AccessRecord:
     given: dict[str, Any] = {
         "started": 1.0,
         "request_id": "r",
-        "site": "vod",
+        "service": "vod",
         "client": "192.0.2.77",
         "method": b"GET",
         "host": b"h",
@@ -173,9 +173,9 @@ def test_figures_begin_with_the_first_look_and_begin_anew_with_each() -> None:
     pass_by(watch, 0.5, *[record()] * 8, record(status=500, cache="error"))
     seen = watch.figures(1.0)
     assert seen.seconds == 1.0
-    assert seen.sites == {"vod": SiteFigures(9, 8, 1, 90)}
+    assert seen.services == {"vod": ServiceFigures(9, 8, 1, 90)}
     assert seen.objects == [HotObject("vod", "h/a", 9, 0)]  # without its query
-    assert watch.figures(2.0).sites == {}
+    assert watch.figures(2.0).services == {}
 
 
 def test_an_object_is_one_whatever_its_scheme_and_query() -> None:
@@ -191,7 +191,7 @@ def test_of_many_requests_one_in_a_few_is_sampled() -> None:
     watch.figures(0.0)
     pass_by(watch, 0.5, *[record()] * (HOT_FULLY + 10 * HOT_EVERY))
     seen = watch.figures(1.0)
-    assert seen.sites["vod"].requests == HOT_FULLY + 10 * HOT_EVERY
+    assert seen.services["vod"].requests == HOT_FULLY + 10 * HOT_EVERY
     assert seen.sampled == HOT_FULLY + 10
 
 
@@ -204,16 +204,16 @@ def test_figures_end_when_nobody_looks_any_more() -> None:
     assert not watch.active
 
 
-def test_small_sites_are_told_together() -> None:
-    sites = {f"s{n}": SiteFigures(requests=n, bytes=1) for n in range(10)}
-    found = largest_sites(sites, 3)
+def test_small_services_are_told_together() -> None:
+    services = {f"s{n}": ServiceFigures(requests=n, bytes=1) for n in range(10)}
+    found = largest_services(services, 3)
     assert set(found) == {"s9", "s8", "s7", "other"}
-    assert found["other"] == SiteFigures(requests=sum(range(7)), bytes=7)
+    assert found["other"] == ServiceFigures(requests=sum(range(7)), bytes=7)
 
 
 def test_workers_are_added_up() -> None:
-    one = Figures(1.0, {"a": SiteFigures(1, 1, 0, 5)}, 4, [HotObject("a", "u", 3, 1)])
-    two = Figures(2.0, {"a": SiteFigures(1, 0, 1, 5)}, 4, [HotObject("a", "u", 2, 0)])
+    one = Figures(1.0, {"a": ServiceFigures(1, 1, 0, 5)}, 4, [HotObject("a", "u", 3, 1)])
+    two = Figures(2.0, {"a": ServiceFigures(1, 0, 1, 5)}, 4, [HotObject("a", "u", 2, 0)])
     assert merged([one, two], 5, 5) == Figures(
-        2.0, {"a": SiteFigures(2, 1, 1, 10)}, 8, [HotObject("a", "u", 5, 1)]
+        2.0, {"a": ServiceFigures(2, 1, 1, 10)}, 8, [HotObject("a", "u", 5, 1)]
     )

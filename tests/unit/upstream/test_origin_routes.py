@@ -37,7 +37,7 @@ def test_a_rewritten_path_does_not_climb() -> None:
 def test_the_first_rule_with_a_pool_decides() -> None:
     rules = (
         Rule("no", path=re.compile(b"/x.*"), pool="x"),
-        Rule("yes", path=re.compile(b"/a/(.*)"), pool="new", rewrite=rb"/v2/\1", policy="fast"),
+        Rule("yes", path=re.compile(b"/a/(.*)"), pool="new", rewrite=rb"/v2/\1", retry="fast"),
         Rule("late", pool="late"),
     )
     assert chosen(rules, request()) == Chosen("new", "fast", b"/v2/b.ts", ("yes",))
@@ -62,14 +62,14 @@ def test_a_rule_may_be_for_media_types() -> None:
     assert found == ["new", "new", "new", "main", "main", "main", "main"]
 
 
-def test_a_shadow_goes_along_to_the_rule_that_decides() -> None:
+def test_a_mirror_goes_along_to_the_rule_that_decides() -> None:
     rules = (
-        Rule("watch", path=re.compile(b"(.*)"), shadow="new", rewrite=rb"/s\1"),
+        Rule("watch", path=re.compile(b"(.*)"), mirror="new", rewrite=rb"/s\1"),
         Rule("all", pool="old"),
     )
     found = chosen(rules, request())
     assert (found.pool, found.path) == ("old", b"/a/b.ts")
-    assert (found.shadow, found.shadow_path) == ("new", b"/s/a/b.ts")
+    assert (found.mirror, found.mirror_path) == ("new", b"/s/a/b.ts")
 
 
 def test_a_share_is_stable_and_about_as_large_as_it_says() -> None:

@@ -20,7 +20,7 @@ from headrace.upstream.endpoint import Endpoint
 from headrace.upstream.errors import OriginError
 from headrace.upstream.fetcher import Fetcher, Use
 from headrace.upstream.pool import Pool, PoolState
-from headrace.upstream.retry import Policy
+from headrace.upstream.retry import RetryPolicy
 
 from .test_pool import origin, pool
 
@@ -135,10 +135,10 @@ class Scene:
         def interim(_head: ParsedResponseHead) -> None:
             pass
 
-        policy = Policy(backoff_s=0.0, total_s=0.05)
+        retry = RetryPolicy(backoff_s=0.0, total_s=0.05)
         try:
             response = await self.fetcher.request(
-                Use(self.state, policy, b"key"), method, b"/", [(b"host", b"h")],
+                Use(self.state, retry, b"key"), method, b"/", [(b"host", b"h")],
                 body=body, on_interim=interim,
             )  # fmt: skip
         except OriginError:
@@ -211,7 +211,7 @@ def test_everything_comes_back_when_nobody_cancels(first: str, other: str) -> No
 def test_a_place_is_counted_while_a_response_is_open() -> None:
     async def run() -> None:
         scene = Scene(asyncio.get_running_loop(), {"a": ["in pieces"]})
-        use = Use(scene.state, Policy(), b"key")
+        use = Use(scene.state, RetryPolicy(), b"key")
         response = await scene.fetcher.request(use, b"GET", b"/", [(b"host", b"h")])
         assert scene.state.open_places == 1
         response.close()

@@ -17,7 +17,7 @@ import pytest
 from headrace.upstream.errors import Failure
 from headrace.upstream.pool import Choice, PoolState
 from headrace.upstream.resumption import COUNTED_BYTES, FREE_ROUNDS, GoingOn, Wait
-from headrace.upstream.retry import Attempts, Policy, Reason, Stop, Try
+from headrace.upstream.retry import Attempts, RetryPolicy, Reason, Stop, Try
 from headrace.upstream.retry_budget import AT_FIRST, RESERVE_PER_S
 
 from .test_pool import ABC, origin, pool
@@ -58,7 +58,7 @@ class Play:
     choice: Choice
     seed: int
     piece: int = COUNTED_BYTES
-    policy: Policy = field(default_factory=Policy)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
     now: float = 0.0
     asked: int = 0
     got: int = 0
@@ -71,7 +71,7 @@ class Play:
         state = PoolState(made)
         acts = [behaviour(name) for name in self.names]
         chance = random.Random(self.seed).random
-        attempts = Attempts(state, self.policy, b"key", True, 0.0, chance)
+        attempts = Attempts(state, self.retry, b"key", True, 0.0, chance)
         plan: GoingOn | None = None
         step: Try | Wait | Stop = attempts.first(0.0)
         for _turn in range(500):
@@ -95,7 +95,7 @@ class Play:
                 self.begun = True
                 if plan is None:
                     tried = attempts.tried
-                    plan = GoingOn(state, self.policy, b"key", chance, tried)
+                    plan = GoingOn(state, self.retry, b"key", chance, tried)
                 step = plan.broke(step.origin, got, self.now)
                 continue
             reason: Reason
@@ -131,7 +131,7 @@ def check(play: Play) -> None:
     paid = play.asked - FREE_ROUNDS * size * counted
     assert paid <= AT_FIRST + RESERVE_PER_S * play.now + 1, play
     # Between two bytes there is never more than the total time.
-    assert play.now <= play.policy.total_s * (PIECES + 1)
+    assert play.now <= play.retry.total_s * (PIECES + 1)
 
 
 @pytest.mark.parametrize("piece", [1, 40_000, COUNTED_BYTES])
@@ -164,7 +164,7 @@ def plan(names: str = "abc", *, tokens: int = 10, tried: tuple[int, ...] = ()) -
     state = PoolState(replace(pool(*(origin(name) for name in names)), budget=0.0))
     for _ in range(10 - tokens):
         assert state.budget.take(0.0)
-    return GoingOn(state, Policy(), b"key", lambda: 0.5, tried)
+    return GoingOn(state, RetryPolicy(), b"key", lambda: 0.5, tried)
 
 
 def test_the_others_are_asked_first_and_it_is_waited_before_anybody_is_asked_again() -> None:
@@ -204,7 +204,7 @@ def test_what_the_budget_cannot_pay_in_time_is_not_asked() -> None:
     state = PoolState(replace(pool(*ABC), budget=0.0))
     while state.budget.reserve(0.0, 31.0) is not None:
         pass
-    found = GoingOn(state, Policy(), b"key", lambda: 0.5)
+    found = GoingOn(state, RetryPolicy(), b"key", lambda: 0.5)
     step = found.broke(0, 10, 0.0)
     asked = 0
     while isinstance(step, Try):
@@ -236,7 +236,7 @@ def test_without_a_byte_it_ends_with_the_time() -> None:
 def test_when_nobody_has_room_it_is_waited_for() -> None:
     state = PoolState(pool(origin("a", concurrent=1), origin("b", concurrent=1)))
     places = [each.take_place() for each in state.states]
-    found = GoingOn(state, Policy(), b"key", lambda: 0.5)
+    found = GoingOn(state, RetryPolicy(), b"key", lambda: 0.5)
     assert found.broke(0, 10, 0.0) == Wait(0.05)
     assert found.again(0.05) == Wait(0.05)
     places[1].give_back()

@@ -70,9 +70,9 @@ class OwnStore:
         return self.store.generation()
 
     def purge(self, purge: Purge) -> int:
-        site = None if purge.site is None else purge.site.encode()
+        service = None if purge.service is None else purge.service.encode()
         return self.store.purge(
-            PurgeRule(kind=purge.kind, value=purge.value, soft=purge.soft, site=site)
+            PurgeRule(kind=purge.kind, value=purge.value, soft=purge.soft, service=service)
         )
 
     def purges(self, limit: int) -> list[dict[str, Any]]:
@@ -111,32 +111,32 @@ class OwnStore:
 
 
 def shown_rule(rule: PurgeRule) -> dict[str, Any]:
-    """A purge as plain values. A key is shown with its site apart."""
-    site, value = rule.site, rule.value
+    """A purge as plain values. A key is shown with its service apart."""
+    service, value = rule.service, rule.value
     if rule.kind in ("url", "prefix"):
-        site, _newline, value = rule.value.partition(b"\n")
+        service, _newline, value = rule.value.partition(b"\n")
     value, _newline, scheme = value.partition(b"\n")
     kind = rule.kind
     if kind == "prefix" and not value:
-        kind = "all"  # of one site
+        kind = "all"  # of one service
     return {
         "generation": rule.generation,
         "made": rule.made_at,
         "kind": kind,
         "value": plain(value),
         "scheme": plain(scheme) or None,
-        "site": plain(site),
+        "service": plain(service),
         "soft": rule.soft,
     }
 
 
 def shown_record(record: StoredResponse, now: float) -> dict[str, Any]:
     """A record as plain values: whose it is, how large and how fresh (RFC 9111 section 4.2.3)."""
-    site, _newline, url = record.key.partition(b"\n")
+    service, _newline, url = record.key.partition(b"\n")
     url, _newline, scheme = url.partition(b"\n")
     age_s = record.corrected_age_s + max(0.0, now - record.response_time)
     return {
-        "site": plain(site),
+        "service": plain(service),
         "url": plain(url),
         "scheme": plain(scheme) or None,
         "variant": plain(record.variant),

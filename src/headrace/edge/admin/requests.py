@@ -21,7 +21,7 @@ class PurgeRequest:
     kind: PurgeKind
     value: str
     soft: bool
-    site: str | None
+    service: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,13 @@ class ListRequest:
 
 
 def parse_purge(body: bytes) -> PurgeRequest:
-    """Read the body of POST /purge: one of url, prefix, tag or all, with soft and site."""
+    """Read the body of POST /purge: one of url, prefix, tag or all, with soft and service."""
     fields = _json_object(body)
-    unknown = sorted(set(fields) - {*TARGETS, "soft", "site"})
+    unknown = sorted(set(fields) - {*TARGETS, "soft", "service"})
     if unknown:
         raise ProblemError(
             422,
-            f"unknown field {unknown[0]!r}: use one of url, prefix, tag, all, and soft, site",
+            f"unknown field {unknown[0]!r}: use one of url, prefix, tag, all, and soft, service",
             field=unknown[0],
         )
     named = [kind for kind in TARGETS if kind in fields]
@@ -52,7 +52,7 @@ def parse_purge(body: bytes) -> PurgeRequest:
         kind=kind,
         value=_purge_value(kind, fields[kind]),
         soft=_boolean(fields.get("soft", False), "soft"),
-        site=_optional_text(fields.get("site"), "site"),
+        service=_optional_text(fields.get("service"), "service"),
     )
 
 

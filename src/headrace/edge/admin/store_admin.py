@@ -19,13 +19,13 @@ class Purge:
     """One purge as the store takes it.
 
     `value` is a whole cache key (url), the beginning of one (prefix), a tag, or empty (all).
-    `site` limits a tag to one site; keys name their site themselves.
+    `service` limits a tag to one service; keys name their service themselves.
     """
 
     kind: PurgeKind
     value: bytes
     soft: bool
-    site: str | None = None
+    service: str | None = None
 
 
 class CursorError(HeadraceError):

@@ -86,15 +86,15 @@ class Looking:
     async def reasons(self, request: web.Request) -> web.Response:
         """Why responses for a URL were not stored lately."""
         url = parse_inspection(request.query)
-        keys = self._server.directory.keys(url, site=None, field="url")
-        hashes = [key_hash(key) for _site, key in keys]
+        keys = self._server.directory.keys(url, service=None, field="url")
+        hashes = [key_hash(key) for _service, key in keys]
         answers = await self._server.workers.ask_each(
             lambda number: GetReasons(number, hashes), ReasonsAre
         )
         found = []
-        for at, (site, _key) in enumerate(keys):
+        for at, (service, _key) in enumerate(keys):
             for reason in together([answer.reasons[at] for answer in answers]):
-                found.append({"site": site, **msgspec.structs.asdict(reason)})
+                found.append({"service": service, **msgspec.structs.asdict(reason)})
         return web.json_response({"url": url, "reasons": found})
 
     async def purges(self, request: web.Request) -> web.Response:
@@ -121,7 +121,7 @@ class Looking:
             seconds = now_s - self._taken_s if self._totals is not None else 0.0
             self._told = {
                 **between(self._totals or totals, totals, seconds),
-                "sites": site_rows(figures.sites, figures.seconds),
+                "services": service_rows(figures.services, figures.seconds),
                 "objects": [msgspec.structs.asdict(hot) for hot in figures.objects],
                 "objects_sampled": figures.sampled,
                 "clients": [
@@ -132,18 +132,18 @@ class Looking:
             self._totals, self._taken_s = totals, now_s
 
 
-def site_rows(sites: Mapping[str, Any], seconds: float) -> Sequence[dict[str, Any]]:
-    """The sites' figures as rates, the busiest first."""
+def service_rows(services: Mapping[str, Any], seconds: float) -> Sequence[dict[str, Any]]:
+    """The services' figures as rates, the busiest first."""
     span = max(seconds, 0.001)
     rows = [
         {
-            "site": name,
+            "service": name,
             "requests_per_s": round(one.requests / span, 2),
             "hit_ratio": round(one.hits / one.requests, 4) if one.requests else None,
             "errors_per_s": round(one.errors / span, 2),
             "bytes_per_s": round(one.bytes / span),
         }
-        for name, one in sites.items()
+        for name, one in services.items()
     ]
     return sorted(rows, key=lambda row: -row["requests_per_s"])
 

@@ -262,7 +262,7 @@ class Fetch:
 
     def _note(self, failure: str, error: Exception) -> None:
         log.warning(
-            "fetch_failed", site=self._route.site.name, failure=failure, problem=str(error),
+            "fetch_failed", service=self._route.service.name, failure=failure, problem=str(error),
             path=self._request.path.decode("latin-1"), slice=self.number,
         )  # fmt: skip
 
@@ -313,9 +313,9 @@ class Fetch:
 
     async def _fetch(self) -> None:
         edge, route, ask = self._edge, self._route, self._ask
-        site = route.site
+        service = route.service
         fields = shared_request_fields(
-            site, route.rules, self._request, self._variant, self._client_address,
+            service, route.rules, self._request, self._variant, self._client_address,
             edge.server_name,
         )  # fmt: skip
         fields = self._with_or_without_credentials(fields)
@@ -329,17 +329,17 @@ class Fetch:
             way.target,
             fields,
             on_interim=self._interim,
-            hashing=way.chosen.shadow is not None,
+            hashing=way.chosen.mirror is not None,
             again=ask.again,
             course=self.course,
         )
         response_time = time.time()
         try:
             await self._answered(response, request_time, response_time)
-            if way.chosen.shadow is not None and ask.stored is None and response.complete:
+            if way.chosen.mirror is not None and ask.stored is None and response.complete:
                 seen = Seen(response.status, response.read_bytes, response.digest)
                 edge.keep(
-                    edge.loop.create_task(edge.shadows.compare(edge, route, way, fields, seen))
+                    edge.loop.create_task(edge.mirrors.compare(edge, route, way, fields, seen))
                 )
         finally:
             if not self._handed_over:
@@ -479,7 +479,7 @@ class Fetch:
             self._part.mark_uncacheable()
         if self.outcome.done() or not self._owned:
             response = None  # nobody is there whose it would be
-        elif status < 500 and not asks_the_same(self._route.site, self._request, self._variant):
+        elif status < 500 and not asks_the_same(self._route.service, self._request, self._variant):
             # The client said more than was asked here: he asks for himself. But an origin in
             # trouble is not asked twice.
             response = None

@@ -36,16 +36,16 @@ class Seen:
     digest: int
 
 
-def difference(main: Seen, shadow: Seen) -> str:
+def difference(main: Seen, mirror: Seen) -> str:
     """In one word, what is not the same: status, length or body; else "same"."""
-    if main.status != shadow.status:
+    if main.status != mirror.status:
         return "status"
-    if main.size_bytes != shadow.size_bytes:
+    if main.size_bytes != mirror.size_bytes:
         return "length"
-    return "same" if main.digest == shadow.digest else "body"
+    return "same" if main.digest == mirror.digest else "body"
 
 
-class Shadows:
+class Mirrors:
     """The comparisons of one worker. When too many run already, the next is left out."""
 
     def __init__(self) -> None:
@@ -54,8 +54,8 @@ class Shadows:
     async def compare(
         self, edge: EdgeState, route: Route, way: Way, fields: list[Field], main: Seen
     ) -> None:
-        """Fetch from the shadow pool, and count the result in metrics."""
-        counts = edge.metrics.shadow_compared
+        """Fetch from the mirror pool, and count the result in metrics."""
+        counts = edge.metrics.mirror_compared
         if self._running >= AT_ONCE:
             counts["left_out"] += 1
             return
@@ -65,7 +65,7 @@ class Shadows:
                 found = await self._fetch(edge, route, way, fields)
         except (OriginError, TimeoutError) as error:
             counts["failed"] += 1
-            log.warning("shadow_failed", site=route.site.name, problem=str(error))
+            log.warning("mirror_failed", service=route.service.name, problem=str(error))
             return
         finally:
             self._running -= 1
@@ -73,7 +73,7 @@ class Shadows:
         counts[result] += 1
         if result != "same":
             log.warning(
-                "shadow_differs", site=route.site.name, pool=way.chosen.shadow, what=result,
+                "mirror_differs", service=route.service.name, pool=way.chosen.mirror, what=result,
                 path=route.path.decode("latin-1"), statuses=(main.status, found.status),
                 sizes=(main.size_bytes, found.size_bytes),
             )  # fmt: skip
@@ -81,11 +81,11 @@ class Shadows:
     @staticmethod
     async def _fetch(edge: EdgeState, route: Route, way: Way, fields: list[Field]) -> Seen:
         chosen = way.chosen
-        assert chosen.shadow is not None
+        assert chosen.mirror is not None
         _path, mark, query = way.target.partition(b"?")
-        use = edge.fleet.use(route.site, chosen.shadow, chosen.policy, route.key, way.use.client)
+        use = edge.fleet.use(route.service, chosen.mirror, chosen.retry, route.key, way.use.client)
         response = await edge.fleet.fetcher.request(
-            use, b"GET", chosen.shadow_path + mark + query, fields
+            use, b"GET", chosen.mirror_path + mark + query, fields
         )
         try:
             buffer = memoryview(bytearray(READ_BYTES))

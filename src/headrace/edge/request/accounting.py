@@ -81,7 +81,7 @@ class Recorder:
         elif isinstance(context, Answer):
             self._count(context, first_byte_s, spent_s, sent=connection.bytes_sent > 0)
             if context.route is not None:
-                tally = context.route.site.tally
+                tally = context.route.service.tally
                 tally.hits += context.cache in HITS
             if context.cache in NOT_STORED and context.reason:
                 self._not_stored(context, connection.status)
@@ -115,7 +115,7 @@ class Recorder:
         hot = isinstance(context, HotEntry)
         route = context.route if isinstance(context, HotEntry | Answer) else None
         self.watch.count(
-            "" if route is None else route.site.name,
+            "" if route is None else route.service.name,
             None if route is None else route.key,
             "hit" if hot else getattr(context, "cache", "error"),
             connection.status,
@@ -145,24 +145,24 @@ class Recorder:
         head: RequestHead | None = connection.head
         context = connection.context
         now = time.time()
-        site, cache, age_s, reason = "", "error", None, ""
+        service, cache, age_s, reason = "", "error", None, ""
         path, query = b"", None
         taken = None
         if type(context) is HotEntry:
-            site, cache = context.route.site.name, "hit"
+            service, cache = context.route.service.name, "hit"
             age_s = current_age_s(context.stored, now)
             path, query = context.route.path, context.route.query
         elif isinstance(context, Answer):
             cache, age_s, reason = context.cache, context.age_s, context.reason
             taken = origin_use(context.courses)
             if context.route is not None:
-                site = context.route.site.name
+                service = context.route.service.name
                 path, query = context.route.path, context.route.query
         headers = head.headers if head is not None else None
         return AccessRecord(
             started=now - spent_s,
             request_id=f"{self._prefix}-{self._number:x}",
-            site=site,
+            service=service,
             client=connection.address,
             method=head.method if head is not None else b"",
             host=(head.host or b"") if head is not None else b"",

@@ -215,7 +215,7 @@ class EdgeHandler:
             if entry is not None and self._send_hot(connection, head, entry):
                 return
         request = route.request(head)
-        if head.method not in route.site.methods:
+        if head.method not in route.service.methods:
             self._unknown_method(head, route, answer)
             return
         if _unknown_expectation(head):
@@ -226,7 +226,7 @@ class EdgeHandler:
         if in_loop(head.headers, edge.server_name):
             answer.error(508, "this request has come through here before: the origin is this edge")
             return
-        if route.site.signs and not self._to_be_signed(connection, route, request, answer):
+        if route.service.signs and not self._to_be_signed(connection, route, request, answer):
             return
         cached = head.method in GET_OR_HEAD and not connection.has_body and route.rules.shared
         if cached and not head.plain and nominates(head.headers):
@@ -242,7 +242,7 @@ class EdgeHandler:
         """405 for a method that is common but not served here, else 501 (RFC 9110 section 9.1)."""
         method = head.method.decode("ascii")
         if head.method in KNOWN_METHODS:
-            allow = b", ".join(sorted(route.site.methods))
+            allow = b", ".join(sorted(route.service.methods))
             answer.error(405, f"{method} is not served here", extra=((b"allow", allow),))
         else:
             answer.error(501, f"{method} is not a method that is served here")
@@ -334,7 +334,7 @@ class EdgeHandler:
         reason = _word(error)
         if isinstance(error, OriginError):
             self.edge.metrics.origin_errors[reason] += 1
-        log.warning("request_failed", site=route.site.name, reason=reason, problem=str(error))
+        log.warning("request_failed", service=route.service.name, reason=reason, problem=str(error))
         if connection.status and not connection.take_back():
             connection.abort("origin_failed" if isinstance(error, OriginError) else reason)
         elif isinstance(error, BadRequest):

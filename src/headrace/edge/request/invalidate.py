@@ -54,14 +54,14 @@ def invalidate_after(
     edge: EdgeState, route: Route, request: Request, head: ParsedResponseHead
 ) -> None:
     """Remove what a request has changed. Nothing after safe methods and errors."""
-    site = route.site
+    service = route.service
     for uri in keys_invalidated(request, ResponseHead(head.status, head.headers)):
         try:
-            keys = keys_for_url(site.name, uri.decode("latin-1"), site.key_rules)
+            keys = keys_for_url(service.name, uri.decode("latin-1"), service.key_rules)
         except HeadraceError:
-            continue  # a Location that is no URL of this site
+            continue  # a Location that is no URL of this service
         try:
-            _remove(edge, keys, varies=bool(site.keyed_fields))
+            _remove(edge, keys, varies=bool(service.keyed_fields))
         except (StoreError, OSError) as error:
             # The request itself has succeeded; what is stored may stay until its lifetime ends.
             edge.store_trouble(error)

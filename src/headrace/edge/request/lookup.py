@@ -107,7 +107,7 @@ class Serving:
         vary = store.vary_of(route.key_hash)
         if vary is None:
             vary = self._vary or ()
-        vary = with_keyed(vary, route.site.keyed_fields)
+        vary = with_keyed(vary, route.service.keyed_fields)
         variant = variant_text(vary, self._request.headers, route.rules) if vary else b""
         return store.lookup(route.key_hash, variant), variant
 
@@ -270,7 +270,7 @@ class Serving:
         answer may tell of what others get.
         """
         route, request = self._route, self._request
-        same = asks_the_same(route.site, request, variant)
+        same = asks_the_same(route.service, request, variant)
         return same and own_target(route, request) == route.upstream_target
 
     async def _head(self, stored: StoredResponse | None, variant: bytes, fwd: bytes) -> bool:

@@ -62,7 +62,7 @@ async def ask_origin(
 
     Raises OriginError, BadRequest.
     """
-    fields = passed_request_fields(route.site, request, connection.address, edge.server_name)
+    fields = passed_request_fields(route.service, request, connection.address, edge.server_name)
     ranges = request.headers.all(b"range")
     if len(ranges) > 1 or not all(may_be_passed(r, edge.config.limits.ranges) for r in ranges):
         fields = [field for field in fields if field[0] not in (b"range", b"if-range")]
@@ -85,7 +85,7 @@ def own_target(route: Route, request: Request) -> bytes:
     """
     if request.method == b"OPTIONS" and request.target == b"*":
         return b"*"
-    if route.site.signs and request.method in (b"GET", b"HEAD"):
+    if route.service.signs and request.method in (b"GET", b"HEAD"):
         return route.upstream_target
     path = as_sent(request.target, request.path)
     return path if request.query is None else path + b"?" + request.query

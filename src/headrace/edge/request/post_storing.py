@@ -1,4 +1,4 @@
-"""Stores answers to POST for later GETs, where the site allows it.
+"""Stores answers to POST for later GETs, where the service allows it.
 
 The answer goes to its client as it comes; a copy of the body is held in memory meanwhile, for at
 most `MOST_BYTES` an answer and `MOST_HELD_BYTES` a worker, so that a slow client locks nothing.
@@ -40,7 +40,7 @@ class PostStoring:
         rules = route.rules
         if request.method != b"POST" or not rules.store_post_answers or not rules.shared:
             return None
-        if route.site.keyed_fields or rules.languages:
+        if route.service.keyed_fields or rules.languages:
             return None  # this request was not asked in the words that tell variants apart
         return PostedAnswer(self, route, request)
 
@@ -72,7 +72,7 @@ class PostedAnswer:
             self._request,
             ResponseHead(head.status, head.headers, head.reason, head.version),
             route.rules,
-            route.site.key_rules,
+            route.service.key_rules,
             request_time=self._request_time,
             response_time=self._response_time,
         )

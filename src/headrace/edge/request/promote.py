@@ -80,7 +80,7 @@ def promoted(edge: EdgeState, route: Route, headers: Headers) -> HotEntry | None
     store, rules = edge.store, route.rules
     try:
         vary = store.vary_of(route.key_hash)
-        if vary is None or not rules.shared or not set(route.site.keyed_fields) <= set(vary):
+        if vary is None or not rules.shared or not set(route.service.keyed_fields) <= set(vary):
             return None
         variant = variant_text(vary, headers, rules) if vary else b""
         stored = store.lookup(route.key_hash, variant)

@@ -89,11 +89,11 @@ class Answer:
     # Fields about the cache.
 
     def cache_fields(self, verdict: Verdict, stored: StoredResponse | None = None) -> list[Field]:
-        """Cache-Status (RFC 9211), and Server-Timing where the site wants it."""
+        """Cache-Status (RFC 9211), and Server-Timing where the service wants it."""
         self.cache = verdict.word
         self.reason = reason_of(verdict)
         route = self.route
-        debug = route is not None and route.site.debug
+        debug = route is not None and route.service.debug
         hit = verdict.word in ("hit", "stale_hit") and verdict.fwd is None
         ttl = None
         if stored is not None:
@@ -113,7 +113,7 @@ class Answer:
             detail=detail,
         )
         fields: list[Field] = [(b"cache-status", value)]
-        if route is not None and route.site.server_timing:
+        if route is not None and route.service.server_timing:
             timing = b"cache;desc=" + verdict.word.encode()
             if self._connection is not None:
                 spent_ms = (time.monotonic() - self._connection.began) * 1000
@@ -240,9 +240,9 @@ class Answer:
     # Errors.
 
     def origin_error(self, status: int, reason: str, told: str) -> None:
-        """Answer that no origin gave a usable response; what each did, only on debugged sites."""
+        """Answer that no origin gave a usable response; what each did, only on debugged services."""
         extra: tuple[Field, ...] = ()
-        if told and self.route is not None and self.route.site.debug:
+        if told and self.route is not None and self.route.service.debug:
             extra = ((b"headrace-tried", told.encode("ascii", "replace")),)
         self.error(status, "the origin gave no usable answer", reason, extra)
 

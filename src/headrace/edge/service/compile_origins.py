@@ -1,4 +1,4 @@
-"""Pools, policies and routes as the request path needs them, compiled from the configuration."""
+"""Pools, retries and routes as the request path needs them, compiled from the configuration."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from headrace.config import pools as config
-from headrace.config.service import Site as SiteConfig
+from headrace.config.service import Service as ServiceConfig
 from headrace.errors import HeadraceError
 from headrace.upstream.endpoint import Endpoint, origin_context
 from headrace.upstream.errors import Failure
@@ -16,40 +16,40 @@ from headrace.upstream.origin_routes import Rule
 from headrace.upstream.outliers import OutlierRule
 from headrace.upstream.pool import Origin, Pool
 from headrace.upstream.request_fields import why_not_signed
-from headrace.upstream.retry import Policy
+from headrace.upstream.retry import RetryPolicy
 from headrace.upstream.signing import Credentials
 
-DEFAULT_POLICY = "default"
+DEFAULT_RETRY = "default"
 
 
 class SecretUnreadable(HeadraceError):
     """A file with a secret key cannot be read."""
 
 
-def compile_pools(site: SiteConfig) -> dict[str, Pool]:
-    """A site's pools by name, the default one first. Raises HeadraceError, OSError."""
-    return {pool.name: _pool(pool, site) for pool in site.all_pools}
+def compile_pools(service: ServiceConfig) -> dict[str, Pool]:
+    """A service's pools by name, the default one first. Raises HeadraceError, OSError."""
+    return {pool.name: _pool(pool, service) for pool in service.all_pools}
 
 
-def compile_policies(site: SiteConfig) -> dict[str, Policy]:
-    """A site's policies by name; there always is a default."""
-    found = {DEFAULT_POLICY: Policy()}
-    found.update({policy.name: _policy(policy) for policy in site.policies})
+def compile_retries(service: ServiceConfig) -> dict[str, RetryPolicy]:
+    """A service's retries by name; there always is a default."""
+    found = {DEFAULT_RETRY: RetryPolicy()}
+    found.update({retry.name: _retry(retry) for retry in service.retries})
     return found
 
 
-def compile_rules(site: SiteConfig) -> tuple[Rule, ...]:
-    """A site's routes, in order."""
-    return tuple(_rule(route) for route in site.routes)
+def compile_rules(service: ServiceConfig) -> tuple[Rule, ...]:
+    """A service's routes, in order."""
+    return tuple(_rule(route) for route in service.routes)
 
 
 class UnsignedCheck(HeadraceError):
     """A health check that the edge would not sign."""
 
 
-def _pool(model: config.Pool, site: SiteConfig) -> Pool:
+def _pool(model: config.Pool, service: ServiceConfig) -> Pool:
     health = model.health
-    origins = tuple(_origin(origin, site) for origin in model.origins)
+    origins = tuple(_origin(origin, service) for origin in model.origins)
     if health is not None:
         for origin in origins:
             refusal = why_not_signed(origin, b"GET", health.path.encode(), [(b"host", b"")])
@@ -96,11 +96,11 @@ def _health(model: config.HealthCheck) -> HealthRule:
     )
 
 
-def _origin(model: config.PoolOrigin, site: SiteConfig) -> Origin:
+def _origin(model: config.PoolOrigin, service: ServiceConfig) -> Origin:
     tls = None
     if model.url.startswith("https:"):
-        ca = model.ca or site.origin_ca
-        verify = site.origin_verify if model.verify is None else model.verify
+        ca = model.ca or service.origin_ca
+        verify = service.origin_verify if model.verify is None else model.verify
         tls = origin_context(str(ca) if ca else None, verify=verify)
     endpoint = Endpoint.from_url(model.url, tls, model.sni)
     return Origin(
@@ -108,7 +108,7 @@ def _origin(model: config.PoolOrigin, site: SiteConfig) -> Origin:
         endpoint=endpoint,
         weight=model.weight,
         backup=model.backup,
-        host=_host(model.host or site.host_header, endpoint),
+        host=_host(model.host or service.host_header, endpoint),
         headers=tuple(
             (name.lower().encode(), value.encode()) for name, value in model.headers.items()
         ),
@@ -146,8 +146,8 @@ def _read_secret(path: Path) -> str:
     return secret
 
 
-def _policy(model: config.Policy) -> Policy:
-    return Policy(
+def _retry(model: config.RetryPolicy) -> RetryPolicy:
+    return RetryPolicy(
         name=model.name,
         failures=frozenset(Failure(name) for name in model.retry_on),
         statuses=frozenset(model.retry_statuses),
@@ -176,7 +176,7 @@ def _rule(model: config.Route) -> Rule:
         ),
         share=model.share,
         pool=model.pool,
-        policy=model.policy,
+        retry=model.retry,
         rewrite=None if model.rewrite is None else model.rewrite.encode(),
-        shadow=model.shadow,
+        mirror=model.mirror,
     )

@@ -20,7 +20,7 @@ from headrace.cache.presented_fields import (
     overrides,
 )
 from headrace.cache.rules import CacheRules
-from headrace.edge.service.services import Site
+from headrace.edge.service.services import Service
 from headrace.http.fields import HOP_BY_HOP, hop_by_hop, split_list
 from headrace.http.message import Field, Headers, Request
 
@@ -50,7 +50,7 @@ def nominates(headers: Headers) -> bool:
 
 
 def passed_request_fields(
-    site: Site, request: Request, client_address: str, server_name: str
+    service: Service, request: Request, client_address: str, server_name: str
 ) -> list[Field]:
     """A request's fields for an answer that is this client's alone, Host first: the client's, or
     empty.
@@ -62,12 +62,12 @@ def passed_request_fields(
         if name in dropped or not is_plain_name(name):
             continue
         if name in FORWARDING:
-            if site.forwarded:
+            if service.forwarded:
                 continue
-        elif overrides(name) and not site.names(name):
+        elif overrides(name) and not service.names(name):
             continue
         fields.append((name, value))
-    if site.forwarded:
+    if service.forwarded:
         chain = headers.get(b"x-forwarded-for")
         address = _address(client_address)
         fields.append((b"x-forwarded-for", chain + b", " + address if chain else address))
@@ -79,7 +79,7 @@ def passed_request_fields(
 
 
 def shared_request_fields(
-    site: Site,
+    service: Service,
     rules: CacheRules,
     request: Request,
     variant: bytes,
@@ -93,7 +93,7 @@ def shared_request_fields(
     the variant.
     """
     headers = request.headers
-    host = _shared_host(site, request)
+    host = _shared_host(service, request)
     fields: list[Field] = [(b"host", host)]
     in_variant = names_of_variant(variant)
     if b"user-agent" not in in_variant:
@@ -103,15 +103,15 @@ def shared_request_fields(
     fields += [
         field
         for field in headers_asked(variant, headers, rules)
-        if not overrides(field[0]) or site.names(field[0])
+        if not overrides(field[0]) or service.names(field[0])
     ]
-    for name in sorted(site.unkeyed_fields | {b"authorization"}):
+    for name in sorted(service.unkeyed_fields | {b"authorization"}):
         if name not in in_variant:
             fields = _replaced(fields, name, headers.all(name))
-    if site.forwarded:
+    if service.forwarded:
         fields = [field for field in fields if field[0] not in FORWARDING]
         fields.append((b"x-forwarded-for", _address(client_address)))
-        if site.key_rules.scheme:
+        if service.key_rules.scheme:
             fields.append((b"x-forwarded-proto", request.scheme))
         if host:
             fields.append((b"x-forwarded-host", host))
@@ -119,16 +119,16 @@ def shared_request_fields(
     return fields
 
 
-def asks_the_same(site: Site, request: Request, variant: bytes) -> bool:
+def asks_the_same(service: Service, request: Request, variant: bytes) -> bool:
     """Whether the shared form of a request says all that the client says, so that the answer to
     either is the answer to both.
     """
-    if site.forwarded and not (site.key_rules.scheme and site.key_rules.host):
+    if service.forwarded and not (service.key_rules.scheme and service.key_rules.host):
         return False
     headers = request.headers
     shared = dict(fields_of_variant(variant))
     dropped = hop_by_hop(headers) | _NEVER_FORWARDED | _IDLE
-    free = site.unkeyed_fields | {b"authorization"}
+    free = service.unkeyed_fields | {b"authorization"}
     for name, value in headers:
         if (
             name in dropped
@@ -139,7 +139,7 @@ def asks_the_same(site: Site, request: Request, variant: bytes) -> bool:
             continue
         if name in NEGOTIATED or (name == b"accept" and (value == b"*/*" or name in shared)):
             continue  # in other words
-        if overrides(name) and name not in FORWARDING and not site.names(name):
+        if overrides(name) and name not in FORWARDING and not service.names(name):
             continue
         if shared.get(name) != headers.get(name):
             return False
@@ -153,9 +153,9 @@ def _replaced(fields: list[Field], name: bytes, values: list[bytes]) -> list[Fie
     return [*others, *((name, value) for value in values)]
 
 
-def _shared_host(site: Site, request: Request) -> bytes:
+def _shared_host(service: Service, request: Request) -> bytes:
     """The client's host if answers are kept apart by it, else always the same one."""
-    return request.authority if site.key_rules.host else site.first_host
+    return request.authority if service.key_rules.host else service.first_host
 
 
 def _address(client_address: str) -> bytes:

@@ -1,4 +1,4 @@
-"""From a request's host and target to its site, its rules and its cache key, remembered."""
+"""From a request's host and target to its service, its rules and its cache key, remembered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from headrace.cache.key import cache_key, key_hash, upstream_target
 from headrace.cache.rules import CacheRules
 from headrace.edge.hot import HotEntry
 from headrace.edge.service.known_resources import known_routes
-from headrace.edge.service.services import Site, Sites
+from headrace.edge.service.services import Service, Services
 from headrace.http.message import Headers, Request
 from headrace.http.parser import BadRequest, RequestHead
 from headrace.http.target import BadTarget, is_doubtful, normalise_target
@@ -22,7 +22,7 @@ class Route:
     query.
     """
 
-    site: Site
+    service: Service
     rules: CacheRules
     scheme: bytes
     authority: bytes
@@ -45,12 +45,12 @@ class Route:
         )  # fmt: skip
 
 
-class NoSite(BadRequest):
-    """No site serves this host (RFC 9110 section 15.5.20)."""
+class NoService(BadRequest):
+    """No service serves this host (RFC 9110 section 15.5.20)."""
 
     def __init__(self, authority: bytes) -> None:
         host = authority.decode("latin-1") or "a request without a host"
-        super().__init__(421, f"no site here serves {host}")
+        super().__init__(421, f"no service here serves {host}")
 
 
 class Misdirected(BadRequest):
@@ -64,14 +64,14 @@ class Misdirected(BadRequest):
 class Routes:
     """Finds routes; forgets the oldest when they take too much memory."""
 
-    def __init__(self, sites: Sites) -> None:
-        self.sites = sites
+    def __init__(self, services: Services) -> None:
+        self.services = services
         self._plain, self._tls = known_routes(), known_routes()
         # The same, to be looked into directly.
         self.plain, self.tls = self._plain.entries, self._tls.entries
 
     def find(self, head: RequestHead, *, tls: bool) -> Route:
-        """The route of a request head. Raises BadRequest (400, 414) and NoSite (421)."""
+        """The route of a request head. Raises BadRequest (400, 414) and NoService (421)."""
         known = self.tls if tls else self.plain
         route = known.get((head.host, head.target))
         if route is None:
@@ -86,17 +86,17 @@ class Routes:
             raise BadRequest(error.status, str(error)) from error
         if path == b"*":
             raise BadRequest(400, "the target * belongs to OPTIONS")
-        site = self.sites.find(authority)
-        if site is None:
-            raise NoSite(authority)
-        if site.refuses_dots and is_doubtful(head.target):
+        service = self.services.find(authority)
+        if service is None:
+            raise NoService(authority)
+        if service.refuses_dots and is_doubtful(head.target):
             raise BadRequest(400, "the path has dot segments or an escaped slash")
         request = Request(b"GET", head.target, scheme, authority, path, query, (1, 1), Headers())
-        key = cache_key(site.name, request, site.key_rules)
-        target = upstream_target(path, query, site.key_rules)
+        key = cache_key(service.name, request, service.key_rules)
+        target = upstream_target(path, query, service.key_rules)
         _path, mark, keyed_query = target.partition(b"?")
         return Route(
-            site=site, rules=site.rules_for(path), scheme=scheme, authority=authority, path=path,
+            service=service, rules=service.rules_for(path), scheme=scheme, authority=authority, path=path,
             query=query, key=key, key_hash=key_hash(key),
             upstream_target=target, keyed_query=keyed_query if mark else None,
         )  # fmt: skip

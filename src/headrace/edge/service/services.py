@@ -1,6 +1,6 @@
-"""Sites as the request path needs them: compiled from the configuration, never changed after.
+"""Services as the request path needs them: compiled from the configuration, never changed after.
 
-A reload builds a new `Sites` and swaps it in; requests that began keep the old one.
+A reload builds a new `Services` and swaps it in; requests that began keep the old one.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from dataclasses import dataclass, field, replace
 from headrace.cache.key import KeyRules
 from headrace.cache.rules import UNREACHABLE_S, CacheRules
 from headrace.config import Config
-from headrace.config import service as config_site
+from headrace.config import service as config_service
 from headrace.edge.service.compile_origins import (
-    DEFAULT_POLICY,
-    compile_policies,
+    DEFAULT_RETRY,
+    compile_retries,
     compile_pools,
     compile_rules,
 )
 from headrace.http.target import path_for_rules
-from headrace.telemetry.service_tallies import SiteTallies, SiteTally
+from headrace.telemetry.service_tallies import ServiceTallies, ServiceTally
 from headrace.upstream.origin_routes import Rule
 from headrace.upstream.pool import Pool
-from headrace.upstream.retry import Policy
+from headrace.upstream.retry import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """One site, ready to serve. `path_rules` are tried in order; the first match wins."""
+class Service:
+    """One service, ready to serve. `path_rules` are tried in order; the first match wins."""
 
     name: str
     pools: dict[str, Pool]
-    policies: dict[str, Policy]
+    retries: dict[str, RetryPolicy]
     rules_of_origins: tuple[Rule, ...]
     forwarded: bool
     server_timing: bool
@@ -45,7 +45,7 @@ class Site:
     first_host: bytes
     rules: CacheRules
     path_rules: tuple[tuple[re.Pattern[bytes], CacheRules], ...]
-    tally: SiteTally = field(default_factory=SiteTally, compare=False, repr=False)
+    tally: ServiceTally = field(default_factory=ServiceTally, compare=False, repr=False)
 
     @property
     def default_pool(self) -> str:
@@ -53,8 +53,8 @@ class Site:
         return next(iter(self.pools))
 
     @property
-    def default_policy(self) -> str:
-        return DEFAULT_POLICY
+    def default_retry(self) -> str:
+        return DEFAULT_RETRY
 
     @property
     def signs(self) -> bool:
@@ -78,35 +78,35 @@ class Site:
         return self.rules
 
 
-class Sites:
-    """Finds the site of a host: an exact name, then the longest `*.` pattern, then `*`."""
+class Services:
+    """Finds the service of a host: an exact name, then the longest `*.` pattern, then `*`."""
 
     __slots__ = ("_default", "_exact", "_suffixes", "all")
 
-    def __init__(self, sites: list[tuple[Site, list[str]]]) -> None:
-        self.all = tuple(site for site, _hosts in sites)
-        self._exact: dict[bytes, Site] = {}
-        self._default: Site | None = None
-        suffixes: list[tuple[bytes, Site]] = []
-        for site, hosts in sites:
+    def __init__(self, services: list[tuple[Service, list[str]]]) -> None:
+        self.all = tuple(service for service, _hosts in services)
+        self._exact: dict[bytes, Service] = {}
+        self._default: Service | None = None
+        suffixes: list[tuple[bytes, Service]] = []
+        for service, hosts in services:
             for host in hosts:
                 if host == "*":
-                    self._default = site
+                    self._default = service
                 elif host.startswith("*."):
-                    suffixes.append((host[1:].lower().encode(), site))
+                    suffixes.append((host[1:].lower().encode(), service))
                 else:
-                    self._exact[host.lower().encode()] = site
+                    self._exact[host.lower().encode()] = service
         self._suffixes = tuple(sorted(suffixes, key=lambda pair: -len(pair[0])))
 
-    def find(self, authority: bytes) -> Site | None:
-        """The site that serves this host (port ignored), or None."""
-        site = self._exact.get(authority)
-        if site is not None:
-            return site
+    def find(self, authority: bytes) -> Service | None:
+        """The service that serves this host (port ignored), or None."""
+        service = self._exact.get(authority)
+        if service is not None:
+            return service
         host = host_only(authority)
-        site = self._exact.get(host)
-        if site is not None:
-            return site
+        service = self._exact.get(host)
+        if service is not None:
+            return service
         for suffix, candidate in self._suffixes:
             if host.endswith(suffix):
                 return candidate
@@ -120,36 +120,38 @@ def host_only(authority: bytes) -> bytes:
     return authority.split(b":", 1)[0]
 
 
-def compile_sites(config: Config, tallies: SiteTallies | None = None) -> Sites:
-    """Build the sites of a configuration. Raises HeadraceError or OSError for bad origins.
+def compile_services(config: Config, tallies: ServiceTallies | None = None) -> Services:
+    """Build the services of a configuration. Raises HeadraceError or OSError for bad origins.
 
     `tallies` has what was counted under the configuration before, which they go on with.
     """
-    names = [site.name for site in config.sites]
-    planned = (tallies or SiteTallies()).plan(names, config.metrics.sites_max)
-    return Sites([(_compile(site, planned[site.name]), site.hosts) for site in config.sites])
-
-
-def _compile(site: config_site.Site, tally: SiteTally) -> Site:
-    path_rules = tuple(
-        (re.compile(fnmatch.translate(rule.path).encode()), _cache_rules(site.cache_under(rule)))
-        for rule in site.rules
+    names = [service.name for service in config.services]
+    planned = (tallies or ServiceTallies()).plan(names, config.metrics.services_max)
+    return Services(
+        [(_compile(service, planned[service.name]), service.hosts) for service in config.services]
     )
-    return Site(
-        name=site.name,
-        pools=compile_pools(site),
-        policies=compile_policies(site),
-        rules_of_origins=compile_rules(site),
-        forwarded=site.forwarded,
-        server_timing=site.server_timing,
-        debug=site.debug,
-        key_rules=_key_rules(site.key, site.forwarded),
-        keyed_fields=_keyed_fields(site),
-        unkeyed_fields=frozenset(_names(site.key.unkeyed_fields)),
-        methods=frozenset(method.encode() for method in site.methods),
-        refuses_dots=site.path_normalisation == "refuse",
-        first_host=next((host for host in site.hosts if "*" not in host), "").encode(),
-        rules=_cache_rules(site.cache),
+
+
+def _compile(service: config_service.Service, tally: ServiceTally) -> Service:
+    path_rules = tuple(
+        (re.compile(fnmatch.translate(rule.path).encode()), _cache_rules(service.cache_under(rule)))
+        for rule in service.rules
+    )
+    return Service(
+        name=service.name,
+        pools=compile_pools(service),
+        retries=compile_retries(service),
+        rules_of_origins=compile_rules(service),
+        forwarded=service.forwarded,
+        server_timing=service.server_timing,
+        debug=service.debug,
+        key_rules=_key_rules(service.key, service.forwarded),
+        keyed_fields=_keyed_fields(service),
+        unkeyed_fields=frozenset(_names(service.key.unkeyed_fields)),
+        methods=frozenset(method.encode() for method in service.methods),
+        refuses_dots=service.path_normalisation == "refuse",
+        first_host=next((host for host in service.hosts if "*" not in host), "").encode(),
+        rules=_cache_rules(service.cache),
         path_rules=path_rules,
         tally=tally,
     )
@@ -159,7 +161,7 @@ def _names(values: list[str]) -> tuple[bytes, ...]:
     return tuple(value.lower().encode() for value in values)
 
 
-def _cache_rules(model: config_site.CacheRules) -> CacheRules:
+def _cache_rules(model: config_service.CacheRules) -> CacheRules:
     return replace(
         CacheRules(),
         targeted=_names(model.targeted),
@@ -186,23 +188,23 @@ def _cache_rules(model: config_site.CacheRules) -> CacheRules:
     )
 
 
-def _keyed_fields(site: config_site.Site) -> tuple[bytes, ...]:
-    """What the site names, and what its routes look at: by that, too, answers differ."""
-    names = set(_names(site.key.request_fields))
-    for route in site.routes:
+def _keyed_fields(service: config_service.Service) -> tuple[bytes, ...]:
+    """What the service names, and what its routes look at: by that, too, answers differ."""
+    names = set(_names(service.key.request_fields))
+    for route in service.routes:
         if route.pool is not None:
             names |= set(_names(list(route.headers)))
-    return tuple(sorted(names - set(_names(site.key.unkeyed_fields))))
+    return tuple(sorted(names - set(_names(service.key.unkeyed_fields))))
 
 
-def _unreachable_s(model: config_site.CacheRules) -> float:
+def _unreachable_s(model: config_service.CacheRules) -> float:
     """How long stale content may stand in for origins that cannot be reached."""
     if model.stale_if_unreachable_s is not None:
         return model.stale_if_unreachable_s
     return model.stale_if_error_s or UNREACHABLE_S
 
 
-def _key_rules(model: config_site.KeyRules, forwarded: bool) -> KeyRules:
+def _key_rules(model: config_service.KeyRules, forwarded: bool) -> KeyRules:
     keep = None if model.keep is None else frozenset(name.encode() for name in model.keep)
     return KeyRules(
         query=model.query,

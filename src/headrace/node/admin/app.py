@@ -186,10 +186,15 @@ class Routes:
         store = self._server.store
         generations = [await store.purge(one) for one in plan]
         self._server.purged()
-        sites = sorted({one.site for one in plan if one.site is not None})
-        log.info("purge", kind=asked.kind, soft=asked.soft, sites=sites, rules=len(plan))
+        services = sorted({one.service for one in plan if one.service is not None})
+        log.info("purge", kind=asked.kind, soft=asked.soft, services=services, rules=len(plan))
         return web.json_response(
-            {"generation": max(generations), "rules": len(plan), "sites": sites, "soft": asked.soft}
+            {
+                "generation": max(generations),
+                "rules": len(plan),
+                "services": services,
+                "soft": asked.soft,
+            }
         )
 
     async def drain(self, _request: web.Request) -> web.Response:
@@ -220,7 +225,7 @@ class Routes:
     async def _page(self, asked: ListRequest) -> dict[str, Any]:
         prefixes = [b""]
         if asked.prefix is not None:
-            found = self._server.directory.prefixes(asked.prefix, site=None, field="prefix")
+            found = self._server.directory.prefixes(asked.prefix, service=None, field="prefix")
             prefixes = [prefix for _name, prefix in found]
         at, cursor = place_of(asked.cursor, len(prefixes))
         found_objects: list[dict[str, Any]] = []
@@ -241,11 +246,11 @@ class Routes:
 
     async def inspect(self, request: web.Request) -> web.Response:
         url = parse_inspection(request.query)
-        keys = self._server.directory.keys(url, site=None, field="url")
+        keys = self._server.directory.keys(url, service=None, field="url")
         variants = []
         for name, key in keys:
             for variant in await self._server.store.inspect(key):
-                variants.append({"site": name, **variant})
+                variants.append({"service": name, **variant})
         if not variants:
             raise ProblemError(404, f"nothing is stored for {url}", field="url")
         return web.json_response({"url": url, "variants": variants})

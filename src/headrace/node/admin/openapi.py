@@ -78,7 +78,7 @@ _PATHS: dict[str, Any] = {
     "/purge": {
         "post": _operation(
             "Forget (or mark stale) stored objects; in force on all workers when it answers.",
-            _answer("The generation of the purge, and how many sites and rules it concerned."),
+            _answer("The generation of the purge, and how many services and rules it concerned."),
             "400",
             "413",
             "415",
@@ -147,7 +147,7 @@ _PATHS: dict[str, Any] = {
     },
     "/top": {
         "get": _operation(
-            "Rates since the last look, slowest origins, hottest objects, busiest sites. The "
+            "Rates since the last look, slowest origins, hottest objects, busiest services. The "
             "first look begins to count.",
             _answer("Figures of all workers together."),
             "422",
@@ -196,7 +196,7 @@ DOCUMENT: dict[str, Any] = {
                     "prefix": {"type": "string", "description": "The beginning of URLs."},
                     "tag": {"type": "string", "description": "A Surrogate-Key or Cache-Tag."},
                     "all": {"const": True},
-                    "site": {"type": "string", "description": "Only this site."},
+                    "service": {"type": "string", "description": "Only this service."},
                     "soft": {
                         "type": "boolean",
                         "default": False,

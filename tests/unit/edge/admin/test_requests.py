@@ -22,12 +22,12 @@ from headrace.node.admin.problem import ProblemError, problem_body
 @pytest.mark.parametrize("kind", ["url", "prefix", "tag"])
 def test_a_purge_names_one_thing(kind: str) -> None:
     asked = parse_purge(json.dumps({kind: "x"}).encode())
-    assert (asked.kind, asked.value, asked.soft, asked.site) == (kind, "x", False, None)
+    assert (asked.kind, asked.value, asked.soft, asked.service) == (kind, "x", False, None)
 
 
-def test_a_purge_of_all_of_a_site_may_be_soft() -> None:
-    asked = parse_purge(b'{"all": true, "soft": true, "site": "video"}')
-    assert asked == PurgeRequest("all", "", soft=True, site="video")
+def test_a_purge_of_all_of_a_service_may_be_soft() -> None:
+    asked = parse_purge(b'{"all": true, "soft": true, "service": "video"}')
+    assert asked == PurgeRequest("all", "", soft=True, service="video")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_purge_of_all_of_a_site_may_be_soft() -> None:
         (b'{"all": false}', 422, "all"),
         (b'{"all": 1}', 422, "all"),
         (b'{"url": "a", "soft": "yes"}', 422, "soft"),
-        (b'{"url": "a", "site": ""}', 422, "site"),
+        (b'{"url": "a", "service": ""}', 422, "service"),
         (b'{"url": "a", "host": "b"}', 422, "host"),
     ],
 )

@@ -31,7 +31,7 @@ from headrace.edge.fill.names import part_name, version_of
 from headrace.edge.fill.result import Uncacheable
 from headrace.edge.request.deliver import Interests
 from headrace.edge.service.resource import Route
-from headrace.edge.service.services import compile_sites
+from headrace.edge.service.services import compile_services
 from headrace.http.message import Field, Headers, Request
 from headrace.http.parser import ParsedResponseHead, RequestHead
 from headrace.store import Part, Store, StoreSettings
@@ -162,10 +162,10 @@ def make_edge(loop: asyncio.AbstractEventLoop, store: Store, limits: dict[str, i
         "listen": [{"address": "127.0.0.1:1"}],
         "store": {"slice": SLICE},
         "limits": limits,
-        "site": [{"name": "s", "hosts": ["*"], "origins": ["http://o:1"]}],
+        "service": [{"name": "s", "hosts": ["*"], "origins": ["http://o:1"]}],
     }
     config = validate_document(document, str, base=Path("/"))
-    return EdgeState(loop, config, compile_sites(config), store, WorkerMetrics())
+    return EdgeState(loop, config, compile_services(config), store, WorkerMetrics())
 
 
 def ask_of(kind: str, edge: EdgeState, route: Route) -> Ask:

@@ -37,8 +37,10 @@ def posts() -> PostStoring:
 def begun(where: PostStoring) -> PostedAnswer:
     """An answer whose body comes next."""
     rules = CacheRules(store_post_answers=True)
-    site = SimpleNamespace(key_rules=KeyRules(scheme=True), keyed_fields=())
-    posted = where.begin(cast(Route, SimpleNamespace(rules=rules, site=site)), request(b"POST"))
+    service = SimpleNamespace(key_rules=KeyRules(scheme=True), keyed_fields=())
+    posted = where.begin(
+        cast(Route, SimpleNamespace(rules=rules, service=service)), request(b"POST")
+    )
     assert posted is not None
     posted.answered(HEAD)
     posted.follow()
@@ -85,6 +87,6 @@ def test_all_answers_together_are_bounded(turns: list[tuple[int, int, bool]]) ->
 def test_nothing_is_held_for_what_may_not_be_stored(
     rules: CacheRules, keyed: tuple[bytes, ...]
 ) -> None:
-    site = SimpleNamespace(key_rules=KeyRules(scheme=True), keyed_fields=keyed)
-    route = cast(Route, SimpleNamespace(rules=rules, site=site))
+    service = SimpleNamespace(key_rules=KeyRules(scheme=True), keyed_fields=keyed)
+    route = cast(Route, SimpleNamespace(rules=rules, service=service))
     assert posts().begin(route, request(b"POST")) is None

@@ -18,24 +18,24 @@ from headrace.edge.service.forwarded_fields import (
     passed_response_fields,
     shared_request_fields,
 )
-from headrace.edge.service.services import Site, compile_sites
+from headrace.edge.service.services import Service, compile_services
 from headrace.http.message import Field, Headers, Request
 
 
 @cache
-def site(**more: object) -> Site:
+def service(**more: object) -> Service:
     keyed = {name: list(value) for name, value in more.items() if isinstance(value, tuple)}
     document = {
         "cache_dir": "/c",
         "listen": [{"address": "127.0.0.1:1"}],
-        "site": [
+        "service": [
             {
                 "name": "s", "hosts": ["a.example", "*.example"], "origins": ["http://o:1"],
                 "key": {**keyed, **{n: v for n, v in more.items() if isinstance(v, bool)}},
             }
         ],
     }  # fmt: skip
-    return compile_sites(validate_document(document, str, base=Path("/"))).all[0]
+    return compile_services(validate_document(document, str, base=Path("/"))).all[0]
 
 
 def request_with(*fields: Field, scheme: bytes = b"https") -> Request:
@@ -43,13 +43,16 @@ def request_with(*fields: Field, scheme: bytes = b"https") -> Request:
 
 
 def passed(*fields: Field) -> dict[bytes, bytes]:
-    return dict(passed_request_fields(site(), request_with(*fields), "192.0.2.7", "headrace"))
+    return dict(passed_request_fields(service(), request_with(*fields), "192.0.2.7", "headrace"))
 
 
 def shared(
-    *fields: Field, vary: tuple[bytes, ...] = (), of: Site | None = None, scheme: bytes = b"https"
+    *fields: Field,
+    vary: tuple[bytes, ...] = (),
+    of: Service | None = None,
+    scheme: bytes = b"https",
 ) -> list[Field]:
-    of = of or site()
+    of = of or service()
     asked = request_with(*fields, scheme=scheme)
     variant = variant_text(with_keyed(vary, of.keyed_fields), asked.headers, of.rules)
     return shared_request_fields(of, of.rules, asked, variant, "192.0.2.7", "headrace")
@@ -112,7 +115,7 @@ def test_what_overrides_or_folds_passes_nowhere(name: bytes) -> None:
 
 
 def test_what_the_operator_names_passes() -> None:
-    of = site(unkeyed_fields=("X-HTTP-Method-Override",))
+    of = service(unkeyed_fields=("X-HTTP-Method-Override",))
     asked = request_with((b"x-http-method-override", b"PUT"))
     sent = dict(passed_request_fields(of, asked, "192.0.2.7", "headrace"))
     assert sent[b"x-http-method-override"] == b"PUT"
@@ -140,7 +143,7 @@ def test_the_same_variant_asks_in_the_same_words(
     own = {b"authorization", b"via", *NEGOTIATED}
     sides = [[field for field in fields if field[0] not in own] for fields in (one, other)]
     vary = tuple(sorted(names - own))
-    variants = [variant_text(vary, Headers(fields), site().rules) for fields in sides]
+    variants = [variant_text(vary, Headers(fields), service().rules) for fields in sides]
     sent = [shared(*fields, vary=vary) for fields in sides]
     if variants[0] == variants[1]:
         assert sent[0] == sent[1]
@@ -154,7 +157,7 @@ def test_a_field_in_the_variant_is_the_one_that_is_sent() -> None:
 
 
 def test_named_fields_are_sent_and_the_keyed_ones_once() -> None:
-    of = site(request_fields=("X-Device",), unkeyed_fields=("X-Trace", "User-Agent"))
+    of = service(request_fields=("X-Device",), unkeyed_fields=("X-Trace", "User-Agent"))
     sent = shared(
         (b"x-device", b"tv"), (b"x-trace", b"1"), (b"user-agent", b"x"), (b"x-other", b"1"), of=of
     )
@@ -165,15 +168,15 @@ def test_named_fields_are_sent_and_the_keyed_ones_once() -> None:
 
 def test_the_scheme_is_told_only_where_it_is_in_the_key() -> None:
     told = [
-        dict(shared(of=site(scheme=apart))).get(b"x-forwarded-proto") for apart in (True, False)
+        dict(shared(of=service(scheme=apart))).get(b"x-forwarded-proto") for apart in (True, False)
     ]
     assert told == [b"https", None]
 
 
 def test_where_hosts_are_one_the_origin_sees_one() -> None:
-    sent = dict(shared(of=site(host=False)))
+    sent = dict(shared(of=service(host=False)))
     other = Request(b"GET", b"/", b"https", b"evil.example", b"/", None, (1, 1), Headers())
-    of = site(host=False)
+    of = service(host=False)
     again = shared_request_fields(of, of.rules, other, b"", "192.0.2.7", "headrace")
     assert sent == dict(again)
 
@@ -197,13 +200,13 @@ def test_credentials_reach_the_origin() -> None:
     ],
 )
 def test_whoever_says_more_is_told_apart(fields: list[Field], same: bool) -> None:
-    assert asks_the_same(site(), request_with(*fields), b"") is same
+    assert asks_the_same(service(), request_with(*fields), b"") is same
 
 
 def test_what_is_in_the_variant_is_not_more() -> None:
     asked = request_with((b"cookie", b"a=1"), (b"accept-language", b"DE , en"))
-    variant = variant_text((b"accept-language", b"cookie"), asked.headers, site().rules)
-    assert asks_the_same(site(), asked, variant)
+    variant = variant_text((b"accept-language", b"cookie"), asked.headers, service().rules)
+    assert asks_the_same(service(), asked, variant)
 
 
 def test_only_hops_are_kept_of_via() -> None:

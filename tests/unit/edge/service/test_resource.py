@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 
 from headrace.cache.key import KeyRules, cache_key, upstream_target
 from headrace.config.loader import validate_document
-from headrace.edge.service.resource import NoSite, Route, Routes
-from headrace.edge.service.services import Sites, compile_sites, host_only
+from headrace.edge.service.resource import NoService, Route, Routes
+from headrace.edge.service.services import Services, compile_services, host_only
 from headrace.http.message import Headers, Request
 from headrace.http.parser import BadRequest, RequestHead
 
 
 @cache
-def sites() -> Sites:
+def services() -> Services:
     document = {
         "cache_dir": "/c",
         "listen": [{"address": "127.0.0.1:1"}],
-        "site": [
+        "service": [
             {"name": "exact", "hosts": ["a.example"], "origins": ["http://o:1"]},
             {"name": "wild", "hosts": ["*.example"], "origins": ["http://o:2/base"]},
             {
@@ -34,16 +34,16 @@ def sites() -> Sites:
             },
         ],
     }
-    return compile_sites(validate_document(document, str, base=Path("/")))
+    return compile_services(validate_document(document, str, base=Path("/")))
 
 
 def find(host: bytes, target: bytes = b"/") -> Route:
     head = RequestHead(b"GET", target, (1, 1), Headers(), host, 0, True, True)
-    return Routes(sites()).find(head, tls=False)
+    return Routes(services()).find(head, tls=False)
 
 
 @pytest.mark.parametrize(
-    ("host", "site"),
+    ("host", "service"),
     [
         (b"a.example", "exact"),
         (b"A.Example:80", "exact"),
@@ -53,13 +53,13 @@ def find(host: bytes, target: bytes = b"/") -> Route:
         (b"x.deep.example", "deep"),
     ],
 )
-def test_the_most_exact_site_wins(host: bytes, site: str) -> None:
-    assert find(host).site.name == site
+def test_the_most_exact_service_wins(host: bytes, service: str) -> None:
+    assert find(host).service.name == service
 
 
 @pytest.mark.parametrize("host", [b"example", b"other.test"])
 def test_a_host_that_nobody_serves_is_misdirected(host: bytes) -> None:
-    with pytest.raises(NoSite) as raised:
+    with pytest.raises(NoService) as raised:
         find(host)
     assert raised.value.status == 421
 

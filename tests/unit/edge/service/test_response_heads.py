@@ -36,7 +36,7 @@ NAMES = st.sampled_from([b"x-a", b"x%d", b"via", b"date", b"etag"])
 
 @given(
     st.lists(st.tuples(NAMES, VALUES), max_size=4, unique_by=lambda field: field[0]),
-    st.sampled_from([None, b"site /a; ttl=7", b"100%", b"\xff"]),
+    st.sampled_from([None, b"service /a; ttl=7", b"100%", b"\xff"]),
     st.floats(-10, 10_000),
     st.floats(-10, 10_000),
 )

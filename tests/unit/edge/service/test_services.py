@@ -8,20 +8,20 @@ import pytest
 
 from headrace.cache.rules import CacheRules
 from headrace.config.loader import validate_document
-from headrace.edge.service.services import compile_sites
+from headrace.edge.service.services import compile_services
 
 
 def rules(cache: dict[str, object], **path_rule: object) -> CacheRules:
-    """The rules of a site, or of a path of it."""
-    site: dict[str, object] = {
+    """The rules of a service, or of a path of it."""
+    service: dict[str, object] = {
         "name": "a", "hosts": ["*"], "origins": ["http://o:1"], "cache": cache,
     }  # fmt: skip
     if path_rule:
-        site["rule"] = [{"path": "/x", **path_rule}]
+        service["rule"] = [{"path": "/x", **path_rule}]
     document = {
-        "cache_dir": "/c", "listen": [{"address": "127.0.0.1:1"}], "site": [site],
+        "cache_dir": "/c", "listen": [{"address": "127.0.0.1:1"}], "service": [service],
     }  # fmt: skip
-    compiled = compile_sites(validate_document(document, str, base=Path("/")))
+    compiled = compile_services(validate_document(document, str, base=Path("/")))
     return compiled.all[0].rules_for(b"/x")
 
 

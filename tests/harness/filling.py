@@ -17,8 +17,8 @@ from typing import Any, cast
 from headrace.cache.record import StoredResponse
 from headrace.config.loader import validate_document
 from headrace.edge.hot import HotEntry, HotResponses
-from headrace.edge.service.known_resources import LIMIT_BYTES as ROUTES_BYTES
-from headrace.edge.service.resource import Routes
+from headrace.edge.service.known_resources import LIMIT_BYTES as RESOURCES_BYTES
+from headrace.edge.service.resource import Resources
 from headrace.edge.service.response_heads import HitHeads, stored_fields
 from headrace.edge.service.services import compile_services
 from headrace.http import serializer
@@ -40,13 +40,13 @@ def resident_bytes() -> int:
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def routes() -> Filled:
+def resources() -> Filled:
     """Distinct targets as long as a request line may be, at the longest host."""
-    found = Routes(compile_services(validate_document(ONE_SERVICE, str, base=Path("/"))))
+    found = Resources(compile_services(validate_document(ONE_SERVICE, str, base=Path("/"))))
     for number in range(60_000):
         target = b"/%d" % number + b"p" * 3000 + b"?" + b"q" * 5000
         found.find(_head(target, b"h" * 240), tls=number % 2 == 0)
-    return found, 2 * ROUTES_BYTES, sum(memory.held_bytes for memory in (found._plain, found._tls))
+    return found, 2 * RESOURCES_BYTES, sum(memory.held_bytes for memory in (found._plain, found._tls))
 
 
 def _head(target: bytes, host: bytes) -> RequestHead:
@@ -86,14 +86,14 @@ def hot() -> Filled:
             slice_bytes=4096, version=b"%016d" % number, generation=0,
             tags=tuple(b"t%d-%d" % (number, n) for n in range(50)),
         )  # fmt: skip
-        route = cast(
+        resource = cast(
             "Any",
             SimpleNamespace(
                 hot=None, service=SimpleNamespace(debug=False, server_timing=False, tally=None)
             ),
         )
         body = memoryview(b"b%d" % number * 200)[:1000]
-        entry = HotEntry(route, stored, body, None, -1, time.time(), time.time() + 100)
+        entry = HotEntry(resource, stored, body, None, -1, time.time(), time.time() + 100)
         now = time.time()
         fields = [*stored_fields(stored, now, b"edge"), (b"cache-status", b"edge; hit; ttl=1")]
         entry.heads = HitHeads(stored, fields)
@@ -106,7 +106,7 @@ def hot() -> Filled:
 
 
 FILLINGS: dict[str, Callable[[], Filled]] = {
-    "routes": routes, "heads": heads, "names": names, "hot": hot,
+    "routes": resources, "heads": heads, "names": names, "hot": hot,
 }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from headrace.edge.fill.client_budgets import ByteBudget, Counts
 from headrace.edge.fill.mirror import Mirrors
 from headrace.edge.hot import HotResponses
 from headrace.edge.request.invalidate import Allowance
-from headrace.edge.service.resource import Routes
+from headrace.edge.service.resource import Resources
 from headrace.edge.service.services import Services
 from headrace.edge.upstreams import Fleet
 from headrace.store import (
@@ -97,7 +97,7 @@ class EdgeState:
         """Serve by this configuration from now on; requests that run go on by the old one."""
         self.config = config
         self.services = services
-        self.routes = Routes(services)
+        self.resources = Resources(services)
         self.fleet.adopt(services)
         self.metrics.services.adopt({service.name: service.tally for service in services.all})
         self.server_name = config.server_name

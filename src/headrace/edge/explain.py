@@ -8,7 +8,7 @@ from dataclasses import replace
 from headrace.cache.reuse import Action, decide_reuse
 from headrace.cache.rules import CacheRules
 from headrace.config import Config
-from headrace.edge.service.resource import Route, Routes
+from headrace.edge.service.resource import Resource, Resources
 from headrace.edge.service.services import Service, compile_services
 from headrace.http.message import Field, Headers, Request
 from headrace.http.parser import BadRequest, HeadLimits, RequestHead, RequestParser
@@ -35,32 +35,32 @@ def explain_request(
     lines += [name + b": " + value for name, value in fields if name != b"host"]
     try:
         head = RequestParser(HeadLimits()).parse(b"\r\n".join(lines) + b"\r\n\r\n")
-        route = Routes(compile_services(config)).find(head, tls=scheme == b"https")
+        resource = Resources(compile_services(config)).find(head, tls=scheme == b"https")
     except BadRequest as error:
         yield f"refused        {error.status}: {error}"
         return
-    request = _request(route, head)
-    yield f"service        {route.service.name}"
-    yield f"key            {route.key.decode('latin-1').replace(chr(10), ' ')}"
-    content = content_of(route.path)
+    request = _request(resource, head)
+    yield f"service        {resource.service.name}"
+    yield f"key            {resource.key.decode('latin-1').replace(chr(10), ' ')}"
+    content = content_of(resource.path)
     media_type = f" ({content.media_type})" if content.media_type else ""
     yield f"content type   {content.kind}{media_type}"
-    yield from _where(route, request, now)
-    yield from _cache(route.rules, request, now)
+    yield from _where(resource, request, now)
+    yield from _cache(resource.rules, request, now)
 
 
-def _request(route: Route, head: RequestHead) -> Request:
-    found = route.request(head)
+def _request(resource: Resource, head: RequestHead) -> Request:
+    found = resource.request(head)
     return Request(
         found.method, found.target, found.scheme, found.authority, found.path, found.query,
         found.version, Headers(list(head.headers)),
     )  # fmt: skip
 
 
-def _where(route: Route, request: Request, now: float) -> Iterator[str]:
-    service = route.service
+def _where(resource: Resource, request: Request, now: float) -> Iterator[str]:
+    service = resource.service
     chosen = choose(
-        service.rules_of_origins, request, route.key, service.default_pool, service.default_retry
+        service.rules_of_origins, request, resource.key, service.default_pool, service.default_retry
     )
     matched = set(chosen.rules)
     decided = False
@@ -74,17 +74,17 @@ def _where(route: Route, request: Request, now: float) -> Iterator[str]:
                 verdict += f": pool {rule.pool}"
         else:
             verdict = "does not match"
-            if replace(rule, share=1.0).matches(request, route.key):
+            if replace(rule, share=1.0).matches(request, resource.key):
                 verdict = f"would match, but its {rule.share:.0%} are other objects"
         yield f"route          {rule.name}: {verdict}"
     yield f"pool           {chosen.pool}"
-    _path, mark, query = route.upstream_target.partition(b"?")
+    _path, mark, query = resource.upstream_target.partition(b"?")
     yield f"asked for      {(chosen.path + mark + query).decode('latin-1')}"
     if chosen.mirror is not None:
         yield f"mirror         {chosen.mirror}, {chosen.mirror_path.decode('latin-1')}"
     retry, pool = service.retries[chosen.retry], service.pools[chosen.pool]
     yield f"retry          {retry.name}: {_retry(retry, pool)}"
-    yield from _tries(service, pool, retry, route.key, request.method, now)
+    yield from _tries(service, pool, retry, resource.key, request.method, now)
 
 
 def _retry(retry: RetryPolicy, pool: Pool) -> str:

@@ -17,7 +17,7 @@ from headrace.edge.service.response_heads import HitHeads
 from headrace.store import PurgeRule, matches
 
 if TYPE_CHECKING:
-    from headrace.edge.service.resource import Route
+    from headrace.edge.service.resource import Resource
 
 RECHECK_S = 2.0
 OVERHEAD_BYTES = 2000  # the entry, its record and the objects around them
@@ -60,7 +60,7 @@ class HotEntry:
         "partial",
         "prepared",
         "renewal",
-        "route",
+        "resource",
         "second",
         "slot",
         "stored",
@@ -72,7 +72,7 @@ class HotEntry:
 
     def __init__(
         self,
-        route: Route,
+        resource: Resource,
         stored: StoredResponse,
         body: memoryview | None,
         opened: OpenBody | None,
@@ -80,8 +80,8 @@ class HotEntry:
         now: float,
         fresh_until: float,
     ) -> None:
-        self.route = route
-        self.tally = route.service.tally  # at hand for each hit
+        self.resource = resource
+        self.tally = resource.service.tally  # at hand for each hit
         self.stored = stored
         self.body = body
         self.opened = opened
@@ -106,14 +106,14 @@ class HotEntry:
     def end(self) -> None:
         """It holds no more, and lets go of file and memory at once.
 
-        Routes that have it directly learn it so by `fresh_until`. Without the letting go, route and
+        Resources that have it directly learn it so by `fresh_until`. Without the letting go, resource and
         entry would hold each other, and the file open, until the collector of cycles comes by.
         """
         self.until = self.renewal = self.fresh_until = 0.0
         self.body = self.opened = self.heads = None
         self.prepared = self.whole = self.partial = b""
-        if self.route.hot is self:
-            self.route.hot = None
+        if self.resource.hot is self:
+            self.resource.hot = None
 
 
 class HotResponses:

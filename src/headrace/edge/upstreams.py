@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from headrace.edge.service.resource import Route
+from headrace.edge.service.resource import Resource
 from headrace.edge.service.services import Service, Services
 from headrace.http.message import Request
 from headrace.telemetry.metrics import WorkerMetrics
@@ -111,37 +111,37 @@ class Fleet:
         )
         self._checking.watch(list(self._states.values()))
 
-    def way(self, route: Route, request: Request, target: bytes, client: str = "") -> Way:
+    def way(self, resource: Resource, request: Request, target: bytes, client: str = "") -> Way:
         """Where a request goes whose own target, as the origin is to see it, is `target`.
 
         `client` is the network of who asks.
         """
-        service = route.service
+        service = resource.service
         if not service.rules_of_origins:
             name = service.default_pool
             chosen = Chosen(name, service.default_retry, request.path)
-            use = self.use(service, chosen.pool, chosen.retry, route.key, client)
+            use = self.use(service, chosen.pool, chosen.retry, resource.key, client)
             return Way(use, target, chosen)
         chosen = choose(
             service.rules_of_origins,
             request,
-            route.key,
+            resource.key,
             service.default_pool,
             service.default_retry,
         )
         if chosen.path != request.path:
             _path, mark, query = target.partition(b"?")
             target = chosen.path + mark + query
-        use = self.use(service, chosen.pool, chosen.retry, route.key, client)
+        use = self.use(service, chosen.pool, chosen.retry, resource.key, client)
         return Way(use, target, chosen)
 
     def refusal(
-        self, route: Route, request: Request, target: bytes, *, has_body: bool
+        self, resource: Resource, request: Request, target: bytes, *, has_body: bool
     ) -> Refusal | None:
         """Why an origin of the pool that this request goes to would not be asked: its requests
         are signed, and this one is not to be. Told before anything is looked up or sent.
         """
-        way = self.way(route, request, target)
+        way = self.way(resource, request, target)
         fields = [(b"host", request.authority)]
         if has_body:
             fields.append((b"transfer-encoding", b"chunked"))

@@ -27,8 +27,8 @@ def stored(number: int) -> StoredResponse:
 
 def entry(number: int, opened: OpenBody | None = None, fresh_until: float = 100.0) -> HotEntry:
     body = memoryview(b"body") if opened is None else opened.view
-    route = cast("Any", SimpleNamespace(hot=None, service=SimpleNamespace(tally=None)))
-    return HotEntry(route, stored(number), body, opened, -1, 0.0, fresh_until)
+    resource = cast("Any", SimpleNamespace(hot=None, service=SimpleNamespace(tally=None)))
+    return HotEntry(resource, stored(number), body, opened, -1, 0.0, fresh_until)
 
 
 ONE_BYTES = cost_bytes(stored(1), 4)
@@ -110,13 +110,13 @@ def test_an_entry_that_is_dropped_lets_go_of_its_file_at_once(tmp_path: Path) ->
         body = opened(tmp_path, 1)
         descriptor = body.fd
         one = entry(1, body)
-        one.route.hot = one
+        one.resource.hot = one
         hot.put(one)
         hot.clear()
         del body
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.fstat(descriptor)
-        assert one.route.hot is None
+        assert one.resource.hot is None
     finally:
         gc.enable()
 

@@ -49,7 +49,7 @@ class Server(Protocol):
 
 
 class Looking:
-    """One method for each route."""
+    """One method for each resource."""
 
     def __init__(self, server: Server) -> None:
         self._server = server

@@ -64,7 +64,7 @@ from headrace.upstream.head_reader import OnInterim
 
 if TYPE_CHECKING:
     from headrace.edge.context import EdgeState
-    from headrace.edge.service.resource import Route
+    from headrace.edge.service.resource import Resource
 
 log = structlog.get_logger()
 
@@ -90,7 +90,7 @@ class Fetch:
     def __init__(
         self,
         edge: EdgeState,
-        route: Route,
+        resource: Resource,
         request: Request,
         network: str,
         client_address: str,
@@ -105,7 +105,7 @@ class Fetch:
     ) -> None:
         """Made by `begin_fetch`, which has taken a place for `network`; `_end` gives it back."""
         self._edge = edge
-        self._route = route
+        self._resource = resource
         self._request = request
         self._network = network
         self._client_address = client_address
@@ -262,7 +262,7 @@ class Fetch:
 
     def _note(self, failure: str, error: Exception) -> None:
         log.warning(
-            "fetch_failed", service=self._route.service.name, failure=failure, problem=str(error),
+            "fetch_failed", service=self._resource.service.name, failure=failure, problem=str(error),
             path=self._request.path.decode("latin-1"), slice=self.number,
         )  # fmt: skip
 
@@ -312,15 +312,15 @@ class Fetch:
         edge.places.give(self._network)
 
     async def _fetch(self) -> None:
-        edge, route, ask = self._edge, self._route, self._ask
-        service = route.service
+        edge, resource, ask = self._edge, self._resource, self._ask
+        service = resource.service
         fields = shared_request_fields(
-            service, route.rules, self._request, self._variant, self._client_address,
+            service, resource.rules, self._request, self._variant, self._client_address,
             edge.server_name,
         )  # fmt: skip
         fields = self._with_or_without_credentials(fields)
-        asked = replace(self._request, query=route.keyed_query, headers=Headers(fields))
-        way = edge.fleet.way(route, asked, route.upstream_target, self._network)
+        asked = replace(self._request, query=resource.keyed_query, headers=Headers(fields))
+        way = edge.fleet.way(resource, asked, resource.upstream_target, self._network)
         fields += ask_fields(ask, self._slice_bytes())
         request_time = time.time()
         response = await edge.fleet.fetcher.request(
@@ -339,7 +339,7 @@ class Fetch:
             if way.chosen.mirror is not None and ask.stored is None and response.complete:
                 seen = Seen(response.status, response.read_bytes, response.digest)
                 edge.keep(
-                    edge.loop.create_task(edge.mirrors.compare(edge, route, way, fields, seen))
+                    edge.loop.create_task(edge.mirrors.compare(edge, resource, way, fields, seen))
                 )
         finally:
             if not self._handed_over:
@@ -352,7 +352,7 @@ class Fetch:
         """
         stored = self._ask.stored
         if stored is not None and not self._ask.validate:
-            fits = credentials_may_fill(Headers(stored.headers), self._route.rules)
+            fits = credentials_may_fill(Headers(stored.headers), self._resource.rules)
             if not fits:
                 fields = [field for field in fields if field[0] != b"authorization"]
         self._credentialed = any(field[0] == b"authorization" for field in fields)
@@ -361,7 +361,7 @@ class Fetch:
     def _slice_bytes(self) -> int:
         stored = self._ask.stored
         return (
-            self._edge.slice_bytes_for(self._route.rules) if stored is None else stored.slice_bytes
+            self._edge.slice_bytes_for(self._resource.rules) if stored is None else stored.slice_bytes
         )
 
     def _interim(self, head: ParsedResponseHead) -> None:
@@ -381,7 +381,7 @@ class Fetch:
                 self._freshen(ask.stored, head, request_time, response_time)
                 return
             if status in STALE_STATUSES and may_serve_stale_on_error(
-                ask.stored, self._route.rules, self._request, response_time
+                ask.stored, self._resource.rules, self._request, response_time
             ):
                 self._edge.metrics.origin_errors[f"status_{status}"] += 1
                 self._fail(status, f"status_{status}")
@@ -396,12 +396,12 @@ class Fetch:
             return
         assert placement is not None
         storing = decide_storing(
-            self._request, _as_whole(head), self._route.rules,
+            self._request, _as_whole(head), self._resource.rules,
             request_time=request_time, response_time=response_time,
         )  # fmt: skip
         reason = storing.reason
         if storing.store:
-            reason = self._edge.reason_not_to_store(placement.total, self._route.rules)
+            reason = self._edge.reason_not_to_store(placement.total, self._resource.rules)
             if not reason:
                 stored = self._new_record(head, storing, placement, response_time)
                 await self._receive(response, stored, placement)
@@ -424,7 +424,7 @@ class Fetch:
             if continues(stored, placement, response.head.headers):
                 parsed = response.head
                 head = ResponseHead(status, parsed.headers, parsed.reason, parsed.version)
-                rules = self._route.rules
+                rules = self._resource.rules
                 refusal = sharing_refusal(head, rules)
                 if self._credentialed and not credentials_may_fill(parsed.headers, rules):
                     refusal = refusal or b"authorization"
@@ -456,12 +456,12 @@ class Fetch:
             self._outdated(stored)  # it speaks of another representation than ours
             return
         renewed = freshened(
-            stored, head, self._route.rules, self._request,
+            stored, head, self._resource.rules, self._request,
             request_time=request_time, response_time=response_time,
         )  # fmt: skip
         flags = renewed.flags & ~int(StoredFlag.HTTP_1_0) | _version_flag(head)
         renewed = msgspec.structs.replace(renewed, generation=self._generation, flags=flags)
-        self._edge.store.record(renewed, self._route.key_hash)
+        self._edge.store.record(renewed, self._resource.key_hash)
         self._edge.hot.drop(renewed.key, renewed.variant)
         self._settle(Following(renewed, None))
 
@@ -479,7 +479,7 @@ class Fetch:
             self._part.mark_uncacheable()
         if self.outcome.done() or not self._owned:
             response = None  # nobody is there whose it would be
-        elif status < 500 and not asks_the_same(self._route.service, self._request, self._variant):
+        elif status < 500 and not asks_the_same(self._resource.service, self._request, self._variant):
             # The client said more than was asked here: he asks for himself. But an origin in
             # trouble is not asked twice.
             response = None
@@ -489,14 +489,14 @@ class Fetch:
     def _new_record(
         self, head: ResponseHead, storing: Storing, placement: Placement, response_time: float
     ) -> StoredResponse:
-        route = self._route
+        resource = self._resource
         slice_bytes = self._slice_bytes()
-        vary = vary_with(storing.vary, self._variant, head.headers, route.rules)
+        vary = vary_with(storing.vary, self._variant, head.headers, resource.rules)
         # Of what Vary names, the origin saw what it was asked with: its answer is for that.
-        asked = headers_asked(self._variant, self._request.headers, route.rules)
-        variant = variant_text(vary, asked, route.rules)
+        asked = headers_asked(self._variant, self._request.headers, resource.rules)
+        variant = variant_text(vary, asked, resource.rules)
         return StoredResponse(
-            key=route.key,
+            key=resource.key,
             variant=variant,
             vary=vary,
             status=200 if head.status == 206 else head.status,
@@ -509,7 +509,7 @@ class Fetch:
             flags=int(storing.flags) | _version_flag(head),
             length=-1 if placement.total is None else placement.total,
             slice_bytes=slice_bytes,
-            version=version_of(route.key, variant, head.headers, self._generation, slice_bytes),
+            version=version_of(resource.key, variant, head.headers, self._generation, slice_bytes),
             generation=self._generation,
             tags=storing.tags,
         )
@@ -574,7 +574,7 @@ class Fetch:
     def _record(self, stored: StoredResponse) -> None:
         """Let every worker find the response while its body still comes."""
         try:
-            self._edge.store.record(stored, self._route.key_hash)
+            self._edge.store.record(stored, self._resource.key_hash)
         except (StoreError, OSError) as error:
             self._edge.store_trouble(error)
 
@@ -655,7 +655,7 @@ class Fetch:
         if number == self._ask.first and self._part is not None:
             part, self._part = self._part, None
         else:
-            name = part_name(self._route.key_hash, stored.variant)
+            name = part_name(self._resource.key_hash, stored.variant)
             part = store.begin_part(name, number)
             if isinstance(part, Busy):
                 return part
@@ -708,7 +708,7 @@ class Fetch:
 
 def begin_fetch(
     edge: EdgeState,
-    route: Route,
+    resource: Resource,
     request: Request,
     client_address: str,
     name: bytes,
@@ -732,7 +732,7 @@ def begin_fetch(
         edge.places.give(network)
     else:
         return Fetch(
-            edge, route, request, network, client_address, name, variant, ask, part, on_interim,
+            edge, resource, request, network, client_address, name, variant, ask, part, on_interim,
             owned=owned, counted=not watched,
         )  # fmt: skip
     if part is not None:

@@ -18,7 +18,7 @@ from headrace.upstream.errors import OriginError
 
 if TYPE_CHECKING:
     from headrace.edge.context import EdgeState
-    from headrace.edge.service.resource import Route
+    from headrace.edge.service.resource import Resource
 
 log = structlog.get_logger()
 
@@ -52,7 +52,7 @@ class Mirrors:
         self._running = 0
 
     async def compare(
-        self, edge: EdgeState, route: Route, way: Way, fields: list[Field], main: Seen
+        self, edge: EdgeState, resource: Resource, way: Way, fields: list[Field], main: Seen
     ) -> None:
         """Fetch from the mirror pool, and count the result in metrics."""
         counts = edge.metrics.mirror_compared
@@ -62,10 +62,10 @@ class Mirrors:
         self._running += 1
         try:
             async with asyncio.timeout(LIMIT_S):
-                found = await self._fetch(edge, route, way, fields)
+                found = await self._fetch(edge, resource, way, fields)
         except (OriginError, TimeoutError) as error:
             counts["failed"] += 1
-            log.warning("mirror_failed", service=route.service.name, problem=str(error))
+            log.warning("mirror_failed", service=resource.service.name, problem=str(error))
             return
         finally:
             self._running -= 1
@@ -73,17 +73,17 @@ class Mirrors:
         counts[result] += 1
         if result != "same":
             log.warning(
-                "mirror_differs", service=route.service.name, pool=way.chosen.mirror, what=result,
-                path=route.path.decode("latin-1"), statuses=(main.status, found.status),
+                "mirror_differs", service=resource.service.name, pool=way.chosen.mirror, what=result,
+                path=resource.path.decode("latin-1"), statuses=(main.status, found.status),
                 sizes=(main.size_bytes, found.size_bytes),
             )  # fmt: skip
 
     @staticmethod
-    async def _fetch(edge: EdgeState, route: Route, way: Way, fields: list[Field]) -> Seen:
+    async def _fetch(edge: EdgeState, resource: Resource, way: Way, fields: list[Field]) -> Seen:
         chosen = way.chosen
         assert chosen.mirror is not None
         _path, mark, query = way.target.partition(b"?")
-        use = edge.fleet.use(route.service, chosen.mirror, chosen.retry, route.key, way.use.client)
+        use = edge.fleet.use(resource.service, chosen.mirror, chosen.retry, resource.key, way.use.client)
         response = await edge.fleet.fetcher.request(
             use, b"GET", chosen.mirror_path + mark + query, fields
         )

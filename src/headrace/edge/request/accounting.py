@@ -80,8 +80,8 @@ class Recorder:
             metrics.hit_total.observe(spent_s)
         elif isinstance(context, Answer):
             self._count(context, first_byte_s, spent_s, sent=connection.bytes_sent > 0)
-            if context.route is not None:
-                tally = context.route.service.tally
+            if context.resource is not None:
+                tally = context.resource.service.tally
                 tally.hits += context.cache in HITS
             if context.cache in NOT_STORED and context.reason:
                 self._not_stored(context, connection.status)
@@ -106,17 +106,17 @@ class Recorder:
     def _not_stored(self, answer: Answer, status: int) -> None:
         counts = self.metrics.not_stored
         counts[counted_word(answer.reason, counts)] += 1
-        if answer.route is not None:
-            self.reasons.note(answer.route.key_hash, answer.reason, status, time.time())
+        if answer.resource is not None:
+            self.reasons.note(answer.resource.key_hash, answer.reason, status, time.time())
 
     def _show(self, connection: Connection, ended: str, spent_s: float, first: float) -> None:
         """Let those who look see a response."""
         context = connection.context
         hot = isinstance(context, HotEntry)
-        route = context.route if isinstance(context, HotEntry | Answer) else None
+        resource = context.resource if isinstance(context, HotEntry | Answer) else None
         self.watch.count(
-            "" if route is None else route.service.name,
-            None if route is None else route.key,
+            "" if resource is None else resource.service.name,
+            None if resource is None else resource.key,
             "hit" if hot else getattr(context, "cache", "error"),
             connection.status,
             connection.bytes_sent,
@@ -149,15 +149,15 @@ class Recorder:
         path, query = b"", None
         taken = None
         if type(context) is HotEntry:
-            service, cache = context.route.service.name, "hit"
+            service, cache = context.resource.service.name, "hit"
             age_s = current_age_s(context.stored, now)
-            path, query = context.route.path, context.route.query
+            path, query = context.resource.path, context.resource.query
         elif isinstance(context, Answer):
             cache, age_s, reason = context.cache, context.age_s, context.reason
             taken = origin_use(context.courses)
-            if context.route is not None:
-                service = context.route.service.name
-                path, query = context.route.path, context.route.query
+            if context.resource is not None:
+                service = context.resource.service.name
+                path, query = context.resource.path, context.resource.query
         headers = head.headers if head is not None else None
         return AccessRecord(
             started=now - spent_s,

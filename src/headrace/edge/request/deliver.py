@@ -25,7 +25,7 @@ from headrace.upstream.attempt_log import Course
 
 if TYPE_CHECKING:
     from headrace.edge.context import EdgeState
-    from headrace.edge.service.resource import Route
+    from headrace.edge.service.resource import Resource
 
 FEW_SLICES = 4
 
@@ -92,7 +92,7 @@ class Delivery:
         self,
         edge: EdgeState,
         connection: Connection,
-        route: Route,
+        resource: Resource,
         request: Request,
         stored: StoredResponse,
         growing: GrowingSlice | None,
@@ -101,7 +101,7 @@ class Delivery:
     ) -> None:
         self._edge = edge
         self._connection = connection
-        self._route = route
+        self._resource = resource
         self._request = request
         self._interests = interests
         self._tries = tries
@@ -289,7 +289,7 @@ class Delivery:
         edge, stored = self._edge, self.stored
         if stored.length < 0 and self._length_is_known_now():
             return None
-        name = part_name(self._route.key_hash, stored.variant)
+        name = part_name(self._resource.key_hash, stored.variant)
         part: Part | Busy | None
         try:
             part = edge.store.begin_part(name, number)
@@ -320,7 +320,7 @@ class Delivery:
         self.fetched = True
         ask = Ask(number, self._last_wanted(), stored, again=self._tries.again)
         fetch = begin_fetch(
-            edge, self._route, self._request, self._connection.address, name, stored.variant,
+            edge, self._resource, self._request, self._connection.address, name, stored.variant,
             ask, part,
         )  # fmt: skip
         if fetch is None:
@@ -340,7 +340,7 @@ class Delivery:
         raise SourceLost("the origin has another representation now")
 
     def _is_still_stored(self) -> bool:
-        found = self._edge.store.lookup(self._route.key_hash, self.stored.variant)
+        found = self._edge.store.lookup(self._resource.key_hash, self.stored.variant)
         return found is not None and found.version == self.stored.version
 
     def _last_wanted(self) -> int | None:
@@ -349,7 +349,7 @@ class Delivery:
         return (self._end - 1) // self.stored.slice_bytes
 
     def _length_is_known_now(self) -> bool:
-        found = self._edge.store.lookup(self._route.key_hash, self.stored.variant)
+        found = self._edge.store.lookup(self._resource.key_hash, self.stored.variant)
         if found is None or found.version != self.stored.version or found.length < 0:
             return False
         self.stored = found

@@ -24,7 +24,7 @@ from headrace.edge.request.post_storing import PostStoring
 from headrace.edge.request.promote import promoted
 from headrace.edge.request.response import Answer, Verdict
 from headrace.edge.service.forwarded_fields import in_loop, nominates
-from headrace.edge.service.resource import Misdirected, Route
+from headrace.edge.service.resource import Misdirected, Resource
 from headrace.edge.service.response_heads import HitHeads, prepared_head, stored_fields
 from headrace.edge.service.services import host_only
 from headrace.errors import let_frames_go
@@ -69,17 +69,17 @@ class EdgeHandler:
         assert head is not None
         edge = self.edge
         if head.plain or head.lone_range is not None:
-            routes = edge.routes.tls if connection.tls else edge.routes.plain
-            route = routes.get((head.host, head.target))
-            if route is not None and (
+            resources = edge.resources.tls if connection.tls else edge.resources.plain
+            resource = resources.get((head.host, head.target))
+            if resource is not None and (
                 not connection.tls
-                or connection.covered == route.authority
-                or covers(connection, route)
+                or connection.covered == resource.authority
+                or covers(connection, resource)
             ):
-                entry = route.hot
-                if entry is None and route.vary is not None:
-                    variant = variant_text(route.vary, head.headers, route.rules)
-                    entry = edge.hot.get(route.key, variant)
+                entry = resource.hot
+                if entry is None and resource.vary is not None:
+                    variant = variant_text(resource.vary, head.headers, resource.rules)
+                    entry = edge.hot.get(resource.key, variant)
                 if entry is not None and self._send_hot(connection, head, entry):
                     return
         self._otherwise(connection, head)
@@ -138,11 +138,11 @@ class EdgeHandler:
         """Whether the store has the very same response; then the entry goes on."""
         if now >= entry.fresh_until:
             return False
-        store, stored, route = self.edge.store, entry.stored, entry.route
+        store, stored, resource = self.edge.store, entry.stored, entry.resource
         try:
-            if (store.vary_of(route.key_hash) or ()) != stored.vary:
+            if (store.vary_of(resource.key_hash) or ()) != stored.vary:
                 return False
-            if store.lookup(route.key_hash, stored.variant) != stored:
+            if store.lookup(resource.key_hash, stored.variant) != stored:
                 return False
         except StoreError:
             return False  # the longer way knows what to do about it
@@ -183,7 +183,7 @@ class EdgeHandler:
     def _prepare(self, entry: HotEntry, now: float, second: int) -> None:
         stored = entry.stored
         if entry.heads is None:
-            answer = Answer(self.edge, None, entry.route, None)
+            answer = Answer(self.edge, None, entry.resource, None)
             fields = stored_fields(stored, now, self.edge.server_name_bytes)
             entry.heads = HitHeads(stored, fields + answer.cache_fields(Verdict("hit"), stored))
         entry.prepared = entry.heads.whole(now)
@@ -204,55 +204,55 @@ class EdgeHandler:
             self._own_options(connection, answer)
             return
         try:
-            route = edge.routes.find(head, tls=connection.tls)
-            if connection.tls and not covers(connection, route):
-                raise Misdirected(route.authority)
+            resource = edge.resources.find(head, tls=connection.tls)
+            if connection.tls and not covers(connection, resource):
+                raise Misdirected(resource.authority)
         except BadRequest as error:
             connection.refuse(error)
             return
         if head.plain and head.method in GET_OR_HEAD and not connection.has_body:
-            entry = promoted(edge, route, head.headers)
+            entry = promoted(edge, resource, head.headers)
             if entry is not None and self._send_hot(connection, head, entry):
                 return
-        request = route.request(head)
-        if head.method not in route.service.methods:
-            self._unknown_method(head, route, answer)
+        request = resource.request(head)
+        if head.method not in resource.service.methods:
+            self._unknown_method(head, resource, answer)
             return
         if _unknown_expectation(head):
             connection.refuse(BadRequest(417, "only 100-continue can be expected here"))
             return
-        answer = Answer(edge, connection, route, request)
+        answer = Answer(edge, connection, resource, request)
         connection.context = answer
         if in_loop(head.headers, edge.server_name):
             answer.error(508, "this request has come through here before: the origin is this edge")
             return
-        if route.service.signs and not self._to_be_signed(connection, route, request, answer):
+        if resource.service.signs and not self._to_be_signed(connection, resource, request, answer):
             return
-        cached = head.method in GET_OR_HEAD and not connection.has_body and route.rules.shared
+        cached = head.method in GET_OR_HEAD and not connection.has_body and resource.rules.shared
         if cached and not head.plain and nominates(head.headers):
             cached = False
         work = self._serve if cached else self._pass
-        task = edge.loop.create_task(work(connection, route, request, answer))
+        task = edge.loop.create_task(work(connection, resource, request, answer))
         answer.task = task
         edge.keep(task)
         task.add_done_callback(lambda ended: self._ended(ended, connection, answer))
 
     @staticmethod
-    def _unknown_method(head: RequestHead, route: Route, answer: Answer) -> None:
+    def _unknown_method(head: RequestHead, resource: Resource, answer: Answer) -> None:
         """405 for a method that is common but not served here, else 501 (RFC 9110 section 9.1)."""
         method = head.method.decode("ascii")
         if head.method in KNOWN_METHODS:
-            allow = b", ".join(sorted(route.service.methods))
+            allow = b", ".join(sorted(resource.service.methods))
             answer.error(405, f"{method} is not served here", extra=((b"allow", allow),))
         else:
             answer.error(501, f"{method} is not a method that is served here")
 
     def _to_be_signed(
-        self, connection: Connection, route: Route, request: Request, answer: Answer
+        self, connection: Connection, resource: Resource, request: Request, answer: Answer
     ) -> bool:
         """Whether origins that need a signature may be asked this; if not, say so."""
         refusal = self.edge.fleet.refusal(
-            route, request, own_target(route, request), has_body=connection.has_body
+            resource, request, own_target(resource, request), has_body=connection.has_body
         )
         if refusal is None:
             return True
@@ -270,38 +270,38 @@ class EdgeHandler:
         connection.respond(204, prepared_head(204, fields, None))
 
     async def _serve(
-        self, connection: Connection, route: Route, request: Request, answer: Answer
+        self, connection: Connection, resource: Resource, request: Request, answer: Answer
     ) -> None:
         try:
-            await Serving(self.edge, connection, route, request, answer).run()
+            await Serving(self.edge, connection, resource, request, answer).run()
         except ClientGone as error:
             let_frames_go(error)
         except (OriginError, SliceFailed, SourceLost, StoreError, OSError, BadRequest) as error:
-            self._failed(connection, route, answer, error)
+            self._failed(connection, resource, answer, error)
 
     async def _pass(
-        self, connection: Connection, route: Route, request: Request, answer: Answer
+        self, connection: Connection, resource: Resource, request: Request, answer: Answer
     ) -> None:
         edge = self.edge
         with edge.places.hold(network_of(connection.address)) as held:
             if held:
-                await self._pass_on(connection, route, request, answer)
+                await self._pass_on(connection, resource, request, answer)
             else:
                 answer.error(503, TOO_MANY, "too_many_requests")
 
     async def _pass_on(
-        self, connection: Connection, route: Route, request: Request, answer: Answer
+        self, connection: Connection, resource: Resource, request: Request, answer: Answer
     ) -> None:
         edge = self.edge
-        posted = self._posts.begin(route, request)
+        posted = self._posts.begin(resource, request)
         try:
-            response = await ask_origin(edge, connection, route, request, answer.courses)
+            response = await ask_origin(edge, connection, resource, request, answer.courses)
             fwd = b"request" if request.method in GET_OR_HEAD else b"method"
             fields = answer.cache_fields(Verdict("pass", fwd=fwd, fwd_status=response.status))
             try:
                 if posted is not None:
                     posted.answered(response.head)
-                invalidate_after(edge, route, request, response.head)
+                invalidate_after(edge, resource, request, response.head)
                 if posted is not None:
                     posted.follow()
             except BaseException:
@@ -311,7 +311,7 @@ class EdgeHandler:
         except ClientGone as error:
             let_frames_go(error)
         except (OriginError, OSError, BadRequest) as error:
-            self._failed(connection, route, answer, error)
+            self._failed(connection, resource, answer, error)
         finally:
             if posted is not None:
                 posted.close()
@@ -328,13 +328,13 @@ class EdgeHandler:
             answer.error(500, "the edge failed at this request; its log says more")
 
     def _failed(
-        self, connection: Connection, route: Route, answer: Answer, error: Exception
+        self, connection: Connection, resource: Resource, answer: Answer, error: Exception
     ) -> None:
         """Tell the client as much as can still be told."""
         reason = _word(error)
         if isinstance(error, OriginError):
             self.edge.metrics.origin_errors[reason] += 1
-        log.warning("request_failed", service=route.service.name, reason=reason, problem=str(error))
+        log.warning("request_failed", service=resource.service.name, reason=reason, problem=str(error))
         if connection.status and not connection.take_back():
             connection.abort("origin_failed" if isinstance(error, OriginError) else reason)
         elif isinstance(error, BadRequest):
@@ -347,7 +347,7 @@ class EdgeHandler:
         let_frames_go(error)
 
     def refused(self, connection: Connection, error: BadRequest) -> None:
-        """Answer a request that is refused before it has a route."""
+        """Answer a request that is refused before it has a resource."""
         answer = connection.context
         if not isinstance(answer, Answer):
             answer = Answer(self.edge, connection, None, None)
@@ -356,16 +356,16 @@ class EdgeHandler:
         answer.error(error.status, str(error))
 
 
-def covers(connection: Connection, route: Route) -> bool:
+def covers(connection: Connection, resource: Resource) -> bool:
     """Whether this TLS connection's certificate speaks for the host that is asked for. Looked up
     once for each host, as long as a connection stays with it.
     """
-    if connection.covered == route.authority:
+    if connection.covered == resource.authority:
         return True
-    host = host_only(route.authority).decode("latin-1")
+    host = host_only(resource.authority).decode("latin-1")
     if host and not connection.certificate_covers(host):
         return False
-    connection.covered = route.authority
+    connection.covered = resource.authority
     return True
 
 

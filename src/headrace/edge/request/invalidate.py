@@ -22,7 +22,7 @@ from headrace.store import Busy, PurgeRule, StoreError
 
 if TYPE_CHECKING:
     from headrace.edge.context import EdgeState
-    from headrace.edge.service.resource import Route
+    from headrace.edge.service.resource import Resource
 
 RULES_PER_S = 10.0
 RULES_AT_ONCE = 100
@@ -51,10 +51,10 @@ class Allowance:
 
 
 def invalidate_after(
-    edge: EdgeState, route: Route, request: Request, head: ParsedResponseHead
+    edge: EdgeState, resource: Resource, request: Request, head: ParsedResponseHead
 ) -> None:
     """Remove what a request has changed. Nothing after safe methods and errors."""
-    service = route.service
+    service = resource.service
     for uri in keys_invalidated(request, ResponseHead(head.status, head.headers)):
         try:
             keys = keys_for_url(service.name, uri.decode("latin-1"), service.key_rules)

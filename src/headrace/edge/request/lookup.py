@@ -35,7 +35,7 @@ from headrace.upstream.failover_body import Obtained
 
 if TYPE_CHECKING:
     from headrace.edge.context import EdgeState
-    from headrace.edge.service.resource import Route
+    from headrace.edge.service.resource import Resource
 
 PASS_S = 10.0
 TOO_MANY = "too many requests to origins are under way for this client's network"
@@ -47,12 +47,12 @@ class Serving:
     """Carries one request from look-up to the last byte."""
 
     def __init__(
-        self, edge: EdgeState, connection: Connection, route: Route, request: Request,
+        self, edge: EdgeState, connection: Connection, resource: Resource, request: Request,
         answer: Answer,
     ) -> None:  # fmt: skip
         self._edge = edge
         self._connection = connection
-        self._route = route
+        self._resource = resource
         self._request = request
         self._answer = answer
         self._interests = Interests(answer.courses)
@@ -79,7 +79,7 @@ class Serving:
 
     async def _try(self) -> bool:
         """One look at the store and what follows from it; False: look again."""
-        edge, request, rules = self._edge, self._request, self._route.rules
+        edge, request, rules = self._edge, self._request, self._resource.rules
         edge.see_purges()
         self._answer.generation = edge.purged_up_to
         stored, variant = self._lookup()
@@ -103,13 +103,13 @@ class Serving:
 
     def _lookup(self) -> tuple[StoredResponse | None, bytes]:
         """The stored response that this request selects (RFC 9111 section 4.1)."""
-        route, store = self._route, self._edge.store
-        vary = store.vary_of(route.key_hash)
+        resource, store = self._resource, self._edge.store
+        vary = store.vary_of(resource.key_hash)
         if vary is None:
             vary = self._vary or ()
-        vary = with_keyed(vary, route.service.keyed_fields)
-        variant = variant_text(vary, self._request.headers, route.rules) if vary else b""
-        return store.lookup(route.key_hash, variant), variant
+        vary = with_keyed(vary, resource.service.keyed_fields)
+        variant = variant_text(vary, self._request.headers, resource.rules) if vary else b""
+        return store.lookup(resource.key_hash, variant), variant
 
     # Fetching.
 
@@ -118,8 +118,8 @@ class Serving:
         fwd = b"stale" if stored is not None else self._miss_word()
         if self._request.method == b"HEAD":
             return await self._head(stored, variant, fwd)
-        if stored is None and self._route.pass_until > time.monotonic():
-            await self._pass(None, "pass", b"bypass", self._route.pass_reason)
+        if stored is None and self._resource.pass_until > time.monotonic():
+            await self._pass(None, "pass", b"bypass", self._resource.pass_reason)
             return True
         ask = self._ask(stored)
         if ask is None:
@@ -138,7 +138,7 @@ class Serving:
                 return False
 
     def _miss_word(self) -> bytes:
-        return b"vary-miss" if self._edge.store.vary_of(self._route.key_hash) else b"uri-miss"
+        return b"vary-miss" if self._edge.store.vary_of(self._resource.key_hash) else b"uri-miss"
 
     def _ask(self, stored: StoredResponse | None) -> Ask | None:
         value = self._request.headers.get(b"range")
@@ -146,7 +146,7 @@ class Serving:
             return (
                 WHOLE
                 if value is None
-                else ask_for_range(value, self._edge.slice_bytes_for(self._route.rules))
+                else ask_for_range(value, self._edge.slice_bytes_for(self._resource.rules))
             )
         # One validation serves all clients, whichever range they want; only if the object has
         # changed does it bring a body, and then no more of it than the first slice.
@@ -158,7 +158,7 @@ class Serving:
     ) -> tuple[Outcome, bool]:
         """What a fetch brings; and whether it was another request's."""
         edge = self._edge
-        name = part_name(self._route.key_hash, variant)
+        name = part_name(self._resource.key_hash, variant)
         running = edge.fetches.get((name, ask.first))
         if running is not None:
             return await self._join(running, stored), True
@@ -185,7 +185,7 @@ class Serving:
     def _begin(self, name: bytes, variant: bytes, ask: Ask, part: Part) -> Fetch | None:
         connection = self._connection
         return begin_fetch(
-            self._edge, self._route, self._request, connection.address, name, variant, ask, part,
+            self._edge, self._resource, self._request, connection.address, name, variant, ask, part,
             lambda head: pass_interim(connection, head), owned=True,
         )  # fmt: skip
 
@@ -246,7 +246,7 @@ class Serving:
     def _renew_in_background(self, stored: StoredResponse, variant: bytes) -> None:
         """Start a validation unless one runs (RFC 5861 section 3)."""
         edge = self._edge
-        name = part_name(self._route.key_hash, variant)
+        name = part_name(self._resource.key_hash, variant)
         if (name, 0) in edge.fetches or edge.draining:
             return
         try:
@@ -261,7 +261,7 @@ class Serving:
             part.close()
             return
         begin_fetch(
-            edge, self._route, self._request, self._connection.address, name, variant,
+            edge, self._resource, self._request, self._connection.address, name, variant,
             Ask(stored=stored, validate=True), part, watched=False,
         )  # fmt: skip
 
@@ -269,9 +269,9 @@ class Serving:
         """Whether the client's own request says no more than a shared one would, so that its
         answer may tell of what others get.
         """
-        route, request = self._route, self._request
-        same = asks_the_same(route.service, request, variant)
-        return same and own_target(route, request) == route.upstream_target
+        resource, request = self._resource, self._request
+        same = asks_the_same(resource.service, request, variant)
+        return same and own_target(resource, request) == resource.upstream_target
 
     async def _head(self, stored: StoredResponse | None, variant: bytes, fwd: bytes) -> bool:
         """Ask the origin with HEAD, and learn from it about what is stored (RFC 9111 4.3.5)."""
@@ -284,11 +284,11 @@ class Serving:
                 return True
             try:
                 response = await ask_origin(
-                    edge, self._connection, self._route, self._request, self._answer.courses
+                    edge, self._connection, self._resource, self._request, self._answer.courses
                 )
             except OriginError as error:
                 if stored is None or not may_serve_stale_on_error(
-                    stored, self._route.rules, self._request, time.time(),
+                    stored, self._resource.rules, self._request, time.time(),
                     unreachable=error.failure in UNREACHABLE,
                 ):  # fmt: skip
                     raise
@@ -317,7 +317,7 @@ class Serving:
             updated = head_update(
                 stored,
                 ResponseHead(head.status, head.headers, head.reason, head.version),
-                self._route.rules,
+                self._resource.rules,
                 self._request,
                 request_time=request_time,
                 response_time=time.time(),
@@ -328,7 +328,7 @@ class Serving:
                 )
             else:
                 updated = msgspec.structs.replace(updated, generation=generation)
-            edge.store.record(updated, self._route.key_hash)
+            edge.store.record(updated, self._resource.key_hash)
             edge.hot.drop(stored.key, stored.variant)
 
     # What comes of it.
@@ -338,7 +338,7 @@ class Serving:
     ) -> bool:
         stored = outcome.stored
         if stored.vary and (
-            variant_text(stored.vary, self._request.headers, self._route.rules) != stored.variant
+            variant_text(stored.vary, self._request.headers, self._resource.rules) != stored.variant
         ):
             self._vary = stored.vary  # it was another variant's fetch
             return False
@@ -363,8 +363,8 @@ class Serving:
         response = None if collapsed else outcome.take()
         if outcome.status and outcome.status < 400 and not outcome.own:
             # The next ones need not queue for it. One request's own fields prevent no storing.
-            self._route.pass_until = time.monotonic() + PASS_S
-            self._route.pass_reason = outcome.reason
+            self._resource.pass_until = time.monotonic() + PASS_S
+            self._resource.pass_reason = outcome.reason
         await self._pass(response, "miss", fwd, outcome.reason)
 
     async def _failed(
@@ -378,7 +378,7 @@ class Serving:
         now = time.time()
         unreachable = outcome.reason in _UNREACHABLE_WORDS
         if stored is not None and may_serve_stale_on_error(
-            stored, self._route.rules, self._request, now, unreachable=unreachable
+            stored, self._resource.rules, self._request, now, unreachable=unreachable
         ):
             return await self._deliver(
                 stored, None, Verdict("stale_hit", fwd=b"stale", detail=outcome.reason.encode())
@@ -400,7 +400,7 @@ class Serving:
                 return
             if response is None:
                 response = await ask_origin(
-                    edge, connection, self._route, self._request, self._answer.courses
+                    edge, connection, self._resource, self._request, self._answer.courses
                 )
             try:
                 verdict = Verdict(word, fwd=fwd, detail=detail, fwd_status=response.status)
@@ -414,7 +414,7 @@ class Serving:
     ) -> bool:
         """Answer from a stored response; False when it was lost before anything was sent."""
         delivery = Delivery(
-            self._edge, self._connection, self._route, self._request, stored, growing,
+            self._edge, self._connection, self._resource, self._request, stored, growing,
             self._interests, self._tries,
         )  # fmt: skip
         try:

@@ -36,7 +36,7 @@ from headrace.upstream.failover_body import Obtained
 
 if TYPE_CHECKING:
     from headrace.edge.context import EdgeState
-    from headrace.edge.service.resource import Route
+    from headrace.edge.service.resource import Resource
 
 MOST_RANGES_PASSED = 1024
 SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
@@ -54,7 +54,7 @@ NEVER_TRAILERS = frozenset(
 async def ask_origin(
     edge: EdgeState,
     connection: Connection,
-    route: Route,
+    resource: Resource,
     request: Request,
     courses: list[Course],
 ) -> Obtained:
@@ -62,13 +62,13 @@ async def ask_origin(
 
     Raises OriginError, BadRequest.
     """
-    fields = passed_request_fields(route.service, request, connection.address, edge.server_name)
+    fields = passed_request_fields(resource.service, request, connection.address, edge.server_name)
     ranges = request.headers.all(b"range")
     if len(ranges) > 1 or not all(may_be_passed(r, edge.config.limits.ranges) for r in ranges):
         fields = [field for field in fields if field[0] not in (b"range", b"if-range")]
     body = _request_body(edge, connection, request, fields)
     network = network_of(connection.address)
-    way = edge.fleet.way(route, request, own_target(route, request), network)
+    way = edge.fleet.way(resource, request, own_target(resource, request), network)
     course = Course()
     courses.append(course)
     return await edge.fleet.fetcher.request(
@@ -78,15 +78,15 @@ async def ask_origin(
     )  # fmt: skip
 
 
-def own_target(route: Route, request: Request) -> bytes:
+def own_target(resource: Resource, request: Request) -> bytes:
     """The target for an origin that is to answer this client alone: as the client spelled it.
 
     Where requests are signed it has no more of the query than the key has.
     """
     if request.method == b"OPTIONS" and request.target == b"*":
         return b"*"
-    if route.service.signs and request.method in (b"GET", b"HEAD"):
-        return route.upstream_target
+    if resource.service.signs and request.method in (b"GET", b"HEAD"):
+        return resource.upstream_target
     path = as_sent(request.target, request.path)
     return path if request.query is None else path + b"?" + request.query
 

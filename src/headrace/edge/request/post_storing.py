@@ -22,7 +22,7 @@ from headrace.store import Busy, StoreError
 
 if TYPE_CHECKING:
     from headrace.edge.context import EdgeState
-    from headrace.edge.service.resource import Route
+    from headrace.edge.service.resource import Resource
 
 MOST_BYTES = 1024 * 1024
 MOST_HELD_BYTES = 16 * 1024 * 1024
@@ -35,22 +35,22 @@ class PostStoring:
         self.edge = edge
         self.held_bytes = 0
 
-    def begin(self, route: Route, request: Request) -> PostedAnswer | None:
+    def begin(self, resource: Resource, request: Request) -> PostedAnswer | None:
         """Before the origin is asked; None where its answer cannot be stored."""
-        rules = route.rules
+        rules = resource.rules
         if request.method != b"POST" or not rules.store_post_answers or not rules.shared:
             return None
-        if route.service.keyed_fields or rules.languages:
+        if resource.service.keyed_fields or rules.languages:
             return None  # this request was not asked in the words that tell variants apart
-        return PostedAnswer(self, route, request)
+        return PostedAnswer(self, resource, request)
 
 
 class PostedAnswer:
     """One answer on its way. `close` it in the end, whatever came of it."""
 
-    def __init__(self, posts: PostStoring, route: Route, request: Request) -> None:
+    def __init__(self, posts: PostStoring, resource: Resource, request: Request) -> None:
         self._posts = posts
-        self._route = route
+        self._resource = resource
         self._request = request
         self._request_time = time.time()
         self._response_time = 0.0
@@ -62,7 +62,7 @@ class PostedAnswer:
 
     def answered(self, head: ParsedResponseHead) -> None:
         """Decide. Call it before this request's own invalidation."""
-        edge, route = self._posts.edge, self._route
+        edge, resource = self._posts.edge, self._resource
         self._response_time = time.time()
         if edge.store.generation() != self._began:
             return  # something was purged meanwhile, perhaps because of a later POST
@@ -71,8 +71,8 @@ class PostedAnswer:
         storing = decide_post_storing(
             self._request,
             ResponseHead(head.status, head.headers, head.reason, head.version),
-            route.rules,
-            route.service.key_rules,
+            resource.rules,
+            resource.service.key_rules,
             request_time=self._request_time,
             response_time=self._response_time,
         )
@@ -99,7 +99,7 @@ class PostedAnswer:
     def ended(self) -> None:
         """The body has come, whole: file it, before the client can know that it was all."""
         edge, storing = self._posts.edge, self._storing
-        if storing is None or edge.reason_not_to_store(len(self._body), self._route.rules):
+        if storing is None or edge.reason_not_to_store(len(self._body), self._resource.rules):
             return
         stored = self._record(storing)
         try:
@@ -115,15 +115,15 @@ class PostedAnswer:
         self._storing = None
 
     def _most_bytes(self) -> int:
-        limit = self._route.rules.max_object_bytes
+        limit = self._resource.rules.max_object_bytes
         most = min(MOST_BYTES, self._posts.edge.slice_bytes)
         return most if limit is None else min(most, limit)
 
     def _record(self, storing: Storing) -> StoredResponse:
-        route = self._route
+        resource = self._resource
         return StoredResponse(
-            key=route.key,
-            variant=variant_text(storing.vary, self._request.headers, route.rules),
+            key=resource.key,
+            variant=variant_text(storing.vary, self._request.headers, resource.rules),
             vary=storing.vary,
             status=self._status,
             headers=storing.headers,
@@ -142,7 +142,7 @@ class PostedAnswer:
 
     def _file(self, stored: StoredResponse) -> None:
         """Raises StoreError, OSError."""
-        part = self._posts.edge.store.begin_part(part_name(self._route.key_hash, stored.variant), 0)
+        part = self._posts.edge.store.begin_part(part_name(self._resource.key_hash, stored.variant), 0)
         if isinstance(part, Busy):
             return  # a GET is being answered with what is newer, or as new
         try:

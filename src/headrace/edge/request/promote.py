@@ -22,14 +22,14 @@ from headrace.store import OpenSlice, StoreError
 
 if TYPE_CHECKING:
     from headrace.edge.context import EdgeState
-    from headrace.edge.service.resource import Route
+    from headrace.edge.service.resource import Resource
 
 IN_MEMORY_BYTES = 16 * 1024
 
 
 def make_hot(
     edge: EdgeState,
-    route: Route,
+    resource: Resource,
     stored: StoredResponse,
     body: OpenBody | memoryview | None,
     slot: int,
@@ -41,7 +41,7 @@ def make_hot(
     body has its own. `generation` is of the purges that the look into the store took account of.
     """
     now = time.time()
-    fresh_until = hot_until(stored, route.rules)
+    fresh_until = hot_until(stored, resource.rules)
     if fresh_until <= now or edge.store.generation() != generation:
         return None
     view: memoryview | None
@@ -60,30 +60,30 @@ def make_hot(
             view, mapped = body.view, body
     else:
         view = body
-    entry = HotEntry(route, stored, view, mapped, slot, now, fresh_until)
+    entry = HotEntry(resource, stored, view, mapped, slot, now, fresh_until)
     edge.hot.put(entry)
     if stored.vary:
-        route.vary = stored.vary
-        route.hot = None
+        resource.vary = stored.vary
+        resource.hot = None
     else:
-        route.vary = None
-        route.hot = entry
+        resource.vary = None
+        resource.hot = entry
     return entry
 
 
-def promoted(edge: EdgeState, route: Route, headers: Headers) -> HotEntry | None:
+def promoted(edge: EdgeState, resource: Resource, headers: Headers) -> HotEntry | None:
     """The hot entry for a plain request, made of what is stored; None where it takes more."""
     if not edge.hot.memory_bytes:
         return None
     edge.see_purges()
     generation = edge.purged_up_to
-    store, rules = edge.store, route.rules
+    store, rules = edge.store, resource.rules
     try:
-        vary = store.vary_of(route.key_hash)
-        if vary is None or not rules.shared or not set(route.service.keyed_fields) <= set(vary):
+        vary = store.vary_of(resource.key_hash)
+        if vary is None or not rules.shared or not set(resource.service.keyed_fields) <= set(vary):
             return None
         variant = variant_text(vary, headers, rules) if vary else b""
-        stored = store.lookup(route.key_hash, variant)
+        stored = store.lookup(resource.key_hash, variant)
         if stored is None or not 0 <= stored.length <= stored.slice_bytes:
             return None
         if hot_until(stored, rules) <= time.time():
@@ -93,7 +93,7 @@ def promoted(edge: EdgeState, route: Route, headers: Headers) -> HotEntry | None
         return None  # the longer way knows what to do about it
     if body is None:
         return None
-    return make_hot(edge, route, stored, body, slot, generation)
+    return make_hot(edge, resource, stored, body, slot, generation)
 
 
 def _whole_body(

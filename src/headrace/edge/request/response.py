@@ -38,7 +38,7 @@ from headrace.upstream.attempt_log import Course
 if TYPE_CHECKING:
     from headrace.edge.context import EdgeState
     from headrace.edge.request.deliver import Delivery
-    from headrace.edge.service.resource import Route
+    from headrace.edge.service.resource import Resource
 
 
 @dataclass(slots=True)
@@ -68,16 +68,16 @@ class Answer:
     """The answer to one request; also what the log will say of it."""
 
     __slots__ = ("_connection", "_edge", "_request", "age_s", "cache", "courses", "generation",
-                 "problem", "reason", "route", "task")  # fmt: skip
+                 "problem", "reason", "resource", "task")  # fmt: skip
 
     def __init__(
-        self, edge: EdgeState, connection: Connection | None, route: Route | None,
+        self, edge: EdgeState, connection: Connection | None, resource: Resource | None,
         request: Request | None,
     ) -> None:  # fmt: skip
         self._edge = edge
         self._connection = connection
         self._request = request
-        self.route = route
+        self.resource = resource
         self.cache = "error"
         self.generation = -1  # of the purges that the look into the store took account of
         self.age_s: float | None = None
@@ -92,8 +92,8 @@ class Answer:
         """Cache-Status (RFC 9211), and Server-Timing where the service wants it."""
         self.cache = verdict.word
         self.reason = reason_of(verdict)
-        route = self.route
-        debug = route is not None and route.service.debug
+        resource = self.resource
+        debug = resource is not None and resource.service.debug
         hit = verdict.word in ("hit", "stale_hit") and verdict.fwd is None
         ttl = None
         if stored is not None:
@@ -109,11 +109,11 @@ class Answer:
             stored=verdict.stored,
             collapsed=verdict.collapsed,
             ttl=ttl,
-            key=route.key if debug and route is not None else None,
+            key=resource.key if debug and resource is not None else None,
             detail=detail,
         )
         fields: list[Field] = [(b"cache-status", value)]
-        if route is not None and route.service.server_timing:
+        if resource is not None and resource.service.server_timing:
             timing = b"cache;desc=" + verdict.word.encode()
             if self._connection is not None:
                 spent_ms = (time.monotonic() - self._connection.began) * 1000
@@ -227,7 +227,7 @@ class Answer:
 
     def _make_hot(self, stored: StoredResponse, opened: object) -> None:
         """Remember a response that is open whole, or in several slices, for those who ask next."""
-        assert self.route is not None
+        assert self.resource is not None
         body: OpenBody | memoryview | None = None
         if stored.length < 0:
             return
@@ -235,14 +235,14 @@ class Answer:
             if stored.length and not isinstance(opened, OpenBody):
                 return
             body = opened if isinstance(opened, OpenBody) else memoryview(b"")
-        make_hot(self._edge, self.route, stored, body, -1, self.generation)
+        make_hot(self._edge, self.resource, stored, body, -1, self.generation)
 
     # Errors.
 
     def origin_error(self, status: int, reason: str, told: str) -> None:
         """Answer that no origin gave a usable response; what each did, only on debugged services."""
         extra: tuple[Field, ...] = ()
-        if told and self.route is not None and self.route.service.debug:
+        if told and self.resource is not None and self.resource.service.debug:
             extra = ((b"headrace-tried", told.encode("ascii", "replace")),)
         self.error(status, "the origin gave no usable answer", reason, extra)
 

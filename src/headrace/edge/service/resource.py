@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from headrace.cache.key import cache_key, key_hash, upstream_target
 from headrace.cache.rules import CacheRules
 from headrace.edge.hot import HotEntry
-from headrace.edge.service.known_resources import known_routes
+from headrace.edge.service.known_resources import known_resources
 from headrace.edge.service.services import Service, Services
 from headrace.http.message import Headers, Request
 from headrace.http.parser import BadRequest, RequestHead
@@ -15,7 +15,7 @@ from headrace.http.target import BadTarget, is_doubtful, normalise_target
 
 
 @dataclass(slots=True)
-class Route:
+class Resource:
     """Where a target leads. `hot` is its prepared answer when it has one and does not vary.
 
     `upstream_target` is what origins are asked for when the answer is shared; `keyed_query` is its
@@ -61,25 +61,25 @@ class Misdirected(BadRequest):
         super().__init__(421, f"the certificate of this connection does not cover {host}")
 
 
-class Routes:
-    """Finds routes; forgets the oldest when they take too much memory."""
+class Resources:
+    """Finds resources; forgets the oldest when they take too much memory."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self._plain, self._tls = known_routes(), known_routes()
+        self._plain, self._tls = known_resources(), known_resources()
         # The same, to be looked into directly.
         self.plain, self.tls = self._plain.entries, self._tls.entries
 
-    def find(self, head: RequestHead, *, tls: bool) -> Route:
-        """The route of a request head. Raises BadRequest (400, 414) and NoService (421)."""
+    def find(self, head: RequestHead, *, tls: bool) -> Resource:
+        """The resource of a request head. Raises BadRequest (400, 414) and NoService (421)."""
         known = self.tls if tls else self.plain
-        route = known.get((head.host, head.target))
-        if route is None:
-            route = self._make(head, b"https" if tls else b"http")
-            (self._tls if tls else self._plain).put((head.host, head.target), route)
-        return route
+        resource = known.get((head.host, head.target))
+        if resource is None:
+            resource = self._make(head, b"https" if tls else b"http")
+            (self._tls if tls else self._plain).put((head.host, head.target), resource)
+        return resource
 
-    def _make(self, head: RequestHead, scheme: bytes) -> Route:
+    def _make(self, head: RequestHead, scheme: bytes) -> Resource:
         try:
             authority, path, query = normalise_target(head.target, head.host, scheme)
         except BadTarget as error:
@@ -95,7 +95,7 @@ class Routes:
         key = cache_key(service.name, request, service.key_rules)
         target = upstream_target(path, query, service.key_rules)
         _path, mark, keyed_query = target.partition(b"?")
-        return Route(
+        return Resource(
             service=service, rules=service.rules_for(path), scheme=scheme, authority=authority, path=path,
             query=query, key=key, key_hash=key_hash(key),
             upstream_target=target, keyed_query=keyed_query if mark else None,

@@ -30,7 +30,7 @@ from headrace.edge.fill.fill import begin_fetch
 from headrace.edge.fill.names import part_name, version_of
 from headrace.edge.fill.result import Uncacheable
 from headrace.edge.request.deliver import Interests
-from headrace.edge.service.resource import Route
+from headrace.edge.service.resource import Resource
 from headrace.edge.service.services import compile_services
 from headrace.http.message import Field, Headers, Request
 from headrace.http.parser import ParsedResponseHead, RequestHead
@@ -168,20 +168,20 @@ def make_edge(loop: asyncio.AbstractEventLoop, store: Store, limits: dict[str, i
     return EdgeState(loop, config, compile_services(config), store, WorkerMetrics())
 
 
-def ask_of(kind: str, edge: EdgeState, route: Route) -> Ask:
+def ask_of(kind: str, edge: EdgeState, resource: Resource) -> Ask:
     """What is asked; for a stored response, with one that has its first slice."""
     if kind == "whole":
         return Ask()
     if kind == "range":
         return Ask(1, 1)
     stored = StoredResponse(
-        key=route.key, variant=b"", vary=(), status=200, headers=STORABLE,
+        key=resource.key, variant=b"", vary=(), status=200, headers=STORABLE,
         response_time=time.time(), corrected_age_s=0.0, lifetime_s=600.0,
         stale_while_revalidate_s=0.0, stale_if_error_s=0.0, flags=0, length=TOTAL,
         slice_bytes=SLICE, generation=edge.store.generation(), tags=(),
-        version=version_of(route.key, b"", Headers(STORABLE), edge.store.generation(), SLICE),
+        version=version_of(resource.key, b"", Headers(STORABLE), edge.store.generation(), SLICE),
     )  # fmt: skip
-    part = edge.store.begin_part(part_name(route.key_hash, b""), 0)
+    part = edge.store.begin_part(part_name(resource.key_hash, b""), 0)
     assert isinstance(part, Part)
     part.set_head(stored)
     part.write(b"\0" * SLICE, 0)
@@ -209,10 +209,10 @@ async def run(
     edge.fleet.fetcher = cast("Any", FakeFetcher(script, patience))
     target = b"/%d" % next(_paths)
     head = RequestHead(b"GET", target, (1, 1), Headers(()), b"h", 0, True, True)
-    route = edge.routes.find(head, tls=False)
-    ask = ask_of(kind, edge, route)
-    request: Request = route.request(head)
-    name = part_name(route.key_hash, b"")
+    resource = edge.resources.find(head, tls=False)
+    ask = ask_of(kind, edge, resource)
+    request: Request = resource.request(head)
+    name = part_name(resource.key_hash, b"")
     part = store.begin_part(name, ask.first)
     assert isinstance(part, Part)
     interims = 0
@@ -222,7 +222,7 @@ async def run(
         interims += 1
 
     fetch = begin_fetch(
-        edge, route, request, "192.0.2.1", name, b"", ask, part, interim,
+        edge, resource, request, "192.0.2.1", name, b"", ask, part, interim,
         owned=owned, watched=watched,
     )  # fmt: skip
     outcome: object = None
@@ -342,12 +342,12 @@ def test_a_failure_leaves_what_is_stored(store: Store, script: Script) -> None:
         edge = make_edge(loop, store, {})
         edge.fleet.fetcher = cast("Any", FakeFetcher(script, 1))
         head = RequestHead(b"GET", b"/%d" % next(_paths), (1, 1), Headers(()), b"h", 0, True, True)
-        route = edge.routes.find(head, tls=False)
-        ask = ask_of("complete", edge, route)
-        name = part_name(route.key_hash, b"")
+        resource = edge.resources.find(head, tls=False)
+        ask = ask_of("complete", edge, resource)
+        name = part_name(resource.key_hash, b"")
         part = store.begin_part(name, 1)
         assert isinstance(part, Part)
-        fetch = begin_fetch(edge, route, route.request(head), "192.0.2.1", name, b"", ask, part)
+        fetch = begin_fetch(edge, resource, resource.request(head), "192.0.2.1", name, b"", ask, part)
         assert fetch is not None
         interests = Interests([])
         interests.hold(fetch)
@@ -355,7 +355,7 @@ def test_a_failure_leaves_what_is_stored(store: Store, script: Script) -> None:
         interests.release()
         await edge.settle()
         assert ask.stored is not None
-        found = store.lookup(route.key_hash, b"")
+        found = store.lookup(resource.key_hash, b"")
         assert found is not None
         assert msgspec.structs.replace(found) == ask.stored
         assert store.has_slice(ask.stored.version, 0)

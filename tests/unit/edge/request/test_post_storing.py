@@ -18,7 +18,7 @@ from headrace.edge.request.post_storing import (
     PostedAnswer,
     PostStoring,
 )
-from headrace.edge.service.resource import Route
+from headrace.edge.service.resource import Resource
 from headrace.http.message import Headers
 from headrace.http.parser import ParsedResponseHead
 from tests.unit.cache.values import fields, request
@@ -39,7 +39,7 @@ def begun(where: PostStoring) -> PostedAnswer:
     rules = CacheRules(store_post_answers=True)
     service = SimpleNamespace(key_rules=KeyRules(scheme=True), keyed_fields=())
     posted = where.begin(
-        cast(Route, SimpleNamespace(rules=rules, service=service)), request(b"POST")
+        cast(Resource, SimpleNamespace(rules=rules, service=service)), request(b"POST")
     )
     assert posted is not None
     posted.answered(HEAD)
@@ -88,5 +88,5 @@ def test_nothing_is_held_for_what_may_not_be_stored(
     rules: CacheRules, keyed: tuple[bytes, ...]
 ) -> None:
     service = SimpleNamespace(key_rules=KeyRules(scheme=True), keyed_fields=keyed)
-    route = cast(Route, SimpleNamespace(rules=rules, service=service))
-    assert posts().begin(route, request(b"POST")) is None
+    resource = cast(Resource, SimpleNamespace(rules=rules, service=service))
+    assert posts().begin(resource, request(b"POST")) is None

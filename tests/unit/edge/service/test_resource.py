@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from headrace.cache.key import KeyRules, cache_key, upstream_target
 from headrace.config.loader import validate_document
-from headrace.edge.service.resource import NoService, Route, Routes
+from headrace.edge.service.resource import NoService, Resource, Resources
 from headrace.edge.service.services import Services, compile_services, host_only
 from headrace.http.message import Headers, Request
 from headrace.http.parser import BadRequest, RequestHead
@@ -37,9 +37,9 @@ def services() -> Services:
     return compile_services(validate_document(document, str, base=Path("/")))
 
 
-def find(host: bytes, target: bytes = b"/") -> Route:
+def find(host: bytes, target: bytes = b"/") -> Resource:
     head = RequestHead(b"GET", target, (1, 1), Headers(), host, 0, True, True)
-    return Routes(services()).find(head, tls=False)
+    return Resources(services()).find(head, tls=False)
 
 
 @pytest.mark.parametrize(
@@ -111,11 +111,11 @@ TARGETS = st.lists(
 @given(TARGETS, TARGETS)
 def test_one_key_asks_one_target(one: bytes, other: bytes) -> None:
     try:
-        routes = [find(b"a.example", target) for target in (one, other)]
+        resources = [find(b"a.example", target) for target in (one, other)]
     except BadRequest:
         return
-    targets = {route.upstream_target for route in routes}
-    assert (len({route.key for route in routes}) == 1) == (len(targets) == 1)
+    targets = {resource.upstream_target for resource in resources}
+    assert (len({resource.key for resource in resources}) == 1) == (len(targets) == 1)
 
 
 def test_only_https_is_marked_and_only_where_schemes_are_apart() -> None:
@@ -135,10 +135,10 @@ def test_a_port_is_no_part_of_the_host(authority: bytes, host: bytes) -> None:
 
 
 @given(st.binary(max_size=30), st.binary(max_size=30))
-def test_any_host_and_target_route_or_are_refused(host: bytes, target: bytes) -> None:
+def test_any_host_and_target_resource_or_are_refused(host: bytes, target: bytes) -> None:
     try:
-        route = find(host, target)
+        resource = find(host, target)
     except BadRequest as error:
         assert error.status in (400, 421)
     else:
-        assert route.path.startswith(b"/")
+        assert resource.path.startswith(b"/")

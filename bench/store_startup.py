@@ -89,7 +89,7 @@ def build(path: Path, objects: int, *, files: bool) -> None:
             for number in numbers:
                 fill(store, a_record(number))
             continue
-        with store.filing() as filing:
+        with store.transaction() as filing:
             for number in numbers:
                 stored = a_record(number)
                 key_hash = digest(stored.key)

@@ -5,7 +5,7 @@ class HeadraceError(Exception):
     """Something Headrace refuses or cannot do. The message names what was wrong and the remedy."""
 
 
-def let_frames_go(error: BaseException) -> None:
+def release_frames(error: BaseException) -> None:
     """Cut the frames off an error that has been dealt with, and off those that caused it.
 
     An error that some frame of its own traceback still names is a ring that only the garbage

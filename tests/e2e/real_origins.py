@@ -144,10 +144,10 @@ class Store(Server):
         headers = {name.decode(): value.decode() for name, value in signed_fields}
         kind = mimetypes.guess_type(path)[0] if path is not None else None
         headers["Content-Type"] = kind or "application/octet-stream"
-        door = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        door.request("PUT", target, body, headers)
-        assert door.getresponse().status == 200
-        door.close()
+        admin = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        admin.request("PUT", target, body, headers)
+        assert admin.getresponse().status == 200
+        admin.close()
 
 
 def refuses_strangers(server: Store) -> bool:

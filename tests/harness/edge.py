@@ -47,7 +47,7 @@ def free_port() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the admin door said."""
+    """What the admin API said."""
 
     status: int
     body: bytes
@@ -140,19 +140,19 @@ class Edge:
     def ask_admin(
         self, method: str, path: str, body: object = None, token: str | None = TOKEN
     ) -> Answer:
-        """One request to the admin door."""
-        door = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=20)
+        """One request to the admin API."""
+        admin = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=20)
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         data = None
         if body is not None:
             data = json.dumps(body).encode()
             headers["Content-Type"] = "application/json"
         try:
-            door.request(method, path, data, headers)
-            found = door.getresponse()
+            admin.request(method, path, data, headers)
+            found = admin.getresponse()
             return Answer(found.status, found.read())
         finally:
-            door.close()
+            admin.close()
 
     def purge(self, **what: object) -> Any:
         """Purge by url, prefix, tag or all (and soft, service); in force when this returns."""

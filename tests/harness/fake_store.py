@@ -1,4 +1,4 @@
-"""A store in memory for tests of the supervisor and its admin door: it remembers what was asked."""
+"""A store in memory for tests of the supervisor and its admin API: it remembers what was asked."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A worker that serves nothing but speaks the control channel, for tests of the supervisor.
 
-Its behaviour is steered by the config's `server_name` (so that it needs no other door):
+Its behaviour is steered by the config's `server_name` (so that it needs nothing else):
 `refuse.<why>` refuses a reload, `fatal.<why>` gives up at the start, `crash` exits with 3 at the
 start, `mute` never answers a question for its counts, `stuck` does not end when told to stop.
 While the file that FAKE_WORKER_CRASH_IF names exists, every start is a `crash`.

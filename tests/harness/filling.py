@@ -46,7 +46,11 @@ def resources() -> Filled:
     for number in range(60_000):
         target = b"/%d" % number + b"p" * 3000 + b"?" + b"q" * 5000
         found.find(_head(target, b"h" * 240), tls=number % 2 == 0)
-    return found, 2 * RESOURCES_BYTES, sum(memory.held_bytes for memory in (found._plain, found._tls))
+    return (
+        found,
+        2 * RESOURCES_BYTES,
+        sum(memory.held_bytes for memory in (found._plain, found._tls)),
+    )
 
 
 def _head(target: bytes, host: bytes) -> RequestHead:
@@ -56,7 +60,7 @@ def _head(target: bytes, host: bytes) -> RequestHead:
 
 def heads() -> Filled:
     parser = RequestParser(HeadLimits(header_count=200))
-    found = head_cache.KnownHeads(parser)
+    found = head_cache.HeadCache(parser)
     for number in range(20_000):
         lines = b"".join(b"%04x:%d\r\n" % (field, number % 10) for field in range(100))
         text = b"GET /%d HTTP/1.1\r\nHost: h\r\n" % number + lines + b"\r\n"

@@ -1,4 +1,4 @@
-"""A supervisor process under test: its config file, its log, its addresses and its admin door."""
+"""A supervisor process under test: its config file, its log, its addresses and its admin API."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PATIENCE_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response of the admin door."""
+    """A response of the admin API."""
 
     status: int
     content_type: str
@@ -163,7 +163,7 @@ origins = ["http://127.0.0.1:9"]
         facts: dict[str, Any] = json.loads(text)
         return facts
 
-    # The admin door.
+    # The admin API.
 
     @property
     def token(self) -> str:
@@ -185,7 +185,7 @@ origins = ["http://127.0.0.1:9"]
         token: str | None = "",
         headers: dict[str, str] | None = None,
     ) -> Answer:
-        """Ask the admin door with its own token, with another, or (None) with none."""
+        """SliceRequest the admin API with its own token, with another, or (None) with none."""
         fields = dict(headers or {})
         if token is not None:
             fields["Authorization"] = f"Bearer {token or self.token}"

@@ -2,8 +2,8 @@
 
 A key is the service's name, a newline, the authority (where the service keeps its hosts apart), the
 normalised path, and the query parameters that count: `vod\\nwww.example.org/a/b.m4s?v=2`.
-Where the service keeps schemes apart, the key of an https request ends in a newline and `https`; it is
-at the end so that a prefix means both.
+Where the service keeps schemes apart, the key of an https request ends in a newline and `https`; it
+is at the end so that a prefix means both.
 
 What an origin is asked for is made from the key's parts alone (`upstream_target`): the same key,
 the same target. Escapes are in the key as the client spelled them, but for those of unreserved

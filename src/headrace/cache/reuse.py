@@ -161,9 +161,9 @@ def may_serve_stale_on_error(
 ) -> bool:
     """Whether a stale response may stand in for an error of the origin (RFC 5861 section 4).
 
-    `unreachable`: no origin gave an answer, so that the cache is cut off from them; then a service's
-    bounded `stale_if_unreachable_s` holds where the response does not say itself (RFC 9111 section
-    4.2.4). What an operator invalidated needs a window that was opened on purpose.
+    `unreachable`: no origin gave an answer, so that the cache is cut off from them; then a
+    service's bounded `stale_if_unreachable_s` holds where the response does not say itself (RFC
+    9111 section 4.2.4). What an operator invalidated needs a window that was opened on purpose.
 
     must-revalidate, proxy-revalidate, s-maxage and no-cache forbid it (RFC 9111 section 4.2.4);
     the client's own no-cache and max-age are wishes (section 5.2.1): they do not ask for an error

@@ -16,7 +16,7 @@ from headrace.http.ranges import parse_content_range
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class SliceRequest:
     """A request for slices `first` to `last` (None: to the end).
 
     `stored` is the stored response that is to be validated (`validate`) or completed. `again`: the
@@ -36,7 +36,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
+class BodySpan:
     """Where an answer's body belongs: from byte `start` of `total` (None: not known yet).
 
     `end` is where the body stops (None: at the end of the whole).
@@ -47,12 +47,12 @@ class Placement:
     total: int | None
 
 
-WHOLE = Ask()
+WHOLE = SliceRequest()
 MOST_DIGITS = 18
 MOST_SLICES = 2**31  # slice numbers have 32 bits in the store
 
 
-def ask_for_range(value: bytes, slice_bytes: int) -> Ask | None:
+def slice_request_for(value: bytes, slice_bytes: int) -> SliceRequest | None:
     """The slices to ask for when nothing is known of the object but a client's Range field.
 
     Only the first range counts; others, and suffix ranges, are looked at once the length is
@@ -68,14 +68,14 @@ def ask_for_range(value: bytes, slice_bytes: int) -> Ask | None:
     if not dash or first_byte is None or last_byte is None:
         return WHOLE
     if not first_text:
-        return Ask(0, 0)
+        return SliceRequest(0, 0)
     if last_text and last_byte < first_byte:
         return WHOLE
     first = first_byte // slice_bytes
     if first >= MOST_SLICES:
         return None
     last = last_byte // slice_bytes
-    return Ask(first, last if last_text and last < MOST_SLICES else None)
+    return SliceRequest(first, last if last_text and last < MOST_SLICES else None)
 
 
 def _number(text: bytes) -> int | None:
@@ -86,25 +86,25 @@ def _number(text: bytes) -> int | None:
     return int(digits or b"0") if len(digits) <= MOST_DIGITS else 10**MOST_DIGITS
 
 
-def ask_fields(ask: Ask, slice_bytes: int) -> list[Field]:
+def slice_request_fields(wanted: SliceRequest, slice_bytes: int) -> list[Field]:
     """The Range and conditional fields of this request."""
     fields: list[Field] = []
-    if ask.ranged:
-        end = b"" if ask.last is None else b"%d" % ((ask.last + 1) * slice_bytes - 1)
-        if ask.last is None and ask.stored is not None and ask.stored.length > 0:
-            end = b"%d" % (ask.stored.length - 1)
-        fields.append((b"range", b"bytes=%d-%s" % (ask.first * slice_bytes, end)))
-    if ask.stored is not None:
-        if ask.validate:
-            fields += validation_fields(ask.stored)
+    if wanted.ranged:
+        end = b"" if wanted.last is None else b"%d" % ((wanted.last + 1) * slice_bytes - 1)
+        if wanted.last is None and wanted.stored is not None and wanted.stored.length > 0:
+            end = b"%d" % (wanted.stored.length - 1)
+        fields.append((b"range", b"bytes=%d-%s" % (wanted.first * slice_bytes, end)))
+    if wanted.stored is not None:
+        if wanted.validate:
+            fields += validation_fields(wanted.stored)
         else:
-            tag = Headers(ask.stored.headers).get(b"etag")
-            if ask.ranged and tag is not None and is_strong(tag):
+            tag = Headers(wanted.stored.headers).get(b"etag")
+            if wanted.ranged and tag is not None and is_strong(tag):
                 fields.append((b"if-range", tag))
     return fields
 
 
-def place(ask: Ask, head: ParsedResponseHead, slice_bytes: int) -> Placement | None:
+def place(wanted: SliceRequest, head: ParsedResponseHead, slice_bytes: int) -> BodySpan | None:
     """Where a final response's body belongs, or None when it fits nowhere.
 
     A 206 must begin at a slice's start, end at a slice's end or the whole's, and say the whole's
@@ -112,27 +112,27 @@ def place(ask: Ask, head: ParsedResponseHead, slice_bytes: int) -> Placement | N
     """
     if head.status != 206:
         total = head.body_bytes if head.body_bytes >= 0 else None
-        return Placement(0, None, total)
+        return BodySpan(0, None, total)
     value = head.headers.get(b"content-range")
     parsed = parse_content_range(value) if value is not None else None
     if parsed is None:
         return None
     start, end, total = parsed
-    if total is None and ask.stored is not None and not ask.validate:
-        total = ask.stored.length  # what is completed has a known length; `continues` compares
-    if total is None or total < 0 or end > total or start != ask.first * slice_bytes:
+    if total is None and wanted.stored is not None and not wanted.validate:
+        total = wanted.stored.length  # what is completed has a known length; `continues` compares
+    if total is None or total < 0 or end > total or start != wanted.first * slice_bytes:
         return None
     if end != total and end % slice_bytes:
         return None
     if head.body_bytes >= 0 and head.body_bytes != end - start:
         return None
-    return Placement(start, end, total)
+    return BodySpan(start, end, total)
 
 
-def continues(stored: StoredResponse, placement: Placement, headers: Headers) -> bool:
+def continues(stored: StoredResponse, span: BodySpan, headers: Headers) -> bool:
     """Whether an answer is part of this very representation, so that it may be combined with it
     (RFC 9110 section 15.3.7.3)."""
-    if placement.total != stored.length:
+    if span.total != stored.length:
         return False
     return same_representation(Headers(stored.headers), headers)
 
@@ -143,6 +143,6 @@ def can_be_completed(stored: StoredResponse) -> bool:
     return stored.length >= 0 and tag is not None and is_strong(tag)
 
 
-def as_asked(ask: Ask, status: int) -> bool:
+def as_asked(wanted: SliceRequest, status: int) -> bool:
     """Whether an answer that is not to be stored suits a client as it is."""
-    return not ask.ranged or status not in (206, 416)
+    return not wanted.ranged or status not in (206, 416)

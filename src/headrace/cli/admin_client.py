@@ -1,4 +1,4 @@
-"""The admin door of a running edge, as the commands reach it: where, with which token, and how."""
+"""The admin API of a running edge, as the commands reach it: where, with which token, and how."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 AdminOption = Annotated[
     str | None,
-    typer.Option(help="The admin door: 127.0.0.1:9090 or unix:/path.", metavar="ADDRESS"),
+    typer.Option(help="The admin API: 127.0.0.1:9090 or unix:/path.", metavar="ADDRESS"),
 ]
 TokenOption = Annotated[
     Path | None, typer.Option(help="The file with the admin token.", metavar="FILE")
 ]
 ConfigOption = Annotated[
     Path | None,
-    typer.Option(help="Take the admin door and its token from this file.", metavar="FILE"),
+    typer.Option(help="Take the admin API and its token from this file.", metavar="FILE"),
 ]
 Result = TypeVar("Result")
 
 
 class EdgeUnreachable(HeadraceError):
-    """No admin door answers."""
+    """No admin API answers."""
 
 
-class DoorRefused(HeadraceError):
+class AdminRefused(HeadraceError):
     """The edge refused what was asked. `status` and `detail` are its answer's."""
 
     def __init__(self, status: int, detail: str) -> None:
@@ -50,19 +50,19 @@ class DoorRefused(HeadraceError):
         self.detail = detail
 
 
-class DoorUsage(HeadraceError):
+class AdminUsage(HeadraceError):
     """The command does not say what it should, or where to ask."""
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """An admin door and its token."""
+class AdminClient:
+    """An admin API and its token."""
 
     address: Address
     token: str
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
-        """One request; the answer's JSON. Raise EdgeUnreachable or DoorRefused."""
+        """One request; the answer's JSON. Raise EdgeUnreachable or AdminRefused."""
         connection, response = self.open(method, path, body)
         try:
             return _json(self.address, response.status, response.read())
@@ -76,7 +76,7 @@ class Door:
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         """One request; its connection and its response, of which the body is not read.
 
-        Raise EdgeUnreachable, or DoorRefused when its status is not 200.
+        Raise EdgeUnreachable, or AdminRefused when its status is not 200.
         """
         connection = _connection(self.address)
         fields = {"Authorization": f"Bearer {self.token}"}
@@ -94,24 +94,24 @@ class Door:
             raise unreachable(self.address, error) from error
         connection.close()
         detail = answer.get("detail", "") if isinstance(answer, dict) else ""
-        raise DoorRefused(response.status, str(detail))
+        raise AdminRefused(response.status, str(detail))
 
 
-def find_door(admin: str | None, token_file: Path | None, config_file: Path | None) -> Door:
-    """Where to ask and with which token. Raise DoorUsage when neither way says it."""
+def find_admin(admin: str | None, token_file: Path | None, config_file: Path | None) -> AdminClient:
+    """Where to ask and with which token. Raise AdminUsage when neither way says it."""
     config = None if config_file is None else _loaded(config_file)
     if admin is not None:
         try:
             address = parse_address(admin)
         except ValueError as error:
-            raise DoorUsage(f"--admin {admin}: {error}") from error
+            raise AdminUsage(f"--admin {admin}: {error}") from error
     elif config is None:
-        raise DoorUsage("which edge? give --admin with --token-file, or --config edge.toml")
+        raise AdminUsage("which edge? give --admin with --token-file, or --config edge.toml")
     elif config.admin is None:
-        raise DoorUsage(f"{config_file} has no [admin] table, so its edge cannot be asked")
+        raise AdminUsage(f"{config_file} has no [admin] table, so its edge cannot be asked")
     else:
         address = config.admin.parsed
-    return Door(address, _token(token_file, config))
+    return AdminClient(address, _token(token_file, config))
 
 
 def unreachable(address: Address, error: Exception) -> EdgeUnreachable:
@@ -125,7 +125,7 @@ def run(command: str, work: Callable[[], Result]) -> Result:
     """Do a command's work; what goes wrong is said in one line, with the exit code that fits."""
     try:
         return work()
-    except DoorUsage as error:
+    except AdminUsage as error:
         fail(command, str(error), EXIT_USAGE)
     except HeadraceError as error:
         fail(command, str(error), EXIT_REFUSED)
@@ -168,24 +168,24 @@ def _json(address: Address, status: int, content: bytes) -> Any:
     try:
         return json.loads(content)
     except ValueError as error:
-        raise EdgeUnreachable(f"{address} is not an admin door: it answered {status}") from error
+        raise EdgeUnreachable(f"{address} is not an admin API: it answered {status}") from error
 
 
 def _token(token_file: Path | None, config: Config | None) -> str:
     if token_file is None:
         if config is None or config.admin is None:
-            raise DoorUsage("which token? give --token-file (the edge's cache_dir/admin.token)")
+            raise AdminUsage("which token? give --token-file (the edge's cache_dir/admin.token)")
         if config.admin.token is not None:
             return config.admin.token
         token_file = config.admin.token_file or config.cache_dir / TOKEN_FILE_NAME
     try:
         return token_file.read_text().strip()
     except OSError as error:
-        raise DoorUsage(f"cannot read the token from {token_file}: {error.strerror}") from error
+        raise AdminUsage(f"cannot read the token from {token_file}: {error.strerror}") from error
 
 
 def _loaded(file: Path) -> Config:
     try:
         return load_config(file)
     except HeadraceError as error:
-        raise DoorUsage(str(error)) from error
+        raise AdminUsage(str(error)) from error

@@ -58,7 +58,7 @@ def edge(
         Path | None, typer.Option(metavar="FILE", help="PEM key of the certificate.")
     ] = None,
     admin: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Address of the admin door.")
+        str | None, typer.Option(metavar="ADDRESS", help="Address of the admin API.")
     ] = None,
     admin_token_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="File with its token.")

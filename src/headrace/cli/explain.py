@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 import typer
 
-from headrace.cli.admin_client import Door, find_door, run
+from headrace.cli.admin_client import AdminClient, find_admin, run
 from headrace.config.loader import load_config
 from headrace.edge.explain import explain_request
 from headrace.errors import HeadraceError
@@ -52,13 +52,13 @@ def explain(
     ):  # fmt: skip
         typer.echo(line)
     if live:
-        for line in run("explain", lambda: _lately(find_door(None, None, config), url)):
+        for line in run("explain", lambda: _lately(find_admin(None, None, config), url)):
             typer.echo(line)
 
 
-def _lately(door: Door, url: str) -> list[str]:
+def _lately(client: AdminClient, url: str) -> list[str]:
     """What the running edge remembers of responses for this URL that it did not store."""
-    reasons = door.ask("GET", f"/reasons?{urlencode({'url': url})}")["reasons"]
+    reasons = client.ask("GET", f"/reasons?{urlencode({'url': url})}")["reasons"]
     lines = []
     for one in reasons:
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one["last"]))

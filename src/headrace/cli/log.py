@@ -14,12 +14,12 @@ import typer
 from headrace.cli.admin_client import (
     EXIT_REFUSED,
     EXIT_USAGE,
+    AdminClient,
     AdminOption,
     ConfigOption,
-    Door,
     TokenOption,
     fail,
-    find_door,
+    find_admin,
     harmless,
     run,
     unreachable,
@@ -72,12 +72,12 @@ def log(
         raise typer.Exit(EXIT_USAGE) from error
     if not 0 < sample <= 1:
         fail("log", "--sample must be a share above 0, 1 at most", EXIT_USAGE)
-    door = run("log", lambda: find_door(admin, token_file, config))
+    client = run("log", lambda: find_admin(admin, token_file, config))
     query = {"filter": filter_text, "rate": str(rate), "sample": repr(sample)}
     if limit is not None:
         query["limit"] = str(limit)
     try:
-        seen = run("log", lambda: _follow(door, query, as_json=as_json))
+        seen = run("log", lambda: _follow(client, query, as_json=as_json))
     except KeyboardInterrupt:
         return
     except BrokenPipeError:
@@ -87,10 +87,10 @@ def log(
         fail("log", "the edge has stopped, and with it the log", EXIT_REFUSED)
 
 
-def _follow(door: Door, query: Mapping[str, str], *, as_json: bool) -> int:
+def _follow(client: AdminClient, query: Mapping[str, str], *, as_json: bool) -> int:
     """Print what comes; how many requests it was."""
     seen = 0
-    for line in _lines(door, f"/log?{urlencode(query)}"):
+    for line in _lines(client, f"/log?{urlencode(query)}"):
         told = json.loads(line)
         if "dropped" in told:
             typer.echo(missed(told), err=True)
@@ -101,14 +101,14 @@ def _follow(door: Door, query: Mapping[str, str], *, as_json: bool) -> int:
     return seen
 
 
-def _lines(door: Door, path: str) -> Iterator[bytes]:
-    connection, response = door.open("GET", path)
+def _lines(client: AdminClient, path: str) -> Iterator[bytes]:
+    connection, response = client.open("GET", path)
     try:
         while line := response.readline(LONGEST_LINE):
             if line.strip():
                 yield line.strip()
     except (OSError, http.client.HTTPException) as error:
-        raise unreachable(door.address, error) from error
+        raise unreachable(client.address, error) from error
     finally:
         connection.close()
 

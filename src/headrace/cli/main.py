@@ -1,4 +1,4 @@
-"""The command `headrace`: a table of sub-commands, each a thin door to a room."""
+"""The command `headrace`: a table of sub-commands, each a thin layer over a package."""
 
 from __future__ import annotations
 

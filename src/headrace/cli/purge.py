@@ -1,4 +1,4 @@
-"""`headrace purge`: ask a running edge's admin door to forget objects."""
+"""`headrace purge`: ask a running edge's admin API to forget objects."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import typer
 
 from headrace.cli.admin_client import (
     EXIT_REFUSED,
+    AdminClient,
     AdminOption,
+    AdminRefused,
+    AdminUsage,
     ConfigOption,
-    Door,
-    DoorRefused,
-    DoorUsage,
     TokenOption,
-    find_door,
+    find_admin,
     harmless,
     run,
 )
@@ -63,14 +63,14 @@ def purge(
     def work() -> bool:
         if listing:
             if urls or prefix or tag or everything or soft or service:
-                raise DoorUsage("--list only lists: leave out the rest, or leave out --list")
-            _list(find_door(admin, token_file, config))
+                raise AdminUsage("--list only lists: leave out the rest, or leave out --list")
+            _list(find_admin(admin, token_file, config))
             return True
         bodies = requests_for(
             _with_stdin(urls or []), prefix or [], tag or [], everything, soft=soft, service=service
         )
-        door = find_door(admin, token_file, config)
-        refused = [body for body in bodies if not _purged(door, body)]
+        client = find_admin(admin, token_file, config)
+        refused = [body for body in bodies if not _purged(client, body)]
         return not refused
 
     if not run("purge", work):
@@ -86,33 +86,33 @@ def requests_for(
     soft: bool,
     service: str | None,
 ) -> list[dict[str, Any]]:
-    """The bodies of POST /purge, one for each thing named. Raise DoorUsage when there is none."""
+    """The bodies of POST /purge, one for each thing named. Raise AdminUsage when there is none."""
     named: list[dict[str, Any]] = [{"url": url} for url in urls]
     named += [{"prefix": prefix} for prefix in prefixes]
     named += [{"tag": tag} for tag in tags]
     if everything and named:
-        raise DoorUsage("--all purges everything: leave out the rest, or leave out --all")
+        raise AdminUsage("--all purges everything: leave out the rest, or leave out --all")
     if everything:
         named = [{"all": True}]
     if not named:
-        raise DoorUsage("nothing to purge: name a URL, --prefix, --tag or --all")
+        raise AdminUsage("nothing to purge: name a URL, --prefix, --tag or --all")
     more: dict[str, Any] = {"soft": soft} if service is None else {"soft": soft, "service": service}
     return [{**body, **more} for body in named]
 
 
-def _purged(door: Door, body: dict[str, Any]) -> bool:
+def _purged(client: AdminClient, body: dict[str, Any]) -> bool:
     """Carry out one purge and say so; whether the edge did it."""
     try:
-        answer = door.ask("POST", "/purge", body)
-    except DoorRefused as error:
+        answer = client.ask("POST", "/purge", body)
+    except AdminRefused as error:
         typer.echo(f"headrace purge: {_subject(body)} not purged: {error}", err=True)
         return False
     typer.echo(f"purged {_subject(body)}: generation {answer['generation']}")
     return True
 
 
-def _list(door: Door) -> None:
-    purges = door.ask("GET", f"/purges?limit={LISTED}")["purges"]
+def _list(client: AdminClient) -> None:
+    purges = client.ask("GET", f"/purges?limit={LISTED}")["purges"]
     for one in purges:
         made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one["made"]))
         words = [str(one["generation"]), made, "soft" if one["soft"] else "hard", one["kind"]]

@@ -13,11 +13,11 @@ from typing import Annotated, Any
 import typer
 
 from headrace.cli.admin_client import (
+    AdminClient,
     AdminOption,
     ConfigOption,
-    Door,
     TokenOption,
-    find_door,
+    find_admin,
     harmless,
     run,
 )
@@ -48,10 +48,10 @@ def top(
     The first look begins the count: what is shown happened since the look before. Without a
     terminal the tables follow one another as plain text.
     """
-    door = run("top", lambda: find_door(admin, token_file, config))
+    client = run("top", lambda: find_admin(admin, token_file, config))
     drawn = sys.stdout.isatty() and not once and not as_json
     try:
-        run("top", lambda: _look(door, interval, limit, once=once, as_json=as_json, drawn=drawn))
+        run("top", lambda: _look(client, interval, limit, once=once, as_json=as_json, drawn=drawn))
     except KeyboardInterrupt:
         return
     except BrokenPipeError:
@@ -59,14 +59,14 @@ def top(
 
 
 def _look(
-    door: Door, interval_s: float, limit: int, *, once: bool, as_json: bool, drawn: bool
+    client: AdminClient, interval_s: float, limit: int, *, once: bool, as_json: bool, drawn: bool
 ) -> None:
     path = f"/top?limit={limit}"
-    door.ask("GET", path)
+    client.ask("GET", path)
     with _screen() if drawn else contextlib.nullcontext():
         while True:
             time.sleep(interval_s)
-            told = door.ask("GET", path)
+            told = client.ask("GET", path)
             if as_json:
                 sys.stdout.write(json.dumps(told) + "\n")
             elif drawn:

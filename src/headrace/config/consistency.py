@@ -69,7 +69,7 @@ def _repeated_addresses(config: Config) -> Iterable[Problem]:
                 path=path,
                 value=repr(str(address)),
                 message="this address is listened on already",
-                remedy="give each listener, and the admin door, an address of its own",
+                remedy="give each listener, and the admin API, an address of its own",
                 concerns=(known[1],),
             )
         seen.append((address, path))
@@ -118,9 +118,7 @@ def _pools(config: Config) -> Iterable[Problem]:
         pools = [pool.name for pool in service.all_pools]
         retries = {retry.name for retry in service.retries} | {"default"}
         yield from _twice(("service", index, "pool"), [pool.name for pool in service.pools])
-        yield from _twice(
-            ("service", index, "retry"), [retry.name for retry in service.retries]
-        )
+        yield from _twice(("service", index, "retry"), [retry.name for retry in service.retries])
         yield from _twice(("service", index, "route"), [route.name for route in service.routes])
         if service.origins and "default" in [pool.name for pool in service.pools]:
             yield Problem(

@@ -47,6 +47,10 @@ _BOUNDS = {
     "less_than_equal": ("le", "at most"),
 }
 
+_MISSING = "required, but missing"
+_RENAMED = {"site": "service", "sites_max": "services_max", "policy": "retry", "shadow": "mirror"}
+"""Keys as older files write them, and what they are called now."""
+
 
 def explain(errors: Iterable[ErrorDetails], document: object) -> list[Problem]:
     """One problem for each faulty path, in the order found."""
@@ -54,7 +58,18 @@ def explain(errors: Iterable[ErrorDetails], document: object) -> list[Problem]:
     for error in errors:
         problem = _problem(error, document)
         problems.setdefault(problem.path, problem)
-    return list(problems.values())
+    return [problem for problem in problems.values() if not _is_there_renamed(problem, document)]
+
+
+def _is_there_renamed(problem: Problem, document: object) -> bool:
+    """Whether what is missing is there under its old name, which has a problem of its own."""
+    return (
+        problem.value is None
+        and problem.message == _MISSING
+        and isinstance(document, dict)
+        and len(problem.path) == 1
+        and any(new == problem.path[0] and old in document for old, new in _RENAMED.items())
+    )
 
 
 def shown(value: object, path: TomlPath) -> str:
@@ -100,7 +115,7 @@ def _missing(path: TomlPath) -> Problem:
         remedy = f"add at least one [[{key}]] table{purpose}"
     else:
         remedy = f"add `{key} = …`{purpose}"
-    return Problem(path=path, message="required, but missing", remedy=remedy)
+    return Problem(path=path, message=_MISSING, remedy=remedy)
 
 
 def _unknown_key(path: TomlPath, value: str | None) -> Problem:
@@ -109,6 +124,14 @@ def _unknown_key(path: TomlPath, value: str | None) -> Problem:
     known = list(keys_of(model)) if model is not None else []
     nearest = difflib.get_close_matches(key.replace("-", "_").lower(), known, n=1)
     elsewhere = tables_with(key)
+    renamed = _RENAMED.get(key)
+    if renamed in known:
+        return Problem(
+            path=path,
+            value=value,
+            message=f"`{key}` is called `{renamed}` now",
+            remedy=f"write `{renamed}`, also in the tables below it",
+        )
     if toml_key(key) in known:
         remedy = f"write `{toml_key(key)}`"
     elif nearest:

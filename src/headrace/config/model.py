@@ -64,7 +64,7 @@ class Config(Model):
         "first serves clients that ask for none or an unknown one.",
     )
     tls: TlsOptions = Field(default_factory=TlsOptions, description="How TLS listeners speak.")
-    admin: Admin | None = Field(default=None, description="The admin door. Unset: none.")
+    admin: Admin | None = Field(default=None, description="The admin API. Unset: none.")
     store: StoreOptions = Field(default_factory=StoreOptions, description="The store.")
     limits: Limits = Field(default_factory=Limits, description="Limits on clients.")
     timeouts: Timeouts = Field(default_factory=Timeouts, description="Timeouts.")

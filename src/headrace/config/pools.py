@@ -105,7 +105,8 @@ class PoolOrigin(Model):
         default=1.0, gt=0, le=1000, description="Its share, where the pool's choice is weighted."
     )
     backup: bool = Field(
-        default=False, description="Ask it only when no other origin of the pool can be asked."
+        default=False,
+        description="SliceRequest it only when no other origin of the pool can be asked.",
     )
     host: str | None = Field(
         default=None,

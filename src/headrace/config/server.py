@@ -102,10 +102,10 @@ class TlsOptions(Model):
 
 
 class Admin(Model):
-    """The admin door: metrics, purge, reload, state."""
+    """The admin API: metrics, purge, reload, state."""
 
     listen: AddressText = Field(
-        description="Where the admin door listens, apart from every client listener. Keep it on "
+        description="Where the admin API listens, apart from every client listener. Keep it on "
         "loopback or a Unix socket unless a firewall guards it."
     )
     token: str | None = Field(
@@ -284,8 +284,8 @@ class Metrics(Model):
         default=100,
         ge=0,
         le=10_000,
-        description="How many services have metrics of their own, the first in the file; the others "
-        "are counted together as `other`.",
+        description="How many services have metrics of their own, the first in the file; the "
+        "others are counted together as `other`.",
     )
 
 

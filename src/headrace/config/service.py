@@ -17,9 +17,9 @@ from headrace.config.pools import (
     FieldName,
     HostPattern,
     OriginText,
-    RetryPolicy,
     Pool,
     PoolOrigin,
+    RetryPolicy,
     Route,
 )
 from headrace.config.units import DurationS, SizeBytes
@@ -54,8 +54,8 @@ class KeyRules(Model):
     )
     host: bool = Field(
         default=True,
-        description="Keep the hosts of a service apart. Turn off where all its hosts serve the same; "
-        "the origin then sees the first of them as Host, whichever was asked for.",
+        description="Keep the hosts of a service apart. Turn off where all its hosts serve the "
+        "same; the origin then sees the first of them as Host, whichever was asked for.",
     )
     scheme: bool | None = Field(
         default=None,

@@ -1,1 +1,1 @@
-"""The caching server: joins http, cache and origin; workers, reload, admin door."""
+"""The caching server: joins http, cache and origin; workers, reload, admin API."""

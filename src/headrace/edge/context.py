@@ -1,4 +1,4 @@
-"""What all requests of one worker share: store, origins, running fetches, what is open and hot."""
+"""What all requests of one worker share: store, origins, running fills, what is open and hot."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from headrace.edge.hot import HotResponses
 from headrace.edge.request.invalidate import Allowance
 from headrace.edge.service.resource import Resources
 from headrace.edge.service.services import Services
-from headrace.edge.upstreams import Fleet
+from headrace.edge.upstreams import Upstreams
 from headrace.store import (
     Busy,
     FileMark,
@@ -42,7 +42,7 @@ from headrace.telemetry.metrics import WorkerMetrics
 from headrace.upstream.client import OriginClient, OriginTimeouts
 
 if TYPE_CHECKING:
-    from headrace.edge.fill.fill import Fetch
+    from headrace.edge.fill.fill import Fill
 
 log = structlog.get_logger()
 
@@ -51,7 +51,7 @@ FULL_DISK_PAUSE_S = 5.0
 REMEMBERED_AS_VERIFIED = 65_536
 
 
-class EdgeState:
+class WorkerContext:
     """One worker's shared state. Created once; `adopt` takes a new configuration."""
 
     def __init__(
@@ -66,12 +66,12 @@ class EdgeState:
         self.store = store
         self.metrics = metrics
         self.draining = False
-        self.fetches: dict[tuple[bytes, int], Fetch] = {}
-        self.streams: dict[bytes, Fetch] = {}
-        self.fills: dict[tuple[bytes, int], tuple[LocalSlice, Fetch]] = {}
+        self.fills: dict[tuple[bytes, int], Fill] = {}
+        self.streams: dict[bytes, Fill] = {}
+        self.growing: dict[tuple[bytes, int], tuple[LocalSlice, Fill]] = {}
         self.remotes: dict[tuple[bytes, int], RemoteSlice] = {}
         self.origin = OriginClient(loop, OriginTimeouts())
-        self.fleet = Fleet(loop, self.origin, metrics)
+        self.upstreams = Upstreams(loop, self.origin, metrics)
         self.mirrors = Mirrors()
         self.invalidations = Allowance()
         limits = config.limits
@@ -84,7 +84,7 @@ class EdgeState:
         self.bodies = OpenBodies(store, config.store.open_files, self._damaged)
         self.hot = HotResponses(config.store.open_files, config.store.memory_bytes)
         self.purged_up_to = store.generation()
-        # One for all fetches, for none keeps bytes in it across an await: it stays in the
+        # One for all fills, for none keeps bytes in it across an await: it stays in the
         # processor's cache, which made receiving and storing measurably cheaper than one for each.
         self.receiving = memoryview(bytearray(RECEIVE_BYTES))
         self.disk_threads = ThreadPoolExecutor(4, thread_name_prefix="disk")
@@ -98,7 +98,7 @@ class EdgeState:
         self.config = config
         self.services = services
         self.resources = Resources(services)
-        self.fleet.adopt(services)
+        self.upstreams.adopt(services)
         self.metrics.services.adopt({service.name: service.tally for service in services.all})
         self.server_name = config.server_name
         self.server_name_bytes = config.server_name.encode()
@@ -128,7 +128,7 @@ class EdgeState:
         """The size of the slices that a new representation is cut into."""
         return rules.slice_bytes or self.slice_bytes
 
-    def see_purges(self) -> None:
+    def apply_purges(self) -> None:
         """Drop what was purged since the last look, by any process."""
         generation = self.store.generation()
         if generation != self.purged_up_to:
@@ -150,7 +150,7 @@ class EdgeState:
     def follow(self, name: bytes, number: int, busy: Busy) -> RemoteSlice | None:
         """Follow the part that another process writes; None when it is gone already.
 
-        Whoever gets it keeps it by `Interests.follow`, else it is polled until its writer ends.
+        Whoever gets it keeps it by `FillRefs.follow`, else it is polled until its writer ends.
         """
         known = self.remotes.get((name, number))
         if known is not None and known.usable:
@@ -266,7 +266,7 @@ class EdgeState:
     def stop(self) -> None:
         for task in set(self._tasks):
             task.cancel()
-        self.fleet.stop()
+        self.upstreams.stop()
         self.origin.close()
         self.disk_threads.shutdown(wait=False, cancel_futures=True)
 

@@ -60,23 +60,23 @@ def _request(resource: Resource, head: RequestHead) -> Request:
 def _where(resource: Resource, request: Request, now: float) -> Iterator[str]:
     service = resource.service
     chosen = choose(
-        service.rules_of_origins, request, resource.key, service.default_pool, service.default_retry
+        service.origin_routes, request, resource.key, service.default_pool, service.default_retry
     )
     matched = set(chosen.rules)
     decided = False
-    for rule in service.rules_of_origins:
+    for rule in service.origin_routes:
         if decided:
-            verdict = "not reached"
+            cache_result = "not reached"
         elif rule.name in matched:
-            verdict = "matches"
+            cache_result = "matches"
             decided = rule.pool is not None
             if decided:
-                verdict += f": pool {rule.pool}"
+                cache_result += f": pool {rule.pool}"
         else:
-            verdict = "does not match"
+            cache_result = "does not match"
             if replace(rule, share=1.0).matches(request, resource.key):
-                verdict = f"would match, but its {rule.share:.0%} are other objects"
-        yield f"route          {rule.name}: {verdict}"
+                cache_result = f"would match, but its {rule.share:.0%} are other objects"
+        yield f"route          {rule.name}: {cache_result}"
     yield f"pool           {chosen.pool}"
     _path, mark, query = resource.upstream_target.partition(b"?")
     yield f"asked for      {(chosen.path + mark + query).decode('latin-1')}"

@@ -106,8 +106,9 @@ class HotEntry:
     def end(self) -> None:
         """It holds no more, and lets go of file and memory at once.
 
-        Resources that have it directly learn it so by `fresh_until`. Without the letting go, resource and
-        entry would hold each other, and the file open, until the collector of cycles comes by.
+        Resources that have it directly learn it so by `fresh_until`. Without the letting go,
+        resource and entry would hold each other, and the file open, until the collector of cycles
+        comes by.
         """
         self.until = self.renewal = self.fresh_until = 0.0
         self.body = self.opened = self.heads = None

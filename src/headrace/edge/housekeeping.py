@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING
 from headrace.edge.body.held_bytes import held_bytes
 
 if TYPE_CHECKING:
-    from headrace.edge.context import EdgeState
+    from headrace.edge.context import WorkerContext
 
 PERIOD_S = 2.0
 LOOKS_PER_ROUND = 256
 
 
-class Tending:
+class Housekeeping:
     """A timer on the event loop; `stop` ends it."""
 
-    def __init__(self, edge: EdgeState) -> None:
+    def __init__(self, edge: WorkerContext) -> None:
         self._edge = edge
         self._timer: asyncio.TimerHandle = edge.loop.call_later(PERIOD_S, self._tend)
 
     def _tend(self) -> None:
         edge = self._edge
-        edge.see_purges()
+        edge.apply_purges()
         edge.hot.drop_unused(time.time())
         edge.bodies.drop_removed(LOOKS_PER_ROUND)
         edge.store.state.publish_held(held_bytes())

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
-from headrace.edge.request.accounting import Recorder
+from headrace.edge.request.accounting import Accounting
 from headrace.http.server.acceptor import Server
 from headrace.node.channel import (
     Follow,
@@ -35,13 +35,13 @@ ELSEWHERE = "-"  # clients without an address (Unix sockets), or whose address i
 
 def looked(
     question: Follow | Leave | GetFigures | GetReasons,
-    recorder: Recorder,
+    accounting: Accounting,
     server: Server,
     client_address: ClientAddress,
 ) -> Message | None:
     """The answer to one question; None where none is due."""
     now_s = time.monotonic()
-    watch = recorder.watch
+    watch = accounting.watch
     match question:
         case Follow():
             try:
@@ -53,7 +53,7 @@ def looked(
                     now_s,
                 )
             except FilterError:
-                followed = Followed()  # the admin door has refused it already
+                followed = Followed()  # the admin API has refused it already
             return Lines(question.number, followed)
         case Leave(follower=follower):
             watch.leave(follower, now_s)
@@ -62,7 +62,7 @@ def looked(
             told, unlisted = most_connected(server.clients(), client_address)
             return Seen(number, watch.figures(now_s), told, unlisted)
         case GetReasons(number=number, key_hashes=keys):
-            return ReasonsAre(number, [recorder.reasons.of(key) for key in keys])
+            return ReasonsAre(number, [accounting.reasons.of(key) for key in keys])
 
 
 def most_connected(

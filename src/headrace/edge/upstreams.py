@@ -1,4 +1,5 @@
-"""The origins of all services as one worker sees them: their state, and which of them a request uses.
+"""The origins of all services as one worker sees them: their state, and which of them a request
+uses.
 
 The state of a pool outlives reloads as long as its origins keep their names.
 """
@@ -14,10 +15,10 @@ from headrace.edge.service.resource import Resource
 from headrace.edge.service.services import Service, Services
 from headrace.http.message import Request
 from headrace.telemetry.metrics import WorkerMetrics
-from headrace.upstream.attempt_log import Course
+from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.client import OriginClient
 from headrace.upstream.fetcher import Fetcher, Use
-from headrace.upstream.health_checks import Checking
+from headrace.upstream.health_checks import HealthChecks
 from headrace.upstream.origin_routes import Chosen, choose
 from headrace.upstream.pool import PoolState
 from headrace.upstream.request_fields import why_not_signed
@@ -32,37 +33,45 @@ class OriginEvents:
     def __init__(self, metrics: WorkerMetrics) -> None:
         self._metrics = metrics
 
-    def tried(self, course: Course) -> None:
-        self._metrics.origin_requests[f"{course.pool}/{course.origin}"] += 1
-        log.debug("origin_tried", pool=course.pool, origin=course.origin, path=course.path)
+    def tried(self, attempt_log: AttemptLog) -> None:
+        self._metrics.origin_requests[f"{attempt_log.pool}/{attempt_log.origin}"] += 1
+        log.debug(
+            "origin_tried", pool=attempt_log.pool, origin=attempt_log.origin, path=attempt_log.path
+        )
 
-    def waited(self, course: Course, seconds: float) -> None:
-        self._metrics.origin_wait[f"{course.pool}/{course.origin}"] += round(seconds * 1e6)
+    def waited(self, attempt_log: AttemptLog, seconds: float) -> None:
+        self._metrics.origin_wait[f"{attempt_log.pool}/{attempt_log.origin}"] += round(
+            seconds * 1e6
+        )
 
-    def failed(self, course: Course, origin: str, reason: str, problem: str) -> None:
-        self._metrics.origin_failures[f"{course.pool}/{origin}"] += 1
-        if course.service:
-            self._metrics.services.of(course.service).origin_failures += 1
+    def failed(self, attempt_log: AttemptLog, origin: str, reason: str, problem: str) -> None:
+        self._metrics.origin_failures[f"{attempt_log.pool}/{origin}"] += 1
+        if attempt_log.service:
+            self._metrics.services.of(attempt_log.service).origin_failures += 1
         log.warning(
-            "origin_failed", pool=course.pool, origin=origin, failure=reason, problem=problem,
-            path=course.path,
+            "origin_failed", pool=attempt_log.pool, origin=origin, failure=reason, problem=problem,
+            path=attempt_log.path,
         )  # fmt: skip
 
     def retried(self, reason: str) -> None:
         self._metrics.origin_retries[reason] += 1
 
-    def switched(self, course: Course, reason: str, at: int) -> None:
+    def switched(self, attempt_log: AttemptLog, reason: str, at: int) -> None:
         self._metrics.origin_switches[reason] += 1
         log.warning(
-            "origin_switched", pool=course.pool, to=course.origin, failure=reason, at_byte=at,
-            path=course.path,
-        )  # fmt: skip
+            "origin_switched",
+            pool=attempt_log.pool,
+            to=attempt_log.origin,
+            failure=reason,
+            at_byte=at,
+            path=attempt_log.path,
+        )
 
-    def switch_failed(self, course: Course, reason: str, at: int) -> None:
+    def switch_failed(self, attempt_log: AttemptLog, reason: str, at: int) -> None:
         self._metrics.origin_switches_failed[reason] += 1
         log.error(
-            "origin_switch_failed", pool=course.pool, failure=reason, at_byte=at,
-            tried=course.told(), path=course.path,
+            "origin_switch_failed", pool=attempt_log.pool, failure=reason, at_byte=at,
+            tried=attempt_log.summary(), path=attempt_log.path,
         )  # fmt: skip
 
     def ejected(self, pool: str, origin: str) -> None:
@@ -86,7 +95,7 @@ class Way:
     chosen: Chosen
 
 
-class Fleet:
+class Upstreams:
     """All pools of one worker. `adopt` takes a new configuration."""
 
     def __init__(
@@ -95,7 +104,7 @@ class Fleet:
         self.client = client
         self.events = OriginEvents(metrics)
         self.fetcher = Fetcher(client, loop, self.events)
-        self._checking = Checking(client, loop, self.events)
+        self._checking = HealthChecks(client, loop, self.events)
         self._states: dict[tuple[str, str], PoolState] = {}
 
     def adopt(self, services: Services) -> None:
@@ -117,13 +126,13 @@ class Fleet:
         `client` is the network of who asks.
         """
         service = resource.service
-        if not service.rules_of_origins:
+        if not service.origin_routes:
             name = service.default_pool
             chosen = Chosen(name, service.default_retry, request.path)
             use = self.use(service, chosen.pool, chosen.retry, resource.key, client)
             return Way(use, target, chosen)
         chosen = choose(
-            service.rules_of_origins,
+            service.origin_routes,
             request,
             resource.key,
             service.default_pool,

@@ -22,10 +22,10 @@ import uvloop
 
 from headrace.config import Config
 from headrace.config.limits_check import descriptors_for_clients
-from headrace.edge.context import EdgeState
-from headrace.edge.housekeeping import Tending
+from headrace.edge.context import WorkerContext
+from headrace.edge.housekeeping import Housekeeping
 from headrace.edge.live_view import looked
-from headrace.edge.request.accounting import Recorder
+from headrace.edge.request.accounting import Accounting
 from headrace.edge.request.handler import EdgeHandler
 from headrace.edge.service.services import compile_services
 from headrace.errors import HeadraceError
@@ -82,10 +82,10 @@ class Worker:
         self.exit_code = 0
         self.number = -1
         self.channel: WorkerChannel
-        self.edge: EdgeState
+        self.edge: WorkerContext
         self.server: Server
-        self._recorder: Recorder
-        self._tending: Tending
+        self._accounting: Accounting
+        self._tending: Housekeeping
         self._prepared: Preparation | None = None
         self._listeners: dict[str, Listener] = {}
         self._stopping = False
@@ -108,7 +108,7 @@ class Worker:
                 self._draining = self.edge.draining = False
                 self.server.undrain()
             case GetStats(number=number):
-                self._recorder.note_losses()
+                self._accounting.note_losses()
                 self.channel.send(Stats(number, self.metrics.snapshot()))
             case Check(number=number):
                 problem = problem_of(self.edge, self.server) if hasattr(self, "server") else ""
@@ -116,7 +116,7 @@ class Worker:
             case ReopenLogs():
                 self._reopen_logs()
             case Follow() | Leave() | GetFigures() | GetReasons() if hasattr(self, "server"):
-                answer = looked(message, self._recorder, self.server, self._client_address)
+                answer = looked(message, self._accounting, self.server, self._client_address)
                 if answer is not None:
                     self.channel.send(answer)
             case Stop(deadline_s=deadline_s):
@@ -135,9 +135,9 @@ class Worker:
             context = server_context(config, message.ticket_keys)
             store = Store.open(config.cache_dir, store_settings(config))
             access_log = open_access_log(config)
-            self.edge = EdgeState(self.loop, config, services, store, self.metrics)
-            self._recorder = Recorder(self.metrics, access_log)
-            self.server = Server(EdgeHandler(self.edge, self._recorder), self.loop)
+            self.edge = WorkerContext(self.loop, config, services, store, self.metrics)
+            self._accounting = Accounting(self.metrics, access_log)
+            self.server = Server(EdgeHandler(self.edge, self._accounting), self.loop)
             self._limit(config)
             self._show(config)
             self._listeners = open_listeners(message.bindings, descriptors, context)
@@ -146,7 +146,7 @@ class Worker:
             self.exit_code = 1
             self.done.set()
             return
-        self._tending = Tending(self.edge)
+        self._tending = Housekeeping(self.edge)
         for listener in self._listeners.values():
             self.server.listen(listener)
         if message.draining:
@@ -156,7 +156,7 @@ class Worker:
     def _show(self, config: Config) -> None:
         """Show clients' addresses to those who look live as the access log does."""
         self._client_address = config.access_log.client_address
-        self._recorder.watch.show_addresses(self._client_address)
+        self._accounting.watch.show_addresses(self._client_address)
 
     def _limit(self, config: Config) -> None:
         limits, timeouts = config.limits, config.timeouts
@@ -185,7 +185,7 @@ class Worker:
                 message,
                 descriptors,
                 self._listeners,
-                self._recorder.log.path,
+                self._accounting.log.path,
                 self.metrics.services,
             )
         except (HeadraceError, OSError) as error:
@@ -222,10 +222,10 @@ class Worker:
         fresh = prepared.access_log
         if fresh is None:
             options = prepared.config.access_log
-            self._recorder.log.adopt(options.sample, options.client_address)
+            self._accounting.log.adopt(options.sample, options.client_address)
             return
-        self._recorder.note_losses()
-        old, self._recorder.log = self._recorder.log, fresh
+        self._accounting.note_losses()
+        old, self._accounting.log = self._accounting.log, fresh
         self.loop.run_in_executor(None, old.close)
 
     def _forget_preparation(self) -> None:
@@ -235,7 +235,7 @@ class Worker:
 
     def _reopen_logs(self) -> None:
         try:
-            self._recorder.log.reopen()
+            self._accounting.log.reopen()
         except HeadraceError as error:
             log.error("log_not_reopened", problem=str(error))
 
@@ -276,7 +276,7 @@ class Worker:
         """Let go of everything."""
         self.channel.close()
         if hasattr(self, "edge"):
-            self._recorder.log.close()
+            self._accounting.log.close()
             self.edge.stop()
             await asyncio.sleep(0)
             self.edge.store.close()

@@ -18,11 +18,11 @@ WANT_READ: Final = (BlockingIOError, ssl.SSLWantReadError)
 WANT_WRITE: Final = ssl.SSLWantWriteError
 
 
-class WireTimeout(HeadraceError):
+class StreamTimeout(HeadraceError):
     """A read, write or handshake took longer than its limit."""
 
 
-class Wire:
+class Stream:
     """One connected socket. Not safe for two readers or two writers at once."""
 
     __slots__ = ("_fd", "_loop", "_read_waiter", "_write_waiter", "closed", "sock")
@@ -38,7 +38,7 @@ class Wire:
     async def recv_into(self, buffer: memoryview, timeout_s: float) -> int:
         """Read at least one byte into `buffer`; 0 at the end of the stream.
 
-        Raises WireTimeout after `timeout_s` without a byte, OSError when the connection breaks.
+        Raises StreamTimeout after `timeout_s` without a byte, OSError when the connection breaks.
         """
         while True:
             try:
@@ -155,7 +155,7 @@ class Wire:
         if self.closed:
             raise ConnectionAbortedError("closed here")
         if not in_time:
-            raise WireTimeout(f"nothing happened within {timeout_s:g} s")
+            raise StreamTimeout(f"nothing happened within {timeout_s:g} s")
 
 
 def _wake(waiter: asyncio.Future[bool], in_time: bool = True) -> None:

@@ -65,7 +65,7 @@ def choose_ports(wanted: Ports, say: Callable[[str], None]) -> Ports:
         wanted.host,
         choose("edge", wanted.host, wanted.edge),
         choose("origin", "127.0.0.1", wanted.origin),
-        choose("admin door", "127.0.0.1", wanted.admin),
+        choose("admin API", "127.0.0.1", wanted.admin),
     )
 
 
@@ -78,7 +78,7 @@ def greeting(ports: Ports) -> str:
         f"HLS:     {base}/media/master.m3u8\n"
         f"DASH:    {base}/media/manifest.mpd\n"
         f"Origin:  http://127.0.0.1:{ports.origin}/\n"
-        "Ask twice, and Cache-Status tells of a miss, then of a hit:\n"
+        "SliceRequest twice, and Cache-Status tells of a miss, then of a hit:\n"
         f"  curl -sD - -o /dev/null {base}/media/seg-0-001.m4s\n"
         "Stop with Ctrl-C."
     )

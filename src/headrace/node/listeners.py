@@ -44,7 +44,7 @@ def open_listener(binding: Binding) -> socket.socket:
 
 
 @dataclass(slots=True, eq=False)
-class Reservation:
+class ReservedAddress:
     """An address this server holds. `socket` listens only for a Unix address."""
 
     binding: Binding
@@ -69,7 +69,7 @@ class Reservation:
                     self.path.unlink()
 
 
-def reserve(listener: Listener) -> Reservation:
+def reserve(listener: Listener) -> ReservedAddress:
     """Take one listener's address. Raise ListenError when it is in use or not allowed."""
     address = listener.parsed
     if isinstance(address, UnixAddress):
@@ -87,12 +87,12 @@ def reserve(listener: Listener) -> Reservation:
         backlog=listener.backlog,
         v6_only=v6_only,
     )
-    return Reservation(binding, sock, None, 0)
+    return ReservedAddress(binding, sock, None, 0)
 
 
-def reserve_all(listeners: Iterable[Listener]) -> list[Reservation]:
+def reserve_all(listeners: Iterable[Listener]) -> list[ReservedAddress]:
     """Take every address or, when one is refused, none."""
-    taken: list[Reservation] = []
+    taken: list[ReservedAddress] = []
     try:
         for listener in listeners:
             taken.append(reserve(listener))
@@ -104,15 +104,15 @@ def reserve_all(listeners: Iterable[Listener]) -> list[Reservation]:
 
 
 def rebind(
-    held: Sequence[Reservation], listeners: Iterable[Listener]
-) -> tuple[list[Reservation], list[Reservation]]:
+    held: Sequence[ReservedAddress], listeners: Iterable[Listener]
+) -> tuple[list[ReservedAddress], list[ReservedAddress]]:
     """The reservations for a new set of listeners, and those of them that are new.
 
     An address that is held already is kept, with its socket (and its port, where the config says
     0). Raise ListenError when a new address cannot be had; then no new one is held.
     """
     free = list(held)
-    kept: dict[int, Reservation] = {}
+    kept: dict[int, ReservedAddress] = {}
     wanted = list(listeners)
     for place, listener in enumerate(wanted):
         known = next((one for one in free if one.binding.address == listener.address), None)
@@ -149,7 +149,7 @@ def _bound(address: TcpAddress, text: str, *, v6_only: bool, reuse_port: bool) -
     return sock
 
 
-def _reserve_unix(listener: Listener, path: Path) -> Reservation:
+def _reserve_unix(listener: Listener, path: Path) -> ReservedAddress:
     _remove_stale(path, listener.address)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -165,7 +165,7 @@ def _reserve_unix(listener: Listener, path: Path) -> Reservation:
         sock.close()
         raise _refused(listener.address, error) from error
     binding = Binding(listener.address, None, 0, listener.tls, listener.backlog)
-    return Reservation(binding, sock, path, inode)
+    return ReservedAddress(binding, sock, path, inode)
 
 
 def _remove_stale(path: Path, text: str) -> None:

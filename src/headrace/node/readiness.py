@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from headrace.errors import HeadraceError
 
 if TYPE_CHECKING:
-    from headrace.edge.context import EdgeState
+    from headrace.edge.context import WorkerContext
     from headrace.http.server.acceptor import Server
 
 HOLDS_S = 1.0
@@ -25,7 +25,7 @@ DESCRIPTORS_NEEDED = 8  # a connection, an origin's, a part, a body, and some th
 NO_KEY = bytes(16)
 
 
-def problem_of(edge: EdgeState, server: Server) -> str:
+def problem_of(edge: WorkerContext, server: Server) -> str:
     """In a worker: why it cannot serve a request now; empty when it can."""
     if not server.listeners:
         return "it does not listen"

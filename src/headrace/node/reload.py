@@ -30,7 +30,7 @@ def check_reloadable(old: Config, new: Config) -> None:
 
 
 def worker_config(config: Config) -> str:
-    """The config as a worker gets it: JSON, without the admin door and its token."""
+    """The config as a worker gets it: JSON, without the admin API and its token."""
     return config.model_copy(update={"admin": None}).to_json()
 
 

@@ -1,6 +1,6 @@
 """The supervisor: starts and minds the workers, holds addresses and store, answers the operator.
 
-It serves no client itself. Signals and the admin door come here; the workers follow over their
+It serves no client itself. Signals and the admin API come here; the workers follow over their
 channels (see workers), and what a reload may change is decided in reloading.
 """
 
@@ -24,13 +24,13 @@ from headrace.config.loader import load_config
 from headrace.config.problems import ConfigError
 from headrace.edge.admin.own_store import open_store
 from headrace.edge.admin.purging import Directory
-from headrace.edge.admin.store_admin import StoreDoor
-from headrace.edge.admin.store_maintenance import Broom
+from headrace.edge.admin.store_admin import StoreAdmin
+from headrace.edge.admin.store_maintenance import StoreMaintenance
 from headrace.edge.admin.store_thread import StoreThread
 from headrace.errors import HeadraceError
-from headrace.node.admin.app import AdminDoor
+from headrace.node.admin.app import AdminServer
 from headrace.node.admin.auth import admin_token
-from headrace.node.listeners import Reservation, rebind, reserve_all
+from headrace.node.listeners import ReservedAddress, rebind, reserve_all
 from headrace.node.readiness import CHECK_TIMEOUT_S, Readiness
 from headrace.node.reload import check_reloadable, worker_config
 from headrace.node.systemd import notify
@@ -75,7 +75,7 @@ class Supervisor:
         reread: Callable[[], Config],
         *,
         worker_command: Sequence[str] = WORKER_COMMAND,
-        store_opener: Callable[[Config], StoreDoor] = open_store,
+        store_opener: Callable[[Config], StoreAdmin] = open_store,
     ) -> None:
         self.config = config
         self._reread = reread
@@ -88,12 +88,12 @@ class Supervisor:
         self._readiness = Readiness(lambda: self._pool.unsound(CHECK_TIMEOUT_S))
         self._version = 1
         self._ticket_key = TicketKey.generate(self._started)
-        self._held: list[Reservation] = []
+        self._held: list[ReservedAddress] = []
         self._reloading = asyncio.Lock()
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._door: AdminDoor | None = None
-        self._broom: Broom | None = None
+        self._admin: AdminServer | None = None
+        self._maintenance: StoreMaintenance | None = None
         self._store: StoreThread | None = None
         self._directory: Directory | None = None
 
@@ -118,7 +118,7 @@ class Supervisor:
             await self._leave()
         return 0
 
-    # What the admin door asks of the server.
+    # What the admin API asks of the server.
 
     @property
     def store(self) -> StoreThread:
@@ -177,7 +177,8 @@ class Supervisor:
         )
 
     def drain(self) -> None:
-        """Ask clients to go elsewhere: not ready, and connections close as they fall idle."""
+        """SliceRequest clients to go elsewhere: not ready, and connections close as they fall
+        idle."""
         log.info("drain")
         self._pool.drain()
 
@@ -188,8 +189,8 @@ class Supervisor:
 
     def purged(self) -> None:
         """A purge is in force; what it freed can be swept now."""
-        if self._broom is not None:
-            self._broom.wake()
+        if self._maintenance is not None:
+            self._maintenance.wake()
 
     async def reload(self) -> int:
         """Read the config again and work by it; its version here.
@@ -220,16 +221,16 @@ class Supervisor:
         self._store = await StoreThread.open(self._store_opener, config)
         if config.admin is not None:
             token = admin_token(config.admin.token, config.admin.token_file, config.cache_dir)
-            self._door = await AdminDoor.open(config.admin.parsed, self, token)
+            self._admin = await AdminServer.open(config.admin.parsed, self, token)
         await self._pool.start(self._setup(config, self._held), config.workers)
         self._up = True
-        self._broom = Broom(self._store)
+        self._maintenance = StoreMaintenance(self._store)
         self._in_background(self._heartbeat(), "heartbeat")
         log.info(
             "ready",
             version=__version__,
             listening=self._urls(),
-            admin=None if self._door is None else self._door.url,
+            admin=None if self._admin is None else self._admin.url,
             workers=config.workers,
             cache_dir=str(config.cache_dir),
         )
@@ -265,10 +266,10 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._door is not None:
-            await self._door.close()
-        if self._broom is not None:
-            await self._broom.close()
+        if self._admin is not None:
+            await self._admin.close()
+        if self._maintenance is not None:
+            await self._maintenance.close()
         self._release()
         if self._store is not None:
             await self._store.close()
@@ -331,7 +332,7 @@ class Supervisor:
 
     # Small parts.
 
-    def _setup(self, config: Config, held: Sequence[Reservation]) -> Setup:
+    def _setup(self, config: Config, held: Sequence[ReservedAddress]) -> Setup:
         return Setup(
             version=self._version,
             config=worker_config(config),

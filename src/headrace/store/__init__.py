@@ -1,6 +1,6 @@
 """Where stored responses live: an index shared by all workers, and one file per slice of a body."""
 
-from headrace.store.directory_lock import Claim
+from headrace.store.directory_lock import DirectoryLock
 from headrace.store.errors import SliceTooLarge, StoreError, StoreFull, StoreInUse
 from headrace.store.follower import PartFollower
 from headrace.store.part import Busy, Part, PartPhase
@@ -11,7 +11,7 @@ from headrace.store.store import Store
 
 __all__ = [
     "Busy",
-    "Claim",
+    "DirectoryLock",
     "FileMark",
     "OpenSlice",
     "Part",

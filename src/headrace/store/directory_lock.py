@@ -76,7 +76,7 @@ def sync_directory(path: Path) -> None:
         os.close(fd)
 
 
-class Claim:
+class DirectoryLock:
     """The ownership of a cache directory; dies with its process."""
 
     def __init__(self, path: Path, fd: int) -> None:
@@ -84,7 +84,7 @@ class Claim:
         self._fd = fd
 
     @classmethod
-    def take(cls, path: Path) -> Claim:
+    def take(cls, path: Path) -> DirectoryLock:
         """Raises StoreInUse, with the owner's process id, StoreError when others can write to the
         directory, or OSError.
         """

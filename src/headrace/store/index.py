@@ -29,7 +29,7 @@ TABLES = (
     "ghost",  # position (8) -> ghost name (8) + size (8)
     "ghost_names",  # ghost name (8) -> position (8)
     "rules",  # generation (8) -> PurgeRule
-    "superseded",  # version -> when (8, float): its slices wait for the broom
+    "superseded",  # version -> when (8, float): its slices wait for the sweep
     "meta",  # b"totals", b"rebuild"
 )
 

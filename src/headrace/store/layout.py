@@ -18,7 +18,7 @@ PARTS = "parts"
 JOURNAL = "purges"
 CLAIM_LOCK = "claim.lock"
 OPEN_LOCK = "open.lock"
-BROOM_LOCK = "broom.lock"
+SWEEP_LOCK = "broom.lock"
 
 REBUILD = b"rebuild"
 """The row of `meta` that says which directory the rebuild has reached; absent when it is done."""

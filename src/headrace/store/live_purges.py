@@ -20,7 +20,7 @@ def encode_rule(rule: PurgeRule) -> bytes:
     return msgspec.msgpack.encode(rule)
 
 
-class LiveRules:
+class LivePurges:
     """One process's copy of the rules, brought up to date by `current`."""
 
     __slots__ = ("_index", "_rules", "_seen", "_state")

@@ -1,7 +1,7 @@
 """The store: one index and one directory of slice files, shared by all workers of an edge.
 
-This is the door; what stands behind each method has its own module. Nothing here decides what may
-be stored or for how long.
+This is the admin API; what stands behind each method has its own module. Nothing here decides what
+may be stored or for how long.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ import msgspec
 from headrace.cache.key import key_hash
 from headrace.cache.record import StoredResponse
 from headrace.store import listing, part, purge_journal
-from headrace.store.directory_lock import Claim
+from headrace.store.directory_lock import DirectoryLock
 from headrace.store.errors import SliceTooLarge, StoreError, StoreFull
 from headrace.store.files import remove
 from headrace.store.header import decode_record
 from headrace.store.index import READ_ERRORS, Index, damaged
 from headrace.store.layout import (
-    BROOM_LOCK,
     JOURNAL,
     OBJECTS,
     PAGE_BYTES,
     PARTS,
+    SWEEP_LOCK,
     in_pages,
     part_file,
     record_key,
@@ -36,7 +36,7 @@ from headrace.store.layout import (
     slice_key,
     slot_of,
 )
-from headrace.store.live_purges import LiveRules, encode_rule, newest_rules
+from headrace.store.live_purges import LivePurges, encode_rule, newest_rules
 from headrace.store.maintenance import orphans, rebuild, sweep
 from headrace.store.opening import open_index
 from headrace.store.part import Busy, Part
@@ -45,7 +45,7 @@ from headrace.store.rows import NO_ROW, SliceRow
 from headrace.store.settings import StoreSettings
 from headrace.store.shared_memory import SharedState
 from headrace.store.slice_reader import Fault, OpenSlice, SliceReader
-from headrace.store.transaction import Filing, invalidated
+from headrace.store.transaction import Transaction, invalidated
 
 # `Store.list` hides the built-in name inside the class.
 Numbers = list[int]
@@ -70,7 +70,7 @@ class Store:
         self.state = state
         self.objects = os.fspath(path / OBJECTS)
         self.parts = path / PARTS
-        self.rules = LiveRules(index, state)
+        self.rules = LivePurges(index, state)
         self.orphan_directory = 0
         self._reader = SliceReader(
             index,
@@ -81,12 +81,12 @@ class Store:
         self._closed = False
 
     @staticmethod
-    def claim(path: Path) -> Claim:
+    def claim(path: Path) -> DirectoryLock:
         """Own the cache directory for one edge (the supervisor does this before `open`).
 
         The claim dies with its process. Raises StoreInUse when another edge holds it.
         """
-        return Claim.take(path)
+        return DirectoryLock.take(path)
 
     @classmethod
     def open(cls, path: Path, settings: StoreSettings, *, now: float | None = None) -> Store:
@@ -161,9 +161,9 @@ class Store:
     def remove_corrupt(self, stored: StoredResponse, n: int) -> None:
         """Take out a slice that the caller has found to be damaged, and count it."""
         key = slice_key(stored.version, n)
-        with self.filing() as filing:
-            if filing.drop_slice(key):
-                filing.change.totals.corrupt += 1
+        with self.transaction() as transaction:
+            if transaction.drop_slice(key):
+                transaction.change.totals.corrupt += 1
 
     def has_slice(self, version: bytes, n: int) -> bool:
         """2 µs."""
@@ -202,26 +202,26 @@ class Store:
         and evicted like a slice.
         """
         _check(stored)
-        with self.filing() as filing:
+        with self.transaction() as transaction:
             key = record_key(key_hash, stored.variant)
-            admitted = filing.admitted(stored, key, self.rules.within(filing.change))
+            admitted = transaction.admitted(stored, key, self.rules.within(transaction.change))
             if admitted is None:
-                filing.change.totals.refused += 1
+                transaction.change.totals.refused += 1
                 return False
-            if not filing.slice_keys(stored.version, 1):
-                used_bytes = filing.change.totals.used_bytes
-                filing.make_room(PAGE_BYTES, ceiling_bytes=used_bytes)
-            filing.put_record(admitted, key_hash)
+            if not transaction.slice_keys(stored.version, 1):
+                used_bytes = transaction.change.totals.used_bytes
+                transaction.make_room(PAGE_BYTES, ceiling_bytes=used_bytes)
+            transaction.put_record(admitted, key_hash)
             return True
 
     def delete(self, stored: StoredResponse) -> None:
         """Forget one representation and its slices. A fill in flight may bring it back: `purge`
         forbids that.
         """
-        with self.filing() as filing:
+        with self.transaction() as transaction:
             key = record_key(key_hash(stored.key), stored.variant)
-            filing.drop_record(key, stored.version)
-            filing.supersede(stored.version)
+            transaction.drop_record(key, stored.version)
+            transaction.supersede(stored.version)
 
     # Purging
 
@@ -256,20 +256,20 @@ class Store:
         return self.rules.current().since(generation)
 
     def pending_purges(self, limit: int) -> Rules:
-        """The newest purges that the broom has not finished with, newest first."""
+        """The newest purges that the sweep has not finished with, newest first."""
         with self.index.read() as transaction:
             return newest_rules(self.index, transaction, limit)
 
     # Housekeeping: for one process, in small steps
 
     def sweep(self, limit: int, *, keep_s: float = 600.0) -> bool:
-        """One step of the broom over at most `limit` records; True while there is more to do.
+        """One step of the sweep over at most `limit` records; True while there is more to do.
 
         It removes what rules and replacements left behind, then forgets the rules, but not before
         they are `keep_s` old: until then they still stop fills that began before them. One process
         at a time sweeps; for others this is False at once.
         """
-        return sweep.sweep(self, limit, keep_s=keep_s, lock=self.path / BROOM_LOCK)
+        return sweep.sweep(self, limit, keep_s=keep_s, lock=self.path / SWEEP_LOCK)
 
     def sweep_orphans(self, limit: int) -> bool:
         """Remove files without an index entry, among about `limit` files; True: more to do.
@@ -283,7 +283,7 @@ class Store:
 
         Reads whole files to verify them: not on the event loop.
         """
-        return rebuild.step(self, limit, lock=self.path / BROOM_LOCK)
+        return rebuild.step(self, limit, lock=self.path / SWEEP_LOCK)
 
     def stats(self) -> dict[str, int]:
         """Counts and bytes, for all processes together."""
@@ -318,14 +318,14 @@ class Store:
     # For this package
 
     @contextmanager
-    def filing(self) -> Iterator[Filing]:
+    def transaction(self) -> Iterator[Transaction]:
         """One write transaction; the files of what it removes go when it is committed."""
         with self.index.write() as change:
-            filing = Filing(
+            transaction = Transaction(
                 change, self.state, self.room_bytes(), self.settings.index_bytes, now=time.time()
             )
-            yield filing
-        for key in filing.doomed:
+            yield transaction
+        for key in transaction.doomed:
             remove(f"{self.objects}/{slice_file(key)}")
 
     def _commit(self, finished: Part, stored: StoredResponse, length: int, record: bool) -> bool:
@@ -342,20 +342,24 @@ class Store:
         owner = record_key(hashed, stored.variant)
         ceiling_bytes = 0
         while True:
-            with self.filing() as filing:
-                ceiling_bytes = ceiling_bytes or filing.change.totals.used_bytes
-                admitted = filing.admitted(stored, owner, self.rules.within(filing.change))
+            with self.transaction() as transaction:
+                ceiling_bytes = ceiling_bytes or transaction.change.totals.used_bytes
+                admitted = transaction.admitted(
+                    stored, owner, self.rules.within(transaction.change)
+                )
                 if admitted is None:
-                    filing.supersede(stored.version)
-                    filing.change.totals.refused += 1
+                    transaction.supersede(stored.version)
+                    transaction.change.totals.refused += 1
                     return False
-                if not filing.make_room(file_bytes, replacing=key, ceiling_bytes=ceiling_bytes):
+                if not transaction.make_room(
+                    file_bytes, replacing=key, ceiling_bytes=ceiling_bytes
+                ):
                     continue  # commits what was evicted, so that no transaction is long
                 self._link(finished.path, key)
-                filing.put_slice(key, SliceRow(file_bytes, length, owner))
-                known = filing.existing(owner) if record else admitted
+                transaction.put_slice(key, SliceRow(file_bytes, length, owner))
+                known = transaction.existing(owner) if record else admitted
                 if known is None or known.version != stored.version:
-                    filing.put_record(admitted, hashed)
+                    transaction.put_record(admitted, hashed)
                 return True
 
     def _link(self, source: Path, key: bytes) -> None:
@@ -377,26 +381,26 @@ class Store:
     def _remove_unreadable(self, key_hash: bytes, variant: bytes) -> None:
         """Take a record that says nothing out of the index: it costs one fetch, and a count."""
         key = record_key(key_hash, variant)
-        with self.filing() as filing:
+        with self.transaction() as transaction:
             index = self.index
-            if filing.existing(key) is None and filing.change.remove(index.records, key):
-                filing.change.totals.corrupt += 1
-                if not filing.change.keys_with_prefix(index.records, key_hash, 1):
-                    filing.change.remove(index.vary, key_hash)
+            if transaction.existing(key) is None and transaction.change.remove(index.records, key):
+                transaction.change.totals.corrupt += 1
+                if not transaction.change.keys_with_prefix(index.records, key_hash, 1):
+                    transaction.change.remove(index.vary, key_hash)
 
     def _remove_faulty(self, key: bytes, row: SliceRow, fault: Fault) -> None:
         """Take a slice that cannot be served out of the index, unless it was replaced since."""
-        with self.filing() as filing:
-            packed = filing.change.get(self.index.slices, key)
+        with self.transaction() as transaction:
+            packed = transaction.change.get(self.index.slices, key)
             if packed is None or (SliceRow.read(packed) or NO_ROW).body_bytes != row.body_bytes:
                 return
             if fault is Fault.MISSING and os.path.exists(f"{self.objects}/{slice_file(key)}"):
                 return
-            filing.drop_slice(key)
+            transaction.drop_slice(key)
             if fault is Fault.CORRUPT:
-                filing.change.totals.corrupt += 1
+                transaction.change.totals.corrupt += 1
             else:
-                filing.change.totals.missing += 1
+                transaction.change.totals.missing += 1
 
 
 def _check(stored: StoredResponse, *, length_known: bool = True) -> None:

@@ -33,13 +33,13 @@ THINNED = 16
 """Slices evicted for a new one when the index takes too much room, whatever their bytes."""
 
 DROP_AT_ONCE = 16
-"""A replaced version with more slices than this is left to the broom."""
+"""A replaced version with more slices than this is left to the sweep."""
 
 WHEN = struct.Struct(">d")
 _RECORD_ONLY_KEY = RECORD_ONLY.to_bytes(4, "big")
 
 
-class Filing:
+class Transaction:
     """The rows of one write transaction, as records and slices."""
 
     __slots__ = ("_capacity_bytes", "_index_bytes", "change", "doomed", "now", "queues")
@@ -122,7 +122,7 @@ class Filing:
 
         A slice of the same key leaves first: its file is about to be replaced, not unlinked. With
         `ceiling_bytes` above the capacity (the store's size was lowered) it need not come down
-        all the way at once: the broom sees to the rest.
+        all the way at once: the sweep sees to the rest.
         """
         if replacing is not None:
             self.drop_slice(replacing, keep_record=True, keep_file=True)
@@ -192,7 +192,7 @@ class Filing:
             self.change.remove(index.vary, key_hash)
 
     def supersede(self, version: bytes) -> None:
-        """Remove a version's slices, now if they are few, by the broom if they are many."""
+        """Remove a version's slices, now if they are few, by the sweep if they are many."""
         keys = self.slice_keys(version, DROP_AT_ONCE + 1)
         if len(keys) > DROP_AT_ONCE:
             self.change.put(self.change.index.superseded, version, WHEN.pack(self.now))

@@ -186,8 +186,8 @@ class AccessLog:
     def wanted(self, status: int, token: int) -> bool:
         """Whether this response is to be logged; `token` is any evenly spread integer.
 
-        Ask before building the record. The same token always gets the same answer, so a hash of
-        the request id keeps or drops a request on every server alike.
+        SliceRequest before building the record. The same token always gets the same answer, so a
+        hash of the request id keeps or drops a request on every server alike.
         """
         if not self.enabled:
             return False

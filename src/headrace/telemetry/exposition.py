@@ -26,7 +26,7 @@ STORE_GAUGES: Mapping[str, tuple[str, str]] = {
     "bytes": ("bytes", "Bytes of slice files in the store now."),
     "objects": ("objects", "Stored responses now, variants apart."),
     "slices": ("slices", "Slice files in the store now."),
-    "rules": ("purge_rules", "Purges in force that the broom has not finished yet."),
+    "rules": ("purge_rules", "Purges in force that the sweep has not finished yet."),
     "rebuilding": ("rebuilding", "1 while the index is being rebuilt from the files."),
 }
 """What rises and falls: the store's own names to metric names and meanings."""
@@ -35,7 +35,7 @@ STORE_COUNTERS: Mapping[str, tuple[str, str]] = {
     "insertions": ("insertions", "Slices that entered the store."),
     "evictions": ("evictions", "Slices that left to make room."),
     "evicted_bytes": ("evicted_bytes", "Bytes of slices that left to make room."),
-    "purged": ("purged", "Stored responses that the broom removed after a purge."),
+    "purged": ("purged", "Stored responses that the sweep removed after a purge."),
     "corrupt": ("corrupt_files", "Slice files found damaged and removed, rebuilds included."),
     "missing": ("missing_files", "Slice files that the index knew and the disk did not have."),
     "orphans": ("orphan_files", "Files that no index entry named, removed."),

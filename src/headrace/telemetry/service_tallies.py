@@ -1,7 +1,7 @@
 """What happened at each service, as plain integers that the request path increments directly.
 
-Bounded: the services beyond the limit, in the configuration's order, share one tally. A service keeps its
-tally over reloads; one that is gone takes its own along.
+Bounded: the services beyond the limit, in the configuration's order, share one tally. A service
+keeps its tally over reloads; one that is gone takes its own along.
 """
 
 from __future__ import annotations

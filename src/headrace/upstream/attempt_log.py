@@ -14,7 +14,7 @@ class Tried:
 
 
 @dataclass(slots=True)
-class Course:
+class AttemptLog:
     """The way of one request through its pool, noted as it goes on.
 
     `client` is the network of who asks; `path` is what was asked for, without its query; `origin`
@@ -30,6 +30,6 @@ class Course:
     client: str = ""
     service: str = ""
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """What each origin did, in one line."""
         return ", ".join(f"{tried.origin}: {tried.result}" for tried in self.trail)

@@ -16,7 +16,7 @@ from headrace.http.chunked import LAST_CHUNK, chunk_head
 from headrace.http.message import Field
 from headrace.http.parser import ParsedResponseHead
 from headrace.http.serializer import request_head
-from headrace.http.stream import Wire, WireTimeout
+from headrace.http.stream import Stream, StreamTimeout
 from headrace.upstream.endpoint import Endpoint
 from headrace.upstream.errors import Failure, OriginError
 from headrace.upstream.happy_eyeballs import Resolved, first_connected, interleaved
@@ -100,21 +100,21 @@ class OriginClient:
         """
         head = request_head(method, endpoint.prefix + target, fields)
         if body is None and method in IDEMPOTENT:
-            wire = self.idle.take(endpoint)
-            if wire is not None:
+            stream = self.idle.take(endpoint)
+            if stream is not None:
                 try:
-                    return await self._exchange(endpoint, wire, method, head, None, on_interim)
+                    return await self._exchange(endpoint, stream, method, head, None, on_interim)
                 except GoneStale:
                     pass  # as if it had not been kept
-        wire = await self._connect(endpoint)
-        return await self._exchange(endpoint, wire, method, head, body, on_interim)
+        stream = await self._connect(endpoint)
+        return await self._exchange(endpoint, stream, method, head, body, on_interim)
 
-    def _moved(self, endpoint: Endpoint, wire: Wire) -> bool:
+    def _moved(self, endpoint: Endpoint, stream: Stream) -> bool:
         """Whether the origin's name leads elsewhere by now."""
         known = self._resolver.known(endpoint.host, endpoint.port)
-        return known is not None and wire.peer not in known
+        return known is not None and stream.peer not in known
 
-    async def _connect(self, endpoint: Endpoint) -> Wire:
+    async def _connect(self, endpoint: Endpoint) -> Stream:
         try:
             async with asyncio.timeout(self.timeouts.connect_s):
                 found = await self._resolver.resolve(endpoint.host, endpoint.port)
@@ -124,7 +124,7 @@ class OriginClient:
             interleaved(found), self._connect_to, lambda lost: lost.close()
         )
         if endpoint.tls is None:
-            return Wire(sock, self._loop)
+            return Stream(sock, self._loop)
         return await self._secure(endpoint, endpoint.tls, sock)
 
     async def _connect_to(self, resolved: Resolved) -> socket.socket:
@@ -155,7 +155,7 @@ class OriginClient:
 
     async def _secure(
         self, endpoint: Endpoint, context: ssl.SSLContext, sock: socket.socket
-    ) -> Wire:
+    ) -> Stream:
         try:
             secured = context.wrap_socket(
                 sock,
@@ -167,23 +167,23 @@ class OriginClient:
         except (OSError, ValueError) as error:
             sock.close()
             raise OriginError(Failure.TLS, f"no TLS with {endpoint.host}: {error}") from error
-        wire = Wire(secured, self._loop)
+        stream = Stream(secured, self._loop)
         try:
-            await wire.handshake(self.timeouts.connect_s)
-        except (OSError, WireTimeout, TimeoutError, ValueError) as error:
-            wire.close()
+            await stream.handshake(self.timeouts.connect_s)
+        except (OSError, StreamTimeout, TimeoutError, ValueError) as error:
+            stream.close()
             raise OriginError(
                 Failure.TLS, f"TLS with {endpoint.authority.decode()} failed: {error}"
             ) from error
         except BaseException:
-            wire.close()
+            stream.close()
             raise
-        return wire
+        return stream
 
     async def _exchange(
         self,
         endpoint: Endpoint,
-        wire: Wire,
+        stream: Stream,
         method: bytes,
         head: bytes,
         body: RequestBody | None,
@@ -193,14 +193,14 @@ class OriginClient:
         go_on = asyncio.Event()
         try:
             try:
-                await wire.send_all(head, self.timeouts.between_bytes_s)
-            except (OSError, WireTimeout) as error:
+                await stream.send_all(head, self.timeouts.between_bytes_s)
+            except (OSError, StreamTimeout) as error:
                 raise GoneStale(Failure.SEND, f"the request broke off: {error}") from error
             if body is not None:
                 if not body.wait_for_100:
                     go_on.set()
-                sending = self._loop.create_task(self._send_body(wire, body, go_on))
-                sending.add_done_callback(lambda task: _stop_if_unreadable(task, wire))
+                sending = self._loop.create_task(self._send_body(stream, body, go_on))
+                sending.add_done_callback(lambda task: _stop_if_unreadable(task, stream))
 
             def interim(response: ParsedResponseHead) -> None:
                 if response.status == 100:
@@ -209,7 +209,7 @@ class OriginClient:
                     on_interim(response)
 
             reader = HeadReader(
-                wire, self._loop, self._scratch, self.timeouts.first_byte_s, sending
+                stream, self._loop, self._scratch, self.timeouts.first_byte_s, sending
             )
             try:
                 parsed, early = await reader.read(method, interim)
@@ -222,18 +222,18 @@ class OriginClient:
                 sending.cancel()
                 with contextlib.suppress(asyncio.CancelledError, OSError, OriginError):
                     await sending
-            wire.close()
+            stream.close()
             raise
         return OriginResponse(
             parsed,
-            wire,
+            stream,
             early,
             self.timeouts.between_bytes_s,
             None if body is not None else lambda idle: self.idle.keep(endpoint, idle),
             sending,
         )
 
-    async def _send_body(self, wire: Wire, body: RequestBody, go_on: asyncio.Event) -> None:
+    async def _send_body(self, stream: Stream, body: RequestBody, go_on: asyncio.Event) -> None:
         if not go_on.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.WAIT_FOR_100_S):
@@ -245,13 +245,13 @@ class OriginClient:
                 if body.size_bytes is not None:
                     if not piece:
                         return
-                    await wire.send_all(piece, limit_s)
+                    await stream.send_all(piece, limit_s)
                 elif piece:
-                    await wire.send_all(chunk_head(len(piece)) + piece + b"\r\n", limit_s)
+                    await stream.send_all(chunk_head(len(piece)) + piece + b"\r\n", limit_s)
                 else:
-                    await wire.send_all(LAST_CHUNK, limit_s)
+                    await stream.send_all(LAST_CHUNK, limit_s)
                     return
-            except (OSError, WireTimeout) as error:
+            except (OSError, StreamTimeout) as error:
                 raise OriginError(Failure.SEND, f"the request's body broke off: {error}") from error
 
     def close(self) -> None:
@@ -259,7 +259,7 @@ class OriginClient:
         self.idle.close()
 
 
-def _stop_if_unreadable(sending: asyncio.Task[None], wire: Wire) -> None:
+def _stop_if_unreadable(sending: asyncio.Task[None], stream: Stream) -> None:
     """When the body cannot be read from its source, there is nothing to wait for any more.
 
     When the origin does not take it, its answer may be on the way all the same.
@@ -268,4 +268,4 @@ def _stop_if_unreadable(sending: asyncio.Task[None], wire: Wire) -> None:
         return
     error = sending.exception()
     if error is not None and not isinstance(error, OriginError):
-        wire.close()
+        stream.close()

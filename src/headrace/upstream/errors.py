@@ -53,12 +53,12 @@ UNPROVOKED = frozenset((Failure.DNS, Failure.CONNECT_REFUSED, Failure.CONNECT_TI
 
 
 class OriginError(HeadraceError):
-    """An exchange with an origin failed. `failure` says where, `told` what each origin did."""
+    """An exchange with an origin failed. `failure` says where, `summary` what each origin did."""
 
-    def __init__(self, failure: Failure, message: str, told: str = "") -> None:
+    def __init__(self, failure: Failure, message: str, summary: str = "") -> None:
         super().__init__(message)
         self.failure = failure
-        self.told = told
+        self.summary = summary
 
     @property
     def status(self) -> int:

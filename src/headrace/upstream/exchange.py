@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from headrace.http.message import Field
-from headrace.upstream.attempt_log import Course, Tried
+from headrace.upstream.attempt_log import AttemptLog, Tried
 from headrace.upstream.errors import UNPROVOKED, Failure, OriginError
 from headrace.upstream.outliers import Cause
 from headrace.upstream.response import OriginResponse
@@ -18,22 +18,22 @@ from headrace.upstream.retry import Attempts, Reason, Try
 class Events(Protocol):
     """What is told of tries, for metrics and the log. The course says which pool and origin."""
 
-    def tried(self, course: Course) -> None:
+    def tried(self, attempt_log: AttemptLog) -> None:
         """A request is sent to an origin."""
 
-    def waited(self, course: Course, seconds: float) -> None:
+    def waited(self, attempt_log: AttemptLog, seconds: float) -> None:
         """A try's response head came, or it failed, after so long."""
 
-    def failed(self, course: Course, origin: str, reason: str, problem: str) -> None:
+    def failed(self, attempt_log: AttemptLog, origin: str, reason: str, problem: str) -> None:
         """It brought nothing of use."""
 
     def retried(self, reason: str) -> None:
         """Another origin, or the same once more, is asked before anything was sent on."""
 
-    def switched(self, course: Course, reason: str, at: int) -> None:
+    def switched(self, attempt_log: AttemptLog, reason: str, at: int) -> None:
         """Another origin goes on from byte `at` of the body."""
 
-    def switch_failed(self, course: Course, reason: str, at: int) -> None:
+    def switch_failed(self, attempt_log: AttemptLog, reason: str, at: int) -> None:
         """No origin could go on."""
 
     def ejected(self, pool: str, origin: str) -> None:
@@ -58,7 +58,7 @@ class Exchange:
     ask: Callable[[int, list[Field]], Awaitable[OriginResponse]]
     events: Events
     loop: asyncio.AbstractEventLoop
-    course: Course
+    attempt_log: AttemptLog
 
     def origin_name(self, index: int) -> str:
         return self.attempts.state.pool.origins[index].name
@@ -70,10 +70,10 @@ class Exchange:
         """
         if step.pause_s:
             await asyncio.sleep(step.pause_s)
-        course = self.course
-        course.origin = self.origin_name(step.origin)
-        course.tries += 1
-        self.events.tried(course)
+        attempt_log = self.attempt_log
+        attempt_log.origin = self.origin_name(step.origin)
+        attempt_log.tries += 1
+        self.events.tried(attempt_log)
         place = self.attempts.state.states[step.origin].take_place()
         began_s = self.loop.time()
         try:
@@ -92,21 +92,21 @@ class Exchange:
             place.give_back()
             raise
         finally:
-            self.events.waited(course, self.loop.time() - began_s)
+            self.events.waited(attempt_log, self.loop.time() - began_s)
         response.when_ended(place.give_back)
         return response
 
     def blame(self, origin: int, reason: Reason, problem: str) -> None:
         """Note a failure of an origin."""
         name = self.origin_name(origin)
-        self.course.trail.append(Tried(name, word(reason)))
-        self.events.failed(self.course, name, word(reason), problem)
+        self.attempt_log.trail.append(Tried(name, word(reason)))
+        self.events.failed(self.attempt_log, name, word(reason), problem)
         if isinstance(reason, Failure):
             troubled = reason not in (Failure.OTHER_BODY, Failure.NOBODY, Failure.NOT_SIGNED)
         else:
             troubled = reason >= 500
         cause = None
         if reason not in UNPROVOKED:
-            cause = Cause(self.attempts.key, self.course.client)
+            cause = Cause(self.attempts.key, self.attempt_log.client)
         if troubled and self.attempts.state.failed(origin, self.loop.time(), cause):
-            self.events.ejected(self.course.pool, name)
+            self.events.ejected(self.attempt_log.pool, name)

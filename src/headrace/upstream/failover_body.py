@@ -22,7 +22,7 @@ from headrace.upstream.continuation import (
 from headrace.upstream.errors import Failure, OriginError
 from headrace.upstream.exchange import Exchange
 from headrace.upstream.response import OriginResponse
-from headrace.upstream.resumption import GoingOn, Wait
+from headrace.upstream.resumption import Resumption, Wait
 from headrace.upstream.retry import Reason, Try
 from headrace.upstream.throughput import RateWatch
 
@@ -41,7 +41,7 @@ class Answered(OriginError):
         self.answered = status
 
 
-class Obtained:
+class FailoverResponse:
     """A response head, and its body to the very end. Reads like an `OriginResponse`."""
 
     def __init__(
@@ -69,7 +69,7 @@ class Obtained:
         self._sent = Sent(keep) if continues or hashing else None
         self._since_switch = 0
         self._watch: RateWatch | None = None
-        self._plan: GoingOn | None = None
+        self._plan: Resumption | None = None
         self._limit(response)
         if response.complete:
             self._done()
@@ -201,7 +201,7 @@ class Obtained:
         plan = self._plan
         if plan is None:
             attempts = exchange.attempts
-            plan = self._plan = GoingOn(
+            plan = self._plan = Resumption(
                 state, attempts.retry, attempts.key, attempts.chance, attempts.tried
             )
         step = plan.broke(self._origin, self._since_switch, exchange.loop.time())
@@ -211,9 +211,9 @@ class Obtained:
                 step = plan.again(exchange.loop.time())
                 continue
             if not isinstance(step, Try):
-                told = exchange.course.told()
-                exchange.events.switch_failed(exchange.course, error.failure.value, at)
-                raise OriginError(error.failure, f"{error}; {step.value}; tried {told}", told)
+                summary = exchange.attempt_log.summary()
+                exchange.events.switch_failed(exchange.attempt_log, error.failure.value, at)
+                raise OriginError(error.failure, f"{error}; {step.value}; tried {summary}", summary)
             try:
                 response = await self._continued(step, begun, sent)
             except OriginError as problem:
@@ -229,9 +229,9 @@ class Obtained:
         self._origin = step.origin
         self._since_switch = 0
         self.switches += 1
-        exchange.course.switches += 1
+        exchange.attempt_log.switches += 1
         self._limit(response)
-        exchange.events.switched(exchange.course, error.failure.value, at)
+        exchange.events.switched(exchange.attempt_log, error.failure.value, at)
         if response.complete:
             self._done()
 

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from headrace.http.message import Field
-from headrace.upstream.attempt_log import Course
+from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.client import OriginClient, RequestBody
 from headrace.upstream.errors import Failure, OriginError
 from headrace.upstream.exchange import Events, Exchange, word
-from headrace.upstream.failover_body import Obtained
+from headrace.upstream.failover_body import FailoverResponse
 from headrace.upstream.head_reader import OnInterim
 from headrace.upstream.pool import PoolState
 from headrace.upstream.request_fields import fields_for
@@ -24,8 +24,8 @@ from headrace.upstream.response import OriginResponse
 from headrace.upstream.retry import (
     SAFE_TO_REPEAT,
     Attempts,
-    RetryPolicy,
     Reason,
+    RetryPolicy,
     Stop,
     Try,
     is_failed_status,
@@ -72,11 +72,11 @@ class Fetcher:
         body: RequestBody | None = None,
         on_interim: OnInterim | None = None,
         hashing: bool = False,
-        course: Course | None = None,
+        attempt_log: AttemptLog | None = None,
         again: bool = False,
-    ) -> Obtained:
+    ) -> FailoverResponse:
         """Send a request until an origin answers it. `fields` begin with Host (empty: the
-        origin's own name), and include framing. What is tried is noted in `course`.
+        origin's own name), and include framing. What is tried is noted in `attempt_log`.
 
         When every try failed, a response that an origin did give is returned, whatever its status:
         it says more than an error of ours. Raises OriginError.
@@ -94,15 +94,15 @@ class Fetcher:
                 origin.endpoint, method, target, prepared, body=body, on_interim=on_interim
             )
 
-        course = Course() if course is None else course
-        course.pool = use.state.pool.name
-        course.client = use.client
-        course.service = use.service
-        course.path = target.partition(b"?")[0].decode("latin-1")
-        exchange = Exchange(attempts, method, fields, ask, self._events, self._loop, course)
+        attempt_log = AttemptLog() if attempt_log is None else attempt_log
+        attempt_log.pool = use.state.pool.name
+        attempt_log.client = use.client
+        attempt_log.service = use.service
+        attempt_log.path = target.partition(b"?")[0].decode("latin-1")
+        exchange = Exchange(attempts, method, fields, ask, self._events, self._loop, attempt_log)
         return await self._obtain(exchange, hashing=hashing)
 
-    async def _obtain(self, exchange: Exchange, *, hashing: bool) -> Obtained:
+    async def _obtain(self, exchange: Exchange, *, hashing: bool) -> FailoverResponse:
         attempts = exchange.attempts
         step = attempts.first(self._loop.time())
         held: tuple[int, OriginResponse] | None = None
@@ -119,7 +119,7 @@ class Fetcher:
                     reason = response.status
                     if not self._is_failure(attempts, step.origin, reason):
                         origin = attempts.state.pool.origins[step.origin]
-                        return Obtained(
+                        return FailoverResponse(
                             exchange, step.origin, response,
                             switching=origin.switching, hashing=hashing,
                         )  # fmt: skip
@@ -132,7 +132,7 @@ class Fetcher:
             if held is not None:
                 index, response = held
                 held = None
-                return Obtained(exchange, index, response, switching=False, hashing=hashing)
+                return FailoverResponse(exchange, index, response, switching=False, hashing=hashing)
         finally:
             if held is not None:
                 held[1].close()
@@ -153,12 +153,12 @@ class Fetcher:
             return OriginError(
                 Failure.NOBODY,
                 "every origin has as many requests as it may",
-                exchange.course.told(),
+                exchange.attempt_log.summary(),
             )
-        if len(exchange.course.trail) == 1:
+        if len(exchange.attempt_log.trail) == 1:
             return error
-        message = f"{error}; {stop.value}; tried {exchange.course.told()}"
-        return OriginError(error.failure, message, exchange.course.told())
+        message = f"{error}; {stop.value}; tried {exchange.attempt_log.summary()}"
+        return OriginError(error.failure, message, exchange.attempt_log.summary())
 
 
 def _better(

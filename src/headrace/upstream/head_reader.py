@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable
 
 from headrace.http.parser import BadResponse, ParsedResponseHead, parse_response_head
-from headrace.http.stream import Wire, WireTimeout
+from headrace.http.stream import Stream, StreamTimeout
 from headrace.upstream.errors import Failure, OriginError
 
 READ_BYTES = 16 * 1024
@@ -33,7 +33,7 @@ class HeadReader:
 
     def __init__(
         self,
-        wire: Wire,
+        stream: Stream,
         loop: asyncio.AbstractEventLoop,
         scratch: memoryview,
         limit_s: float,
@@ -41,7 +41,7 @@ class HeadReader:
     ) -> None:
         """`scratch` is copied from before anything is awaited. While `sending`, which sends the
         request's body, runs, waiting is no failure of the origin."""
-        self._wire = wire
+        self._stream = stream
         self._loop = loop
         self._scratch = scratch
         self._limit_s = limit_s
@@ -90,8 +90,8 @@ class HeadReader:
         while True:
             left_s = max(0.0, self._since + self._limit_s - self._loop.time())
             try:
-                received = await self._wire.recv_into(self._scratch, left_s)
-            except WireTimeout as error:
+                received = await self._stream.recv_into(self._scratch, left_s)
+            except StreamTimeout as error:
                 if self._sending is not None and not self._sending.done():
                     self._since = self._began = self._loop.time()
                     continue

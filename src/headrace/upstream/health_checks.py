@@ -25,7 +25,7 @@ class HealthEvents(Protocol):
         """By its health checks."""
 
 
-class Checking:
+class HealthChecks:
     """One task for each origin that is checked. `watch` replaces them all."""
 
     def __init__(

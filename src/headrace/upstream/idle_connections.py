@@ -11,7 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Collection
 
-from headrace.http.stream import Wire
+from headrace.http.stream import Stream
 from headrace.upstream.endpoint import Endpoint
 
 PER_ORIGIN = 256
@@ -25,7 +25,7 @@ class IdleConnections:
         self,
         loop: asyncio.AbstractEventLoop,
         idle_s: float,
-        moved: Callable[[Endpoint, Wire], bool],
+        moved: Callable[[Endpoint, Stream], bool],
         *,
         per_origin: int = PER_ORIGIN,
         in_all: int = IN_ALL,
@@ -36,7 +36,7 @@ class IdleConnections:
         self._moved = moved
         self._per_origin = per_origin
         self._in_all = in_all
-        self._kept: dict[Endpoint, deque[tuple[Wire, float]]] = {}
+        self._kept: dict[Endpoint, deque[tuple[Stream, float]]] = {}
         self._count = 0
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -44,7 +44,7 @@ class IdleConnections:
     def __len__(self) -> int:
         return self._count
 
-    def take(self, endpoint: Endpoint) -> Wire | None:
+    def take(self, endpoint: Endpoint) -> Stream | None:
         """A connection that is alive and on which nothing came unasked; None when there is none.
 
         The request must be sent before anything is awaited, or the look at it is worth nothing.
@@ -53,20 +53,20 @@ class IdleConnections:
         oldest = self._loop.time() - self.idle_s
         found = None
         while kept and found is None:
-            wire, since = kept.pop()
+            stream, since = kept.pop()
             self._count -= 1
-            if since > oldest and wire.idle_and_alive() and not self._moved(endpoint, wire):
-                found = wire
+            if since > oldest and stream.idle_and_alive() and not self._moved(endpoint, stream):
+                found = stream
             else:
-                wire.close()
+                stream.close()
         if kept is not None and not kept:
             del self._kept[endpoint]
         return found
 
-    def keep(self, endpoint: Endpoint, wire: Wire) -> None:
+    def keep(self, endpoint: Endpoint, stream: Stream) -> None:
         """Keep a connection for later, if there is room; else one that waits longer goes."""
         if self._closed or self.idle_s <= 0 or not self._per_origin:
-            wire.close()
+            stream.close()
             return
         kept = self._kept.setdefault(endpoint, deque())
         if len(kept) >= self._per_origin:
@@ -74,7 +74,7 @@ class IdleConnections:
         elif self._count >= self._in_all:
             self._drop_oldest(min(self._waiting(), key=lambda known: self._kept[known][0][1]))
         # The one that was dropped may have been the endpoint's only one.
-        self._kept.setdefault(endpoint, kept).append((wire, self._loop.time()))
+        self._kept.setdefault(endpoint, kept).append((stream, self._loop.time()))
         self._count += 1
         if self._timer is None:
             self._timer = self._loop.call_later(self.idle_s, self._sweep)
@@ -99,8 +99,8 @@ class IdleConnections:
     def _drop_oldest(self, endpoint: Endpoint) -> None:
         kept = self._kept[endpoint]
         if kept:
-            wire, _since = kept.popleft()
-            wire.close()
+            stream, _since = kept.popleft()
+            stream.close()
             self._count -= 1
         if not kept:
             del self._kept[endpoint]

@@ -18,7 +18,7 @@ from headrace.upstream.content import content_of
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class OriginRoute:
     """Conditions, all of which must hold, and where requests go that meet them.
 
     `path` must match the whole path; what its groups captured can be used in `rewrite` (`\\1`).
@@ -107,7 +107,9 @@ class Chosen:
     mirror_path: bytes = b""
 
 
-def choose(rules: tuple[Rule, ...], request: Request, key: bytes, pool: str, retry: str) -> Chosen:
+def choose(
+    rules: tuple[OriginRoute, ...], request: Request, key: bytes, pool: str, retry: str
+) -> Chosen:
     """Go through the rules in order: the first that names a pool decides.
 
     Rules without a pool may change the retry policy, and add a mirror, on the way there.

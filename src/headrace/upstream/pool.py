@@ -18,7 +18,7 @@ from headrace.http.message import Field
 from headrace.upstream.endpoint import Endpoint
 from headrace.upstream.health import Health, HealthRule
 from headrace.upstream.outliers import Cause, OutlierRule
-from headrace.upstream.retry_budget import Budget
+from headrace.upstream.retry_budget import RetryBudget
 from headrace.upstream.signing import Credentials
 
 Choice = Literal["first", "weighted", "consistent"]
@@ -96,7 +96,9 @@ class PoolState:
         """`before` is the state under an earlier configuration: what it knew is kept."""
         self.pool = pool
         self.states = [OriginState() for _ in pool.origins]
-        self.budget: Budget = Budget(pool.budget, None if before is None else before.budget)
+        self.budget: RetryBudget = RetryBudget(
+            pool.budget, None if before is None else before.budget
+        )
         if before is not None:
             known = {
                 (origin.name, origin.endpoint.authority): state

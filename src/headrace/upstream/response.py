@@ -9,7 +9,7 @@ from collections.abc import Callable
 from headrace.http.chunked import BadChunking, ChunkedDecoder
 from headrace.http.message import Field
 from headrace.http.parser import ParsedResponseHead
-from headrace.http.stream import Wire, WireTimeout
+from headrace.http.stream import Stream, StreamTimeout
 from headrace.upstream.errors import Failure, OriginError
 
 CHUNK_READ_BYTES = 64 * 1024
@@ -32,10 +32,10 @@ class OriginResponse:
     def __init__(
         self,
         head: ParsedResponseHead,
-        wire: Wire,
+        stream: Stream,
         early: bytes,
         between_bytes_s: float,
-        release: Callable[[Wire], None] | None,
+        release: Callable[[Stream], None] | None,
         sending: asyncio.Task[None] | None = None,
     ) -> None:
         self.head = head
@@ -45,7 +45,7 @@ class OriginResponse:
         self.received_bytes = 0
         self._turn_bytes = 0
         self._ended: Callable[[], None] | None = None
-        self._wire = wire
+        self._stream = stream
         self._early = early
         self._left = head.body_bytes
         self.timeout_s = between_bytes_s
@@ -101,8 +101,8 @@ class OriginResponse:
             self._turn_bytes = 0
             await asyncio.sleep(0)
         try:
-            received = await self._wire.recv_into(buffer, self.timeout_s)
-        except WireTimeout as error:
+            received = await self._stream.recv_into(buffer, self.timeout_s)
+        except StreamTimeout as error:
             raise self._fail(Failure.BODY_TIMEOUT, f"the body stalled: {error}") from error
         except OSError as error:
             raise self._fail(Failure.BODY_RESET, f"the connection broke: {error}") from error
@@ -163,15 +163,15 @@ class OriginResponse:
         self.complete = True
         self._tell_the_end()
         if self._release is not None and self.head.keep_alive and not self._early:
-            self._release(self._wire)
+            self._release(self._stream)
         else:
-            self._wire.close()
+            self._stream.close()
 
     def close(self) -> None:
         """Give the response up: an unread body means a closed connection. Idempotent."""
         if not self.complete:
             self.complete = True
-            self._wire.close()
+            self._stream.close()
             self._tell_the_end()
         if self.sending is not None and not self.sending.done():
             self.sending.cancel()

@@ -6,10 +6,10 @@ origins are asked in rounds, nobody twice in a round, with a pause of random len
 further one. An origin whose body turned out to be another one is left out for as long as nothing
 more has come.
 
-What bounds it: without a byte, three rounds and the retry policy's total time. Two rounds are free for
-each `COUNTED_BYTES` of the body, and are noted in the pool's retry budget all the same; what goes
-beyond is paid from the budget, and waits for it. In two rounds even one that fails every other time
-has its turn.
+What bounds it: without a byte, three rounds and the retry policy's total time. Two rounds are free
+for each `COUNTED_BYTES` of the body, and are noted in the pool's retry budget all the same; what
+goes beyond is paid from the budget, and waits for it. In two rounds even one that fails every other
+time has its turn.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from headrace.upstream.errors import Failure
 from headrace.upstream.pool import PoolState
-from headrace.upstream.retry import RetryPolicy, Reason, Stop, Try, backoff_s
+from headrace.upstream.retry import Reason, RetryPolicy, Stop, Try, backoff_s
 
 FREE_ROUNDS = 2
 MOST_ROUNDS = 3
@@ -35,7 +35,7 @@ class Wait:
     pause_s: float
 
 
-class GoingOn:
+class Resumption:
     """The plan for one body. Begin with `broke`; it goes on with `failed`, or `broke` again."""
 
     def __init__(

@@ -73,7 +73,8 @@ class Stop(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """Ask this origin, after a pause. The try may take `limit_s` (None: as the client's limits)."""
+    """SliceRequest this origin, after a pause. The try may take `limit_s` (None: as the client's
+    limits)."""
 
     origin: int
     pause_s: float = 0.0
@@ -141,7 +142,8 @@ class Attempts:
         return self.retry.total_s - (now - self.began)
 
     def _switches(self, origin: int, reason: Reason) -> bool:
-        """Switching overrides the retry policy for any failure, and for statuses that are failures."""
+        """Switching overrides the retry policy for any failure, and for statuses that are
+        failures."""
         origins = self.state.pool.origins
         if len(origins) == 1 or not origins[origin].switching:
             return False

@@ -12,10 +12,10 @@ LARGEST = 100.0
 AT_FIRST = 10.0
 
 
-class Budget:
+class RetryBudget:
     """Retries as a share of requests: each request earns `ratio` of one, and time a little."""
 
-    def __init__(self, ratio: float, before: Budget | None = None) -> None:
+    def __init__(self, ratio: float, before: RetryBudget | None = None) -> None:
         """`before` is the budget under an earlier configuration: what is left of it stays."""
         self.ratio = ratio
         self._tokens: float = AT_FIRST if before is None else before._tokens

@@ -12,12 +12,42 @@ from headrace.config.problems import ConfigError
 from tests.fuzz.inputs import Bytes
 
 WORDS = (
-    b"[[service]]\n", b"[[listen]]\n", b"[store]\n", b"[admin]\n", b"[limits]\n", b"[timeouts]\n",
-    b"[[service.pool]]\n", b"name = ", b"hosts = ", b"origins = ", b"address = ", b"size = ", b'"',
-    b"'", b'"""', b"true", b"1e9", b"nan", b"1979-05-27", b"{", b"}", b"[", b"]", b"\n", b"= ",
-    b'"http://a:1"', b'"10GiB"', b'"5s"', b"[[service.rule]]\n", b"[service.cache]\n", b"[service.key]\n",
-    b"[[service.route]]\n", b"[[service.policy]]\n", b"path = ", b"0x7fffffffffffffff",
-)  # fmt: skip
+    b"[[service]]\n",
+    b"[[listen]]\n",
+    b"[store]\n",
+    b"[admin]\n",
+    b"[limits]\n",
+    b"[timeouts]\n",
+    b"[[service.pool]]\n",
+    b"name = ",
+    b"hosts = ",
+    b"origins = ",
+    b"address = ",
+    b"size = ",
+    b'"',
+    b"'",
+    b'"""',
+    b"true",
+    b"1e9",
+    b"nan",
+    b"1979-05-27",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"\n",
+    b"= ",
+    b'"http://a:1"',
+    b'"10GiB"',
+    b'"5s"',
+    b"[[service.rule]]\n",
+    b"[service.cache]\n",
+    b"[service.key]\n",
+    b"[[service.route]]\n",
+    b"[[service.policy]]\n",
+    b"path = ",
+    b"0x7fffffffffffffff",
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 GOOD = (ROOT / "docs" / "examples" / "edge.toml").read_text(encoding="utf-8").splitlines()

@@ -10,7 +10,7 @@ import re
 from typing import cast
 
 from headrace.http.parser import BadResponse, ParsedResponseHead, parse_response_head
-from headrace.http.stream import Wire
+from headrace.http.stream import Stream
 from headrace.upstream.errors import OriginError
 from headrace.upstream.response import OriginResponse
 from tests.fuzz.inputs import Bytes, cut
@@ -99,7 +99,7 @@ def _received(head: ParsedResponseHead, pieces: list[bytes]) -> tuple[bytes | No
     global _left
     wire = _FakeWire(pieces)
     kept: list[object] = []
-    response = OriginResponse(head, cast(Wire, wire), b"", 5.0, kept.append)
+    response = OriginResponse(head, cast(Stream, wire), b"", 5.0, kept.append)
     try:
         body = _loop.run_until_complete(_read(response))
     except OriginError:

@@ -35,7 +35,7 @@ TOKEN = "a-token-for-tests-only"
 
 
 def check(data: bytes) -> None:
-    """Ask one question."""
+    """SliceRequest one question."""
     source = Bytes(data)
     kind = source.number(5)
     rest = source.rest()

@@ -15,7 +15,7 @@ from headrace.http.parser import (
     RequestParser,
     find_head_end,
 )
-from headrace.http.server.head_cache import KnownHeads
+from headrace.http.server.head_cache import HeadCache
 
 WORDS = (
     b"GET ", b"HEAD ", b"POST ", b"PRI ", b"CONNECT ", b"OPTIONS ", b" HTTP/1.1\r\n",
@@ -39,7 +39,7 @@ _used = RequestParser(LIMITS)
 def check(data: bytes) -> None:
     """Parse every head that the bytes hold."""
     parser = RequestParser(LIMITS)
-    known = KnownHeads(parser)
+    known = HeadCache(parser)
     for _ in range(8):
         try:
             end = find_head_end(data, LIMITS)
@@ -109,7 +109,7 @@ def _judge(text: bytes, head: RequestHead) -> None:
         assert values[b"range"] == [head.lone_range]
 
 
-def _compare_known(known: KnownHeads, text: bytes, following: bytes) -> None:
+def _compare_known(known: HeadCache, text: bytes, following: bytes) -> None:
     """What is found in memory is what parsing gives, whatever is added to the bytes."""
     parser = RequestParser(LIMITS)
     for variant in _variants(text, following):

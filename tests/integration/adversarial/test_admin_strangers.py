@@ -1,4 +1,4 @@
-"""A stranger at the admin door gets a refusal: no error of the server's, no traceback in its log
+"""A stranger at the admin API gets a refusal: no error of the server's, no traceback in its log
 (the edge's end looks for one), and no memory or descriptor for good.
 """
 

@@ -1,4 +1,4 @@
-"""The admin door over real workers: state, counts, objects."""
+"""The admin API over real workers: state, counts, objects."""
 
 from __future__ import annotations
 

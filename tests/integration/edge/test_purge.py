@@ -132,8 +132,8 @@ def test_the_command_purges(edge: Edge, origin: Origin, path: str, tmp_path: Pat
     token = tmp_path / "token"
     token.write_text(TOKEN)
     command = [str(Path(sys.executable).parent / "headrace"), "purge", edge.url(path)]
-    door = ["--admin", f"127.0.0.1:{edge.admin_port}", "--token-file", str(token)]
-    subprocess.run([*command, *door], check=True, capture_output=True, timeout=30)
+    admin = ["--admin", f"127.0.0.1:{edge.admin_port}", "--token-file", str(token)]
+    subprocess.run([*command, *admin], check=True, capture_output=True, timeout=30)
     edge.get(path)
     assert origin.count(path) == 2
 

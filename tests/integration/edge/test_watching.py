@@ -70,10 +70,10 @@ class Command:
 @contextlib.contextmanager
 def follower(edge: Edge, query: str = "") -> Iterator[http.client.HTTPResponse]:
     """A raw reader of GET /log, who follows when this begins: both workers know him."""
-    door = http.client.HTTPConnection("127.0.0.1", edge.admin_port, timeout=20)
-    with contextlib.closing(door):
-        door.request("GET", f"/log?{query}", headers={"Authorization": f"Bearer {TOKEN}"})
-        with contextlib.closing(door.getresponse()) as response:
+    admin = http.client.HTTPConnection("127.0.0.1", edge.admin_port, timeout=20)
+    with contextlib.closing(admin):
+        admin.request("GET", f"/log?{query}", headers={"Authorization": f"Bearer {TOKEN}"})
+        with contextlib.closing(admin.getresponse()) as response:
             assert response.status == 200
             response.readline()  # written once every worker has answered the first look
             yield response

@@ -1,4 +1,4 @@
-"""The admin door, asked over its real listener; the server behind it is a stand-in."""
+"""The admin API, asked over its real listener; the server behind it is a stand-in."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from headrace.config.addresses import parse_address
 from headrace.edge.admin.purging import Directory, ServiceKeys
 from headrace.edge.admin.store_thread import StoreThread
 from headrace.errors import HeadraceError
-from headrace.node.admin.app import AdminDoor, AdminError
+from headrace.node.admin.app import AdminError, AdminServer
 from headrace.node.admin.openapi import DOCUMENT
 from headrace.node.worker_pool import WorkerPool
 from headrace.telemetry.exposition import ServerFacts
@@ -44,7 +44,7 @@ DIRECTORY = Directory(
 
 @dataclass
 class Stub:
-    """What the door asks of the server, with answers that a test can set."""
+    """What the admin API asks of the server, with answers that a test can set."""
 
     store: StoreThread
     directory: Directory = DIRECTORY
@@ -104,7 +104,7 @@ class Answer:
 
 @dataclass
 class Room:
-    """An open door, the stand-in behind it and the store behind that."""
+    """An open admin, the stand-in behind it and the store behind that."""
 
     stub: Stub
     store: FakeStore
@@ -132,14 +132,14 @@ async def room(address: str = "127.0.0.1:0") -> AsyncIterator[Room]:
 
     thread = await StoreThread.open(opener, None)  # type: ignore[arg-type]  # not looked at
     stub = Stub(thread)
-    door = await AdminDoor.open(parse_address(address), stub, TOKEN)
+    admin = await AdminServer.open(parse_address(address), stub, TOKEN)
     connector = aiohttp.UnixConnector(address[5:]) if address.startswith("unix:") else None
-    url = "http://door" if connector else door.url
+    url = "http://admin" if connector else admin.url
     try:
         async with aiohttp.ClientSession(connector=connector) as session:
             yield Room(stub, store, url, session)
     finally:
-        await door.close()
+        await admin.close()
         await thread.close()
 
 
@@ -258,7 +258,7 @@ def test_a_door_that_cannot_open_names_its_address() -> None:
         async with room() as opened:
             taken = parse_address(opened.url.removeprefix("http://"))
             with pytest.raises(AdminError, match=r"cannot listen on 127\.0\.0\.1"):
-                await AdminDoor.open(taken, opened.stub, TOKEN)
+                await AdminServer.open(taken, opened.stub, TOKEN)
 
     asyncio.run(go())
 

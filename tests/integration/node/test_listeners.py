@@ -13,7 +13,7 @@ from headrace.config import Listener
 from headrace.node.channel import Binding
 from headrace.node.listeners import (
     ListenError,
-    Reservation,
+    ReservedAddress,
     open_listener,
     rebind,
     reserve,
@@ -27,7 +27,7 @@ def held() -> Iterator[ExitStack]:
         yield stack
 
 
-def taken(held: ExitStack, listener: Listener) -> Reservation:
+def taken(held: ExitStack, listener: Listener) -> ReservedAddress:
     reservation = reserve(listener)
     held.callback(reservation.release)
     return reservation

@@ -1,4 +1,4 @@
-"""The real store behind the supervisor's door."""
+"""The real store behind the supervisor's admin."""
 
 from __future__ import annotations
 

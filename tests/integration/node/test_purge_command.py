@@ -24,40 +24,40 @@ def run(*arguments: str, stdin: str = "") -> tuple[int, str]:
 
 
 @pytest.fixture
-def door(edge: Supervised) -> list[str]:
+def admin(edge: Supervised) -> list[str]:
     """A started edge, as the command's options name it."""
     edge.start()
     host, port = edge.admin_address
     return ["--admin", f"{host}:{port}", "--token-file", str(edge.cache_dir / "admin.token")]
 
 
-def test_a_url_is_purged(edge: Supervised, door: list[str]) -> None:
-    assert run(URL, *door) == (0, f"purged {URL}: generation 1\n")
+def test_a_url_is_purged(edge: Supervised, admin: list[str]) -> None:
+    assert run(URL, *admin) == (0, f"purged {URL}: generation 1\n")
     assert edge.event("purge")["kind"] == "url"
 
 
-def test_several_things_are_purged_in_one_call(edge: Supervised, door: list[str]) -> None:
-    arguments = ("-", "--prefix", URL, "--tag", "news", "--soft", *door)
+def test_several_things_are_purged_in_one_call(edge: Supervised, admin: list[str]) -> None:
+    arguments = ("-", "--prefix", URL, "--tag", "news", "--soft", *admin)
     code, output = run(*arguments, stdin=f"{URL}\n\n{URL}2\n")
     assert (code, output.count("purged")) == (0, 4)
     assert {event["soft"] for event in edge.found("purge")} == {True}
 
 
-def test_all_is_purged(door: list[str]) -> None:
-    assert run("--all", *door) == (0, "purged everything: generation 1\n")
+def test_all_is_purged(admin: list[str]) -> None:
+    assert run("--all", *admin) == (0, "purged everything: generation 1\n")
 
 
-def test_one_refused_url_does_not_stop_the_rest(door: list[str]) -> None:
-    code, output = run("http://nobody.test/", URL, *door)
+def test_one_refused_url_does_not_stop_the_rest(admin: list[str]) -> None:
+    code, output = run("http://nobody.test/", URL, *admin)
     assert code == 1
     assert "no service serves the host 'nobody.test'" in output
     assert f"purged {URL}" in output
 
 
-def test_a_wrong_token_is_told(edge: Supervised, door: list[str], tmp_path: Path) -> None:
+def test_a_wrong_token_is_told(edge: Supervised, admin: list[str], tmp_path: Path) -> None:
     wrong = tmp_path / "wrong"
     wrong.write_text("not-the-token-at-all")
-    code, output = run(URL, *door[:2], "--token-file", str(wrong))
+    code, output = run(URL, *admin[:2], "--token-file", str(wrong))
     assert (code, "401" in output) == (1, True)
 
 

@@ -60,7 +60,7 @@ def test_a_bad_file_is_logged_in_full_and_changes_nothing(edge: Supervised) -> N
     assert edge.connect()["name"] == "fake"
 
 
-def test_the_admin_door_tells_every_problem_of_a_bad_file(edge: Supervised) -> None:
+def test_the_admin_api_tells_every_problem_of_a_bad_file(edge: Supervised) -> None:
     edge.start()
     edge.file.write_text('workers = "many"\nunknown = 1\n')
     answer = edge.ask("POST", "/reload")

@@ -1,4 +1,4 @@
-"""The broom sweeps in the store's thread, and stops before the store closes."""
+"""The sweep sweeps in the store's thread, and stops before the store closes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from headrace.config import Config
-from headrace.edge.admin.store_maintenance import Broom
+from headrace.edge.admin.store_maintenance import StoreMaintenance
 from headrace.edge.admin.store_thread import StoreThread
 from headrace.errors import HeadraceError
 from tests.harness.fake_store import FakeStore
@@ -30,9 +30,9 @@ def test_steps_follow_one_another_while_there_is_work() -> None:
         store = FakeStore()
         store.steps_left = 5
         thread = await opened(store)
-        broom = Broom(thread, idle_pause_s=1000)
+        maintenance = StoreMaintenance(thread, idle_pause_s=1000)
         await until(lambda: store.steps == 5)
-        await broom.close()
+        await maintenance.close()
         await thread.close()
         assert store.closed
 
@@ -44,11 +44,11 @@ def test_a_waiting_broom_can_be_woken() -> None:
         store = FakeStore()
         store.steps_left = 1
         thread = await opened(store)
-        broom = Broom(thread, idle_pause_s=1000)
+        maintenance = StoreMaintenance(thread, idle_pause_s=1000)
         await until(lambda: store.steps == 1)
-        broom.wake()
+        maintenance.wake()
         await until(lambda: store.steps == 2)
-        await broom.close()
+        await maintenance.close()
         await thread.close()
 
     asyncio.run(go())
@@ -65,11 +65,11 @@ def test_a_step_that_fails_does_not_end_the_broom() -> None:
     async def go() -> None:
         store = Broken()
         thread = await opened(store)
-        broom = Broom(thread)
+        maintenance = StoreMaintenance(thread)
         await until(lambda: store.steps == 1)
-        broom.wake()
+        maintenance.wake()
         await until(lambda: store.steps == 2)
-        await broom.close()
+        await maintenance.close()
         await thread.close()
 
     asyncio.run(go())

@@ -1,4 +1,4 @@
-"""Supervisor, admin door, real workers and real store together."""
+"""Supervisor, admin API, real workers and real store together."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_the_command_purges(edge: Edge, origin: Origin) -> None:
     assert bodies(edge, "/command") == {NEW}
 
 
-def test_the_admin_door_shows_a_stored_object(edge: Edge, origin: Origin) -> None:
+def test_the_admin_api_shows_a_stored_object(edge: Edge, origin: Origin) -> None:
     replaced(edge, origin, "/shown")
     url = edge.url("/shown")
     (variant,) = edge.ask_admin("GET", f"/objects/inspect?url={url}").json["variants"]

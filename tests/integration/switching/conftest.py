@@ -1,4 +1,5 @@
-"""Three scripted origins with the same content, and an edge whose services use them in many ways."""
+"""Three scripted origins with the same content, and an edge whose services use them in many
+ways."""
 
 from __future__ import annotations
 

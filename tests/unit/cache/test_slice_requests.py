@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 
 from headrace.cache.record import StoredResponse
 from headrace.cache.slice_requests import (
-    Ask,
-    Placement,
+    BodySpan,
+    SliceRequest,
     as_asked,
-    ask_fields,
-    ask_for_range,
     can_be_completed,
     continues,
     place,
+    slice_request_fields,
+    slice_request_for,
 )
 from headrace.http.message import Field, Headers
 from headrace.http.parser import ParsedResponseHead
@@ -29,50 +29,50 @@ def answer(status: int, *fields: Field, body_bytes: int = -1) -> ParsedResponseH
 
 
 @pytest.mark.parametrize(
-    ("value", "ask"),
+    ("value", "wanted"),
     [
-        (b"bytes=0-", Ask(0, None)),
-        (b"bytes=0-99", Ask(0, 0)),
-        (b"bytes=2500-3100", Ask(2, 3)),
-        (b"bytes=2500-", Ask(2, None)),
-        (b"bytes=-500", Ask(0, 0)),
-        (b"bytes=2500-2600, 0-9", Ask(2, 2)),
-        (b"bytes=9-5", Ask()),
-        (b"bytes=x", Ask()),
-        (b"lines=1-2", Ask()),
+        (b"bytes=0-", SliceRequest(0, None)),
+        (b"bytes=0-99", SliceRequest(0, 0)),
+        (b"bytes=2500-3100", SliceRequest(2, 3)),
+        (b"bytes=2500-", SliceRequest(2, None)),
+        (b"bytes=-500", SliceRequest(0, 0)),
+        (b"bytes=2500-2600, 0-9", SliceRequest(2, 2)),
+        (b"bytes=9-5", SliceRequest()),
+        (b"bytes=x", SliceRequest()),
+        (b"lines=1-2", SliceRequest()),
         (b"bytes=" + b"9" * 30 + b"-", None),
         (b"bytes=" + b"9" * 5000 + b"-", None),
         (b"bytes=999999999999999999-", None),
-        (b"bytes=999999999999999999-1", Ask()),
-        (b"bytes=0-" + b"9" * 30, Ask(0, None)),
-        (b"bytes=" + b"0" * 30 + b"2500-", Ask(2, None)),
+        (b"bytes=999999999999999999-1", SliceRequest()),
+        (b"bytes=0-" + b"9" * 30, SliceRequest(0, None)),
+        (b"bytes=" + b"0" * 30 + b"2500-", SliceRequest(2, None)),
     ],
 )
-def test_a_range_becomes_the_slices_it_touches(value: bytes, ask: Ask | None) -> None:
-    assert ask_for_range(value, SLICE) == ask
+def test_a_range_becomes_the_slices_it_touches(value: bytes, wanted: SliceRequest | None) -> None:
+    assert slice_request_for(value, SLICE) == wanted
 
 
 @pytest.mark.parametrize(
-    ("ask", "fields"),
+    ("wanted", "fields"),
     [
-        (Ask(), []),
-        (Ask(0, 0), [(b"range", b"bytes=0-999")]),
-        (Ask(2, None), [(b"range", b"bytes=2000-")]),
-        (Ask(2, 3, TAGGED), [(b"range", b"bytes=2000-3999"), (b"if-range", b'"a"')]),
-        (Ask(2, None, TAGGED), [(b"range", b"bytes=2000-5499"), (b"if-range", b'"a"')]),
-        (Ask(0, None, TAGGED, validate=True), [(b"if-none-match", b'"a"')]),
+        (SliceRequest(), []),
+        (SliceRequest(0, 0), [(b"range", b"bytes=0-999")]),
+        (SliceRequest(2, None), [(b"range", b"bytes=2000-")]),
+        (SliceRequest(2, 3, TAGGED), [(b"range", b"bytes=2000-3999"), (b"if-range", b'"a"')]),
+        (SliceRequest(2, None, TAGGED), [(b"range", b"bytes=2000-5499"), (b"if-range", b'"a"')]),
+        (SliceRequest(0, None, TAGGED, validate=True), [(b"if-none-match", b'"a"')]),
     ],
 )
-def test_the_request_names_slices_and_validators(ask: Ask, fields: list[Field]) -> None:
-    assert ask_fields(ask, SLICE) == fields
+def test_the_request_names_slices_and_validators(wanted: SliceRequest, fields: list[Field]) -> None:
+    assert slice_request_fields(wanted, SLICE) == fields
 
 
 @pytest.mark.parametrize(
-    ("content_range", "body_bytes", "placement"),
+    ("content_range", "body_bytes", "span"),
     [
-        (b"bytes 2000-2999/5500", 1000, Placement(2000, 3000, 5500)),
-        (b"bytes 2000-5499/5500", 3500, Placement(2000, 5500, 5500)),
-        (b"bytes 2000-5499/5500", -1, Placement(2000, 5500, 5500)),
+        (b"bytes 2000-2999/5500", 1000, BodySpan(2000, 3000, 5500)),
+        (b"bytes 2000-5499/5500", 3500, BodySpan(2000, 5500, 5500)),
+        (b"bytes 2000-5499/5500", -1, BodySpan(2000, 5500, 5500)),
         (b"bytes 2000-2500/5500", 501, None),
         (b"bytes 1000-2999/5500", 2000, None),
         (b"bytes 2000-2999/*", 1000, None),
@@ -81,19 +81,19 @@ def test_the_request_names_slices_and_validators(ask: Ask, fields: list[Field]) 
     ],
 )
 def test_only_what_fits_a_slice_has_a_place(
-    content_range: bytes, body_bytes: int, placement: Placement | None
+    content_range: bytes, body_bytes: int, span: BodySpan | None
 ) -> None:
     head = answer(206, (b"content-range", content_range), body_bytes=body_bytes)
-    assert place(Ask(2, None), head, SLICE) == placement
+    assert place(SliceRequest(2, None), head, SLICE) == span
 
 
 def test_a_whole_answer_begins_at_the_start() -> None:
-    assert place(Ask(2, None), answer(200, body_bytes=70), SLICE) == Placement(0, None, 70)
+    assert place(SliceRequest(2, None), answer(200, body_bytes=70), SLICE) == BodySpan(0, None, 70)
 
 
 @given(st.binary(max_size=40))
 def test_any_content_range_is_placed_or_refused(value: bytes) -> None:
-    found = place(Ask(1, 1), answer(206, (b"content-range", value)), SLICE)
+    found = place(SliceRequest(1, 1), answer(206, (b"content-range", value)), SLICE)
     assert found is None or found.start == SLICE
 
 
@@ -104,8 +104,8 @@ def test_any_content_range_is_placed_or_refused(value: bytes) -> None:
 def test_parts_are_combined_only_by_a_strong_tag_and_length(
     tag: bytes, total: int, same: bool
 ) -> None:
-    placement = Placement(2000, 3000, total)
-    assert continues(TAGGED, placement, Headers([(b"etag", tag)])) is same
+    span = BodySpan(2000, 3000, total)
+    assert continues(TAGGED, span, Headers([(b"etag", tag)])) is same
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,15 @@ def test_missing_slices_need_a_strong_tag(stored: StoredResponse, can: bool) -> 
 
 
 @pytest.mark.parametrize(
-    ("ask", "status", "suits"),
-    [(Ask(), 206, True), (Ask(1), 200, True), (Ask(1), 404, True), (Ask(1), 206, False)],
+    ("wanted", "status", "suits"),
+    [
+        (SliceRequest(), 206, True),
+        (SliceRequest(1), 200, True),
+        (SliceRequest(1), 404, True),
+        (SliceRequest(1), 206, False),
+    ],
 )
-def test_an_answer_to_an_altered_range_suits_nobody(ask: Ask, status: int, suits: bool) -> None:
-    assert as_asked(ask, status) is suits
+def test_an_answer_to_an_altered_range_suits_nobody(
+    wanted: SliceRequest, status: int, suits: bool
+) -> None:
+    assert as_asked(wanted, status) is suits

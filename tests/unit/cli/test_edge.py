@@ -17,7 +17,7 @@ def test_the_short_form_serves_every_host_from_one_origin() -> None:
     ]
 
 
-def test_without_admin_there_is_no_door() -> None:
+def test_without_admin_there_is_no_admin() -> None:
     config = one_line_config(listen=["127.0.0.1:1"], origin="http://o:1", cache_dir=Path("/c"))
     assert config.admin is None
 

@@ -135,8 +135,11 @@ url = "http://b:1"
     ("more", "message"),
     [
         ('[[service.route]]\nname = "r"\npool = "nwe"', "the service has no pool of this name"),
-        ('[[service.route]]\nname = "r"\npool = "new"\npolicy = "p"', "no retry policy of this name"),
-        ('[[service.route]]\nname = "r"\nshadow = "old"', "the service has no pool of this name"),
+        (
+            '[[service.route]]\nname = "r"\npool = "new"\nretry = "p"',
+            "no retry policy of this name",
+        ),
+        ('[[service.route]]\nname = "r"\nmirror = "old"', "the service has no pool of this name"),
         ('[[service.route]]\nname = "r"', "a route that changes nothing"),
         ('[[service.route]]\nname = "r"\npool = "new"\nregex = "("', "not a regular expression"),
         (
@@ -176,7 +179,7 @@ url = "http://b:1"
             "this parameter is no part of the key",
         ),
         (
-            '[service.key]\nhost = false\n[[service.route]]\nname = "r"\npool = "new"\nhosts = ["a"]',
+            '[service.key]\nhost = false\n[[service.route]]\nname="r"\npool = "new"\nhosts = ["a"]',
             "the service's key has no host",
         ),
         ('[service.key]\nrequest_fields = ["Host"]', "Host is the edge's own business"),
@@ -211,3 +214,15 @@ def test_a_secret_key_is_never_shown() -> None:
 def test_tls_without_certificate_is_refused() -> None:
     text = GOOD.replace('8080"', '8080"\ntls = true')
     assert "[[certificate]]" in complaint(text)
+
+
+def test_words_of_older_files_are_named_with_those_of_today() -> None:
+    text = GOOD.replace("[[service]]", "[[site]]") + "[[site.policy]]\nname = 'p'\n"
+    assert complaint(text).splitlines() == [
+        "edge.toml:5: error: site: `site` is called `service` now",
+        "    write `service`, also in the tables below it",
+    ]
+    text = GOOD + '[[service.policy]]\nname = "p"\n[[service.route]]\nname = "r"\nshadow = "old"\n'
+    told = complaint(text)
+    assert "`policy` is called `retry` now" in told
+    assert "`shadow` is called `mirror` now" in told

@@ -83,7 +83,7 @@ def test_no_error_shows_one(wrong: dict[str, object]) -> None:
     assert SECRET not in str(raised.value)
 
 
-def test_a_mistyped_token_of_the_admin_door_is_not_shown() -> None:
+def test_a_mistyped_token_of_the_admin_api_is_not_shown() -> None:
     given = document()
     given["admin"]["tokne"] = given["admin"].pop("token")
     with pytest.raises(ConfigError) as raised:

@@ -71,7 +71,7 @@ def test_a_filter_holds_or_not(text: str, holds: bool) -> None:
         ("statsu == 4", 1, "did you mean status?"),
         ("status = 5", 8, "write =="),
         ('status == "500"', 11, "status is a number"),
-        ("service == vod", 9, "put it in quotes"),
+        ("service == vod", 12, "put it in quotes"),
         ("path == /x", 9, "in quotes"),
         ("bytes > 10k", 9, "digits alone"),
         ("status == 500 path", 15, "too much"),

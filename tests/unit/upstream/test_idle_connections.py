@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
-from headrace.http.stream import Wire
+from headrace.http.stream import Stream
 from headrace.upstream.endpoint import Endpoint
 from headrace.upstream.idle_connections import IdleConnections
 
@@ -33,7 +33,7 @@ A, B, C = (origin(name).endpoint for name in "abc")
 def with_idle(talk: Callable[[IdleConnections], None], idle_s: float = 30.0, **more: int) -> None:
     async def run() -> None:
         loop = asyncio.get_running_loop()
-        idle = IdleConnections(loop, idle_s, lambda _endpoint, _wire: False, **more)
+        idle = IdleConnections(loop, idle_s, lambda _endpoint, _stream: False, **more)
         talk(idle)
         idle.close()
 
@@ -42,7 +42,7 @@ def with_idle(talk: Callable[[IdleConnections], None], idle_s: float = 30.0, **m
 
 def kept(idle: IdleConnections, endpoint: Endpoint) -> Line:
     line = Line()
-    idle.keep(endpoint, cast("Wire", line))
+    idle.keep(endpoint, cast("Stream", line))
     return line
 
 
@@ -118,7 +118,7 @@ def _assert(what: bool) -> None:
 def test_they_are_closed_in_time_when_no_request_comes() -> None:
     async def run() -> None:
         loop = asyncio.get_running_loop()
-        idle = IdleConnections(loop, 0.05, lambda _endpoint, _wire: False)
+        idle = IdleConnections(loop, 0.05, lambda _endpoint, _stream: False)
         lines = [kept(idle, A), kept(idle, B)]
         while len(idle):  # noqa: ASYNC110
             await asyncio.sleep(0.01)

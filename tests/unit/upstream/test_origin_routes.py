@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.http.message import Headers, Request
-from headrace.upstream.origin_routes import Chosen, Rule, choose, share_of
+from headrace.upstream.origin_routes import Chosen, OriginRoute, choose, share_of
 
 
 def request(
@@ -21,7 +21,7 @@ def request(
     )
 
 
-def chosen(rules: tuple[Rule, ...], asked: Request, key: bytes = b"k") -> Chosen:
+def chosen(rules: tuple[OriginRoute, ...], asked: Request, key: bytes = b"k") -> Chosen:
     return choose(rules, asked, key, "main", "default")
 
 
@@ -30,21 +30,23 @@ def test_without_rules_the_default_pool_is_asked_for_the_same_path() -> None:
 
 
 def test_a_rewritten_path_does_not_climb() -> None:
-    rules = (Rule("r", path=re.compile(b"/x(.*)"), pool="new", rewrite=rb"/v2/\1"),)
+    rules = (OriginRoute("r", path=re.compile(b"/x(.*)"), pool="new", rewrite=rb"/v2/\1"),)
     assert chosen(rules, request(b"/x../../a")).path == b"/a"
 
 
 def test_the_first_rule_with_a_pool_decides() -> None:
     rules = (
-        Rule("no", path=re.compile(b"/x.*"), pool="x"),
-        Rule("yes", path=re.compile(b"/a/(.*)"), pool="new", rewrite=rb"/v2/\1", retry="fast"),
-        Rule("late", pool="late"),
+        OriginRoute("no", path=re.compile(b"/x.*"), pool="x"),
+        OriginRoute(
+            "yes", path=re.compile(b"/a/(.*)"), pool="new", rewrite=rb"/v2/\1", retry="fast"
+        ),
+        OriginRoute("late", pool="late"),
     )
     assert chosen(rules, request()) == Chosen("new", "fast", b"/v2/b.ts", ("yes",))
 
 
 def test_conditions_are_all_needed() -> None:
-    rule = Rule(
+    rule = OriginRoute(
         "r", hosts=(b"*.example",), types=frozenset(("segment",)),
         query=(("profile", re.compile("hd.*")),), headers=((b"x-test", None),), pool="new",
     )  # fmt: skip
@@ -56,7 +58,7 @@ def test_conditions_are_all_needed() -> None:
 
 
 def test_a_rule_may_be_for_media_types() -> None:
-    rule = Rule("films", types=frozenset(("video/*", "text/vtt")), pool="new")
+    rule = OriginRoute("films", types=frozenset(("video/*", "text/vtt")), pool="new")
     paths = (b"/a.ts", b"/a.mp4", b"/a.vtt", b"/a.ttml", b"/a.m4a", b"/a.mpd", b"/a")
     found = [chosen((rule,), request(path)).pool for path in paths]
     assert found == ["new", "new", "new", "main", "main", "main", "main"]
@@ -64,8 +66,8 @@ def test_a_rule_may_be_for_media_types() -> None:
 
 def test_a_mirror_goes_along_to_the_rule_that_decides() -> None:
     rules = (
-        Rule("watch", path=re.compile(b"(.*)"), mirror="new", rewrite=rb"/s\1"),
-        Rule("all", pool="old"),
+        OriginRoute("watch", path=re.compile(b"(.*)"), mirror="new", rewrite=rb"/s\1"),
+        OriginRoute("all", pool="old"),
     )
     found = chosen(rules, request())
     assert (found.pool, found.path) == ("old", b"/a/b.ts")
@@ -73,11 +75,11 @@ def test_a_mirror_goes_along_to_the_rule_that_decides() -> None:
 
 
 def test_a_share_is_stable_and_about_as_large_as_it_says() -> None:
-    rule = Rule("tenth", share=0.1, pool="new")
+    rule = OriginRoute("tenth", share=0.1, pool="new")
     keys = [b"key-%d" % number for number in range(10_000)]
     taken = [key for key in keys if chosen((rule,), request(), key).pool == "new"]
     assert 900 < len(taken) < 1100
-    more = Rule("tenth", share=0.3, pool="new")
+    more = OriginRoute("tenth", share=0.3, pool="new")
     assert all(chosen((more,), request(), key).pool == "new" for key in taken)
 
 

@@ -16,8 +16,8 @@ import pytest
 
 from headrace.upstream.errors import Failure
 from headrace.upstream.pool import Choice, PoolState
-from headrace.upstream.resumption import COUNTED_BYTES, FREE_ROUNDS, GoingOn, Wait
-from headrace.upstream.retry import Attempts, RetryPolicy, Reason, Stop, Try
+from headrace.upstream.resumption import COUNTED_BYTES, FREE_ROUNDS, Resumption, Wait
+from headrace.upstream.retry import Attempts, Reason, RetryPolicy, Stop, Try
 from headrace.upstream.retry_budget import AT_FIRST, RESERVE_PER_S
 
 from .test_pool import ABC, origin, pool
@@ -72,7 +72,7 @@ class Play:
         acts = [behaviour(name) for name in self.names]
         chance = random.Random(self.seed).random
         attempts = Attempts(state, self.retry, b"key", True, 0.0, chance)
-        plan: GoingOn | None = None
+        plan: Resumption | None = None
         step: Try | Wait | Stop = attempts.first(0.0)
         for _turn in range(500):
             if isinstance(step, Stop):
@@ -95,7 +95,7 @@ class Play:
                 self.begun = True
                 if plan is None:
                     tried = attempts.tried
-                    plan = GoingOn(state, self.retry, b"key", chance, tried)
+                    plan = Resumption(state, self.retry, b"key", chance, tried)
                 step = plan.broke(step.origin, got, self.now)
                 continue
             reason: Reason
@@ -160,11 +160,11 @@ def test_many_clients_of_a_poor_pool_are_all_served() -> None:
 # What the plan says, step by step.
 
 
-def plan(names: str = "abc", *, tokens: int = 10, tried: tuple[int, ...] = ()) -> GoingOn:
+def plan(names: str = "abc", *, tokens: int = 10, tried: tuple[int, ...] = ()) -> Resumption:
     state = PoolState(replace(pool(*(origin(name) for name in names)), budget=0.0))
     for _ in range(10 - tokens):
         assert state.budget.take(0.0)
-    return GoingOn(state, RetryPolicy(), b"key", lambda: 0.5, tried)
+    return Resumption(state, RetryPolicy(), b"key", lambda: 0.5, tried)
 
 
 def test_the_others_are_asked_first_and_it_is_waited_before_anybody_is_asked_again() -> None:
@@ -204,7 +204,7 @@ def test_what_the_budget_cannot_pay_in_time_is_not_asked() -> None:
     state = PoolState(replace(pool(*ABC), budget=0.0))
     while state.budget.reserve(0.0, 31.0) is not None:
         pass
-    found = GoingOn(state, RetryPolicy(), b"key", lambda: 0.5)
+    found = Resumption(state, RetryPolicy(), b"key", lambda: 0.5)
     step = found.broke(0, 10, 0.0)
     asked = 0
     while isinstance(step, Try):
@@ -236,7 +236,7 @@ def test_without_a_byte_it_ends_with_the_time() -> None:
 def test_when_nobody_has_room_it_is_waited_for() -> None:
     state = PoolState(pool(origin("a", concurrent=1), origin("b", concurrent=1)))
     places = [each.take_place() for each in state.states]
-    found = GoingOn(state, RetryPolicy(), b"key", lambda: 0.5)
+    found = Resumption(state, RetryPolicy(), b"key", lambda: 0.5)
     assert found.broke(0, 10, 0.0) == Wait(0.05)
     assert found.again(0.05) == Wait(0.05)
     places[1].give_back()

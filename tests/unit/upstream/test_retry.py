@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from headrace.upstream.errors import Failure
 from headrace.upstream.pool import Pool, PoolState, without_switching
 from headrace.upstream.retry import Attempts, RetryPolicy, Stop, Try
-from headrace.upstream.retry_budget import Budget
+from headrace.upstream.retry_budget import RetryBudget
 
 from .test_pool import ABC, origin, pool
 
@@ -88,7 +88,7 @@ def test_the_budget_bounds_retries_over_many_requests() -> None:
 
 
 def test_time_gives_a_seldom_asked_pool_its_retries_back() -> None:
-    budget = Budget(0.0)
+    budget = RetryBudget(0.0)
     while budget.take(0.0):
         pass
     assert not budget.take(0.5)
@@ -132,7 +132,7 @@ def test_a_reload_gives_no_new_budget() -> None:
 
 
 def test_a_reserved_retry_waits_its_turn() -> None:
-    budget = Budget(0.0)
+    budget = RetryBudget(0.0)
     while budget.take(0.0):
         pass
     assert [budget.reserve(0.0, 3.5) for _ in range(4)] == [1.0, 2.0, 3.0, None]

@@ -1,4 +1,4 @@
-"""The real store behind the supervisor's StoreDoor: claims the cache directory and opens it.
+"""The real store behind the supervisor's StoreAdmin: claims the cache directory and opens it.
 
 Turns records into plain JSON values for operators; everything else is the store's.
 """
@@ -14,7 +14,7 @@ from headrace.cache.record import StoredFlag, StoredResponse
 from headrace.config import Config
 from headrace.edge.admin.store_admin import CursorError, Page, Purge
 from headrace.errors import HeadraceError
-from headrace.store import Claim, PurgeRule, Store, StoreSettings
+from headrace.store import DirectoryLock, PurgeRule, Store, StoreSettings
 
 SWEEP_RECORDS = 500
 ORPHAN_FILES = 500
@@ -37,7 +37,7 @@ def open_store(config: Config) -> OwnStore:
 class OwnStore:
     """A claimed, open store. Not for use by several threads (as the store itself)."""
 
-    def __init__(self, claim: Claim, store: Store) -> None:
+    def __init__(self, claim: DirectoryLock, store: Store) -> None:
         self._claim = claim
         self.store = store
         self._orphans_due_s = time.monotonic()

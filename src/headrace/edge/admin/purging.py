@@ -1,4 +1,5 @@
-"""Which keys of which services a URL means: purges and listings by the services' own key rules. Pure."""
+"""Which keys of which services a URL means: purges and listings by the services' own key rules.
+Pure."""
 
 from __future__ import annotations
 
@@ -48,8 +49,8 @@ class Directory:
         )
 
     def keys(self, url: str, *, service: str | None, field: str) -> list[tuple[str, bytes]]:
-        """The service names and cache keys that this URL has, for each service that may hold it: both
-        schemes', where it keeps them apart.
+        """The service names and cache keys that this URL has, for each service that may hold it:
+        both schemes', where it keeps them apart.
 
         Raises ProblemError, which names `field`.
         """

@@ -1,4 +1,4 @@
-"""Reading what a client of the admin door asks for. Pure; every refusal names field and remedy."""
+"""Reading what a client of the admin API asks for. Pure; every refusal names field and remedy."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the supervisor asks of the store, as values and a protocol.
 
-The admin door and the broom know only this; `opening` fits the real store to it.
+The admin API and the sweep know only this; `opening` fits the real store to it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Page:
     cursor: str | None
 
 
-class StoreDoor(Protocol):
+class StoreAdmin(Protocol):
     """The store's administration. Calls may wait for the disk (see store_thread).
 
     All but `close` may raise HeadraceError or OSError.

@@ -1,4 +1,4 @@
-"""The broom: cleans up the store in small steps, in the store's thread.
+"""The sweep: cleans up the store in small steps, in the store's thread.
 
 It decides only when to sweep; what a step does (finishing purges, orphans, rebuilding the index)
 is the store's.
@@ -17,10 +17,10 @@ IDLE_PAUSE_S = 10.0
 BUSY_PAUSE_S = 0.02
 TROUBLE_PAUSE_S = 30.0
 
-log = structlog.get_logger("headrace.broom")
+log = structlog.get_logger("headrace.maintenance")
 
 
-class Broom:
+class StoreMaintenance:
     """Sweeps until closed: step after step while there is work, else now and then."""
 
     def __init__(self, store: StoreThread, *, idle_pause_s: float = IDLE_PAUSE_S) -> None:
@@ -28,7 +28,7 @@ class Broom:
         self._idle_pause_s = idle_pause_s
         self._wake = asyncio.Event()
         self._closing = False
-        self._task = asyncio.create_task(self._run(), name="broom")
+        self._task = asyncio.create_task(self._run(), name="maintenance")
 
     def wake(self) -> None:
         """There is work: do not wait for the next round."""

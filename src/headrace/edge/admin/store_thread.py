@@ -8,58 +8,58 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self, TypeVar
 
 from headrace.config import Config
-from headrace.edge.admin.store_admin import Page, Purge, StoreDoor
+from headrace.edge.admin.store_admin import Page, Purge, StoreAdmin
 
-Answer = TypeVar("Answer")
+Response = TypeVar("Response")
 
 
 class StoreThread:
-    """A StoreDoor for coroutines. A store may not be used by several threads; here it has one.
+    """A StoreAdmin for coroutines. A store may not be used by several threads; here it has one.
 
     Every method raises what the store's own does.
     """
 
-    def __init__(self, executor: ThreadPoolExecutor, door: StoreDoor) -> None:
+    def __init__(self, executor: ThreadPoolExecutor, admin: StoreAdmin) -> None:
         self._executor = executor
-        self._door = door
+        self._admin = admin
 
     @classmethod
-    async def open(cls, opener: Callable[[Config], StoreDoor], config: Config) -> Self:
+    async def open(cls, opener: Callable[[Config], StoreAdmin], config: Config) -> Self:
         """Open the store in its thread."""
         executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         try:
-            door = await asyncio.get_running_loop().run_in_executor(executor, opener, config)
+            admin = await asyncio.get_running_loop().run_in_executor(executor, opener, config)
         except BaseException:
             executor.shutdown(wait=False)
             raise
-        return cls(executor, door)
+        return cls(executor, admin)
 
     async def close(self) -> None:
         """Close the store after the call that runs."""
-        await self._call(self._door.close)
+        await self._call(self._admin.close)
         self._executor.shutdown(wait=False)
 
     async def generation(self) -> int:
-        return await self._call(self._door.generation)
+        return await self._call(self._admin.generation)
 
     async def purge(self, purge: Purge) -> int:
-        return await self._call(self._door.purge, purge)
+        return await self._call(self._admin.purge, purge)
 
     async def purges(self, limit: int) -> list[dict[str, Any]]:
-        return await self._call(self._door.purges, limit)
+        return await self._call(self._admin.purges, limit)
 
     async def sweep(self) -> bool:
-        return await self._call(self._door.sweep)
+        return await self._call(self._admin.sweep)
 
     async def stats(self) -> Mapping[str, float]:
-        return await self._call(self._door.stats)
+        return await self._call(self._admin.stats)
 
     async def listing(self, prefix: bytes, limit: int, cursor: str | None) -> Page:
-        return await self._call(self._door.listing, prefix, limit, cursor)
+        return await self._call(self._admin.listing, prefix, limit, cursor)
 
     async def inspect(self, key: bytes) -> list[dict[str, Any]]:
-        return await self._call(self._door.inspect, key)
+        return await self._call(self._admin.inspect, key)
 
-    async def _call(self, function: Callable[..., Answer], *arguments: Any) -> Answer:
+    async def _call(self, function: Callable[..., Response], *arguments: Any) -> Response:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, function, *arguments)

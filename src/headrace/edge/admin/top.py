@@ -98,7 +98,7 @@ class Looking:
         return web.json_response({"url": url, "reasons": found})
 
     async def purges(self, request: web.Request) -> web.Response:
-        """The purges that the broom has not finished yet, the newest first."""
+        """The purges that the sweep has not finished yet, the newest first."""
         rows = parse_rows(request.query, usual=100, most=MOST_PURGES)
         found = await self._server.store.purges(rows)
         return web.json_response({"purges": found})

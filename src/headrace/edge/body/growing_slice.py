@@ -296,7 +296,7 @@ class RemoteSlice(GrowingSlice):
         return not self.done and self.failure is None and self.follower.fd >= 0
 
     def leave(self) -> None:
-        """One request does not follow any more; the last one closes the door."""
+        """One request does not follow any more; the last one closes the admin API."""
         self.followers -= 1
         if not self.followers:
             self.polling.cancel()
@@ -347,7 +347,7 @@ class RemoteSlice(GrowingSlice):
         if phase is PartPhase.COMPLETE:
             self.done = True
         elif phase in (PartPhase.FAILED, PartPhase.UNCACHEABLE):
-            self.fail(SliceFailed("fill_failed", "the fetch that was followed failed"))
+            self.fail(SliceFailed("fill_failed", "the fill that was followed failed"))
         self._wake()
         return True
 

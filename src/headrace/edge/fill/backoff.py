@@ -24,11 +24,11 @@ def pauses(limit_s: float) -> Iterator[float]:
 
 
 class Tries:
-    """How many fetches one request may begin before any of them brings it a byte.
+    """How many fills one request may begin before any of them brings it a byte.
 
     An origin that answers each time with something else, or with nothing of use, is not asked
     again for as long as the client waits. Each byte sent makes the count begin again: a large
-    body may need many fetches.
+    body may need many fills.
     """
 
     __slots__ = ("_left", "_most", "_slices", "again")

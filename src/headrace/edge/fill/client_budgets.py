@@ -1,7 +1,7 @@
 """How much of the origins one client network may take: requests under way, and bytes that nobody
 waits for. Pure: `now` is an argument.
 
-Whatever a client starts and leaves behind (a fetch whose origin is slow, a body that still comes)
+Whatever a client starts and leaves behind (a fill whose origin is slow, a body that still comes)
 is charged to its network here, and given back when it ends, however it ends.
 """
 

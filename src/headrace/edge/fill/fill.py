@@ -1,14 +1,14 @@
-"""One fetch from an origin into the store, shared by every client that wants the object.
+"""One fill from an origin into the store, shared by every client that wants the object.
 
-A fetch runs in its own task and may outlive the client that began it. It holds the part of the
-slice it writes, so that one process at a time fills a slice; what came of it is its `outcome`.
+A fill runs in its own task and may outlive the client that began it. It holds the part of the
+slice it writes, so that one process at a time fills a slice; what came of it is its `result`.
 
 What has to hold, whatever clients and origins do:
 - The response, and with it a place at an origin, is closed here on every way out, unless it was
-  handed over in an `Uncacheable` outcome; that happens only while the request that began the fetch
+  handed over in an `Uncacheable` outcome; that happens only while the request that began the fill
   still waits, and when that leaves without having taken it, it is closed as well.
-- A fetch that nobody waits for any more lives within what its client's network may leave behind
-  (`places`): a number of fetches, and bytes. Beyond that it is broken off.
+- A fill that nobody waits for any more lives within what its client's network may leave behind
+  (`places`): a number of fills, and bytes. Beyond that it is broken off.
 - A failure says nothing of what is stored. A stored response is removed only when the origin says
   that it has another one, or none.
 """
@@ -29,13 +29,13 @@ from headrace.cache.presented_fields import headers_asked, vary_with
 from headrace.cache.record import StoredFlag, StoredResponse
 from headrace.cache.reuse import may_serve_stale_on_error
 from headrace.cache.slice_requests import (
-    Ask,
-    Placement,
+    BodySpan,
+    SliceRequest,
     as_asked,
-    ask_fields,
     can_be_completed,
     continues,
     place,
+    slice_request_fields,
 )
 from headrace.cache.storing import (
     Storing,
@@ -49,21 +49,21 @@ from headrace.edge.body.growing_slice import GrowingSlice, LocalSlice, SliceFail
 from headrace.edge.body.mapped_file import PAGE_BYTES
 from headrace.edge.fill.mirror import Seen
 from headrace.edge.fill.names import part_name, version_of
-from headrace.edge.fill.result import Failed, Following, LookAgain, Outcome, Uncacheable
+from headrace.edge.fill.result import Failed, Filled, Restart, Result, Uncacheable
 from headrace.edge.request.passthrough import fits_the_request
 from headrace.edge.service.forwarded_fields import asks_the_same, shared_request_fields
-from headrace.errors import HeadraceError, let_frames_go
+from headrace.errors import HeadraceError, release_frames
 from headrace.http.client_network import network_of
 from headrace.http.message import Field, Headers, Request, ResponseHead
 from headrace.http.parser import ParsedResponseHead
 from headrace.store import Busy, Part, StoreError, locks
-from headrace.upstream.attempt_log import Course
+from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.errors import Failure, OriginError
-from headrace.upstream.failover_body import Obtained
+from headrace.upstream.failover_body import FailoverResponse
 from headrace.upstream.head_reader import OnInterim
 
 if TYPE_CHECKING:
-    from headrace.edge.context import EdgeState
+    from headrace.edge.context import WorkerContext
     from headrace.edge.service.resource import Resource
 
 log = structlog.get_logger()
@@ -81,29 +81,29 @@ OWN_REASONS = frozenset((b"authorization", b"request-no-store"))
 
 
 class Abandoned(HeadraceError):
-    """Nobody waits for the fetch, and its network has nothing left to go on with."""
+    """Nobody waits for the fill, and its network has nothing left to go on with."""
 
 
-class Fetch:
-    """A running fetch. `interested` counts clients that wait for it or follow it."""
+class Fill:
+    """A running fill. `interested` counts clients that wait for it or follow it."""
 
     def __init__(
         self,
-        edge: EdgeState,
+        edge: WorkerContext,
         resource: Resource,
         request: Request,
         network: str,
         client_address: str,
         name: bytes,
         variant: bytes,
-        ask: Ask,
+        wanted: SliceRequest,
         part: Part | None,
         on_interim: OnInterim | None,
         *,
         owned: bool,
         counted: bool,
     ) -> None:
-        """Made by `begin_fetch`, which has taken a place for `network`; `_end` gives it back."""
+        """Made by `begin_fill`, which has taken a place for `network`; `_end` gives it back."""
         self._edge = edge
         self._resource = resource
         self._request = request
@@ -111,7 +111,7 @@ class Fetch:
         self._client_address = client_address
         self._name = name
         self._variant = variant
-        self._ask = ask
+        self._slice_request = wanted
         self._part: Part | None = part
         self._on_interim = on_interim
         self._generation = edge.store.generation()
@@ -121,11 +121,11 @@ class Fetch:
         self._unwatched = counted  # nobody is interested
         self._counted = counted  # and that is charged to its network
         self._began = self._over = self._looking = False
-        self.number = ask.first  # the slice being written
-        self.furthest = ask.first  # the last one that a client here has come to
+        self.number = wanted.first  # the slice being written
+        self.furthest = wanted.first  # the last one that a client here has come to
         self.version = b""
-        self.course = Course()
-        self.outcome: asyncio.Future[Outcome] = edge.loop.create_future()
+        self.attempt_log = AttemptLog()
+        self.result: asyncio.Future[Result] = edge.loop.create_future()
         self._reached: dict[int, asyncio.Future[GrowingSlice | None]] = {}
         self._growing: LocalSlice | None = None
         self._stored: StoredResponse | None = None
@@ -133,8 +133,8 @@ class Fetch:
         self.unsaved: dict[int, LocalSlice] = {}
         self._unsaved_bytes = 0
         self._followed_fds: list[int] = []  # of complete slices that other workers followed
-        self._id = (name, ask.first)
-        edge.fetches[self._id] = self
+        self._id = (name, wanted.first)
+        edge.fills[self._id] = self
         task = edge.loop.create_task(self._run())
         self._task: asyncio.Task[None] | None = task
         edge.keep(task)
@@ -142,12 +142,12 @@ class Fetch:
     # Who follows.
 
     def heads_for(self, number: int) -> bool:
-        """Whether this fetch will soon come to this slice, so that waiting is best."""
-        last = self._ask.last
+        """Whether this fill will soon come to this slice, so that waiting is best."""
+        last = self._slice_request.last
         return number in (self.number, self.number + 1) and (last is None or number <= last)
 
     async def reached(self, number: int) -> GrowingSlice | None:
-        """Wait until this fetch writes slice `number`; None when it will not."""
+        """Wait until this fill writes slice `number`; None when it will not."""
         growing = self._growing
         if growing is not None and growing.number == number:
             return growing
@@ -167,8 +167,8 @@ class Fetch:
         self.interested -= 1
         if owner:
             self._owned = False
-            outcome = self.outcome.result() if self.outcome.done() else None
-            response = outcome.take() if isinstance(outcome, Uncacheable) else None
+            result = self.result.result() if self.result.done() else None
+            response = result.take() if isinstance(result, Uncacheable) else None
             if response is not None:
                 response.close()
         if not self.interested and not self._over:
@@ -240,18 +240,18 @@ class Fetch:
             metrics.fills_failed += 1
             metrics.origin_errors[error.failure.value] += 1
             self._note(error.failure.value, error)
-            self._broke_off("origin_failed", error.status, error.failure.value, error.told)
-            let_frames_go(error)
+            self._broke_off("origin_failed", error.status, error.failure.value, error.summary)
+            release_frames(error)
         except (StoreError, OSError) as error:
             metrics.fills_failed += 1
             self._edge.store_trouble(error)
             self._note("store_failed", error)
             self._broke_off("store_failed", 500, "store_failed")
-            let_frames_go(error)
+            release_frames(error)
         except Abandoned as error:
             metrics.fills_abandoned += 1
             self._broke_off("abandoned", 503, "abandoned")
-            let_frames_go(error)
+            release_frames(error)
         except asyncio.CancelledError:
             metrics.fills_abandoned += 1
             self._broke_off("abandoned", 503, "abandoned")
@@ -262,29 +262,29 @@ class Fetch:
 
     def _note(self, failure: str, error: Exception) -> None:
         log.warning(
-            "fetch_failed", service=self._resource.service.name, failure=failure, problem=str(error),
+            "fill_failed", service=self._resource.service.name, failure=failure, problem=str(error),
             path=self._request.path.decode("latin-1"), slice=self.number,
         )  # fmt: skip
 
-    def _broke_off(self, word: str, status: int, reason: str, told: str = "") -> None:
+    def _broke_off(self, word: str, status: int, reason: str, summary: str = "") -> None:
         growing, self._growing = self._growing, None
         if growing is not None:
             growing.fail(SliceFailed(word, reason))
             if growing.write_error is None and growing.part is not None:
                 growing.part.fail(reason.encode())
-            self._edge.fills.pop((self.version, growing.number), None)
+            self._edge.growing.pop((self.version, growing.number), None)
         if self._stored is not None:
             self._forget_unless_resumable(self._stored)
-        self._fail(status, reason, told)
+        self._fail(status, reason, summary)
 
-    def _fail(self, status: int, reason: str, told: str = "") -> None:
+    def _fail(self, status: int, reason: str, summary: str = "") -> None:
         if self._part is not None:
             self._part.fail(reason.encode())
-        self._settle(Failed(status, reason, told))
+        self._settle(Failed(status, reason, summary))
 
-    def _settle(self, outcome: Outcome) -> None:
-        if not self.outcome.done():
-            self.outcome.set_result(outcome)
+    def _settle(self, result: Result) -> None:
+        if not self.result.done():
+            self.result.set_result(result)
 
     def _end(self) -> None:
         """Give back whatever this has taken. Idempotent."""
@@ -293,8 +293,8 @@ class Fetch:
         self._over = True
         self._task = None  # cancelled, it keeps its last frame, which keeps this
         edge = self._edge
-        if edge.fetches.get(self._id) is self:
-            del edge.fetches[self._id]
+        if edge.fills.get(self._id) is self:
+            del edge.fills[self._id]
         if edge.streams.get(self.version) is self:
             del edge.streams[self.version]
         if self._growing is not None:  # a fault of ours: nobody may wait for it for ever
@@ -304,7 +304,7 @@ class Fetch:
             self._part = None
         while self._followed_fds:
             os.close(self._followed_fds.pop())
-        self._settle(LookAgain())
+        self._settle(Restart())
         for future in self._reached.values():
             if not future.done():
                 future.set_result(None)
@@ -312,7 +312,7 @@ class Fetch:
         edge.places.give(self._network)
 
     async def _fetch(self) -> None:
-        edge, resource, ask = self._edge, self._resource, self._ask
+        edge, resource, wanted = self._edge, self._resource, self._slice_request
         service = resource.service
         fields = shared_request_fields(
             service, resource.rules, self._request, self._variant, self._client_address,
@@ -320,23 +320,23 @@ class Fetch:
         )  # fmt: skip
         fields = self._with_or_without_credentials(fields)
         asked = replace(self._request, query=resource.keyed_query, headers=Headers(fields))
-        way = edge.fleet.way(resource, asked, resource.upstream_target, self._network)
-        fields += ask_fields(ask, self._slice_bytes())
+        way = edge.upstreams.way(resource, asked, resource.upstream_target, self._network)
+        fields += slice_request_fields(wanted, self._slice_bytes())
         request_time = time.time()
-        response = await edge.fleet.fetcher.request(
+        response = await edge.upstreams.fetcher.request(
             way.use,
             b"GET",
             way.target,
             fields,
             on_interim=self._interim,
             hashing=way.chosen.mirror is not None,
-            again=ask.again,
-            course=self.course,
+            again=wanted.again,
+            attempt_log=self.attempt_log,
         )
         response_time = time.time()
         try:
             await self._answered(response, request_time, response_time)
-            if way.chosen.mirror is not None and ask.stored is None and response.complete:
+            if way.chosen.mirror is not None and wanted.stored is None and response.complete:
                 seen = Seen(response.status, response.read_bytes, response.digest)
                 edge.keep(
                     edge.loop.create_task(edge.mirrors.compare(edge, resource, way, fields, seen))
@@ -350,8 +350,8 @@ class Fetch:
         """The fields to ask with. What completes a stored response is shared as that is: it is
         asked for with a client's credentials only if that response says that they do not matter.
         """
-        stored = self._ask.stored
-        if stored is not None and not self._ask.validate:
+        stored = self._slice_request.stored
+        if stored is not None and not self._slice_request.validate:
             fits = credentials_may_fill(Headers(stored.headers), self._resource.rules)
             if not fits:
                 fields = [field for field in fields if field[0] != b"authorization"]
@@ -359,9 +359,11 @@ class Fetch:
         return fields
 
     def _slice_bytes(self) -> int:
-        stored = self._ask.stored
+        stored = self._slice_request.stored
         return (
-            self._edge.slice_bytes_for(self._resource.rules) if stored is None else stored.slice_bytes
+            self._edge.slice_bytes_for(self._resource.rules)
+            if stored is None
+            else stored.slice_bytes
         )
 
     def _interim(self, head: ParsedResponseHead) -> None:
@@ -370,46 +372,46 @@ class Fetch:
             self._on_interim(head)
 
     async def _answered(
-        self, response: Obtained, request_time: float, response_time: float
+        self, response: FailoverResponse, request_time: float, response_time: float
     ) -> None:
-        ask = self._ask
+        wanted = self._slice_request
         parsed = response.head
         status = parsed.status
         head = ResponseHead(status, parsed.headers, parsed.reason, parsed.version)
-        if ask.stored is not None and ask.validate:
+        if wanted.stored is not None and wanted.validate:
             if status == 304:
-                self._freshen(ask.stored, head, request_time, response_time)
+                self._freshen(wanted.stored, head, request_time, response_time)
                 return
             if status in STALE_STATUSES and may_serve_stale_on_error(
-                ask.stored, self._resource.rules, self._request, response_time
+                wanted.stored, self._resource.rules, self._request, response_time
             ):
                 self._edge.metrics.origin_errors[f"status_{status}"] += 1
                 self._fail(status, f"status_{status}")
                 return
-        placement = place(ask, parsed, self._slice_bytes())
-        if ask.stored is not None and not ask.validate:
-            if await self._completed(response, ask.stored, placement):
+        span = place(wanted, parsed, self._slice_bytes())
+        if wanted.stored is not None and not wanted.validate:
+            if await self._completed(response, wanted.stored, span):
                 return
-        elif placement is None:
+        elif span is None:
             fits = self._owned and fits_the_request(self._request, parsed)
             self._not_stored(response if fits else None, status, b"unusable-range")
             return
-        assert placement is not None
+        assert span is not None
         storing = decide_storing(
             self._request, _as_whole(head), self._resource.rules,
             request_time=request_time, response_time=response_time,
         )  # fmt: skip
         reason = storing.reason
         if storing.store:
-            reason = self._edge.reason_not_to_store(placement.total, self._resource.rules)
+            reason = self._edge.reason_not_to_store(span.total, self._resource.rules)
             if not reason:
-                stored = self._new_record(head, storing, placement, response_time)
-                await self._receive(response, stored, placement)
+                stored = self._new_record(head, storing, span, response_time)
+                await self._receive(response, stored, span)
                 return
-        self._not_stored(response if as_asked(ask, status) else None, status, reason)
+        self._not_stored(response if as_asked(wanted, status) else None, status, reason)
 
     async def _completed(
-        self, response: Obtained, stored: StoredResponse, placement: Placement | None
+        self, response: FailoverResponse, stored: StoredResponse, span: BodySpan | None
     ) -> bool:
         """Take the answer to a request for missing slices of `stored`; False when it is another
         representation, whole, which may be stored in its stead.
@@ -420,8 +422,8 @@ class Fetch:
         is stored is not to be shared any more either.
         """
         status = response.status
-        if status in (200, 206) and placement is not None:
-            if continues(stored, placement, response.head.headers):
+        if status in (200, 206) and span is not None:
+            if continues(stored, span, response.head.headers):
                 parsed = response.head
                 head = ResponseHead(status, parsed.headers, parsed.reason, parsed.version)
                 rules = self._resource.rules
@@ -434,7 +436,7 @@ class Fetch:
                 if refusal:
                     self._outdated(stored)
                     return True
-                await self._receive(response, stored, placement)
+                await self._receive(response, stored, span)
                 return True
             if status == 206:
                 self._outdated(stored)
@@ -463,7 +465,7 @@ class Fetch:
         renewed = msgspec.structs.replace(renewed, generation=self._generation, flags=flags)
         self._edge.store.record(renewed, self._resource.key_hash)
         self._edge.hot.drop(renewed.key, renewed.variant)
-        self._settle(Following(renewed, None))
+        self._settle(Filled(renewed, None))
 
     def _forget(self, stored: StoredResponse) -> None:
         self._edge.store.delete(stored)
@@ -472,14 +474,16 @@ class Fetch:
     def _outdated(self, stored: StoredResponse) -> None:
         """The origin has another representation now, or none: forget this one."""
         self._forget(stored)
-        self._settle(LookAgain())
+        self._settle(Restart())
 
-    def _not_stored(self, response: Obtained | None, status: int, reason: bytes) -> None:
+    def _not_stored(self, response: FailoverResponse | None, status: int, reason: bytes) -> None:
         if self._part is not None:
             self._part.mark_uncacheable()
-        if self.outcome.done() or not self._owned:
+        if self.result.done() or not self._owned:
             response = None  # nobody is there whose it would be
-        elif status < 500 and not asks_the_same(self._resource.service, self._request, self._variant):
+        elif status < 500 and not asks_the_same(
+            self._resource.service, self._request, self._variant
+        ):
             # The client said more than was asked here: he asks for himself. But an origin in
             # trouble is not asked twice.
             response = None
@@ -487,7 +491,7 @@ class Fetch:
         self._settle(Uncacheable(response, status, reason, own=reason in OWN_REASONS))
 
     def _new_record(
-        self, head: ResponseHead, storing: Storing, placement: Placement, response_time: float
+        self, head: ResponseHead, storing: Storing, span: BodySpan, response_time: float
     ) -> StoredResponse:
         resource = self._resource
         slice_bytes = self._slice_bytes()
@@ -507,7 +511,7 @@ class Fetch:
             stale_while_revalidate_s=storing.stale_while_revalidate_s,
             stale_if_error_s=storing.stale_if_error_s,
             flags=int(storing.flags) | _version_flag(head),
-            length=-1 if placement.total is None else placement.total,
+            length=-1 if span.total is None else span.total,
             slice_bytes=slice_bytes,
             version=version_of(resource.key, variant, head.headers, self._generation, slice_bytes),
             generation=self._generation,
@@ -517,21 +521,21 @@ class Fetch:
     # The body.
 
     async def _receive(
-        self, response: Obtained, stored: StoredResponse, placement: Placement
+        self, response: FailoverResponse, stored: StoredResponse, span: BodySpan
     ) -> None:
         """Write the body into slices until it ends or nobody wants more of it."""
         edge = self._edge
         self._stored = stored
         self.version = stored.version
-        self.number = placement.start // stored.slice_bytes
+        self.number = span.start // stored.slice_bytes
         self._growing = self._grow(stored, self.number)
-        if self._growing is None and self.number >= self._ask.first:
+        if self._growing is None and self.number >= self._slice_request.first:
             return  # somebody else is at it; the outcome says: look again
         edge.streams.setdefault(stored.version, self)
         if stored.length > stored.slice_bytes and self._variant == stored.variant:
             self._record(stored)  # one slice is found by its part, and recorded with its end
         self._announce(stored)
-        position = placement.start
+        position = span.start
         buffer = edge.receiving
         while received := await response.read_into(buffer[: len(buffer) - position % PAGE_BYTES]):
             self._pay(received)
@@ -550,13 +554,13 @@ class Fetch:
                     self._growing.write(piece)
                 data = data[room:]
             at_boundary = position == (self.number + 1) * stored.slice_bytes
-            more = at_boundary and position < stored.length and position != placement.end
+            more = at_boundary and position < stored.length and position != span.end
             if more and not self._advance(stored):
                 return
-        expected = placement.end if placement.end is not None else placement.total
+        expected = span.end if span.end is not None else span.total
         if expected is not None and position < expected:
             raise OriginError(Failure.BODY_SHORT, f"the body ended at {position} of {expected}")
-        self._finish_slice(stored, last=placement.end in (None, placement.total))
+        self._finish_slice(stored, last=span.end in (None, span.total))
 
     def _pay(self, size_bytes: int) -> None:
         """Charge bytes that nobody waits for to the network that asked for them.
@@ -583,14 +587,14 @@ class Fetch:
         growing = self._growing
         if growing is None:
             return
-        if growing.number == self._ask.first:
-            self._settle(Following(stored, growing))
+        if growing.number == self._slice_request.first:
+            self._settle(Filled(stored, growing))
         future = self._reached.pop(growing.number, None)
         if future is not None and not future.done():
             future.set_result(growing)
 
     def _advance(self, stored: StoredResponse) -> bool:
-        """Go on to the next slice; False when this fetch is to end here."""
+        """Go on to the next slice; False when this fill is to end here."""
         following = None
         wanted = self._wanted(stored, self.number + 1)
         if wanted:
@@ -600,15 +604,15 @@ class Fetch:
         self.number += 1
         self._growing = following
         self._announce(stored)
-        return wanted and (following is not None or self.number < self._ask.first)
+        return wanted and (following is not None or self.number < self._slice_request.first)
 
     def _wanted(self, stored: StoredResponse, number: int) -> bool:
-        last = self._ask.last
+        last = self._slice_request.last
         if last is not None and number > last:
             return False
         if self._unsaved_bytes > UNSAVED_LIMIT_BYTES:
             return False
-        if number <= self._ask.first:
+        if number <= self._slice_request.first:
             return True
         if self.interested:
             return not self._runs_ahead(stored, number)
@@ -645,14 +649,14 @@ class Fetch:
         except (StoreError, OSError) as error:
             edge.store_trouble(error)
             growing = LocalSlice(edge.loop, number, None, capacity, error)
-        edge.fills[(stored.version, number)] = (growing, self)
+        edge.growing[(stored.version, number)] = (growing, self)
         return growing
 
     def _part_for(self, stored: StoredResponse, number: int) -> Part | Busy:
         """The part to write a slice into; Busy also when the slice is there already."""
         store = self._edge.store
         part: Part | Busy
-        if number == self._ask.first and self._part is not None:
+        if number == self._slice_request.first and self._part is not None:
             part, self._part = self._part, None
         else:
             name = part_name(self._resource.key_hash, stored.variant)
@@ -677,7 +681,7 @@ class Fetch:
             return
         self._note_followers(growing.part)
         growing.finish(last=last)
-        edge.fills.pop((stored.version, growing.number), None)
+        edge.growing.pop((stored.version, growing.number), None)
         part = growing.part
         if part is None or growing.write_error is not None:
             if part is not None and growing.write_error is not None:
@@ -706,21 +710,21 @@ class Fetch:
             self._edge.store.delete(stored)
 
 
-def begin_fetch(
-    edge: EdgeState,
+def begin_fill(
+    edge: WorkerContext,
     resource: Resource,
     request: Request,
     client_address: str,
     name: bytes,
     variant: bytes,
-    ask: Ask,
+    wanted: SliceRequest,
     part: Part | None,
     on_interim: OnInterim | None = None,
     *,
     owned: bool = False,
     watched: bool = True,
-) -> Fetch | None:
-    """Start a fetch, which takes over `part`; None when the client's network has no room for it.
+) -> Fill | None:
+    """Start a fill, which takes over `part`; None when the client's network has no room for it.
 
     `owned`: an answer that may not be stored is of use to the request that begins this.
     `watched`: somebody will hold it at once.
@@ -731,10 +735,20 @@ def begin_fetch(
     elif not watched and not edge.unwatched.take(network):
         edge.places.give(network)
     else:
-        return Fetch(
-            edge, resource, request, network, client_address, name, variant, ask, part, on_interim,
-            owned=owned, counted=not watched,
-        )  # fmt: skip
+        return Fill(
+            edge,
+            resource,
+            request,
+            network,
+            client_address,
+            name,
+            variant,
+            wanted,
+            part,
+            on_interim,
+            owned=owned,
+            counted=not watched,
+        )
     if part is not None:
         part.close()
     return None

@@ -17,7 +17,7 @@ from headrace.http.message import Field
 from headrace.upstream.errors import OriginError
 
 if TYPE_CHECKING:
-    from headrace.edge.context import EdgeState
+    from headrace.edge.context import WorkerContext
     from headrace.edge.service.resource import Resource
 
 log = structlog.get_logger()
@@ -52,9 +52,9 @@ class Mirrors:
         self._running = 0
 
     async def compare(
-        self, edge: EdgeState, resource: Resource, way: Way, fields: list[Field], main: Seen
+        self, edge: WorkerContext, resource: Resource, way: Way, fields: list[Field], main: Seen
     ) -> None:
-        """Fetch from the mirror pool, and count the result in metrics."""
+        """Fill from the mirror pool, and count the result in metrics."""
         counts = edge.metrics.mirror_compared
         if self._running >= AT_ONCE:
             counts["left_out"] += 1
@@ -73,18 +73,26 @@ class Mirrors:
         counts[result] += 1
         if result != "same":
             log.warning(
-                "mirror_differs", service=resource.service.name, pool=way.chosen.mirror, what=result,
-                path=resource.path.decode("latin-1"), statuses=(main.status, found.status),
+                "mirror_differs",
+                service=resource.service.name,
+                pool=way.chosen.mirror,
+                what=result,
+                path=resource.path.decode("latin-1"),
+                statuses=(main.status, found.status),
                 sizes=(main.size_bytes, found.size_bytes),
-            )  # fmt: skip
+            )
 
     @staticmethod
-    async def _fetch(edge: EdgeState, resource: Resource, way: Way, fields: list[Field]) -> Seen:
+    async def _fetch(
+        edge: WorkerContext, resource: Resource, way: Way, fields: list[Field]
+    ) -> Seen:
         chosen = way.chosen
         assert chosen.mirror is not None
         _path, mark, query = way.target.partition(b"?")
-        use = edge.fleet.use(resource.service, chosen.mirror, chosen.retry, resource.key, way.use.client)
-        response = await edge.fleet.fetcher.request(
+        use = edge.upstreams.use(
+            resource.service, chosen.mirror, chosen.retry, resource.key, way.use.client
+        )
+        response = await edge.upstreams.fetcher.request(
             use, b"GET", chosen.mirror_path + mark + query, fields
         )
         try:

@@ -19,7 +19,7 @@ def version_of(
 ) -> bytes:
     """The name of a representation's slices, 16 bytes.
 
-    With a strong validator all fetches of one representation agree on it, so that their slices
+    With a strong validator all fills of one representation agree on it, so that their slices
     combine (RFC 9110 section 15.3.7.3); a purge in between, or another size of slices, separates
     them all the same.
     """

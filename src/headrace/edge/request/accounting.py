@@ -14,14 +14,14 @@ import structlog
 
 from headrace.cache.freshness import current_age_s
 from headrace.edge.hot import HotEntry
-from headrace.edge.request.response import Answer
+from headrace.edge.request.response import Response
 from headrace.http.server.connection import Connection
 from headrace.telemetry.access_log import AccessLog, AccessRecord, OriginUse
 from headrace.telemetry.logs import events_dropped
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.telemetry.reasons import Reasons, counted_word
 from headrace.telemetry.watch import Watch
-from headrace.upstream.attempt_log import Course
+from headrace.upstream.attempt_log import AttemptLog
 
 if TYPE_CHECKING:
     from headrace.http.parser import RequestHead
@@ -34,7 +34,7 @@ FAILURES = frozenset(("origin_failed", "store_failed"))
 NOT_STORED = frozenset(("miss", "pass", "bypass"))
 
 
-class Recorder:
+class Accounting:
     """The part of the server's handler that only takes note."""
 
     def __init__(self, metrics: WorkerMetrics, log: AccessLog) -> None:
@@ -78,7 +78,7 @@ class Recorder:
             metrics.requests_hit += 1
             metrics.hit_first_byte.observe(first_byte_s)
             metrics.hit_total.observe(spent_s)
-        elif isinstance(context, Answer):
+        elif isinstance(context, Response):
             self._count(context, first_byte_s, spent_s, sent=connection.bytes_sent > 0)
             if context.resource is not None:
                 tally = context.resource.service.tally
@@ -103,7 +103,7 @@ class Recorder:
         if self.watch.active:
             self._show(connection, ended, spent_s, first_byte_s)
 
-    def _not_stored(self, answer: Answer, status: int) -> None:
+    def _not_stored(self, answer: Response, status: int) -> None:
         counts = self.metrics.not_stored
         counts[counted_word(answer.reason, counts)] += 1
         if answer.resource is not None:
@@ -113,7 +113,7 @@ class Recorder:
         """Let those who look see a response."""
         context = connection.context
         hot = isinstance(context, HotEntry)
-        resource = context.resource if isinstance(context, HotEntry | Answer) else None
+        resource = context.resource if isinstance(context, HotEntry | Response) else None
         self.watch.count(
             "" if resource is None else resource.service.name,
             None if resource is None else resource.key,
@@ -126,7 +126,7 @@ class Recorder:
                 self._number += 1
             self.watch.offer(self._record(connection, ended, spent_s, first))
 
-    def _count(self, answer: Answer, first_byte_s: float, spent_s: float, *, sent: bool) -> None:
+    def _count(self, answer: Response, first_byte_s: float, spent_s: float, *, sent: bool) -> None:
         metrics = self.metrics
         name = "requests_" + answer.cache
         setattr(metrics, name, getattr(metrics, name) + 1)
@@ -152,9 +152,9 @@ class Recorder:
             service, cache = context.resource.service.name, "hit"
             age_s = current_age_s(context.stored, now)
             path, query = context.resource.path, context.resource.query
-        elif isinstance(context, Answer):
+        elif isinstance(context, Response):
             cache, age_s, reason = context.cache, context.age_s, context.reason
-            taken = origin_use(context.courses)
+            taken = origin_use(context.attempt_logs)
             if context.resource is not None:
                 service = context.resource.service.name
                 path, query = context.resource.path, context.resource.query
@@ -211,14 +211,14 @@ class Recorder:
         self.metrics.parse_errors[f"status_{status}"] += 1
 
 
-def origin_use(courses: list[Course]) -> OriginUse | None:
+def origin_use(attempt_logs: list[AttemptLog]) -> OriginUse | None:
     """What all requests that one response is made of took together; None: no origin was asked."""
-    asked = [course for course in courses if course.tries]
+    asked = [attempt_log for attempt_log in attempt_logs if attempt_log.tries]
     if not asked:
         return None
     return OriginUse(
         f"{asked[-1].pool}/{asked[-1].origin}",
-        sum(course.tries for course in asked),
-        sum(course.switches for course in asked),
-        ", ".join(course.told() for course in asked if course.trail),
+        sum(attempt_log.tries for attempt_log in asked),
+        sum(attempt_log.switches for attempt_log in asked),
+        ", ".join(attempt_log.summary() for attempt_log in asked if attempt_log.trail),
     )

@@ -10,21 +10,21 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from headrace.cache.record import StoredResponse
-from headrace.cache.slice_requests import Ask, can_be_completed
+from headrace.cache.slice_requests import SliceRequest, can_be_completed
 from headrace.edge.body.growing_slice import GrowingSlice, HolderDied, RemoteSlice, SliceFailed
 from headrace.edge.body.open_files import OpenBody
 from headrace.edge.fill.backoff import Tries, pauses
-from headrace.edge.fill.fill import Fetch, begin_fetch
+from headrace.edge.fill.fill import Fill, begin_fill
 from headrace.edge.fill.names import part_name
-from headrace.edge.fill.result import Failed, Following, LookAgain
+from headrace.edge.fill.result import Failed, Filled, Restart
 from headrace.errors import HeadraceError
 from headrace.http.message import Request
 from headrace.http.server.connection import Connection
 from headrace.store import Busy, Part, PartPhase
-from headrace.upstream.attempt_log import Course
+from headrace.upstream.attempt_log import AttemptLog
 
 if TYPE_CHECKING:
-    from headrace.edge.context import EdgeState
+    from headrace.edge.context import WorkerContext
     from headrace.edge.service.resource import Resource
 
 FEW_SLICES = 4
@@ -36,25 +36,25 @@ class SourceLost(HeadraceError):
     """The stored representation is no longer to be had whole."""
 
 
-class Interests:
-    """The fetches that one request keeps alive, of this worker and of others; the courses of the
-    former are added to `courses`.
+class FillRefs:
+    """The fills that one request keeps alive, of this worker and of others; the courses of the
+    former are added to `attempt_logs`.
     """
 
-    def __init__(self, courses: list[Course]) -> None:
-        self._held: list[Fetch] = []
+    def __init__(self, attempt_logs: list[AttemptLog]) -> None:
+        self._held: list[Fill] = []
         self._followed: list[RemoteSlice] = []
-        self._owned: Fetch | None = None
-        self._courses = courses
+        self._owned: Fill | None = None
+        self._attempt_logs = attempt_logs
 
-    def hold(self, fetch: Fetch, *, owner: bool = False) -> None:
-        """Keep a fetch alive; `owner`: this request began it and may get its answer."""
+    def hold(self, fill: Fill, *, owner: bool = False) -> None:
+        """Keep a fill alive; `owner`: this request began it and may get its answer."""
         if owner:
-            self._owned = fetch
-        if fetch not in self._held:
-            fetch.hold()
-            self._held.append(fetch)
-            self._courses.append(fetch.course)
+            self._owned = fill
+        if fill not in self._held:
+            fill.hold()
+            self._held.append(fill)
+            self._attempt_logs.append(fill.attempt_log)
 
     def follow(self, remote: RemoteSlice) -> None:
         """Keep following what another worker writes."""
@@ -63,23 +63,23 @@ class Interests:
             self._followed.append(remote)
 
     def comes_to(self, version: bytes, number: int) -> None:
-        """Tell the fetches that this request has come to slice `number`."""
-        for fetch in self._held:
-            if fetch.version == version and number > fetch.furthest:
-                fetch.furthest = number
+        """Tell the fills that this request has come to slice `number`."""
+        for fill in self._held:
+            if fill.version == version and number > fill.furthest:
+                fill.furthest = number
 
     def unsaved(self, version: bytes, number: int) -> GrowingSlice | None:
-        """A complete slice that one of these fetches has and the store does not."""
-        for fetch in self._held:
-            if fetch.version == version and number in fetch.unsaved:
-                return fetch.unsaved[number]
+        """A complete slice that one of these fills has and the store does not."""
+        for fill in self._held:
+            if fill.version == version and number in fill.unsaved:
+                return fill.unsaved[number]
         return None
 
     def release(self) -> None:
         """Leave all of them. To be called on every way out of the request."""
         held, self._held = self._held, []
-        for fetch in held:
-            fetch.release(owner=fetch is self._owned)
+        for fill in held:
+            fill.release(owner=fill is self._owned)
         followed, self._followed = self._followed, []
         for remote in followed:
             remote.leave()
@@ -90,20 +90,20 @@ class Delivery:
 
     def __init__(
         self,
-        edge: EdgeState,
+        edge: WorkerContext,
         connection: Connection,
         resource: Resource,
         request: Request,
         stored: StoredResponse,
         growing: GrowingSlice | None,
-        interests: Interests,
+        refs: FillRefs,
         tries: Tries,
     ) -> None:
         self._edge = edge
         self._connection = connection
         self._resource = resource
         self._request = request
-        self._interests = interests
+        self._refs = refs
         self._tries = tries
         self._growing = growing
         self._source: Source | None = None
@@ -169,7 +169,7 @@ class Delivery:
             number = position // slice_bytes
             base = number * slice_bytes
             if self._source is None or self._source_number != number:
-                self._interests.comes_to(self.stored.version, number)
+                self._refs.comes_to(self.stored.version, number)
                 self._source = await self._find(number)
                 self._source_number = number
                 continue  # the length may have become known
@@ -251,11 +251,11 @@ class Delivery:
             body = edge.bodies.get(version, number)
             if body is not None:
                 return body
-            filling = edge.fills.get((version, number))
+            filling = edge.growing.get((version, number))
             if filling is not None:
                 self._join(filling[1])
                 return filling[0]
-            unsaved = self._interests.unsaved(version, number)
+            unsaved = self._refs.unsaved(version, number)
             if unsaved is not None:
                 return unsaved
             stream = edge.streams.get(version)
@@ -275,10 +275,10 @@ class Delivery:
                 await asyncio.sleep(pause_s)
         raise SourceLost("a slice could neither be read nor fetched")
 
-    def _join(self, fetch: Fetch) -> None:
+    def _join(self, fill: Fill) -> None:
         self.joined = self.joined or not self.fetched
         self.fetched = True
-        self._interests.hold(fetch)
+        self._refs.hold(fill)
 
     async def _begin(self, number: int) -> GrowingSlice | None:
         """Follow whoever fetches the slice, or fetch it; None: look again.
@@ -295,7 +295,7 @@ class Delivery:
             part = edge.store.begin_part(name, number)
         except OSError as error:
             edge.store_trouble(error)
-            part = None  # the fetch will keep the slice in memory
+            part = None  # the fill will keep the slice in memory
         if isinstance(part, Busy):
             return await self._follow_remote(name, number, part)
         if part is not None and edge.store.has_slice(stored.version, number):
@@ -318,24 +318,24 @@ class Delivery:
                 "origin_failed", "the origin gave nothing of use, however often asked"
             )
         self.fetched = True
-        ask = Ask(number, self._last_wanted(), stored, again=self._tries.again)
-        fetch = begin_fetch(
+        wanted = SliceRequest(number, self._last_wanted(), stored, again=self._tries.again)
+        fill = begin_fill(
             edge, self._resource, self._request, self._connection.address, name, stored.variant,
-            ask, part,
+            wanted, part,
         )  # fmt: skip
-        if fetch is None:
+        if fill is None:
             raise SliceFailed(
                 "too_many_requests", "too many requests to origins from one client network", 503
             )
-        self._interests.hold(fetch)
-        outcome = await asyncio.shield(fetch.outcome)
-        match outcome:
-            case Following(stored=found) if found.version == stored.version:
-                return outcome.growing
+        self._refs.hold(fill)
+        result = await asyncio.shield(fill.result)
+        match result:
+            case Filled(stored=found) if found.version == stored.version:
+                return result.growing
             case Failed(status=status, reason=reason):
                 status = status if status in (502, 503, 504) else 502
                 raise SliceFailed(reason, f"a missing slice cannot be had: {reason}", status)
-            case LookAgain() if self._is_still_stored():
+            case Restart() if self._is_still_stored():
                 return None  # somebody else was at it
         raise SourceLost("the origin has another representation now")
 
@@ -359,7 +359,7 @@ class Delivery:
         remote = self._edge.follow(name, number, busy)
         if remote is None:
             return None
-        self._interests.follow(remote)
+        self._refs.follow(remote)
         self.joined = self.joined or not self.fetched
         self.fetched = True
         try:

@@ -15,19 +15,19 @@ import structlog
 from headrace.cache.vary import variant_text
 from headrace.edge.body.growing_slice import SliceFailed
 from headrace.edge.hot import HotEntry
-from headrace.edge.request.accounting import Recorder
+from headrace.edge.request.accounting import Accounting
 from headrace.edge.request.deliver import SourceLost
 from headrace.edge.request.invalidate import invalidate_after
-from headrace.edge.request.lookup import TOO_MANY, Serving
+from headrace.edge.request.lookup import TOO_MANY, Lookup
 from headrace.edge.request.passthrough import ask_origin, own_target, pass_response
 from headrace.edge.request.post_storing import PostStoring
 from headrace.edge.request.promote import promoted
-from headrace.edge.request.response import Answer, Verdict
+from headrace.edge.request.response import CacheResult, Response
 from headrace.edge.service.forwarded_fields import in_loop, nominates
 from headrace.edge.service.resource import Misdirected, Resource
 from headrace.edge.service.response_heads import HitHeads, prepared_head, stored_fields
 from headrace.edge.service.services import host_only
-from headrace.errors import let_frames_go
+from headrace.errors import release_frames
 from headrace.http.client_network import network_of
 from headrace.http.dates import format_http_date
 from headrace.http.message import Request
@@ -41,7 +41,7 @@ from headrace.store import StoreError
 from headrace.upstream.errors import OriginError
 
 if TYPE_CHECKING:
-    from headrace.edge.context import EdgeState
+    from headrace.edge.context import WorkerContext
 
 log = structlog.get_logger()
 
@@ -53,18 +53,18 @@ KNOWN_METHODS = frozenset((*ALLOWED.split(b", "), b"TRACE"))
 class EdgeHandler:
     """The server's handler: see `headrace.http.server.acceptor.Handler`."""
 
-    def __init__(self, edge: EdgeState, recorder: Recorder) -> None:
+    def __init__(self, edge: WorkerContext, accounting: Accounting) -> None:
         self.edge = edge
-        self.recorder = recorder
-        self.finished = recorder.finished
-        self.event = recorder.event
-        self.connections_changed = recorder.connections_changed
+        self.accounting = accounting
+        self.finished = accounting.finished
+        self.event = accounting.event
+        self.connections_changed = accounting.connections_changed
         self._generation = edge.store.state.generation
         self._touch = edge.store.state.touch
         self._posts = PostStoring(edge)
 
     def handle(self, connection: Connection) -> None:
-        """Answer a request, or start to."""
+        """Response a request, or start to."""
         head = connection.head
         assert head is not None
         edge = self.edge
@@ -90,7 +90,7 @@ class EdgeHandler:
         if head.method not in GET_OR_HEAD:
             return False
         if self._generation() != edge.purged_up_to:
-            edge.see_purges()
+            edge.apply_purges()
         now = time.time()
         if now >= entry.until and not self._still_stored(entry, now):
             return False
@@ -119,12 +119,12 @@ class EdgeHandler:
         return True
 
     def _renew_soon(self, entry: HotEntry) -> None:
-        """Ask the store and the body's pages again once this answer is sent, so that no client
-        waits for it.
+        """SliceRequest the store and the body's pages again once this answer is sent, so that no
+        client waits for it.
         """
         entry.renewal = math.inf
 
-        def ask() -> None:
+        def wanted() -> None:
             if not entry.until:
                 return
             if not self._still_stored(entry, time.time()):
@@ -132,7 +132,7 @@ class EdgeHandler:
             elif entry.opened is not None:
                 entry.opened.look(time.monotonic())
 
-        self.edge.loop.call_soon(ask)
+        self.edge.loop.call_soon(wanted)
 
     def _still_stored(self, entry: HotEntry, now: float) -> bool:
         """Whether the store has the very same response; then the entry goes on."""
@@ -183,9 +183,9 @@ class EdgeHandler:
     def _prepare(self, entry: HotEntry, now: float, second: int) -> None:
         stored = entry.stored
         if entry.heads is None:
-            answer = Answer(self.edge, None, entry.resource, None)
+            answer = Response(self.edge, None, entry.resource, None)
             fields = stored_fields(stored, now, self.edge.server_name_bytes)
-            entry.heads = HitHeads(stored, fields + answer.cache_fields(Verdict("hit"), stored))
+            entry.heads = HitHeads(stored, fields + answer.cache_fields(CacheResult("hit"), stored))
         entry.prepared = entry.heads.whole(now)
         entry.partial = b""
         if entry.body is not None and entry.opened is None:
@@ -198,7 +198,7 @@ class EdgeHandler:
 
     def _otherwise(self, connection: Connection, head: RequestHead) -> None:
         edge = self.edge
-        answer = Answer(edge, connection, None, None)
+        answer = Response(edge, connection, None, None)
         connection.context = answer
         if head.method == b"OPTIONS" and head.target == b"*":
             self._own_options(connection, answer)
@@ -221,7 +221,7 @@ class EdgeHandler:
         if _unknown_expectation(head):
             connection.refuse(BadRequest(417, "only 100-continue can be expected here"))
             return
-        answer = Answer(edge, connection, resource, request)
+        answer = Response(edge, connection, resource, request)
         connection.context = answer
         if in_loop(head.headers, edge.server_name):
             answer.error(508, "this request has come through here before: the origin is this edge")
@@ -238,7 +238,7 @@ class EdgeHandler:
         task.add_done_callback(lambda ended: self._ended(ended, connection, answer))
 
     @staticmethod
-    def _unknown_method(head: RequestHead, resource: Resource, answer: Answer) -> None:
+    def _unknown_method(head: RequestHead, resource: Resource, answer: Response) -> None:
         """405 for a method that is common but not served here, else 501 (RFC 9110 section 9.1)."""
         method = head.method.decode("ascii")
         if head.method in KNOWN_METHODS:
@@ -248,10 +248,10 @@ class EdgeHandler:
             answer.error(501, f"{method} is not a method that is served here")
 
     def _to_be_signed(
-        self, connection: Connection, resource: Resource, request: Request, answer: Answer
+        self, connection: Connection, resource: Resource, request: Request, answer: Response
     ) -> bool:
         """Whether origins that need a signature may be asked this; if not, say so."""
-        refusal = self.edge.fleet.refusal(
+        refusal = self.edge.upstreams.refusal(
             resource, request, own_target(resource, request), has_body=connection.has_body
         )
         if refusal is None:
@@ -260,7 +260,7 @@ class EdgeHandler:
         answer.error(refusal.status, refusal.message, extra=extra)
         return False
 
-    def _own_options(self, connection: Connection, answer: Answer) -> None:
+    def _own_options(self, connection: Connection, answer: Response) -> None:
         """OPTIONS * asks about this server itself (RFC 9110 section 9.3.7)."""
         fields = [
             (b"date", format_http_date(time.time())),
@@ -270,17 +270,17 @@ class EdgeHandler:
         connection.respond(204, prepared_head(204, fields, None))
 
     async def _serve(
-        self, connection: Connection, resource: Resource, request: Request, answer: Answer
+        self, connection: Connection, resource: Resource, request: Request, answer: Response
     ) -> None:
         try:
-            await Serving(self.edge, connection, resource, request, answer).run()
+            await Lookup(self.edge, connection, resource, request, answer).run()
         except ClientGone as error:
-            let_frames_go(error)
+            release_frames(error)
         except (OriginError, SliceFailed, SourceLost, StoreError, OSError, BadRequest) as error:
             self._failed(connection, resource, answer, error)
 
     async def _pass(
-        self, connection: Connection, resource: Resource, request: Request, answer: Answer
+        self, connection: Connection, resource: Resource, request: Request, answer: Response
     ) -> None:
         edge = self.edge
         with edge.places.hold(network_of(connection.address)) as held:
@@ -290,14 +290,14 @@ class EdgeHandler:
                 answer.error(503, TOO_MANY, "too_many_requests")
 
     async def _pass_on(
-        self, connection: Connection, resource: Resource, request: Request, answer: Answer
+        self, connection: Connection, resource: Resource, request: Request, answer: Response
     ) -> None:
         edge = self.edge
         posted = self._posts.begin(resource, request)
         try:
-            response = await ask_origin(edge, connection, resource, request, answer.courses)
+            response = await ask_origin(edge, connection, resource, request, answer.attempt_logs)
             fwd = b"request" if request.method in GET_OR_HEAD else b"method"
-            fields = answer.cache_fields(Verdict("pass", fwd=fwd, fwd_status=response.status))
+            fields = answer.cache_fields(CacheResult("pass", fwd=fwd, fwd_status=response.status))
             try:
                 if posted is not None:
                     posted.answered(response.head)
@@ -309,33 +309,35 @@ class EdgeHandler:
                 raise
             await pass_response(edge, connection, request, response, fields, posted)
         except ClientGone as error:
-            let_frames_go(error)
+            release_frames(error)
         except (OriginError, OSError, BadRequest) as error:
             self._failed(connection, resource, answer, error)
         finally:
             if posted is not None:
                 posted.close()
 
-    def _ended(self, task: asyncio.Task[None], connection: Connection, answer: Answer) -> None:
+    def _ended(self, task: asyncio.Task[None], connection: Connection, answer: Response) -> None:
         """A fault of ours must not leave a client waiting."""
         # A task that was cancelled keeps its last frames, and they keep the answer.
         answer.task = None
         if task.cancelled() or task.exception() is None or connection.context is not answer:
             return
-        if connection.status and not connection.take_back():
+        if connection.status and not connection.discard_unsent():
             connection.abort("internal_error")
         else:
             answer.error(500, "the edge failed at this request; its log says more")
 
     def _failed(
-        self, connection: Connection, resource: Resource, answer: Answer, error: Exception
+        self, connection: Connection, resource: Resource, answer: Response, error: Exception
     ) -> None:
         """Tell the client as much as can still be told."""
         reason = _word(error)
         if isinstance(error, OriginError):
             self.edge.metrics.origin_errors[reason] += 1
-        log.warning("request_failed", service=resource.service.name, reason=reason, problem=str(error))
-        if connection.status and not connection.take_back():
+        log.warning(
+            "request_failed", service=resource.service.name, reason=reason, problem=str(error)
+        )
+        if connection.status and not connection.discard_unsent():
             connection.abort("origin_failed" if isinstance(error, OriginError) else reason)
         elif isinstance(error, BadRequest):
             connection.refuse(error)
@@ -344,15 +346,15 @@ class EdgeHandler:
             if isinstance(error, OSError) and error.errno in NO_DESCRIPTORS:
                 status = 503
             answer.origin_error(status, reason, getattr(error, "told", ""))
-        let_frames_go(error)
+        release_frames(error)
 
     def refused(self, connection: Connection, error: BadRequest) -> None:
-        """Answer a request that is refused before it has a resource."""
+        """Response a request that is refused before it has a resource."""
         answer = connection.context
-        if not isinstance(answer, Answer):
-            answer = Answer(self.edge, connection, None, None)
+        if not isinstance(answer, Response):
+            answer = Response(self.edge, connection, None, None)
             connection.context = answer
-        self.recorder.parse_error(error.status)
+        self.accounting.parse_error(error.status)
         answer.error(error.status, str(error))
 
 

@@ -21,7 +21,7 @@ from headrace.http.parser import ParsedResponseHead
 from headrace.store import Busy, PurgeRule, StoreError
 
 if TYPE_CHECKING:
-    from headrace.edge.context import EdgeState
+    from headrace.edge.context import WorkerContext
     from headrace.edge.service.resource import Resource
 
 RULES_PER_S = 10.0
@@ -51,7 +51,7 @@ class Allowance:
 
 
 def invalidate_after(
-    edge: EdgeState, resource: Resource, request: Request, head: ParsedResponseHead
+    edge: WorkerContext, resource: Resource, request: Request, head: ParsedResponseHead
 ) -> None:
     """Remove what a request has changed. Nothing after safe methods and errors."""
     service = resource.service
@@ -65,10 +65,10 @@ def invalidate_after(
         except (StoreError, OSError) as error:
             # The request itself has succeeded; what is stored may stay until its lifetime ends.
             edge.store_trouble(error)
-    edge.see_purges()
+    edge.apply_purges()
 
 
-def _remove(edge: EdgeState, keys: list[bytes], *, varies: bool) -> None:
+def _remove(edge: WorkerContext, keys: list[bytes], *, varies: bool) -> None:
     """Remove what is stored under the keys of one URL, one for each scheme."""
     hashes = [key_hash(key) for key in keys]
     stored = [response for hashed in hashes for response in edge.store.variants(hashed)]
@@ -83,7 +83,7 @@ def _remove(edge: EdgeState, keys: list[bytes], *, varies: bool) -> None:
         edge.hot.drop(response.key, response.variant)
 
 
-def _is_being_filled(edge: EdgeState, hashed: bytes) -> bool:
+def _is_being_filled(edge: WorkerContext, hashed: bytes) -> bool:
     """Whether some worker fetches this key for the first time, so that no record tells of it."""
     part = edge.store.begin_part(part_name(hashed, b""), 0)
     if isinstance(part, Busy):

@@ -1,6 +1,6 @@
 """One GET or HEAD request on its way through the cache, when it cannot be answered at once.
 
-It decides by the policy, fetches or joins a fetch where needed, and delivers.
+It decides by the policy, fetches or joins a fill where needed, and delivers.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ import msgspec
 
 from headrace.cache.record import StoredFlag, StoredResponse
 from headrace.cache.reuse import Action, Reuse, decide_reuse, may_serve_stale_on_error
-from headrace.cache.slice_requests import WHOLE, Ask, ask_for_range
+from headrace.cache.slice_requests import WHOLE, SliceRequest, slice_request_for
 from headrace.cache.validation import head_update
 from headrace.cache.vary import variant_text, with_keyed
 from headrace.edge.body.growing_slice import GrowingSlice, HolderDied, SliceFailed
 from headrace.edge.fill.backoff import Tries, pauses
-from headrace.edge.fill.fill import Fetch, begin_fetch
+from headrace.edge.fill.fill import Fill, begin_fill
 from headrace.edge.fill.names import part_name
-from headrace.edge.fill.result import Failed, Following, LookAgain, Outcome, Uncacheable
-from headrace.edge.request.deliver import Delivery, Interests, SourceLost
+from headrace.edge.fill.result import Failed, Filled, Restart, Result, Uncacheable
+from headrace.edge.request.deliver import Delivery, FillRefs, SourceLost
 from headrace.edge.request.passthrough import ask_origin, own_target, pass_interim, pass_response
-from headrace.edge.request.response import Answer, Verdict
+from headrace.edge.request.response import CacheResult, Response
 from headrace.edge.service.forwarded_fields import asks_the_same
 from headrace.http.client_network import network_of
 from headrace.http.message import Request, ResponseHead
 from headrace.http.server.connection import Connection
 from headrace.store import Busy, Part, PartPhase, StoreError, matches
 from headrace.upstream.errors import TIMEOUTS, UNREACHABLE, OriginError
-from headrace.upstream.failover_body import Obtained
+from headrace.upstream.failover_body import FailoverResponse
 
 if TYPE_CHECKING:
-    from headrace.edge.context import EdgeState
+    from headrace.edge.context import WorkerContext
     from headrace.edge.service.resource import Resource
 
 PASS_S = 10.0
@@ -43,25 +43,25 @@ _TIMEOUT_WORDS = frozenset(failure.value for failure in TIMEOUTS)
 _UNREACHABLE_WORDS = frozenset(failure.value for failure in UNREACHABLE)
 
 
-class Serving:
+class Lookup:
     """Carries one request from look-up to the last byte."""
 
     def __init__(
-        self, edge: EdgeState, connection: Connection, resource: Resource, request: Request,
-        answer: Answer,
+        self, edge: WorkerContext, connection: Connection, resource: Resource, request: Request,
+        answer: Response,
     ) -> None:  # fmt: skip
         self._edge = edge
         self._connection = connection
         self._resource = resource
         self._request = request
         self._answer = answer
-        self._interests = Interests(answer.courses)
+        self._refs = FillRefs(answer.attempt_logs)
         self._vary: tuple[bytes, ...] | None = None
         self._tries = Tries()
         self._joined_in_vain = False  # what was waited for failed; the next try is our own
 
     async def run(self) -> None:
-        """Answer the request. Raises ClientGone, OriginError, SliceFailed, SourceLost."""
+        """Response the request. Raises ClientGone, OriginError, SliceFailed, SourceLost."""
         try:
             for pause_s in pauses(self._edge.lock_wait_s):
                 if await self._try():
@@ -71,27 +71,27 @@ class Serving:
             await self._pass(None, "pass", b"bypass", b"contended")
         except StoreError as error:
             self._edge.store_trouble(error)
-            if self._connection.status and not self._connection.take_back():
+            if self._connection.status and not self._connection.discard_unsent():
                 raise
             await self._pass(None, "pass", b"bypass", b"store-failed")
         finally:
-            self._interests.release()
+            self._refs.release()
 
     async def _try(self) -> bool:
         """One look at the store and what follows from it; False: look again."""
         edge, request, rules = self._edge, self._request, self._resource.rules
-        edge.see_purges()
+        edge.apply_purges()
         self._answer.generation = edge.purged_up_to
         stored, variant = self._lookup()
         reuse = decide_reuse(request, stored, rules, time.time())
         match reuse.action:
             case Action.FRESH:
                 assert stored is not None
-                return await self._deliver(stored, None, Verdict("hit", reuse=reuse))
+                return await self._deliver(stored, None, CacheResult("hit", reuse=reuse))
             case Action.STALE_WHILE_REVALIDATE:
                 assert stored is not None
                 self._renew_in_background(stored, variant)
-                return await self._deliver(stored, None, Verdict("stale_hit", reuse=reuse))
+                return await self._deliver(stored, None, CacheResult("stale_hit", reuse=reuse))
             case Action.GATEWAY_TIMEOUT:
                 self._answer.error(504, "the request asks for stored content only, and none is")
                 return True
@@ -114,140 +114,148 @@ class Serving:
     # Fetching.
 
     async def _fetch(self, stored: StoredResponse | None, variant: bytes, reuse: Reuse) -> bool:
-        """Get the response from the origin or from a running fetch, and deliver it."""
+        """Get the response from the origin or from a running fill, and deliver it."""
         fwd = b"stale" if stored is not None else self._miss_word()
         if self._request.method == b"HEAD":
             return await self._head(stored, variant, fwd)
         if stored is None and self._resource.pass_until > time.monotonic():
             await self._pass(None, "pass", b"bypass", self._resource.pass_reason)
             return True
-        ask = self._ask(stored)
-        if ask is None:
+        wanted = self._wanted(stored)
+        if wanted is None:
             await self._pass(None, "pass", fwd, b"range")
             return True
-        outcome, collapsed = await self._outcome(stored, variant, ask)
-        match outcome:
-            case Following():
-                return await self._following(outcome, stored, collapsed=collapsed, fwd=fwd)
+        result, collapsed = await self._result(stored, variant, wanted)
+        match result:
+            case Filled():
+                return await self._following(result, stored, collapsed=collapsed, fwd=fwd)
             case Uncacheable():
-                await self._uncacheable(outcome, fwd, collapsed=collapsed)
+                await self._uncacheable(result, fwd, collapsed=collapsed)
                 return True
             case Failed():
-                return await self._failed(outcome, stored, collapsed=collapsed)
-            case LookAgain():
+                return await self._failed(result, stored, collapsed=collapsed)
+            case Restart():
                 return False
 
     def _miss_word(self) -> bytes:
         return b"vary-miss" if self._edge.store.vary_of(self._resource.key_hash) else b"uri-miss"
 
-    def _ask(self, stored: StoredResponse | None) -> Ask | None:
+    def _wanted(self, stored: StoredResponse | None) -> SliceRequest | None:
         value = self._request.headers.get(b"range")
         if stored is None:
             return (
                 WHOLE
                 if value is None
-                else ask_for_range(value, self._edge.slice_bytes_for(self._resource.rules))
+                else slice_request_for(value, self._edge.slice_bytes_for(self._resource.rules))
             )
         # One validation serves all clients, whichever range they want; only if the object has
         # changed does it bring a body, and then no more of it than the first slice.
         large = stored.length > stored.slice_bytes
-        return Ask(0, 0 if value is not None and large else None, stored, validate=True)
+        return SliceRequest(0, 0 if value is not None and large else None, stored, validate=True)
 
-    async def _outcome(
-        self, stored: StoredResponse | None, variant: bytes, ask: Ask
-    ) -> tuple[Outcome, bool]:
-        """What a fetch brings; and whether it was another request's."""
+    async def _result(
+        self, stored: StoredResponse | None, variant: bytes, wanted: SliceRequest
+    ) -> tuple[Result, bool]:
+        """What a fill brings; and whether it was another request's."""
         edge = self._edge
         name = part_name(self._resource.key_hash, variant)
-        running = edge.fetches.get((name, ask.first))
+        running = edge.fills.get((name, wanted.first))
         if running is not None:
             return await self._join(running, stored), True
         try:
-            part = edge.store.begin_part(name, ask.first)
+            part = edge.store.begin_part(name, wanted.first)
         except OSError as error:
             edge.store_trouble(error)
             return Uncacheable(None, 0, b"store-failed"), False
         if isinstance(part, Busy):
-            return await self._remote_outcome(name, ask.first, part, stored), True
+            return await self._remote_result(name, wanted.first, part, stored), True
         again, _variant = self._lookup()
         if not _same(stored, again):
             part.close()
-            return LookAgain(), False
-        if not self._tries.take(ask.first):
+            return Restart(), False
+        if not self._tries.take(wanted.first):
             part.close()
             return Uncacheable(None, 0, b"contended"), False
-        fetch = self._begin(name, variant, replace(ask, again=self._tries.again), part)
-        if fetch is None:
+        fill = self._begin(name, variant, replace(wanted, again=self._tries.again), part)
+        if fill is None:
             return Failed(503, "too_many_requests"), False
-        self._interests.hold(fetch, owner=True)
-        return await asyncio.shield(fetch.outcome), False
+        self._refs.hold(fill, owner=True)
+        return await asyncio.shield(fill.result), False
 
-    def _begin(self, name: bytes, variant: bytes, ask: Ask, part: Part) -> Fetch | None:
+    def _begin(self, name: bytes, variant: bytes, wanted: SliceRequest, part: Part) -> Fill | None:
         connection = self._connection
-        return begin_fetch(
-            self._edge, self._resource, self._request, connection.address, name, variant, ask, part,
-            lambda head: pass_interim(connection, head), owned=True,
-        )  # fmt: skip
+        return begin_fill(
+            self._edge,
+            self._resource,
+            self._request,
+            connection.address,
+            name,
+            variant,
+            wanted,
+            part,
+            lambda head: pass_interim(connection, head),
+            owned=True,
+        )
 
-    async def _join(self, running: Fetch, stored: StoredResponse | None) -> Outcome:
-        """What a fetch brings that another request of this worker has begun."""
-        self._interests.hold(running)
+    async def _join(self, running: Fill, stored: StoredResponse | None) -> Result:
+        """What a fill brings that another request of this worker has begun."""
+        self._refs.hold(running)
         try:
             async with asyncio.timeout(self._edge.lock_wait_s):
-                outcome = await asyncio.shield(running.outcome)
+                result = await asyncio.shield(running.result)
         except TimeoutError:
             return Uncacheable(None, 0, b"lock-wait")
-        return await self._unless_completing(outcome, stored)
+        return await self._unless_completing(result, stored)
 
-    async def _remote_outcome(
+    async def _remote_result(
         self, name: bytes, number: int, busy: Busy, stored: StoredResponse | None
-    ) -> Outcome:
+    ) -> Result:
         """What another worker's fetch brings."""
         remote = self._edge.follow(name, number, busy)
         if remote is None:
-            return LookAgain()
-        self._interests.follow(remote)
+            return Restart()
+        self._refs.follow(remote)
         try:
             phase = await remote.head(self._edge.lock_wait_s)
         except TimeoutError:
             return Uncacheable(None, 0, b"lock-wait")
         except HolderDied:
-            return LookAgain()
+            return Restart()
         except SliceFailed:
             phase = remote.phase
         meta = remote.follower.meta
         match phase:
             case PartPhase.BODY | PartPhase.COMPLETE if meta is not None:
-                return await self._unless_completing(Following(meta, remote), stored)
+                return await self._unless_completing(Filled(meta, remote), stored)
             case PartPhase.UNCACHEABLE:
                 return Uncacheable(None, 0, b"uncacheable")
             case PartPhase.FAILED:
                 reason = remote.follower.reason.decode("ascii", "replace")
                 return Failed(504 if reason in _TIMEOUT_WORDS else 502, reason)
             case _:
-                return LookAgain()
+                return Restart()
 
-    async def _unless_completing(self, outcome: Outcome, stored: StoredResponse | None) -> Outcome:
-        """A fetch that only completes the stale response tells nothing of its freshness: wait."""
+    async def _unless_completing(self, result: Result, stored: StoredResponse | None) -> Result:
+        """A fill that only completes the stale response tells nothing of its freshness: wait."""
         if (
-            isinstance(outcome, Following)
-            and outcome.growing is not None
+            isinstance(result, Filled)
+            and result.growing is not None
             and stored is not None
-            and _same(stored, outcome.stored)
+            and _same(stored, result.stored)
         ):
             try:
                 async with asyncio.timeout(self._edge.lock_wait_s):
-                    await outcome.growing.ended()
+                    await result.growing.ended()
             except TimeoutError:
                 return Uncacheable(None, 0, b"lock-wait")
-            return LookAgain()
-        return outcome
+            return Restart()
+        return result
 
     def _renew_in_background(self, stored: StoredResponse, variant: bytes) -> None:
         """Start a validation unless one runs (RFC 5861 section 3)."""
         edge = self._edge
         name = part_name(self._resource.key_hash, variant)
-        if (name, 0) in edge.fetches or edge.draining:
+        if (name, 0) in edge.fills or edge.draining:
             return
         try:
             part = edge.store.begin_part(name, 0)
@@ -260,9 +268,9 @@ class Serving:
         if not _same(stored, again):
             part.close()
             return
-        begin_fetch(
+        begin_fill(
             edge, self._resource, self._request, self._connection.address, name, variant,
-            Ask(stored=stored, validate=True), part, watched=False,
+            SliceRequest(stored=stored, validate=True), part, watched=False,
         )  # fmt: skip
 
     def _is_everybodys(self, variant: bytes) -> bool:
@@ -274,7 +282,8 @@ class Serving:
         return same and own_target(resource, request) == resource.upstream_target
 
     async def _head(self, stored: StoredResponse | None, variant: bytes, fwd: bytes) -> bool:
-        """Ask the origin with HEAD, and learn from it about what is stored (RFC 9111 4.3.5)."""
+        """SliceRequest the origin with HEAD, and learn from it about what is stored (RFC 9111
+        4.3.5)."""
         edge = self._edge
         generation = edge.store.generation()
         request_time = time.time()
@@ -284,7 +293,7 @@ class Serving:
                 return True
             try:
                 response = await ask_origin(
-                    edge, self._connection, self._resource, self._request, self._answer.courses
+                    edge, self._connection, self._resource, self._request, self._answer.attempt_logs
                 )
             except OriginError as error:
                 if stored is None or not may_serve_stale_on_error(
@@ -293,8 +302,8 @@ class Serving:
                 ):  # fmt: skip
                     raise
                 detail = error.failure.value.encode()
-                verdict = Verdict("stale_hit", fwd=b"stale", detail=detail)
-                return await self._deliver(stored, None, verdict)
+                cache_result = CacheResult("stale_hit", fwd=b"stale", detail=detail)
+                return await self._deliver(stored, None, cache_result)
         try:
             if self._is_everybodys(variant):
                 self._learn(stored, response, request_time, generation)
@@ -307,7 +316,7 @@ class Serving:
     def _learn(
         self,
         stored: StoredResponse | None,
-        response: Obtained,
+        response: FailoverResponse,
         request_time: float,
         generation: int,
     ) -> None:
@@ -334,9 +343,9 @@ class Serving:
     # What comes of it.
 
     async def _following(
-        self, outcome: Following, stale: StoredResponse | None, *, collapsed: bool, fwd: bytes
+        self, result: Filled, stale: StoredResponse | None, *, collapsed: bool, fwd: bytes
     ) -> bool:
-        stored = outcome.stored
+        stored = result.stored
         if stored.vary and (
             variant_text(stored.vary, self._request.headers, self._resource.rules) != stored.variant
         ):
@@ -347,28 +356,28 @@ class Serving:
             await self._pass(None, "pass", fwd, b"purged")
             return True
         word = "collapsed" if collapsed else "miss"
-        if outcome.growing is None and stale is not None:
+        if result.growing is None and stale is not None:
             word = "revalidated"
-        verdict = Verdict(word, fwd=fwd, collapsed=collapsed, stored=True)
-        return await self._deliver(stored, outcome.growing, verdict)
+        cache_result = CacheResult(word, fwd=fwd, collapsed=collapsed, stored=True)
+        return await self._deliver(stored, result.growing, cache_result)
 
     def _purged_since(self, stored: StoredResponse) -> bool:
         rules = self._edge.store.rules_since(stored.generation)
         return any(matches(rule, stored) for rule in rules)
 
-    async def _uncacheable(self, outcome: Uncacheable, fwd: bytes, *, collapsed: bool) -> None:
-        """Pass on what may not be stored: to the request that began the fetch. Whoever only
+    async def _uncacheable(self, result: Uncacheable, fwd: bytes, *, collapsed: bool) -> None:
+        """Pass on what may not be stored: to the request that began the fill. Whoever only
         waited with it asks for himself, since the answer is nobody else's.
         """
-        response = None if collapsed else outcome.take()
-        if outcome.status and outcome.status < 400 and not outcome.own:
+        response = None if collapsed else result.take()
+        if result.status and result.status < 400 and not result.own:
             # The next ones need not queue for it. One request's own fields prevent no storing.
             self._resource.pass_until = time.monotonic() + PASS_S
-            self._resource.pass_reason = outcome.reason
-        await self._pass(response, "miss", fwd, outcome.reason)
+            self._resource.pass_reason = result.reason
+        await self._pass(response, "miss", fwd, result.reason)
 
     async def _failed(
-        self, outcome: Failed, stored: StoredResponse | None, *, collapsed: bool
+        self, result: Failed, stored: StoredResponse | None, *, collapsed: bool
     ) -> bool:
         """Serve what is stored if it may be, else say that the origin failed.
 
@@ -376,21 +385,23 @@ class Serving:
         have been why it failed.
         """
         now = time.time()
-        unreachable = outcome.reason in _UNREACHABLE_WORDS
+        unreachable = result.reason in _UNREACHABLE_WORDS
         if stored is not None and may_serve_stale_on_error(
             stored, self._resource.rules, self._request, now, unreachable=unreachable
         ):
             return await self._deliver(
-                stored, None, Verdict("stale_hit", fwd=b"stale", detail=outcome.reason.encode())
+                stored, None, CacheResult("stale_hit", fwd=b"stale", detail=result.reason.encode())
             )
         if collapsed and not self._joined_in_vain:
             self._joined_in_vain = True
             return False
-        status = outcome.status if outcome.status in (502, 503, 504) else 502
-        self._answer.origin_error(status, outcome.reason, outcome.told)
+        status = result.status if result.status in (502, 503, 504) else 502
+        self._answer.origin_error(status, result.reason, result.summary)
         return True
 
-    async def _pass(self, response: Obtained | None, word: str, fwd: bytes, detail: bytes) -> None:
+    async def _pass(
+        self, response: FailoverResponse | None, word: str, fwd: bytes, detail: bytes
+    ) -> None:
         edge, connection = self._edge, self._connection
         with edge.places.hold(network_of(connection.address)) as held:
             if not held:
@@ -400,27 +411,27 @@ class Serving:
                 return
             if response is None:
                 response = await ask_origin(
-                    edge, connection, self._resource, self._request, self._answer.courses
+                    edge, connection, self._resource, self._request, self._answer.attempt_logs
                 )
             try:
-                verdict = Verdict(word, fwd=fwd, detail=detail, fwd_status=response.status)
-                fields = self._answer.cache_fields(verdict)
+                cache_result = CacheResult(word, fwd=fwd, detail=detail, fwd_status=response.status)
+                fields = self._answer.cache_fields(cache_result)
                 await pass_response(edge, connection, self._request, response, fields)
             finally:
                 response.close()
 
     async def _deliver(
-        self, stored: StoredResponse, growing: GrowingSlice | None, verdict: Verdict
+        self, stored: StoredResponse, growing: GrowingSlice | None, cache_result: CacheResult
     ) -> bool:
-        """Answer from a stored response; False when it was lost before anything was sent."""
+        """Response from a stored response; False when it was lost before anything was sent."""
         delivery = Delivery(
             self._edge, self._connection, self._resource, self._request, stored, growing,
-            self._interests, self._tries,
+            self._refs, self._tries,
         )  # fmt: skip
         try:
-            await self._answer.from_stored(delivery, verdict)
+            await self._answer.from_stored(delivery, cache_result)
         except SourceLost:
-            if self._connection.status and not self._connection.take_back():
+            if self._connection.status and not self._connection.discard_unsent():
                 raise
             return False
         return True

@@ -29,13 +29,13 @@ from headrace.http.ranges import (
 )
 from headrace.http.server.connection import Connection
 from headrace.http.target import as_sent
-from headrace.upstream.attempt_log import Course
+from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.client import RequestBody
 from headrace.upstream.errors import Failure, OriginError
-from headrace.upstream.failover_body import Obtained
+from headrace.upstream.failover_body import FailoverResponse
 
 if TYPE_CHECKING:
-    from headrace.edge.context import EdgeState
+    from headrace.edge.context import WorkerContext
     from headrace.edge.service.resource import Resource
 
 MOST_RANGES_PASSED = 1024
@@ -52,13 +52,13 @@ NEVER_TRAILERS = frozenset(
 
 
 async def ask_origin(
-    edge: EdgeState,
+    edge: WorkerContext,
     connection: Connection,
     resource: Resource,
     request: Request,
-    courses: list[Course],
-) -> Obtained:
-    """Send the client's own request on, body and all; its course is added to `courses`.
+    attempt_logs: list[AttemptLog],
+) -> FailoverResponse:
+    """Send the client's own request on, body and all; its course is added to `attempt_logs`.
 
     Raises OriginError, BadRequest.
     """
@@ -68,13 +68,13 @@ async def ask_origin(
         fields = [field for field in fields if field[0] not in (b"range", b"if-range")]
     body = _request_body(edge, connection, request, fields)
     network = network_of(connection.address)
-    way = edge.fleet.way(resource, request, own_target(resource, request), network)
-    course = Course()
-    courses.append(course)
-    return await edge.fleet.fetcher.request(
+    way = edge.upstreams.way(resource, request, own_target(resource, request), network)
+    attempt_log = AttemptLog()
+    attempt_logs.append(attempt_log)
+    return await edge.upstreams.fetcher.request(
         way.use, request.method, way.target, fields, body=body,
         on_interim=lambda head: pass_interim(connection, head),
-        course=course,
+        attempt_log=attempt_log,
     )  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def own_target(resource: Resource, request: Request) -> bytes:
 
 
 def _request_body(
-    edge: EdgeState, connection: Connection, request: Request, fields: list[Field]
+    edge: WorkerContext, connection: Connection, request: Request, fields: list[Field]
 ) -> RequestBody | None:
     head = connection.head
     assert head is not None
@@ -152,10 +152,10 @@ class Tap(Protocol):
 
 
 async def pass_response(
-    edge: EdgeState,
+    edge: WorkerContext,
     connection: Connection,
     request: Request,
-    response: Obtained,
+    response: FailoverResponse,
     cache_fields: list[Field],
     tap: Tap | None = None,
 ) -> None:
@@ -223,7 +223,7 @@ def _body_bytes(request: Request, head: ParsedResponseHead) -> int | None:
     return head.body_bytes if head.body_bytes >= 0 else None
 
 
-def _trailers(request: Request, response: Obtained) -> list[Field] | None:
+def _trailers(request: Request, response: FailoverResponse) -> list[Field] | None:
     """The trailer fields to pass: only to a client that said it takes them."""
     wanted = request.headers.get(b"te") or b""
     if b"trailers" not in [option.strip().lower() for option in wanted.split(b",")]:

@@ -21,7 +21,7 @@ from headrace.http.parser import ParsedResponseHead
 from headrace.store import Busy, StoreError
 
 if TYPE_CHECKING:
-    from headrace.edge.context import EdgeState
+    from headrace.edge.context import WorkerContext
     from headrace.edge.service.resource import Resource
 
 MOST_BYTES = 1024 * 1024
@@ -31,7 +31,7 @@ MOST_HELD_BYTES = 16 * 1024 * 1024
 class PostStoring:
     """The answers to POST that pass through this worker now and may be stored."""
 
-    def __init__(self, edge: EdgeState) -> None:
+    def __init__(self, edge: WorkerContext) -> None:
         self.edge = edge
         self.held_bytes = 0
 
@@ -142,7 +142,9 @@ class PostedAnswer:
 
     def _file(self, stored: StoredResponse) -> None:
         """Raises StoreError, OSError."""
-        part = self._posts.edge.store.begin_part(part_name(self._resource.key_hash, stored.variant), 0)
+        part = self._posts.edge.store.begin_part(
+            part_name(self._resource.key_hash, stored.variant), 0
+        )
         if isinstance(part, Busy):
             return  # a GET is being answered with what is newer, or as new
         try:

@@ -21,14 +21,14 @@ from headrace.http.server.send_queue import BodyDamaged
 from headrace.store import OpenSlice, StoreError
 
 if TYPE_CHECKING:
-    from headrace.edge.context import EdgeState
+    from headrace.edge.context import WorkerContext
     from headrace.edge.service.resource import Resource
 
 IN_MEMORY_BYTES = 16 * 1024
 
 
 def make_hot(
-    edge: EdgeState,
+    edge: WorkerContext,
     resource: Resource,
     stored: StoredResponse,
     body: OpenBody | memoryview | None,
@@ -71,11 +71,11 @@ def make_hot(
     return entry
 
 
-def promoted(edge: EdgeState, resource: Resource, headers: Headers) -> HotEntry | None:
+def promoted(edge: WorkerContext, resource: Resource, headers: Headers) -> HotEntry | None:
     """The hot entry for a plain request, made of what is stored; None where it takes more."""
     if not edge.hot.memory_bytes:
         return None
-    edge.see_purges()
+    edge.apply_purges()
     generation = edge.purged_up_to
     store, rules = edge.store, resource.rules
     try:
@@ -97,7 +97,7 @@ def promoted(edge: EdgeState, resource: Resource, headers: Headers) -> HotEntry 
 
 
 def _whole_body(
-    edge: EdgeState, stored: StoredResponse
+    edge: WorkerContext, stored: StoredResponse
 ) -> tuple[OpenBody | memoryview | None, int]:
     """The body, and its hit counter; None when it is not at hand. Raises StoreError, BodyError,
     OSError.

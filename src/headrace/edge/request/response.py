@@ -33,16 +33,16 @@ from headrace.http.ranges import (
     unsatisfied_range,
 )
 from headrace.http.server.connection import Connection
-from headrace.upstream.attempt_log import Course
+from headrace.upstream.attempt_log import AttemptLog
 
 if TYPE_CHECKING:
-    from headrace.edge.context import EdgeState
+    from headrace.edge.context import WorkerContext
     from headrace.edge.request.deliver import Delivery
     from headrace.edge.service.resource import Resource
 
 
 @dataclass(slots=True)
-class Verdict:
+class CacheResult:
     """How the cache dealt with a request. `word` is the metrics' and the log's."""
 
     word: str
@@ -54,24 +54,35 @@ class Verdict:
     detail: bytes | None = None
 
 
-def reason_of(verdict: Verdict) -> str:
+def reason_of(cache_result: CacheResult) -> str:
     """What the log says of why: the detail, else why a request went past the cache."""
-    if verdict.stored:
+    if cache_result.stored:
         return ""
-    word = verdict.detail
-    if word is None and verdict.word in ("pass", "bypass"):
-        word = verdict.fwd
+    word = cache_result.detail
+    if word is None and cache_result.word in ("pass", "bypass"):
+        word = cache_result.fwd
     return (word or b"").decode("ascii", "replace")
 
 
-class Answer:
+class Response:
     """The answer to one request; also what the log will say of it."""
 
-    __slots__ = ("_connection", "_edge", "_request", "age_s", "cache", "courses", "generation",
-                 "problem", "reason", "resource", "task")  # fmt: skip
+    __slots__ = (
+        "_connection",
+        "_edge",
+        "_request",
+        "age_s",
+        "attempt_logs",
+        "cache",
+        "generation",
+        "problem",
+        "reason",
+        "resource",
+        "task",
+    )  # fmt: skip
 
     def __init__(
-        self, edge: EdgeState, connection: Connection | None, resource: Resource | None,
+        self, edge: WorkerContext, connection: Connection | None, resource: Resource | None,
         request: Request | None,
     ) -> None:  # fmt: skip
         self._edge = edge
@@ -84,37 +95,39 @@ class Answer:
         self.problem: str | None = None
         self.reason = ""  # why it was not stored, or what failed: the log's and the metric's word
         self.task: object = None
-        self.courses: list[Course] = []  # of the requests to origins that it is made of
+        self.attempt_logs: list[AttemptLog] = []  # of the requests to origins that it is made of
 
     # Fields about the cache.
 
-    def cache_fields(self, verdict: Verdict, stored: StoredResponse | None = None) -> list[Field]:
+    def cache_fields(
+        self, cache_result: CacheResult, stored: StoredResponse | None = None
+    ) -> list[Field]:
         """Cache-Status (RFC 9211), and Server-Timing where the service wants it."""
-        self.cache = verdict.word
-        self.reason = reason_of(verdict)
+        self.cache = cache_result.word
+        self.reason = reason_of(cache_result)
         resource = self.resource
         debug = resource is not None and resource.service.debug
-        hit = verdict.word in ("hit", "stale_hit") and verdict.fwd is None
+        hit = cache_result.word in ("hit", "stale_hit") and cache_result.fwd is None
         ttl = None
         if stored is not None:
             ttl = int(remaining_s(stored, time.time()))
-        detail = verdict.detail
-        if debug and detail is None and verdict.reuse is not None:
-            detail = verdict.reuse.reason or None
+        detail = cache_result.detail
+        if debug and detail is None and cache_result.reuse is not None:
+            detail = cache_result.reuse.reason or None
         value = cache_status(
             self._edge.server_name_bytes,
             hit=hit,
-            fwd=None if hit else verdict.fwd,
-            fwd_status=verdict.fwd_status,
-            stored=verdict.stored,
-            collapsed=verdict.collapsed,
+            fwd=None if hit else cache_result.fwd,
+            fwd_status=cache_result.fwd_status,
+            stored=cache_result.stored,
+            collapsed=cache_result.collapsed,
             ttl=ttl,
             key=resource.key if debug and resource is not None else None,
             detail=detail,
         )
         fields: list[Field] = [(b"cache-status", value)]
         if resource is not None and resource.service.server_timing:
-            timing = b"cache;desc=" + verdict.word.encode()
+            timing = b"cache;desc=" + cache_result.word.encode()
             if self._connection is not None:
                 spent_ms = (time.monotonic() - self._connection.began) * 1000
                 timing += b", edge;dur=%.1f" % spent_ms
@@ -123,8 +136,8 @@ class Answer:
 
     # Stored responses.
 
-    async def from_stored(self, delivery: Delivery, verdict: Verdict) -> None:
-        """Answer from a stored response, whole or in ranges, or with a 304, 412 or 416."""
+    async def from_stored(self, delivery: Delivery, cache_result: CacheResult) -> None:
+        """Response from a stored response, whole or in ranges, or with a 304, 412 or 416."""
         request, connection = self._request, self._connection
         assert request is not None
         assert connection is not None
@@ -137,15 +150,15 @@ class Answer:
             request.headers, request.method, stored.status, headers
         )
         if verdict_status is not None:
-            fields += self.cache_fields(verdict, stored)
+            fields += self.cache_fields(cache_result, stored)
             connection.start(verdict_status, not_modified_fields(fields), 0)
             connection.finish()
             return
         spans = self._spans(stored, headers)
         if spans is not None:
-            await self._send_spans(delivery, verdict, fields, spans)
+            await self._send_spans(delivery, cache_result, fields, spans)
         else:
-            await self._send_whole(delivery, verdict, fields)
+            await self._send_whole(delivery, cache_result, fields)
 
     def _spans(self, stored: StoredResponse, headers: Headers) -> list[tuple[int, int]] | None:
         """The byte ranges to send (RFC 9110 section 14.2); empty: none can be satisfied."""
@@ -164,22 +177,24 @@ class Answer:
         except RangeNotSatisfiable:
             return []
 
-    async def _send_whole(self, delivery: Delivery, verdict: Verdict, fields: list[Field]) -> None:
+    async def _send_whole(
+        self, delivery: Delivery, cache_result: CacheResult, fields: list[Field]
+    ) -> None:
         connection = self._connection
         assert connection is not None
         stored = delivery.stored
         if connection.head_only:
-            fields += self.cache_fields(verdict, stored)
+            fields += self.cache_fields(cache_result, stored)
             connection.start(stored.status, fields, stored.length if stored.length >= 0 else None)
             connection.finish()
             return
         end = stored.length if stored.length >= 0 else None
         opened = await delivery.prepare(0, end)
-        verdict = _as_found(verdict, delivery)
+        cache_result = _as_found(cache_result, delivery)
         stored = delivery.stored
-        fields += self.cache_fields(verdict, stored)
+        fields += self.cache_fields(cache_result, stored)
         connection.start(stored.status, fields, stored.length if stored.length >= 0 else None)
-        if verdict.word == "hit":
+        if cache_result.word == "hit":
             self._make_hot(stored, opened)
         await delivery.send(0, end)
         connection.finish()
@@ -187,7 +202,7 @@ class Answer:
     async def _send_spans(
         self,
         delivery: Delivery,
-        verdict: Verdict,
+        cache_result: CacheResult,
         fields: list[Field],
         spans: list[tuple[int, int]],
     ) -> None:
@@ -196,16 +211,16 @@ class Answer:
         length = delivery.stored.length
         if not spans:
             fields = [field for field in fields if field[0] not in (b"content-type", b"etag")]
-            fields += self.cache_fields(verdict, delivery.stored)
+            fields += self.cache_fields(cache_result, delivery.stored)
             fields.append((b"content-range", unsatisfied_range(length)))
             connection.start(416, fields, 0)
             connection.finish()
             return
         opened = await delivery.prepare(*spans[0])
-        verdict = _as_found(verdict, delivery)
-        if verdict.word == "hit" and len(spans) == 1:
+        cache_result = _as_found(cache_result, delivery)
+        if cache_result.word == "hit" and len(spans) == 1:
             self._make_hot(delivery.stored, opened)
-        fields += self.cache_fields(verdict, delivery.stored)
+        fields += self.cache_fields(cache_result, delivery.stored)
         if len(spans) == 1:
             start, end = spans[0]
             fields.append((b"content-range", content_range(start, end, length)))
@@ -239,30 +254,31 @@ class Answer:
 
     # Errors.
 
-    def origin_error(self, status: int, reason: str, told: str) -> None:
-        """Answer that no origin gave a usable response; what each did, only on debugged services."""
+    def origin_error(self, status: int, reason: str, summary: str) -> None:
+        """Response that no origin gave a usable response; what each did, only on debugged
+        services."""
         extra: tuple[Field, ...] = ()
-        if told and self.resource is not None and self.resource.service.debug:
-            extra = ((b"headrace-tried", told.encode("ascii", "replace")),)
+        if summary and self.resource is not None and self.resource.service.debug:
+            extra = ((b"headrace-tried", summary.encode("ascii", "replace")),)
         self.error(status, "the origin gave no usable answer", reason, extra)
 
     def error(
         self, status: int, detail: str, problem: str | None = None, extra: tuple[Field, ...] = ()
     ) -> None:
-        """Answer with an error of the edge's own."""
+        """Response with an error of the edge's own."""
         fields, body = error_response(status, detail, time.time())
         fields += extra
-        verdict = Verdict(
+        cache_result = CacheResult(
             "error", fwd=b"miss" if problem else None, detail=(problem or "").encode() or None
         )
-        fields += self.cache_fields(verdict)
+        fields += self.cache_fields(cache_result)
         self.problem = problem
         assert self._connection is not None
         self._connection.respond(status, prepared_head(status, fields, len(body)), memoryview(body))
 
 
-def _as_found(verdict: Verdict, delivery: Delivery) -> Verdict:
+def _as_found(cache_result: CacheResult, delivery: Delivery) -> CacheResult:
     """The verdict, unless not all of a stored response was at hand (RFC 9211 section 2.2)."""
-    if verdict.word not in ("hit", "stale_hit") or not delivery.fetched:
-        return verdict
-    return Verdict("partial", fwd=b"partial", collapsed=delivery.joined, stored=True)
+    if cache_result.word not in ("hit", "stale_hit") or not delivery.fetched:
+        return cache_result
+    return CacheResult("partial", fwd=b"partial", collapsed=delivery.joined, stored=True)

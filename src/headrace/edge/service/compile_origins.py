@@ -12,7 +12,7 @@ from headrace.errors import HeadraceError
 from headrace.upstream.endpoint import Endpoint, origin_context
 from headrace.upstream.errors import Failure
 from headrace.upstream.health import HealthRule
-from headrace.upstream.origin_routes import Rule
+from headrace.upstream.origin_routes import OriginRoute
 from headrace.upstream.outliers import OutlierRule
 from headrace.upstream.pool import Origin, Pool
 from headrace.upstream.request_fields import why_not_signed
@@ -38,7 +38,7 @@ def compile_retries(service: ServiceConfig) -> dict[str, RetryPolicy]:
     return found
 
 
-def compile_rules(service: ServiceConfig) -> tuple[Rule, ...]:
+def compile_origin_routes(service: ServiceConfig) -> tuple[OriginRoute, ...]:
     """A service's routes, in order."""
     return tuple(_rule(route) for route in service.routes)
 
@@ -160,9 +160,9 @@ def _retry(model: config.RetryPolicy) -> RetryPolicy:
     )
 
 
-def _rule(model: config.Route) -> Rule:
+def _rule(model: config.Route) -> OriginRoute:
     pattern = model.pattern
-    return Rule(
+    return OriginRoute(
         name=model.name,
         path=None if pattern is None else re.compile(pattern.encode()),
         hosts=tuple(host.encode() for host in model.hosts if host != "*"),

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 HostAndTarget = tuple[bytes | None, bytes]
 
 LIMIT_BYTES = 16 * 1024 * 1024
-"""For the plain side of a worker, and as much for its TLS side: some 10,000 usual resources each."""
+"""For the plain side of a worker, and as much for its TLS side: some 10,000 usual resources
+each."""
 
 RESOURCE_BYTES = 800  # the object, its hash and what is around its texts
 
@@ -24,9 +25,16 @@ def cost(asked: HostAndTarget, resource: Resource) -> int:
     host, target = asked
     query = resource.query or b""
     return (
-        RESOURCE_BYTES + len(host or b"") + len(target) + len(resource.authority) + len(resource.path)
-        + len(query) + len(resource.keyed_query or b"") + len(resource.key) + len(resource.upstream_target)
-    )  # fmt: skip
+        RESOURCE_BYTES
+        + len(host or b"")
+        + len(target)
+        + len(resource.authority)
+        + len(resource.path)
+        + len(query)
+        + len(resource.keyed_query or b"")
+        + len(resource.key)
+        + len(resource.upstream_target)
+    )
 
 
 def known_resources() -> BoundedMemory[HostAndTarget, Resource]:

@@ -96,7 +96,14 @@ class Resources:
         target = upstream_target(path, query, service.key_rules)
         _path, mark, keyed_query = target.partition(b"?")
         return Resource(
-            service=service, rules=service.rules_for(path), scheme=scheme, authority=authority, path=path,
-            query=query, key=key, key_hash=key_hash(key),
-            upstream_target=target, keyed_query=keyed_query if mark else None,
-        )  # fmt: skip
+            service=service,
+            rules=service.rules_for(path),
+            scheme=scheme,
+            authority=authority,
+            path=path,
+            query=query,
+            key=key,
+            key_hash=key_hash(key),
+            upstream_target=target,
+            keyed_query=keyed_query if mark else None,
+        )

@@ -15,13 +15,13 @@ from headrace.config import Config
 from headrace.config import service as config_service
 from headrace.edge.service.compile_origins import (
     DEFAULT_RETRY,
-    compile_retries,
+    compile_origin_routes,
     compile_pools,
-    compile_rules,
+    compile_retries,
 )
 from headrace.http.target import path_for_rules
 from headrace.telemetry.service_tallies import ServiceTallies, ServiceTally
-from headrace.upstream.origin_routes import Rule
+from headrace.upstream.origin_routes import OriginRoute
 from headrace.upstream.pool import Pool
 from headrace.upstream.retry import RetryPolicy
 
@@ -33,7 +33,7 @@ class Service:
     name: str
     pools: dict[str, Pool]
     retries: dict[str, RetryPolicy]
-    rules_of_origins: tuple[Rule, ...]
+    origin_routes: tuple[OriginRoute, ...]
     forwarded: bool
     server_timing: bool
     debug: bool
@@ -141,7 +141,7 @@ def _compile(service: config_service.Service, tally: ServiceTally) -> Service:
         name=service.name,
         pools=compile_pools(service),
         retries=compile_retries(service),
-        rules_of_origins=compile_rules(service),
+        origin_routes=compile_origin_routes(service),
         forwarded=service.forwarded,
         server_timing=service.server_timing,
         debug=service.debug,

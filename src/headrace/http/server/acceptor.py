@@ -21,8 +21,8 @@ from typing import Protocol
 from headrace.http.client_network import network_of
 from headrace.http.parser import BadRequest, HeadLimits, RequestParser
 from headrace.http.server.connection import Connection
-from headrace.http.server.head_cache import KnownHeads
-from headrace.http.server.timer_wheel import Deadlines
+from headrace.http.server.head_cache import HeadCache
+from headrace.http.server.timer_wheel import TimerWheel
 from headrace.http.server.tls_socket import (
     OP_ENABLE_KTLS,
     ClientSocket,
@@ -97,11 +97,11 @@ class Server:
     def __init__(self, handler: Handler, loop: asyncio.AbstractEventLoop) -> None:
         self.handler = handler
         self.loop = loop
-        self.deadlines = Deadlines()
+        self.deadlines = TimerWheel()
         self.monotonic = time.monotonic
         self.head_limits = HeadLimits()
         self.parser = RequestParser(self.head_limits)
-        self.known_heads = KnownHeads(self.parser)
+        self.head_cache = HeadCache(self.parser)
         self.timeouts = ClientTimeouts()
         self.limits = ConnectionLimits()
         self.requests_per_connection = self.limits.requests_per_connection
@@ -128,7 +128,7 @@ class Server:
         """Take new limits for what happens from now on."""
         self.head_limits = head_limits
         self.parser = RequestParser(head_limits)
-        self.known_heads = KnownHeads(self.parser)
+        self.head_cache = HeadCache(self.parser)
         self.timeouts = timeouts
         self.limits = limits
         self.requests_per_connection = limits.requests_per_connection

@@ -102,7 +102,7 @@ class Connection(ReceivingSide):
             return
         if state is _IDLE and not self._buffer:
             # Players and pollers repeat themselves: such a head is parsed once.
-            known = self._server.known_heads
+            known = self._server.head_cache
             head = known.exact.get(data) or known.ranged(data)
             if head is not None:
                 self._begin(head)
@@ -186,7 +186,7 @@ class Connection(ReceivingSide):
             except BadRequest as error:
                 self.refuse(error)
                 return
-            server.known_heads.remember(buffer[:end], head)
+            server.head_cache.remember(buffer[:end], head)
             self._begin(head)
             server.handle(self)
             left_bytes -= self.bytes_sent
@@ -365,7 +365,7 @@ class Connection(ReceivingSide):
         self._ended = True
         self._pump()
 
-    def take_back(self) -> bool:
+    def discard_unsent(self) -> bool:
         """Forget a response of which nothing has been sent yet; False when it is too late."""
         if self.bytes_sent or self._ended or self.state is not State.RESPONDING:
             return False

@@ -26,7 +26,7 @@ def cost(text: bytes, head: RequestHead) -> int:
     return PARSED_BYTES + 3 * len(text) + FIELD_BYTES * len(head.headers.fields)
 
 
-class KnownHeads:
+class HeadCache:
     """The heads that need no more than a look-up in the cache, bounded in bytes.
 
     `exact` has them by their bytes.

@@ -79,7 +79,7 @@ class Piece:
         self.offset = offset
 
 
-class Outgoing:
+class SendQueue:
     """A queue of pieces with a position in the first."""
 
     __slots__ = ("_pieces", "_sent_of_first", "size_bytes")

@@ -22,9 +22,9 @@ from headrace.http.server.progress import unacknowledged_bytes
 from headrace.http.server.send_queue import (
     DAMAGE,
     BodyDamaged,
-    Outgoing,
     Piece,
     Residency,
+    SendQueue,
     read_body,
 )
 from headrace.http.server.tls_socket import WINDOW_BYTES as TLS_WINDOW_BYTES
@@ -69,7 +69,7 @@ class SendingSide:
         self.state = State.HANDSHAKE if tls else State.IDLE
         self.bytes_sent = 0
         self.first_byte = 0.0
-        self._out: Outgoing | None = None
+        self._out: SendQueue | None = None
         self._flush_waiter: asyncio.Future[None] | None = None
         self._ended = self._loading = self._loaded_now = self._writing = False
         self._progress_mark = 0
@@ -108,9 +108,9 @@ class SendingSide:
         else:
             self._client_failed(error)
 
-    def _queue_of(self) -> Outgoing:
+    def _queue_of(self) -> SendQueue:
         if self._out is None:
-            self._out = Outgoing()
+            self._out = SendQueue()
         return self._out
 
     def _count_sent(self, sent: int) -> None:

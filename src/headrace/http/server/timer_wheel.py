@@ -26,7 +26,7 @@ class Limited(Protocol):
         """The limit passed. Either end, or set a later `deadline` to be asked again."""
 
 
-class Deadlines:
+class TimerWheel:
     """A wheel of one-tick buckets. `tick` is to be called about once per `tick_s`."""
 
     def __init__(self, tick_s: float = 0.25) -> None:

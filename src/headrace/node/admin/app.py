@@ -1,4 +1,4 @@
-"""The admin door's listener and routes: thin handlers over what the supervisor can do."""
+"""The admin API's listener and routes: thin handlers over what the supervisor can do."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ log = structlog.get_logger("headrace.admin")
 
 
 class AdminError(HeadraceError):
-    """The admin door cannot be opened."""
+    """The admin API cannot be opened."""
 
 
 class Server(Protocol):
-    """What the admin door may ask of the running server."""
+    """What the admin API may ask of the running server."""
 
     @property
     def store(self) -> StoreThread: ...
@@ -70,7 +70,7 @@ class Server(Protocol):
     def purged(self) -> None: ...
 
 
-class AdminDoor:
+class AdminServer:
     """The open listener. `url` says where: `http://127.0.0.1:9090` or `unix:/run/admin.sock`."""
 
     def __init__(
@@ -105,7 +105,7 @@ class AdminDoor:
         except OSError as error:
             await runner.cleanup()
             raise AdminError(
-                f"the admin door cannot listen on {address}: {error.strerror or error}; choose "
+                f"the admin API cannot listen on {address}: {error.strerror or error}; choose "
                 "another admin.listen, or stop the process that uses it"
             ) from error
         port = listener.sockets[0].getsockname()[1]

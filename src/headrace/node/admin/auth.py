@@ -1,4 +1,4 @@
-"""Who may use the admin door: everyone who knows its bearer token (RFC 6750).
+"""Who may use the admin API: everyone who knows its bearer token (RFC 6750).
 
 The token comes from the config, from a file, or is made once and kept in a file that only the
 server's own user can read.

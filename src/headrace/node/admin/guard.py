@@ -1,4 +1,4 @@
-"""What keeps web pages away from the admin door: checks of Host, Origin and Content-Type.
+"""What keeps web pages away from the admin API: checks of Host, Origin and Content-Type.
 
 A browser can be led to send requests to a loopback address (by a form, or by a name that turns
 to it: DNS rebinding). The token already stops those; this stops them before anything is read.
@@ -62,7 +62,7 @@ def keep_pages_out(*, unix: bool) -> Middleware:
         if from_elsewhere(
             request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site"), host
         ):
-            raise ProblemError(403, "web pages of other origins may not use the admin door")
+            raise ProblemError(403, "web pages of other origins may not use the admin API")
         if not unix and request.path not in OPEN_PATHS and not host_allowed(host, names):
             known = ", ".join(sorted(names))
             raise ProblemError(

@@ -1,6 +1,6 @@
-"""Who may hold a connection of the admin door, and for how long.
+"""Who may hold a connection of the admin API, and for how long.
 
-The door is open to whoever reaches its address, before any token is seen. So connections are
+The admin API is open to whoever reaches its address, before any token is seen. So connections are
 bounded, and one for which nothing is being done has a few seconds to bring a whole request: that
 covers the silent, the half-sent, the idle, and those who do not read their answer. When all places
 are taken, the one that has waited longest goes: a stranger cannot keep an operator out. While a
@@ -29,7 +29,7 @@ log = structlog.get_logger("headrace.admin")
 
 
 class Places:
-    """The connections of one door, those that wait in the order in which they began to."""
+    """The connections of one admin API, those that wait in the order in which they began to."""
 
     def __init__(self, limit: int = CONNECTIONS) -> None:
         self.limit = limit
@@ -70,7 +70,7 @@ class Places:
 
 
 class HeldConnection(web.RequestHandler):
-    """A connection of the door with its place and its time limit."""
+    """A connection of the admin API with its place and its time limit."""
 
     __slots__ = ("_limit", "_places")
 
@@ -138,7 +138,7 @@ class HeldConnection(web.RequestHandler):
             log.error("admin_request_failed", path=request.path, exc_info=exc)
             detail = "the log of the edge says why"
         else:
-            detail = "this is not a request in HTTP/1.1 within the door's limits"
+            detail = "this is not a request in HTTP/1.1 within the admin API's limits"
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun already")
         answer = problem_response(status, detail)

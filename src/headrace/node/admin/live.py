@@ -1,9 +1,10 @@
-"""GET /log: requests as they end, as lines of JSON, for as long as the client of the door reads.
+"""GET /log: requests as they end, as lines of JSON, for as long as the client of the admin API
+reads.
 
-The door asks the workers for more when what it has is written, so a slow reader makes the workers'
-bounded queues drop lines; nothing else waits. Between lines of requests come those about the
-stream itself: `{"dropped": …, "unexamined": …}` when that happened, and an empty line now and then,
-by which a reader that is gone is noticed.
+The admin API asks the workers for more when what it has is written, so a slow reader makes the
+workers' bounded queues drop lines; nothing else waits. Between lines of requests come those about
+the stream itself: `{"dropped": …, "unexamined": …}` when that happened, and an empty line now and
+then, by which a reader that is gone is noticed.
 """
 
 from __future__ import annotations

@@ -183,7 +183,7 @@ _PATHS: dict[str, Any] = {
 
 DOCUMENT: dict[str, Any] = {
     "openapi": "3.1.0",
-    "info": {"title": "Headrace admin door", "version": __version__},
+    "info": {"title": "Headrace admin API", "version": __version__},
     "paths": _PATHS,
     "components": {
         "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},

@@ -28,7 +28,7 @@ from headrace.store.part import checksum_of
 from headrace.store.purge_rules import Verdict
 from headrace.store.rows import SliceRow
 from headrace.store.slice_reader import read_meta
-from headrace.store.transaction import Filing, invalidated
+from headrace.store.transaction import Transaction, invalidated
 
 if TYPE_CHECKING:
     from headrace.store.store import Store
@@ -80,12 +80,12 @@ def _restore(store: Store, path: Path) -> None:
         return
     except OSError:  # a link, a pipe, a block that cannot be read: of no use here
         found = None
-    with store.filing() as filing:
-        if key is not None and filing.change.get(store.index.slices, key) is not None:
+    with store.transaction() as transaction:
+        if key is not None and transaction.change.get(store.index.slices, key) is not None:
             return
         if found is None:
-            filing.change.totals.corrupt += 1
-        elif key is not None and _admit(store, filing, key, *found):
+            transaction.change.totals.corrupt += 1
+        elif key is not None and _admit(store, transaction, key, *found):
             return
         remove(path)
 
@@ -112,31 +112,35 @@ def _verified(path: Path, key: bytes) -> tuple[StoredResponse, header.Control] |
 
 
 def _admit(
-    store: Store, filing: Filing, key: bytes, stored: StoredResponse, control: header.Control
+    store: Store,
+    transaction: Transaction,
+    key: bytes,
+    stored: StoredResponse,
+    control: header.Control,
 ) -> bool:
-    totals = filing.change.totals
+    totals = transaction.change.totals
     if stored.generation > totals.generation:
         # Purges that were not durable are lost with the index, but numbers are not used twice.
         totals.generation = stored.generation
         store.state.set_generation(stored.generation)
-    verdict = store.rules.within(filing.change).verdict(stored)
+    verdict = store.rules.within(transaction.change).verdict(stored)
     if verdict is Verdict.HARD:
         return False
     if verdict is Verdict.SOFT:
         stored = invalidated(stored)
     hashed = key_hash(stored.key)
     owner = record_key(hashed, stored.variant)
-    known = filing.existing(owner)
+    known = transaction.existing(owner)
     other = known is not None and known.version != stored.version
     if known is not None and other and known.response_time >= stored.response_time:
         return False
     file_bytes = in_pages(control.header_bytes + control.body_bytes)
-    if file_bytes > store.settings.size_bytes // 2 or not filing.make_room(file_bytes):
+    if file_bytes > store.settings.size_bytes // 2 or not transaction.make_room(file_bytes):
         return False
-    filing.put_slice(key, SliceRow(file_bytes, control.body_bytes, owner))
+    transaction.put_slice(key, SliceRow(file_bytes, control.body_bytes, owner))
     complete = _with_length(stored, control)
     if complete is not None and (known is None or other):
-        filing.put_record(complete, hashed)
+        transaction.put_record(complete, hashed)
     return True
 
 

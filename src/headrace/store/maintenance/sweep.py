@@ -1,6 +1,6 @@
-"""The broom: carries purge rules out, record by record, and removes replaced versions.
+"""The sweep: carries purge rules out, record by record, and removes replaced versions.
 
-Purges take effect at once by their rules; the broom only gives back the room, and lets the list of
+Purges take effect at once by their rules; the sweep only gives back the room, and lets the list of
 rules stay short.
 """
 
@@ -20,7 +20,7 @@ from headrace.store.header import decode_record, encode_record
 from headrace.store.layout import JOURNAL
 from headrace.store.live_purges import rules_in
 from headrace.store.purge_rules import MOST_RULES_KEPT_LONG, PurgeRule, RuleSet, Verdict
-from headrace.store.transaction import BATCH, WHEN, Filing, invalidated
+from headrace.store.transaction import BATCH, WHEN, Transaction, invalidated
 
 if TYPE_CHECKING:
     from headrace.store.store import Store
@@ -76,19 +76,19 @@ def _walk(store: Store, limit: int) -> bool:
                 more = cursor.next()
             next_key = bytes(cursor.key()) if more else None
     again = False
-    with store.filing() as filing:
+    with store.transaction() as transaction:
         for key in hit:
-            if len(filing.doomed) >= BATCH:
+            if len(transaction.doomed) >= BATCH:
                 next_key, again = key, True
                 break
-            if not _carry_out(filing, rules, key):
+            if not _carry_out(transaction, rules, key):
                 next_key, again = key, True
                 break
         if next_key is None:
-            filing.change.remove(index.meta, PASS)
-            filing.change.put(index.meta, SWEPT, current.generation.to_bytes(8, "big"))
+            transaction.change.remove(index.meta, PASS)
+            transaction.change.put(index.meta, SWEPT, current.generation.to_bytes(8, "big"))
         else:
-            filing.change.put(
+            transaction.change.put(
                 index.meta, PASS, msgspec.msgpack.encode(Pass(current.generation, next_key))
             )
     return again or next_key is not None
@@ -104,21 +104,23 @@ def _is_hit(rules: RuleSet, stored: StoredResponse) -> bool:
             return False
 
 
-def _carry_out(filing: Filing, rules: RuleSet, key: bytes) -> bool:
+def _carry_out(transaction: Transaction, rules: RuleSet, key: bytes) -> bool:
     """Do to a record what the rules say; False when slices are left for another transaction."""
-    stored = filing.existing(key)
+    stored = transaction.existing(key)
     if stored is None or not _is_hit(rules, stored):
         return True  # replaced since we looked
     if rules.verdict(stored) is Verdict.SOFT:
-        filing.change.put(filing.change.index.records, key, encode_record(invalidated(stored)))
+        transaction.change.put(
+            transaction.change.index.records, key, encode_record(invalidated(stored))
+        )
         return True
-    slices = filing.slice_keys(stored.version, BATCH)
+    slices = transaction.slice_keys(stored.version, BATCH)
     for slice_key in slices:
-        filing.drop_slice(slice_key)
-    if len(slices) == BATCH and filing.existing(key) is not None:
+        transaction.drop_slice(slice_key)
+    if len(slices) == BATCH and transaction.existing(key) is not None:
         return False
-    filing.drop_record(key, stored.version)
-    filing.change.totals.purged += 1
+    transaction.drop_record(key, stored.version)
+    transaction.change.totals.purged += 1
     return True
 
 
@@ -136,12 +138,12 @@ def _sweep_superseded(store: Store, keep_s: float) -> bool:
             has_slices = cursor.set_range(version) and bytes(cursor.key()).startswith(version)
         if not has_slices and not is_old:
             continue
-        with store.filing() as filing:
-            keys = filing.slice_keys(version, BATCH)
+        with store.transaction() as transaction:
+            keys = transaction.slice_keys(version, BATCH)
             for key in keys:
-                filing.drop_slice(key)
+                transaction.drop_slice(key)
             if len(keys) < BATCH and is_old:
-                filing.change.remove(index.superseded, version)
+                transaction.change.remove(index.superseded, version)
         if keys:
             return True
     return False
@@ -184,5 +186,5 @@ def _trim(store: Store) -> bool:
     store.state.forget_dead_holders()
     if store.index.totals().used_bytes <= store.room_bytes():
         return False
-    with store.filing() as filing:
-        return not filing.make_room(0)
+    with store.transaction() as transaction:
+        return not transaction.make_room(0)

@@ -51,7 +51,7 @@ def test_a_cache_directory_that_takes_no_file_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("field", [f"Bearer {TOKEN}", f"bearer {TOKEN}", f"Bearer  {TOKEN} "])
-def test_the_token_opens_the_door(field: str) -> None:
+def test_the_token_opens_the_admin(field: str) -> None:
     assert allowed(field, TOKEN)
 
 

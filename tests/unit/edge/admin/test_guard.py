@@ -1,4 +1,4 @@
-"""What keeps web pages away from the admin door."""
+"""What keeps web pages away from the admin API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading what a client of the admin door asks for."""
+"""Reading what a client of the admin API asks for."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Whatever origins answer and clients do, a fetch gives back all it has taken.
+"""Whatever origins answer and clients do, a fill gives back all it has taken.
 
-A fetch is run in memory against an origin that plays a script, while clients join and leave
+A fill is run in memory against an origin that plays a script, while clients join and leave
 between any two of its steps. Counted in the end: responses that were not closed, places, fetches
 left behind, descriptors, and what the edge still remembers.
 """
@@ -23,13 +23,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.cache.record import StoredResponse
-from headrace.cache.slice_requests import Ask
+from headrace.cache.slice_requests import SliceRequest
 from headrace.config.loader import validate_document
-from headrace.edge.context import EdgeState
-from headrace.edge.fill.fill import begin_fetch
+from headrace.edge.context import WorkerContext
+from headrace.edge.fill.fill import begin_fill
 from headrace.edge.fill.names import part_name, version_of
 from headrace.edge.fill.result import Uncacheable
-from headrace.edge.request.deliver import Interests
+from headrace.edge.request.deliver import FillRefs
 from headrace.edge.service.resource import Resource
 from headrace.edge.service.services import compile_services
 from headrace.http.message import Field, Headers, Request
@@ -92,7 +92,7 @@ SCRIPTS = [
 
 
 class FakeResponse:
-    """Stands for `Obtained`. `opened` counts those that nobody has closed."""
+    """Stands for `FailoverResponse`. `opened` counts those that nobody has closed."""
 
     opened = 0
 
@@ -156,7 +156,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     claim.release()
 
 
-def make_edge(loop: asyncio.AbstractEventLoop, store: Store, limits: dict[str, int]) -> EdgeState:
+def make_edge(
+    loop: asyncio.AbstractEventLoop, store: Store, limits: dict[str, int]
+) -> WorkerContext:
     document = {
         "cache_dir": "/c",
         "listen": [{"address": "127.0.0.1:1"}],
@@ -165,15 +167,15 @@ def make_edge(loop: asyncio.AbstractEventLoop, store: Store, limits: dict[str, i
         "service": [{"name": "s", "hosts": ["*"], "origins": ["http://o:1"]}],
     }
     config = validate_document(document, str, base=Path("/"))
-    return EdgeState(loop, config, compile_services(config), store, WorkerMetrics())
+    return WorkerContext(loop, config, compile_services(config), store, WorkerMetrics())
 
 
-def ask_of(kind: str, edge: EdgeState, resource: Resource) -> Ask:
+def ask_of(kind: str, edge: WorkerContext, resource: Resource) -> SliceRequest:
     """What is asked; for a stored response, with one that has its first slice."""
     if kind == "whole":
-        return Ask()
+        return SliceRequest()
     if kind == "range":
-        return Ask(1, 1)
+        return SliceRequest(1, 1)
     stored = StoredResponse(
         key=resource.key, variant=b"", vary=(), status=200, headers=STORABLE,
         response_time=time.time(), corrected_age_s=0.0, lifetime_s=600.0,
@@ -188,15 +190,15 @@ def ask_of(kind: str, edge: EdgeState, resource: Resource) -> Ask:
     assert part.finish(stored, SLICE)
     part.close()
     if kind == "complete":
-        return Ask(1, 1, stored)
-    return Ask(0, None, stored, validate=True)
+        return SliceRequest(1, 1, stored)
+    return SliceRequest(0, None, stored, validate=True)
 
 
 @dataclass
 class Seen:
-    """What one run of a fetch came to."""
+    """What one run of a fill came to."""
 
-    outcome: object
+    result: object
     interims: int
 
 
@@ -206,14 +208,14 @@ async def run(
 ) -> Seen:  # fmt: skip
     loop = asyncio.get_running_loop()
     edge = make_edge(loop, store, limits)
-    edge.fleet.fetcher = cast("Any", FakeFetcher(script, patience))
+    edge.upstreams.fetcher = cast("Any", FakeFetcher(script, patience))
     target = b"/%d" % next(_paths)
     head = RequestHead(b"GET", target, (1, 1), Headers(()), b"h", 0, True, True)
     resource = edge.resources.find(head, tls=False)
-    ask = ask_of(kind, edge, resource)
+    wanted = ask_of(kind, edge, resource)
     request: Request = resource.request(head)
     name = part_name(resource.key_hash, b"")
-    part = store.begin_part(name, ask.first)
+    part = store.begin_part(name, wanted.first)
     assert isinstance(part, Part)
     interims = 0
 
@@ -221,49 +223,49 @@ async def run(
         nonlocal interims
         interims += 1
 
-    fetch = begin_fetch(
-        edge, resource, request, "192.0.2.1", name, b"", ask, part, interim,
+    fill = begin_fill(
+        edge, resource, request, "192.0.2.1", name, b"", wanted, part, interim,
         owned=owned, watched=watched,
     )  # fmt: skip
-    outcome: object = None
-    if fetch is not None:
-        outcome = await _play(edge, fetch, moves, owned=owned, watched=watched)
+    result: object = None
+    if fill is not None:
+        result = await _play(edge, fill, moves, owned=owned, watched=watched)
     await edge.settle()
     assert edge.places.total == 0
     assert edge.unwatched.total == 0
-    assert not edge.fetches
+    assert not edge.fills
     assert not edge.streams
     assert not edge.fills
     edge.stop()
-    return Seen(outcome, interims)
+    return Seen(result, interims)
 
 
 async def _play(
-    edge: EdgeState, fetch: Any, moves: list[str], *, owned: bool, watched: bool
+    edge: WorkerContext, fill: Any, moves: list[str], *, owned: bool, watched: bool
 ) -> object:
-    owner = Interests([])
-    others: list[Interests] = []
+    owner = FillRefs([])
+    others: list[FillRefs] = []
     if watched:
-        owner.hold(fetch, owner=owned)
+        owner.hold(fill, owner=owned)
     for move in moves:
         match move:
             case "wait":
                 await asyncio.sleep(0)
             case "owner leaves":
                 owner.release()
-            case "other joins" if (fetch._name, fetch._ask.first) in edge.fetches:
-                others.append(Interests([]))
-                others[-1].hold(fetch)
+            case "other joins" if (fill._name, fill._slice_request.first) in edge.fills:
+                others.append(FillRefs([]))
+                others[-1].hold(fill)
             case "other leaves" if others:
                 others.pop().release()
-    outcome = await asyncio.wait_for(asyncio.shield(fetch.outcome), 5)
-    if isinstance(outcome, Uncacheable) and owned and "owner leaves" not in moves:
-        response = outcome.take()
+    result = await asyncio.wait_for(asyncio.shield(fill.result), 5)
+    if isinstance(result, Uncacheable) and owned and "owner leaves" not in moves:
+        response = result.take()
         if response is not None:
             response.close()
     for who in (owner, *others):
         who.release()
-    return outcome
+    return result
 
 
 def descriptors() -> int:
@@ -320,8 +322,8 @@ def test_only_the_request_that_began_it_is_handed_a_response(
     FakeResponse.opened = 0
     for owned in (False, True):
         seen = asyncio.run(run(store, script, kind, owned=owned, watched=True, moves=[], limits={}))
-        if isinstance(seen.outcome, Uncacheable) and not owned:
-            assert seen.outcome.response is None
+        if isinstance(seen.result, Uncacheable) and not owned:
+            assert seen.result.response is None
         assert seen.interims == owned
     assert FakeResponse.opened == 0
 
@@ -340,25 +342,27 @@ def test_a_failure_leaves_what_is_stored(store: Store, script: Script) -> None:
     async def still_there() -> None:
         loop = asyncio.get_running_loop()
         edge = make_edge(loop, store, {})
-        edge.fleet.fetcher = cast("Any", FakeFetcher(script, 1))
+        edge.upstreams.fetcher = cast("Any", FakeFetcher(script, 1))
         head = RequestHead(b"GET", b"/%d" % next(_paths), (1, 1), Headers(()), b"h", 0, True, True)
         resource = edge.resources.find(head, tls=False)
-        ask = ask_of("complete", edge, resource)
+        wanted = ask_of("complete", edge, resource)
         name = part_name(resource.key_hash, b"")
         part = store.begin_part(name, 1)
         assert isinstance(part, Part)
-        fetch = begin_fetch(edge, resource, resource.request(head), "192.0.2.1", name, b"", ask, part)
-        assert fetch is not None
-        interests = Interests([])
-        interests.hold(fetch)
-        await fetch.outcome
-        interests.release()
+        fill = begin_fill(
+            edge, resource, resource.request(head), "192.0.2.1", name, b"", wanted, part
+        )
+        assert fill is not None
+        refs = FillRefs([])
+        refs.hold(fill)
+        await fill.result
+        refs.release()
         await edge.settle()
-        assert ask.stored is not None
+        assert wanted.stored is not None
         found = store.lookup(resource.key_hash, b"")
         assert found is not None
-        assert msgspec.structs.replace(found) == ask.stored
-        assert store.has_slice(ask.stored.version, 0)
+        assert msgspec.structs.replace(found) == wanted.stored
+        assert store.has_slice(wanted.stored.version, 0)
         edge.stop()
 
     asyncio.run(still_there())

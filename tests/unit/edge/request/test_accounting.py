@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from headrace.edge.request.accounting import origin_use
 from headrace.telemetry.access_log import OriginUse
-from headrace.upstream.attempt_log import Course, Tried
+from headrace.upstream.attempt_log import AttemptLog, Tried
 
 
-def course(origin: str, *failed: str, tries: int = 1, switches: int = 0) -> Course:
+def attempt_log(origin: str, *failed: str, tries: int = 1, switches: int = 0) -> AttemptLog:
     trail = [Tried(name, "status_503") for name in failed]
-    return Course("p", "/a", origin, tries, switches, trail)
+    return AttemptLog("p", "/a", origin, tries, switches, trail)
 
 
 def test_nothing_is_said_when_no_origin_was_asked() -> None:
@@ -17,13 +17,15 @@ def test_nothing_is_said_when_no_origin_was_asked() -> None:
 
 
 def test_a_course_that_has_not_begun_does_not_count() -> None:
-    assert origin_use([Course()]) is None
+    assert origin_use([AttemptLog()]) is None
 
 
 def test_one_request_says_who_answered() -> None:
-    assert origin_use([course("a")]) == OriginUse("p/a", 1, 0, "")
+    assert origin_use([attempt_log("a")]) == OriginUse("p/a", 1, 0, "")
 
 
 def test_several_requests_are_added_up() -> None:
-    found = origin_use([course("b", "a", tries=2, switches=1), course("c"), course("a", "b")])
+    found = origin_use(
+        [attempt_log("b", "a", tries=2, switches=1), attempt_log("c"), attempt_log("a", "b")]
+    )
     assert found == OriginUse("p/a", 4, 1, "a: status_503, b: status_503")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from headrace.cache.key import KeyRules
 from headrace.cache.rules import CacheRules
-from headrace.edge.context import EdgeState
+from headrace.edge.context import WorkerContext
 from headrace.edge.request.post_storing import (
     MOST_BYTES,
     MOST_HELD_BYTES,
@@ -31,7 +31,9 @@ PIECE = memoryview(bytes(64 * 1024))
 
 def posts() -> PostStoring:
     store = SimpleNamespace(generation=lambda: 1)
-    return PostStoring(cast(EdgeState, SimpleNamespace(store=store, slice_bytes=8 * 1024 * 1024)))
+    return PostStoring(
+        cast(WorkerContext, SimpleNamespace(store=store, slice_bytes=8 * 1024 * 1024))
+    )
 
 
 def begun(where: PostStoring) -> PostedAnswer:

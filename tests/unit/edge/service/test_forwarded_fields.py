@@ -167,10 +167,10 @@ def test_named_fields_are_sent_and_the_keyed_ones_once() -> None:
 
 
 def test_the_scheme_is_told_only_where_it_is_in_the_key() -> None:
-    told = [
+    summary = [
         dict(shared(of=service(scheme=apart))).get(b"x-forwarded-proto") for apart in (True, False)
     ]
-    assert told == [b"https", None]
+    assert summary == [b"https", None]
 
 
 def test_where_hosts_are_one_the_origin_sees_one() -> None:

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from headrace.http.message import Headers
 from headrace.http.parser import BadRequest, HeadLimits, RequestHead, RequestParser
-from headrace.http.server.head_cache import HEAD_BYTES, LIMIT_BYTES, KnownHeads
+from headrace.http.server.head_cache import HEAD_BYTES, LIMIT_BYTES, HeadCache
 
 PLAIN = b"GET /a HTTP/1.1\r\nHost: h\r\nUser-Agent: p\r\n\r\n"
 RANGED = b"GET /a HTTP/1.1\r\nHost: h\r\nRange: bytes=%s\r\nUser-Agent: p\r\n\r\n"
 
 
-def known(*texts: bytes) -> tuple[KnownHeads, RequestParser]:
+def known(*texts: bytes) -> tuple[HeadCache, RequestParser]:
     parser = RequestParser(HeadLimits())
-    heads = KnownHeads(parser)
+    heads = HeadCache(parser)
     for text in texts:
         heads.remember(text, parser.parse(text))
     return heads, parser
@@ -59,7 +59,7 @@ def test_the_rest_has_no_range_itself() -> None:
 def test_no_head_is_known_that_a_range_would_take_beyond_the_limits() -> None:
     for limits in (HeadLimits(header_count=2), HeadLimits(head_bytes=len(PLAIN) + 10)):
         parser = RequestParser(limits)
-        heads = KnownHeads(parser)
+        heads = HeadCache(parser)
         heads.remember(PLAIN, parser.parse(PLAIN))
         assert heads.ranged(RANGED % b"5-99") is None
 

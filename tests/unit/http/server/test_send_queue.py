@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.http.server.send_queue import BodyDamaged, Outgoing, Piece, read_body
+from headrace.http.server.send_queue import BodyDamaged, Piece, SendQueue, read_body
 
 
 @given(st.lists(st.binary(max_size=40), max_size=10), st.integers(1, 17), st.integers(1, 50))
 def test_what_is_queued_comes_out_in_order(
     pieces: list[bytes], step: int, window_bytes: int
 ) -> None:
-    out = Outgoing()
+    out = SendQueue()
     for piece in pieces:
         out.add(Piece(memoryview(piece)))
     sent = b""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.http.server.timer_wheel import UNWATCHED, Deadlines
+from headrace.http.server.timer_wheel import UNWATCHED, TimerWheel
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Item:
 
 
 def test_a_deadline_is_called_once_it_has_passed() -> None:
-    wheel = Deadlines(0.25)
+    wheel = TimerWheel(0.25)
     item = Item(1.0)
     wheel.watch(item)
     for tick in range(10):
@@ -30,7 +30,7 @@ def test_a_deadline_is_called_once_it_has_passed() -> None:
 
 
 def test_a_deadline_that_moved_on_is_not_called() -> None:
-    wheel = Deadlines(0.25)
+    wheel = TimerWheel(0.25)
     item = Item(1.0)
     wheel.watch(item)
     item.deadline = 2.0
@@ -41,7 +41,7 @@ def test_a_deadline_that_moved_on_is_not_called() -> None:
 
 
 def test_an_infinite_deadline_is_let_go_and_can_be_watched_again() -> None:
-    wheel = Deadlines(0.25)
+    wheel = TimerWheel(0.25)
     item = Item(1.0)
     wheel.watch(item)
     item.deadline = math.inf
@@ -54,7 +54,7 @@ def test_an_infinite_deadline_is_let_go_and_can_be_watched_again() -> None:
 
 
 def test_a_forgotten_item_is_not_called() -> None:
-    wheel = Deadlines(0.25)
+    wheel = TimerWheel(0.25)
     item = Item(1.0)
     wheel.watch(item)
     wheel.forget(item)
@@ -64,7 +64,7 @@ def test_a_forgotten_item_is_not_called() -> None:
 
 @given(st.lists(st.floats(0.1, 20.0), min_size=1, max_size=20))
 def test_nothing_is_called_early_or_more_than_two_ticks_late(deadlines: list[float]) -> None:
-    wheel = Deadlines(0.25)
+    wheel = TimerWheel(0.25)
     items = [Item(deadline) for deadline in deadlines]
     for item in items:
         wheel.watch(item)

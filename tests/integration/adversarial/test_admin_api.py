@@ -1,4 +1,4 @@
-"""Strangers at the admin door: what they send is refused as a problem, and none stays."""
+"""Strangers at the admin API: what they send is refused as a problem, and none stays."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ ASK = f"GET /stats HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\
 
 
 @pytest.fixture(scope="module")
-def door(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    directory: Path = tmp_path_factory.mktemp("door")
+def admin(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    directory: Path = tmp_path_factory.mktemp("admin")
     with running_edge(origin.url, directory, {"workers": 1}) as edge:
         yield edge
 
@@ -67,17 +67,17 @@ def answer(edge: Edge, said: bytes) -> tuple[int, str, bytes]:
         ),
     ],
 )  # fmt: skip
-def test_whatever_is_sent_is_answered_with_a_problem(door: Edge, said: bytes, status: int) -> None:
-    found, kind, body = answer(door, said)
+def test_whatever_is_sent_is_answered_with_a_problem(admin: Edge, said: bytes, status: int) -> None:
+    found, kind, body = answer(admin, said)
     assert (found, kind) == (status, "application/problem+json"), body
     assert json.loads(body)["status"] == status
 
 
-def test_the_silent_the_half_sent_and_the_dripping_are_let_go(door: Edge) -> None:
+def test_the_silent_the_half_sent_and_the_dripping_are_let_go(admin: Edge) -> None:
     with contextlib.ExitStack() as stack:
         begun = time.monotonic()
         held = [
-            stack.enter_context(connected(door, said))
+            stack.enter_context(connected(admin, said))
             for said in (
                 b"",
                 b"GET /stats HTTP/1.1\r\n",
@@ -93,20 +93,20 @@ def test_the_silent_the_half_sent_and_the_dripping_are_let_go(door: Edge) -> Non
         assert time.monotonic() - begun < 2 * FIRST_REQUEST_S + 5
 
 
-def test_a_crowd_of_strangers_does_not_keep_an_operator_out(door: Edge) -> None:
+def test_a_crowd_of_strangers_does_not_keep_an_operator_out(admin: Edge) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(3 * CONNECTIONS):
-            stack.enter_context(connected(door, b"GET /stats HTTP/1.1\r\n"))
+            stack.enter_context(connected(admin, b"GET /stats HTTP/1.1\r\n"))
         for _ in range(3):
-            assert door.ask_admin("GET", "/stats").status == 200
-            assert door.ask_admin("POST", "/reload").status == 200
+            assert admin.ask_admin("GET", "/stats").status == 200
+            assert admin.ask_admin("POST", "/reload").status == 200
 
 
-def test_nobody_holds_an_answer_without_reading_it(door: Edge) -> None:
+def test_nobody_holds_an_answer_without_reading_it(admin: Edge) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(CONNECTIONS):
-            sock = stack.enter_context(connected(door))
+            sock = stack.enter_context(connected(admin))
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             with contextlib.suppress(OSError):
                 sock.sendall(ASK * 20)
-        assert door.ask_admin("GET", "/stats").status == 200
+        assert admin.ask_admin("GET", "/stats").status == 200

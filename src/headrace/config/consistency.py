@@ -135,7 +135,7 @@ def _pools(config: Config) -> Iterable[Problem]:
             if route.pool is not None:
                 yield from _unkeyed(place, route, service.key)
             if route.retry is not None and route.retry not in retries:
-                yield _unknown((*place, "retry"), route.retry, "retry", sorted(retries))
+                yield _unknown((*place, "retry"), route.retry, "retry policy", sorted(retries))
         for number, pool in enumerate(service.pools):
             names = [origin.name or origin.url for origin in pool.origins]
             yield from _twice(("service", index, "pool", number, "origin"), names)

@@ -185,7 +185,7 @@ origins = ["http://127.0.0.1:9"]
         token: str | None = "",
         headers: dict[str, str] | None = None,
     ) -> Answer:
-        """SliceRequest the admin API with its own token, with another, or (None) with none."""
+        """Ask the admin API with its own token, with another, or (None) with none."""
         fields = dict(headers or {})
         if token is not None:
             fields["Authorization"] = f"Bearer {token or self.token}"

@@ -146,14 +146,14 @@ class Client:
     # Receiving.
 
     def get(self, target: str, *fields: tuple[str, str], sink: Sink | None = None) -> Response:
-        """SliceRequest with GET and read the whole response."""
+        """Ask with GET and read the whole response."""
         self.ask(target, *fields)
         return self.response(sink=sink)
 
     def exchange(
         self, method: str, target: str, *fields: tuple[str, str], body: bytes | None = None
     ) -> Response:
-        """SliceRequest with any method and read the whole response."""
+        """Ask with any method and read the whole response."""
         self.ask(target, *fields, method=method, body=body)
         return self.response(method=method)
 

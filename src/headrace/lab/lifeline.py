@@ -11,7 +11,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent(parent: int) -> None:
-    """SliceRequest the kernel for SIGTERM when `parent`, which started this process, is gone.
+    """Ask the kernel for SIGTERM when `parent`, which started this process, is gone.
 
     The wish outlives exec. Ends this process at once if the parent is gone already.
     """

@@ -54,7 +54,7 @@ class Mirrors:
     async def compare(
         self, edge: WorkerContext, resource: Resource, way: Way, fields: list[Field], main: Seen
     ) -> None:
-        """Fill from the mirror pool, and count the result in metrics."""
+        """Fetch from the mirror pool, and count the result in metrics."""
         counts = edge.metrics.mirror_compared
         if self._running >= AT_ONCE:
             counts["left_out"] += 1

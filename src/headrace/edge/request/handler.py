@@ -64,7 +64,7 @@ class EdgeHandler:
         self._posts = PostStoring(edge)
 
     def handle(self, connection: Connection) -> None:
-        """Response a request, or start to."""
+        """Answer a request, or start to."""
         head = connection.head
         assert head is not None
         edge = self.edge
@@ -119,12 +119,12 @@ class EdgeHandler:
         return True
 
     def _renew_soon(self, entry: HotEntry) -> None:
-        """SliceRequest the store and the body's pages again once this answer is sent, so that no
+        """Ask the store and the body's pages again once this answer is sent, so that no
         client waits for it.
         """
         entry.renewal = math.inf
 
-        def wanted() -> None:
+        def ask() -> None:
             if not entry.until:
                 return
             if not self._still_stored(entry, time.time()):
@@ -132,7 +132,7 @@ class EdgeHandler:
             elif entry.opened is not None:
                 entry.opened.look(time.monotonic())
 
-        self.edge.loop.call_soon(wanted)
+        self.edge.loop.call_soon(ask)
 
     def _still_stored(self, entry: HotEntry, now: float) -> bool:
         """Whether the store has the very same response; then the entry goes on."""
@@ -345,11 +345,11 @@ class EdgeHandler:
             status = error.status if isinstance(error, OriginError | SliceFailed) else 502
             if isinstance(error, OSError) and error.errno in NO_DESCRIPTORS:
                 status = 503
-            answer.origin_error(status, reason, getattr(error, "told", ""))
+            answer.origin_error(status, reason, getattr(error, "summary", ""))
         release_frames(error)
 
     def refused(self, connection: Connection, error: BadRequest) -> None:
-        """Response a request that is refused before it has a resource."""
+        """Answer a request that is refused before it has a resource."""
         answer = connection.context
         if not isinstance(answer, Response):
             answer = Response(self.edge, connection, None, None)

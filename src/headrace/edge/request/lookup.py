@@ -61,7 +61,7 @@ class Lookup:
         self._joined_in_vain = False  # what was waited for failed; the next try is our own
 
     async def run(self) -> None:
-        """Response the request. Raises ClientGone, OriginError, SliceFailed, SourceLost."""
+        """Answer the request. Raises ClientGone, OriginError, SliceFailed, SourceLost."""
         try:
             for pause_s in pauses(self._edge.lock_wait_s):
                 if await self._try():
@@ -282,7 +282,7 @@ class Lookup:
         return same and own_target(resource, request) == resource.upstream_target
 
     async def _head(self, stored: StoredResponse | None, variant: bytes, fwd: bytes) -> bool:
-        """SliceRequest the origin with HEAD, and learn from it about what is stored (RFC 9111
+        """Ask the origin with HEAD, and learn from it about what is stored (RFC 9111
         4.3.5)."""
         edge = self._edge
         generation = edge.store.generation()
@@ -423,7 +423,7 @@ class Lookup:
     async def _deliver(
         self, stored: StoredResponse, growing: GrowingSlice | None, cache_result: CacheResult
     ) -> bool:
-        """Response from a stored response; False when it was lost before anything was sent."""
+        """Answer from a stored response; False when it was lost before anything was sent."""
         delivery = Delivery(
             self._edge, self._connection, self._resource, self._request, stored, growing,
             self._refs, self._tries,

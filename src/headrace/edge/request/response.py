@@ -137,7 +137,7 @@ class Response:
     # Stored responses.
 
     async def from_stored(self, delivery: Delivery, cache_result: CacheResult) -> None:
-        """Response from a stored response, whole or in ranges, or with a 304, 412 or 416."""
+        """Answer from a stored response, whole or in ranges, or with a 304, 412 or 416."""
         request, connection = self._request, self._connection
         assert request is not None
         assert connection is not None
@@ -265,7 +265,7 @@ class Response:
     def error(
         self, status: int, detail: str, problem: str | None = None, extra: tuple[Field, ...] = ()
     ) -> None:
-        """Response with an error of the edge's own."""
+        """Answer with an error of the edge's own."""
         fields, body = error_response(status, detail, time.time())
         fields += extra
         cache_result = CacheResult(

@@ -30,7 +30,8 @@ from headrace.edge.request.handler import EdgeHandler
 from headrace.edge.service.services import compile_services
 from headrace.errors import HeadraceError
 from headrace.http.parser import HeadLimits
-from headrace.http.server.acceptor import ClientTimeouts, ConnectionLimits, Listener, Server
+from headrace.http.server.acceptor import Listener, Server
+from headrace.http.server.context import ClientTimeouts, ConnectionLimits
 from headrace.node.channel import (
     Abandon,
     Binding,

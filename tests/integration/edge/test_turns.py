@@ -8,7 +8,8 @@ import threading
 
 from headrace.http.parser import BadRequest
 from headrace.http.server.acceptor import Listener, Server
-from headrace.http.server.connection import TURN_REQUESTS, Connection
+from headrace.http.server.connection import TURN_REQUESTS
+from headrace.http.server.exchange import Exchange
 from tests.harness.edge import Edge
 from tests.harness.origin import Origin
 from tests.harness.replies import Reply, cacheable
@@ -24,17 +25,17 @@ class Clerk:
         self.asked: list[bytes] = []
         self.this_turn = self.most_in_a_turn = 0
 
-    def handle(self, connection: Connection) -> None:
-        assert connection.head is not None
-        self.asked.append(connection.head.target)
+    def handle(self, exchange: Exchange) -> None:
+        assert exchange.head is not None
+        self.asked.append(exchange.head.target)
         self.this_turn += 1
         self.most_in_a_turn = max(self.most_in_a_turn, self.this_turn)
-        connection.respond(200, HEAD, memoryview(b"x"))
+        exchange.respond(200, HEAD, memoryview(b"x"))
 
-    def refused(self, connection: Connection, error: BadRequest) -> None:
+    def refused(self, exchange: Exchange, error: BadRequest) -> None:
         raise AssertionError(error)
 
-    def finished(self, connection: Connection, ended: str) -> None: ...
+    def finished(self, exchange: Exchange, ended: str) -> None: ...
 
     def event(self, kind: str, reason: str) -> None: ...
 

@@ -15,7 +15,7 @@ import structlog
 from headrace.cache.freshness import current_age_s
 from headrace.edge.hot import HotEntry
 from headrace.edge.request.response import Response
-from headrace.http.server.connection import Connection
+from headrace.http.server.exchange import Exchange
 from headrace.telemetry.access_log import AccessLog, AccessRecord, OriginUse
 from headrace.telemetry.logs import events_dropped
 from headrace.telemetry.metrics import WorkerMetrics
@@ -63,14 +63,14 @@ class Accounting:
         self._noted_lost, self._noted_errors = lost, errors
         metrics.events_dropped = events_dropped()
 
-    def finished(self, connection: Connection, ended: str) -> None:
+    def finished(self, exchange: Exchange, ended: str) -> None:
         """A response ended: "complete", or why it was cut short."""
-        context = connection.context
+        context = exchange.context
         metrics = self.metrics
-        began = connection.began
-        spent_s = first_byte_s = connection.ended - began
-        if connection.first_byte:
-            first_byte_s = connection.first_byte - began
+        began = exchange.began
+        spent_s = first_byte_s = exchange.ended - began
+        if exchange.first_byte:
+            first_byte_s = exchange.first_byte - began
         tally = None
         if type(context) is HotEntry:
             tally = context.tally
@@ -79,29 +79,29 @@ class Accounting:
             metrics.hit_first_byte.observe(first_byte_s)
             metrics.hit_total.observe(spent_s)
         elif isinstance(context, Response):
-            self._count(context, first_byte_s, spent_s, sent=connection.bytes_sent > 0)
+            self._count(context, first_byte_s, spent_s, sent=exchange.bytes_sent > 0)
             if context.resource is not None:
                 tally = context.resource.service.tally
                 tally.hits += context.cache in HITS
             if context.cache in NOT_STORED and context.reason:
-                self._not_stored(context, connection.status)
+                self._not_stored(context, exchange.status)
             if ended != "complete" and isinstance(context.task, asyncio.Task):
                 context.task.cancel()
         if tally is not None:
             tally.requests += 1
-            tally.bytes_sent += connection.bytes_sent
-            if connection.status >= 500 or (ended != "complete" and ended in FAILURES):
+            tally.bytes_sent += exchange.bytes_sent
+            if exchange.status >= 500 or (ended != "complete" and ended in FAILURES):
                 tally.errors += 1
-        metrics.bytes_sent += connection.bytes_sent
-        metrics.responses[connection.status // 100] += 1
+        metrics.bytes_sent += exchange.bytes_sent
+        metrics.responses[exchange.status // 100] += 1
         if ended == "slow_client":
             metrics.clients_cut_slow += 1
         if self.log.enabled:
             self._number += 1
-            if self.log.wanted(connection.status, self._number * 40503):
-                self.log.write(self._record(connection, ended, spent_s, first_byte_s))
+            if self.log.wanted(exchange.status, self._number * 40503):
+                self.log.write(self._record(exchange, ended, spent_s, first_byte_s))
         if self.watch.active:
-            self._show(connection, ended, spent_s, first_byte_s)
+            self._show(exchange, ended, spent_s, first_byte_s)
 
     def _not_stored(self, answer: Response, status: int) -> None:
         counts = self.metrics.not_stored
@@ -109,22 +109,22 @@ class Accounting:
         if answer.resource is not None:
             self.reasons.note(answer.resource.key_hash, answer.reason, status, time.time())
 
-    def _show(self, connection: Connection, ended: str, spent_s: float, first: float) -> None:
+    def _show(self, exchange: Exchange, ended: str, spent_s: float, first: float) -> None:
         """Let those who look see a response."""
-        context = connection.context
+        context = exchange.context
         hot = isinstance(context, HotEntry)
         resource = context.resource if isinstance(context, HotEntry | Response) else None
         self.watch.count(
             "" if resource is None else resource.service.name,
             None if resource is None else resource.key,
             "hit" if hot else getattr(context, "cache", "error"),
-            connection.status,
-            connection.bytes_sent,
+            exchange.status,
+            exchange.bytes_sent,
         )
-        if self.watch.examines(connection.ended):
+        if self.watch.examines(exchange.ended):
             if not self.log.enabled:
                 self._number += 1
-            self.watch.offer(self._record(connection, ended, spent_s, first))
+            self.watch.offer(self._record(exchange, ended, spent_s, first))
 
     def _count(self, answer: Response, first_byte_s: float, spent_s: float, *, sent: bool) -> None:
         metrics = self.metrics
@@ -140,10 +140,10 @@ class Accounting:
             metrics.miss_total.observe(spent_s)
 
     def _record(
-        self, connection: Connection, ended: str, spent_s: float, first_byte_s: float
+        self, exchange: Exchange, ended: str, spent_s: float, first_byte_s: float
     ) -> AccessRecord:
-        head: RequestHead | None = connection.head
-        context = connection.context
+        head: RequestHead | None = exchange.head
+        context = exchange.context
         now = time.time()
         service, cache, age_s, reason = "", "error", None, ""
         path, query = b"", None
@@ -163,20 +163,20 @@ class Accounting:
             started=now - spent_s,
             request_id=f"{self._prefix}-{self._number:x}",
             service=service,
-            client=connection.address,
+            client=exchange.address,
             method=head.method if head is not None else b"",
             host=(head.host or b"") if head is not None else b"",
             path=path or (head.target if head is not None else b""),
             query=query,
-            status=connection.status,
-            bytes_sent=connection.bytes_sent,
+            status=exchange.status,
+            bytes_sent=exchange.bytes_sent,
             duration_s=spent_s,
-            first_byte_s=first_byte_s if connection.bytes_sent else None,
+            first_byte_s=first_byte_s if exchange.bytes_sent else None,
             cache=cache,
             age_s=age_s,
             range=headers.get(b"range") if headers is not None else None,
             protocol=PROTOCOLS[head.version] if head is not None else "",
-            tls=connection.tls_version,
+            tls=exchange.tls_version,
             user_agent=headers.get(b"user-agent") if headers is not None else None,
             referer=headers.get(b"referer") if headers is not None else None,
             ended=ended,
@@ -185,7 +185,7 @@ class Accounting:
         )
 
     def event(self, kind: str, reason: str) -> None:
-        """Count an event of a connection: see `headrace.http.server.acceptor.Handler`."""
+        """Count an event of a connection: see `http.server.exchange.Handler`."""
         metrics = self.metrics
         match kind:
             case "refused":

@@ -19,7 +19,7 @@ from headrace.edge.fill.names import part_name
 from headrace.edge.fill.result import Failed, Filled, Restart
 from headrace.errors import HeadraceError
 from headrace.http.message import Request
-from headrace.http.server.connection import Connection
+from headrace.http.server.exchange import Exchange
 from headrace.store import Busy, Part, PartPhase
 from headrace.upstream.attempt_log import AttemptLog
 
@@ -91,7 +91,7 @@ class Delivery:
     def __init__(
         self,
         edge: WorkerContext,
-        connection: Connection,
+        exchange: Exchange,
         resource: Resource,
         request: Request,
         stored: StoredResponse,
@@ -100,7 +100,7 @@ class Delivery:
         tries: Tries,
     ) -> None:
         self._edge = edge
-        self._connection = connection
+        self._exchange = exchange
         self._resource = resource
         self._request = request
         self._refs = refs
@@ -202,8 +202,8 @@ class Delivery:
             raise SourceLost("a stored slice is shorter than its response")
         if upto <= at:
             return 0
-        self._connection.queue(body.view[at:upto], body, at)
-        await self._connection.flushed()
+        self._exchange.queue(body.view[at:upto], body, at)
+        await self._exchange.flushed()
         return upto - at
 
     async def _follow(self, growing: GrowingSlice, at: int, base: int) -> int:
@@ -225,9 +225,9 @@ class Delivery:
             if written <= position:
                 break
             view, residency, offset = growing.view(position, min(written, end))
-            self._connection.queue(view, residency, offset)
+            self._exchange.queue(view, residency, offset)
             position += len(view)
-            await self._connection.flushed()
+            await self._exchange.flushed()
         if position == self.stored.slice_bytes:
             # Its writer takes up the next slice before it ends this one: look no earlier.
             await growing.ended()
@@ -320,7 +320,7 @@ class Delivery:
         self.fetched = True
         wanted = SliceRequest(number, self._last_wanted(), stored, again=self._tries.again)
         fill = begin_fill(
-            edge, self._resource, self._request, self._connection.address, name, stored.variant,
+            edge, self._resource, self._request, self._exchange.address, name, stored.variant,
             wanted, part,
         )  # fmt: skip
         if fill is None:

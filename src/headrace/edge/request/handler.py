@@ -34,8 +34,7 @@ from headrace.http.message import Request
 from headrace.http.parser import BadRequest, RequestHead
 from headrace.http.ranges import RangeNotSatisfiable, TooManyRanges, content_range, parse_range
 from headrace.http.server.acceptor import NO_DESCRIPTORS
-from headrace.http.server.connection import Connection
-from headrace.http.server.receiving import ClientGone
+from headrace.http.server.exchange import ClientGone, Exchange
 from headrace.http.server.send_queue import View
 from headrace.store import StoreError
 from headrace.upstream.errors import OriginError
@@ -51,7 +50,7 @@ KNOWN_METHODS = frozenset((*ALLOWED.split(b", "), b"TRACE"))
 
 
 class EdgeHandler:
-    """The server's handler: see `headrace.http.server.acceptor.Handler`."""
+    """The server's handler: see `headrace.http.server.exchange.Handler`."""
 
     def __init__(self, edge: WorkerContext, accounting: Accounting) -> None:
         self.edge = edge
@@ -63,28 +62,28 @@ class EdgeHandler:
         self._touch = edge.store.state.touch
         self._posts = PostStoring(edge)
 
-    def handle(self, connection: Connection) -> None:
+    def handle(self, exchange: Exchange) -> None:
         """Answer a request, or start to."""
-        head = connection.head
+        head = exchange.head
         assert head is not None
         edge = self.edge
         if head.plain or head.lone_range is not None:
-            resources = edge.resources.tls if connection.tls else edge.resources.plain
+            resources = edge.resources.tls if exchange.tls else edge.resources.plain
             resource = resources.get((head.host, head.target))
             if resource is not None and (
-                not connection.tls
-                or connection.covered == resource.authority
-                or covers(connection, resource)
+                not exchange.tls
+                or exchange.covered == resource.authority
+                or covers(exchange, resource)
             ):
                 entry = resource.hot
                 if entry is None and resource.vary is not None:
                     variant = variant_text(resource.vary, head.headers, resource.rules)
                     entry = edge.hot.get(resource.key, variant)
-                if entry is not None and self._send_hot(connection, head, entry):
+                if entry is not None and self._send_hot(exchange, head, entry):
                     return
-        self._otherwise(connection, head)
+        self._otherwise(exchange, head)
 
-    def _send_hot(self, connection: Connection, head: RequestHead, entry: HotEntry) -> bool:
+    def _send_hot(self, exchange: Exchange, head: RequestHead, entry: HotEntry) -> bool:
         """Send a prepared answer if it still holds."""
         edge = self.edge
         if head.method not in GET_OR_HEAD:
@@ -101,21 +100,21 @@ class EdgeHandler:
         if now >= entry.renewal:
             self._renew_soon(entry)
         if head.lone_range is not None:
-            return self._send_hot_range(connection, head.lone_range, entry, now)
+            return self._send_hot_range(exchange, head.lone_range, entry, now)
         if entry.body is None:
             return False
         if entry.slot >= 0:
             self._touch(entry.slot)
-        connection.context = entry
+        exchange.context = entry
         if (
             entry.whole
-            and connection.keep_alive
-            and not connection.head_only
+            and exchange.keep_alive
+            and not exchange.head_only
             and head.version == (1, 1)
         ):
-            connection.respond_at_once(entry.stored.status, entry.whole)
+            exchange.respond_at_once(entry.stored.status, entry.whole)
             return True
-        connection.respond(entry.stored.status, entry.prepared, entry.body, entry.opened)
+        exchange.respond(entry.stored.status, entry.prepared, entry.body, entry.opened)
         return True
 
     def _renew_soon(self, entry: HotEntry) -> None:
@@ -150,11 +149,11 @@ class EdgeHandler:
         return True
 
     def _send_hot_range(
-        self, connection: Connection, value: bytes, entry: HotEntry, now: float
+        self, exchange: Exchange, value: bytes, entry: HotEntry, now: float
     ) -> bool:
         """Send one range of a response whose slices are at hand; anything else takes its time."""
         edge, stored = self.edge, entry.stored
-        if stored.status != 200 or connection.head_only:
+        if stored.status != 200 or exchange.head_only:
             return False
         try:
             spans = parse_range(value, stored.length, 1)
@@ -171,13 +170,13 @@ class EdgeHandler:
             if found is None:
                 return False
             pieces = found
-        connection.context = entry
+        exchange.context = entry
         if not entry.partial:
             assert entry.heads is not None
             entry.partial = entry.heads.partial(now)
         fields = (content_range(start, end, stored.length), end - start)
         head = b"%sContent-Range: %s\r\nContent-Length: %d\r\n\r\n" % (entry.partial, *fields)
-        connection.respond_in_pieces(206, head, pieces)
+        exchange.respond_in_pieces(206, head, pieces)
         return True
 
     def _prepare(self, entry: HotEntry, now: float, second: int) -> None:
@@ -196,46 +195,46 @@ class EdgeHandler:
 
     # Everything that is no prepared hit.
 
-    def _otherwise(self, connection: Connection, head: RequestHead) -> None:
+    def _otherwise(self, exchange: Exchange, head: RequestHead) -> None:
         edge = self.edge
-        answer = Response(edge, connection, None, None)
-        connection.context = answer
+        answer = Response(edge, exchange, None, None)
+        exchange.context = answer
         if head.method == b"OPTIONS" and head.target == b"*":
-            self._own_options(connection, answer)
+            self._own_options(exchange, answer)
             return
         try:
-            resource = edge.resources.find(head, tls=connection.tls)
-            if connection.tls and not covers(connection, resource):
+            resource = edge.resources.find(head, tls=exchange.tls)
+            if exchange.tls and not covers(exchange, resource):
                 raise Misdirected(resource.authority)
         except BadRequest as error:
-            connection.refuse(error)
+            exchange.refuse(error)
             return
-        if head.plain and head.method in GET_OR_HEAD and not connection.has_body:
+        if head.plain and head.method in GET_OR_HEAD and not exchange.has_body:
             entry = promoted(edge, resource, head.headers)
-            if entry is not None and self._send_hot(connection, head, entry):
+            if entry is not None and self._send_hot(exchange, head, entry):
                 return
         request = resource.request(head)
         if head.method not in resource.service.methods:
             self._unknown_method(head, resource, answer)
             return
         if _unknown_expectation(head):
-            connection.refuse(BadRequest(417, "only 100-continue can be expected here"))
+            exchange.refuse(BadRequest(417, "only 100-continue can be expected here"))
             return
-        answer = Response(edge, connection, resource, request)
-        connection.context = answer
+        answer = Response(edge, exchange, resource, request)
+        exchange.context = answer
         if in_loop(head.headers, edge.server_name):
             answer.error(508, "this request has come through here before: the origin is this edge")
             return
-        if resource.service.signs and not self._to_be_signed(connection, resource, request, answer):
+        if resource.service.signs and not self._to_be_signed(exchange, resource, request, answer):
             return
-        cached = head.method in GET_OR_HEAD and not connection.has_body and resource.rules.shared
+        cached = head.method in GET_OR_HEAD and not exchange.has_body and resource.rules.shared
         if cached and not head.plain and nominates(head.headers):
             cached = False
         work = self._serve if cached else self._pass
-        task = edge.loop.create_task(work(connection, resource, request, answer))
+        task = edge.loop.create_task(work(exchange, resource, request, answer))
         answer.task = task
         edge.keep(task)
-        task.add_done_callback(lambda ended: self._ended(ended, connection, answer))
+        task.add_done_callback(lambda ended: self._ended(ended, exchange, answer))
 
     @staticmethod
     def _unknown_method(head: RequestHead, resource: Resource, answer: Response) -> None:
@@ -248,11 +247,11 @@ class EdgeHandler:
             answer.error(501, f"{method} is not a method that is served here")
 
     def _to_be_signed(
-        self, connection: Connection, resource: Resource, request: Request, answer: Response
+        self, exchange: Exchange, resource: Resource, request: Request, answer: Response
     ) -> bool:
         """Whether origins that need a signature may be asked this; if not, say so."""
         refusal = self.edge.upstreams.refusal(
-            resource, request, own_target(resource, request), has_body=connection.has_body
+            resource, request, own_target(resource, request), has_body=exchange.has_body
         )
         if refusal is None:
             return True
@@ -260,42 +259,42 @@ class EdgeHandler:
         answer.error(refusal.status, refusal.message, extra=extra)
         return False
 
-    def _own_options(self, connection: Connection, answer: Response) -> None:
+    def _own_options(self, exchange: Exchange, answer: Response) -> None:
         """OPTIONS * asks about this server itself (RFC 9110 section 9.3.7)."""
         fields = [
             (b"date", format_http_date(time.time())),
             (b"allow", ALLOWED),
         ]
         answer.cache = "pass"
-        connection.respond(204, prepared_head(204, fields, None))
+        exchange.respond(204, prepared_head(204, fields, None))
 
     async def _serve(
-        self, connection: Connection, resource: Resource, request: Request, answer: Response
+        self, exchange: Exchange, resource: Resource, request: Request, answer: Response
     ) -> None:
         try:
-            await Lookup(self.edge, connection, resource, request, answer).run()
+            await Lookup(self.edge, exchange, resource, request, answer).run()
         except ClientGone as error:
             release_frames(error)
         except (OriginError, SliceFailed, SourceLost, StoreError, OSError, BadRequest) as error:
-            self._failed(connection, resource, answer, error)
+            self._failed(exchange, resource, answer, error)
 
     async def _pass(
-        self, connection: Connection, resource: Resource, request: Request, answer: Response
+        self, exchange: Exchange, resource: Resource, request: Request, answer: Response
     ) -> None:
         edge = self.edge
-        with edge.places.hold(network_of(connection.address)) as held:
+        with edge.places.hold(network_of(exchange.address)) as held:
             if held:
-                await self._pass_on(connection, resource, request, answer)
+                await self._pass_on(exchange, resource, request, answer)
             else:
                 answer.error(503, TOO_MANY, "too_many_requests")
 
     async def _pass_on(
-        self, connection: Connection, resource: Resource, request: Request, answer: Response
+        self, exchange: Exchange, resource: Resource, request: Request, answer: Response
     ) -> None:
         edge = self.edge
         posted = self._posts.begin(resource, request)
         try:
-            response = await ask_origin(edge, connection, resource, request, answer.attempt_logs)
+            response = await ask_origin(edge, exchange, resource, request, answer.attempt_logs)
             fwd = b"request" if request.method in GET_OR_HEAD else b"method"
             fields = answer.cache_fields(CacheResult("pass", fwd=fwd, fwd_status=response.status))
             try:
@@ -307,28 +306,28 @@ class EdgeHandler:
             except BaseException:
                 response.close()
                 raise
-            await pass_response(edge, connection, request, response, fields, posted)
+            await pass_response(edge, exchange, request, response, fields, posted)
         except ClientGone as error:
             release_frames(error)
         except (OriginError, OSError, BadRequest) as error:
-            self._failed(connection, resource, answer, error)
+            self._failed(exchange, resource, answer, error)
         finally:
             if posted is not None:
                 posted.close()
 
-    def _ended(self, task: asyncio.Task[None], connection: Connection, answer: Response) -> None:
+    def _ended(self, task: asyncio.Task[None], exchange: Exchange, answer: Response) -> None:
         """A fault of ours must not leave a client waiting."""
         # A task that was cancelled keeps its last frames, and they keep the answer.
         answer.task = None
-        if task.cancelled() or task.exception() is None or connection.context is not answer:
+        if task.cancelled() or task.exception() is None or exchange.context is not answer:
             return
-        if connection.status and not connection.discard_unsent():
-            connection.abort("internal_error")
+        if exchange.status and not exchange.discard_unsent():
+            exchange.abort("internal_error")
         else:
             answer.error(500, "the edge failed at this request; its log says more")
 
     def _failed(
-        self, connection: Connection, resource: Resource, answer: Response, error: Exception
+        self, exchange: Exchange, resource: Resource, answer: Response, error: Exception
     ) -> None:
         """Tell the client as much as can still be told."""
         reason = _word(error)
@@ -337,10 +336,10 @@ class EdgeHandler:
         log.warning(
             "request_failed", service=resource.service.name, reason=reason, problem=str(error)
         )
-        if connection.status and not connection.discard_unsent():
-            connection.abort("origin_failed" if isinstance(error, OriginError) else reason)
+        if exchange.status and not exchange.discard_unsent():
+            exchange.abort("origin_failed" if isinstance(error, OriginError) else reason)
         elif isinstance(error, BadRequest):
-            connection.refuse(error)
+            exchange.refuse(error)
         else:
             status = error.status if isinstance(error, OriginError | SliceFailed) else 502
             if isinstance(error, OSError) and error.errno in NO_DESCRIPTORS:
@@ -348,26 +347,26 @@ class EdgeHandler:
             answer.origin_error(status, reason, getattr(error, "summary", ""))
         release_frames(error)
 
-    def refused(self, connection: Connection, error: BadRequest) -> None:
+    def refused(self, exchange: Exchange, error: BadRequest) -> None:
         """Answer a request that is refused before it has a resource."""
-        answer = connection.context
+        answer = exchange.context
         if not isinstance(answer, Response):
-            answer = Response(self.edge, connection, None, None)
-            connection.context = answer
+            answer = Response(self.edge, exchange, None, None)
+            exchange.context = answer
         self.accounting.parse_error(error.status)
         answer.error(error.status, str(error))
 
 
-def covers(connection: Connection, resource: Resource) -> bool:
+def covers(exchange: Exchange, resource: Resource) -> bool:
     """Whether this TLS connection's certificate speaks for the host that is asked for. Looked up
-    once for each host, as long as a connection stays with it.
+    once for each host, as long as a exchange stays with it.
     """
-    if connection.covered == resource.authority:
+    if exchange.covered == resource.authority:
         return True
     host = host_only(resource.authority).decode("latin-1")
-    if host and not connection.certificate_covers(host):
+    if host and not exchange.certificate_covers(host):
         return False
-    connection.covered = resource.authority
+    exchange.covered = resource.authority
     return True
 
 

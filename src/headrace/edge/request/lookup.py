@@ -28,7 +28,7 @@ from headrace.edge.request.response import CacheResult, Response
 from headrace.edge.service.forwarded_fields import asks_the_same
 from headrace.http.client_network import network_of
 from headrace.http.message import Request, ResponseHead
-from headrace.http.server.connection import Connection
+from headrace.http.server.exchange import Exchange
 from headrace.store import Busy, Part, PartPhase, StoreError, matches
 from headrace.upstream.errors import TIMEOUTS, UNREACHABLE, OriginError
 from headrace.upstream.failover_body import FailoverResponse
@@ -47,11 +47,11 @@ class Lookup:
     """Carries one request from look-up to the last byte."""
 
     def __init__(
-        self, edge: WorkerContext, connection: Connection, resource: Resource, request: Request,
+        self, edge: WorkerContext, exchange: Exchange, resource: Resource, request: Request,
         answer: Response,
     ) -> None:  # fmt: skip
         self._edge = edge
-        self._connection = connection
+        self._exchange = exchange
         self._resource = resource
         self._request = request
         self._answer = answer
@@ -71,7 +71,7 @@ class Lookup:
             await self._pass(None, "pass", b"bypass", b"contended")
         except StoreError as error:
             self._edge.store_trouble(error)
-            if self._connection.status and not self._connection.discard_unsent():
+            if self._exchange.status and not self._exchange.discard_unsent():
                 raise
             await self._pass(None, "pass", b"bypass", b"store-failed")
         finally:
@@ -183,17 +183,17 @@ class Lookup:
         return await asyncio.shield(fill.result), False
 
     def _begin(self, name: bytes, variant: bytes, wanted: SliceRequest, part: Part) -> Fill | None:
-        connection = self._connection
+        exchange = self._exchange
         return begin_fill(
             self._edge,
             self._resource,
             self._request,
-            connection.address,
+            exchange.address,
             name,
             variant,
             wanted,
             part,
-            lambda head: pass_interim(connection, head),
+            lambda head: pass_interim(exchange, head),
             owned=True,
         )
 
@@ -269,7 +269,7 @@ class Lookup:
             part.close()
             return
         begin_fill(
-            edge, self._resource, self._request, self._connection.address, name, variant,
+            edge, self._resource, self._request, self._exchange.address, name, variant,
             SliceRequest(stored=stored, validate=True), part, watched=False,
         )  # fmt: skip
 
@@ -287,13 +287,13 @@ class Lookup:
         edge = self._edge
         generation = edge.store.generation()
         request_time = time.time()
-        with edge.places.hold(network_of(self._connection.address)) as held:
+        with edge.places.hold(network_of(self._exchange.address)) as held:
             if not held:
                 self._answer.error(503, TOO_MANY, "too_many_requests")
                 return True
             try:
                 response = await ask_origin(
-                    edge, self._connection, self._resource, self._request, self._answer.attempt_logs
+                    edge, self._exchange, self._resource, self._request, self._answer.attempt_logs
                 )
             except OriginError as error:
                 if stored is None or not may_serve_stale_on_error(
@@ -402,8 +402,8 @@ class Lookup:
     async def _pass(
         self, response: FailoverResponse | None, word: str, fwd: bytes, detail: bytes
     ) -> None:
-        edge, connection = self._edge, self._connection
-        with edge.places.hold(network_of(connection.address)) as held:
+        edge, exchange = self._edge, self._exchange
+        with edge.places.hold(network_of(exchange.address)) as held:
             if not held:
                 if response is not None:
                     response.close()
@@ -411,12 +411,12 @@ class Lookup:
                 return
             if response is None:
                 response = await ask_origin(
-                    edge, connection, self._resource, self._request, self._answer.attempt_logs
+                    edge, exchange, self._resource, self._request, self._answer.attempt_logs
                 )
             try:
                 cache_result = CacheResult(word, fwd=fwd, detail=detail, fwd_status=response.status)
                 fields = self._answer.cache_fields(cache_result)
-                await pass_response(edge, connection, self._request, response, fields)
+                await pass_response(edge, exchange, self._request, response, fields)
             finally:
                 response.close()
 
@@ -425,13 +425,13 @@ class Lookup:
     ) -> bool:
         """Answer from a stored response; False when it was lost before anything was sent."""
         delivery = Delivery(
-            self._edge, self._connection, self._resource, self._request, stored, growing,
+            self._edge, self._exchange, self._resource, self._request, stored, growing,
             self._refs, self._tries,
         )  # fmt: skip
         try:
             await self._answer.from_stored(delivery, cache_result)
         except SourceLost:
-            if self._connection.status and not self._connection.discard_unsent():
+            if self._exchange.status and not self._exchange.discard_unsent():
                 raise
             return False
         return True

@@ -1,6 +1,6 @@
 """Passes a request through to its origin and the answer back, neither of them held whole.
 
-At most one buffer of the response is in memory, so a slow client slows the origin's connection
+At most one buffer of the response is in memory, so a slow client slows the origin's exchange
 and nothing else.
 """
 
@@ -27,7 +27,7 @@ from headrace.http.ranges import (
     parse_content_range,
     parse_range,
 )
-from headrace.http.server.connection import Connection
+from headrace.http.server.exchange import Exchange
 from headrace.http.target import as_sent
 from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.client import RequestBody
@@ -53,7 +53,7 @@ NEVER_TRAILERS = frozenset(
 
 async def ask_origin(
     edge: WorkerContext,
-    connection: Connection,
+    exchange: Exchange,
     resource: Resource,
     request: Request,
     attempt_logs: list[AttemptLog],
@@ -62,18 +62,18 @@ async def ask_origin(
 
     Raises OriginError, BadRequest.
     """
-    fields = passed_request_fields(resource.service, request, connection.address, edge.server_name)
+    fields = passed_request_fields(resource.service, request, exchange.address, edge.server_name)
     ranges = request.headers.all(b"range")
     if len(ranges) > 1 or not all(may_be_passed(r, edge.config.limits.ranges) for r in ranges):
         fields = [field for field in fields if field[0] not in (b"range", b"if-range")]
-    body = _request_body(edge, connection, request, fields)
-    network = network_of(connection.address)
+    body = _request_body(edge, exchange, request, fields)
+    network = network_of(exchange.address)
     way = edge.upstreams.way(resource, request, own_target(resource, request), network)
     attempt_log = AttemptLog()
     attempt_logs.append(attempt_log)
     return await edge.upstreams.fetcher.request(
         way.use, request.method, way.target, fields, body=body,
-        on_interim=lambda head: pass_interim(connection, head),
+        on_interim=lambda head: pass_interim(exchange, head),
         attempt_log=attempt_log,
     )  # fmt: skip
 
@@ -92,11 +92,11 @@ def own_target(resource: Resource, request: Request) -> bytes:
 
 
 def _request_body(
-    edge: WorkerContext, connection: Connection, request: Request, fields: list[Field]
+    edge: WorkerContext, exchange: Exchange, request: Request, fields: list[Field]
 ) -> RequestBody | None:
-    head = connection.head
+    head = exchange.head
     assert head is not None
-    if not connection.has_body:
+    if not exchange.has_body:
         if request.method in (b"POST", b"PUT", b"PATCH"):
             fields.append((b"content-length", b"0"))
         return None
@@ -111,14 +111,14 @@ def _request_body(
     expects = (request.headers.get(b"expect") or b"").lower() == b"100-continue"
     if expects:
         fields.append((b"expect", b"100-continue"))
-    return RequestBody(_Body(connection, limit, expects).read, size_bytes, wait_for_100=expects)
+    return RequestBody(_Body(exchange, limit, expects).read, size_bytes, wait_for_100=expects)
 
 
 class _Body:
     """Reads the client's body; tells a client that waits for it to go ahead."""
 
-    def __init__(self, connection: Connection, limit: int | None, expects: bool) -> None:
-        self._connection = connection
+    def __init__(self, exchange: Exchange, limit: int | None, expects: bool) -> None:
+        self._exchange = exchange
         self._limit = limit
         self._expects = expects
         self._read_bytes = 0
@@ -126,21 +126,19 @@ class _Body:
     async def read(self) -> bytes:
         if self._expects:
             self._expects = False
-            self._connection.interim(100, [])
-        piece = await self._connection.read_body()
+            self._exchange.interim(100, [])
+        piece = await self._exchange.read_body()
         self._read_bytes += len(piece)
         if self._limit is not None and self._read_bytes > self._limit:
             raise BadRequest(413, f"the request's body is longer than {self._limit} bytes")
         return piece
 
 
-def pass_interim(connection: Connection, head: ParsedResponseHead) -> None:
+def pass_interim(exchange: Exchange, head: ParsedResponseHead) -> None:
     """Pass a 1xx on (RFC 9110 section 15.2), except 100, which concerns each connection."""
-    if head.status != 100 and not connection.status:
+    if head.status != 100 and not exchange.status:
         dropped = hop_by_hop(head.headers)
-        connection.interim(
-            head.status, [field for field in head.headers if field[0] not in dropped]
-        )
+        exchange.interim(head.status, [field for field in head.headers if field[0] not in dropped])
 
 
 class Tap(Protocol):
@@ -153,7 +151,7 @@ class Tap(Protocol):
 
 async def pass_response(
     edge: WorkerContext,
-    connection: Connection,
+    exchange: Exchange,
     request: Request,
     response: FailoverResponse,
     cache_fields: list[Field],
@@ -169,17 +167,17 @@ async def pass_response(
         fields += cache_fields
         if head.status == 206 and not fits_the_request(request, head):
             raise OriginError(Failure.BAD_HEAD, "a 206 that does not fit the range asked for")
-        connection.start(head.status, fields, _body_bytes(request, head))
-        connection.push()
+        exchange.start(head.status, fields, _body_bytes(request, head))
+        exchange.push()
         buffer = memoryview(bytearray(edge.config.limits.pass_buffer_bytes))
         while received := await response.read_into(buffer):
             if tap is not None:
                 tap.take(buffer[:received])
-            connection.queue(buffer[:received])
-            await connection.flushed()
+            exchange.queue(buffer[:received])
+            await exchange.flushed()
         if tap is not None:
             tap.ended()
-        connection.finish(_trailers(request, response))
+        exchange.finish(_trailers(request, response))
         await response.sent()
     finally:
         edge.metrics.bytes_from_origin += response.received_bytes

@@ -32,7 +32,7 @@ from headrace.http.ranges import (
     parse_range,
     unsatisfied_range,
 )
-from headrace.http.server.connection import Connection
+from headrace.http.server.exchange import Exchange
 from headrace.upstream.attempt_log import AttemptLog
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ class Response:
     """The answer to one request; also what the log will say of it."""
 
     __slots__ = (
-        "_connection",
         "_edge",
+        "_exchange",
         "_request",
         "age_s",
         "attempt_logs",
@@ -82,11 +82,11 @@ class Response:
     )  # fmt: skip
 
     def __init__(
-        self, edge: WorkerContext, connection: Connection | None, resource: Resource | None,
+        self, edge: WorkerContext, exchange: Exchange | None, resource: Resource | None,
         request: Request | None,
     ) -> None:  # fmt: skip
         self._edge = edge
-        self._connection = connection
+        self._exchange = exchange
         self._request = request
         self.resource = resource
         self.cache = "error"
@@ -128,8 +128,8 @@ class Response:
         fields: list[Field] = [(b"cache-status", value)]
         if resource is not None and resource.service.server_timing:
             timing = b"cache;desc=" + cache_result.word.encode()
-            if self._connection is not None:
-                spent_ms = (time.monotonic() - self._connection.began) * 1000
+            if self._exchange is not None:
+                spent_ms = (time.monotonic() - self._exchange.began) * 1000
                 timing += b", edge;dur=%.1f" % spent_ms
             fields.append((b"server-timing", timing))
         return fields
@@ -138,9 +138,9 @@ class Response:
 
     async def from_stored(self, delivery: Delivery, cache_result: CacheResult) -> None:
         """Answer from a stored response, whole or in ranges, or with a 304, 412 or 416."""
-        request, connection = self._request, self._connection
+        request, exchange = self._request, self._exchange
         assert request is not None
-        assert connection is not None
+        assert exchange is not None
         stored = delivery.stored
         headers = Headers(stored.headers)
         now = time.time()
@@ -151,8 +151,8 @@ class Response:
         )
         if verdict_status is not None:
             fields += self.cache_fields(cache_result, stored)
-            connection.start(verdict_status, not_modified_fields(fields), 0)
-            connection.finish()
+            exchange.start(verdict_status, not_modified_fields(fields), 0)
+            exchange.finish()
             return
         spans = self._spans(stored, headers)
         if spans is not None:
@@ -180,24 +180,24 @@ class Response:
     async def _send_whole(
         self, delivery: Delivery, cache_result: CacheResult, fields: list[Field]
     ) -> None:
-        connection = self._connection
-        assert connection is not None
+        exchange = self._exchange
+        assert exchange is not None
         stored = delivery.stored
-        if connection.head_only:
+        if exchange.head_only:
             fields += self.cache_fields(cache_result, stored)
-            connection.start(stored.status, fields, stored.length if stored.length >= 0 else None)
-            connection.finish()
+            exchange.start(stored.status, fields, stored.length if stored.length >= 0 else None)
+            exchange.finish()
             return
         end = stored.length if stored.length >= 0 else None
         opened = await delivery.prepare(0, end)
         cache_result = _as_found(cache_result, delivery)
         stored = delivery.stored
         fields += self.cache_fields(cache_result, stored)
-        connection.start(stored.status, fields, stored.length if stored.length >= 0 else None)
+        exchange.start(stored.status, fields, stored.length if stored.length >= 0 else None)
         if cache_result.word == "hit":
             self._make_hot(stored, opened)
         await delivery.send(0, end)
-        connection.finish()
+        exchange.finish()
 
     async def _send_spans(
         self,
@@ -206,15 +206,15 @@ class Response:
         fields: list[Field],
         spans: list[tuple[int, int]],
     ) -> None:
-        connection = self._connection
-        assert connection is not None
+        exchange = self._exchange
+        assert exchange is not None
         length = delivery.stored.length
         if not spans:
             fields = [field for field in fields if field[0] not in (b"content-type", b"etag")]
             fields += self.cache_fields(cache_result, delivery.stored)
             fields.append((b"content-range", unsatisfied_range(length)))
-            connection.start(416, fields, 0)
-            connection.finish()
+            exchange.start(416, fields, 0)
+            exchange.finish()
             return
         opened = await delivery.prepare(*spans[0])
         cache_result = _as_found(cache_result, delivery)
@@ -224,21 +224,21 @@ class Response:
         if len(spans) == 1:
             start, end = spans[0]
             fields.append((b"content-range", content_range(start, end, length)))
-            connection.start(206, fields, end - start)
+            exchange.start(206, fields, end - start)
             await delivery.send(start, end)
-            connection.finish()
+            exchange.finish()
             return
         boundary = secrets.token_hex(12).encode()
         content_type = Headers(fields).get(b"content-type")
         plan = multipart_plan(spans, length, content_type, boundary)
         fields = [field for field in fields if field[0] != b"content-type"]
         fields.append((b"content-type", b"multipart/byteranges; boundary=" + boundary))
-        connection.start(206, fields, plan.total_bytes)
+        exchange.start(206, fields, plan.total_bytes)
         for head, start, end in plan.parts:
-            connection.queue(memoryview(head))
+            exchange.queue(memoryview(head))
             await delivery.send(start, end)
-        connection.queue(memoryview(plan.tail))
-        connection.finish()
+        exchange.queue(memoryview(plan.tail))
+        exchange.finish()
 
     def _make_hot(self, stored: StoredResponse, opened: object) -> None:
         """Remember a response that is open whole, or in several slices, for those who ask next."""
@@ -273,8 +273,8 @@ class Response:
         )
         fields += self.cache_fields(cache_result)
         self.problem = problem
-        assert self._connection is not None
-        self._connection.respond(status, prepared_head(status, fields, len(body)), memoryview(body))
+        assert self._exchange is not None
+        self._exchange.respond(status, prepared_head(status, fields, len(body)), memoryview(body))
 
 
 def _as_found(cache_result: CacheResult, delivery: Delivery) -> CacheResult:

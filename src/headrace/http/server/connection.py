@@ -13,22 +13,20 @@ import math
 import socket
 import ssl
 import time
-from typing import TYPE_CHECKING
 
 from headrace.http.chunked import LAST_CHUNK, ChunkedDecoder, chunk_head
 from headrace.http.message import Field
 from headrace.http.parser import BadRequest, RequestHead, find_head_end
 from headrace.http.serializer import field_lines, status_line
-from headrace.http.server.receiving import PIPELINE_BYTES, ClientGone, ReceivingSide
+from headrace.http.server.context import ServerContext
+from headrace.http.server.exchange import ClientGone
+from headrace.http.server.receiving import PIPELINE_BYTES, ReceivingSide
 from headrace.http.server.send_queue import Piece, Residency, View
 from headrace.http.server.sending import State
 from headrace.http.server.timer_wheel import UNWATCHED
 from headrace.http.server.tls_context import CertificateContext
 from headrace.http.server.tls_socket import TLS_SOCKETS, ClientSocket, TlsSocket
 from headrace.http.stream import WANT_READ, WANT_WRITE
-
-if TYPE_CHECKING:
-    from headrace.http.server.acceptor import Server
 
 # Looking up a member of an enum takes as long as calling a function.
 _HANDSHAKE, _IDLE = State.HANDSHAKE, State.IDLE
@@ -59,7 +57,7 @@ class Connection(ReceivingSide):
     )  # fmt: skip
 
     def __init__(
-        self, server: Server, sock: ClientSocket, address: str, listener: str, *, tls: bool
+        self, server: ServerContext, sock: ClientSocket, address: str, listener: str, *, tls: bool
     ) -> None:
         super().__init__(server, sock, tls=tls)
         self.address = address

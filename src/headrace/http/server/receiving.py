@@ -6,22 +6,16 @@ Heads are `connection`'s. A body is read only as fast as somebody asks for it.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from headrace.http.chunked import BadChunking, ChunkedDecoder
 from headrace.http.parser import BadRequest
 from headrace.http.server.body_pace import BodyPace
+from headrace.http.server.context import ServerContext
+from headrace.http.server.exchange import ClientGone
 from headrace.http.server.sending import SendingSide, State
 from headrace.http.server.tls_socket import ClientSocket
 
-if TYPE_CHECKING:
-    from headrace.http.server.acceptor import Server
-
 PIPELINE_BYTES = 64 * 1024
-
-
-class ClientGone(ConnectionError):
-    """The client's connection is broken, or was cut for being too slow."""
 
 
 class ReceivingSide(SendingSide):
@@ -32,7 +26,7 @@ class ReceivingSide(SendingSide):
         "_reading", "_received", "keep_alive",
     )  # fmt: skip
 
-    def __init__(self, server: Server, sock: ClientSocket, *, tls: bool) -> None:
+    def __init__(self, server: ServerContext, sock: ClientSocket, *, tls: bool) -> None:
         super().__init__(server, sock, tls=tls)
         self._buffer = b""
         self._body_left = 0

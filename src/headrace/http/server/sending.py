@@ -16,8 +16,8 @@ import os
 import socket
 import ssl
 import time
-from typing import TYPE_CHECKING
 
+from headrace.http.server.context import ServerContext
 from headrace.http.server.progress import unacknowledged_bytes
 from headrace.http.server.send_queue import (
     DAMAGE,
@@ -29,9 +29,6 @@ from headrace.http.server.send_queue import (
 )
 from headrace.http.server.tls_socket import WINDOW_BYTES as TLS_WINDOW_BYTES
 from headrace.http.server.tls_socket import ClientSocket, TlsBroken, TlsSocket
-
-if TYPE_CHECKING:
-    from headrace.http.server.acceptor import Server
 
 WINDOW_BYTES = 1024 * 1024
 TURN_BYTES = 4 * 1024 * 1024  # so much goes to one client before the others have their turn
@@ -61,7 +58,7 @@ class SendingSide:
     bucket: int
     deadline: float
 
-    def __init__(self, server: Server, sock: ClientSocket, *, tls: bool) -> None:
+    def __init__(self, server: ServerContext, sock: ClientSocket, *, tls: bool) -> None:
         self._server = server
         self._sock = sock
         self._fd = sock.fileno()

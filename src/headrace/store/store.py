@@ -28,7 +28,6 @@ from headrace.store.layout import (
     OBJECTS,
     PAGE_BYTES,
     PARTS,
-    SWEEP_LOCK,
     in_pages,
     part_file,
     record_key,
@@ -37,7 +36,6 @@ from headrace.store.layout import (
     slot_of,
 )
 from headrace.store.live_purges import LivePurges, encode_rule, newest_rules
-from headrace.store.maintenance import orphans, rebuild, sweep
 from headrace.store.opening import open_index
 from headrace.store.part import Busy, Part
 from headrace.store.purge_rules import LONGEST_VALUE, MOST_RULES, PurgeRule, Verdict
@@ -71,7 +69,6 @@ class Store:
         self.objects = os.fspath(path / OBJECTS)
         self.parts = path / PARTS
         self.rules = LivePurges(index, state)
-        self.orphan_directory = 0
         self._reader = SliceReader(
             index,
             self.objects,
@@ -92,8 +89,10 @@ class Store:
     def open(cls, path: Path, settings: StoreSettings, *, now: float | None = None) -> Store:
         """Open or make the store; milliseconds whatever its size. Not for the event loop.
 
-        After a crash of the operating system the index is set aside: `rebuild_step` fills it again
-        from the files. Raises StoreError (other format, no room) or OSError. `now` is Unix time.
+        After a crash of the operating system the index is set aside, and `maintenance.rebuild`
+        fills it again from the files. `now` is Unix time.
+
+        Raises StoreError (other format, no room) or OSError.
         """
         index, state = open_index(path, settings, time.time() if now is None else now)
         return cls(path, settings, index, state)
@@ -260,30 +259,7 @@ class Store:
         with self.index.read() as transaction:
             return newest_rules(self.index, transaction, limit)
 
-    # Housekeeping: for one process, in small steps
-
-    def sweep(self, limit: int, *, keep_s: float = 600.0) -> bool:
-        """One step of the sweep over at most `limit` records; True while there is more to do.
-
-        It removes what rules and replacements left behind, then forgets the rules, but not before
-        they are `keep_s` old: until then they still stop fills that began before them. One process
-        at a time sweeps; for others this is False at once.
-        """
-        return sweep.sweep(self, limit, keep_s=keep_s, lock=self.path / SWEEP_LOCK)
-
-    def sweep_orphans(self, limit: int) -> bool:
-        """Remove files without an index entry, among about `limit` files; True: more to do.
-
-        False when all directories have been seen; the next call begins anew.
-        """
-        return orphans.sweep(self, limit)
-
-    def rebuild_step(self, limit: int) -> bool:
-        """Index about `limit` files anew after a doubtful start; True while there is more.
-
-        Reads whole files to verify them: not on the event loop.
-        """
-        return rebuild.step(self, limit, lock=self.path / SWEEP_LOCK)
+    # Numbers and lists
 
     def stats(self) -> dict[str, int]:
         """Counts and bytes, for all processes together."""

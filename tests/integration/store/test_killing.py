@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from headrace.store import Part, Store
+from headrace.store.maintenance.orphans import OrphanSweep
 from tests.integration.store.processes import end, said, start
 from tests.integration.store.samples import (
     CAPACITY_BYTES,
@@ -74,7 +75,8 @@ def test_after_any_kill_all_that_is_served_is_whole(tmp_path: Path, seed: int) -
 
 def assert_bounded_and_tidy(store: Store) -> None:
     """No more bytes than allowed, and after the orphans are gone the disk holds just these."""
-    while store.sweep_orphans(10_000):
+    orphans = OrphanSweep(store)
+    while orphans.step(10_000):
         pass
     used = store.stats()["bytes"]
     files = [file for file in (store.path / "objects").rglob("*") if file.is_file()]

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import random
 import sys
+import time
 from pathlib import Path
 
 import msgspec
 
 from headrace.store import PurgeRule, Store
 from headrace.store.layout import digest
+from headrace.store.maintenance import sweep
 from tests.integration.store.samples import (
     a_response,
     fill_slice,
@@ -44,7 +46,7 @@ def step(store: Store, chance: random.Random) -> None:
     elif dice < 0.98:
         store.delete(found)
     else:
-        store.sweep(20, keep_s=0.0)
+        sweep.step(store, 20, now=time.time(), keep_s=0.0)
 
 
 def main() -> None:

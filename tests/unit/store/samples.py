@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ import msgspec
 from headrace.cache.record import StoredResponse
 from headrace.store import Part, Store, StoreSettings
 from headrace.store.layout import digest
+from headrace.store.maintenance import rebuild, sweep
+from headrace.store.maintenance.orphans import OrphanSweep
 
 KEY = b"films\nexample.org/a.mp4"
 MIB = 1024 * 1024
@@ -86,6 +89,25 @@ def a_store(path: Path, size_bytes: int = MIB, **settings: Any) -> Iterator[Stor
         yield store
     finally:
         store.close()
+
+
+def swept(store: Store, limit: int = 100, keep_s: float = sweep.KEEP_S) -> None:
+    """Sweep to the end."""
+    while sweep.step(store, limit, now=time.time(), keep_s=keep_s):
+        pass
+
+
+def orphans_swept(store: Store) -> None:
+    """Check all directories for orphans."""
+    orphans = OrphanSweep(store)
+    while orphans.step(100):
+        pass
+
+
+def rebuilt(store: Store) -> None:
+    """Rebuild the index to the end."""
+    while rebuild.step(store, 100):
+        pass
 
 
 def slice_files(path: Path) -> list[Path]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from headrace.store import SliceTooLarge, Store
 from headrace.store.layout import STATE, digest
+from headrace.store.maintenance import sweep
 from headrace.store.shared_memory import SharedState
-from tests.unit.store.samples import a_record, a_store, body_of, fill, find, slice_files
+from tests.unit.store.samples import a_record, a_store, body_of, fill, find, slice_files, swept
 
 PAGE = 4096
 
@@ -102,7 +104,7 @@ def test_an_index_that_is_full_makes_room_and_takes_the_new(tmp_path: Path) -> N
         assert list((tmp_path / "parts").iterdir()) == []
 
 
-def test_a_lowered_size_is_reached_by_the_broom_and_never_grows(tmp_path: Path) -> None:
+def test_a_lowered_size_is_reached_by_the_sweep_and_never_grows(tmp_path: Path) -> None:
     with a_store(tmp_path, size_bytes=400 * 2 * PAGE) as store:
         for number in range(400):
             fill(store, a_record(b"s\nh/%d" % number, version=str(number)))
@@ -110,8 +112,7 @@ def test_a_lowered_size_is_reached_by_the_broom_and_never_grows(tmp_path: Path) 
     with a_store(tmp_path, size_bytes=10 * 2 * PAGE) as store:
         fill(store, a_record(b"s\nh/new", version="new"))
         assert store.stats()["bytes"] <= before
-        while store.sweep(100):
-            pass
+        swept(store)
         assert store.stats()["bytes"] <= 20 * PAGE
 
 
@@ -128,8 +129,7 @@ def test_what_processes_hold_besides_is_part_of_the_bound(tmp_path: Path) -> Non
         fill_many(store, 500)
         assert store.stats()["bytes"] == 400 * 2 * PAGE
         other.publish_held(100 * 2 * PAGE)
-        while store.sweep(100):
-            pass
+        swept(store)
         assert store.stats()["bytes"] == 300 * 2 * PAGE
         fill_many(store, 50)
         assert store.stats()["bytes"] <= 300 * 2 * PAGE
@@ -149,5 +149,5 @@ def test_what_a_dead_process_held_is_forgotten(tmp_path: Path) -> None:
             os._exit(0)
         os.waitpid(child, 0)
         assert store.state.held_bytes() == 12345
-        store.sweep(10)
+        sweep.step(store, 10, now=time.time())
         assert store.state.held_bytes() == 0

@@ -39,6 +39,8 @@ from tests.unit.store.samples import (
     body_of,
     fill,
     find,
+    orphans_swept,
+    rebuilt,
     slice_files,
 )
 
@@ -111,8 +113,7 @@ def test_orphans_of_any_kind_are_swept(store: Store, plant: Plant) -> None:
     planted = [Path(store.objects) / "00" / "foreign", store.parts / "foreign"]
     for path in planted:
         plant(path)
-    while store.sweep_orphans(1000):
-        pass
+    orphans_swept(store)
     assert not any(os.path.lexists(path) for path in planted)
 
 
@@ -201,8 +202,7 @@ def test_totals_that_make_no_sense_are_made_anew_at_the_start(tmp_path: Path) ->
         with store.index.env.begin(write=True) as transaction:
             transaction.put(b"totals", b"junk", db=store.index.meta)
     with a_store(tmp_path) as store:
-        while store.rebuild_step(100):
-            pass
+        rebuilt(store)
         assert find(store, stored) == stored
 
 

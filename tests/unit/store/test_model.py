@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from headrace.cache.record import StoredFlag, StoredResponse
 from headrace.store import PurgeRule, Store, StoreSettings, matches
 from headrace.store.layout import digest
+from headrace.store.maintenance import sweep
 from tests.unit.store.samples import SLICE_BYTES, a_record, body_of, fill, slice_files
 
 PAGE = 4096
@@ -109,7 +111,7 @@ class StoreBesideDictionary(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 3))
     def sweep(self, limit: int) -> None:
-        self.store.sweep(limit, keep_s=0.0)
+        sweep.step(self.store, limit, now=time.time(), keep_s=0.0)
 
     @rule()
     def reopen(self) -> None:

@@ -19,6 +19,7 @@ from headrace.store import (
 )
 from headrace.store.directory_lock import Mark, read_mark, write_mark
 from headrace.store.layout import FORMAT
+from headrace.store.maintenance.orphans import OrphanSweep
 from tests.unit.store.samples import (
     KEY,
     a_record,
@@ -26,7 +27,10 @@ from tests.unit.store.samples import (
     body_of,
     fill,
     find,
+    orphans_swept,
+    rebuilt,
     slice_files,
+    swept,
 )
 
 
@@ -34,11 +38,6 @@ def after_a_system_crash(path: Path) -> None:
     """The next boot finds a directory that nobody closed."""
     write_mark(path, Mark(FORMAT, "an earlier boot", clean=False))
     (path / "state").unlink()
-
-
-def rebuilt(store: Store) -> None:
-    while store.rebuild_step(100):
-        pass
 
 
 def test_a_directory_has_one_owner(tmp_path: Path) -> None:
@@ -144,8 +143,7 @@ def test_what_is_older_than_a_forgotten_purge_comes_back_stale(tmp_path: Path) -
     with a_store(tmp_path) as store:
         fill(store, stored)
         store.purge(PurgeRule("url", KEY, soft=True))
-        while store.sweep(100, keep_s=0.0):
-            pass
+        swept(store, keep_s=0.0)
         assert store.stats()["rules"] == 0
     after_a_system_crash(tmp_path)
     with a_store(tmp_path) as store:
@@ -206,8 +204,7 @@ def test_files_without_an_index_entry_are_removed(store: Store) -> None:
     (file,) = slice_files(store.path)
     (file.parent / f"{'ab' * 16}-0").write_bytes(b"renamed, never indexed")
     (file.parent / "foreign").write_bytes(b"")
-    while store.sweep_orphans(100):
-        pass
+    orphans_swept(store)
     assert slice_files(store.path) == [file]
     assert store.stats()["orphans"] == 2
 
@@ -217,7 +214,7 @@ def test_nothing_is_an_orphan_before_the_rebuild_is_done(tmp_path: Path) -> None
         fill(store, a_record())
     after_a_system_crash(tmp_path)
     with a_store(tmp_path) as store:
-        assert not store.sweep_orphans(10_000)
+        assert not OrphanSweep(store).step(10_000)
         assert len(slice_files(tmp_path)) == 1
 
 
@@ -226,7 +223,7 @@ def test_parts_of_the_dead_are_removed_and_those_of_the_living_are_not(store: St
     assert isinstance(dead, Part)
     assert isinstance(alive, Part)
     locks.unlock(dead.fd)
-    store.sweep_orphans(1)
+    OrphanSweep(store).step(1)
     assert not dead.path.exists()
     assert alive.path.exists()
     dead.close()

@@ -10,6 +10,7 @@ import pytest
 from headrace.cache.record import StoredFlag, StoredResponse
 from headrace.store import Part, PurgeRule, Store, StoreError, StoreFull
 from headrace.store.layout import digest
+from tests.unit.store import samples
 from tests.unit.store.samples import (
     KEY,
     a_record,
@@ -24,8 +25,8 @@ OTHER = b"films\nexample.org/b.mp4"
 
 
 def swept(store: Store, keep_s: float = 0.0) -> None:
-    while store.sweep(3, keep_s=keep_s):
-        pass
+    """Sweep in small steps."""
+    samples.swept(store, 3, keep_s)
 
 
 @pytest.mark.parametrize(

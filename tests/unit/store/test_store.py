@@ -17,6 +17,7 @@ from tests.unit.store.samples import (
     fill,
     find,
     slice_files,
+    swept,
     version_of,
 )
 
@@ -81,14 +82,13 @@ def test_a_record_from_the_future_does_not_keep_newer_ones_out(store: Store) -> 
     assert find(store, new) == new
 
 
-def test_a_replaced_version_of_many_slices_is_left_to_the_broom(store: Store) -> None:
+def test_a_replaced_version_of_many_slices_is_left_to_the_sweep(store: Store) -> None:
     old = a_record(version="old")
     for n in range(20):
         fill(store, old, n=n)
     new = a_record(version="new", response_time=2000.0)
     fill(store, new)
-    while store.sweep(100):
-        pass
+    swept(store)
     assert not store.slices(old)
     assert len(slice_files(store.path)) == 1
     assert not fill(store, old, n=3)

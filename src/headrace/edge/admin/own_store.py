@@ -15,6 +15,8 @@ from headrace.config import Config
 from headrace.edge.admin.store_admin import CursorError, Page, Purge
 from headrace.errors import HeadraceError
 from headrace.store import DirectoryLock, PurgeRule, Store, StoreSettings
+from headrace.store.maintenance import rebuild, sweep
+from headrace.store.maintenance.orphans import OrphanSweep
 
 SWEEP_RECORDS = 500
 ORPHAN_FILES = 500
@@ -40,6 +42,7 @@ class OwnStore:
     def __init__(self, claim: DirectoryLock, store: Store) -> None:
         self._claim = claim
         self.store = store
+        self._orphans = OrphanSweep(store)
         self._orphans_due_s = time.monotonic()
 
     @classmethod
@@ -79,12 +82,14 @@ class OwnStore:
         return [shown_rule(rule) for rule in self.store.pending_purges(limit)]
 
     def sweep(self) -> bool:
-        if self.store.rebuild_step(REBUILD_FILES) or self.store.sweep(SWEEP_RECORDS):
+        if rebuild.step(self.store, REBUILD_FILES):
+            return True
+        if sweep.step(self.store, SWEEP_RECORDS, now=time.time()):
             return True
         now_s = time.monotonic()
         if now_s < self._orphans_due_s:
             return False
-        more = self.store.sweep_orphans(ORPHAN_FILES)
+        more = self._orphans.step(ORPHAN_FILES)
         if not more:
             self._orphans_due_s = now_s + ORPHANS_EVERY_S
         return more

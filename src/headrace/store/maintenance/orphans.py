@@ -1,40 +1,49 @@
-"""Files that nobody knows: left by a process that died between renaming and indexing, or between
-forgetting and unlinking; and parts whose holder died.
+"""Remove files that the index does not know, and parts whose holder died.
+
+A process leaves such files when it dies between renaming and indexing, or forgetting and unlinking.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from headrace.store import locks
 from headrace.store.files import NOT_A_FILE, open_file, remove
 from headrace.store.layout import DIRECTORIES, REBUILD, directory_name, slice_key_of_file
-
-if TYPE_CHECKING:
-    from headrace.store.store import Store
+from headrace.store.store import Store
 
 
-def sweep(store: Store, limit: int) -> bool:
-    """One step (see Store.sweep_orphans): whole directories until `limit` files are looked at."""
-    index = store.index
-    with index.read() as transaction:
-        if transaction.get(REBUILD, None, index.meta) is not None:
-            return False  # what is not indexed yet is no orphan
-    if store.orphan_directory == 0:
-        _sweep_parts(store)
-    seen = 0
-    while seen < limit:
-        directory = f"{store.objects}/{directory_name(store.orphan_directory)}"
-        seen += 1 + _sweep_directory(store, directory)
-        store.orphan_directory = (store.orphan_directory + 1) % DIRECTORIES
-        if store.orphan_directory == 0:
-            return False
-    return True
+class OrphanSweep:
+    """A walk over all directories of slices, some at a time, that begins again at its end."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._directory = 0
+
+    def step(self, limit: int) -> bool:
+        """Check whole directories until `limit` files are seen; False when all have been checked.
+
+        Raises StoreError or OSError.
+        """
+        store = self._store
+        index = store.index
+        with index.read() as transaction:
+            if transaction.get(REBUILD, None, index.meta) is not None:
+                return False  # what is not indexed yet is no orphan
+        if self._directory == 0:
+            _sweep_parts(store)
+        seen = 0
+        while seen < limit:
+            directory = f"{store.objects}/{directory_name(self._directory)}"
+            seen += 1 + _sweep_directory(store, directory)
+            self._directory = (self._directory + 1) % DIRECTORIES
+            if self._directory == 0:
+                return False
+        return True
 
 
 def _sweep_directory(store: Store, directory: str) -> int:
-    """Returns how many files the directory had."""
+    """Remove its unknown files; return how many files the directory had."""
     try:
         names = os.listdir(directory)
     except FileNotFoundError:
@@ -48,7 +57,7 @@ def _sweep_directory(store: Store, directory: str) -> int:
             or transaction.get(key, None, index.slices) is None
         ]
     if unknown:
-        # Files are linked inside write transactions: what has no entry here has nobody.
+        # Files are linked inside write transactions: what has no entry here is an orphan.
         with index.write() as change:
             for name in unknown:
                 key = slice_key_of_file(name)

@@ -1,4 +1,4 @@
-"""Making the index anew from the files' own headers, after a crash of the operating system.
+"""Build the index again from the files' own headers, after a crash of the operating system.
 
 Every file is verified by its checksum before it is indexed, for nothing was synced when it was
 written. What has been indexed is served meanwhile.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,6 +18,7 @@ from headrace.store.files import open_file, remove
 from headrace.store.layout import (
     DIRECTORIES,
     REBUILD,
+    SWEEP_LOCK,
     directory_name,
     in_pages,
     record_key,
@@ -28,15 +28,17 @@ from headrace.store.part import checksum_of
 from headrace.store.purge_rules import Verdict
 from headrace.store.rows import SliceRow
 from headrace.store.slice_reader import read_meta
+from headrace.store.store import Store
 from headrace.store.transaction import Transaction, invalidated
 
-if TYPE_CHECKING:
-    from headrace.store.store import Store
 
+def step(store: Store, limit: int) -> bool:
+    """Index whole directories until `limit` files are seen; True while there is more.
 
-def step(store: Store, limit: int, *, lock: Path) -> bool:
-    """One step (see Store.rebuild_step): whole directories until `limit` files are looked at."""
-    fd = locks.open_lock_file(lock)
+    One process at a time does this; for others it is False at once. Reads whole files to verify
+    them: not on the event loop. Raises StoreError or OSError.
+    """
+    fd = locks.open_lock_file(store.path / SWEEP_LOCK)
     try:
         return locks.try_lock(fd) and _step(store, limit)
     finally:

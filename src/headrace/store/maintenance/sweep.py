@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import itertools
 import os
-import time
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from headrace.cache.record import StoredFlag, StoredResponse
 from headrace.store import locks, purge_journal
 from headrace.store.header import decode_record, encode_record
-from headrace.store.layout import JOURNAL
+from headrace.store.layout import JOURNAL, SWEEP_LOCK
 from headrace.store.live_purges import rules_in
 from headrace.store.purge_rules import MOST_RULES_KEPT_LONG, PurgeRule, RuleSet, Verdict
+from headrace.store.store import Store
 from headrace.store.transaction import BATCH, WHEN, Transaction, invalidated
 
-if TYPE_CHECKING:
-    from headrace.store.store import Store
+KEEP_S = 600.0
+"""How long a purge rule lives at least: until then it still stops fills that began before it."""
 
 
 class Pass(msgspec.Struct, array_like=True, frozen=True):
@@ -38,23 +36,28 @@ SWEPT = b"swept"
 """Rows of `meta`: the walk that is under way, and the generation the last whole walk began at."""
 
 
-def sweep(store: Store, limit: int, *, keep_s: float, lock: Path) -> bool:
-    """One step (see Store.sweep)."""
-    fd = locks.open_lock_file(lock)
+def step(store: Store, limit: int, *, now: float, keep_s: float = KEEP_S) -> bool:
+    """Sweep at most `limit` records; True while there is more to do. `now` is Unix time.
+
+    Removes what rules and replacements left behind, then forgets the rules that are older than
+    `keep_s`. One process at a time sweeps; for others this is False at once. Raises StoreError or
+    OSError.
+    """
+    fd = locks.open_lock_file(store.path / SWEEP_LOCK)
     try:
         if not locks.try_lock(fd):
             return False
         above = _trim(store)
-        replaced = _sweep_superseded(store, keep_s)
+        replaced = _sweep_superseded(store, now - keep_s)
         walked = _walk(store, limit)
-        _forget(store, keep_s)
+        _forget(store, now - keep_s)
         return above or replaced or walked
     finally:
         os.close(fd)
 
 
 def _walk(store: Store, limit: int) -> bool:
-    """Look at `limit` records; True while the walk has not come to the end."""
+    """Check `limit` records; True while the walk has not come to the end."""
     index = store.index
     rules = store.rules.current()
     with index.read() as transaction:
@@ -124,13 +127,12 @@ def _carry_out(transaction: Transaction, rules: RuleSet, key: bytes) -> bool:
     return True
 
 
-def _sweep_superseded(store: Store, keep_s: float) -> bool:
+def _sweep_superseded(store: Store, oldest: float) -> bool:
     """Remove slices of replaced versions; True while there are more.
 
-    A version's row stays for `keep_s`, so that its late slices are still refused.
+    A version's row stays until it is older than `oldest`: its late slices are still refused.
     """
     index = store.index
-    oldest = time.time() - keep_s
     with index.read() as transaction, transaction.cursor(index.superseded) as cursor:
         waiting = [(bytes(version), WHEN.unpack(when)[0] <= oldest) for version, when in cursor]
     for version, is_old in waiting:
@@ -149,10 +151,9 @@ def _sweep_superseded(store: Store, keep_s: float) -> bool:
     return False
 
 
-def _forget(store: Store, keep_s: float) -> None:
-    """Forget the oldest rules: those that a whole walk has carried out, and that are old enough."""
+def _forget(store: Store, oldest: float) -> None:
+    """Forget the rules that a whole walk has carried out and that are older than `oldest`."""
     index = store.index
-    oldest = time.time() - keep_s
     with index.read() as transaction:
         swept = int.from_bytes(bytes(transaction.get(SWEPT, b"", index.meta)), "big")
         live = rules_in(index, transaction, 0)

@@ -40,6 +40,7 @@ from headrace.store import (
 )
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.upstream.client import OriginClient, OriginTimeouts
+from headrace.upstream.network import Network
 
 if TYPE_CHECKING:
     from headrace.edge.fill.fill import Fill
@@ -61,6 +62,7 @@ class WorkerContext:
         services: Services,
         store: Store,
         metrics: WorkerMetrics,
+        network: Network,
     ) -> None:
         self.loop = loop
         self.store = store
@@ -70,7 +72,7 @@ class WorkerContext:
         self.streams: dict[bytes, Fill] = {}
         self.growing: dict[tuple[bytes, int], tuple[LocalSlice, Fill]] = {}
         self.remotes: dict[tuple[bytes, int], RemoteSlice] = {}
-        self.origin = OriginClient(loop, OriginTimeouts())
+        self.origin = OriginClient(loop, network, OriginTimeouts())
         self.upstreams = Upstreams(loop, self.origin, metrics)
         self.mirrors = Mirrors()
         self.invalidations = Allowance()

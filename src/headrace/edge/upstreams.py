@@ -7,6 +7,9 @@ The state of a pool outlives reloads as long as its origins keep their names.
 from __future__ import annotations
 
 import asyncio
+import random
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -99,12 +102,18 @@ class Upstreams:
     """All pools of one worker. `adopt` takes a new configuration."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, client: OriginClient, metrics: WorkerMetrics
+        self,
+        loop: asyncio.AbstractEventLoop,
+        client: OriginClient,
+        metrics: WorkerMetrics,
+        *,
+        unix_time: Callable[[], float] = time.time,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self.client = client
         self.events = OriginEvents(metrics)
-        self.fetcher = Fetcher(client, loop, self.events)
-        self._checking = HealthChecks(client, loop, self.events)
+        self.fetcher = Fetcher(client, loop, self.events, unix_time=unix_time, chance=chance)
+        self._checks = HealthChecks(client, loop, self.events, unix_time=unix_time, chance=chance)
         self._states: dict[tuple[str, str], PoolState] = {}
 
     def adopt(self, services: Services) -> None:
@@ -118,7 +127,7 @@ class Upstreams:
         self.client.idle.retain(
             {origin.endpoint for state in self._states.values() for origin in state.pool.origins}
         )
-        self._checking.watch(list(self._states.values()))
+        self._checks.watch(list(self._states.values()))
 
     def way(self, resource: Resource, request: Request, target: bytes, client: str = "") -> Way:
         """Where a request goes whose own target, as the origin is to see it, is `target`.
@@ -175,4 +184,4 @@ class Upstreams:
 
     def stop(self) -> None:
         """End the health checks."""
-        self._checking.stop()
+        self._checks.stop()

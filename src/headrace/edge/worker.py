@@ -67,6 +67,7 @@ from headrace.telemetry.access_log import AccessLog
 from headrace.telemetry.logs import configure_logging
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.telemetry.service_tallies import ServiceTallies
+from headrace.upstream.sockets import SocketNetwork
 
 log = structlog.get_logger()
 
@@ -136,7 +137,9 @@ class Worker:
             context = server_context(config, message.ticket_keys)
             store = Store.open(config.cache_dir, store_settings(config))
             access_log = open_access_log(config)
-            self.edge = WorkerContext(self.loop, config, services, store, self.metrics)
+            self.edge = WorkerContext(
+                self.loop, config, services, store, self.metrics, SocketNetwork(self.loop)
+            )
             self._accounting = Accounting(self.metrics, access_log)
             self.server = Server(EdgeHandler(self.edge, self._accounting), self.loop)
             self._limit(config)

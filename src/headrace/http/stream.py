@@ -22,7 +22,7 @@ class StreamTimeout(HeadraceError):
     """A read, write or handshake took longer than its limit."""
 
 
-class Stream:
+class SocketStream:
     """One connected socket. Not safe for two readers or two writers at once."""
 
     __slots__ = ("_fd", "_loop", "_read_waiter", "_write_waiter", "closed", "sock")

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -16,13 +14,12 @@ from headrace.http.chunked import LAST_CHUNK, chunk_head
 from headrace.http.message import Field
 from headrace.http.parser import ParsedResponseHead
 from headrace.http.serializer import request_head
-from headrace.http.stream import Stream, StreamTimeout
+from headrace.http.stream import StreamTimeout
 from headrace.upstream.endpoint import Endpoint
 from headrace.upstream.errors import Failure, OriginError
-from headrace.upstream.happy_eyeballs import Resolved, first_connected, interleaved
 from headrace.upstream.head_reader import READ_BYTES, HeadReader, OnInterim
 from headrace.upstream.idle_connections import IdleConnections
-from headrace.upstream.resolver import Resolver
+from headrace.upstream.network import Network, Stream
 from headrace.upstream.response import OriginResponse
 
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
@@ -66,12 +63,14 @@ class OriginClient:
 
     WAIT_FOR_100_S = 1.0
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, timeouts: OriginTimeouts) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, network: Network, timeouts: OriginTimeouts
+    ) -> None:
         self._timeouts = timeouts
         self._loop = loop
+        self._network = network
         self._scratch = memoryview(bytearray(READ_BYTES))
-        self._resolver = Resolver(loop)
-        self.idle = IdleConnections(loop, timeouts.idle_s, self._moved)
+        self.idle = IdleConnections(loop, timeouts.idle_s, network.moved)
 
     @property
     def timeouts(self) -> OriginTimeouts:
@@ -106,79 +105,8 @@ class OriginClient:
                     return await self._exchange(endpoint, stream, method, head, None, on_interim)
                 except GoneStale:
                     pass  # as if it had not been kept
-        stream = await self._connect(endpoint)
+        stream = await self._network.connect(endpoint, self.timeouts.connect_s)
         return await self._exchange(endpoint, stream, method, head, body, on_interim)
-
-    def _moved(self, endpoint: Endpoint, stream: Stream) -> bool:
-        """Whether the origin's name leads elsewhere by now."""
-        known = self._resolver.known(endpoint.host, endpoint.port)
-        return known is not None and stream.peer not in known
-
-    async def _connect(self, endpoint: Endpoint) -> Stream:
-        try:
-            async with asyncio.timeout(self.timeouts.connect_s):
-                found = await self._resolver.resolve(endpoint.host, endpoint.port)
-        except TimeoutError:
-            raise OriginError(Failure.DNS, f"{endpoint.host} was not resolved in time") from None
-        sock = await first_connected(
-            interleaved(found), self._connect_to, lambda lost: lost.close()
-        )
-        if endpoint.tls is None:
-            return Stream(sock, self._loop)
-        return await self._secure(endpoint, endpoint.tls, sock)
-
-    async def _connect_to(self, resolved: Resolved) -> socket.socket:
-        family, kind, protocol, _name, address = resolved
-        try:
-            sock = socket.socket(family, kind, protocol)
-        except OSError as error:  # of descriptors or memory: no fault of the origin's
-            raise OriginError(Failure.NOBODY, f"no connection can be made: {error}") from error
-        sock.setblocking(False)
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            async with asyncio.timeout(self.timeouts.connect_s):
-                await self._loop.sock_connect(sock, address)
-        except TimeoutError:
-            sock.close()
-            raise OriginError(
-                Failure.CONNECT_TIMEOUT, f"no connection to {address} in time"
-            ) from None
-        except OSError as error:
-            sock.close()
-            raise OriginError(
-                Failure.CONNECT_REFUSED, f"cannot connect to {address}: {error}"
-            ) from error
-        except BaseException:
-            sock.close()
-            raise
-        return sock
-
-    async def _secure(
-        self, endpoint: Endpoint, context: ssl.SSLContext, sock: socket.socket
-    ) -> Stream:
-        try:
-            secured = context.wrap_socket(
-                sock,
-                server_hostname=endpoint.sni or endpoint.host,
-                do_handshake_on_connect=False,
-                # An end without a farewell may be a cut (RFC 9112 section 9.8).
-                suppress_ragged_eofs=False,
-            )
-        except (OSError, ValueError) as error:
-            sock.close()
-            raise OriginError(Failure.TLS, f"no TLS with {endpoint.host}: {error}") from error
-        stream = Stream(secured, self._loop)
-        try:
-            await stream.handshake(self.timeouts.connect_s)
-        except (OSError, StreamTimeout, TimeoutError, ValueError) as error:
-            stream.close()
-            raise OriginError(
-                Failure.TLS, f"TLS with {endpoint.authority.decode()} failed: {error}"
-            ) from error
-        except BaseException:
-            stream.close()
-            raise
-        return stream
 
     async def _exchange(
         self,

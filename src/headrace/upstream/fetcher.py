@@ -6,8 +6,6 @@ What to try next is decided by `retry`, which origin by `pool`; connections are 
 from __future__ import annotations
 
 import asyncio
-import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -55,11 +53,15 @@ class Fetcher:
         client: OriginClient,
         loop: asyncio.AbstractEventLoop,
         events: Events,
-        chance: Callable[[], float] = random.random,
+        *,
+        unix_time: Callable[[], float],
+        chance: Callable[[], float],
     ) -> None:
+        """`chance` returns a number from 0 up to 1."""
         self.client = client
         self._loop = loop
         self._events = events
+        self._unix_time = unix_time
         self._chance = chance
 
     async def request(
@@ -89,7 +91,7 @@ class Fetcher:
 
         async def ask(index: int, wanted: list[Field]) -> OriginResponse:
             origin = use.state.pool.origins[index]
-            prepared = fields_for(origin, method, target, wanted, time.time())
+            prepared = fields_for(origin, method, target, wanted, self._unix_time())
             return await self.client.request(
                 origin.endpoint, method, target, prepared, body=body, on_interim=on_interim
             )

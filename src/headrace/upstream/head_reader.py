@@ -11,8 +11,9 @@ import asyncio
 from collections.abc import Callable
 
 from headrace.http.parser import BadResponse, ParsedResponseHead, parse_response_head
-from headrace.http.stream import Stream, StreamTimeout
+from headrace.http.stream import StreamTimeout
 from headrace.upstream.errors import Failure, OriginError
+from headrace.upstream.network import Stream
 
 READ_BYTES = 16 * 1024
 LIMIT_BYTES = 256 * 1024

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import time
+from collections.abc import Callable
 from typing import Protocol
 
 from headrace.http.message import Field
@@ -29,11 +28,20 @@ class HealthChecks:
     """One task for each origin that is checked. `watch` replaces them all."""
 
     def __init__(
-        self, client: OriginClient, loop: asyncio.AbstractEventLoop, events: HealthEvents
+        self,
+        client: OriginClient,
+        loop: asyncio.AbstractEventLoop,
+        events: HealthEvents,
+        *,
+        unix_time: Callable[[], float],
+        chance: Callable[[], float],
     ) -> None:
+        """`chance` returns a number from 0 up to 1."""
         self._client = client
         self._loop = loop
         self._events = events
+        self._unix_time = unix_time
+        self._chance = chance
         self._tasks: list[asyncio.Task[None]] = []
 
     def watch(self, pools: list[PoolState]) -> None:
@@ -54,18 +62,18 @@ class HealthChecks:
 
     async def _check(self, pool: str, rule: HealthRule, origin: Origin, state: OriginState) -> None:
         while True:
-            good = await is_well(self._client, rule, origin)
+            good = await is_well(self._client, rule, origin, self._unix_time())
             if state.health.checked(rule, self._loop.time(), good=good):
                 self._events.health_changed(pool, origin.name, up=good)
             # Not all workers, and not all origins, at the same moment.
-            await asyncio.sleep(rule.interval_s * random.uniform(1 - JITTER, 1 + JITTER))
+            await asyncio.sleep(rule.interval_s * (1 + JITTER * (2 * self._chance() - 1)))
 
 
-async def is_well(client: OriginClient, rule: HealthRule, origin: Origin) -> bool:
-    """One health check."""
+async def is_well(client: OriginClient, rule: HealthRule, origin: Origin, now: float) -> bool:
+    """Check an origin once; return whether it is well. `now` is Unix time, for a signature."""
     fields: list[Field] = [(b"host", b""), (b"user-agent", b"headrace-health")]
     try:
-        prepared = fields_for(origin, b"GET", rule.path, fields, time.time())
+        prepared = fields_for(origin, b"GET", rule.path, fields, now)
         async with asyncio.timeout(rule.timeout_s):
             response = await client.request(origin.endpoint, b"GET", rule.path, prepared)
             try:

@@ -11,8 +11,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Collection
 
-from headrace.http.stream import Stream
 from headrace.upstream.endpoint import Endpoint
+from headrace.upstream.network import Stream
 
 PER_ORIGIN = 256
 IN_ALL = 1024

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from headrace.http.chunked import BadChunking, ChunkedDecoder
 from headrace.http.message import Field
 from headrace.http.parser import ParsedResponseHead
-from headrace.http.stream import Stream, StreamTimeout
+from headrace.http.stream import StreamTimeout
 from headrace.upstream.errors import Failure, OriginError
+from headrace.upstream.network import Stream
 
 CHUNK_READ_BYTES = 64 * 1024
 FEW_PIECES = 8

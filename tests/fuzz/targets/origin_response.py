@@ -10,8 +10,8 @@ import re
 from typing import cast
 
 from headrace.http.parser import BadResponse, ParsedResponseHead, parse_response_head
-from headrace.http.stream import Stream
 from headrace.upstream.errors import OriginError
+from headrace.upstream.network import Stream
 from headrace.upstream.response import OriginResponse
 from tests.fuzz.inputs import Bytes, cut
 

@@ -13,6 +13,7 @@ from headrace.http.parser import ParsedResponseHead
 from headrace.upstream.client import OriginClient, OriginTimeouts, RequestBody
 from headrace.upstream.endpoint import Endpoint
 from headrace.upstream.response import OriginResponse
+from headrace.upstream.sockets import SocketNetwork
 from tests.harness.origin import Origin
 
 T = TypeVar("T")
@@ -92,7 +93,8 @@ def asking(
     """Run a conversation with the origin; the client is closed after it."""
 
     async def run() -> T:
-        client = OriginClient(asyncio.get_running_loop(), timeouts)
+        loop = asyncio.get_running_loop()
+        client = OriginClient(loop, SocketNetwork(loop), timeouts)
         try:
             return await conversation(Asker(client, Endpoint.from_url(origin.url + prefix, tls)))
         finally:

@@ -17,6 +17,7 @@ from headrace.http.message import Field
 from headrace.upstream.client import OriginClient, OriginTimeouts, RequestBody
 from headrace.upstream.endpoint import Endpoint, origin_context
 from headrace.upstream.errors import Failure, OriginError
+from headrace.upstream.sockets import SocketNetwork
 from tests.harness.bodies import Body
 from tests.harness.certificates import Authority, server_context
 from tests.harness.origin import Origin
@@ -206,7 +207,8 @@ def test_a_tls_body_that_ends_with_its_connection_needs_a_farewell(
         url = f"https://localhost:{listener.getsockname()[1]}"
 
         async def run() -> bytes:
-            client = OriginClient(asyncio.get_running_loop(), PATIENT)
+            loop = asyncio.get_running_loop()
+            client = OriginClient(loop, SocketNetwork(loop), PATIENT)
             try:
                 asker = Asker(client, Endpoint.from_url(url, trusting(authority)))
                 return (await asker.get("/")).body

@@ -18,6 +18,7 @@ from headrace.http.message import Field
 from headrace.upstream.client import OriginClient, OriginTimeouts, RequestBody
 from headrace.upstream.endpoint import Endpoint
 from headrace.upstream.errors import OriginError
+from headrace.upstream.sockets import SocketNetwork
 from tests.integration.upstream.asking import pieces, read_all
 
 FOREIGN = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nFOREIGN"
@@ -115,7 +116,8 @@ def conversation(talk: Callable[[OriginClient, Endpoint, BadOrigin], Awaitable[N
         origin = BadOrigin()
         server = await asyncio.start_server(origin.connected, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        client = OriginClient(asyncio.get_running_loop(), TIMEOUTS)
+        loop = asyncio.get_running_loop()
+        client = OriginClient(loop, SocketNetwork(loop), TIMEOUTS)
         try:
             await talk(client, Endpoint.from_url(f"http://127.0.0.1:{port}", None), origin)
         finally:

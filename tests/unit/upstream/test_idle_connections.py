@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
-from headrace.http.stream import Stream
 from headrace.upstream.endpoint import Endpoint
 from headrace.upstream.idle_connections import IdleConnections
+from headrace.upstream.network import Stream
 
 from .test_pool import origin
 

@@ -19,6 +19,7 @@ from headrace.upstream.client import OriginClient, OriginTimeouts, RequestBody
 from headrace.upstream.endpoint import Endpoint
 from headrace.upstream.errors import OriginError
 from headrace.upstream.fetcher import Fetcher, Use
+from headrace.upstream.network import Stream
 from headrace.upstream.pool import Pool, PoolState
 from headrace.upstream.retry import RetryPolicy
 
@@ -75,7 +76,7 @@ class Line:
         self._unread = self._unread[size:]
         return size
 
-    async def send_all(self, _data: bytes, _timeout_s: float) -> None:
+    async def send_all(self, _data: bytes | memoryview, _timeout_s: float) -> None:
         await asyncio.sleep(0)
 
     def idle_and_alive(self) -> bool:
@@ -97,19 +98,21 @@ class Silent:
     def ejected(self, pool: str, origin: str) -> None: ...
 
 
-class ScriptedClient(OriginClient):
+class ScriptedNetwork:
     """Connects to scripts: each origin's first, then its second, and so on; the last stays."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, scripts: dict[str, list[str]]) -> None:
-        super().__init__(loop, OriginTimeouts(0.01, 0.01, 0.01, 30.0))
+    def __init__(self, scripts: dict[str, list[str]]) -> None:
         self.lines: list[Line] = []
         self._scripts = {host: deque(names) for host, names in scripts.items()}
 
-    async def _connect(self, endpoint: Endpoint) -> Line:  # type: ignore[override]
+    async def connect(self, endpoint: Endpoint, _limit_s: float) -> Line:
         await asyncio.sleep(0)
         names = self._scripts[endpoint.host]
         name = names.popleft() if len(names) > 1 else names[0]
         return Line(SCRIPTS[name], self.lines)
+
+    def moved(self, _endpoint: Endpoint, _stream: Stream) -> bool:
+        return False
 
 
 class Scene:
@@ -118,8 +121,11 @@ class Scene:
     def __init__(self, loop: asyncio.AbstractEventLoop, scripts: dict[str, list[str]]) -> None:
         made: Pool = replace(pool(*(origin(name) for name in scripts)), budget=10.0)
         self.state = PoolState(made)
-        self.client = ScriptedClient(loop, scripts)
-        self.fetcher = Fetcher(self.client, loop, Silent(), lambda: 0.5)
+        self.network = ScriptedNetwork(scripts)
+        self.client = OriginClient(loop, self.network, OriginTimeouts(0.01, 0.01, 0.01, 30.0))
+        self.fetcher = Fetcher(
+            self.client, loop, Silent(), unix_time=lambda: 0.0, chance=lambda: 0.5
+        )
 
     async def talk(self, method: bytes, content: bool, leaves: bool) -> None:
         body = None
@@ -156,10 +162,10 @@ class Scene:
 
     def check(self) -> None:
         assert self.state.open_places == 0
-        open_lines = [line for line in self.client.lines if not line.closed]
+        open_lines = [line for line in self.network.lines if not line.closed]
         assert len(open_lines) == len(self.client.idle)
         self.client.close()
-        assert not [line for line in self.client.lines if not line.closed]
+        assert not [line for line in self.network.lines if not line.closed]
 
 
 async def cancelled_after(turns: int, scene: Scene, *how: object) -> bool:

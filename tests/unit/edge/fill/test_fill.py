@@ -37,6 +37,7 @@ from headrace.http.parser import ParsedResponseHead, RequestHead
 from headrace.store import Part, Store, StoreSettings
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.upstream.errors import Failure, OriginError
+from headrace.upstream.sockets import SocketNetwork
 
 SLICE = 64 * 1024
 TOTAL = 3 * SLICE + 100
@@ -167,7 +168,9 @@ def make_edge(
         "service": [{"name": "s", "hosts": ["*"], "origins": ["http://o:1"]}],
     }
     config = validate_document(document, str, base=Path("/"))
-    return WorkerContext(loop, config, compile_services(config), store, WorkerMetrics())
+    return WorkerContext(
+        loop, config, compile_services(config), store, WorkerMetrics(), SocketNetwork(loop)
+    )
 
 
 def ask_of(kind: str, edge: WorkerContext, resource: Resource) -> SliceRequest:

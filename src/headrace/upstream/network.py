@@ -1,0 +1,51 @@
+"""What this package needs of a network: connections to origins that carry bytes. Only Protocols.
+
+Everything above it (client, retries, failover) runs the same over sockets (`sockets`), in a test's
+memory, or in a simulation.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from headrace.upstream.endpoint import Endpoint
+
+
+class Stream(Protocol):
+    """One connection, plain or TLS. Not safe for two readers or two writers at once."""
+
+    @property
+    def peer(self) -> str:
+        """Return the other side's address; empty when it is not known any more."""
+
+    async def recv_into(self, buffer: memoryview, timeout_s: float) -> int:
+        """Read at least one byte into `buffer`; 0 at the end of the stream.
+
+        `buffer` must not be touched while this waits: all responses of a worker share one.
+        Raises StreamTimeout after `timeout_s` without a byte, OSError when the connection breaks.
+        """
+
+    async def send_all(self, data: bytes | memoryview, timeout_s: float) -> None:
+        """Send everything; `timeout_s` bounds each wait for room, not the whole.
+
+        Raises StreamTimeout, OSError.
+        """
+
+    def idle_and_alive(self) -> bool:
+        """Return whether the connection is still open with nothing unexpected to read."""
+
+    def close(self) -> None:
+        """Close at once. Whoever waits gets ConnectionError. Idempotent."""
+
+
+class Network(Protocol):
+    """Connects to origins by name."""
+
+    async def connect(self, endpoint: Endpoint, limit_s: float) -> Stream:
+        """Return a connection to an origin, with TLS done if it asks for it.
+
+        Resolving, connecting and TLS may take `limit_s` each. Raises OriginError.
+        """
+
+    def moved(self, endpoint: Endpoint, stream: Stream) -> bool:
+        """Return whether the origin's name leads elsewhere by now than this connection."""

@@ -5,15 +5,14 @@ from __future__ import annotations
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from headrace.http.message import Request, ResponseHead
-
-SAFE_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
+from headrace.http.methods import SAFE
 
 
 def keys_invalidated(request: Request, response: ResponseHead) -> list[bytes]:
     """The absolute URIs to invalidate: the target's, and those in Location and Content-Location
     on the same host (RFC 9111 section 4.4). Empty for safe methods and for errors.
     """
-    if request.method in SAFE_METHODS or not 200 <= response.status < 400:
+    if request.method in SAFE or not 200 <= response.status < 400:
         return []
     query = b"" if request.query is None else b"?" + request.query
     base = request.scheme + b"://" + request.authority + request.path + query

@@ -19,18 +19,16 @@ from functools import lru_cache
 from headrace.cache.rules import CacheRules
 from headrace.http.fields import HOP_BY_HOP, split_list
 from headrace.http.message import Field, Headers
+from headrace.http.validators import CONDITIONS
 
 # Gateways (CGI, WSGI, FastCGI) fold every other character to an underscore or a hyphen, so that
 # `x_forwarded_host` would pass for X-Forwarded-Host there. Field names have none of them.
 _PLAIN_NAME = re.compile(rb"[a-z0-9-]+")
 
 # The edge's own: whatever a client says in them, the origin hears the edge's words, or nothing.
-_OWN = HOP_BY_HOP | frozenset(
-    (
-        b"content-length", b"expect", b"host", b"if-match", b"if-modified-since",
-        b"if-none-match", b"if-range", b"if-unmodified-since", b"range", b"trailer", b"via",
-    )
-)  # fmt: skip
+_OWN = HOP_BY_HOP | CONDITIONS | {
+    b"content-length", b"expect", b"host", b"range", b"trailer", b"via",
+}  # fmt: skip
 
 # By these, in all spellings that are known, some origins and frameworks take another host, URL,
 # scheme, method or client address than the request has. They never reach an origin unless the

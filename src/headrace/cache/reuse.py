@@ -11,6 +11,7 @@ from headrace.cache.record import StoredFlag, StoredResponse
 from headrace.cache.rules import CacheRules
 from headrace.cache.statuses import CHALLENGES
 from headrace.http.message import Headers, Request
+from headrace.http.methods import GET_OR_HEAD
 
 # Plain numbers: an operation on an enum's member takes as long as the whole decision.
 _NO_CACHE = int(StoredFlag.NO_CACHE)
@@ -61,7 +62,7 @@ def decide_reuse(
     `stored` is the response that its key and variant select. Range plays no part.
     """
     headers = request.headers
-    if request.method not in (b"GET", b"HEAD"):
+    if request.method not in GET_OR_HEAD:
         return Reuse(Action.BYPASS, b"method")
     if b"cookie" in headers and _bypassed_by_cookie(headers, rules):
         return Reuse(Action.BYPASS, b"cookie")

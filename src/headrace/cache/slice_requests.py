@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from headrace.cache.record import StoredResponse
-from headrace.cache.validation import is_strong, same_representation, validation_fields
+from headrace.cache.validation import validation_fields
 from headrace.http.message import Field, Headers
 from headrace.http.parser import ParsedResponseHead
 from headrace.http.ranges import parse_content_range
+from headrace.http.validators import is_strong, same_representation
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +140,7 @@ def continues(stored: StoredResponse, span: BodySpan, headers: Headers) -> bool:
 
 def can_be_completed(stored: StoredResponse) -> bool:
     """Whether missing slices may be fetched apart: only a strong validator allows it."""
-    tag = Headers(stored.headers).get(b"etag")
-    return stored.length >= 0 and tag is not None and is_strong(tag)
+    return stored.length >= 0 and is_strong(Headers(stored.headers).get(b"etag"))
 
 
 def as_asked(wanted: SliceRequest, status: int) -> bool:

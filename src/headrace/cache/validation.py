@@ -5,8 +5,6 @@ RFC 9111 sections 3.2, 3.4, 4.3; RFC 9110 sections 8.8 and 15.3.7.3.
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from headrace.cache.freshness import corrected_initial_age_s
@@ -18,6 +16,7 @@ from headrace.cache.vary import vary_names
 from headrace.http.dates import format_http_date
 from headrace.http.fields import hop_by_hop
 from headrace.http.message import Field, Headers, Request, ResponseHead
+from headrace.http.validators import is_weak, weakly_equal
 
 # A 304 or a HEAD's answer says nothing about these (RFC 9111 section 3.2), or only what the
 # record's variant already says (Vary).
@@ -31,14 +30,8 @@ _NOT_UPDATED = frozenset(
         b"vary",
     )
 )
-_STRONG = re.compile(rb'"[\x21\x23-\x7e\x80-\xff]*"')
 # Why an answer may not be stored although others to the same question may.
 _NOT_FOR_ALL = frozenset((b"authorization", b"request-no-store", b"set-cookie"))
-
-
-def is_strong(tag: bytes) -> bool:
-    """Whether this is one entity tag, and a strong validator (RFC 9110 section 8.8.3)."""
-    return _STRONG.fullmatch(tag) is not None
 
 
 def validation_fields(stored: StoredResponse) -> tuple[Field, ...]:
@@ -50,14 +43,6 @@ def validation_fields(stored: StoredResponse) -> tuple[Field, ...]:
         elif name == b"last-modified":
             fields.append((b"if-modified-since", value))
     return tuple(fields)
-
-
-def same_representation(one: Headers, other: Headers) -> bool:
-    """Whether two responses carry the same strong entity tag, so that parts may be combined
-    (RFC 9110 section 15.3.7.3, RFC 9111 section 3.4). A date is never taken for strong enough.
-    """
-    tag = one.get(b"etag")
-    return tag is not None and is_strong(tag) and tag == other.get(b"etag")
 
 
 def freshened(
@@ -121,7 +106,7 @@ def corresponds(stored: Headers, news: Headers) -> bool:
     """
     tag = news.get(b"etag")
     if tag is not None:
-        return (stored.get(b"etag") or b"").removeprefix(b"W/") == tag.removeprefix(b"W/")
+        return weakly_equal(stored.get(b"etag") or b"", tag)
     modified = news.get(b"last-modified")
     return modified is None or modified == stored.get(b"last-modified")
 
@@ -167,7 +152,7 @@ def _updated(stored: Headers, news: Headers, response_time: float) -> Headers:
     not put on a body that is known by a weak one: parts of both would be taken for one.
     """
     skipped = _NOT_UPDATED | hop_by_hop(news)
-    if (stored.get(b"etag") or b"").startswith(b"W/"):
+    if is_weak(stored.get(b"etag") or b""):
         skipped |= {b"etag"}
     fresh = [field for field in news if field[0] not in skipped]
     if b"date" not in news:

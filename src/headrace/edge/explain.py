@@ -11,6 +11,7 @@ from headrace.config import Config
 from headrace.edge.service.resource import Resource, Resources
 from headrace.edge.service.services import Service, compile_services
 from headrace.http.message import Field, Headers, Request
+from headrace.http.methods import GET_OR_HEAD
 from headrace.http.parser import BadRequest, HeadLimits, RequestHead, RequestParser
 from headrace.upstream.content import content_of
 from headrace.upstream.origin_routes import choose
@@ -98,7 +99,7 @@ def _tries(
     service: Service, pool: Pool, retry: RetryPolicy, key: bytes, method: bytes, now: float
 ) -> Iterator[str]:
     """The order in which origins are asked while each fails, all thought to be well at first."""
-    attempts = Attempts(PoolState(pool), retry, key, method in (b"GET", b"HEAD"), now, lambda: 0.5)
+    attempts = Attempts(PoolState(pool), retry, key, method in GET_OR_HEAD, now, lambda: 0.5)
     step = attempts.first(now)
     number = 1
     while isinstance(step, Try) and number <= MOST_TRIES_SHOWN:
@@ -125,7 +126,7 @@ def _tries(
 
 def _cache(rules: CacheRules, request: Request, now: float) -> Iterator[str]:
     reuse = decide_reuse(request, None, rules, now)
-    if request.method not in (b"GET", b"HEAD") or reuse.action is Action.BYPASS:
+    if request.method not in GET_OR_HEAD or reuse.action is Action.BYPASS:
         reason = reuse.reason.decode() or "method"
         yield f"cache          not used ({reason})"
         return

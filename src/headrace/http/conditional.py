@@ -5,6 +5,8 @@ from __future__ import annotations
 from headrace.http.dates import parse_http_date
 from headrace.http.fields import split_list
 from headrace.http.message import Headers
+from headrace.http.methods import GET_OR_HEAD
+from headrace.http.validators import is_weak, strongly_equal, weakly_equal
 
 # A Last-Modified is a strong validator when it is a minute older than the Date beside it
 # (RFC 9110 section 8.8.2.2).
@@ -14,7 +16,7 @@ STRONG_DATE_AGE_S = 60.0
 def evaluate_conditions(
     request: Headers, method: bytes, status: int, response: Headers
 ) -> int | None:
-    """304 or 412 when a condition of the request says so, else None.
+    """Return 304 or 412 when a condition of the request says so, else None.
 
     In the order of RFC 9110 section 13.2.2. If-Match and If-Unmodified-Since are evaluated
     against the stored response like the others, so that a client that pins a representation gets
@@ -34,10 +36,10 @@ def evaluate_conditions(
     none_match = request.get(b"if-none-match")
     if none_match is not None:
         if _listed(none_match, tag, strong=False):
-            return 304 if method in (b"GET", b"HEAD") else 412
+            return 304 if method in GET_OR_HEAD else 412
         return None
     since = request.get(b"if-modified-since")
-    if since is not None and method in (b"GET", b"HEAD"):
+    if since is not None and method in GET_OR_HEAD:
         return 304 if _unchanged_since(since, response) else None
     return None
 
@@ -47,10 +49,8 @@ def _listed(value: bytes, tag: bytes | None, *, strong: bool) -> bool:
         return True
     if tag is None:
         return False
-    if strong:
-        return not tag.startswith(b"W/") and tag in split_list(value)
-    bare = tag.removeprefix(b"W/")
-    return any(item.removeprefix(b"W/") == bare for item in split_list(value))
+    equal = strongly_equal if strong else weakly_equal
+    return any(equal(tag, item) for item in split_list(value))
 
 
 def _modified_since(value: bytes, response: Headers) -> bool | None:
@@ -77,8 +77,8 @@ def _unchanged_since(value: bytes, response: Headers) -> bool:
 def if_range_matches(value: bytes, response: Headers) -> bool:
     """Whether an If-Range condition holds, by strong comparison (RFC 9110 section 13.1.5)."""
     value = value.strip()
-    if value.startswith((b'"', b"W/")):
-        return not value.startswith(b"W/") and value == response.get(b"etag")
+    if value.startswith(b'"') or is_weak(value):
+        return strongly_equal(value, response.get(b"etag") or b"")
     modified = response.get(b"last-modified")
     if modified is None or modified != value:
         return False

@@ -15,6 +15,7 @@ import httptools
 
 from headrace.errors import HeadraceError
 from headrace.http.message import Field, Headers
+from headrace.http.validators import CONDITIONS
 
 _HEAD_END = b"\r\n\r\n"
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^ \t\r\n]+ HTTP/[0-9.]+\r\n")
@@ -22,7 +23,7 @@ _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^ \t\r\n]+ HTTP/[0-9.
 _PLAIN_OPTIONS = (b"keep-alive", b"close")
 
 # A request that carries none of these takes the short way through the edge.
-_SPECIAL = frozenset(
+_SPECIAL = CONDITIONS | frozenset(
     (
         b"authorization",
         b"cache-control",
@@ -30,11 +31,6 @@ _SPECIAL = frozenset(
         b"content-length",
         b"cookie",
         b"expect",
-        b"if-match",
-        b"if-modified-since",
-        b"if-none-match",
-        b"if-range",
-        b"if-unmodified-since",
         b"pragma",
         b"range",
         b"te",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from headrace.http.chunked import LAST_CHUNK, chunk_head
 from headrace.http.message import Field
+from headrace.http.methods import IDEMPOTENT
 from headrace.http.parser import ParsedResponseHead
 from headrace.http.serializer import request_head
 from headrace.http.stream import StreamTimeout
@@ -21,8 +22,6 @@ from headrace.upstream.head_reader import READ_BYTES, HeadReader, OnInterim
 from headrace.upstream.idle_connections import IdleConnections
 from headrace.upstream.network import Network, Stream
 from headrace.upstream.response import OriginResponse
-
-IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 
 ReadBody = Callable[[], Awaitable[bytes]]
 

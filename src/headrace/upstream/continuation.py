@@ -14,14 +14,10 @@ import xxhash
 from headrace.http.message import Field, Headers
 from headrace.http.parser import ParsedResponseHead
 from headrace.http.ranges import parse_content_range
+from headrace.http.validators import is_strong
 from headrace.upstream.pool import Sameness
 
 LEAST_COMPARED_BYTES = 4096
-
-
-def is_strong(tag: bytes | None) -> bool:
-    """Whether an entity tag is a strong validator."""
-    return tag is not None and tag.startswith(b'"') and len(tag) >= 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +183,7 @@ def _accept_part(
 def _same_tag(one: Headers, other: Headers, *, missing: bool) -> bool:
     first, second = one.get(b"etag"), other.get(b"etag")
     if not is_strong(first) or not is_strong(second):
-        return missing and not (is_strong(first) and is_strong(second))
+        return missing
     return first == second
 
 

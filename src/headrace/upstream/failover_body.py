@@ -10,6 +10,7 @@ import asyncio
 
 from headrace.http.message import Field
 from headrace.http.parser import ParsedResponseHead
+from headrace.http.validators import CONDITIONS
 from headrace.upstream.continuation import (
     Accepted,
     Begun,
@@ -27,10 +28,7 @@ from headrace.upstream.retry import Reason, Try
 from headrace.upstream.throughput import RateWatch
 
 SKIP_BYTES = 256 * 1024
-CONDITIONAL = frozenset(
-    (b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since", b"if-range",
-     b"range")
-)  # fmt: skip
+CONDITIONAL = CONDITIONS | {b"range"}
 
 
 class Answered(OriginError):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from headrace.http.message import Field
+from headrace.http.methods import IDEMPOTENT
 from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.client import OriginClient, RequestBody
 from headrace.upstream.errors import Failure, OriginError
@@ -20,7 +21,6 @@ from headrace.upstream.pool import PoolState
 from headrace.upstream.request_fields import fields_for
 from headrace.upstream.response import OriginResponse
 from headrace.upstream.retry import (
-    SAFE_TO_REPEAT,
     Attempts,
     Reason,
     RetryPolicy,
@@ -85,7 +85,7 @@ class Fetcher:
         """
         attempts = Attempts(
             use.state, use.retry, use.key,
-            repeatable=method in SAFE_TO_REPEAT and body is None,
+            repeatable=method in IDEMPOTENT and body is None,
             began=self._loop.time(), chance=self._chance, again=again,
         )  # fmt: skip
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from headrace.upstream.errors import Failure
 from headrace.upstream.pool import PoolState
 
-SAFE_TO_REPEAT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 BEFORE_BODY = frozenset(
     (
         Failure.DNS, Failure.CONNECT_REFUSED, Failure.CONNECT_TIMEOUT, Failure.TLS, Failure.SEND,

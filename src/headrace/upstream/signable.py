@@ -15,21 +15,17 @@ from typing import Literal
 from urllib.parse import unquote_to_bytes
 
 from headrace.http.message import Field
+from headrace.http.methods import GET_OR_HEAD
+from headrace.http.validators import CONDITIONS
 
 Bucket = Literal["path", "host"]
-METHODS = (b"GET", b"HEAD")
 # A client's fields that may go along: they choose among representations and parts of one object.
-FIELDS = frozenset(
+FIELDS = CONDITIONS | frozenset(
     (
         b"accept",
         b"accept-encoding",
         b"accept-language",
         b"host",
-        b"if-match",
-        b"if-modified-since",
-        b"if-none-match",
-        b"if-range",
-        b"if-unmodified-since",
         b"origin",
         b"range",
         b"user-agent",
@@ -69,7 +65,7 @@ def may_sign(
     the Host sent. `bucket` says where the bucket's name is; None: in the prefix if there is one,
     else in a host like `bucket.s3.example.net`, else it is the path's first segment.
     """
-    if method not in METHODS:
+    if method not in GET_OR_HEAD:
         return Refusal(405, "only GET and HEAD are signed for this origin")
     if any(name in FRAMING for name in names):
         return Refusal(400, "a request that is signed has no body")

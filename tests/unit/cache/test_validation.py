@@ -12,8 +12,6 @@ from headrace.cache.rules import CacheRules
 from headrace.cache.validation import (
     freshened,
     head_update,
-    is_strong,
-    same_representation,
     validation_fields,
 )
 from headrace.http.message import Headers, Request, ResponseHead
@@ -70,35 +68,6 @@ def test_both_validators_are_sent() -> None:
 
 def test_without_a_validator_there_is_no_condition() -> None:
     assert validation_fields(record(headers=fields(x="1"))) == ()
-
-
-@pytest.mark.parametrize(
-    ("tag", "strong"),
-    [
-        (b'"a"', True), (b'""', True), (b'"\xfc"', True), (b'W/"a"', False), (b"a", False),
-        (b'"', False), (b'"a", "b"', False), (b'"a""b"', False), (b'"a b"', False),
-    ],
-)  # fmt: skip
-def test_a_strong_tag(tag: bytes, strong: bool) -> None:
-    assert is_strong(tag) is strong
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [
-        ({"etag": '"a"'}, {"etag": '"a"'}, True),
-        ({"etag": '"a"'}, {"etag": '"b"'}, False),
-        ({"etag": 'W/"a"'}, {"etag": 'W/"a"'}, False),
-        ({"etag": '"a"'}, {"etag": 'W/"a"'}, False),
-        ({"etag": '"a"'}, {}, False),
-        ({}, {}, False),
-        ({"last_modified": "x"}, {"last_modified": "x"}, False),
-    ],
-)
-def test_parts_are_combined_by_a_strong_tag_alone(
-    one: dict[str, str], other: dict[str, str], same: bool
-) -> None:
-    assert same_representation(Headers(fields(**one)), Headers(fields(**other))) is same
 
 
 # A 304 renews.

@@ -58,6 +58,13 @@ def test_a_part_with_another_or_a_weak_etag_does_not(tag: str) -> None:
     assert judged(part(400, etag=tag)) == "not_proved_the_same"
 
 
+@pytest.mark.parametrize("tag", ['"a", "b"', '"a b"', '"a', "a"])
+def test_a_text_that_is_not_one_entity_tag_proves_nothing(tag: str) -> None:
+    first = head(content_length="1000", etag=tag)
+    assert not begun(first).comparable("etag")
+    assert judged(part(400, etag=tag), of=first) == "not_proved_the_same"
+
+
 def test_dates_and_lengths_prove_it_where_the_pool_says_so() -> None:
     same = part(400, last_modified="Mon, 01 Jan 2024 00:00:00 GMT", etag='"other"')
     assert judged(same, "modified") == Accepted(0, 0, False)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 
-from headrace.cache.validation import is_strong
 from headrace.http.message import Headers
+from headrace.http.validators import is_strong
 
 
 def part_name(key_hash: bytes, variant: bytes) -> bytes:

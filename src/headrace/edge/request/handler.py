@@ -31,6 +31,7 @@ from headrace.errors import release_frames
 from headrace.http.client_network import network_of
 from headrace.http.dates import format_http_date
 from headrace.http.message import Request
+from headrace.http.methods import GET_OR_HEAD, KNOWN, USUAL
 from headrace.http.parser import BadRequest, RequestHead
 from headrace.http.ranges import RangeNotSatisfiable, TooManyRanges, content_range, parse_range
 from headrace.http.server.acceptor import NO_DESCRIPTORS
@@ -44,9 +45,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-GET_OR_HEAD = (b"GET", b"HEAD")
-ALLOWED = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-KNOWN_METHODS = frozenset((*ALLOWED.split(b", "), b"TRACE"))
+ALLOWED = b", ".join(USUAL)
 
 
 class EdgeHandler:
@@ -240,7 +239,7 @@ class EdgeHandler:
     def _unknown_method(head: RequestHead, resource: Resource, answer: Response) -> None:
         """405 for a method that is common but not served here, else 501 (RFC 9110 section 9.1)."""
         method = head.method.decode("ascii")
-        if head.method in KNOWN_METHODS:
+        if head.method in KNOWN:
             allow = b", ".join(sorted(resource.service.methods))
             answer.error(405, f"{method} is not served here", extra=((b"allow", allow),))
         else:

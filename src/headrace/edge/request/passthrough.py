@@ -19,6 +19,7 @@ from headrace.http.client_network import network_of
 from headrace.http.dates import format_http_date
 from headrace.http.fields import hop_by_hop
 from headrace.http.message import Field, Headers, Request
+from headrace.http.methods import GET_OR_HEAD
 from headrace.http.parser import BadRequest, ParsedResponseHead
 from headrace.http.ranges import (
     RangeNotSatisfiable,
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from headrace.edge.service.resource import Resource
 
 MOST_RANGES_PASSED = 1024
-SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
 # Trailers are passed only if they cannot be mistaken for framing, routing or security
 # (RFC 9110 section 6.5.1).
 NEVER_TRAILERS = frozenset(
@@ -85,7 +85,7 @@ def own_target(resource: Resource, request: Request) -> bytes:
     """
     if request.method == b"OPTIONS" and request.target == b"*":
         return b"*"
-    if resource.service.signs and request.method in (b"GET", b"HEAD"):
+    if resource.service.signs and request.method in GET_OR_HEAD:
         return resource.upstream_target
     path = as_sent(request.target, request.path)
     return path if request.query is None else path + b"?" + request.query

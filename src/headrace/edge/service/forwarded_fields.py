@@ -23,15 +23,15 @@ from headrace.cache.rules import CacheRules
 from headrace.edge.service.services import Service
 from headrace.http.fields import HOP_BY_HOP, hop_by_hop, split_list
 from headrace.http.message import Field, Headers, Request
+from headrace.http.validators import CONDITIONS
 
 # Answered by the edge itself, or a matter of each connection.
 _NEVER_FORWARDED = frozenset((b"host", b"content-length", b"expect", b"via", b"te", b"trailer"))
 FORWARDING = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"))
 # What says nothing of the representation that a client wants.
-_IDLE = frozenset(
+_IDLE = CONDITIONS | frozenset(
     (
-        b"cache-control", b"dnt", b"if-match", b"if-modified-since", b"if-none-match",
-        b"if-range", b"if-unmodified-since", b"pragma", b"priority", b"range", b"sec-gpc",
+        b"cache-control", b"dnt", b"pragma", b"priority", b"range", b"sec-gpc",
         b"upgrade-insecure-requests",
     )
 )  # fmt: skip

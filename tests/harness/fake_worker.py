@@ -15,7 +15,9 @@ import socket
 import sys
 from pathlib import Path
 
-from headrace.node.channel import (
+from headrace.node.channel import WorkerChannel
+from headrace.node.listeners import open_listener
+from headrace.node.messages import (
     Abandon,
     Check,
     Checked,
@@ -35,9 +37,7 @@ from headrace.node.channel import (
     Stats,
     Stop,
     Undrain,
-    WorkerChannel,
 )
-from headrace.node.listeners import open_listener
 from headrace.telemetry.metrics import WorkerMetrics
 
 

@@ -168,8 +168,8 @@ class StoreOptions(Model):
         return slice_bytes
 
 
-class Limits(Model):
-    """What one client, or all of them, may ask of a worker."""
+class ClientLimits(Model):
+    """What one client, or all of them, may ask of a worker of any role."""
 
     connections: int = Field(
         default=20_000, ge=1, description="Client connections per worker; more wait unaccepted."
@@ -204,6 +204,11 @@ class Limits(Model):
         ge=1,
         description="Requests served on a connection before it is closed. Unset: no limit.",
     )
+
+
+class Limits(ClientLimits):
+    """What one client, or all of them, may ask of a worker."""
+
     origin_requests_per_address: int = Field(
         default=128,
         ge=1,
@@ -239,8 +244,8 @@ class Limits(Model):
     )
 
 
-class Timeouts(Model):
-    """How long each step may take."""
+class ClientTimeouts(Model):
+    """How long each step of a client may take, at a worker of any role."""
 
     head_s: DurationS = Field(
         default=10.0, gt=0, description="From a request's first byte to the end of its head."
@@ -257,6 +262,11 @@ class Timeouts(Model):
     rate_window_s: DurationS = Field(
         default=20.0, gt=0, description="The window over which `send_min_rate` is measured."
     )
+
+
+class Timeouts(ClientTimeouts):
+    """How long each step may take."""
+
     origin_connect_s: DurationS = Field(
         default=3.0, gt=0, description="Connecting to an origin, its TLS handshake included."
     )

@@ -12,18 +12,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
-from headrace.edge.request.accounting import Accounting
-from headrace.http.server.acceptor import Server
-from headrace.node.channel import (
+from headrace.edge.messages import (
     Follow,
     GetFigures,
     GetReasons,
     Leave,
     Lines,
-    Message,
+    Question,
     ReasonsAre,
     Seen,
 )
+from headrace.edge.request.accounting import Accounting
+from headrace.http.server.context import ServerContext
 from headrace.telemetry.access_log import ClientAddress, shown_address
 from headrace.telemetry.filter_words import FilterError
 from headrace.telemetry.watch import Followed
@@ -34,11 +34,11 @@ ELSEWHERE = "-"  # clients without an address (Unix sockets), or whose address i
 
 
 def looked(
-    question: Follow | Leave | GetFigures | GetReasons,
+    question: Question,
     accounting: Accounting,
-    server: Server,
+    server: ServerContext,
     client_address: ClientAddress,
-) -> Message | None:
+) -> Lines | Seen | ReasonsAre | None:
     """The answer to one question; None where none is due."""
     now_s = time.monotonic()
     watch = accounting.watch
@@ -54,15 +54,15 @@ def looked(
                 )
             except FilterError:
                 followed = Followed()  # the admin API has refused it already
-            return Lines(question.number, followed)
+            return Lines(followed)
         case Leave(follower=follower):
             watch.leave(follower, now_s)
             return None
-        case GetFigures(number=number):
+        case GetFigures():
             told, unlisted = most_connected(server.clients(), client_address)
-            return Seen(number, watch.figures(now_s), told, unlisted)
-        case GetReasons(number=number, key_hashes=keys):
-            return ReasonsAre(number, [accounting.reasons.of(key) for key in keys])
+            return Seen(watch.figures(now_s), told, unlisted)
+        case GetReasons(key_hashes=keys):
+            return ReasonsAre([accounting.reasons.of(key) for key in keys])
 
 
 def most_connected(

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import structlog
 import uvloop
 
@@ -25,6 +26,7 @@ from headrace.config.limits_check import descriptors_for_clients
 from headrace.edge.context import WorkerContext
 from headrace.edge.housekeeping import Housekeeping
 from headrace.edge.live_view import looked
+from headrace.edge.messages import read_question
 from headrace.edge.request.accounting import Accounting
 from headrace.edge.request.handler import EdgeHandler
 from headrace.edge.service.services import compile_services
@@ -32,7 +34,9 @@ from headrace.errors import HeadraceError
 from headrace.http.parser import HeadLimits
 from headrace.http.server.acceptor import Listener, Server
 from headrace.http.server.context import ClientTimeouts, ConnectionLimits
-from headrace.node.channel import (
+from headrace.node.channel import WorkerChannel
+from headrace.node.listeners import open_listener
+from headrace.node.messages import (
     Abandon,
     Binding,
     Check,
@@ -43,23 +47,20 @@ from headrace.node.channel import (
     Drain,
     Drained,
     Fatal,
-    Follow,
-    GetFigures,
-    GetReasons,
     GetStats,
-    Leave,
     Message,
     Prepare,
     Prepared,
     Ready,
     Refused,
     ReopenLogs,
+    RoleAnswer,
+    RoleNotice,
+    RoleQuestion,
     Stats,
     Stop,
     Undrain,
-    WorkerChannel,
 )
-from headrace.node.listeners import open_listener
 from headrace.node.readiness import problem_of
 from headrace.node.tls import server_context
 from headrace.store import Store, StoreSettings
@@ -117,14 +118,21 @@ class Worker:
                 self.channel.send(Checked(number, problem))
             case ReopenLogs():
                 self._reopen_logs()
-            case Follow() | Leave() | GetFigures() | GetReasons() if hasattr(self, "server"):
-                answer = looked(message, self._accounting, self.server, self._client_address)
+            case RoleQuestion(number=number, question=raw) if hasattr(self, "server"):
+                answer = self._looked(raw)
                 if answer is not None:
-                    self.channel.send(answer)
+                    encoded = msgspec.Raw(msgspec.json.encode(answer))
+                    self.channel.send(RoleAnswer(number, encoded))
+            case RoleNotice(notice=raw) if hasattr(self, "server"):
+                self._looked(raw)
             case Stop(deadline_s=deadline_s):
                 self.stop(deadline_s)
             case _:
                 log.error("unexpected_message", message=type(message).__name__)
+
+    def _looked(self, raw: msgspec.Raw) -> msgspec.Struct | None:
+        question = read_question(raw)
+        return looked(question, self._accounting, self.server, self._client_address)
 
     # Configuration.
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from headrace.config import Listener, TcpAddress, UnixAddress
 from headrace.errors import HeadraceError
-from headrace.node.channel import Binding
+from headrace.node.messages import Binding
 
 
 class ListenError(HeadraceError):

@@ -15,12 +15,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
+import msgspec
 import structlog
 
 from headrace.errors import HeadraceError
-from headrace.node.channel import (
+from headrace.node.messages import (
     Abandon,
     Check,
     Checked,
@@ -28,18 +29,19 @@ from headrace.node.channel import (
     Committed,
     Drain,
     GetStats,
-    Lines,
     Message,
     Prepare,
     Prepared,
-    ReasonsAre,
     Refused,
     ReopenLogs,
-    Seen,
+    RoleAnswer,
+    RoleNotice,
+    RoleQuestion,
     Stats,
     Stop,
     Undrain,
 )
+from headrace.node.running import AnswerT
 from headrace.node.worker_process import Setup, State, Worker, exit_reason, restart_delay_s
 from headrace.telemetry.logs import events_dropped
 from headrace.telemetry.metrics import Snapshot, merge, retired
@@ -52,8 +54,6 @@ SILENCE_LIMIT_S = 30.0
 STOP_GRACE_S = 2.0
 STEADY_AFTER_S = 10.0
 LAST_WORDS_S = 1.0
-
-Answered = TypeVar("Answered", Lines, Seen, ReasonsAre)
 
 log = structlog.get_logger("headrace.workers")
 
@@ -214,20 +214,22 @@ class WorkerPool:
         own = Snapshot(counters={"events_dropped": events_dropped()})
         return merge([own, self._retired, *(worker.snapshot for worker in self.everyone)])
 
-    async def ask_each(
-        self, question: Callable[[int], Message], answer: type[Answered]
-    ) -> list[Answered]:
-        """The answers of all workers that serve, to a question that carries the given number."""
+    async def ask_each(self, question: msgspec.Struct, answer: type[AnswerT]) -> list[AnswerT]:
+        """Ask a role's question of all workers that serve; return the answers that come."""
         self._questions += 1
-        number = self._questions
+        asked = RoleQuestion(self._questions, msgspec.Raw(msgspec.json.encode(question)))
         found = await asyncio.gather(
             *(
-                worker.ask(question(number), answer, number, STATS_TIMEOUT_S)
+                worker.ask(asked, RoleAnswer, asked.number, STATS_TIMEOUT_S)
                 for worker in self.workers
                 if worker.state is State.READY
             )
         )
-        return [one for one in found if isinstance(one, answer)]
+        return [
+            msgspec.json.decode(one.answer, type=answer)
+            for one in found
+            if isinstance(one, RoleAnswer)
+        ]
 
     async def unsound(self, within_s: float) -> str | None:
         """What keeps which worker from serving; None when each that listens could."""
@@ -253,9 +255,9 @@ class WorkerPool:
             return "no worker serves; the log says why"
         return "; ".join(problems) or None
 
-    def tell_all(self, message: Message) -> None:
-        """Say something that wants no answer."""
-        self._tell(self.workers, message)
+    def tell_all(self, notice: msgspec.Struct) -> None:
+        """Say something of a role's to all workers that wants no answer."""
+        self._tell(self.workers, RoleNotice(msgspec.Raw(msgspec.json.encode(notice))))
 
     async def ask_all(self) -> None:
         """Refresh every worker's snapshot; kill one that has been silent for too long."""

@@ -19,21 +19,19 @@ from typing import Self
 
 import structlog
 
-from headrace.node.channel import (
+from headrace.node.channel import Channel
+from headrace.node.messages import (
     Binding,
-    Channel,
     Checked,
     Committed,
     Configure,
     Drained,
     Fatal,
-    Lines,
     Message,
     Prepared,
     Ready,
-    ReasonsAre,
     Refused,
-    Seen,
+    RoleAnswer,
     Stats,
 )
 from headrace.telemetry.metrics import Snapshot
@@ -196,12 +194,7 @@ class Worker:
             case Stats(number=number, snapshot=snapshot):
                 self.snapshot = snapshot
                 self._answered(Stats, number, message)
-            case (
-                Checked(number=number)
-                | Lines(number=number)
-                | Seen(number=number)
-                | ReasonsAre(number=number)
-            ):
+            case Checked(number=number) | RoleAnswer(number=number):
                 self._answered(type(message), number, message)
             case Prepared(version=version) | Refused(version=version):
                 self._answered(Prepared, version, message)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -60,6 +61,24 @@ class WorkerFacts:
     started: float
     cpu_s: float | None = None
     resident_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoleMetric:
+    """One number beside the workers' counts: `headrace_<name>`, with `_total` if it only grows."""
+
+    name: str
+    help: str
+    value: float
+    only_grows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RoleFacts:
+    """What a role's supervisor knows beside its workers: as metrics, and as keys of the report."""
+
+    metrics: tuple[RoleMetric, ...] = ()
+    report: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

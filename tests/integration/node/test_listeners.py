@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from headrace.config import Listener
-from headrace.node.channel import Binding
 from headrace.node.listeners import (
     ListenError,
     ReservedAddress,
@@ -19,6 +18,7 @@ from headrace.node.listeners import (
     reserve,
     reserve_all,
 )
+from headrace.node.messages import Binding
 
 
 @pytest.fixture

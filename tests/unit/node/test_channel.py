@@ -6,18 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.node.channel import (
-    Binding,
-    ChannelError,
-    Configure,
-    Drain,
-    FrameReader,
-    GetStats,
-    Message,
-    Refused,
-    Stats,
-    encode,
-)
+from headrace.node.channel import ChannelError, FrameReader, encode
+from headrace.node.messages import Binding, Configure, Drain, GetStats, Message, Refused, Stats
 from headrace.telemetry.metrics import WorkerMetrics
 
 MESSAGES: list[Message] = [

@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from headrace.node.channel import (
+from headrace.node.messages import (
     Abandon,
     Commit,
     Committed,

@@ -19,9 +19,9 @@ from headrace.cache.key import key_hash
 from headrace.edge.admin.purging import Directory
 from headrace.edge.admin.requests import parse_inspection
 from headrace.edge.admin.store_thread import StoreThread
-from headrace.node.admin.live import Workers
+from headrace.edge.messages import GetFigures, GetReasons, ReasonsAre, Seen
 from headrace.node.admin.problem import ProblemError
-from headrace.node.channel import GetFigures, GetReasons, ReasonsAre, Seen
+from headrace.node.running import Workers
 from headrace.telemetry.metrics import Snapshot
 from headrace.telemetry.reasons import together
 from headrace.telemetry.top import between
@@ -88,9 +88,7 @@ class Looking:
         url = parse_inspection(request.query)
         keys = self._server.directory.keys(url, service=None, field="url")
         hashes = [key_hash(key) for _service, key in keys]
-        answers = await self._server.workers.ask_each(
-            lambda number: GetReasons(number, hashes), ReasonsAre
-        )
+        answers = await self._server.workers.ask_each(GetReasons(hashes), ReasonsAre)
         found = []
         for at, (service, _key) in enumerate(keys):
             for reason in together([answer.reasons[at] for answer in answers]):
@@ -109,7 +107,7 @@ class Looking:
             if self._told and now_s - self._taken_s < FRESH_S:
                 return
             totals, answers = await asyncio.gather(
-                self._server.totals(), self._server.workers.ask_each(GetFigures, Seen)
+                self._server.totals(), self._server.workers.ask_each(GetFigures(), Seen)
             )
             figures = merged([answer.figures for answer in answers], MOST_ROWS, MOST_ROWS)
             self._connections = Counter()

@@ -23,10 +23,11 @@ from headrace.errors import HeadraceError
 from headrace.node.admin.auth import require_token
 from headrace.node.admin.guard import keep_pages_out
 from headrace.node.admin.held_connections import HeldConnection, Places, held, whole_body
-from headrace.node.admin.live import Following, Workers
+from headrace.node.admin.live import Following
 from headrace.node.admin.openapi import DOCUMENT
 from headrace.node.admin.problem import ProblemError, problem_response, problems
 from headrace.node.reload import RestartNeededError
+from headrace.node.running import Workers
 from headrace.telemetry.exposition import CONTENT_TYPE, ServerFacts, exposition
 from headrace.telemetry.metrics import Snapshot
 from headrace.telemetry.report import report

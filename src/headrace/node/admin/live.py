@@ -12,16 +12,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 from aiohttp import web
 
+from headrace.edge.messages import Follow, Leave, Lines
 from headrace.node.admin.problem import ProblemError
-from headrace.node.channel import Follow, Leave, Lines, Message
-from headrace.node.worker_pool import Answered
+from headrace.node.running import Workers
 from headrace.telemetry.filter import parse_filter
 from headrace.telemetry.filter_words import FilterError
 from headrace.telemetry.watch import MOST_FOLLOWERS
@@ -33,16 +33,6 @@ WRITE_TIMEOUT_S = 30.0
 MOST_LINES = 1_000_000
 MOST_LINES_PER_S = 1000
 USUAL_LINES_PER_S = 200
-
-
-class Workers(Protocol):
-    """The workers, as those who look live need them (see edge.workers)."""
-
-    async def ask_each(
-        self, question: Callable[[int], Message], answer: type[Answered]
-    ) -> list[Answered]: ...
-
-    def tell_all(self, message: Message) -> None: ...
 
 
 class Server(Protocol):
@@ -148,7 +138,7 @@ class Following:
 
     async def _look(self, follower: int, asked: FollowRequest) -> list[Lines]:
         return await self._server.workers.ask_each(
-            lambda number: Follow(number, follower, asked.filter, asked.rate, asked.sample), Lines
+            Follow(follower, asked.filter, asked.rate, asked.sample), Lines
         )
 
 

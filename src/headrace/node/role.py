@@ -1,0 +1,144 @@
+"""What a role is to the node that carries it: the supervisor's part, and the part of its workers.
+
+A node is a supervisor and its worker processes: it reserves addresses, keeps workers alive,
+reloads in two steps, holds certificates, tells systemd, answers operators. A role fills in what
+is delivered. It is two classes: a Role, one in the supervisor, and a WorkerRole, one in each
+worker. Neither side knows the other; what they say to each other goes through
+`Workers.ask_each` and `WorkerRole.answer`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from headrace.config.node import NodeConfig
+from headrace.http.server.context import ServerContext
+from headrace.http.server.exchange import Handler
+from headrace.node.admin.operations import Operation
+from headrace.node.running import Node
+from headrace.telemetry.exposition import RoleFacts
+from headrace.telemetry.metrics import Snapshot
+
+ConfigT = TypeVar("ConfigT", bound=NodeConfig)
+
+
+class Change(Protocol):
+    """A new configuration, prepared: all that can fail has been done, and nothing is changed yet.
+
+    One of the two is called, once. Neither may raise.
+    """
+
+    def commit(self) -> None:
+        """Work by the new configuration from now on."""
+        ...
+
+    def abandon(self) -> None:
+        """Release what was prepared; the old configuration stays."""
+        ...
+
+
+class Role(Protocol[ConfigT]):
+    """A role in the supervisor. One object serves one run of one node.
+
+    Called in this order: `open`; `operations`; when all workers serve, `started`; at each reload
+    `prepare`; at the end `close`, also after an `open` that raised.
+    """
+
+    @property
+    def name(self) -> str:
+        """Its name in messages and logs: "edge"."""
+        ...
+
+    @property
+    def worker_command(self) -> Sequence[str]:
+        """The command of a worker process; the descriptor of its channel is put behind it."""
+        ...
+
+    def load(self, path: Path) -> ConfigT:
+        """Read the configuration file. Raises ConfigError with every problem found."""
+        ...
+
+    def fixed(self, config: ConfigT) -> Mapping[str, object]:
+        """Return what a reload cannot change: each setting's name in the file, and its value."""
+        ...
+
+    async def open(self, config: ConfigT) -> None:
+        """Take what the supervisor holds beside its workers. Raises HeadraceError or OSError."""
+        ...
+
+    def started(self) -> None:
+        """Begin what runs beside the workers while they serve."""
+        ...
+
+    async def prepare(self, config: ConfigT) -> Change:
+        """Make ready what `open` took for a new configuration. Raises HeadraceError or OSError."""
+        ...
+
+    async def facts(self) -> RoleFacts:
+        """Return what metrics and report say of the role beside its workers' counts."""
+        ...
+
+    def operations(self, node: Node) -> tuple[Operation, ...]:
+        """Return what the admin API offers beside what it offers for every role."""
+        ...
+
+    async def close(self) -> None:
+        """Release everything; may be called before `open` has come to its end."""
+        ...
+
+
+class WorkerRole(Protocol[ConfigT]):
+    """A role in a worker process. One object serves one worker's life.
+
+    `open` comes first and `close` last, also after an `open` that raised.
+    """
+
+    @property
+    def model(self) -> type[ConfigT]:
+        """The class that configurations are read into."""
+        ...
+
+    def open(self, config: ConfigT, loop: asyncio.AbstractEventLoop) -> Handler:
+        """Take what serving needs; return who answers requests.
+
+        Raises HeadraceError or OSError.
+        """
+        ...
+
+    def prepare(self, config: ConfigT) -> Change:
+        """Build all that a new configuration needs. Raises HeadraceError or OSError."""
+        ...
+
+    def drain(self, *, draining: bool) -> None:
+        """Note whether clients are to go elsewhere; the node closes their connections."""
+        ...
+
+    def problem(self) -> str:
+        """Return why a request could not be served now, beside what the node checks; "" if it
+        could.
+        """
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """Return the worker's counts."""
+        ...
+
+    def answer(self, question: msgspec.Raw, server: ServerContext) -> msgspec.Struct | None:
+        """Answer what the role's operations ask; None where no answer is wanted.
+
+        Raises msgspec.DecodeError on a question that this role does not know.
+        """
+        ...
+
+    def reopen_logs(self) -> None:
+        """Open the log files again, after a rotation. Raises HeadraceError or OSError."""
+        ...
+
+    async def close(self) -> None:
+        """Release everything."""
+        ...

@@ -14,9 +14,10 @@ from headrace.http.message import Field, Headers, Request
 from headrace.http.methods import GET_OR_HEAD
 from headrace.http.parser import BadRequest, HeadLimits, RequestHead, RequestParser
 from headrace.upstream.content import content_of
-from headrace.upstream.origin_routes import choose
+from headrace.upstream.origin_routes import apply_routes
 from headrace.upstream.pool import Pool, PoolState
 from headrace.upstream.retry import Attempts, RetryPolicy, Stop, Try
+from headrace.upstream.target import Target
 
 MOST_TRIES_SHOWN = 8
 
@@ -60,30 +61,40 @@ def _request(resource: Resource, head: RequestHead) -> Request:
 
 def _where(resource: Resource, request: Request, now: float) -> Iterator[str]:
     service = resource.service
-    chosen = choose(
-        service.origin_routes, request, resource.key, service.default_pool, service.default_retry
+    default = Target(
+        PoolState(service.pools[service.default_pool]),
+        service.retries[service.default_retry],
+        resource.key,
+        resource.upstream_target,
     )
-    matched = set(chosen.rules)
+    target = apply_routes(
+        service.origin_routes,
+        request,
+        default,
+        lambda pool: PoolState(service.pools[pool]),
+        service.retries,
+    )
+    matched = set(target.routes)
     decided = False
-    for rule in service.origin_routes:
+    for route in service.origin_routes:
         if decided:
-            cache_result = "not reached"
-        elif rule.name in matched:
-            cache_result = "matches"
-            decided = rule.pool is not None
+            verdict = "not reached"
+        elif route.name in matched:
+            verdict = "matches"
+            decided = route.pool is not None
             if decided:
-                cache_result += f": pool {rule.pool}"
+                verdict += f": pool {route.pool}"
         else:
-            cache_result = "does not match"
-            if replace(rule, share=1.0).matches(request, resource.key):
-                cache_result = f"would match, but its {rule.share:.0%} are other objects"
-        yield f"route          {rule.name}: {cache_result}"
-    yield f"pool           {chosen.pool}"
-    _path, mark, query = resource.upstream_target.partition(b"?")
-    yield f"asked for      {(chosen.path + mark + query).decode('latin-1')}"
-    if chosen.mirror is not None:
-        yield f"mirror         {chosen.mirror}, {chosen.mirror_path.decode('latin-1')}"
-    retry, pool = service.retries[chosen.retry], service.pools[chosen.pool]
+            verdict = "does not match"
+            if replace(route, share=1.0).matches(request, resource.key):
+                verdict = f"would match, but its {route.share:.0%} are other objects"
+        yield f"route          {route.name}: {verdict}"
+    retry, pool, mirror = target.retry, target.state.pool, target.mirror
+    yield f"pool           {pool.name}"
+    yield f"asked for      {target.request_target.decode('latin-1')}"
+    if mirror is not None:
+        path = mirror.request_target.partition(b"?")[0].decode("latin-1")
+        yield f"mirror         {mirror.state.pool.name}, {path}"
     yield f"retry          {retry.name}: {_retry(retry, pool)}"
     yield from _tries(service, pool, retry, resource.key, request.method, now)
 

@@ -10,7 +10,6 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 
@@ -20,12 +19,13 @@ from headrace.http.message import Request
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.client import OriginClient
-from headrace.upstream.fetcher import Fetcher, Use
+from headrace.upstream.fetcher import Fetcher
 from headrace.upstream.health_checks import HealthChecks
-from headrace.upstream.origin_routes import Chosen, choose
+from headrace.upstream.origin_routes import apply_routes
 from headrace.upstream.pool import PoolState
 from headrace.upstream.request_fields import why_not_signed
 from headrace.upstream.signable import Refusal
+from headrace.upstream.target import Target
 
 log = structlog.get_logger()
 
@@ -89,15 +89,6 @@ class OriginEvents:
             log.error("origin_down", pool=pool, origin=origin)
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
-    """Where one request goes: the pool and retry, and the target to ask for."""
-
-    use: Use
-    target: bytes
-    chosen: Chosen
-
-
 class Upstreams:
     """All pools of one worker. `adopt` takes a new configuration."""
 
@@ -129,42 +120,41 @@ class Upstreams:
         )
         self._checks.watch(list(self._states.values()))
 
-    def way(self, resource: Resource, request: Request, target: bytes, client: str = "") -> Way:
-        """Where a request goes whose own target, as the origin is to see it, is `target`.
-
-        `client` is the network of who asks.
-        """
+    def target(
+        self, resource: Resource, request: Request, request_target: bytes, client_network: str = ""
+    ) -> Target:
+        """Return where a request goes whose own target, as origins are to see it, is given."""
         service = resource.service
+        default = Target(
+            self._state(service, service.default_pool),
+            service.retries[service.default_retry],
+            resource.key,
+            request_target,
+            client_network,
+            service.name,
+        )
         if not service.origin_routes:
-            name = service.default_pool
-            chosen = Chosen(name, service.default_retry, request.path)
-            use = self.use(service, chosen.pool, chosen.retry, resource.key, client)
-            return Way(use, target, chosen)
-        chosen = choose(
+            return default
+        return apply_routes(
             service.origin_routes,
             request,
-            resource.key,
-            service.default_pool,
-            service.default_retry,
+            default,
+            lambda pool: self._state(service, pool),
+            service.retries,
         )
-        if chosen.path != request.path:
-            _path, mark, query = target.partition(b"?")
-            target = chosen.path + mark + query
-        use = self.use(service, chosen.pool, chosen.retry, resource.key, client)
-        return Way(use, target, chosen)
 
     def refusal(
-        self, resource: Resource, request: Request, target: bytes, *, has_body: bool
+        self, resource: Resource, request: Request, request_target: bytes, *, has_body: bool
     ) -> Refusal | None:
         """Why an origin of the pool that this request goes to would not be asked: its requests
         are signed, and this one is not to be. Told before anything is looked up or sent.
         """
-        way = self.way(resource, request, target)
+        target = self.target(resource, request, request_target)
         fields = [(b"host", request.authority)]
         if has_body:
             fields.append((b"transfer-encoding", b"chunked"))
-        for origin in way.use.state.pool.origins:
-            refusal = why_not_signed(origin, request.method, way.target, fields)
+        for origin in target.state.pool.origins:
+            refusal = why_not_signed(origin, request.method, target.request_target, fields)
             if refusal is not None:
                 return refusal
         return None
@@ -174,13 +164,10 @@ class Upstreams:
         """How many requests run now, with all origins of the pools in force."""
         return sum(state.open_places for state in self._states.values())
 
-    def use(self, service: Service, pool: str, retry: str, key: bytes, client: str = "") -> Use:
-        """A pool of a service with what is known of it."""
+    def _state(self, service: Service, pool: str) -> PoolState:
         state = self._states.get((service.name, pool))
-        if state is None:
-            # A request that began under a configuration that is gone.
-            state = PoolState(service.pools[pool])
-        return Use(state, service.retries[retry], key, client, service.name)
+        # Without one, the request began under a configuration that is gone.
+        return PoolState(service.pools[pool]) if state is None else state
 
     def stop(self) -> None:
         """End the health checks."""

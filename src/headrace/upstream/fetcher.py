@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from headrace.http.message import Field
 from headrace.http.methods import IDEMPOTENT
@@ -17,32 +16,16 @@ from headrace.upstream.errors import Failure, OriginError
 from headrace.upstream.exchange import Events, Exchange, word
 from headrace.upstream.failover_body import FailoverResponse
 from headrace.upstream.head_reader import OnInterim
-from headrace.upstream.pool import PoolState
 from headrace.upstream.request_fields import fields_for
 from headrace.upstream.response import OriginResponse
 from headrace.upstream.retry import (
     Attempts,
     Reason,
-    RetryPolicy,
     Stop,
     Try,
     is_failed_status,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """Which pool a request goes to, and by which retry.
-
-    `key` is what "consistent" goes by; `client` is the network of who asks, by which failures are
-    told apart; `service` is whose pool it is.
-    """
-
-    state: PoolState
-    retry: RetryPolicy
-    key: bytes
-    client: str = ""
-    service: str = ""
+from headrace.upstream.target import Target
 
 
 class Fetcher:
@@ -66,9 +49,8 @@ class Fetcher:
 
     async def request(
         self,
-        use: Use,
+        target: Target,
         method: bytes,
-        target: bytes,
         fields: list[Field],
         *,
         body: RequestBody | None = None,
@@ -83,24 +65,25 @@ class Fetcher:
         When every try failed, a response that an origin did give is returned, whatever its status:
         it says more than an error of ours. Raises OriginError.
         """
+        request_target = target.request_target
         attempts = Attempts(
-            use.state, use.retry, use.key,
+            target.state, target.retry, target.key,
             repeatable=method in IDEMPOTENT and body is None,
             began=self._loop.time(), chance=self._chance, again=again,
         )  # fmt: skip
 
         async def ask(index: int, wanted: list[Field]) -> OriginResponse:
-            origin = use.state.pool.origins[index]
-            prepared = fields_for(origin, method, target, wanted, self._unix_time())
+            origin = target.state.pool.origins[index]
+            prepared = fields_for(origin, method, request_target, wanted, self._unix_time())
             return await self.client.request(
-                origin.endpoint, method, target, prepared, body=body, on_interim=on_interim
+                origin.endpoint, method, request_target, prepared, body=body, on_interim=on_interim
             )
 
         attempt_log = AttemptLog() if attempt_log is None else attempt_log
-        attempt_log.pool = use.state.pool.name
-        attempt_log.client = use.client
-        attempt_log.service = use.service
-        attempt_log.path = target.partition(b"?")[0].decode("latin-1")
+        attempt_log.pool = target.state.pool.name
+        attempt_log.client = target.client_network
+        attempt_log.service = target.service
+        attempt_log.path = request_target.partition(b"?")[0].decode("latin-1")
         exchange = Exchange(attempts, method, fields, ask, self._events, self._loop, attempt_log)
         return await self._obtain(exchange, hashing=hashing)
 

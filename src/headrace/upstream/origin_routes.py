@@ -1,13 +1,14 @@
-"""Which pool a request goes to: ordered rules on host, path, type, query and header. Pure.
+"""Which pool a request goes to: ordered routes by host, path, type, query and header. Pure.
 
-The client and the cache key see nothing of it. A rule may hold for a share of the objects only,
+The client and the cache key see nothing of it. A route may hold for a share of the objects only,
 chosen by the key, so that one object always comes from one side.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 import xxhash
@@ -15,6 +16,9 @@ import xxhash
 from headrace.http.message import Request
 from headrace.http.target import without_dot_segments
 from headrace.upstream.content import content_of
+from headrace.upstream.pool import PoolState
+from headrace.upstream.retry import RetryPolicy
+from headrace.upstream.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +28,8 @@ class OriginRoute:
     `path` must match the whole path; what its groups captured can be used in `rewrite` (`\\1`).
     `query` and `headers` are names with a pattern for the value (None: it is enough that it is
     there). `types` are kinds of content or media types (see `content`). `share` is the part of the
-    objects that the rule is for. `pool` None keeps the pool that the rules before, or the service,
-    chose and goes on to the next rule: of use with `mirror`, the pool that is asked as well, for
-    comparison.
+    objects that the route is for. `pool` None keeps the service's pool, and the next route is
+    tried: of use with `mirror`, the pool that is asked as well, for comparison.
     """
 
     name: str
@@ -42,7 +45,7 @@ class OriginRoute:
     mirror: str | None = None
 
     def matches(self, request: Request, key: bytes) -> bool:
-        """Whether the rule is for this request. `key` is the cache key, for `share`."""
+        """Return whether the route is for this request. `key` is the cache key, for `share`."""
         if self.hosts and not any(
             _host_matches(pattern, request.authority) for pattern in self.hosts
         ):
@@ -68,7 +71,7 @@ class OriginRoute:
         return True
 
     def rewritten(self, path: bytes) -> bytes:
-        """The path that the origin is asked for."""
+        """Return the path that the origin is asked for."""
         if self.rewrite is None:
             return path
         if self.path is None:
@@ -88,44 +91,51 @@ def _host_matches(pattern: bytes, authority: bytes) -> bool:
 
 
 def share_of(name: str, key: bytes) -> float:
-    """Where an object stands in a rule's rollout, from 0 up to 1; always the same for a key."""
+    """Return where an object stands in a route's rollout: from 0 up to 1, the same for a key."""
     return xxhash.xxh3_64_intdigest(name.encode() + b"\0" + key) / 2**64
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """Where a request goes. `path` is what origins are asked for; `rules` are those that matched.
+def apply_routes(
+    routes: tuple[OriginRoute, ...],
+    request: Request,
+    default: Target,
+    pool_state: Callable[[str], PoolState],
+    retries: Mapping[str, RetryPolicy],
+) -> Target:
+    """Return where a request goes that goes to `default` when no route matches.
 
-    `mirror_path` is for the pool `mirror`.
+    The first route that matches and names a pool decides. Those before it that name none may
+    change the retry policy, and add a mirror. `pool_state` and `retries` know the names.
     """
-
-    pool: str
-    retry: str
-    path: bytes
-    rules: tuple[str, ...] = ()
-    mirror: str | None = None
-    mirror_path: bytes = b""
-
-
-def choose(
-    rules: tuple[OriginRoute, ...], request: Request, key: bytes, pool: str, retry: str
-) -> Chosen:
-    """Go through the rules in order: the first that names a pool decides.
-
-    Rules without a pool may change the retry policy, and add a mirror, on the way there.
-    """
-    path, matched = request.path, []
-    mirror: str | None = None
-    mirror_path = b""
-    for rule in rules:
-        if not rule.matches(request, key):
+    path, state, retry = request.path, default.state, default.retry
+    mirroring: OriginRoute | None = None
+    matched = []
+    for route in routes:
+        if not route.matches(request, default.key):
             continue
-        matched.append(rule.name)
-        retry = rule.retry or retry
-        if rule.mirror is not None and mirror is None:
-            mirror, mirror_path = rule.mirror, rule.rewritten(request.path)
-        if rule.pool is not None:
-            pool = rule.pool
-            path = rule.rewritten(request.path)
+        matched.append(route.name)
+        if route.retry is not None:
+            retry = retries[route.retry]
+        if route.mirror is not None and mirroring is None:
+            mirroring = route
+        if route.pool is not None:
+            path, state = route.rewritten(request.path), pool_state(route.pool)
             break
-    return Chosen(pool, retry, path, tuple(matched), mirror, mirror_path)
+    _path, mark, query = default.request_target.partition(b"?")
+    mirror: Target | None = None
+    if mirroring is not None and mirroring.mirror is not None:
+        mirror = replace(
+            default,
+            state=pool_state(mirroring.mirror),
+            retry=retry,
+            request_target=mirroring.rewritten(request.path) + mark + query,
+        )
+    return replace(
+        default,
+        state=state,
+        retry=retry,
+        # As it was spelled, if no route rewrites the path.
+        request_target=default.request_target if path == request.path else path + mark + query,
+        routes=tuple(matched),
+        mirror=mirror,
+    )

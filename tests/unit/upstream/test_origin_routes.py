@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.http.message import Headers, Request
-from headrace.upstream.origin_routes import Chosen, OriginRoute, choose, share_of
+from headrace.upstream.origin_routes import OriginRoute, apply_routes, share_of
+from headrace.upstream.pool import PoolState
+from headrace.upstream.retry import RetryPolicy
+from headrace.upstream.target import Target
+
+from .test_pool import origin, pool
 
 
 def request(
@@ -21,28 +27,50 @@ def request(
     )
 
 
-def chosen(rules: tuple[OriginRoute, ...], asked: Request, key: bytes = b"k") -> Chosen:
-    return choose(rules, asked, key, "main", "default")
+STATES = {name: PoolState(replace(pool(origin("a")), name=name)) for name in ("main", "new", "old")}
+RETRIES = {name: RetryPolicy(name) for name in ("default", "fast")}
 
 
-def test_without_rules_the_default_pool_is_asked_for_the_same_path() -> None:
-    assert chosen((), request()) == Chosen("main", "default", b"/a/b.ts")
+def target(
+    routes: tuple[OriginRoute, ...], asked: Request, key: bytes = b"k", spelled: bytes = b"/a/b.ts"
+) -> Target:
+    default = Target(STATES["main"], RETRIES["default"], key, spelled, "192.0.2.0/24", "vod")
+    return apply_routes(routes, asked, default, STATES.__getitem__, RETRIES)
 
 
-def test_a_rewritten_path_does_not_climb() -> None:
-    rules = (OriginRoute("r", path=re.compile(b"/x(.*)"), pool="new", rewrite=rb"/v2/\1"),)
-    assert chosen(rules, request(b"/x../../a")).path == b"/a"
+def pool_name(found: Target) -> str:
+    return found.state.pool.name
 
 
-def test_the_first_rule_with_a_pool_decides() -> None:
-    rules = (
+def test_without_routes_the_default_pool_is_asked_for_the_same_target() -> None:
+    found = target((), request(), spelled=b"/a/%62.ts")
+    assert found == Target(
+        STATES["main"], RETRIES["default"], b"k", b"/a/%62.ts", "192.0.2.0/24", "vod"
+    )
+
+
+def test_a_rewritten_path_does_not_climb_and_keeps_the_query() -> None:
+    routes = (OriginRoute("r", path=re.compile(b"/x(.*)"), pool="new", rewrite=rb"/v2/\1"),)
+    found = target(routes, request(b"/x../../a", b"q=1"), spelled=b"/x../../a?q=1")
+    assert found.request_target == b"/a?q=1"
+
+
+def test_a_path_that_is_not_rewritten_stays_as_it_was_spelled() -> None:
+    found = target((OriginRoute("r", pool="new"),), request(), spelled=b"/a/%62.ts?")
+    assert (pool_name(found), found.request_target) == ("new", b"/a/%62.ts?")
+
+
+def test_the_first_route_with_a_pool_decides() -> None:
+    routes = (
         OriginRoute("no", path=re.compile(b"/x.*"), pool="x"),
         OriginRoute(
             "yes", path=re.compile(b"/a/(.*)"), pool="new", rewrite=rb"/v2/\1", retry="fast"
         ),
         OriginRoute("late", pool="late"),
     )
-    assert chosen(rules, request()) == Chosen("new", "fast", b"/v2/b.ts", ("yes",))
+    assert target(routes, request()) == Target(
+        STATES["new"], RETRIES["fast"], b"k", b"/v2/b.ts", "192.0.2.0/24", "vod", ("yes",)
+    )
 
 
 def test_conditions_are_all_needed() -> None:
@@ -51,16 +79,22 @@ def test_conditions_are_all_needed() -> None:
         query=(("profile", re.compile("hd.*")),), headers=((b"x-test", None),), pool="new",
     )  # fmt: skip
     good = request(query=b"profile=hd1", headers=[(b"x-test", b"1")])
-    assert chosen((rule,), good).pool == "new"
-    assert chosen((rule,), request(query=b"profile=sd", headers=[(b"x-test", b"1")])).pool == "main"
-    assert chosen((rule,), request(query=b"profile=hd1")).pool == "main"
-    assert chosen((rule,), request(b"/a.m3u8", b"profile=hd1", [(b"x-test", b"1")])).pool == "main"
+    assert pool_name(target((rule,), good)) == "new"
+    assert (
+        pool_name(target((rule,), request(query=b"profile=sd", headers=[(b"x-test", b"1")])))
+        == "main"
+    )
+    assert pool_name(target((rule,), request(query=b"profile=hd1"))) == "main"
+    assert (
+        pool_name(target((rule,), request(b"/a.m3u8", b"profile=hd1", [(b"x-test", b"1")])))
+        == "main"
+    )
 
 
 def test_a_rule_may_be_for_media_types() -> None:
     rule = OriginRoute("films", types=frozenset(("video/*", "text/vtt")), pool="new")
     paths = (b"/a.ts", b"/a.mp4", b"/a.vtt", b"/a.ttml", b"/a.m4a", b"/a.mpd", b"/a")
-    found = [chosen((rule,), request(path)).pool for path in paths]
+    found = [pool_name(target((rule,), request(path))) for path in paths]
     assert found == ["new", "new", "new", "main", "main", "main", "main"]
 
 
@@ -69,18 +103,21 @@ def test_a_mirror_goes_along_to_the_rule_that_decides() -> None:
         OriginRoute("watch", path=re.compile(b"(.*)"), mirror="new", rewrite=rb"/s\1"),
         OriginRoute("all", pool="old"),
     )
-    found = chosen(rules, request())
-    assert (found.pool, found.path) == ("old", b"/a/b.ts")
-    assert (found.mirror, found.mirror_path) == ("new", b"/s/a/b.ts")
+    found = target(rules, request(query=b"q"), spelled=b"/a/b.ts?q")
+    assert (pool_name(found), found.request_target) == ("old", b"/a/b.ts?q")
+    assert found.routes == ("watch", "all")
+    assert found.mirror == Target(
+        STATES["new"], RETRIES["default"], b"k", b"/s/a/b.ts?q", "192.0.2.0/24", "vod"
+    )
 
 
 def test_a_share_is_stable_and_about_as_large_as_it_says() -> None:
     rule = OriginRoute("tenth", share=0.1, pool="new")
     keys = [b"key-%d" % number for number in range(10_000)]
-    taken = [key for key in keys if chosen((rule,), request(), key).pool == "new"]
+    taken = [key for key in keys if pool_name(target((rule,), request(), key)) == "new"]
     assert 900 < len(taken) < 1100
     more = OriginRoute("tenth", share=0.3, pool="new")
-    assert all(chosen((more,), request(), key).pool == "new" for key in taken)
+    assert all(pool_name(target((more,), request(), key)) == "new" for key in taken)
 
 
 @given(st.text(max_size=20), st.binary(max_size=60))

@@ -18,10 +18,11 @@ from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.client import OriginClient, OriginTimeouts, RequestBody
 from headrace.upstream.endpoint import Endpoint
 from headrace.upstream.errors import OriginError
-from headrace.upstream.fetcher import Fetcher, Use
+from headrace.upstream.fetcher import Fetcher
 from headrace.upstream.network import Stream
 from headrace.upstream.pool import Pool, PoolState
 from headrace.upstream.retry import RetryPolicy
+from headrace.upstream.target import Target
 
 from .test_pool import origin, pool
 
@@ -144,7 +145,7 @@ class Scene:
         retry = RetryPolicy(backoff_s=0.0, total_s=0.05)
         try:
             response = await self.fetcher.request(
-                Use(self.state, retry, b"key"), method, b"/", [(b"host", b"h")],
+                Target(self.state, retry, b"key", b"/"), method, [(b"host", b"h")],
                 body=body, on_interim=interim,
             )  # fmt: skip
         except OriginError:
@@ -217,8 +218,8 @@ def test_everything_comes_back_when_nobody_cancels(first: str, other: str) -> No
 def test_a_place_is_counted_while_a_response_is_open() -> None:
     async def run() -> None:
         scene = Scene(asyncio.get_running_loop(), {"a": ["in pieces"]})
-        use = Use(scene.state, RetryPolicy(), b"key")
-        response = await scene.fetcher.request(use, b"GET", b"/", [(b"host", b"h")])
+        target = Target(scene.state, RetryPolicy(), b"key", b"/")
+        response = await scene.fetcher.request(target, b"GET", [(b"host", b"h")])
         assert scene.state.open_places == 1
         response.close()
         response.close()

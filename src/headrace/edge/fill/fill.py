@@ -320,26 +320,27 @@ class Fill:
         )  # fmt: skip
         fields = self._with_or_without_credentials(fields)
         asked = replace(self._request, query=resource.keyed_query, headers=Headers(fields))
-        way = edge.upstreams.way(resource, asked, resource.upstream_target, self._network)
+        target = edge.upstreams.target(resource, asked, resource.upstream_target, self._network)
         fields += slice_request_fields(wanted, self._slice_bytes())
         request_time = time.time()
         response = await edge.upstreams.fetcher.request(
-            way.use,
+            target,
             b"GET",
-            way.target,
             fields,
             on_interim=self._interim,
-            hashing=way.chosen.mirror is not None,
+            hashing=target.mirror is not None,
             again=wanted.again,
             attempt_log=self.attempt_log,
         )
         response_time = time.time()
         try:
             await self._answered(response, request_time, response_time)
-            if way.chosen.mirror is not None and wanted.stored is None and response.complete:
+            if target.mirror is not None and wanted.stored is None and response.complete:
                 seen = Seen(response.status, response.read_bytes, response.digest)
                 edge.keep(
-                    edge.loop.create_task(edge.mirrors.compare(edge, resource, way, fields, seen))
+                    edge.loop.create_task(
+                        edge.mirrors.compare(edge, resource, target.mirror, fields, seen)
+                    )
                 )
         finally:
             if not self._handed_over:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import structlog
 import xxhash
 
-from headrace.edge.upstreams import Way
 from headrace.http.message import Field
 from headrace.upstream.errors import OriginError
+from headrace.upstream.target import Target
 
 if TYPE_CHECKING:
     from headrace.edge.context import WorkerContext
@@ -52,9 +52,14 @@ class Mirrors:
         self._running = 0
 
     async def compare(
-        self, edge: WorkerContext, resource: Resource, way: Way, fields: list[Field], main: Seen
+        self,
+        edge: WorkerContext,
+        resource: Resource,
+        mirror: Target,
+        fields: list[Field],
+        main: Seen,
     ) -> None:
-        """Fetch from the mirror pool, and count the result in metrics."""
+        """Fetch from the mirror, and count the result in metrics."""
         counts = edge.metrics.mirror_compared
         if self._running >= AT_ONCE:
             counts["left_out"] += 1
@@ -62,7 +67,7 @@ class Mirrors:
         self._running += 1
         try:
             async with asyncio.timeout(LIMIT_S):
-                found = await self._fetch(edge, resource, way, fields)
+                found = await self._fetch(edge, mirror, fields)
         except (OriginError, TimeoutError) as error:
             counts["failed"] += 1
             log.warning("mirror_failed", service=resource.service.name, problem=str(error))
@@ -75,7 +80,7 @@ class Mirrors:
             log.warning(
                 "mirror_differs",
                 service=resource.service.name,
-                pool=way.chosen.mirror,
+                pool=mirror.state.pool.name,
                 what=result,
                 path=resource.path.decode("latin-1"),
                 statuses=(main.status, found.status),
@@ -83,18 +88,8 @@ class Mirrors:
             )
 
     @staticmethod
-    async def _fetch(
-        edge: WorkerContext, resource: Resource, way: Way, fields: list[Field]
-    ) -> Seen:
-        chosen = way.chosen
-        assert chosen.mirror is not None
-        _path, mark, query = way.target.partition(b"?")
-        use = edge.upstreams.use(
-            resource.service, chosen.mirror, chosen.retry, resource.key, way.use.client
-        )
-        response = await edge.upstreams.fetcher.request(
-            use, b"GET", chosen.mirror_path + mark + query, fields
-        )
+    async def _fetch(edge: WorkerContext, mirror: Target, fields: list[Field]) -> Seen:
+        response = await edge.upstreams.fetcher.request(mirror, b"GET", fields)
         try:
             buffer = memoryview(bytearray(READ_BYTES))
             digest = xxhash.xxh3_64()

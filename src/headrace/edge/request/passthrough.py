@@ -68,11 +68,11 @@ async def ask_origin(
         fields = [field for field in fields if field[0] not in (b"range", b"if-range")]
     body = _request_body(edge, exchange, request, fields)
     network = network_of(exchange.address)
-    way = edge.upstreams.way(resource, request, own_target(resource, request), network)
+    target = edge.upstreams.target(resource, request, own_target(resource, request), network)
     attempt_log = AttemptLog()
     attempt_logs.append(attempt_log)
     return await edge.upstreams.fetcher.request(
-        way.use, request.method, way.target, fields, body=body,
+        target, request.method, fields, body=body,
         on_interim=lambda head: pass_interim(exchange, head),
         attempt_log=attempt_log,
     )  # fmt: skip

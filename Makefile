@@ -6,11 +6,16 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PLAYER := src/headrace/lab/player/vendor/hls.min.js
 
+# Most tests wait most of the time: three processes for each processor. A file's tests stay together,
+# and share an edge; files go in order, the long ones first.
+TEST_PROCESSES ?= $(shell expr 3 \* $$(nproc))
+IN_PARALLEL := -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+
 # Material for MkDocs advertises its successor on every build.
 export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz bench bench-quick lint format docs serve-docs sample lock clean
+.PHONY: help demo test fuzz bench bench-quick lint format docs serve-docs sample pictures hooks lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +26,8 @@ demo: $(STAMP) $(PLAYER) ## play real video through an edge on this machine
 test: $(STAMP) $(PLAYER) ## run lint, types, import contracts, docs and all tests
 	@scripts/install-test-tools
 	@scripts/check $(BIN)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest -m "not alone" $(IN_PARALLEL)
 
 fuzz: $(STAMP) ## fuzz what strangers can send (a minute each, or FUZZ_SECONDS in all; FUZZ_TARGETS)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
@@ -52,10 +58,16 @@ docs: $(STAMP) ## build the documentation into site/
 serve-docs: $(STAMP) ## read the documentation in a browser, rebuilt as it changes
 	$(BIN)/mkdocs serve
 
-sample: $(STAMP) ## make the sample video anew (needs ffmpeg)
+sample: $(STAMP) ## make the sample video again (needs ffmpeg)
 	$(BIN)/python scripts/make_sample.py
 
-lock: $(STAMP) ## resolve the dependencies anew
+pictures: $(STAMP) ## draw again what the documentation shows of the code
+	$(BIN)/python scripts/draw_floors.py
+
+hooks: ## check the subject of each commit that is made here
+	git config core.hooksPath scripts/hooks
+
+lock: $(STAMP) ## resolve the dependencies again
 	@scripts/lock $(BIN)
 
 clean: ## remove what was built or installed

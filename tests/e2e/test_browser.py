@@ -7,8 +7,12 @@ import os
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.browser import Page, open_page
 from tests.e2e.demo import Demo
+
+pytestmark = pytest.mark.alone
 
 SPEED = 4
 PLAY_WITHIN_S = 75.0

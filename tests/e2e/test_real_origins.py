@@ -28,6 +28,8 @@ from tests.e2e.real_origins import (
 from tests.e2e.test_browser import artifacts
 from tests.harness.edge import Edge, running_edge
 
+pytestmark = pytest.mark.alone
+
 EACH_S = 0.7
 SPEED = 4
 

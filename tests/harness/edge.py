@@ -33,10 +33,22 @@ STOP_TIMEOUT_S = 30.0
 HOST = "example.test"
 
 
+PORTS = range(12_000, 32_000)
+"""Below the ephemeral range, so that no outgoing connection takes one meanwhile."""
+
+
+def own_ports() -> range:
+    """Return the ports that are this process's own where the tests run in many (pytest-xdist)."""
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    each = len(PORTS) // processes
+    return PORTS[number * each : (number + 1) * each]
+
+
 def free_port() -> int:
-    """A port below the ephemeral range, so that no outgoing connection takes it meanwhile."""
+    """Return a port that nobody listens on."""
     while True:
-        port = random.SystemRandom().randint(12000, 32000)
+        port = random.SystemRandom().choice(own_ports())
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

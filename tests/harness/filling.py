@@ -43,7 +43,7 @@ def resident_bytes() -> int:
 def resources() -> Filled:
     """Distinct targets as long as a request line may be, at the longest host."""
     found = Resources(compile_services(validate_document(ONE_SERVICE, str, base=Path("/"))))
-    for number in range(60_000):
+    for number in range(8_000):
         target = b"/%d" % number + b"p" * 3000 + b"?" + b"q" * 5000
         found.find(_head(target, b"h" * 240), tls=number % 2 == 0)
     return (
@@ -61,7 +61,7 @@ def _head(target: bytes, host: bytes) -> RequestHead:
 def heads() -> Filled:
     parser = RequestParser(HeadLimits(header_count=200))
     found = head_cache.HeadCache(parser)
-    for number in range(20_000):
+    for number in range(8_000):
         lines = b"".join(b"%04x:%d\r\n" % (field, number % 10) for field in range(100))
         text = b"GET /%d HTTP/1.1\r\nHost: h\r\n" % number + lines + b"\r\n"
         head = parser.parse(text)
@@ -72,7 +72,7 @@ def heads() -> Filled:
 
 def names() -> Filled:
     for number in range(20_000):
-        serializer.customary(b"%d-" % number + b"n-" * 4000)
+        serializer.customary(b"%d-" % number + b"n" * 8000)
         serializer.customary(b"%09d-" % number + b"n-" * 15)
     return None, 512 * 1024, 0
 
@@ -80,7 +80,7 @@ def names() -> Filled:
 def hot() -> Filled:
     """Small bodies with the largest heads and keys, each as it was sent once."""
     found = HotResponses(files=10, memory_bytes=64 * MIB)
-    for number in range(4000):
+    for number in range(2500):
         stored = StoredResponse(
             key=b"default\n%d" % number + b"k" * 8000, variant=b"v" * 4000, vary=(b"x",) * 50,
             status=200,

@@ -19,6 +19,8 @@ from tests.harness.origin import Origin
 from tests.harness.polling import eventually
 from tests.harness.replies import cacheable
 
+pytestmark = pytest.mark.alone
+
 EDGE: dict[str, object] = {"workers": 1, "store": {"size": "1GiB", "slice": "8MiB"}}
 MANIFEST = Body(301, 1_000)
 SEGMENT = Body(302, 2_000_000)

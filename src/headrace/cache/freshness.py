@@ -49,6 +49,12 @@ def remaining_s(stored: StoredResponse, now: float) -> float:
     return stored.lifetime_s - current_age_s(stored, now)
 
 
+def age_and_ttl_s(stored: StoredResponse, now: float) -> tuple[int, int]:
+    """Return whole seconds of age and of freshness left, as Age and Cache-Status state them."""
+    age_s = current_age_s(stored, now)
+    return int(age_s), int(stored.lifetime_s - age_s)
+
+
 def is_fresh(stored: StoredResponse, now: float) -> bool:
     """Whether it is fresh by its own lifetime (RFC 9111 section 4.2); flags are another matter."""
     return remaining_s(stored, now) > 0

@@ -12,7 +12,7 @@ from headrace.cache.record import StoredResponse
 from headrace.cache.validation import validation_fields
 from headrace.http.message import Field, Headers
 from headrace.http.parser import ParsedResponseHead
-from headrace.http.ranges import parse_content_range
+from headrace.http.partial import part_of
 from headrace.http.validators import is_strong, same_representation
 
 
@@ -114,18 +114,15 @@ def place(wanted: SliceRequest, head: ParsedResponseHead, slice_bytes: int) -> B
     if head.status != 206:
         total = head.body_bytes if head.body_bytes >= 0 else None
         return BodySpan(0, None, total)
-    value = head.headers.get(b"content-range")
-    parsed = parse_content_range(value) if value is not None else None
-    if parsed is None:
+    part = part_of(head)
+    if part is None:
         return None
-    start, end, total = parsed
+    start, end, total = part.start, part.end, part.total
     if total is None and wanted.stored is not None and not wanted.validate:
         total = wanted.stored.length  # what is completed has a known length; `continues` compares
     if total is None or total < 0 or end > total or start != wanted.first * slice_bytes:
         return None
     if end != total and end % slice_bytes:
-        return None
-    if head.body_bytes >= 0 and head.body_bytes != end - start:
         return None
     return BodySpan(start, end, total)
 

@@ -13,7 +13,7 @@ import xxhash
 
 from headrace.http.message import Field, Headers
 from headrace.http.parser import ParsedResponseHead
-from headrace.http.ranges import parse_content_range
+from headrace.http.partial import part_of
 from headrace.http.validators import is_strong
 from headrace.upstream.pool import Sameness
 
@@ -37,19 +37,15 @@ class Begun:
     @classmethod
     def of(cls, head: ParsedResponseHead) -> Begun | None:
         """What a 200 or 206 has begun; None for anything that cannot be continued."""
-        length = head.body_bytes if head.body_bytes >= 0 else None
         if head.status == 200:
+            length = head.body_bytes if head.body_bytes >= 0 else None
             return cls(200, head.headers, 0, length, length)
         if head.status != 206:
             return None
-        value = head.headers.get(b"content-range")
-        found = parse_content_range(value) if value is not None else None
-        if found is None:
+        part = part_of(head)
+        if part is None:
             return None
-        start, end, total = found
-        if length is not None and length != end - start:
-            return None
-        return cls(206, head.headers, start, end, total)
+        return cls(206, head.headers, part.start, part.end, part.total)
 
     def comparable(self, rule: Sameness) -> bool:
         """Whether the rule can say anything of a part of this."""
@@ -152,17 +148,14 @@ def _lacks_the_name(begun: Begun, rule: Sameness, head: ParsedResponseHead) -> b
 def _accept_part(
     begun: Begun, rule: Sameness, asked: Continuation, head: ParsedResponseHead
 ) -> Accepted | str:
-    value = head.headers.get(b"content-range")
-    found = parse_content_range(value) if value is not None else None
-    if found is None:
+    part = part_of(head)
+    if part is None:
         return "bad_content_range"
-    start, end, total = found
+    start, end, total = part.start, part.end, part.total
     if start != asked.first or (begun.end is not None and end != begun.end):
         return "another_range"
     if begun.end is None and total is not None and end != total:
         return "another_range"
-    if head.body_bytes >= 0 and head.body_bytes != end - start:
-        return "bad_content_range"
     if begun.total is not None and total is not None and total != begun.total:
         return "another_length"
     if begun.headers.get(b"content-encoding") != head.headers.get(b"content-encoding"):

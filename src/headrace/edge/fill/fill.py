@@ -50,12 +50,12 @@ from headrace.edge.body.mapped_file import PAGE_BYTES
 from headrace.edge.fill.mirror import Seen
 from headrace.edge.fill.names import part_name, version_of
 from headrace.edge.fill.result import Failed, Filled, Restart, Result, Uncacheable
-from headrace.edge.request.passthrough import fits_the_request
 from headrace.edge.service.forwarded_fields import asks_the_same, shared_request_fields
 from headrace.errors import HeadraceError, release_frames
 from headrace.http.client_network import network_of
 from headrace.http.message import Field, Headers, Request, ResponseHead
 from headrace.http.parser import ParsedResponseHead
+from headrace.http.partial import fits_the_request
 from headrace.store import Busy, Part, StoreError, locks
 from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.errors import Failure, OriginError

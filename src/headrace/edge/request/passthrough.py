@@ -21,13 +21,8 @@ from headrace.http.fields import hop_by_hop
 from headrace.http.message import Field, Headers, Request
 from headrace.http.methods import GET_OR_HEAD
 from headrace.http.parser import BadRequest, ParsedResponseHead
-from headrace.http.ranges import (
-    RangeNotSatisfiable,
-    TooManyRanges,
-    may_be_passed,
-    parse_content_range,
-    parse_range,
-)
+from headrace.http.partial import fits_the_request
+from headrace.http.ranges import may_be_passed
 from headrace.http.server.exchange import Exchange
 from headrace.http.target import as_sent
 from headrace.upstream.attempt_log import AttemptLog
@@ -39,7 +34,6 @@ if TYPE_CHECKING:
     from headrace.edge.context import WorkerContext
     from headrace.edge.service.resource import Resource
 
-MOST_RANGES_PASSED = 1024
 # Trailers are passed only if they cannot be mistaken for framing, routing or security
 # (RFC 9110 section 6.5.1).
 NEVER_TRAILERS = frozenset(
@@ -182,34 +176,6 @@ async def pass_response(
     finally:
         edge.metrics.bytes_from_origin += response.received_bytes
         response.close()
-
-
-def fits_the_request(request: Request, head: ParsedResponseHead) -> bool:
-    """Whether a 206 can answer this request: its range is one that was asked for, and whole.
-
-    Several ranges in one response are left for the client to check.
-    """
-    if request.method == b"HEAD":
-        return True  # a range is of no account there (RFC 9110 section 14.2), and no body comes
-    asked = request.headers.get(b"range")
-    if asked is None or request.method != b"GET":
-        return False
-    kind = head.headers.get(b"content-type") or b""
-    if kind.lower().startswith(b"multipart/byteranges"):
-        return True
-    parsed = parse_content_range(head.headers.get(b"content-range") or b"")
-    if parsed is None:
-        return False
-    start, end, total = parsed
-    if head.body_bytes >= 0 and head.body_bytes != end - start:
-        return False
-    if total is None:
-        return True
-    try:
-        spans = parse_range(asked, total, MOST_RANGES_PASSED)
-    except (RangeNotSatisfiable, TooManyRanges):
-        return False
-    return spans is not None and any(start == first and end <= last for first, last in spans)
 
 
 def _body_bytes(request: Request, head: ParsedResponseHead) -> int | None:

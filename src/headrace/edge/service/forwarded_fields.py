@@ -8,7 +8,6 @@ into another never passes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from headrace.cache.presented_fields import (
@@ -21,7 +20,8 @@ from headrace.cache.presented_fields import (
 )
 from headrace.cache.rules import CacheRules
 from headrace.edge.service.services import Service
-from headrace.http.fields import HOP_BY_HOP, hop_by_hop, split_list
+from headrace.http import via
+from headrace.http.fields import HOP_BY_HOP, hop_by_hop
 from headrace.http.message import Field, Headers, Request
 from headrace.http.validators import CONDITIONS
 
@@ -36,8 +36,6 @@ _IDLE = CONDITIONS | frozenset(
     )
 )  # fmt: skip
 _IDLE_PREFIXES = (b"cmcd-", b"sec-websocket-")
-_HOP = re.compile(rb"(?:[A-Za-z]+/)?[0-9.]{1,3} [!#$%&'*+.^_`|~0-9A-Za-z:-]{1,64}")
-MOST_HOPS = 32
 
 
 def nominates(headers: Headers) -> bool:
@@ -74,7 +72,7 @@ def passed_request_fields(
         fields.append((b"x-forwarded-proto", request.scheme))
         if request.authority:
             fields.append((b"x-forwarded-host", request.authority))
-    fields.append((b"via", via(headers, request.version, server_name)))
+    fields.append((b"via", _via(request, server_name)))
     return fields
 
 
@@ -115,7 +113,7 @@ def shared_request_fields(
             fields.append((b"x-forwarded-proto", request.scheme))
         if host:
             fields.append((b"x-forwarded-host", host))
-    fields.append((b"via", via(headers, request.version, server_name)))
+    fields.append((b"via", _via(request, server_name)))
     return fields
 
 
@@ -162,28 +160,18 @@ def _address(client_address: str) -> bytes:
     return client_address.encode("ascii", "replace") or b"unknown"
 
 
-def via(headers: Headers, version: tuple[int, int], server_name: str) -> bytes:
-    """The Via field with this hop added (RFC 9110 section 7.6.3).
-
-    Of what was there, only hops are kept: it is how loops are found, and no place for words.
-    """
-    own = b"%d.%d %s" % (*version, server_name.encode())
-    before = headers.get(b"via")
-    if not before:
-        return own
-    hops = [hop for hop in split_list(before) if _HOP.fullmatch(hop)]
-    return b", ".join([*hops[-MOST_HOPS:], own])
+def _via(request: Request, server_name: str) -> bytes:
+    own = via.hop(request.version, server_name.encode())
+    return via.request_via(request.headers.get(b"via"), own)
 
 
 def passed_response_fields(
     headers: Headers, version: tuple[int, int], server_name: str
 ) -> list[Field]:
     """A response's fields for the client: hop-by-hop and framing removed, Via added."""
-    dropped = hop_by_hop(headers) | {b"content-length", b"via", b"trailer"}
+    dropped = hop_by_hop(headers) | {b"content-length", b"trailer"}
     fields = [field for field in headers if field[0] not in dropped]
-    own = b"%d.%d %s" % (*version, server_name.encode())
-    before = headers.get(b"via")
-    fields.append((b"via", before + b", " + own if before else own))
+    via.add_to_response(fields, via.hop(version, server_name.encode()))
     return fields
 
 
@@ -196,11 +184,7 @@ def with_date(fields: list[Field], date: bytes) -> list[Field]:
 
 def in_loop(headers: Headers, server_name: str, limit: int = 8) -> bool:
     """Whether this request has come through this edge too often already."""
-    via_value = headers.get(b"via")
-    if via_value is None:
-        return False
-    own = server_name.encode()
-    return sum(hop.strip().endswith(b" " + own) for hop in via_value.split(b",")) >= limit
+    return via.times_through(headers.get(b"via"), server_name.encode()) >= limit
 
 
 def only(fields: Iterable[Field], names: frozenset[bytes]) -> list[Field]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 
-from headrace.cache.freshness import current_age_s
+from headrace.cache.freshness import age_and_ttl_s, current_age_s
 from headrace.cache.record import StoredFlag, StoredResponse
+from headrace.http import via
 from headrace.http.dates import format_http_date
 from headrace.http.message import Field
 from headrace.http.serializer import REASONS, field_lines, status_line
@@ -35,7 +36,8 @@ def stored_fields(stored: StoredResponse, now: float, server_name: bytes) -> lis
     if b"accept-ranges" not in names and stored.status == 200:
         fields.append((b"accept-ranges", b"bytes"))
     fields.append((b"age", b"%d" % current_age_s(stored, now)))
-    add_via(fields, server_name, b"1.0" if stored.flags & StoredFlag.HTTP_1_0 else b"1.1")
+    version = (1, 0) if stored.flags & StoredFlag.HTTP_1_0 else (1, 1)
+    via.add_to_response(fields, via.hop(version, server_name))
     return fields
 
 
@@ -63,25 +65,11 @@ class HitHeads:
 
     def whole(self, now: float) -> bytes:
         """The head of the whole response at `now`, without Connection."""
-        return self._whole % self._age_and_ttl(now)
+        return self._whole % age_and_ttl_s(self._stored, now)
 
     def partial(self, now: float) -> bytes:
         """What a 206 begins with at `now`: all but Content-Range, Content-Length and the end."""
-        return self._partial % self._age_and_ttl(now)
-
-    def _age_and_ttl(self, now: float) -> tuple[int, int]:
-        age_s = current_age_s(self._stored, now)
-        return int(age_s), int(self._stored.lifetime_s - age_s)
-
-
-def add_via(fields: list[Field], server_name: bytes, version: bytes) -> None:
-    """Add this hop, by the version in which the message came, to Via (RFC 9110 section 7.6.3)."""
-    own = version + b" " + server_name
-    for index, (name, value) in enumerate(fields):
-        if name == b"via":
-            fields[index] = (name, value + b", " + own)
-            return
-    fields.append((b"via", own))
+        return self._partial % age_and_ttl_s(self._stored, now)
 
 
 def prepared_head(status: int, fields: list[Field], length: int | None) -> bytes:

@@ -1,1 +1,1 @@
-"""What may be stored, for how long, under which key (pure), and the store."""
+"""What may be stored, for how long and under which key: pure rules, which touch no disk."""

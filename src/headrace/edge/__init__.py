@@ -1,1 +1,1 @@
-"""The caching server: joins http, cache and origin; workers, reload, admin API."""
+"""The caching role: joins the floors below into the way of a request, from its head to its fill."""

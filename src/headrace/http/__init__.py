@@ -1,1 +1,1 @@
-"""The wire: requests, responses, connections, TLS and ranges. Knows no caching."""
+"""The wire: requests, responses, connections, TLS and ranges. Knows nothing of caching."""

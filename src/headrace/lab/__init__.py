@@ -1,1 +1,1 @@
-"""The whole network on one machine, to look at: an origin, sample video, a player."""
+"""A whole network on one machine, to try: an origin, a sample video, a player."""

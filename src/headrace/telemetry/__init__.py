@@ -1,1 +1,1 @@
-"""What the processes tell of themselves: metrics, the access log, live views, logs."""
+"""What the processes report of themselves: metrics, the access log, live views, logs."""

@@ -1,1 +1,1 @@
-"""Origins: where content comes from, and one client that fetches it."""
+"""Whom to ask for content: pools, health, retries, failover in mid-body, and the client."""

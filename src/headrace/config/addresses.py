@@ -1,4 +1,4 @@
-"""Listening addresses, origin URLs and host patterns: their accepted spellings, parsed.
+"""Listening addresses and origin URLs: their accepted spellings, parsed.
 
 Pure: nothing is resolved or bound here.
 """
@@ -6,13 +6,12 @@ Pure: nothing is resolved or bound here.
 from __future__ import annotations
 
 import ipaddress
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-_HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
+from headrace.http.hosts import is_host_name
+
 _UNIX_PREFIX = "unix:"
 _UNIX_PATH_LIMIT = 107  # sun_path holds 108 bytes with its final NUL
 
@@ -130,37 +129,3 @@ def parse_origin_url(text: str) -> OriginUrl:
     default = 443 if parts.scheme == "https" else 80
     port = _parse_port(port_text, 1) if colon else default
     return OriginUrl(parts.scheme, host, port, parts.path.rstrip("/"))
-
-
-def is_host_name(text: str) -> bool:
-    """Whether this is a host name or IPv4 address in lower-case ASCII, without port or dot."""
-    return len(text) <= 253 and _HOST_NAME.fullmatch(text) is not None
-
-
-def normalise_host_pattern(text: str) -> str:
-    """A service's host pattern in lower case: `www.example.org`, `*.example.org` or `*`.
-
-    `[2001:db8::1]` is accepted too. Raises ValueError.
-    """
-    pattern = text.lower()
-    if pattern == "*":
-        return pattern
-    name = pattern.removeprefix("*.")
-    if name.startswith("[") and name.endswith("]") and name == pattern:
-        try:
-            return f"[{ipaddress.IPv6Address(name[1:-1])}]"
-        except ValueError:
-            raise ValueError(f"{text!r} is not an IPv6 address in brackets") from None
-    if "*" in name:
-        raise ValueError(
-            "a star stands alone or as the whole first label: write *, *.example.org, "
-            "or each name in full"
-        )
-    if ":" in name or "/" in name:
-        raise ValueError("a host pattern has no scheme, port or path: write www.example.org")
-    if not is_host_name(name):
-        raise ValueError(
-            f"{text!r} is not a host name: write www.example.org, *.example.org or * "
-            "(international names in their xn-- form)"
-        )
-    return pattern

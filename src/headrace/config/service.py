@@ -14,6 +14,7 @@ from pydantic import (
 
 from headrace.config.base import FilePath, Model
 from headrace.config.pools import (
+    NOT_TO_ADD,
     FieldName,
     HostPattern,
     OriginText,
@@ -23,15 +24,17 @@ from headrace.config.pools import (
     Route,
 )
 from headrace.config.units import DurationS, SizeBytes
+from headrace.http.methods import GET_OR_HEAD, USUAL
+from headrace.http.validators import CONDITIONS
 
 Method = Annotated[str, Field(pattern=r"^[A-Z][A-Z-]{0,31}$")]
 PlainName = Annotated[FieldName, Field(pattern=r"^[A-Za-z0-9-]{1,128}$")]
 MediaRange = Annotated[str, Field(pattern=r"^[a-z]+/(\*|[a-z0-9][a-z0-9.+-]*)$")]
-_OWN_FIELDS = frozenset(
-    ("host", "connection", "content-length", "expect", "keep-alive", "range", "te", "trailer",
-     "transfer-encoding", "upgrade", "via", "if-match", "if-none-match", "if-modified-since",
-     "if-unmodified-since", "if-range", "authorization", "accept-encoding")
-)  # fmt: skip
+_OWN_FIELDS = (
+    NOT_TO_ADD
+    | {name.decode() for name in CONDITIONS}
+    | {"accept-encoding", "authorization", "range"}
+)
 
 
 class KeyRules(Model):
@@ -265,7 +268,7 @@ class Service(Model):
         "`origin` (the origin's own), or any other text as it is.",
     )
     methods: list[Method] = Field(
-        default=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+        default=[method.decode() for method in USUAL],
         description="Methods that reach the origin. Of the usual ones, others get 405; of all "
         "others, 501. `GET` and `HEAD` are always among them.",
     )
@@ -313,7 +316,7 @@ class Service(Model):
         for method in ("CONNECT", "TRACE"):
             if method in methods:
                 raise ValueError(f"{method} is not served by this edge: leave it out")
-        for method in ("GET", "HEAD"):
+        for method in (always.decode() for always in GET_OR_HEAD):
             if method not in methods:
                 raise ValueError(f"{method} is always served: add it")
         return methods

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 import xxhash
 
+from headrace.http.hosts import host_matches, host_of
 from headrace.http.message import Request
 from headrace.http.target import without_dot_segments
 from headrace.upstream.content import content_of
@@ -46,10 +47,10 @@ class OriginRoute:
 
     def matches(self, request: Request, key: bytes) -> bool:
         """Return whether the route is for this request. `key` is the cache key, for `share`."""
-        if self.hosts and not any(
-            _host_matches(pattern, request.authority) for pattern in self.hosts
-        ):
-            return False
+        if self.hosts:
+            host = host_of(request.authority)
+            if not any(host_matches(pattern, host) for pattern in self.hosts):
+                return False
         if self.types and not content_of(request.path).is_one_of(self.types):
             return False
         if self.path is not None and self.path.fullmatch(request.path) is None:
@@ -81,13 +82,6 @@ class OriginRoute:
             return path
         # What was within a segment may have become one: it must not lead out of the origin's path.
         return without_dot_segments(match.expand(self.rewrite))
-
-
-def _host_matches(pattern: bytes, authority: bytes) -> bool:
-    host = authority if authority.startswith(b"[") else authority.split(b":", 1)[0]
-    if pattern.startswith(b"*."):
-        return host.endswith(pattern[1:])
-    return pattern in (host, authority)
 
 
 def share_of(name: str, key: bytes) -> float:

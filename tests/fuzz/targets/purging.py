@@ -26,9 +26,9 @@ WORDS = (
 
 DIRECTORY = Directory(
     (
-        ServiceKeys("exact", ("video.example",), KeyRules()),
-        ServiceKeys("wild", ("*.example",), KeyRules(sort=False)),
-        ServiceKeys("shared", ("*",), KeyRules(host=False, query="drop")),
+        ServiceKeys("exact", (b"video.example",), KeyRules()),
+        ServiceKeys("wild", (b"*.example",), KeyRules(sort=False)),
+        ServiceKeys("shared", (b"*",), KeyRules(host=False, query="drop")),
     )
 )
 TOKEN = "a-token-for-tests-only"

@@ -35,9 +35,9 @@ OBJECTS = {
 }
 DIRECTORY = Directory(
     (
-        ServiceKeys("exact", ("video.example",), KeyRules()),
-        ServiceKeys("wild", ("*.example",), KeyRules()),
-        ServiceKeys("other", ("other.test",), KeyRules()),
+        ServiceKeys("exact", (b"video.example",), KeyRules()),
+        ServiceKeys("wild", (b"*.example",), KeyRules()),
+        ServiceKeys("other", (b"other.test",), KeyRules()),
     )
 )
 

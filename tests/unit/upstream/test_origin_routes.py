@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,6 +90,23 @@ def test_conditions_are_all_needed() -> None:
         pool_name(target((rule,), request(b"/a.m3u8", b"profile=hd1", [(b"x-test", b"1")])))
         == "main"
     )
+
+
+@pytest.mark.parametrize(
+    ("hosts", "authority", "matches"),
+    [
+        ((b"[::1]",), b"[::1]:8080", True),
+        ((b"[::1]",), b"[::1]", True),
+        ((b"a.example",), b"a.example:8080", True),
+        ((b"a.example", b"*"), b"b.example", True),
+        ((b"a.example",), b"b.example", False),
+    ],
+)
+def test_a_rule_for_hosts_takes_any_port(
+    hosts: tuple[bytes, ...], authority: bytes, matches: bool
+) -> None:
+    asked = Request(b"GET", b"/", b"http", authority, b"/", None, (1, 1), Headers())
+    assert OriginRoute("r", hosts=hosts).matches(asked, b"k") is matches
 
 
 def test_a_rule_may_be_for_media_types() -> None:

@@ -13,6 +13,7 @@ from headrace.config import Config
 from headrace.edge.admin.requests import PurgeRequest
 from headrace.edge.admin.store_admin import Purge
 from headrace.edge.service.services import compile_services
+from headrace.http.hosts import host_matches
 from headrace.node.admin.problem import ProblemError
 
 
@@ -21,12 +22,15 @@ class ServiceKeys:
     """One service as far as its keys go: its name, its host patterns and its key rules."""
 
     name: str
-    hosts: tuple[str, ...]
+    hosts: tuple[bytes, ...]
     rules: KeyRules
 
     def answers(self, host: str) -> bool:
-        """Whether any of the service's patterns takes this host (lower case, without port)."""
-        return any(_matches(pattern, host) for pattern in self.hosts)
+        """Return whether any of the service's patterns means this host (lower case, without a
+        port).
+        """
+        wanted = host.encode(errors="replace")
+        return any(host_matches(pattern, wanted) for pattern in self.hosts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,9 @@ class Directory:
         return cls(
             tuple(
                 ServiceKeys(
-                    service.name, tuple(host.lower() for host in service.hosts), rules[service.name]
+                    service.name,
+                    tuple(host.encode() for host in service.hosts),
+                    rules[service.name],
                 )
                 for service in config.services
             )
@@ -144,11 +150,3 @@ def _host(url: str, field: str) -> str:
             422, f"{field} must be a whole URL such as http://host/path, not {url!r}", field=field
         )
     return f"[{host}]" if ":" in host else host
-
-
-def _matches(pattern: str, host: str) -> bool:
-    if pattern == "*":
-        return True
-    if pattern.startswith("*."):
-        return host.endswith(pattern[1:])
-    return host == pattern

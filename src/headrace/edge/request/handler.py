@@ -26,10 +26,10 @@ from headrace.edge.request.response import CacheResult, Response
 from headrace.edge.service.forwarded_fields import in_loop, nominates
 from headrace.edge.service.resource import Misdirected, Resource
 from headrace.edge.service.response_heads import HitHeads, prepared_head, stored_fields
-from headrace.edge.service.services import host_only
 from headrace.errors import release_frames
 from headrace.http.client_network import network_of
 from headrace.http.dates import format_http_date
+from headrace.http.hosts import host_of
 from headrace.http.message import Request
 from headrace.http.methods import GET_OR_HEAD, KNOWN, USUAL
 from headrace.http.parser import BadRequest, RequestHead
@@ -362,7 +362,7 @@ def covers(exchange: Exchange, resource: Resource) -> bool:
     """
     if exchange.covered == resource.authority:
         return True
-    host = host_only(resource.authority).decode("latin-1")
+    host = host_of(resource.authority).decode("latin-1")
     if host and not exchange.certificate_covers(host):
         return False
     exchange.covered = resource.authority

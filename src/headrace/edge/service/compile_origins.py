@@ -165,7 +165,7 @@ def _rule(model: config.Route) -> OriginRoute:
     return OriginRoute(
         name=model.name,
         path=None if pattern is None else re.compile(pattern.encode()),
-        hosts=tuple(host.encode() for host in model.hosts if host != "*"),
+        hosts=tuple(host.encode() for host in model.hosts),
         types=frozenset(model.types),
         query=tuple(
             (name, re.compile(fnmatch.translate(glob))) for name, glob in model.query.items()

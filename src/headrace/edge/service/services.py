@@ -19,6 +19,7 @@ from headrace.edge.service.compile_origins import (
     compile_pools,
     compile_retries,
 )
+from headrace.http.hosts import HostTable
 from headrace.http.target import path_for_rules
 from headrace.telemetry.service_tallies import ServiceTallies, ServiceTally
 from headrace.upstream.origin_routes import OriginRoute
@@ -79,45 +80,15 @@ class Service:
 
 
 class Services:
-    """Finds the service of a host: an exact name, then the longest `*.` pattern, then `*`."""
+    """All services, and which serves a host: see `HostTable`."""
 
-    __slots__ = ("_default", "_exact", "_suffixes", "all")
+    __slots__ = ("all", "find")
 
     def __init__(self, services: list[tuple[Service, list[str]]]) -> None:
         self.all = tuple(service for service, _hosts in services)
-        self._exact: dict[bytes, Service] = {}
-        self._default: Service | None = None
-        suffixes: list[tuple[bytes, Service]] = []
-        for service, hosts in services:
-            for host in hosts:
-                if host == "*":
-                    self._default = service
-                elif host.startswith("*."):
-                    suffixes.append((host[1:].lower().encode(), service))
-                else:
-                    self._exact[host.lower().encode()] = service
-        self._suffixes = tuple(sorted(suffixes, key=lambda pair: -len(pair[0])))
-
-    def find(self, authority: bytes) -> Service | None:
-        """The service that serves this host (port ignored), or None."""
-        service = self._exact.get(authority)
-        if service is not None:
-            return service
-        host = host_only(authority)
-        service = self._exact.get(host)
-        if service is not None:
-            return service
-        for suffix, candidate in self._suffixes:
-            if host.endswith(suffix):
-                return candidate
-        return self._default
-
-
-def host_only(authority: bytes) -> bytes:
-    """The host of `host[:port]`; an IPv6 address keeps its brackets."""
-    if authority.startswith(b"["):
-        return authority[: authority.find(b"]") + 1]
-    return authority.split(b":", 1)[0]
+        self.find = HostTable(
+            (host.encode(), service) for service, hosts in services for host in hosts
+        ).find
 
 
 def compile_services(config: Config, tallies: ServiceTallies | None = None) -> Services:

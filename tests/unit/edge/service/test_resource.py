@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from headrace.cache.key import KeyRules, cache_key, upstream_target
 from headrace.config.loader import validate_document
 from headrace.edge.service.resource import NoService, Resource, Resources
-from headrace.edge.service.services import Services, compile_services, host_only
+from headrace.edge.service.services import Services, compile_services
 from headrace.http.message import Headers, Request
 from headrace.http.parser import BadRequest, RequestHead
 
@@ -125,13 +125,6 @@ def test_only_https_is_marked_and_only_where_schemes_are_apart() -> None:
         for scheme in (b"http", b"https") for apart in (False, True)
     ]  # fmt: skip
     assert keys == [b"s\nh/", b"s\nh/", b"s\nh/", b"s\nh/\nhttps"]
-
-
-@pytest.mark.parametrize(
-    ("authority", "host"), [(b"a:1", b"a"), (b"[::1]:80", b"[::1]"), (b"a", b"a")]
-)
-def test_a_port_is_no_part_of_the_host(authority: bytes, host: bytes) -> None:
-    assert host_only(authority) == host
 
 
 @given(st.binary(max_size=30), st.binary(max_size=30))

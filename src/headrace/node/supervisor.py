@@ -22,6 +22,7 @@ from headrace.config import Config
 from headrace.config.limits_check import raise_nofile_limit
 from headrace.config.loader import load_config
 from headrace.config.problems import ConfigError
+from headrace.edge.admin.operations import edge_operations
 from headrace.edge.admin.own_store import open_store
 from headrace.edge.admin.purging import Directory
 from headrace.edge.admin.store_admin import StoreAdmin
@@ -221,7 +222,9 @@ class Supervisor:
         self._store = await StoreThread.open(self._store_opener, config)
         if config.admin is not None:
             token = admin_token(config.admin.token, config.admin.token_file, config.cache_dir)
-            self._admin = await AdminServer.open(config.admin.parsed, self, token)
+            self._admin = await AdminServer.open(
+                config.admin.parsed, self, token, edge_operations(self, self)
+            )
         await self._pool.start(self._setup(config, self._held), config.workers)
         self._up = True
         self._maintenance = StoreMaintenance(self._store)

@@ -2,51 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import msgspec
 
-from headrace.telemetry.exposition import ServerFacts
+from headrace.telemetry.exposition import ServerFacts, WorkerFacts
 from headrace.telemetry.metrics import MEANINGS, Kind, Snapshot
 
+Count = int | float
+Counted = Count | dict[str, Count]
+Counts = dict[str, Count | dict[str, Counted]]
 
-def report(snapshot: Snapshot, facts: ServerFacts) -> dict[str, Any]:
+
+class Reloads(msgspec.Struct):
+    """How many reloads there were since the start, by what came of them."""
+
+    succeeded: int
+    failed: int
+
+
+class Report(msgspec.Struct):
     """Server, workers, counts and store. Durations in seconds, times in Unix seconds."""
-    return {
-        "version": facts.version,
-        "started": facts.started,
-        "ready": facts.not_ready_because is None,
-        "not_ready_because": facts.not_ready_because,
-        "draining": facts.draining,
-        "listening": list(facts.listening),
-        "purge_generation": facts.generation,
-        "reloads": {"succeeded": facts.reloads_succeeded, "failed": facts.reloads_failed},
-        "workers_wanted": facts.workers_wanted,
-        "workers_leaving": facts.workers_leaving,
-        "worker_exits": facts.worker_exits,
-        "workers": [
-            {
-                "number": worker.number,
-                "pid": worker.pid,
-                "ready": worker.ready,
-                "started": worker.started,
-                "cpu_s": worker.cpu_s,
-                "resident_bytes": worker.resident_bytes,
-            }
-            for worker in facts.workers
-        ],
-        "counts": counts(snapshot),
-        "store": dict(facts.store),
-    }
+
+    version: str
+    started: float
+    ready: bool
+    not_ready_because: str | None
+    draining: bool
+    listening: list[str]
+    purge_generation: int
+    reloads: Reloads
+    workers_wanted: int
+    workers_leaving: int
+    worker_exits: int
+    workers: list[WorkerFacts]
+    counts: Counts
+    store: dict[str, float]
 
 
-def counts(snapshot: Snapshot) -> dict[str, Any]:
+def report(snapshot: Snapshot, facts: ServerFacts) -> Report:
+    """Return the state of a server, as it is shown."""
+    return Report(
+        version=facts.version,
+        started=facts.started,
+        ready=facts.not_ready_because is None,
+        not_ready_because=facts.not_ready_because,
+        draining=facts.draining,
+        listening=list(facts.listening),
+        purge_generation=facts.generation,
+        reloads=Reloads(facts.reloads_succeeded, facts.reloads_failed),
+        workers_wanted=facts.workers_wanted,
+        workers_leaving=facts.workers_leaving,
+        worker_exits=facts.worker_exits,
+        workers=list(facts.workers),
+        counts=counts(snapshot),
+        store=dict(facts.store),
+    )
+
+
+def counts(snapshot: Snapshot) -> Counts:
     """The workers' metrics by family; a family with a label is an object keyed by its values.
 
     A histogram shows as its count and sum; its buckets are in the exposition.
     """
-    found: dict[str, Any] = {}
+    found: Counts = {}
     for name, meaning in MEANINGS.items():
-        value: int | Mapping[str, int | float]
+        value: Counted
         match meaning.kind:
             case Kind.COUNTER:
                 value = snapshot.counters[name]
@@ -62,7 +81,11 @@ def counts(snapshot: Snapshot) -> dict[str, Any]:
                 histogram = snapshot.histograms[name]
                 value = {"count": sum(histogram.counts), "sum_s": histogram.sum_s}
         if meaning.labels:
-            found.setdefault(meaning.family, {})[meaning.labels[0][1]] = value
+            family = found.setdefault(meaning.family, {})
+            assert isinstance(family, dict)
+            family[meaning.labels[0][1]] = value
+        elif isinstance(value, dict):
+            found[meaning.family] = dict(value)
         else:
             found[meaning.family] = value
     return found

@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+import msgspec
 
 from headrace.telemetry.metrics import Snapshot
 
 HITS = ("requests_hit", "requests_stale_hit")
 
 
-def between(before: Snapshot, after: Snapshot, seconds: float) -> dict[str, Any]:
-    """What happened in `seconds`: rates, the hit ratio, and each origin's waits, slowest first.
+class OriginRates(msgspec.Struct):
+    """One origin's requests, and its mean wait for a response head."""
+
+    origin: str
+    requests_per_s: float
+    failures_per_s: float
+    wait_s: float
+
+
+class Rates(msgspec.Struct):
+    """What happened in `seconds`: rates, the hit ratio, and the origins, slowest first."""
+
+    seconds: float
+    requests_per_s: float
+    hit_ratio: float | None
+    sent_bytes_per_s: int
+    origin_bytes_per_s: int
+    connections: int
+    fills: int
+    cache_per_s: dict[str, float]
+    status_per_s: dict[str, float]
+    not_stored_per_s: dict[str, float]
+    origins: list[OriginRates]
+
+
+def between(before: Snapshot, after: Snapshot, seconds: float) -> Rates:
+    """Return what happened in `seconds`.
 
     Without a span of time (the first look) all rates are 0.
     """
@@ -31,37 +56,37 @@ def between(before: Snapshot, after: Snapshot, seconds: float) -> dict[str, Any]
     by_word = {name.removeprefix("requests_"): grown(name) for name in words}
     requests = sum(by_word.values())
     hits = sum(grown(name) for name in HITS)
-    return {
-        "seconds": round(seconds, 3),
-        "requests_per_s": round(requests / span, 2),
-        "hit_ratio": round(hits / requests, 4) if requests else None,
-        "sent_bytes_per_s": round(grown("bytes_sent") / span),
-        "origin_bytes_per_s": round(grown("bytes_from_origin") / span),
-        "connections": after.gauges.get("connections_open", 0),
-        "fills": after.gauges.get("fills_active", 0),
-        "cache_per_s": _rates(by_word, span),
-        "status_per_s": _rates(labels("responses"), span),
-        "not_stored_per_s": _rates(labels("not_stored"), span),
-        "origins": origins(
+    return Rates(
+        seconds=round(seconds, 3),
+        requests_per_s=round(requests / span, 2),
+        hit_ratio=round(hits / requests, 4) if requests else None,
+        sent_bytes_per_s=round(grown("bytes_sent") / span),
+        origin_bytes_per_s=round(grown("bytes_from_origin") / span),
+        connections=after.gauges.get("connections_open", 0),
+        fills=after.gauges.get("fills_active", 0),
+        cache_per_s=_rates(by_word, span),
+        status_per_s=_rates(labels("responses"), span),
+        not_stored_per_s=_rates(labels("not_stored"), span),
+        origins=origins(
             labels("origin_requests"), labels("origin_failures"), labels("origin_wait"), span
         ),
-    }
+    )
 
 
 def origins(
     requests: dict[str, int], failures: dict[str, int], waits_us: dict[str, int], span: float
-) -> list[dict[str, Any]]:
-    """Origins by their mean wait for a response head, the slowest first."""
+) -> list[OriginRates]:
+    """Return the origins by their mean wait for a response head, the slowest first."""
     rows = [
-        {
-            "origin": name,
-            "requests_per_s": round(count / span, 2),
-            "failures_per_s": round(failures.get(name, 0) / span, 2),
-            "wait_s": round(waits_us.get(name, 0) / 1e6 / count, 6),
-        }
+        OriginRates(
+            origin=name,
+            requests_per_s=round(count / span, 2),
+            failures_per_s=round(failures.get(name, 0) / span, 2),
+            wait_s=round(waits_us.get(name, 0) / 1e6 / count, 6),
+        )
         for name, count in requests.items()
     ]
-    return sorted(rows, key=lambda row: (-float(str(row["wait_s"])), str(row["origin"])))
+    return sorted(rows, key=lambda row: (-row.wait_s, row.origin))
 
 
 def _rates(counts: dict[str, int], span: float) -> dict[str, float]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 
 from headrace.cache.key import KeyRules, UnusableUrl, keys_for_url
+from headrace.edge.admin.objects import place_of
 from headrace.edge.admin.purging import Directory, ServiceKeys, plan_purge
-from headrace.edge.admin.requests import parse_inspection, parse_listing, parse_purge
+from headrace.edge.admin.requests import ListRequest, PurgeRequest, UrlRequest
 from headrace.http.target import BadTarget, normalise_target
-from headrace.node.admin.app import place_of
 from headrace.node.admin.auth import allowed
 from headrace.node.admin.guard import from_elsewhere, host_allowed
 from headrace.node.admin.problem import ProblemError, problem_body
+from headrace.node.admin.requests import read_body, read_query
 from tests.fuzz.inputs import Bytes
 
 WORDS = (
@@ -35,7 +36,7 @@ TOKEN = "a-token-for-tests-only"
 
 
 def check(data: bytes) -> None:
-    """SliceRequest one question."""
+    """Ask one question."""
     source = Bytes(data)
     kind = source.number(5)
     rest = source.rest()
@@ -43,7 +44,7 @@ def check(data: bytes) -> None:
     try:
         match kind:
             case 0:
-                plan_purge(parse_purge(rest), DIRECTORY)
+                plan_purge(read_body(PurgeRequest, rest), DIRECTORY)
             case 1:
                 _purge_prefix(text)
             case 2:
@@ -56,7 +57,7 @@ def check(data: bytes) -> None:
                 host_allowed(value, {"localhost"})
                 from_elsewhere(value, None, "a")
             case _:
-                parse_inspection({"url": text})
+                read_query(UrlRequest, {"url": text})
     except ProblemError as problem:
         assert 400 <= problem.status < 500
         assert json.loads(problem_body(problem.status, problem.detail, field=problem.field))
@@ -67,7 +68,7 @@ def _purge_prefix(text: str) -> None:
         body: dict[str, object] = {"prefix": text}
         if service is not None:
             body["service"] = service
-        for purge in plan_purge(parse_purge(json.dumps(body).encode()), DIRECTORY):
+        for purge in plan_purge(read_body(PurgeRequest, json.dumps(body).encode()), DIRECTORY):
             assert purge.service is not None
             assert purge.value.startswith(purge.service.encode() + b"\n")
             assert service is None or purge.service == service
@@ -100,13 +101,13 @@ def _same_as_the_request(rest: bytes) -> None:
     if not rest.startswith(b"/") or query is not None:
         return
     purge = plan_purge(
-        parse_purge(json.dumps({"url": url, "service": "exact"}).encode()), DIRECTORY
+        read_body(PurgeRequest, json.dumps({"url": url, "service": "exact"}).encode()), DIRECTORY
     )[0]
     assert purge.value == b"exact\n" + authority + path, (purge.value, path)
 
 
 def _list(text: str) -> None:
-    asked = parse_listing({"prefix": text, "limit": text or "1"})
+    asked = read_query(ListRequest, {"prefix": text, "limit": text or "1"})
     assert 1 <= asked.limit <= 1000
     number, _rest = place_of(text, 3)
     assert 0 <= number < 3

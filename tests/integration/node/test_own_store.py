@@ -7,13 +7,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from headrace.cache.key import key_hash
 from headrace.cache.record import StoredResponse
 from headrace.config import Config, Listener, Service
 from headrace.edge.admin.own_store import CacheDirError, OwnStore, open_store
-from headrace.edge.admin.store_admin import CursorError, Purge
+from headrace.edge.admin.store_admin import CursorError, Purge, StoredVariant
 from headrace.store import StoreInUse
 from headrace.telemetry.exposition import STORE_COUNTERS, STORE_GAUGES
 
@@ -89,7 +90,7 @@ def test_listing_gives_every_object_page_by_page(store: OwnStore) -> None:
     cursor: str | None = None
     while True:
         page = store.listing(b"video\nvideo.example/", 2, cursor)
-        found += [one["url"] for one in page.objects]
+        found += [one.url for one in page.objects]
         cursor = page.cursor
         if cursor is None:
             break
@@ -98,8 +99,8 @@ def test_listing_gives_every_object_page_by_page(store: OwnStore) -> None:
 
 def test_a_listed_object_tells_its_freshness(store: OwnStore) -> None:
     (shown,) = store.listing(KEYS[0], 10, None).objects
-    assert (shown["service"], shown["status"], shown["fresh"]) == ("video", 200, True)
-    assert 10 <= shown["age_s"] < 60
+    assert (shown.service, shown.status, shown.fresh) == ("video", 200, True)
+    assert 10 <= shown.age_s < 60
 
 
 def test_a_cursor_from_elsewhere_is_refused(store: OwnStore) -> None:
@@ -109,8 +110,9 @@ def test_a_cursor_from_elsewhere_is_refused(store: OwnStore) -> None:
 
 def test_an_inspection_is_plain_json(store: OwnStore) -> None:
     (shown,) = store.inspect(KEYS[0])
-    assert json.loads(json.dumps(shown)) == shown
-    assert shown["headers"] == [["Content-Type", "video/mp4"]]
+    told = json.loads(json.dumps(msgspec.to_builtins(shown)))
+    assert msgspec.convert(told, StoredVariant) == shown
+    assert shown.headers == [("Content-Type", "video/mp4")]
 
 
 def test_a_purged_object_is_gone_for_everyone(store: OwnStore) -> None:

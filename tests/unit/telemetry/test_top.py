@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headrace.telemetry.metrics import WorkerMetrics
-from headrace.telemetry.top import between
+from headrace.telemetry.top import OriginRates, between
 
 
 def test_rates_ratio_and_slowest_origins() -> None:
@@ -19,18 +19,18 @@ def test_rates_ratio_and_slowest_origins() -> None:
     metrics.origin_failures["p/b"] += 2
     metrics.origin_wait.update({"p/a": 40_000, "p/b": 1_000_000})
     found = between(before, metrics.snapshot(), 2.0)
-    assert (found["requests_per_s"], found["hit_ratio"], found["sent_bytes_per_s"]) == (
+    assert (found.requests_per_s, found.hit_ratio, found.sent_bytes_per_s) == (
         20.0, 0.75, 2000,
     )  # fmt: skip
-    assert found["cache_per_s"] == {"hit": 15.0, "miss": 5.0}
-    assert found["status_per_s"] == {"2xx": 20.0}
-    assert found["not_stored_per_s"] == {"no-store": 1.0}
-    assert found["origins"] == [
-        {"origin": "p/b", "requests_per_s": 1.0, "failures_per_s": 1.0, "wait_s": 0.5},
-        {"origin": "p/a", "requests_per_s": 2.0, "failures_per_s": 0.0, "wait_s": 0.01},
+    assert found.cache_per_s == {"hit": 15.0, "miss": 5.0}
+    assert found.status_per_s == {"2xx": 20.0}
+    assert found.not_stored_per_s == {"no-store": 1.0}
+    assert found.origins == [
+        OriginRates("p/b", requests_per_s=1.0, failures_per_s=1.0, wait_s=0.5),
+        OriginRates("p/a", requests_per_s=2.0, failures_per_s=0.0, wait_s=0.01),
     ]
 
 
 def test_without_requests_there_is_no_ratio() -> None:
     snapshot = WorkerMetrics().snapshot()
-    assert between(snapshot, snapshot, 0.0)["hit_ratio"] is None
+    assert between(snapshot, snapshot, 0.0).hit_ratio is None

@@ -9,10 +9,20 @@ import time
 from collections.abc import Mapping
 from typing import Any, Self
 
+import msgspec
+
 from headrace.cache.key import key_hash
 from headrace.cache.record import StoredFlag, StoredResponse
 from headrace.config import Config
-from headrace.edge.admin.store_admin import CursorError, Page, Purge
+from headrace.edge.admin.store_admin import (
+    CursorError,
+    Page,
+    PendingPurge,
+    Purge,
+    PurgeKind,
+    StoredObject,
+    StoredVariant,
+)
 from headrace.errors import HeadraceError
 from headrace.store import DirectoryLock, PurgeRule, Store, StoreSettings
 from headrace.store.maintenance import rebuild, sweep
@@ -78,7 +88,7 @@ class OwnStore:
             PurgeRule(kind=purge.kind, value=purge.value, soft=purge.soft, service=service)
         )
 
-    def purges(self, limit: int) -> list[dict[str, Any]]:
+    def purges(self, limit: int) -> list[PendingPurge]:
         return [shown_rule(rule) for rule in self.store.pending_purges(limit)]
 
     def sweep(self) -> bool:
@@ -106,7 +116,7 @@ class OwnStore:
             None if following is None else following.hex(),
         )
 
-    def inspect(self, key: bytes) -> list[dict[str, Any]]:
+    def inspect(self, key: bytes) -> list[StoredVariant]:
         now = time.time()
         return [shown_variant(variant, now) for variant in self.store.inspect(key_hash(key))]
 
@@ -115,54 +125,56 @@ class OwnStore:
         self._claim.release()
 
 
-def shown_rule(rule: PurgeRule) -> dict[str, Any]:
-    """A purge as plain values. A key is shown with its service apart."""
+def shown_rule(rule: PurgeRule) -> PendingPurge:
+    """Return a purge as it is shown: a key with its service apart."""
     service, value = rule.service, rule.value
     if rule.kind in ("url", "prefix"):
         service, _newline, value = rule.value.partition(b"\n")
     value, _newline, scheme = value.partition(b"\n")
-    kind = rule.kind
+    kind: PurgeKind = rule.kind
     if kind == "prefix" and not value:
         kind = "all"  # of one service
-    return {
-        "generation": rule.generation,
-        "made": rule.made_at,
-        "kind": kind,
-        "value": plain(value),
-        "scheme": plain(scheme) or None,
-        "service": plain(service),
-        "soft": rule.soft,
-    }
+    return PendingPurge(
+        generation=rule.generation,
+        made=rule.made_at,
+        kind=kind,
+        value=plain(value),
+        scheme=plain(scheme) or None,
+        service=plain(service),
+        soft=rule.soft,
+    )
 
 
-def shown_record(record: StoredResponse, now: float) -> dict[str, Any]:
-    """A record as plain values: whose it is, how large and how fresh (RFC 9111 section 4.2.3)."""
+def shown_record(record: StoredResponse, now: float) -> StoredObject:
+    """Return a record as it is shown, with its present age (RFC 9111 section 4.2.3)."""
     service, _newline, url = record.key.partition(b"\n")
     url, _newline, scheme = url.partition(b"\n")
     age_s = record.corrected_age_s + max(0.0, now - record.response_time)
-    return {
-        "service": plain(service),
-        "url": plain(url),
-        "scheme": plain(scheme) or None,
-        "variant": plain(record.variant),
-        "status": record.status,
-        "length": record.length,
-        "age_s": round(age_s, 3),
-        "lifetime_s": record.lifetime_s,
-        "fresh": age_s < record.lifetime_s and not record.flags & StoredFlag.INVALIDATED,
-        "tags": [plain(tag) for tag in record.tags],
-        "version": record.version.hex(),
-    }
+    return StoredObject(
+        service=plain(service),
+        url=plain(url),
+        scheme=plain(scheme) or None,
+        variant=plain(record.variant),
+        status=record.status,
+        length=record.length,
+        age_s=round(age_s, 3),
+        lifetime_s=record.lifetime_s,
+        fresh=age_s < record.lifetime_s and not record.flags & StoredFlag.INVALIDATED,
+        tags=[plain(tag) for tag in record.tags],
+        version=record.version.hex(),
+    )
 
 
-def shown_variant(variant: Mapping[str, Any], now: float) -> dict[str, Any]:
-    """One variant of Store.inspect as plain values, with its present age."""
-    shown = {name: plain(value) for name, value in variant.items()}
-    shown["version"] = variant["version"].hex()
+def shown_variant(variant: Mapping[str, Any], now: float) -> StoredVariant:
+    """Return one variant of Store.inspect as it is shown, with its present age."""
     age_s = variant["corrected_age_s"] + max(0.0, now - variant["response_time"])
-    shown["age_s"] = round(age_s, 3)
-    shown["fresh"] = age_s < variant["lifetime_s"] and variant["purged"] == "kept"
-    return shown
+    shown = {
+        **{name: plain(value) for name, value in variant.items()},
+        "version": variant["version"].hex(),
+        "age_s": round(age_s, 3),
+        "fresh": age_s < variant["lifetime_s"] and variant["purged"] == "kept",
+    }
+    return msgspec.convert(shown, StoredVariant)
 
 
 def plain(value: Any) -> Any:

@@ -109,24 +109,25 @@ class Directory:
 
 
 def plan_purge(request: PurgeRequest, directory: Directory) -> list[Purge]:
-    """The store's purges that carry out a request, for each service concerned.
+    """Return the store's purges that carry out a request, for each service concerned.
 
-    Raises ProblemError when the URL or the service is unknown.
+    Raises ProblemError when it names not exactly one thing, or the URL or the service is unknown.
     """
     soft, service = request.soft, request.service
-    match request.kind:
+    kind, named = request.target
+    match kind:
         case "url":
-            found = directory.keys(request.value, service=service, field="url")
+            found = directory.keys(named, service=service, field="url")
             # One rule is for both schemes (see the store's rules).
             both = {(name, without_scheme(key)): None for name, key in found}
             return [Purge("url", key, soft, name) for name, key in both]
         case "prefix":
-            found = directory.prefixes(request.value, service=service, field="prefix")
+            found = directory.prefixes(named, service=service, field="prefix")
             return [Purge("prefix", key, soft, name) for name, key in found]
         case "tag":
             if service is not None:
                 directory.named(service)
-            return [Purge("tag", request.value.encode(), soft, service)]
+            return [Purge("tag", named.encode(), soft, service)]
         case "all" if service is None:
             return [Purge("all", b"", soft)]
         case "all":

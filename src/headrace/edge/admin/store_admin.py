@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
+
+import msgspec
 
 from headrace.errors import HeadraceError
 
@@ -32,11 +34,79 @@ class CursorError(HeadraceError):
     """A cursor that no listing gave."""
 
 
+class StoredObject(msgspec.Struct):
+    """One stored response: whose it is, how large and how fresh. A `length` of -1: not known yet.
+
+    `scheme` is None where the service does not keep schemes apart.
+    """
+
+    service: str
+    url: str
+    scheme: str | None
+    variant: str
+    status: int
+    length: int
+    age_s: float
+    lifetime_s: float
+    fresh: bool
+    tags: list[str]
+    version: str
+
+
+class StoredSlice(msgspec.Struct):
+    """One slice of a body: its number, its bytes, and those of its file."""
+
+    n: int
+    bytes: int
+    file_bytes: int
+
+
+class StoredVariant(msgspec.Struct):
+    """Everything that is stored of one variant of an object. Times are Unix seconds."""
+
+    key: str
+    variant: str
+    vary: list[str]
+    status: int
+    headers: list[tuple[str, str]]
+    response_time: float
+    corrected_age_s: float
+    lifetime_s: float
+    stale_while_revalidate_s: float
+    stale_if_error_s: float
+    flags: int
+    length: int
+    slice_bytes: int
+    version: str
+    generation: int
+    tags: list[str]
+    purged: Literal["kept", "soft", "hard"]
+    slices: list[StoredSlice]
+    age_s: float
+    fresh: bool
+
+
+class PendingPurge(msgspec.Struct):
+    """A purge that the sweep has not finished yet. `made` is Unix seconds.
+
+    `value` is a URL or its beginning without a scheme, or a tag; it is empty for all. `scheme` is
+    None where the purge is for both, `service` None where it is for all.
+    """
+
+    generation: int
+    made: float
+    kind: PurgeKind
+    value: str
+    scheme: str | None
+    service: str | None
+    soft: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Some stored objects, and where the next page begins (None after the last)."""
 
-    objects: list[dict[str, Any]]
+    objects: list[StoredObject]
     cursor: str | None
 
 
@@ -54,7 +124,7 @@ class StoreAdmin(Protocol):
         """Make this purge true for every process's next lookup; its generation."""
         ...
 
-    def purges(self, limit: int) -> list[dict[str, Any]]:
+    def purges(self, limit: int) -> list[PendingPurge]:
         """The newest purges that are not carried out to the end yet."""
         ...
 
@@ -70,7 +140,7 @@ class StoreAdmin(Protocol):
         """Stored objects whose cache key begins with `prefix`. Raises CursorError."""
         ...
 
-    def inspect(self, key: bytes) -> list[dict[str, Any]]:
+    def inspect(self, key: bytes) -> list[StoredVariant]:
         """Every stored variant of one cache key."""
         ...
 

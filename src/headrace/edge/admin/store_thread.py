@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self, TypeVar
 
 from headrace.config import Config
-from headrace.edge.admin.store_admin import Page, Purge, StoreAdmin
+from headrace.edge.admin.store_admin import Page, PendingPurge, Purge, StoreAdmin, StoredVariant
 
 Response = TypeVar("Response")
 
@@ -45,7 +45,7 @@ class StoreThread:
     async def purge(self, purge: Purge) -> int:
         return await self._call(self._admin.purge, purge)
 
-    async def purges(self, limit: int) -> list[dict[str, Any]]:
+    async def purges(self, limit: int) -> list[PendingPurge]:
         return await self._call(self._admin.purges, limit)
 
     async def sweep(self) -> bool:
@@ -57,7 +57,7 @@ class StoreThread:
     async def listing(self, prefix: bytes, limit: int, cursor: str | None) -> Page:
         return await self._call(self._admin.listing, prefix, limit, cursor)
 
-    async def inspect(self, key: bytes) -> list[dict[str, Any]]:
+    async def inspect(self, key: bytes) -> list[StoredVariant]:
         return await self._call(self._admin.inspect, key)
 
     async def _call(self, function: Callable[..., Response], *arguments: Any) -> Response:

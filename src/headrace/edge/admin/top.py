@@ -1,6 +1,6 @@
-"""GET /top, /connections, /reasons and /purges: what an edge under load is busy with.
+"""GET /top, /connections and /reasons: what an edge under load is busy with.
 
-Looking costs the same whoever looks how often: figures are taken anew once in FRESH_S at most, and
+The cost is the same whoever asks how often: figures are taken again once in FRESH_S at most, and
 all who ask meanwhile get the same ones.
 """
 
@@ -9,105 +9,130 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Protocol
 
 import msgspec
-from aiohttp import web
 
 from headrace.cache.key import key_hash
 from headrace.edge.admin.purging import Directory
-from headrace.edge.admin.requests import parse_inspection
-from headrace.edge.admin.store_thread import StoreThread
+from headrace.edge.admin.requests import MOST_ROWS, RowsRequest, UrlRequest
 from headrace.edge.messages import GetFigures, GetReasons, ReasonsAre, Seen
-from headrace.node.admin.problem import ProblemError
-from headrace.node.running import Workers
+from headrace.node.running import Node
 from headrace.telemetry.metrics import Snapshot
-from headrace.telemetry.reasons import together
-from headrace.telemetry.top import between
-from headrace.telemetry.watch import FIGURES_LEASE_S, merged
+from headrace.telemetry.reasons import Reason, together
+from headrace.telemetry.top import Rates, between
+from headrace.telemetry.watch import FIGURES_LEASE_S, HotObject, ServiceFigures, merged
 
 FRESH_S = 1.0
-MOST_ROWS = 50
-USUAL_ROWS = 10
-MOST_PURGES = 1000
 
 
-class Server(Protocol):
-    """What looking needs of the running server."""
+class ServiceRates(msgspec.Struct):
+    """One service's requests; errors are responses of 500 and above."""
 
-    @property
-    def workers(self) -> Workers: ...
+    service: str
+    requests_per_s: float
+    hit_ratio: float | None
+    errors_per_s: float
+    bytes_per_s: int
 
-    @property
-    def store(self) -> StoreThread: ...
+
+class Client(msgspec.Struct):
+    """Who holds connections, as far as the configuration lets it show, and how many."""
+
+    client: str
+    connections: int
+
+
+class Top(Rates, kw_only=True):
+    """What all workers together were busy with since the figures before.
+
+    The count of an object is of `objects_sampled` requests.
+    """
+
+    services: list[ServiceRates]
+    objects: list[HotObject]
+    objects_sampled: int
+    clients: list[Client]
+
+
+class Connections(msgspec.Struct):
+    """Who holds most connections, and how many all others have."""
+
+    clients: list[Client]
+    others: int
+
+
+class ServiceReason(Reason, kw_only=True):
+    """A reason, and the service whose it is."""
+
+    service: str
+
+
+class WhyNotStored(msgspec.Struct):
+    """Why responses for a URL were not stored lately, the latest first."""
+
+    url: str
+    reasons: list[ServiceReason]
+
+
+class Services(Protocol):
+    """The edge's side of these operations."""
 
     @property
     def directory(self) -> Directory: ...
 
-    async def totals(self) -> Snapshot: ...
-
 
 class Looking:
-    """One method for each resource."""
+    """One method for each operation."""
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    def __init__(self, services: Services, node: Node) -> None:
+        self._services = services
+        self._node = node
         self._taking = asyncio.Lock()
         self._totals: Snapshot | None = None
         self._taken_s = 0.0
-        self._told: dict[str, Any] = {}
+        self._top: Top | None = None
         self._connections: Counter[str] = Counter()
         self._unlisted = 0
 
-    async def top(self, request: web.Request) -> web.Response:
-        """Rates and the largest of each kind, since somebody looked last."""
-        rows = parse_rows(request.query)
-        await self._refresh()
-        told = {
-            name: value[:rows] if isinstance(value, list) else value
-            for name, value in self._told.items()
-        }
-        return web.json_response(told)
-
-    async def connections(self, request: web.Request) -> web.Response:
-        """Who holds most connections."""
-        rows = parse_rows(request.query)
-        await self._refresh()
-        largest = self._connections.most_common(rows)
-        others = self._connections.total() - sum(count for _client, count in largest)
-        return web.json_response(
-            {
-                "clients": [{"client": client, "connections": n} for client, n in largest],
-                "others": others + self._unlisted,
-            }
+    async def top(self, asked: RowsRequest) -> Top:
+        """Return rates and the largest of each kind, since the figures before."""
+        top, most = await self._refreshed(), asked.limit
+        return msgspec.structs.replace(
+            top,
+            origins=top.origins[:most],
+            services=top.services[:most],
+            objects=top.objects[:most],
+            clients=top.clients[:most],
         )
 
-    async def reasons(self, request: web.Request) -> web.Response:
-        """Why responses for a URL were not stored lately."""
-        url = parse_inspection(request.query)
-        keys = self._server.directory.keys(url, service=None, field="url")
+    async def connections(self, asked: RowsRequest) -> Connections:
+        """Return who holds most connections."""
+        await self._refreshed()
+        largest = self._connections.most_common(asked.limit)
+        others = self._connections.total() - sum(count for _client, count in largest)
+        return Connections([Client(*one) for one in largest], others + self._unlisted)
+
+    async def reasons(self, asked: UrlRequest) -> WhyNotStored:
+        """Return why responses for a URL were not stored lately. Raises ProblemError."""
+        keys = self._services.directory.keys(asked.url, service=None, field="url")
         hashes = [key_hash(key) for _service, key in keys]
-        answers = await self._server.workers.ask_each(GetReasons(hashes), ReasonsAre)
-        found = []
-        for at, (service, _key) in enumerate(keys):
-            for reason in together([answer.reasons[at] for answer in answers]):
-                found.append({"service": service, **msgspec.structs.asdict(reason)})
-        return web.json_response({"url": url, "reasons": found})
+        answers = await self._node.workers.ask_each(GetReasons(hashes), ReasonsAre)
+        found = [
+            ServiceReason(service=service, **msgspec.structs.asdict(reason))
+            for at, (service, _key) in enumerate(keys)
+            for reason in together([answer.reasons[at] for answer in answers])
+        ]
+        return WhyNotStored(asked.url, found)
 
-    async def purges(self, request: web.Request) -> web.Response:
-        """The purges that the sweep has not finished yet, the newest first."""
-        rows = parse_rows(request.query, usual=100, most=MOST_PURGES)
-        found = await self._server.store.purges(rows)
-        return web.json_response({"purges": found})
-
-    async def _refresh(self) -> None:
+    async def _refreshed(self) -> Top:
         async with self._taking:
             now_s = time.monotonic()
-            if self._told and now_s - self._taken_s < FRESH_S:
-                return
+            if self._top is not None and now_s - self._taken_s < FRESH_S:
+                return self._top
             totals, answers = await asyncio.gather(
-                self._server.totals(), self._server.workers.ask_each(GetFigures(), Seen)
+                self._node.totals(), self._node.workers.ask_each(GetFigures(), Seen)
             )
             figures = merged([answer.figures for answer in answers], MOST_ROWS, MOST_ROWS)
             self._connections = Counter()
@@ -115,44 +140,31 @@ class Looking:
                 self._connections.update(answer.connections)
             self._unlisted = sum(answer.unlisted for answer in answers)
             if now_s - self._taken_s > FIGURES_LEASE_S:
-                self._totals = None  # too long ago to be anybody's last look
+                self._totals = None  # too long ago to be the figures before of anyone
             seconds = now_s - self._taken_s if self._totals is not None else 0.0
-            self._told = {
-                **between(self._totals or totals, totals, seconds),
-                "services": service_rows(figures.services, figures.seconds),
-                "objects": [msgspec.structs.asdict(hot) for hot in figures.objects],
-                "objects_sampled": figures.sampled,
-                "clients": [
-                    {"client": client, "connections": count}
-                    for client, count in self._connections.most_common(MOST_ROWS)
-                ],
-            }
+            rates = between(self._totals or totals, totals, seconds)
+            self._top = Top(
+                **msgspec.structs.asdict(rates),
+                services=service_rates(figures.services, figures.seconds),
+                objects=figures.objects,
+                objects_sampled=figures.sampled,
+                clients=[Client(*one) for one in self._connections.most_common(MOST_ROWS)],
+            )
             self._totals, self._taken_s = totals, now_s
+            return self._top
 
 
-def service_rows(services: Mapping[str, Any], seconds: float) -> Sequence[dict[str, Any]]:
-    """The services' figures as rates, the busiest first."""
+def service_rates(services: Mapping[str, ServiceFigures], seconds: float) -> list[ServiceRates]:
+    """Return the services' figures as rates, the busiest first."""
     span = max(seconds, 0.001)
     rows = [
-        {
-            "service": name,
-            "requests_per_s": round(one.requests / span, 2),
-            "hit_ratio": round(one.hits / one.requests, 4) if one.requests else None,
-            "errors_per_s": round(one.errors / span, 2),
-            "bytes_per_s": round(one.bytes / span),
-        }
+        ServiceRates(
+            service=name,
+            requests_per_s=round(one.requests / span, 2),
+            hit_ratio=round(one.hits / one.requests, 4) if one.requests else None,
+            errors_per_s=round(one.errors / span, 2),
+            bytes_per_s=round(one.bytes / span),
+        )
         for name, one in services.items()
     ]
-    return sorted(rows, key=lambda row: -row["requests_per_s"])
-
-
-def parse_rows(query: Mapping[str, str], *, usual: int = USUAL_ROWS, most: int = MOST_ROWS) -> int:
-    """Read a query whose one parameter is limit. Raises ProblemError."""
-    unknown = sorted(set(query) - {"limit"})
-    if unknown:
-        raise ProblemError(422, f"unknown parameter {unknown[0]!r}: use limit", field=unknown[0])
-    text = query.get("limit", str(usual))
-    good = text.isascii() and text.isdigit() and len(text) < 6
-    if not good or not 1 <= int(text) <= most:
-        raise ProblemError(422, f"limit must be a number from 1 to {most}", field="limit")
-    return int(text)
+    return sorted(rows, key=lambda row: -row.requests_per_s)

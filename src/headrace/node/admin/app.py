@@ -1,74 +1,37 @@
-"""The admin API's listener and routes: thin handlers over what the supervisor can do."""
+"""The admin API's listener, and the application that carries out a table of operations."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Self, cast
 
-import structlog
+import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from headrace.config import Address, UnixAddress
-from headrace.config.problems import ConfigError
-from headrace.edge.admin.purging import Directory, plan_purge
-from headrace.edge.admin.requests import ListRequest, parse_inspection, parse_listing, parse_purge
-from headrace.edge.admin.store_admin import CursorError
-from headrace.edge.admin.store_thread import StoreThread
-from headrace.edge.admin.top import Looking
 from headrace.errors import HeadraceError
 from headrace.node.admin.auth import require_token
+from headrace.node.admin.every_role import every_role
 from headrace.node.admin.guard import keep_pages_out
 from headrace.node.admin.held_connections import HeldConnection, Places, held, whole_body
-from headrace.node.admin.live import Following
-from headrace.node.admin.openapi import DOCUMENT
-from headrace.node.admin.problem import ProblemError, problem_response, problems
-from headrace.node.reload import RestartNeededError
-from headrace.node.running import Workers
-from headrace.telemetry.exposition import CONTENT_TYPE, ServerFacts, exposition
-from headrace.telemetry.metrics import Snapshot
-from headrace.telemetry.report import report
+from headrace.node.admin.openapi import document
+from headrace.node.admin.operations import Media, NoRequest, Operation, Operations
+from headrace.node.admin.problem import as_json, problems
+from headrace.node.admin.requests import read_body, read_query
+from headrace.node.running import Node
 
 BODY_LIMIT_BYTES = 64 * 1024
 CLOSE_TIMEOUT_S = 2.0
-
-log = structlog.get_logger("headrace.admin")
+WRITE_TIMEOUT_S = 30.0
 
 
 class AdminError(HeadraceError):
     """The admin API cannot be opened."""
-
-
-class Server(Protocol):
-    """What the admin API may ask of the running server."""
-
-    @property
-    def store(self) -> StoreThread: ...
-
-    @property
-    def directory(self) -> Directory: ...
-
-    @property
-    def workers(self) -> Workers: ...
-
-    def not_ready_because(self) -> str | None: ...
-
-    async def readiness(self) -> str | None: ...
-
-    async def totals(self) -> Snapshot: ...
-
-    async def facts(self) -> ServerFacts: ...
-
-    def drain(self) -> None: ...
-
-    def undrain(self) -> None: ...
-
-    async def reload(self) -> int: ...
-
-    def purged(self) -> None: ...
 
 
 class AdminServer:
@@ -83,9 +46,15 @@ class AdminServer:
         self._path = path
 
     @classmethod
-    async def open(cls, address: Address, server: Server, token: str) -> Self:
-        """Raise AdminError when the address cannot be listened on."""
-        app = admin_app(server, token, unix=isinstance(address, UnixAddress))
+    async def open(
+        cls, address: Address, node: Node, token: str, own_operations: Operations = ()
+    ) -> Self:
+        """Listen, and carry out what every role can do and `own_operations`.
+
+        Raises AdminError when the address cannot be listened on.
+        """
+        operations = all_operations(node, own_operations)
+        app = admin_app(operations, token, unix=isinstance(address, UnixAddress))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_TIMEOUT_S)
         await runner.setup()
         manager, loop, places = runner.server, asyncio.get_running_loop(), Places()
@@ -122,34 +91,44 @@ class AdminServer:
                 self._path.unlink()
 
 
-def admin_app(server: Server, token: str, *, unix: bool = False) -> web.Application:
-    """The routes, behind problem details, the page guard and the token, in this order."""
+def all_operations(node: Node, own_operations: Operations) -> Operations:
+    """Return every operation of an admin API, its own description among them."""
+
+    async def openapi(_asked: NoRequest) -> bytes:
+        return as_json(document(operations))
+
+    operations: Operations = (
+        *every_role(node),
+        *own_operations,
+        Operation(
+            "GET",
+            "/openapi.json",
+            "This description.",
+            openapi,
+            Media("application/json"),
+            "OpenAPI 3.1.",
+        ),
+    )
+    return operations
+
+
+def admin_app(operations: Operations, token: str, *, unix: bool = False) -> web.Application:
+    """Return the routes, behind problem details, the page guard and the token, in this order."""
+    open_paths = frozenset(one.path for one in operations if not one.needs_token)
     app = web.Application(
         client_max_size=BODY_LIMIT_BYTES,
-        middlewares=[held, problems, keep_pages_out(unix=unix), require_token(token), whole_body],
+        middlewares=[
+            held,
+            problems,
+            keep_pages_out(open_paths, unix=unix),
+            require_token(token, open_paths),
+            whole_body,
+        ],
     )
     app.on_response_prepare.append(_add_fields)
-    routes, looking = Routes(server), Looking(server)
-    app.add_routes(
-        [
-            web.get("/live", routes.live),
-            web.get("/ready", routes.ready),
-            web.get("/metrics", routes.metrics),
-            web.get("/stats", routes.stats),
-            web.post("/purge", routes.purge),
-            web.post("/drain", routes.drain),
-            web.post("/undrain", routes.undrain),
-            web.post("/reload", routes.reload),
-            web.get("/objects", routes.objects),
-            web.get("/objects/inspect", routes.inspect),
-            web.get("/log", Following(server).log),
-            web.get("/top", looking.top),
-            web.get("/connections", looking.connections),
-            web.get("/reasons", looking.reasons),
-            web.get("/purges", looking.purges),
-            web.get("/openapi.json", routes.openapi),
-        ]
-    )
+    for operation in operations:
+        route = web.get if operation.method == "GET" else web.post
+        app.add_routes([route(operation.path, _route(operation))])
     return app
 
 
@@ -158,128 +137,48 @@ async def _add_fields(_request: web.Request, response: web.StreamResponse) -> No
     response.headers["Cache-Control"] = "no-store"
 
 
-class Routes:
-    """One method for each route."""
+def _route(operation: Operation) -> Handler:
+    """Return the handler that reads the request, has it carried out and writes the response."""
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
-
-    async def live(self, _request: web.Request) -> web.Response:
-        return web.json_response({"status": "live"})
-
-    async def ready(self, _request: web.Request) -> web.Response:
-        reason = await self._server.readiness()
-        if reason is not None:
-            return problem_response(503, reason)
-        return web.json_response({"status": "ready"})
-
-    async def metrics(self, _request: web.Request) -> web.Response:
-        totals, facts = await asyncio.gather(self._server.totals(), self._server.facts())
-        return web.Response(body=exposition(totals, facts), headers={"Content-Type": CONTENT_TYPE})
-
-    async def stats(self, _request: web.Request) -> web.Response:
-        totals, facts = await asyncio.gather(self._server.totals(), self._server.facts())
-        return web.json_response(report(totals, facts))
-
-    async def purge(self, request: web.Request) -> web.Response:
-        asked = parse_purge(await request.read())
-        plan = plan_purge(asked, self._server.directory)
-        store = self._server.store
-        generations = [await store.purge(one) for one in plan]
-        self._server.purged()
-        services = sorted({one.service for one in plan if one.service is not None})
-        log.info("purge", kind=asked.kind, soft=asked.soft, services=services, rules=len(plan))
-        return web.json_response(
-            {
-                "generation": max(generations),
-                "rules": len(plan),
-                "services": services,
-                "soft": asked.soft,
-            }
-        )
-
-    async def drain(self, _request: web.Request) -> web.Response:
-        self._server.drain()
-        return web.json_response({"status": "draining"})
-
-    async def undrain(self, _request: web.Request) -> web.Response:
-        self._server.undrain()
-        return web.json_response({"status": self._server.not_ready_because() or "ready"})
-
-    async def reload(self, _request: web.Request) -> web.Response:
-        try:
-            version = await self._server.reload()
-        except ConfigError as error:
-            return problem_response(422, str(error), more={"errors": config_errors(error)})
-        except RestartNeededError as error:
-            return problem_response(409, str(error), more={"errors": [{"message": str(error)}]})
-        except HeadraceError as error:
-            return problem_response(422, str(error), more={"errors": [{"message": str(error)}]})
-        return web.json_response({"status": "reloaded", "version": version})
-
-    async def objects(self, request: web.Request) -> web.Response:
-        try:
-            return web.json_response(await self._page(parse_listing(request.query)))
-        except CursorError as error:
-            raise ProblemError(422, str(error), field="cursor") from error
-
-    async def _page(self, asked: ListRequest) -> dict[str, Any]:
-        prefixes = [b""]
-        if asked.prefix is not None:
-            found = self._server.directory.prefixes(asked.prefix, service=None, field="prefix")
-            prefixes = [prefix for _name, prefix in found]
-        at, cursor = place_of(asked.cursor, len(prefixes))
-        found_objects: list[dict[str, Any]] = []
-        following: str | None = None
-        for number in range(at, len(prefixes)):
-            page = await self._server.store.listing(
-                prefixes[number], asked.limit - len(found_objects), cursor
+    async def carry_out(request: web.Request) -> web.StreamResponse:
+        asked: msgspec.Struct
+        if operation.takes_body:
+            asked = read_body(operation.request, await request.read())
+        elif operation.request is not NoRequest:
+            asked = read_query(operation.request, request.query)
+        else:
+            asked = NoRequest()
+        result = await operation.handler(asked)
+        media = operation.response
+        if not isinstance(media, Media):
+            return web.Response(
+                body=as_json(result), content_type="application/json", charset="utf-8"
             )
-            cursor = None
-            found_objects += page.objects
-            if page.cursor is not None:
-                following = f"{number}.{page.cursor}"
-                break
-            if len(found_objects) >= asked.limit and number + 1 < len(prefixes):
-                following = f"{number + 1}."
-                break
-        return {"objects": found_objects, "cursor": following}
+        headers = {"Content-Type": media.media_type}
+        if isinstance(result, bytes):
+            return web.Response(body=result, headers=headers)
+        return await _streamed(request, cast(AsyncGenerator[bytes, None], result), headers)
 
-    async def inspect(self, request: web.Request) -> web.Response:
-        url = parse_inspection(request.query)
-        keys = self._server.directory.keys(url, service=None, field="url")
-        variants = []
-        for name, key in keys:
-            for variant in await self._server.store.inspect(key):
-                variants.append({"service": name, **variant})
-        if not variants:
-            raise ProblemError(404, f"nothing is stored for {url}", field="url")
-        return web.json_response({"url": url, "variants": variants})
-
-    async def openapi(self, _request: web.Request) -> web.Response:
-        return web.json_response(DOCUMENT)
+    return carry_out
 
 
-def place_of(cursor: str | None, prefixes: int) -> tuple[int, str | None]:
-    """A cursor's two parts: which prefix of the listing, and where in it. Raises ProblemError."""
-    if cursor is None:
-        return 0, None
-    number, dot, rest = cursor.partition(".")
-    good = number.isascii() and number.isdigit() and len(number) < 6 and bool(dot)
-    if not good or int(number) >= prefixes:
-        raise ProblemError(
-            422, "this cursor is not from a listing with the same prefix", field="cursor"
-        )
-    return int(number), rest or None
+async def _streamed(
+    request: web.Request, parts: AsyncGenerator[bytes, None], headers: dict[str, str]
+) -> web.StreamResponse:
+    """Send what comes, for as long as the client takes it."""
+    async with contextlib.aclosing(parts):
+        first = await anext(parts, b"")
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            await _write(response, first)
+            async for part in parts:
+                if request.transport is None or request.transport.is_closing():
+                    break
+                await _write(response, part)
+    return response
 
 
-def config_errors(error: ConfigError) -> list[Mapping[str, str]]:
-    """A config's problems, one object each, for the answer to a reload."""
-    return [
-        {
-            "path": ".".join(str(part) for part in problem.path),
-            "message": problem.message,
-            "remedy": problem.remedy,
-        }
-        for problem in error.problems
-    ]
+async def _write(response: web.StreamResponse, part: bytes) -> None:
+    async with asyncio.timeout(WRITE_TIMEOUT_S):
+        await response.write(part)

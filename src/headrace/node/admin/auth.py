@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 
 from aiohttp import web
@@ -17,7 +18,6 @@ from aiohttp.typedefs import Middleware
 from headrace.errors import HeadraceError
 from headrace.node.admin.problem import Handler, problem_response
 
-OPEN_PATHS = frozenset({"/live", "/ready"})
 TOKEN_FILE_NAME = "admin.token"
 SHORTEST_TOKEN = 16
 
@@ -60,12 +60,12 @@ def allowed(authorization: str | None, token: str) -> bool:
     return same and scheme.lower() == "bearer"
 
 
-def require_token(token: str) -> Middleware:
-    """A middleware that refuses every path but OPEN_PATHS without the token."""
+def require_token(token: str, open_paths: Collection[str]) -> Middleware:
+    """Return a middleware that refuses every path but `open_paths` without the token."""
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path in OPEN_PATHS or allowed(request.headers.get("Authorization"), token):
+        if request.path in open_paths or allowed(request.headers.get("Authorization"), token):
             return await handler(request)
         return problem_response(
             401,

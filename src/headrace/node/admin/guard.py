@@ -13,7 +13,6 @@ from collections.abc import Collection
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from headrace.node.admin.auth import OPEN_PATHS
 from headrace.node.admin.problem import Handler, ProblemError
 
 
@@ -52,8 +51,11 @@ def is_json(content_type: str) -> bool:
     return content_type == "application/json"
 
 
-def keep_pages_out(*, unix: bool) -> Middleware:
-    """A middleware that refuses what a web page may have caused. A Unix socket needs no Host."""
+def keep_pages_out(open_paths: Collection[str], *, unix: bool) -> Middleware:
+    """Return a middleware that refuses what a web page may have caused.
+
+    A Unix socket and `open_paths` take any Host.
+    """
     names = own_names()
 
     @web.middleware
@@ -63,7 +65,7 @@ def keep_pages_out(*, unix: bool) -> Middleware:
             request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site"), host
         ):
             raise ProblemError(403, "web pages of other origins may not use the admin API")
-        if not unix and request.path not in OPEN_PATHS and not host_allowed(host, names):
+        if not unix and request.path not in open_paths and not host_allowed(host, names):
             known = ", ".join(sorted(names))
             raise ProblemError(
                 403, f"the Host field must be an IP address or one of {known} (DNS rebinding)"

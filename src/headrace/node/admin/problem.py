@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal
 
+import msgspec
 import structlog
 from aiohttp import web
 
@@ -19,36 +21,67 @@ log = structlog.get_logger("headrace.admin")
 
 
 class ProblemError(HeadraceError):
-    """A request that cannot be carried out. `field` names the part of the request at fault."""
+    """A request that cannot be carried out. `field` names the part of the request at fault.
 
-    def __init__(self, status: int, detail: str, *, field: str | None = None) -> None:
+    `errors` are the problems of a configuration that is refused.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        field: str | None = None,
+        errors: Sequence[Fault] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.field = field
+        self.errors = errors
+
+
+class Fault(msgspec.Struct, omit_defaults=True):
+    """One thing wrong with a refused configuration: where, what, and what to do about it."""
+
+    message: str
+    path: str | msgspec.UnsetType = msgspec.UNSET
+    remedy: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Problem(msgspec.Struct, omit_defaults=True):
+    """A problem (RFC 9457). Its type is about:blank, so its title is the status's phrase.
+
+    `field` is the part of the request at fault; `errors` are a refused configuration's.
+    """
+
+    type: Literal["about:blank"]
+    title: str
+    status: int
+    detail: str
+    field: str | msgspec.UnsetType = msgspec.UNSET
+    errors: list[Fault] | msgspec.UnsetType = msgspec.UNSET
+
+
+def as_json(value: object) -> bytes:
+    """Return a model's JSON: also of texts that are not Unicode, as a client may send them."""
+    return json.dumps(msgspec.to_builtins(value)).encode()
 
 
 def problem_body(
-    status: int,
-    detail: str,
-    *,
-    field: str | None = None,
-    more: Mapping[str, object] | None = None,
+    status: int, detail: str, *, field: str | None = None, errors: Sequence[Fault] | None = None
 ) -> bytes:
-    """The JSON of one problem; its type is about:blank, so its title is the status's phrase.
-
-    `more` are extension members (RFC 9457 section 3.2).
-    """
-    body: dict[str, object] = {
-        "type": "about:blank",
-        "title": REASONS[status].decode(),
-        "status": status,
-        "detail": detail,
-        **(more or {}),
-    }
-    if field is not None:
-        body["field"] = field
-    return json.dumps(body).encode()
+    """Return the JSON of one problem."""
+    return as_json(
+        Problem(
+            type="about:blank",
+            title=REASONS[status].decode(),
+            status=status,
+            detail=detail,
+            field=msgspec.UNSET if field is None else field,
+            errors=msgspec.UNSET if errors is None else list(errors),
+        )
+    )
 
 
 def problem_response(
@@ -56,13 +89,13 @@ def problem_response(
     detail: str,
     *,
     field: str | None = None,
-    more: Mapping[str, object] | None = None,
+    errors: Sequence[Fault] | None = None,
     headers: dict[str, str] | None = None,
 ) -> web.Response:
-    """A problem as a response."""
+    """Return a problem as a response."""
     return web.Response(
         status=status,
-        body=problem_body(status, detail, field=field, more=more),
+        body=problem_body(status, detail, field=field, errors=errors),
         content_type=CONTENT_TYPE,
         headers=headers,
     )
@@ -74,7 +107,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         return await handler(request)
     except ProblemError as problem:
-        return problem_response(problem.status, problem.detail, field=problem.field)
+        return problem_response(
+            problem.status, problem.detail, field=problem.field, errors=problem.errors
+        )
     except (HeadraceError, OSError) as error:
         log.error("admin_request_failed", path=request.path, problem=str(error))
         return problem_response(500, str(error))

@@ -1,0 +1,114 @@
+"""The operations of the admin API that the edge adds to those of every role."""
+
+from __future__ import annotations
+
+from headrace.edge.admin.live import Following, FollowRequest, Missed
+from headrace.edge.admin.objects import (
+    Edge,
+    ObjectPage,
+    Objects,
+    PendingPurges,
+    Purged,
+    Variants,
+)
+from headrace.edge.admin.requests import (
+    ListRequest,
+    PurgeRequest,
+    PurgesRequest,
+    RowsRequest,
+    UrlRequest,
+)
+from headrace.edge.admin.top import Connections, Looking, Top, WhyNotStored
+from headrace.node.admin.operations import Media, Operation, Operations
+from headrace.node.running import Node
+from headrace.telemetry.access_log import AccessLine
+
+
+def edge_operations(edge: Edge, node: Node) -> Operations:
+    """Return the operations, carried out by this edge on this node."""
+    return (*_of_objects(Objects(edge)), *_of_load(Looking(edge, node), Following(node)))
+
+
+def _of_objects(handlers: Objects) -> Operations:
+    return (
+        Operation(
+            "POST",
+            "/purge",
+            "Forget (or mark stale) stored objects; in force on all workers when it answers.",
+            handlers.purge,
+            Purged,
+            "The generation of the purge, and how many services and rules it concerned.",
+            request=PurgeRequest,
+        ),
+        Operation(
+            "GET",
+            "/purges",
+            "The purges that are not carried out to the end yet, the newest first.",
+            handlers.purges,
+            PendingPurges,
+            "The purges.",
+            request=PurgesRequest,
+        ),
+        Operation(
+            "GET",
+            "/objects",
+            "Stored objects, a page at a time.",
+            handlers.objects,
+            ObjectPage,
+            "The objects, and the cursor of the next page or null.",
+            request=ListRequest,
+        ),
+        Operation(
+            "GET",
+            "/objects/inspect",
+            "Every stored variant of one URL.",
+            handlers.inspect,
+            Variants,
+            "Status, headers, age, lifetime and slices of each variant.",
+            request=UrlRequest,
+            refusals=(404,),
+        ),
+    )
+
+
+def _of_load(handlers: Looking, following: Following) -> Operations:
+    return (
+        Operation(
+            "GET",
+            "/top",
+            "Rates since the figures before, slowest origins, hottest objects, busiest services. "
+            "The first figures begin to count.",
+            handlers.top,
+            Top,
+            "Figures of all workers together.",
+            request=RowsRequest,
+        ),
+        Operation(
+            "GET",
+            "/connections",
+            "Who holds most connections, by network, as far as the configuration lets it show.",
+            handlers.connections,
+            Connections,
+            "Clients, and the connections of all others.",
+            request=RowsRequest,
+        ),
+        Operation(
+            "GET",
+            "/reasons",
+            "Why responses for a URL were not stored lately, as far as it is remembered.",
+            handlers.reasons,
+            WhyNotStored,
+            "Reasons with status, count and time, the latest first.",
+            request=UrlRequest,
+        ),
+        Operation(
+            "GET",
+            "/log",
+            "Responses as they end, as lines of JSON, until the client goes.",
+            following.log,
+            Media("application/x-ndjson", (AccessLine, Missed)),
+            "Lines as in the access log; `dropped` and `unexamined` where some are missing.",
+            request=FollowRequest,
+            refusals=(503,),
+        ),
+    )

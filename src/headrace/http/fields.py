@@ -48,6 +48,18 @@ def hop_by_hop(headers: Headers) -> frozenset[bytes]:
     return HOP_BY_HOP | {name for name in split_list(lowered) if is_token(name)}
 
 
+def persists(connection: list[bytes], version: tuple[int, int]) -> bool:
+    """Return whether a connection stays open by its Connection fields, each as it came
+    (RFC 9112 section 9.3).
+    """
+    if not connection:
+        return version == (1, 1)
+    options = {option.strip().lower() for line in connection for option in line.split(b",")}
+    if b"close" in options:
+        return False
+    return version == (1, 1) or b"keep-alive" in options
+
+
 def parse_content_length(value: bytes) -> int | None:
     """A Content-Length, or None when it is not one (RFC 9110 section 8.6)."""
     if value.isdigit() and len(value) <= 18:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import httptools
 
 from headrace.errors import HeadraceError
+from headrace.http.fields import parse_content_length, persists
 from headrace.http.message import Field, Headers
 from headrace.http.validators import CONDITIONS
 
@@ -272,20 +273,10 @@ class RequestParser:
             headers=Headers(sink.fields),
             host=hosts[0] if hosts else None,
             body_bytes=body_bytes,
-            keep_alive=_stays_open(sink.connection, version),
+            keep_alive=persists(sink.connection, version),
             plain=sink.special == 0,
             lone_range=sink.range if sink.special == 1 else None,
         )
-
-
-def _stays_open(connection: list[bytes], version: tuple[int, int]) -> bool:
-    """Whether a connection persists by its Connection fields (RFC 9112 section 9.3)."""
-    if not connection:
-        return version == (1, 1)
-    options = {option.strip().lower() for line in connection for option in line.split(b",")}
-    if b"close" in options:
-        return False
-    return version == (1, 1) or b"keep-alive" in options
 
 
 @dataclass(slots=True)
@@ -348,16 +339,8 @@ def parse_response_head(head: bytes, request_method: bytes) -> ParsedResponseHea
     version = (1, 1) if parser.get_http_version() == "1.1" else (1, 0)
     headers = Headers(sink.fields)
     body_bytes, clean = _response_framing(status, headers, version, request_method)
-    keep_alive = keep_alive and clean and _persists(headers, version)
+    keep_alive = keep_alive and clean and persists(headers.all(b"connection"), version)
     return ParsedResponseHead(status, sink.reason, version, headers, body_bytes, keep_alive)
-
-
-def _persists(headers: Headers, version: tuple[int, int]) -> bool:
-    connection = (headers.get(b"connection") or b"").lower()
-    options = {option.strip() for option in connection.split(b",")}
-    if b"close" in options:
-        return False
-    return version == (1, 1) or b"keep-alive" in options
 
 
 def _response_framing(
@@ -370,7 +353,8 @@ def _response_framing(
         raise BadResponse("response has both Content-Length and Transfer-Encoding")
     if len(lengths) > 1:
         raise BadResponse("response repeats Content-Length")
-    if lengths and not (lengths[0].isdigit() and len(lengths[0]) <= 18):
+    length = parse_content_length(lengths[0]) if lengths else None
+    if lengths and length is None:
         raise BadResponse("response has a malformed Content-Length")
     if encodings:
         if version == (1, 0):
@@ -378,7 +362,6 @@ def _response_framing(
             raise BadResponse("Transfer-Encoding in an HTTP/1.0 response")
         if [value.lower() for value in encodings] != [b"chunked"]:
             raise BadResponse("response has a transfer coding other than chunked")
-    length = int(lengths[0]) if lengths else None
     if request_method == b"HEAD" or status in (204, 304) or status < 200:
         return 0, not encodings and not length
     if status == 205:

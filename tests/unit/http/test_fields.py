@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.http.fields import HOP_BY_HOP, hop_by_hop, is_token, parse_content_length, split_list
+from headrace.http.fields import (
+    HOP_BY_HOP,
+    hop_by_hop,
+    is_token,
+    parse_content_length,
+    persists,
+    split_list,
+)
 from headrace.http.message import Headers
 from headrace.http.serializer import customary, field_lines
 
@@ -31,6 +40,42 @@ def test_a_list_of_tokens_splits_into_them(tokens: list[bytes]) -> None:
 def test_connection_nominates_fields() -> None:
     headers = Headers([(b"connection", b"close, X-Private")])
     assert hop_by_hop(headers) == HOP_BY_HOP | {b"close", b"x-private"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "old", "new"),
+    [
+        ([], False, True),
+        ([b""], False, True),
+        ([b"close"], False, False),
+        ([b"Keep-Alive"], True, True),
+        ([b"keep-alive, CLOSE"], False, False),
+        ([b"keep-alive", b"close"], False, False),
+        ([b"x-close"], False, True),
+        ([b"upgrade ,keep-alive"], True, True),
+    ],
+)
+def test_a_connection_stays_open_by_its_version_and_options(
+    lines: list[bytes], old: bool, new: bool
+) -> None:
+    assert (persists(lines, (1, 0)), persists(lines, (1, 1))) == (old, new)
+
+
+@given(
+    st.lists(st.sampled_from([b"close", b"keep-alive", b"Close", b"x", b""]), min_size=1),
+    st.sampled_from([(1, 0), (1, 1)]),
+    st.randoms(use_true_random=False),
+)
+def test_how_options_are_spread_over_lines_does_not_matter(
+    options: list[bytes], version: tuple[int, int], random: Random
+) -> None:
+    lines = [options[0]]
+    for option in options[1:]:
+        if random.random() < 0.5:
+            lines.append(option)
+        else:
+            lines[-1] += b" , " + option
+    assert persists(lines, version) is persists([b",".join(options)], version)
 
 
 @pytest.mark.parametrize(

@@ -139,8 +139,8 @@ class Server(ServerContext):
 
     def _tick(self) -> None:
         # Wound up first: a fault in one connection's limit must not stop all the others'.
-        self._ticker = self.loop.call_later(self.deadlines.tick_s, self._tick)
-        self.deadlines.tick(time.monotonic())
+        self._ticker = self.loop.call_later(self.timer_wheel.tick_s, self._tick)
+        self.timer_wheel.tick(time.monotonic())
 
     def drain(self) -> None:
         """Answer with `Connection: close` from now on and close what is idle."""

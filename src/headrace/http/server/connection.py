@@ -77,7 +77,7 @@ class Connection(ReceivingSide):
         timeouts = server.timeouts
         self.deadline = server.monotonic() + (timeouts.tls_handshake_s if tls else timeouts.head_s)
         server.loop.add_reader(self._fd, self._on_readable)
-        server.deadlines.watch(self)
+        server.timer_wheel.watch(self)
 
     # Reading.
 
@@ -194,7 +194,7 @@ class Connection(ReceivingSide):
         if self.state is State.IDLE:
             self.state = State.HEAD
             self.deadline = self._server.monotonic() + self._server.timeouts.head_s
-            self._server.deadlines.watch(self)
+            self._server.timer_wheel.watch(self)
 
     def _begin(self, head: RequestHead) -> None:
         self.state = _RESPONDING
@@ -446,8 +446,8 @@ class Connection(ReceivingSide):
         self.state = _IDLE
         self.deadline = deadline = now + server.timeouts.idle_s
         bucket = self.bucket
-        if bucket < 0 or deadline < bucket * server.deadlines.tick_s:
-            server.deadlines.watch(self)
+        if bucket < 0 or deadline < bucket * server.timer_wheel.tick_s:
+            server.timer_wheel.watch(self)
         if self._buffer:
             if not self.in_turn:  # else `_advance` called us, and goes on by itself
                 self._go_on_soon()
@@ -501,7 +501,7 @@ class Connection(ReceivingSide):
             self._close()
             return
         self.deadline = min(self.deadline, self._server.monotonic() + FIRST_REQUEST_AT_END_S)
-        self._server.deadlines.watch(self)
+        self._server.timer_wheel.watch(self)
 
     def _is_idle(self) -> bool:
         return self.state is State.IDLE and not self._buffer
@@ -526,7 +526,7 @@ class Connection(ReceivingSide):
         self._buffer = b""
         self._linger_left = LINGER_BYTES
         self.deadline = self._server.monotonic() + LINGER_S
-        self._server.deadlines.watch(self)
+        self._server.timer_wheel.watch(self)
         self._go_on_reading()
 
     def _handshake(self) -> None:
@@ -561,7 +561,7 @@ class Connection(ReceivingSide):
         if self.state is State.HANDSHAKE:
             self._server.handshake_ended(self.address)
         self.state = State.CLOSED
-        self._server.deadlines.forget(self)
+        self._server.timer_wheel.forget(self)
         loop = self._server.loop
         if self._reading:
             loop.remove_reader(self._fd)

@@ -71,7 +71,7 @@ class ServerContext:
     def __init__(self, handler: Handler, loop: asyncio.AbstractEventLoop) -> None:
         self.handler = handler
         self.loop = loop
-        self.deadlines = TimerWheel()
+        self.timer_wheel = TimerWheel()
         self.monotonic = time.monotonic
         self.head_limits = HeadLimits()
         self.parser = RequestParser(self.head_limits)

@@ -101,7 +101,7 @@ class ReceivingSide(SendingSide):
         if pace is None:
             pace = self._pace = BodyPace(self._received, server.timeouts.rate_window_s)
         self.deadline = pace.wait(server.monotonic())
-        server.deadlines.watch(self)
+        server.timer_wheel.watch(self)
         try:
             await waiter
         finally:

@@ -312,7 +312,7 @@ class SendingSide:
     def _watch_progress(self, mark: int) -> None:
         self._progress_mark = mark
         self.deadline = self._server.monotonic() + self._server.timeouts.rate_window_s
-        self._server.deadlines.watch(self)
+        self._server.timer_wheel.watch(self)
 
     def _sent_too_little(self, now: float) -> bool:
         """Whether the client has taken less than the minimum rate asks since the last look."""

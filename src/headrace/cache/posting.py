@@ -15,6 +15,7 @@ from headrace.cache.rules import CacheRules
 from headrace.cache.storing import Storing, decide_storing, response_directives
 from headrace.http.message import Request, ResponseHead
 from headrace.http.target import BadTarget, normalise_target
+from headrace.reasons import Reason
 
 # What makes a request its sender's own.
 _PERSONAL = (b"authorization", b"proxy-authorization", b"cookie")
@@ -41,7 +42,7 @@ def decide_post_storing(
         )
         is None
     ):
-        return Storing(False, b"no-lifetime")
+        return Storing(False, Reason.NO_LIFETIME)
     as_get = Request(
         b"GET", request.target, request.scheme, request.authority, request.path, request.query,
         request.version, request.headers,
@@ -50,30 +51,30 @@ def decide_post_storing(
         as_get, response, rules, request_time=request_time, response_time=response_time
     )
     if storing.store and any(name not in _KEYED_VARY for name in storing.vary):
-        return Storing(False, b"vary")
+        return Storing(False, Reason.VARY)
     return storing
 
 
 def _refusal(
     request: Request, response: ResponseHead, rules: CacheRules, key_rules: KeyRules
-) -> bytes:
+) -> Reason:
     if not rules.store_post_answers or request.method != b"POST":
-        return b"method"
+        return Reason.METHOD
     if response.status != 200:
-        return b"status"
+        return Reason.STATUS
     location = response.headers.get(b"content-location")
     if location is None or not names_the_target(location, request):
-        return b"content-location"
+        return Reason.CONTENT_LOCATION
     if any(name in request.headers for name in _PERSONAL):
-        return b"personal"
+        return Reason.PERSONAL
     if not key_rules.host or not key_rules.scheme:
-        return b"host"  # the origin saw those that this client chose
+        return Reason.HOST  # the origin saw those that this client chose
     if not _whole_query_is_keyed(request.query, key_rules):
-        return b"query"
+        return Reason.QUERY
     if b"content-encoding" in response.headers or b"content-range" in response.headers:
         # The client's own Accept-Encoding was sent, not the one that tells variants apart.
-        return b"coding"
-    return b""
+        return Reason.CODING
+    return Reason.NONE
 
 
 def names_the_target(reference: bytes, request: Request) -> bool:

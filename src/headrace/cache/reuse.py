@@ -12,6 +12,7 @@ from headrace.cache.rules import CacheRules
 from headrace.cache.statuses import CHALLENGES
 from headrace.http.message import Headers, Request
 from headrace.http.methods import GET_OR_HEAD
+from headrace.reasons import Reason
 
 # Plain numbers: an operation on an enum's member takes as long as the whole decision.
 _NO_CACHE = int(StoredFlag.NO_CACHE)
@@ -19,6 +20,7 @@ _IMMUTABLE = int(StoredFlag.IMMUTABLE)
 _INVALIDATED = int(StoredFlag.INVALIDATED)
 _STATES_STALE = int(StoredFlag.STATES_STALE)
 _MUST_VALIDATE = int(StoredFlag.MUST_REVALIDATE | StoredFlag.NO_CACHE)
+_NO_REASON = Reason.NONE
 
 
 class Action(enum.Enum):
@@ -34,10 +36,12 @@ class Action(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Reuse:
-    """The decision. `reason` is a word for Cache-Status; age and remaining are of the stored."""
+    """The decision. `reason` says why it is not simply FRESH; age and remaining are of the
+    stored response.
+    """
 
     action: Action
-    reason: bytes = b""
+    reason: Reason = _NO_REASON
     age_s: float = 0.0
     remaining_s: float = 0.0
 
@@ -63,26 +67,26 @@ def decide_reuse(
     """
     headers = request.headers
     if request.method not in GET_OR_HEAD:
-        return Reuse(Action.BYPASS, b"method")
+        return Reuse(Action.BYPASS, Reason.METHOD)
     if b"cookie" in headers and _bypassed_by_cookie(headers, rules):
-        return Reuse(Action.BYPASS, b"cookie")
+        return Reuse(Action.BYPASS, Reason.COOKIE)
     control = request_directives(headers, rules)
     if control.no_store and not control.only_if_cached:
-        return Reuse(Action.BYPASS, b"request-no-store")
+        return Reuse(Action.BYPASS, Reason.REQUEST_NO_STORE)
     if stored is None:
         if control.only_if_cached:
-            return Reuse(Action.GATEWAY_TIMEOUT, b"only-if-cached")
+            return Reuse(Action.GATEWAY_TIMEOUT, Reason.ONLY_IF_CACHED)
         return Reuse(Action.MISS)
     if stored.status in CHALLENGES and _brings_credentials(headers):
         # What was asked for is here: the challenge was for who came without.
         if control.only_if_cached:
-            return Reuse(Action.GATEWAY_TIMEOUT, b"only-if-cached")
-        return Reuse(Action.BYPASS, b"authorization")
+            return Reuse(Action.GATEWAY_TIMEOUT, Reason.ONLY_IF_CACHED)
+        return Reuse(Action.BYPASS, Reason.AUTHORIZATION)
     age_s = current_age_s(stored, now)
     remaining_s = stored.lifetime_s - age_s
     action, reason = _of_stored(stored, control, rules, age_s, remaining_s)
     if action is Action.VALIDATE and control.only_if_cached:
-        return Reuse(Action.GATEWAY_TIMEOUT, b"only-if-cached", age_s, remaining_s)
+        return Reuse(Action.GATEWAY_TIMEOUT, Reason.ONLY_IF_CACHED, age_s, remaining_s)
     return Reuse(action, reason, age_s, remaining_s)
 
 
@@ -92,16 +96,16 @@ def _of_stored(
     rules: CacheRules,
     age_s: float,
     remaining_s: float,
-) -> tuple[Action, bytes]:
+) -> tuple[Action, Reason]:
     flags = stored.flags
     if flags & _NO_CACHE:
-        return Action.VALIDATE, b"no-cache"
+        return Action.VALIDATE, Reason.NO_CACHE
     if control.no_cache:
-        return Action.VALIDATE, b"request-no-cache"
+        return Action.VALIDATE, Reason.REQUEST_NO_CACHE
     invalidated = bool(flags & _INVALIDATED)
     if remaining_s > 0 and not invalidated:
         if control is NO_DIRECTIVES:
-            return Action.FRESH, b""
+            return Action.FRESH, _NO_REASON
         return _fresh_enough(stored, control, age_s, remaining_s)
     # Soft-purged content has been stale for an unknown time: as if it went stale just now.
     stale_s = max(0.0, -remaining_s)
@@ -111,17 +115,17 @@ def _of_stored(
         and control.max_age is None
         and control.min_fresh is None
     ):
-        return Action.STALE_WHILE_REVALIDATE, b"stale-while-revalidate"
+        return Action.STALE_WHILE_REVALIDATE, Reason.STALE_WHILE_REVALIDATE
     if control.max_stale is not None and not flags & _MUST_VALIDATE and not invalidated:
         within = control.max_stale == ANY or stale_s <= control.max_stale
         if within and (control.max_age is None or age_s <= control.max_age):
-            return Action.FRESH, b"max-stale"
-    return Action.VALIDATE, b"invalidated" if invalidated else b"stale"
+            return Action.FRESH, Reason.MAX_STALE
+    return Action.VALIDATE, Reason.INVALIDATED if invalidated else Reason.STALE
 
 
 def _fresh_enough(
     stored: StoredResponse, control: CacheControl, age_s: float, remaining_s: float
-) -> tuple[Action, bytes]:
+) -> tuple[Action, Reason]:
     """Fresh by its own lifetime: does the request ask for more (RFC 9111 section 5.2.1)?
 
     A reload's max-age=0 asks nothing of what never changes while fresh (RFC 8246 section 2).
@@ -130,10 +134,10 @@ def _fresh_enough(
     if asked_s is not None and age_s > asked_s:
         allowed_s = 0 if control.max_stale is None else control.max_stale
         if allowed_s != ANY and age_s > asked_s + allowed_s:
-            return Action.VALIDATE, b"request-max-age"
+            return Action.VALIDATE, Reason.REQUEST_MAX_AGE
     if control.min_fresh is not None and remaining_s < control.min_fresh:
-        return Action.VALIDATE, b"request-min-fresh"
-    return Action.FRESH, b""
+        return Action.VALIDATE, Reason.REQUEST_MIN_FRESH
+    return Action.FRESH, _NO_REASON
 
 
 def _bypassed_by_cookie(headers: Headers, rules: CacheRules) -> bool:

@@ -20,6 +20,7 @@ from headrace.cache.vary import vary_names
 from headrace.http.dates import format_http_date
 from headrace.http.fields import hop_by_hop, split_list
 from headrace.http.message import Field, Headers, Request, ResponseHead
+from headrace.reasons import Reason
 
 _COOKIES = (b"set-cookie", b"set-cookie2")
 _NOT_KEPT = frozenset((b"age", b"content-length", b"trailer", b"cache-status", *_COOKIES))
@@ -32,10 +33,10 @@ _NOT_STATED = StoredFlag.HEURISTIC | StoredFlag.NEGATIVE
 
 @dataclass(frozen=True, slots=True)
 class Storing:
-    """The decision. With `store` False only `reason` has a meaning: a word for Cache-Status."""
+    """The decision. With `store` False only `reason` has a meaning."""
 
     store: bool
-    reason: bytes
+    reason: Reason
     lifetime_s: float = 0.0
     stale_while_revalidate_s: float = 0.0
     stale_if_error_s: float = 0.0
@@ -76,9 +77,9 @@ def decide_storing(
         return Storing(False, refusal)
     vary = vary_names(headers)
     if vary is None:
-        return Storing(False, b"vary-star")
+        return Storing(False, Reason.VARY_STAR)
     if len(vary) > MOST_VARY_NAMES:
-        return Storing(False, b"vary-long")
+        return Storing(False, Reason.VARY_LONG)
     age_s = corrected_initial_age_s(headers, request_time=request_time, response_time=response_time)
     forced_s = _forced_lifetime_s(response.status, control, rules)
     lifetime_s, flags = _lifetime(response, control, rules, targeted, response_time)
@@ -86,10 +87,10 @@ def decide_storing(
         # The operator means from now on, and Age stays true.
         lifetime_s, flags = forced_s + age_s, StoredFlag.NONE
     if lifetime_s is None:
-        return Storing(False, b"no-lifetime")
+        return Storing(False, Reason.NO_LIFETIME)
     if flags & _NOT_STATED and b"cookie" in request.headers:
         # It may be made for this client, by an origin that thinks nothing of caches.
-        return Storing(False, b"cookie")
+        return Storing(False, Reason.COOKIE)
     if control.no_cache:
         flags |= StoredFlag.NO_CACHE
     if control.must_revalidate or control.proxy_revalidate or control.s_maxage is not None:
@@ -109,12 +110,12 @@ def decide_storing(
         lifetime_s = min(lifetime_s, age_s + longest)
         flags |= StoredFlag.MUST_REVALIDATE
         if lifetime_s <= age_s or flags & StoredFlag.NO_CACHE:
-            return Storing(False, b"stale-at-birth")
+            return Storing(False, Reason.STALE_AT_BIRTH)
     if _useless(lifetime_s - age_s, flags, kept, while_s, error_s, rules):
-        return Storing(False, b"stale-at-birth")
+        return Storing(False, Reason.STALE_AT_BIRTH)
     return Storing(
         store=True,
-        reason=b"",
+        reason=Reason.NONE,
         lifetime_s=lifetime_s,
         stale_while_revalidate_s=(
             rules.stale_while_revalidate_s if while_s is None else float(while_s)
@@ -130,31 +131,31 @@ def decide_storing(
 
 def _refusal(
     request: Request, response: ResponseHead, control: CacheControl, rules: CacheRules
-) -> bytes:
-    """Why it must not be stored (RFC 9111 section 3), or nothing."""
+) -> Reason:
+    """Return why it must not be stored (RFC 9111 section 3), or `Reason.NONE`."""
     status = response.status
     if request.method != b"GET":
-        return b"method"
+        return Reason.METHOD
     if not may_be_stored(status, rules):
-        return b"status"
+        return Reason.STATUS
     understood = status in UNDERSTOOD
     if control.must_understand:
         # RFC 9111 section 5.2.2.3: no-store is for those who do not understand the status.
         if not understood:
-            return b"must-understand"
+            return Reason.MUST_UNDERSTAND
     elif control.no_store:
-        return b"no-store"
+        return Reason.NO_STORE
     if control.private:
-        return b"private"
+        return Reason.PRIVATE
     if rules.honour_request_directives and (
         parse_cache_control(request.headers.get(b"cache-control")).no_store
     ):
-        return b"request-no-store"
+        return Reason.REQUEST_NO_STORE
     if rules.media_types and not _fits(response, rules.media_types):
-        return b"media-type"
+        return Reason.MEDIA_TYPE
     if b"authorization" in request.headers and not _is_for_all(control):
-        return b"authorization"
-    return b"set-cookie" if _sets_cookie(response, control, rules) else b""
+        return Reason.AUTHORIZATION
+    return Reason.SET_COOKIE if _sets_cookie(response, control, rules) else Reason.NONE
 
 
 def credentials_may_fill(headers: Headers, rules: CacheRules) -> bool:
@@ -168,17 +169,17 @@ def _is_for_all(control: CacheControl) -> bool:
 
 
 def sharing_refusal(response: ResponseHead, rules: CacheRules) -> bytes:
-    """Why one more part of a stored response must not be stored with it, or nothing.
+    """Return why one more part must not be stored with a stored response, or `Reason.NONE`.
 
     Less is asked than of a whole: a part need not repeat what it has in common with the others
     (RFC 9110 section 15.3.7). But one that says that it is not to be shared is not.
     """
     control, _targeted = response_directives(response.headers, rules)
     if control.no_store and not control.must_understand:
-        return b"no-store"
+        return Reason.NO_STORE
     if control.private:
-        return b"private"
-    return b"set-cookie" if _sets_cookie(response, control, rules) else b""
+        return Reason.PRIVATE
+    return Reason.SET_COOKIE if _sets_cookie(response, control, rules) else Reason.NONE
 
 
 def _sets_cookie(response: ResponseHead, control: CacheControl, rules: CacheRules) -> bool:

@@ -14,6 +14,7 @@ from headrace.config.loader import load_config
 from headrace.edge.explain import explain_request
 from headrace.errors import HeadraceError
 from headrace.http.message import Field
+from headrace.reasons import meaning_of
 
 
 class BadQuestion(HeadraceError):
@@ -66,6 +67,9 @@ def _lately(client: AdminClient, url: str) -> list[str]:
             f"not stored     {one['reason']} (status {one['status']}), {one['count']} times, "
             f"last at {when}, service {one['service']}"
         )
+        meaning = meaning_of(one["reason"])
+        if meaning:
+            lines.append(f"               {meaning}")
     return lines or ["not stored     nothing is remembered: it was stored, or not asked for lately"]
 
 

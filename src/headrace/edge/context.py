@@ -27,6 +27,7 @@ from headrace.edge.request.invalidate import Allowance
 from headrace.edge.service.resource import Resources
 from headrace.edge.service.services import Services
 from headrace.edge.upstreams import Upstreams
+from headrace.reasons import Reason
 from headrace.store import (
     Busy,
     FileMark,
@@ -139,15 +140,15 @@ class WorkerContext:
             self.metrics.purges += len(rules)
             self.purged_up_to = generation
 
-    def reason_not_to_store(self, total: int | None, rules: CacheRules) -> bytes:
-        """A word when a storable response is not to be stored all the same, else nothing."""
+    def reason_not_to_store(self, total: int | None, rules: CacheRules) -> Reason:
+        """Return why a storable response is not to be stored all the same, or `Reason.NONE`."""
         if rules.max_object_bytes is not None and (total or 0) > rules.max_object_bytes:
-            return b"too-large"
+            return Reason.TOO_LARGE
         if time.monotonic() < self._full_until:
-            return b"store-full"
+            return Reason.STORE_FULL
         if self.store.is_overheld():
-            return b"store-overheld"
-        return b""
+            return Reason.STORE_OVERHELD
+        return Reason.NONE
 
     def follow(self, name: bytes, number: int, busy: Busy) -> RemoteSlice | None:
         """Follow the part that another process writes; None when it is gone already.

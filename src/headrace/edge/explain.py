@@ -13,6 +13,7 @@ from headrace.edge.service.services import Service, compile_services
 from headrace.http.message import Field, Headers, Request
 from headrace.http.methods import GET_OR_HEAD
 from headrace.http.parser import BadRequest, HeadLimits, RequestHead, RequestParser
+from headrace.reasons import Reason
 from headrace.upstream.content import content_of
 from headrace.upstream.origin_routes import apply_routes
 from headrace.upstream.pool import Pool, PoolState
@@ -138,8 +139,9 @@ def _tries(
 def _cache(rules: CacheRules, request: Request, now: float) -> Iterator[str]:
     reuse = decide_reuse(request, None, rules, now)
     if request.method not in GET_OR_HEAD or reuse.action is Action.BYPASS:
-        reason = reuse.reason.decode() or "method"
-        yield f"cache          not used ({reason})"
+        reason = reuse.reason or Reason.METHOD
+        yield f"cache          not used ({reason.word})"
+        yield f"               {reason.meaning}"
         return
     lifetime = "as the response says"
     if rules.force_lifetime_s is not None:

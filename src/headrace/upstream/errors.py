@@ -5,29 +5,30 @@ from __future__ import annotations
 import enum
 
 from headrace.errors import HeadraceError
+from headrace.reasons import Reason
 
 
 class Failure(enum.Enum):
     """Where an exchange with an origin failed. Values are the words of logs and metrics."""
 
-    DNS = "dns"
-    CONNECT_REFUSED = "connect_refused"
-    CONNECT_TIMEOUT = "connect_timeout"
-    TLS = "tls"
-    SEND = "send"  # the request could not be sent whole
-    HEAD_TIMEOUT = "first_byte_timeout"
-    HEAD_RESET = "reset_before_head"
-    BAD_HEAD = "invalid_response"
-    BODY_RESET = "reset_in_body"
-    BODY_SHORT = "short_body"
-    BODY_LONG = "long_body"
-    BODY_TIMEOUT = "between_bytes_timeout"
-    BODY_SLOW = "too_slow"
-    BAD_CHUNKS = "bad_chunks"
-    NOBODY = "no_origin_free"
-    NO_RETRY = "retry_budget_spent"
-    OTHER_BODY = "another_body"  # what was to continue a body turned out to be different
-    NOT_SIGNED = "not_signed"  # nothing was sent: the edge does not sign such a request
+    DNS = Reason.DNS.word
+    CONNECT_REFUSED = Reason.CONNECT_REFUSED.word
+    CONNECT_TIMEOUT = Reason.CONNECT_TIMEOUT.word
+    TLS = Reason.TLS.word
+    SEND = Reason.SEND.word
+    HEAD_TIMEOUT = Reason.FIRST_BYTE_TIMEOUT.word
+    HEAD_RESET = Reason.RESET_BEFORE_HEAD.word
+    BAD_HEAD = Reason.INVALID_RESPONSE.word
+    BODY_RESET = Reason.RESET_IN_BODY.word
+    BODY_SHORT = Reason.SHORT_BODY.word
+    BODY_LONG = Reason.LONG_BODY.word
+    BODY_TIMEOUT = Reason.BETWEEN_BYTES_TIMEOUT.word
+    BODY_SLOW = Reason.TOO_SLOW.word
+    BAD_CHUNKS = Reason.BAD_CHUNKS.word
+    NOBODY = Reason.NO_ORIGIN_FREE.word
+    NO_RETRY = Reason.RETRY_BUDGET_SPENT.word
+    OTHER_BODY = Reason.ANOTHER_BODY.word
+    NOT_SIGNED = Reason.NOT_SIGNED.word
 
 
 TIMEOUTS = frozenset(

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from headrace.http.message import Field
+from headrace.reasons import of_status
 from headrace.upstream.attempt_log import AttemptLog, Tried
 from headrace.upstream.errors import UNPROVOKED, Failure, OriginError
 from headrace.upstream.outliers import Cause
 from headrace.upstream.response import OriginResponse
-from headrace.upstream.retry import Attempts, Reason, Try
+from headrace.upstream.retry import Attempts, FailureOrStatus, Try
 
 
 class Events(Protocol):
@@ -40,9 +41,9 @@ class Events(Protocol):
         """An origin is left alone for a while."""
 
 
-def word(reason: Reason) -> str:
+def word(reason: FailureOrStatus) -> str:
     """A reason as metrics and the log have it."""
-    return reason.value if isinstance(reason, Failure) else f"status_{reason}"
+    return reason.value if isinstance(reason, Failure) else of_status(reason)
 
 
 @dataclass(slots=True)
@@ -96,7 +97,7 @@ class Exchange:
         response.when_ended(place.give_back)
         return response
 
-    def blame(self, origin: int, reason: Reason, problem: str) -> None:
+    def blame(self, origin: int, reason: FailureOrStatus, problem: str) -> None:
         """Note a failure of an origin."""
         name = self.origin_name(origin)
         self.attempt_log.trail.append(Tried(name, word(reason)))

@@ -24,7 +24,7 @@ from headrace.upstream.errors import Failure, OriginError
 from headrace.upstream.exchange import Exchange
 from headrace.upstream.response import OriginResponse
 from headrace.upstream.resumption import Resumption, Wait
-from headrace.upstream.retry import Reason, Try
+from headrace.upstream.retry import FailureOrStatus, Try
 from headrace.upstream.throughput import RateWatch
 
 SKIP_BYTES = 256 * 1024
@@ -215,7 +215,7 @@ class FailoverResponse:
             try:
                 response = await self._continued(step, begun, sent)
             except OriginError as problem:
-                reason: Reason = problem.failure
+                reason: FailureOrStatus = problem.failure
                 if isinstance(problem, Answered):
                     reason = problem.answered
                 exchange.blame(step.origin, reason, str(problem))

@@ -20,7 +20,7 @@ from headrace.upstream.request_fields import fields_for
 from headrace.upstream.response import OriginResponse
 from headrace.upstream.retry import (
     Attempts,
-    Reason,
+    FailureOrStatus,
     Stop,
     Try,
     is_failed_status,
@@ -94,7 +94,7 @@ class Fetcher:
         error: OriginError | None = None
         try:
             while isinstance(step, Try):
-                reason: Reason
+                reason: FailureOrStatus
                 try:
                     response = await exchange.send(step, exchange.fields)
                 except OriginError as problem:

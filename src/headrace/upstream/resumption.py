@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from headrace.upstream.errors import Failure
 from headrace.upstream.pool import PoolState
-from headrace.upstream.retry import Reason, RetryPolicy, Stop, Try, backoff_s
+from headrace.upstream.retry import FailureOrStatus, RetryPolicy, Stop, Try, backoff_s
 
 FREE_ROUNDS = 2
 MOST_ROUNDS = 3
@@ -74,7 +74,7 @@ class Resumption:
                 self._tried = {origin}  # the others had time enough to recover
         return self.again(now)
 
-    def failed(self, origin: int, reason: Reason, now: float) -> Try | Wait | Stop:
+    def failed(self, origin: int, reason: FailureOrStatus, now: float) -> Try | Wait | Stop:
         """What to do after `origin` could not go on."""
         self._tried.add(origin)
         if reason in (Failure.OTHER_BODY, RANGE_NOT_SATISFIABLE):

@@ -14,6 +14,7 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from headrace.reasons import Reason
 from headrace.upstream.errors import Failure
 from headrace.upstream.pool import PoolState
 
@@ -24,7 +25,7 @@ BEFORE_BODY = frozenset(
     )
 )  # fmt: skip
 
-Reason = Failure | int
+FailureOrStatus = Failure | int
 """Why a try brought nothing: a failure, or a response's status."""
 
 
@@ -46,7 +47,7 @@ class RetryPolicy:
     min_rate_bytes_per_s: float = 0.0
     stall_s: float | None = None
 
-    def covers(self, reason: Reason) -> bool:
+    def covers(self, reason: FailureOrStatus) -> bool:
         """Whether the retry policy retries after this."""
         if isinstance(reason, Failure):
             return reason in self.failures
@@ -61,13 +62,13 @@ def is_failed_status(status: int) -> bool:
 class Stop(enum.Enum):
     """Why there is no further try; the values are words for the log."""
 
-    NOT_COVERED = "not_retried"
-    NOT_REPEATABLE = "not_repeatable"
-    TRIES = "tries_spent"
-    TIME = "time_spent"
-    BUDGET = "budget_spent"
-    NOBODY = "no_origin_free"
-    OTHER = "no_origin_has_it"
+    NOT_COVERED = Reason.NOT_RETRIED.word
+    NOT_REPEATABLE = Reason.NOT_REPEATABLE.word
+    TRIES = Reason.TRIES_SPENT.word
+    TIME = Reason.TIME_SPENT.word
+    BUDGET = Reason.RETRY_BUDGET_SPENT.word
+    NOBODY = Reason.NO_ORIGIN_FREE.word
+    OTHER = Reason.NO_ORIGIN_HAS_IT.word
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class Attempts:
             return Stop.BUDGET
         return self._next(now, 0.0)
 
-    def after(self, origin: int, reason: Reason, now: float) -> Try | Stop:
+    def after(self, origin: int, reason: FailureOrStatus, now: float) -> Try | Stop:
         """What to do after `origin` failed like this."""
         switching = self._switches(origin, reason)
         if not switching and not self.retry.covers(reason):
@@ -140,7 +141,7 @@ class Attempts:
     def _left_s(self, now: float) -> float:
         return self.retry.total_s - (now - self.began)
 
-    def _switches(self, origin: int, reason: Reason) -> bool:
+    def _switches(self, origin: int, reason: FailureOrStatus) -> bool:
         """Switching overrides the retry policy for any failure, and for statuses that are
         failures."""
         origins = self.state.pool.origins

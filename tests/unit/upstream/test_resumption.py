@@ -17,7 +17,7 @@ import pytest
 from headrace.upstream.errors import Failure
 from headrace.upstream.pool import Choice, PoolState
 from headrace.upstream.resumption import COUNTED_BYTES, FREE_ROUNDS, Resumption, Wait
-from headrace.upstream.retry import Attempts, Reason, RetryPolicy, Stop, Try
+from headrace.upstream.retry import Attempts, FailureOrStatus, RetryPolicy, Stop, Try
 from headrace.upstream.retry_budget import AT_FIRST, RESERVE_PER_S
 
 from .test_pool import ABC, origin, pool
@@ -98,7 +98,7 @@ class Play:
                     plan = Resumption(state, self.retry, b"key", chance, tried)
                 step = plan.broke(step.origin, got, self.now)
                 continue
-            reason: Reason
+            reason: FailureOrStatus
             if act == "reset":
                 reason = Failure.HEAD_RESET
             elif act == "other":

@@ -15,6 +15,7 @@ from weakref import WeakSet
 
 from headrace.errors import HeadraceError
 from headrace.http.server.send_queue import View
+from headrace.reasons import Reason
 from headrace.store import Part, PartFollower, PartPhase, StoreError
 
 FIRST_POLL_S = 0.001
@@ -123,7 +124,7 @@ class GrowingSlice:
         return
 
     def damaged(self, problem: str) -> None:
-        self.fail(SliceFailed("store_failed", problem))
+        self.fail(SliceFailed(Reason.STORE_FAILED.word, problem))
 
     def _wake(self) -> None:
         waiters, self._waiters = self._waiters, []
@@ -219,7 +220,7 @@ class LocalSlice(GrowingSlice):
         self.write_error = error
         self._spill_from = self.written
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        part.fail(b"disk_full" if full else b"write_failed")
+        part.fail(Reason.DISK_FULL if full else Reason.WRITE_FAILED)
         self._spill = _memory_for(self.capacity - self.written)
 
     def finish(self, *, last: bool) -> None:
@@ -324,7 +325,7 @@ class RemoteSlice(GrowingSlice):
                     if not self.follower.alive() and not self._look():
                         self.fail(HolderDied())
             except (OSError, StoreError) as error:
-                self.fail(SliceFailed("store_failed", f"a part cannot be read: {error}"))
+                self.fail(SliceFailed(Reason.STORE_FAILED.word, f"a part cannot be read: {error}"))
                 return
             if changed:
                 pause_s = FIRST_POLL_S
@@ -347,7 +348,7 @@ class RemoteSlice(GrowingSlice):
         if phase is PartPhase.COMPLETE:
             self.done = True
         elif phase in (PartPhase.FAILED, PartPhase.UNCACHEABLE):
-            self.fail(SliceFailed("fill_failed", "the fill that was followed failed"))
+            self.fail(SliceFailed(Reason.FILL_FAILED.word, "the fill that was followed failed"))
         self._wake()
         return True
 
@@ -376,7 +377,7 @@ class RemoteSlice(GrowingSlice):
                 return memoryview(mmap.mmap(self.follower.fd, size, prot=mmap.PROT_READ))
             except ValueError:
                 continue  # its writer cut it to its true length just now
-        raise SliceFailed("store_failed", "a part is shorter than it claims")
+        raise SliceFailed(Reason.STORE_FAILED.word, "a part is shorter than it claims")
 
     def __del__(self) -> None:
         self.follower.close()

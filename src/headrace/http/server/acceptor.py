@@ -18,6 +18,7 @@ from headrace.http.server.tls_socket import (
     TlsSocket,
     kernel_offers_tls,
 )
+from headrace.reasons import Reason
 
 ACCEPTS_PER_WAKE = 64
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -125,7 +126,7 @@ class Server(ServerContext):
         if self._paused:
             return
         self._paused = True
-        self.handler.event("refused", "descriptors")
+        self.handler.event("refused", Reason.DESCRIPTORS.word)
         for listener in self._listeners:
             self.loop.remove_reader(listener.sock.fileno())
         self.loop.call_later(0.5, self._go_on_accepting)
@@ -158,7 +159,7 @@ class Server(ServerContext):
             listener.sock.close()
         self._listeners.clear()
         for connection in list(self.connections):
-            connection.abort("stopped")
+            connection.abort(Reason.STOPPED.word)
         if self._ticker is not None:
             self._ticker.cancel()
         with contextlib.suppress(RuntimeError):

@@ -27,6 +27,7 @@ from headrace.http.server.timer_wheel import UNWATCHED
 from headrace.http.server.tls_context import CertificateContext
 from headrace.http.server.tls_socket import TLS_SOCKETS, ClientSocket, TlsSocket
 from headrace.http.stream import WANT_READ, WANT_WRITE
+from headrace.reasons import Reason
 
 # Looking up a member of an enum takes as long as calling a function.
 _HANDSHAKE, _IDLE = State.HANDSHAKE, State.IDLE
@@ -130,7 +131,7 @@ class Connection(ReceivingSide):
         elif self.next_turn:
             self._stop_reading()
         elif self.state is State.HEAD:
-            self.abort("client_gone")
+            self.abort(Reason.CLIENT_GONE.word)
         else:
             self._close()
 
@@ -377,7 +378,7 @@ class Connection(ReceivingSide):
 
     def _ask_again(self) -> None:
         if self._asked_again or self.head is None:
-            self.abort("store_failed")
+            self.abort(Reason.STORE_FAILED.word)
             return
         self._asked_again = True
         self._ended = False
@@ -464,13 +465,14 @@ class Connection(ReceivingSide):
             case State.RESPONDING:
                 self._check_progress(now)
             case State.IDLE:
-                self._server.timed_out("idle" if self.connection_requests else "head")
+                waited_for = Reason.IDLE if self.connection_requests else Reason.REQUEST_HEAD
+                self._server.timed_out(waited_for.word)
                 self._close()
             case State.HEAD:
-                self._server.timed_out("head")
+                self._server.timed_out(Reason.REQUEST_HEAD.word)
                 self.refuse(BadRequest(408, f"no whole request within {timeouts.head_s:g} s"))
             case State.HANDSHAKE:
-                self._server.timed_out("tls_handshake")
+                self._server.timed_out(Reason.TLS_HANDSHAKE.word)
                 self._close(clean=False)
             case State.LINGERING:
                 self._close()
@@ -483,8 +485,8 @@ class Connection(ReceivingSide):
         else:
             too_slow = self._sent_too_little(now)
         if too_slow:
-            self._server.timed_out("slow_client")
-            self.abort("slow_client")
+            self._server.timed_out(Reason.SLOW_CLIENT.word)
+            self.abort(Reason.SLOW_CLIENT.word)
 
     def drain(self) -> None:
         """The server is closing: end now if idle, else after the present response.

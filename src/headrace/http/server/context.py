@@ -22,6 +22,7 @@ from headrace.http.server.head_cache import HeadCache
 from headrace.http.server.timer_wheel import TimerWheel
 from headrace.http.server.tls_socket import WINDOW_BYTES as TLS_WINDOW_BYTES
 from headrace.http.server.tls_socket import TlsSocket
+from headrace.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +108,12 @@ class ServerContext:
         """Which limit a new connection from `address` would pass, in a word; "" for none."""
         network = network_of(address)
         if len(self.connections) >= self.limits.connections:
-            return "limit"
+            return Reason.CONNECTION_LIMIT.word
         if address and self._by_network[network] >= self.limits.per_address:
-            return "address_limit"
+            return Reason.ADDRESS_LIMIT.word
         if tls and address and self._shaking[network] >= self.limits.handshakes_per_address:
             # Only where shaking hands is asked for: others of this address have no part in it.
-            return "handshake_limit"
+            return Reason.HANDSHAKE_LIMIT.word
         return ""
 
     def admitted(self, address: str, *, tls: bool) -> None:

@@ -29,6 +29,7 @@ from headrace.http.server.send_queue import (
 )
 from headrace.http.server.tls_socket import WINDOW_BYTES as TLS_WINDOW_BYTES
 from headrace.http.server.tls_socket import ClientSocket, TlsBroken, TlsSocket
+from headrace.reasons import Reason
 
 WINDOW_BYTES = 1024 * 1024
 TURN_BYTES = 4 * 1024 * 1024  # so much goes to one client before the others have their turn
@@ -95,13 +96,13 @@ class SendingSide:
         """
         if isinstance(error, TlsBroken):
             self._server.handler.event("tls_failed", error.reason)
-        self.abort("client_gone")
+        self.abort(Reason.CLIENT_GONE.word)
 
     def _sending_failed(self, error: OSError, residency: Residency | None) -> None:
         """Tell a broken body from a client that left."""
         if residency is not None and error.errno in DAMAGE:
             residency.damaged(f"a body file cannot be sent: {error.strerror}")
-            self.abort("store_failed")
+            self.abort(Reason.STORE_FAILED.word)
         else:
             self._client_failed(error)
 
@@ -258,7 +259,7 @@ class SendingSide:
             except BodyDamaged as error:
                 assert residency is not None
                 residency.damaged(str(error))
-                self.abort("store_failed")
+                self.abort(Reason.STORE_FAILED.word)
                 return
             except OSError as error:
                 self._sending_failed(error, residency)
@@ -302,7 +303,7 @@ class SendingSide:
             failure = None if job.cancelled() else job.exception()
             if isinstance(failure, OSError) and failure.errno in DAMAGE:
                 residency.damaged("a body file cannot be brought into memory")
-            self.abort("store_failed")
+            self.abort(Reason.STORE_FAILED.word)
         else:
             # Sent without another look: under memory pressure the pages may be gone again, and
             # looking for ever would send nothing.

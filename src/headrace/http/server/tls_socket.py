@@ -35,6 +35,7 @@ from headrace.http.server.client_hello import (
 )
 from headrace.http.server.tls_context import PROTOCOLS, CertificateContext
 from headrace.http.server.tls_records import HEADER_BYTES, SILENT_RECORDS, RecordMeter, silent_now
+from headrace.reasons import Reason
 
 FIRST_WINDOW_BYTES = 64 * 1024
 WINDOW_BYTES = 512 * 1024
@@ -249,7 +250,7 @@ class TlsSocket:
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError, MemoryError) as error:
             # OpenSSL waits for the rest of a message that the client sent in parts. Nobody sends
             # so short ones in parts; waiting here would be for ever.
-            raise TlsBroken("unfinished_message") from error
+            raise TlsBroken(Reason.UNFINISHED_MESSAGE.word) from error
         finally:
             if outgoing.pending:
                 self._keep_written()
@@ -325,10 +326,10 @@ class TlsSocket:
         except MemoryError:
             while self._outgoing.pending:
                 self._outgoing.read(RECORD_BYTES)
-            raise TlsBroken("no_memory") from None
+            raise TlsBroken(Reason.NO_MEMORY.word) from None
         self._pending = written
         if self._answered > ANSWERS_BYTES:
-            raise TlsBroken("unread_answers")
+            raise TlsBroken(Reason.UNREAD_ANSWERS.word)
 
     def _greet(self, begun: HelloRecords) -> None:
         """Read the client's hello, and begin with the context that it asks for. Raises
@@ -357,7 +358,7 @@ class TlsSocket:
         if hello.protocols is not None and not SPOKEN.intersection(hello.protocols):
             with contextlib.suppress(OSError):
                 self._sock.send(NO_APPLICATION_PROTOCOL)
-            raise TlsBroken("no_application_protocol")
+            raise TlsBroken(Reason.NO_APPLICATION_PROTOCOL.word)
         default = self._tls.context
         assert isinstance(default, CertificateContext)
         context = default.context_for(hello.server_name)
@@ -372,7 +373,7 @@ class TlsSocket:
             self._feed(self._later)
             return
         if self._shaking_bytes > HANDSHAKE_BYTES:
-            raise TlsBroken("long_handshake")
+            raise TlsBroken(Reason.LONG_HANDSHAKE.word)
         try:
             self._shaking_bytes += self._take(RECORD_BYTES)
         except BlockingIOError:
@@ -405,7 +406,7 @@ class TlsSocket:
         self._silent = silent_now(self._silent, now - self._silent_since) + silent
         self._silent_since = now
         if self._silent > SILENT_RECORDS:
-            raise TlsBroken("records_without_data")
+            raise TlsBroken(Reason.RECORDS_WITHOUT_DATA.word)
 
     # What goes.
 

@@ -31,6 +31,7 @@ TOKEN = "a-token-for-tests-only"
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
 HOST = "example.test"
+NODE_ID = "edge-under-test"
 
 
 PORTS = range(12_000, 32_000)
@@ -80,6 +81,7 @@ def config_for(
     service.update(_table(changed.pop("service", {})))
     listen = [{"address": f"127.0.0.1:{port}"}, *_list(changed.pop("listen", []))]
     document: dict[str, object] = {
+        "node_id": NODE_ID,
         "workers": 2,
         "cache_dir": cache_dir,
         "drain_timeout": 5,

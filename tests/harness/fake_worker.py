@@ -1,6 +1,6 @@
 """A worker that serves nothing but speaks the control channel, for tests of the supervisor.
 
-Its behaviour is steered by the config's `server_name` (so that it needs nothing else):
+Its behaviour is steered by the config's `node_id` (so that it needs nothing else):
 `refuse.<why>` refuses a reload, `fatal.<why>` gives up at the start, `crash` exits with 3 at the
 start, `mute` never answers a question for its counts, `stuck` does not end when told to stop.
 While the file that FAKE_WORKER_CRASH_IF names exists, every start is a `crash`.
@@ -64,7 +64,7 @@ class FakeWorker:
                 self.prepare(message, descriptors)
             case Commit(version=version):
                 assert self.prepared is not None
-                self.name = server_name(self.prepared.config)
+                self.name = node_id(self.prepared.config)
                 self.adopt(self.prepared, [])
                 self.channel.send(Committed(version))
             case Abandon():
@@ -87,7 +87,7 @@ class FakeWorker:
 
     def configure(self, message: Configure, descriptors: list[int]) -> None:
         self.number = message.worker
-        self.name = server_name(message.config)
+        self.name = node_id(message.config)
         self.draining = message.draining
         if self.name.startswith("fatal."):
             self.channel.send(Fatal(self.name.removeprefix("fatal.")))
@@ -100,7 +100,7 @@ class FakeWorker:
             self.channel.send(Ready(os.getpid(), list(self.listeners)))
 
     def prepare(self, message: Prepare, descriptors: list[int]) -> None:
-        name = server_name(message.config)
+        name = node_id(message.config)
         if name.startswith("refuse."):
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -148,8 +148,8 @@ class FakeWorker:
             connection.sendall(json.dumps(facts).encode())
 
 
-def server_name(config: str) -> str:
-    return str(json.loads(config)["server_name"])
+def node_id(config: str) -> str:
+    return str(json.loads(config)["node_id"])
 
 
 async def main() -> int:

@@ -68,7 +68,7 @@ class Supervised:
         listeners = "".join(f'[[listen]]\naddress = "{address}"\n' for address in listen)
         self.file.write_text(
             f"""
-server_name = "{name}"
+node_id = "{name}"
 workers = {workers}
 cache_dir = "{self.cache_dir}"
 drain_timeout = "{drain_timeout}"

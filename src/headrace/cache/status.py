@@ -17,7 +17,7 @@ _MOST_INTEGER = 10**15 - 1
 
 
 def cache_status(
-    server_name: bytes,
+    node_id: bytes,
     *,
     hit: bool,
     fwd: bytes | None = None,
@@ -30,9 +30,9 @@ def cache_status(
 ) -> bytes:
     """One member of the list: this cache and how it dealt with the request.
 
-    `fwd` is one of the words of section 2.2; `server_name`, `key` and `detail` are any text.
+    `fwd` is one of the words of section 2.2; `node_id`, `key` and `detail` are any text.
     """
-    parts = [server_name if _TOKEN.fullmatch(server_name) else _string(server_name)]
+    parts = [node_id if _TOKEN.fullmatch(node_id) else _string(node_id)]
     if hit:
         parts.append(b"hit")
     elif fwd is not None:

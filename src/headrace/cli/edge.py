@@ -20,6 +20,7 @@ class UsageError(HeadraceError):
 
 # Where each key of the one-line form comes from, for messages about it.
 _OPTIONS: dict[TomlPath, str] = {
+    ("node_id",): "--node-id",
     ("listen",): "--listen",
     ("service",): "--origin",
     ("cache_dir",): "--cache-dir",
@@ -48,6 +49,9 @@ def edge(
     ] = None,
     cache_dir: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Directory of the store.")
+    ] = None,
+    node_id: Annotated[
+        str | None, typer.Option(metavar="ID", help="Name in Via and Cache-Status.")
     ] = None,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Worker processes.")] = None,
     tls_cert: Annotated[
@@ -78,6 +82,7 @@ def edge(
         "--listen": listen,
         "--origin": origin,
         "--cache-dir": cache_dir,
+        "--node-id": node_id,
         "--workers": workers,
         "--tls-cert": tls_cert,
         "--tls-key": tls_key,
@@ -104,6 +109,7 @@ def edge(
             listen=listen or [],
             origin=origin or "",
             cache_dir=cache_dir or Path(),
+            node_id=node_id,
             workers=workers,
             certificate=None if tls_cert is None or tls_key is None else (tls_cert, tls_key),
             admin=admin,
@@ -125,6 +131,7 @@ def one_line_config(
     listen: list[str],
     origin: str,
     cache_dir: Path,
+    node_id: str | None = None,
     workers: int | None = None,
     certificate: tuple[Path, Path] | None = None,
     admin: str | None = None,
@@ -143,6 +150,8 @@ def one_line_config(
         "listen": [{"address": address, "tls": tls} for address in listen],
         "service": [{"name": "default", "hosts": ["*"], "origins": [origin]}],
     }
+    if node_id is not None:
+        document["node_id"] = node_id
     if workers is not None:
         document["workers"] = workers
     if certificate is not None:

@@ -48,7 +48,13 @@ _BOUNDS = {
 }
 
 _MISSING = "required, but missing"
-_RENAMED = {"site": "service", "sites_max": "services_max", "policy": "retry", "shadow": "mirror"}
+_RENAMED = {
+    "site": "service",
+    "sites_max": "services_max",
+    "policy": "retry",
+    "shadow": "mirror",
+    "server_name": "node_id",
+}
 """Keys as older files write them, and what they are called now."""
 
 
@@ -126,11 +132,12 @@ def _unknown_key(path: TomlPath, value: str | None) -> Problem:
     elsewhere = tables_with(key)
     renamed = _RENAMED.get(key)
     if renamed in known:
+        below = model_at((*path[:-1], renamed)) is not None
         return Problem(
             path=path,
             value=value,
             message=f"`{key}` is called `{renamed}` now",
-            remedy=f"write `{renamed}`, also in the tables below it",
+            remedy=f"write `{renamed}`" + (", also in the tables below it" if below else ""),
         )
     if toml_key(key) in known:
         remedy = f"write `{toml_key(key)}`"

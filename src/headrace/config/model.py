@@ -18,11 +18,6 @@ class Config(NodeConfig):
     TOML keys drop the unit suffix of the attribute.
     """
 
-    server_name: str = Field(
-        default="headrace",
-        pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$",
-        description="The name that this edge gives itself in Via and Cache-Status.",
-    )
     cache_dir: FilePath = Field(
         description="The directory of the store; made if missing. One edge per directory."
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 from pathlib import Path
 from typing import Literal, Self
 
@@ -20,6 +22,17 @@ from headrace.config.server import (
 from headrace.config.units import DurationS
 
 MOST_WORKERS_BY_DEFAULT = 8
+LONGEST_NODE_ID = 64
+
+
+def default_node_id() -> str:
+    """Return the machine's host name, as far as it can be a node's id."""
+    return node_id_of(socket.gethostname())
+
+
+def node_id_of(host_name: str) -> str:
+    """Return the id that a node has by its host name: a token (RFC 9110 section 5.6.2)."""
+    return re.sub(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]", "-", host_name)[:LONGEST_NODE_ID] or "unnamed"
 
 
 def default_workers() -> int:
@@ -33,6 +46,13 @@ class NodeConfig(Model):
     A role's configuration derives from this and says where its `state_dir` is.
     """
 
+    node_id: str = Field(
+        default_factory=default_node_id,
+        pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$",
+        description="The name of this node in Via and Cache-Status, which no other node between "
+        "origin and viewer may have: by its own name in Via a node finds that a request came back "
+        "to it. Unset: the host name.",
+    )
     workers: int = Field(
         default_factory=default_workers,
         ge=1,

@@ -103,8 +103,8 @@ class WorkerContext:
         self.resources = Resources(services)
         self.upstreams.adopt(services)
         self.metrics.services.adopt({service.name: service.tally for service in services.all})
-        self.server_name = config.server_name
-        self.server_name_bytes = config.server_name.encode()
+        self.server_name = config.node_id
+        self.server_name_bytes = config.node_id.encode()
         self.slice_bytes = config.store.slice_bytes
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         open_files = open_files_within(config.store.open_files, limit)

@@ -39,8 +39,9 @@ def add_to_response(fields: list[Field], own: bytes) -> None:
     fields.append((b"via", own))
 
 
-def times_through(value: bytes | None, node: bytes) -> int:
-    """Return how often a Via says that the message has come through this node."""
+def names(value: bytes | None, node: bytes) -> bool:
+    """Return whether a Via says that the message has come through this node."""
     if value is None:
-        return 0
-    return sum(found.strip().endswith(b" " + node) for found in value.split(b","))
+        return False
+    # A hop is a protocol, a name and, if anything more, a comment.
+    return any(found.split()[1:2] == [node] for found in split_list(value))

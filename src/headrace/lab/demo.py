@@ -78,7 +78,7 @@ def greeting(ports: Ports) -> str:
         f"HLS:     {base}/media/master.m3u8\n"
         f"DASH:    {base}/media/manifest.mpd\n"
         f"Origin:  http://127.0.0.1:{ports.origin}/\n"
-        "SliceRequest twice, and Cache-Status tells of a miss, then of a hit:\n"
+        "Ask twice, and Cache-Status tells of a miss, then of a hit:\n"
         f"  curl -sD - -o /dev/null {base}/media/seg-0-001.m4s\n"
         "Stop with Ctrl-C."
     )
@@ -88,7 +88,7 @@ def edge_arguments(ports: Ports, cache_dir: Path) -> list[str]:
     """The demo's edge, in the one-line form."""
     host = f"[{ports.host}]" if ":" in ports.host else ports.host
     return [
-        *("edge", "--listen", f"{host}:{ports.edge}"),
+        *("edge", "--node-id", "demo", "--listen", f"{host}:{ports.edge}"),
         *("--origin", f"http://127.0.0.1:{ports.origin}"),
         *("--cache-dir", str(cache_dir), "--cache-size", "256MiB", "--workers", "2"),
         *("--admin", f"127.0.0.1:{ports.admin}", "--log-level", "warning"),

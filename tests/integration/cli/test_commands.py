@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from headrace.config.node import default_node_id
+
 ROOT = Path(__file__).parents[3]
 SMALL = """
 cache_dir = "cache"
@@ -34,7 +36,7 @@ def headrace(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_check_prints_the_effective_configuration(tmp_path: Path) -> None:
     (tmp_path / "edge.toml").write_text(SMALL)
     done = headrace("check", str(tmp_path / "edge.toml"))
-    assert (done.returncode, 'server_name = "headrace"' in done.stdout) == (0, True)
+    assert (done.returncode, f'node_id = "{default_node_id()}"' in done.stdout) == (0, True)
 
 
 def test_check_refuses_a_wrong_file_with_code_2(tmp_path: Path) -> None:

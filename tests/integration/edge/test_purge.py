@@ -15,7 +15,7 @@ from tests.harness.origin import Origin
 from tests.harness.polling import eventually
 from tests.harness.replies import Gate, Pause, Reply, cacheable, headers
 
-EDGE: dict[str, object] = {"server_name": "purged"}
+EDGE: dict[str, object] = {"node_id": "purged"}
 CLIENTS = 12  # on connections of their own, so that every worker answers some
 
 

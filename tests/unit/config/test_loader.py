@@ -7,6 +7,7 @@ import pytest
 from headrace.config import Config
 from headrace.config.effective import effective_toml
 from headrace.config.loader import load_config, parse_config
+from headrace.config.node import default_node_id, node_id_of
 from headrace.config.problems import ConfigError
 
 GOOD = """
@@ -226,3 +227,29 @@ def test_words_of_older_files_are_named_with_those_of_today() -> None:
     told = complaint(text)
     assert "`policy` is called `retry` now" in told
     assert "`shadow` is called `mirror` now" in told
+    assert complaint('server_name = "edge-1"\n' + GOOD).splitlines() == [
+        'edge.toml:1: error: server_name = "edge-1": `server_name` is called `node_id` now',
+        "    write `node_id`",
+    ]
+
+
+@pytest.mark.parametrize("node_id", ["", "edge 1", "edge,1", "édge", "x" * 65])
+def test_a_node_id_that_is_no_token_is_refused(node_id: str) -> None:
+    assert "edge.toml:1: error: node_id" in complaint(f'node_id = "{node_id}"\n' + GOOD)
+
+
+def test_a_node_is_called_by_its_host_name_if_nothing_else_is_said() -> None:
+    assert load(GOOD).node_id == default_node_id()
+
+
+@pytest.mark.parametrize(
+    ("host_name", "node_id"),
+    [
+        ("edge-1.lon", "edge-1.lon"),
+        ("eine maschine", "eine-maschine"),
+        ("x" * 65, "x" * 64),
+        ("", "unnamed"),
+    ],
+)
+def test_a_host_name_becomes_an_id(host_name: str, node_id: str) -> None:
+    assert node_id_of(host_name) == node_id

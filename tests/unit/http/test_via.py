@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.http.message import Field
-from headrace.http.via import MOST_HOPS, add_to_response, hop, request_via, times_through
+from headrace.http.via import MOST_HOPS, add_to_response, hop, names, request_via
 
 OWN = hop((1, 1), b"edge-1")
 NAMES = st.text("abcxyz-019:", min_size=1, max_size=12).map(str.encode)
@@ -33,21 +33,36 @@ def test_whatever_a_client_says_our_hop_is_the_last(before: bytes) -> None:
 
 
 @given(st.lists(NAMES, max_size=MOST_HOPS + 5))
-def test_the_last_hops_are_kept_in_order(names: list[bytes]) -> None:
-    hops = [hop((1, 1), name) for name in names]
+def test_the_last_hops_are_kept_in_order(nodes: list[bytes]) -> None:
+    hops = [hop((1, 1), name) for name in nodes]
     assert request_via(b", ".join(hops), OWN).split(b", ") == [*hops[-MOST_HOPS:], OWN]
 
 
-@given(st.integers(0, MOST_HOPS))
-def test_a_loop_is_counted(times: int) -> None:
-    value: bytes | None = None
-    for number in range(times):
-        value = request_via(request_via(value, OWN), hop((1, 1), b"other-%d" % number))
-    assert times_through(value, b"edge-1") == min(times, MOST_HOPS // 2)
+@given(st.integers(0, MOST_HOPS - 1))
+def test_a_node_finds_its_name_behind_others(others: int) -> None:
+    value = request_via(None, OWN)
+    for number in range(others):
+        value = request_via(value, hop((1, 1), b"other-%d" % number))
+    assert names(value, b"edge-1")
 
 
-def test_a_longer_name_is_another_node() -> None:
-    assert times_through(b"1.1 big-edge-1, 1.1 edge-12", b"edge-1") == 0
+@pytest.mark.parametrize(
+    ("via", "does"),
+    [
+        (b"1.1 edge-1", True),
+        (b"HTTP/1.1 edge-1", True),
+        (b"1.1 edge-1 (of a, b), 1.1 edge-2", True),
+        (b"1.0 a,1.1\tedge-1", True),
+        (b"1.1 edge-2", False),
+        (b"1.1 edge-12, 1.1 big-edge-1", False),
+        (b"1.1 edge-2 (behind edge-1)", False),
+        (b"edge-1", False),
+        (b" , ", False),
+        (None, False),
+    ],
+)
+def test_a_node_knows_its_name_from_others(via: bytes | None, does: bool) -> None:
+    assert names(via, b"edge-1") is does
 
 
 @pytest.mark.parametrize(

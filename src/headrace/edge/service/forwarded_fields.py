@@ -48,7 +48,7 @@ def nominates(headers: Headers) -> bool:
 
 
 def passed_request_fields(
-    service: Service, request: Request, client_address: str, server_name: str
+    service: Service, request: Request, client_address: str, node_id: str
 ) -> list[Field]:
     """A request's fields for an answer that is this client's alone, Host first: the client's, or
     empty.
@@ -72,7 +72,7 @@ def passed_request_fields(
         fields.append((b"x-forwarded-proto", request.scheme))
         if request.authority:
             fields.append((b"x-forwarded-host", request.authority))
-    fields.append((b"via", _via(request, server_name)))
+    fields.append((b"via", _via(request, node_id)))
     return fields
 
 
@@ -82,7 +82,7 @@ def shared_request_fields(
     request: Request,
     variant: bytes,
     client_address: str,
-    server_name: str,
+    node_id: str,
 ) -> list[Field]:
     """A request's fields for an answer that others may get, Host first (empty: the origin's own).
 
@@ -113,7 +113,7 @@ def shared_request_fields(
             fields.append((b"x-forwarded-proto", request.scheme))
         if host:
             fields.append((b"x-forwarded-host", host))
-    fields.append((b"via", _via(request, server_name)))
+    fields.append((b"via", _via(request, node_id)))
     return fields
 
 
@@ -160,18 +160,16 @@ def _address(client_address: str) -> bytes:
     return client_address.encode("ascii", "replace") or b"unknown"
 
 
-def _via(request: Request, server_name: str) -> bytes:
-    own = via.hop(request.version, server_name.encode())
+def _via(request: Request, node_id: str) -> bytes:
+    own = via.hop(request.version, node_id.encode())
     return via.request_via(request.headers.get(b"via"), own)
 
 
-def passed_response_fields(
-    headers: Headers, version: tuple[int, int], server_name: str
-) -> list[Field]:
+def passed_response_fields(headers: Headers, version: tuple[int, int], node_id: str) -> list[Field]:
     """A response's fields for the client: hop-by-hop and framing removed, Via added."""
     dropped = hop_by_hop(headers) | {b"content-length", b"trailer"}
     fields = [field for field in headers if field[0] not in dropped]
-    via.add_to_response(fields, via.hop(version, server_name.encode()))
+    via.add_to_response(fields, via.hop(version, node_id.encode()))
     return fields
 
 
@@ -182,9 +180,9 @@ def with_date(fields: list[Field], date: bytes) -> list[Field]:
     return fields
 
 
-def in_loop(headers: Headers, server_name: str, limit: int = 8) -> bool:
-    """Whether this request has come through this edge too often already."""
-    return via.times_through(headers.get(b"via"), server_name.encode()) >= limit
+def in_loop(headers: Headers, node_id: str) -> bool:
+    """Whether this request has come through this node before."""
+    return via.names(headers.get(b"via"), node_id.encode())
 
 
 def only(fields: Iterable[Field], names: frozenset[bytes]) -> list[Field]:

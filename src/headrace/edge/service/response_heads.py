@@ -27,7 +27,7 @@ NOT_IN_304 = frozenset(
 _TTL = re.compile(rb"; ttl=-?[0-9]+")
 
 
-def stored_fields(stored: StoredResponse, now: float, server_name: bytes) -> list[Field]:
+def stored_fields(stored: StoredResponse, now: float, node_id: bytes) -> list[Field]:
     """A stored response's fields for a client, with Age and Via."""
     fields = list(stored.headers)
     names = {name for name, _value in fields}
@@ -37,7 +37,7 @@ def stored_fields(stored: StoredResponse, now: float, server_name: bytes) -> lis
         fields.append((b"accept-ranges", b"bytes"))
     fields.append((b"age", b"%d" % current_age_s(stored, now)))
     version = (1, 0) if stored.flags & StoredFlag.HTTP_1_0 else (1, 1)
-    via.add_to_response(fields, via.hop(version, server_name))
+    via.add_to_response(fields, via.hop(version, node_id))
     return fields
 
 

@@ -7,9 +7,8 @@ import msgspec
 from headrace.telemetry.exposition import ServerFacts, WorkerFacts
 from headrace.telemetry.metrics import MEANINGS, Kind, Snapshot
 
-Count = int | float
-Counted = Count | dict[str, Count]
-Counts = dict[str, Count | dict[str, Counted]]
+Counted = float | dict[str, float]
+Counts = dict[str, float | dict[str, Counted]]
 
 
 class Reloads(msgspec.Struct):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 from urllib.parse import quote
 
 import pytest
 
+from tests.harness.admin_operations import misfits
 from tests.harness.bodies import Body
-from tests.harness.edge import Edge
+from tests.harness.edge import TOKEN, Edge
 from tests.harness.origin import Origin
-from tests.harness.replies import cacheable
+from tests.harness.replies import Reply, cacheable, headers
 
 BODY = Body(95, 600_000)
 
@@ -69,3 +72,27 @@ def test_the_store_is_counted(edge: Edge, origin: Origin, path: str) -> None:
     edge.get(path)
     assert edge.metric("headrace_store_objects") >= 1
     assert edge.metric("headrace_store_bytes") >= 600_000
+
+
+def test_every_answer_is_as_the_served_description_says(
+    edge: Edge, origin: Origin, path: str
+) -> None:
+    """All of one worker's and the store's values at once: what no stand-in has."""
+    document = edge.ask_admin("GET", "/openapi.json").json
+    origin.serve(path, cacheable(BODY))
+    origin.serve(f"{path}/not", Reply(body=BODY, headers=headers(cache_control="no-store")))
+    edge.ask_admin("GET", "/top")
+    for _number in range(10):
+        edge.get(path)
+        edge.get(f"{path}/not")
+    edge.purge(tag="absent", service="default")
+    targets = [one for one, methods in document["paths"].items() if "get" in methods]
+    targets.remove("/log")  # it has no end
+    targets.append(f"/objects/inspect?url={quote(edge.url(path), safe='')}")
+    targets.append(f"/reasons?url={quote(edge.url(f'{path}/not'), safe='')}")
+    for target in targets:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", edge.admin_port)) as admin:
+            admin.request("GET", target, headers={"Authorization": f"Bearer {TOKEN}"})
+            found = admin.getresponse()
+            kind, body = found.getheader("Content-Type", ""), found.read().decode()
+            assert misfits(document, "GET", target, found.status, kind, body) == []

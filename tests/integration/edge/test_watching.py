@@ -17,6 +17,7 @@ from urllib.parse import quote
 import pytest
 
 from headrace.telemetry.watch import MOST_FOLLOWERS
+from tests.harness.admin_operations import misfits
 from tests.harness.bodies import Body
 from tests.harness.edge import TOKEN, Edge
 from tests.harness.origin import Origin
@@ -102,6 +103,10 @@ def test_requests_are_seen_as_they_end(edge: Edge, origin: Origin, path: str) ->
     assert (first["origin_tries"], first["client"]) == (1, "127.0.0.0")
     assert {line["cache"] for line in seen} == {"miss", "hit"}
     assert "secret" not in json.dumps(seen)
+    document = edge.ask_admin("GET", "/openapi.json").json
+    for line in (first, *seen):
+        shown = json.dumps(line)
+        assert misfits(document, "GET", "/log", 200, "application/x-ndjson", shown) == []
 
 
 def test_the_command_prints_what_the_filter_wants_and_ends_at_the_limit(
@@ -159,7 +164,7 @@ def test_a_bad_filter_is_a_mistake_of_usage_at_a_place(edge: Edge) -> None:
         ("other=1", "unknown parameter"),
     ],
 )
-def test_the_door_refuses_what_it_cannot_read(edge: Edge, query: str, told: str) -> None:
+def test_what_cannot_be_read_is_refused(edge: Edge, query: str, told: str) -> None:
     answer = edge.ask_admin("GET", f"/log?{query}")
     assert (answer.status, told in answer.json["detail"]) == (422, True)
 

@@ -22,10 +22,11 @@ from headrace.edge.admin.purging import Directory, ServiceKeys
 from headrace.edge.admin.store_thread import StoreThread
 from headrace.errors import HeadraceError
 from headrace.node.admin.app import AdminError, AdminServer
+from headrace.node.admin.openapi import document
 from headrace.node.worker_pool import WorkerPool
 from headrace.telemetry.exposition import ServerFacts
 from headrace.telemetry.metrics import Snapshot, WorkerMetrics
-from tests.harness.admin_operations import edge_admin_operations
+from tests.harness.admin_operations import edge_admin_operations, misfits
 from tests.harness.fake_store import FakeStore
 
 TOKEN = "the-token-of-this-test"
@@ -34,6 +35,7 @@ OBJECTS = [
     for service in ("exact", "wild")
     for name in ("a", "b", "c")
 ]
+DOCUMENT = document(edge_admin_operations())
 DIRECTORY = Directory(
     (
         ServiceKeys("exact", (b"video.example",), KeyRules()),
@@ -121,7 +123,10 @@ class Room:
         async with self.session.request(
             method, self.url + path, headers=headers, **more
         ) as response:
-            return Answer(response.status, dict(response.headers), await response.text())
+            answer = Answer(response.status, dict(response.headers), await response.text())
+        kind = answer.headers["Content-Type"]
+        assert not misfits(DOCUMENT, method, path, answer.status, kind, answer.text)
+        return answer
 
 
 @asynccontextmanager
@@ -195,6 +200,10 @@ def test_every_operation_of_the_description_exists(method: str, path: str) -> No
     assert asked(method, path + wrong).status not in {404, 405} or path == "/objects/inspect"
 
 
+def test_the_description_is_served_as_it_is_derived() -> None:
+    assert asked("GET", "/openapi.json").json() == DOCUMENT
+
+
 def test_a_wrong_token_is_refused_as_a_problem() -> None:
     answer = asked("GET", "/stats", token="x" * 22)
     assert answer.status == 401
@@ -240,7 +249,7 @@ def test_a_wrong_method_is_a_problem_that_names_the_right_one() -> None:
     )
 
 
-def test_a_unix_door_is_for_its_owner(tmp_path: Path) -> None:
+def test_a_unix_socket_is_for_its_owner(tmp_path: Path) -> None:
     path = tmp_path / "admin.sock"
 
     async def go() -> tuple[int, int]:
@@ -252,7 +261,7 @@ def test_a_unix_door_is_for_its_owner(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_door_that_cannot_open_names_its_address() -> None:
+def test_an_api_that_cannot_open_names_its_address() -> None:
     async def go() -> None:
         async with room() as opened:
             taken = parse_address(opened.url.removeprefix("http://"))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import http
+import inspect
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from headrace import __version__
+from headrace.http.serializer import REASONS
 from headrace.node.admin.operations import Media, NoRequest, Operation
 from headrace.node.admin.problem import CONTENT_TYPE, Problem
 
@@ -45,6 +46,8 @@ class _Models:
             response = operation.response
             wanted |= dict.fromkeys(response.lines if isinstance(response, Media) else [response])
         found, self.components = msgspec.json.schema_components(wanted, ref_template=_REF)
+        for schema in self.components.values():
+            schema["description"] = inspect.cleandoc(schema["description"])
         self._schemas = dict(zip(wanted, found, strict=True))
 
     def schema(self, model: type[msgspec.Struct]) -> dict[str, Any]:
@@ -87,7 +90,7 @@ def _described(operation: Operation, models: _Models) -> dict[str, Any]:
 
 def _refusal(status: int, models: _Models) -> dict[str, Any]:
     return {
-        "description": http.HTTPStatus(status).phrase,
+        "description": REASONS[status].decode(),
         "content": {CONTENT_TYPE: {"schema": models.schema(Problem)}},
     }
 

@@ -37,23 +37,22 @@ class OriginEvents:
         self._metrics = metrics
 
     def tried(self, attempt_log: AttemptLog) -> None:
-        self._metrics.origin_requests[f"{attempt_log.pool}/{attempt_log.origin}"] += 1
+        self._metrics.origin_requests[attempt_log.label] += 1
         log.debug(
-            "origin_tried", pool=attempt_log.pool, origin=attempt_log.origin, path=attempt_log.path
-        )
+            "origin_tried", **_pool_of(attempt_log), origin=attempt_log.origin,
+            path=attempt_log.path,
+        )  # fmt: skip
 
     def waited(self, attempt_log: AttemptLog, seconds: float) -> None:
-        self._metrics.origin_wait[f"{attempt_log.pool}/{attempt_log.origin}"] += round(
-            seconds * 1e6
-        )
+        self._metrics.origin_wait[attempt_log.label] += round(seconds * 1e6)
 
     def failed(self, attempt_log: AttemptLog, origin: str, reason: str, problem: str) -> None:
-        self._metrics.origin_failures[f"{attempt_log.pool}/{origin}"] += 1
+        self._metrics.origin_failures[attempt_log.label_of(origin)] += 1
         if attempt_log.service:
             self._metrics.services.of(attempt_log.service).origin_failures += 1
         log.warning(
-            "origin_failed", pool=attempt_log.pool, origin=origin, failure=reason, problem=problem,
-            path=attempt_log.path,
+            "origin_failed", **_pool_of(attempt_log), origin=origin, failure=reason,
+            problem=problem, path=attempt_log.path,
         )  # fmt: skip
 
     def retried(self, reason: str) -> None:
@@ -62,31 +61,31 @@ class OriginEvents:
     def switched(self, attempt_log: AttemptLog, reason: str, at: int) -> None:
         self._metrics.origin_switches[reason] += 1
         log.warning(
-            "origin_switched",
-            pool=attempt_log.pool,
-            to=attempt_log.origin,
-            failure=reason,
-            at_byte=at,
-            path=attempt_log.path,
-        )
+            "origin_switched", **_pool_of(attempt_log), to=attempt_log.origin, failure=reason,
+            at_byte=at, path=attempt_log.path,
+        )  # fmt: skip
 
     def switch_failed(self, attempt_log: AttemptLog, reason: str, at: int) -> None:
         self._metrics.origin_switches_failed[reason] += 1
         log.error(
-            "origin_switch_failed", pool=attempt_log.pool, failure=reason, at_byte=at,
+            "origin_switch_failed", **_pool_of(attempt_log), failure=reason, at_byte=at,
             tried=attempt_log.summary(), path=attempt_log.path,
         )  # fmt: skip
 
-    def ejected(self, pool: str, origin: str) -> None:
-        self._metrics.origin_ejections[f"{pool}/{origin}"] += 1
-        log.warning("origin_ejected", pool=pool, origin=origin)
+    def ejected(self, attempt_log: AttemptLog, origin: str) -> None:
+        self._metrics.origin_ejections[attempt_log.label_of(origin)] += 1
+        log.warning("origin_ejected", **_pool_of(attempt_log), origin=origin)
 
-    def health_changed(self, pool: str, origin: str, *, up: bool) -> None:
+    def health_changed(self, service: str, pool: str, origin: str, *, up: bool) -> None:
         self._metrics.origin_health_changes["up" if up else "down"] += 1
         if up:
-            log.warning("origin_up", pool=pool, origin=origin)
+            log.warning("origin_up", service=service, pool=pool, origin=origin)
         else:
-            log.error("origin_down", pool=pool, origin=origin)
+            log.error("origin_down", service=service, pool=pool, origin=origin)
+
+
+def _pool_of(attempt_log: AttemptLog) -> dict[str, str]:
+    return {"service": attempt_log.service, "pool": attempt_log.pool}
 
 
 class Upstreams:
@@ -118,7 +117,7 @@ class Upstreams:
         self.client.idle.retain(
             {origin.endpoint for state in self._states.values() for origin in state.pool.origins}
         )
-        self._checks.watch(list(self._states.values()))
+        self._checks.watch(self._states)
 
     def target(
         self, resource: Resource, request: Request, request_target: bytes, client_network: str = ""

@@ -194,7 +194,7 @@ class WorkerMetrics:
     )
 
     origin_requests: Counter[str] = _labelled(
-        "origin_requests", "origin", "Requests sent to an origin, as pool/origin."
+        "origin_requests", "origin", "Requests sent to an origin, as service/pool/origin."
     )
     origin_wait: Counter[str] = _labelled(
         "origin_wait_seconds",

@@ -30,6 +30,15 @@ class AttemptLog:
     client: str = ""
     service: str = ""
 
+    @property
+    def label(self) -> str:
+        """Return what metrics call the origin that was asked last."""
+        return self.label_of(self.origin)
+
+    def label_of(self, origin: str) -> str:
+        """Return what metrics call an origin of this pool."""
+        return f"{self.service}/{self.pool}/{origin}"
+
     def summary(self) -> str:
         """What each origin did, in one line."""
         return ", ".join(f"{tried.origin}: {tried.result}" for tried in self.trail)

@@ -37,7 +37,7 @@ class Events(Protocol):
     def switch_failed(self, attempt_log: AttemptLog, reason: str, at: int) -> None:
         """No origin could go on."""
 
-    def ejected(self, pool: str, origin: str) -> None:
+    def ejected(self, attempt_log: AttemptLog, origin: str) -> None:
         """An origin is left alone for a while."""
 
 
@@ -110,4 +110,4 @@ class Exchange:
         if reason not in UNPROVOKED:
             cause = Cause(self.attempts.key, self.attempt_log.client)
         if troubled and self.attempts.state.failed(origin, self.loop.time(), cause):
-            self.events.ejected(self.attempt_log.pool, name)
+            self.events.ejected(self.attempt_log, name)

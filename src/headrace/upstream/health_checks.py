@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from headrace.http.message import Field
@@ -20,7 +20,7 @@ JITTER = 0.1
 class HealthEvents(Protocol):
     """What is told when an origin goes up or down."""
 
-    def health_changed(self, pool: str, origin: str, *, up: bool) -> None:
+    def health_changed(self, service: str, pool: str, origin: str, *, up: bool) -> None:
         """By its health checks."""
 
 
@@ -44,15 +44,15 @@ class HealthChecks:
         self._chance = chance
         self._tasks: list[asyncio.Task[None]] = []
 
-    def watch(self, pools: list[PoolState]) -> None:
-        """Check the origins of these pools from now on, and no others."""
+    def watch(self, pools: Mapping[tuple[str, str], PoolState]) -> None:
+        """Check the origins of these pools, by service and name, from now on, and no others."""
         self.stop()
-        for pool in pools:
+        for (service, name), pool in pools.items():
             rule = pool.pool.health
             if rule is None:
                 continue
             for origin, state in zip(pool.pool.origins, pool.states, strict=True):
-                task = self._loop.create_task(self._check(pool.pool.name, rule, origin, state))
+                task = self._loop.create_task(self._check(service, name, rule, origin, state))
                 self._tasks.append(task)
 
     def stop(self) -> None:
@@ -60,11 +60,13 @@ class HealthChecks:
             task.cancel()
         self._tasks.clear()
 
-    async def _check(self, pool: str, rule: HealthRule, origin: Origin, state: OriginState) -> None:
+    async def _check(
+        self, service: str, pool: str, rule: HealthRule, origin: Origin, state: OriginState
+    ) -> None:
         while True:
             good = await is_well(self._client, rule, origin, self._unix_time())
             if state.health.checked(rule, self._loop.time(), good=good):
-                self._events.health_changed(pool, origin.name, up=good)
+                self._events.health_changed(service, pool, origin.name, up=good)
             # Not all workers, and not all origins, at the same moment.
             await asyncio.sleep(rule.interval_s * (1 + JITTER * (2 * self._chance() - 1)))
 

@@ -122,7 +122,7 @@ def test_the_budget_keeps_a_dead_pool_from_being_stormed(
     with edge_with(tmp_path, pair, {"pool": [made]}) as edge:
         for number in range(100):
             assert ask(edge, f"/{number}") == 502
-        asked = sum(edge.metric("headrace_origin_requests_total", origin=f"p/{o}") for o in "ab")
+        asked = sum(edge.metric("headrace_origin_requests_total", origin=f"s/p/{o}") for o in "ab")
         # Twenty by the budget, ten that it begins with, and one for each second.
         assert 100 < asked < 160
 

@@ -207,7 +207,7 @@ def test_metrics_tell_of_tries_and_switches(lab: Lab, path: str) -> None:
     serve(lab, path, replace(good, end=End(300_000)), good, good)
     assert whole(get(lab, path, "scripted-switch"))
     assert lab.edge.metric("headrace_origin_switches_total", reason="short_body") == before + 1
-    assert lab.edge.metric("headrace_origin_requests_total", origin="p/b") >= 1
+    assert lab.edge.metric("headrace_origin_requests_total", origin="scripted-switch/p/b") >= 1
 
 
 RESPONSES = 1_000

@@ -8,16 +8,16 @@ from headrace.telemetry.top import OriginRates, between
 
 def test_rates_ratio_and_slowest_origins() -> None:
     metrics = WorkerMetrics()
-    metrics.origin_requests["p/gone"] = 5
+    metrics.origin_requests["vod/p/gone"] = 5
     before = metrics.snapshot()
     metrics.requests_hit += 30
     metrics.requests_miss += 10
     metrics.bytes_sent += 4000
     metrics.responses[2] += 40
     metrics.not_stored["no-store"] += 2
-    metrics.origin_requests.update({"p/a": 4, "p/b": 2})
-    metrics.origin_failures["p/b"] += 2
-    metrics.origin_wait.update({"p/a": 40_000, "p/b": 1_000_000})
+    metrics.origin_requests.update({"vod/p/a": 4, "vod/p/b": 2})
+    metrics.origin_failures["vod/p/b"] += 2
+    metrics.origin_wait.update({"vod/p/a": 40_000, "vod/p/b": 1_000_000})
     found = between(before, metrics.snapshot(), 2.0)
     assert (found.requests_per_s, found.hit_ratio, found.sent_bytes_per_s) == (
         20.0, 0.75, 2000,
@@ -26,8 +26,8 @@ def test_rates_ratio_and_slowest_origins() -> None:
     assert found.status_per_s == {"2xx": 20.0}
     assert found.not_stored_per_s == {"no-store": 1.0}
     assert found.origins == [
-        OriginRates("p/b", requests_per_s=1.0, failures_per_s=1.0, wait_s=0.5),
-        OriginRates("p/a", requests_per_s=2.0, failures_per_s=0.0, wait_s=0.01),
+        OriginRates("vod/p/b", requests_per_s=1.0, failures_per_s=1.0, wait_s=0.5),
+        OriginRates("vod/p/a", requests_per_s=2.0, failures_per_s=0.0, wait_s=0.01),
     ]
 
 

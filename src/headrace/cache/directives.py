@@ -2,7 +2,7 @@
 
 What fits the grammar of Cache-Control is taken as it is. What does not (white space around `=`, a
 semicolon for a comma, a quote that is never closed) is read word by word, and each word may only
-restrict: it forbids storing, or it makes stale; it never gives a lifetime or a leave. A targeted
+restrict: it forbids storing, or it makes stale; it never adds a lifetime or a leave. A targeted
 field is a Structured Field (RFC 9651): one that does not parse counts as absent.
 """
 
@@ -50,7 +50,7 @@ class CacheControl:
 
 NO_DIRECTIVES: Final = CacheControl()
 
-# Longer values are read each time, so that nobody fills the memory of a cache with them.
+# Longer values are read each time, so that no client fills the memory of a cache with them.
 REMEMBERED_BYTES: Final = 256
 
 
@@ -67,7 +67,7 @@ def parse_cache_control(value: bytes | None) -> CacheControl:
 def _cache_control(value: bytes) -> CacheControl:
     reader = _Reader()
     position = 0
-    # Each way through the loop takes what it has looked at: the time is proportional to the length.
+    # Each way through the loop takes what it has read: the time is proportional to the length.
     while (position := _skip(_SEPARATORS, value, position)) < len(value):
         match = _ELEMENT.match(value, position)
         if match is not None:
@@ -87,7 +87,7 @@ def _cache_control(value: bytes) -> CacheControl:
 _remembered = lru_cache(2048)(_cache_control)
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 # Between elements, empty ones too. Apart from an element, or a run of commas before what is none
-# would be looked through again for each of them.
+# would be searched again for each of them.
 _SEPARATORS: Final = re.compile(rb"[ \t,]*+")
 # One element of the list and its comma; both groups of the argument are None without one. What is
 # matched is not given back (`++`).
@@ -112,7 +112,7 @@ class _Reader:
         self._fields: dict[bytes, list[bytes]] = {}
 
     def take(self, name: bytes, token: bytes | None, quoted: bytes | None) -> None:
-        """One directive that fits the grammar, and its argument in either form."""
+        """Take in one directive that fits the grammar, and its argument in either form."""
         argument = token if quoted is None else _unescaped(quoted)
         if name in _WITH_SECONDS:
             self._least(name, _seconds(argument))
@@ -128,7 +128,7 @@ class _Reader:
             self._flags.add(name)
 
     def doubt(self, name: bytes) -> None:
-        """A word that may have been meant as a directive: only what restricts counts."""
+        """Take in a word that may have been meant as a directive: only what restricts counts."""
         if name in _WITH_SECONDS:
             self._seconds[name] = 0
         elif name in _WITH_FIELDS or name in _RESTRICTIVE:
@@ -146,6 +146,7 @@ class _Reader:
             self._fields.setdefault(name, []).extend(names)
 
     def result(self) -> CacheControl:
+        """Return the directives that were taken in."""
         seconds, flags = self._seconds, self._flags
         return CacheControl(
             max_age=seconds.get(b"max-age"),
@@ -177,7 +178,7 @@ _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 
 
 def delta_seconds(digits: bytes) -> int | None:
-    """delta-seconds (RFC 9111 section 1.2.2), cut to what fits; None for anything else."""
+    """Return delta-seconds (RFC 9111 section 1.2.2), cut to what fits; None for anything else."""
     if not digits.isdigit():
         return None
     significant = digits.lstrip(b"0")
@@ -185,7 +186,7 @@ def delta_seconds(digits: bytes) -> int | None:
 
 
 def _seconds(argument: bytes | None) -> int:
-    """Seconds; 0 for anything that is no number, the careful side."""
+    """Return seconds; 0 for anything that is no number, the careful side."""
     return (delta_seconds(argument) or 0) if argument is not None else 0
 
 
@@ -254,7 +255,7 @@ def _take_member(reader: _Reader, name: bytes, item: bytes | None) -> None:
 
 
 def _dictionary(text: bytes) -> dict[bytes, bytes | None]:
-    """Members by key, the last of a repeated key; inner lists count as no value of use."""
+    """Return members by key, the last of a repeated key; inner lists count as no value of use."""
     position = _skip(_SPACES, text, 0)
     members: dict[bytes, bytes | None] = {}
     while position < len(text):

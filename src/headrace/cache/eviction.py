@@ -23,18 +23,20 @@ class Queues(Protocol):
     def pop_oldest(self, queue: Queue) -> tuple[bytes, int] | None:
         """Remove and return (entry, size_bytes) at the oldest end, or None when empty."""
 
-    def bytes_in(self, queue: Queue) -> int: ...
+    def bytes_in(self, queue: Queue) -> int:
+        """Return how many bytes a queue holds."""
 
     def hits(self, entry: bytes) -> int:
-        """Hits since insertion or since the last set_hits, saturating at 3."""
+        """Return the hits since insertion or since the last set_hits, saturating at 3."""
 
-    def set_hits(self, entry: bytes, hits: int) -> None: ...
+    def set_hits(self, entry: bytes, hits: int) -> None:
+        """Set the hits of an entry."""
 
     def ghost_add(self, entry: bytes, size_bytes: int) -> None:
         """Remember an entry evicted from SMALL; the ghost forgets its own oldest."""
 
     def ghost_take(self, entry: bytes) -> bool:
-        """Whether the ghost remembers this entry; forgets it."""
+        """Return whether the ghost remembers this entry, and forget it."""
 
 
 SMALL_SHARE = 0.1
@@ -43,7 +45,7 @@ MOVES_PER_EVICTION = 64
 
 
 def ghost_bytes(capacity_bytes: int) -> int:
-    """How many bytes of evicted entries the ghost remembers: as many as MAIN may hold."""
+    """Return how many bytes of evicted entries the ghost remembers: as many as MAIN may hold."""
     return capacity_bytes - int(capacity_bytes * SMALL_SHARE)
 
 
@@ -55,10 +57,10 @@ def insert(queues: Queues, entry: bytes, size_bytes: int) -> None:
 
 
 def evict_one(queues: Queues, capacity_bytes: int) -> tuple[bytes, int] | None:
-    """Choose a victim, take it out of its queue and give (entry, size); None when all is empty.
+    """Choose a victim, take it out of its queue and return (entry, size); None when all is empty.
 
-    SMALL gives its victims while it holds more than its share of the capacity; what was hit more
-    than once there moves to MAIN. MAIN gives what was hit another round.
+    The victim is of SMALL while SMALL holds more than its share of the capacity; what was hit more
+    than once there moves to MAIN. In MAIN what was hit gets another round.
     """
     for _ in range(MOVES_PER_EVICTION):
         small_bytes = queues.bytes_in(Queue.SMALL)
@@ -69,7 +71,7 @@ def evict_one(queues: Queues, capacity_bytes: int) -> tuple[bytes, int] | None:
             victim = _from_main(queues)
         if victim is not None:
             return victim
-    # Everything looked at was wanted: a newcomer goes, for the ghost can bring it back.
+    # All that was examined was wanted: a newcomer goes, for the ghost can bring it back.
     victim = queues.pop_oldest(Queue.SMALL)
     if victim is not None:
         queues.ghost_add(*victim)

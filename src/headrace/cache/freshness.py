@@ -16,7 +16,7 @@ _ALWAYS_DECIDED = int(StoredFlag.NO_CACHE | StoredFlag.INVALIDATED)
 
 
 def age_field_s(headers: Headers) -> float:
-    """The Age field in seconds; its first member, 0 when unreadable (RFC 9111 section 5.1)."""
+    """Return the first member of Age in seconds, 0 when unreadable (RFC 9111 section 5.1)."""
     value = headers.get(b"age")
     if value is None:
         return 0.0
@@ -27,10 +27,10 @@ def age_field_s(headers: Headers) -> float:
 def corrected_initial_age_s(
     headers: Headers, *, request_time: float, response_time: float
 ) -> float:
-    """The age when the response came (RFC 9111 section 4.2.3).
+    """Return the age when the response came (RFC 9111 section 4.2.3).
 
-    Date counts whole seconds, so the clock does here too: else a response made just now would
-    seem up to a second old, most of the life of a live playlist.
+    Date counts whole seconds, so the clock does here too: else a response made just now would seem
+    up to a second old, most of the life of a live playlist.
     """
     stated = headers.get(b"date")
     date = parse_http_date(stated) if stated is not None else None
@@ -40,12 +40,12 @@ def corrected_initial_age_s(
 
 
 def current_age_s(stored: StoredResponse, now: float) -> float:
-    """RFC 9111 section 4.2.3. Never negative, also when the clock was set back."""
+    """Return the age at `now` (RFC 9111 section 4.2.3): 0 if the clock was set back."""
     return max(0.0, stored.corrected_age_s + max(0.0, now - stored.response_time))
 
 
 def remaining_s(stored: StoredResponse, now: float) -> float:
-    """Seconds of freshness left; not above 0 when stale (RFC 9111 section 4.2)."""
+    """Return the seconds of freshness left; not above 0 when stale (RFC 9111 section 4.2)."""
     return stored.lifetime_s - current_age_s(stored, now)
 
 
@@ -56,13 +56,14 @@ def age_and_ttl_s(stored: StoredResponse, now: float) -> tuple[int, int]:
 
 
 def is_fresh(stored: StoredResponse, now: float) -> bool:
-    """Whether it is fresh by its own lifetime (RFC 9111 section 4.2); flags are another matter."""
+    """Return whether it is fresh by its lifetime, whatever its flags (RFC 9111 section 4.2)."""
     return remaining_s(stored, now) > 0
 
 
 def hot_until(stored: StoredResponse, rules: CacheRules) -> float:
-    """Until when (Unix seconds) any plain request gets this response without another decision
-    (RFC 9111 section 4.2); minus infinity when each request needs one.
+    """Return until when (Unix seconds) any plain request gets this response undecided.
+
+    Minus infinity when each request needs a decision (RFC 9111 section 4.2).
 
     A plain request has no Cache-Control, Pragma, Cookie, Authorization, condition or range.
     """
@@ -74,7 +75,7 @@ def hot_until(stored: StoredResponse, rules: CacheRules) -> float:
 def explicit_lifetime_s(
     control: CacheControl, headers: Headers, *, targeted: bool, response_time: float
 ) -> float | None:
-    """The lifetime that a response states, as a shared cache reads it (RFC 9111 section 4.2.1).
+    """Return the lifetime that a response states to shared caches (RFC 9111 section 4.2.1).
 
     With a targeted field in force Expires does not count (RFC 9213 section 2.2).
     """
@@ -101,7 +102,7 @@ def explicit_lifetime_s(
 def heuristic_lifetime_s(
     status: int, control: CacheControl, headers: Headers, rules: CacheRules, response_time: float
 ) -> float | None:
-    """A guessed lifetime, or None when none may be or can be guessed (RFC 9111 section 4.2.2).
+    """Return a guessed lifetime, or None when none may or can be guessed (RFC 9111 section 4.2.2).
 
     A response that says `Pragma: no-cache` and nothing else means that it be not kept.
     """

@@ -9,8 +9,8 @@ from headrace.http.methods import SAFE
 
 
 def keys_invalidated(request: Request, response: ResponseHead) -> list[bytes]:
-    """The absolute URIs to invalidate: the target's, and those in Location and Content-Location
-    on the same host (RFC 9111 section 4.4). Empty for safe methods and for errors.
+    """Return the absolute URIs to invalidate: the target's, and those in Location and
+    Content-Location on the same host (RFC 9111 section 4.4). Empty for safe methods and for errors.
     """
     if request.method in SAFE or not 200 <= response.status < 400:
         return []
@@ -28,7 +28,7 @@ def keys_invalidated(request: Request, response: ResponseHead) -> list[bytes]:
 
 
 def _resolved(base: bytes, reference: bytes) -> bytes | None:
-    """The reference as an absolute URI of the same host, without its fragment, or None."""
+    """Return the reference as an absolute URI of the same host, without its fragment, or None."""
     try:
         text = urljoin(base.decode("latin-1"), reference.decode("latin-1"))
         parts = urlsplit(text)

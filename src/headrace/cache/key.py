@@ -47,15 +47,15 @@ HTTPS = b"\nhttps"
 
 
 def cache_key(service: str, request: Request, rules: KeyRules) -> bytes:
-    """The key of a request whose target is normalised."""
+    """Return the key of a request whose target is normalised."""
     authority = request.authority if rules.host else b""
     key = service.encode() + b"\n" + authority + upstream_target(request.path, request.query, rules)
     return key + HTTPS if rules.scheme and request.scheme == b"https" else key
 
 
 def upstream_target(path: bytes, query: bytes | None, rules: KeyRules) -> bytes:
-    """What an origin is asked for when the answer is shared: the path, and the query as the key
-    has it. Nothing outside the key can shape the answer so.
+    """Return what an origin is asked for when the answer is shared: the path, and the query as the
+    key has it. Nothing outside the key can shape the answer so.
     """
     if query is None or rules.query == "drop":
         return path
@@ -64,7 +64,7 @@ def upstream_target(path: bytes, query: bytes | None, rules: KeyRules) -> bytes:
 
 
 def keyed_query(query: bytes, rules: KeyRules) -> bytes:
-    """The query as it stands in the key: CMCD (CTA-5004) is never part of it."""
+    """Return the query as it stands in the key: CMCD (CTA-5004) is never part of it."""
     if b"&" not in query and not rules.drop and rules.keep is None:
         return b"" if _name(query).upper() == b"CMCD" else query
     parameters = []
@@ -86,19 +86,19 @@ def _name(parameter: bytes) -> bytes:
 
 
 def key_hash(key: bytes) -> bytes:
-    """16 bytes that stand for the key."""
+    """Return 16 bytes that stand for the key."""
     return hashlib.blake2b(key, digest_size=16).digest()
 
 
 def without_scheme(key: bytes) -> bytes:
-    """The key less the mark of https: what a purge of a URL names."""
+    """Return the key less the mark of https: what a purge of a URL names."""
     return key.removesuffix(HTTPS)
 
 
 def keys_for_url(service: str, url: str, rules: KeyRules) -> list[bytes]:
-    """The keys that requests for this URL have: `https://host/path?query`, or a bare path where
-    the service does not keep hosts apart. One for each scheme, whichever the URL has, where schemes
-    are kept apart, http first. Raises UnusableUrl.
+    """Return the keys that requests for this URL have: `https://host/path?query`, or a bare path
+    where the service does not keep hosts apart. One for each scheme, whichever the URL has, where
+    schemes are kept apart, http first. Raises UnusableUrl.
     """
     authority, path, query = _parts(url, rules)
     request = Request(b"GET", b"", b"http", authority, path, query, (1, 1), _NO_HEADERS)
@@ -107,7 +107,7 @@ def keys_for_url(service: str, url: str, rules: KeyRules) -> list[bytes]:
 
 
 def prefix_for_url(service: str, url: str, rules: KeyRules) -> bytes:
-    """What the keys of all URLs that begin like this begin with. Raises UnusableUrl.
+    """Return what the keys of all URLs that begin like this begin with. Raises UnusableUrl.
 
     By bytes: `/live` also covers `/live2`; write `/live/` for a directory.
     """

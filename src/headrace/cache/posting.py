@@ -72,13 +72,13 @@ def _refusal(
     if not _whole_query_is_keyed(request.query, key_rules):
         return Reason.QUERY
     if b"content-encoding" in response.headers or b"content-range" in response.headers:
-        # The client's own Accept-Encoding was sent, not the one that tells variants apart.
+        # The client's own Accept-Encoding was sent, not the one that separates variants.
         return Reason.CODING
     return Reason.NONE
 
 
 def names_the_target(reference: bytes, request: Request) -> bool:
-    """Whether this URI reference is the request's own URL, once both are in canonical form."""
+    """Return whether this URI reference names the request's own URL, in whatever form."""
     if not reference or b"#" in reference or any(not 0x20 < code < 0x7F for code in reference):
         return False
     query = b"" if request.query is None else b"?" + request.query
@@ -98,7 +98,7 @@ def names_the_target(reference: bytes, request: Request) -> bool:
 
 
 def _whole_query_is_keyed(query: bytes | None, key_rules: KeyRules) -> bool:
-    """Whether no parameter that the origin saw is left out of the key."""
+    """Return whether no parameter that the origin saw is left out of the key."""
     if not query:
         return True
     if key_rules.query == "drop":

@@ -57,37 +57,37 @@ OVERRIDES = frozenset(
 )  # fmt: skip
 _OVERRIDE_PREFIXES = (b"x-forwarded-", b"x-arr-", b"x-accel-", b"x-middleware-", b"x-envoy-")
 NEGOTIATED = (b"accept-encoding", b"accept-language")
-# Of a list of preferences no more are looked at: what a field costs must not grow with the number
+# Of a list of preferences no more are read: what a field costs must not grow with the number
 # of its elements times that of the service's languages.
 MOST_PREFERENCES = 64
 _LISTS = frozenset((b"accept", b"accept-charset", b"accept-encoding", b"accept-language"))
 _IDENTITY = b"identity"
-# Longer ones are read each time, so that nobody fills the memory of a cache with them.
+# Longer ones are read each time, so that no client fills the memory of a cache with them.
 REMEMBERED_BYTES = 256
 
 
 def is_cmcd(name: bytes) -> bool:
-    """Whether a request field carries Common Media Client Data (CTA-5004)."""
+    """Return whether a request field carries Common Media Client Data (CTA-5004)."""
     return name.startswith(b"cmcd-")
 
 
 def is_plain_name(name: bytes) -> bool:
-    """Whether a name (in lower case) means one field to every gateway behind us."""
+    """Return whether a name (in lower case) means one field to every gateway behind us."""
     return _PLAIN_NAME.fullmatch(name) is not None
 
 
 def overrides(name: bytes) -> bool:
-    """Whether some origins let this field replace what the request itself says."""
+    """Return whether some origins let this field replace what the request itself says."""
     return name in OVERRIDES or name.startswith(_OVERRIDE_PREFIXES)
 
 
 def may_be_presented(name: bytes) -> bool:
-    """Whether a client's field of this name can be part of a variant, and reach an origin so."""
+    """Return whether a client's field of this name can be part of a variant."""
     return is_plain_name(name) and name not in _OWN and not overrides(name) and not is_cmcd(name)
 
 
 def presented(name: bytes, headers: Headers, rules: CacheRules) -> bytes | None:
-    """A field as it selects a variant, and as an origin sees it; None when it has none."""
+    """Return a field as it selects a variant, and as an origin sees it; None when it has none."""
     value = headers.get(name)
     if name == b"accept-encoding":
         return best_encoding(value, rules.accept_encodings)
@@ -101,7 +101,7 @@ def presented(name: bytes, headers: Headers, rules: CacheRules) -> bytes | None:
 
 
 def fields_of_variant(variant: bytes) -> list[Field]:
-    """The fields that a variant's text stands for (see `vary.variant_text`)."""
+    """Return the fields that a variant's text stands for (see `vary.variant_text`)."""
     found = []
     for line in variant.split(b"\n") if variant else ():
         name, colon, value = line.partition(b":")
@@ -111,12 +111,12 @@ def fields_of_variant(variant: bytes) -> list[Field]:
 
 
 def names_of_variant(variant: bytes) -> tuple[bytes, ...]:
-    """The names of the fields in a variant's text, those too that the request did not have."""
+    """Return the names in a variant's text, of the fields too that the request did not have."""
     return tuple(line.partition(b":")[0] for line in variant.split(b"\n")) if variant else ()
 
 
 def headers_asked(variant: bytes, headers: Headers, rules: CacheRules) -> Headers:
-    """The fields by which an origin chose its answer to a shared request for this variant."""
+    """Return the fields by which an origin chose its answer for this variant."""
     fields = fields_of_variant(variant)
     known = names_of_variant(variant)
     for name in NEGOTIATED:
@@ -128,7 +128,7 @@ def headers_asked(variant: bytes, headers: Headers, rules: CacheRules) -> Header
 def vary_with(
     vary: tuple[bytes, ...], asked: bytes, headers: Headers, rules: CacheRules
 ) -> tuple[bytes, ...]:
-    """By what a response is stored: its own Vary, and all that was asked by (the variant `asked`).
+    """Return by what a response is stored: its own Vary, and all of the variant `asked`.
 
     An origin that chose by a field, and forgets to say so this once, does not make its choice
     everybody's. A coding is a choice by Accept-Encoding even where Vary does not say so, and a
@@ -147,8 +147,8 @@ def vary_with(
 
 
 def best_encoding(value: bytes | None, known: tuple[bytes, ...]) -> bytes:
-    """The one of `known` that an Accept-Encoding likes best, the first among equals; `identity`
-    when it accepts none of them (RFC 9110 section 12.5.3).
+    """Return the one of `known` that an Accept-Encoding likes best, the first among equals;
+    `identity` when it accepts none of them (RFC 9110 section 12.5.3).
     """
     if not value:
         return _IDENTITY
@@ -169,7 +169,7 @@ _remembered_encoding = lru_cache(4096)(_best)
 
 
 def _weighted(value: bytes) -> list[tuple[bytes, float]]:
-    """The first elements of a list of preferences in lower case, each with its weight."""
+    """Return the first elements of a list of preferences in lower case, each with its weight."""
     found = []
     for item in split_list(value.lower())[:MOST_PREFERENCES]:
         name, _semicolon, parameters = item.partition(b";")
@@ -192,8 +192,8 @@ def _weight(parameters: bytes) -> float:
 
 
 def presented_language(value: bytes, known: tuple[bytes, ...]) -> bytes | None:
-    """An Accept-Language reduced to the one of `known` that it likes best (None: none of them);
-    where none are known, its languages in lower case, the best first (RFC 9110 section 12.5.4).
+    """Reduce an Accept-Language to the one of `known` that it likes best (None: none of them);
+    where none are known, to its languages in lower case, the best first (RFC 9110 section 12.5.4).
     """
     function = _remembered_language if len(value) <= REMEMBERED_BYTES else _language
     return function(value, known)
@@ -219,7 +219,7 @@ def _language(value: bytes, known: tuple[bytes, ...]) -> bytes | None:
 
 
 def _means(wanted: bytes, language: bytes) -> bool:
-    """Whether a language range covers a language, or is a kind of it (RFC 4647 section 3)."""
+    """Return whether a range covers a language, or is a kind of it (RFC 4647 section 3)."""
     if wanted in (b"*", language):
         return True
     return language.startswith(wanted + b"-") or wanted.startswith(language + b"-")

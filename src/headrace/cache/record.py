@@ -24,7 +24,7 @@ class StoredFlag(enum.IntFlag):
     IMMUTABLE = 8  # RFC 8246
     INVALIDATED = 16  # soft-purged: stale from now on, whatever its lifetime says
     NEGATIVE = 32  # stored by a negative caching rule
-    HTTP_1_0 = 128  # came by HTTP/1.0, which Via tells (RFC 9110 section 7.6.3)
+    HTTP_1_0 = 128  # came by HTTP/1.0, which Via states (RFC 9110 section 7.6.3)
     STATES_STALE = 64  # its own stale-if-error is in force, a service's word for it is not
 
 

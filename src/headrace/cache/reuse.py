@@ -47,8 +47,8 @@ class Reuse:
 
 
 def request_directives(headers: Headers, rules: CacheRules) -> CacheControl:
-    """The request's directives, where they are honoured (RFC 9111 section 5.2.1); Pragma counts
-    without Cache-Control (section 5.4).
+    """Return the request's directives, where they are honoured (RFC 9111 section 5.2.1); Pragma
+    counts without Cache-Control (section 5.4).
     """
     if not rules.honour_request_directives:
         return NO_DIRECTIVES
@@ -126,7 +126,8 @@ def _of_stored(
 def _fresh_enough(
     stored: StoredResponse, control: CacheControl, age_s: float, remaining_s: float
 ) -> tuple[Action, Reason]:
-    """Fresh by its own lifetime: does the request ask for more (RFC 9111 section 5.2.1)?
+    """Decide on what is fresh by its own lifetime: does the request ask for more (RFC 9111 section
+    5.2.1)?
 
     A reload's max-age=0 asks nothing of what never changes while fresh (RFC 8246 section 2).
     """
@@ -164,15 +165,15 @@ def may_serve_stale_on_error(
     *,
     unreachable: bool = False,
 ) -> bool:
-    """Whether a stale response may stand in for an error of the origin (RFC 5861 section 4).
+    """Return whether a stale response may stand in for an error of the origin (RFC 5861 section 4).
 
     `unreachable`: no origin gave an answer, so that the cache is cut off from them; then a
     service's bounded `stale_if_unreachable_s` holds where the response does not say itself (RFC
     9111 section 4.2.4). What an operator invalidated needs a window that was opened on purpose.
 
-    must-revalidate, proxy-revalidate, s-maxage and no-cache forbid it (RFC 9111 section 4.2.4);
-    the client's own no-cache and max-age are wishes (section 5.2.1): they do not ask for an error
-    in place of what is still fresh. What is invalidated needs a window like what is stale.
+    must-revalidate, proxy-revalidate, s-maxage and no-cache forbid it (RFC 9111 section 4.2.4); the
+    client's own no-cache and max-age are wishes (section 5.2.1): they do not ask for an error in
+    place of what is still fresh. What is invalidated needs a window like what is stale.
     """
     if stored.flags & _MUST_VALIDATE:
         return False

@@ -54,11 +54,11 @@ MOST_SLICES = 2**31  # slice numbers have 32 bits in the store
 
 
 def slice_request_for(value: bytes, slice_bytes: int) -> SliceRequest | None:
-    """The slices to ask for when nothing is known of the object but a client's Range field.
+    """Return the slices to ask for when nothing is known of the object but a client's Range field.
 
-    Only the first range counts; others, and suffix ranges, are looked at once the length is
-    known. A field that cannot be read asks for the whole. None: the range begins beyond any slice
-    that could be kept, so that only the origin can answer it.
+    Only the first range counts; others, and suffix ranges, are read once the length is known.
+    A field that cannot be read asks for the whole. None: the range begins beyond any slice that
+    could be kept, so that only the origin can answer it.
     """
     unit, _equals, text = value.partition(b"=")
     if unit.strip().lower() != b"bytes":
@@ -80,7 +80,7 @@ def slice_request_for(value: bytes, slice_bytes: int) -> SliceRequest | None:
 
 
 def _number(text: bytes) -> int | None:
-    """A byte position; one that no file can have stands for all beyond it. None: no number."""
+    """Read a byte position; one that no file can have stands for all beyond. None: no number."""
     if not text.isdigit():
         return None
     digits = text.lstrip(b"0")
@@ -88,7 +88,7 @@ def _number(text: bytes) -> int | None:
 
 
 def slice_request_fields(wanted: SliceRequest, slice_bytes: int) -> list[Field]:
-    """The Range and conditional fields of this request."""
+    """Return the Range and conditional fields of this request."""
     fields: list[Field] = []
     if wanted.ranged:
         end = b"" if wanted.last is None else b"%d" % ((wanted.last + 1) * slice_bytes - 1)
@@ -106,7 +106,7 @@ def slice_request_fields(wanted: SliceRequest, slice_bytes: int) -> list[Field]:
 
 
 def place(wanted: SliceRequest, head: ParsedResponseHead, slice_bytes: int) -> BodySpan | None:
-    """Where a final response's body belongs, or None when it fits nowhere.
+    """Return where a final response's body belongs, or None when it fits nowhere.
 
     A 206 must begin at a slice's start, end at a slice's end or the whole's, and say the whole's
     length (RFC 9110 sections 14.4 and 15.3.7); any other status brings the whole.
@@ -128,18 +128,19 @@ def place(wanted: SliceRequest, head: ParsedResponseHead, slice_bytes: int) -> B
 
 
 def continues(stored: StoredResponse, span: BodySpan, headers: Headers) -> bool:
-    """Whether an answer is part of this very representation, so that it may be combined with it
-    (RFC 9110 section 15.3.7.3)."""
+    """Return whether an answer is part of this very representation, so that it may be combined with
+    it (RFC 9110 section 15.3.7.3).
+    """
     if span.total != stored.length:
         return False
     return same_representation(Headers(stored.headers), headers)
 
 
 def can_be_completed(stored: StoredResponse) -> bool:
-    """Whether missing slices may be fetched apart: only a strong validator allows it."""
+    """Return whether missing slices may be fetched apart: only a strong validator allows it."""
     return stored.length >= 0 and is_strong(Headers(stored.headers).get(b"etag"))
 
 
 def as_asked(wanted: SliceRequest, status: int) -> bool:
-    """Whether an answer that is not to be stored suits a client as it is."""
+    """Return whether an answer that is not to be stored suits a client as it is."""
     return not wanted.ranged or status not in (206, 416)

@@ -28,7 +28,7 @@ def cache_status(
     key: bytes | None = None,
     detail: bytes | None = None,
 ) -> bytes:
-    """One member of the list: this cache and how it dealt with the request.
+    """Return one member of the list: this cache and how it dealt with the request.
 
     `fwd` is one of the words of section 2.2; `node_id`, `key` and `detail` are any text.
     """
@@ -53,7 +53,7 @@ def cache_status(
 
 
 def _string(text: bytes) -> bytes:
-    """A Structured Fields String (RFC 9651 section 3.3.3): what does not fit becomes %XX."""
+    """Return a Structured Fields String (RFC 9651 section 3.3.3): what does not fit becomes %XX."""
     written = bytearray(b'"')
     for code in text:
         if code in b'"\\':

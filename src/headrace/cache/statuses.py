@@ -5,7 +5,7 @@ resource away from all others. Hence:
 
 - A status that can be caused by anything but the resource and the state of its origin (by the
   request's form, by who sent it, by a cache or proxy on the way) is stored only where the operator
-  has listed it in `negative_s`. A status that nobody has defined counts among these.
+  has listed it in `negative_s`. A status that no standard defines counts among these.
 - No error outlives `error_max_s`, or the operator's own figure for its status if that is longer;
   it is never served stale, and a validation that confirms it begins no longer time.
 """
@@ -32,14 +32,14 @@ FIRST_ERROR = 400
 
 
 def may_be_stored(status: int, rules: CacheRules) -> bool:
-    """Whether a response of this status may be stored if it says how long."""
+    """Return whether a response of this status may be stored if it says how long."""
     if status < 200 or status in NEVER_STORED:
         return False
     return status < FIRST_ERROR or status in OF_THE_RESOURCE or status in rules.negative_s
 
 
 def longest_s(status: int, rules: CacheRules) -> float | None:
-    """How long an error may be served from when it came; None: it is no error."""
+    """Return how long an error may be served from when it came; None: it is no error."""
     if status < FIRST_ERROR:
         return None
     return max(rules.error_max_s, rules.negative_s.get(status, 0.0))

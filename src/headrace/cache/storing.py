@@ -48,7 +48,7 @@ class Storing:
 
 
 def response_directives(headers: Headers, rules: CacheRules) -> tuple[CacheControl, bool]:
-    """The directives in force here, and whether they come from a targeted field (RFC 9213)."""
+    """Return the directives in force, and whether a targeted field has them (RFC 9213)."""
     for name in rules.targeted:
         value = headers.get(name)
         if value is not None:
@@ -91,20 +91,13 @@ def decide_storing(
     if flags & _NOT_STATED and b"cookie" in request.headers:
         # It may be made for this client, by an origin that thinks nothing of caches.
         return Storing(False, Reason.COOKIE)
-    if control.no_cache:
-        flags |= StoredFlag.NO_CACHE
-    if control.must_revalidate or control.proxy_revalidate or control.s_maxage is not None:
-        flags |= StoredFlag.MUST_REVALIDATE
-    if control.immutable:
-        flags |= StoredFlag.IMMUTABLE
+    flags |= _stated_flags(control)
     kept = kept_fields(headers, control, rules)
     if not any(name == b"date" for name, _value in kept):
         # RFC 9110 section 6.6.1: a recipient with a clock notes when it came.
         kept += ((b"date", format_http_date(response_time)),)
     while_s = control.stale_while_revalidate
     error_s = control.stale_if_error
-    if error_s is not None:
-        flags |= StoredFlag.STATES_STALE
     longest = longest_s(response.status, rules)
     if longest is not None:
         lifetime_s = min(lifetime_s, age_s + longest)
@@ -127,6 +120,20 @@ def decide_storing(
         headers=kept,
         tags=_tags(headers),
     )
+
+
+def _stated_flags(control: CacheControl) -> StoredFlag:
+    """Return the flags that a response's own directives set."""
+    flags = StoredFlag.NONE
+    if control.no_cache:
+        flags |= StoredFlag.NO_CACHE
+    if control.must_revalidate or control.proxy_revalidate or control.s_maxage is not None:
+        flags |= StoredFlag.MUST_REVALIDATE
+    if control.immutable:
+        flags |= StoredFlag.IMMUTABLE
+    if control.stale_if_error is not None:
+        flags |= StoredFlag.STATES_STALE
+    return flags
 
 
 def _refusal(
@@ -159,12 +166,12 @@ def _refusal(
 
 
 def credentials_may_fill(headers: Headers, rules: CacheRules) -> bool:
-    """Whether a response with these fields may be shared though a request had Authorization."""
+    """Return whether a response with these fields may be shared despite Authorization."""
     return _is_for_all(response_directives(headers, rules)[0])
 
 
 def _is_for_all(control: CacheControl) -> bool:
-    """RFC 9111 section 3.5."""
+    """Return whether a response to a request with credentials is for all (RFC 9111 section 3.5)."""
     return control.public or control.must_revalidate or control.s_maxage is not None
 
 
@@ -191,8 +198,9 @@ def _sets_cookie(response: ResponseHead, control: CacheControl, rules: CacheRule
 
 
 def _fits(response: ResponseHead, media_types: tuple[bytes, ...]) -> bool:
-    """Whether a successful response is of a kind that is meant here. A page under the name of a
-    picture is somebody's own page, most likely.
+    """Return whether a successful response is of a kind that is meant here.
+
+    A page under the name of a picture is one client's own page, most likely.
     """
     if response.status >= 300:
         return True
@@ -201,7 +209,7 @@ def _fits(response: ResponseHead, media_types: tuple[bytes, ...]) -> bool:
 
 
 def _forced_lifetime_s(status: int, control: CacheControl, rules: CacheRules) -> float | None:
-    """The operator's lifetime, if it holds for this response: no errors, and not no-cache."""
+    """Return the operator's lifetime, if it holds here: not for errors, and not for no-cache."""
     if control.no_cache or not (status < 300 or status in (301, 308)):
         return None
     return rules.force_lifetime_s
@@ -214,9 +222,7 @@ def _lifetime(
     targeted: bool,
     response_time: float,
 ) -> tuple[float | None, StoredFlag]:
-    """The lifetime in seconds, None when there is none, and how it was come by
-    (RFC 9111 sections 4.2.1 and 4.2.2).
-    """
+    """Return the lifetime in seconds or None, and its origin (RFC 9111 sections 4.2.1, 4.2.2)."""
     status, headers = response.status, response.headers
     stated_s = explicit_lifetime_s(control, headers, targeted=targeted, response_time=response_time)
     if stated_s is not None:
@@ -243,7 +249,7 @@ def _useless(
     error_s: int | None,
     rules: CacheRules,
 ) -> bool:
-    """Whether it could never be reused: stale, with nothing to validate by and no stale window."""
+    """Return whether it could never be reused: stale, without validator and stale window."""
     if remaining_s > 0 and not flags & StoredFlag.NO_CACHE:
         return False
     if any(name in (b"etag", b"last-modified") for name, _value in kept):
@@ -258,8 +264,8 @@ def _useless(
 
 
 def kept_fields(headers: Headers, control: CacheControl, rules: CacheRules) -> tuple[Field, ...]:
-    """The fields to store (RFC 9111 section 3.1): less those of the hop, those that qualified
-    no-cache and private name, cookies, and the field that was meant for this cache alone.
+    """Return the fields to store (RFC 9111 section 3.1): less those of the hop, those that
+    qualified no-cache and private name, cookies, and the field that was meant for this cache alone.
     """
     dropped = hop_by_hop(headers) | _NOT_KEPT
     dropped = dropped.union(control.no_cache_fields, control.private_fields)
@@ -269,7 +275,7 @@ def kept_fields(headers: Headers, control: CacheControl, rules: CacheRules) -> t
 
 
 def _tags(headers: Headers) -> tuple[bytes, ...]:
-    """Surrogate keys: separated by spaces in Surrogate-Key, by commas in Cache-Tag."""
+    """Return the surrogate keys: separated by spaces in Surrogate-Key, by commas in Cache-Tag."""
     found: dict[bytes, None] = {}
     for name in _TAG_FIELDS:
         for value in headers.all(name):

@@ -35,7 +35,7 @@ _NOT_FOR_ALL = frozenset((b"authorization", b"request-no-store", b"set-cookie"))
 
 
 def validation_fields(stored: StoredResponse) -> tuple[Field, ...]:
-    """The conditions of a validating request (RFC 9111 section 4.3.1)."""
+    """Return the conditions of a validating request (RFC 9111 section 4.3.1)."""
     fields: list[Field] = []
     for name, value in stored.headers:
         if name == b"etag":
@@ -54,7 +54,7 @@ def freshened(
     request_time: float,
     response_time: float,
 ) -> StoredResponse:
-    """The stored response after a 304 (RFC 9111 sections 3.2 and 4.3.4).
+    """Return the stored response after a 304 (RFC 9111 sections 3.2 and 4.3.4).
 
     A 304 about another representation, or to a request whose answers are not for all, leaves it
     stale as it was. One that forbids storing makes it need validation each time.
@@ -98,7 +98,7 @@ def freshened(
 
 
 def corresponds(stored: Headers, news: Headers) -> bool:
-    """Whether a 304 is about this stored response (RFC 9111 section 4.3.4).
+    """Return whether a 304 is about this stored response (RFC 9111 section 4.3.4).
 
     By entity tag, weakly compared, else by Last-Modified; a 304 without either is about whatever
     was asked for. Servers that compress on the way out weaken the tag of a 200 and leave that of a
@@ -112,13 +112,13 @@ def corresponds(stored: Headers, news: Headers) -> bool:
 
 
 def _varies_alike(stored: StoredResponse, news: Headers) -> bool:
-    """Whether the variant still is one: a 304 may name fewer fields in Vary, not others."""
+    """Return whether the variant still is one: a 304 may name fewer fields in Vary, not others."""
     names = vary_names(news)
     return names is not None and set(names) <= set(stored.vary)
 
 
 def _is_silent(news: Headers, rules: CacheRules) -> bool:
-    """Whether a 304 says nothing of freshness, so that what the stored response said still holds.
+    """Return whether a 304 says nothing of freshness, so that what is stored still holds.
 
     The record knows it, its fields may not: the targeted field meant for this cache is not kept.
     """
@@ -128,12 +128,12 @@ def _is_silent(news: Headers, rules: CacheRules) -> bool:
 
 
 def _counts_from_date(stored: StoredResponse) -> bool:
-    """Whether a lifetime may shrink as Date moves on: one guessed, or given by Expires."""
+    """Return whether a lifetime may shrink as Date moves on: one guessed, or given by Expires."""
     return bool(stored.flags & StoredFlag.HEURISTIC) or b"expires" in Headers(stored.headers)
 
 
 def _to_be_validated(stored: StoredResponse, response_time: float) -> StoredResponse:
-    """What may not be reused unasked any more, but still is what the origin has."""
+    """Return the record as one to validate before each use, for the origin still has it."""
     return msgspec.structs.replace(
         stored,
         response_time=response_time,
@@ -146,10 +146,10 @@ def _to_be_validated(stored: StoredResponse, response_time: float) -> StoredResp
 
 
 def _updated(stored: Headers, news: Headers, response_time: float) -> Headers:
-    """Each field of the answer replaces all lines of that name (RFC 9111 section 3.2).
+    """Replace all lines of a name by the field of the answer (RFC 9111 section 3.2).
 
-    An answer without Date counts as made when it came (RFC 9110 section 6.6.1). A strong tag is
-    not put on a body that is known by a weak one: parts of both would be taken for one.
+    An answer without Date counts as made when it came (RFC 9110 section 6.6.1). A strong tag is not
+    put on a body that is known by a weak one: parts of both would be taken for one.
     """
     skipped = _NOT_UPDATED | hop_by_hop(news)
     if is_weak(stored.get(b"etag") or b""):
@@ -169,7 +169,7 @@ def head_update(
     request_time: float,
     response_time: float,
 ) -> StoredResponse | None:
-    """The stored response after a 200 to HEAD; None when it is outdated (RFC 9111 4.3.5).
+    """Return the stored response after a 200 to HEAD; None when it is outdated (RFC 9111 4.3.5).
 
     One without a validator shows by its length alone that the stored response is outdated, never
     that it is not: then all stays as it was.

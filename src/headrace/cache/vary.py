@@ -1,6 +1,6 @@
 """Which variant of a stored response a request selects (RFC 9111 section 4.1). Pure.
 
-Accept-Encoding is reduced to the best coding that the service tells apart, Accept-Language to its
+Accept-Encoding is reduced to the best coding that the service distinguishes, Accept-Language to its
 languages, so that the many ways in which browsers write them select few variants; other fields
 count as they are. What an origin sees of them is the same: see `presenting`.
 """
@@ -12,12 +12,12 @@ from headrace.cache.rules import CacheRules
 from headrace.http.fields import is_token, split_list
 from headrace.http.message import Headers
 
-# A response that varies by who asks is for nobody else.
+# A response that varies by who asks is for no one else.
 _FOR_ONE = frozenset((b"*", b"x-forwarded-for"))
 
 
 def vary_names(headers: Headers) -> tuple[bytes, ...] | None:
-    """The names in Vary, sorted and each once; None for `*`, which nothing matches.
+    """Return the names in Vary, sorted and each once; None for `*`, which nothing matches.
 
     Less those of which an origin never sees a client's value: they select nothing.
     """
@@ -31,14 +31,14 @@ def vary_names(headers: Headers) -> tuple[bytes, ...] | None:
 
 
 def with_keyed(vary: tuple[bytes, ...], keyed: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """What selects variants, with the fields that the service names in any case."""
+    """Return what selects variants, with the fields that the service names in any case."""
     if not keyed or set(keyed) <= set(vary):
         return vary
     return tuple(sorted({*vary, *keyed}))
 
 
 def variant_text(vary: tuple[bytes, ...], headers: Headers, rules: CacheRules) -> bytes:
-    """What tells the variants apart: the normalised values of the fields in `vary`, as one text.
+    """Return what separates variants: the normalised values of the fields in `vary`, as a text.
 
     Empty when `vary` is. Absent and empty fields differ.
     """

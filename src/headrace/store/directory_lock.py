@@ -31,12 +31,15 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 def boot_id() -> str:
-    """Differs after every start of the operating system."""
+    """Return an id that differs after every start of the operating system."""
     return _BOOT_ID.read_text(encoding="ascii").strip()
 
 
 def read_mark(path: Path) -> Mark | None:
-    """None when there is none yet. Raises StoreError for another format or a foreign file."""
+    """Return the mark, or None when there is none yet.
+
+    Raises StoreError for another format or a foreign file.
+    """
     try:
         mark = msgspec.json.decode((path / MARK).read_bytes(), type=Mark)
     except FileNotFoundError:
@@ -85,7 +88,9 @@ class DirectoryLock:
 
     @classmethod
     def take(cls, path: Path) -> DirectoryLock:
-        """Raises StoreInUse, with the owner's process id, StoreError when others can write to the
+        """Become the owner of the directory at `path`.
+
+        Raises StoreInUse with the owner's process id, StoreError when others can write to the
         directory, or OSError.
         """
         own_directory(path)

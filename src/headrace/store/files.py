@@ -1,6 +1,6 @@
 """Opening and removing files of a cache directory without trusting what lies there.
 
-Whoever could once write into the directory may have left a link, a pipe or a directory under a
+Who could once write into the directory may have left a link, a pipe or a directory under a
 name of ours. None of them is followed, waited for or believed: it counts as damaged, and goes.
 """
 
@@ -17,13 +17,13 @@ from headrace.store.errors import StoreError
 
 _SAFE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 NOT_A_FILE = (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENOTDIR, errno.ENODEV)
-"""What opening gives for a link, a directory or a socket; `open_file` adds ENODEV for the rest."""
+"""The errors of opening a link, a directory or a socket; `open_file` adds ENODEV for the rest."""
 
 
 def open_file(path: str | os.PathLike[str], flags: int) -> int:
-    """A descriptor of a regular file; a new one is its owner's alone.
+    """Return a descriptor of a regular file; a new one is its owner's alone.
 
-    Raises OSError, with a number of NOT_A_FILE for what is none.
+    Raises OSError, with a number of NOT_A_FILE for what is not a regular file.
     """
     fd = os.open(path, flags | _SAFE, 0o600)
     if stat.S_ISREG(os.fstat(fd).st_mode):
@@ -45,7 +45,7 @@ def remove(path: str | os.PathLike[str]) -> None:
 
 
 def own_directory(path: Path) -> None:
-    """See to it that `path` is a directory that only this user can write to; make it if need be.
+    """Ensure that `path` is a directory that only this user can write to; make it if need be.
 
     Who can write there can have the edge serve anything as anyone's. Raises StoreError or OSError.
     """

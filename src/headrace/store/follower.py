@@ -33,7 +33,10 @@ class PartFollower:
 
     @classmethod
     def open(cls, path: Path) -> PartFollower | None:
-        """None when the part is gone (finished or given up): look up again. Raises OSError."""
+        """Follow the part at `path`; None when it is gone (finished or given up): look it up again.
+
+        Raises OSError.
+        """
         try:
             fd = open_file(path, os.O_RDWR)
         except FileNotFoundError:
@@ -44,7 +47,7 @@ class PartFollower:
         return follower
 
     def poll(self) -> PartPhase:
-        """Read the control block anew: one system call, about 4 µs. Raises OSError.
+        """Read the control block again: one system call, about 4 µs. Raises OSError.
 
         The bytes behind `written` are there when the holder is alive, and also when it is dead.
         """
@@ -79,10 +82,10 @@ class PartFollower:
             return None
 
     def alive(self) -> bool:
-        """False when the holder died or gave up without a final phase (about 3 µs).
+        """Return False when the holder died or gave up without a final phase (about 3 µs).
 
-        It asks for the lock without taking it, so it can never stand in the way of whoever begins
-        the part anew.
+        It asks for the lock without taking it, so it can never stand in the way of the one who
+        begins the part again.
         """
         if self.phase in FINAL or locks.is_locked(self.fd):
             return True
@@ -90,7 +93,7 @@ class PartFollower:
         return self.poll() in FINAL
 
     def close(self) -> None:
-        """Idempotent."""
+        """Close the descriptor. Idempotent."""
         if self.fd >= 0:
             locks.unfollow(self.fd)
             os.close(self.fd)

@@ -50,7 +50,7 @@ class Control:
     reason: bytes = b""
 
     def packed(self) -> bytes:
-        """The block's 128 bytes, its checksum included."""
+        """Return the block's 128 bytes, its checksum included."""
         checksum = xxhash.xxh3_64_intdigest(self._packed(0, 0, 0))
         return self._packed(checksum, self.phase, self.written)
 
@@ -74,7 +74,7 @@ class Control:
 
 
 def unpack_control(block: bytes) -> tuple[Control, bool] | None:
-    """The control block and whether its checksum holds; None when it is none of ours.
+    """Return the control block and whether its checksum holds; None when it is not one of ours.
 
     Only a finished slice's checksum holds for certain: a part's fields change one by one.
     """
@@ -128,7 +128,7 @@ def _is_possible(
     total_bytes: int,
     meta_bytes: int,
 ) -> bool:
-    """Whether a control block can be one of ours: whatever is read by it is bounded by it."""
+    """Return whether a control block can be one of ours: what is read by it is bounded by it."""
     return (
         0 <= meta_bytes <= MAX_META_BYTES
         and header_bytes <= MAX_HEADER_BYTES
@@ -141,22 +141,24 @@ def _is_possible(
 
 
 def changed(control: Control, phase: int, written: int, **changes: Any) -> Control:
-    """The block with these fields changed, as followers are to see it now."""
+    """Return the block with these fields changed, as followers are to see it now."""
     return replace(control, phase=phase, written=written, **changes)
 
 
 def header_bytes_for(meta_bytes: int) -> int:
-    """How much is reserved in front of the body for a record of this size: whole pages."""
+    """Return how much to reserve in front of the body for a record of this size: whole pages."""
     return -(-(CONTROL_BYTES + meta_bytes + SPARE_BYTES) // PAGE_BYTES) * PAGE_BYTES
 
 
 def encode_record(stored: StoredResponse) -> bytes:
-    """A record as it stands in files and in the index."""
+    """Return a record as it stands in files and in the index."""
     return _encoder.encode(stored)
 
 
 def decode_record(packed: bytes | memoryview) -> StoredResponse:
-    """Raises msgspec.DecodeError, of which ValidationError is one: also for a record that can be
+    """Decode a record of a file or of the index.
+
+    Raises msgspec.DecodeError, of which ValidationError is one: also for a record that can be
     decoded, but that no response can have made.
     """
     stored = _decoder.decode(packed)
@@ -176,5 +178,5 @@ def decode_record(packed: bytes | memoryview) -> StoredResponse:
 
 
 def meta_checksum(meta: bytes) -> int:
-    """The checksum that stands in `Control.meta_checksum`."""
+    """Return the checksum that stands in `Control.meta_checksum`."""
     return xxhash.xxh3_64_intdigest(meta)

@@ -71,7 +71,7 @@ _TOTALS = struct.Struct(f"<{len(fields(Totals))}Q")
 
 
 def totals_from(packed: bytes | None) -> Totals:
-    """The totals row, or those of an empty index."""
+    """Return the totals row, or those of an empty index."""
     return Totals(*_TOTALS.unpack(packed)) if packed else Totals()
 
 
@@ -79,7 +79,7 @@ class Index:
     """The open environment. `read` and `write` give transactions."""
 
     def __init__(self, path: Path, map_bytes: int, state: SharedState) -> None:
-        """Raises lmdb.Error (not an index, or damaged) or OSError."""
+        """Open or make the index. Raises lmdb.Error (not an index, or damaged) or OSError."""
         self._state = state
         # LMDB would make the directory with its files' mode, and only root could enter it.
         path.mkdir(mode=0o700, exist_ok=True)
@@ -120,12 +120,12 @@ class Index:
         self.meta = tables["meta"]
 
     def read(self) -> Any:
-        """A read transaction (a context manager). About 1 µs."""
+        """Begin a read transaction (a context manager). About 1 µs."""
         return self.env.begin(buffers=True)
 
     @contextmanager
     def write(self) -> Iterator[Change]:
-        """The one write transaction of the moment; an exception inside undoes it.
+        """Begin the only write transaction of the moment; an exception inside undoes it.
 
         Raises StoreFull without having changed anything, StoreError when LMDB fails otherwise.
         """
@@ -147,7 +147,10 @@ class Index:
             raise damaged(error) from error
 
     def _reserve(self) -> None:
-        """Give the sparse map real disk ahead of use, for no room there would be a SIGBUS."""
+        """Give the sparse map real disk ahead of use: a lack of room there would be a SIGBUS.
+
+        Raises StoreFull.
+        """
         used = self.reached_bytes()
         wanted = min(used + 2 * MIN_MARGIN_BYTES, self._map_bytes)
         if wanted <= self._reserved_bytes:
@@ -163,7 +166,7 @@ class Index:
         self._reserved_bytes = target
 
     def occupied_bytes(self, transaction: Any) -> int:
-        """The pages in use, the rows' own: what is free inside the file does not count. 10 µs."""
+        """Return the bytes of the rows' pages, without what is free inside the file. 10 µs."""
         pages = 0
         for table in self._tables:
             found = transaction.stat(table)
@@ -171,25 +174,26 @@ class Index:
         return pages * _INDEX_PAGE_BYTES
 
     def reached_bytes(self) -> int:
-        """How far the file was ever used; it does not shrink. 1 µs."""
+        """Return how far the file was ever used; it does not shrink. 1 µs."""
         return int((self.env.info()["last_pgno"] + 1) * _INDEX_PAGE_BYTES)
 
     def totals(self) -> Totals:
-        """As of the last commit."""
+        """Return the totals as of the last commit."""
         with self.read() as transaction:
             return totals_from(bytes(transaction.get(b"totals", b"", self.meta)))
 
     def entries(self, table: Any) -> int:
-        """How many rows a table has. Constant time."""
+        """Return how many rows a table has. Constant time."""
         with self.read() as transaction:
             return self.rows_in(table, transaction)
 
     @staticmethod
     def rows_in(table: Any, transaction: Any) -> int:
-        """The same, as a transaction sees it. 1 µs."""
+        """Return how many rows a table has, as a transaction sees it. 1 µs."""
         return int(transaction.stat(table)["entries"])
 
     def close(self) -> None:
+        """Close the environment."""
         os.close(self._data_fd)
         self.env.close()
 
@@ -199,7 +203,7 @@ READ_ERRORS = (lmdb.Error, msgspec.DecodeError, struct.error)
 
 
 def damaged(error: Exception) -> StoreError:
-    """What to tell of one of READ_ERRORS."""
+    """Return the StoreError that says what one of READ_ERRORS means."""
     return StoreError(
         f"the index failed ({error}): stop the edge and remove the directory `index`; it is "
         "rebuilt from the files"
@@ -217,23 +221,26 @@ class Change:
         self.totals = totals_from(self.get(index.meta, b"totals"))
 
     def get(self, table: Any, key: bytes) -> bytes | None:
+        """Return a row as this transaction sees it, or None."""
         value: bytes | None = self.transaction.get(key, None, table)
         return value
 
     def put(self, table: Any, key: bytes, value: bytes) -> None:
+        """Insert or replace a row."""
         self.transaction.put(key, value, db=table)
 
     def remove(self, table: Any, key: bytes) -> bool:
+        """Remove a row; False when there was none."""
         removed: bool = self.transaction.delete(key, b"", table)
         return removed
 
     def first_from(self, table: Any, key: bytes) -> tuple[bytes, bytes] | None:
-        """The first row whose key is not below `key`."""
+        """Return the first row whose key is not below `key`."""
         with self.transaction.cursor(table) as cursor:
             return cursor.item() if cursor.set_range(key) else None
 
     def keys_with_prefix(self, table: Any, prefix: bytes, limit: int) -> list[bytes]:
-        """Up to `limit` keys that begin with `prefix`, ascending."""
+        """Return up to `limit` keys that begin with `prefix`, ascending."""
         found: list[bytes] = []
         with self.transaction.cursor(table) as cursor:
             more = cursor.set_range(prefix)
@@ -246,4 +253,5 @@ class Change:
         return found
 
     def put_totals(self) -> None:
+        """Write the totals as they are now in this object."""
         self.put(self.index.meta, b"totals", _TOTALS.pack(*_values_of(self.totals)))

@@ -18,7 +18,7 @@ PARTS = "parts"
 JOURNAL = "purges"
 CLAIM_LOCK = "claim.lock"
 OPEN_LOCK = "open.lock"
-SWEEP_LOCK = "broom.lock"
+SWEEP_LOCK = "sweep.lock"
 
 REBUILD = b"rebuild"
 """The row of `meta` that says which directory the rebuild has reached; absent when it is done."""
@@ -36,38 +36,38 @@ _NO_VARIANT = bytes(16)
 
 
 def digest(text: bytes) -> bytes:
-    """16 bytes that nobody can make two texts collide in: variants come from clients."""
+    """Return 16 bytes that no two texts can be made to share: variants come from clients."""
     return hashlib.blake2b(text, digest_size=16).digest()
 
 
 def record_key(key_hash: bytes, variant: bytes) -> bytes:
-    """The index key of a record: 32 bytes."""
+    """Return the index key of a record: 32 bytes."""
     return key_hash + (digest(variant) if variant else _NO_VARIANT)
 
 
 def slice_key(version: bytes, n: int) -> bytes:
-    """The index key of a slice, which is also its entry in the eviction queues."""
+    """Return the index key of a slice, which is also its entry in the eviction queues."""
     return version + n.to_bytes(4, "big")
 
 
 def slot_of(key: bytes) -> int:
-    """Which hit counter a slice key uses. Slices that share one are only guessed a bit wrong."""
+    """Return which hit counter a slice key uses; for those that share one it is a bit wrong."""
     return xxhash.xxh3_64_intdigest(key) % SLOTS
 
 
 def directory_name(number: int) -> str:
-    """The name of one of the DIRECTORIES under `objects`."""
+    """Return the name of one of the DIRECTORIES under `objects`."""
     return f"{number:02x}"
 
 
 def slice_file(key: bytes) -> str:
-    """A slice's file, relative to `objects`."""
+    """Return a slice's file, relative to `objects`."""
     directory = directory_name(xxhash.xxh3_64_intdigest(key[:-4]) % DIRECTORIES)
     return f"{directory}/{key[:-4].hex()}-{int.from_bytes(key[-4:], 'big')}"
 
 
 def slice_key_of_file(name: str) -> bytes | None:
-    """The slice key that a file name stands for; None for a foreign file."""
+    """Return the slice key that a file name stands for; None for a foreign file."""
     version, dash, number = name.partition("-")
     try:
         if dash and number == str(int(number)) and 0 <= int(number) <= MAX_SLICE:
@@ -78,10 +78,10 @@ def slice_key_of_file(name: str) -> bytes | None:
 
 
 def part_file(parts: Path, name: bytes, n: int) -> Path:
-    """The file that whoever fills slice `n` of `name` holds locked."""
+    """Return the file that the one who fills slice `n` of `name` holds locked."""
     return parts / f"{digest(name).hex()}-{n}"
 
 
 def in_pages(size_bytes: int) -> int:
-    """A file's size as the disk sees it."""
+    """Return a file's size as the disk sees it."""
     return -(-size_bytes // PAGE_BYTES) * PAGE_BYTES

@@ -19,7 +19,7 @@ SEEN_AT_MOST = 10_000
 
 
 def slice_numbers(index: Index, version: bytes) -> list[int]:
-    """The numbers of a version's slices, ascending."""
+    """Return the numbers of a version's slices, ascending."""
     return [n for n, _ in _slices(index, version)]
 
 
@@ -39,7 +39,7 @@ def _slices(index: Index, version: bytes) -> list[tuple[int, SliceRow]]:
 
 
 def stats(index: Index, state: SharedState, size_bytes: int) -> dict[str, int]:
-    """Counts and bytes. Constant time."""
+    """Return counts and bytes. Constant time."""
     totals = index.totals()
     with index.read() as transaction:
         rebuilding = transaction.get(REBUILD, None, index.meta) is not None
@@ -58,7 +58,7 @@ def stats(index: Index, state: SharedState, size_bytes: int) -> dict[str, int]:
 def page(
     index: Index, rules: RuleSet, prefix: bytes, limit: int, cursor: bytes | None
 ) -> tuple[list[StoredResponse], bytes | None]:
-    """See Store.list. The cursor is the index key to begin with."""
+    """Return a page of records (see Store.list). The cursor is the index key to begin with."""
     found: list[StoredResponse] = []
     seen = 0
     with index.read() as transaction, transaction.cursor(index.records) as rows:
@@ -75,7 +75,7 @@ def page(
 
 
 def variants(index: Index, rules: RuleSet, key_hash: bytes) -> tuple[StoredResponse, ...]:
-    """See Store.variants."""
+    """Return the variants of a key (see Store.variants)."""
     return tuple(
         stored for stored in _records(index, key_hash) if rules.verdict(stored) is not Verdict.HARD
     )
@@ -92,7 +92,7 @@ def _records(index: Index, key_hash: bytes) -> list[StoredResponse]:
 
 
 def inspect(index: Index, rules: RuleSet, key_hash: bytes) -> list[dict[str, Any]]:
-    """See Store.inspect: the record's fields, `purged` (kept, soft or hard) and `slices`."""
+    """Return the fields, `purged` (kept, soft or hard) and `slices` (see Store.inspect)."""
     return [
         {
             **msgspec.structs.asdict(stored),

@@ -17,6 +17,7 @@ _decoder = msgspec.msgpack.Decoder(PurgeRule)
 
 
 def encode_rule(rule: PurgeRule) -> bytes:
+    """Return a rule as it stands in the index and in the journal."""
     return msgspec.msgpack.encode(rule)
 
 
@@ -32,14 +33,14 @@ class LivePurges:
         self._seen = 0
 
     def current(self) -> RuleSet:
-        """The live rules as of now. 100 ns unless a purge has happened."""
+        """Return the live rules as of now. 100 ns unless a purge has happened."""
         announced = self._state.generation()
         if announced != self._seen:
             self._load_announced(announced)
         return self._rules
 
     def within(self, change: Change) -> RuleSet:
-        """The live rules as this write transaction sees them."""
+        """Return the live rules as this write transaction sees them."""
         if change.totals.generation != self._seen:
             self._load(change.transaction, change.totals.generation, change.totals.horizon)
         return self._rules
@@ -52,10 +53,10 @@ class LivePurges:
             self._wait_for_purger(announced)
 
     def _wait_for_purger(self, announced: int) -> None:
-        """A generation is announced just before it is committed: the lock is the commit's end.
+        """Wait for the commit of a generation that is announced: its end releases the lock.
 
-        If the purger died in between, nobody was told that the purge was done; its number is used
-        up so that no one looks for it again.
+        If the purger died in between, the purge was reported to no one; its number is used up so
+        that it is not searched for again.
         """
         with self._index.write() as change:
             change.totals.generation = max(change.totals.generation, announced)
@@ -73,7 +74,7 @@ class LivePurges:
 
 
 def rules_in(index: Index, transaction: object, after: int) -> list[PurgeRule]:
-    """The rules of the index newer than the generation `after`, oldest first."""
+    """Return the rules of the index newer than the generation `after`, oldest first."""
     found = []
     with transaction.cursor(index.rules) as cursor:  # type: ignore[attr-defined]
         more = cursor.set_range((after + 1).to_bytes(8, "big"))
@@ -84,7 +85,7 @@ def rules_in(index: Index, transaction: object, after: int) -> list[PurgeRule]:
 
 
 def newest_rules(index: Index, transaction: object, limit: int) -> list[PurgeRule]:
-    """The `limit` newest rules of the index, newest first."""
+    """Return the `limit` newest rules of the index, newest first."""
     found: list[PurgeRule] = []
     with transaction.cursor(index.rules) as cursor:  # type: ignore[attr-defined]
         more = cursor.last()

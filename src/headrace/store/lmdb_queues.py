@@ -121,7 +121,7 @@ class LmdbQueues:
         return xxhash.xxh3_64_digest((entry if row is None else row.record_key) + entry[-4:])
 
     def _row(self, entry: bytes) -> SliceRow | None:
-        """None for an entry whose row is gone or says nothing: the index was damaged."""
+        """Return an entry's row; None when it is gone or says nothing: the index was damaged."""
         packed = self._change.get(self._change.index.slices, entry)
         return SliceRow.read(packed) if packed is not None else None
 

@@ -30,7 +30,7 @@ def try_lock(fd: int) -> bool:
 
 
 def wait_lock(fd: int) -> None:
-    """Lock the file of `fd`, waiting for whoever has it."""
+    """Lock the file of `fd`, waiting for the one who has it."""
     fcntl.fcntl(fd, fcntl.F_OFD_SETLKW, _EXCLUSIVE)
 
 
@@ -40,34 +40,34 @@ def unlock(fd: int) -> None:
 
 
 def is_locked(fd: int) -> bool:
-    """Whether another open file holds the lock. Takes nothing, so it disturbs nobody."""
+    """Return whether another open file holds the lock. Takes nothing, so it disturbs no one."""
     answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _EXCLUSIVE)
     return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
 
 
 def follow(fd: int) -> None:
-    """Let the holder of the file's lock see that somebody follows."""
+    """Show the holder of the file's lock that it is followed."""
     fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _FOLLOWER)
 
 
 def unfollow(fd: int) -> None:
-    """Follow no longer. Closing `fd` is not enough: a mapping keeps a descriptor of its own."""
+    """Stop following. Closing `fd` is not enough: a mapping keeps a descriptor of its own."""
     fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _NO_FOLLOWER)
 
 
 def is_followed(fd: int) -> bool:
-    """Whether another open file of this file follows."""
+    """Return whether another open file of this file follows."""
     answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _ANY_FOLLOWER)
     return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
 
 
 def open_lock_file(path: str | os.PathLike[str]) -> int:
-    """A descriptor to lock `path` with. Raises OSError."""
+    """Return a descriptor to lock `path` with. Raises OSError."""
     return open_file(path, os.O_RDWR | os.O_CREAT)
 
 
 def is_still(fd: int, path: str | os.PathLike[str]) -> bool:
-    """Whether `path` still names the file that `fd` has open."""
+    """Return whether `path` still names the file that `fd` has open."""
     try:
         there = os.lstat(path)
     except FileNotFoundError:

@@ -50,7 +50,7 @@ def _open_locked(path: Path, settings: StoreSettings, now: float) -> tuple[Index
     index = _open_or_replace(path, settings, state)
     try:
         _agree(path, index, state)
-    except (StoreError, *READ_ERRORS):  # its rows make no sense: begin anew from the files
+    except (StoreError, *READ_ERRORS):  # its rows make no sense: begin again from the files
         index.close()
         _set_aside(path)
         index = _open_or_replace(path, settings, state)
@@ -61,7 +61,10 @@ def _open_locked(path: Path, settings: StoreSettings, now: float) -> tuple[Index
 
 
 def _open_or_replace(path: Path, settings: StoreSettings, state: SharedState) -> Index:
-    """A damaged index is replaced by an empty one, which `_agree` marks for rebuilding."""
+    """Open the index, or replace a damaged one by an empty one; `_agree` marks it for rebuilding.
+
+    Raises StoreError.
+    """
     where = path / INDEX
     own_directory(where)
     try:
@@ -75,7 +78,7 @@ def _open_or_replace(path: Path, settings: StoreSettings, state: SharedState) ->
 
 
 def _set_aside(path: Path) -> None:
-    """Take the index away. It may be named by processes of this boot no longer."""
+    """Take the index away. No process of this boot may use its name any longer."""
     doubtful = path / f"{INDEX}.doubtful"
     shutil.rmtree(doubtful, ignore_errors=True)
     if (path / INDEX).exists():

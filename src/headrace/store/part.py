@@ -40,7 +40,7 @@ FINAL = frozenset({PartPhase.COMPLETE, PartPhase.FAILED, PartPhase.UNCACHEABLE})
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Somebody else holds this part; `PartFollower.open(path)` follows it."""
+    """Another fill holds this part; `PartFollower.open(path)` follows it."""
 
     path: Path
 
@@ -49,7 +49,7 @@ class Part:
     """A slice being filled by this process. Made by `Store.begin_part`; `close` it in the end.
 
     `fd` is open for reading and writing until `close`, also after the part has been finished or
-    has failed, so local readers may go on with it. Body bytes begin at `body_offset`, which is 0
+    has failed, so local readers may continue with it. Body bytes begin at `body_offset`, which is 0
     until `set_head`; `written` is as last published.
     """
 
@@ -67,7 +67,7 @@ class Part:
     )
 
     def __init__(self, fd: int, path: Path, n: int, commit: Commit) -> None:
-        """Takes over `fd`, which is locked and empty, unless it raises OSError."""
+        """Take over `fd`, which is locked and empty, unless this raises OSError."""
         control = header.Control(header_bytes=0, phase=PartPhase.WAITING_HEAD, n=n)
         os.pwrite(fd, control.packed().ljust(PAGE_BYTES, b"\0"), 0)
         # Only now: what fails before leaves nothing that `__del__` would close a second time, when
@@ -113,7 +113,7 @@ class Part:
             self._hashed = -1  # overwritten: `finish` reads the file once more
 
     def publish(self, written: int) -> None:
-        """Tell followers that the body's first `written` bytes are there. Raises OSError.
+        """Show followers that the body's first `written` bytes are there. Raises OSError.
 
         Written, and not stored into a mapping: were the file cut short, that would end the process.
         """
@@ -155,22 +155,22 @@ class Part:
         return kept
 
     def fail(self, reason: bytes) -> None:
-        """The fill broke off: followers see FAILED and the reason (its first 40 bytes)."""
+        """Mark the fill as broken off: followers see FAILED and the reason (its first 40 bytes)."""
         with contextlib.suppress(OSError):
             self._update(reason=reason[: header.REASON_BYTES])
         self._end(PartPhase.FAILED)
 
     def mark_uncacheable(self) -> None:
-        """The response may not be stored: followers see UNCACHEABLE and fetch for themselves."""
+        """Mark the response as not to be stored: followers see UNCACHEABLE and fetch their own."""
         self._end(PartPhase.UNCACHEABLE)
 
     def abandon(self) -> None:
-        """Give the part up without a verdict; followers see a dead holder and may begin anew."""
+        """Give the part up without a verdict; followers see a dead holder and may begin again."""
         self._unlink()
         locks.unlock(self.fd)
 
     def is_followed(self) -> bool:
-        """Whether somebody follows it through a descriptor of his own (about 2 µs)."""
+        """Return whether another open file follows the part (about 2 µs)."""
         return self.fd >= 0 and locks.is_followed(self.fd)
 
     def close(self) -> None:
@@ -183,7 +183,7 @@ class Part:
         self.fd = -1
 
     def __del__(self) -> None:
-        # A net, not the way: whoever begins a part closes it. An error in between must not keep
+        # A net, not the way: who begins a part closes it. An error in between must not keep
         # the slice locked for good.
         with contextlib.suppress(AttributeError, OSError):
             self.close()
@@ -197,7 +197,7 @@ class Part:
         locks.unlock(self.fd)
 
     def _unlink(self) -> None:
-        """Only while locked, and only our own file: a successor may have taken the name."""
+        """Unlink our own file, while it is locked: a successor may have taken the name."""
         if locks.is_still(self.fd, self.path):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path)
@@ -218,7 +218,7 @@ class Part:
         os.pwrite(self.fd, self._control.packed(), 0)
 
     def _show(self, phase: PartPhase) -> None:
-        """The phase changes last: whoever sees it sees all that was written before."""
+        """Write the control block, the phase last: who sees it sees all written before it."""
         self.phase = phase
         self._put_word(header.PHASE_AT, (self.n << 32) | phase)
 
@@ -235,7 +235,7 @@ Commit = Callable[[Part, StoredResponse, int, bool], bool]
 
 
 def checksum_of(fd: int, offset: int, length: int) -> int:
-    """The checksum of a body on disk. Raises OSError when it ends early."""
+    """Return the checksum of a body on disk. Raises OSError when it ends early."""
     running = xxhash.xxh3_64()
     chunk = memoryview(bytearray(min(HASH_CHUNK_BYTES, max(length, 1))))
     at = offset

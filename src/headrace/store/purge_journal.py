@@ -27,7 +27,7 @@ def _entry(rule: PurgeRule) -> bytes:
 
 
 def append(path: Path, rule: PurgeRule) -> None:
-    """Add a rule, not yet synced. Raises OSError; a half-written rule ends the file's sense."""
+    """Add a rule, not yet synced. Raises OSError; after a half-written rule the file ends there."""
     fd = open_file(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
         entry = _entry(rule)
@@ -50,7 +50,7 @@ def sync(path: Path) -> None:
 
 
 def read(path: Path) -> list[PurgeRule]:
-    """The rules up to the first damaged one."""
+    """Return the rules up to the first damaged one."""
     try:
         fd = open_file(path, os.O_RDONLY)
     except FileNotFoundError:

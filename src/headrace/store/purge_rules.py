@@ -51,7 +51,7 @@ class Verdict(enum.IntEnum):
 
 
 def matches(rule: PurgeRule, stored: StoredResponse) -> bool:
-    """Whether the rule's words fit this record. Generations are not compared."""
+    """Return whether the rule's words fit this record. Generations are not compared."""
     key = stored.key
     if rule.service is not None and not key.startswith(rule.service + b"\n"):
         return False
@@ -85,7 +85,7 @@ class RuleSet:
             self.add(rule)
 
     def add(self, rule: PurgeRule) -> None:
-        """Rules come in the order of their generations."""
+        """Add a rule: they come in the order of their generations."""
         self.newest = max(self.newest, rule.generation)
         self.rules.append(rule)
         match rule.kind:
@@ -100,12 +100,12 @@ class RuleSet:
                 self._all.append(rule)
 
     def since(self, generation: int) -> list[PurgeRule]:
-        """The rules newer than `generation`, oldest first."""
+        """Return the rules newer than `generation`, oldest first."""
         after = bisect.bisect_right(self.rules, generation, key=lambda rule: rule.generation)
         return self.rules[after:]
 
     def verdict(self, stored: StoredResponse) -> Verdict:
-        """What the rules newer than the record's generation make of it."""
+        """Return what the rules newer than the record's generation make of it."""
         if stored.generation >= self.newest:
             return Verdict.KEPT
         found = Verdict.KEPT

@@ -50,15 +50,17 @@ class SharedState:
             raise StoreError(f"{path} is not a store's state file: remove it and start again")
 
     def generation(self) -> int:
+        """Return the generation of the newest purge."""
         return self._words[_AT_GENERATION]
 
     def set_generation(self, generation: int) -> None:
+        """Announce a purge's generation to all processes."""
         self._words[_AT_GENERATION] = generation
 
     # What processes hold on disk that no index entry counts: parts in flight, deleted files.
 
     def claim_holder(self) -> None:
-        """Take a place to tell in what this process holds. Under the lock of opening."""
+        """Take a place to report what this process holds. Under the lock of opening."""
         self.forget_dead_holders()
         for at in range(_AT_HOLDERS, _AT_HOLDERS + _HOLDERS * _HOLDER_WORDS, _HOLDER_WORDS):
             if not self._words[at]:
@@ -69,12 +71,12 @@ class SharedState:
                 return
 
     def publish_held(self, held_bytes: int) -> None:
-        """Tell all processes how many bytes this one holds now."""
+        """Report to all processes how many bytes this one holds now."""
         if self._held_at >= 0:
             self._words[self._held_at + 2] = held_bytes
 
     def held_bytes(self) -> int:
-        """What all processes hold together. 2 µs."""
+        """Return what all processes hold together. 2 µs."""
         first = _AT_HOLDERS + 2
         return sum(self._words[first : first + _HOLDERS * _HOLDER_WORDS : _HOLDER_WORDS])
 
@@ -86,32 +88,36 @@ class SharedState:
                 self._words[at + 2] = self._words[at] = 0
 
     def touch(self, slot: int) -> None:
-        """One hit more, saturating. Two processes at once may count one: a hint needs no more."""
+        """Count a hit, saturating. Two processes at once may count one: a hint needs no more."""
         hits = self._hits[slot]
         if hits < MAX_HITS:
             self._hits[slot] = hits + 1
 
     def hits(self, slot: int) -> int:
+        """Return the hits of a slot."""
         return self._hits[slot]
 
     def set_hits(self, slot: int, hits: int) -> None:
+        """Set the hits of a slot."""
         self._hits[slot] = hits
 
     def count_full(self) -> None:
-        """The index had no room."""
+        """Count that the index had no room."""
         self._words[_AT_FULL] += 1
 
     def count_io_error(self) -> None:
-        """The disk refused something."""
+        """Count that the disk refused something."""
         self._words[_AT_IO_ERRORS] += 1
 
     def counts(self) -> dict[str, int]:
+        """Return what `count_full` and `count_io_error` have counted."""
         return {
             "index_full": self._words[_AT_FULL],
             "io_errors": self._words[_AT_IO_ERRORS],
         }
 
     def close(self) -> None:
+        """Close the mapping."""
         if self._held_at >= 0:
             self._words[self._held_at + 2] = self._words[self._held_at] = 0
         self._words.release()
@@ -120,7 +126,7 @@ class SharedState:
 
 
 def began_at(process: int) -> int:
-    """When a process began, in ticks since the system's start; 0 when there is none."""
+    """Return when a process began, in ticks since the system's start; 0 when there is none."""
     try:
         text = Path(f"/proc/{process}/stat").read_bytes()
     except OSError:

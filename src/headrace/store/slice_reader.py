@@ -26,7 +26,7 @@ FileMark = tuple[int, int]
 
 
 def mark_of(fd: int) -> FileMark:
-    """Raises OSError."""
+    """Return what tells one file from its successor. Raises OSError."""
     status = os.fstat(fd)
     return status.st_ino, status.st_mtime_ns
 
@@ -69,7 +69,7 @@ class SliceReader:
         self._checked: dict[bytes, FileMark] = {}
 
     def open(self, stored: StoredResponse, n: int) -> OpenSlice | None:
-        """The slice, checked, or None. Raises OSError other than for a missing file."""
+        """Return the slice, checked, or None. Raises OSError other than for a missing file."""
         key = slice_key(stored.version, n)
         with self._index.read() as transaction:
             packed = transaction.get(key, None, self._index.slices)
@@ -102,7 +102,7 @@ class SliceReader:
         return OpenSlice(fd, offset, row.body_bytes, slot_of(key))
 
     def _checked_offset(self, fd: int, key: bytes, n: int, row: SliceRow) -> int | None:
-        """Where the body begins, or None when the file is not what the index says."""
+        """Return where the body begins, or None when the file is not what the index says."""
         found = header.unpack_control(os.pread(fd, header.CONTROL_BYTES, 0))
         if found is None:
             return None
@@ -130,7 +130,7 @@ class SliceReader:
 
 
 def body_is_sound(found: OpenSlice) -> bool:
-    """Whether an open slice's body has the checksum in its header.
+    """Return whether an open slice's body has the checksum in its header.
 
     Reads the whole body and touches nothing but the descriptor: for a thread, where the event loop
     must not wait for a disk. Raises OSError.
@@ -143,7 +143,7 @@ def body_is_sound(found: OpenSlice) -> bool:
 
 
 def read_meta(fd: int, control: header.Control) -> StoredResponse | None:
-    """The record in a slice's header; None when it is damaged. Raises OSError."""
+    """Return the record in a slice's header; None when it is damaged. Raises OSError."""
     meta = os.pread(fd, control.meta_bytes, header.CONTROL_BYTES)
     if header.meta_checksum(meta) != control.meta_checksum:
         return None

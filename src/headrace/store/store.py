@@ -1,7 +1,7 @@
 """The store: one index and one directory of slice files, shared by all workers of an edge.
 
-This is the admin API; what stands behind each method has its own module. Nothing here decides what
-may be stored or for how long.
+This is all that others use; what stands behind each method has its own module. Nothing here
+decides what may be stored or for how long.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Store:
     def __init__(
         self, path: Path, settings: StoreSettings, index: Index, state: SharedState
     ) -> None:
-        """Use `open`."""
+        """Take what `open` has opened."""
         self.path = path
         self.settings = settings
         self.index = index
@@ -98,7 +98,7 @@ class Store:
         return cls(path, settings, index, state)
 
     def close(self) -> None:
-        """Idempotent. Open slices and parts stay readable."""
+        """Close index and shared memory. Idempotent. Open slices and parts stay readable."""
         if not self._closed:
             self._closed = True
             self.index.close()
@@ -107,11 +107,11 @@ class Store:
     # Looking up
 
     def generation(self) -> int:
-        """Changes when any process purges. 100 ns, no system call."""
+        """Return a number that changes when any process purges. 100 ns, no system call."""
         return self.state.generation()
 
     def vary_of(self, key_hash: bytes) -> tuple[bytes, ...] | None:
-        """The header names that select this key's variants; None when nothing is stored. 2 µs."""
+        """Return the fields that select this key's variants; None when nothing is stored. 2 µs."""
         try:
             with self.index.read() as transaction:
                 packed = transaction.get(key_hash, None, self.index.vary)
@@ -120,7 +120,7 @@ class Store:
             raise damaged(error) from error
 
     def lookup(self, key_hash: bytes, variant: bytes) -> StoredResponse | None:
-        """The record, after purges: hard-purged is None, soft-purged has INVALIDATED. 4 µs.
+        """Return the record: None when hard-purged, INVALIDATED when soft-purged. 4 µs.
 
         Raises StoreError when the index is damaged.
         """
@@ -165,17 +165,17 @@ class Store:
                 transaction.change.totals.corrupt += 1
 
     def has_slice(self, version: bytes, n: int) -> bool:
-        """2 µs."""
+        """Return whether a slice is there. 2 µs."""
         with self.index.read() as transaction:
             key = slice_key(version, n)
             return transaction.get(key, None, self.index.slices) is not None
 
     def slices(self, stored: StoredResponse) -> Numbers:
-        """The numbers of the slices that are there, ascending."""
+        """Return the numbers of the slices that are there, ascending."""
         return listing.slice_numbers(self.index, stored.version)
 
     def slot(self, version: bytes, n: int) -> int:
-        """The hit counter of a slice, for `touch`. Pure, 500 ns."""
+        """Return the hit counter of a slice, for `touch`. Pure, 500 ns."""
         return slot_of(slice_key(version, n))
 
     def touch(self, slot: int) -> None:
@@ -225,11 +225,11 @@ class Store:
     # Purging
 
     def purge(self, rule: PurgeRule, *, durable: bool = True) -> int:
-        """Purge by a rule, whatever the number of matches; returns the new generation.
+        """Purge by a rule, whatever the number of matches; return the new generation.
 
         Visible to every process at its next lookup. `durable` waits for the disk, so that a crash
-        of the operating system cannot undo the purge (milliseconds: not on the event loop).
-        Raises StoreError or OSError: then nothing was purged.
+        of the operating system cannot undo the purge (milliseconds: not on the event loop). Raises
+        StoreError or OSError: then nothing was purged.
         """
         path = self.path / JOURNAL
         if len(rule.value) > LONGEST_VALUE:
@@ -244,58 +244,61 @@ class Store:
             change.put(self.index.rules, generation.to_bytes(8, "big"), encode_rule(rule))
             change.totals.generation = generation
             purge_journal.append(path, rule)
-            # Announced before it is committed: whoever sees the number waits for the commit.
+            # Announced before it is committed: who sees the number waits for the commit.
             self.state.set_generation(generation)
         if durable:
             purge_journal.sync(path)
         return generation
 
     def rules_since(self, generation: int) -> Rules:
-        """The live rules newer than `generation`, oldest first."""
+        """Return the live rules newer than `generation`, oldest first."""
         return self.rules.current().since(generation)
 
     def pending_purges(self, limit: int) -> Rules:
-        """The newest purges that the sweep has not finished with, newest first."""
+        """Return the newest purges that the sweep has not finished with, newest first."""
         with self.index.read() as transaction:
             return newest_rules(self.index, transaction, limit)
 
     # Numbers and lists
 
     def stats(self) -> dict[str, int]:
-        """Counts and bytes, for all processes together."""
+        """Return counts and bytes, for all processes together."""
         return listing.stats(self.index, self.state, self.settings.size_bytes)
 
     def list(self, prefix: bytes, limit: int, cursor: bytes | None = None) -> Page:
-        """A page of records whose key begins with `prefix`, and where to go on (None: the end).
+        """Return a page of records whose key begins with `prefix`, and where the next page begins.
 
-        Looks at 10,000 records at most, so a page may be short, or empty, and not the last.
+        Reads 10,000 records at most, so a page may be short, or empty, and not the last: None says
+        that there is no next page.
         """
         return listing.page(self.index, self.rules.current(), prefix, limit, cursor)
 
     def variants(self, key_hash: bytes) -> tuple[StoredResponse, ...]:
-        """The records of a key that no purge has removed."""
+        """Return the records of a key that no purge has removed."""
         return listing.variants(self.index, self.rules.current(), key_hash)
 
     def inspect(self, key_hash: bytes) -> Inspection:
-        """Every variant of a key: its record's fields and its slices, for operators."""
+        """Return every variant of a key: its record's fields and its slices, for operators."""
         return listing.inspect(self.index, self.rules.current(), key_hash)
 
     def room_bytes(self) -> int:
-        """What the slices may take now: the store's size, less what processes hold besides on the
-        same disk (parts in flight, files deleted under their readers), but at least half of it.
+        """Return what the slices may take now: at least half of the store's size.
+
+        From the size goes what processes hold besides on the same disk: parts in flight, and files
+        deleted under their readers.
         """
         size_bytes = self.settings.size_bytes
         return size_bytes - min(self.state.held_bytes(), size_bytes // 2)
 
     def is_overheld(self) -> bool:
-        """Whether processes hold so much besides that nothing more is to be stored for now."""
+        """Return whether processes hold so much besides that nothing more is to be stored."""
         return self.state.held_bytes() > self.settings.size_bytes // 2
 
     # For this package
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """One write transaction; the files of what it removes go when it is committed."""
+        """Begin a write transaction; the files of what it removes go when it is committed."""
         with self.index.write() as change:
             transaction = Transaction(
                 change, self.state, self.room_bytes(), self.settings.index_bytes, now=time.time()
@@ -341,8 +344,8 @@ class Store:
     def _link(self, source: Path, key: bytes) -> None:
         """Give a finished part its lasting name.
 
-        It keeps the part's name too until the index knows of it: whoever looks for the slice in
-        between finds the part still held, and not a gap that he would fill himself.
+        It keeps the part's name too until the index knows of it: who looks the slice up in
+        between finds the part still held, and not a gap to fill again.
         """
         target = f"{self.objects}/{slice_file(key)}"
         try:

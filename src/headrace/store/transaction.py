@@ -27,7 +27,7 @@ from headrace.store.rows import NO_ROW, SliceRow
 from headrace.store.shared_memory import SharedState
 
 BATCH = 64
-"""Slices that one transaction removes at most, so that nobody waits for the lock for long."""
+"""Slices that one transaction removes at most, so that no process waits long for the lock."""
 
 THINNED = 16
 """Slices evicted for a new one when the index takes too much room, whatever their bytes."""
@@ -61,7 +61,7 @@ class Transaction:
         self._index_bytes = index_bytes
 
     def existing(self, key: bytes) -> StoredResponse | None:
-        """The record under this record key."""
+        """Return the record under this record key."""
         packed = self.change.get(self.change.index.records, key)
         try:
             return decode_record(packed) if packed is not None else None
@@ -69,7 +69,7 @@ class Transaction:
             return None  # as good as none: the next one takes its place
 
     def admitted(self, stored: StoredResponse, key: bytes, rules: RuleSet) -> StoredResponse | None:
-        """The record as it may be stored now, or None when a purge or a newer one forbids it.
+        """Return the record as it may be stored now; None when a purge or a newer one forbids it.
 
         What the index knows already has outlived the rules that were carried out and forgotten;
         what it does not know must have been fetched after the last of them.
@@ -105,12 +105,12 @@ class Transaction:
             self._insert(slice_key(stored.version, RECORD_ONLY), SliceRow(PAGE_BYTES, 0, key))
 
     def put_slice(self, key: bytes, row: SliceRow) -> None:
-        """Insert a slice that is not there (`make_room` has seen to that)."""
+        """Insert a slice that is not there (`make_room` ensures that)."""
         self.drop_slice(key[:-4] + _RECORD_ONLY_KEY, keep_record=True)
         self._insert(key, row)
 
     def _insert(self, key: bytes, row: SliceRow) -> None:
-        # The row comes first: the queues look at it, and `push` completes it.
+        # The row comes first: the queues read it, and `push` completes it.
         self.change.put(self.change.index.slices, key, row.packed())
         eviction.insert(self.queues, key, row.file_bytes)
         self.change.totals.insertions += 1
@@ -122,7 +122,7 @@ class Transaction:
 
         A slice of the same key leaves first: its file is about to be replaced, not unlinked. With
         `ceiling_bytes` above the capacity (the store's size was lowered) it need not come down
-        all the way at once: the sweep sees to the rest.
+        all the way at once: the sweep does the rest.
         """
         if replacing is not None:
             self.drop_slice(replacing, keep_record=True, keep_file=True)
@@ -136,14 +136,14 @@ class Transaction:
         return totals.used_bytes + file_bytes <= limit_bytes
 
     def is_crowded(self) -> bool:
-        """Whether the index takes more than it may, however few bytes the slices have."""
+        """Return whether the index takes more than it may, however few bytes the slices have."""
         index = self.change.index
         if index.reached_bytes() <= self._index_bytes:
             return False
         return index.occupied_bytes(self.change.transaction) > self._index_bytes
 
     def _thin_out(self) -> None:
-        """Give back room in the index: rows of the ghost, and some slices with what is theirs.
+        """Free room in the index: rows of the ghost, and some slices with what is theirs.
 
         Pages are only freed when all their rows are gone, so it takes more than one comes in.
         """
@@ -153,7 +153,7 @@ class Transaction:
                 return
 
     def _evict_one(self) -> bool:
-        """False when there is nothing left to evict."""
+        """Evict one slice; False when there is nothing left to evict."""
         totals = self.change.totals
         victim = eviction.evict_one(self.queues, self._capacity_bytes)
         if victim is None:
@@ -201,11 +201,11 @@ class Transaction:
             self.drop_slice(key)
 
     def slice_keys(self, version: bytes, limit: int) -> list[bytes]:
-        """Up to `limit` slice keys of a version, ascending (the record-only one is the last)."""
+        """Return up to `limit` slice keys of a version, ascending, the record-only one last."""
         found = self.change.keys_with_prefix(self.change.index.slices, version, limit)
         return [key for key in found if len(key) == len(version) + 4]
 
 
 def invalidated(stored: StoredResponse) -> StoredResponse:
-    """The record, stale from now on."""
+    """Return the record, stale from now on."""
     return msgspec.structs.replace(stored, flags=stored.flags | StoredFlag.INVALIDATED)

@@ -39,7 +39,7 @@ def test_steps_follow_one_another_while_there_is_work() -> None:
     asyncio.run(go())
 
 
-def test_a_waiting_broom_can_be_woken() -> None:
+def test_a_waiting_sweep_can_be_woken() -> None:
     async def go() -> None:
         store = FakeStore()
         store.steps_left = 1
@@ -54,7 +54,7 @@ def test_a_waiting_broom_can_be_woken() -> None:
     asyncio.run(go())
 
 
-def test_a_step_that_fails_does_not_end_the_broom() -> None:
+def test_a_step_that_fails_does_not_end_the_sweep() -> None:
     class Broken(FakeStore):
         def sweep(self) -> bool:
             super().sweep()

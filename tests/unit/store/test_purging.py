@@ -115,7 +115,7 @@ def test_a_freshening_begun_before_a_hard_purge_is_refused(store: Store) -> None
     assert not store.record(msgspec.structs.replace(stored, lifetime_s=1e6), digest(KEY))
 
 
-def test_the_broom_gives_back_the_room_and_then_forgets_the_rule(store: Store) -> None:
+def test_the_sweep_frees_the_room_and_then_forgets_the_rule(store: Store) -> None:
     kept = a_record(OTHER, version="kept")
     fill(store, kept)
     for number in range(10):

@@ -1,1 +1,1 @@
-"""What the one who owns the store does to it on the side: sweeping, finding orphans, rebuilding."""
+"""Work on a store for the one process that owns it: sweeping, finding orphans, rebuilding."""

@@ -93,7 +93,7 @@ def _restore(store: Store, path: Path) -> None:
 
 
 def _verified(path: Path, key: bytes) -> tuple[StoredResponse, header.Control] | None:
-    """The record and control block of a sound file. Raises OSError (not there, EIO)."""
+    """Return the record and control block of a sound file. Raises OSError (not there, EIO)."""
     fd = open_file(path, os.O_RDONLY)
     try:
         found = header.unpack_control(os.pread(fd, header.CONTROL_BYTES, 0))
@@ -147,7 +147,7 @@ def _admit(
 
 
 def _with_length(stored: StoredResponse, control: header.Control) -> StoredResponse | None:
-    """The record with its length; None for an early slice of a length unknown when it ended."""
+    """Return the record with its length; None for a slice that ended before it was known."""
     if stored.length >= 0:
         return stored
     if control.total_bytes < 0:

@@ -1,7 +1,7 @@
 """The sweep: carries purge rules out, record by record, and removes replaced versions.
 
-Purges take effect at once by their rules; the sweep only gives back the room, and lets the list of
-rules stay short.
+Purges take effect at once by their rules; the sweep only frees the room, and keeps the list of
+rules short.
 """
 
 from __future__ import annotations
@@ -108,10 +108,10 @@ def _is_hit(rules: RuleSet, stored: StoredResponse) -> bool:
 
 
 def _carry_out(transaction: Transaction, rules: RuleSet, key: bytes) -> bool:
-    """Do to a record what the rules say; False when slices are left for another transaction."""
+    """Carry the rules out on a record; False when slices are left for another transaction."""
     stored = transaction.existing(key)
     if stored is None or not _is_hit(rules, stored):
-        return True  # replaced since we looked
+        return True  # replaced since it was read
     if rules.verdict(stored) is Verdict.SOFT:
         transaction.change.put(
             transaction.change.index.records, key, encode_record(invalidated(stored))
@@ -170,7 +170,7 @@ def _forget(store: Store, oldest: float) -> None:
     if not over:
         return
     horizon = over[-1].generation
-    # After a crash of the operating system the files tell the records as they were fetched; what
+    # After a crash of the operating system the files hold the records as they were fetched; what
     # is older than a forgotten rule is then to be validated before it is used.
     marker = PurgeRule("all", soft=True, generation=horizon)
     path = store.path / JOURNAL

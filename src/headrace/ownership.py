@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def foreign(path: Path) -> tuple[str, str] | None:
-    """What is wrong with `path`, and the remedy, when not this user alone can write there.
+    """Return what is wrong with `path`, and the remedy, when not this user alone can write there.
 
     A link is followed: its target is what counts. Raises OSError.
     """

@@ -1,7 +1,7 @@
 """The command line.
 
 The first thing that a starting edge does, before the imports that take it a second: ignore the
-signals that ask a running one to reload or to open its logs anew. Their default is to end the
+signals that ask a running one to reload or to open its logs again. Their default is to end the
 process, so a rotation of logs in that second would have stopped it.
 """
 

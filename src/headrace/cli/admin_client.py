@@ -62,7 +62,7 @@ class AdminClient:
     token: str
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
-        """One request; the answer's JSON. Raise EdgeUnreachable or AdminRefused."""
+        """Ask once; return the answer's JSON. Raises EdgeUnreachable or AdminRefused."""
         connection, response = self.open(method, path, body)
         try:
             return _json(self.address, response.status, response.read())
@@ -74,7 +74,7 @@ class AdminClient:
     def open(
         self, method: str, path: str, body: object = None
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-        """One request; its connection and its response, of which the body is not read.
+        """Ask once; return the connection and the response, of which the body is not read.
 
         Raise EdgeUnreachable, or AdminRefused when its status is not 200.
         """
@@ -98,7 +98,7 @@ class AdminClient:
 
 
 def find_admin(admin: str | None, token_file: Path | None, config_file: Path | None) -> AdminClient:
-    """Where to ask and with which token. Raise AdminUsage when neither way says it."""
+    """Return where to ask and with which token. Raises AdminUsage when neither way says it."""
     config = None if config_file is None else _loaded(config_file)
     if admin is not None:
         try:
@@ -106,7 +106,7 @@ def find_admin(admin: str | None, token_file: Path | None, config_file: Path | N
         except ValueError as error:
             raise AdminUsage(f"--admin {admin}: {error}") from error
     elif config is None:
-        raise AdminUsage("which edge? give --admin with --token-file, or --config edge.toml")
+        raise AdminUsage("which edge? name it by --admin with --token-file, or --config edge.toml")
     elif config.admin is None:
         raise AdminUsage(f"{config_file} has no [admin] table, so its edge cannot be asked")
     else:

@@ -77,7 +77,7 @@ def edge(
         str | None, typer.Option(metavar="LEVEL", help="debug, info, warning, error.")
     ] = None,
 ) -> None:
-    """Run the caching server until it is told to stop."""
+    """Run the caching server until a signal stops it."""
     options = {
         "--listen": listen,
         "--origin": origin,
@@ -140,7 +140,7 @@ def one_line_config(
     access_log: str | None = None,
     log_level: str | None = None,
 ) -> Config:
-    """The configuration that the options stand for: one service for every host.
+    """Return the configuration that the options stand for: one service for every host.
 
     Raises ConfigError, whose places are the options.
     """

@@ -58,7 +58,7 @@ def explain(
 
 
 def _lately(client: AdminClient, url: str) -> list[str]:
-    """What the running edge remembers of responses for this URL that it did not store."""
+    """Return what the running edge remembers of responses for this URL that it did not store."""
     reasons = client.ask("GET", f"/reasons?{urlencode({'url': url})}")["reasons"]
     lines = []
     for one in reasons:

@@ -91,12 +91,12 @@ def _follow(client: AdminClient, query: Mapping[str, str], *, as_json: bool) -> 
     """Print what comes; how many requests it was."""
     seen = 0
     for line in _lines(client, f"/log?{urlencode(query)}"):
-        told = json.loads(line)
-        if "dropped" in told:
-            typer.echo(missed(told), err=True)
+        found = json.loads(line)
+        if "dropped" in found:
+            typer.echo(missed(found), err=True)
             continue
         seen += 1
-        sys.stdout.write((line.decode() if as_json else as_text(told)) + "\n")
+        sys.stdout.write((line.decode() if as_json else as_text(found)) + "\n")
         sys.stdout.flush()
     return seen
 
@@ -113,30 +113,30 @@ def _lines(client: AdminClient, path: str) -> Iterator[bytes]:
         connection.close()
 
 
-def as_text(told: Mapping[str, Any]) -> str:
-    """A request as one line for people."""
+def as_text(found: Mapping[str, Any]) -> str:
+    """Return a request as one line for people."""
     parts = [
-        str(told["time"])[11:23],
-        f"{told['status']:3d}",
-        f"{told['cache']:<11}",
-        f"{told['duration_s']:8.3f}s",
-        f"{told['bytes']:>10}",
-        told["method"] or "-",
-        f"{told['host']}{told['path']}",
+        str(found["time"])[11:23],
+        f"{found['status']:3d}",
+        f"{found['cache']:<11}",
+        f"{found['duration_s']:8.3f}s",
+        f"{found['bytes']:>10}",
+        found["method"] or "-",
+        f"{found['host']}{found['path']}",
     ]
-    first = told["first_byte_s"]
+    first = found["first_byte_s"]
     more = {
-        "service": told["service"],
+        "service": found["service"],
         "first": None if first is None else f"{first:.3f}s",
-        "age": told.get("age_s") or None,
-        "range": told.get("range"),
-        "reason": told.get("reason"),
-        "origin": told.get("origin"),
-        "tries": told["origin_tries"] if told.get("origin_tries", 0) > 1 else None,
-        "switches": told.get("origin_switches"),
-        "failed": told.get("origin_failures"),
-        "ended": told.get("ended"),
-        "client": told["client"],
+        "age": found.get("age_s") or None,
+        "range": found.get("range"),
+        "reason": found.get("reason"),
+        "origin": found.get("origin"),
+        "tries": found["origin_tries"] if found.get("origin_tries", 0) > 1 else None,
+        "switches": found.get("origin_switches"),
+        "failed": found.get("origin_failures"),
+        "ended": found.get("ended"),
+        "client": found["client"],
     }
     for name, value in more.items():
         if value not in (None, ""):
@@ -145,18 +145,18 @@ def as_text(told: Mapping[str, Any]) -> str:
     return harmless(" ".join(parts))
 
 
-def missed(told: Mapping[str, Any]) -> str:
-    """What is said of requests that are not shown."""
+def missed(found: Mapping[str, Any]) -> str:
+    """Return what is said of requests that are not shown."""
     parts = []
-    if told["dropped"]:
-        parts.append(f"{told['dropped']} more are not shown (see --rate, or read faster)")
-    if told["unexamined"]:
-        parts.append(f"{told['unexamined']} were not looked at (see --sample)")
+    if found["dropped"]:
+        parts.append(f"{found['dropped']} more are not shown (see --rate, or read faster)")
+    if found["unexamined"]:
+        parts.append(f"{found['unexamined']} were not compared (see --sample)")
     return "-- " + ", ".join(parts)
 
 
 def pointed(text: str, position: int) -> str:
-    """The filter, with a mark under the character."""
+    """Return the filter, with a mark under the character."""
     begin = max(0, position - 60)
     shown = harmless(text[begin : position + 20].replace("\n", " "))
     return f"  {shown}\n  {' ' * (position - 1 - begin)}^"

@@ -56,7 +56,7 @@ def _common(
 
 
 def main() -> None:
-    """The console script. What a user did wrong ends in a message, not in a traceback."""
+    """Run the console script. What a user did wrong ends in a message, not in a traceback."""
     try:
         app()
     except HeadraceError as error:

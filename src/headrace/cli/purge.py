@@ -86,7 +86,10 @@ def requests_for(
     soft: bool,
     service: str | None,
 ) -> list[dict[str, Any]]:
-    """The bodies of POST /purge, one for each thing named. Raise AdminUsage when there is none."""
+    """Return the bodies of POST /purge, one for each thing named.
+
+    Raises AdminUsage when there is none.
+    """
     named: list[dict[str, Any]] = [{"url": url} for url in urls]
     named += [{"prefix": prefix} for prefix in prefixes]
     named += [{"tag": tag} for tag in tags]

@@ -1,4 +1,4 @@
-"""`headrace top`: what a running edge is busy with, as a table that is drawn anew."""
+"""`headrace top`: what a running edge is busy with, as a table that is drawn again and again."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ Rows = Sequence[Mapping[str, Any]]
 def top(
     *,
     once: Annotated[bool, typer.Option("--once", help="Print it once and end.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Objects of JSON, one a look.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON objects, one each time.")] = False,
     interval: Annotated[
-        float, typer.Option(min=1.0, max=60.0, help="Seconds between looks.")
+        float, typer.Option(min=1.0, max=60.0, help="Seconds between tables.")
     ] = 2.0,
     limit: Annotated[int, typer.Option(min=1, max=50, help="Rows of each list.")] = 10,
     admin: AdminOption = None,
@@ -45,7 +45,7 @@ def top(
 
     Rates, hit ratio, services, slowest origins, hottest objects and busiest clients.
 
-    The first look begins the count: what is shown happened since the look before. Without a
+    The first table begins the count: what is shown happened since the table before. Without a
     terminal the tables follow one another as plain text.
     """
     client = run("top", lambda: find_admin(admin, token_file, config))
@@ -98,7 +98,7 @@ def _draw(lines: Sequence[str], height: int) -> None:
 
 
 def table(told: Mapping[str, Any], width: int) -> list[str]:
-    """The figures as lines of text, none wider than `width`."""
+    """Return the figures as lines of text, none wider than `width`."""
     lines = [
         f"{told['requests_per_s']:g} requests/s   hits {share(told['hit_ratio'])}   "
         f"out {size(told['sent_bytes_per_s'])}/s   from origins "
@@ -150,7 +150,7 @@ def table(told: Mapping[str, Any], width: int) -> list[str]:
 
 
 def _part(heads: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> list[str]:
-    """A table whose first column takes the room that the others leave."""
+    """Return a table whose first column takes the room that the others leave."""
     shown = [[harmless(cell) for cell in row] for row in rows]
     if not shown:
         return []

@@ -72,7 +72,8 @@ def _parse_port(text: str, lowest: int) -> int:
 
 
 def parse_address(text: str) -> Address:
-    """A listening address: `127.0.0.1:8080`, `[::]:80`, `*:80`, `:80` or `unix:/run/edge.sock`.
+    """Parse a listening address: `127.0.0.1:8080`, `[::]:80`, `*:80`, `:80` or
+    `unix:/run/edge.sock`.
 
     `*:80` and `:80` mean every IPv4 and IPv6 address (`[::]:80`). Raises ValueError.
     """
@@ -103,7 +104,9 @@ def parse_address(text: str) -> Address:
 
 
 def parse_origin_url(text: str) -> OriginUrl:
-    """An origin: `http(s)://host[:port][/prefix]`. Raises ValueError naming the faulty part."""
+    """Parse an origin: `http(s)://host[:port][/prefix]`. Raises ValueError, which names the
+    faulty part.
+    """
     shape = "write http://host:port or https://host[/prefix]"
     if not text.isascii() or any(ord(character) <= 32 for character in text):
         raise ValueError(f"an origin has no blanks and only ASCII: {shape}")

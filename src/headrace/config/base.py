@@ -24,7 +24,9 @@ _TABLES_IN_SINGULAR = {
 
 
 def toml_key(attribute: str) -> str:
-    """The TOML key of a model's attribute: `size_bytes` is `size`, `services` is `service`."""
+    """Return the TOML key of a model's attribute: `size_bytes` is `size`, `services` is
+    `service`.
+    """
     singular = _TABLES_IN_SINGULAR.get(attribute)
     if singular is not None:
         return singular

@@ -13,7 +13,7 @@ from headrace.config.service import CacheRules, KeyRules
 
 
 def inconsistencies(config: Config) -> list[Problem]:
-    """Every such problem; warnings are among them."""
+    """Return every such problem; warnings are among them."""
     return [
         *_repeated_names(config),
         *_repeated_hosts(config),
@@ -142,7 +142,7 @@ def _pools(config: Config) -> Iterable[Problem]:
 
 
 def _unkeyed(place: TomlPath, route: Route, key: KeyRules) -> Iterable[Problem]:
-    """What a route goes by has to be in the key, or one client chooses the pool for all."""
+    """Return what a route goes by has to be in the key, or one client chooses the pool for all."""
     for name in route.query:
         kept = key.query == "keep" and (key.keep is None or name in key.keep)
         if not kept or name in key.drop or name.upper() == "CMCD":

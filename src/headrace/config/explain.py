@@ -59,7 +59,7 @@ _RENAMED = {
 
 
 def explain(errors: Iterable[ErrorDetails], document: object) -> list[Problem]:
-    """One problem for each faulty path, in the order found."""
+    """Return one problem for each faulty path, in the order found."""
     problems: dict[TomlPath, Problem] = {}
     for error in errors:
         problem = _problem(error, document)
@@ -68,7 +68,9 @@ def explain(errors: Iterable[ErrorDetails], document: object) -> list[Problem]:
 
 
 def _is_there_renamed(problem: Problem, document: object) -> bool:
-    """Whether what is missing is there under its old name, which has a problem of its own."""
+    """Return whether what is missing is there under its old name, which has a problem of its
+    own.
+    """
     return (
         problem.value is None
         and problem.message == _MISSING
@@ -79,7 +81,7 @@ def _is_there_renamed(problem: Problem, document: object) -> bool:
 
 
 def shown(value: object, path: TomlPath) -> str:
-    """A value as one short line, with secrets left out."""
+    """Return a value as one short line, with secrets left out."""
     if may_be_secret(path):
         return f'"{MASK}"'
     text = without_user(json.dumps(value, ensure_ascii=False, default=str))
@@ -99,7 +101,9 @@ def _problem(error: ErrorDetails, document: object) -> Problem:
 
 
 def _path_in(document: object, location: tuple[int | str, ...]) -> TomlPath:
-    """The part of pydantic's location that exists in the document (it adds names of unions)."""
+    """Return the part of pydantic's location that exists in the document (it adds names of
+    unions).
+    """
     here = document
     path: TomlPath = ()
     for part in location:

@@ -28,7 +28,7 @@ def descriptors_needed(config: Config) -> int:
 
 
 def descriptors_for_clients(limit: int) -> int:
-    """How many descriptors may be in use when another client is accepted, of `limit` in all.
+    """Return how many descriptors may be in use when another client is accepted, of `limit` in all.
 
     The last quarter (or LARGEST_RESERVE, if that is less) is for fetches and files: a worker that
     let clients in until none was left could answer none of them.
@@ -39,14 +39,14 @@ def descriptors_for_clients(limit: int) -> int:
 
 
 def open_files_within(open_files: int, limit: int) -> int:
-    """How many bodies a worker keeps open at most: as configured, if they take no more than a
-    quarter of its descriptors.
+    """Return how many bodies a worker keeps open at most: as configured, if they take no more than
+    a quarter of its descriptors.
     """
     return open_files if limit < 0 else min(open_files, limit // 4 // DESCRIPTORS_OF_A_BODY)
 
 
 def complaints(config: Config, *, descriptors: int, somaxconn: int | None) -> list[str]:
-    """What is too low, with its remedy. `somaxconn` None: not known here."""
+    """Return what is too low, with its remedy. `somaxconn` None: not known here."""
     found: list[str] = []
     needed = descriptors_needed(config)
     if descriptors < needed:
@@ -55,7 +55,7 @@ def complaints(config: Config, *, descriptors: int, somaxconn: int | None) -> li
             f"{config.limits.connections} and store.open_files = {config.store.open_files} may "
             f"need {needed} for each worker: set LimitNOFILE={needed} in the systemd unit or run "
             f"`ulimit -n {needed}` before the edge, or lower limits.connections; until then a "
-            f"worker lets nobody in while it uses {descriptors_for_clients(descriptors)}"
+            f"worker accepts no client while it uses {descriptors_for_clients(descriptors)}"
         )
     if somaxconn is not None:
         for listener in config.listeners:
@@ -69,7 +69,7 @@ def complaints(config: Config, *, descriptors: int, somaxconn: int | None) -> li
 
 
 def raise_nofile_limit(config: Config) -> list[str]:
-    """Raise the soft limit on open files to the hard one; log and give what is still too low.
+    """Raise the soft limit on open files to the hard one; log and return what is still too low.
 
     Workers inherit the limit.
     """

@@ -25,7 +25,8 @@ _SYNTAX_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\
 
 
 def load_config(path: Path) -> Config:
-    """The configuration in a TOML file. Relative paths in it start from the file's directory.
+    """Read the configuration in a TOML file. Relative paths in it start from the file's
+    directory.
 
     Raises ConfigError, with every problem found, when it cannot be read or used.
     """
@@ -40,7 +41,7 @@ def load_config(path: Path) -> Config:
 
 
 def parse_config(text: str, name: str, *, base: Path) -> Config:
-    """The configuration in a TOML text; `name` stands for the file in messages.
+    """Read the configuration in a TOML text; `name` stands for the file in messages.
 
     `base` is where relative paths start. Raises ConfigError.
     """
@@ -57,7 +58,9 @@ def parse_config(text: str, name: str, *, base: Path) -> Config:
 
 
 def validate_document(document: dict[str, Any], where: Where, *, base: Path) -> Config:
-    """The configuration in a document keyed as in TOML. Raises ConfigError with all problems."""
+    """Read the configuration in a document keyed as in TOML. Raises ConfigError with all
+    problems.
+    """
     try:
         config = _validated(document, base)
     except ValidationError as error:
@@ -126,7 +129,7 @@ def _touches(path: TomlPath, fault: TomlPath) -> bool:
 
 
 def _arrays(path: TomlPath) -> set[TomlPath]:
-    """The arrays that an element was or may be taken out of, which shifts their indexes."""
+    """Return the arrays that an element was or may be taken out of, which shifts their indexes."""
     return {path[:place] for place, part in enumerate(path) if isinstance(part, int)}
 
 

@@ -1,6 +1,6 @@
 """Finds the line on which each key and element of a TOML document stands.
 
-tomllib gives values without positions. This scanner reads a document that tomllib has already
+tomllib returns values without positions. This scanner reads a document that tomllib has already
 accepted, so it checks nothing: it only follows headers, keys and brackets.
 """
 
@@ -72,7 +72,9 @@ class _Scanner:
         return (*path, name, index)
 
     def _current(self, path: TomlPath, name: str) -> TomlPath:
-        """The path of `name` in headers below it: in an array of tables, its last element."""
+        """Return the path of `name` in headers below it: in an array of tables, its last
+        element.
+        """
         count = self.table_counts.get((*path, name))
         return (*path, name) if count is None else (*path, name, count - 1)
 
@@ -159,7 +161,8 @@ def _unquoted_key(quoted: str) -> str:
 
 
 def locate(text: str) -> dict[TomlPath, int]:
-    """The line, counted from 1, of each key, table and array element of a valid TOML document.
+    """Return the line, counted from 1, of each key, table and array element of a valid TOML
+    document.
 
     Paths hold keys and, for elements of arrays, indexes from 0: `("service", 1, "hosts", 0)`.
     """
@@ -167,7 +170,7 @@ def locate(text: str) -> dict[TomlPath, int]:
 
 
 def line_of(path: TomlPath, lines: dict[TomlPath, int]) -> int:
-    """The line of `path`, or of the nearest table around it; 1 for the document itself."""
+    """Return the line of `path`, or of the nearest table around it; 1 for the document itself."""
     for length in range(len(path), 0, -1):
         line = lines.get(path[:length])
         if line is not None:
@@ -176,7 +179,7 @@ def line_of(path: TomlPath, lines: dict[TomlPath, int]) -> int:
 
 
 def path_text(path: TomlPath) -> str:
-    """A path as people write it: `service[1].hosts[0]`."""
+    """Return a path as people write it: `service[1].hosts[0]`."""
     text = ""
     for part in path:
         if isinstance(part, int):

@@ -62,7 +62,7 @@ def machine_problems(config: Config) -> list[Problem]:
 
 
 def _missing_files(index: int, service: Service) -> list[Problem]:
-    """The files that a service's pools name and that cannot be read."""
+    """Return the files that a service's pools name and that cannot be read."""
     found: list[Problem] = []
     for pool_index, pool in enumerate(service.pools):
         for number, origin in enumerate(pool.origins):

@@ -107,7 +107,7 @@ class PoolOrigin(Model):
     )
     backup: bool = Field(
         default=False,
-        description="SliceRequest it only when no other origin of the pool can be asked.",
+        description="Ask it only when no other origin of the pool can be asked.",
     )
     host: str | None = Field(
         default=None,
@@ -138,7 +138,7 @@ class PoolOrigin(Model):
     )
     switching: bool = Field(
         default=True,
-        description="When it fails, in the middle of a body too, go on from another origin.",
+        description="When it fails, in the middle of a body too, continue from another origin.",
     )
     signing: Signing | None = Field(default=None, description="Unset: requests are not signed.")
 
@@ -286,7 +286,7 @@ class Route(Model):
     )
     types: list[ContentType] = Field(
         default=[],
-        description="Only these kinds of content, told by the path's ending: `manifest`, "
+        description="Only these kinds of content, known by the path's ending: `manifest`, "
         "`segment`, `key`, `captions`, `image`, `other`, or media types: `video/mp4`, `image/*`.",
     )
     query: dict[str, str] = Field(
@@ -302,7 +302,7 @@ class Route(Model):
         description="Only this share of the objects, always the same ones.",
     )
     pool: ShortName | None = Field(
-        default=None, description="The pool to ask. Unset: go on with the next route."
+        default=None, description="The pool to ask. Unset: continue with the next route."
     )
     retry: ShortName | None = Field(default=None, description="The retry policy. Unset: as before.")
     rewrite: str | None = Field(
@@ -348,7 +348,7 @@ class Route(Model):
             except (re.error, IndexError) as error:
                 raise ValueError(f"rewrite does not fit the pattern: {error}") from None
             if not self.rewrite.startswith("/"):
-                raise ValueError("rewrite gives a whole path, so it begins with /")
+                raise ValueError("rewrite is a whole path, so it begins with /")
         return self
 
     @property

@@ -36,7 +36,7 @@ class Problem:
     concerns: tuple[TomlPath, ...] = ()
 
     def text(self, where: Where) -> str:
-        """Two lines: place, path, value and complaint; then the remedy."""
+        """Return two lines: place, path, value and complaint; then the remedy."""
         name = path_text(self.path)
         subject = f"{name} = {self.value}" if self.value is not None else name
         place = where(self.path)
@@ -53,5 +53,5 @@ class ConfigError(HeadraceError):
 
 
 def has_errors(problems: Sequence[Problem]) -> bool:
-    """Whether any of them is more than a warning."""
+    """Return whether any of them is more than a warning."""
     return any(problem.severity is Severity.ERROR for problem in problems)

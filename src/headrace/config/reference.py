@@ -39,7 +39,7 @@ _KINDS: dict[object, str] = {
 
 
 def page() -> str:
-    """The whole page as Markdown."""
+    """Return the whole page as Markdown."""
     parts = [_INTRODUCTION]
     for name, model, repeats in tables():
         parts.append(_table(name, model, repeats))

@@ -13,7 +13,7 @@ from headrace.config.model import Config
 
 
 def nested_model(annotation: object) -> type[BaseModel] | None:
-    """The model inside `Model`, `list[Model]` or `Model | None`; None for plain values."""
+    """Return the model inside `Model`, `list[Model]` or `Model | None`; None for plain values."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for argument in typing.get_args(annotation):
@@ -24,19 +24,21 @@ def nested_model(annotation: object) -> type[BaseModel] | None:
 
 
 def is_array_of_tables(field: FieldInfo) -> bool:
-    """Whether the field is written as repeated `[[tables]]`."""
+    """Return whether the field is written as repeated `[[tables]]`."""
     return (
         typing.get_origin(field.annotation) is list and nested_model(field.annotation) is not None
     )
 
 
 def keys_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """A model's fields by TOML key, in the order they were declared."""
+    """Return a model's fields by TOML key, in the order they were declared."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def field_at(path: TomlPath) -> FieldInfo | None:
-    """The field that a TOML path names, indexes left aside; None where the schema has none."""
+    """Return the field that a TOML path names, indexes left aside; None where the schema has
+    none.
+    """
     model: type[BaseModel] | None = Config
     field: FieldInfo | None = None
     for part in path:
@@ -50,7 +52,9 @@ def field_at(path: TomlPath) -> FieldInfo | None:
 
 
 def model_at(path: TomlPath) -> type[BaseModel] | None:
-    """The model of the table at a TOML path; None where the path is no table of the schema."""
+    """Return the model of the table at a TOML path; None where the path is no table of the
+    schema.
+    """
     if not any(isinstance(part, str) for part in path):
         return Config
     field = field_at(path)
@@ -58,7 +62,7 @@ def model_at(path: TomlPath) -> type[BaseModel] | None:
 
 
 def tables() -> Iterator[tuple[str, type[BaseModel], bool]]:
-    """Every table: its dotted name ("" for the top), its model, and whether it repeats."""
+    """Yield every table: its dotted name ("" for the top), its model, and whether it repeats."""
     yield "", Config, False
     yield from _tables_below("", Config)
 
@@ -74,7 +78,7 @@ def _tables_below(
 
 
 def header(name: str, repeats: bool) -> str:
-    """A table's header as written: `[store]`, `[[service]]`."""
+    """Return a table's header as written: `[store]`, `[[service]]`."""
     return f"[[{name}]]" if repeats else f"[{name}]"
 
 

@@ -22,14 +22,14 @@ _USER = re.compile(r"(?<=//)[^/@\s]*@")
 
 
 def is_secret(path: TomlPath) -> bool:
-    """Whether what stands at this path is to be hidden."""
+    """Return whether what stands at this path is to be hidden."""
     if any(part in _KEYS for part in path):
         return True
     return "origin" in path and ("headers" in path or path[-1] == "signing")
 
 
 def may_be_secret(path: TomlPath) -> bool:
-    """The same for a path that the schema may not know."""
+    """Return whether a secret may stand at a path that the schema does not know."""
     if is_secret(path):
         return True
     last = next((part for part in reversed(path) if isinstance(part, str)), "")
@@ -40,7 +40,7 @@ def may_be_secret(path: TomlPath) -> bool:
 
 
 def masked(value: Any, path: TomlPath = ()) -> Any:
-    """A document (dicts, lists and plain values) with every secret hidden."""
+    """Return a document (dicts, lists and plain values) with every secret hidden."""
     if isinstance(value, dict):
         return {key: masked(one, (*path, key)) for key, one in value.items()}
     if isinstance(value, list):
@@ -49,5 +49,5 @@ def masked(value: Any, path: TomlPath = ()) -> Any:
 
 
 def without_user(text: str) -> str:
-    """A text whose URLs name no user and password."""
+    """Return a text whose URLs name no user and password."""
     return _USER.sub("", text)

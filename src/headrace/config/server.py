@@ -218,7 +218,7 @@ class Limits(ClientLimits):
     unwatched_fills: int = Field(
         default=256,
         ge=0,
-        description="Fills that go on after every client that waited for them has left, per "
+        description="Fills that continue after every client that waited for them has left, per "
         "worker. One more is broken off.",
     )
     unwatched_fills_per_address: int = Field(
@@ -228,7 +228,7 @@ class Limits(ClientLimits):
     )
     unwatched_bytes_per_address: SizeBytes = Field(
         default=64 * MIB,
-        description="Bytes that fills begun from one address may bring while nobody waits for "
+        description="Bytes that fills begun from one address may bring while no one waits for "
         "them, at once; refilled at `unwatched_rate`. A client that asks and leaves "
         "makes origins send no more than this.",
     )

@@ -38,7 +38,7 @@ _OWN_FIELDS = (
 
 
 class KeyRules(Model):
-    """Which parts of a request tell one object from another."""
+    """Which parts of a request distinguish one object from another."""
 
     query: Literal["keep", "drop"] = Field(
         default="keep",
@@ -67,12 +67,12 @@ class KeyRules(Model):
     )
     request_fields: list[PlainName] = Field(
         default=[],
-        description="Request fields that origins see and that tell objects apart: `X-Device`. "
+        description="Request fields that origins see and that distinguish objects:  `X-Device`. "
         "Others reach them only where a response's Vary names them, or nothing is shared.",
     )
     unkeyed_fields: list[PlainName] = Field(
         default=[],
-        description="Request fields that origins see though they tell no objects apart. Any "
+        description="Request fields that origins see though they distinguish no objects. Any "
         "client can shape by them what all others get: only for what changes no answer.",
     )
 
@@ -178,12 +178,12 @@ class CacheRules(Model):
     )
     accept_encodings: list[str] = Field(
         default=["br", "gzip"],
-        description="Content codings told apart where a response varies by Accept-Encoding, best "
+        description="Content codings kept apart where a response varies by Accept-Encoding, best "
         "first. All others count as none.",
     )
     languages: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,35}$")]] = Field(
         default=[],
-        description="Languages told apart where a response varies by Accept-Language. The origin "
+        description="Languages kept apart where a response varies by Accept-Language. The origin "
         "is asked for the one that suits best, or none. Unset: as clients write it, but for "
         "order and case.",
     )
@@ -339,7 +339,9 @@ class Service(Model):
         return [simple, *self.pools]
 
     def cache_under(self, rule: PathRule | None) -> CacheRules:
-        """The caching rules in force for paths that `rule` matches; None: no rule matched."""
+        """Return the caching rules in force for paths that `rule` matches; None: no rule
+        matched.
+        """
         if rule is None:
             return self.cache
         overrides = {name: getattr(rule, name) for name in rule.model_fields_set if name != "path"}

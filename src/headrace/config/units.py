@@ -82,7 +82,9 @@ def parse_duration(value: object) -> float:
 
 
 def format_size(size_bytes: int) -> int | str:
-    """The shortest exact spelling: `"10GiB"` where a binary unit divides, else plain bytes."""
+    """Return the shortest exact spelling: `"10GiB"` where a binary unit divides, else plain
+    bytes.
+    """
     for unit in ("TiB", "GiB", "MiB", "KiB"):
         factor = SIZE_UNITS[unit]
         if size_bytes and size_bytes % factor == 0:

@@ -56,10 +56,10 @@ class Asset:
 
 
 def headers_for(name: str) -> dict[str, str]:
-    """The headers of a file with this name.
+    """Return the headers of a file with this name.
 
     Segments never change: caches keep them for a year (RFC 9213), while browsers ask again, so
-    that a page loaded anew shows what the edge does. Manifests live for some seconds, as live
+    that a page loaded again shows what the edge does. Manifests live for some seconds, as live
     ones would. Raises LabError for a kind that the lab does not serve.
     """
     suffix = Path(name).suffix
@@ -80,7 +80,9 @@ def headers_for(name: str) -> dict[str, str]:
 
 
 def catalogue(media: Path = MEDIA, player: Path = PLAYER) -> dict[str, Asset]:
-    """Every path that is served. Raises LabError when video or the player's library is missing."""
+    """Return every path that is served. Raises LabError when video or the player's library is
+    missing.
+    """
     if not (media / "master.m3u8").is_file():
         raise LabError(f"no video in {media}: run 'make sample' (it needs ffmpeg)")
     if not (player / "vendor" / "hls.min.js").is_file():

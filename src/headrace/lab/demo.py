@@ -1,4 +1,4 @@
-"""The demo: an origin with video and one edge before it, as processes, until it is told to stop.
+"""The demo: an origin with video and one edge before it, as processes, until a signal stops it.
 
 Whatever ends this process ends them too; the cache directory goes with a clean stop.
 """
@@ -70,7 +70,7 @@ def choose_ports(wanted: Ports, say: Callable[[str], None]) -> Ports:
 
 
 def greeting(ports: Ports) -> str:
-    """What to do with a demo that runs."""
+    """Return what to do with a demo that runs."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(ports.host, ports.host)
     base = f"http://[{host}]:{ports.edge}" if ":" in host else f"http://{host}:{ports.edge}"
     return (
@@ -78,14 +78,14 @@ def greeting(ports: Ports) -> str:
         f"HLS:     {base}/media/master.m3u8\n"
         f"DASH:    {base}/media/manifest.mpd\n"
         f"Origin:  http://127.0.0.1:{ports.origin}/\n"
-        "Ask twice, and Cache-Status tells of a miss, then of a hit:\n"
+        "Ask twice, and Cache-Status reports a miss, then a hit:\n"
         f"  curl -sD - -o /dev/null {base}/media/seg-0-001.m4s\n"
         "Stop with Ctrl-C."
     )
 
 
 def edge_arguments(ports: Ports, cache_dir: Path) -> list[str]:
-    """The demo's edge, in the one-line form."""
+    """Return the demo's edge, in the one-line form."""
     host = f"[{ports.host}]" if ":" in ports.host else ports.host
     return [
         *("edge", "--node-id", "demo", "--listen", f"{host}:{ports.edge}"),
@@ -96,7 +96,7 @@ def edge_arguments(ports: Ports, cache_dir: Path) -> list[str]:
 
 
 def run(wanted: Ports, say: Callable[[str], None]) -> None:
-    """Run the demo until SIGINT or SIGTERM. Raises LabError when it cannot start or go on."""
+    """Run the demo until SIGINT or SIGTERM. Raises LabError when it cannot start or continue."""
     catalogue()  # names what is missing, before anything starts
     ports = choose_ports(wanted, say)
     with tempfile.TemporaryDirectory(prefix="headrace-demo-") as name:

@@ -24,7 +24,7 @@ def end_with_parent(parent: int) -> None:
 
 
 def main() -> None:
-    """`python -m headrace.lab.lifeline PARENT COMMAND…`: become the command, tied to PARENT."""
+    """Become the command of `python -m headrace.lab.lifeline PARENT COMMAND…`, tied to PARENT."""
     parent, *command = sys.argv[1:]
     end_with_parent(int(parent))
     os.execv(command[0], command)

@@ -61,7 +61,7 @@ async def serve(host: str, port: int) -> None:
 
 
 def main() -> None:
-    """`python -m headrace.lab.origin --port N`."""
+    """Serve the sample: `python -m headrace.lab.origin --port N`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)

@@ -6,7 +6,7 @@ import socket
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether this address can be listened on now."""
+    """Return whether this address can be listened on now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -19,7 +19,9 @@ def is_free(host: str, port: int) -> bool:
 
 
 def free_port(host: str, wanted: int) -> int:
-    """`wanted` if it is free, else any that is; 0 asks for any. Raises OSError for a bad host."""
+    """Return `wanted` if it is free, else any that is; 0 asks for any. Raises OSError for a bad
+    host.
+    """
     if wanted and is_free(host, wanted):
         return wanted
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

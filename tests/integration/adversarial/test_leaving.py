@@ -27,7 +27,7 @@ MIB = 1024 * 1024
 ABORTS = 60
 OPEN_FILES = 16
 SPARE_FILES = 8 + 2 * OPEN_FILES  # kept open on purpose: a descriptor and a mapping's
-BACK_WITHIN_S = 10.0
+BACK_WITHIN_S = 40.0
 BODY = Body(7, 3 * MIB)
 
 

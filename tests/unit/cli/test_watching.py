@@ -67,7 +67,7 @@ def test_what_is_missing_is_said() -> None:
     assert missed({"dropped": 2, "unexamined": 0}) == (
         "-- 2 more are not shown (see --rate, or read faster)"
     )
-    assert "7 were not looked at" in missed({"dropped": 0, "unexamined": 7})
+    assert "7 were not compared" in missed({"dropped": 0, "unexamined": 7})
 
 
 def test_the_mark_stands_under_the_character() -> None:

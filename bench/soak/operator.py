@@ -23,7 +23,7 @@ def operate(world: World, edge: Edge, seed: int, *, kill_every_s: float) -> None
         try:
             _purge(world, edge, chance)
         except (OSError, http.client.HTTPException) as error:
-            world.tally.note_wrong(f"the admin door failed: {error!r}")
+            world.tally.note_wrong(f"the admin API failed: {error!r}")
         if chance.random() < step_s / 5:
             edge.signal(signal.SIGHUP)
             world.tally.count("reloads asked for")

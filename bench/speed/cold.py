@@ -15,7 +15,7 @@ from bench.speed.figures import percentile
 from bench.speed.load import WrongAnswer
 from bench.speed.peers import Peer
 from bench.speed.stand import Stand
-from bench.speed.steady import Load, SliceRequest
+from bench.speed.steady import Ask, Load
 from bench.speed.works import MANIFEST_BYTES, SEGMENT_BYTES, Running
 
 OFFERED_PER_S = 200.0
@@ -44,26 +44,26 @@ def hits_p99_ratio(
     return beside_cold, beside_warm, beside_cold / beside_warm
 
 
-def _cold(running: Running, number: int) -> SliceRequest:
+def _cold(running: Running, number: int) -> Ask:
     digest = running.quick_digests["segment"]
-    return SliceRequest("cold", f"/miss/cold-{number}", SEGMENT_BYTES, digest)
+    return Ask("cold", f"/miss/cold-{number}", SEGMENT_BYTES, digest)
 
 
-def plan(running: Running, colds: list[SliceRequest]) -> Callable[[int], SliceRequest]:
+def plan(running: Running, colds: list[Ask]) -> Callable[[int], Ask]:
     """Each tenth request is for an object that nobody has asked for since the restart."""
     hot = [
-        SliceRequest("hit", "/segment", SEGMENT_BYTES, running.quick_digests["segment"]),
-        SliceRequest("hit", "/manifest", MANIFEST_BYTES, running.quick_digests["manifest"]),
+        Ask("hit", "/segment", SEGMENT_BYTES, running.quick_digests["segment"]),
+        Ask("hit", "/manifest", MANIFEST_BYTES, running.quick_digests["manifest"]),
     ]
 
-    def ask(number: int) -> SliceRequest:
+    def ask(number: int) -> Ask:
         tens, place = divmod(number, COLD_EACH)
         return colds[tens % len(colds)] if place == COLD_EACH - 1 else hot[number % 2]
 
     return ask
 
 
-def _hits_p99_ms(running: Running, asks: Callable[[int], SliceRequest], seconds: float) -> float:
+def _hits_p99_ms(running: Running, asks: Callable[[int], Ask], seconds: float) -> float:
     with Load(running.plain, CONNECTIONS) as client:
         client.flat_out(lambda n: asks(n % 2), 0.5)  # the hot ones only
         outcome = client.at_rate(asks, OFFERED_PER_S, seconds)

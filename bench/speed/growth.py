@@ -16,7 +16,7 @@ from bench.speed.figures import median
 from bench.speed.peers import HEADRACE_TWO_WORKERS, Peer
 from bench.speed.processes import NotStarted
 from bench.speed.stand import Stand
-from bench.speed.steady import Load, SliceRequest
+from bench.speed.steady import Ask, Load
 from bench.speed.works import MANIFEST_BYTES, SEGMENT_BYTES, Running
 
 OBJECTS = (1_000, 10_000, 100_000, 1_000_000)
@@ -149,8 +149,8 @@ def _fill(running: Running, stored: int, target: int, until: float) -> int:
         while stored < target and time.monotonic() < until:
             base, piece = stored, min(FILL_PIECE, target - stored)
 
-            def ask(number: int, base: int = base) -> SliceRequest:
-                return SliceRequest("fill", f"/small/grow-{base + number}", MANIFEST_BYTES, digest)
+            def ask(number: int, base: int = base) -> Ask:
+                return Ask("fill", f"/small/grow-{base + number}", MANIFEST_BYTES, digest)
 
             client.flat_out(ask, 120.0, piece)
             stored += piece
@@ -190,7 +190,7 @@ def _segments_of(
         running.program.spread(range(workers))
         os.sched_setaffinity(0, range(workers))
     port = running.tls if tls else running.plain
-    ask = SliceRequest("segment", "/segment", SEGMENT_BYTES, running.quick_digests["segment"])
+    ask = Ask("segment", "/segment", SEGMENT_BYTES, running.quick_digests["segment"])
     try:
         load.digest(port, "/segment", tls=tls)
         with light.connected(port, ask, WORKERS_CONNECTIONS, tls=tls) as connections:

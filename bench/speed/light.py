@@ -17,7 +17,7 @@ from typing import Protocol
 import xxhash
 
 from bench.speed.load import WrongAnswer, context, reset_at_close
-from bench.speed.steady import SliceRequest, check_head
+from bench.speed.steady import Ask, check_head
 
 HEAD_BYTES = 4096
 SILENCE_S = 20.0
@@ -30,7 +30,7 @@ class Asker(Protocol):
     sock: socket.socket
 
     def send(self) -> None:
-        """SliceRequest, and wake up when about all of the answer is there."""
+        """Ask, and wake up when about all of the answer is there."""
 
     def receive(self) -> bool:
         """Drop what is there; whether the answer is complete."""
@@ -39,7 +39,7 @@ class Asker(Protocol):
 class Plain:
     """An asker without TLS."""
 
-    def __init__(self, port: int, ask: SliceRequest) -> None:
+    def __init__(self, port: int, ask: Ask) -> None:
         self._ask = ask
         self._request = ask.request
         self._sink = memoryview(bytearray(ask.body_bytes))
@@ -48,7 +48,7 @@ class Plain:
         self.sock.setblocking(False)
 
     def send(self) -> None:
-        """SliceRequest, and wake up when about all of the answer is there."""
+        """Ask, and wake up when about all of the answer is there."""
         _wake_at(self.sock, self._ask.body_bytes)
         self._left = -1
         if self.sock.send(self._request) != len(self._request):
@@ -79,7 +79,7 @@ class Plain:
 class Encrypted:
     """An asker over TLS. It decrypts the first two answers, and learns their length on the wire."""
 
-    def __init__(self, port: int, ask: SliceRequest) -> None:
+    def __init__(self, port: int, ask: Ask) -> None:
         self._request = ask.request
         self._received = 0
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -102,8 +102,8 @@ class Encrypted:
                 self.sock.sendall(self._outgoing.read())
                 return
 
-    def _answer(self, ask: SliceRequest) -> int:
-        """SliceRequest, and check the whole answer; its encrypted bytes."""
+    def _answer(self, ask: Ask) -> int:
+        """Ask, and check the whole answer; its encrypted bytes."""
         self._tls.write(self._request)
         self.sock.sendall(self._outgoing.read())
         encrypted, plain = 0, bytearray()
@@ -156,9 +156,7 @@ def _wake_at(sock: socket.socket, size_bytes: int) -> None:
 
 
 @contextlib.contextmanager
-def connected(
-    port: int, ask: SliceRequest, connections: int, *, tls: bool
-) -> Iterator[list[Asker]]:
+def connected(port: int, ask: Ask, connections: int, *, tls: bool) -> Iterator[list[Asker]]:
     """So many connections to one server. Raises WrongAnswer."""
     found: list[Asker] = []
     try:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from bench.speed import load
 from bench.speed.figures import percentile
-from bench.speed.steady import Load, Outcome, SliceRequest
+from bench.speed.steady import Ask, Load, Outcome
 from bench.speed.works import ACCEPTED_S, MANIFEST_BYTES, SEGMENT_BYTES, Running, Work
 
 CONNECTIONS = 1000
@@ -19,18 +19,18 @@ OBJECTS = 64
 LATE_S = 0.005
 
 
-def plan(peer: Running) -> Callable[[int], SliceRequest]:
+def plan(peer: Running) -> Callable[[int], Ask]:
     """Request number n: each tenth is for a manifest; both kinds go round their objects."""
     segments = [
-        SliceRequest("segment", f"/miss/mix-{n}", SEGMENT_BYTES, peer.quick_digests["segment"])
+        Ask("segment", f"/miss/mix-{n}", SEGMENT_BYTES, peer.quick_digests["segment"])
         for n in range(OBJECTS)
     ]
     manifests = [
-        SliceRequest("manifest", f"/small/mix-{n}", MANIFEST_BYTES, peer.quick_digests["manifest"])
+        Ask("manifest", f"/small/mix-{n}", MANIFEST_BYTES, peer.quick_digests["manifest"])
         for n in range(OBJECTS)
     ]
 
-    def ask(number: int) -> SliceRequest:
+    def ask(number: int) -> Ask:
         tens, place = divmod(number, 10)
         if place == 9:
             return manifests[tens % OBJECTS]
@@ -39,7 +39,7 @@ def plan(peer: Running) -> Callable[[int], SliceRequest]:
     return ask
 
 
-def warmed(peer: Running) -> Callable[[int], SliceRequest]:
+def warmed(peer: Running) -> Callable[[int], Ask]:
     """The plan, once the peer has everything: all of it is asked for, and checked."""
     asks = plan(peer)
     with Load(peer.plain, 4) as client:

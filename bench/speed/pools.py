@@ -9,7 +9,7 @@ from bench.speed.figures import median
 from bench.speed.peers import start_headrace
 from bench.speed.processes import Program
 from bench.speed.stand import Stand
-from bench.speed.steady import Load, SliceRequest
+from bench.speed.steady import Ask, Load
 from bench.speed.works import MISS_CONNECTIONS, SEGMENT_BYTES
 
 TURNS = 10
@@ -56,9 +56,9 @@ def _services(origin_port: int) -> str:
 def _cost_us(edge: Program, port: int, host: str, digest: int, seconds: float) -> float:
     run_id = time.monotonic_ns()
 
-    def ask(number: int) -> SliceRequest:
+    def ask(number: int) -> Ask:
         path = f"/miss/{run_id}-{number}"
-        return SliceRequest("miss", path, SEGMENT_BYTES, digest, host=host)
+        return Ask("miss", path, SEGMENT_BYTES, digest, host=host)
 
     with Load(port, MISS_CONNECTIONS) as client:
         before_s = edge.cpu_s()

@@ -16,7 +16,7 @@ from tests.harness.certificates import Authority
 from bench.speed import load
 from bench.speed.peers import SERVER_CORE, Peer, Place
 from bench.speed.processes import Program, free_port
-from bench.speed.steady import Load, SliceRequest
+from bench.speed.steady import Ask, Load
 from bench.speed.works import (
     CONNECTIONS,
     LARGE_BYTES,
@@ -104,7 +104,7 @@ class Stand:
         program = Program(command, SERVER_CORE, self.root / "ceiling.log")
         with program.stopped_at_end():
             program.wait_for(port)
-            ask = SliceRequest(name, f"/{name}", CONTENT[name], self.quick_digests[name])
+            ask = Ask(name, f"/{name}", CONTENT[name], self.quick_digests[name])
             if name == "segment":  # wrk would be the limit
                 with Load(port, CONNECTIONS) as client:
                     outcome = client.flat_out(lambda _number: ask, seconds)

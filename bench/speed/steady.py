@@ -32,7 +32,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class SliceRequest:
+class Ask:
     """One request and what its answer must be. Figures are kept apart by `kind`.
 
     `start` asks for `body_bytes` from there on. `digest` is the body's XXH3; None: not hashed.
@@ -137,7 +137,7 @@ class _Connection:
 
     def __init__(self, sock: socket.socket | TlsClient) -> None:
         self.sock = sock
-        self.ask: SliceRequest | None = None
+        self.ask: Ask | None = None
         self.due = 0.0
         self.first = 0.0
         self.head = b""
@@ -187,7 +187,7 @@ class Load:
             connection.sock.close()
         self._poll.close()
 
-    def at_rate(self, plan: Callable[[int], SliceRequest], per_s: float, seconds: float) -> Outcome:
+    def at_rate(self, plan: Callable[[int], Ask], per_s: float, seconds: float) -> Outcome:
         """Offer request number n at n / per_s seconds, whatever has been answered by then.
 
         Raises WrongAnswer, also when answers are missing long after the end.
@@ -195,13 +195,13 @@ class Load:
         return self._run(plan, int(per_s * seconds), 1 / per_s, seconds)
 
     def flat_out(
-        self, plan: Callable[[int], SliceRequest], seconds: float, most: int | None = None
+        self, plan: Callable[[int], Ask], seconds: float, most: int | None = None
     ) -> Outcome:
         """Each connection asks again as soon as it has its answer, `most` requests in all."""
         return self._run(plan, most, 0.0, seconds)
 
     def _run(
-        self, plan: Callable[[int], SliceRequest], most: int | None, every_s: float, seconds: float
+        self, plan: Callable[[int], Ask], most: int | None, every_s: float, seconds: float
     ) -> Outcome:
         outcome = Outcome(seconds=seconds)
         free = deque(self._all.values())
@@ -217,7 +217,7 @@ class Load:
 
     def _loop(
         self,
-        plan: Callable[[int], SliceRequest],
+        plan: Callable[[int], Ask],
         most: int | None,
         every_s: float,
         free: deque[_Connection],
@@ -268,7 +268,7 @@ class Load:
         return 0.0 if due - now < 0.002 else min(0.1, due - now - 0.001)
 
     @staticmethod
-    def _send(connection: _Connection, ask: SliceRequest, due: float, *, hashed: bool) -> None:
+    def _send(connection: _Connection, ask: Ask, due: float, *, hashed: bool) -> None:
         connection.ask = ask
         connection.due = due
         connection.first = 0.0
@@ -316,7 +316,7 @@ class Load:
         return True
 
     @staticmethod
-    def _complete(connection: _Connection, ask: SliceRequest, outcome: Outcome) -> None:
+    def _complete(connection: _Connection, ask: Ask, outcome: Outcome) -> None:
         if connection.hash is not None:
             if connection.hash.intdigest() != ask.digest:
                 raise WrongAnswer(f"another body came for {ask.path}")
@@ -328,7 +328,7 @@ class Load:
         connection.ask = None
 
 
-def check_head(head: bytes, ask: SliceRequest) -> None:
+def check_head(head: bytes, ask: Ask) -> None:
     """Raises WrongAnswer unless the head has the status and the length that are due."""
     if head[:12] != b"HTTP/1.1 %d" % ask.status:
         raise WrongAnswer(f"{ask.path} was answered with {head[:40]!r}")

@@ -16,7 +16,7 @@ from bench.speed.figures import median
 from bench.speed.load import WrongAnswer
 from bench.speed.peers import start_headrace
 from bench.speed.stand import Stand
-from bench.speed.steady import Load, SliceRequest
+from bench.speed.steady import Ask, Load
 from bench.speed.works import SEGMENT_BYTES
 
 STALL_S = 0.5
@@ -95,7 +95,7 @@ def _whole_ms(port: int, run: str, kind: str, count: int, other: FaultyOrigin) -
     took: list[float] = []
     with Load(port, 1, hashed_each=1) as client:
         for number in range(count):
-            ask = SliceRequest(kind, f"/{kind}/{run}-{number}", SEGMENT_BYTES, digest)
+            ask = Ask(kind, f"/{kind}/{run}-{number}", SEGMENT_BYTES, digest)
             began = time.perf_counter()
             outcome = client.flat_out(partial(_same, ask), 60.0, 1)
             took.append(time.perf_counter() - began)
@@ -104,5 +104,5 @@ def _whole_ms(port: int, run: str, kind: str, count: int, other: FaultyOrigin) -
     return 1000 * median(took)
 
 
-def _same(ask: SliceRequest, _number: int) -> SliceRequest:
+def _same(ask: Ask, _number: int) -> Ask:
     return ask

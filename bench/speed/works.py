@@ -14,7 +14,7 @@ import xxhash
 
 from bench.speed import load
 from bench.speed.processes import Program
-from bench.speed.steady import HASHED_EACH, Load, Outcome, SliceRequest
+from bench.speed.steady import HASHED_EACH, Ask, Load, Outcome
 
 SEGMENT_BYTES = 2_000_000
 MANIFEST_BYTES = 1_000
@@ -78,7 +78,7 @@ def _url(peer: Running, path: str, *, tls: bool) -> str:
 
 def _flat_out(
     peer: Running,
-    plan: Callable[[int], SliceRequest],
+    plan: Callable[[int], Ask],
     seconds: float,
     connections: int = CONNECTIONS,
     *,
@@ -105,7 +105,7 @@ def _segments(peer: Running, seconds: float, *, tls: bool) -> float:
     for _ in range(3):
         _check(peer, port, "/segment", tls=tls)
     before_s = peer.program.cpu_s()
-    segment = SliceRequest("segment", "/segment", SEGMENT_BYTES, peer.quick_digests["segment"])
+    segment = Ask("segment", "/segment", SEGMENT_BYTES, peer.quick_digests["segment"])
     outcome = _flat_out(peer, lambda _number: segment, seconds, tls=tls)
     gb, gb_per_s = outcome.answers * SEGMENT_BYTES / 1e9, outcome.bytes_per_s / 1e9
     peer.cpu_s_per_gb[tls] = (peer.program.cpu_s() - before_s) / gb
@@ -138,15 +138,15 @@ def _misses(peer: Running, seconds: float) -> float:
     run_id = time.monotonic_ns()
     digest = peer.quick_digests["segment"]
 
-    def ask(number: int) -> SliceRequest:
-        return SliceRequest("miss", f"/miss/{run_id}-{number}", SEGMENT_BYTES, digest)
+    def ask(number: int) -> Ask:
+        return Ask("miss", f"/miss/{run_id}-{number}", SEGMENT_BYTES, digest)
 
     return _flat_out(peer, ask, seconds, MISS_CONNECTIONS).bytes_per_s / SEGMENT_BYTES
 
 
 def _hundred(peer: Running, _seconds: float) -> float:
     path = f"/miss/hundred-{peer.name}-{time.monotonic_ns()}"
-    ask = SliceRequest("hundred", path, SEGMENT_BYTES, peer.quick_digests["segment"])
+    ask = Ask("hundred", path, SEGMENT_BYTES, peer.quick_digests["segment"])
     with Load(peer.plain, HUNDRED, hashed_each=1) as client:
         time.sleep(ACCEPTED_S)
         outcome = client.flat_out(lambda _number: ask, 60.0, HUNDRED)
@@ -171,16 +171,16 @@ def _ranges(peer: Running, seconds: float) -> float:
     return outcome.bytes_per_s / 1e9
 
 
-def random_ranges(large: mmap.mmap) -> Callable[[int], SliceRequest]:
+def random_ranges(large: mmap.mmap) -> Callable[[int], Ask]:
     """Another range for each request; each that will be hashed comes with its digest."""
     chance = random.Random(RANGES_SEED)
 
-    def ask(number: int) -> SliceRequest:
+    def ask(number: int) -> Ask:
         start = chance.randrange(LARGE_BYTES - LARGE_SPAN_BYTES)
         digest = None
         if number % HASHED_EACH == 0:
             digest = xxhash.xxh3_64_intdigest(large[start : start + LARGE_SPAN_BYTES])
-        return SliceRequest("range", "/large", LARGE_SPAN_BYTES, digest, start)
+        return Ask("range", "/large", LARGE_SPAN_BYTES, digest, start)
 
     return ask
 

@@ -178,7 +178,7 @@ class Supervisor:
         )
 
     def drain(self) -> None:
-        """SliceRequest clients to go elsewhere: not ready, and connections close as they fall
+        """Ask clients to go elsewhere: not ready, and connections close as they fall
         idle."""
         log.info("drain")
         self._pool.drain()

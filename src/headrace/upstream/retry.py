@@ -73,7 +73,7 @@ class Stop(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """SliceRequest this origin, after a pause. The try may take `limit_s` (None: as the client's
+    """Ask this origin, after a pause. The try may take `limit_s` (None: as the client's
     limits)."""
 
     origin: int

@@ -126,7 +126,7 @@ def test_those_who_leave_what_is_stored_take_nothing_along(edge: Edge, scripted:
 
 
 def test_those_who_leave_what_many_follow_take_nothing_along(edge: Edge, scripted: Origin) -> None:
-    """Several follow the same fetch, of whom some are in another worker."""
+    """Several follow the same fill, of whom some are in another worker."""
     reply = stored(drip=Drip(128 * 1024, 0.02))
     scripted.serve_under("/followed/", lambda request: reply)
     before = held(edge)
@@ -182,7 +182,7 @@ LIMIT = 160
 def test_who_is_in_is_served_while_others_take_all_descriptors(
     scripted: Origin, tmp_path: Path
 ) -> None:
-    """Idle connections may take no more than leaves room for fetches, and nobody is locked out for
+    """Idle connections may take no more than leaves room for fills, and nobody is locked out for
     longer than they stay."""
     scripted.serve_under("/few/", lambda request: stored())
     with running_edge(scripted.url, tmp_path, {"workers": 1}) as edge:

@@ -228,7 +228,7 @@ def test_a_client_that_reads_nothing_makes_the_origin_send_little(
     with edge.client(receive_buffer_bytes=4096, timeout_s=30) as client:
         client.ask(path)
         client.head()
-        eventually(lambda: fills_now(edge) == 0, "the fetch ends", 30)
+        eventually(lambda: fills_now(edge) == 0, "the fill ends", 30)
         assert 64 * 2**20 <= brought() < 80 * 2**20
         seen = 0
         while seen < len(huge):

@@ -1,6 +1,6 @@
 """An answer that may not be stored is for the request that made the edge ask, and for no other.
 
-Whoever waited for the same fetch asks the origin for himself; what a renewal in the background
+Those who waited for the same fill ask the origin themselves; what a renewal in the background
 brings is nobody's.
 """
 

@@ -208,6 +208,6 @@ def test_of_many_purges_those_carried_out_are_forgotten_early(
     swept(store, keep_s=600.0)
     assert store.stats()["rules"] == 5
     assert (store.path / "purges").stat().st_size < 7 * 100
-    # Its fetch began before what is forgotten: nobody knows what it escaped.
+    # Its fill began before what is forgotten: nobody knows what it escaped.
     assert not fill(store, old)
     assert fill(store, a_record(b"s\nh/new", version="new", generation=store.generation()))

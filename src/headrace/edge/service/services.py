@@ -50,7 +50,7 @@ class Service:
 
     @property
     def default_pool(self) -> str:
-        """The pool that is asked when no resource says otherwise."""
+        """The pool that is asked when no route says otherwise."""
         return next(iter(self.pools))
 
     @property

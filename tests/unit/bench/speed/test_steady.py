@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from bench.speed.load import WrongAnswer
-from bench.speed.steady import Outcome, SliceRequest, check_head
+from bench.speed.steady import Ask, Outcome, check_head
 
-WHOLE = SliceRequest("segment", "/segment", 2000, 1)
-RANGE = SliceRequest("range", "/large", 512, None, start=1000)
+WHOLE = Ask("segment", "/segment", 2000, 1)
+RANGE = Ask("range", "/large", 512, None, start=1000)
 
 
 def test_a_whole_object_is_asked_for_without_a_range() -> None:

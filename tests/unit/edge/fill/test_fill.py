@@ -1,7 +1,7 @@
 """Whatever origins answer and clients do, a fill gives back all it has taken.
 
 A fill is run in memory against an origin that plays a script, while clients join and leave
-between any two of its steps. Counted in the end: responses that were not closed, places, fetches
+between any two of its steps. Counted in the end: responses that were not closed, places, fills
 left behind, descriptors, and what the edge still remembers.
 """
 

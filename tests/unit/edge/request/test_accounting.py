@@ -16,7 +16,7 @@ def test_nothing_is_said_when_no_origin_was_asked() -> None:
     assert origin_use([]) is None
 
 
-def test_a_course_that_has_not_begun_does_not_count() -> None:
+def test_an_attempt_log_that_has_not_begun_does_not_count() -> None:
     assert origin_use([AttemptLog()]) is None
 
 

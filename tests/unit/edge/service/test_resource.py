@@ -128,7 +128,7 @@ def test_only_https_is_marked_and_only_where_schemes_are_apart() -> None:
 
 
 @given(st.binary(max_size=30), st.binary(max_size=30))
-def test_any_host_and_target_resource_or_are_refused(host: bytes, target: bytes) -> None:
+def test_any_host_and_target_are_a_resource_or_refused(host: bytes, target: bytes) -> None:
     try:
         resource = find(host, target)
     except BadRequest as error:

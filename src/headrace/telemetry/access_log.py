@@ -66,9 +66,9 @@ class AccessRecord(msgspec.Struct, gc=False):
     `started` is Unix seconds; durations are seconds; `client` is an address without a port, or
     "" for a Unix socket. `cache` is one of the words of the metrics (hit, stale_hit, revalidated,
     miss, partial, collapsed, bypass, pass, error). `ended` says how the response ended:
-    "complete", or why it was cut short ("client_gone", "slow_client", "origin_failed", "drain",
-    …). `origins` is None when no origin was asked. `reason` is the detail of the answer's
-    Cache-Status: why it was not stored, or what failed.
+    "complete", or why it was cut short ("client_gone", "slow_client", "stopped", …).
+    `origins` is None when no origin was asked. `reason` is the detail of the answer's Cache-Status:
+    why it was not stored, or what failed.
     """
 
     started: float
@@ -142,7 +142,7 @@ class AccessLog:
         queue_records: int = QUEUE_RECORDS,
         queue_bytes: int = QUEUE_BYTES,
     ) -> None:
-        """Raise AccessLogError when the file cannot be opened."""
+        """Open the log. Raises AccessLogError when the file cannot be opened."""
         self.enabled = path is not None
         self.write_errors = 0
         self._refused = 0  # by the request path
@@ -184,9 +184,9 @@ class AccessLog:
         self._formatter = LineFormatter(client_address, query=query)
 
     def wanted(self, status: int, token: int) -> bool:
-        """Whether this response is to be logged; `token` is any evenly spread integer.
+        """Return whether this response is to be logged; `token` is any evenly spread integer.
 
-        SliceRequest before building the record. The same token always gets the same answer, so a
+        Ask before building the record. The same token always gets the same answer, so a
         hash of the request id keeps or drops a request on every server alike.
         """
         if not self.enabled:
@@ -207,9 +207,9 @@ class AccessLog:
         self._queue.append(record)
 
     def reopen(self) -> None:
-        """Go on in a newly opened file of the same name, after a rotation renamed the old one.
+        """Continue in a newly opened file of the same name, after a rotation renamed the old one.
 
-        Raise AccessLogError and keep the old file when the new one cannot be opened.
+        Raises AccessLogError and keeps the old file when the new one cannot be opened.
         """
         if self._path is None or self._path == "-":
             return
@@ -223,7 +223,7 @@ class AccessLog:
         self._wake.set()
 
     def close(self, within_s: float = LAST_WORDS_S) -> None:
-        """The same, with a moment for what is queued; what then still is gets lost."""
+        """End the log, with a moment for what is queued; what then still is gets lost."""
         self.end()
         thread, self._thread = self._thread, None
         if thread is not None:
@@ -299,6 +299,7 @@ class LineFormatter:
     """Turn records into lines, leaving out what the settings say is not to be kept."""
 
     def __init__(self, client_address: ClientAddress = "truncated", *, query: bool = False) -> None:
+        """Open the log. Raises AccessLogError when the file cannot be opened."""
         self._client_address = client_address
         self._query = query
         self._encoder = msgspec.json.Encoder()
@@ -306,11 +307,11 @@ class LineFormatter:
         self._second_text = ""
 
     def line(self, record: AccessRecord) -> bytes:
-        """The record as one JSON object and a newline."""
+        """Return the record as one JSON object and a newline."""
         return self._encoder.encode(self.shown(record)) + b"\n"
 
     def shown(self, record: AccessRecord) -> AccessLine:
-        """What may be shown of the record, under the names that it is shown by."""
+        """Return what may be shown of the record, under the names that it is shown by."""
         query = record.query if self._query else None
         path = record.path.partition(b"?")[0]  # a target that could not be taken apart is whole
         first_byte_s = record.first_byte_s
@@ -355,7 +356,7 @@ class LineFormatter:
 
 
 def shown_address(client: str, how: ClientAddress) -> str | None:
-    """What may be shown of a client's address; None: nothing, or it has none."""
+    """Return what may be shown of a client's address; None: nothing, or it has none."""
     if how == "none" or not client:
         return None
     return client if how == "full" else truncated_address(client)
@@ -363,9 +364,9 @@ def shown_address(client: str, how: ClientAddress) -> str | None:
 
 @lru_cache(4096)
 def truncated_address(client: str) -> str | None:
-    """The network a client is in: an IPv4 address's /24, an IPv6 address's /48.
+    """Return the network a client is in: an IPv4 address's /24, an IPv6 address's /48.
 
-    An IPv4 address mapped into IPv6 counts as IPv4. Text that is no address gives None.
+    An IPv4 address mapped into IPv6 counts as IPv4. None for text that is no address.
     """
     try:
         address = ipaddress.ip_address(client.partition("%")[0])

@@ -46,7 +46,7 @@ FIELDS: dict[str, type] = _kinds()
 
 
 def parse_filter(text: str) -> Predicate:
-    """What tells whether a line is wanted; an empty filter wants all. Raises FilterError."""
+    """Return what decides on a line; an empty filter wants all. Raises FilterError."""
     words = words_of(text)
     if len(words) == 1:
         return lambda _line: True

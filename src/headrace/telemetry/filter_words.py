@@ -57,7 +57,7 @@ class Word:
 
 
 def words_of(text: str) -> list[Word]:
-    """All words of a filter, the last of kind "end". Raises FilterError."""
+    """Return all words of a filter, the last of kind "end". Raises FilterError."""
     if len(text) > LONGEST_FILTER:
         raise FilterError(LONGEST_FILTER + 1, f"a filter has at most {LONGEST_FILTER} characters")
     found: list[Word] = []
@@ -85,7 +85,7 @@ def words_of(text: str) -> list[Word]:
 
 
 def _quoted(text: str, start: int) -> tuple[str, int]:
-    """The text whose opening quote is at `start`, and where it ends.
+    """Return the text whose opening quote is at `start`, and where it ends.
 
     A backslash goes before a quote or a backslash; before anything else it stands for itself, so
     that a pattern may use its own.
@@ -102,7 +102,7 @@ def _quoted(text: str, start: int) -> tuple[str, int]:
 
 
 def pattern(text: str, position: int) -> Callable[[str], bool]:
-    """What tells whether a text has this pattern somewhere in it. Raises FilterError.
+    """Return what decides whether a text has this pattern somewhere in it. Raises FilterError.
 
     `*` is any run of characters, `?` any one, `^` at the beginning and `$` at the end hold the
     pattern to the text's ends, a backslash takes the next character as it is.
@@ -142,8 +142,9 @@ def pattern(text: str, position: int) -> Callable[[str], bool]:
 
 
 def _pieces(text: str, position: int) -> tuple[bool, bool, list[str]]:
-    """Whether the pattern is held to the beginning and the end, and what is between its stars,
-    as regular expressions of fixed length."""
+    """Return whether the pattern is held to the beginning and the end, and what is between its
+    stars, as regular expressions of fixed length.
+    """
     begins = text.startswith("^")
     pieces, ends, at = [""], False, 1 if begins else 0
     while at < len(text):

@@ -52,7 +52,7 @@ class SpaceSaving:
         heapq.heapreplace(self._heap, (count + 1, thing))
 
     def top(self, count: int) -> list[Heavy]:
-        """The `count` most frequent, most first."""
+        """Return the `count` most frequent, most first."""
         found = heapq.nlargest(count, self._counts.items(), key=lambda entry: entry[1][0])
         return [Heavy(thing, counted, error) for thing, (counted, error) in found]
 

@@ -50,7 +50,7 @@ def configure_logging(
 
 
 def events_dropped() -> int:
-    """How many lines of this process's own log were lost because nobody took them."""
+    """Return how many lines of this process's own log were lost, as they were not read in time."""
     return sum(stream.dropped for stream in _own)
 
 

@@ -78,6 +78,7 @@ class Histogram:
         self.sum_s: float = 0.0
 
     def observe(self, seconds: float) -> None:
+        """Count one duration."""
         self.counts[bisect_left(BOUNDS_S, seconds)] += 1
         self.sum_s += seconds
 
@@ -263,7 +264,9 @@ class WorkerMetrics:
     miss_total: Histogram = _histogram("response_seconds", _TOTAL, cache="miss")
 
     def snapshot(self) -> Snapshot:
-        """A copy of every value (about 50 µs). `responses` appears as the label `1xx` to `5xx`."""
+        """Return a copy of every value (about 50 µs). `responses` appears as the label `1xx` to
+        `5xx`.
+        """
         result = Snapshot(counters={}, gauges={}, labelled={}, histograms={})
         for name, meaning in MEANINGS.items():
             value = getattr(self, name)
@@ -300,7 +303,7 @@ MEANINGS: dict[str, Meaning] = _meanings()
 
 
 def merge(snapshots: Iterable[Snapshot]) -> Snapshot:
-    """The sum of several snapshots; every known name is present, at zero if nobody counted."""
+    """Return the sum of several snapshots; every known name is present, at zero if need be."""
     total = WorkerMetrics().snapshot()
     for snapshot in snapshots:
         for name, count in snapshot.counters.items():
@@ -322,7 +325,7 @@ def merge(snapshots: Iterable[Snapshot]) -> Snapshot:
 
 
 def retired(snapshot: Snapshot) -> Snapshot:
-    """What remains of a dead worker's snapshot: its counters, which must never go back."""
+    """Return what remains of a dead worker's snapshot: its counters, which must never go back."""
     return Snapshot(
         counters=snapshot.counters, labelled=snapshot.labelled, histograms=snapshot.histograms
     )

@@ -1,4 +1,4 @@
-"""What a process has used so far, as Linux tells it under /proc."""
+"""What a process has used so far, as Linux reports it under /proc."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ProcessUse:
 
 
 def process_use(pid: int) -> ProcessUse | None:
-    """The use of one process; None when there is no such process (any more)."""
+    """Return the use of one process; None when there is no such process (any more)."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):

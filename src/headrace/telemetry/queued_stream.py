@@ -25,7 +25,7 @@ LOOK_MS = 200
 class QueuedStream(io.TextIOBase):
     """Writes to a descriptor from a thread; see the module. `dropped` counts lost writes.
 
-    `lost` makes the line that tells of a number of lost writes.
+    `lost` makes the line that reports a number of lost writes.
     """
 
     def __init__(
@@ -59,19 +59,22 @@ class QueuedStream(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """There is nothing to wait for."""
+        """Do nothing: there is nothing to wait for."""
 
     def writable(self) -> bool:
+        """Return True: a text stream to write to."""
         return True
 
     def isatty(self) -> bool:
+        """Return whether lines go to a terminal."""
         return os.isatty(self._descriptor)
 
     def fileno(self) -> int:
+        """Return the descriptor that is written to."""
         return self._descriptor
 
     def end(self, within_s: float = LAST_WORDS_S) -> None:
-        """Give what is queued a moment to go out, then let the thread be."""
+        """Wait a moment for what is queued to go out, then leave the thread alone."""
         self._ending = True
         self._queue.put(b"")
         self._thread.join(within_s)

@@ -32,7 +32,7 @@ class Reasons:
         self._known: OrderedDict[bytes, list[Reason]] = OrderedDict()
 
     def note(self, key_hash: bytes, reason: str, status: int, now: float) -> None:
-        """A response for this key was not stored."""
+        """Note that a response for this key was not stored."""
         known = self._known.get(key_hash)
         if known is None:
             if len(self._known) >= MOST_KEYS:
@@ -50,12 +50,12 @@ class Reasons:
         known.append(Reason(reason, status, 1, now))
 
     def of(self, key_hash: bytes) -> list[Reason]:
-        """What is remembered of a key."""
+        """Return what is remembered of a key."""
         return list(self._known.get(key_hash, ()))
 
 
 def together(parts: list[list[Reason]]) -> list[Reason]:
-    """What several workers remember of one key, the latest first."""
+    """Return what several workers remember of one key, the latest first."""
     found: dict[tuple[str, int], Reason] = {}
     for part in parts:
         for one in part:
@@ -70,5 +70,5 @@ def together(parts: list[list[Reason]]) -> list[Reason]:
 
 
 def counted_word(reason: str, known: dict[str, int]) -> str:
-    """The label under which a metric counts a reason: itself, while there are few enough."""
+    """Return the label under which a metric counts a reason: itself, while there are few enough."""
     return reason if reason in known or len(known) < MOST_WORDS else OTHER

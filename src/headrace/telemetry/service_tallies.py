@@ -32,7 +32,9 @@ class ServiceTallies:
         self._known: dict[str, ServiceTally] = {}
 
     def plan(self, names: Iterable[str], limit: int) -> dict[str, ServiceTally]:
-        """Each service's tally under a configuration that may yet be refused; changes nothing."""
+        """Return each service's tally under a configuration that may yet be refused; changes
+        nothing.
+        """
         found: dict[str, ServiceTally] = {}
         for number, name in enumerate(names):
             known = self._known.get(name)
@@ -40,11 +42,11 @@ class ServiceTallies:
         return found
 
     def adopt(self, tallies: Mapping[str, ServiceTally]) -> None:
-        """These are the services from now on."""
+        """Take these services from now on."""
         self._known = {name: tally for name, tally in tallies.items() if tally is not self.other}
 
     def of(self, name: str) -> ServiceTally:
-        """The tally of a service by its name."""
+        """Return the tally of a service by its name."""
         return self._known.get(name, self.other)
 
     def counts(self, what: str) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Rates from two looks at the counts, for `headrace top`. Pure."""
+"""Rates from two readings of the counts, for `headrace top`. Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Rates(msgspec.Struct):
 def between(before: Snapshot, after: Snapshot, seconds: float) -> Rates:
     """Return what happened in `seconds`.
 
-    Without a span of time (the first look) all rates are 0.
+    Without a span of time (the first reading) all rates are 0.
     """
     span = max(seconds, 0.001)
 

@@ -1,7 +1,7 @@
-"""What one worker tells of its requests while somebody looks: live lines, and what is hot.
+"""What one worker reports of its requests while it is watched: live lines, and what is hot.
 
-Nobody looks: `active` is False, and a request pays for that one comparison. Somebody looks: each
-look renews a lease, and without a look for so long it ends by itself, whoever forgot to say so.
+Not watched: `active` is False, and a request pays for that one comparison. Watched: each question
+renews a lease, and without one for so long it ends by itself, if the watcher forgot to say so.
 
 Bounded whatever is asked and whatever comes: followers (MOST_FOLLOWERS), bytes and lines that wait
 for one of them (QUEUE_BYTES, QUEUE_LINES), lines a second, and the share of the worker's time that
@@ -22,7 +22,7 @@ from headrace.telemetry.heavy import SpaceSaving
 
 MOST_FOLLOWERS = 8
 LEASE_S = 5.0
-FIGURES_LEASE_S = 75.0  # whoever looks at figures may do so once a minute
+FIGURES_LEASE_S = 75.0  # who watches figures may ask once a minute
 QUEUE_LINES = 1000
 QUEUE_BYTES = 256 * 1024
 BATCH_BYTES = 128 * 1024
@@ -40,7 +40,7 @@ HITS = ("hit", "stale_hit")
 
 
 class Followed(msgspec.Struct):
-    """Lines for a follower since the last look, as JSON objects, and how many requests did not
+    """Lines for a follower since the last answer, as JSON objects, and how many requests did not
     get that far: `dropped` would have been shown, `unexamined` may have been."""
 
     lines: list[msgspec.Raw] = []
@@ -76,7 +76,7 @@ class Figures(msgspec.Struct):
 
 
 class Watch:
-    """All who look at one worker. Times are `time.monotonic()`."""
+    """All who watch one worker. Times are `time.monotonic()`."""
 
     def __init__(self, client_address: ClientAddress = "truncated") -> None:
         self.active = False
@@ -104,7 +104,8 @@ class Watch:
                 window.objects.add(_object(key))
 
     def examines(self, now_s: float) -> bool:
-        """Whether to build this response's record and `offer` it: there are followers, and time.
+        """Return whether to build this response's record and `offer` it: there are followers, and
+        time.
 
         Also the place where leases end.
         """
@@ -137,7 +138,7 @@ class Watch:
     def follow(
         self, follower: int, filter_text: str, lines_per_s: int, sample: float, now_s: float
     ) -> Followed:
-        """What waits for a follower, who is made at the first look. Raises FilterError."""
+        """Return what waits for a follower, who begins with the first call. Raises FilterError."""
         known = self._followers.get(follower)
         if known is None:
             self._expire(now_s)
@@ -150,12 +151,12 @@ class Watch:
         return known.batch()
 
     def leave(self, follower: int, now_s: float) -> None:
-        """A follower is gone."""
+        """Forget a follower who is gone."""
         self._followers.pop(follower, None)
         self._expire(now_s)
 
     def figures(self, now_s: float) -> Figures:
-        """What was seen since the last look; the first look begins to see."""
+        """Return what was seen since the last call; the first one begins to see."""
         window, self._figures = self._figures, _Window(now_s)
         self.active = True
         return Figures() if window is None else window.told(now_s)
@@ -169,7 +170,7 @@ class Watch:
 
 
 class _Following:
-    """One follower: what he wants, and what waits for him."""
+    """One follower: what it wants, and what waits for it."""
 
     __slots__ = (
         "_in_second", "_lines_per_s", "_queue", "_queued_bytes", "_second", "dropped",
@@ -248,7 +249,7 @@ class _Window:
 
 
 def largest_services(services: dict[str, ServiceFigures], most: int) -> dict[str, ServiceFigures]:
-    """The `most` services with most requests; the others together as "other"."""
+    """Return the `most` services with most requests; the others together as "other"."""
     ordered = sorted(services.items(), key=lambda entry: -entry[1].requests)
     found = dict(ordered[:most])
     for _name, figures in ordered[most:]:
@@ -266,7 +267,7 @@ def plus(one: ServiceFigures, other: ServiceFigures) -> ServiceFigures:
 
 
 def merged(parts: list[Figures], services: int, objects: int) -> Figures:
-    """What several workers saw, together."""
+    """Return what several workers saw, together."""
     by_service: dict[str, ServiceFigures] = {}
     by_object: dict[tuple[str, str], HotObject] = {}
     for part in parts:
@@ -290,7 +291,9 @@ def merged(parts: list[Figures], services: int, objects: int) -> Figures:
 
 
 def _object(key: bytes) -> bytes:
-    """What of a cache key (service, URL, scheme, by lines) names an object: no query, no scheme."""
+    """Return what of a cache key (service, URL, scheme, by lines) names an object: no query, no
+    scheme.
+    """
     service, newline, url = key.partition(b"\n")
     return service + newline + url.partition(b"\n")[0].partition(b"?")[0]
 

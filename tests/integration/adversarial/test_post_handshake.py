@@ -18,8 +18,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from headrace.http.server.tls_memory import TlsBroken
 from headrace.http.server.tls_records import SILENT_RECORDS
-from headrace.http.server.tls_socket import TlsBroken, TlsSocket
+from headrace.http.server.tls_socket import TlsSocket
 from tests.harness.bodies import Body
 from tests.harness.certificates import Authority
 from tests.harness.edge import Edge, free_port, running_edge

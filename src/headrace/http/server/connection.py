@@ -7,21 +7,17 @@ response at a time); an HTTP/2 stream is to offer the same methods.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import math
 import socket
 import ssl
 import time
 
-from headrace.http.chunked import LAST_CHUNK, ChunkedDecoder, chunk_head
-from headrace.http.message import Field
+from headrace.http.chunked import ChunkedDecoder
 from headrace.http.parser import BadRequest, RequestHead, find_head_end
-from headrace.http.serializer import field_lines, status_line
 from headrace.http.server.context import ServerContext
-from headrace.http.server.exchange import ClientGone
-from headrace.http.server.receiving import PIPELINE_BYTES, ReceivingSide
-from headrace.http.server.send_queue import Piece, Residency, View
+from headrace.http.server.ending import EndingSide
+from headrace.http.server.receiving import PIPELINE_BYTES
 from headrace.http.server.sending import State
 from headrace.http.server.timer_wheel import UNWATCHED
 from headrace.http.server.tls_context import CertificateContext
@@ -36,12 +32,9 @@ _RESPONDING, _LINGERING = State.RESPONDING, State.LINGERING
 READ_BYTES = 64 * 1024
 TURN_REQUESTS = 16
 TURN_REQUESTS_BYTES = 1024 * 1024
-LINGER_S = 2.0
-FIRST_REQUEST_AT_END_S = 1.0
-LINGER_BYTES = 256 * 1024
 
 
-class Connection(ReceivingSide):
+class Connection(EndingSide):
     """A client connection, and the exchange that runs on it.
 
     The handler gets the connection when a request head is complete, answers with `respond`, or
@@ -52,27 +45,20 @@ class Connection(ReceivingSide):
     """
 
     __slots__ = (
-        "_asked_again", "_chunked", "_linger_left", "_searched", "address", "began",
-        "connection_requests", "context", "covered", "ended", "head", "head_only", "in_turn",
-        "listener", "next_turn", "status",
+        "_asked_again", "_searched", "began", "context", "covered", "ended", "in_turn", "listener",
+        "next_turn",
     )  # fmt: skip
 
     def __init__(
         self, server: ServerContext, sock: ClientSocket, address: str, listener: str, *, tls: bool
     ) -> None:
-        super().__init__(server, sock, tls=tls)
-        self.address = address
+        super().__init__(server, sock, address, tls=tls)
         self.listener = listener
         self.bucket = UNWATCHED
-        self.connection_requests = 0
         self.context: object = None
         self.covered: bytes | None = None  # the authority that the certificate was found to cover
-        self.status = 0
         self.began = self.ended = 0.0
-        self.head_only = False
-        self.head: RequestHead | None = None
-        self._chunked = self._asked_again = False
-        self._linger_left = 0
+        self._asked_again = False
         self._searched = 0  # bytes of the buffer in which a head does not end
         self.in_turn = self.next_turn = False
         timeouts = server.timeouts
@@ -232,150 +218,6 @@ class Connection(ReceivingSide):
             return self._sock.version()
         return None
 
-    # Responding.
-
-    def respond(
-        self,
-        status: int,
-        prepared: bytes,
-        body: memoryview | None = None,
-        residency: Residency | None = None,
-        offset: int = 0,
-    ) -> None:
-        """Send a whole response. `prepared` is a complete head with its blank line, without
-        Connection; `body` follows it, unless the request was HEAD.
-        """
-        self.status = status
-        prepared = self._with_connection(prepared)
-        self._ended = True
-        if body is None or self.head_only:
-            self._send_first(prepared)
-        elif len(body) <= 16384 and residency is None:
-            self._send_first(prepared + body)
-        else:
-            self._send_joined(prepared, body, residency, offset)
-
-    def _with_connection(self, prepared: bytes) -> bytes:
-        """A prepared head with the Connection field that this connection needs, if any."""
-        self._settle_keep_alive()
-        if self.keep_alive and self.head is not None and self.head.version == (1, 1):
-            return prepared
-        option = b"keep-alive" if self.keep_alive else b"close"
-        return prepared[:-2] + b"Connection: " + option + b"\r\n\r\n"
-
-    def respond_in_pieces(self, status: int, prepared: bytes, pieces: list[View]) -> None:
-        """Send a whole response as `respond` does, its body in several pieces, each a view with
-        its residency and its offset there.
-        """
-        self.status = status
-        prepared = self._with_connection(prepared)
-        self._ended = True
-        if len(pieces) == 1 and not self.head_only:
-            self._send_joined(prepared, *pieces[0])
-            return
-        out = self._queue_of()
-        out.add(Piece(memoryview(prepared)))
-        if not self.head_only:
-            for view, residency, offset in pieces:
-                out.add(Piece(view, residency, offset))
-        self._pump()
-
-    def respond_at_once(self, status: int, whole: bytes) -> None:
-        """Send a small response whole, head and body in one, to a request without a body on an
-        HTTP/1.1 connection that stays open.
-        """
-        self.status = status
-        self._ended = True
-        self._send_first(whole)
-
-    def start(self, status: int, fields: list[Field], body_bytes: int | None) -> None:
-        """Send a response head. `body_bytes` None means "not known": chunked, or to the close.
-
-        `fields` must hold no framing and no connection fields.
-        """
-        self.status = status
-        self._settle_keep_alive()
-        head = self.head
-        old = head is not None and head.version == (1, 0)
-        framing = b""
-        if body_bytes is not None:
-            if status not in (204, 304) or body_bytes:
-                framing = b"Content-Length: %d\r\n" % body_bytes
-        elif old:
-            self.keep_alive = False
-        else:
-            self._chunked = True
-            framing = b"Transfer-Encoding: chunked\r\n"
-        connection = b""
-        if not self.keep_alive:
-            connection = b"Connection: close\r\n"
-        elif old:
-            connection = b"Connection: keep-alive\r\n"
-        lines = status_line(status) + field_lines(fields) + framing + connection + b"\r\n"
-        self._queue_of().add(Piece(memoryview(lines)))
-        if body_bytes == 0 or self.head_only:
-            self._pump()
-
-    def queue(self, view: memoryview, residency: Residency | None = None, offset: int = 0) -> None:
-        """Send body bytes after what is already queued. Ignored when the request was HEAD."""
-        if self.head_only or not len(view):
-            return
-        if self.state is not State.RESPONDING:
-            raise ClientGone("the client left")
-        out = self._queue_of()
-        if self._chunked:
-            out.add(Piece(memoryview(chunk_head(len(view)))))
-        out.add(Piece(view, residency, offset))
-        if self._chunked:
-            out.add(Piece(memoryview(b"\r\n")))
-        self._pump()
-
-    async def flushed(self) -> None:
-        """Wait until all that was queued is with the kernel. Raises ClientGone."""
-        if self.state is not State.RESPONDING:
-            raise ClientGone("the client left")
-        if self._out is None or not self._out.size_bytes:
-            return
-        waiter: asyncio.Future[None] = self._server.loop.create_future()
-        self._flush_waiter = waiter
-        try:
-            await waiter
-        finally:
-            self._flush_waiter = None
-        if self.state is not State.RESPONDING:
-            raise ClientGone("the client left")
-
-    def interim(self, status: int, fields: list[Field]) -> None:
-        """Send a 1xx response (RFC 9110 section 15.2); never to an HTTP/1.0 client."""
-        if self.state is State.RESPONDING and self.head and self.head.version == (1, 1):
-            data = status_line(status) + field_lines(fields) + b"\r\n"
-            self._queue_of().add(Piece(memoryview(data)))
-            self._pump()
-
-    def finish(self, trailers: list[Field] | None = None) -> None:
-        """The response is complete: everything of it was given to `queue`."""
-        if self.state is not State.RESPONDING:
-            return
-        if self._chunked and not self.head_only:
-            last = LAST_CHUNK
-            if trailers:
-                last = b"0\r\n" + field_lines(trailers) + b"\r\n"
-            self._queue_of().add(Piece(memoryview(last)))
-        self._ended = True
-        self._pump()
-
-    def discard_unsent(self) -> bool:
-        """Forget a response of which nothing has been sent yet; False when it is too late."""
-        if self.bytes_sent or self._ended or self.state is not State.RESPONDING:
-            return False
-        if isinstance(self._sock, TlsSocket) and self._sock.unreported:
-            return False
-        if self._out is not None:
-            self._out.clear()
-        self.status = 0
-        self._chunked = False
-        return True
-
     def _ask_again(self) -> None:
         if self._asked_again or self.head is None:
             self.abort(Reason.STORE_FAILED.word)
@@ -385,10 +227,6 @@ class Connection(ReceivingSide):
         self.status = 0
         self.context = None
         self._server.handle(self)
-
-    def push(self) -> None:
-        """Send what is queued now, instead of together with what comes next."""
-        self._pump()
 
     def refuse(self, error: BadRequest) -> None:
         """Answer a request that cannot be understood, and close."""
@@ -418,12 +256,6 @@ class Connection(ReceivingSide):
         if responding:
             self._server.finished(self, reason)
         self.context = self.head = None
-
-    def _settle_keep_alive(self) -> None:
-        unread = self._body_left or self._body_decoder is not None
-        ended = self._end_of_input and not self._buffer
-        if unread or ended or self._server.closing:
-            self.keep_alive = False
 
     def _complete(self) -> None:
         """The response is with the kernel. On to the next request, or to the end."""
@@ -457,80 +289,6 @@ class Connection(ReceivingSide):
         if not self._reading and len(self._buffer) <= PIPELINE_BYTES:
             self._go_on_reading()
 
-    # Time limits and the end.
-
-    def on_deadline(self, now: float) -> None:
-        timeouts = self._server.timeouts
-        match self.state:
-            case State.RESPONDING:
-                self._check_progress(now)
-            case State.IDLE:
-                waited_for = Reason.IDLE if self.connection_requests else Reason.REQUEST_HEAD
-                self._server.timed_out(waited_for.word)
-                self._close()
-            case State.HEAD:
-                self._server.timed_out(Reason.REQUEST_HEAD.word)
-                self.refuse(BadRequest(408, f"no whole request within {timeouts.head_s:g} s"))
-            case State.HANDSHAKE:
-                self._server.timed_out(Reason.TLS_HANDSHAKE.word)
-                self._close(clean=False)
-            case State.LINGERING:
-                self._close()
-            case State.CLOSED:
-                pass
-
-    def _check_progress(self, now: float) -> None:
-        if self._body_waiter is not None:
-            too_slow = self._received_too_little(now)
-        else:
-            too_slow = self._sent_too_little(now)
-        if too_slow:
-            self._server.timed_out(Reason.SLOW_CLIENT.word)
-            self.abort(Reason.SLOW_CLIENT.word)
-
-    def drain(self) -> None:
-        """The server is closing: end now if idle, else after the present response.
-
-        A request that has arrived is answered, for closing would reset it; a client that has only
-        just connected gets a moment to send its first.
-        """
-        self.keep_alive = False
-        if self._is_idle():
-            self._on_readable()
-        if not self._is_idle():
-            return
-        if self.connection_requests:
-            self._close()
-            return
-        self.deadline = min(self.deadline, self._server.monotonic() + FIRST_REQUEST_AT_END_S)
-        self._server.timer_wheel.watch(self)
-
-    def _is_idle(self) -> bool:
-        return self.state is State.IDLE and not self._buffer
-
-    def _linger(self) -> None:
-        """Close so that the client gets all of it even if it still sends (RFC 9112 9.6)."""
-        self.state = State.LINGERING
-        if self._end_of_input:
-            self._close()
-            return
-        try:
-            if self.tls and isinstance(self._sock, TLS_SOCKETS):
-                with contextlib.suppress(ssl.SSLError):
-                    self._sock.unwrap()
-                if not isinstance(self._sock, TlsSocket) or self._sock.unsent_bytes:
-                    self._close(clean=False)
-                    return
-            self._sock.shutdown(socket.SHUT_WR)
-        except (OSError, ValueError):
-            self._close(clean=False)
-            return
-        self._buffer = b""
-        self._linger_left = LINGER_BYTES
-        self.deadline = self._server.monotonic() + LINGER_S
-        self._server.timer_wheel.watch(self)
-        self._go_on_reading()
-
     def _handshake(self) -> None:
         sock = self._sock
         assert isinstance(sock, TLS_SOCKETS)
@@ -556,29 +314,3 @@ class Connection(ReceivingSide):
         self.deadline = self._server.monotonic() + self._server.timeouts.head_s
         # The client's first request may already be inside OpenSSL, where epoll cannot see it.
         self._on_readable()
-
-    def _close(self, *, clean: bool = True) -> None:
-        if self.state is State.CLOSED:
-            return
-        if self.state is State.HANDSHAKE:
-            self._server.handshake_ended(self.address)
-        self.state = State.CLOSED
-        self._server.timer_wheel.forget(self)
-        loop = self._server.loop
-        if self._reading:
-            loop.remove_reader(self._fd)
-        if self._writing:
-            loop.remove_writer(self._fd)
-        # Who lingers has said the end already.
-        if clean and not self._linger_left and isinstance(self._sock, TLS_SOCKETS):
-            with contextlib.suppress(OSError, ValueError):
-                self._sock.unwrap()
-        self._sock.close()
-        if self._out is not None:
-            self._out.clear()
-        # Woken, not failed: an exception that stays in a future holds every frame it has passed
-        # through, and with these the body's file, until the garbage collector comes round.
-        for waiter in (self._flush_waiter, self._body_waiter):
-            if waiter is not None and not waiter.done():
-                waiter.set_result(None)
-        self._server.closed(self)

@@ -27,8 +27,9 @@ from headrace.http.server.send_queue import (
     SendQueue,
     read_body,
 )
+from headrace.http.server.tls_memory import TlsBroken
 from headrace.http.server.tls_socket import WINDOW_BYTES as TLS_WINDOW_BYTES
-from headrace.http.server.tls_socket import ClientSocket, TlsBroken, TlsSocket
+from headrace.http.server.tls_socket import ClientSocket, TlsSocket
 from headrace.reasons import Reason
 
 WINDOW_BYTES = 1024 * 1024

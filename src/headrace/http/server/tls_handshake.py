@@ -1,0 +1,105 @@
+"""The server's side of a TLS handshake: the hello is read first, then OpenSSL does the rest.
+
+So a connection begins with the context of the certificate that it asks for (see `client_hello`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+
+from headrace.http.server.client_hello import (
+    HELLO_BYTES,
+    ClientHello,
+    HelloRecords,
+    NotAHello,
+    parse_hello,
+)
+from headrace.http.server.tls_context import PROTOCOLS, CertificateContext
+from headrace.http.server.tls_memory import RECORD_BYTES, TlsBroken, TlsMemory
+from headrace.reasons import Reason
+
+HANDSHAKE_BYTES = 256 * 1024
+SPOKEN = frozenset(name.encode() for name in PROTOCOLS)
+NO_APPLICATION_PROTOCOL = b"\x15\x03\x03\x00\x02\x02\x78"  # a fatal alert (RFC 7301 section 3.2)
+
+
+class HandshakingSide(TlsMemory):
+    """A connection that shakes hands. `TlsSocket` builds on it."""
+
+    __slots__ = ("_hello", "_shaking_bytes")
+
+    def __init__(
+        self, sock: socket.socket, context: ssl.SSLContext, outgoing: ssl.MemoryBIO
+    ) -> None:
+        super().__init__(sock, context, outgoing)
+        # What has come of the client's hello, until it is whole.
+        self._hello = HelloRecords() if isinstance(context, CertificateContext) else None
+        self._shaking_bytes = 0
+
+    def do_handshake(self) -> None:
+        """Continue the handshake. Raises SSLWantReadError, SSLWantWriteError, OSError."""
+        self._flush()
+        if self._hello is not None:
+            self._greet(self._hello)
+        while True:
+            try:
+                self._use(self._tls.do_handshake)
+            except ssl.SSLWantReadError:
+                self._flush()
+                self._fill()
+            except ssl.SSLError:
+                with contextlib.suppress(OSError):
+                    self._flush()  # the alert, so that the client learns why
+                raise
+            else:
+                self._fed = 0
+                self._flush()
+                return
+
+    def _greet(self, begun: HelloRecords) -> None:
+        """Read the client's hello, and begin with the context that it asks for. Raises
+        SSLWantReadError, TlsBroken, OSError.
+        """
+        while len(begun.received) <= 2 * HELLO_BYTES:
+            try:
+                received = self._sock.recv(RECORD_BYTES)
+            except BlockingIOError:
+                raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "no whole hello") from None
+            if not received:
+                break
+            try:
+                body = begun.take(received)
+                if body is not None:
+                    self._turn_to(parse_hello(body))
+                    break
+            except NotAHello:
+                break
+        self._hello = None
+        if begun.received:
+            self._shaking_bytes = len(begun.received)
+            self._feed(bytes(begun.received))
+
+    def _turn_to(self, hello: ClientHello) -> None:
+        if hello.protocols is not None and not SPOKEN.intersection(hello.protocols):
+            with contextlib.suppress(OSError):
+                self._sock.send(NO_APPLICATION_PROTOCOL)
+            raise TlsBroken(Reason.NO_APPLICATION_PROTOCOL.word)
+        default = self._tls.context
+        assert isinstance(default, CertificateContext)
+        context = default.context_for(hello.server_name)
+        if context is not default:
+            self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+
+    def _fill(self) -> None:
+        """Give OpenSSL more of the handshake."""
+        if self._later:
+            self._feed(self._later)
+            return
+        if self._shaking_bytes > HANDSHAKE_BYTES:
+            raise TlsBroken(Reason.LONG_HANDSHAKE.word)
+        try:
+            self._shaking_bytes += self._take(RECORD_BYTES)
+        except BlockingIOError:
+            raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "nothing has come") from None

@@ -17,7 +17,7 @@ from typing import Any, cast
 from headrace.cache.record import StoredResponse
 from headrace.config.loader import validate_document
 from headrace.edge.hot import HotEntry, HotResponses
-from headrace.edge.service.known_resources import LIMIT_BYTES as RESOURCES_BYTES
+from headrace.edge.service.resource import LIMIT_BYTES as RESOURCES_BYTES
 from headrace.edge.service.resource import Resources
 from headrace.edge.service.response_heads import HitHeads, stored_fields
 from headrace.edge.service.services import compile_services
@@ -110,7 +110,7 @@ def hot() -> Filled:
 
 
 FILLINGS: dict[str, Callable[[], Filled]] = {
-    "routes": resources, "heads": heads, "names": names, "hot": hot,
+    "resources": resources, "heads": heads, "names": names, "hot": hot,
 }  # fmt: skip
 
 

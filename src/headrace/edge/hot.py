@@ -8,16 +8,13 @@ worker renewed or removed is noticed; if nothing was, it goes on.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from headrace.cache.key import HTTPS
 from headrace.cache.record import StoredResponse
 from headrace.edge.body.open_files import OpenBody
+from headrace.edge.service.resource import Resource
 from headrace.edge.service.response_heads import HitHeads
 from headrace.store import PurgeRule, matches
-
-if TYPE_CHECKING:
-    from headrace.edge.service.resource import Resource
 
 RECHECK_S = 2.0
 OVERHEAD_BYTES = 2000  # the entry, its record and the objects around them

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
 
 from headrace.edge.body.held_bytes import held_bytes
-
-if TYPE_CHECKING:
-    from headrace.edge.context import WorkerContext
+from headrace.edge.context import WorkerContext
 
 PERIOD_S = 2.0
 LOOKS_PER_ROUND = 256

@@ -269,7 +269,7 @@ class Worker:
             self.server.stop_listening(listener)
         self._listeners = {}
         self._drain()
-        self.edge.keep(self.loop.create_task(self._end(deadline_s)))
+        self.edge.tasks.track(self.loop.create_task(self._end(deadline_s)))
 
     async def _end(self, deadline_s: float) -> None:
         until = self.loop.time() + deadline_s

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import structlog
 import xxhash
 
+from headrace.edge.service.resource import Resource
+from headrace.edge.upstreams import Upstreams
 from headrace.http.message import Field
+from headrace.telemetry.metrics import WorkerMetrics
 from headrace.upstream.errors import OriginError
 from headrace.upstream.target import Target
-
-if TYPE_CHECKING:
-    from headrace.edge.context import WorkerContext
-    from headrace.edge.service.resource import Resource
 
 log = structlog.get_logger()
 
@@ -53,21 +51,22 @@ class Mirrors:
 
     async def compare(
         self,
-        edge: WorkerContext,
+        upstreams: Upstreams,
+        metrics: WorkerMetrics,
         resource: Resource,
         mirror: Target,
         fields: list[Field],
         main: Seen,
     ) -> None:
         """Fetch from the mirror, and count the result in metrics."""
-        counts = edge.metrics.mirror_compared
+        counts = metrics.mirror_compared
         if self._running >= AT_ONCE:
             counts["left_out"] += 1
             return
         self._running += 1
         try:
             async with asyncio.timeout(LIMIT_S):
-                found = await self._fetch(edge, mirror, fields)
+                found = await self._fetch(upstreams, mirror, fields)
         except (OriginError, TimeoutError) as error:
             counts["failed"] += 1
             log.warning("mirror_failed", service=resource.service.name, problem=str(error))
@@ -88,8 +87,8 @@ class Mirrors:
             )
 
     @staticmethod
-    async def _fetch(edge: WorkerContext, mirror: Target, fields: list[Field]) -> Seen:
-        response = await edge.upstreams.fetcher.request(mirror, b"GET", fields)
+    async def _fetch(upstreams: Upstreams, mirror: Target, fields: list[Field]) -> Seen:
+        response = await upstreams.fetcher.request(mirror, b"GET", fields)
         try:
             buffer = memoryview(bytearray(READ_BYTES))
             digest = xxhash.xxh3_64()

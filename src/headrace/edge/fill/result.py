@@ -40,7 +40,7 @@ class Uncacheable:
 
 
 class Restart:
-    """Things have changed: begin anew with a look into the store."""
+    """Things have changed: begin again with a look into the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,10 @@ class Failed:
     status: int
     reason: str
     summary: str = ""
+
+
+class StillWaiting:
+    """Nothing came of it for as long as a request waits; the fill itself continues."""
 
 
 Result = Filled | Uncacheable | Restart | Failed

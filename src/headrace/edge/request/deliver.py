@@ -7,25 +7,30 @@ a missing one is fetched if the representation allows it.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from headrace.cache.record import StoredResponse
 from headrace.cache.slice_requests import SliceRequest, can_be_completed
-from headrace.edge.body.growing_slice import GrowingSlice, HolderDied, RemoteSlice, SliceFailed
+from headrace.edge.body.growing_slice import GrowingSlice, HolderDied, SliceFailed
 from headrace.edge.body.open_files import OpenBody
+from headrace.edge.context import WorkerContext
+from headrace.edge.fill.asked import FillRequest
 from headrace.edge.fill.backoff import Tries, pauses
-from headrace.edge.fill.fill import Fill, begin_fill
-from headrace.edge.fill.names import part_name
-from headrace.edge.fill.result import Failed, Filled, Restart
+from headrace.edge.fill.fill import Fill
+from headrace.edge.fill.refs import FillRefs
+from headrace.edge.fill.result import Failed, Filled, Restart, Result, StillWaiting
+from headrace.edge.fill.table import (
+    Begun,
+    Changed,
+    Exhausted,
+    Followed,
+    Joined,
+    Refused,
+    Unstorable,
+)
+from headrace.edge.service.resource import Resource
 from headrace.errors import HeadraceError
 from headrace.http.message import Request
 from headrace.http.server.exchange import Exchange
-from headrace.store import Busy, Part, PartPhase
-from headrace.upstream.attempt_log import AttemptLog
-
-if TYPE_CHECKING:
-    from headrace.edge.context import WorkerContext
-    from headrace.edge.service.resource import Resource
 
 FEW_SLICES = 4
 
@@ -34,55 +39,6 @@ Source = OpenBody | GrowingSlice
 
 class SourceLost(HeadraceError):
     """The stored representation is no longer to be had whole."""
-
-
-class FillRefs:
-    """The fills that one request keeps alive, of this worker and of others; the courses of the
-    former are added to `attempt_logs`.
-    """
-
-    def __init__(self, attempt_logs: list[AttemptLog]) -> None:
-        self._held: list[Fill] = []
-        self._followed: list[RemoteSlice] = []
-        self._owned: Fill | None = None
-        self._attempt_logs = attempt_logs
-
-    def hold(self, fill: Fill, *, owner: bool = False) -> None:
-        """Keep a fill alive; `owner`: this request began it and may get its answer."""
-        if owner:
-            self._owned = fill
-        if fill not in self._held:
-            fill.hold()
-            self._held.append(fill)
-            self._attempt_logs.append(fill.attempt_log)
-
-    def follow(self, remote: RemoteSlice) -> None:
-        """Keep following what another worker writes."""
-        if remote not in self._followed:
-            remote.followers += 1
-            self._followed.append(remote)
-
-    def comes_to(self, version: bytes, number: int) -> None:
-        """Tell the fills that this request has come to slice `number`."""
-        for fill in self._held:
-            if fill.version == version and number > fill.furthest:
-                fill.furthest = number
-
-    def unsaved(self, version: bytes, number: int) -> GrowingSlice | None:
-        """A complete slice that one of these fills has and the store does not."""
-        for fill in self._held:
-            if fill.version == version and number in fill.unsaved:
-                return fill.unsaved[number]
-        return None
-
-    def release(self) -> None:
-        """Leave all of them. To be called on every way out of the request."""
-        held, self._held = self._held, []
-        for fill in held:
-            fill.release(owner=fill is self._owned)
-        followed, self._followed = self._followed, []
-        for remote in followed:
-            remote.leave()
 
 
 class Delivery:
@@ -251,24 +207,24 @@ class Delivery:
             body = edge.bodies.get(version, number)
             if body is not None:
                 return body
-            filling = edge.growing.get((version, number))
-            if filling is not None:
-                self._join(filling[1])
-                return filling[0]
+            found = edge.fills.growing(version, number)
+            if found is not None:
+                self._join(found[1])
+                return found[0]
             unsaved = self._refs.unsaved(version, number)
             if unsaved is not None:
                 return unsaved
-            stream = edge.streams.get(version)
-            if stream is not None and stream.heads_for(number):
+            stream = edge.fills.heading_for(version, number)
+            if stream is not None:
                 self._join(stream)
-                reached = await stream.reached(number)
+                reached = await stream.slices.reached(number)
                 if reached is not None:
                     return reached
                 continue
-            body = await edge.open_stored(self.stored, number)
+            body = await edge.slices.open(self.stored, number)
             if body is not None:
                 return body
-            begun = await self._begin(number)
+            begun = await self._join_or_begin(number)
             if begun is not None:
                 return begun
             if pause_s:
@@ -276,11 +232,14 @@ class Delivery:
         raise SourceLost("a slice could neither be read nor fetched")
 
     def _join(self, fill: Fill) -> None:
-        self.joined = self.joined or not self.fetched
-        self.fetched = True
+        self._uses_fill(joined=True)
         self._refs.hold(fill)
 
-    async def _begin(self, number: int) -> GrowingSlice | None:
+    def _uses_fill(self, *, joined: bool) -> None:
+        self.joined = self.joined or (joined and not self.fetched)
+        self.fetched = True
+
+    async def _join_or_begin(self, number: int) -> GrowingSlice | None:
         """Follow whoever fetches the slice, or fetch it; None: look again.
 
         A slice that cannot be had fails this request and no other: what is stored stays, unless
@@ -289,48 +248,55 @@ class Delivery:
         edge, stored = self._edge, self.stored
         if stored.length < 0 and self._length_is_known_now():
             return None
-        name = part_name(self._resource.key_hash, stored.variant)
-        part: Part | Busy | None
-        try:
-            part = edge.store.begin_part(name, number)
-        except OSError as error:
-            edge.store_trouble(error)
-            part = None  # the fill will keep the slice in memory
-        if isinstance(part, Busy):
-            return await self._follow_remote(name, number, part)
-        if part is not None and edge.store.has_slice(stored.version, number):
-            part.close()
-            return None
-        if not can_be_completed(stored):
-            if part is not None:
-                part.close()
-            edge.store.delete(stored)
-            edge.hot.drop(stored.key, stored.variant)
-            raise SourceLost("a slice is gone, and the response has no strong validator")
-        return await self._fetch(number, name, part)
+        entry = edge.fills.join_or_begin(
+            FillRequest(
+                self._resource,
+                self._request,
+                self._exchange.address,
+                stored.variant,
+                SliceRequest(number, self._last_wanted(), stored),
+            ),
+            self._refs,
+            self._tries,
+            lambda: self._is_still_missing(number),
+            owned=False,
+            storable_only=False,
+        )
+        match entry:
+            case Exhausted():
+                raise SliceFailed(
+                    "origin_failed", "the origin gave nothing of use, however often asked"
+                )
+            case Refused():
+                raise SliceFailed(
+                    "too_many_requests",
+                    "too many requests to origins from one client network",
+                    503,
+                )
+            case Changed() | Unstorable():
+                return None
+            case Begun():
+                self._uses_fill(joined=False)
+                return self._begun(await edge.fills.result(entry, edge.lock_wait_s))
+            case Joined() | Followed():
+                self._uses_fill(joined=True)
+                return self._joined(await edge.fills.result(entry, edge.lock_wait_s))
 
-    async def _fetch(self, number: int, name: bytes, part: Part | None) -> GrowingSlice | None:
+    def _is_still_missing(self, number: int) -> bool:
+        """Whether a slice has to be fetched, and can be. Raises SourceLost."""
         edge, stored = self._edge, self.stored
-        if not self._tries.take(number):
-            if part is not None:
-                part.close()
-            raise SliceFailed(
-                "origin_failed", "the origin gave nothing of use, however often asked"
-            )
-        self.fetched = True
-        wanted = SliceRequest(number, self._last_wanted(), stored, again=self._tries.again)
-        fill = begin_fill(
-            edge, self._resource, self._request, self._exchange.address, name, stored.variant,
-            wanted, part,
-        )  # fmt: skip
-        if fill is None:
-            raise SliceFailed(
-                "too_many_requests", "too many requests to origins from one client network", 503
-            )
-        self._refs.hold(fill)
-        result = await asyncio.shield(fill.result)
+        if edge.store.has_slice(stored.version, number):
+            return False
+        if can_be_completed(stored):
+            return True
+        edge.store.delete(stored)
+        edge.hot.drop(stored.key, stored.variant)
+        raise SourceLost("a slice is gone, and the response has no strong validator")
+
+    def _begun(self, result: Result | StillWaiting) -> GrowingSlice | None:
+        """What this request's own fill brought; None: look again."""
         match result:
-            case Filled(stored=found) if found.version == stored.version:
+            case Filled(stored=found) if found.version == self.stored.version:
                 return result.growing
             case Failed(status=status, reason=reason):
                 status = status if status in (502, 503, 504) else 502
@@ -338,6 +304,21 @@ class Delivery:
             case Restart() if self._is_still_stored():
                 return None  # somebody else was at it
         raise SourceLost("the origin has another representation now")
+
+    def _joined(self, result: Result | StillWaiting) -> GrowingSlice | None:
+        """What another request's fill brought; None: look again."""
+        match result:
+            case Filled(stored=found) if found.version == self.stored.version:
+                return result.growing
+            case Filled():
+                raise SourceLost("another representation is being fetched")
+            case StillWaiting():
+                raise SliceFailed("lock_wait", "another request waits for this slice too", 504)
+            case Restart():
+                return None
+        if not self._tries.take():
+            raise SliceFailed("origin_failed", "others could not get this slice either")
+        return None  # what failed there may succeed here
 
     def _is_still_stored(self) -> bool:
         found = self._edge.store.lookup(self._resource.key_hash, self.stored.variant)
@@ -354,29 +335,3 @@ class Delivery:
             return False
         self.stored = found
         return True
-
-    async def _follow_remote(self, name: bytes, number: int, busy: Busy) -> GrowingSlice | None:
-        remote = self._edge.follow(name, number, busy)
-        if remote is None:
-            return None
-        self._refs.follow(remote)
-        self.joined = self.joined or not self.fetched
-        self.fetched = True
-        try:
-            phase = await remote.head(self._edge.lock_wait_s)
-        except TimeoutError as error:
-            raise SliceFailed(
-                "lock_wait", "another worker waits for this slice too", 504
-            ) from error
-        except HolderDied:
-            return None
-        except SliceFailed:
-            phase = remote.phase
-        meta = remote.follower.meta
-        if phase in (PartPhase.BODY, PartPhase.COMPLETE) and meta is not None:
-            if meta.version == self.stored.version:
-                return remote
-            raise SourceLost("another worker fetches another representation")
-        if not self._tries.take():
-            raise SliceFailed("origin_failed", "other workers could not get this slice either")
-        return None  # what failed there may succeed here

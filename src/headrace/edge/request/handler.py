@@ -6,26 +6,25 @@ The first lines of `handle` are the whole way of a hit; everything else is behin
 from __future__ import annotations
 
 import asyncio
-import math
-import time
-from typing import TYPE_CHECKING
 
 import structlog
 
 from headrace.cache.vary import variant_text
 from headrace.edge.body.growing_slice import SliceFailed
+from headrace.edge.context import WorkerContext
 from headrace.edge.hot import HotEntry
 from headrace.edge.request.accounting import Accounting
 from headrace.edge.request.deliver import SourceLost
+from headrace.edge.request.hot_hits import HotHits
 from headrace.edge.request.invalidate import invalidate_after
-from headrace.edge.request.lookup import TOO_MANY, Lookup
-from headrace.edge.request.passthrough import ask_origin, own_target, pass_response
+from headrace.edge.request.lookup import Lookup
+from headrace.edge.request.passthrough import TOO_MANY, ask_origin, own_target, pass_response
 from headrace.edge.request.post_storing import PostStoring
 from headrace.edge.request.promote import promoted
 from headrace.edge.request.response import CacheResult, Response
 from headrace.edge.service.forwarded_fields import in_loop, nominates
 from headrace.edge.service.resource import Misdirected, Resource
-from headrace.edge.service.response_heads import HitHeads, prepared_head, stored_fields
+from headrace.edge.service.response_heads import prepared_head
 from headrace.errors import release_frames
 from headrace.http.client_network import network_of
 from headrace.http.dates import format_http_date
@@ -33,32 +32,25 @@ from headrace.http.hosts import host_of
 from headrace.http.message import Request
 from headrace.http.methods import GET_OR_HEAD, KNOWN, USUAL
 from headrace.http.parser import BadRequest, RequestHead
-from headrace.http.ranges import RangeNotSatisfiable, TooManyRanges, content_range, parse_range
 from headrace.http.server.acceptor import NO_DESCRIPTORS
 from headrace.http.server.exchange import ClientGone, Exchange
-from headrace.http.server.send_queue import View
 from headrace.store import StoreError
 from headrace.upstream.errors import OriginError
-
-if TYPE_CHECKING:
-    from headrace.edge.context import WorkerContext
 
 log = structlog.get_logger()
 
 ALLOWED = b", ".join(USUAL)
 
 
-class EdgeHandler:
+class EdgeHandler(HotHits):
     """The server's handler: see `headrace.http.server.exchange.Handler`."""
 
     def __init__(self, edge: WorkerContext, accounting: Accounting) -> None:
-        self.edge = edge
+        super().__init__(edge)
         self.accounting = accounting
         self.finished = accounting.finished
         self.event = accounting.event
         self.connections_changed = accounting.connections_changed
-        self._generation = edge.store.state.generation
-        self._touch = edge.store.state.touch
         self._posts = PostStoring(edge)
 
     def handle(self, exchange: Exchange) -> None:
@@ -78,119 +70,9 @@ class EdgeHandler:
                 if entry is None and resource.vary is not None:
                     variant = variant_text(resource.vary, head.headers, resource.rules)
                     entry = edge.hot.get(resource.key, variant)
-                if entry is not None and self._send_hot(exchange, head, entry):
+                if isinstance(entry, HotEntry) and self.send_hot(exchange, head, entry):
                     return
         self._otherwise(exchange, head)
-
-    def _send_hot(self, exchange: Exchange, head: RequestHead, entry: HotEntry) -> bool:
-        """Send a prepared answer if it still holds."""
-        edge = self.edge
-        if head.method not in GET_OR_HEAD:
-            return False
-        if self._generation() != edge.purged_up_to:
-            edge.apply_purges()
-        now = time.time()
-        if now >= entry.until and not self._still_stored(entry, now):
-            return False
-        second = int(now)
-        if entry.second != second:
-            self._prepare(entry, now, second)
-        entry.used = True
-        if now >= entry.renewal:
-            self._renew_soon(entry)
-        if head.lone_range is not None:
-            return self._send_hot_range(exchange, head.lone_range, entry, now)
-        if entry.body is None:
-            return False
-        if entry.slot >= 0:
-            self._touch(entry.slot)
-        exchange.context = entry
-        if (
-            entry.whole
-            and exchange.keep_alive
-            and not exchange.head_only
-            and head.version == (1, 1)
-        ):
-            exchange.respond_at_once(entry.stored.status, entry.whole)
-            return True
-        exchange.respond(entry.stored.status, entry.prepared, entry.body, entry.opened)
-        return True
-
-    def _renew_soon(self, entry: HotEntry) -> None:
-        """Ask the store and the body's pages again once this answer is sent, so that no
-        client waits for it.
-        """
-        entry.renewal = math.inf
-
-        def ask() -> None:
-            if not entry.until:
-                return
-            if not self._still_stored(entry, time.time()):
-                self.edge.hot.drop(entry.stored.key, entry.stored.variant)
-            elif entry.opened is not None:
-                entry.opened.look(time.monotonic())
-
-        self.edge.loop.call_soon(ask)
-
-    def _still_stored(self, entry: HotEntry, now: float) -> bool:
-        """Whether the store has the very same response; then the entry goes on."""
-        if now >= entry.fresh_until:
-            return False
-        store, stored, resource = self.edge.store, entry.stored, entry.resource
-        try:
-            if (store.vary_of(resource.key_hash) or ()) != stored.vary:
-                return False
-            if store.lookup(resource.key_hash, stored.variant) != stored:
-                return False
-        except StoreError:
-            return False  # the longer way knows what to do about it
-        entry.renew(now)
-        return True
-
-    def _send_hot_range(
-        self, exchange: Exchange, value: bytes, entry: HotEntry, now: float
-    ) -> bool:
-        """Send one range of a response whose slices are at hand; anything else takes its time."""
-        edge, stored = self.edge, entry.stored
-        if stored.status != 200 or exchange.head_only:
-            return False
-        try:
-            spans = parse_range(value, stored.length, 1)
-        except (RangeNotSatisfiable, TooManyRanges):
-            return False
-        if spans is None or len(spans) != 1:
-            return False
-        start, end = spans[0]
-        pieces: list[View]
-        if entry.body is not None:
-            pieces = [(entry.body[start:end], entry.opened, start)]
-        else:
-            found = edge.bodies.pieces(stored, start, end)
-            if found is None:
-                return False
-            pieces = found
-        exchange.context = entry
-        if not entry.partial:
-            assert entry.heads is not None
-            entry.partial = entry.heads.partial(now)
-        fields = (content_range(start, end, stored.length), end - start)
-        head = b"%sContent-Range: %s\r\nContent-Length: %d\r\n\r\n" % (entry.partial, *fields)
-        exchange.respond_in_pieces(206, head, pieces)
-        return True
-
-    def _prepare(self, entry: HotEntry, now: float, second: int) -> None:
-        stored = entry.stored
-        if entry.heads is None:
-            answer = Response(self.edge, None, entry.resource, None)
-            fields = stored_fields(stored, now, self.edge.server_name_bytes)
-            entry.heads = HitHeads(stored, fields + answer.cache_fields(CacheResult("hit"), stored))
-        entry.prepared = entry.heads.whole(now)
-        entry.partial = b""
-        if entry.body is not None and entry.opened is None:
-            # In one, and kept once: the body is from here on the end of it.
-            entry.whole = entry.prepared + entry.body
-            entry.body = memoryview(entry.whole)[len(entry.prepared) :]
-        entry.second = second
 
     # Everything that is no prepared hit.
 
@@ -210,7 +92,7 @@ class EdgeHandler:
             return
         if head.plain and head.method in GET_OR_HEAD and not exchange.has_body:
             entry = promoted(edge, resource, head.headers)
-            if entry is not None and self._send_hot(exchange, head, entry):
+            if entry is not None and self.send_hot(exchange, head, entry):
                 return
         request = resource.request(head)
         if head.method not in resource.service.methods:
@@ -232,7 +114,7 @@ class EdgeHandler:
         work = self._serve if cached else self._pass
         task = edge.loop.create_task(work(exchange, resource, request, answer))
         answer.task = task
-        edge.keep(task)
+        edge.tasks.track(task)
         task.add_done_callback(lambda ended: self._ended(ended, exchange, answer))
 
     @staticmethod
@@ -261,7 +143,7 @@ class EdgeHandler:
     def _own_options(self, exchange: Exchange, answer: Response) -> None:
         """OPTIONS * asks about this server itself (RFC 9110 section 9.3.7)."""
         fields = [
-            (b"date", format_http_date(time.time())),
+            (b"date", format_http_date(self._now())),
             (b"allow", ALLOWED),
         ]
         answer.cache = "pass"

@@ -1,20 +1,21 @@
 """Passes a request through to its origin and the answer back, neither of them held whole.
 
-At most one buffer of the response is in memory, so a slow client slows the origin's exchange
+At most one buffer of the response is in memory, so a slow client slows the origin's connection
 and nothing else.
 """
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from headrace.cache.presented_fields import is_cmcd
+from headrace.edge.context import WorkerContext
 from headrace.edge.service.forwarded_fields import (
     passed_request_fields,
     passed_response_fields,
     with_date,
 )
+from headrace.edge.service.resource import Resource
 from headrace.http.client_network import network_of
 from headrace.http.dates import format_http_date
 from headrace.http.fields import hop_by_hop
@@ -30,10 +31,7 @@ from headrace.upstream.client import RequestBody
 from headrace.upstream.errors import Failure, OriginError
 from headrace.upstream.failover_body import FailoverResponse
 
-if TYPE_CHECKING:
-    from headrace.edge.context import WorkerContext
-    from headrace.edge.service.resource import Resource
-
+TOO_MANY = "too many requests to origins are under way for this client's network"
 # Trailers are passed only if they cannot be mistaken for framing, routing or security
 # (RFC 9110 section 6.5.1).
 NEVER_TRAILERS = frozenset(
@@ -157,7 +155,7 @@ async def pass_response(
     head = response.head
     try:
         fields = passed_response_fields(head.headers, head.version, edge.server_name)
-        fields = with_date(fields, format_http_date(time.time()))
+        fields = with_date(fields, format_http_date(edge.now()))
         fields += cache_fields
         if head.status == 206 and not fits_the_request(request, head):
             raise OriginError(Failure.BAD_HEAD, "a 206 that does not fit the range asked for")

@@ -7,22 +7,16 @@ What is longer, or was cut off, is not stored. Nothing here can fail a request.
 
 from __future__ import annotations
 
-import os
-import time
-from typing import TYPE_CHECKING
-
 from headrace.cache.posting import decide_post_storing
 from headrace.cache.record import StoredResponse
 from headrace.cache.storing import Storing
 from headrace.cache.vary import variant_text
-from headrace.edge.fill.names import part_name
+from headrace.edge.context import WorkerContext
+from headrace.edge.fill.names import VERSION_BYTES, part_name
+from headrace.edge.service.resource import Resource
 from headrace.http.message import Request, ResponseHead
 from headrace.http.parser import ParsedResponseHead
 from headrace.store import Busy, StoreError
-
-if TYPE_CHECKING:
-    from headrace.edge.context import WorkerContext
-    from headrace.edge.service.resource import Resource
 
 MOST_BYTES = 1024 * 1024
 MOST_HELD_BYTES = 16 * 1024 * 1024
@@ -52,7 +46,7 @@ class PostedAnswer:
         self._posts = posts
         self._resource = resource
         self._request = request
-        self._request_time = time.time()
+        self._request_time = posts.edge.now()
         self._response_time = 0.0
         self._status = 0
         self._began = posts.edge.store.generation()
@@ -63,7 +57,7 @@ class PostedAnswer:
     def answered(self, head: ParsedResponseHead) -> None:
         """Decide. Call it before this request's own invalidation."""
         edge, resource = self._posts.edge, self._resource
-        self._response_time = time.time()
+        self._response_time = edge.now()
         if edge.store.generation() != self._began:
             return  # something was purged meanwhile, perhaps because of a later POST
         if head.body_bytes == -2 or head.body_bytes > self._most_bytes():
@@ -135,7 +129,9 @@ class PostedAnswer:
             flags=int(storing.flags),
             length=len(self._body),
             slice_bytes=self._posts.edge.slice_bytes,
-            version=os.urandom(16),  # never combined with slices that a GET brought
+            version=self._posts.edge.random_bytes(
+                VERSION_BYTES
+            ),  # never combined with slices that a GET brought
             generation=self._generation,
             tags=storing.tags,
         )

@@ -7,22 +7,18 @@ needs no decision: without a task, it costs less than half of the longer way.
 from __future__ import annotations
 
 import os
-import time
-from typing import TYPE_CHECKING
 
 from headrace.cache.freshness import hot_until
 from headrace.cache.record import StoredResponse
 from headrace.cache.vary import variant_text
 from headrace.edge.body.mapped_file import BodyError, read_at_once
 from headrace.edge.body.open_files import OpenBody
+from headrace.edge.context import WorkerContext
 from headrace.edge.hot import HotEntry
+from headrace.edge.service.resource import Resource
 from headrace.http.message import Headers
 from headrace.http.server.send_queue import BodyDamaged
 from headrace.store import OpenSlice, StoreError
-
-if TYPE_CHECKING:
-    from headrace.edge.context import WorkerContext
-    from headrace.edge.service.resource import Resource
 
 IN_MEMORY_BYTES = 16 * 1024
 
@@ -40,7 +36,7 @@ def make_hot(
     `body` is all of it, or None when it is in several slices. `slot` counts its hits, unless the
     body has its own. `generation` is of the purges that the look into the store took account of.
     """
-    now = time.time()
+    now = edge.now()
     fresh_until = hot_until(stored, resource.rules)
     if fresh_until <= now or edge.store.generation() != generation:
         return None
@@ -86,7 +82,7 @@ def promoted(edge: WorkerContext, resource: Resource, headers: Headers) -> HotEn
         stored = store.lookup(resource.key_hash, variant)
         if stored is None or not 0 <= stored.length <= stored.slice_bytes:
             return None
-        if hot_until(stored, rules) <= time.time():
+        if hot_until(stored, rules) <= edge.now():
             return None
         body, slot = _whole_body(edge, stored)
     except (StoreError, BodyError, OSError):
@@ -107,12 +103,12 @@ def _whole_body(
     opened = edge.bodies.get(stored.version, 0)
     if opened is not None:
         return (opened if opened.size_bytes == stored.length else None), opened.slot
-    if not edge.trusts(stored.version, 0):
+    if not edge.slices.trusts(stored.version, 0):
         return None, -1
     found = edge.store.open_slice(stored, 0)
     if found is None:
         return None, -1
-    if found.length != stored.length or not edge.trusts(stored.version, 0, found):
+    if found.length != stored.length or not edge.slices.trusts(stored.version, 0, found):
         os.close(found.fd)
         return None, -1
     if stored.length > IN_MEMORY_BYTES:

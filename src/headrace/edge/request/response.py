@@ -5,17 +5,17 @@ The bytes of a body are `delivery`'s.
 
 from __future__ import annotations
 
-import secrets
-import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from headrace.cache.freshness import current_age_s, remaining_s
 from headrace.cache.record import StoredResponse
 from headrace.cache.reuse import Reuse
 from headrace.cache.status import cache_status
 from headrace.edge.body.open_files import OpenBody
+from headrace.edge.context import WorkerContext
+from headrace.edge.request.deliver import Delivery
 from headrace.edge.request.promote import make_hot
+from headrace.edge.service.resource import Resource
 from headrace.edge.service.response_heads import (
     error_response,
     not_modified_fields,
@@ -35,10 +35,7 @@ from headrace.http.ranges import (
 from headrace.http.server.exchange import Exchange
 from headrace.upstream.attempt_log import AttemptLog
 
-if TYPE_CHECKING:
-    from headrace.edge.context import WorkerContext
-    from headrace.edge.request.deliver import Delivery
-    from headrace.edge.service.resource import Resource
+NO_ANSWER = "the origin gave no usable answer"
 
 
 @dataclass(slots=True)
@@ -110,7 +107,7 @@ class Response:
         hit = cache_result.word in ("hit", "stale_hit") and cache_result.fwd is None
         ttl = None
         if stored is not None:
-            ttl = int(remaining_s(stored, time.time()))
+            ttl = int(remaining_s(stored, self._edge.now()))
         detail = cache_result.detail
         if debug and detail is None and cache_result.reuse is not None:
             detail = cache_result.reuse.reason or None
@@ -129,7 +126,7 @@ class Response:
         if resource is not None and resource.service.server_timing:
             timing = b"cache;desc=" + cache_result.word.encode()
             if self._exchange is not None:
-                spent_ms = (time.monotonic() - self._exchange.began) * 1000
+                spent_ms = (self._edge.monotonic() - self._exchange.began) * 1000
                 timing += b", edge;dur=%.1f" % spent_ms
             fields.append((b"server-timing", timing))
         return fields
@@ -143,7 +140,7 @@ class Response:
         assert exchange is not None
         stored = delivery.stored
         headers = Headers(stored.headers)
-        now = time.time()
+        now = self._edge.now()
         self.age_s = current_age_s(stored, now)
         fields = stored_fields(stored, now, self._edge.server_name_bytes)
         verdict_status = evaluate_conditions(
@@ -228,7 +225,7 @@ class Response:
             await delivery.send(start, end)
             exchange.finish()
             return
-        boundary = secrets.token_hex(12).encode()
+        boundary = self._edge.random_bytes(12).hex().encode()
         content_type = Headers(fields).get(b"content-type")
         plan = multipart_plan(spans, length, content_type, boundary)
         fields = [field for field in fields if field[0] != b"content-type"]
@@ -254,19 +251,21 @@ class Response:
 
     # Errors.
 
-    def origin_error(self, status: int, reason: str, summary: str) -> None:
-        """Response that no origin gave a usable response; what each did, only on debugged
-        services."""
-        extra: tuple[Field, ...] = ()
+    def tried_fields(self, summary: str) -> tuple[Field, ...]:
+        """What each origin did, as a field: only on services that are debugged."""
         if summary and self.resource is not None and self.resource.service.debug:
-            extra = ((b"headrace-tried", summary.encode("ascii", "replace")),)
-        self.error(status, "the origin gave no usable answer", reason, extra)
+            return ((b"headrace-tried", summary.encode("ascii", "replace")),)
+        return ()
+
+    def origin_error(self, status: int, reason: str, summary: str) -> None:
+        """Answer that no origin gave a usable response."""
+        self.error(status, NO_ANSWER, reason, self.tried_fields(summary))
 
     def error(
         self, status: int, detail: str, problem: str | None = None, extra: tuple[Field, ...] = ()
     ) -> None:
         """Answer with an error of the edge's own."""
-        fields, body = error_response(status, detail, time.time())
+        fields, body = error_response(status, detail, self._edge.now())
         fields += extra
         cache_result = CacheResult(
             "error", fwd=b"miss" if problem else None, detail=(problem or "").encode() or None

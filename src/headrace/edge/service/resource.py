@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from headrace.bounded import BoundedMemory
 from headrace.cache.key import cache_key, key_hash, upstream_target
 from headrace.cache.rules import CacheRules
-from headrace.edge.hot import HotEntry
-from headrace.edge.service.known_resources import known_resources
 from headrace.edge.service.services import Service, Services
 from headrace.http.message import Headers, Request
 from headrace.http.parser import BadRequest, RequestHead
 from headrace.http.target import BadTarget, is_doubtful, normalise_target
+
+HostAndTarget = tuple[bytes | None, bytes]
+
+LIMIT_BYTES = 16 * 1024 * 1024
+"""For the plain side of a worker, and as much for its TLS side: some 10,000 usual resources
+each."""
+
+RESOURCE_BYTES = 800  # the object, its hash and what is around its texts
+
+
+class Hot(Protocol):
+    """A prepared answer, made from the resource and above it: `hot.HotEntry`."""
+
+    def end(self) -> None:
+        """Release what it holds."""
 
 
 @dataclass(slots=True)
@@ -32,7 +47,7 @@ class Resource:
     key_hash: bytes
     upstream_target: bytes
     keyed_query: bytes | None
-    hot: HotEntry | None = None
+    hot: Hot | None = None
     vary: tuple[bytes, ...] | None = None
     pass_until: float = field(default=0.0)
     pass_reason: bytes = b""  # why the answer before was not to be stored
@@ -61,12 +76,32 @@ class Misdirected(BadRequest):
         super().__init__(421, f"the certificate of this connection does not cover {host}")
 
 
+def cost(asked: HostAndTarget, resource: Resource) -> int:
+    """The bytes that a resource holds: each text of it may be as long as a request may be. A hot
+    entry, which may come and go, is counted where those are kept.
+    """
+    host, target = asked
+    query = resource.query or b""
+    return (
+        RESOURCE_BYTES
+        + len(host or b"")
+        + len(target)
+        + len(resource.authority)
+        + len(resource.path)
+        + len(query)
+        + len(resource.keyed_query or b"")
+        + len(resource.key)
+        + len(resource.upstream_target)
+    )
+
+
 class Resources:
     """Finds resources; forgets the oldest when they take too much memory."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self._plain, self._tls = known_resources(), known_resources()
+        self._plain = BoundedMemory[HostAndTarget, Resource](LIMIT_BYTES, cost)
+        self._tls = BoundedMemory[HostAndTarget, Resource](LIMIT_BYTES, cost)
         # The same, to be looked into directly.
         self.plain, self.tls = self._plain.entries, self._tls.entries
 

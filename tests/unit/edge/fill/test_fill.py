@@ -26,10 +26,10 @@ from headrace.cache.record import StoredResponse
 from headrace.cache.slice_requests import SliceRequest
 from headrace.config.loader import validate_document
 from headrace.edge.context import WorkerContext
-from headrace.edge.fill.fill import begin_fill
+from headrace.edge.fill.asked import FillRequest
 from headrace.edge.fill.names import part_name, version_of
+from headrace.edge.fill.refs import FillRefs
 from headrace.edge.fill.result import Uncacheable
-from headrace.edge.request.deliver import FillRefs
 from headrace.edge.service.resource import Resource
 from headrace.edge.service.services import compile_services
 from headrace.http.message import Field, Headers, Request
@@ -184,7 +184,9 @@ def ask_of(kind: str, edge: WorkerContext, resource: Resource) -> SliceRequest:
         response_time=time.time(), corrected_age_s=0.0, lifetime_s=600.0,
         stale_while_revalidate_s=0.0, stale_if_error_s=0.0, flags=0, length=TOTAL,
         slice_bytes=SLICE, generation=edge.store.generation(), tags=(),
-        version=version_of(resource.key, b"", Headers(STORABLE), edge.store.generation(), SLICE),
+        version=version_of(
+            resource.key, b"", Headers(STORABLE), edge.store.generation(), SLICE, os.urandom
+        ),
     )  # fmt: skip
     part = edge.store.begin_part(part_name(resource.key_hash, b""), 0)
     assert isinstance(part, Part)
@@ -226,19 +228,17 @@ async def run(
         nonlocal interims
         interims += 1
 
-    fill = begin_fill(
-        edge, resource, request, "192.0.2.1", name, b"", wanted, part, interim,
-        owned=owned, watched=watched,
-    )  # fmt: skip
+    asked = FillRequest(resource, request, "192.0.2.1", b"", wanted, interim)
+    fill = edge.fills.begin(asked, part, owned=owned, watched=watched)
+    if fill is None:
+        part.close()
     result: object = None
     if fill is not None:
         result = await _play(edge, fill, moves, owned=owned, watched=watched)
     await edge.settle()
     assert edge.places.total == 0
     assert edge.unwatched.total == 0
-    assert not edge.fills
-    assert not edge.streams
-    assert not edge.fills
+    assert not edge.fills.entries
     edge.stop()
     return Seen(result, interims)
 
@@ -256,7 +256,7 @@ async def _play(
                 await asyncio.sleep(0)
             case "owner leaves":
                 owner.release()
-            case "other joins" if (fill._name, fill._slice_request.first) in edge.fills:
+            case "other joins" if edge.fills.running(fill.asked.name, fill.asked.number):
                 others.append(FillRefs([]))
                 others[-1].hold(fill)
             case "other leaves" if others:
@@ -352,9 +352,8 @@ def test_a_failure_leaves_what_is_stored(store: Store, script: Script) -> None:
         name = part_name(resource.key_hash, b"")
         part = store.begin_part(name, 1)
         assert isinstance(part, Part)
-        fill = begin_fill(
-            edge, resource, resource.request(head), "192.0.2.1", name, b"", wanted, part
-        )
+        asked = FillRequest(resource, resource.request(head), "192.0.2.1", b"", wanted)
+        fill = edge.fills.begin(asked, part, owned=False, watched=True)
         assert fill is not None
         refs = FillRefs([])
         refs.hold(fill)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.edge.request.invalidate import Allowance
+from headrace.edge.allowance import Allowance
 
 
 @given(st.lists(st.floats(0, 5), max_size=60))

@@ -1,0 +1,47 @@
+"""What a fill is for: one resource's variant, as one client asked for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from headrace.cache.slice_requests import SliceRequest
+from headrace.edge.fill.names import part_name
+from headrace.edge.service.resource import Resource
+from headrace.http.client_network import network_of
+from headrace.http.message import Request
+from headrace.upstream.head_reader import OnInterim
+
+
+@dataclass(frozen=True, slots=True)
+class FillRequest:
+    """Which slices are wanted of a resource's `variant`, and for whom.
+
+    `client_address` is the client's, whose network is charged; `on_interim` takes 1xx responses
+    for the request that begins the fill.
+    """
+
+    resource: Resource
+    request: Request
+    client_address: str
+    variant: bytes
+    slices: SliceRequest
+    on_interim: OnInterim | None = None
+
+    @property
+    def name(self) -> bytes:
+        """What the parts in the store are called."""
+        return part_name(self.resource.key_hash, self.variant)
+
+    @property
+    def number(self) -> int:
+        """The first slice that is wanted."""
+        return self.slices.first
+
+    @property
+    def network(self) -> str:
+        """The client's network."""
+        return network_of(self.client_address)
+
+    def repeated(self, *, again: bool) -> FillRequest:
+        """Return the same, `again` telling whether that slice was asked for before."""
+        return replace(self, slices=replace(self.slices, again=again))

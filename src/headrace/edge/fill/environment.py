@@ -1,0 +1,109 @@
+"""The few things of a worker that a fill uses, and that those use who begin or follow one."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+
+import structlog
+
+from headrace.cache.rules import CacheRules
+from headrace.config import Config
+from headrace.edge.body.stored_slices import StoredSlices
+from headrace.edge.clock import Clock
+from headrace.edge.fill.client_budgets import ByteBudget, Counts
+from headrace.edge.fill.mirror import Mirrors
+from headrace.edge.hot import HotResponses
+from headrace.edge.tasks import Tasks
+from headrace.edge.upstreams import Upstreams
+from headrace.reasons import Reason
+from headrace.store import Store, StoreFull
+from headrace.telemetry.metrics import WorkerMetrics
+
+log = structlog.get_logger()
+
+RECEIVE_BYTES = 512 * 1024
+FULL_DISK_PAUSE_S = 5.0
+
+
+class FillEnvironment:
+    """Store, upstreams, what each client network may take of them, and what is open and hot.
+
+    `draining` means that nothing is begun any more that no client waits for.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        config: Config,
+        store: Store,
+        metrics: WorkerMetrics,
+        upstreams: Upstreams,
+        clock: Clock,
+    ) -> None:
+        self.loop = loop
+        self.store = store
+        self.metrics = metrics
+        self.upstreams = upstreams
+        self.now = clock.now
+        self.monotonic = clock.monotonic
+        self.random_bytes = clock.random_bytes
+        self.draining = False
+        self.tasks = Tasks()
+        self.mirrors = Mirrors()
+        limits = config.limits
+        # What each client network has under way at the origins, and what it has left behind there.
+        self.places = Counts(limits.origin_requests_per_address)
+        self.unwatched = Counts(limits.unwatched_fills_per_address, limits.unwatched_fills)
+        self.unwatched_bytes = ByteBudget(
+            limits.unwatched_bytes_per_address, limits.unwatched_rate_bytes_per_s
+        )
+        self.hot = HotResponses(config.store.open_files, config.store.memory_bytes)
+        self.slices = StoredSlices(
+            loop, store, metrics, config.store.open_files,
+            forget_hot=self.hot.drop, on_trouble=self.store_trouble,
+        )  # fmt: skip
+        self.bodies = self.slices.bodies
+        # One for all fills, for none keeps bytes in it across an await: it stays in the
+        # processor's cache, which made receiving and storing measurably cheaper than one for each.
+        self.receiving = memoryview(bytearray(RECEIVE_BYTES))
+        self._full_until = 0.0
+        self.follow_config(config)
+
+    def follow_config(self, config: Config) -> None:
+        """Begin and limit fills by this configuration from now on."""
+        self.server_name = config.node_id
+        self.slice_bytes = config.store.slice_bytes
+        self.lock_wait_s = config.timeouts.lock_wait_s
+        limits = config.limits
+        self.places.most_each = limits.origin_requests_per_address
+        self.unwatched.most_each = limits.unwatched_fills_per_address
+        self.unwatched.most = limits.unwatched_fills
+        self.unwatched_bytes.burst_bytes = limits.unwatched_bytes_per_address
+        self.unwatched_bytes.rate_bytes_per_s = limits.unwatched_rate_bytes_per_s
+
+    def slice_bytes_for(self, rules: CacheRules) -> int:
+        """Return the size of the slices that a new representation is cut into."""
+        return rules.slice_bytes or self.slice_bytes
+
+    def reason_not_to_store(self, total: int | None, rules: CacheRules) -> Reason:
+        """Return why a storable response is not to be stored all the same, or `Reason.NONE`."""
+        if rules.max_object_bytes is not None and (total or 0) > rules.max_object_bytes:
+            return Reason.TOO_LARGE
+        if self.monotonic() < self._full_until:
+            return Reason.STORE_FULL
+        if self.store.is_overheld():
+            return Reason.STORE_OVERHELD
+        return Reason.NONE
+
+    def store_trouble(self, error: Exception) -> None:
+        """Count a failed write; after a full disk nothing is stored for a few seconds."""
+        full = isinstance(error, StoreFull) or (
+            isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        )
+        if full:
+            self.metrics.store_disk_full += 1
+            self._full_until = self.monotonic() + FULL_DISK_PAUSE_S
+        else:
+            self.metrics.store_write_errors += 1
+        log.error("store_write_failed", problem=str(error), disk_full=full)

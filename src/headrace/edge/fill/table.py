@@ -1,0 +1,285 @@
+"""Join or begin: the one place that decides who fills a slice.
+
+For each slice of a key's variant one process at a time holds a part of the store: that part is the
+permit to write. Whoever wants the slice joins the fill that runs here, follows the part that
+another worker writes, or gets the permit and begins. Between the look into the store that made a
+request want a slice and the moment it gets the permit, another may have filled it: so the store is
+asked again with the permit in hand (`still_wanted`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from headrace.edge.body.growing_slice import GrowingSlice, HolderDied, RemoteSlice, SliceFailed
+from headrace.edge.fill.asked import FillRequest
+from headrace.edge.fill.backoff import Tries
+from headrace.edge.fill.environment import FillEnvironment
+from headrace.edge.fill.fill import Fill
+from headrace.edge.fill.refs import FillRefs
+from headrace.edge.fill.result import (
+    Failed,
+    Filled,
+    Restart,
+    Result,
+    StillWaiting,
+    Uncacheable,
+)
+from headrace.store import Busy, Part, PartFollower, PartPhase
+from headrace.upstream.errors import TIMEOUTS
+
+_TIMEOUT_WORDS = frozenset(failure.value for failure in TIMEOUTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """This request began the fill."""
+
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Another request of this worker began it."""
+
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Another worker writes the slice."""
+
+    remote: RemoteSlice
+
+
+class Changed:
+    """The slice is there by now, or somebody was at it just now: look again."""
+
+
+class Unstorable:
+    """The store gives no part to write into."""
+
+
+class Exhausted:
+    """The request has begun as many fills as it may, and none brought anything."""
+
+
+class Refused:
+    """The client's network has no room for another fill."""
+
+
+Entry = Begun | Joined | Followed | Changed | Unstorable | Exhausted | Refused
+
+
+class Table:
+    """The fills of one worker, and what it follows of other workers' fills."""
+
+    def __init__(self, environment: FillEnvironment) -> None:
+        self._environment = environment
+        self._fills: dict[tuple[bytes, int], Fill] = {}
+        self._streams: dict[bytes, Fill] = {}
+        self._growing: dict[tuple[bytes, int], tuple[GrowingSlice, Fill]] = {}
+        self._remotes: dict[tuple[bytes, int], RemoteSlice] = {}
+
+    def join_or_begin(
+        self,
+        asked: FillRequest,
+        refs: FillRefs,
+        tries: Tries,
+        still_wanted: Callable[[], bool],
+        *,
+        owned: bool,
+        storable_only: bool = True,
+    ) -> Entry:
+        """Return how a request comes to the slice that it wants first. What is joined, followed
+        or begun is held by `refs`.
+
+        `still_wanted` looks into the store again; what it raises is raised here. `owned`: an
+        answer that may not be stored is of use to this request. Without `storable_only` a fill
+        begins even if the store gives no part; its bytes then stay in memory for those who follow.
+        """
+        running = self._fills.get((asked.name, asked.number))
+        if running is not None:
+            refs.hold(running)
+            return Joined(running)
+        part = self._part(asked.name, asked.number)
+        if isinstance(part, Busy):
+            remote = self._follow(asked.name, asked.number, part)
+            if remote is None:
+                return Changed()
+            refs.follow(remote)
+            return Followed(remote)
+        if part is None and storable_only:
+            return Unstorable()
+        fill: Fill | None = None
+        try:
+            if not still_wanted():
+                return Changed()
+            if not tries.take(asked.number):
+                return Exhausted()
+            fill = self.begin(asked.repeated(again=tries.again), part, owned=owned, watched=True)
+        finally:
+            if fill is None and part is not None:
+                part.close()
+        if fill is None:
+            return Refused()
+        refs.hold(fill, owner=owned)
+        return Begun(fill)
+
+    def begin_unwatched(self, asked: FillRequest, still_wanted: Callable[[], bool]) -> None:
+        """Begin a fill that nobody waits for, unless one runs anywhere."""
+        if (asked.name, asked.number) in self._fills or self._environment.draining:
+            return
+        part = self._part(asked.name, asked.number)
+        if part is None or isinstance(part, Busy):
+            return
+        fill: Fill | None = None
+        try:
+            if still_wanted():
+                fill = self.begin(asked, part, owned=False, watched=False)
+        finally:
+            if fill is None:
+                part.close()
+
+    def begin(
+        self, asked: FillRequest, part: Part | None, *, owned: bool, watched: bool
+    ) -> Fill | None:
+        """Start a fill; None when the client's network has no room for it.
+
+        It takes over `part`, unless there is no room. `owned`: an answer that may not be stored is
+        of use to the request that begins this. `watched`: somebody will hold it at once.
+        """
+        environment, network = self._environment, asked.network
+        if not environment.places.take(network):
+            environment.metrics.fills_refused += 1
+            return None
+        if not watched and not environment.unwatched.take(network):
+            environment.places.give(network)
+            return None
+        return Fill(environment, self, asked, part, owned=owned, counted=not watched)
+
+    def is_being_filled(self, name: bytes, number: int) -> bool:
+        """Return whether some worker holds the permit for a slice. Raises OSError, StoreError."""
+        part = self._environment.store.begin_part(name, number)
+        if isinstance(part, Busy):
+            return True
+        part.close()
+        return False
+
+    async def result(
+        self, entry: Begun | Joined | Followed, wait_s: float
+    ) -> Result | StillWaiting:
+        """Wait for what comes of a fill; no longer than `wait_s` for one that another began."""
+        match entry:
+            case Begun(fill):
+                return await asyncio.shield(fill.result)
+            case Joined(fill):
+                try:
+                    async with asyncio.timeout(wait_s):
+                        return await asyncio.shield(fill.result)
+                except TimeoutError:
+                    return StillWaiting()
+            case Followed(remote):
+                return await _remote_result(remote, wait_s)
+
+    # For those who need one slice of a known representation.
+
+    def growing(self, version: bytes, number: int) -> tuple[GrowingSlice, Fill] | None:
+        """Return a slice that this worker writes now, and its fill."""
+        return self._growing.get((version, number))
+
+    def heading_for(self, version: bytes, number: int) -> Fill | None:
+        """Return the fill that will soon come to a slice."""
+        fill = self._streams.get(version)
+        return fill if fill is not None and fill.slices.heads_for(number) else None
+
+    def running(self, name: bytes, number: int) -> Fill | None:
+        """Return the fill of this worker that began with a slice of a key's variant."""
+        return self._fills.get((name, number))
+
+    @property
+    def entries(self) -> int:
+        """How many entries there are: none when no fill runs."""
+        return len(self._fills) + len(self._streams) + len(self._growing)
+
+    # What fills report: see `Books`.
+
+    def began(self, fill: Fill) -> None:
+        """See `Books`."""
+        self._fills[fill.asked.name, fill.asked.number] = fill
+
+    def streams(self, fill: Fill) -> None:
+        """See `Books`."""
+        self._streams.setdefault(fill.slices.version, fill)
+
+    def writes(self, fill: Fill, growing: GrowingSlice) -> None:
+        """See `Books`."""
+        self._growing[fill.slices.version, growing.number] = (growing, fill)
+
+    def wrote(self, fill: Fill, number: int) -> None:
+        """See `Books`."""
+        self._growing.pop((fill.slices.version, number), None)
+
+    def ended(self, fill: Fill) -> None:
+        """See `Books`."""
+        name = (fill.asked.name, fill.asked.number)
+        if self._fills.get(name) is fill:
+            del self._fills[name]
+        if self._streams.get(fill.slices.version) is fill:
+            del self._streams[fill.slices.version]
+
+    # Permits.
+
+    def _part(self, name: bytes, number: int) -> Part | Busy | None:
+        """The permit to write a slice; None when the store is in trouble. Raises StoreError."""
+        try:
+            return self._environment.store.begin_part(name, number)
+        except OSError as error:
+            self._environment.store_trouble(error)
+            return None
+
+    def _follow(self, name: bytes, number: int, busy: Busy) -> RemoteSlice | None:
+        """Follow the part that another process writes; None when it is gone already.
+
+        Whoever gets it keeps it by `FillRefs.follow`, else it is polled until its writer ends.
+        """
+        known = self._remotes.get((name, number))
+        if known is not None and known.usable:
+            return known
+        follower = PartFollower.open(busy.path)
+        if follower is None:
+            return None
+        remote = RemoteSlice(self._environment.loop, number, follower)
+        self._remotes[name, number] = remote
+
+        def forget(_task: asyncio.Task[None]) -> None:
+            if self._remotes.get((name, number)) is remote:
+                del self._remotes[name, number]
+
+        remote.polling.add_done_callback(forget)
+        return remote
+
+
+async def _remote_result(remote: RemoteSlice, wait_s: float) -> Result | StillWaiting:
+    """What another worker's fill brings."""
+    try:
+        phase = await remote.head(wait_s)
+    except TimeoutError:
+        return StillWaiting()
+    except HolderDied:
+        return Restart()
+    except SliceFailed:
+        phase = remote.phase
+    meta = remote.follower.meta
+    match phase:
+        case PartPhase.BODY | PartPhase.COMPLETE if meta is not None:
+            return Filled(meta, remote)
+        case PartPhase.UNCACHEABLE:
+            return Uncacheable(None, 0, b"uncacheable")
+        case PartPhase.FAILED:
+            reason = remote.follower.reason.decode("ascii", "replace")
+            return Failed(504 if reason in _TIMEOUT_WORDS else 502, reason)
+        case _:
+            return Restart()

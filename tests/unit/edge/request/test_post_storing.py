@@ -32,7 +32,10 @@ PIECE = memoryview(bytes(64 * 1024))
 def posts() -> PostStoring:
     store = SimpleNamespace(generation=lambda: 1)
     return PostStoring(
-        cast(WorkerContext, SimpleNamespace(store=store, slice_bytes=8 * 1024 * 1024))
+        cast(
+            WorkerContext,
+            SimpleNamespace(store=store, slice_bytes=8 * 1024 * 1024, now=lambda: 1000.0),
+        )
     )
 
 

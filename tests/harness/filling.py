@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from headrace.cache.record import StoredResponse
+from headrace.config.edge import EDGE
 from headrace.config.loader import validate_document
 from headrace.edge.hot import HotEntry, HotResponses
 from headrace.edge.service.resource import LIMIT_BYTES as RESOURCES_BYTES
@@ -42,7 +43,7 @@ def resident_bytes() -> int:
 
 def resources() -> Filled:
     """Distinct targets as long as a request line may be, at the longest host."""
-    found = Resources(compile_services(validate_document(ONE_SERVICE, str, base=Path("/"))))
+    found = Resources(compile_services(validate_document(ONE_SERVICE, EDGE, str, base=Path("/"))))
     for number in range(8_000):
         target = b"/%d" % number + b"p" * 3000 + b"?" + b"q" * 5000
         found.find(_head(target, b"h" * 240), tls=number % 2 == 0)

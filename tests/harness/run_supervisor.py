@@ -6,6 +6,7 @@ import asyncio
 import sys
 from pathlib import Path
 
+from headrace.config.edge import EDGE
 from headrace.config.loader import load_config
 from headrace.node.supervisor import Supervisor
 from headrace.telemetry.logs import configure_logging
@@ -15,8 +16,8 @@ from tests.harness.fake_store import open_fake_store
 async def main(path: Path) -> int:
     configure_logging()
     supervisor = Supervisor(
-        load_config(path),
-        lambda: load_config(path),
+        load_config(path, EDGE),
+        lambda: load_config(path, EDGE),
         worker_command=(sys.executable, "-m", "tests.harness.fake_worker"),
         store_opener=open_fake_store,
     )

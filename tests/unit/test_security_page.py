@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from headrace.config.edge import EDGE
 from headrace.config.loader import load_config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,8 +19,8 @@ def test_every_test_that_the_page_names_is_there() -> None:
 
 
 def test_the_example_for_the_open_internet_is_valid_and_stricter_than_the_defaults() -> None:
-    found = load_config(ROOT / "docs" / "examples" / "open-internet.toml")
-    usual = load_config(ROOT / "docs" / "examples" / "edge.toml")
+    found = load_config(ROOT / "docs" / "examples" / "open-internet.toml", EDGE)
+    usual = load_config(ROOT / "docs" / "examples" / "edge.toml", EDGE)
     assert found.limits.connections < usual.limits.connections
     assert found.limits.connections_per_address < usual.limits.connections_per_address
     assert found.limits.ranges < usual.limits.ranges

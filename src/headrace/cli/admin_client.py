@@ -14,6 +14,7 @@ import typer
 
 from headrace.config import Address, Config, UnixAddress
 from headrace.config.addresses import parse_address
+from headrace.config.edge import EDGE
 from headrace.config.loader import load_config
 from headrace.errors import HeadraceError
 from headrace.node.admin.auth import TOKEN_FILE_NAME
@@ -186,6 +187,6 @@ def _token(token_file: Path | None, config: Config | None) -> str:
 
 def _loaded(file: Path) -> Config:
     try:
-        return load_config(file)
+        return load_config(file, EDGE)
     except HeadraceError as error:
         raise AdminUsage(str(error)) from error

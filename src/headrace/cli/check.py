@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from headrace.config.edge import EDGE
 from headrace.config.loader import load_config
 from headrace.config.model import Config
 
@@ -26,8 +27,8 @@ def check(
     if path is None:
         raise typer.BadParameter("name the file to check")
     from headrace.config.effective import effective_toml
-    from headrace.config.machine_check import check_machine
+    from headrace.config.loader import check_machine
 
-    config = load_config(path)
-    check_machine(config, path)
-    typer.echo(effective_toml(config), nl=False)
+    config = load_config(path, EDGE)
+    check_machine(config, EDGE, path)
+    typer.echo(effective_toml(config, EDGE), nl=False)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from headrace.config import Config
+from headrace.config.edge import EDGE
 from headrace.config.loader import load_config, validate_document
 from headrace.config.locate import TomlPath
 from headrace.errors import HeadraceError
@@ -96,7 +97,7 @@ def edge(
     if config is not None:
         if given:
             raise UsageError(f"--config excludes {', '.join(given)}: put them into the file")
-        wanted = load_config(config)
+        wanted = load_config(config, EDGE)
     else:
         missing = [name for name in ("--listen", "--origin", "--cache-dir") if name not in given]
         if missing:
@@ -166,7 +167,7 @@ def one_line_config(
         document["access_log"] = {"path": access_log}
     if log_level is not None:
         document["log_level"] = log_level
-    return validate_document(document, _option_of, base=Path.cwd())
+    return validate_document(document, EDGE, _option_of, base=Path.cwd())
 
 
 def _option_of(path: TomlPath) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 import typer
 
 from headrace.cli.admin_client import AdminClient, find_admin, run
+from headrace.config.edge import EDGE
 from headrace.config.loader import load_config
 from headrace.edge.explain import explain_request
 from headrace.errors import HeadraceError
@@ -47,7 +48,7 @@ def explain(
     fields = [_field(text) for text in header or []]
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     for line in explain_request(
-        load_config(config), method.upper().encode(), parts.scheme.encode(),
+        load_config(config, EDGE), method.upper().encode(), parts.scheme.encode(),
         parts.netloc.encode("idna" if not parts.netloc.isascii() else "ascii"),
         target.encode("utf-8"), fields, now=time.time(),
     ):  # fmt: skip

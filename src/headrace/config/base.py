@@ -6,6 +6,7 @@ because there the value does (`"10s"`, `"10GiB"`; a bare number means seconds or
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +44,13 @@ def _from_base(path: Path, info: ValidationInfo) -> Path:
 
 FilePath = Annotated[Path, AfterValidator(_from_base)]
 """A path; a relative one starts from the directory that the validation's context calls `base`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How the reference calls a field's type, where neither annotation nor name say it."""
+
+    kind: str
 
 
 class Model(BaseModel):

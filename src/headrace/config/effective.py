@@ -6,17 +6,21 @@ from typing import Any
 
 import tomli_w
 
-from headrace.config.model import Config
+from headrace.config.root import Root, RootT
 from headrace.config.secrets import masked
 
 
-def effective_toml(config: Config, *, show_secrets: bool = False) -> str:
-    """TOML that loads to this very configuration, but for masked secrets."""
+def effective_toml(config: RootT, root: Root[RootT], *, show_secrets: bool = False) -> str:
+    """Return TOML that loads to this very configuration, but for masked secrets."""
     document: dict[str, Any] = config.model_dump(mode="json", by_alias=True, exclude_none=True)
-    for listener in document["listen"]:
-        listener["unix_mode"] = f"{listener['unix_mode']:04o}"
-    for service in document["service"]:
-        negative = service["cache"].get("negative")
-        if negative is not None:
-            service["cache"]["negative"] = {str(status): s for status, s in negative.items()}
-    return tomli_w.dumps(document if show_secrets else masked(document))
+    shown = document if show_secrets else masked(document, root.model)
+    return tomli_w.dumps(_with_text_keys(shown))
+
+
+def _with_text_keys(value: Any) -> Any:
+    """Return the same where every key is a text, as TOML has them."""
+    if isinstance(value, dict):
+        return {str(key): _with_text_keys(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_with_text_keys(one) for one in value]
+    return value

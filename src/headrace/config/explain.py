@@ -1,6 +1,6 @@
-"""Turns the schema's validation errors into problems that name a remedy.
+"""Turns a schema's validation errors into problems that name a remedy.
 
-Pure: pydantic's error details and the document in, problems out.
+Pure: pydantic's error details, the document and its root in, problems out.
 """
 
 from __future__ import annotations
@@ -8,13 +8,16 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from headrace.config.base import toml_key
 from headrace.config.locate import TomlPath
 from headrace.config.problems import Problem
+from headrace.config.root import Root
 from headrace.config.schema import (
     field_at,
     header,
@@ -48,62 +51,55 @@ _BOUNDS = {
 }
 
 _MISSING = "required, but missing"
-_RENAMED = {
-    "site": "service",
-    "sites_max": "services_max",
-    "policy": "retry",
-    "shadow": "mirror",
-    "server_name": "node_id",
-}
-"""Keys as older files write them, and what they are called now."""
 
 
-def explain(errors: Iterable[ErrorDetails], document: object) -> list[Problem]:
+def explain(errors: Iterable[ErrorDetails], document: object, root: Root[Any]) -> list[Problem]:
     """Return one problem for each faulty path, in the order found."""
     problems: dict[TomlPath, Problem] = {}
     for error in errors:
-        problem = _problem(error, document)
+        problem = _problem(error, document, root)
         problems.setdefault(problem.path, problem)
-    return [problem for problem in problems.values() if not _is_there_renamed(problem, document)]
+    return [
+        problem
+        for problem in problems.values()
+        if not _is_there_renamed(problem, document, root.renamed)
+    ]
 
 
-def _is_there_renamed(problem: Problem, document: object) -> bool:
-    """Return whether what is missing is there under its old name, which has a problem of its
-    own.
-    """
+def _is_there_renamed(problem: Problem, document: object, renamed: Mapping[str, str]) -> bool:
+    """Return whether what is missing is there under its old name, which has its own problem."""
     return (
         problem.value is None
         and problem.message == _MISSING
         and isinstance(document, dict)
         and len(problem.path) == 1
-        and any(new == problem.path[0] and old in document for old, new in _RENAMED.items())
+        and any(new == problem.path[0] and old in document for old, new in renamed.items())
     )
 
 
-def shown(value: object, path: TomlPath) -> str:
+def shown(value: object, path: TomlPath, root: type[BaseModel]) -> str:
     """Return a value as one short line, with secrets left out."""
-    if may_be_secret(path):
+    if may_be_secret(root, path):
         return f'"{MASK}"'
     text = without_user(json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= _WIDEST_VALUE else text[: _WIDEST_VALUE - 1] + "…"
 
 
-def _problem(error: ErrorDetails, document: object) -> Problem:
-    kind = error["type"]
+def _problem(error: ErrorDetails, document: object, root: Root[Any]) -> Problem:
+    kind, value = error["type"], None
     if kind == "missing":
-        return _missing(error["loc"])
+        return _missing(error["loc"], root.model)
     path = _path_in(document, error["loc"])
-    value = shown(error["input"], path) if not isinstance(error["input"], dict | list) else None
+    if not isinstance(error["input"], dict | list):
+        value = shown(error["input"], path, root.model)
     if kind == "extra_forbidden":
-        return _unknown_key(path, value)
-    message, remedy = _message_and_remedy(error, path)
+        return _unknown_key(path, value, root)
+    message, remedy = _message_and_remedy(error, path, root.model)
     return Problem(path=path, value=value, message=message, remedy=remedy)
 
 
 def _path_in(document: object, location: tuple[int | str, ...]) -> TomlPath:
-    """Return the part of pydantic's location that exists in the document (it adds names of
-    unions).
-    """
+    """Return the part of pydantic's location that is in the document: it adds names of unions."""
     here = document
     path: TomlPath = ()
     for part in location:
@@ -117,8 +113,8 @@ def _path_in(document: object, location: tuple[int | str, ...]) -> TomlPath:
     return path
 
 
-def _missing(path: TomlPath) -> Problem:
-    field = field_at(path)
+def _missing(path: TomlPath, root: type[BaseModel]) -> Problem:
+    field = field_at(root, path)
     key = str(path[-1])
     purpose = f" ({field.description})" if field is not None and field.description else ""
     if field is not None and is_array_of_tables(field):
@@ -128,15 +124,15 @@ def _missing(path: TomlPath) -> Problem:
     return Problem(path=path, message=_MISSING, remedy=remedy)
 
 
-def _unknown_key(path: TomlPath, value: str | None) -> Problem:
+def _unknown_key(path: TomlPath, value: str | None, root: Root[Any]) -> Problem:
     key = str(path[-1])
-    model = model_at(path[:-1])
+    model = model_at(root.model, path[:-1])
     known = list(keys_of(model)) if model is not None else []
     nearest = difflib.get_close_matches(key.replace("-", "_").lower(), known, n=1)
-    elsewhere = tables_with(key)
-    renamed = _RENAMED.get(key)
+    elsewhere = tables_with(root.model, key)
+    renamed = root.renamed.get(key)
     if renamed in known:
-        below = model_at((*path[:-1], renamed)) is not None
+        below = model_at(root.model, (*path[:-1], renamed)) is not None
         return Problem(
             path=path,
             value=value,
@@ -154,7 +150,9 @@ def _unknown_key(path: TomlPath, value: str | None) -> Problem:
     return Problem(path=path, value=value, message="unknown key", remedy=remedy)
 
 
-def _message_and_remedy(error: ErrorDetails, path: TomlPath) -> tuple[str, str]:
+def _message_and_remedy(
+    error: ErrorDetails, path: TomlPath, root: type[BaseModel]
+) -> tuple[str, str]:
     kind = error["type"]
     context = error.get("ctx", {})
     if kind == "value_error":
@@ -171,7 +169,7 @@ def _message_and_remedy(error: ErrorDetails, path: TomlPath) -> tuple[str, str]:
         )
         return f"must be {bound}", f"write a value of {bound}"
     if kind in {"list_type", "model_type", "model_attributes_type", "dict_type"}:
-        return _not_a_table(path)
+        return _not_a_table(path, root)
     if kind == "string_pattern_mismatch":
         return "has characters that are not allowed", f"it must match {context['pattern']}"
     if kind in {"too_short", "string_too_short"}:
@@ -195,10 +193,10 @@ def _not_a_choice(expected: str, value: object) -> tuple[str, str]:
     return "not one of the allowed values", remedy
 
 
-def _not_a_table(path: TomlPath) -> tuple[str, str]:
+def _not_a_table(path: TomlPath, root: type[BaseModel]) -> tuple[str, str]:
     names = ".".join(str(part) for part in path if isinstance(part, str))
-    field = field_at(path)
-    if model_at(path) is None or field is None:
+    field = field_at(root, path)
+    if model_at(root, path) is None or field is None:
         if field is not None and "dict" in str(field.annotation):
             return "must be a table", f"write it as [{names}] with one key a line"
         return "must be an array", f'write it in brackets: {path[-1]} = ["…"]'

@@ -1,7 +1,7 @@
-"""Reads a configuration: from a TOML file, or from a document with the same keys made elsewhere.
+"""Reads a configuration of any root: a TOML file, or a document with the same keys.
 
-Every problem is reported at once, each with its place. The files that the configuration names
-(certificates, directories) are not touched here: see `machine_check`.
+Every problem is reported at once, each with its place. The files that a configuration names
+(certificates, directories) are touched only by `check_machine`.
 """
 
 from __future__ import annotations
@@ -15,18 +15,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from headrace.config.consistency import inconsistencies
 from headrace.config.explain import explain
 from headrace.config.locate import TomlPath, line_of, locate
-from headrace.config.model import Config
 from headrace.config.problems import ConfigError, Problem, Where, has_errors
+from headrace.config.root import Root, RootT
 
 _SYNTAX_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
-def load_config(path: Path) -> Config:
-    """Read the configuration in a TOML file. Relative paths in it start from the file's
-    directory.
+def load_config(path: Path, root: Root[RootT]) -> RootT:
+    """Return the configuration in a TOML file, from whose directory its relative paths start.
 
     Raises ConfigError, with every problem found, when it cannot be read or used.
     """
@@ -37,11 +35,11 @@ def load_config(path: Path) -> Config:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise _unreadable("not UTF-8 text", f"{path}:{line}") from error
-    return parse_config(text, str(path), base=path.absolute().parent)
+    return parse_config(text, str(path), root, base=path.absolute().parent)
 
 
-def parse_config(text: str, name: str, *, base: Path) -> Config:
-    """Read the configuration in a TOML text; `name` stands for the file in messages.
+def parse_config(text: str, name: str, root: Root[RootT], *, base: Path) -> RootT:
+    """Return the configuration in a TOML text; `name` stands for the file in messages.
 
     `base` is where relative paths start. Raises ConfigError.
     """
@@ -49,43 +47,61 @@ def parse_config(text: str, name: str, *, base: Path) -> Config:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _syntax_error(error, text, name) from error
-    lines = locate(text)
-
-    def where(path: TomlPath) -> str:
-        return f"{name}:{line_of(path, lines)}"
-
-    return validate_document(document, where, base=base)
+    return validate_document(document, root, _lines_of(text, name), base=base)
 
 
-def validate_document(document: dict[str, Any], where: Where, *, base: Path) -> Config:
-    """Read the configuration in a document keyed as in TOML. Raises ConfigError with all
-    problems.
+def validate_document(
+    document: dict[str, Any], root: Root[RootT], where: Where, *, base: Path
+) -> RootT:
+    """Return the configuration in a document keyed as in TOML.
+
+    Raises ConfigError with all problems.
     """
     try:
-        config = _validated(document, base)
+        config = _validated(document, root, base)
     except ValidationError as error:
-        problems = explain(error.errors(include_url=False), document)
+        problems = explain(error.errors(include_url=False), document, root)
         faulty = [problem.path for problem in problems]
-        problems += _inconsistencies_beside(document, faulty, base)
+        problems += _inconsistencies_beside(document, root, faulty, base)
         raise ConfigError(problems, where) from None
-    problems = inconsistencies(config)
+    problems = list(root.inconsistencies(config))
     if has_errors(problems):
         raise ConfigError(problems, where)
     return config
 
 
-def _validated(document: dict[str, Any], base: Path) -> Config:
+def check_machine(config: RootT, root: Root[RootT], path: Path) -> None:
+    """Check that this machine has what the configuration in the file at `path` asks of it.
+
+    Raises ConfigError, with the file's lines, when anything is missing.
+    """
+    found = root.machine_problems(config)
+    if found:
+        raise ConfigError(found, _lines_of(path.read_text(encoding="utf-8"), str(path)))
+
+
+def _lines_of(text: str, name: str) -> Where:
+    """Return what names the line of a path in a TOML text that is valid."""
+    lines = locate(text)
+
+    def where(path: TomlPath) -> str:
+        return f"{name}:{line_of(path, lines)}"
+
+    return where
+
+
+def _validated(document: dict[str, Any], root: Root[RootT], base: Path) -> RootT:
     # Through JSON, because strict JSON takes paths as text and still refuses `workers = true`.
     text = json.dumps(document, default=str)
-    return Config.model_validate_json(
+    return root.model.model_validate_json(
         text, strict=True, by_alias=True, by_name=False, context={"base": base}
     )
 
 
 def _inconsistencies_beside(
-    document: dict[str, Any], faulty: list[TomlPath], base: Path
+    document: dict[str, Any], root: Root[RootT], faulty: list[TomlPath], base: Path
 ) -> list[Problem]:
-    """Problems between tables that would remain after the faulty values were corrected.
+    """Return the problems between tables that would remain after the faulty values were corrected.
 
     The faulty values are left out and what remains is judged; judgements that rest on a value
     left out are not passed.
@@ -94,12 +110,12 @@ def _inconsistencies_beside(
     for path in sorted(faulty, key=_deepest_and_last_first):
         _remove(remaining, path)
     try:
-        config = _validated(remaining, base)
+        config = _validated(remaining, root, base)
     except ValidationError:
         return []
     return [
         problem
-        for problem in inconsistencies(config)
+        for problem in root.inconsistencies(config)
         if not any(
             _touches(path, fault) for path in (problem.path, *problem.concerns) for fault in faulty
         )
@@ -129,7 +145,7 @@ def _touches(path: TomlPath, fault: TomlPath) -> bool:
 
 
 def _arrays(path: TomlPath) -> set[TomlPath]:
-    """Return the arrays that an element was or may be taken out of, which shifts their indexes."""
+    """The arrays that an element was or may be taken out of, which shifts their indexes."""
     return {path[:place] for place, part in enumerate(path) if isinstance(part, int)}
 
 

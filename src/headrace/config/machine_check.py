@@ -6,9 +6,8 @@ import os
 import ssl
 from pathlib import Path
 
-from headrace.config.locate import TomlPath, line_of, locate
 from headrace.config.model import Config
-from headrace.config.problems import ConfigError, Problem
+from headrace.config.problems import Problem
 from headrace.config.service import Service
 from headrace.ownership import foreign
 
@@ -79,18 +78,6 @@ def _missing_files(index: int, service: Service) -> list[Problem]:
                         )
                     )
     return found
-
-
-def check_machine(config: Config, path: Path) -> None:
-    """Raise ConfigError, with lines of the file at `path`, when anything is missing here."""
-    found = machine_problems(config)
-    if found:
-        lines = locate(path.read_text(encoding="utf-8"))
-
-        def where(place: TomlPath) -> str:
-            return f"{path}:{line_of(place, lines)}"
-
-        raise ConfigError(found, where)
 
 
 def _pair_problem(cert: Path, key: Path) -> str:

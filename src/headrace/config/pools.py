@@ -140,7 +140,9 @@ class PoolOrigin(Model):
         default=True,
         description="When it fails, in the middle of a body too, continue from another origin.",
     )
-    signing: Signing | None = Field(default=None, description="Unset: requests are not signed.")
+    signing: Signing | None = Field(
+        default=None, repr=False, description="Unset: requests are not signed."
+    )
 
     @field_validator("headers")
     @classmethod

@@ -1,4 +1,6 @@
-"""The configuration reference, written from the schema: run `python -m headrace.config.reference`.
+"""The configuration reference, written from a root's schema.
+
+`python -m headrace.config.reference` writes it.
 
 A test compares the page with what this writes, so it cannot fall behind.
 """
@@ -6,6 +8,7 @@ A test compares the page with what this writes, so it cannot fall behind.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -13,21 +16,17 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from headrace.config.base import Written
+from headrace.config.edge import EDGE
+from headrace.config.root import Root
 from headrace.config.schema import header, keys_of, nested_model, tables
 from headrace.config.units import format_size
 
-PAGE = Path("docs/reference/configuration.md")
-_INTRODUCTION = """# Configuration reference
-
-This page is generated from the schema. `headrace check edge.toml` validates a file and prints the
-effective configuration, every default included; `headrace check --schema` prints the schema as
-JSON.
-
+_TITLE = "# Configuration reference\n"
+_NOTATION = """\
 A file is [TOML](https://toml.io). Durations are seconds (`2.5`) or texts (`"250ms"`, `"10s"`,
 `"5m"`, `"1h"`, `"1d"`). Sizes are bytes (`4096`) or texts (`"64MB"`, `"10GiB"`). Relative paths
 start from the file's directory. Tables written `[[so]]` may be repeated.
-
-A complete example is in [`edge.toml`](../examples/edge.toml).
 """
 _KINDS: dict[object, str] = {
     str: "text",
@@ -38,11 +37,12 @@ _KINDS: dict[object, str] = {
 }
 
 
-def page() -> str:
+def page(root: Root[Any]) -> str:
     """Return the whole page as Markdown."""
-    parts = [_INTRODUCTION]
-    for name, model, repeats in tables():
-        parts.append(_table(name, model, repeats))
+    parts = [_TITLE, _NOTATION]
+    if root.page is not None:
+        parts = [_TITLE, root.page.introduction, _NOTATION, root.page.example]
+    parts += [_table(name, model, repeats) for name, model, repeats in tables(root.model)]
     return "\n".join(parts)
 
 
@@ -63,18 +63,12 @@ def _attribute(key: str, model: type[BaseModel]) -> str:
 
 
 def _kind(key: str, field: FieldInfo, model: type[BaseModel]) -> str:
-    attribute = _attribute(key, model)
-    if attribute.endswith("_bytes_per_s"):
-        return "size per second"
-    if attribute.endswith("_bytes") or attribute == "unwatched_bytes_per_address":
-        return "size"
-    if attribute.endswith("_s") and get_origin(field.annotation) is not dict:
-        return "duration"
-    if attribute == "unix_mode":
-        return "file mode"
-    if attribute == "negative_s":
-        return "table of status to duration"
-    return _type_text(field.annotation)
+    kind = _written(field.metadata) or _type_text(field.annotation)
+    return f"{kind} per second" if _attribute(key, model).endswith("_per_s") else kind
+
+
+def _written(metadata: Iterable[object]) -> str:
+    return next((one.kind for one in metadata if isinstance(one, Written)), "")
 
 
 def _type_text(annotation: Any) -> str:
@@ -90,7 +84,7 @@ def _type_text(annotation: Any) -> str:
     texts = [_type_text(argument) for argument in arguments if argument is not type(None)]
     texts = [text for text in texts if text]
     if hasattr(annotation, "__metadata__"):
-        return _type_text(arguments[0])
+        return _written(annotation.__metadata__) or _type_text(arguments[0])
     return " or ".join(texts)
 
 
@@ -102,7 +96,7 @@ def _default(key: str, field: FieldInfo, model: type[BaseModel]) -> str:
     value = field.default
     if value is None:
         return "unset"
-    if _attribute(key, model) == "unix_mode":
+    if _kind(key, field, model) == "file mode":
         return f'`"{value:04o}"`'
     if _kind(key, field, model).startswith("size"):
         shown = format_size(value)
@@ -133,9 +127,11 @@ def _cell(text: str) -> str:
 
 
 def main() -> None:
-    """Write the page below the working directory, or where the argument says."""
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else PAGE
-    target.write_text(page(), encoding="utf-8")
+    """Write each root's page below the directory that the argument names, else the working one."""
+    base = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
+    for root in (EDGE,):
+        if root.page is not None:
+            (base / root.page.path).write_text(page(root), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Questions about the schema itself: which model describes a TOML path, and which keys it knows."""
+"""Questions about a root's schema: which model describes a TOML path, and which keys it knows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from headrace.config.locate import TomlPath
-from headrace.config.model import Config
 
 
 def nested_model(annotation: object) -> type[BaseModel] | None:
@@ -35,11 +34,9 @@ def keys_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
-def field_at(path: TomlPath) -> FieldInfo | None:
-    """Return the field that a TOML path names, indexes left aside; None where the schema has
-    none.
-    """
-    model: type[BaseModel] | None = Config
+def field_at(root: type[BaseModel], path: TomlPath) -> FieldInfo | None:
+    """Return the field that a TOML path names, indexes left aside; None where there is none."""
+    model: type[BaseModel] | None = root
     field: FieldInfo | None = None
     for part in path:
         if isinstance(part, int):
@@ -51,20 +48,18 @@ def field_at(path: TomlPath) -> FieldInfo | None:
     return field
 
 
-def model_at(path: TomlPath) -> type[BaseModel] | None:
-    """Return the model of the table at a TOML path; None where the path is no table of the
-    schema.
-    """
+def model_at(root: type[BaseModel], path: TomlPath) -> type[BaseModel] | None:
+    """Return the model of the table at a TOML path; None where it is no table of the schema."""
     if not any(isinstance(part, str) for part in path):
-        return Config
-    field = field_at(path)
+        return root
+    field = field_at(root, path)
     return nested_model(field.annotation) if field is not None else None
 
 
-def tables() -> Iterator[tuple[str, type[BaseModel], bool]]:
+def tables(root: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel], bool]]:
     """Yield every table: its dotted name ("" for the top), its model, and whether it repeats."""
-    yield "", Config, False
-    yield from _tables_below("", Config)
+    yield "", root, False
+    yield from _tables_below("", root)
 
 
 def _tables_below(
@@ -82,8 +77,10 @@ def header(name: str, repeats: bool) -> str:
     return f"[[{name}]]" if repeats else f"[{name}]"
 
 
-def tables_with(key: str) -> list[str]:
-    """Headers of the tables below the top that know `key`."""
+def tables_with(root: type[BaseModel], key: str) -> list[str]:
+    """Return the headers of the tables below the top that know `key`."""
     return [
-        header(name, repeats) for name, model, repeats in tables() if name and key in keys_of(model)
+        header(name, repeats)
+        for name, model, repeats in tables(root)
+        if name and key in keys_of(model)
     ]

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    field_validator,
+    model_validator,
+)
 
 from headrace.config.addresses import Address, parse_address
-from headrace.config.base import FilePath, Model
+from headrace.config.base import FilePath, Model, Written
 from headrace.config.units import DurationS, SizeBytes
 
 KIB = 1024
@@ -29,7 +36,13 @@ def _file_mode(value: object) -> object:
 
 
 AddressText = Annotated[str, AfterValidator(_address_text)]
-FileMode = Annotated[int, BeforeValidator(_file_mode), Field(ge=0, le=0o777)]
+FileMode = Annotated[
+    int,
+    BeforeValidator(_file_mode),
+    Field(ge=0, le=0o777),
+    PlainSerializer(lambda mode: f"{mode:04o}", return_type=str, when_used="json"),
+    Written("file mode"),
+]
 
 
 class Listener(Model):

@@ -12,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from headrace.config.base import FilePath, Model
+from headrace.config.base import FilePath, Model, Written
 from headrace.config.pools import (
     NOT_TO_ADD,
     FieldName,
@@ -111,7 +111,10 @@ class CacheRules(Model):
         description="The lifetime here whatever a storable response says. Unset: the response "
         "decides.",
     )
-    negative_s: dict[Annotated[int, Field(ge=300, le=599)], DurationS] = Field(
+    negative_s: Annotated[
+        dict[Annotated[int, Field(ge=300, le=599)], DurationS],
+        Written("table of status to duration"),
+    ] = Field(
         default={404: 1.0, 410: 10.0},
         description="Statuses whose responses are stored for so long if they state no lifetime. "
         "Errors that a request's form or sender may have caused (400, 401, 403, 405, 429…) are "

@@ -11,6 +11,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
+from headrace.config.base import Written
+
 SIZE_UNITS: dict[str, int] = {
     "B": 1,
     "KB": 1000,
@@ -92,5 +94,5 @@ def format_size(size_bytes: int) -> int | str:
     return size_bytes
 
 
-SizeBytes = Annotated[int, BeforeValidator(parse_size)]
-DurationS = Annotated[float, BeforeValidator(parse_duration)]
+SizeBytes = Annotated[int, BeforeValidator(parse_size), Written("size")]
+DurationS = Annotated[float, BeforeValidator(parse_duration), Written("duration")]

@@ -19,6 +19,7 @@ import structlog
 
 from headrace import __version__
 from headrace.config import Config
+from headrace.config.edge import EDGE
 from headrace.config.limits_check import raise_nofile_limit
 from headrace.config.loader import load_config
 from headrace.config.problems import ConfigError
@@ -59,7 +60,7 @@ def run(config: Config, config_path: Path | None) -> int:
     configure_logging(config.log_level)
 
     def reread() -> Config:
-        return config if config_path is None else load_config(config_path)
+        return config if config_path is None else load_config(config_path, EDGE)
 
     async def serve() -> int:
         return await Supervisor(config, reread).run()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from headrace.config.edge import EDGE
 from headrace.config.loader import parse_config
 from headrace.config.problems import ConfigError
 from tests.fuzz.inputs import Bytes
@@ -72,7 +73,7 @@ def check(data: bytes) -> None:
                 lines.insert(at, source.piece(40).decode("utf-8", "replace"))
     text = "\n".join([*lines, source.rest().decode("utf-8", "replace")])
     try:
-        parse_config(text, "edge.toml", base=_BASE)
+        parse_config(text, "edge.toml", EDGE, base=_BASE)
     except ConfigError as error:
         assert error.problems
         for problem in error.problems:

@@ -5,6 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.config.edge import EDGE
 from headrace.config.effective import effective_toml
 from headrace.config.loader import load_config, parse_config, validate_document
 from headrace.config.model import Config
@@ -36,19 +37,19 @@ DOCUMENTS = st.fixed_dictionaries(
 
 
 def loaded(document: dict[str, object]) -> Config:
-    return validate_document(document, str, base=Path("/"))
+    return validate_document(document, EDGE, str, base=Path("/"))
 
 
 @given(DOCUMENTS)
 def test_what_check_prints_loads_to_the_same(document: dict[str, object]) -> None:
     config = loaded(document)
-    text = effective_toml(config, show_secrets=True)
-    assert parse_config(text, "again", base=Path("/")) == config
+    text = effective_toml(config, EDGE, show_secrets=True)
+    assert parse_config(text, "again", EDGE, base=Path("/")) == config
 
 
 def test_the_example_loads_to_the_same() -> None:
-    config = load_config(EXAMPLE)
-    assert parse_config(effective_toml(config), "again", base=Path("/")) == config
+    config = load_config(EXAMPLE, EDGE)
+    assert parse_config(effective_toml(config, EDGE), "again", EDGE, base=Path("/")) == config
 
 
 def test_the_token_is_not_shown() -> None:
@@ -60,5 +61,5 @@ def test_the_token_is_not_shown() -> None:
             "admin": {"listen": "127.0.0.1:2", "token": "sixteen-characters"},
         }
     )
-    text = effective_toml(config)
+    text = effective_toml(config, EDGE)
     assert ("sixteen-characters" in text, MASK in text) == (False, True)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from headrace.config.edge import EDGE
 from headrace.config.limits_check import (
     complaints,
     descriptors_for_clients,
@@ -20,6 +21,7 @@ def config(connections: int = 100, backlog: int = 4096) -> Config:
             "service": [{"name": "a", "hosts": ["*"], "origins": ["http://o:1"]}],
             "limits": {"connections": connections},
         },
+        EDGE,
         str,
         base=Path("/"),
     )

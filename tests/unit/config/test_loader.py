@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from headrace.config import Config
+from headrace.config.edge import EDGE
 from headrace.config.effective import effective_toml
 from headrace.config.loader import load_config, parse_config
 from headrace.config.node import default_node_id, node_id_of
@@ -22,17 +23,17 @@ origins = ["http://127.0.0.1:8000"]
 
 
 def load(text: str) -> Config:
-    return parse_config(text, "edge.toml", base=Path("/etc"))
+    return parse_config(text, "edge.toml", EDGE, base=Path("/etc"))
 
 
 def complaint(text: str) -> str:
     with pytest.raises(ConfigError) as raised:
-        parse_config(text, "edge.toml", base=Path("/etc"))
+        parse_config(text, "edge.toml", EDGE, base=Path("/etc"))
     return str(raised.value)
 
 
 def test_a_small_file_gets_sound_defaults() -> None:
-    config = parse_config(GOOD, "edge.toml", base=Path("/etc"))
+    config = parse_config(GOOD, "edge.toml", EDGE, base=Path("/etc"))
     assert (config.workers > 0, config.store.slice_bytes, config.timeouts.head_s) == (
         True,
         8 * 1024 * 1024,
@@ -41,7 +42,7 @@ def test_a_small_file_gets_sound_defaults() -> None:
 
 
 def test_relative_paths_start_from_the_file() -> None:
-    config = parse_config(GOOD, "edge.toml", base=Path("/etc"))
+    config = parse_config(GOOD, "edge.toml", EDGE, base=Path("/etc"))
     assert config.cache_dir == Path("/etc/cache")
 
 
@@ -87,13 +88,13 @@ def test_broken_toml_is_named_with_line_and_column() -> None:
 
 def test_a_missing_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
-        load_config(tmp_path / "absent.toml")
+        load_config(tmp_path / "absent.toml", EDGE)
 
 
 def test_a_file_that_is_not_text_says_so(tmp_path: Path) -> None:
     (tmp_path / "edge.toml").write_bytes(b"cache_dir = '\xff'")
     with pytest.raises(ConfigError, match="not UTF-8"):
-        load_config(tmp_path / "edge.toml")
+        load_config(tmp_path / "edge.toml", EDGE)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +209,7 @@ def test_a_secret_key_is_never_shown() -> None:
         '[[service.pool]]\nname = "s3"\n[[service.pool.origin]]\nurl = "http://a"\n'
         '[service.pool.origin.signing]\naccess_key = "k"\nsecret_key = "hush"\n'
     )
-    assert "hush" not in effective_toml(load(text))
+    assert "hush" not in effective_toml(load(text), EDGE)
     assert "hush" not in complaint(text + 'secret_file = "x"\n')
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from headrace.config.edge import EDGE
 from headrace.config.effective import effective_toml
 from headrace.config.loader import validate_document
 from headrace.config.model import Config
@@ -45,11 +46,11 @@ def document(**origin: object) -> dict[str, Any]:
 
 
 def loaded(given: dict[str, Any]) -> Config:
-    return validate_document(given, lambda _path: "edge.toml:1", base=Path("/"))
+    return validate_document(given, EDGE, lambda _path: "edge.toml:1", base=Path("/"))
 
 
 def test_check_shows_no_secret() -> None:
-    text = effective_toml(loaded(document()))
+    text = effective_toml(loaded(document()), EDGE)
     assert (SECRET in text, text.count(MASK)) == (False, 4)
 
 

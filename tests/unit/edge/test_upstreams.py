@@ -7,6 +7,7 @@ from pathlib import Path
 
 from structlog.testing import capture_logs
 
+from headrace.config.edge import EDGE
 from headrace.config.loader import validate_document
 from headrace.edge.service.resource import Resource, Resources
 from headrace.edge.service.services import Services, compile_services
@@ -29,7 +30,7 @@ def services(*tables: dict[str, object]) -> Services:
             for number, table in enumerate(tables)
         ],
     }
-    return compile_services(validate_document(document, str, base=Path("/")))
+    return compile_services(validate_document(document, EDGE, str, base=Path("/")))
 
 
 def asked(

@@ -6,6 +6,7 @@ import gc
 import weakref
 from pathlib import Path
 
+from headrace.config.edge import EDGE
 from headrace.config.loader import validate_document
 from headrace.node.tls import server_context
 from tests.harness.certificates import Authority
@@ -20,7 +21,7 @@ def test_contexts_do_not_wait_for_the_collector_of_cycles(tmp_path: Path) -> Non
         "certificate": [{"cert": str(pair.cert), "key": str(pair.key)} for pair in pairs],
         "service": [{"name": "a", "hosts": ["*"], "origins": ["http://127.0.0.1:9"]}],
     }
-    config = validate_document(document, lambda _path: "test", base=tmp_path)
+    config = validate_document(document, EDGE, lambda _path: "test", base=tmp_path)
     gc.disable()
     try:
         context = server_context(config, b"")

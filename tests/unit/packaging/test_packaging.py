@@ -6,6 +6,7 @@ import configparser
 import re
 from pathlib import Path
 
+from headrace.config.edge import EDGE
 from headrace.config.loader import load_config
 
 ROOT = Path(__file__).parents[3]
@@ -35,19 +36,19 @@ def test_every_command_names_the_unit_as_it_is_called() -> None:
 
 
 def test_the_first_configuration_is_valid_and_uses_the_units_directories() -> None:
-    config = load_config(PACKAGING / "edge.toml")
+    config = load_config(PACKAGING / "edge.toml", EDGE)
     assert str(config.cache_dir) == f"/var/cache/{unit()['CacheDirectory']}"
     assert str(config.access_log.path) == f"/var/log/{unit()['LogsDirectory']}/access.log"
 
 
 def test_the_access_log_is_rotated_as_the_units_user() -> None:
-    config = load_config(PACKAGING / "edge.toml")
+    config = load_config(PACKAGING / "edge.toml", EDGE)
     assert f"{config.access_log.path} {{" in ROTATION
     assert f"su {unit()['User']} {unit()['Group']}" in ROTATION
 
 
 def test_the_unit_gives_running_responses_their_time() -> None:
-    config = load_config(PACKAGING / "edge.toml")
+    config = load_config(PACKAGING / "edge.toml", EDGE)
     assert int(unit()["TimeoutStopSec"]) > config.drain_timeout_s + 10
 
 

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from headrace.cache.record import StoredResponse
 from headrace.cache.slice_requests import SliceRequest
+from headrace.config.edge import EDGE
 from headrace.config.loader import validate_document
 from headrace.edge.context import WorkerContext
 from headrace.edge.fill.asked import FillRequest
@@ -167,7 +168,7 @@ def make_edge(
         "limits": limits,
         "service": [{"name": "s", "hosts": ["*"], "origins": ["http://o:1"]}],
     }
-    config = validate_document(document, str, base=Path("/"))
+    config = validate_document(document, EDGE, str, base=Path("/"))
     return WorkerContext(
         loop, config, compile_services(config), store, WorkerMetrics(), SocketNetwork(loop)
     )

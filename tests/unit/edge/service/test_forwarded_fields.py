@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from headrace.cache.presented_fields import NEGOTIATED, OVERRIDES
 from headrace.cache.vary import variant_text, with_keyed
+from headrace.config.edge import EDGE
 from headrace.config.loader import validate_document
 from headrace.edge.service.forwarded_fields import (
     asks_the_same,
@@ -35,7 +36,7 @@ def service(**more: object) -> Service:
             }
         ],
     }  # fmt: skip
-    return compile_services(validate_document(document, str, base=Path("/"))).all[0]
+    return compile_services(validate_document(document, EDGE, str, base=Path("/"))).all[0]
 
 
 def request_with(*fields: Field, scheme: bytes = b"https") -> Request:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.cache.key import KeyRules, cache_key, upstream_target
+from headrace.config.edge import EDGE
 from headrace.config.loader import validate_document
 from headrace.edge.service.resource import NoService, Resource, Resources
 from headrace.edge.service.services import Services, compile_services
@@ -34,7 +35,7 @@ def services() -> Services:
             },
         ],
     }
-    return compile_services(validate_document(document, str, base=Path("/")))
+    return compile_services(validate_document(document, EDGE, str, base=Path("/")))
 
 
 def find(host: bytes, target: bytes = b"/") -> Resource:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from headrace.cache.rules import CacheRules
+from headrace.config.edge import EDGE
 from headrace.config.loader import validate_document
 from headrace.edge.service.services import compile_services
 
@@ -21,7 +22,7 @@ def rules(cache: dict[str, object], **path_rule: object) -> CacheRules:
     document = {
         "cache_dir": "/c", "listen": [{"address": "127.0.0.1:1"}], "service": [service],
     }  # fmt: skip
-    compiled = compile_services(validate_document(document, str, base=Path("/")))
+    compiled = compile_services(validate_document(document, EDGE, str, base=Path("/")))
     return compiled.all[0].rules_for(b"/x")
 
 

@@ -24,7 +24,7 @@ from headrace.edge.messages import (
 )
 from headrace.edge.request.accounting import Accounting
 from headrace.http.server.context import ServerContext
-from headrace.telemetry.access_log import ClientAddress, shown_address
+from headrace.telemetry.access_line import ClientAddress, shown_address
 from headrace.telemetry.filter_words import FilterError
 from headrace.telemetry.watch import Followed
 

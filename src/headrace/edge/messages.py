@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from headrace.telemetry.reasons import Reason
+from headrace.telemetry.not_stored import NotStored
 from headrace.telemetry.watch import Figures, Followed
 
 
@@ -65,4 +65,4 @@ class Seen(msgspec.Struct):
 class ReasonsAre(msgspec.Struct):
     """In answer to GetReasons, in the order of its keys."""
 
-    reasons: list[list[Reason]]
+    reasons: list[list[NotStored]]

@@ -15,7 +15,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, get_args, get_type_hints
 
-from headrace.telemetry.access_log import AccessLine
+from headrace.telemetry.access_line import AccessLine
 from headrace.telemetry.filter_words import FilterError, Word, pattern, words_of
 
 MOST_COMPARISONS = 32

@@ -16,7 +16,7 @@ from collections import deque
 
 import msgspec
 
-from headrace.telemetry.access_log import AccessRecord, ClientAddress, LineFormatter
+from headrace.telemetry.access_line import AccessRecord, ClientAddress, LineFormatter
 from headrace.telemetry.filter import parse_filter
 from headrace.telemetry.heavy import SpaceSaving
 

@@ -12,15 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.telemetry.access_log import (
-    AccessLog,
-    AccessLogError,
+from headrace.telemetry.access_line import (
     AccessRecord,
     ClientAddress,
     LineFormatter,
     OriginUse,
     truncated_address,
 )
+from headrace.telemetry.access_log import AccessLog, AccessLogError
 
 RECORD = AccessRecord(
     started=1_700_000_000.25,

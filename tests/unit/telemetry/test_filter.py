@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.telemetry.access_log import AccessLine
+from headrace.telemetry.access_line import AccessLine
 from headrace.telemetry.filter import DEEPEST, FIELDS, MOST_COMPARISONS, parse_filter
 from headrace.telemetry.filter_words import LONGEST_FILTER, LONGEST_PATTERN, FilterError, pattern
 

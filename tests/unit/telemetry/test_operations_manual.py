@@ -8,7 +8,7 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from headrace.node.admin.requests import known_names
-from headrace.telemetry.access_log import AccessLine
+from headrace.telemetry.access_line import AccessLine
 from headrace.telemetry.exposition import exposition
 from headrace.telemetry.metrics import MEANINGS, WorkerMetrics
 from tests.harness.admin_operations import edge_admin_operations

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from headrace.telemetry.access_log import AccessRecord
+from headrace.telemetry.access_line import AccessRecord
 from headrace.telemetry.filter_words import FilterError
 from headrace.telemetry.watch import (
     FIGURES_LEASE_S,

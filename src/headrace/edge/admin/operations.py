@@ -21,7 +21,7 @@ from headrace.edge.admin.requests import (
 from headrace.edge.admin.top import Connections, Looking, Top, WhyNotStored
 from headrace.node.admin.operations import Media, Operation, Operations
 from headrace.node.running import Node
-from headrace.telemetry.access_log import AccessLine
+from headrace.telemetry.access_line import AccessLine
 
 
 def edge_operations(edge: Edge, node: Node) -> Operations:

@@ -20,7 +20,7 @@ from headrace.edge.admin.requests import MOST_ROWS, RowsRequest, UrlRequest
 from headrace.edge.messages import GetFigures, GetReasons, ReasonsAre, Seen
 from headrace.node.running import Node
 from headrace.telemetry.metrics import Snapshot
-from headrace.telemetry.reasons import Reason, together
+from headrace.telemetry.not_stored import NotStored, together
 from headrace.telemetry.top import Rates, between
 from headrace.telemetry.watch import FIGURES_LEASE_S, HotObject, ServiceFigures, merged
 
@@ -63,7 +63,7 @@ class Connections(msgspec.Struct):
     others: int
 
 
-class ServiceReason(Reason, kw_only=True):
+class ServiceReason(NotStored, kw_only=True):
     """A reason, and the service whose it is."""
 
     service: str

@@ -16,10 +16,11 @@ from headrace.cache.freshness import current_age_s
 from headrace.edge.hot import HotEntry
 from headrace.edge.request.response import Response
 from headrace.http.server.exchange import Exchange
-from headrace.telemetry.access_log import AccessLog, AccessRecord, OriginUse
+from headrace.telemetry.access_line import AccessRecord, OriginUse
+from headrace.telemetry.access_log import AccessLog
 from headrace.telemetry.logs import events_dropped
 from headrace.telemetry.metrics import WorkerMetrics
-from headrace.telemetry.reasons import Reasons, counted_word
+from headrace.telemetry.not_stored import NotStoredLately, counted_word
 from headrace.telemetry.watch import Watch
 from headrace.upstream.attempt_log import AttemptLog
 
@@ -41,7 +42,7 @@ class Accounting:
         self.metrics = metrics
         self.log = log
         self.watch = Watch()
-        self.reasons = Reasons()
+        self.reasons = NotStoredLately()
         self._prefix = os.urandom(6).hex()
         self._number = 0
         self._noted = log

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headrace.edge.request.accounting import origin_use
-from headrace.telemetry.access_log import OriginUse
+from headrace.telemetry.access_line import OriginUse
 from headrace.upstream.attempt_log import AttemptLog, Tried
 
 

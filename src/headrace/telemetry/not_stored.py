@@ -16,7 +16,7 @@ MOST_WORDS = 64
 OTHER = "other"
 
 
-class Reason(msgspec.Struct):
+class NotStored(msgspec.Struct):
     """A reason, the status that the response had, how often, and when last (Unix seconds)."""
 
     reason: str
@@ -25,11 +25,11 @@ class Reason(msgspec.Struct):
     last: float
 
 
-class Reasons:
+class NotStoredLately:
     """What one worker remembers."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[bytes, list[Reason]] = OrderedDict()
+        self._known: OrderedDict[bytes, list[NotStored]] = OrderedDict()
 
     def note(self, key_hash: bytes, reason: str, status: int, now: float) -> None:
         """Note that a response for this key was not stored."""
@@ -47,23 +47,23 @@ class Reasons:
                 return
         if len(known) >= REASONS_EACH:
             known.remove(min(known, key=lambda one: one.last))
-        known.append(Reason(reason, status, 1, now))
+        known.append(NotStored(reason, status, 1, now))
 
-    def of(self, key_hash: bytes) -> list[Reason]:
+    def of(self, key_hash: bytes) -> list[NotStored]:
         """Return what is remembered of a key."""
         return list(self._known.get(key_hash, ()))
 
 
-def together(parts: list[list[Reason]]) -> list[Reason]:
+def together(parts: list[list[NotStored]]) -> list[NotStored]:
     """Return what several workers remember of one key, the latest first."""
-    found: dict[tuple[str, int], Reason] = {}
+    found: dict[tuple[str, int], NotStored] = {}
     for part in parts:
         for one in part:
             known = found.get((one.reason, one.status))
             if known is None:
                 found[one.reason, one.status] = one
             else:
-                found[one.reason, one.status] = Reason(
+                found[one.reason, one.status] = NotStored(
                     one.reason, one.status, one.count + known.count, max(one.last, known.last)
                 )
     return sorted(found.values(), key=lambda one: -one.last)

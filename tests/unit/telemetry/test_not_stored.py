@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from headrace.telemetry.reasons import (
+from headrace.telemetry.not_stored import (
     MOST_KEYS,
     MOST_WORDS,
     REASONS_EACH,
-    Reason,
-    Reasons,
+    NotStored,
+    NotStoredLately,
     counted_word,
     together,
 )
@@ -18,16 +18,19 @@ KEY = b"k" * 16
 
 
 def test_equal_reasons_are_counted_together() -> None:
-    reasons = Reasons()
+    reasons = NotStoredLately()
     reasons.note(KEY, "no-store", 200, 1.0)
     reasons.note(KEY, "no-store", 200, 2.0)
     reasons.note(KEY, "no-store", 404, 3.0)
-    assert reasons.of(KEY) == [Reason("no-store", 200, 2, 2.0), Reason("no-store", 404, 1, 3.0)]
+    assert reasons.of(KEY) == [
+        NotStored("no-store", 200, 2, 2.0),
+        NotStored("no-store", 404, 1, 3.0),
+    ]
     assert reasons.of(b"other") == []
 
 
 def test_the_oldest_reason_and_the_quietest_key_are_forgotten() -> None:
-    reasons = Reasons()
+    reasons = NotStoredLately()
     for number in range(REASONS_EACH + 1):
         reasons.note(KEY, f"r{number}", 200, float(number))
     assert [one.reason for one in reasons.of(KEY)] == [
@@ -42,9 +45,9 @@ def test_the_oldest_reason_and_the_quietest_key_are_forgotten() -> None:
 
 
 def test_workers_are_added_up_latest_first() -> None:
-    one = [Reason("a", 200, 1, 1.0), Reason("b", 200, 1, 5.0)]
-    two = [Reason("a", 200, 2, 9.0)]
-    assert together([one, two]) == [Reason("a", 200, 3, 9.0), Reason("b", 200, 1, 5.0)]
+    one = [NotStored("a", 200, 1, 1.0), NotStored("b", 200, 1, 5.0)]
+    two = [NotStored("a", 200, 2, 9.0)]
+    assert together([one, two]) == [NotStored("a", 200, 3, 9.0), NotStored("b", 200, 1, 5.0)]
 
 
 def test_a_metric_has_a_bounded_number_of_words() -> None:

@@ -40,7 +40,6 @@ class CacheControl:
     proxy_revalidate: bool = False
     must_understand: bool = False
     immutable: bool = False
-    no_transform: bool = False
     only_if_cached: bool = False
     stale_while_revalidate: int | None = None
     stale_if_error: int | None = None
@@ -161,7 +160,6 @@ class _Reader:
             proxy_revalidate=b"proxy-revalidate" in flags,
             must_understand=b"must-understand" in flags,
             immutable=b"immutable" in flags,
-            no_transform=b"no-transform" in flags,
             only_if_cached=b"only-if-cached" in flags,
             stale_while_revalidate=seconds.get(b"stale-while-revalidate"),
             stale_if_error=seconds.get(b"stale-if-error"),

@@ -55,11 +55,6 @@ def age_and_ttl_s(stored: StoredResponse, now: float) -> tuple[int, int]:
     return int(age_s), int(stored.lifetime_s - age_s)
 
 
-def is_fresh(stored: StoredResponse, now: float) -> bool:
-    """Return whether it is fresh by its lifetime, whatever its flags (RFC 9111 section 4.2)."""
-    return remaining_s(stored, now) > 0
-
-
 def hot_until(stored: StoredResponse, rules: CacheRules) -> float:
     """Return until when (Unix seconds) any plain request gets this response undecided.
 

@@ -7,10 +7,7 @@ Structured Fields List: text is quoted and escaped, and a key is cut short.
 from __future__ import annotations
 
 import re
-from typing import Final
 
-# A hit for a part of what was asked; the rest, a missing slice, was asked for (section 2.2).
-PARTIAL: Final = b"partial"
 MOST_KEY_BYTES = 512
 _TOKEN = re.compile(rb"[A-Za-z*][!#$%&'*+.^_`|~0-9A-Za-z:/-]*")
 _MOST_INTEGER = 10**15 - 1

@@ -26,8 +26,6 @@ HOME, TO_LINE_END, TO_SCREEN_END = "\x1b[H", "\x1b[K", "\x1b[J"
 OTHER_SCREEN, FORMER_SCREEN = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 PLAIN_WIDTH = 100
 
-Rows = Sequence[Mapping[str, Any]]
-
 
 def top(
     *,

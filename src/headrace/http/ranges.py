@@ -140,11 +140,6 @@ def parse_content_range(value: bytes) -> tuple[int, int, int | None] | None:
     return start, end, total
 
 
-def aligned(start: int, end: int, slice_bytes: int) -> Span:
-    """The range widened to whole slices; the end may lie beyond the representation."""
-    return start // slice_bytes * slice_bytes, -(-end // slice_bytes) * slice_bytes
-
-
 @dataclass(frozen=True, slots=True)
 class MultipartPlan:
     """A multipart/byteranges body (RFC 9110 section 14.6): each part's head and range, the tail."""

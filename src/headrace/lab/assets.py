@@ -11,7 +11,6 @@ from headrace.lab.errors import LabError
 HERE = Path(__file__).resolve().parent
 MEDIA = HERE / "media"
 PLAYER = HERE / "player"
-PLAYER_LIBRARY = PLAYER / "vendor" / "hls.min.js"
 
 _TYPES = {
     ".css": "text/css; charset=utf-8",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import xxhash
@@ -183,8 +183,3 @@ def rendezvous(key: bytes, name: str, weight: float) -> float:
     Ravishankar 1998). Without one origin, only that one's keys move."""
     hashed = xxhash.xxh3_64_intdigest(name.encode() + b"\0" + key)
     return -weight / math.log((hashed + 1) / (2**64 + 2))
-
-
-def without_switching(pool: Pool) -> Pool:
-    """The same pool whose responses are never continued elsewhere."""
-    return replace(pool, origins=tuple(replace(origin, switching=False) for origin in pool.origins))

@@ -33,7 +33,7 @@ READ: dict[bytes, CacheControl] = {
     b'no-cache, no-cache="a"': CacheControl(no_cache=True, no_cache_fields=(b"a",)),
     b"must-revalidate, proxy-revalidate": CacheControl(must_revalidate=True, proxy_revalidate=True),
     b"must-understand, immutable": CacheControl(must_understand=True, immutable=True),
-    b"no-transform, only-if-cached": CacheControl(no_transform=True, only_if_cached=True),
+    b"no-transform, only-if-cached": CacheControl(only_if_cached=True),
     b"stale-while-revalidate=3, stale-if-error=4": CacheControl(
         stale_while_revalidate=3, stale_if_error=4
     ),

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.cache.freshness import (
+    age_and_ttl_s,
     age_field_s,
     corrected_initial_age_s,
     current_age_s,
     hot_until,
-    is_fresh,
     remaining_s,
 )
 from headrace.cache.record import StoredFlag
@@ -75,7 +75,7 @@ def test_age_goes_on_in_the_store() -> None:
 
 
 def test_what_is_as_old_as_its_lifetime_is_stale() -> None:
-    assert not is_fresh(record(lifetime_s=60.0), NOW + 60)
+    assert remaining_s(record(lifetime_s=60.0), NOW + 60) <= 0
 
 
 moments = st.floats(min_value=NOW - 1e9, max_value=NOW + 1e9)
@@ -93,9 +93,13 @@ def test_age_never_falls_as_time_goes_on(age_s: float, one: float, other: float)
 
 
 @given(st.floats(0, 1e9), st.floats(0, 1e9), moments)
-def test_fresh_is_what_has_time_left(age_s: float, lifetime_s: float, now: float) -> None:
+def test_age_and_ttl_are_stated_in_whole_seconds(
+    age_s: float, lifetime_s: float, now: float
+) -> None:
     stored = record(corrected_age_s=age_s, lifetime_s=lifetime_s)
-    assert is_fresh(stored, now) == (remaining_s(stored, now) > 0)
+    stated = int(current_age_s(stored, now)), int(remaining_s(stored, now))
+    assert age_and_ttl_s(stored, now) == stated
+    assert stated[0] >= 0
 
 
 @given(field_values, field_values, moments, moments)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.cache.status import PARTIAL, cache_status
+from headrace.cache.status import cache_status
 from tests.unit.cache.values import field_values
 
 
@@ -38,7 +38,7 @@ WRITTEN: list[tuple[Dealt, bytes]] = [
     ({"hit": True, "detail": b'a"b\\c'}, rb'edge; hit; detail="a\"b\\c"'),
     ({"hit": True, "detail": b""}, b"edge; hit"),
     ({"hit": False}, b"edge"),
-    ({"hit": False, "fwd": PARTIAL, "ttl": 9}, b"edge; fwd=partial; ttl=9"),
+    ({"hit": False, "fwd": b"partial", "ttl": 9}, b"edge; fwd=partial; ttl=9"),
     ({"hit": True, "ttl": 10**20}, b"edge; hit; ttl=999999999999999"),
     ({"hit": True, "key": b"k" * 9999}, b'edge; hit; key="' + b"k" * 512 + b'"'),
 ]

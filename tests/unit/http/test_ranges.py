@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from headrace.http.ranges import (
     RangeNotSatisfiable,
     TooManyRanges,
-    aligned,
     content_range,
     may_be_passed,
     multipart_plan,
@@ -98,13 +97,6 @@ def test_content_range_reads_back(start: int, size: int, more: int) -> None:
 )
 def test_what_is_no_content_range_is_none(value: bytes) -> None:
     assert parse_content_range(value) is None
-
-
-@given(st.integers(0, 10**6), st.integers(1, 10**6), st.sampled_from([1, 7, 4096]))
-def test_aligned_ranges_cover_and_align(start: int, size: int, slice_bytes: int) -> None:
-    first, last = aligned(start, start + size, slice_bytes)
-    assert first <= start < start + size <= last
-    assert (first % slice_bytes, last % slice_bytes) == (0, 0)
 
 
 def test_a_multipart_body_is_as_long_as_planned() -> None:

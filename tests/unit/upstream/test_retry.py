@@ -8,13 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.upstream.errors import Failure
-from headrace.upstream.pool import Pool, PoolState, without_switching
+from headrace.upstream.pool import Pool, PoolState
 from headrace.upstream.retry import Attempts, RetryPolicy, Stop, Try
 from headrace.upstream.retry_budget import RetryBudget
 
 from .test_pool import ABC, origin, pool
 
 RESET = Failure.HEAD_RESET
+
+
+def without_switching(made: Pool) -> Pool:
+    """The same pool whose responses are never continued elsewhere."""
+    return replace(made, origins=tuple(replace(origin, switching=False) for origin in made.origins))
 
 
 def attempts(

@@ -72,13 +72,6 @@ class HelloRecords:
                 return None
 
 
-def whole_hello(data: bytes) -> bytes | None:
-    """The body of the ClientHello that `data` begins with, out of its records; None while it is
-    not whole. Raises NotAHello.
-    """
-    return HelloRecords().take(data)
-
-
 def parse_hello(body: bytes) -> ClientHello:
     """Raises NotAHello on anything that is not in its place (RFC 8446 section 4.1.2)."""
     reader = _Reader(body)

@@ -11,11 +11,15 @@ from hypothesis import strategies as st
 
 from headrace.http.server.client_hello import (
     ClientHello,
+    HelloRecords,
     NotAHello,
     parse_hello,
-    whole_hello,
 )
 from headrace.http.server.tls_context import CertificateContext
+
+
+def whole_hello(data: bytes) -> bytes | None:
+    return HelloRecords().take(data)
 
 
 def hello_of(name: str | None, protocols: list[str] | None = None) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace.config.pools import ALL_FAILURES
+from headrace.config.edge.pools import ALL_FAILURES
 from headrace.reasons import Area, Reason, meaning_of, not_shared, of_status
 from headrace.upstream.errors import Failure
 from headrace.upstream.retry import Stop

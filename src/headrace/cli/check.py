@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from headrace.config.edge import EDGE
+from headrace.config.edge.model import Config
 from headrace.config.loader import load_config
-from headrace.config.model import Config
 
 
 def check(

@@ -1,18 +1,10 @@
-"""The schema of an edge's configuration, and the reader of its TOML file."""
+"""Configuration files: their reader, and the schema of each role's."""
 
 from headrace.config.addresses import Address, OriginUrl, TcpAddress, UnixAddress
-from headrace.config.model import Config
-from headrace.config.server import (
-    AccessLog,
-    Admin,
-    Certificate,
-    Limits,
-    Listener,
-    StoreOptions,
-    Timeouts,
-    TlsOptions,
-)
-from headrace.config.service import CacheRules, KeyRules, PathRule, Service
+from headrace.config.edge.model import Config
+from headrace.config.edge.options import AccessLog, Limits, StoreOptions, Timeouts
+from headrace.config.edge.service import CacheRules, KeyRules, PathRule, Service
+from headrace.config.server import Admin, Certificate, Listener, TlsOptions
 
 __all__ = [
     "AccessLog",

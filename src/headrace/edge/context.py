@@ -6,7 +6,7 @@ import asyncio
 import resource
 
 from headrace.config import Config
-from headrace.config.limits_check import open_files_within
+from headrace.config.edge.limits_check import open_files_within
 from headrace.edge.allowance import Allowance
 from headrace.edge.clock import Clock
 from headrace.edge.fill.environment import FillEnvironment

@@ -22,7 +22,7 @@ import structlog
 import uvloop
 
 from headrace.config import Config
-from headrace.config.limits_check import descriptors_for_clients
+from headrace.config.descriptors import descriptors_for_clients
 from headrace.edge.context import WorkerContext
 from headrace.edge.housekeeping import Housekeeping
 from headrace.edge.live_view import looked

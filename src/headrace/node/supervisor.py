@@ -20,7 +20,7 @@ import structlog
 from headrace import __version__
 from headrace.config import Config
 from headrace.config.edge import EDGE
-from headrace.config.limits_check import raise_nofile_limit
+from headrace.config.edge.limits_check import raise_nofile_limit
 from headrace.config.loader import load_config
 from headrace.config.problems import ConfigError
 from headrace.edge.admin.operations import edge_operations

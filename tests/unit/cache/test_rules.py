@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from headrace.cache.rules import CacheRules
-from headrace.config import service as config_service
+from headrace.config.edge import service as config_service
 
 NAMES = ("targeted", "bypass_on_cookie", "accept_encodings", "languages", "media_types")
 

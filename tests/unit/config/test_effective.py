@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.config.edge import EDGE
+from headrace.config.edge.model import Config
 from headrace.config.effective import effective_toml
 from headrace.config.loader import load_config, parse_config, validate_document
-from headrace.config.model import Config
 from headrace.config.secrets import MASK
 
 EXAMPLE = Path(__file__).parents[3] / "docs/examples/edge.toml"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from headrace.config.edge import EDGE
+from headrace.config.edge.model import Config
 from headrace.config.effective import effective_toml
 from headrace.config.loader import validate_document
-from headrace.config.model import Config
 from headrace.config.problems import ConfigError
 from headrace.config.secrets import MASK
 from headrace.edge.service.services import compile_services

@@ -6,8 +6,8 @@ import fnmatch
 import re
 from pathlib import Path
 
-from headrace.config import pools as config
-from headrace.config.service import Service as ServiceConfig
+from headrace.config.edge import pools as config
+from headrace.config.edge.service import Service as ServiceConfig
 from headrace.errors import HeadraceError
 from headrace.upstream.endpoint import Endpoint, origin_context
 from headrace.upstream.errors import Failure

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from headrace.cache.key import KeyRules
 from headrace.cache.rules import UNREACHABLE_S, CacheRules
 from headrace.config import Config
-from headrace.config import service as config_service
+from headrace.config.edge import service as config_service
 from headrace.edge.service.compile_origins import (
     DEFAULT_RETRY,
     compile_origin_routes,

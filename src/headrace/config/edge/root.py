@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from headrace.config.consistency import inconsistencies
-from headrace.config.machine_check import machine_problems
-from headrace.config.model import Config
+from headrace.config.edge.consistency import inconsistencies
+from headrace.config.edge.machine_check import machine_problems
+from headrace.config.edge.model import Config
 from headrace.config.root import Page, Root
 
 EDGE = Root(

@@ -6,9 +6,9 @@ import os
 import ssl
 from pathlib import Path
 
-from headrace.config.model import Config
+from headrace.config.edge.model import Config
+from headrace.config.edge.service import Service
 from headrace.config.problems import Problem
-from headrace.config.service import Service
 from headrace.ownership import foreign
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from pydantic import Field
 
 from headrace.config.base import FilePath
+from headrace.config.edge.options import AccessLog, Limits, Metrics, StoreOptions, Timeouts
+from headrace.config.edge.service import Service
 from headrace.config.node import NodeConfig
-from headrace.config.server import AccessLog, Limits, Metrics, StoreOptions, Timeouts
-from headrace.config.service import Service
 
 
 class Config(NodeConfig):

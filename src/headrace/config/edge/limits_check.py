@@ -7,7 +7,8 @@ from pathlib import Path
 
 import structlog
 
-from headrace.config.model import Config
+from headrace.config.descriptors import descriptors_for_clients
+from headrace.config.edge.model import Config
 
 log = structlog.get_logger()
 
@@ -18,24 +19,11 @@ _SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
 DESCRIPTORS_OF_A_BODY = 2
 """A body that is kept open has its file's, and its mapping's."""
 
-LARGEST_RESERVE = 4096
-
 
 def descriptors_needed(config: Config) -> int:
     """Descriptors one worker may come to hold: each client and an origin for it, and bodies."""
     bodies = config.store.open_files * DESCRIPTORS_OF_A_BODY
     return config.limits.connections * 2 + bodies + SPARE_DESCRIPTORS
-
-
-def descriptors_for_clients(limit: int) -> int:
-    """Return how many descriptors may be in use when another client is accepted, of `limit` in all.
-
-    The last quarter (or LARGEST_RESERVE, if that is less) is for fetches and files: a worker that
-    let clients in until none was left could answer none of them.
-    """
-    if limit < 0:  # RLIM_INFINITY
-        return 2**62
-    return limit - min(limit // 4, LARGEST_RESERVE)
 
 
 def open_files_within(open_files: int, limit: int) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from headrace.config.addresses import Address, TcpAddress
+from headrace.config.edge.model import Config
+from headrace.config.edge.pools import Route
+from headrace.config.edge.service import CacheRules, KeyRules
 from headrace.config.locate import TomlPath
-from headrace.config.model import Config
-from headrace.config.pools import Route
 from headrace.config.problems import Problem, Severity
-from headrace.config.service import CacheRules, KeyRules
 
 
 def inconsistencies(config: Config) -> list[Problem]:

@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from headrace.config.base import FilePath, Model, Written
-from headrace.config.pools import (
+from headrace.config.edge.pools import (
     NOT_TO_ADD,
     FieldName,
     HostPattern,

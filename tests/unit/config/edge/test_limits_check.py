@@ -2,15 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from headrace.config.descriptors import descriptors_for_clients
 from headrace.config.edge import EDGE
-from headrace.config.limits_check import (
+from headrace.config.edge.limits_check import (
     complaints,
-    descriptors_for_clients,
     descriptors_needed,
     open_files_within,
 )
+from headrace.config.edge.model import Config
 from headrace.config.loader import validate_document
-from headrace.config.model import Config
 
 
 def config(connections: int = 100, backlog: int = 4096) -> Config:

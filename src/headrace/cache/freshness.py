@@ -9,7 +9,7 @@ from headrace.cache.record import StoredFlag, StoredResponse
 from headrace.cache.rules import CacheRules
 from headrace.cache.statuses import GUESSABLE
 from headrace.http.dates import parse_http_date
-from headrace.http.fields import split_list
+from headrace.http.fields import date_field, split_list
 from headrace.http.message import Headers
 
 _ALWAYS_DECIDED = int(StoredFlag.NO_CACHE | StoredFlag.INVALIDATED)
@@ -32,8 +32,7 @@ def corrected_initial_age_s(
     Date counts whole seconds, so the clock does here too: else a response made just now would seem
     up to a second old, most of the life of a live playlist.
     """
-    stated = headers.get(b"date")
-    date = parse_http_date(stated) if stated is not None else None
+    date = date_field(headers, b"date")
     apparent_s = 0.0 if date is None else max(0.0, math.floor(response_time) - date)
     corrected_s = age_field_s(headers) + max(0.0, response_time - request_time)
     return max(apparent_s, corrected_s)
@@ -83,8 +82,7 @@ def explicit_lifetime_s(
     expires = headers.all(b"expires")
     if not expires:
         return None
-    stated = headers.get(b"date")
-    date = parse_http_date(stated) if stated is not None else None
+    date = date_field(headers, b"date")
     if date is None:
         date = response_time
     # Repeated or unreadable, "0" above all: already expired (RFC 9111 section 5.3).
@@ -105,12 +103,10 @@ def heuristic_lifetime_s(
         return None
     if b"no-cache" in (headers.get(b"pragma") or b"").lower():
         return None
-    modified = headers.get(b"last-modified")
-    then = parse_http_date(modified) if modified is not None else None
+    then = date_field(headers, b"last-modified")
     if then is None:
         return rules.default_lifetime_s
-    stated = headers.get(b"date")
-    date = parse_http_date(stated) if stated is not None else None
+    date = date_field(headers, b"date")
     # A Date of the future would lengthen the guess.
     since_s = (response_time if date is None else min(date, response_time)) - then
     if since_s <= 0:

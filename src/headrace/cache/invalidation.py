@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from headrace.http.hosts import DEFAULT_PORTS
 from headrace.http.message import Request, ResponseHead
 from headrace.http.methods import SAFE
 
@@ -42,5 +43,5 @@ def _resolved(base: bytes, reference: bytes) -> bytes | None:
 
 def _authority(parts: SplitResult) -> str:
     """Host and port in lower case, without the port that the scheme has anyway."""
-    usual = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
-    return parts.netloc.lower().removesuffix(usual)
+    usual = DEFAULT_PORTS.get(parts.scheme)
+    return parts.netloc.lower().removesuffix(f":{usual}")

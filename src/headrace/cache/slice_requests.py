@@ -13,6 +13,7 @@ from headrace.cache.validation import validation_fields
 from headrace.http.message import Field, Headers
 from headrace.http.parser import ParsedResponseHead
 from headrace.http.partial import part_of
+from headrace.http.ranges import byte_position
 from headrace.http.validators import is_strong, same_representation
 
 
@@ -49,7 +50,6 @@ class BodySpan:
 
 
 WHOLE = SliceRequest()
-MOST_DIGITS = 18
 MOST_SLICES = 2**31  # slice numbers have 32 bits in the store
 
 
@@ -80,11 +80,7 @@ def slice_request_for(value: bytes, slice_bytes: int) -> SliceRequest | None:
 
 
 def _number(text: bytes) -> int | None:
-    """Read a byte position; one that no file can have stands for all beyond. None: no number."""
-    if not text.isdigit():
-        return None
-    digits = text.lstrip(b"0")
-    return int(digits or b"0") if len(digits) <= MOST_DIGITS else 10**MOST_DIGITS
+    return byte_position(text) if text.isdigit() else None
 
 
 def slice_request_fields(wanted: SliceRequest, slice_bytes: int) -> list[Field]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from headrace.http.hosts import is_host_name
+from headrace.http.hosts import DEFAULT_PORTS, is_host_name
 
 _UNIX_PREFIX = "unix:"
 _UNIX_PATH_LIMIT = 107  # sun_path holds 108 bytes with its final NUL
@@ -58,8 +58,7 @@ class OriginUrl:
     def authority(self) -> str:
         """Host, with the port where it is not the scheme's default: fit for a Host field."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        default = 443 if self.scheme == "https" else 80
-        return host if self.port == default else f"{host}:{self.port}"
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}{self.prefix}"
@@ -129,6 +128,5 @@ def parse_origin_url(text: str) -> OriginUrl:
         raise ValueError(f"{host!r} is not a host name: {shape}")
     after_host = parts.netloc.rpartition("]")[2]
     _, colon, port_text = after_host.rpartition(":")
-    default = 443 if parts.scheme == "https" else 80
-    port = _parse_port(port_text, 1) if colon else default
+    port = _parse_port(port_text, 1) if colon else DEFAULT_PORTS[parts.scheme]
     return OriginUrl(parts.scheme, host, port, parts.path.rstrip("/"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headrace.http.dates import parse_http_date
-from headrace.http.fields import split_list
+from headrace.http.fields import date_field, split_list
 from headrace.http.message import Headers
 from headrace.http.methods import GET_OR_HEAD
 from headrace.http.validators import is_weak, strongly_equal, weakly_equal
@@ -55,9 +55,7 @@ def _listed(value: bytes, tag: bytes | None, *, strong: bool) -> bool:
 
 def _modified_since(value: bytes, response: Headers) -> bool | None:
     """Whether the response is newer than the date; None when that cannot be told."""
-    limit = parse_http_date(value)
-    stated = response.get(b"last-modified")
-    modified = parse_http_date(stated) if stated is not None else None
+    limit, modified = parse_http_date(value), date_field(response, b"last-modified")
     if limit is None or modified is None:
         return None
     return modified > limit
@@ -69,8 +67,7 @@ def _unchanged_since(value: bytes, response: Headers) -> bool:
     """
     if b"last-modified" in response:
         return _modified_since(value, response) is False
-    limit, stated = parse_http_date(value), response.get(b"date")
-    made = parse_http_date(stated) if stated is not None else None
+    limit, made = parse_http_date(value), date_field(response, b"date")
     return limit is not None and made is not None and made <= limit
 
 
@@ -82,6 +79,5 @@ def if_range_matches(value: bytes, response: Headers) -> bool:
     modified = response.get(b"last-modified")
     if modified is None or modified != value:
         return False
-    date = response.get(b"date")
-    then, now = parse_http_date(modified), parse_http_date(date) if date is not None else None
+    then, now = parse_http_date(modified), date_field(response, b"date")
     return then is not None and now is not None and now - then >= STRONG_DATE_AGE_S

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from headrace.http.dates import parse_http_date
 from headrace.http.message import Headers
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -58,6 +59,12 @@ def persists(connection: list[bytes], version: tuple[int, int]) -> bool:
     if b"close" in options:
         return False
     return version == (1, 1) or b"keep-alive" in options
+
+
+def date_field(headers: Headers, name: bytes) -> float | None:
+    """Return a field's HTTP date in Unix seconds, or None when it is not there or no date."""
+    value = headers.get(name)
+    return None if value is None else parse_http_date(value)
 
 
 def parse_content_length(value: bytes) -> int | None:

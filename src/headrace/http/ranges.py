@@ -51,7 +51,7 @@ def parse_range(value: bytes, length: int, max_ranges: int) -> list[Span] | None
         match = _SPEC.fullmatch(spec)
         if match is None or not (match[1] or match[2]):
             return None
-        first, last = _number(match[1]), _number(match[2])
+        first, last = byte_position(match[1]), byte_position(match[2])
         if match[1] and match[2] and last < first:
             return None
         span = _span(match[1], first, match[2], last, length)
@@ -81,13 +81,14 @@ def may_be_passed(value: bytes, max_ranges: int) -> bool:
     end = -1
     for spec in specs:
         match = _SPEC.fullmatch(spec)
-        if match is None or not match[1] or _number(match[1]) <= end:
+        if match is None or not match[1] or byte_position(match[1]) <= end:
             return False
-        end = _number(match[2]) if match[2] else _BEYOND
+        end = byte_position(match[2]) if match[2] else _BEYOND
     return True
 
 
-def _number(digits: bytes) -> int:
+def byte_position(digits: bytes) -> int:
+    """Return a byte's number; one that no file can have stands for all beyond it."""
     digits = digits.lstrip(b"0") or b"0"
     return int(digits) if len(digits) <= _MOST_DIGITS else _BEYOND
 

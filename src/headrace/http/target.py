@@ -13,6 +13,7 @@ import re
 from typing import Final
 
 from headrace.errors import HeadraceError
+from headrace.http.hosts import DEFAULT_PORTS
 
 _CHARACTER = rb"A-Za-z0-9_~!$&'()*+,;=:@-"
 _USUAL = re.compile(rb"(?:/(?:[" + _CHARACTER + rb"][." + _CHARACTER + rb"]*)?)+")
@@ -23,7 +24,7 @@ _HEX = re.compile(rb"[0-9A-Fa-f]{2}")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_~-][A-Za-z0-9._~-]*)(?::([0-9]{0,5}))?")
 _LONGEST_AUTHORITY = 255 + len(b".:65535")  # a name (RFC 1035 section 2.3.4), its dot, a port
-_DEFAULT_PORTS = {b"http": b"80", b"https": b"443"}
+_DEFAULT_PORTS = {scheme.encode(): b"%d" % port for scheme, port in DEFAULT_PORTS.items()}
 
 
 class BadTarget(HeadraceError):

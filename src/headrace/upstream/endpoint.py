@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from headrace.errors import HeadraceError
+from headrace.http.hosts import DEFAULT_PORTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Endpoint:
             raise HeadraceError(f"origin {url!r} is not http(s)://host[:port][/prefix]")
         if parts.query or parts.fragment or parts.username:
             raise HeadraceError(f"origin {url!r} must not have a query, fragment or user")
-        default = 443 if parts.scheme == "https" else 80
+        default = DEFAULT_PORTS[parts.scheme]
         host = parts.hostname
         shown = f"[{host}]" if ":" in host else host
         authority = shown if port in (None, default) else f"{shown}:{port}"

@@ -28,7 +28,7 @@ def test_the_example_for_the_open_internet_is_valid_and_stricter_than_the_defaul
     assert all("*" not in service.hosts for service in found.services)
 
 
-def test_who_finds_a_hole_is_told_where_to_go() -> None:
+def test_who_finds_a_hole_learns_where_to_go() -> None:
     text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     assert "docs/security.md" in text
     assert "private security advisory" in text

@@ -73,7 +73,7 @@ def test_whatever_is_sent_is_answered_with_a_problem(admin: Edge, said: bytes, s
     assert json.loads(body)["status"] == status
 
 
-def test_the_silent_the_half_sent_and_the_dripping_are_let_go(admin: Edge) -> None:
+def test_the_silent_the_half_sent_and_the_dripping_are_cut_off(admin: Edge) -> None:
     with contextlib.ExitStack() as stack:
         begun = time.monotonic()
         held = [
@@ -102,7 +102,7 @@ def test_a_crowd_of_strangers_does_not_keep_an_operator_out(admin: Edge) -> None
             assert admin.ask_admin("POST", "/reload").status == 200
 
 
-def test_nobody_holds_an_answer_without_reading_it(admin: Edge) -> None:
+def test_no_one_holds_an_answer_without_reading_it(admin: Edge) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(CONNECTIONS):
             sock = stack.enter_context(connected(admin))

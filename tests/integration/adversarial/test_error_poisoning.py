@@ -141,7 +141,7 @@ def test_what_was_purged_softly_is_not_brought_back_by_an_unreachable_origin(
     assert edge.get(path).status in (502, 504)
 
 
-def test_a_client_that_knows_only_the_date_is_told_that_nothing_changed(
+def test_a_client_that_knows_only_the_date_learns_that_nothing_changed(
     edge: Edge, origin: Origin, path: str
 ) -> None:
     fields = headers(cache_control="max-age=2000000000", date="Sun, 06 Nov 1994 08:49:37 GMT")

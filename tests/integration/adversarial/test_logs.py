@@ -53,7 +53,7 @@ def overrun(edge: Edge, origin: Origin, path: str) -> None:
             assert client.get(f"{path}/{number}?{'x' * 300}").status == 200
 
 
-def test_an_event_log_that_nobody_reads_holds_nothing_up(
+def test_an_event_log_that_no_one_reads_holds_nothing_up(
     origin: Origin, tmp_path: Path, path: str, pipe: Pipe
 ) -> None:
     changed: dict[str, object] = {"log_level": "debug", "workers": 1}
@@ -68,7 +68,7 @@ def test_an_event_log_that_nobody_reads_holds_nothing_up(
         assert {"reloaded", "purge"} <= set(events)
 
 
-def test_an_edge_whose_log_nobody_reads_can_be_stopped(
+def test_an_edge_whose_log_no_one_reads_can_be_stopped(
     origin: Origin, tmp_path: Path, path: str, pipe: Pipe
 ) -> None:
     changed: dict[str, object] = {"log_level": "debug", "workers": 1}
@@ -77,7 +77,7 @@ def test_an_edge_whose_log_nobody_reads_can_be_stopped(
         assert edge.stop() == 0
 
 
-def test_an_access_log_that_nobody_reads_holds_nothing_up(
+def test_an_access_log_that_no_one_reads_holds_nothing_up(
     origin: Origin, tmp_path: Path, path: str, pipe: Pipe
 ) -> None:
     changed: dict[str, object] = {"access_log": {"path": "-"}, "workers": 1}
@@ -105,7 +105,7 @@ def test_a_named_pipe_without_a_reader_holds_nothing_up(
             assert json.loads(reader.readline())["path"] == f"{path}/0"
 
 
-def test_a_full_disk_of_the_access_log_is_counted_and_told(
+def test_a_full_disk_of_the_access_log_is_counted_and_reported(
     origin: Origin, tmp_path: Path, path: str
 ) -> None:
     changed: dict[str, object] = {"access_log": {"path": "/dev/full"}, "workers": 1}

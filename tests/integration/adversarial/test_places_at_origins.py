@@ -121,7 +121,7 @@ def test_asking_and_leaving_leaves_few_fills_behind(edge: Edge, origin: Origin, 
     eventually(lambda: fills_now(edge) == 0, "no fill is left")
 
 
-def test_what_nobody_waits_for_costs_the_origin_no_more_than_its_allowance(
+def test_what_no_one_waits_for_costs_the_origin_no_more_than_its_allowance(
     edge: Edge, origin: Origin, path: str
 ) -> None:
     before = edge.metric("headrace_origin_received_bytes_total")
@@ -238,7 +238,7 @@ def test_a_client_that_reads_nothing_makes_the_origin_send_little(
     assert brought() <= len(huge) + 2**20
 
 
-def test_a_body_that_drips_for_nobody_ends(edge: Edge, origin: Origin, path: str) -> None:
+def test_a_body_that_drips_for_no_one_ends(edge: Edge, origin: Origin, path: str) -> None:
     body = Body(3, 3 * SLICE_BYTES)
     for number in range(8):
         origin.serve(

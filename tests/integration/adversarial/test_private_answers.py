@@ -49,7 +49,7 @@ def test_who_waited_asks_for_himself(
 
 
 @UNSHARED
-def test_nobody_gets_the_answer_of_someone_who_left(
+def test_no_one_gets_the_answer_of_someone_who_left(
     raw_origin: RawOrigin, raw_edge: Edge, path: str, fields: dict[str, str]
 ) -> None:
     with raw_edge.client() as bob, raw_edge.client() as alice:

@@ -67,7 +67,7 @@ def test_a_redirect_to_https_is_for_http_alone(both: Both, origin: Origin, path:
 
 
 @pytest.mark.parametrize("first", ["http", "https"])
-def test_an_origin_whose_answers_serve_both_is_not_told(
+def test_an_origin_whose_answers_serve_both_is_not_informed(
     both: Both, origin: Origin, path: str, first: str
 ) -> None:
     origin.serve(path, to_https)

@@ -62,7 +62,7 @@ def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
         yield running
 
 
-def test_content_that_the_origin_ignores_is_answered_to_nobody(edge: Edge) -> None:
+def test_content_that_the_origin_ignores_is_answered_to_no_one(edge: Edge) -> None:
     for number in range(20):
         with edge.client() as attacker:
             attacker.send(
@@ -76,7 +76,7 @@ def test_content_that_the_origin_ignores_is_answered_to_nobody(edge: Edge) -> No
             assert victim.response().body == b"/account/%d" % number
 
 
-def test_chunks_that_the_origin_ignores_are_answered_to_nobody(edge: Edge) -> None:
+def test_chunks_that_the_origin_ignores_are_answered_to_no_one(edge: Edge) -> None:
     for number in range(20):
         with edge.client() as attacker:
             attacker.send(

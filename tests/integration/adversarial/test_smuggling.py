@@ -248,7 +248,7 @@ def test_an_answer_before_the_body_leaves_no_body_behind(
     raw_origin.hears_nothing(0.05)
 
 
-def test_a_client_is_told_to_go_on_before_it_sends_its_body(
+def test_a_client_is_asked_to_continue_before_it_sends_its_body(
     raw_edge: Edge, raw_origin: RawOrigin
 ) -> None:
     with raw_edge.client() as client:
@@ -267,7 +267,7 @@ def test_a_client_is_told_to_go_on_before_it_sends_its_body(
         assert client.response().body == b"next"
 
 
-def test_an_expectation_that_nobody_knows_is_refused(raw_edge: Edge, raw_origin: RawOrigin) -> None:
+def test_an_expectation_that_no_one_knows_is_refused(raw_edge: Edge, raw_origin: RawOrigin) -> None:
     with raw_edge.client() as client:
         client.send(POST + b"Content-Length: 5\r\nExpect: 200-ok\r\n\r\nhello" + SMUGGLED)
         assert client.response("POST").status == 417

@@ -117,7 +117,7 @@ def test_a_session_is_resumed_under_its_own_certificate_alone(
 
 
 @pytest.mark.parametrize("offered", [["h2"], ["spdy/3", "foo"], ["http/1.0"]])
-def test_a_client_that_speaks_no_protocol_of_ours_is_told(
+def test_a_client_that_speaks_no_protocol_of_ours_is_informed(
     secure: Secure, offered: list[str]
 ) -> None:
     context = secure.authority.client_context()

@@ -49,7 +49,7 @@ def test_nothing_a_stranger_adds_is_in_what_others_get(
     assert told(origin.asked(path)[0]) == OWN
 
 
-def test_a_revalidation_asks_no_more_than_a_fetch(edge: Edge, origin: Origin, path: str) -> None:
+def test_a_revalidation_asks_no_more_than_a_fill(edge: Edge, origin: Origin, path: str) -> None:
     origin.serve(path, echo)
     edge.get(path)
     edge.get(path, ("Cache-Control", "no-cache"), *EVIL)
@@ -78,7 +78,7 @@ def test_a_head_does_not_rewrite_what_is_stored(
     assert (found.hit, found.header("x-note")) == (True, "good")
 
 
-def test_a_head_that_says_no_more_than_a_fetch_refreshes(
+def test_a_head_that_says_no_more_than_a_fill_refreshes(
     edge: Edge, origin: Origin, path: str
 ) -> None:
     origin.serve(path, [cacheable(b"x", etag='"e"', x_note=note) for note in ("old", "new")])
@@ -145,7 +145,7 @@ def test_gzip_without_vary_is_not_for_those_who_do_not_take_it(
     assert edge.get(path).body == b"plain"
 
 
-def test_a_field_that_the_site_names_is_sent_and_keyed(
+def test_a_field_that_the_service_names_is_sent_and_keyed(
     edge: Edge, origin: Origin, path: str
 ) -> None:
     origin.serve(path, lambda request: cacheable((request.header("x-device") or "none").encode()))

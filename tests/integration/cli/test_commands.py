@@ -89,7 +89,7 @@ def test_a_cache_directory_that_others_can_write_to_is_refused(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
-def test_a_starting_edge_is_not_ended_by_what_a_running_one_is_told(
+def test_a_starting_edge_is_not_ended_by_signals_for_a_running_one(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     (tmp_path / "edge.toml").write_text("workers = 0\n" + SMALL)

@@ -151,7 +151,7 @@ def test_clients_that_waited_for_what_may_not_be_shared_do_not_queue_up(
 
 
 @pytest.mark.parametrize("where", ["before_head", 300_000])
-def test_a_failed_fill_fails_for_all_who_waited_and_the_next_begins_anew(
+def test_a_failed_fill_fails_for_all_who_waited_and_the_next_begins_again(
     edge: Edge, origin: Origin, path: str, where: object
 ) -> None:
     gate = Gate()

@@ -157,7 +157,7 @@ def test_a_file_that_another_took_the_place_of_is_verified_again(
         assert edge.metric("headrace_store_corrupt_total") == 1
 
 
-def test_a_store_without_its_index_is_built_anew_from_its_files(
+def test_a_store_without_its_index_is_built_again_from_its_files(
     origin: Origin, tmp_path: Path
 ) -> None:
     origin.serve_under("/damaged/", script)

@@ -37,7 +37,7 @@ def test_what_left_the_memory_is_a_hit_all_the_same(
     assert [origin.count(f"{path}/{number}") for number in range(6)] == [1] * 6
 
 
-def test_variants_are_told_apart(edge: Edge, origin: Origin, path: str) -> None:
+def test_variants_are_kept_apart(edge: Edge, origin: Origin, path: str) -> None:
     def answer(request: Recorded) -> Reply:
         language = request.header("accept-language") or ""
         return cacheable(language.encode(), vary="Accept-Language")
@@ -60,7 +60,7 @@ def test_a_head_request_is_answered_without_a_body(edge: Edge, origin: Origin, p
     assert found.header("content-length") == "1000"
 
 
-def test_what_was_purged_meanwhile_is_fetched_anew(edge: Edge, origin: Origin, path: str) -> None:
+def test_what_was_purged_meanwhile_is_fetched_again(edge: Edge, origin: Origin, path: str) -> None:
     origin.serve(path, [cacheable(b"old"), cacheable(b"new")])
     edge.get(path)
     _something_else(edge, origin, path)
@@ -76,7 +76,7 @@ def test_what_is_stale_is_validated(edge: Edge, origin: Origin, path: str) -> No
     assert origin.count(path) == 2
 
 
-def test_a_damaged_body_is_fetched_anew(edge: Edge, origin: Origin, path: str) -> None:
+def test_a_damaged_body_is_fetched_again(edge: Edge, origin: Origin, path: str) -> None:
     body = Body(640, 1_000)
     origin.serve(path, cacheable(body))
     before = set(_files(edge))

@@ -194,7 +194,7 @@ def test_a_small_body_is_cut_to_its_range_from_memory(
         assert client.get(path).body == body.read()
 
 
-def test_a_range_of_a_purged_object_is_fetched_anew(edge: Edge, origin: Origin, path: str) -> None:
+def test_a_range_of_a_purged_object_is_fetched_again(edge: Edge, origin: Origin, path: str) -> None:
     old, new = Body(1, 600_000), Body(2, 600_000)
     origin.serve(path, [cacheable(old), cacheable(new)])
     edge.get(path)

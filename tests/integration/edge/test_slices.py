@@ -141,7 +141,7 @@ def test_slices_of_two_representations_are_never_joined(
     assert edge.get(path).body == new.read()
 
 
-def test_two_representations_are_told_apart_by_a_strong_tag_only(
+def test_two_representations_are_distinguished_by_a_strong_tag_only(
     edge: Edge, origin: Origin, path: str
 ) -> None:
     old, new = Body(28, 4 * SLICE), Body(29, 4 * SLICE)
@@ -195,7 +195,7 @@ def test_a_partial_response_of_another_place_never_gives_wrong_bytes(
     assert right or found.status >= 500 or not found.complete
 
 
-def test_a_206_that_nobody_asked_for_is_not_taken_for_the_whole(
+def test_a_206_that_no_one_asked_for_is_not_taken_for_the_whole(
     edge: Edge, origin: Origin, path: str
 ) -> None:
     fields = headers(cache_control="max-age=60", etag='"a"', content_range="bytes 0-9/100")

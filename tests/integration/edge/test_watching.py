@@ -169,7 +169,7 @@ def test_what_cannot_be_read_is_refused(edge: Edge, query: str, told: str) -> No
     assert (answer.status, told in answer.json["detail"]) == (422, True)
 
 
-def test_without_the_token_nobody_follows(edge: Edge) -> None:
+def test_without_the_token_no_one_follows(edge: Edge) -> None:
     for path in ("/log", "/top", "/connections", "/reasons?url=x", "/purges"):
         assert edge.ask_admin("GET", path, token=None).status == 401
 
@@ -215,9 +215,7 @@ def test_a_reader_that_does_not_read_holds_nothing_up(
     assert shown + dropped == 3000
 
 
-def test_a_worker_that_comes_anew_learns_who_follows(
-    edges: Starter, origin: Origin, path: str
-) -> None:
+def test_a_new_worker_learns_who_follows(edges: Starter, origin: Origin, path: str) -> None:
     edge = edges({"drain_timeout": 6})  # its own: workers are killed
     origin.serve(path, cacheable(BODY))
     edge.expected_errors.add("worker_died")
@@ -283,7 +281,7 @@ def test_top_prints_once_as_a_table_or_as_json(edge: Edge, origin: Origin, path:
     assert (code, json.loads(output)["seconds"] >= 0) == (0, True)
 
 
-def test_who_holds_most_connections_is_told_by_network(edge: Edge) -> None:
+def test_who_holds_most_connections_is_reported_by_network(edge: Edge) -> None:
     with contextlib.ExitStack() as stack:
         for _number in range(12):
             stack.enter_context(edge.client()).get("/none")

@@ -57,7 +57,7 @@ def test_a_matching_tag_is_304(origin: Origin, client: Client) -> None:
 
 @pytest.mark.parametrize("reset", [True, False])
 @pytest.mark.parametrize("where", [0, 1000, 150_000])
-def test_a_body_breaks_off_where_it_is_told(
+def test_a_body_breaks_off_where_the_script_says(
     origin: Origin, client: Client, where: int, reset: bool
 ) -> None:
     origin.serve("/cut", Reply(body=BODY, end=End(where, reset)))
@@ -83,7 +83,7 @@ def test_a_connection_ends_inside_the_head(origin: Origin, client: Client) -> No
 
 
 @pytest.mark.parametrize("fault", ["no_end", "no_crlf", "size"])
-def test_chunking_breaks_as_told(origin: Origin, client: Client, fault: str) -> None:
+def test_chunking_breaks_as_the_script_says(origin: Origin, client: Client, fault: str) -> None:
     origin.serve("/bad", Reply(body=BODY, framing="chunked", bad_chunking=fault))  # type: ignore[arg-type]
     try:
         complete = client.get("/bad").complete

@@ -156,7 +156,7 @@ def test_a_unix_socket_is_removed_at_the_end(edge: Supervised, tmp_path: Path) -
     assert not path.exists()
 
 
-def test_systemd_is_told_of_ready_and_stopping(edge: Supervised, tmp_path: Path) -> None:
+def test_systemd_hears_of_ready_and_stopping(edge: Supervised, tmp_path: Path) -> None:
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(path))

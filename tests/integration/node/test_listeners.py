@@ -128,7 +128,7 @@ def test_a_kept_address_keeps_its_socket(held: ExitStack) -> None:
     assert added == []
 
 
-def test_only_new_addresses_are_taken_anew(held: ExitStack) -> None:
+def test_only_new_addresses_are_taken(held: ExitStack) -> None:
     first = taken(held, Listener(address="127.0.0.1:0"))
     wanted, added = rebind([first], [Listener(address="[::1]:0"), Listener(address="127.0.0.1:0")])
     held.callback(added[0].release)

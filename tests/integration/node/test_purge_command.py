@@ -54,14 +54,14 @@ def test_one_refused_url_does_not_stop_the_rest(admin: list[str]) -> None:
     assert f"purged {URL}" in output
 
 
-def test_a_wrong_token_is_told(edge: Supervised, admin: list[str], tmp_path: Path) -> None:
+def test_a_wrong_token_is_reported(edge: Supervised, admin: list[str], tmp_path: Path) -> None:
     wrong = tmp_path / "wrong"
     wrong.write_text("not-the-token-at-all")
     code, output = run(URL, *admin[:2], "--token-file", str(wrong))
     assert (code, "401" in output) == (1, True)
 
 
-def test_an_edge_that_does_not_answer_is_told(tmp_path: Path) -> None:
+def test_an_edge_that_does_not_answer_is_reported(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("0123456789abcdef")
     with socket.socket() as bound:
@@ -71,7 +71,7 @@ def test_an_edge_that_does_not_answer_is_told(tmp_path: Path) -> None:
     assert (code, f"no answer from {address}" in output) == (1, True)
 
 
-def test_the_config_names_door_and_token(edge: Supervised) -> None:
+def test_the_config_names_address_and_token(edge: Supervised) -> None:
     path = edge.directory / "admin.sock"
     edge.file.write_text(
         edge.file.read_text().replace('listen = "127.0.0.1:0"', f'listen = "unix:{path}"')

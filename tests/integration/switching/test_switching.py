@@ -191,7 +191,7 @@ def test_when_all_fail_an_answer_says_more_than_our_error(lab: Lab, path: str) -
     assert (found.status, found.body) == (404, b"not here")
 
 
-def test_who_did_what_is_told_only_where_a_service_is_debugged(lab: Lab, path: str) -> None:
+def test_who_did_what_is_reported_only_where_a_service_is_debugged(lab: Lab, path: str) -> None:
     serve(lab, path, *(Reply(end=End("before_head", reset=True)),) * 3)
     assert get(lab, path, "scripted-switch").header("headrace-tried") is None
     found = get(lab, path, "debugged")

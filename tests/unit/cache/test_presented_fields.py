@@ -83,7 +83,7 @@ def test_what_no_origin_sees_selects_nothing(name: bytes) -> None:
     assert vary_names(Headers([(b"vary", name + b", accept")])) == (b"accept",)
 
 
-def test_a_response_that_varies_by_address_is_nobody_elses() -> None:
+def test_a_response_that_varies_by_address_is_no_one_elses() -> None:
     assert vary_names(Headers([(b"vary", b"X-Forwarded-For")])) is None
 
 

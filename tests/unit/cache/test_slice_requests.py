@@ -130,7 +130,7 @@ def test_missing_slices_need_a_strong_tag(stored: StoredResponse, can: bool) -> 
         (SliceRequest(1), 206, False),
     ],
 )
-def test_an_answer_to_an_altered_range_suits_nobody(
+def test_an_answer_to_an_altered_range_suits_no_one(
     wanted: SliceRequest, status: int, suits: bool
 ) -> None:
     assert as_asked(wanted, status) is suits

@@ -162,7 +162,7 @@ def test_expires_does_not_outlast_what_a_targeted_field_said() -> None:
     assert after(stored, response(304)).lifetime_s == 5
 
 
-def test_a_forced_lifetime_begins_anew() -> None:
+def test_a_forced_lifetime_begins_again() -> None:
     rules = CacheRules(force_lifetime_s=600.0)
     stored = stored_from(response(etag='"a"', cache_control="max-age=1"), rules)
     renewed = after(stored, response(304), rules=rules)

@@ -188,7 +188,7 @@ url = "http://b:1"
         ('[service.key]\nunkeyed_fields = ["X_Y"]', "has characters that are not allowed"),
     ],
 )
-def test_faults_in_pools_and_routes_are_told(more: str, message: str) -> None:
+def test_faults_in_pools_and_routes_are_reported(more: str, message: str) -> None:
     assert message in complaint(GOOD + POOL + more)
 
 
@@ -200,7 +200,7 @@ def test_faults_in_pools_and_routes_are_told(more: str, message: str) -> None:
         ('["GET", "HEAD", "get"]', "has characters that are not allowed"),
     ],
 )
-def test_faults_in_methods_are_told(methods: str, message: str) -> None:
+def test_faults_in_methods_are_reported(methods: str, message: str) -> None:
     assert message in complaint(GOOD + f"methods = {methods}\n")
 
 

@@ -94,7 +94,7 @@ def test_what_is_not_fresh_leaves_and_what_is_in_memory_stays() -> None:
     assert hot.get(stored(2).key, b"") is not None
 
 
-def test_open_files_are_bounded_and_leave_when_nobody_asks(tmp_path: Path) -> None:
+def test_open_files_are_bounded_and_leave_when_no_one_asks(tmp_path: Path) -> None:
     hot = HotResponses(files=2, memory_bytes=100_000)
     for number in range(4):
         hot.put(entry(number, opened(tmp_path, number)))
@@ -103,7 +103,7 @@ def test_open_files_are_bounded_and_leave_when_nobody_asks(tmp_path: Path) -> No
     assert (hot.held_files, len(hot)) == (0, 0)
 
 
-def test_an_entry_that_is_dropped_lets_go_of_its_file_at_once(tmp_path: Path) -> None:
+def test_an_entry_that_is_dropped_releases_its_file_at_once(tmp_path: Path) -> None:
     gc.disable()
     try:
         hot = HotResponses(files=10, memory_bytes=100_000)

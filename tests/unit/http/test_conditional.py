@@ -57,7 +57,7 @@ def test_without_last_modified_the_date_answers_if_modified_since(
     "stored",
     [Headers(), DATED.plus([(b"last-modified", b"yesterday")]), Headers([(b"date", b"x")])],
 )
-def test_what_cannot_be_told_is_not_said_to_be_unchanged(stored: Headers) -> None:
+def test_what_cannot_be_known_is_not_said_to_be_unchanged(stored: Headers) -> None:
     asked = Headers([(b"if-modified-since", LATER)])
     assert evaluate_conditions(asked, b"GET", 200, stored) is None
 

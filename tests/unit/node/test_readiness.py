@@ -36,7 +36,7 @@ def test_a_look_is_shared_and_holds_for_a_while() -> None:
 @pytest.mark.parametrize(
     ("descriptors", "problem"), [(2**62, ""), (0, "it has no descriptor left for another client")]
 )
-def test_a_worker_that_lets_nobody_in_is_not_ready(descriptors: int, problem: str) -> None:
+def test_a_worker_that_accepts_no_one_is_not_ready(descriptors: int, problem: str) -> None:
     limits = SimpleNamespace(connections=10, descriptors=descriptors)
     server: Any = SimpleNamespace(listeners=["one"], connections=[], limits=limits)
     edge: Any = SimpleNamespace(store=SimpleNamespace(lookup=lambda *_: None))

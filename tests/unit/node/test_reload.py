@@ -61,7 +61,7 @@ def test_all_that_needs_a_restart_is_named_at_once() -> None:
         )
 
 
-def test_workers_are_not_told_the_admin_token() -> None:
+def test_workers_do_not_learn_the_admin_token() -> None:
     secret = "0123456789abcdef-secret"
     told = worker_config(config(admin=Admin(listen="127.0.0.1:1", token=secret)))
     assert secret not in told

@@ -25,7 +25,7 @@ def test_a_worker_is_never_given_up(deaths: int) -> None:
     assert restart_delay_s(deaths) <= LONGEST_RESTART_DELAY_S
 
 
-def test_an_end_is_told_in_words() -> None:
+def test_an_end_is_reported_in_words() -> None:
     assert exit_reason(3) == "exit code 3"
     assert exit_reason(-9) == "signal SIGKILL"
     assert exit_reason(-250) == "signal 250"

@@ -193,7 +193,7 @@ def test_a_slice_row_that_makes_no_sense_costs_its_slice(store: Store, packed: b
     assert store.stats()["bytes"] <= MIB
 
 
-def test_totals_that_make_no_sense_are_made_anew_at_the_start(tmp_path: Path) -> None:
+def test_totals_that_make_no_sense_are_made_again_at_the_start(tmp_path: Path) -> None:
     stored = a_record()
     with a_store(tmp_path) as store:
         fill(store, stored)

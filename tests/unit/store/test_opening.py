@@ -90,7 +90,7 @@ def test_an_opened_directory_is_not_clean(tmp_path: Path) -> None:
         assert not mark.clean
 
 
-def test_after_a_system_crash_the_index_is_made_anew(tmp_path: Path) -> None:
+def test_after_a_system_crash_the_index_is_made_again(tmp_path: Path) -> None:
     stored = a_record(length=65_541)
     with a_store(tmp_path) as store:
         fill(store, stored, b"x" * 65_536, n=0)
@@ -178,7 +178,7 @@ def test_what_was_filled_during_the_rebuild_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"not an index" * 1000])
-def test_a_damaged_index_is_made_anew(tmp_path: Path, text: bytes) -> None:
+def test_a_damaged_index_is_made_again(tmp_path: Path, text: bytes) -> None:
     stored = a_record()
     with a_store(tmp_path) as store:
         fill(store, stored)
@@ -188,7 +188,7 @@ def test_a_damaged_index_is_made_anew(tmp_path: Path, text: bytes) -> None:
         assert find(store, stored) == stored
 
 
-def test_a_missing_index_is_made_anew(tmp_path: Path) -> None:
+def test_a_missing_index_is_made_again(tmp_path: Path) -> None:
     stored = a_record()
     with a_store(tmp_path) as store:
         fill(store, stored)

@@ -27,7 +27,7 @@ def follower_of(store: Store, name: bytes = b"name", n: int = 0) -> PartFollower
     return follower
 
 
-def test_one_fills_and_the_next_is_told_who(store: Store) -> None:
+def test_one_fills_and_the_next_learns_who(store: Store) -> None:
     part = begun(store)
     assert store.begin_part(b"name", 0) == Busy(part.path)
     part.close()
@@ -84,7 +84,7 @@ def test_a_finished_part_stays_readable_for_both_sides(store: Store) -> None:
     part.close()
 
 
-def test_a_failure_is_told_with_its_reason(store: Store) -> None:
+def test_a_failure_is_reported_with_its_reason(store: Store) -> None:
     part = begun(store)
     follower = follower_of(store)
     part.fail(b"origin_timeout")
@@ -95,7 +95,7 @@ def test_a_failure_is_told_with_its_reason(store: Store) -> None:
     part.close()
 
 
-def test_an_uncacheable_response_is_told(store: Store) -> None:
+def test_an_uncacheable_response_is_reported(store: Store) -> None:
     part = begun(store)
     follower = follower_of(store)
     part.mark_uncacheable()
@@ -105,7 +105,7 @@ def test_an_uncacheable_response_is_told(store: Store) -> None:
 
 
 @pytest.mark.parametrize("end", ["fail", "mark_uncacheable", "abandon"])
-def test_after_any_other_end_the_part_can_be_begun_anew(store: Store, end: str) -> None:
+def test_after_any_other_end_the_part_can_be_begun_again(store: Store, end: str) -> None:
     part = begun(store)
     part.fail(b"x") if end == "fail" else getattr(part, end)()
     again = begun(store)
@@ -179,7 +179,7 @@ def test_an_unknown_length_is_learned_from_the_last_slice(store: Store) -> None:
     assert store.slices(found) == [0, 1]
 
 
-def test_a_part_that_a_full_disk_refuses_closes_nobody_elses_file(
+def test_a_part_that_a_full_disk_refuses_closes_no_one_elses_file(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(*_: object) -> int:

@@ -253,7 +253,7 @@ def test_the_queue_is_bounded_in_bytes(tmp_path: Path) -> None:
     assert (log.dropped, len((tmp_path / "access.log").read_text().splitlines())) == (1, 1)
 
 
-def test_a_pipe_that_nobody_reads_holds_nothing_up(tmp_path: Path) -> None:
+def test_a_pipe_that_no_one_reads_holds_nothing_up(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
     log = AccessLog(path, queue_records=100)

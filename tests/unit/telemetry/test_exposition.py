@@ -90,7 +90,7 @@ def test_a_histograms_buckets_grow_up_to_its_count() -> None:
     assert counts[-1] == found["headrace_first_byte_seconds_count{cache=miss}"] == 4
 
 
-def test_the_state_of_the_server_is_told() -> None:
+def test_the_state_of_the_server_is_reported() -> None:
     found = samples(WorkerMetrics())
     assert found["headrace_build_info{python=3.11.0,version=1.2.3}"] == 1
     assert found["headrace_up{}"] == 1

@@ -70,7 +70,7 @@ def pass_by(watch: Watch, now_s: float, *records: AccessRecord) -> None:
                 watch.offer(one)
 
 
-def test_nobody_looks_at_first() -> None:
+def test_no_one_watches_at_first() -> None:
     assert not Watch().active
 
 
@@ -166,7 +166,7 @@ def test_a_bad_filter_makes_no_follower() -> None:
     assert not watch.active
 
 
-def test_figures_begin_with_the_first_look_and_begin_anew_with_each() -> None:
+def test_figures_begin_with_the_first_call_and_begin_again_with_each() -> None:
     watch = Watch()
     pass_by(watch, 0.0, record())
     assert watch.figures(0.0) == Figures()
@@ -195,7 +195,7 @@ def test_of_many_requests_one_in_a_few_is_sampled() -> None:
     assert seen.sampled == HOT_FULLY + 10
 
 
-def test_figures_end_when_nobody_looks_any_more() -> None:
+def test_figures_end_when_no_one_watches_any_more() -> None:
     watch = Watch()
     watch.figures(0.0)
     pass_by(watch, FIGURES_LEASE_S - 1, record())
@@ -204,7 +204,7 @@ def test_figures_end_when_nobody_looks_any_more() -> None:
     assert not watch.active
 
 
-def test_small_services_are_told_together() -> None:
+def test_small_services_are_reported_together() -> None:
     services = {f"s{n}": ServiceFigures(requests=n, bytes=1) for n in range(10)}
     found = largest_services(services, 3)
     assert set(found) == {"s9", "s8", "s7", "other"}

@@ -101,7 +101,7 @@ def test_one_that_answers_too_late_is_given_up() -> None:
     assert (found, lost) == ("four", ["late"])
 
 
-def test_when_all_fail_the_last_error_is_told() -> None:
+def test_when_all_fail_the_last_error_is_reported() -> None:
     with pytest.raises(OriginError) as raised:
         connected({"::1": refused, "1.1.1.1": refused})
     assert raised.value.failure is Failure.CONNECT_REFUSED

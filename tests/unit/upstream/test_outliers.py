@@ -35,7 +35,7 @@ def test_several_of_both_eject() -> None:
     assert not failing([cause(number % 3, number % 3) for number in range(4)])
 
 
-def test_what_no_request_can_have_caused_needs_nobody() -> None:
+def test_what_no_request_can_have_caused_needs_no_one() -> None:
     assert failing([None] * 5)
     assert not failing([None] * 4)
 

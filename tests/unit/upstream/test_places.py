@@ -205,7 +205,7 @@ def test_everything_comes_back_from_every_way_out(first: str) -> None:
 
 
 @pytest.mark.parametrize(("first", "other"), [*product(SCRIPTS, SCRIPTS)])
-def test_everything_comes_back_when_nobody_cancels(first: str, other: str) -> None:
+def test_everything_comes_back_when_no_one_cancels(first: str, other: str) -> None:
     async def run() -> None:
         scene = Scene(asyncio.get_running_loop(), {"a": [first], "b": [other, "goes on"]})
         await scene.talk(b"GET", False, False)

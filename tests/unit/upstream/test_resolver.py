@@ -45,7 +45,7 @@ def resolve(resolver: Resolver, host: str = "origin.example") -> list[str]:
     return [each[4][0] for each in found]
 
 
-def test_an_answer_is_kept_for_a_while_and_then_asked_for_anew() -> None:
+def test_an_answer_is_kept_for_a_while_and_then_asked_for_again() -> None:
     loop = Loop()
     resolver = Resolver(cast("Any", loop))
     assert resolve(resolver) == resolve(resolver) == ["10.0.0.1"]

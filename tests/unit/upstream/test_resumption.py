@@ -233,7 +233,7 @@ def test_without_a_byte_it_ends_with_the_time() -> None:
     assert found.failed(2, 503, 30.0) is Stop.TIME
 
 
-def test_when_nobody_has_room_it_is_waited_for() -> None:
+def test_when_no_one_has_room_it_is_waited_for() -> None:
     state = PoolState(pool(origin("a", concurrent=1), origin("b", concurrent=1)))
     places = [each.take_place() for each in state.states]
     found = Resumption(state, RetryPolicy(), b"key", lambda: 0.5)

@@ -146,7 +146,7 @@ def test_a_reserved_retry_waits_its_turn() -> None:
 
 
 @given(st.integers(1, 5), st.integers(1, 12))
-def test_nobody_is_asked_twice_while_another_is_untried(size: int, tries: int) -> None:
+def test_no_one_is_asked_twice_while_another_is_untried(size: int, tries: int) -> None:
     made = without_switching(pool(*(origin(str(number)) for number in range(size))))
     asked = order(attempts(replace(made, budget=10.0), RetryPolicy(tries=tries)))[:-1]
     for begin in range(0, len(asked), size):

@@ -145,6 +145,6 @@ def test_whatever_is_asked_what_is_signed_reads_one_object(
     assert {name for name, _value in found} <= FIELDS | own
 
 
-def test_nobody_signs_without_asking_first() -> None:
+def test_no_one_signs_without_asking_first() -> None:
     with pytest.raises(NotSigned):
         signed(KEYS, b"DELETE", b"/a", [(b"host", b"h")], 0.0, prefix=b"/bucket")

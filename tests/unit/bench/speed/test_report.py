@@ -64,7 +64,7 @@ def test_what_failed_is_named_with_its_reason() -> None:
     assert "- a segments, varnish: did not start" in written([SEGMENTS], report.Aside())
 
 
-def test_notes_are_told() -> None:
+def test_notes_are_reported() -> None:
     assert "- too few cores" in written([], report.Aside(notes=["too few cores"]))
 
 

@@ -30,7 +30,7 @@ def test_a_file_system_that_cannot_tell_what_is_in_memory_is_read_all_the_same(
     assert (body.copy(), damage) == (b"body", [])
 
 
-def test_other_failures_to_read_are_told(tmp_path: Path) -> None:
+def test_other_failures_to_read_are_reported(tmp_path: Path) -> None:
     fd = os.open(tmp_path, os.O_RDONLY)
     with pytest.raises(IsADirectoryError):
         read_at_once(fd, bytearray(4), 0)

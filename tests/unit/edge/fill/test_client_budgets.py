@@ -50,7 +50,7 @@ def test_a_held_place_is_given_back_whatever_happens() -> None:
 
 
 @given(st.lists(st.tuples(NETWORKS, st.integers(0, 150), st.floats(0, 5)), max_size=60))
-def test_nobody_spends_more_than_the_burst_and_what_came_back(
+def test_no_one_spends_more_than_the_burst_and_what_came_back(
     steps: list[tuple[str, int, float]],
 ) -> None:
     budget = ByteBudget(100, 10.0)

@@ -167,7 +167,7 @@ def test_named_fields_are_sent_and_the_keyed_ones_once() -> None:
     assert len(sent) == len(dict(sent))
 
 
-def test_the_scheme_is_told_only_where_it_is_in_the_key() -> None:
+def test_the_scheme_is_sent_only_where_it_is_in_the_key() -> None:
     summary = [
         dict(shared(of=service(scheme=apart))).get(b"x-forwarded-proto") for apart in (True, False)
     ]
@@ -200,7 +200,7 @@ def test_credentials_reach_the_origin() -> None:
         ([(b"x-forwarded-for", b"x")], False),
     ],
 )
-def test_whoever_says_more_is_told_apart(fields: list[Field], same: bool) -> None:
+def test_whoever_says_more_is_kept_apart(fields: list[Field], same: bool) -> None:
     assert asks_the_same(service(), request_with(*fields), b"") is same
 
 

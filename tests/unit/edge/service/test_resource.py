@@ -59,7 +59,7 @@ def test_the_most_exact_service_wins(host: bytes, service: str) -> None:
 
 
 @pytest.mark.parametrize("host", [b"example", b"other.test"])
-def test_a_host_that_nobody_serves_is_misdirected(host: bytes) -> None:
+def test_a_host_that_no_one_serves_is_misdirected(host: bytes) -> None:
     with pytest.raises(NoService) as raised:
         find(host)
     assert raised.value.status == 421

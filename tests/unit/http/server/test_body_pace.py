@@ -35,7 +35,7 @@ def seconds_until_cut(pieces: list[tuple[float, float, int]], most_s: float) -> 
     return None
 
 
-def test_a_byte_at_each_wait_does_not_begin_the_window_anew() -> None:
+def test_a_byte_at_each_wait_does_not_begin_the_window_again() -> None:
     for every_s in (0.5, 1.0, 5.0, 15.0, 19.9):
         assert seconds_until_cut([(every_s, 0.0, 1)], 200.0) is not None
 

@@ -40,7 +40,7 @@ def test_a_deadline_that_moved_on_is_not_called() -> None:
     assert item.calls == [2.5]
 
 
-def test_an_infinite_deadline_is_let_go_and_can_be_watched_again() -> None:
+def test_an_infinite_deadline_is_dropped_and_can_be_watched_again() -> None:
     wheel = TimerWheel(0.25)
     item = Item(1.0)
     wheel.watch(item)

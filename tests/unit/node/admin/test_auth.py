@@ -45,7 +45,7 @@ def test_a_short_token_is_refused_with_a_remedy(tmp_path: Path) -> None:
         admin_token(None, file, tmp_path)
 
 
-def test_a_cache_directory_that_takes_no_file_is_told(tmp_path: Path) -> None:
+def test_a_cache_directory_that_takes_no_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(TokenError, match=r"set admin\.token_file"):
         admin_token(None, None, tmp_path / "absent")
 

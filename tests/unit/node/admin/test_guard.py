@@ -65,5 +65,5 @@ def test_another_sites_page_is_from_elsewhere(origin: str | None, fetch_site: st
     assert from_elsewhere(origin, fetch_site, "127.0.0.1:9090")
 
 
-def test_a_page_of_the_door_itself_is_not() -> None:
+def test_a_page_of_the_admin_api_itself_is_not() -> None:
     assert not from_elsewhere("http://127.0.0.1:9090", "same-origin", "127.0.0.1:9090")

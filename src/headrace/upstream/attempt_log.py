@@ -15,10 +15,10 @@ class Tried:
 
 @dataclass(slots=True)
 class AttemptLog:
-    """The way of one request through its pool, noted as it goes on.
+    """What one request has tried so far.
 
-    `client` is the network of who asks; `path` is what was asked for, without its query; `origin`
-    who was asked last, `trail` what failed before.
+    `client_network` is the network of who asks; `path` is what was asked for, without its query;
+    `origin` is who was asked last, `trail` what failed before.
     """
 
     pool: str = ""
@@ -27,7 +27,7 @@ class AttemptLog:
     tries: int = 0
     switches: int = 0
     trail: list[Tried] = field(default_factory=list)
-    client: str = ""
+    client_network: str = ""
     service: str = ""
 
     @property
@@ -40,5 +40,5 @@ class AttemptLog:
         return f"{self.service}/{self.pool}/{origin}"
 
     def summary(self) -> str:
-        """What each origin did, in one line."""
+        """Return what each origin that failed did, in one line."""
         return ", ".join(f"{tried.origin}: {tried.result}" for tried in self.trail)

@@ -108,6 +108,6 @@ class Exchange:
             troubled = reason >= 500
         cause = None
         if reason not in UNPROVOKED:
-            cause = Cause(self.attempts.key, self.attempt_log.client)
+            cause = Cause(self.attempts.key, self.attempt_log.client_network)
         if troubled and self.attempts.state.failed(origin, self.loop.time(), cause):
             self.events.ejected(self.attempt_log, name)

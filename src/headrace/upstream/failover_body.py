@@ -12,7 +12,6 @@ from headrace.http.message import Field
 from headrace.http.parser import ParsedResponseHead
 from headrace.http.validators import CONDITIONS
 from headrace.upstream.continuation import (
-    Accepted,
     Begun,
     Comparison,
     Continuation,
@@ -238,16 +237,16 @@ class FailoverResponse:
         pool = self._exchange.attempts.state.pool
         ranged = begun.comparable(pool.same) and (begun.start + sent.size_bytes) > 0
         asked = continuation(begun, sent.size_bytes, pool.same, pool.overlap_bytes, ranged=ranged)
-        response, found = await self._asked(step, begun, sent, asked)
+        response = await self._ask(step, asked)
         try:
+            found = accept(begun, sent.size_bytes, pool.same, asked, response.head)
             if found == "not_proved_the_same":
                 # The whole, whose beginning can be compared, proves more than a nameless part.
                 response.close()
                 self._exchange.attempts.state.budget.spend(self._exchange.loop.time())
                 asked = continuation(begun, sent.size_bytes, pool.same, 0, ranged=False)
-                response, found = await self._asked(
-                    Try(step.origin, limit_s=step.limit_s), begun, sent, asked
-                )
+                response = await self._ask(Try(step.origin, limit_s=step.limit_s), asked)
+                found = accept(begun, sent.size_bytes, pool.same, asked, response.head)
             if isinstance(found, str):
                 if response.status not in (200, 206):
                     raise Answered(response.status)
@@ -258,18 +257,10 @@ class FailoverResponse:
             raise
         return response
 
-    async def _asked(
-        self, step: Try, begun: Begun, sent: Sent, asked: Continuation
-    ) -> tuple[OriginResponse, Accepted | str]:
+    async def _ask(self, step: Try, asked: Continuation) -> OriginResponse:
         exchange = self._exchange
         fields = [field for field in exchange.fields if field[0] not in CONDITIONAL]
-        response = await exchange.send(step, fields + list(asked.fields))
-        rule = exchange.attempts.state.pool.same
-        try:
-            return response, accept(begun, sent.size_bytes, rule, asked, response.head)
-        except BaseException:
-            response.close()
-            raise
+        return await exchange.send(step, fields + list(asked.fields))
 
     async def _skip(self, response: OriginResponse, comparison: Comparison) -> None:
         buffer = memoryview(bytearray(min(SKIP_BYTES, max(comparison.left, 1))))

@@ -81,7 +81,7 @@ class Fetcher:
 
         attempt_log = AttemptLog() if attempt_log is None else attempt_log
         attempt_log.pool = target.state.pool.name
-        attempt_log.client = target.client_network
+        attempt_log.client_network = target.client_network
         attempt_log.service = target.service
         attempt_log.path = request_target.partition(b"?")[0].decode("latin-1")
         exchange = Exchange(attempts, method, fields, ask, self._events, self._loop, attempt_log)

@@ -9,6 +9,7 @@ from typing import Any, cast
 from headrace.upstream.endpoint import Endpoint
 from headrace.upstream.idle_connections import IdleConnections
 from headrace.upstream.network import Stream
+from tests.harness.virtual_time import run_virtually
 
 from .test_pool import origin
 
@@ -37,7 +38,7 @@ def with_idle(talk: Callable[[IdleConnections], None], idle_s: float = 30.0, **m
         talk(idle)
         idle.close()
 
-    asyncio.run(run())
+    run_virtually(run())
 
 
 def kept(idle: IdleConnections, endpoint: Endpoint) -> Line:
@@ -117,12 +118,14 @@ def _assert(what: bool) -> None:
 
 def test_they_are_closed_in_time_when_no_request_comes() -> None:
     async def run() -> None:
-        loop = asyncio.get_running_loop()
-        idle = IdleConnections(loop, 0.05, lambda _endpoint, _stream: False)
-        lines = [kept(idle, A), kept(idle, B)]
-        while len(idle):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-        assert all(line.closed for line in lines)
-        assert not idle.take(A)
+        idle = IdleConnections(asyncio.get_running_loop(), 30.0, lambda _endpoint, _stream: False)
+        first, second = kept(idle, A), kept(idle, B)
+        await asyncio.sleep(20)
+        third = kept(idle, A)
+        await asyncio.sleep(11)
+        assert [line.closed for line in (first, second, third)] == [True, True, False]
+        await asyncio.sleep(20)
+        assert third.closed
+        assert len(idle) == 0
 
-    asyncio.run(asyncio.wait_for(run(), 10))
+    run_virtually(run())

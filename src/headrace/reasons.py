@@ -187,9 +187,9 @@ def of_status(status: int) -> str:
     return f"status_{status}"
 
 
-def not_shared(reason: bytes) -> str:
+def not_shared(reason: Reason) -> str:
     """Return the word for a part that must not be stored with the others, for this reason."""
-    return f"not_shared_{reason.decode('ascii')}"
+    return f"not_shared_{reason.word}"
 
 
 _SEEN_BY_CLIENTS = frozenset(Area) - {Area.POSTING, Area.REFUSED, Area.TIMEOUT, Area.TLS}

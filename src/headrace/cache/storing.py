@@ -175,7 +175,7 @@ def _is_for_all(control: CacheControl) -> bool:
     return control.public or control.must_revalidate or control.s_maxage is not None
 
 
-def sharing_refusal(response: ResponseHead, rules: CacheRules) -> bytes:
+def sharing_refusal(response: ResponseHead, rules: CacheRules) -> Reason:
     """Return why one more part must not be stored with a stored response, or `Reason.NONE`.
 
     Less is asked than of a whole: a part need not repeat what it has in common with the others

@@ -52,6 +52,7 @@ from headrace.errors import release_frames
 from headrace.http.message import Field, Headers, ResponseHead
 from headrace.http.parser import ParsedResponseHead
 from headrace.http.partial import fits_the_request
+from headrace.reasons import Reason, not_shared, of_status
 from headrace.store import Part, StoreError
 from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.errors import Failure, OriginError
@@ -64,7 +65,7 @@ STALE_STATUSES = frozenset((500, 502, 503, 504))
 # An origin that answers the request for a missing slice so has no such representation any more.
 GONE_STATUSES = frozenset((404, 410, 416))
 # Why a response may not be stored although the same response to another request might be.
-OWN_REASONS = frozenset((b"authorization", b"request-no-store"))
+OWN_REASONS = frozenset((Reason.AUTHORIZATION, Reason.REQUEST_NO_STORE))
 
 
 class Books(Protocol):
@@ -152,7 +153,7 @@ class Fill:
             self._task.cancel()
         if not self._began:
             # A task that is cancelled before its first step never comes to its own end.
-            self._broke_off("abandoned", 503, "abandoned")
+            self._broke_off(Reason.ABANDONED.word, 503, Reason.ABANDONED.word)
             self._end()
 
     # What its writer reports.
@@ -183,21 +184,23 @@ class Fill:
             metrics.fills_failed += 1
             metrics.origin_errors[error.failure.value] += 1
             self._note(error.failure.value, error)
-            self._broke_off("origin_failed", error.status, error.failure.value, error.summary)
+            self._broke_off(
+                Reason.ORIGIN_FAILED.word, error.status, error.failure.value, error.summary
+            )
             release_frames(error)
         except (StoreError, OSError) as error:
             metrics.fills_failed += 1
             self._environment.store_trouble(error)
-            self._note("store_failed", error)
-            self._broke_off("store_failed", 500, "store_failed")
+            self._note(Reason.STORE_FAILED.word, error)
+            self._broke_off(Reason.STORE_FAILED.word, 500, Reason.STORE_FAILED.word)
             release_frames(error)
         except Abandoned as error:
             metrics.fills_abandoned += 1
-            self._broke_off("abandoned", 503, "abandoned")
+            self._broke_off(Reason.ABANDONED.word, 503, Reason.ABANDONED.word)
             release_frames(error)
         except asyncio.CancelledError:
             metrics.fills_abandoned += 1
-            self._broke_off("abandoned", 503, "abandoned")
+            self._broke_off(Reason.ABANDONED.word, 503, Reason.ABANDONED.word)
             raise
         finally:
             metrics.fills_active -= 1
@@ -235,7 +238,7 @@ class Fill:
         self._task = None  # cancelled, it keeps its last frame, which keeps this
         self._books.ended(self)
         if self.slices.is_writing:  # a fault of ours: nobody may wait for it for ever
-            self._broke_off("internal_error", 500, "internal_error")
+            self._broke_off(Reason.INTERNAL_ERROR.word, 500, Reason.INTERNAL_ERROR.word)
         self._settle(Restart())
         self.slices.close()
         self.interest.end()
@@ -330,8 +333,8 @@ class Fill:
             if status in STALE_STATUSES and may_serve_stale_on_error(
                 wanted.stored, self.asked.resource.rules, self.asked.request, response_time
             ):
-                self._environment.metrics.origin_errors[f"status_{status}"] += 1
-                self._fail(status, f"status_{status}")
+                self._environment.metrics.origin_errors[of_status(status)] += 1
+                self._fail(status, of_status(status))
                 return
         span = place(wanted, parsed, self._slice_bytes())
         if wanted.stored is not None and not wanted.validate:
@@ -339,7 +342,7 @@ class Fill:
                 return
         elif span is None:
             fits = self._owned and fits_the_request(self.asked.request, parsed)
-            self._not_stored(response if fits else None, status, b"unusable-range")
+            self._not_stored(response if fits else None, status, Reason.UNUSABLE_RANGE)
             return
         assert span is not None
         storing = decide_storing(
@@ -374,9 +377,9 @@ class Fill:
                 rules = self.asked.resource.rules
                 refusal = sharing_refusal(head, rules)
                 if self._credentialed and not credentials_may_fill(parsed.headers, rules):
-                    refusal = refusal or b"authorization"
+                    refusal = refusal or Reason.AUTHORIZATION
                 if refusal and self._credentialed:
-                    self._fail(502, f"not_shared_{refusal.decode()}")
+                    self._fail(502, not_shared(refusal))
                     return True
                 if refusal:
                     self._outdated(stored)
@@ -389,11 +392,11 @@ class Fill:
             self._forget(stored)
             return False
         if status == 206:
-            self._fail(502, "unusable_range")
+            self._fail(502, Reason.UNUSABLE_RANGE.word)
         elif status in GONE_STATUSES or 300 <= status < 400:
             self._outdated(stored)
         else:
-            self._fail(502, f"status_{status}")
+            self._fail(502, of_status(status))
         return True
 
     def _freshen(
@@ -421,7 +424,7 @@ class Fill:
         self._forget(stored)
         self._settle(Restart())
 
-    def _not_stored(self, response: FailoverResponse | None, status: int, reason: bytes) -> None:
+    def _not_stored(self, response: FailoverResponse | None, status: int, reason: Reason) -> None:
         if self.slices.first_part is not None:
             self.slices.first_part.mark_uncacheable()
         if self.result.done() or not self._owned:

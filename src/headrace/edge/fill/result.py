@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from headrace.cache.record import StoredResponse
 from headrace.edge.body.growing_slice import GrowingSlice
+from headrace.reasons import Reason
 from headrace.upstream.failover_body import FailoverResponse
 
 
@@ -30,7 +31,7 @@ class Uncacheable:
 
     response: FailoverResponse | None
     status: int
-    reason: bytes
+    reason: Reason
     own: bool = False
 
     def take(self) -> FailoverResponse | None:

@@ -16,6 +16,7 @@ from headrace.edge.body.growing_slice import GrowingSlice, LocalSlice, SliceFail
 from headrace.edge.fill.environment import FillEnvironment
 from headrace.edge.fill.interest import Interest
 from headrace.edge.fill.names import part_name
+from headrace.reasons import Reason
 from headrace.store import Busy, Part, StoreError
 from headrace.upstream.errors import Failure, OriginError
 
@@ -251,7 +252,7 @@ class SliceWriter:
         try:
             part.set_head(stored)
         except (StoreError, OSError):
-            part.fail(b"store_failed")
+            part.fail(Reason.STORE_FAILED)
             part.close()
             raise
         return part
@@ -281,7 +282,7 @@ class SliceWriter:
             else:
                 self.unsaved[growing.number] = growing
         except (StoreError, OSError) as error:
-            part.fail(b"store_failed")
+            part.fail(Reason.STORE_FAILED)
             self.unsaved[growing.number] = growing
             environment.store_trouble(error)
             self._forget_unless_resumable(stored)

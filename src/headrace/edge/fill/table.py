@@ -27,6 +27,7 @@ from headrace.edge.fill.result import (
     StillWaiting,
     Uncacheable,
 )
+from headrace.reasons import Reason
 from headrace.store import Busy, Part, PartFollower, PartPhase
 from headrace.upstream.errors import TIMEOUTS
 
@@ -277,7 +278,7 @@ async def _remote_result(remote: RemoteSlice, wait_s: float) -> Result | StillWa
         case PartPhase.BODY | PartPhase.COMPLETE if meta is not None:
             return Filled(meta, remote)
         case PartPhase.UNCACHEABLE:
-            return Uncacheable(None, 0, b"uncacheable")
+            return Uncacheable(None, 0, Reason.UNCACHEABLE)
         case PartPhase.FAILED:
             reason = remote.follower.reason.decode("ascii", "replace")
             return Failed(504 if reason in _TIMEOUT_WORDS else 502, reason)

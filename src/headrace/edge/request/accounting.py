@@ -16,6 +16,7 @@ from headrace.cache.freshness import current_age_s
 from headrace.edge.hot import HotEntry
 from headrace.edge.request.response import Response
 from headrace.http.server.exchange import Exchange
+from headrace.reasons import Reason, of_status
 from headrace.telemetry.access_line import AccessRecord, OriginUse
 from headrace.telemetry.access_log import AccessLog
 from headrace.telemetry.logs import events_dropped
@@ -31,7 +32,8 @@ events = structlog.get_logger()
 
 PROTOCOLS = {(1, 0): "HTTP/1.0", (1, 1): "HTTP/1.1"}
 HITS = frozenset(("hit", "stale_hit"))
-FAILURES = frozenset(("origin_failed", "store_failed"))
+FAILURES = frozenset((Reason.ORIGIN_FAILED.word, Reason.STORE_FAILED.word))
+SLOW_CLIENT = Reason.SLOW_CLIENT.word
 NOT_STORED = frozenset(("miss", "pass", "bypass"))
 
 
@@ -95,7 +97,7 @@ class Accounting:
                 tally.errors += 1
         metrics.bytes_sent += exchange.bytes_sent
         metrics.responses[exchange.status // 100] += 1
-        if ended == "slow_client":
+        if ended != "complete" and ended == SLOW_CLIENT:
             metrics.clients_cut_slow += 1
         if self.log.enabled:
             self._number += 1
@@ -209,7 +211,7 @@ class Accounting:
 
     def parse_error(self, status: int) -> None:
         """A request was refused with this status."""
-        self.metrics.parse_errors[f"status_{status}"] += 1
+        self.metrics.parse_errors[of_status(status)] += 1
 
 
 def origin_use(attempt_logs: list[AttemptLog]) -> OriginUse | None:

@@ -31,6 +31,7 @@ from headrace.edge.service.resource import Resource
 from headrace.errors import HeadraceError
 from headrace.http.message import Request
 from headrace.http.server.exchange import Exchange
+from headrace.reasons import Reason
 
 FEW_SLICES = 4
 
@@ -142,7 +143,9 @@ class Delivery:
             if ended:
                 limit = self._limit()
                 if limit is not None and position < limit:
-                    raise SliceFailed("store_failed", f"a slice ended at {position} of {limit}")
+                    raise SliceFailed(
+                        Reason.STORE_FAILED.word, f"a slice ended at {position} of {limit}"
+                    )
                 return  # of unknown length until now: this was its end
 
     def _limit(self) -> int | None:
@@ -265,11 +268,11 @@ class Delivery:
         match entry:
             case Exhausted():
                 raise SliceFailed(
-                    "origin_failed", "the origin gave nothing of use, however often asked"
+                    Reason.ORIGIN_FAILED.word, "the origin gave nothing of use, however often asked"
                 )
             case Refused():
                 raise SliceFailed(
-                    "too_many_requests",
+                    Reason.TOO_MANY_REQUESTS.word,
                     "too many requests to origins from one client network",
                     503,
                 )
@@ -313,11 +316,13 @@ class Delivery:
             case Filled():
                 raise SourceLost("another representation is being fetched")
             case StillWaiting():
-                raise SliceFailed("lock_wait", "another request waits for this slice too", 504)
+                raise SliceFailed(
+                    Reason.LOCK_WAIT.word, "another request waits for this slice too", 504
+                )
             case Restart():
                 return None
         if not self._tries.take():
-            raise SliceFailed("origin_failed", "others could not get this slice either")
+            raise SliceFailed(Reason.ORIGIN_FAILED.word, "others could not get this slice either")
         return None  # what failed there may succeed here
 
     def _is_still_stored(self) -> bool:

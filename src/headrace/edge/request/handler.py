@@ -34,6 +34,7 @@ from headrace.http.methods import GET_OR_HEAD, KNOWN, USUAL
 from headrace.http.parser import BadRequest, RequestHead
 from headrace.http.server.acceptor import NO_DESCRIPTORS
 from headrace.http.server.exchange import ClientGone, Exchange
+from headrace.reasons import Reason
 from headrace.store import StoreError
 from headrace.upstream.errors import OriginError
 
@@ -167,7 +168,7 @@ class EdgeHandler(HotHits):
             if held:
                 await self._pass_on(exchange, resource, request, answer)
             else:
-                answer.error(503, TOO_MANY, "too_many_requests")
+                answer.error(503, TOO_MANY, Reason.TOO_MANY_REQUESTS.word)
 
     async def _pass_on(
         self, exchange: Exchange, resource: Resource, request: Request, answer: Response
@@ -176,7 +177,7 @@ class EdgeHandler(HotHits):
         posted = self._posts.begin(resource, request)
         try:
             response = await ask_origin(edge, exchange, resource, request, answer.attempt_logs)
-            fwd = b"request" if request.method in GET_OR_HEAD else b"method"
+            fwd = Reason.REQUEST if request.method in GET_OR_HEAD else Reason.METHOD
             fields = answer.cache_fields(CacheResult("pass", fwd=fwd, fwd_status=response.status))
             try:
                 if posted is not None:
@@ -203,7 +204,7 @@ class EdgeHandler(HotHits):
         if task.cancelled() or task.exception() is None or exchange.context is not answer:
             return
         if exchange.status and not exchange.discard_unsent():
-            exchange.abort("internal_error")
+            exchange.abort(Reason.INTERNAL_ERROR.word)
         else:
             answer.error(500, "the edge failed at this request; its log says more")
 
@@ -218,7 +219,7 @@ class EdgeHandler(HotHits):
             "request_failed", service=resource.service.name, reason=reason, problem=str(error)
         )
         if exchange.status and not exchange.discard_unsent():
-            exchange.abort("origin_failed" if isinstance(error, OriginError) else reason)
+            exchange.abort(Reason.ORIGIN_FAILED.word if isinstance(error, OriginError) else reason)
         elif isinstance(error, BadRequest):
             exchange.refuse(error)
         else:
@@ -266,8 +267,8 @@ def _word(error: Exception) -> str:
         case SliceFailed(reason=reason):
             return reason
         case SourceLost():
-            return "representation_lost"
+            return Reason.REPRESENTATION_LOST.word
         case BadRequest():
-            return "bad_request"
+            return Reason.BAD_REQUEST.word
         case _:
-            return "io_error"
+            return Reason.IO_ERROR.word

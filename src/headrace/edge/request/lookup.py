@@ -50,6 +50,7 @@ from headrace.edge.service.resource import Resource
 from headrace.http.client_network import network_of
 from headrace.http.message import Request
 from headrace.http.server.exchange import Exchange
+from headrace.reasons import Reason
 from headrace.store import StoreError, matches
 from headrace.upstream.errors import UNREACHABLE, OriginError
 from headrace.upstream.failover_body import FailoverResponse
@@ -122,7 +123,7 @@ class Lookup:
             await asyncio.sleep(self._pause_s)
         self._pause_s = next(self._pauses, None)
         if self._pause_s is None:
-            return self._passing("pass", b"bypass", b"contended")
+            return self._passing("pass", b"bypass", Reason.CONTENDED)
         return Step.LOOKUP
 
     def _in_trouble(self, step: Step, error: StoreError) -> Step:
@@ -130,12 +131,12 @@ class Lookup:
         self._edge.store_trouble(error)
         if step not in TROUBLE or (self._exchange.status and not self._exchange.discard_unsent()):
             raise error
-        return self._passing("pass", b"bypass", b"store-failed")
+        return self._passing("pass", b"bypass", Reason.STORE_FAILED)
 
     # What the next step is to do.
 
     def _passing(
-        self, word: str, fwd: bytes, detail: bytes, response: FailoverResponse | None = None
+        self, word: str, fwd: bytes, detail: Reason, response: FailoverResponse | None = None
     ) -> Step:
         self._result = CacheResult(word, fwd=fwd, detail=detail)
         if self._to_pass is not None:
@@ -216,7 +217,7 @@ class Lookup:
         fwd = self._fwd()
         wanted = self._wanted(stored)
         if wanted is None:
-            return self._passing("pass", fwd, b"range")
+            return self._passing("pass", fwd, Reason.RANGE)
         result, collapsed = await self._filled(wanted, stored)
         match result:
             case Filled():
@@ -271,11 +272,11 @@ class Lookup:
             case Changed():
                 return Restart(), False
             case Unstorable():
-                return Uncacheable(None, 0, b"store-failed"), False
+                return Uncacheable(None, 0, Reason.STORE_FAILED), False
             case Exhausted():
-                return Uncacheable(None, 0, b"contended"), False
+                return Uncacheable(None, 0, Reason.CONTENDED), False
             case Refused():
-                return Failed(503, "too_many_requests"), False
+                return Failed(503, Reason.TOO_MANY_REQUESTS.word), False
             case Begun():
                 result = await fills.result(entry, wait_s)
                 assert not isinstance(result, StillWaiting)
@@ -283,7 +284,7 @@ class Lookup:
             case Joined() | Followed():
                 result = await fills.result(entry, wait_s)
                 if isinstance(result, StillWaiting):
-                    return Uncacheable(None, 0, b"lock-wait"), True
+                    return Uncacheable(None, 0, Reason.LOCK_WAIT), True
                 return await self._unless_completing(result, stored), True
 
     async def _unless_completing(self, result: Result, stored: StoredResponse | None) -> Result:
@@ -298,7 +299,7 @@ class Lookup:
                 async with asyncio.timeout(self._edge.lock_wait_s):
                     await result.growing.ended()
             except TimeoutError:
-                return Uncacheable(None, 0, b"lock-wait")
+                return Uncacheable(None, 0, Reason.LOCK_WAIT)
             return Restart()
         return result
 
@@ -315,7 +316,7 @@ class Lookup:
             return Step.LOOKUP
         if collapsed and self._is_purged(stored):
             # What another request fetches was purged before this one came.
-            return self._passing("pass", fwd, b"purged")
+            return self._passing("pass", fwd, Reason.PURGED)
         word = "collapsed" if collapsed else "miss"
         if result.growing is None and stale is not None:
             word = "revalidated"
@@ -366,7 +367,7 @@ class Lookup:
         request_time = edge.now()
         with edge.places.hold(network_of(self._exchange.address)) as held:
             if not held:
-                return self._failing(503, TOO_MANY, "too_many_requests")
+                return self._failing(503, TOO_MANY, Reason.TOO_MANY_REQUESTS.word)
             try:
                 response = await ask_origin(
                     edge, self._exchange, self._resource, self._request, self._answer.attempt_logs
@@ -380,7 +381,7 @@ class Lookup:
                 detail = error.failure.value.encode()
                 result = CacheResult("stale_hit", fwd=b"stale", detail=detail)
                 return self._delivering(stored, result)
-        following = self._passing("miss", fwd, b"head", response)
+        following = self._passing("miss", fwd, Reason.HEAD, response)
         if stored is not None and self._is_everybodys():
             learn(
                 edge, self._resource, self._request, stored, response.head,
@@ -401,7 +402,7 @@ class Lookup:
         edge, exchange = self._edge, self._exchange
         with edge.places.hold(network_of(exchange.address)) as held:
             if not held:
-                return self._failing(503, TOO_MANY, "too_many_requests")
+                return self._failing(503, TOO_MANY, Reason.TOO_MANY_REQUESTS.word)
             if self._to_pass is None:
                 self._to_pass = await ask_origin(
                     edge, exchange, self._resource, self._request, self._answer.attempt_logs

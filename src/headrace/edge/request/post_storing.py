@@ -16,6 +16,7 @@ from headrace.edge.fill.names import VERSION_BYTES, part_name
 from headrace.edge.service.resource import Resource
 from headrace.http.message import Request, ResponseHead
 from headrace.http.parser import ParsedResponseHead
+from headrace.reasons import Reason
 from headrace.store import Busy, StoreError
 
 MOST_BYTES = 1024 * 1024
@@ -148,7 +149,7 @@ class PostedAnswer:
             part.write(self._body, 0)
             part.finish(stored, len(self._body))
         except BaseException:
-            part.fail(b"store_failed")
+            part.fail(Reason.STORE_FAILED)
             raise
         finally:
             part.close()

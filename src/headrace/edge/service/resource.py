@@ -12,6 +12,7 @@ from headrace.edge.service.services import Service, Services
 from headrace.http.message import Headers, Request
 from headrace.http.parser import BadRequest, RequestHead
 from headrace.http.target import BadTarget, is_doubtful, normalise_target
+from headrace.reasons import Reason
 
 HostAndTarget = tuple[bytes | None, bytes]
 
@@ -50,7 +51,7 @@ class Resource:
     hot: Hot | None = None
     vary: tuple[bytes, ...] | None = None
     pass_until: float = field(default=0.0)
-    pass_reason: bytes = b""  # why the answer before was not to be stored
+    pass_reason: Reason = Reason.NONE  # why the answer before was not to be stored
 
     def request(self, head: RequestHead) -> Request:
         """The parsed request with its normalised target."""

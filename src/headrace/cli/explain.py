@@ -9,10 +9,10 @@ from urllib.parse import urlencode, urlsplit
 
 import typer
 
-from headrace.cli.admin_client import AdminClient, find_admin, run
+from headrace.cli.admin_client import EXIT_REFUSED, AdminClient, find_admin, run
 from headrace.config.edge import EDGE
 from headrace.config.loader import load_config
-from headrace.edge.explain import explain_request
+from headrace.edge.explain import RequestRefused, explain_request
 from headrace.errors import HeadraceError
 from headrace.http.message import Field
 from headrace.reasons import meaning_of
@@ -41,21 +41,42 @@ def explain(
     """Print what an edge would do with a URL, without asking anybody.
 
     The service, the key, the content type, the routes, the pool, the tries and the cache policy.
+    The exit code is 1 when the edge would refuse the request.
+
+    Raises BadQuestion.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise BadQuestion(f"{url!r} is not http(s)://host[:port]/path")
-    fields = [_field(text) for text in header or []]
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    for line in explain_request(
-        load_config(config, EDGE), method.upper().encode(), parts.scheme.encode(),
-        parts.netloc.encode("idna" if not parts.netloc.isascii() else "ascii"),
-        target.encode("utf-8"), fields, now=time.time(),
-    ):  # fmt: skip
-        typer.echo(line)
+    lines = explain_request(
+        load_config(config, EDGE),
+        method.upper().encode(),
+        *_parts(url),
+        [_field(text) for text in header or []],
+        now=time.time(),
+    )
+    refused = False
+    try:
+        for line in lines:
+            typer.echo(line)
+    except RequestRefused as error:
+        refused = True
+        typer.echo(f"refused        {error}")
     if live:
         for line in run("explain", lambda: _lately(find_admin(None, None, config), url)):
             typer.echo(line)
+    if refused:
+        raise typer.Exit(EXIT_REFUSED)
+
+
+def _parts(url: str) -> tuple[bytes, bytes, bytes]:
+    """Return the scheme, the authority and the target of a URL."""
+    try:
+        parts = urlsplit(url)
+        authority = parts.netloc.encode("ascii" if parts.netloc.isascii() else "idna")
+    except ValueError as error:  # UnicodeError among them
+        raise BadQuestion(f"{url!r} is not a URL: {error}") from error
+    if parts.scheme not in ("http", "https") or not authority:
+        raise BadQuestion(f"{url!r} is not http(s)://host[:port]/path")
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return parts.scheme.encode(), authority, target.encode()
 
 
 def _lately(client: AdminClient, url: str) -> list[str]:
@@ -78,4 +99,7 @@ def _field(text: str) -> Field:
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
         raise BadQuestion(f"{text!r} is not a request field: write -H 'Name: value'")
-    return name.strip().lower().encode("latin-1"), value.strip().encode("latin-1")
+    try:
+        return name.strip().lower().encode("latin-1"), value.strip().encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise BadQuestion(f"{text!r} has characters that no request field can have") from error

@@ -10,6 +10,7 @@ from headrace.cache.rules import CacheRules
 from headrace.config import Config
 from headrace.edge.service.resource import Resource, Resources
 from headrace.edge.service.services import Service, compile_services
+from headrace.errors import HeadraceError
 from headrace.http.message import Field, Headers, Request
 from headrace.http.methods import GET_OR_HEAD
 from headrace.http.parser import BadRequest, HeadLimits, RequestHead, RequestParser
@@ -23,6 +24,10 @@ from headrace.upstream.target import Target
 MOST_TRIES_SHOWN = 8
 
 
+class RequestRefused(HeadraceError):
+    """The edge would refuse the request. The text begins with the status."""
+
+
 def explain_request(
     config: Config,
     method: bytes,
@@ -33,15 +38,17 @@ def explain_request(
     *,
     now: float,
 ) -> Iterator[str]:
-    """The explanation, line by line. Raises HeadraceError for a service that cannot be compiled."""
+    """Yield the explanation, line by line.
+
+    Raises RequestRefused, or HeadraceError for a service that cannot be compiled.
+    """
     lines = [method + b" " + target + b" HTTP/1.1", b"host: " + authority]
     lines += [name + b": " + value for name, value in fields if name != b"host"]
     try:
         head = RequestParser(HeadLimits()).parse(b"\r\n".join(lines) + b"\r\n\r\n")
         resource = Resources(compile_services(config)).find(head, tls=scheme == b"https")
     except BadRequest as error:
-        yield f"refused        {error.status}: {error}"
-        return
+        raise RequestRefused(f"{error.status}: {error}") from error
     request = _request(resource, head)
     yield f"service        {resource.service.name}"
     yield f"key            {resource.key.decode('latin-1').replace(chr(10), ' ')}"

@@ -77,7 +77,7 @@ class AdminClient:
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         """Ask once; return the connection and the response, of which the body is not read.
 
-        Raise EdgeUnreachable, or AdminRefused when its status is not 200.
+        Raises EdgeUnreachable, or AdminRefused when its status is not 200.
         """
         connection = _connection(self.address)
         fields = {"Authorization": f"Bearer {self.token}"}
@@ -116,6 +116,7 @@ def find_admin(admin: str | None, token_file: Path | None, config_file: Path | N
 
 
 def unreachable(address: Address, error: Exception) -> EdgeUnreachable:
+    """Return the error that says why there is no answer, and what to check."""
     return EdgeUnreachable(
         f"no answer from {address}: {error}; is the edge running, with [admin] listen set to "
         "this address?"

@@ -164,6 +164,7 @@ def _part(heads: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> li
 
 
 def share(value: float | None) -> str:
+    """Return a share in percent: `12.5%`."""
     return "-" if value is None else f"{value:.1%}"
 
 
@@ -177,4 +178,5 @@ def size(count: float) -> str:
 
 
 def rates(found: Mapping[str, float]) -> str:
+    """Return rates by their names, on one line."""
     return "  ".join(f"{name} {rate:g}" for name, rate in found.items()) or "-"

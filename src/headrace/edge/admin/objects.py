@@ -20,10 +20,14 @@ class Edge(Protocol):
     """The edge's side of these operations, in the supervisor."""
 
     @property
-    def store(self) -> StoreThread: ...
+    def store(self) -> StoreThread:
+        """The open store."""
+        ...
 
     @property
-    def directory(self) -> Directory: ...
+    def directory(self) -> Directory:
+        """The services' keys by the configuration in force."""
+        ...
 
     def purged(self) -> None:
         """Note that a purge is in force, and that there is something to sweep."""

@@ -57,7 +57,7 @@ class OwnStore:
 
     @classmethod
     def open(cls, config: Config) -> Self:
-        """See open_store."""
+        """Claim the directory and open its store. Raises CacheDirError or StoreError."""
         path = config.cache_dir
         settings = StoreSettings(
             size_bytes=config.store.size_bytes,
@@ -80,18 +80,22 @@ class OwnStore:
         return cls(claim, store)
 
     def generation(self) -> int:
+        """Return the purge generation."""
         return self.store.generation()
 
     def purge(self, purge: Purge) -> int:
+        """Make a purge true; return its generation."""
         service = None if purge.service is None else purge.service.encode()
         return self.store.purge(
             PurgeRule(kind=purge.kind, value=purge.value, soft=purge.soft, service=service)
         )
 
     def purges(self, limit: int) -> list[PendingPurge]:
+        """Return the newest purges that are not carried out to the end yet."""
         return [shown_rule(rule) for rule in self.store.pending_purges(limit)]
 
     def sweep(self) -> bool:
+        """Take one step of cleaning up; return whether there is more to do now."""
         if rebuild.step(self.store, REBUILD_FILES):
             return True
         if sweep.step(self.store, SWEEP_RECORDS, now=time.time()):
@@ -105,9 +109,11 @@ class OwnStore:
         return more
 
     def stats(self) -> Mapping[str, float]:
+        """Return sizes and counts, under the store's own names."""
         return self.store.stats()
 
     def listing(self, prefix: bytes, limit: int, cursor: str | None) -> Page:
+        """Return a page of the stored objects. Raises CursorError."""
         start = None if cursor is None else _cursor_bytes(cursor)
         records, following = self.store.list(prefix, limit, start)
         now = time.time()
@@ -117,10 +123,12 @@ class OwnStore:
         )
 
     def inspect(self, key: bytes) -> list[StoredVariant]:
+        """Return every stored variant of one cache key."""
         now = time.time()
         return [shown_variant(variant, now) for variant in self.store.inspect(key_hash(key))]
 
     def close(self) -> None:
+        """Release the store and the directory."""
         self.store.close()
         self._claim.release()
 
@@ -178,7 +186,7 @@ def shown_variant(variant: Mapping[str, Any], now: float) -> StoredVariant:
 
 
 def plain(value: Any) -> Any:
-    """A store's value as JSON can carry it: bytes as text, tuples as lists."""
+    """Return a store's value as JSON can carry it: bytes as text, tuples as lists."""
     match value:
         case bytes():
             return value.decode("utf-8", "backslashreplace")

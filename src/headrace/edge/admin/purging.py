@@ -1,5 +1,4 @@
-"""Which keys of which services a URL means: purges and listings by the services' own key rules.
-Pure."""
+"""Which keys of which services a URL means, by the services' own key rules. Pure."""
 
 from __future__ import annotations
 
@@ -55,19 +54,20 @@ class Directory:
         )
 
     def keys(self, url: str, *, service: str | None, field: str) -> list[tuple[str, bytes]]:
-        """The service names and cache keys that this URL has, for each service that may hold it:
-        both schemes', where it keeps them apart.
+        """Return the service names and cache keys that this URL has.
+
+        They are of each service that may hold it: both schemes', where it keeps them apart.
 
         Raises ProblemError, which names `field`.
         """
         return self._each(keys_for_url, url, service, field)
 
     def prefixes(self, url: str, *, service: str | None, field: str) -> list[tuple[str, bytes]]:
-        """The same for the beginnings of the keys that begin like this URL."""
+        """Return the same for the beginnings of the keys that begin like this URL."""
         return self._each(_one_prefix, url, service, field)
 
     def named(self, service: str) -> ServiceKeys:
-        """The service of that name. Raises ProblemError."""
+        """Return the service of that name. Raises ProblemError."""
         for candidate in self.services:
             if candidate.name == service:
                 return candidate

@@ -117,7 +117,7 @@ class StoreAdmin(Protocol):
     """
 
     def generation(self) -> int:
-        """The purge generation: it grows with every purge."""
+        """Return the purge generation: it grows with every purge."""
         ...
 
     def purge(self, purge: Purge) -> int:
@@ -125,11 +125,11 @@ class StoreAdmin(Protocol):
         ...
 
     def purges(self, limit: int) -> list[PendingPurge]:
-        """The newest purges that are not carried out to the end yet."""
+        """Return the newest purges that are not carried out to the end yet."""
         ...
 
     def sweep(self) -> bool:
-        """One bounded step of cleaning up; True when there is more to do now."""
+        """Take one bounded step of cleaning up; return whether there is more to do now."""
         ...
 
     def stats(self) -> Mapping[str, float]:
@@ -141,7 +141,7 @@ class StoreAdmin(Protocol):
         ...
 
     def inspect(self, key: bytes) -> list[StoredVariant]:
-        """Every stored variant of one cache key."""
+        """Return every stored variant of one cache key."""
         ...
 
     def close(self) -> None:

@@ -40,24 +40,31 @@ class StoreThread:
         self._executor.shutdown(wait=False)
 
     async def generation(self) -> int:
+        """Return the purge generation."""
         return await self._call(self._admin.generation)
 
     async def purge(self, purge: Purge) -> int:
+        """Make a purge true; return its generation."""
         return await self._call(self._admin.purge, purge)
 
     async def purges(self, limit: int) -> list[PendingPurge]:
+        """Return the newest purges that are not carried out to the end yet."""
         return await self._call(self._admin.purges, limit)
 
     async def sweep(self) -> bool:
+        """Take one step of cleaning up; return whether there is more to do now."""
         return await self._call(self._admin.sweep)
 
     async def stats(self) -> Mapping[str, float]:
+        """Return sizes and counts, under the store's own names."""
         return await self._call(self._admin.stats)
 
     async def listing(self, prefix: bytes, limit: int, cursor: str | None) -> Page:
+        """Return a page of the stored objects. Raises CursorError."""
         return await self._call(self._admin.listing, prefix, limit, cursor)
 
     async def inspect(self, key: bytes) -> list[StoredVariant]:
+        """Return every stored variant of one cache key."""
         return await self._call(self._admin.inspect, key)
 
     async def _call(self, function: Callable[..., Response], *arguments: Any) -> Response:

@@ -80,7 +80,9 @@ class Services(Protocol):
     """The edge's side of these operations."""
 
     @property
-    def directory(self) -> Directory: ...
+    def directory(self) -> Directory:
+        """The services' keys by the configuration in force."""
+        ...
 
 
 class Looking:

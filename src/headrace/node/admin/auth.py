@@ -27,9 +27,9 @@ class TokenError(HeadraceError):
 
 
 def admin_token(token: str | None, token_file: Path | None, cache_dir: Path) -> str:
-    """The token by the config: itself, a file's content, or `cache_dir/admin.token`.
+    """Return the token by the config: itself, a file's content, or `cache_dir/admin.token`.
 
-    The last is made, with mode 0600, when it does not exist. Raise TokenError when a file cannot
+    The last is made, with mode 0600, when it does not exist. Raises TokenError when a file cannot
     be read or written, or holds too short a token.
     """
     if token is not None:
@@ -52,7 +52,7 @@ def admin_token(token: str | None, token_file: Path | None, cache_dir: Path) -> 
 
 
 def allowed(authorization: str | None, token: str) -> bool:
-    """Whether an Authorization field carries this bearer token; takes the same time either way."""
+    """Return whether an Authorization field carries this token, in the same time either way."""
     scheme, _space, given = (authorization or "").partition(" ")
     # What is no UTF-8 arrives as lone surrogates.
     as_sent = given.strip().encode("utf-8", "surrogateescape")

@@ -17,13 +17,16 @@ from headrace.node.admin.problem import Handler, ProblemError
 
 
 def own_names() -> frozenset[str]:
-    """The names by which this machine may be asked: its host name, short and in full."""
+    """Return the names by which this machine may be asked: its host name, short and in full."""
     name = socket.gethostname().lower()
     return frozenset({"localhost", name, name.partition(".")[0]})
 
 
 def host_allowed(host: str | None, names: Collection[str]) -> bool:
-    """Whether a Host field can not come from DNS rebinding: an IP address, or one of `names`."""
+    """Return whether a Host field cannot come from DNS rebinding.
+
+    It is an IP address, or one of `names`.
+    """
     if not host:
         return False
     if host.startswith("["):
@@ -40,14 +43,14 @@ def host_allowed(host: str | None, names: Collection[str]) -> bool:
 
 
 def from_elsewhere(origin: str | None, fetch_site: str | None, host: str | None) -> bool:
-    """Whether a browser says that another site's page made this request."""
+    """Return whether a browser says that another site's page made this request."""
     if fetch_site is not None and fetch_site not in {"same-origin", "none"}:
         return True
     return origin is not None and origin not in {f"http://{host}", f"https://{host}"}
 
 
 def is_json(content_type: str) -> bool:
-    """Whether a media type (without parameters) is JSON."""
+    """Return whether a media type (without parameters) is JSON."""
     return content_type == "application/json"
 
 

@@ -52,19 +52,23 @@ class Places:
         self._waiting[connection] = None
 
     def is_busy(self, connection: HeldConnection) -> bool:
+        """Return whether a request of this connection is being carried out."""
         return connection in self._busy
 
     def busy(self, connection: HeldConnection) -> None:
+        """Note that a request of this connection is being carried out."""
         if connection in self._waiting:
             del self._waiting[connection]
             self._busy.add(connection)
 
     def waits(self, connection: HeldConnection) -> None:
+        """Note that this connection waits for its client, from now on."""
         if connection in self._busy:
             self._busy.discard(connection)
             self._waiting[connection] = None
 
     def free(self, connection: HeldConnection) -> None:
+        """Take back its place."""
         self._busy.discard(connection)
         self._waiting.pop(connection, None)
 
@@ -92,32 +96,36 @@ class HeldConnection(web.RequestHandler):
         self._limit: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a place, and give the first request its time."""
         super().connection_made(transport)
         self._within(FIRST_REQUEST_S)
         self._places.take(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        """Give the place back."""
         self._unlimited()
         self._places.free(self)
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
+        """Give a client that does not read its answer a limited time."""
         super().pause_writing()
         if self._places.is_busy(self):
             self._within(NEXT_REQUEST_S)
 
     def resume_writing(self) -> None:
+        """Take the limit away: the client reads again."""
         super().resume_writing()
         if self._places.is_busy(self):
             self._unlimited()
 
     def works(self) -> None:
-        """A whole request head is here and is being carried out."""
+        """Note that a whole request head is here and is being carried out."""
         self._unlimited()
         self._places.busy(self)
 
     def worked(self) -> None:
-        """The answer is ready: it is to be read, and the next request to come, in time."""
+        """Note that the answer is ready: it is to be read and the next request to come in time."""
         self._within(NEXT_REQUEST_S)
         self._places.waits(self)
 

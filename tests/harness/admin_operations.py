@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any, cast
 
 from headrace.edge.admin.operations import edge_operations
+from headrace.edge.admin.report import EdgeReport
 from headrace.node.admin.app import all_operations
 from headrace.node.admin.operations import Operations
 from tests.harness.json_schema import mistakes
@@ -14,7 +16,7 @@ from tests.harness.json_schema import mistakes
 
 def edge_admin_operations() -> Operations:
     """Return the table; its handlers cannot be called."""
-    nobody = cast(Any, None)
+    nobody = cast(Any, SimpleNamespace(report=EdgeReport))
     return all_operations(nobody, edge_operations(nobody, nobody))
 
 

@@ -6,8 +6,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from headrace.config.edge import EDGE
-from headrace.config.loader import load_config
+from headrace.edge.role import EdgeRole
 from headrace.node.supervisor import Supervisor
 from headrace.telemetry.logs import configure_logging
 from tests.harness.fake_store import open_fake_store
@@ -15,13 +14,11 @@ from tests.harness.fake_store import open_fake_store
 
 async def main(path: Path) -> int:
     configure_logging()
-    supervisor = Supervisor(
-        load_config(path, EDGE),
-        lambda: load_config(path, EDGE),
+    role = EdgeRole(
         worker_command=(sys.executable, "-m", "tests.harness.fake_worker"),
         store_opener=open_fake_store,
     )
-    return await supervisor.run()
+    return await Supervisor(role, role.load(path), lambda: role.load(path)).run()
 
 
 if __name__ == "__main__":

@@ -122,9 +122,10 @@ def edge(
     others = foreign(wanted.cache_dir) if wanted.cache_dir.is_dir() else None
     if others is not None:
         raise UsageError("{}: {}".format(*others))
+    from headrace.edge.role import EdgeRole
     from headrace.node.supervisor import run
 
-    raise typer.Exit(run(wanted, config))
+    raise typer.Exit(run(EdgeRole(), wanted, config))
 
 
 def one_line_config(

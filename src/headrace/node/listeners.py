@@ -1,4 +1,4 @@
-"""Where the edge listens: reserving addresses for all workers, and opening them in a worker.
+"""Where a node listens: reserving addresses for all workers, and opening them in a worker.
 
 The supervisor holds each TCP address with a socket that is bound but does not listen, so that
 nobody else takes it while workers come and go; each worker binds it again with SO_REUSEPORT. A
@@ -11,13 +11,16 @@ import contextlib
 import errno
 import os
 import socket
+import ssl
 import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from headrace.config import Listener, TcpAddress, UnixAddress
+from headrace.config.addresses import TcpAddress, UnixAddress
+from headrace.config.server import Listener
 from headrace.errors import HeadraceError
+from headrace.http.server.acceptor import Listener as OpenListener
 from headrace.node.messages import Binding
 
 
@@ -41,6 +44,39 @@ def open_listener(binding: Binding) -> socket.socket:
         raise _refused(binding.address, error) from error
     sock.setblocking(False)
     return sock
+
+
+def open_listeners(
+    bindings: Sequence[Binding], descriptors: Sequence[int], context: ssl.SSLContext | None
+) -> dict[str, OpenListener]:
+    """Listen on TCP addresses, in a worker, and take over Unix sockets: all or none.
+
+    Return them by their bindings' names. Raises ListenError or OSError.
+    """
+    handed = iter(descriptors)
+    opened: dict[str, OpenListener] = {}
+    try:
+        for binding in bindings:
+            if binding.host is None:
+                sock = socket.socket(fileno=next(handed))
+                sock.setblocking(False)
+            else:
+                sock = open_listener(binding)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            chosen = context if binding.tls else None
+            opened[binding.name] = OpenListener(sock, binding.name, chosen)
+    except (HeadraceError, OSError):
+        for listener in opened.values():
+            listener.sock.close()
+        raise
+    return opened
+
+
+def close_descriptors(descriptors: Iterable[int]) -> None:
+    """Close descriptors that came with a message and are not needed."""
+    for descriptor in descriptors:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
 
 
 @dataclass(slots=True, eq=False)

@@ -1,9 +1,9 @@
 """Whether clients are welcome: by what each worker finds when it is asked, not by what is believed.
 
 A worker whose listener is open gets its share of the clients, so one that cannot serve them makes
-the server unready, even while others can. A worker looks at what a request would need: a turn of
-its event loop, descriptors, room for a connection, an answer of the store. The look is bounded in
-time and its outcome holds for a second, so that asking often costs nothing.
+the node unready, even while others can. A worker checks what a request would need: a turn of its
+event loop, descriptors, room for a connection, and what its role needs. The check is bounded in
+time and its result holds for a second, so that asking often costs nothing.
 """
 
 from __future__ import annotations
@@ -11,22 +11,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
-from headrace.errors import HeadraceError
-
-if TYPE_CHECKING:
-    from headrace.edge.context import WorkerContext
-    from headrace.http.server.acceptor import Server
+from headrace.http.server.acceptor import Server
 
 HOLDS_S = 1.0
 CHECK_TIMEOUT_S = 2.0
 DESCRIPTORS_NEEDED = 8  # a connection, an origin's, a part, a body, and some that overlap
-NO_KEY = bytes(16)
 
 
-def problem_of(edge: WorkerContext, server: Server) -> str:
-    """In a worker: why it cannot serve a request now; empty when it can."""
+def problem_of(server: Server) -> str:
+    """Return, in a worker, why it cannot take a request now; "" if it can."""
     if not server.listeners:
         return "it does not listen"
     if len(server.connections) >= server.limits.connections:
@@ -43,10 +37,6 @@ def problem_of(edge: WorkerContext, server: Server) -> str:
     finally:
         for descriptor in opened:
             os.close(descriptor)
-    try:
-        edge.store.lookup(NO_KEY, b"")
-    except (HeadraceError, OSError) as error:
-        return f"its store does not answer: {error}"
     return ""
 
 
@@ -59,7 +49,7 @@ class Readiness:
         self._until = 0.0
 
     async def problem(self) -> str | None:
-        """What is wrong with which worker; None when each could serve a request."""
+        """Return what is wrong with which worker; None when each could serve a request."""
         loop = asyncio.get_running_loop()
         looking = self._looking
         if looking is None or (looking.done() and loop.time() >= self._until):

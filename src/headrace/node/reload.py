@@ -1,8 +1,10 @@
-"""What a reload may change: decided by comparing two configs. Pure."""
+"""What a reload may change: decided by comparing two configurations. Pure."""
 
 from __future__ import annotations
 
-from headrace.config import Config
+from collections.abc import Mapping
+
+from headrace.config.node import NodeConfig
 from headrace.errors import HeadraceError
 
 
@@ -10,18 +12,19 @@ class RestartNeededError(HeadraceError):
     """The new config changes what a running server cannot change."""
 
 
-def check_reloadable(old: Config, new: Config) -> None:
-    """Raise RestartNeededError, naming the settings, when `new` needs a restart."""
-    changed = [
-        name
-        for name, before, after in (
-            ("cache_dir", old.cache_dir, new.cache_dir),
-            ("store.size", old.store.size_bytes, new.store.size_bytes),
-            ("store.slice", old.store.slice_bytes, new.store.slice_bytes),
-            ("admin", old.admin, new.admin),
-        )
-        if before != after
-    ]
+def check_reloadable(
+    old: NodeConfig,
+    new: NodeConfig,
+    old_fixed: Mapping[str, object],
+    new_fixed: Mapping[str, object],
+) -> None:
+    """Check that no setting changes that cannot: the node's, and those that its role calls fixed.
+
+    Raises RestartNeededError, which names the settings.
+    """
+    changed = [name for name, before in old_fixed.items() if new_fixed[name] != before]
+    if old.admin != new.admin:
+        changed.append("admin")
     changed += _socket_settings_changed(old, new)
     if changed:
         raise RestartNeededError(
@@ -29,13 +32,13 @@ def check_reloadable(old: Config, new: Config) -> None:
         )
 
 
-def worker_config(config: Config) -> str:
-    """The config as a worker gets it: JSON, without the admin API and its token."""
+def worker_config(config: NodeConfig) -> str:
+    """Return the configuration as a worker gets it: JSON, without the admin API and its token."""
     return config.model_copy(update={"admin": None}).to_json()
 
 
-def _socket_settings_changed(old: Config, new: Config) -> list[str]:
-    """Settings that belong to a socket's making, at addresses that stay."""
+def _socket_settings_changed(old: NodeConfig, new: NodeConfig) -> list[str]:
+    """Return the changed settings that belong to a socket's making, at addresses that stay."""
     before = {listener.address: listener for listener in old.listeners}
     changed = []
     for listener in new.listeners:

@@ -19,10 +19,11 @@ import msgspec
 from headrace.config.node import NodeConfig
 from headrace.http.server.context import ServerContext
 from headrace.http.server.exchange import Handler
-from headrace.node.admin.operations import Operation
+from headrace.node.admin.operations import Operations
 from headrace.node.running import Node
 from headrace.telemetry.exposition import RoleFacts
 from headrace.telemetry.metrics import Snapshot
+from headrace.telemetry.report import Report
 
 ConfigT = TypeVar("ConfigT", bound=NodeConfig)
 
@@ -55,6 +56,11 @@ class Role(Protocol[ConfigT]):
         ...
 
     @property
+    def report(self) -> type[Report]:
+        """The model of its report: what `facts` adds to what every node reports."""
+        ...
+
+    @property
     def worker_command(self) -> Sequence[str]:
         """The command of a worker process; the descriptor of its channel is put behind it."""
         ...
@@ -79,11 +85,15 @@ class Role(Protocol[ConfigT]):
         """Make ready what `open` took for a new configuration. Raises HeadraceError or OSError."""
         ...
 
+    def problem(self) -> str:
+        """Return why to send no clients here, beside what the node finds; "" for nothing."""
+        ...
+
     async def facts(self) -> RoleFacts:
         """Return what metrics and report say of the role beside its workers' counts."""
         ...
 
-    def operations(self, node: Node) -> tuple[Operation, ...]:
+    def operations(self, node: Node) -> Operations:
         """Return what the admin API offers beside what it offers for every role."""
         ...
 

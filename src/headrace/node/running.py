@@ -8,6 +8,7 @@ import msgspec
 
 from headrace.telemetry.exposition import ServerFacts
 from headrace.telemetry.metrics import Snapshot
+from headrace.telemetry.report import Report
 
 AnswerT = TypeVar("AnswerT", bound=msgspec.Struct)
 
@@ -29,6 +30,11 @@ class Node(Protocol):
 
     @property
     def workers(self) -> Workers: ...
+
+    @property
+    def report(self) -> type[Report]:
+        """The model of its report: what is the same for every role, and what its role adds."""
+        ...
 
     def not_ready_because(self) -> str | None:
         """Return why not to send clients here now; None when they are welcome."""

@@ -1,7 +1,7 @@
-"""The supervisor: starts and minds the workers, holds addresses and store, answers the operator.
+"""The supervisor: starts and minds the workers, holds their addresses, answers the operator.
 
 It serves no client itself. Signals and the admin API come here; the workers follow over their
-channels (see workers), and what a reload may change is decided in reloading.
+channels (see worker_pool); what else is held, and what a reload may change, is the role's.
 """
 
 from __future__ import annotations
@@ -13,80 +13,66 @@ import signal
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 import structlog
 
 from headrace import __version__
-from headrace.config import Config
-from headrace.config.edge import EDGE
-from headrace.config.edge.limits_check import raise_nofile_limit
-from headrace.config.loader import load_config
 from headrace.config.problems import ConfigError
-from headrace.edge.admin.operations import edge_operations
-from headrace.edge.admin.own_store import open_store
-from headrace.edge.admin.purging import Directory
-from headrace.edge.admin.store_admin import StoreAdmin
-from headrace.edge.admin.store_maintenance import StoreMaintenance
-from headrace.edge.admin.store_thread import StoreThread
 from headrace.errors import HeadraceError
 from headrace.node.admin.app import AdminServer
 from headrace.node.admin.auth import admin_token
 from headrace.node.listeners import ReservedAddress, rebind, reserve_all
 from headrace.node.readiness import CHECK_TIMEOUT_S, Readiness
 from headrace.node.reload import check_reloadable, worker_config
+from headrace.node.role import ConfigT, Role
 from headrace.node.systemd import notify
 from headrace.node.ticket_keys import TicketKey
 from headrace.node.worker_pool import WorkerPool
-from headrace.node.worker_process import WORKER_COMMAND, Setup, State
+from headrace.node.worker_process import Setup, State
 from headrace.telemetry.exposition import ServerFacts, WorkerFacts
 from headrace.telemetry.logs import configure_logging
 from headrace.telemetry.metrics import Snapshot
 from headrace.telemetry.processes import process_use
+from headrace.telemetry.report import Report
 
 HEARTBEAT_S = 5.0
+SILENCE_CHECK_S = 1.0
 EXIT_FAILED = 1
 EXIT_CONFIG = 2
 
 log = structlog.get_logger("headrace.supervisor")
 
 
-def run(config: Config, config_path: Path | None) -> int:
-    """Serve by `config` until told to stop; the process's exit code.
+def run(role: Role[ConfigT], config: ConfigT, config_path: Path | None) -> int:
+    """Serve by `config` until told to stop; return the process's exit code.
 
-    A reload reads `config_path` again; without one it reads only the certificates anew. The code
+    A reload reads `config_path` again; without one it reads only the certificates again. The code
     is 0 after a stop, 2 when the configuration cannot work here, 1 for any other failed start.
     """
     configure_logging(config.log_level)
 
-    def reread() -> Config:
-        return config if config_path is None else load_config(config_path, EDGE)
+    def reread() -> ConfigT:
+        return config if config_path is None else role.load(config_path)
 
     async def serve() -> int:
-        return await Supervisor(config, reread).run()
+        return await Supervisor(role, config, reread).run()
 
     return asyncio.run(serve())
 
 
-class Supervisor:
-    """One running server. `reread` gives the config anew at a reload, or raises HeadraceError."""
+class Supervisor(Generic[ConfigT]):
+    """One running node. `reread` reads the configuration again, or raises HeadraceError."""
 
-    def __init__(
-        self,
-        config: Config,
-        reread: Callable[[], Config],
-        *,
-        worker_command: Sequence[str] = WORKER_COMMAND,
-        store_opener: Callable[[Config], StoreAdmin] = open_store,
-    ) -> None:
+    def __init__(self, role: Role[ConfigT], config: ConfigT, reread: Callable[[], ConfigT]) -> None:
         self.config = config
+        self._role = role
         self._reread = reread
-        self._store_opener = store_opener
         self._started = time.time()
         self._up = False
         self._reloads_succeeded = 0
         self._reloads_failed = 0
-        self._pool = WorkerPool(worker_command)
+        self._pool = WorkerPool(role.worker_command)
         self._readiness = Readiness(lambda: self._pool.unsound(CHECK_TIMEOUT_S))
         self._version = 1
         self._ticket_key = TicketKey.generate(self._started)
@@ -95,12 +81,9 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._admin: AdminServer | None = None
-        self._maintenance: StoreMaintenance | None = None
-        self._store: StoreThread | None = None
-        self._directory: Directory | None = None
 
     async def run(self) -> int:
-        """Serve until told to stop; the process's exit code (see the function `run`)."""
+        """Serve until told to stop; return the process's exit code (see the function `run`)."""
         self._watch_signals()
         starting = asyncio.create_task(self._start())
         told_to_stop = asyncio.create_task(self._stopping.wait())
@@ -120,47 +103,41 @@ class Supervisor:
             await self._leave()
         return 0
 
-    # What the admin API asks of the server.
+    # What the admin API asks of the node.
 
     @property
-    def store(self) -> StoreThread:
-        """The open store; only after the start got that far."""
-        assert self._store is not None
-        return self._store
-
-    @property
-    def directory(self) -> Directory:
-        """The services' keys by the config in force; only after the start got that far."""
-        assert self._directory is not None
-        return self._directory
+    def report(self) -> type[Report]:
+        """The model of the report, with what the role adds."""
+        return self._role.report
 
     @property
     def workers(self) -> WorkerPool:
-        """All workers, for questions of those who look live."""
+        """All workers, for a role's questions to them."""
         return self._pool
 
     def not_ready_because(self) -> str | None:
-        """Why not to send clients here now; None when they are welcome."""
+        """Return why not to send clients here now; None when they are welcome."""
         if self._stopping.is_set():
             return "stopping"
         if not self._up:
             return "starting"
         if self._pool.draining:
             return "draining"
-        return None if self._pool.ready else "no worker serves; the log says why"
+        if not self._pool.ready:
+            return "no worker serves; the log says why"
+        return self._role.problem() or None
 
     async def readiness(self) -> str | None:
-        """The same after a look at every worker (see readiness)."""
+        """Return the same after a question to every worker (see readiness)."""
         return self.not_ready_because() or await self._readiness.problem()
 
     async def totals(self) -> Snapshot:
-        """The counts of all workers since the server started."""
+        """Return the counts of all workers since the node started."""
         return await self._pool.totals()
 
     async def facts(self) -> ServerFacts:
-        """The state of the server, its processes and its store."""
-        stored = await self.store.stats()
-        generation = await self.store.generation()
+        """Return the state of the node, its processes and its role."""
+        own = await self._role.facts()
         return ServerFacts(
             version=__version__,
             python=platform.python_version(),
@@ -172,15 +149,13 @@ class Supervisor:
             worker_exits=self._pool.exits,
             reloads_succeeded=self._reloads_succeeded,
             reloads_failed=self._reloads_failed,
-            generation=generation,
             listening=tuple(self._urls()),
             workers=tuple(self._worker_facts()),
-            store=stored,
+            role=own,
         )
 
     def drain(self) -> None:
-        """Ask clients to go elsewhere: not ready, and connections close as they fall
-        idle."""
+        """Send clients elsewhere: not ready, and connections close as they fall idle."""
         log.info("drain")
         self._pool.drain()
 
@@ -189,15 +164,10 @@ class Supervisor:
         log.info("undrain")
         self._pool.undrain()
 
-    def purged(self) -> None:
-        """A purge is in force; what it freed can be swept now."""
-        if self._maintenance is not None:
-            self._maintenance.wake()
-
     async def reload(self) -> int:
-        """Read the config again and work by it; its version here.
+        """Read the configuration again and work by it; return its version here.
 
-        Raise HeadraceError when it cannot be used; the old one then stays in force everywhere.
+        Raises HeadraceError when it cannot be used; the old one then stays in force everywhere.
         """
         async with self._reloading:
             notify("RELOADING=1")
@@ -217,46 +187,51 @@ class Supervisor:
 
     async def _start(self) -> None:
         config = self.config
-        raise_nofile_limit(config)
         self._held = reserve_all(config.listeners)
-        self._directory = await asyncio.to_thread(Directory.of, config)
-        self._store = await StoreThread.open(self._store_opener, config)
+        await self._role.open(config)
         if config.admin is not None:
-            token = admin_token(config.admin.token, config.admin.token_file, config.cache_dir)
+            token = admin_token(config.admin.token, config.admin.token_file, config.state_dir)
             self._admin = await AdminServer.open(
-                config.admin.parsed, self, token, edge_operations(self, self)
+                config.admin.parsed, self, token, self._role.operations(self)
             )
         await self._pool.start(self._setup(config, self._held), config.workers)
         self._up = True
-        self._maintenance = StoreMaintenance(self._store)
+        self._role.started()
         self._in_background(self._heartbeat(), "heartbeat")
+        self._in_background(self._watch_silence(), "silence")
         log.info(
             "ready",
             version=__version__,
             listening=self._urls(),
             admin=None if self._admin is None else self._admin.url,
             workers=config.workers,
-            cache_dir=str(config.cache_dir),
+            role=self._role.name,
+            node_id=config.node_id,
+            state_dir=str(config.state_dir),
         )
         notify("READY=1")
 
-    async def _change(self, config: Config) -> None:
-        check_reloadable(self.config, config)
-        directory = await asyncio.to_thread(Directory.of, config)
-        self._ticket_key = self._ticket_key.renewed(time.time())
-        wanted, added = rebind(self._held, config.listeners)
-        self._version += 1
+    async def _change(self, config: ConfigT) -> None:
+        fixed = self._role.fixed
+        check_reloadable(self.config, config, fixed(self.config), fixed(config))
+        change = await self._role.prepare(config)
+        added: list[ReservedAddress] = []
         try:
+            self._ticket_key = self._ticket_key.renewed(time.time())
+            wanted, added = rebind(self._held, config.listeners)
+            self._version += 1
             await self._pool.reload(self._setup(config, wanted), config.workers)
         except BaseException:
             for reservation in added:
                 reservation.release()
+            change.abandon()
             raise
+        change.commit()
         kept = {reservation.socket for reservation in wanted}
         for reservation in self._held:
             if reservation.socket not in kept:
                 reservation.release()
-        self.config, self._held, self._directory = config, wanted, directory
+        self.config, self._held = config, wanted
         configure_logging(config.log_level)
 
     async def _stop(self) -> None:
@@ -272,11 +247,8 @@ class Supervisor:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._admin is not None:
             await self._admin.close()
-        if self._maintenance is not None:
-            await self._maintenance.close()
         self._release()
-        if self._store is not None:
-            await self._store.close()
+        await self._role.close()
         log.info("stopped")
 
     async def _heartbeat(self) -> None:
@@ -296,6 +268,11 @@ class Supervisor:
             if unsound != before:
                 log.warning("readiness_changed", ready=unsound is None, problem=unsound)
             await self._renew_ticket_key()
+
+    async def _watch_silence(self) -> None:
+        while True:
+            await asyncio.sleep(SILENCE_CHECK_S)
+            self._pool.kill_silent()
 
     async def _renew_ticket_key(self) -> None:
         if self._ticket_key.renewed(time.time()) is self._ticket_key:
@@ -326,7 +303,7 @@ class Supervisor:
             self._in_background(self._reload_at_signal(), "reload")
 
     async def _reload_at_signal(self) -> None:
-        # The failure is in the log; there is nobody else to tell.
+        # The failure is in the log; no one else waits for it.
         with contextlib.suppress(HeadraceError, OSError):
             await self.reload()
 
@@ -336,7 +313,7 @@ class Supervisor:
 
     # Small parts.
 
-    def _setup(self, config: Config, held: Sequence[ReservedAddress]) -> Setup:
+    def _setup(self, config: ConfigT, held: Sequence[ReservedAddress]) -> Setup:
         return Setup(
             version=self._version,
             config=worker_config(config),

@@ -14,7 +14,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from headrace.config import Config
+from headrace.config.node import NodeConfig
 from headrace.config.server import Certificate, TlsOptions
 from headrace.errors import HeadraceError
 from headrace.http.server.tls_context import PROTOCOLS, CertificateContext
@@ -29,7 +29,7 @@ class CertificateError(HeadraceError):
     """A certificate or its key cannot be used."""
 
 
-def server_context(config: Config, ticket_secret: bytes) -> CertificateContext | None:
+def server_context(config: NodeConfig, ticket_secret: bytes) -> CertificateContext | None:
     """The context for all TLS listeners, or None when no certificate is configured.
 
     The first certificate serves clients that name no host or an unknown one. Raises

@@ -260,27 +260,30 @@ class WorkerPool:
         self._tell(self.workers, RoleNotice(msgspec.Raw(msgspec.json.encode(notice))))
 
     async def ask_all(self) -> None:
-        """Refresh every worker's snapshot; kill one that has been silent for too long."""
+        """Refresh every worker's snapshot."""
         self._questions += 1
         question = GetStats(self._questions)
-        asked = self.everyone
         await asyncio.gather(
             *(
                 worker.ask(question, Stats, question.number, STATS_TIMEOUT_S)
-                for worker in asked
+                for worker in self.everyone
                 if worker.state is not State.STARTING
             )
         )
+
+    def kill_silent(self) -> None:
+        """End every worker that has said nothing for too long."""
         now_s = asyncio.get_running_loop().time()
-        for worker in asked:
+        for worker in self.everyone:
             silent_s = now_s - worker.heard_s
-            starting = worker.state is State.STARTING
-            limit_s = READY_TIMEOUT_S if starting else self._silence_limit_s
-            if silent_s > limit_s and worker.process.returncode is None:
+            if silent_s > self._silence_limit_of(worker) and worker.process.returncode is None:
                 log.error(
                     "worker_silent", worker=worker.number, pid=worker.pid, silent_s=round(silent_s)
                 )
                 worker.kill()
+
+    def _silence_limit_of(self, worker: Worker) -> float:
+        return READY_TIMEOUT_S if worker.state is State.STARTING else self._silence_limit_s
 
     async def _start_process(self, number: int, setup: Setup, draining: bool) -> Worker:
         return await Worker.start(number, self._command, setup, draining=draining)

@@ -10,7 +10,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +35,6 @@ from headrace.node.messages import (
 )
 from headrace.telemetry.metrics import Snapshot
 
-WORKER_COMMAND = (sys.executable, "-m", "headrace.edge.worker")
 FIRST_RESTART_DELAY_S = 0.1
 LONGEST_RESTART_DELAY_S = 30.0
 

@@ -1,4 +1,4 @@
-"""Metrics as Prometheus text: merged worker counts, the store's state and the processes' state.
+"""Metrics as Prometheus text: merged worker counts, the role's state and the processes' state.
 
 Names and units follow Prometheus' conventions (`headrace_`, `_total`, base units). Reads
 nothing itself; everything comes in as values.
@@ -21,29 +21,6 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from headrace.telemetry.metrics import BOUNDS_S, MEANINGS, HistogramSnapshot, Kind, Snapshot
-
-STORE_GAUGES: Mapping[str, tuple[str, str]] = {
-    "size_bytes": ("size_bytes", "Bytes that the store may take, by the config."),
-    "bytes": ("bytes", "Bytes of slice files in the store now."),
-    "objects": ("objects", "Stored responses now, variants apart."),
-    "slices": ("slices", "Slice files in the store now."),
-    "rules": ("purge_rules", "Purges in force that the sweep has not finished yet."),
-    "rebuilding": ("rebuilding", "1 while the index is being rebuilt from the files."),
-}
-"""What rises and falls: the store's own names to metric names and meanings."""
-
-STORE_COUNTERS: Mapping[str, tuple[str, str]] = {
-    "insertions": ("insertions", "Slices that entered the store."),
-    "evictions": ("evictions", "Slices that left to make room."),
-    "evicted_bytes": ("evicted_bytes", "Bytes of slices that left to make room."),
-    "purged": ("purged", "Stored responses that the sweep removed after a purge."),
-    "corrupt": ("corrupt_files", "Slice files found damaged and removed, rebuilds included."),
-    "missing": ("missing_files", "Slice files that the index knew and the disk did not have."),
-    "orphans": ("orphan_files", "Files that no index entry named, removed."),
-    "io_errors": ("io_errors", "Reads and writes that the disk refused."),
-    "index_full": ("index_full", "Responses not stored because the index had no room."),
-}
-"""What only grows, over restarts too: the store's own names to metric names and meanings."""
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -83,11 +60,10 @@ class RoleFacts:
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """What the supervisor knows of the whole server at the moment of a scrape.
+    """What the supervisor knows of the whole node at the moment of a scrape.
 
-    `started` is Unix seconds; `not_ready_because` is None while clients are welcome; `store` maps
-    the store's own names to numbers (see STORE_GAUGES and STORE_COUNTERS); `listening` are the
-    addresses in use.
+    `started` is Unix seconds; `not_ready_because` is None while clients are welcome; `listening`
+    are the addresses in use.
     """
 
     version: str
@@ -99,11 +75,10 @@ class ServerFacts:
     worker_exits: int
     reloads_succeeded: int
     reloads_failed: int
-    generation: int
     listening: tuple[str, ...] = ()
     workers: tuple[WorkerFacts, ...] = ()
     workers_leaving: int = 0
-    store: Mapping[str, float] = field(default_factory=dict)
+    role: RoleFacts = RoleFacts()
 
 
 def exposition(snapshot: Snapshot, facts: ServerFacts) -> bytes:
@@ -156,7 +131,7 @@ def cumulative(histogram: HistogramSnapshot) -> list[tuple[str, float]]:
 
 
 def server_families(facts: ServerFacts) -> Iterator[Metric]:
-    """The server's, the workers' and the store's families."""
+    """Yield the families of the node, its workers' processes and its role."""
     info = GaugeMetricFamily(
         "headrace_build_info", "Always 1; the labels say what runs.", labels=["version", "python"]
     )
@@ -185,14 +160,10 @@ def server_families(facts: ServerFacts) -> Iterator[Metric]:
     reloads.add_metric(["succeeded"], facts.reloads_succeeded)
     reloads.add_metric(["failed"], facts.reloads_failed)
     yield reloads
-    yield _gauge("purge_generation", "Grows with every purge on this server.", facts.generation)
     yield from _process_families(facts.workers)
-    for key, (name, text) in STORE_GAUGES.items():
-        if key in facts.store:
-            yield _gauge(f"store_{name}", text, facts.store[key])
-    for key, (name, text) in STORE_COUNTERS.items():
-        if key in facts.store:
-            yield _counter(f"store_{name}", text, facts.store[key])
+    for metric in facts.role.metrics:
+        family = _counter if metric.only_grows else _gauge
+        yield family(metric.name, metric.help, metric.value)
 
 
 def _process_families(workers: Iterable[WorkerFacts]) -> Iterator[Metric]:

@@ -19,7 +19,7 @@ class Reloads(msgspec.Struct):
 
 
 class Report(msgspec.Struct):
-    """Server, workers, counts and store. Durations in seconds, times in Unix seconds."""
+    """Node, workers and counts. Durations in seconds, times in Unix seconds."""
 
     version: str
     started: float
@@ -27,33 +27,30 @@ class Report(msgspec.Struct):
     not_ready_because: str | None
     draining: bool
     listening: list[str]
-    purge_generation: int
     reloads: Reloads
     workers_wanted: int
     workers_leaving: int
     worker_exits: int
     workers: list[WorkerFacts]
     counts: Counts
-    store: dict[str, float]
 
 
-def report(snapshot: Snapshot, facts: ServerFacts) -> Report:
-    """Return the state of a server, as it is shown."""
-    return Report(
+def report(snapshot: Snapshot, facts: ServerFacts, model: type[Report] = Report) -> Report:
+    """Return the state of a node, as it is shown; what `model` adds is the role's."""
+    return model(
         version=facts.version,
         started=facts.started,
         ready=facts.not_ready_because is None,
         not_ready_because=facts.not_ready_because,
         draining=facts.draining,
         listening=list(facts.listening),
-        purge_generation=facts.generation,
         reloads=Reloads(facts.reloads_succeeded, facts.reloads_failed),
         workers_wanted=facts.workers_wanted,
         workers_leaving=facts.workers_leaving,
         worker_exits=facts.worker_exits,
         workers=list(facts.workers),
         counts=counts(snapshot),
-        store=dict(facts.store),
+        **facts.role.report,
     )
 
 

@@ -19,6 +19,7 @@ from headrace.config import Config
 from headrace.config.addresses import parse_address
 from headrace.edge.admin.operations import edge_operations
 from headrace.edge.admin.purging import Directory, ServiceKeys
+from headrace.edge.admin.report import EdgeReport, edge_facts
 from headrace.edge.admin.store_thread import StoreThread
 from headrace.errors import HeadraceError
 from headrace.node.admin.app import AdminError, AdminServer
@@ -56,6 +57,8 @@ class Stub:
     done: list[str] = field(default_factory=list)
     workers: WorkerPool = field(default_factory=lambda: WorkerPool(()))
 
+    report = EdgeReport
+
     def not_ready_because(self) -> str | None:
         return self.reason
 
@@ -76,8 +79,7 @@ class Stub:
             worker_exits=0,
             reloads_succeeded=0,
             reloads_failed=0,
-            generation=await self.store.generation(),
-            store=await self.store.stats(),
+            role=edge_facts(await self.store.stats(), await self.store.generation()),
         )
 
     def drain(self) -> None:

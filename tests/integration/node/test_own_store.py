@@ -14,9 +14,9 @@ from headrace.cache.key import key_hash
 from headrace.cache.record import StoredResponse
 from headrace.config import Config, Listener, Service
 from headrace.edge.admin.own_store import CacheDirError, OwnStore, open_store
+from headrace.edge.admin.report import STORE_COUNTERS, STORE_GAUGES
 from headrace.edge.admin.store_admin import CursorError, Purge, StoredVariant
 from headrace.store import StoreInUse
-from headrace.telemetry.exposition import STORE_COUNTERS, STORE_GAUGES
 
 KEYS = [b"video\nvideo.example/%d" % number for number in range(5)]
 

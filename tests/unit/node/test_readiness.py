@@ -39,7 +39,6 @@ def test_a_look_is_shared_and_holds_for_a_while() -> None:
 def test_a_worker_that_accepts_no_one_is_not_ready(descriptors: int, problem: str) -> None:
     limits = SimpleNamespace(connections=10, descriptors=descriptors)
     server: Any = SimpleNamespace(listeners=["one"], connections=[], limits=limits)
-    edge: Any = SimpleNamespace(store=SimpleNamespace(lookup=lambda *_: None))
-    found = problem_of(edge, server)
+    found = problem_of(server)
     assert found.startswith(problem)
     assert bool(found) is bool(problem)

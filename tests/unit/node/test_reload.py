@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from headrace.config import Admin, Config, Listener, Service, StoreOptions
+from headrace.edge.role import EdgeRole
 from headrace.node.reload import RestartNeededError, check_reloadable, worker_config
 
 
@@ -21,6 +22,11 @@ def config(**changes: Any) -> Config:
     return Config(**values)
 
 
+def check(old: Config, new: Config) -> None:
+    role = EdgeRole()
+    check_reloadable(old, new, role.fixed(old), role.fixed(new))
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -32,7 +38,7 @@ def config(**changes: Any) -> Config:
     ],
 )
 def test_a_reload_may_change_what_workers_can_take_up(changes: dict[str, Any]) -> None:
-    check_reloadable(config(), config(**changes))
+    check(config(), config(**changes))
 
 
 @pytest.mark.parametrize(
@@ -51,14 +57,12 @@ def test_a_reload_may_change_what_workers_can_take_up(changes: dict[str, Any]) -
 )
 def test_a_reload_may_not_change_what_needs_a_restart(changes: dict[str, Any], named: str) -> None:
     with pytest.raises(RestartNeededError, match=named):
-        check_reloadable(config(), config(**changes))
+        check(config(), config(**changes))
 
 
 def test_all_that_needs_a_restart_is_named_at_once() -> None:
     with pytest.raises(RestartNeededError, match="cache_dir and admin"):
-        check_reloadable(
-            config(), config(cache_dir=Path("/other"), admin=Admin(listen="127.0.0.1:1"))
-        )
+        check(config(), config(cache_dir=Path("/other"), admin=Admin(listen="127.0.0.1:1")))
 
 
 def test_workers_do_not_learn_the_admin_token() -> None:

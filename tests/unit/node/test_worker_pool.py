@@ -23,7 +23,8 @@ from headrace.node.messages import (
     Stats,
     Stop,
 )
-from headrace.node.worker_pool import WorkerPool
+from headrace.node.supervisor import HEARTBEAT_S, SILENCE_CHECK_S
+from headrace.node.worker_pool import SILENCE_LIMIT_S, WorkerPool
 from headrace.node.worker_process import Setup, State, Worker
 from headrace.telemetry.metrics import Snapshot
 from tests.harness.virtual_time import run_virtually
@@ -53,6 +54,7 @@ class Process:
         self.downloads: list[float] = []
         self.may_cut_from = float("inf")
         self.stuck = False
+        self.mute = False
         self._books = books
         books.processes.append(self)
 
@@ -147,7 +149,7 @@ class FakeWorker(Worker):
 
     async def answer(self, message: Message) -> None:
         await asyncio.sleep(ANSWER_S)
-        if self.fake.returncode is not None:
+        if self.fake.returncode is not None or self.fake.mute:
             return
         match message:
             case Prepare(version=version):
@@ -324,3 +326,32 @@ def test_a_machine_that_starts_no_process_is_asked_again_later() -> None:
 
     run_virtually(live())
     assert len(tries) == 5
+
+
+def test_a_worker_that_says_nothing_is_ended_in_half_a_minute() -> None:
+    run = Run()
+
+    async def live() -> None:
+        await run.pool.start(setup(1), 2)
+        await run.pool.ask_all()
+        mute, sound = run.serving()
+        mute.mute = True
+        asking = asyncio.ensure_future(heartbeat(run.pool))
+        begun_s = asyncio.get_running_loop().time()
+        while mute.returncode is None:
+            await asyncio.sleep(SILENCE_CHECK_S)
+            run.pool.kill_silent()
+        silent_s = asyncio.get_running_loop().time() - begun_s
+        assert SILENCE_LIMIT_S - SILENCE_CHECK_S <= silent_s <= SILENCE_LIMIT_S + SILENCE_CHECK_S
+        await asyncio.sleep(1)
+        assert sound.returncode is None
+        assert len(run.pool.workers) == 2
+        asking.cancel()
+        await run.pool.stop(DRAIN_S)
+
+    async def heartbeat(pool: WorkerPool) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            await pool.ask_all()
+
+    run_virtually(live())

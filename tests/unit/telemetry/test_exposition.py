@@ -7,9 +7,8 @@ import math
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from headrace.edge.admin.report import STORE_COUNTERS, STORE_GAUGES, EdgeReport, edge_facts
 from headrace.telemetry.exposition import (
-    STORE_COUNTERS,
-    STORE_GAUGES,
     ServerFacts,
     WorkerFacts,
     exposition,
@@ -27,13 +26,12 @@ FACTS = ServerFacts(
     worker_exits=3,
     reloads_succeeded=4,
     reloads_failed=5,
-    generation=6,
     listening=("http://127.0.0.1:80",),
     workers=(
         WorkerFacts(0, 100, ready=True, started=1001.0, cpu_s=1.5, resident_bytes=4096),
         WorkerFacts(1, 101, ready=False, started=1002.0),
     ),
-    store=dict.fromkeys((*STORE_GAUGES, *STORE_COUNTERS), 7.0),
+    role=edge_facts(dict.fromkeys((*STORE_GAUGES, *STORE_COUNTERS), 7.0), 6),
 )
 
 
@@ -113,7 +111,7 @@ def test_a_worker_whose_use_is_unknown_has_no_sample() -> None:
 
 
 def test_what_the_store_does_not_tell_is_left_out() -> None:
-    facts = dataclasses.replace(FACTS, store={"unknown": 1.0})
+    facts = dataclasses.replace(FACTS, role=edge_facts({"unknown": 1.0}, 6))
     assert not any(
         name.startswith("headrace_store_bytes") for name in samples(WorkerMetrics(), facts)
     )
@@ -124,7 +122,7 @@ def test_the_report_groups_counts_by_family() -> None:
     metrics.requests_hit = 2
     metrics.timeouts["head"] = 3
     metrics.hit_total.observe(0.5)
-    counts = report(metrics.snapshot(), FACTS).counts
+    counts = report(metrics.snapshot(), FACTS, EdgeReport).counts
     requests, seconds = counts["requests"], counts["response_seconds"]
     assert isinstance(requests, dict)
     assert isinstance(seconds, dict)
@@ -134,5 +132,5 @@ def test_the_report_groups_counts_by_family() -> None:
 
 
 def test_the_report_names_each_worker() -> None:
-    found = report(WorkerMetrics().snapshot(), FACTS).workers
+    found = report(WorkerMetrics().snapshot(), FACTS, EdgeReport).workers
     assert [(worker.number, worker.pid) for worker in found] == [(0, 100), (1, 101)]

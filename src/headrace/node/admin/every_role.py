@@ -69,7 +69,7 @@ class Handlers:
 
     async def stats(self, _asked: NoRequest) -> Report:
         totals, facts = await asyncio.gather(self._node.totals(), self._node.facts())
-        return report(totals, facts)
+        return report(totals, facts, self._node.report)
 
     async def drain(self, _asked: NoRequest) -> Draining:
         self._node.drain()
@@ -123,7 +123,7 @@ def every_role(node: Node) -> Operations:
             "/stats",
             "The same as JSON, with each worker.",
             handlers.stats,
-            Report,
+            node.report,
             "The state.",
         ),
         Operation(

@@ -1,0 +1,130 @@
+"""The edge's part of the supervisor: the cache directory, its maintenance, purges, what it offers.
+
+It serves no client; that is `worker`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from headrace.config import Config
+from headrace.config.edge import EDGE
+from headrace.config.edge.limits_check import raise_nofile_limit
+from headrace.config.loader import load_config
+from headrace.edge.admin.operations import edge_operations
+from headrace.edge.admin.own_store import open_store
+from headrace.edge.admin.purging import Directory
+from headrace.edge.admin.report import EdgeReport, edge_facts
+from headrace.edge.admin.store_admin import StoreAdmin
+from headrace.edge.admin.store_maintenance import StoreMaintenance
+from headrace.edge.admin.store_thread import StoreThread
+from headrace.node.admin.operations import Operations
+from headrace.node.running import Node
+from headrace.telemetry.exposition import RoleFacts
+
+WORKER_COMMAND = (sys.executable, "-m", "headrace.edge.worker")
+
+
+class EdgeRole:
+    """The edge in the supervisor: a Role."""
+
+    name = "edge"
+    report = EdgeReport
+
+    def __init__(
+        self,
+        *,
+        worker_command: Sequence[str] = WORKER_COMMAND,
+        store_opener: Callable[[Config], StoreAdmin] = open_store,
+    ) -> None:
+        self.worker_command = worker_command
+        self._store_opener = store_opener
+        self._store: StoreThread | None = None
+        self._directory: Directory | None = None
+        self._maintenance: StoreMaintenance | None = None
+
+    def load(self, path: Path) -> Config:
+        """Read an edge's configuration. Raises ConfigError."""
+        return load_config(path, EDGE)
+
+    def fixed(self, config: Config) -> Mapping[str, object]:
+        """Return what the open store rests on."""
+        return {
+            "cache_dir": config.cache_dir,
+            "store.size": config.store.size_bytes,
+            "store.slice": config.store.slice_bytes,
+        }
+
+    async def open(self, config: Config) -> None:
+        """Open the store, which makes it this edge's. Raises HeadraceError or OSError."""
+        raise_nofile_limit(config)
+        self._directory = await asyncio.to_thread(Directory.of, config)
+        self._store = await StoreThread.open(self._store_opener, config)
+
+    def started(self) -> None:
+        """Begin to sweep the store."""
+        self._maintenance = StoreMaintenance(self.store)
+
+    async def prepare(self, config: Config) -> DirectoryChange:
+        """Find the keys of the new services. Raises HeadraceError."""
+        return DirectoryChange(self, await asyncio.to_thread(Directory.of, config))
+
+    def adopt(self, directory: Directory) -> None:
+        """Name objects by the services of a new configuration."""
+        self._directory = directory
+
+    def problem(self) -> str:
+        """Return nothing: what could keep an edge from serving is found by its workers."""
+        return ""
+
+    async def facts(self) -> RoleFacts:
+        """Return the store's numbers and the generation of purges."""
+        return edge_facts(await self.store.stats(), await self.store.generation())
+
+    def operations(self, node: Node) -> Operations:
+        """Return what concerns stored objects, and what an edge under load is busy with."""
+        return edge_operations(self, node)
+
+    async def close(self) -> None:
+        """Stop the sweep and close the store."""
+        if self._maintenance is not None:
+            await self._maintenance.close()
+        if self._store is not None:
+            await self._store.close()
+
+    # What its own operations ask.
+
+    @property
+    def store(self) -> StoreThread:
+        """The open store; only after `open`."""
+        assert self._store is not None
+        return self._store
+
+    @property
+    def directory(self) -> Directory:
+        """The services' keys by the configuration in force; only after `open`."""
+        assert self._directory is not None
+        return self._directory
+
+    def purged(self) -> None:
+        """Note that a purge is in force: what it freed can be swept now."""
+        if self._maintenance is not None:
+            self._maintenance.wake()
+
+
+class DirectoryChange:
+    """A new configuration, the keys of its services found."""
+
+    def __init__(self, edge: EdgeRole, directory: Directory) -> None:
+        self._edge = edge
+        self._directory = directory
+
+    def commit(self) -> None:
+        """Name objects by them."""
+        self._edge.adopt(self._directory)
+
+    def abandon(self) -> None:
+        """Release nothing: nothing is held."""

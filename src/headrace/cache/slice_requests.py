@@ -140,3 +140,19 @@ def can_be_completed(stored: StoredResponse) -> bool:
 def as_asked(wanted: SliceRequest, status: int) -> bool:
     """Return whether an answer that is not to be stored suits a client as it is."""
     return not wanted.ranged or status not in (206, 416)
+
+
+def slices_for(
+    range_value: bytes | None, stored: StoredResponse | None, slice_bytes: int
+) -> SliceRequest | None:
+    """Return what to fill for a client's request, with its Range field if it has one: all of it,
+    or the slices of the range; for a stored response its validation. None: only the origin can
+    answer (see `slice_request_for`).
+    """
+    if stored is None:
+        return WHOLE if range_value is None else slice_request_for(range_value, slice_bytes)
+    # One validation serves all clients, whichever range they want; only if the object has
+    # changed does it bring a body, and then no more of it than the first slice.
+    large = stored.length > stored.slice_bytes
+    last = 0 if range_value is not None and large else None
+    return SliceRequest(0, last, stored, validate=True)

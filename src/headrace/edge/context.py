@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 
+from headrace.cache.record import StoredResponse
 from headrace.config import Config
 from headrace.config.edge.limits_check import open_files_within
 from headrace.edge.allowance import Allowance
@@ -14,7 +15,7 @@ from headrace.edge.fill.table import Table
 from headrace.edge.service.resource import Resources
 from headrace.edge.service.services import Services
 from headrace.edge.upstreams import Upstreams
-from headrace.store import Store
+from headrace.store import Store, matches
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.upstream.client import OriginClient, OriginTimeouts
 from headrace.upstream.network import Network
@@ -73,6 +74,10 @@ class WorkerContext(FillEnvironment):
             self.hot.purge(rules)
             self.metrics.purges += len(rules)
             self.purged_up_to = generation
+
+    def is_purged(self, stored: StoredResponse) -> bool:
+        """Return whether a response was purged since its fill began."""
+        return any(matches(rule, stored) for rule in self.store.rules_since(stored.generation))
 
     async def settle(self) -> None:
         """Wait until no task runs."""

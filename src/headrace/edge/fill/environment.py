@@ -12,13 +12,16 @@ from headrace.config import Config
 from headrace.edge.body.stored_slices import StoredSlices
 from headrace.edge.clock import Clock
 from headrace.edge.fill.client_budgets import ByteBudget, Counts
-from headrace.edge.fill.mirror import Mirrors
+from headrace.edge.fill.mirror import Mirrors, Seen
 from headrace.edge.hot import HotResponses
+from headrace.edge.service.resource import Resource
 from headrace.edge.tasks import Tasks
 from headrace.edge.upstreams import Upstreams
+from headrace.http.message import Field
 from headrace.reasons import Reason
 from headrace.store import Store, StoreFull
 from headrace.telemetry.metrics import WorkerMetrics
+from headrace.upstream.target import Target
 
 log = structlog.get_logger()
 
@@ -107,3 +110,10 @@ class FillEnvironment:
         else:
             self.metrics.store_write_errors += 1
         log.error("store_write_failed", problem=str(error), disk_full=full)
+
+    def compare(self, resource: Resource, mirror: Target, fields: list[Field], seen: Seen) -> None:
+        """Ask the mirror what was just fetched, on the side."""
+        comparing = self.mirrors.compare(
+            self.upstreams, self.metrics, resource, mirror, fields, seen
+        )
+        self.tasks.track(self.loop.create_task(comparing))

@@ -23,47 +23,43 @@ import msgspec
 import structlog
 
 from headrace.cache.record import StoredFlag, StoredResponse
-from headrace.cache.reuse import may_serve_stale_on_error
 from headrace.cache.slice_requests import (
     BodySpan,
     as_asked,
-    continues,
-    place,
     slice_request_fields,
 )
-from headrace.cache.storing import (
-    Storing,
-    credentials_may_fill,
-    decide_storing,
-    sharing_refusal,
-)
-from headrace.cache.validation import corresponds, freshened
+from headrace.cache.validation import freshened
 from headrace.edge.body.growing_slice import LocalSlice
 from headrace.edge.body.mapped_file import PAGE_BYTES
 from headrace.edge.fill.asked import FillRequest
+from headrace.edge.fill.decide import (
+    Complete,
+    Keep,
+    Outdated,
+    Refusal,
+    Renew,
+    Store,
+    decide,
+)
 from headrace.edge.fill.environment import FillEnvironment
 from headrace.edge.fill.interest import Abandoned, Interest
 from headrace.edge.fill.mirror import Seen
-from headrace.edge.fill.new_record import as_whole, new_record, version_flag
+from headrace.edge.fill.new_record import new_record, version_flag
+from headrace.edge.fill.origin_fields import has_credentials, origin_fields
 from headrace.edge.fill.result import Failed, Filled, Restart, Result, Uncacheable
 from headrace.edge.fill.slice_writer import SliceWriter
-from headrace.edge.service.forwarded_fields import asks_the_same, shared_request_fields
+from headrace.edge.service.forwarded_fields import asks_the_same
 from headrace.errors import release_frames
-from headrace.http.message import Field, Headers, ResponseHead
+from headrace.http.message import Headers, ResponseHead
 from headrace.http.parser import ParsedResponseHead
-from headrace.http.partial import fits_the_request
-from headrace.reasons import Reason, not_shared, of_status
+from headrace.reasons import Reason
 from headrace.store import Part, StoreError
 from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.errors import Failure, OriginError
 from headrace.upstream.failover_body import FailoverResponse
-from headrace.upstream.target import Target
 
 log = structlog.get_logger()
 
-STALE_STATUSES = frozenset((500, 502, 503, 504))
-# An origin that answers the request for a missing slice so has no such representation any more.
-GONE_STATUSES = frozenset((404, 410, 416))
 # Why a response may not be stored although the same response to another request might be.
 OWN_REASONS = frozenset((Reason.AUTHORIZATION, Reason.REQUEST_NO_STORE))
 
@@ -246,15 +242,8 @@ class Fill:
 
     async def _fetch(self) -> None:
         environment, asked, resource = self._environment, self.asked, self.asked.resource
-        fields = shared_request_fields(
-            resource.service,
-            resource.rules,
-            asked.request,
-            asked.variant,
-            asked.client_address,
-            environment.server_name,
-        )
-        fields = self._with_or_without_credentials(fields)
+        fields = origin_fields(asked, environment.server_name)
+        self._credentialed = has_credentials(fields)
         shared = replace(asked.request, query=resource.keyed_query, headers=Headers(fields))
         target = environment.upstreams.target(
             resource, shared, resource.upstream_target, self._network
@@ -274,37 +263,12 @@ class Fill:
         try:
             await self._answered(response, request_time, response_time)
             if target.mirror is not None and asked.slices.stored is None and response.complete:
-                self._compare(response, target.mirror, fields)
+                seen = Seen(response.status, response.read_bytes, response.digest)
+                environment.compare(resource, target.mirror, fields, seen)
         finally:
             if not self._handed_over:
                 environment.metrics.bytes_from_origin += response.received_bytes
                 response.close()
-
-    def _compare(self, response: FailoverResponse, mirror: Target, fields: list[Field]) -> None:
-        """Ask the mirror too, on the side."""
-        environment = self._environment
-        seen = Seen(response.status, response.read_bytes, response.digest)
-        comparing = environment.mirrors.compare(
-            environment.upstreams,
-            environment.metrics,
-            self.asked.resource,
-            mirror,
-            fields,
-            seen,
-        )
-        environment.tasks.track(environment.loop.create_task(comparing))
-
-    def _with_or_without_credentials(self, fields: list[Field]) -> list[Field]:
-        """The fields to ask with. What completes a stored response is shared as that is: it is
-        asked for with a client's credentials only if that response says that they do not matter.
-        """
-        stored = self.asked.slices.stored
-        if stored is not None and not self.asked.slices.validate:
-            fits = credentials_may_fill(Headers(stored.headers), self.asked.resource.rules)
-            if not fits:
-                fields = [field for field in fields if field[0] != b"authorization"]
-        self._credentialed = any(field[0] == b"authorization" for field in fields)
-        return fields
 
     def _slice_bytes(self) -> int:
         stored = self.asked.slices.stored
@@ -322,89 +286,60 @@ class Fill:
     async def _answered(
         self, response: FailoverResponse, request_time: float, response_time: float
     ) -> None:
-        wanted = self.asked.slices
-        parsed = response.head
-        status = parsed.status
-        head = ResponseHead(status, parsed.headers, parsed.reason, parsed.version)
-        if wanted.stored is not None and wanted.validate:
-            if status == 304:
-                self._freshen(wanted.stored, head, request_time, response_time)
-                return
-            if status in STALE_STATUSES and may_serve_stale_on_error(
-                wanted.stored, self.asked.resource.rules, self.asked.request, response_time
-            ):
-                self._environment.metrics.origin_errors[of_status(status)] += 1
-                self._fail(status, of_status(status))
-                return
-        span = place(wanted, parsed, self._slice_bytes())
-        if wanted.stored is not None and not wanted.validate:
-            if await self._completed(response, wanted.stored, span):
-                return
-        elif span is None:
-            fits = self._owned and fits_the_request(self.asked.request, parsed)
-            self._not_stored(response if fits else None, status, Reason.UNUSABLE_RANGE)
+        decision = decide(
+            self.asked,
+            response.head,
+            credentialed=self._credentialed,
+            slice_bytes=self._slice_bytes(),
+            request_time=request_time,
+            response_time=response_time,
+        )
+        match decision:
+            case Renew(stored, head):
+                self._freshen(stored, head, request_time, response_time)
+            case Outdated(stored):
+                self._forget(stored)
+                self._settle(Restart())
+            case Refusal(status, reason):
+                if decision.counted:
+                    self._environment.metrics.origin_errors[reason] += 1
+                self._fail(status, reason)
+            case Complete(stored, span):
+                await self._receive(response, stored, span)
+            case Store():
+                await self._store(response, decision, response_time)
+            case Keep(reason, usable):
+                if decision.replaces is not None:
+                    self._forget(decision.replaces)
+                self._not_stored(response if usable else None, response.status, reason)
+
+    async def _store(
+        self, response: FailoverResponse, decision: Store, response_time: float
+    ) -> None:
+        """Store a new response, unless the store has no room for it."""
+        asked, environment, span = self.asked, self._environment, decision.span
+        if decision.replaces is not None:
+            self._forget(decision.replaces)
+        reason = environment.reason_not_to_store(span.total, asked.resource.rules)
+        if reason:
+            usable = as_asked(asked.slices, response.status)
+            self._not_stored(response if usable else None, response.status, reason)
             return
-        assert span is not None
-        storing = decide_storing(
-            self.asked.request, as_whole(head), self.asked.resource.rules,
-            request_time=request_time, response_time=response_time,
-        )  # fmt: skip
-        reason = storing.reason
-        if storing.store:
-            reason = self._environment.reason_not_to_store(span.total, self.asked.resource.rules)
-            if not reason:
-                stored = self._new_record(head, storing, span, response_time)
-                await self._receive(response, stored, span)
-                return
-        self._not_stored(response if as_asked(wanted, status) else None, status, reason)
-
-    async def _completed(
-        self, response: FailoverResponse, stored: StoredResponse, span: BodySpan | None
-    ) -> bool:
-        """Take the answer to a request for missing slices of `stored`; False when it is another
-        representation, whole, which may be stored in its stead.
-
-        Only an answer that says that the origin has something else now, or nothing, removes what
-        is stored. An error, or a part that was not asked for, fails those who wait for this slice.
-        So does a part that is not to be shared, if one client's credentials may be why; else what
-        is stored is not to be shared any more either.
-        """
-        status = response.status
-        if status in (200, 206) and span is not None:
-            if continues(stored, span, response.head.headers):
-                parsed = response.head
-                head = ResponseHead(status, parsed.headers, parsed.reason, parsed.version)
-                rules = self.asked.resource.rules
-                refusal = sharing_refusal(head, rules)
-                if self._credentialed and not credentials_may_fill(parsed.headers, rules):
-                    refusal = refusal or Reason.AUTHORIZATION
-                if refusal and self._credentialed:
-                    self._fail(502, not_shared(refusal))
-                    return True
-                if refusal:
-                    self._outdated(stored)
-                    return True
-                await self._receive(response, stored, span)
-                return True
-            if status == 206:
-                self._outdated(stored)
-                return True
-            self._forget(stored)
-            return False
-        if status == 206:
-            self._fail(502, Reason.UNUSABLE_RANGE.word)
-        elif status in GONE_STATUSES or 300 <= status < 400:
-            self._outdated(stored)
-        else:
-            self._fail(502, of_status(status))
-        return True
+        stored = new_record(
+            asked,
+            decision.head,
+            decision.storing,
+            span,
+            response_time=response_time,
+            generation=self._generation,
+            slice_bytes=self._slice_bytes(),
+            random_bytes=environment.random_bytes,
+        )
+        await self._receive(response, stored, span)
 
     def _freshen(
         self, stored: StoredResponse, head: ResponseHead, request_time: float, response_time: float
     ) -> None:
-        if not corresponds(Headers(stored.headers), head.headers):
-            self._outdated(stored)  # it speaks of another representation than ours
-            return
         renewed = freshened(
             stored, head, self.asked.resource.rules, self.asked.request,
             request_time=request_time, response_time=response_time,
@@ -419,11 +354,6 @@ class Fill:
         self._environment.store.delete(stored)
         self._environment.hot.drop(stored.key, stored.variant)
 
-    def _outdated(self, stored: StoredResponse) -> None:
-        """The origin has another representation now, or none: forget this one."""
-        self._forget(stored)
-        self._settle(Restart())
-
     def _not_stored(self, response: FailoverResponse | None, status: int, reason: Reason) -> None:
         if self.slices.first_part is not None:
             self.slices.first_part.mark_uncacheable()
@@ -437,20 +367,6 @@ class Fill:
             response = None
         self._handed_over = response is not None
         self._settle(Uncacheable(response, status, reason, own=reason in OWN_REASONS))
-
-    def _new_record(
-        self, head: ResponseHead, storing: Storing, span: BodySpan, response_time: float
-    ) -> StoredResponse:
-        return new_record(
-            self.asked,
-            head,
-            storing,
-            span,
-            response_time=response_time,
-            generation=self._generation,
-            slice_bytes=self._slice_bytes(),
-            random_bytes=self._environment.random_bytes,
-        )
 
     async def _receive(
         self, response: FailoverResponse, stored: StoredResponse, span: BodySpan

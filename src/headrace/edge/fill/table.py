@@ -19,14 +19,7 @@ from headrace.edge.fill.backoff import Tries
 from headrace.edge.fill.environment import FillEnvironment
 from headrace.edge.fill.fill import Fill
 from headrace.edge.fill.refs import FillRefs
-from headrace.edge.fill.result import (
-    Failed,
-    Filled,
-    Restart,
-    Result,
-    StillWaiting,
-    Uncacheable,
-)
+from headrace.edge.fill.result import Failed, Filled, Restart, Result, StillWaiting, Uncacheable
 from headrace.reasons import Reason
 from headrace.store import Busy, Part, PartFollower, PartPhase
 from headrace.upstream.errors import TIMEOUTS

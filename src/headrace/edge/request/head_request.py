@@ -7,9 +7,19 @@ import msgspec
 from headrace.cache.record import StoredFlag, StoredResponse
 from headrace.cache.validation import head_update
 from headrace.edge.context import WorkerContext
+from headrace.edge.request.passthrough import own_target
+from headrace.edge.service.forwarded_fields import asks_the_same
 from headrace.edge.service.resource import Resource
 from headrace.http.message import Request, ResponseHead
 from headrace.http.parser import ParsedResponseHead
+
+
+def speaks_for_all(resource: Resource, request: Request, variant: bytes) -> bool:
+    """Return whether a client's own request says no more than a shared one would, so that its
+    answer may tell of what others get.
+    """
+    same = asks_the_same(resource.service, request, variant)
+    return same and own_target(resource, request) == resource.upstream_target
 
 
 def learn(

@@ -6,25 +6,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 from headrace.cache.record import StoredResponse
 from headrace.cache.reuse import Action, decide_reuse, may_serve_stale_on_error
-from headrace.cache.slice_requests import WHOLE, SliceRequest, slice_request_for
-from headrace.cache.vary import variant_text, with_keyed
+from headrace.cache.slice_requests import SliceRequest, slices_for
+from headrace.cache.vary import variant_text
 from headrace.edge.body.growing_slice import GrowingSlice
 from headrace.edge.context import WorkerContext
 from headrace.edge.fill.asked import FillRequest
 from headrace.edge.fill.backoff import Tries, pauses
 from headrace.edge.fill.refs import FillRefs
-from headrace.edge.fill.result import (
-    Failed,
-    Filled,
-    Restart,
-    Result,
-    StillWaiting,
-    Uncacheable,
-)
+from headrace.edge.fill.result import Failed, Filled, Restart, Result, StillWaiting, Uncacheable
 from headrace.edge.fill.table import (
     Begun,
     Changed,
@@ -35,23 +27,23 @@ from headrace.edge.fill.table import (
     Unstorable,
 )
 from headrace.edge.request.deliver import Delivery, SourceLost
-from headrace.edge.request.head_request import learn
+from headrace.edge.request.head_request import learn, speaks_for_all
 from headrace.edge.request.passthrough import (
     TOO_MANY,
     ask_origin,
-    own_target,
     pass_interim,
     pass_response,
 )
 from headrace.edge.request.response import NO_ANSWER, CacheResult, Response
-from headrace.edge.request.steps import NEXT, TROUBLE, Step
-from headrace.edge.service.forwarded_fields import asks_the_same
+from headrace.edge.request.select import is_same, select
+from headrace.edge.request.steps import TROUBLE, Step
+from headrace.edge.request.walk import Does, walk
 from headrace.edge.service.resource import Resource
 from headrace.http.client_network import network_of
 from headrace.http.message import Request
 from headrace.http.server.exchange import Exchange
 from headrace.reasons import Reason
-from headrace.store import StoreError, matches
+from headrace.store import StoreError
 from headrace.upstream.errors import UNREACHABLE, OriginError
 from headrace.upstream.failover_body import FailoverResponse
 
@@ -79,8 +71,6 @@ class Lookup:
         self._vary: tuple[bytes, ...] | None = None
         self._tries = Tries()
         self._joined_in_vain = False  # what was waited for failed; the next try is our own
-        self._pauses = pauses(edge.lock_wait_s)
-        self._pause_s = next(self._pauses, None)
         self._stored: StoredResponse | None = None
         self._variant = b""
         self._growing: GrowingSlice | None = None
@@ -91,7 +81,7 @@ class Lookup:
 
     async def run(self) -> None:
         """Answer the request. Raises ClientGone, OriginError, SliceFailed, SourceLost."""
-        does: dict[Step, Callable[[], Awaitable[Step]]] = {
+        does: dict[Step, Does] = {
             Step.LOOKUP: self._look_up,
             Step.RENEW: self._renew,
             Step.FILL: self._fill,
@@ -100,31 +90,17 @@ class Lookup:
             Step.DELIVER: self._deliver,
             Step.SYNTH: self._synth,
         }
-        step = Step.LOOKUP
         try:
-            while step is not Step.DONE:
-                try:
-                    following = await does[step]()
-                except StoreError as error:
-                    following = self._in_trouble(step, error)
-                if following not in NEXT[step]:
-                    raise AssertionError(f"{following} after {step}")
-                if following is Step.LOOKUP:
-                    following = await self._restart()
-                step = following
+            await walk(
+                does,
+                pauses(self._edge.lock_wait_s),
+                lambda: self._passing("pass", b"bypass", Reason.CONTENDED),
+                self._in_trouble,
+            )
         finally:
             self._refs.release()
             if self._to_pass is not None:
                 self._to_pass.close()
-
-    async def _restart(self) -> Step:
-        """Look into the store again, after a while; not for ever."""
-        if self._pause_s:
-            await asyncio.sleep(self._pause_s)
-        self._pause_s = next(self._pauses, None)
-        if self._pause_s is None:
-            return self._passing("pass", b"bypass", Reason.CONTENDED)
-        return Step.LOOKUP
 
     def _in_trouble(self, step: Step, error: StoreError) -> Step:
         """The store cannot help: the origin answers, unless something was sent already."""
@@ -189,19 +165,13 @@ class Lookup:
         return Step.FILL
 
     def _selected(self) -> tuple[StoredResponse | None, bytes]:
-        """The stored response that this request selects (RFC 9111 section 4.1)."""
-        resource, store = self._resource, self._edge.store
-        vary = store.vary_of(resource.key_hash)
-        if vary is None:
-            vary = self._vary or ()
-        vary = with_keyed(vary, resource.service.keyed_fields)
-        variant = variant_text(vary, self._request.headers, resource.rules) if vary else b""
-        return store.lookup(resource.key_hash, variant), variant
+        """The stored response that this request selects."""
+        return select(self._edge.store, self._resource, self._request.headers, self._vary or ())
 
     def _is_unchanged(self) -> bool:
         """Whether the store still has what the last look found."""
         found, _variant = self._selected()
-        return _same(self._stored, found)
+        return is_same(self._stored, found)
 
     async def _renew(self) -> Step:
         """RENEW: start a validation unless one runs (RFC 5861 section 3)."""
@@ -215,7 +185,8 @@ class Lookup:
         """FILL: get the response from the origin or from a running fill."""
         stored = self._stored
         fwd = self._fwd()
-        wanted = self._wanted(stored)
+        slice_bytes = self._edge.slice_bytes_for(self._resource.rules)
+        wanted = slices_for(self._request.headers.get(b"range"), stored, slice_bytes)
         if wanted is None:
             return self._passing("pass", fwd, Reason.RANGE)
         result, collapsed = await self._filled(wanted, stored)
@@ -235,19 +206,6 @@ class Lookup:
             return b"stale"
         known = self._edge.store.vary_of(self._resource.key_hash)
         return b"vary-miss" if known else b"uri-miss"
-
-    def _wanted(self, stored: StoredResponse | None) -> SliceRequest | None:
-        value = self._request.headers.get(b"range")
-        if stored is None:
-            return (
-                WHOLE
-                if value is None
-                else slice_request_for(value, self._edge.slice_bytes_for(self._resource.rules))
-            )
-        # One validation serves all clients, whichever range they want; only if the object has
-        # changed does it bring a body, and then no more of it than the first slice.
-        large = stored.length > stored.slice_bytes
-        return SliceRequest(0, 0 if value is not None and large else None, stored, validate=True)
 
     def _asked(self, wanted: SliceRequest) -> FillRequest:
         exchange = self._exchange
@@ -293,7 +251,7 @@ class Lookup:
             isinstance(result, Filled)
             and result.growing is not None
             and stored is not None
-            and _same(stored, result.stored)
+            and is_same(stored, result.stored)
         ):
             try:
                 async with asyncio.timeout(self._edge.lock_wait_s):
@@ -314,7 +272,7 @@ class Lookup:
         ):
             self._vary = stored.vary  # it was another variant's fill
             return Step.LOOKUP
-        if collapsed and self._is_purged(stored):
+        if collapsed and self._edge.is_purged(stored):
             # What another request fetches was purged before this one came.
             return self._passing("pass", fwd, Reason.PURGED)
         word = "collapsed" if collapsed else "miss"
@@ -322,10 +280,6 @@ class Lookup:
             word = "revalidated"
         cache_result = CacheResult(word, fwd=fwd, collapsed=collapsed, stored=True)
         return self._delivering(stored, cache_result, result.growing)
-
-    def _is_purged(self, stored: StoredResponse) -> bool:
-        rules = self._edge.store.rules_since(stored.generation)
-        return any(matches(rule, stored) for rule in rules)
 
     def _uncacheable(self, result: Uncacheable, fwd: bytes, *, collapsed: bool) -> Step:
         """Pass on what may not be stored: to the request that began the fill. Whoever only
@@ -345,9 +299,7 @@ class Lookup:
         have been why it failed.
         """
         unreachable = result.reason in _UNREACHABLE_WORDS
-        if stored is not None and may_serve_stale_on_error(
-            stored, self._resource.rules, self._request, self._edge.now(), unreachable=unreachable
-        ):
+        if stored is not None and self._may_be_stale(stored, unreachable=unreachable):
             detail = result.reason.encode()
             return self._delivering(stored, CacheResult("stale_hit", fwd=b"stale", detail=detail))
         if collapsed and not self._joined_in_vain:
@@ -365,37 +317,44 @@ class Lookup:
         fwd = self._fwd()
         generation = edge.store.generation()
         request_time = edge.now()
-        with edge.places.hold(network_of(self._exchange.address)) as held:
-            if not held:
-                return self._failing(503, TOO_MANY, Reason.TOO_MANY_REQUESTS.word)
-            try:
-                response = await ask_origin(
-                    edge, self._exchange, self._resource, self._request, self._answer.attempt_logs
-                )
-            except OriginError as error:
-                if stored is None or not may_serve_stale_on_error(
-                    stored, self._resource.rules, self._request, edge.now(),
-                    unreachable=error.failure in UNREACHABLE,
-                ):  # fmt: skip
-                    raise
-                detail = error.failure.value.encode()
-                result = CacheResult("stale_hit", fwd=b"stale", detail=detail)
-                return self._delivering(stored, result)
+        try:
+            response = await self._ask_origin()
+        except OriginError as error:
+            unreachable = error.failure in UNREACHABLE
+            if stored is None or not self._may_be_stale(stored, unreachable=unreachable):
+                raise
+            detail = error.failure.value.encode()
+            return self._delivering(stored, CacheResult("stale_hit", fwd=b"stale", detail=detail))
+        if response is None:
+            return self._failing(503, TOO_MANY, Reason.TOO_MANY_REQUESTS.word)
         following = self._passing("miss", fwd, Reason.HEAD, response)
-        if stored is not None and self._is_everybodys():
+        if stored is not None and speaks_for_all(self._resource, self._request, self._variant):
             learn(
                 edge, self._resource, self._request, stored, response.head,
                 request_time=request_time, generation=generation,
             )  # fmt: skip
         return following
 
-    def _is_everybodys(self) -> bool:
-        """Whether the client's own request says no more than a shared one would, so that its
-        answer may tell of what others get.
+    async def _ask_origin(self) -> FailoverResponse | None:
+        """The origin's answer to this request alone; None when there is no room for it. Raises
+        OriginError.
         """
-        resource, request = self._resource, self._request
-        same = asks_the_same(resource.service, request, self._variant)
-        return same and own_target(resource, request) == resource.upstream_target
+        edge, exchange = self._edge, self._exchange
+        with edge.places.hold(network_of(exchange.address)) as held:
+            if not held:
+                return None
+            return await ask_origin(
+                edge, exchange, self._resource, self._request, self._answer.attempt_logs
+            )
+
+    def _may_be_stale(self, stored: StoredResponse, *, unreachable: bool) -> bool:
+        return may_serve_stale_on_error(
+            stored,
+            self._resource.rules,
+            self._request,
+            self._edge.now(),
+            unreachable=unreachable,
+        )
 
     async def _pass(self) -> Step:
         """PASS: send the client what the origin answers to this request alone."""
@@ -435,10 +394,3 @@ class Lookup:
         status, detail, problem = self._error
         self._answer.error(status, detail, problem, self._answer.tried_fields(self._tried))
         return Step.DONE
-
-
-def _same(one: StoredResponse | None, other: StoredResponse | None) -> bool:
-    """Whether two looks found the same record."""
-    if one is None or other is None:
-        return one is other
-    return one.version == other.version and one.response_time == other.response_time

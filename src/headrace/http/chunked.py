@@ -48,22 +48,26 @@ class ChunkedDecoder:
         self.trailers.clear()
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a trailer field: llhttp calls this."""
         if len(self.trailers) < self.MAX_TRAILERS:
             self.trailers.append((name.lower(), value.strip(b" \t")))
         else:
             self._too_many = True
 
     def on_chunk_header(self) -> None:
+        """Count a chunk: llhttp calls this."""
         self._chunks += 1
 
     def on_body(self, data: bytes) -> None:
+        """Keep decoded bytes: llhttp calls this."""
         self._pieces.append(data)
 
     def on_message_complete(self) -> None:
+        """Note the end of the body: llhttp calls this."""
         self.complete = True
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Decode `data`; raises BadChunking. Must not be called once `complete`."""
+        """Decode `data`; must not be called once `complete`. Raises BadChunking."""
         start = 0
         # A chunked body always ends in CRLF CRLF: feeding up to each of them stops llhttp at the
         # body's last byte, before it would read what follows as another message.
@@ -100,7 +104,7 @@ class ChunkedDecoder:
 
     def _count_overhead(self, framing_bytes: int) -> None:
         # Each chunk's own framing is at most 20 bytes when honest; the rest is extensions and
-        # trailers, which nobody needs in bulk.
+        # trailers, which no message needs in bulk.
         if self._too_many:
             raise BadChunking(f"more than {self.MAX_TRAILERS} trailer fields")
         self._overhead += framing_bytes
@@ -109,5 +113,5 @@ class ChunkedDecoder:
 
 
 def chunk_head(size_bytes: int) -> bytes:
-    """The line that precedes a chunk of `size_bytes` (> 0); the chunk ends with CRLF."""
+    """Return the line that precedes a chunk of `size_bytes` (> 0); the chunk ends with CRLF."""
     return b"%x\r\n" % size_bytes

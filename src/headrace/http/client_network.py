@@ -6,7 +6,7 @@ import ipaddress
 
 
 def network_of(address: str) -> str:
-    """Who an address belongs to: itself, or its /64 (an IPv6 client has a whole one)."""
+    """Return whom an address belongs to: itself, or its /64 (an IPv6 client has a whole one)."""
     if ":" not in address:
         return address
     try:

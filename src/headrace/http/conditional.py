@@ -54,7 +54,7 @@ def _listed(value: bytes, tag: bytes | None, *, strong: bool) -> bool:
 
 
 def _modified_since(value: bytes, response: Headers) -> bool | None:
-    """Whether the response is newer than the date; None when that cannot be told."""
+    """Return whether the response is newer than the date; None when that cannot be known."""
     limit, modified = parse_http_date(value), date_field(response, b"last-modified")
     if limit is None or modified is None:
         return None
@@ -62,8 +62,10 @@ def _modified_since(value: bytes, response: Headers) -> bool | None:
 
 
 def _unchanged_since(value: bytes, response: Headers) -> bool:
-    """Whether the response is no newer than the date. Without a Last-Modified its Date counts: a
-    client that has what was made later has nothing older (RFC 9111 section 4.3.2).
+    """Return whether the response is no newer than the date.
+
+    Without a Last-Modified its Date counts: a client that has what was made later has nothing
+    older (RFC 9111 section 4.3.2).
     """
     if b"last-modified" in response:
         return _modified_since(value, response) is False
@@ -72,7 +74,7 @@ def _unchanged_since(value: bytes, response: Headers) -> bool:
 
 
 def if_range_matches(value: bytes, response: Headers) -> bool:
-    """Whether an If-Range condition holds, by strong comparison (RFC 9110 section 13.1.5)."""
+    """Return whether an If-Range condition holds, compared strongly (RFC 9110 section 13.1.5)."""
     value = value.strip()
     if value.startswith(b'"') or is_weak(value):
         return strongly_equal(value, response.get(b"etag") or b"")

@@ -27,19 +27,19 @@ HOP_BY_HOP = frozenset(
 
 
 def is_token(text: bytes) -> bool:
-    """Whether this is a token (RFC 9110 section 5.6.2)."""
+    """Return whether this is a token (RFC 9110 section 5.6.2)."""
     return _TOKEN.fullmatch(text) is not None
 
 
 def split_list(value: bytes) -> list[bytes]:
-    """The elements of a comma-separated list, quoted strings kept whole, empty ones dropped."""
+    """Return the elements of a comma-separated list, quoted strings whole, empty ones dropped."""
     if b'"' not in value:
         return [item for part in value.split(b",") if (item := part.strip(b" \t"))]
     return [item for part in _ITEM.findall(value) if (item := part.strip(b" \t"))]
 
 
 def hop_by_hop(headers: Headers) -> frozenset[bytes]:
-    """The names that end at this hop: the known ones and those that Connection nominates."""
+    """Return the names that end at this hop: the known, and those that Connection nominates."""
     value = headers.get(b"connection")
     if value is None:
         return HOP_BY_HOP
@@ -68,7 +68,7 @@ def date_field(headers: Headers, name: bytes) -> float | None:
 
 
 def parse_content_length(value: bytes) -> int | None:
-    """A Content-Length, or None when it is not one (RFC 9110 section 8.6)."""
+    """Return a Content-Length, or None when it is not one (RFC 9110 section 8.6)."""
     if value.isdigit() and len(value) <= 18:
         return int(value)
     return None

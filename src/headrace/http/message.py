@@ -31,29 +31,29 @@ class Headers:
         return index
 
     def get(self, name: bytes) -> bytes | None:
-        """The field's value, several lines joined by a comma (RFC 9110 section 5.3), or None."""
+        """Return the field's value, its lines joined by a comma (RFC 9110 section 5.3), or None."""
         index = self._index
         if index is None:
             index = self._indexed()
         return index.get(name)
 
     def all(self, name: bytes) -> list[bytes]:
-        """Every line of this field, in order, unjoined (for Set-Cookie and strict checks)."""
+        """Return every line of this field in order, for Set-Cookie and strict checks."""
         return [value for field_name, value in self.fields if field_name == name]
 
     def replacing(self, name: bytes, value: bytes) -> Headers:
-        """These fields with every line of `name` removed and one line appended."""
+        """Return these fields with every line of `name` removed and one line appended."""
         kept = [field for field in self.fields if field[0] != name]
         kept.append((name, value))
         return Headers(kept)
 
     def without(self, names: Iterable[bytes]) -> Headers:
-        """These fields less every line whose name is in `names`."""
+        """Return these fields less every line whose name is in `names`."""
         removed = frozenset(names)
         return Headers(field for field in self.fields if field[0] not in removed)
 
     def plus(self, fields: Iterable[Field]) -> Headers:
-        """These fields with more lines appended."""
+        """Return these fields with more lines appended."""
         return Headers((*self.fields, *fields))
 
     def __contains__(self, name: object) -> bool:

@@ -131,9 +131,10 @@ class _RequestSink:
 
 
 def find_head_end(buffer: bytes | bytearray, limits: HeadLimits, searched: int = 0) -> int:
-    """The offset just past the head's blank line, or -1 when more bytes are needed. Of the first
-    `searched` bytes it was found before that they are no whole head: a head that comes byte by
-    byte is looked through once.
+    """Return the offset just past the head's blank line, or -1 when more bytes are needed.
+
+    Of the first `searched` bytes it was found before that they are no whole head: a head that
+    comes byte by byte is searched once.
 
     Raises BadRequest as soon as what is there can no longer become a head within the limits, so
     that a client cannot make us hold more than `head_bytes`.
@@ -178,6 +179,7 @@ class RequestParser:
 
     @property
     def limits(self) -> HeadLimits:
+        """The bounds that heads are parsed within."""
         return self._limits
 
     def parse(self, head: bytes) -> RequestHead:
@@ -193,7 +195,7 @@ class RequestParser:
         try:
             parser.feed_data(head)
         except httptools.HttpParserUpgrade:
-            # Upgrade is optional for a server (RFC 9110 section 7.8): go on as if not asked.
+            # Upgrade is optional for a server (RFC 9110 section 7.8): continue as if not asked.
             upgrade = True
         except httptools.HttpParserInvalidMethodError:
             self._renew()
@@ -346,7 +348,7 @@ def parse_response_head(head: bytes, request_method: bytes) -> ParsedResponseHea
 def _response_framing(
     status: int, headers: Headers, version: tuple[int, int], request_method: bytes
 ) -> tuple[int, bool]:
-    """The body's length (see ParsedResponseHead), and whether it surely ends there."""
+    """Return the body's length (see ParsedResponseHead), and whether it surely ends there."""
     lengths = headers.all(b"content-length")
     encodings = headers.all(b"transfer-encoding")
     if encodings and lengths:

@@ -1,7 +1,7 @@
 """Which part of a representation a 206 brings, and whether it can be what was asked for. Pure.
 
-An origin that says one thing in Content-Range and another in Content-Length has sent bytes of which
-nobody knows where they belong: such a response is no part, whoever asks.
+An origin that says one thing in Content-Range and another in Content-Length has sent bytes
+that belong to no known place: such a response is no part, whoever asks.
 """
 
 from __future__ import annotations

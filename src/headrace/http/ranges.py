@@ -28,7 +28,7 @@ class TooManyRanges(HeadraceError):
 
 
 def parse_range(value: bytes, length: int, max_ranges: int) -> list[Span] | None:
-    """The satisfiable ranges of a Range field, overlapping ones joined, in the order asked for.
+    """Return the satisfiable ranges of a Range field, overlapping ones joined, as ordered there.
 
     None means that the field is to be ignored: another unit, or malformed. Raises
     RangeNotSatisfiable, TooManyRanges.
@@ -63,7 +63,7 @@ def parse_range(value: bytes, length: int, max_ranges: int) -> list[Span] | None
 
 
 def may_be_passed(value: bytes, max_ranges: int) -> bool:
-    """Whether a Range field may go to an origin as the client wrote it.
+    """Return whether a Range field may go to an origin as the client wrote it.
 
     Several ranges that overlap, or are out of order, make an origin send the same bytes many times
     for a short request (RFC 9110 section 14.2 lets a server ignore them). One range may, and
@@ -72,7 +72,7 @@ def may_be_passed(value: bytes, max_ranges: int) -> bool:
     """
     unit, equals, text = value.partition(b"=")
     if not equals or unit.strip().lower() != b"bytes":
-        return b"," not in value  # nothing that anybody would multiply
+        return b"," not in value  # nothing that an origin would multiply
     specs = [spec for spec in text.split(b",") if spec.strip(b" \t")]
     if len(specs) <= 1:
         return True
@@ -120,17 +120,17 @@ def _joined(spans: list[Span]) -> list[Span]:
 
 
 def content_range(start: int, end: int, length: int) -> bytes:
-    """The Content-Range of a 206 (RFC 9110 section 14.4)."""
+    """Return the Content-Range of a 206 (RFC 9110 section 14.4)."""
     return b"bytes %d-%d/%d" % (start, end - 1, length)
 
 
 def unsatisfied_range(length: int) -> bytes:
-    """The Content-Range of a 416."""
+    """Return the Content-Range of a 416."""
     return b"bytes */%d" % length
 
 
 def parse_content_range(value: bytes) -> tuple[int, int, int | None] | None:
-    """(start, end, total or None) of a Content-Range, or None when it is not a valid one."""
+    """Return (start, end, total or None) of a Content-Range, or None when it is not valid."""
     match = _CONTENT_RANGE.fullmatch(value.strip(b" \t"))
     if match is None:
         return None

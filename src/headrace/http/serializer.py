@@ -34,7 +34,7 @@ _LONGEST_KNOWN = 40
 
 
 def customary(name: bytes) -> bytes:
-    """The name as most servers write it: `content-length` becomes `Content-Length`."""
+    """Return the name as most servers write it: `content-length` becomes `Content-Length`."""
     known = _known_names.get(name)
     if known is None:
         known = b"-".join(part.capitalize() for part in name.split(b"-"))
@@ -44,15 +44,15 @@ def customary(name: bytes) -> bytes:
 
 
 def status_line(status: int) -> bytes:
-    """`HTTP/1.1 <status> <reason>` and CRLF."""
+    """Return `HTTP/1.1 <status> <reason>` and CRLF."""
     return b"HTTP/1.1 %d %s\r\n" % (status, REASONS.get(status, b""))
 
 
 def field_lines(fields: Iterable[Field]) -> bytes:
-    """Each field as `Name: value` and CRLF."""
+    """Return each field as `Name: value` and CRLF."""
     return b"".join([b"%s: %s\r\n" % (customary(name), value) for name, value in fields])
 
 
 def request_head(method: bytes, target: bytes, fields: Iterable[Field]) -> bytes:
-    """A whole HTTP/1.1 request head with its blank line."""
+    """Return a whole HTTP/1.1 request head with its blank line."""
     return b"%s %s HTTP/1.1\r\n%s\r\n" % (method, target, field_lines(fields))

@@ -94,7 +94,7 @@ class SocketStream:
         return str(name[0]) if isinstance(name, tuple) else ""
 
     def idle_and_alive(self) -> bool:
-        """Whether a kept-alive connection is still open with nothing unexpected to read."""
+        """Return whether a kept-alive connection is still open with nothing unexpected to read."""
         if self.closed:
             return False
         try:
@@ -106,7 +106,7 @@ class SocketStream:
             return True
         except OSError:
             return False
-        return False  # end of stream, or data nobody asked for
+        return False  # end of stream, or data that was not asked for
 
     def close(self) -> None:
         """Close at once. Whoever waits gets ConnectionError."""

@@ -38,7 +38,7 @@ class BadTarget(HeadraceError):
 def normalise_target(
     target: bytes, host: bytes | None, scheme: bytes
 ) -> tuple[bytes, bytes, bytes | None]:
-    """(authority, path, query) of a request target and its Host field.
+    """Return (authority, path, query) of a request target and its Host field.
 
     The authority is in lower case, without the scheme's default port. The path begins with `/`,
     has no dot segments, and escapes only what must be. Raises BadTarget.
@@ -81,7 +81,10 @@ def _absolute(target: bytes, scheme: bytes) -> tuple[bytes, bytes, bytes, bytes]
 
 
 def normalise_authority(host: bytes, scheme: bytes) -> bytes:
-    """`host[:port]` in lower case, less a final dot and the scheme's default port."""
+    """Return `host[:port]` in lower case, less a final dot and the scheme's default port.
+
+    Raises BadTarget.
+    """
     if len(host) > _LONGEST_AUTHORITY:
         raise BadTarget(400, "the Host field is longer than a host's name may be")
     match = _HOST.fullmatch(host)
@@ -102,7 +105,7 @@ def normalise_authority(host: bytes, scheme: bytes) -> bytes:
 
 
 def _ipv6(name: bytes) -> bytes:
-    """An address in brackets, in its one usual spelling (RFC 5952)."""
+    """Return an address in brackets, in its one usual spelling (RFC 5952)."""
     try:
         return b"[" + ipaddress.IPv6Address(name[1:-1].decode()).compressed.encode() + b"]"
     except ValueError:
@@ -110,7 +113,7 @@ def _ipv6(name: bytes) -> bytes:
 
 
 def normalise_path(path: bytes) -> bytes:
-    """A path with canonical escapes and no dot segments. Idempotent. Raises BadTarget."""
+    """Return a path with canonical escapes and no dot segments. Idempotent. Raises BadTarget."""
     if _PATH.fullmatch(path) is None:
         raise BadTarget(400, "the path holds a control character, a space or a backslash")
     unescaped = _ESCAPE.sub(_canonical_escape, path)
@@ -130,7 +133,7 @@ def _canonical_escape(match: re.Match[bytes]) -> bytes:
 
 
 def without_dot_segments(path: bytes) -> bytes:
-    """RFC 3986 section 5.2.4. Never climbs above the root."""
+    """Resolve dot segments (RFC 3986 section 5.2.4). Never climb above the root."""
     if b"/." not in path:
         return path
     kept: list[bytes] = []
@@ -149,7 +152,7 @@ def without_dot_segments(path: bytes) -> bytes:
 
 
 def _normalise_query(query: bytes) -> bytes:
-    """A query as it is: nothing is decoded, for `%26` is not `&`."""
+    """Return a query as it is: nothing is decoded, for `%26` is not `&`."""
     if any(code < 0x21 or code == 0x7F for code in query):
         raise BadTarget(400, "the query holds a control character or a space")
     return query
@@ -159,8 +162,8 @@ _CUT: Final = re.compile(rb"(?:;|%3[bB]|%2[fF]|%3[fF]|%23)[^/]*")
 
 
 def path_for_rules(path: bytes) -> bytes:
-    """A normalised path without parameters, and without what an origin may take for the end of the
-    path in a segment: an escaped slash, `?`, `#` or `;`.
+    """Return a normalised path without parameters, and without what an origin may take for the
+    end of the path in a segment: an escaped slash, `?`, `#` or `;`.
 
     An origin that cuts the path there answers `/account;x.css` and `/account%2fx.css` with the
     account; a rule for `*.css` must not hold for it.
@@ -169,8 +172,8 @@ def path_for_rules(path: bytes) -> bytes:
 
 
 def as_sent(target: bytes, path: bytes) -> bytes:
-    """The path as the client spelled it where that differs from the normalised one in escapes of
-    unreserved characters alone; else the normalised one.
+    """Return the path as the client spelled it where that differs from the normalised one in
+    escapes of unreserved characters alone; else the normalised one.
     """
     sent = target.partition(b"?")[0]
     if sent != path and sent.startswith(b"/") and _ESCAPE.sub(_canonical_escape, sent) == path:
@@ -179,8 +182,8 @@ def as_sent(target: bytes, path: bytes) -> bytes:
 
 
 def is_doubtful(target: bytes) -> bool:
-    """Whether a target's path has dot segments, plain or escaped, or escaped slashes: origins
-    disagree about what they mean. Raises BadTarget for what is no escape.
+    """Return whether a target's path has dot segments, plain or escaped, or escaped slashes:
+    origins disagree about what they mean. Raises BadTarget for what is no escape.
     """
     path = _ESCAPE.sub(_canonical_escape, target.partition(b"?")[0])
     return b"%2f" in path.lower() or any(part in (b".", b"..") for part in path.split(b"/"))

@@ -1,10 +1,10 @@
 """Entity tags (RFC 9110 section 8.8.3) and the request fields that ask about them. Pure.
 
 Two questions, on purpose apart. `is_strong` is for whoever joins bytes of several responses: only
-one well-formed strong tag may vouch for them, for a text that is no entity tag was made by nobody
-who knew the rules. The comparisons are for a client's conditions, and for a 304 about the one
-response that was asked about: there an origin's malformed tag, sent back as it was, still is that
-tag, and taking it for one can mix nothing.
+one well-formed strong tag may vouch for them, for a text that is no entity tag may be anything. The
+comparisons are for a client's conditions, and for a 304 about the one response that was asked
+about: there an origin's malformed tag, sent back as it was, still is that tag, and taking it for
+one can mix nothing.
 """
 
 from __future__ import annotations

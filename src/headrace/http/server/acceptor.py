@@ -50,12 +50,14 @@ class Server(ServerContext):
     # Accepting.
 
     def listen(self, listener: Listener) -> None:
+        """Accept connections on a socket from now on."""
         self._listeners.append(listener)
         if not self._paused:
             self.loop.add_reader(listener.sock.fileno(), self._accept, listener)
 
     @property
     def listeners(self) -> tuple[Listener, ...]:
+        """The sockets that connections are accepted on."""
         return tuple(self._listeners)
 
     def stop_listening(self, listener: Listener) -> None:
@@ -70,7 +72,7 @@ class Server(ServerContext):
         listener.sock.close()
 
     def _accept(self, listener: Listener) -> int:
-        """Take what waits, in bounds; how many that were."""
+        """Take what waits, in bounds; return how many that were."""
         accepted = 0
         sock = listener.sock
         while accepted < ACCEPTS_PER_WAKE:
@@ -85,7 +87,7 @@ class Server(ServerContext):
                 continue  # the client gave up while it waited (ECONNABORTED and its like)
             accepted += 1
             if client.fileno() >= self.limits.descriptors:
-                # The kernel gives the lowest free number: so many are in use.
+                # The kernel takes the lowest free number: so many are in use.
                 client.close()
                 self.handler.connections_changed(0, 1)
                 self._pause_accepting()
@@ -129,9 +131,9 @@ class Server(ServerContext):
         self.handler.event("refused", Reason.DESCRIPTORS.word)
         for listener in self._listeners:
             self.loop.remove_reader(listener.sock.fileno())
-        self.loop.call_later(0.5, self._go_on_accepting)
+        self.loop.call_later(0.5, self._continue_accepting)
 
-    def _go_on_accepting(self) -> None:
+    def _continue_accepting(self) -> None:
         self._paused = False
         for listener in self._listeners:
             self.loop.add_reader(listener.sock.fileno(), self._accept, listener)
@@ -150,6 +152,7 @@ class Server(ServerContext):
             connection.drain()
 
     def undrain(self) -> None:
+        """Keep connections open again."""
         self.closing = False
 
     def close(self) -> None:

@@ -29,7 +29,7 @@ class ClientHello:
 class HelloRecords:
     """Puts a ClientHello together out of its records, as they come.
 
-    No byte is looked at twice, however many records and pieces there are: a hello of single bytes,
+    No byte is read twice, however many records and pieces there are: a hello of single bytes,
     sent one by one, would cost seconds otherwise. `received` is all that was given to `take`.
     """
 
@@ -42,7 +42,10 @@ class HelloRecords:
         self._left = 0  # of the record that has begun
 
     def take(self, data: bytes) -> bytes | None:
-        """The message's body; None while it is not whole. Raises NotAHello."""
+        """Take more bytes; return the message's body, or None while it is not whole.
+
+        Raises NotAHello.
+        """
         received, message = self.received, self._message
         received += data
         while True:
@@ -73,7 +76,7 @@ class HelloRecords:
 
 
 def parse_hello(body: bytes) -> ClientHello:
-    """Raises NotAHello on anything that is not in its place (RFC 8446 section 4.1.2)."""
+    """Read a hello's body (RFC 8446 section 4.1.2). Raises NotAHello on what is out of place."""
     reader = _Reader(body)
     reader.take(2 + 32)
     reader.block(1)  # session id

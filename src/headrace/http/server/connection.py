@@ -110,7 +110,7 @@ class Connection(EndingSide):
     def _on_end_of_input(self) -> None:
         self._end_of_input = True
         if self.state is State.RESPONDING:
-            # The client may have shut down only its sending side: go on answering.
+            # The client may have shut down only its sending side: continue to answer.
             self._stop_reading()
             if self._body_waiter is not None:
                 self._wake_body()
@@ -139,7 +139,7 @@ class Connection(EndingSide):
         if self._end_of_input and not self.next_turn and self.state in (State.IDLE, State.HEAD):
             self._close()
 
-    def _go_on_soon(self) -> None:
+    def _continue_soon(self) -> None:
         if not self.next_turn:
             self.next_turn = True
             self._server.loop.call_soon(self._begin_turn)
@@ -153,7 +153,7 @@ class Connection(EndingSide):
         left, left_bytes = TURN_REQUESTS, TURN_REQUESTS_BYTES
         while self._buffer and self.state in (State.IDLE, State.HEAD):
             if left <= 0 or left_bytes <= 0:
-                self._go_on_soon()
+                self._continue_soon()
                 return
             left -= 1
             try:
@@ -205,7 +205,7 @@ class Connection(EndingSide):
             self._body_decoder = ChunkedDecoder()
 
     def certificate_covers(self, host: str) -> bool:
-        """Whether the certificate that this connection showed speaks for a host."""
+        """Return whether the certificate that this connection showed speaks for a host."""
         if isinstance(self._sock, TLS_SOCKETS):
             context = self._sock.context
             return not isinstance(context, CertificateContext) or context.speaks_for(host)
@@ -258,7 +258,7 @@ class Connection(EndingSide):
         self.context = self.head = None
 
     def _complete(self) -> None:
-        """The response is with the kernel. On to the next request, or to the end."""
+        """Turn to the next request, or to the end: the response is with the kernel."""
         server = self._server
         unread = self._body_left != 0 or self._body_decoder is not None
         lingers = unread or not self.keep_alive
@@ -282,12 +282,12 @@ class Connection(EndingSide):
         if bucket < 0 or deadline < bucket * server.timer_wheel.tick_s:
             server.timer_wheel.watch(self)
         if self._buffer:
-            if not self.in_turn:  # else `_advance` called us, and goes on by itself
-                self._go_on_soon()
+            if not self.in_turn:  # else `_advance` called us, and continues by itself
+                self._continue_soon()
         elif self._end_of_input:
             self._close()
         if not self._reading and len(self._buffer) <= PIPELINE_BYTES:
-            self._go_on_reading()
+            self._continue_reading()
 
     def _handshake(self) -> None:
         sock = self._sock

@@ -105,7 +105,7 @@ class ServerContext:
     # Who may come in.
 
     def why_not_admitted(self, address: str, *, tls: bool) -> str:
-        """Which limit a new connection from `address` would pass, in a word; "" for none."""
+        """Return which limit a new connection from `address` would pass, in a word; "" for none."""
         network = network_of(address)
         if len(self.connections) >= self.limits.connections:
             return Reason.CONNECTION_LIMIT.word
@@ -127,21 +127,25 @@ class ServerContext:
     # What connections report.
 
     def handshake_ended(self, address: str) -> None:
-        """A connection is not in its handshake any more, in whatever way that came."""
+        """Note that a connection is not in its handshake any more, in whatever way that came."""
         if address:
             _count_down(self._shaking, network_of(address))
 
     def timed_out(self, kind: str) -> None:
+        """Count a time limit that passed."""
         self.handler.event("timeout", kind)
 
     def handshake_done(self, sock: ssl.SSLSocket | TlsSocket) -> None:
+        """Count a handshake that succeeded."""
         self.handler.event("tls", "resumed" if sock.session_reused else "full")
 
     def handshake_failed(self, error: Exception) -> None:
+        """Count a handshake that failed, by OpenSSL's word for why."""
         reason = getattr(error, "reason", None)
         self.handler.event("tls_failed", str(reason or type(error).__name__).lower())
 
     def closed(self, connection: OpenConnection) -> None:
+        """Forget a connection, and count it out."""
         self.connections.discard(connection)
         address = connection.address
         if address:
@@ -149,7 +153,7 @@ class ServerContext:
         self.handler.connections_changed(0, 1)
 
     def clients(self) -> Iterator[tuple[str, int]]:
-        """Who has connections, by what the limit per address counts by, and how many."""
+        """Yield who has connections, by what the limit per address counts by, and how many."""
         yield from list(self._by_network.items())
 
 

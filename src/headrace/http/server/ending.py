@@ -41,6 +41,7 @@ class EndingSide(RespondingSide):
         raise NotImplementedError
 
     def on_deadline(self, now: float) -> None:
+        """End what took too long, by what was waited for."""
         timeouts = self._server.timeouts
         match self.state:
             case State.RESPONDING:
@@ -70,7 +71,7 @@ class EndingSide(RespondingSide):
             self.abort(Reason.SLOW_CLIENT.word)
 
     def drain(self) -> None:
-        """The server is closing: end now if idle, else after the present response.
+        """End now if idle, else after the present response: the server is closing.
 
         A request that has arrived is answered, for closing would reset it; a client that has only
         just connected gets a moment to send its first.
@@ -110,7 +111,7 @@ class EndingSide(RespondingSide):
         self._linger_left = LINGER_BYTES
         self.deadline = self._server.monotonic() + LINGER_S
         self._server.timer_wheel.watch(self)
-        self._go_on_reading()
+        self._continue_reading()
 
     def _close(self, *, clean: bool = True) -> None:
         if self.state is State.CLOSED:

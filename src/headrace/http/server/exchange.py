@@ -48,7 +48,7 @@ class Exchange(Protocol):
         """The TLS version in use, None without TLS."""
 
     def certificate_covers(self, host: str) -> bool:
-        """Whether the certificate that was shown speaks for a host."""
+        """Return whether the certificate that was shown speaks for a host."""
 
     async def read_body(self) -> bytes:
         """Return the next bytes of the request's body, b"" at its end.

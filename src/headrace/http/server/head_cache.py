@@ -22,7 +22,7 @@ _HEAD_END = b"\r\n\r\n"
 
 
 def cost(text: bytes, head: RequestHead) -> int:
-    """The bytes that a known head takes: its text, the fields cut from it, the objects."""
+    """Return the bytes that a known head takes: its text, the fields cut from it, the objects."""
     return PARSED_BYTES + 3 * len(text) + FIELD_BYTES * len(head.headers.fields)
 
 
@@ -38,7 +38,7 @@ class HeadCache:
         self._parser = parser
 
     def ranged(self, data: bytes) -> RequestHead | None:
-        """The head that `data` is, if it is a known one with one simple Range line added."""
+        """Return the head that `data` is, if it is a known one with one simple Range line added."""
         if len(data) > HEAD_BYTES + _RANGE_BYTES or not data.endswith(_HEAD_END):
             return None
         line = _RANGE_LINE.search(data)

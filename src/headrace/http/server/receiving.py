@@ -1,6 +1,6 @@
 """The receiving half of a client connection: a buffer, and the request's body read from it.
 
-Heads are `connection`'s. A body is read only as fast as somebody asks for it.
+Heads are `connection`'s. A body is read only as fast as it is asked for.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class ReceivingSide(SendingSide):
             self._reading = False
             self._server.loop.remove_reader(self._fd)
 
-    def _go_on_reading(self) -> None:
+    def _continue_reading(self) -> None:
         if not self._reading and not self._end_of_input:
             self._reading = True
             self._server.loop.add_reader(self._fd, self._on_readable)
@@ -57,7 +57,7 @@ class ReceivingSide(SendingSide):
         return self._body_left != 0 or self._body_decoder is not None
 
     async def read_body(self) -> bytes:
-        """The next bytes of the request's body, b"" at its end.
+        """Return the next bytes of the request's body, b"" at its end.
 
         Raises ClientGone when the client leaves or is too slow, BadRequest on malformed chunks.
         """
@@ -74,7 +74,7 @@ class ReceivingSide(SendingSide):
 
     def _take_body(self) -> bytes:
         data, self._buffer = self._buffer, b""
-        self._go_on_reading()
+        self._continue_reading()
         decoder = self._body_decoder
         if decoder is None:
             piece = data[: self._body_left]
@@ -93,7 +93,7 @@ class ReceivingSide(SendingSide):
         return b"".join(pieces)
 
     async def _wait_for_body(self) -> None:
-        self._go_on_reading()
+        self._continue_reading()
         waiter: asyncio.Future[None] = self._server.loop.create_future()
         self._body_waiter = waiter
         server = self._server
@@ -114,7 +114,7 @@ class ReceivingSide(SendingSide):
             waiter.set_result(None)
 
     def _received_too_little(self, now: float) -> bool:
-        """Whether the client has sent less of its body than the minimum rate asks."""
+        """Return whether the client has sent less of its body than the minimum rate asks."""
         pace = self._pace
         assert pace is not None
         slow = pace.is_too_slow(now, self._received, self._server.timeouts.min_rate_bytes_per_s)

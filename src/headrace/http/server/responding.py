@@ -57,7 +57,7 @@ class RespondingSide(ReceivingSide):
             self._send_joined(prepared, body, residency, offset)
 
     def _with_connection(self, prepared: bytes) -> bytes:
-        """A prepared head with the Connection field that this connection needs, if any."""
+        """Return a prepared head with the Connection field that this connection needs, if any."""
         self._settle_keep_alive()
         if self.keep_alive and self.head is not None and self.head.version == (1, 1):
             return prepared
@@ -154,7 +154,7 @@ class RespondingSide(ReceivingSide):
             self._pump()
 
     def finish(self, trailers: list[Field] | None = None) -> None:
-        """The response is complete: everything of it was given to `queue`."""
+        """End the response: everything of it was given to `queue`."""
         if self.state is not _RESPONDING:
             return
         if self._chunked and not self.head_only:

@@ -5,9 +5,9 @@ which is asked whether its pages are in memory before they are touched on the ev
 
 What must hold: **this process never touches a page of a mapped file itself.** The file may be cut
 short at any moment, or its disk fail; whoever touches a page that is not there gets a signal that
-ends the process. The kernel's own calls (`send`, `sendfile`) say EFAULT or EIO or give less
+ends the process. The kernel's own calls (`send`, `sendfile`) say EFAULT or EIO or take less
 instead, and so does `pread`, by which everything that is to be encrypted or kept is read. Such a
-body is `damaged`: its owner drops it, and the object is fetched anew.
+body is `damaged`: its owner drops it, and the object is fetched again.
 """
 
 from __future__ import annotations
@@ -34,22 +34,25 @@ class Residency(Protocol):
     """
 
     @property
-    def fd(self) -> int: ...
+    def fd(self) -> int:
+        """The file's descriptor."""
 
     @property
-    def offset(self) -> int: ...
+    def offset(self) -> int:
+        """Where the body begins in the file."""
 
     @property
-    def from_file(self) -> bool: ...
+    def from_file(self) -> bool:
+        """Whether the bytes are best sent from the file."""
 
     def resident(self, offset: int, size_bytes: int) -> bool:
-        """Whether touching these bytes will not wait for a disk."""
+        """Return whether touching these bytes will not wait for a disk."""
 
     def load(self, offset: int, size_bytes: int) -> None:
         """Bring these bytes into memory. Blocks; called on a thread. Raises OSError."""
 
     def damaged(self, problem: str) -> None:
-        """These bytes cannot be had: see to it that nobody is sent them any more."""
+        """See to it that these bytes, which cannot be had, are not sent to any client."""
 
 
 def read_body(residency: Residency, offset: int, into: memoryview) -> None:
@@ -90,13 +93,15 @@ class SendQueue:
         self.size_bytes = 0
 
     def add(self, piece: Piece) -> None:
+        """Put a piece behind all others."""
         size_bytes = len(piece.view)
         if size_bytes:
             self._pieces.append(piece)
             self.size_bytes += size_bytes
 
     def window(self, size_bytes: int) -> tuple[memoryview, Piece, int, bool]:
-        """Up to `size_bytes` next bytes, their piece, the position in it, whether more follows.
+        """Return up to `size_bytes` next bytes, their piece, the position in it, and whether more
+        follows.
 
         Must not be called when empty.
         """
@@ -117,6 +122,7 @@ class SendQueue:
         self._sent_of_first = at
 
     def clear(self) -> None:
+        """Forget all that waits."""
         self._pieces.clear()
         self._sent_of_first = 0
         self.size_bytes = 0

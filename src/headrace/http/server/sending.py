@@ -78,19 +78,19 @@ class SendingSide:
         raise NotImplementedError
 
     def on_deadline(self, now: float) -> None:
-        """A time limit passed."""
+        """End, or set a later `deadline`: the time limit passed."""
         raise NotImplementedError
 
     def _ask_again(self) -> None:
-        """The answer cannot be sent, of which nothing has been: have the handler give another."""
+        """Have the handler answer again: of the answer, which cannot be sent, nothing has been."""
         raise NotImplementedError
 
     def _complete(self) -> None:
-        """Everything of a response is with the kernel."""
+        """Turn to what comes next: everything of a response is with the kernel."""
         raise NotImplementedError
 
     def _client_failed(self, error: OSError) -> None:
-        """The socket is of no more use: the client left, or its TLS broke.
+        """Break a connection whose socket is of no more use: the client left, or its TLS broke.
 
         An SSLWantReadError from `send` belongs here: to wait until the socket can be written to
         would be to wait in a circle.
@@ -100,7 +100,7 @@ class SendingSide:
         self.abort(Reason.CLIENT_GONE.word)
 
     def _sending_failed(self, error: OSError, residency: Residency | None) -> None:
-        """Tell a broken body from a client that left."""
+        """Distinguish a broken body from a client that left."""
         if residency is not None and error.errno in DAMAGE:
             residency.damaged(f"a body file cannot be sent: {error.strerror}")
             self.abort(Reason.STORE_FAILED.word)
@@ -182,7 +182,7 @@ class SendingSide:
     def _send_at_once(
         self, head: bytes, body: memoryview, residency: Residency | None, offset: int
     ) -> int:
-        """One attempt; gives what the kernel took, and raises only if that is nothing."""
+        """Try once; return what the kernel took, and raise only if that is nothing."""
         sock = self._sock
         if isinstance(sock, TlsSocket):
             if residency is not None:
@@ -204,7 +204,7 @@ class SendingSide:
             return sent
         except OSError as error:
             if error.errno in DAMAGE:
-                return sent  # the next attempt says so once more, and then all can be told
+                return sent  # the next attempt says so again, and then all can be reported
             raise
 
     def _encrypt_and_send(
@@ -306,8 +306,8 @@ class SendingSide:
                 residency.damaged("a body file cannot be brought into memory")
             self.abort(Reason.STORE_FAILED.word)
         else:
-            # Sent without another look: under memory pressure the pages may be gone again, and
-            # looking for ever would send nothing.
+            # Sent without another check: under memory pressure the pages may be gone again, and
+            # checking for ever would send nothing.
             self._loaded_now = True
             self._pump()
 
@@ -317,7 +317,7 @@ class SendingSide:
         self._server.timer_wheel.watch(self)
 
     def _sent_too_little(self, now: float) -> bool:
-        """Whether the client has taken less than the minimum rate asks since the last look."""
+        """Return whether the client has taken less than the minimum rate since the last check."""
         out = self._out
         if out is None or not out.size_bytes or self._loading:
             self.deadline = math.inf

@@ -1,8 +1,8 @@
 """Time limits for many connections at almost no cost per request.
 
 A connection writes its next limit into its own `deadline` attribute, which is all the request
-path pays. It stands in one bucket of a coarse wheel; when the bucket comes up, the limit is looked
-at, and a connection whose limit has moved on is put into a later bucket.
+path pays. It stands in one bucket of a coarse wheel; when the bucket comes up, the limit is
+checked, and a connection whose limit has moved on is put into a later bucket.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Limited(Protocol):
     bucket: int
 
     def on_deadline(self, now: float) -> None:
-        """The limit passed. Either end, or set a later `deadline` to be asked again."""
+        """End, or set a later `deadline` to be asked again: the limit passed."""
 
 
 class TimerWheel:
@@ -48,7 +48,7 @@ class TimerWheel:
             self._buckets.setdefault(number, []).append(item)
 
     def forget(self, item: Limited) -> None:
-        """Stop watching. The wheel lets go of the item when its bucket comes up."""
+        """Stop watching. The wheel releases the item when its bucket comes up."""
         item.bucket = UNWATCHED
 
     def tick(self, now: float) -> None:

@@ -21,8 +21,8 @@ class CertificateContext(ssl.SSLContext):
     checks_hosts = True
 
     def context_for(self, name: str | None) -> CertificateContext:
-        """The context for the name that a client asked for: by the whole name, else by a wildcard
-        for its leftmost label; this one when there is none.
+        """Return the context for the name that a client asked for: by the whole name, else by a
+        wildcard for its leftmost label; this one when there is none.
         """
         if name is None:
             return self
@@ -36,12 +36,12 @@ class CertificateContext(ssl.SSLContext):
         return self
 
     def speaks_for(self, host: str) -> bool:
-        """Whether the certificate covers this host (RFC 9525), an address among them."""
+        """Return whether the certificate covers this host (RFC 9525), an address among them."""
         return not self.checks_hosts or not self.names or _found(self.names, host)
 
 
 def _found(names: frozenset[str], host: str) -> bool:
-    """Exact, or by a wildcard for the leftmost label."""
+    """Return whether the host is among the names, or under a wildcard for its leftmost label."""
     host = host.lower().rstrip(".")
     if host in names:
         return True

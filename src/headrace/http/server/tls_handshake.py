@@ -59,8 +59,9 @@ class HandshakingSide(TlsMemory):
                 return
 
     def _greet(self, begun: HelloRecords) -> None:
-        """Read the client's hello, and begin with the context that it asks for. Raises
-        SSLWantReadError, TlsBroken, OSError.
+        """Read the client's hello, and begin with the context that it asks for.
+
+        Raises SSLWantReadError, TlsBroken, OSError.
         """
         while len(begun.received) <= 2 * HELLO_BYTES:
             try:
@@ -93,7 +94,7 @@ class HandshakingSide(TlsMemory):
             self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
     def _fill(self) -> None:
-        """Give OpenSSL more of the handshake."""
+        """Feed OpenSSL more of the handshake. Raises SSLWantReadError, TlsBroken, OSError."""
         if self._later:
             self._feed(self._later)
             return

@@ -115,14 +115,17 @@ class TlsMemory:
             self._incoming.write_eof()
 
     def _feed(self, data: bytes) -> None:
-        """Give OpenSSL what has come, but only so many records at once; keep the others."""
+        """Feed OpenSSL what has come, but only so many records at once; keep the others."""
         end, records = self._meter.advance(data, RECORDS_AT_ONCE)
         self._fed += records
         self._incoming.write(data[:end])
         self._later = data[end:]
 
     def _count_silent(self, pieces: int) -> None:
-        """OpenSSL has used what it was given, which brought so many pieces. Raises TlsBroken."""
+        """Count the records that brought no data: OpenSSL has used all, and so many pieces came.
+
+        Raises TlsBroken.
+        """
         silent, self._fed = self._fed - pieces, 0
         if silent <= 0:
             return

@@ -25,9 +25,9 @@ class RecordMeter:
         self.left = 0  # bytes of the present record that have not come
 
     def advance(self, data: bytes, most: int) -> tuple[int, int]:
-        """Go on by `data`, at most to the end of the `most`th record that ends in it.
+        """Advance by `data`, at most to the end of the `most`th record that ends in it.
 
-        Gives how many bytes that is, and how many records ended.
+        Return how many bytes that is, and how many records ended.
         """
         at = records = 0
         size = len(data)
@@ -51,5 +51,5 @@ class RecordMeter:
 
 
 def silent_now(silent: int, passed_s: float) -> int:
-    """How many records without data still count, `passed_s` after they were last counted."""
+    """Return how many records without data still count, `passed_s` after they were last counted."""
     return max(0, silent - int(passed_s * SILENT_PER_S))

@@ -30,7 +30,7 @@ _PROTOCOLS = Path("/proc/sys/net/ipv4/tcp_available_ulp")
 
 
 def kernel_offers_tls() -> bool:
-    """Whether the kernel has its TLS module loaded."""
+    """Return whether the kernel has its TLS module loaded."""
     try:
         return "tls" in _PROTOCOLS.read_text(encoding="ascii").split()
     except OSError:
@@ -55,15 +55,19 @@ class TlsSocket(HandshakingSide):
         self._window = FIRST_WINDOW_BYTES
 
     def fileno(self) -> int:
+        """Return the socket's descriptor."""
         return self._sock.fileno()
 
     def setsockopt(self, level: int, option: int, value: int | bytes) -> None:
+        """Set an option of the socket. Raises OSError."""
         self._sock.setsockopt(level, option, value)
 
     def shutdown(self, how: int) -> None:
+        """Shut the socket down in one direction or both. Raises OSError."""
         self._sock.shutdown(how)
 
     def close(self) -> None:
+        """Close the socket."""
         self._sock.close()
 
     @property
@@ -72,15 +76,17 @@ class TlsSocket(HandshakingSide):
         return self._tls.context
 
     def version(self) -> str | None:
+        """Return the TLS version in use, None before the handshake."""
         return self._tls.version()
 
     @property
     def session_reused(self) -> bool | None:
+        """Whether the client brought a ticket that was taken."""
         return self._tls.session_reused
 
     @property
     def unreported(self) -> bool:
-        """Whether bytes are on their way that `send` has not told of yet."""
+        """Whether bytes are on their way that `send` has not reported yet."""
         return self._taken > 0
 
     @property
@@ -90,13 +96,12 @@ class TlsSocket(HandshakingSide):
 
     @property
     def unreported_bytes(self) -> int:
-        """Of the bytes that `send` has not told of yet, about how many the kernel has."""
+        """Of the bytes that `send` has not reported yet, about how many the kernel has."""
         return max(0, self._taken - self.unsent_bytes)
 
     def recv(self, size_bytes: int) -> bytes:
-        """What has come, decrypted; b"" at the end of the stream.
+        """Return all that has come, decrypted, for epoll reports it once; b"" at the stream's end.
 
-        All that was taken from the kernel is decrypted, for epoll cannot tell of it any more.
         Raises SSLWantReadError, OSError.
         """
         tls, incoming = self._tls, self._incoming
@@ -156,8 +161,8 @@ class TlsSocket(HandshakingSide):
                     return found
 
     def send(self, data: bytes | memoryview, head: bytes = b"") -> int:
-        """Encrypt and send a window of `data`, behind `head`; how many bytes of both the kernel
-        has.
+        """Encrypt and send a window of `data`, behind `head`; return how many bytes of both the
+        kernel has.
 
         Raises SSLWantWriteError when the socket is full: call again with the same data, or more.
         What of them is on its way already will be counted then.
@@ -175,7 +180,7 @@ class TlsSocket(HandshakingSide):
             taken = tls.write(head) + tls.write(data) if head else tls.write(data)
             encrypted = outgoing.read()
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError, MemoryError) as error:
-            # OpenSSL waits for the rest of a message that the client sent in parts. Nobody sends
+            # OpenSSL waits for the rest of a message that the client sent in parts. No client sends
             # so short ones in parts; waiting here would be for ever.
             raise TlsBroken(Reason.UNFINISHED_MESSAGE.word) from error
         finally:
@@ -208,13 +213,16 @@ class TlsSocket(HandshakingSide):
         """
         if self._pending is not None:
             self._flush()
-        if not self._taken:  # else `send` only tells what is on its way already
+        if not self._taken:  # else `send` only reports what is on its way already
             memory = memory[: min(size_bytes, self._window)]
             read(memory)  # all of it, or raises: what it held before is others'
         return self.send(memory, head)
 
     def discard(self, size_bytes: int) -> bytes:
-        """What comes after the end was said, not decrypted: it is waited out. Raises OSError."""
+        """Return what comes after the end was said, not decrypted: it is waited out.
+
+        Raises OSError.
+        """
         return self._sock.recv(size_bytes)
 
     def unwrap(self) -> None:

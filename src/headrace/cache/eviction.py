@@ -10,6 +10,8 @@ from typing import Protocol
 
 
 class Queue(enum.IntEnum):
+    """Which queue an entry is in."""
+
     SMALL = 0
     MAIN = 1
 

@@ -63,6 +63,7 @@ class Totals:
 
     @property
     def used_bytes(self) -> int:
+        """The bytes that all slices take."""
         return self.small_bytes + self.main_bytes
 
 

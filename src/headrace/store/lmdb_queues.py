@@ -31,6 +31,7 @@ class LmdbQueues:
         self._capacity_bytes = capacity_bytes
 
     def push(self, queue: Queue, entry: bytes, size_bytes: int) -> None:
+        """Add at the newest end."""
         change = self._change
         row = self._row(entry)
         if row is None:
@@ -46,6 +47,7 @@ class LmdbQueues:
         self._add(queue, size_bytes)
 
     def pop_oldest(self, queue: Queue) -> tuple[bytes, int] | None:
+        """Remove and return (entry, size_bytes) at the oldest end, or None when empty."""
         change = self._change
         found = change.first_from(change.index.queues, bytes((queue,)))
         if found is None or found[0][0] != queue:
@@ -64,16 +66,20 @@ class LmdbQueues:
             self._add(Queue(row.queue), -row.file_bytes)
 
     def bytes_in(self, queue: Queue) -> int:
+        """Return the bytes in a queue."""
         totals = self._change.totals
         return totals.small_bytes if queue is Queue.SMALL else totals.main_bytes
 
     def hits(self, entry: bytes) -> int:
+        """Return how often an entry was hit lately."""
         return self._state.hits(slot_of(entry))
 
     def set_hits(self, entry: bytes, hits: int) -> None:
+        """Set how often an entry was hit lately."""
         self._state.set_hits(slot_of(entry), hits)
 
     def ghost_add(self, entry: bytes, size_bytes: int) -> None:
+        """Remember an evicted entry; the oldest are forgotten beyond the capacity."""
         change, totals = self._change, self._change.totals
         name = self._ghost_name(entry)
         self._forget(name)
@@ -102,6 +108,7 @@ class LmdbQueues:
                 change.totals.ghost_bytes = max(0, change.totals.ghost_bytes - size_bytes)
 
     def ghost_take(self, entry: bytes) -> bool:
+        """Forget an evicted entry; return whether it was known."""
         return self._forget(self._ghost_name(entry))
 
     def _forget(self, name: bytes) -> bool:

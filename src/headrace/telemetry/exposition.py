@@ -82,7 +82,7 @@ class ServerFacts:
 
 
 def exposition(snapshot: Snapshot, facts: ServerFacts) -> bytes:
-    """The whole answer to a scrape, in Prometheus' text format (CONTENT_TYPE)."""
+    """Return the whole answer to a scrape, in Prometheus' text format (CONTENT_TYPE)."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Given([*worker_families(snapshot), *server_families(facts)]))
     return generate_latest(registry)
@@ -97,7 +97,9 @@ class _Given(Collector):
 
 
 def worker_families(snapshot: Snapshot) -> Iterator[Metric]:
-    """Every field of WorkerMetrics; fields with one family name become that family's samples."""
+    """Yield every field of WorkerMetrics; fields with one family name become that family's
+    samples.
+    """
     families: dict[str, Metric] = {}
     for name, meaning in MEANINGS.items():
         labels = [label for label, _value in meaning.labels]

@@ -55,7 +55,8 @@ def report(snapshot: Snapshot, facts: ServerFacts, model: type[Report] = Report)
 
 
 def counts(snapshot: Snapshot) -> Counts:
-    """The workers' metrics by family; a family with a label is an object keyed by its values.
+    """Return the workers' metrics by family; a family with a label is an object keyed by its
+    values.
 
     A histogram shows as its count and sum; its buckets are in the exposition.
     """

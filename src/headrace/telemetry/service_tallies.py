@@ -50,7 +50,7 @@ class ServiceTallies:
         return self._known.get(name, self.other)
 
     def counts(self, what: str) -> dict[str, int]:
-        """One of the counts by the services' names, as far as anything was counted."""
+        """Return one of the counts by the services' names, as far as anything was counted."""
         found = {name: getattr(tally, what) for name, tally in self._known.items()}
         found[OTHER] = found.get(OTHER, 0) + getattr(self.other, what)
         return {name: count for name, count in found.items() if count}

@@ -258,6 +258,7 @@ def largest_services(services: dict[str, ServiceFigures], most: int) -> dict[str
 
 
 def plus(one: ServiceFigures, other: ServiceFigures) -> ServiceFigures:
+    """Return the sums of two counts, by name."""
     return ServiceFigures(
         one.requests + other.requests,
         one.hits + other.hits,

@@ -73,10 +73,12 @@ class OriginClient:
 
     @property
     def timeouts(self) -> OriginTimeouts:
+        """How long origins are waited for."""
         return self._timeouts
 
     @timeouts.setter
     def timeouts(self, timeouts: OriginTimeouts) -> None:
+        """How long origins are waited for."""
         self._timeouts = timeouts
         self.idle.idle_s = timeouts.idle_s
 

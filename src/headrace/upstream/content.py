@@ -41,7 +41,9 @@ class Content:
     media_type: str
 
     def is_one_of(self, wanted: frozenset[str]) -> bool:
-        """Whether `wanted` names the kind, the media type, or all of its family (`image/*`)."""
+        """Return whether `wanted` names the kind, the media type, or all of its family
+        (`image/*`).
+        """
         if self.kind in wanted:
             return True
         family, slash, _ = self.media_type.partition("/")
@@ -57,7 +59,7 @@ _BY_SUFFIX = {
 
 
 def content_of(path: bytes) -> Content:
-    """What a path's ending says of the content."""
+    """Return what a path's ending says of the content."""
     last = path[path.rfind(b"/") + 1 :]
     dot = last.rfind(b".")
     return _BY_SUFFIX.get(last[dot:].lower(), OTHER) if dot >= 0 else OTHER

@@ -36,7 +36,7 @@ class Begun:
 
     @classmethod
     def of(cls, head: ParsedResponseHead) -> Begun | None:
-        """What a 200 or 206 has begun; None for anything that cannot be continued."""
+        """Return what a 200 or 206 has begun; None for anything that cannot be continued."""
         if head.status == 200:
             length = head.body_bytes if head.body_bytes >= 0 else None
             return cls(200, head.headers, 0, length, length)
@@ -48,7 +48,7 @@ class Begun:
         return cls(206, head.headers, part.start, part.end, part.total)
 
     def comparable(self, rule: Sameness) -> bool:
-        """Whether the rule can say anything of a part of this."""
+        """Return whether the rule can say anything of a part of this."""
         headers = self.headers
         match rule:
             case "etag":
@@ -73,7 +73,7 @@ class Continuation:
 def continuation(
     begun: Begun, received: int, rule: Sameness, overlap_bytes: int, *, ranged: bool = True
 ) -> Continuation:
-    """How to ask another origin for the rest, after `received` bytes of the body."""
+    """Return how to ask another origin for the rest, after `received` bytes of the body."""
     at = begun.start + received
     if not ranged:
         # Also a part that was begun is asked for whole: the request then has no Range at all.
@@ -113,7 +113,7 @@ def accept(
     asked: Continuation,
     head: ParsedResponseHead,
 ) -> Accepted | str:
-    """Whether a response continues what was begun; otherwise a word for the log."""
+    """Return whether a response continues what was begun; otherwise a word for the log."""
     if head.status == 206 and asked.ranged:
         return _accept_part(begun, rule, asked, head)
     if head.status != 200:
@@ -133,7 +133,7 @@ def accept(
 
 
 def _lacks_the_name(begun: Begun, rule: Sameness, head: ParsedResponseHead) -> bool:
-    """Whether what was begun has the validator that the rule goes by, and this has not.
+    """Return whether what was begun has the validator that the rule goes by, and this has not.
 
     Other parts may be stored under that name: then too few bytes, or those of a part, prove
     nothing of the rest.
@@ -199,6 +199,7 @@ class Sent:
         self._hash = xxhash.xxh3_64()
 
     def add(self, data: memoryview) -> None:
+        """Note bytes that were sent."""
         size = len(data)
         self.size_bytes += size
         self._hash.update(data)
@@ -208,6 +209,7 @@ class Sent:
             self.tail = tail if size >= keep else (self.tail + tail)[-keep:]
 
     def digest(self) -> int:
+        """Return the hash of what was sent."""
         return self._hash.intdigest()
 
 
@@ -241,7 +243,7 @@ class Comparison:
             self._seen += bytes(data)
 
     def same(self) -> bool:
-        """When nothing is left: whether it was the same."""
+        """Return whether all was the same, once nothing is left."""
         if self._hashed:
             return self._hash.intdigest() == self._sent.digest()
         return self._seen == self._expected

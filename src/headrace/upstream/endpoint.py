@@ -57,7 +57,7 @@ _contexts: WeakValueDictionary[tuple[object, ...], ssl.SSLContext] = WeakValueDi
 
 
 def origin_context(ca_file: str | None, *, verify: bool) -> ssl.SSLContext:
-    """A TLS context for origins: the system's authorities, or `ca_file`'s alone.
+    """Return a TLS context for origins: the system's authorities, or `ca_file`'s alone.
 
     The same one for the same files, while it is in use: authorities take a megabyte, and a reload
     that changes nothing shall leave connections, which belong to a context, as they are.
@@ -77,6 +77,6 @@ def origin_context(ca_file: str | None, *, verify: bool) -> ssl.SSLContext:
 
 
 def _state_of(name: str) -> tuple[object, ...]:
-    """A file as it is now; raises OSError when it is not there."""
+    """Read a file as it is now; raises OSError when it is not there."""
     found = os.stat(name)
     return (name, found.st_ino, found.st_size, found.st_mtime_ns)

@@ -20,13 +20,13 @@ class Events(Protocol):
     """What is told of tries, for metrics and the log. The course says which pool and origin."""
 
     def tried(self, attempt_log: AttemptLog) -> None:
-        """A request is sent to an origin."""
+        """Note that a request is sent to an origin."""
 
     def waited(self, attempt_log: AttemptLog, seconds: float) -> None:
-        """A try's response head came, or it failed, after so long."""
+        """Note that a try's response head came, or that it failed, after so long."""
 
     def failed(self, attempt_log: AttemptLog, origin: str, reason: str, problem: str) -> None:
-        """It brought nothing of use."""
+        """Note that it brought nothing of use."""
 
     def retried(self, reason: str) -> None:
         """Another origin, or the same once more, is asked before anything was sent on."""
@@ -35,14 +35,14 @@ class Events(Protocol):
         """Another origin goes on from byte `at` of the body."""
 
     def switch_failed(self, attempt_log: AttemptLog, reason: str, at: int) -> None:
-        """No origin could go on."""
+        """Note that no origin could continue."""
 
     def ejected(self, attempt_log: AttemptLog, origin: str) -> None:
-        """An origin is left alone for a while."""
+        """Note that an origin is left alone for a while."""
 
 
 def word(reason: FailureOrStatus) -> str:
-    """A reason as metrics and the log have it."""
+    """Return a reason as metrics and the log have it."""
     return reason.value if isinstance(reason, Failure) else of_status(reason)
 
 
@@ -62,6 +62,7 @@ class Exchange:
     attempt_log: AttemptLog
 
     def origin_name(self, index: int) -> str:
+        """Return the name of an origin, by its number."""
         return self.attempts.state.pool.origins[index].name
 
     async def send(self, step: Try, fields: list[Field]) -> OriginResponse:

@@ -95,18 +95,22 @@ class FailoverResponse:
 
     @property
     def status(self) -> int:
+        """The status of the first response."""
         return self.head.status
 
     @property
     def complete(self) -> bool:
+        """Whether the body has been read to its end."""
         return self._last.complete
 
     @property
     def received_bytes(self) -> int:
+        """How much of the body has come."""
         return self._before_bytes + self._last.received_bytes
 
     @property
     def trailers(self) -> list[Field]:
+        """The trailer fields, once the body is complete."""
         return self._last.trailers
 
     async def read_into(self, buffer: memoryview) -> int:
@@ -233,7 +237,7 @@ class FailoverResponse:
             self._done()
 
     async def _continued(self, step: Try, begun: Begun, sent: Sent) -> OriginResponse:
-        """A response that goes on at the right byte. Raises OriginError."""
+        """Return a response that goes on at the right byte. Raises OriginError."""
         pool = self._exchange.attempts.state.pool
         ranged = begun.comparable(pool.same) and (begun.start + sent.size_bytes) > 0
         asked = continuation(begun, sent.size_bytes, pool.same, pool.overlap_bytes, ranged=ranged)

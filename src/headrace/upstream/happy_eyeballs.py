@@ -17,7 +17,7 @@ Resolved = tuple[int, int, int, str, Any]
 
 
 def interleaved(found: Sequence[Resolved]) -> list[Resolved]:
-    """The addresses with their families taking turns, the first one's family first
+    """Return the addresses with their families taking turns, the first one's family first
     (RFC 8305 section 4); not more of them than are worth a try."""
     families: dict[int, list[Resolved]] = {}
     for address in found:
@@ -33,7 +33,7 @@ async def first_connected(
     discard: Callable[[Connected], None],
     stagger_s: float = STAGGER_S,
 ) -> Connected:
-    """What `connect` gives for the first address that answers.
+    """Return what `connect` gives for the first address that answers.
 
     Another attempt begins when one fails, or takes longer than `stagger_s`. Those that lose are
     cancelled, or discarded. Raises the last OriginError when all fail.

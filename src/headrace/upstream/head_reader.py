@@ -53,7 +53,7 @@ class HeadReader:
         self.received_bytes = 0
 
     async def read(self, method: bytes, on_interim: OnInterim) -> tuple[ParsedResponseHead, bytes]:
-        """The final head, and the bytes that came behind it. Raises OriginError."""
+        """Return the final head, and the bytes that came behind it. Raises OriginError."""
         interims = 0
         while True:
             head = await self._whole_head()

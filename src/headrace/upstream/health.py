@@ -41,7 +41,7 @@ class Health:
     returned_at: float = -math.inf
 
     def usable(self, now: float) -> bool:
-        """Whether it can be asked. Notes when an ejection is over."""
+        """Return whether it can be asked. Notes when an ejection is over."""
         if self.ejected_until > now:
             return False
         self.returned_at = max(self.returned_at, self.ejected_until)
@@ -61,12 +61,13 @@ class Health:
         return False
 
     def judge_by(self, rule: OutlierRule) -> None:
-        """From now on this rule holds for requests. What is known by the same rule stays."""
+        """Hold requests to this rule from now on. What is known by the same rule stays."""
         if rule != self.rule:
             self.rule = rule
             self.window = Window(rule)
 
     def succeeded(self, now: float) -> None:
+        """Note that a request succeeded."""
         self.window.succeeded(now)
         self.ejections = 0
 

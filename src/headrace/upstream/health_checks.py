@@ -21,7 +21,7 @@ class HealthEvents(Protocol):
     """What is told when an origin goes up or down."""
 
     def health_changed(self, service: str, pool: str, origin: str, *, up: bool) -> None:
-        """By its health checks."""
+        """Note that health checks changed what is known of an origin."""
 
 
 class HealthChecks:
@@ -56,6 +56,7 @@ class HealthChecks:
                 self._tasks.append(task)
 
     def stop(self) -> None:
+        """Stop checking."""
         for task in self._tasks:
             task.cancel()
         self._tasks.clear()

@@ -45,7 +45,8 @@ class IdleConnections:
         return self._count
 
     def take(self, endpoint: Endpoint) -> Stream | None:
-        """A connection that is alive and on which nothing came unasked; None when there is none.
+        """Return a connection that is alive and on which nothing came unasked; None when there
+        is none.
 
         The request must be sent before anything is awaited, or the look at it is worth nothing.
         """

@@ -54,6 +54,7 @@ class Newest:
         self._at: dict[int, float] = {}
 
     def add(self, value: bytes, now: float) -> None:
+        """Note one more; the oldest goes when there are too many."""
         hashed = xxhash.xxh3_64_intdigest(value)
         self._at.pop(hashed, None)
         self._at[hashed] = now
@@ -61,7 +62,7 @@ class Newest:
             del self._at[next(iter(self._at))]
 
     def all_since(self, since: float) -> bool:
-        """Whether there are as many as matter, none of them older than this."""
+        """Return whether there are as many as matter, none of them older than this."""
         if len(self._at) < self._most:
             return False
         return not self._at or next(iter(self._at.values())) > since
@@ -87,6 +88,7 @@ class Window:
         self._clients = Newest(rule.clients)
 
     def succeeded(self, now: float) -> None:
+        """Note that a request succeeded."""
         self._step(now).requests += 1
 
     def failed(self, now: float, cause: Cause | None) -> bool:

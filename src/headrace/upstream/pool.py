@@ -84,6 +84,7 @@ class Place:
         self._state: OriginState | None = state
 
     def give_back(self) -> None:
+        """Release the place, once."""
         state, self._state = self._state, None
         if state is not None:
             state.active -= 1
@@ -119,7 +120,7 @@ class PoolState:
     def choose(
         self, key: bytes, now: float, chance: float, tried: Collection[int] = ()
     ) -> int | None:
-        """The origin to ask for `key`, by number; None when each is tried or has no room.
+        """Return the origin to ask for `key`, by number; None when each is tried or has no room.
 
         `chance` is from 0 up to 1. Backups come when no other can be asked; origins that are
         thought to be down come last of all.
@@ -155,7 +156,7 @@ class PoolState:
         return among[-1]
 
     def weight(self, index: int, now: float) -> float:
-        """An origin's weight; one that has just returned begins with little (slow start)."""
+        """Return an origin's weight; one that has just returned begins with little (slow start)."""
         weight = self.pool.origins[index].weight
         slow_s = self.pool.slow_start_s
         back_for_s = now - self.states[index].health.returned_at
@@ -164,11 +165,13 @@ class PoolState:
         return weight
 
     def succeeded(self, index: int, now: float) -> None:
-        """An answer came whole."""
+        """Note that an answer came whole."""
         self.states[index].health.succeeded(now)
 
     def failed(self, index: int, now: float, cause: Cause | None) -> bool:
-        """A request failed; whether the origin is ejected for it. `cause`: who may have caused it.
+        """Note that a request failed; return whether the origin is ejected for it.
+
+        `cause`: who may have caused it.
 
         Never so many that fewer remain than the rule's floor, and never the last.
         """
@@ -179,7 +182,8 @@ class PoolState:
 
 
 def rendezvous(key: bytes, name: str, weight: float) -> float:
-    """The score of an origin for a key: the highest wins (weighted rendezvous hashing, Thaler and
-    Ravishankar 1998). Without one origin, only that one's keys move."""
+    """Return the score of an origin for a key: the highest wins (weighted rendezvous hashing,
+    Thaler and Ravishankar 1998). Without one origin, only that one's keys move.
+    """
     hashed = xxhash.xxh3_64_intdigest(name.encode() + b"\0" + key)
     return -weight / math.log((hashed + 1) / (2**64 + 2))

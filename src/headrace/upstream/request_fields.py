@@ -11,7 +11,8 @@ from headrace.upstream.signing import refused, signed
 def fields_for(
     origin: Origin, method: bytes, target: bytes, fields: list[Field], now: float
 ) -> list[Field]:
-    """A request's fields as this origin is to see them: its Host, its headers, its signature.
+    """Return a request's fields as this origin is to see them: its Host, its headers, its
+    signature.
 
     Raises NotSigned. Where requests are signed, Host is never the client's: it may name a bucket.
     """
@@ -25,7 +26,7 @@ def fields_for(
 def why_not_signed(
     origin: Origin, method: bytes, target: bytes, fields: list[Field]
 ) -> Refusal | None:
-    """Why `fields_for` would refuse, or None."""
+    """Return why `fields_for` would refuse, or None."""
     if origin.credentials is None:
         return None
     prefix = origin.endpoint.prefix

@@ -38,6 +38,7 @@ class Answer:
 
     @property
     def addresses(self) -> frozenset[str]:
+        """Return the addresses. Raises OriginError."""
         return frozenset(str(found[4][0]) for found in self.found)
 
 
@@ -51,7 +52,7 @@ class Resolver:
         self._asking: dict[Name, asyncio.Task[Sequence[Resolved]]] = {}
 
     async def resolve(self, host: str, port: int) -> Sequence[Resolved]:
-        """The addresses of a host. Raises OriginError."""
+        """Return the addresses of a host. Raises OriginError."""
         literal = _literal(host, port)
         if literal is not None:
             return literal
@@ -75,7 +76,7 @@ class Resolver:
             task.exception()  # those who still wait have it; perhaps nobody does
 
     def known(self, host: str, port: int) -> frozenset[str] | None:
-        """The addresses in the last answer; None when there was none, or none was needed."""
+        """Return the addresses in the last answer; None when there was none, or none was needed."""
         answer = self._answers.get((host, port))
         return None if answer is None else answer.addresses
 
@@ -97,7 +98,7 @@ class Resolver:
         return found
 
     def _in_spite_of(self, problem: str, name: Name, now: float) -> Sequence[Resolved]:
-        """The last answer while it holds; raises OriginError else."""
+        """Return the last answer while it holds; raises OriginError else."""
         known = self._answers.get(name)
         if known is not None and now - known.at < KEPT_WITHOUT_RESOLVER_S:
             return known.found

@@ -58,6 +58,7 @@ class OriginResponse:
 
     @property
     def status(self) -> int:
+        """The status code."""
         return self.head.status
 
     @property

@@ -59,7 +59,7 @@ class Resumption:
         self._since: float | None = None
 
     def broke(self, origin: int, got_bytes: int, now: float) -> Try | Wait | Stop:
-        """What to do after `origin` gave so many bytes of the body and then broke off."""
+        """Return what to do after `origin` gave so many bytes of the body and then broke off."""
         self._tried.add(origin)
         if self._since is None or got_bytes:
             self._since = now
@@ -75,14 +75,14 @@ class Resumption:
         return self.again(now)
 
     def failed(self, origin: int, reason: FailureOrStatus, now: float) -> Try | Wait | Stop:
-        """What to do after `origin` could not go on."""
+        """Return what to do after `origin` could not go on."""
         self._tried.add(origin)
         if reason in (Failure.OTHER_BODY, RANGE_NOT_SATISFIABLE):
             self._other.add(origin)
         return self.again(now)
 
     def again(self, now: float) -> Try | Wait | Stop:
-        """The next step; after a `Wait`, what to do now."""
+        """Return the next step; after a `Wait`, what to do now."""
         assert self._since is not None
         left_s = self._since + self._retry.total_s - now
         if left_s <= 0:
@@ -118,7 +118,7 @@ class Resumption:
         return chosen
 
     def _pay(self, now: float, left_s: float) -> float | None:
-        """How long to wait until this ask is paid for; None when it cannot be."""
+        """Return how long to wait until this ask is paid for; None when it cannot be."""
         budget = self._state.budget
         if self._free:
             self._free -= 1

@@ -48,14 +48,14 @@ class RetryPolicy:
     stall_s: float | None = None
 
     def covers(self, reason: FailureOrStatus) -> bool:
-        """Whether the retry policy retries after this."""
+        """Return whether the retry policy retries after this."""
         if isinstance(reason, Failure):
             return reason in self.failures
         return reason in self.statuses
 
 
 def is_failed_status(status: int) -> bool:
-    """Whether a status says that the origin itself is in trouble."""
+    """Return whether a status says that the origin itself is in trouble."""
     return status >= 500
 
 
@@ -82,7 +82,7 @@ class Try:
 
 
 def backoff_s(retry: RetryPolicy, rounds: int) -> float:
-    """The longest pause before a further round through the origins, the first being 1."""
+    """Return the longest pause before a further round through the origins, the first being 1."""
     return min(retry.backoff_most_s, retry.backoff_s * 2.0 ** min(rounds - 1, 30))
 
 
@@ -105,7 +105,7 @@ class Attempts:
     again: bool = False
 
     def first(self, now: float) -> Try | Stop:
-        """The first origin to ask."""
+        """Return the first origin to ask."""
         if not self.again:
             self.state.budget.request(now)
         elif not self.state.budget.take(now):
@@ -113,7 +113,7 @@ class Attempts:
         return self._next(now, 0.0)
 
     def after(self, origin: int, reason: FailureOrStatus, now: float) -> Try | Stop:
-        """What to do after `origin` failed like this."""
+        """Return what to do after `origin` failed like this."""
         switching = self._switches(origin, reason)
         if not switching and not self.retry.covers(reason):
             return Stop.NOT_COVERED

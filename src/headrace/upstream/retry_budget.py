@@ -22,17 +22,17 @@ class RetryBudget:
         self._at: float | None = None if before is None else before._at
 
     def request(self, now: float) -> None:
-        """A request that is no retry."""
+        """Count a request that is no retry."""
         self._tokens = min(LARGEST, self._tokens + self.ratio)
         self._reserve(now)
 
     def may_retry(self, now: float) -> bool:
-        """Whether one retry more is within the budget. Nothing is spent."""
+        """Return whether one retry more is within the budget. Nothing is spent."""
         self._reserve(now)
         return self._tokens >= 1
 
     def take(self, now: float) -> bool:
-        """Whether one retry more is within the budget; if so, it is spent."""
+        """Return whether one retry more is within the budget; if so, it is spent."""
         if not self.may_retry(now):
             return False
         self._tokens -= 1
@@ -44,7 +44,7 @@ class RetryBudget:
         self._tokens = max(min(self._tokens, 0.0), self._tokens - 1)
 
     def reserve(self, now: float, within_s: float) -> float | None:
-        """How long to wait until one more retry is within the budget; it is spent already.
+        """Return how long to wait until one more retry is within the budget; it is spent already.
 
         None when that takes longer than `within_s`: then nothing is spent.
         """

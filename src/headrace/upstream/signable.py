@@ -59,7 +59,7 @@ def may_sign(
     query_names: frozenset[bytes],
     bucket: Bucket | None,
 ) -> Refusal | None:
-    """None when this request may be signed, else why not.
+    """Return why this request may not be signed, or None.
 
     `prefix` is the origin's own, in front of `target`; `names` are those of all fields, `host` is
     the Host sent. `bucket` says where the bucket's name is; None: in the prefix if there is one,
@@ -80,7 +80,7 @@ def may_sign(
 
 
 def signed_fields(fields: list[Field]) -> list[Field]:
-    """Of a client's fields those that may be in a signed request."""
+    """Return those of a client's fields that may be in a signed request."""
     return [field for field in fields if field[0] in FIELDS]
 
 

@@ -45,13 +45,14 @@ class NotSigned(OriginError):
 
     @property
     def status(self) -> int:
+        """The status that a client gets."""
         return self.refusal.status
 
 
 def refused(
     credentials: Credentials, method: bytes, prefix: bytes, target: bytes, fields: list[Field]
 ) -> Refusal | None:
-    """Why these credentials do not sign this request, or None."""
+    """Return why these credentials do not sign this request, or None."""
     return may_sign(
         method, prefix, target, {name for name, _value in fields},
         next((value for name, value in fields if name == b"host"), b""),
@@ -68,7 +69,7 @@ def signed(
     *,
     prefix: bytes = b"",
 ) -> list[Field]:
-    """The fields of a request with its signature added. `now` is Unix time.
+    """Return the fields of a request with its signature added. `now` is Unix time.
 
     `prefix` is the origin's own, in front of the target. Raises NotSigned. An Authorization of the
     client's is replaced: an origin takes one only.
@@ -125,12 +126,12 @@ def _with_signature(
 
 
 def canonical_path(path: bytes) -> bytes:
-    """The path with every byte escaped but the unreserved ones and the slashes."""
+    """Return the path with every byte escaped but the unreserved ones and the slashes."""
     return b"/".join(_escaped(unquote_to_bytes(part)) for part in path.split(b"/")) or b"/"
 
 
 def canonical_query(query: bytes) -> bytes:
-    """The query's parameters, escaped and sorted."""
+    """Return the query's parameters, escaped and sorted."""
     if not query:
         return b""
     pairs: list[tuple[bytes, bytes]] = []

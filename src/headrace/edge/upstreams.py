@@ -37,6 +37,7 @@ class OriginEvents:
         self._metrics = metrics
 
     def tried(self, attempt_log: AttemptLog) -> None:
+        """Count a request to an origin."""
         self._metrics.origin_requests[attempt_log.label] += 1
         log.debug(
             "origin_tried", **_pool_of(attempt_log), origin=attempt_log.origin,
@@ -44,9 +45,11 @@ class OriginEvents:
         )  # fmt: skip
 
     def waited(self, attempt_log: AttemptLog, seconds: float) -> None:
+        """Add to the time that an origin's response heads took."""
         self._metrics.origin_wait[attempt_log.label] += round(seconds * 1e6)
 
     def failed(self, attempt_log: AttemptLog, origin: str, reason: str, problem: str) -> None:
+        """Count and log a try that brought nothing of use."""
         self._metrics.origin_failures[attempt_log.label_of(origin)] += 1
         if attempt_log.service:
             self._metrics.services.of(attempt_log.service).origin_failures += 1
@@ -56,9 +59,11 @@ class OriginEvents:
         )  # fmt: skip
 
     def retried(self, reason: str) -> None:
+        """Count one more try."""
         self._metrics.origin_retries[reason] += 1
 
     def switched(self, attempt_log: AttemptLog, reason: str, at: int) -> None:
+        """Count and log a body that another origin continues."""
         self._metrics.origin_switches[reason] += 1
         log.warning(
             "origin_switched", **_pool_of(attempt_log), to=attempt_log.origin, failure=reason,
@@ -66,6 +71,7 @@ class OriginEvents:
         )  # fmt: skip
 
     def switch_failed(self, attempt_log: AttemptLog, reason: str, at: int) -> None:
+        """Count and log a body that no origin could continue."""
         self._metrics.origin_switches_failed[reason] += 1
         log.error(
             "origin_switch_failed", **_pool_of(attempt_log), failure=reason, at_byte=at,
@@ -73,10 +79,12 @@ class OriginEvents:
         )  # fmt: skip
 
     def ejected(self, attempt_log: AttemptLog, origin: str) -> None:
+        """Count and log an origin that is left alone for a while."""
         self._metrics.origin_ejections[attempt_log.label_of(origin)] += 1
         log.warning("origin_ejected", **_pool_of(attempt_log), origin=origin)
 
     def health_changed(self, service: str, pool: str, origin: str, *, up: bool) -> None:
+        """Count and log an origin that went up or down by its health checks."""
         self._metrics.origin_health_changes["up" if up else "down"] += 1
         if up:
             log.warning("origin_up", service=service, pool=pool, origin=origin)
@@ -107,7 +115,7 @@ class Upstreams:
         self._states: dict[tuple[str, str], PoolState] = {}
 
     def adopt(self, services: Services) -> None:
-        """Serve these services' pools from now on, knowing of them what is known."""
+        """Use these services' pools from now on; what is known of their origins stays."""
         before = self._states
         self._states = {
             (service.name, name): PoolState(pool, before.get((service.name, name)))
@@ -145,8 +153,10 @@ class Upstreams:
     def refusal(
         self, resource: Resource, request: Request, request_target: bytes, *, has_body: bool
     ) -> Refusal | None:
-        """Why an origin of the pool that this request goes to would not be asked: its requests
-        are signed, and this one is not to be. Told before anything is looked up or sent.
+        """Return why the pool that this request goes to would not be asked, or None.
+
+        Requests to an origin of it are signed, and this one may not be. So it is refused before
+        anything is looked up or sent.
         """
         target = self.target(resource, request, request_target)
         fields = [(b"host", request.authority)]
@@ -160,7 +170,7 @@ class Upstreams:
 
     @property
     def open_places(self) -> int:
-        """How many requests run now, with all origins of the pools in force."""
+        """Return how many requests run now, with all origins of the pools in force."""
         return sum(state.open_places for state in self._states.values())
 
     def _state(self, service: Service, pool: str) -> PoolState:

@@ -26,8 +26,8 @@ from headrace.upstream.response import OriginResponse
 ReadBody = Callable[[], Awaitable[bytes]]
 
 
-class GoneStale(OriginError):
-    """The connection broke before anything of an answer came: nobody may have read the request."""
+class ConnectionStale(OriginError):
+    """The connection broke before a byte of the response came: the request may not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class OriginTimeouts:
 
 @dataclass(slots=True)
 class RequestBody:
-    """A request body to send: `read` gives pieces until b"". `size_bytes` None means chunked.
+    """A request body to send: `read` returns pieces until b"". `size_bytes` None means chunked.
 
     With `wait_for_100` the body is sent when the origin says 100, or has said nothing for a while
     (RFC 9110 section 10.1.1).
@@ -57,7 +57,7 @@ class OriginClient:
     """Requests to origins, with a pool of idle connections for each.
 
     A connection that carried a request with content is never used again: an origin that ignores
-    content takes it for the next request, and its answer would be another client's.
+    content takes it for the next request, and its response would be another client's.
     """
 
     WAIT_FOR_100_S = 1.0
@@ -104,7 +104,7 @@ class OriginClient:
             if stream is not None:
                 try:
                     return await self._exchange(endpoint, stream, method, head, None, on_interim)
-                except GoneStale:
+                except ConnectionStale:
                     pass  # as if it had not been kept
         stream = await self._network.connect(endpoint, self.timeouts.connect_s)
         return await self._exchange(endpoint, stream, method, head, body, on_interim)
@@ -119,21 +119,21 @@ class OriginClient:
         on_interim: OnInterim | None,
     ) -> OriginResponse:
         sending: asyncio.Task[None] | None = None
-        go_on = asyncio.Event()
+        may_send = asyncio.Event()
         try:
             try:
                 await stream.send_all(head, self.timeouts.between_bytes_s)
             except (OSError, StreamTimeout) as error:
-                raise GoneStale(Failure.SEND, f"the request broke off: {error}") from error
+                raise ConnectionStale(Failure.SEND, f"the request broke off: {error}") from error
             if body is not None:
                 if not body.wait_for_100:
-                    go_on.set()
-                sending = self._loop.create_task(self._send_body(stream, body, go_on))
+                    may_send.set()
+                sending = self._loop.create_task(self._send_body(stream, body, may_send))
                 sending.add_done_callback(lambda task: _stop_if_unreadable(task, stream))
 
             def interim(response: ParsedResponseHead) -> None:
                 if response.status == 100:
-                    go_on.set()
+                    may_send.set()
                 if on_interim is not None:
                     on_interim(response)
 
@@ -144,7 +144,7 @@ class OriginClient:
                 parsed, early = await reader.read(method, interim)
             except OriginError as error:
                 if error.failure is Failure.HEAD_RESET and not reader.received_bytes:
-                    raise GoneStale(error.failure, str(error)) from error
+                    raise ConnectionStale(error.failure, str(error)) from error
                 raise
         except BaseException:
             if sending is not None:
@@ -162,11 +162,11 @@ class OriginClient:
             sending,
         )
 
-    async def _send_body(self, stream: Stream, body: RequestBody, go_on: asyncio.Event) -> None:
-        if not go_on.is_set():
+    async def _send_body(self, stream: Stream, body: RequestBody, may_send: asyncio.Event) -> None:
+        if not may_send.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.WAIT_FOR_100_S):
-                    await go_on.wait()
+                    await may_send.wait()
         limit_s = self.timeouts.between_bytes_s
         while True:
             piece = await body.read()
@@ -189,9 +189,9 @@ class OriginClient:
 
 
 def _stop_if_unreadable(sending: asyncio.Task[None], stream: Stream) -> None:
-    """When the body cannot be read from its source, there is nothing to wait for any more.
+    """Close the connection if the body cannot be read: there is nothing to wait for any more.
 
-    When the origin does not take it, its answer may be on the way all the same.
+    When the origin does not take it, its response may be on the way all the same.
     """
     if sending.cancelled():
         return

@@ -1,4 +1,4 @@
-"""What kind of content a path's ending tells of: a word and a media type. Pure."""
+"""What kind of content a path's ending says: a word and a media type. Pure."""
 
 from __future__ import annotations
 

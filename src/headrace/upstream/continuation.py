@@ -1,6 +1,6 @@
 """Whether what another origin sends continues the very body that one has begun. Pure.
 
-The pool declares how its origins can be told to have the same: a strong ETag that is equal
+The pool declares how its origins are known to have the same: a strong ETag that is equal
 (RFC 9110 section 8.8.1), Last-Modified and length that are, or the length and the last bytes.
 An origin that ignores Range sends the whole again: then its first bytes are hashed and compared.
 """
@@ -214,7 +214,7 @@ class Sent:
 
 
 class Comparison:
-    """Takes the bytes that are to be skipped, and tells whether they are those that were sent."""
+    """Compares the bytes that are to be skipped with those that were sent."""
 
     def __init__(self, accepted: Accepted, sent: Sent) -> None:
         self._left = accepted.skip
@@ -227,7 +227,7 @@ class Comparison:
 
     @property
     def left(self) -> int:
-        """How many bytes are still to be skipped."""
+        """Return how many bytes are still to be skipped."""
         return self._left
 
     def take(self, data: memoryview) -> None:

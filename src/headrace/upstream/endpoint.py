@@ -1,4 +1,4 @@
-"""One origin as the fetcher needs it: where to connect and what to call it."""
+"""One origin as the client needs it: where to connect and what to call it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A response as the edge sees it: one head, one body, from however many origins it takes.
 
-When an origin fails in the middle of the body, the rest is asked of another one and goes on at the
-very byte where the first broke off; whoever reads notices nothing but the time it takes.
+When an origin fails in the middle of the body, another one is asked for the rest, from the very
+byte where the first broke off; whoever reads notices nothing but the time it takes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from headrace.upstream.continuation import (
     continuation,
 )
 from headrace.upstream.errors import Failure, OriginError
-from headrace.upstream.exchange import Exchange
+from headrace.upstream.pool_request import PoolRequest
 from headrace.upstream.response import OriginResponse
 from headrace.upstream.resumption import Resumption, Wait
 from headrace.upstream.retry import FailureOrStatus, Try
@@ -31,7 +31,7 @@ CONDITIONAL = CONDITIONS | {b"range"}
 
 
 class Answered(OriginError):
-    """An origin that was to go on answered with a status that has no part of the body."""
+    """An origin that was to continue answered with a status that has no part of the body."""
 
     def __init__(self, status: int) -> None:
         super().__init__(Failure.OTHER_BODY, f"answered {status}")
@@ -43,23 +43,23 @@ class FailoverResponse:
 
     def __init__(
         self,
-        exchange: Exchange,
+        request: PoolRequest,
         origin: int,
         response: OriginResponse,
         *,
         switching: bool,
         hashing: bool = False,
     ) -> None:
-        """With `hashing`, `digest` tells the hash of what was read."""
+        """With `hashing`, `digest` is the hash of what was read."""
         self.head: ParsedResponseHead = response.head
         self.switches = 0
-        self._exchange = exchange
+        self._request = request
         self._origin = origin
         self._response: OriginResponse | None = response
         self._before_bytes = 0
         self._last: OriginResponse = response
-        pool = exchange.attempts.state.pool
-        begun = Begun.of(response.head) if switching and exchange.method == b"GET" else None
+        pool = request.attempts.state.pool
+        begun = Begun.of(response.head) if switching and request.method == b"GET" else None
         self._begun = begun
         keep = pool.overlap_bytes if pool.same == "overlap" else 0
         continues = begun is not None and len(pool.origins) > 1
@@ -72,7 +72,7 @@ class FailoverResponse:
             self._done()
 
     def _limit(self, response: OriginResponse) -> None:
-        retry = self._exchange.attempts.retry
+        retry = self._request.attempts.retry
         stall_s = retry.stall_s if retry.stall_s is not None else response.timeout_s
         response.timeout_s = min(response.timeout_s, stall_s)
         if retry.min_rate_bytes_per_s:
@@ -80,17 +80,17 @@ class FailoverResponse:
 
     @property
     def origin_name(self) -> str:
-        """The origin that sends now, or sent last."""
-        return self._exchange.origin_name(self._origin)
+        """Return the origin that sends now, or sent last."""
+        return self._request.origin_name(self._origin)
 
     @property
     def read_bytes(self) -> int:
-        """How much of the body was read; needs `hashing`."""
+        """Return how much of the body was read; needs `hashing`."""
         return 0 if self._sent is None else self._sent.size_bytes
 
     @property
     def digest(self) -> int:
-        """XXH3 of what was read; needs `hashing`."""
+        """Return XXH3 of what was read; needs `hashing`."""
         return 0 if self._sent is None else self._sent.digest()
 
     @property
@@ -116,7 +116,7 @@ class FailoverResponse:
     async def read_into(self, buffer: memoryview) -> int:
         """Put the next body bytes into `buffer`; 0 at the body's end.
 
-        Raises OriginError when no origin can go on with it.
+        Raises OriginError when no origin can continue it.
         """
         while True:
             response = self._response
@@ -125,7 +125,7 @@ class FailoverResponse:
             if self.switches:
                 buffer = self._within(buffer)
                 if not buffer:
-                    self.close()  # it goes on beyond what was asked for
+                    self.close()  # it continues beyond what was asked for
                     return 0
             try:
                 received = await self._read(response, buffer)
@@ -146,7 +146,7 @@ class FailoverResponse:
         watch = self._watch
         if watch is None:
             return await response.read_into(buffer)
-        loop = self._exchange.loop
+        loop = self._request.loop
         began = loop.time()
         received = await response.read_into(buffer)
         if received and watch.too_slow(loop.time() - began, received) and not response.complete:
@@ -155,14 +155,14 @@ class FailoverResponse:
         return received
 
     def _within(self, buffer: memoryview) -> memoryview:
-        """As much of the buffer as the body that was begun has room for."""
+        """Return as much of the buffer as the body that was begun has room for."""
         begun, sent = self._begun, self._sent
         if begun is None or sent is None or begun.end is None:
             return buffer
         return buffer[: begun.end - begun.start - sent.size_bytes]
 
     def _check_end(self) -> None:
-        """A body that ends where it may not is one that broke off."""
+        """Raise OriginError for a body that ends where it may not: it broke off."""
         begun, sent = self._begun, self._sent
         if begun is None or sent is None or begun.end is None:
             return
@@ -171,11 +171,11 @@ class FailoverResponse:
             raise OriginError(Failure.BODY_SHORT, f"the body ended {missing} bytes early")
 
     def _done(self) -> None:
-        """The body is here whole."""
+        """Note that the body is here whole."""
         if self._response is not None:
             if self.head.status < 500:
-                now = self._exchange.loop.time()
-                self._exchange.attempts.state.succeeded(self._origin, now)
+                now = self._request.loop.time()
+                self._request.attempts.state.succeeded(self._origin, now)
             self._response = None
 
     def close(self) -> None:
@@ -188,32 +188,32 @@ class FailoverResponse:
         """Wait for the request's body to be with the origin."""
         await self._last.sent()
 
-    # Going on from another origin.
+    # Continuing from another origin.
 
     async def _switch(self, error: OriginError) -> None:
-        """Find an origin that goes on where this one failed, or raise its error."""
-        exchange, begun, sent = self._exchange, self._begun, self._sent
+        """Find an origin that continues where this one failed. Raises `error` if there is none."""
+        request, begun, sent = self._request, self._begun, self._sent
         self.close()
-        exchange.blame(self._origin, error.failure, str(error))
-        state = exchange.attempts.state
+        request.blame(self._origin, error.failure, str(error))
+        state = request.attempts.state
         if begun is None or sent is None or not state.pool.origins[self._origin].switching:
             raise error
         at = begun.start + sent.size_bytes
         plan = self._plan
         if plan is None:
-            attempts = exchange.attempts
+            attempts = request.attempts
             plan = self._plan = Resumption(
                 state, attempts.retry, attempts.key, attempts.chance, attempts.tried
             )
-        step = plan.broke(self._origin, self._since_switch, exchange.loop.time())
+        step = plan.broke(self._origin, self._since_switch, request.loop.time())
         while True:
             if isinstance(step, Wait):
                 await asyncio.sleep(step.pause_s)
-                step = plan.again(exchange.loop.time())
+                step = plan.again(request.loop.time())
                 continue
             if not isinstance(step, Try):
-                summary = exchange.attempt_log.summary()
-                exchange.events.switch_failed(exchange.attempt_log, error.failure.value, at)
+                summary = request.attempt_log.summary()
+                request.events.switch_failed(request.attempt_log, error.failure.value, at)
                 raise OriginError(error.failure, f"{error}; {step.value}; tried {summary}", summary)
             try:
                 response = await self._continued(step, begun, sent)
@@ -221,8 +221,8 @@ class FailoverResponse:
                 reason: FailureOrStatus = problem.failure
                 if isinstance(problem, Answered):
                     reason = problem.answered
-                exchange.blame(step.origin, reason, str(problem))
-                step = plan.failed(step.origin, reason, exchange.loop.time())
+                request.blame(step.origin, reason, str(problem))
+                step = plan.failed(step.origin, reason, request.loop.time())
                 continue
             break
         self._before_bytes += self._last.received_bytes
@@ -230,15 +230,15 @@ class FailoverResponse:
         self._origin = step.origin
         self._since_switch = 0
         self.switches += 1
-        exchange.attempt_log.switches += 1
+        request.attempt_log.switches += 1
         self._limit(response)
-        exchange.events.switched(exchange.attempt_log, error.failure.value, at)
+        request.events.switched(request.attempt_log, error.failure.value, at)
         if response.complete:
             self._done()
 
     async def _continued(self, step: Try, begun: Begun, sent: Sent) -> OriginResponse:
         """Return a response that goes on at the right byte. Raises OriginError."""
-        pool = self._exchange.attempts.state.pool
+        pool = self._request.attempts.state.pool
         ranged = begun.comparable(pool.same) and (begun.start + sent.size_bytes) > 0
         asked = continuation(begun, sent.size_bytes, pool.same, pool.overlap_bytes, ranged=ranged)
         response = await self._ask(step, asked)
@@ -247,14 +247,14 @@ class FailoverResponse:
             if found == "not_proved_the_same":
                 # The whole, whose beginning can be compared, proves more than a nameless part.
                 response.close()
-                self._exchange.attempts.state.budget.spend(self._exchange.loop.time())
+                self._request.attempts.state.budget.spend(self._request.loop.time())
                 asked = continuation(begun, sent.size_bytes, pool.same, 0, ranged=False)
                 response = await self._ask(Try(step.origin, limit_s=step.limit_s), asked)
                 found = accept(begun, sent.size_bytes, pool.same, asked, response.head)
             if isinstance(found, str):
                 if response.status not in (200, 206):
                     raise Answered(response.status)
-                raise OriginError(Failure.OTHER_BODY, f"cannot go on from here: {found}")
+                raise OriginError(Failure.OTHER_BODY, f"cannot continue from here: {found}")
             await self._skip(response, Comparison(found, sent))
         except BaseException:
             response.close()
@@ -262,16 +262,16 @@ class FailoverResponse:
         return response
 
     async def _ask(self, step: Try, asked: Continuation) -> OriginResponse:
-        exchange = self._exchange
-        fields = [field for field in exchange.fields if field[0] not in CONDITIONAL]
-        return await exchange.send(step, fields + list(asked.fields))
+        request = self._request
+        fields = [field for field in request.fields if field[0] not in CONDITIONAL]
+        return await request.send(step, fields + list(asked.fields))
 
     async def _skip(self, response: OriginResponse, comparison: Comparison) -> None:
         buffer = memoryview(bytearray(min(SKIP_BYTES, max(comparison.left, 1))))
         while comparison.left:
             received = await response.read_into(buffer[: comparison.left])
             if not received:
-                raise OriginError(Failure.OTHER_BODY, "the body ends before the place to go on")
+                raise OriginError(Failure.OTHER_BODY, "the body ends before the place to continue")
             comparison.take(buffer[:received])
         if not comparison.same():
             raise OriginError(Failure.OTHER_BODY, "what was sent already is different here")

@@ -13,9 +13,9 @@ from headrace.http.methods import IDEMPOTENT
 from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.client import OriginClient, RequestBody
 from headrace.upstream.errors import Failure, OriginError
-from headrace.upstream.exchange import Events, Exchange, word
 from headrace.upstream.failover_body import FailoverResponse
 from headrace.upstream.head_reader import OnInterim
+from headrace.upstream.pool_request import Events, PoolRequest, word
 from headrace.upstream.request_fields import fields_for
 from headrace.upstream.response import OriginResponse
 from headrace.upstream.retry import (
@@ -84,11 +84,11 @@ class Fetcher:
         attempt_log.client_network = target.client_network
         attempt_log.service = target.service
         attempt_log.path = request_target.partition(b"?")[0].decode("latin-1")
-        exchange = Exchange(attempts, method, fields, ask, self._events, self._loop, attempt_log)
-        return await self._obtain(exchange, hashing=hashing)
+        request = PoolRequest(attempts, method, fields, ask, self._events, self._loop, attempt_log)
+        return await self._try_in_turn(request, hashing=hashing)
 
-    async def _obtain(self, exchange: Exchange, *, hashing: bool) -> FailoverResponse:
-        attempts = exchange.attempts
+    async def _try_in_turn(self, request: PoolRequest, *, hashing: bool) -> FailoverResponse:
+        attempts = request.attempts
         step = attempts.first(self._loop.time())
         held: tuple[int, OriginResponse] | None = None
         error: OriginError | None = None
@@ -96,19 +96,19 @@ class Fetcher:
             while isinstance(step, Try):
                 reason: FailureOrStatus
                 try:
-                    response = await exchange.send(step, exchange.fields)
+                    response = await request.send(step, request.fields)
                 except OriginError as problem:
                     reason, error = problem.failure, _more_telling(error, problem)
-                    exchange.blame(step.origin, reason, str(problem))
+                    request.blame(step.origin, reason, str(problem))
                 else:
                     reason = response.status
                     if not self._is_failure(attempts, step.origin, reason):
                         origin = attempts.state.pool.origins[step.origin]
                         return FailoverResponse(
-                            exchange, step.origin, response,
+                            request, step.origin, response,
                             switching=origin.switching, hashing=hashing,
                         )  # fmt: skip
-                    exchange.blame(step.origin, reason, f"answered {reason}")
+                    request.blame(step.origin, reason, f"answered {reason}")
                     held = _better(held, (step.origin, response))
                 following = attempts.after(step.origin, reason, self._loop.time())
                 if isinstance(following, Try):
@@ -117,11 +117,11 @@ class Fetcher:
             if held is not None:
                 index, response = held
                 held = None
-                return FailoverResponse(exchange, index, response, switching=False, hashing=hashing)
+                return FailoverResponse(request, index, response, switching=False, hashing=hashing)
         finally:
             if held is not None:
                 held[1].close()
-        raise self._all_failed(exchange, error, step)
+        raise self._all_failed(request, error, step)
 
     @staticmethod
     def _is_failure(attempts: Attempts, origin: int, status: int) -> bool:
@@ -131,25 +131,25 @@ class Fetcher:
         return switching and is_failed_status(status)
 
     @staticmethod
-    def _all_failed(exchange: Exchange, error: OriginError | None, stop: Stop) -> OriginError:
+    def _all_failed(request: PoolRequest, error: OriginError | None, stop: Stop) -> OriginError:
         if error is None:
             if stop is Stop.BUDGET:
                 return OriginError(Failure.NO_RETRY, "the pool's retry budget is spent")
             return OriginError(
                 Failure.NOBODY,
                 "every origin has as many requests as it may",
-                exchange.attempt_log.summary(),
+                request.attempt_log.summary(),
             )
-        if len(exchange.attempt_log.trail) == 1:
+        if len(request.attempt_log.trail) == 1:
             return error
-        message = f"{error}; {stop.value}; tried {exchange.attempt_log.summary()}"
-        return OriginError(error.failure, message, exchange.attempt_log.summary())
+        message = f"{error}; {stop.value}; tried {request.attempt_log.summary()}"
+        return OriginError(error.failure, message, request.attempt_log.summary())
 
 
 def _better(
     held: tuple[int, OriginResponse] | None, found: tuple[int, OriginResponse]
 ) -> tuple[int, OriginResponse]:
-    """Of two responses that count as failures, the one that says more: 4xx before 5xx."""
+    """Return the one of two failed responses that says more, 4xx before 5xx; close the other."""
     if held is None:
         return found
     worse, better = (held, found) if found[1].status < held[1].status else (found, held)
@@ -164,7 +164,7 @@ _TELLING = (
 
 
 def _more_telling(one: OriginError | None, other: OriginError) -> OriginError:
-    """Of two failures, the one that came further."""
+    """Return the one of two failures that came further."""
     if one is None:
         return other
 

@@ -48,7 +48,7 @@ class Health:
         return self.up
 
     def checked(self, rule: HealthRule, now: float, *, good: bool) -> bool:
-        """Take in the result of a health check; whether the origin went up or down by it."""
+        """Note the result of a health check; return whether the origin went up or down by it."""
         self.good, self.bad = (self.good + 1, 0) if good else (0, self.bad + 1)
         if self.up and self.bad >= rule.fall:
             self.up = False

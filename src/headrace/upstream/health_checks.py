@@ -1,4 +1,4 @@
-"""Asks every origin of pools with a health check how it is, from time to time."""
+"""Checks every origin of pools that have a health check, from time to time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JITTER = 0.1
 
 
 class HealthEvents(Protocol):
-    """What is told when an origin goes up or down."""
+    """What is reported of health checks."""
 
     def health_changed(self, service: str, pool: str, origin: str, *, up: bool) -> None:
         """Note that health checks changed what is known of an origin."""

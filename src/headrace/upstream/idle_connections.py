@@ -1,4 +1,4 @@
-"""Connections to origins that nobody uses just now: kept for the next request, within bounds.
+"""Connections to origins that are not in use: kept for the next request, within bounds.
 
 Only connections on which nothing can be left over come here (see `response`), and each is looked
 at again when it is taken: what came meanwhile was not asked for. They are descriptors, so they are
@@ -30,7 +30,7 @@ class IdleConnections:
         per_origin: int = PER_ORIGIN,
         in_all: int = IN_ALL,
     ) -> None:
-        """`moved` tells whether an endpoint is not where this connection leads any more."""
+        """`moved` returns whether an endpoint is no longer where this connection leads."""
         self._loop = loop
         self.idle_s = idle_s
         self._moved = moved
@@ -48,7 +48,7 @@ class IdleConnections:
         """Return a connection that is alive and on which nothing came unasked; None when there
         is none.
 
-        The request must be sent before anything is awaited, or the look at it is worth nothing.
+        The request must be sent before anything is awaited, or the check is worth nothing.
         """
         kept = self._kept.get(endpoint)
         oldest = self._loop.time() - self.idle_s

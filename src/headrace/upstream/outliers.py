@@ -92,7 +92,7 @@ class Window:
         self._step(now).requests += 1
 
     def failed(self, now: float, cause: Cause | None) -> bool:
-        """Take in a failure; whether the origin fails too often. `cause` None: no request can
+        """Note a failure; return whether the origin fails too often. `cause` None: no request can
         have caused it."""
         rule = self._rule
         step = self._step(now)

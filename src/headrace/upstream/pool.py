@@ -47,9 +47,11 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Origins that have the same content. `budget` is the share of requests that may be retries;
-    `same` is how that is proved when one continues what
-    another began; `overlap_bytes` is for "overlap" (see `sameness`)."""
+    """Origins that have the same content.
+
+    `same` is how that is proved when one continues what another began; `overlap_bytes` is for
+    "overlap" (see `continuation`). `budget` is the share of requests that may be retries.
+    """
 
     name: str
     origins: tuple[Origin, ...]
@@ -70,7 +72,7 @@ class OriginState:
     health: Health = field(default_factory=Health)
 
     def take_place(self) -> Place:
-        """Count one request more; whoever takes a place gives it back on every way out."""
+        """Count one request more; whoever takes a place must give it back on every way out."""
         self.active += 1
         return Place(self)
 
@@ -114,7 +116,7 @@ class PoolState:
 
     @property
     def open_places(self) -> int:
-        """How many requests run now, with all of its origins."""
+        """Return how many requests run now, with all of its origins."""
         return sum(state.active for state in self.states)
 
     def choose(

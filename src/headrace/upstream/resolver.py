@@ -1,6 +1,6 @@
 """Names of origins to addresses, looked up again every few seconds.
 
-The system's resolver tells no lifetimes, so answers are kept for a fixed time. While it fails, the
+The system's resolver knows no lifetimes, so answers are kept for a fixed time. While it fails, the
 last answer holds for a while: an origin that works is not lost to a resolver that does not. That a
 name cannot be resolved is remembered for a moment too: not each request costs a look-up.
 
@@ -73,7 +73,7 @@ class Resolver:
     def _ended(self, name: Name, task: asyncio.Task[Sequence[Resolved]]) -> None:
         self._asking.pop(name, None)
         if not task.cancelled():
-            task.exception()  # those who still wait have it; perhaps nobody does
+            task.exception()  # those who still wait have it; perhaps none does
 
     def known(self, host: str, port: int) -> frozenset[str] | None:
         """Return the addresses in the last answer; None when there was none, or none was needed."""

@@ -22,12 +22,12 @@ TURN_BYTES = 512 * 1024
 class OriginResponse:
     """A response head and the rest of the connection.
 
-    `read_into` gives the decoded body. `timeout_s` bounds the wait for each piece.
+    `read_into` brings the decoded body. `timeout_s` bounds the wait for each piece.
 
-    The connection is given to `release` when nothing can be left over on it: `release` is given at
-    all (the client gives it for requests without content), the head's framing is certain and keeps
-    the connection alive, the body was read to its end, and not a byte came behind it. In every
-    other case it is closed. Whatever is left over would be the next request's answer.
+    The connection is passed to `release` when nothing can be left over on it: there is a
+    `release` (the client passes one for requests without content), the head's framing is certain
+    and keeps the connection alive, the body was read to its end, and not a byte came behind it. In
+    every other case it is closed. Whatever is left over would be the next request's response.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class OriginResponse:
 
     @property
     def length(self) -> int | None:
-        """The body's length in bytes when the head says it."""
+        """Return the body's length in bytes when the head says it."""
         return self.head.body_bytes if self.head.body_bytes >= 0 else None
 
     async def read_into(self, buffer: memoryview) -> int:
@@ -163,7 +163,7 @@ class OriginResponse:
 
     def _finish(self) -> None:
         self.complete = True
-        self._tell_the_end()
+        self._report_end()
         if self._release is not None and self.head.keep_alive and not self._early:
             self._release(self._stream)
         else:
@@ -174,11 +174,11 @@ class OriginResponse:
         if not self.complete:
             self.complete = True
             self._stream.close()
-            self._tell_the_end()
+            self._report_end()
         if self.sending is not None and not self.sending.done():
             self.sending.cancel()
 
-    def _tell_the_end(self) -> None:
+    def _report_end(self) -> None:
         ended, self._ended = self._ended, None
         if ended is not None:
             ended()

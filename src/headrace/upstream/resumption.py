@@ -1,8 +1,8 @@
 """Whom to ask for the rest of a body that broke off, and when. Pure: time and chance are arguments.
 
 What must hold: a client that has a part of the body is not cut while bytes keep coming and any
-origin of the pool may be able to go on. One that just failed may be able to a moment later; so
-origins are asked in rounds, nobody twice in a round, with a pause of random length before each
+origin of the pool may be able to continue. One that just failed may be able to a moment later; so
+origins are asked in rounds, none twice in a round, with a pause of random length before each
 further one. An origin whose body turned out to be another one is left out for as long as nothing
 more has come.
 
@@ -30,13 +30,13 @@ RANGE_NOT_SATISFIABLE = 416  # its body is shorter than what was sent already
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nobody has room just now: ask the plan again after a pause."""
+    """No origin has room just now: ask the plan again after a pause."""
 
     pause_s: float
 
 
 class Resumption:
-    """The plan for one body. Begin with `broke`; it goes on with `failed`, or `broke` again."""
+    """The plan for one body. Begin with `broke`; then comes `failed`, or `broke` again."""
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ a pause, of random length (full jitter). Retries are bounded by a count, a total
 that all requests to a pool share, so that a pool that is down is not stormed as well. The budget is
 never a reason not to ask another origin in place of a switching one; it is charged all the same.
 
-This is the plan until a response begins; for the rest of its body see `going_on`.
+This is the plan until a response begins; for the rest of its body see `resumption`.
 """
 
 from __future__ import annotations
@@ -142,8 +142,7 @@ class Attempts:
         return self.retry.total_s - (now - self.began)
 
     def _switches(self, origin: int, reason: FailureOrStatus) -> bool:
-        """Switching overrides the retry policy for any failure, and for statuses that are
-        failures."""
+        """Return whether switching overrides the retry policy: for failures, and their statuses."""
         origins = self.state.pool.origins
         if len(origins) == 1 or not origins[origin].switching:
             return False

@@ -1,8 +1,8 @@
 """How many retries a pool may cause: a share of its requests, so that trouble is not multiplied.
 
 Whatever asks a pool again has to come here, from wherever it is asked: `take` before a retry that
-may be left out, `spend` for one that is made in any case (another origin goes on in place of one
-that failed), `reserve` where a retry may wait its turn. Pure: the time is an argument.
+may be left out, `spend` for one that is made in any case (another origin continues in place of
+one that failed), `reserve` where a retry may wait its turn. Pure: the time is an argument.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ _BUCKET_IN_HOST = re.compile(rb"[^.]+\.(?:[^:]*\.)?s3[.-]")
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request is not signed, and the status that tells a client so."""
+    """Why a request is not signed, and the status that says so to a client."""
 
     status: int
     message: str

@@ -1,4 +1,4 @@
-"""Whether a body comes fast enough. Pure: told how long each piece was waited for."""
+"""Whether a body comes fast enough. Pure: how long each piece was waited for is an argument."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class RateWatch:
         self._bytes = 0
 
     def too_slow(self, waited_s: float, size_bytes: int) -> bool:
-        """Take in a piece; whether the last window brought less than it should have."""
+        """Note a piece; return whether the last window brought less than it should have."""
         self._waited_s += waited_s
         self._bytes += size_bytes
         if self._waited_s < self._step_s:

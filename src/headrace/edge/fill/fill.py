@@ -115,7 +115,7 @@ class Fill:
         self.interest = Interest(
             environment,
             self._network,
-            writing=self.slices.part_now,
+            writing=self._part_being_written,
             abandon=self._abandon,
             counted=counted,
         )
@@ -140,6 +140,9 @@ class Fill:
             if response is not None:
                 response.close()
         self.interest.release()
+
+    def _part_being_written(self) -> Part | None:
+        return self.slices.part
 
     def _abandon(self) -> None:
         if self._task is not None:

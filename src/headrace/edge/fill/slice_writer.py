@@ -75,8 +75,9 @@ class SliceWriter:
 
     # For those who follow.
 
-    def part_now(self) -> Part | None:
-        """Return the part that is being written, or the first one while none is."""
+    @property
+    def part(self) -> Part | None:
+        """The part that is being written, or the first one while none is."""
         return self.first_part if self._growing is None else self._growing.part
 
     def heads_for(self, number: int) -> bool:

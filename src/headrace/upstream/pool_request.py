@@ -1,4 +1,4 @@
-"""One request's way through its pool: each try carried out, timed and accounted for."""
+"""One request to a pool: each try carried out, timed and accounted for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from headrace.upstream.retry import Attempts, FailureOrStatus, Try
 
 
 class Events(Protocol):
-    """What is told of tries, for metrics and the log. The course says which pool and origin."""
+    """What is reported of tries, for metrics and the log. The log says which pool and origin."""
 
     def tried(self, attempt_log: AttemptLog) -> None:
         """Note that a request is sent to an origin."""
@@ -29,10 +29,10 @@ class Events(Protocol):
         """Note that it brought nothing of use."""
 
     def retried(self, reason: str) -> None:
-        """Another origin, or the same once more, is asked before anything was sent on."""
+        """Report one more try, before anything was sent on."""
 
     def switched(self, attempt_log: AttemptLog, reason: str, at: int) -> None:
-        """Another origin goes on from byte `at` of the body."""
+        """Report that another origin continues from byte `at` of the body."""
 
     def switch_failed(self, attempt_log: AttemptLog, reason: str, at: int) -> None:
         """Note that no origin could continue."""
@@ -47,10 +47,10 @@ def word(reason: FailureOrStatus) -> str:
 
 
 @dataclass(slots=True)
-class Exchange:
+class PoolRequest:
     """What is asked of a pool, and how its origins are used for it.
 
-    `ask` carries out one try: gives the response, or raises OriginError.
+    `ask` carries out one try: it returns the response, or raises OriginError.
     """
 
     attempts: Attempts

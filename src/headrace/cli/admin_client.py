@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
+import msgspec
 import typer
 
 from headrace.config import Address, Config, UnixAddress
@@ -36,6 +37,7 @@ ConfigOption = Annotated[
     typer.Option(help="Take the admin API and its token from this file.", metavar="FILE"),
 ]
 Result = TypeVar("Result")
+Answer = TypeVar("Answer", bound=msgspec.Struct)
 
 
 class EdgeUnreachable(HeadraceError):
@@ -62,11 +64,17 @@ class AdminClient:
     address: Address
     token: str
 
-    def ask(self, method: str, path: str, body: object = None) -> Any:
-        """Ask once; return the answer's JSON. Raises EdgeUnreachable or AdminRefused."""
+    def ask(self, answer: type[Answer], method: str, path: str, body: object = None) -> Answer:
+        """Ask once; return the answer. Raises EdgeUnreachable or AdminRefused."""
         connection, response = self.open(method, path, body)
         try:
-            return _json(self.address, response.status, response.read())
+            found = _json(self.address, response.status, response.read())
+            return msgspec.convert(found, answer)
+        except msgspec.ValidationError as error:
+            raise EdgeUnreachable(
+                f"{self.address} answers otherwise than expected: {error}; has the edge another "
+                "version?"
+            ) from error
         except (OSError, http.client.HTTPException) as error:
             raise unreachable(self.address, error) from error
         finally:
@@ -179,7 +187,7 @@ def _token(token_file: Path | None, config: Config | None) -> str:
             raise AdminUsage("which token? give --token-file (the edge's cache_dir/admin.token)")
         if config.admin.token is not None:
             return config.admin.token
-        token_file = config.admin.token_file or config.cache_dir / TOKEN_FILE_NAME
+        token_file = config.admin.token_file or config.state_dir / TOKEN_FILE_NAME
     try:
         return token_file.read_text().strip()
     except OSError as error:

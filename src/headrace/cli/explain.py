@@ -12,6 +12,7 @@ import typer
 from headrace.cli.admin_client import EXIT_REFUSED, AdminClient, find_admin, run
 from headrace.config.edge import EDGE
 from headrace.config.loader import load_config
+from headrace.edge.admin.top import WhyNotStored
 from headrace.edge.explain import RequestRefused, explain_request
 from headrace.errors import HeadraceError
 from headrace.http.message import Field
@@ -81,15 +82,15 @@ def _parts(url: str) -> tuple[bytes, bytes, bytes]:
 
 def _lately(client: AdminClient, url: str) -> list[str]:
     """Return what the running edge remembers of responses for this URL that it did not store."""
-    reasons = client.ask("GET", f"/reasons?{urlencode({'url': url})}")["reasons"]
+    reasons = client.ask(WhyNotStored, "GET", f"/reasons?{urlencode({'url': url})}").reasons
     lines = []
     for one in reasons:
-        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one["last"]))
+        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one.last))
         lines.append(
-            f"not stored     {one['reason']} (status {one['status']}), {one['count']} times, "
-            f"last at {when}, service {one['service']}"
+            f"not stored     {one.reason} (status {one.status}), {one.count} times, "
+            f"last at {when}, service {one.service}"
         )
-        meaning = meaning_of(one["reason"])
+        meaning = meaning_of(one.reason)
         if meaning:
             lines.append(f"               {meaning}")
     return lines or ["not stored     nothing is remembered: it was stored, or not asked for lately"]

@@ -24,6 +24,7 @@ from headrace.cli.admin_client import (
     run,
     unreachable,
 )
+from headrace.edge.admin.live import MOST_LINES, MOST_LINES_PER_S, USUAL_LINES_PER_S
 from headrace.telemetry.filter import FIELDS, parse_filter
 from headrace.telemetry.filter_words import FilterError
 
@@ -44,12 +45,13 @@ def log(
     ] = "",
     *,
     limit: Annotated[
-        int | None, typer.Option(min=1, max=1_000_000, help="End after so many requests.")
+        int | None, typer.Option(min=1, max=MOST_LINES, help="End after so many requests.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON, all fields.")] = False,
     rate: Annotated[
-        int, typer.Option(min=1, max=1000, help="At most so many a second of each worker.")
-    ] = 200,
+        int,
+        typer.Option(min=1, max=MOST_LINES_PER_S, help="At most so many a second of each worker."),
+    ] = USUAL_LINES_PER_S,
     sample: Annotated[
         float, typer.Option(help="Look at this share of the requests: 0.01 for one in a hundred.")
     ] = 1.0,

@@ -21,8 +21,8 @@ from headrace.cli.admin_client import (
     harmless,
     run,
 )
-
-LISTED = 1000
+from headrace.edge.admin.objects import PendingPurges, Purged
+from headrace.edge.admin.requests import LARGEST_LISTING
 
 
 def purge(
@@ -106,26 +106,27 @@ def requests_for(
 def _purged(client: AdminClient, body: dict[str, Any]) -> bool:
     """Carry out one purge and say so; whether the edge did it."""
     try:
-        answer = client.ask("POST", "/purge", body)
+        answer = client.ask(Purged, "POST", "/purge", body)
     except AdminRefused as error:
         typer.echo(f"headrace purge: {_subject(body)} not purged: {error}", err=True)
         return False
-    typer.echo(f"purged {_subject(body)}: generation {answer['generation']}")
+    typer.echo(f"purged {_subject(body)}: generation {answer.generation}")
     return True
 
 
 def _list(client: AdminClient) -> None:
-    purges = client.ask("GET", f"/purges?limit={LISTED}")["purges"]
+    purges = client.ask(PendingPurges, "GET", f"/purges?limit={LARGEST_LISTING}").purges
     for one in purges:
-        made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one["made"]))
-        words = [str(one["generation"]), made, "soft" if one["soft"] else "hard", one["kind"]]
-        words += [one["value"]] if one["value"] else []
-        words += [f"{name}={one[name]}" for name in ("scheme", "service") if one.get(name)]
+        made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one.made))
+        words = [str(one.generation), made, "soft" if one.soft else "hard", one.kind]
+        words += [one.value] if one.value else []
+        words += [f"scheme={one.scheme}"] if one.scheme else []
+        words += [f"service={one.service}"] if one.service else []
         typer.echo(harmless(" ".join(words)))
     if not purges:
         typer.echo("no purge is under way", err=True)
-    elif len(purges) == LISTED:
-        typer.echo(f"only the newest {LISTED} are listed", err=True)
+    elif len(purges) == LARGEST_LISTING:
+        typer.echo(f"only the newest {LARGEST_LISTING} are listed", err=True)
 
 
 def _with_stdin(urls: Iterable[str]) -> list[str]:

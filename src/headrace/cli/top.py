@@ -8,8 +8,9 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
+import msgspec
 import typer
 
 from headrace.cli.admin_client import (
@@ -21,6 +22,8 @@ from headrace.cli.admin_client import (
     harmless,
     run,
 )
+from headrace.edge.admin.requests import MOST_ROWS, USUAL_ROWS
+from headrace.edge.admin.top import Top
 
 HOME, TO_LINE_END, TO_SCREEN_END = "\x1b[H", "\x1b[K", "\x1b[J"
 OTHER_SCREEN, FORMER_SCREEN = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
@@ -34,7 +37,9 @@ def top(
     interval: Annotated[
         float, typer.Option(min=1.0, max=60.0, help="Seconds between tables.")
     ] = 2.0,
-    limit: Annotated[int, typer.Option(min=1, max=50, help="Rows of each list.")] = 10,
+    limit: Annotated[
+        int, typer.Option(min=1, max=MOST_ROWS, help="Rows of each list.")
+    ] = USUAL_ROWS,
     admin: AdminOption = None,
     token_file: TokenOption = None,
     config: ConfigOption = None,
@@ -60,18 +65,18 @@ def _look(
     client: AdminClient, interval_s: float, limit: int, *, once: bool, as_json: bool, drawn: bool
 ) -> None:
     path = f"/top?limit={limit}"
-    client.ask("GET", path)
+    client.ask(Top, "GET", path)
     with _screen() if drawn else contextlib.nullcontext():
         while True:
             time.sleep(interval_s)
-            told = client.ask("GET", path)
+            found = client.ask(Top, "GET", path)
             if as_json:
-                sys.stdout.write(json.dumps(told) + "\n")
+                sys.stdout.write(json.dumps(msgspec.to_builtins(found)) + "\n")
             elif drawn:
                 size = shutil.get_terminal_size()
-                _draw(table(told, size.columns), size.lines)
+                _draw(table(found, size.columns), size.lines)
             else:
-                sys.stdout.write("\n".join([*table(told, PLAIN_WIDTH), "", ""]))
+                sys.stdout.write("\n".join([*table(found, PLAIN_WIDTH), "", ""]))
             sys.stdout.flush()
             if once:
                 return
@@ -95,28 +100,28 @@ def _draw(lines: Sequence[str], height: int) -> None:
     sys.stdout.flush()
 
 
-def table(told: Mapping[str, Any], width: int) -> list[str]:
+def table(top: Top, width: int) -> list[str]:
     """Return the figures as lines of text, none wider than `width`."""
     lines = [
-        f"{told['requests_per_s']:g} requests/s   hits {share(told['hit_ratio'])}   "
-        f"out {size(told['sent_bytes_per_s'])}/s   from origins "
-        f"{size(told['origin_bytes_per_s'])}/s   {told['connections']} connections   "
-        f"{told['fills']} fills",
-        f"cache   {rates(told['cache_per_s'])}",
-        f"status  {rates(told['status_per_s'])}",
-        f"not stored  {rates(told['not_stored_per_s'])}",
+        f"{top.requests_per_s:g} requests/s   hits {share(top.hit_ratio)}   "
+        f"out {size(top.sent_bytes_per_s)}/s   from origins "
+        f"{size(top.origin_bytes_per_s)}/s   {top.connections} connections   "
+        f"{top.fills} fills",
+        f"cache   {rates(top.cache_per_s)}",
+        f"status  {rates(top.status_per_s)}",
+        f"not stored  {rates(top.not_stored_per_s)}",
     ]
     lines += _part(
         ["SERVICE", "REQ/S", "HITS", "5XX/S", "OUT/S"],
         [
             [
-                row["service"] or "(none)",
-                f"{row['requests_per_s']:g}",
-                share(row["hit_ratio"]),
-                f"{row['errors_per_s']:g}",
-                size(row["bytes_per_s"]),
+                row.service or "(none)",
+                f"{row.requests_per_s:g}",
+                share(row.hit_ratio),
+                f"{row.errors_per_s:g}",
+                size(row.bytes_per_s),
             ]
-            for row in told["services"]
+            for row in top.services
         ],
         width,
     )
@@ -124,24 +129,24 @@ def table(told: Mapping[str, Any], width: int) -> list[str]:
         ["SLOWEST ORIGINS", "WAIT", "REQ/S", "FAILED/S"],
         [
             [
-                row["origin"],
-                f"{row['wait_s'] * 1000:.1f} ms",
-                f"{row['requests_per_s']:g}",
-                f"{row['failures_per_s']:g}",
+                row.origin,
+                f"{row.wait_s * 1000:.1f} ms",
+                f"{row.requests_per_s:g}",
+                f"{row.failures_per_s:g}",
             ]
-            for row in told["origins"]
+            for row in top.origins
         ],
         width,
     )
-    sampled = max(1, told["objects_sampled"])
+    sampled = max(1, top.objects_sampled)
     lines += _part(
         ["HOTTEST OBJECTS", "SERVICE", "SHARE"],
-        [[row["url"], row["service"], share(row["count"] / sampled)] for row in told["objects"]],
+        [[row.url, row.service, share(row.count / sampled)] for row in top.objects],
         width,
     )
     lines += _part(
         ["MOST CONNECTIONS", "OPEN"],
-        [[row["client"], str(row["connections"])] for row in told["clients"]],
+        [[row.client, str(row.connections)] for row in top.clients],
         width,
     )
     return [line[:width] for line in lines]

@@ -6,6 +6,8 @@ from typing import Any
 
 from headrace.cli.log import as_text, missed, pointed
 from headrace.cli.top import size, table
+from headrace.edge.admin.top import Client, ServiceRates, Top
+from headrace.telemetry.watch import HotObject
 
 LINE: dict[str, Any] = {
     "time": "2026-01-02T03:04:05.678Z",
@@ -20,30 +22,23 @@ LINE: dict[str, Any] = {
     "first_byte_s": None,
     "cache": "miss",
 }
-TOLD: dict[str, Any] = {
-    "requests_per_s": 20.0,
-    "hit_ratio": None,
-    "sent_bytes_per_s": 2048,
-    "origin_bytes_per_s": 0,
-    "connections": 3,
-    "fills": 0,
-    "cache_per_s": {"miss": 20.0},
-    "status_per_s": {},
-    "not_stored_per_s": {},
-    "services": [
-        {
-            "service": "",
-            "requests_per_s": 1.5,
-            "hit_ratio": 0.5,
-            "errors_per_s": 0,
-            "bytes_per_s": 9,
-        }
-    ],
-    "origins": [],
-    "objects_sampled": 4,
-    "objects": [{"url": "h/" + "x" * 300, "service": "vod", "count": 1, "error": 0}],
-    "clients": [{"client": "192.0.2.0", "connections": 3}],
-}
+TOP = Top(
+    seconds=2.0,
+    requests_per_s=20.0,
+    hit_ratio=None,
+    sent_bytes_per_s=2048,
+    origin_bytes_per_s=0,
+    connections=3,
+    fills=0,
+    cache_per_s={"miss": 20.0},
+    status_per_s={},
+    not_stored_per_s={},
+    origins=[],
+    services=[ServiceRates("", 1.5, 0.5, 0, 9)],
+    objects=[HotObject("vod", "h/" + "x" * 300, 1, 0)],
+    objects_sampled=4,
+    clients=[Client("192.0.2.0", 3)],
+)
 
 
 def test_a_request_is_one_line() -> None:
@@ -77,7 +72,7 @@ def test_the_mark_stands_under_the_character() -> None:
 
 
 def test_a_table_is_as_wide_as_the_terminal() -> None:
-    lines = table(TOLD, 60)
+    lines = table(TOP, 60)
     assert max(len(line) for line in lines) <= 60
     assert any(line.startswith("(none)") and "50.0%" in line for line in lines)
     assert any("…" in line and line.endswith("25.0%") for line in lines)

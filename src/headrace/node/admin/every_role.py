@@ -55,31 +55,38 @@ class Handlers:
         self._node = node
 
     async def live(self, _asked: NoRequest) -> Live:
+        """Return at once: the supervisor answers."""
         return Live("live")
 
     async def ready(self, _asked: NoRequest) -> Ready:
+        """Return whether clients are welcome. Raises ProblemError with the reason."""
         reason = await self._node.readiness()
         if reason is not None:
             raise ProblemError(503, reason)
         return Ready("ready")
 
     async def metrics(self, _asked: NoRequest) -> bytes:
+        """Return the metrics of all workers, the node and its role."""
         totals, facts = await asyncio.gather(self._node.totals(), self._node.facts())
         return exposition(totals, facts)
 
     async def stats(self, _asked: NoRequest) -> Report:
+        """Return the same as one model."""
         totals, facts = await asyncio.gather(self._node.totals(), self._node.facts())
         return report(totals, facts, self._node.report)
 
     async def drain(self, _asked: NoRequest) -> Draining:
+        """Send clients elsewhere."""
         self._node.drain()
         return Draining("draining")
 
     async def undrain(self, _asked: NoRequest) -> Undrained:
+        """Take clients again; return whether they are welcome."""
         self._node.undrain()
         return Undrained(self._node.not_ready_because() or "ready")
 
     async def reload(self, _asked: NoRequest) -> Reloaded:
+        """Read the configuration again. Raises ProblemError when it is refused."""
         try:
             return Reloaded("reloaded", await self._node.reload())
         except HeadraceError as error:
@@ -90,6 +97,10 @@ class Handlers:
 def every_role(node: Node) -> Operations:
     """Return the operations, carried out by this node."""
     handlers = Handlers(node)
+    return (*_of_state(handlers, node.report), *_of_orders(handlers))
+
+
+def _of_state(handlers: Handlers, report_model: type[Report]) -> Operations:
     return (
         Operation(
             "GET",
@@ -123,9 +134,14 @@ def every_role(node: Node) -> Operations:
             "/stats",
             "The same as JSON, with each worker.",
             handlers.stats,
-            node.report,
+            report_model,
             "The state.",
         ),
+    )
+
+
+def _of_orders(handlers: Handlers) -> Operations:
+    return (
         Operation(
             "POST",
             "/drain",

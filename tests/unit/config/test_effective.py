@@ -63,3 +63,18 @@ def test_the_token_is_not_shown() -> None:
     )
     text = effective_toml(config, EDGE)
     assert ("sixteen-characters" in text, MASK in text) == (False, True)
+
+
+def test_a_file_mode_is_written_in_octal_and_read_again_by_file_and_channel() -> None:
+    config = loaded(
+        {
+            "cache_dir": "/c",
+            "listen": [{"address": "unix:/s", "unix_mode": "0600"}],
+            "service": [{"name": "a", "hosts": ["*"], "origins": ["http://o:1"]}],
+        }
+    )
+    assert config.listeners[0].unix_mode == 0o600
+    text = effective_toml(config, EDGE)
+    assert 'unix_mode = "0600"' in text
+    assert parse_config(text, "again", EDGE, base=Path("/")) == config
+    assert Config.from_json(config.to_json()) == config

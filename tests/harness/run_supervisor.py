@@ -6,6 +6,8 @@ import asyncio
 import sys
 from pathlib import Path
 
+from headrace.config import Config
+from headrace.config.loader import load_config
 from headrace.edge.role import EdgeRole
 from headrace.node.supervisor import Supervisor
 from headrace.telemetry.logs import configure_logging
@@ -18,7 +20,11 @@ async def main(path: Path) -> int:
         worker_command=(sys.executable, "-m", "tests.harness.fake_worker"),
         store_opener=open_fake_store,
     )
-    return await Supervisor(role, role.load(path), lambda: role.load(path)).run()
+
+    def load() -> Config:
+        return load_config(path, role.root)
+
+    return await Supervisor(role, load(), load).run()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from tests.harness.polling import eventually
@@ -47,7 +47,7 @@ class Supervised:
         self._process: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
 
-    def __enter__(self) -> Supervised:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:

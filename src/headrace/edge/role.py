@@ -8,12 +8,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from headrace.config import Config
 from headrace.config.edge import EDGE
 from headrace.config.edge.limits_check import raise_nofile_limit
-from headrace.config.loader import load_config
 from headrace.edge.admin.operations import edge_operations
 from headrace.edge.admin.own_store import open_store
 from headrace.edge.admin.purging import Directory
@@ -22,6 +20,7 @@ from headrace.edge.admin.store_admin import StoreAdmin
 from headrace.edge.admin.store_maintenance import StoreMaintenance
 from headrace.edge.admin.store_thread import StoreThread
 from headrace.node.admin.operations import Operations
+from headrace.node.role import AtCommit
 from headrace.node.running import Node
 from headrace.telemetry.exposition import RoleFacts
 
@@ -32,6 +31,7 @@ class EdgeRole:
     """The edge in the supervisor: a Role."""
 
     name = "edge"
+    root = EDGE
     report = EdgeReport
 
     def __init__(
@@ -45,10 +45,6 @@ class EdgeRole:
         self._store: StoreThread | None = None
         self._directory: Directory | None = None
         self._maintenance: StoreMaintenance | None = None
-
-    def load(self, path: Path) -> Config:
-        """Read an edge's configuration. Raises ConfigError."""
-        return load_config(path, EDGE)
 
     def fixed(self, config: Config) -> Mapping[str, object]:
         """Return what the open store rests on."""
@@ -68,13 +64,14 @@ class EdgeRole:
         """Begin to sweep the store."""
         self._maintenance = StoreMaintenance(self.store)
 
-    async def prepare(self, config: Config) -> DirectoryChange:
+    async def prepare(self, config: Config) -> AtCommit:
         """Find the keys of the new services. Raises HeadraceError."""
-        return DirectoryChange(self, await asyncio.to_thread(Directory.of, config))
+        directory = await asyncio.to_thread(Directory.of, config)
 
-    def adopt(self, directory: Directory) -> None:
-        """Name objects by the services of a new configuration."""
-        self._directory = directory
+        def adopt() -> None:
+            self._directory = directory
+
+        return AtCommit(adopt)
 
     def problem(self) -> str:
         """Return nothing: what could keep an edge from serving is found by its workers."""
@@ -113,18 +110,3 @@ class EdgeRole:
         """Note that a purge is in force: what it freed can be swept now."""
         if self._maintenance is not None:
             self._maintenance.wake()
-
-
-class DirectoryChange:
-    """A new configuration, the keys of its services found."""
-
-    def __init__(self, edge: EdgeRole, directory: Directory) -> None:
-        self._edge = edge
-        self._directory = directory
-
-    def commit(self) -> None:
-        """Name objects by them."""
-        self._edge.adopt(self._directory)
-
-    def abandon(self) -> None:
-        """Release nothing: nothing is held."""

@@ -5,18 +5,21 @@ reloads in two steps, holds certificates, tells systemd, answers operators. A ro
 is delivered. It is two classes: a Role, one in the supervisor, and a WorkerRole, one in each
 worker. Neither side knows the other; what they say to each other goes through
 `Workers.ask_each` and `WorkerRole.answer`.
+
+What a role need not have has a default here, for classes that name the Protocol as their base.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import msgspec
 
 from headrace.config.node import NodeConfig
+from headrace.config.root import Root
 from headrace.http.server.context import ServerContext
 from headrace.http.server.exchange import Handler
 from headrace.node.admin.operations import Operations
@@ -43,6 +46,21 @@ class Change(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class AtCommit:
+    """A change that holds nothing, and does `adopt` when it is committed."""
+
+    adopt: Callable[[], None] | None = None
+
+    def commit(self) -> None:
+        """Do what is to be done."""
+        if self.adopt is not None:
+            self.adopt()
+
+    def abandon(self) -> None:
+        """Release nothing."""
+
+
 class Role(Protocol[ConfigT]):
     """A role in the supervisor. One object serves one run of one node.
 
@@ -56,8 +74,8 @@ class Role(Protocol[ConfigT]):
         ...
 
     @property
-    def report(self) -> type[Report]:
-        """The model of its report: what `facts` adds to what every node reports."""
+    def root(self) -> Root[ConfigT]:
+        """Its kind of configuration file."""
         ...
 
     @property
@@ -65,41 +83,42 @@ class Role(Protocol[ConfigT]):
         """The command of a worker process; the descriptor of its channel is put behind it."""
         ...
 
-    def load(self, path: Path) -> ConfigT:
-        """Read the configuration file. Raises ConfigError with every problem found."""
-        ...
+    @property
+    def report(self) -> type[Report]:
+        """The model of its report: what `facts` adds to what every node reports."""
+        return Report
 
     def fixed(self, config: ConfigT) -> Mapping[str, object]:
         """Return what a reload cannot change: each setting's name in the file, and its value."""
-        ...
+        return {}
 
     async def open(self, config: ConfigT) -> None:
         """Take what the supervisor holds beside its workers. Raises HeadraceError or OSError."""
-        ...
+        return
 
     def started(self) -> None:
         """Begin what runs beside the workers while they serve."""
-        ...
+        return
 
     async def prepare(self, config: ConfigT) -> Change:
         """Make ready what `open` took for a new configuration. Raises HeadraceError or OSError."""
-        ...
+        return AtCommit()
 
     def problem(self) -> str:
         """Return why to send no clients here, beside what the node finds; "" for nothing."""
-        ...
+        return ""
 
     async def facts(self) -> RoleFacts:
         """Return what metrics and report say of the role beside its workers' counts."""
-        ...
+        return RoleFacts()
 
     def operations(self, node: Node) -> Operations:
         """Return what the admin API offers beside what it offers for every role."""
-        ...
+        return ()
 
     async def close(self) -> None:
         """Release everything; may be called before `open` has come to its end."""
-        ...
+        return
 
 
 class WorkerRole(Protocol[ConfigT]):
@@ -126,13 +145,13 @@ class WorkerRole(Protocol[ConfigT]):
 
     def drain(self, *, draining: bool) -> None:
         """Note whether clients are to go elsewhere; the node closes their connections."""
-        ...
+        return
 
     def problem(self) -> str:
         """Return why a request could not be served now, beside what the node checks; "" if it
         could.
         """
-        ...
+        return ""
 
     def snapshot(self) -> Snapshot:
         """Return the worker's counts."""
@@ -143,12 +162,12 @@ class WorkerRole(Protocol[ConfigT]):
 
         Raises msgspec.DecodeError on a question that this role does not know.
         """
-        ...
+        raise msgspec.DecodeError("this role has no questions")
 
     def reopen_logs(self) -> None:
         """Open the log files again, after a rotation. Raises HeadraceError or OSError."""
-        ...
+        return
 
     async def close(self) -> None:
         """Release everything."""
-        ...
+        return

@@ -18,6 +18,7 @@ from typing import Any, Generic
 import structlog
 
 from headrace import __version__
+from headrace.config.loader import load_config
 from headrace.config.problems import ConfigError
 from headrace.errors import HeadraceError
 from headrace.node.admin.app import AdminServer
@@ -53,7 +54,7 @@ def run(role: Role[ConfigT], config: ConfigT, config_path: Path | None) -> int:
     configure_logging(config.log_level)
 
     def reread() -> ConfigT:
-        return config if config_path is None else role.load(config_path)
+        return config if config_path is None else load_config(config_path, role.root)
 
     async def serve() -> int:
         return await Supervisor(role, config, reread).run()

@@ -1,6 +1,6 @@
 """Configuration files: their reader, and the schema of each role's."""
 
-from headrace.config.addresses import Address, OriginUrl, TcpAddress, UnixAddress
+from headrace.config.addresses import Address, TcpAddress, UnixAddress
 from headrace.config.edge.model import Config
 from headrace.config.edge.options import AccessLog, Limits, StoreOptions, Timeouts
 from headrace.config.edge.service import CacheRules, KeyRules, PathRule, Service
@@ -16,7 +16,6 @@ __all__ = [
     "KeyRules",
     "Limits",
     "Listener",
-    "OriginUrl",
     "PathRule",
     "Service",
     "StoreOptions",

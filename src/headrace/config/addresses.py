@@ -1,4 +1,4 @@
-"""Listening addresses and origin URLs: their accepted spellings, parsed.
+"""Listening addresses: their accepted spellings, parsed.
 
 Pure: nothing is resolved or bound here.
 """
@@ -8,9 +8,8 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from headrace.http.hosts import DEFAULT_PORTS, is_host_name
+from headrace.http.origin_url import parse_port
 
 _UNIX_PREFIX = "unix:"
 _UNIX_PATH_LIMIT = 107  # sun_path holds 108 bytes with its final NUL
@@ -45,31 +44,6 @@ class UnixAddress:
 Address = TcpAddress | UnixAddress
 
 
-@dataclass(frozen=True, slots=True)
-class OriginUrl:
-    """Where an origin is: `prefix` is put before every path and never ends with a slash."""
-
-    scheme: str
-    host: str
-    port: int
-    prefix: str
-
-    @property
-    def authority(self) -> str:
-        """Host, with the port where it is not the scheme's default: fit for a Host field."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
-
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self.authority}{self.prefix}"
-
-
-def _parse_port(text: str, lowest: int) -> int:
-    if not (text.isascii() and text.isdigit() and lowest <= int(text) <= 65535):
-        raise ValueError(f"{text!r} is not a port: write a number from {lowest} to 65535")
-    return int(text)
-
-
 def parse_address(text: str) -> Address:
     """Parse a listening address: `127.0.0.1:8080`, `[::]:80`, `*:80`, `:80` or
     `unix:/run/edge.sock`.
@@ -86,7 +60,7 @@ def parse_address(text: str) -> Address:
     host, colon, port_text = text.rpartition(":")
     if not colon:
         raise ValueError("the port is missing: write 127.0.0.1:8080, [::]:80 or unix:/path")
-    port = _parse_port(port_text, 0)
+    port = parse_port(port_text, 0)
     if host in {"", "*"}:
         return TcpAddress("::", port)
     bracketed = host.startswith("[") and host.endswith("]")
@@ -100,33 +74,3 @@ def parse_address(text: str) -> Address:
     if bracketed != (address.version == 6):
         raise ValueError("an IPv6 address stands in brackets, an IPv4 one does not: [::1]:8080")
     return TcpAddress(str(address), port)
-
-
-def parse_origin_url(text: str) -> OriginUrl:
-    """Parse an origin: `http(s)://host[:port][/prefix]`. Raises ValueError, which names the
-    faulty part.
-    """
-    shape = "write http://host:port or https://host[/prefix]"
-    if not text.isascii() or any(ord(character) <= 32 for character in text):
-        raise ValueError(f"an origin has no blanks and only ASCII: {shape}")
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"}:
-        raise ValueError(f"an origin begins with http:// or https://: {shape}")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError(f"an origin carries no user name or password: {shape}")
-    if "?" in text or "#" in text:
-        raise ValueError(f"an origin carries no query and no fragment: {shape}")
-    host = parts.hostname or ""
-    if not host:
-        raise ValueError(f"the host is missing: {shape}")
-    if ":" in host:
-        try:
-            host = str(ipaddress.IPv6Address(host))
-        except ValueError:
-            raise ValueError(f"{host!r} is not an IPv6 address: {shape}") from None
-    elif not is_host_name(host):
-        raise ValueError(f"{host!r} is not a host name: {shape}")
-    after_host = parts.netloc.rpartition("]")[2]
-    _, colon, port_text = after_host.rpartition(":")
-    port = _parse_port(port_text, 1) if colon else DEFAULT_PORTS[parts.scheme]
-    return OriginUrl(parts.scheme, host, port, parts.path.rstrip("/"))

@@ -21,7 +21,8 @@ _QUERY = re.compile(rb"[!$&-;=?-Z_a-z~\[\]^`{|}\"\\\x80-\xff]*")
 _PATH = re.compile(rb"[!$-;=@-Z_a-z~%\[\]^`{|}\"\x80-\xff]*")
 _ESCAPE = re.compile(rb"%(..?)?", re.DOTALL)
 _HEX = re.compile(rb"[0-9A-Fa-f]{2}")
-_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+# What needs no escape anywhere (RFC 3986 section 2.3).
+UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_~-][A-Za-z0-9._~-]*)(?::([0-9]{0,5}))?")
 _LONGEST_AUTHORITY = 255 + len(b".:65535")  # a name (RFC 1035 section 2.3.4), its dot, a port
 _DEFAULT_PORTS = {scheme.encode(): b"%d" % port for scheme, port in DEFAULT_PORTS.items()}
@@ -129,7 +130,7 @@ def _canonical_escape(match: re.Match[bytes]) -> bytes:
     code = int(digits, 16)
     if code < 0x20 or code in (0x7F, 0x5C):
         raise BadTarget(400, "the path holds an escaped control character or backslash")
-    return bytes((code,)) if code in _UNRESERVED else match[0]
+    return bytes((code,)) if code in UNRESERVED else match[0]
 
 
 def without_dot_segments(path: bytes) -> bytes:

@@ -41,8 +41,7 @@ def unlock(fd: int) -> None:
 
 def is_locked(fd: int) -> bool:
     """Return whether another open file holds the lock. Takes nothing, so it disturbs no one."""
-    answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _EXCLUSIVE)
-    return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
+    return _is_refused(fd, _EXCLUSIVE)
 
 
 def follow(fd: int) -> None:
@@ -57,7 +56,12 @@ def unfollow(fd: int) -> None:
 
 def is_followed(fd: int) -> bool:
     """Return whether another open file of this file follows."""
-    answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _ANY_FOLLOWER)
+    return _is_refused(fd, _ANY_FOLLOWER)
+
+
+def _is_refused(fd: int, wanted: bytes) -> bool:
+    """Return whether a lock of another open file is in the way of this one."""
+    answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, wanted)
     return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
 
 

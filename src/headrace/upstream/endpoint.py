@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import ssl
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from headrace.errors import HeadraceError
-from headrace.http.hosts import DEFAULT_PORTS
+from headrace.http.origin_url import parse_origin_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,25 +29,16 @@ class Endpoint:
     @classmethod
     def from_url(cls, url: str, tls: ssl.SSLContext | None, sni: str | None = None) -> Endpoint:
         """Read `http(s)://host[:port][/prefix]`. Raises HeadraceError on anything else."""
-        parts = urlsplit(url)
         try:
-            port = parts.port
-        except ValueError:
-            port = -1
-        if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
-            raise HeadraceError(f"origin {url!r} is not http(s)://host[:port][/prefix]")
-        if parts.query or parts.fragment or parts.username:
-            raise HeadraceError(f"origin {url!r} must not have a query, fragment or user")
-        default = DEFAULT_PORTS[parts.scheme]
-        host = parts.hostname
-        shown = f"[{host}]" if ":" in host else host
-        authority = shown if port in (None, default) else f"{shown}:{port}"
+            where = parse_origin_url(url)
+        except ValueError as error:
+            raise HeadraceError(f"origin {url!r}: {error}") from None
         return cls(
-            host=host,
-            port=port or default,
-            authority=authority.encode("idna" if not host.isascii() else "ascii"),
-            prefix=parts.path.rstrip("/").encode("ascii"),
-            tls=tls if parts.scheme == "https" else None,
+            host=where.host,
+            port=where.port,
+            authority=where.authority.encode("ascii"),
+            prefix=where.prefix.encode("ascii"),
+            tls=tls if where.scheme == "https" else None,
             sni=sni,
         )
 

@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from urllib.parse import unquote_to_bytes
 
 from headrace.http.message import Field
+from headrace.http.target import UNRESERVED
 from headrace.upstream.errors import Failure, OriginError
 from headrace.upstream.signable import Bucket, Refusal, may_sign
 
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest().encode()
-_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _SIGNED_TOO = frozenset((b"range",))
 
 
@@ -142,4 +142,4 @@ def canonical_query(query: bytes) -> bytes:
 
 
 def _escaped(text: bytes) -> bytes:
-    return b"".join(bytes((byte,)) if byte in _UNRESERVED else b"%%%02X" % byte for byte in text)
+    return b"".join(bytes((byte,)) if byte in UNRESERVED else b"%%%02X" % byte for byte in text)

@@ -8,10 +8,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from headrace.config.addresses import parse_origin_url
 from headrace.config.base import FilePath, Model
 from headrace.config.units import DurationS, SizeBytes
 from headrace.http.hosts import normalise_host_pattern
+from headrace.http.origin_url import parse_origin_url
 
 ShortName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 FieldName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$")]

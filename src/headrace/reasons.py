@@ -135,7 +135,6 @@ class Reason(bytes, enum.Enum):
     ANOTHER_BODY = ("another_body", _ORIGIN, "What was to continue a body is a different one.")
     NOT_SIGNED = ("not_signed", _ORIGIN, "Nothing was sent: such a request is not signed.")
     ORIGIN_FAILED = ("origin_failed", _ORIGIN, "No origin gave what the response needs.")
-    BAD_REQUEST = ("bad_request", _ORIGIN, "The request's body was malformed on its way.")
     REPRESENTATION_LOST = ("representation_lost", _ORIGIN,
                            "The origin has another representation than the one being sent.")
 
@@ -158,6 +157,7 @@ class Reason(bytes, enum.Enum):
     CLIENT_GONE = ("client_gone", _CUT, "The client closed the connection.")
     SLOW_CLIENT = ("slow_client", _CUT,
                    "The client took or sent less than `timeouts.send_min_rate`.")
+    BAD_REQUEST = ("bad_request", _CUT, "The request's body was malformed.")
     STOPPED = ("stopped", _CUT, "The edge stopped before the response's end.")
     INTERNAL_ERROR = ("internal_error", _CUT, "A fault of the edge; its log says more.")
 

@@ -125,7 +125,7 @@ def temporary_store() -> Iterator[BreakableStore]:
     path = Path(tempfile.mkdtemp(prefix="headrace-", dir=parent))
     try:
         settings = StoreSettings(STORE_BYTES, SLICE, map_bytes=MAP_BYTES)
-        store = BreakableStore.open(path, settings, now=EPOCH_S)
+        store = BreakableStore.open(path, settings, clock=lambda: EPOCH_S)
         assert isinstance(store, BreakableStore)
         try:
             yield store

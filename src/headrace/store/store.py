@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,13 +59,19 @@ class Store:
     """Stored responses and their bodies, bounded by bytes. One thread at a time."""
 
     def __init__(
-        self, path: Path, settings: StoreSettings, index: Index, state: SharedState
+        self,
+        path: Path,
+        settings: StoreSettings,
+        index: Index,
+        state: SharedState,
+        clock: Callable[[], float],
     ) -> None:
         """Take what `open` has opened."""
         self.path = path
         self.settings = settings
         self.index = index
         self.state = state
+        self._clock = clock
         self.objects = os.fspath(path / OBJECTS)
         self.parts = path / PARTS
         self.rules = LivePurges(index, state)
@@ -86,16 +92,18 @@ class Store:
         return DirectoryLock.take(path)
 
     @classmethod
-    def open(cls, path: Path, settings: StoreSettings, *, now: float | None = None) -> Store:
+    def open(
+        cls, path: Path, settings: StoreSettings, *, clock: Callable[[], float] = time.time
+    ) -> Store:
         """Open or make the store; milliseconds whatever its size. Not for the event loop.
 
         After a crash of the operating system the index is set aside, and `maintenance.rebuild`
-        fills it again from the files. `now` is Unix time.
+        fills it again from the files. `clock` returns Unix time.
 
         Raises StoreError (other format, no room) or OSError.
         """
-        index, state = open_index(path, settings, time.time() if now is None else now)
-        return cls(path, settings, index, state)
+        index, state = open_index(path, settings, clock())
+        return cls(path, settings, index, state, clock)
 
     def close(self) -> None:
         """Close index and shared memory. Idempotent. Open slices and parts stay readable."""
@@ -240,7 +248,7 @@ class Store:
                     f"{MOST_RULES} purges wait to be carried out: wait, or purge by prefix or all"
                 )
             generation = max(change.totals.generation, self.state.generation()) + 1
-            rule = msgspec.structs.replace(rule, generation=generation, made_at=time.time())
+            rule = msgspec.structs.replace(rule, generation=generation, made_at=self._clock())
             change.put(self.index.rules, generation.to_bytes(8, "big"), encode_rule(rule))
             change.totals.generation = generation
             purge_journal.append(path, rule)
@@ -301,7 +309,7 @@ class Store:
         """Begin a write transaction; the files of what it removes go when it is committed."""
         with self.index.write() as change:
             transaction = Transaction(
-                change, self.state, self.room_bytes(), self.settings.index_bytes, now=time.time()
+                change, self.state, self.room_bytes(), self.settings.index_bytes, now=self._clock()
             )
             yield transaction
         for key in transaction.doomed:

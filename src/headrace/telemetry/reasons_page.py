@@ -41,7 +41,7 @@ _SEEN = {
         "`Cache-Status`, log, `headrace_not_stored_total`; `store_failed` also as `ended` in the "
         "access log."
     ),
-    Area.CUT: "`ended` in the access log.",
+    Area.CUT: "`ended` in the access log, where words of waiting, origins and the store stand too.",
     Area.REFUSED: "`headrace_connections_refused_total`.",
     Area.TIMEOUT: "`headrace_timeouts_total` (label `kind`), with `slow_client`.",
     Area.TLS: (

@@ -307,6 +307,7 @@ def test_why_a_response_was_not_stored_is_remembered_and_counted(
     assert edge.metric("headrace_not_stored_total", reason="no-store") >= 5
     code, output, _errors = Command(edge, "explain", url, "--live").ended()
     assert (code, "not stored     no-store (status 200), 5 times" in output) == (0, True)
+    assert "\n               The response says `no-store`.\n" in output
     code, output, _errors = Command(edge, "explain", url + "-other", "--live").ended()
     assert (code, "nothing is remembered" in output) == (0, True)
 

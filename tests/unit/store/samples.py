@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -81,10 +81,15 @@ def body_of(store: Store, stored: StoredResponse, n: int = 0) -> bytes | None:
 
 
 @contextmanager
-def a_store(path: Path, size_bytes: int = MIB, **settings: Any) -> Iterator[Store]:
-    """A store with a small map."""
+def a_store(
+    path: Path,
+    size_bytes: int = MIB,
+    clock: Callable[[], float] = time.time,
+    **settings: Any,
+) -> Iterator[Store]:
+    """Open a store with a small map."""
     settings = {"map_bytes": 64 * MIB, "slice_bytes": SLICE_BYTES, **settings}
-    store = Store.open(path, StoreSettings(size_bytes=size_bytes, **settings))
+    store = Store.open(path, StoreSettings(size_bytes=size_bytes, **settings), clock=clock)
     try:
         yield store
     finally:

@@ -10,6 +10,7 @@ import pytest
 from headrace.cache.record import StoredFlag, StoredResponse
 from headrace.store import Part, PurgeRule, Store, StoreError, StoreFull
 from headrace.store.layout import digest
+from headrace.store.maintenance import sweep
 from tests.unit.store import samples
 from tests.unit.store.samples import (
     KEY,
@@ -129,10 +130,28 @@ def test_the_sweep_frees_the_room_and_then_forgets_the_rule(store: Store) -> Non
     assert find(store, kept) == kept
 
 
-def test_a_rule_is_kept_as_long_as_fills_may_be_older_than_it(store: Store) -> None:
-    store.purge(PurgeRule("url", KEY))
-    swept(store, keep_s=600.0)
-    assert store.stats()["rules"] == 1
+def test_a_rule_is_kept_as_long_as_fills_may_be_older_than_it(tmp_path: Path) -> None:
+    with a_store(tmp_path, clock=lambda: 1000.0) as store:
+        store.purge(PurgeRule("url", KEY))
+        for now, rules in ((1599.0, 1), (1600.0, 0)):
+            while sweep.step(store, 10, now=now, keep_s=600.0):
+                pass
+            assert store.stats()["rules"] == rules
+            assert store.generation() == 1
+
+
+def test_a_replaced_version_is_remembered_as_long_as_a_rule(
+    tmp_path: Path,
+) -> None:
+    old, new = a_record(version="old"), a_record(version="new", response_time=2000.0)
+    with a_store(tmp_path, clock=lambda: 1000.0) as store:
+        for n in range(20):  # too many to remove at once
+            fill(store, old, n=n)
+        fill(store, new)
+        for now, superseded in ((1599.0, 1), (1600.0, 0)):
+            while sweep.step(store, 10, now=now, keep_s=600.0):
+                pass
+            assert store.index.entries(store.index.superseded) == superseded
 
 
 def test_what_survived_a_forgotten_rule_still_takes_slices(store: Store) -> None:

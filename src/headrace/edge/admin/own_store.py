@@ -68,7 +68,7 @@ class OwnStore:
             path.mkdir(parents=True, exist_ok=True)
             claim = Store.claim(path)
             try:
-                store = Store.open(path, settings, now=time.time())
+                store = Store.open(path, settings)
             except (HeadraceError, OSError):
                 claim.release(clean=False)
                 raise

@@ -149,7 +149,9 @@ class FakeFetcher:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     path: Path = tmp_path_factory.mktemp("store")
     claim = Store.claim(path)
-    opened = Store.open(path, StoreSettings(1 << 30, SLICE, checksum_on_open=False), now=0.0)
+    opened = Store.open(
+        path, StoreSettings(1 << 30, SLICE, checksum_on_open=False), clock=lambda: 0.0
+    )
     gc.collect()
     gc.freeze()  # what was there before need not be looked through after each example
     yield opened

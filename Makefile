@@ -6,11 +6,6 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PLAYER := src/headrace/lab/player/vendor/hls.min.js
 
-# Most tests wait most of the time: three processes for each processor. A file's tests stay together,
-# and share an edge; files go in order, the long ones first.
-TEST_PROCESSES ?= $(shell expr 3 \* $$(nproc))
-IN_PARALLEL := -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
-
 # Material for MkDocs advertises its successor on every build.
 export NO_MKDOCS_2_WARNING := 1
 
@@ -25,9 +20,7 @@ demo: $(STAMP) $(PLAYER) ## play real video through an edge on this machine
 
 test: $(STAMP) $(PLAYER) ## run lint, types, import contracts, docs and all tests
 	@scripts/install-test-tools
-	@scripts/check $(BIN)
-	$(BIN)/python -m pytest -m alone
-	$(BIN)/python -m pytest -m "not alone" $(IN_PARALLEL)
+	@scripts/test $(BIN)
 
 fuzz: $(STAMP) ## fuzz what strangers can send (a minute each, or FUZZ_SECONDS in all; FUZZ_TARGETS)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \

@@ -92,10 +92,7 @@ def decide_storing(
         # It may be made for this client, by an origin that thinks nothing of caches.
         return Storing(False, Reason.COOKIE)
     flags |= _stated_flags(control)
-    kept = kept_fields(headers, control, rules)
-    if not any(name == b"date" for name, _value in kept):
-        # RFC 9110 section 6.6.1: a recipient with a clock notes when it came.
-        kept += ((b"date", format_http_date(response_time)),)
+    kept = _dated(kept_fields(headers, control, rules), response_time)
     while_s = control.stale_while_revalidate
     error_s = control.stale_if_error
     longest = longest_s(response.status, rules)
@@ -120,6 +117,15 @@ def decide_storing(
         headers=kept,
         tags=_tags(headers),
     )
+
+
+def _dated(fields: tuple[Field, ...], response_time: float) -> tuple[Field, ...]:
+    """Return the fields with a Date: a recipient with a clock notes when a response came without
+    one (RFC 9110 section 6.6.1).
+    """
+    if any(name == b"date" for name, _value in fields):
+        return fields
+    return (*fields, (b"date", format_http_date(response_time)))
 
 
 def _stated_flags(control: CacheControl) -> StoredFlag:

@@ -33,7 +33,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def encode(message: Message) -> bytes:
-    """The message as a frame: four bytes of length (big-endian), then JSON."""
+    """Return the message as a frame: four bytes of length (big-endian), then JSON."""
     body = _encoder.encode(message)
     return len(body).to_bytes(LENGTH_BYTES, "big") + body
 
@@ -45,7 +45,9 @@ class FrameReader:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[Message]:
-        """The messages that `data` completes. Raise ChannelError on an unknown or huge one."""
+        """Return the messages that `data` completes. Raises ChannelError on an unknown or
+        huge one.
+        """
         buffer = self._buffer
         buffer += data
         messages: list[Message] = []
@@ -91,6 +93,7 @@ class Channel:
 
     @property
     def closed(self) -> bool:
+        """Whether the other end is gone."""
         return self._closed
 
     def send(self, message: Message, descriptors: Sequence[int] = ()) -> None:

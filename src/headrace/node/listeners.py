@@ -29,7 +29,7 @@ class ListenError(HeadraceError):
 
 
 def open_listener(binding: Binding) -> socket.socket:
-    """In a worker: a listening, non-blocking TCP socket that shares its address with the others.
+    """Return a worker's listening, non-blocking TCP socket; it shares its address with the others.
 
     Raise ListenError when the system refuses.
     """
@@ -142,7 +142,7 @@ def reserve_all(listeners: Iterable[Listener]) -> list[ReservedAddress]:
 def rebind(
     held: Sequence[ReservedAddress], listeners: Iterable[Listener]
 ) -> tuple[list[ReservedAddress], list[ReservedAddress]]:
-    """The reservations for a new set of listeners, and those of them that are new.
+    """Return the reservations for a new set of listeners, and those of them that are new.
 
     An address that is held already is kept, with its socket (and its port, where the config says
     0). Raise ListenError when a new address cannot be had; then no new one is held.

@@ -29,7 +29,8 @@ class Node(Protocol):
     """The supervisor, without what only its own process may do."""
 
     @property
-    def workers(self) -> Workers: ...
+    def workers(self) -> Workers:
+        """The worker processes."""
 
     @property
     def report(self) -> type[Report]:

@@ -41,10 +41,11 @@ class TicketKey:
 
     @classmethod
     def generate(cls, now: float) -> Self:
+        """Make a new key."""
         return cls(secrets.token_bytes(KEY_BYTES), now)
 
     def renewed(self, now: float) -> TicketKey:
-        """This key, or a new one when this is older than a day (RFC 8446 section 4.6.1)."""
+        """Return this key, or a new one when this is older than a day (RFC 8446 section 4.6.1)."""
         if now - self.made < MAX_AGE_S:
             return self
         return TicketKey.generate(now)
@@ -54,7 +55,9 @@ class TicketKey:
 
 
 def secret_for(secret: bytes, fingerprint: bytes) -> bytes:
-    """One certificate's own key, the same on all workers, made of the key that they share."""
+    """Return one certificate's own key, the same on all workers, made of the key that they
+    share.
+    """
     return HKDF(SHA256(), KEY_BYTES, salt=None, info=b"headrace ticket " + fingerprint).derive(
         secret
     )

@@ -30,7 +30,7 @@ class CertificateError(HeadraceError):
 
 
 def server_context(config: NodeConfig, ticket_secret: bytes) -> CertificateContext | None:
-    """The context for all TLS listeners, or None when no certificate is configured.
+    """Return the context for all TLS listeners, or None when no certificate is configured.
 
     The first certificate serves clients that name no host or an unknown one. Raises
     CertificateError with the file that is wrong.
@@ -70,8 +70,8 @@ def _choose_late(
 
 
 def certificate_names(certificate: x509.Certificate) -> frozenset[str]:
-    """The DNS names and addresses of a certificate's subjectAltName (the subject's common name if
-    it has none).
+    """Return the DNS names and addresses of a certificate's subjectAltName (the subject's common
+    name if it has none).
     """
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)

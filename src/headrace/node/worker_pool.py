@@ -111,6 +111,7 @@ class WorkerPool:
 
     @property
     def wanted(self) -> int:
+        """How many workers there should be."""
         return len(self._places)
 
     @property
@@ -181,10 +182,12 @@ class WorkerPool:
         self._tell(self.workers, Drain())
 
     def undrain(self) -> None:
+        """Have the workers serve as before again."""
         self.draining = False
         self._tell(self.workers, Undrain())
 
     def reopen_logs(self) -> None:
+        """Have the workers open their logs again."""
         self._tell(self.everyone, ReopenLogs())
 
     async def stop(self, deadline_s: float) -> None:
@@ -209,7 +212,9 @@ class WorkerPool:
         self._give_up_places()
 
     async def totals(self) -> Snapshot:
-        """The counts of all workers, dead ones included; waits up to 2 s for their answers."""
+        """Return the counts of all workers, dead ones included; waits up to 2 s for their
+        answers.
+        """
         await self.ask_all()
         own = Snapshot(counters={"events_dropped": events_dropped()})
         return merge([own, self._retired, *(worker.snapshot for worker in self.everyone)])
@@ -232,7 +237,7 @@ class WorkerPool:
         ]
 
     async def unsound(self, within_s: float) -> str | None:
-        """What keeps which worker from serving; None when each that listens could."""
+        """Return what keeps which worker from serving; None when each that listens could."""
         self._questions += 1
         question = Check(self._questions)
         asked = [worker for worker in self.workers if worker.state is State.READY]

@@ -65,14 +65,14 @@ class State(Enum):
 
 
 def restart_delay_s(quick_deaths: int) -> float:
-    """How long to wait before the next start after so many deaths soon after a start."""
+    """Return how long to wait before the next start after so many deaths soon after a start."""
     if quick_deaths == 0:
         return 0.0
     return min(LONGEST_RESTART_DELAY_S, FIRST_RESTART_DELAY_S * 2.0 ** min(quick_deaths - 1, 16))
 
 
 def exit_reason(code: int) -> str:
-    """A process's exit code in words: `exit code 3` or `signal SIGKILL`."""
+    """Return a process's exit code in words: `exit code 3` or `signal SIGKILL`."""
     if code >= 0:
         return f"exit code {code}"
     try:
@@ -140,6 +140,7 @@ class Worker:
 
     @property
     def pid(self) -> int:
+        """The process's id."""
         return self.process.pid
 
     async def ask(

@@ -1,6 +1,6 @@
 """Counts what happened to each request and connection, and writes the access log.
 
-Who looks live (see measure.watch) costs a request one comparison while nobody does.
+Watching live (see `telemetry.watch`) costs a request one comparison while no one does.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from typing import TYPE_CHECKING
 
 import structlog
 
 from headrace.cache.freshness import current_age_s
 from headrace.edge.hot import HotEntry
 from headrace.edge.request.response import Response
+from headrace.http.parser import RequestHead
 from headrace.http.server.exchange import Exchange
 from headrace.reasons import Reason, of_status
 from headrace.telemetry.access_line import AccessRecord, OriginUse
@@ -24,9 +24,6 @@ from headrace.telemetry.metrics import WorkerMetrics
 from headrace.telemetry.not_stored import NotStoredLately, counted_word
 from headrace.telemetry.watch import Watch
 from headrace.upstream.attempt_log import AttemptLog
-
-if TYPE_CHECKING:
-    from headrace.http.parser import RequestHead
 
 events = structlog.get_logger()
 

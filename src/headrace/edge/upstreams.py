@@ -7,8 +7,6 @@ The state of a pool outlives reloads as long as its origins keep their names.
 from __future__ import annotations
 
 import asyncio
-import random
-import time
 from collections.abc import Callable
 
 import structlog
@@ -105,8 +103,8 @@ class Upstreams:
         client: OriginClient,
         metrics: WorkerMetrics,
         *,
-        unix_time: Callable[[], float] = time.time,
-        chance: Callable[[], float] = random.random,
+        unix_time: Callable[[], float],
+        chance: Callable[[], float],
     ) -> None:
         self.client = client
         self.events = OriginEvents(metrics)

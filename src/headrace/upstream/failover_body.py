@@ -237,7 +237,7 @@ class FailoverResponse:
             self._done()
 
     async def _continued(self, step: Try, begun: Begun, sent: Sent) -> OriginResponse:
-        """Return a response that goes on at the right byte. Raises OriginError."""
+        """Return a response that continues at the right byte. Raises OriginError."""
         pool = self._request.attempts.state.pool
         ranged = begun.comparable(pool.same) and (begun.start + sent.size_bytes) > 0
         asked = continuation(begun, sent.size_bytes, pool.same, pool.overlap_bytes, ranged=ranged)

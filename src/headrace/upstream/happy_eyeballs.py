@@ -33,7 +33,7 @@ async def first_connected(
     discard: Callable[[Connected], None],
     stagger_s: float = STAGGER_S,
 ) -> Connected:
-    """Return what `connect` gives for the first address that answers.
+    """Return what `connect` returns for the first address that answers.
 
     Another attempt begins when one fails, or takes longer than `stagger_s`. Those that lose are
     cancelled, or discarded. Raises the last OriginError when all fail.

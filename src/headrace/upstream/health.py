@@ -72,7 +72,7 @@ class Health:
         self.ejections = 0
 
     def failed(self, now: float, cause: Cause | None, *, may_eject: bool) -> bool:
-        """Take in a failed request; whether the origin is ejected for it.
+        """Note a failed request; return whether the origin is ejected for it.
 
         Each ejection is longer than the one before, until a request succeeds.
         """

@@ -75,7 +75,7 @@ class Resumption:
         return self.again(now)
 
     def failed(self, origin: int, reason: FailureOrStatus, now: float) -> Try | Wait | Stop:
-        """Return what to do after `origin` could not go on."""
+        """Return what to do after `origin` could not continue."""
         self._tried.add(origin)
         if reason in (Failure.OTHER_BODY, RANGE_NOT_SATISFIABLE):
             self._other.add(origin)

@@ -104,12 +104,12 @@ def network(tmp_path: Path) -> Iterator[Network]:
             "outliers": {"failures": 0}, "retry_budget": 10,
         }  # fmt: skip
         # The store answers 404 after each start until it is filled again.
-        policy = {
+        retry = {
             "name": "default", "tries": 12, "backoff": 0.1, "stall": 2,
             "retry_statuses": [404, 500, 502, 503, 504],
         }  # fmt: skip
         service = {
-            "name": "film", "hosts": ["127.0.0.1"], "pool": [pool], "policy": [policy],
+            "name": "film", "hosts": ["127.0.0.1"], "pool": [pool], "retry": [retry],
             "cache": {"force_lifetime": 600},
         }  # fmt: skip
         overrides: dict[str, object] = {"more_services": [service]}

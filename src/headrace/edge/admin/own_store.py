@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import msgspec
 
+from headrace.cache.freshness import current_age_s, remaining_s
 from headrace.cache.key import key_hash
 from headrace.cache.record import StoredFlag, StoredResponse
 from headrace.config import Config
@@ -157,7 +158,6 @@ def shown_record(record: StoredResponse, now: float) -> StoredObject:
     """Return a record as it is shown, with its present age (RFC 9111 section 4.2.3)."""
     service, _newline, url = record.key.partition(b"\n")
     url, _newline, scheme = url.partition(b"\n")
-    age_s = record.corrected_age_s + max(0.0, now - record.response_time)
     return StoredObject(
         service=plain(service),
         url=plain(url),
@@ -165,9 +165,9 @@ def shown_record(record: StoredResponse, now: float) -> StoredObject:
         variant=plain(record.variant),
         status=record.status,
         length=record.length,
-        age_s=round(age_s, 3),
+        age_s=round(current_age_s(record, now), 3),
         lifetime_s=record.lifetime_s,
-        fresh=age_s < record.lifetime_s and not record.flags & StoredFlag.INVALIDATED,
+        fresh=remaining_s(record, now) > 0 and not record.flags & StoredFlag.INVALIDATED,
         tags=[plain(tag) for tag in record.tags],
         version=record.version.hex(),
     )
@@ -175,12 +175,12 @@ def shown_record(record: StoredResponse, now: float) -> StoredObject:
 
 def shown_variant(variant: Mapping[str, Any], now: float) -> StoredVariant:
     """Return one variant of Store.inspect as it is shown, with its present age."""
-    age_s = variant["corrected_age_s"] + max(0.0, now - variant["response_time"])
+    record = StoredResponse(**{name: variant[name] for name in StoredResponse.__struct_fields__})
     shown = {
         **{name: plain(value) for name, value in variant.items()},
         "version": variant["version"].hex(),
-        "age_s": round(age_s, 3),
-        "fresh": age_s < variant["lifetime_s"] and variant["purged"] == "kept",
+        "age_s": round(current_age_s(record, now), 3),
+        "fresh": remaining_s(record, now) > 0 and variant["purged"] == "kept",
     }
     return msgspec.convert(shown, StoredVariant)
 

@@ -23,7 +23,7 @@ from headrace.telemetry.filter import parse_filter
 from headrace.telemetry.filter_words import FilterError
 from headrace.telemetry.watch import MOST_FOLLOWERS
 
-LOOK_EVERY_S = 0.2
+ASK_EVERY_S = 0.2
 QUIET_S = 2.0  # an empty line after so long without another
 MOST_LINES = 1_000_000
 MOST_LINES_PER_S = 1000
@@ -85,9 +85,9 @@ class Following:
 
     async def _stream(self, follower: int, asked: FollowRequest) -> AsyncIterator[bytes]:
         left = asked.limit
-        quiet_s = QUIET_S  # the first look is sent at once: the reader sees that he follows
+        quiet_s = QUIET_S  # the first answer is sent at once: the reader sees that he follows
         while self._node.not_ready_because() != "stopping":
-            found = await self._look(follower, asked)
+            found = await self._next_lines(follower, asked)
             lines = sorted((bytes(line) for part in found for line in part.followed.lines), key=_at)
             if left is not None:
                 lines = lines[:left]
@@ -98,20 +98,20 @@ class Following:
             )
             if missed.dropped or missed.unexamined:
                 lines.append(msgspec.json.encode(missed))
-            quiet_s += LOOK_EVERY_S
+            quiet_s += ASK_EVERY_S
             if lines or quiet_s >= QUIET_S:
                 quiet_s = 0.0
                 yield b"\n".join(lines) + b"\n"
             if left == 0:
                 return
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(ASK_EVERY_S)
 
-    async def _look(self, follower: int, asked: FollowRequest) -> list[Lines]:
+    async def _next_lines(self, follower: int, asked: FollowRequest) -> list[Lines]:
         return await self._node.workers.ask_each(
             Follow(follower, asked.filter, asked.rate, asked.sample), Lines
         )
 
 
 def _at(line: bytes) -> bytes:
-    """What lines are ordered by: they begin with their time."""
+    """Return what lines are ordered by: they begin with their time."""
     return line[:40]

@@ -18,7 +18,7 @@ from headrace.edge.admin.requests import (
     RowsRequest,
     UrlRequest,
 )
-from headrace.edge.admin.top import Connections, Looking, Top, WhyNotStored
+from headrace.edge.admin.top import Connections, Load, Top, WhyNotStored
 from headrace.node.admin.operations import Media, Operation, Operations
 from headrace.node.running import Node
 from headrace.telemetry.access_line import AccessLine
@@ -26,7 +26,7 @@ from headrace.telemetry.access_line import AccessLine
 
 def edge_operations(edge: Edge, node: Node) -> Operations:
     """Return the operations, carried out by this edge on this node."""
-    return (*_of_objects(Objects(edge)), *_of_load(Looking(edge, node), Following(node)))
+    return (*_of_objects(Objects(edge)), *_of_load(Load(edge, node), Following(node)))
 
 
 def _of_objects(handlers: Objects) -> Operations:
@@ -71,7 +71,7 @@ def _of_objects(handlers: Objects) -> Operations:
     )
 
 
-def _of_load(handlers: Looking, following: Following) -> Operations:
+def _of_load(handlers: Load, following: Following) -> Operations:
     return (
         Operation(
             "GET",

@@ -7,7 +7,6 @@ all who ask meanwhile get the same ones.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import Protocol
@@ -85,7 +84,7 @@ class Services(Protocol):
         ...
 
 
-class Looking:
+class Load:
     """One method for each operation."""
 
     def __init__(self, services: Services, node: Node) -> None:
@@ -130,7 +129,7 @@ class Looking:
 
     async def _refreshed(self) -> Top:
         async with self._taking:
-            now_s = time.monotonic()
+            now_s = asyncio.get_running_loop().time()
             if self._top is not None and now_s - self._taken_s < FRESH_S:
                 return self._top
             totals, answers = await asyncio.gather(

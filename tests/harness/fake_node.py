@@ -1,0 +1,62 @@
+"""A node for the edge's admin operations, with answers of its workers that a test writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from headrace.node.running import AnswerT
+from headrace.telemetry.exposition import ServerFacts
+from headrace.telemetry.metrics import Snapshot, WorkerMetrics
+from headrace.telemetry.report import Report
+
+
+@dataclass
+class FakeWorkers:
+    """Workers that answer what `answers` returns to a question, and remember all they hear."""
+
+    answers: Callable[[Any], Sequence[msgspec.Struct]]
+    heard: list[msgspec.Struct] = field(default_factory=list)
+
+    async def ask_each(self, question: msgspec.Struct, answer: type[AnswerT]) -> list[AnswerT]:
+        self.heard.append(question)
+        found = self.answers(question)
+        assert all(isinstance(one, answer) for one in found)
+        return [one for one in found if isinstance(one, answer)]
+
+    def tell_all(self, notice: msgspec.Struct) -> None:
+        self.heard.append(notice)
+
+
+@dataclass
+class FakeNode:
+    """A node whose workers and counts are a test's."""
+
+    workers: FakeWorkers
+    metrics: WorkerMetrics = field(default_factory=WorkerMetrics)
+    report: type[Report] = Report
+    reason: str | None = None
+
+    def not_ready_because(self) -> str | None:
+        return self.reason
+
+    async def readiness(self) -> str | None:
+        return self.reason
+
+    async def totals(self) -> Snapshot:
+        return self.metrics.snapshot()
+
+    async def facts(self) -> ServerFacts:
+        raise NotImplementedError
+
+    def drain(self) -> None:
+        raise NotImplementedError
+
+    def undrain(self) -> None:
+        raise NotImplementedError
+
+    async def reload(self) -> int:
+        raise NotImplementedError

@@ -45,7 +45,7 @@ WORDS = (
     b"[service.cache]\n",
     b"[service.key]\n",
     b"[[service.route]]\n",
-    b"[[service.policy]]\n",
+    b"[[service.retry]]\n",
     b"path = ",
     b"0x7fffffffffffffff",
 )

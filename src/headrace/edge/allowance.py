@@ -18,7 +18,7 @@ class Allowance:
         self._since = 0.0
 
     def take(self, now: float) -> bool:
-        """Whether there is one more at `now` (monotonic seconds); it is taken then."""
+        """Return whether there is one more at `now` (monotonic seconds); it is taken then."""
         grown = max(0.0, now - self._since) * self._per_s
         self._left = min(float(self._at_once), self._left + grown)
         self._since = now

@@ -117,7 +117,9 @@ def _retry(retry: RetryPolicy, pool: Pool) -> str:
 def _tries(
     service: Service, pool: Pool, retry: RetryPolicy, key: bytes, method: bytes, now: float
 ) -> Iterator[str]:
-    """The order in which origins are asked while each fails, all thought to be well at first."""
+    """Yield the order in which origins are asked while each fails, all thought to be well at
+    first.
+    """
     attempts = Attempts(PoolState(pool), retry, key, method in GET_OR_HEAD, now, lambda: 0.5)
     step = attempts.first(now)
     number = 1

@@ -23,7 +23,7 @@ HEAD_COPIES = 6  # the record's own, two templates, and the heads made of them
 
 
 def cost_bytes(stored: StoredResponse, body_bytes: int) -> int:
-    """What an entry takes of a worker's memory, with a body of so many bytes held there.
+    """Return what an entry takes of a worker's memory, with a body of so many bytes held there.
 
     An origin's head may be large, and a client chooses the key and the variant: all counts.
     """
@@ -96,12 +96,12 @@ class HotEntry:
         self.cost_bytes = cost_bytes(stored, held)
 
     def renew(self, now: float) -> None:
-        """The store still has the same: go on until the next look."""
+        """Stay in use until the next check: the store still has the same."""
         self.until = min(self.fresh_until, now + RECHECK_S)
         self.renewal = now + RECHECK_S / 2
 
     def end(self) -> None:
-        """It holds no more, and lets go of file and memory at once.
+        """Release file and memory at once.
 
         Resources that have it directly learn it so by `fresh_until`. Without the letting go,
         resource and entry would hold each other, and the file open, until the collector of cycles
@@ -126,6 +126,7 @@ class HotResponses:
         self._variants: dict[bytes, set[bytes]] = {}
 
     def get(self, key: bytes, variant: bytes) -> HotEntry | None:
+        """Return the entry of a key and variant, if there is one."""
         return self._entries.get((key, variant))
 
     def put(self, entry: HotEntry) -> None:
@@ -150,6 +151,7 @@ class HotResponses:
         return self.held_files > self.files or self.held_bytes > self.memory_bytes
 
     def drop(self, key: bytes, variant: bytes) -> None:
+        """Drop an entry, if there is one."""
         entry = self._entries.pop((key, variant), None)
         if entry is not None:
             self.held_bytes -= entry.cost_bytes
@@ -186,6 +188,7 @@ class HotResponses:
             self.drop(entry.stored.key, entry.stored.variant)
 
     def clear(self) -> None:
+        """Drop all entries."""
         for entry in self._entries.values():
             entry.end()
         self._entries.clear()

@@ -28,4 +28,5 @@ class Housekeeping:
         self._timer = edge.loop.call_later(PERIOD_S, self._tend)
 
     def stop(self) -> None:
+        """Stop, at the end of the worker."""
         self._timer.cancel()

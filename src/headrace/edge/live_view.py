@@ -39,7 +39,7 @@ def looked(
     server: ServerContext,
     client_address: ClientAddress,
 ) -> Lines | Seen | ReasonsAre | None:
-    """The answer to one question; None where none is due."""
+    """Return the answer to one question; None where none is due."""
     now_s = time.monotonic()
     watch = accounting.watch
     match question:
@@ -68,7 +68,7 @@ def looked(
 def most_connected(
     clients: Iterable[tuple[str, int]], client_address: ClientAddress
 ) -> tuple[dict[str, int], int]:
-    """Who holds most connections, as far as may be shown; and how many all others hold."""
+    """Return who holds most connections, as far as may be shown; and how many all others hold."""
     found: Counter[str] = Counter()
     rest = iter(clients)
     for address, connections in islice(rest, CLIENTS_LOOKED_AT):

@@ -136,7 +136,7 @@ def plan_purge(request: PurgeRequest, directory: Directory) -> list[Purge]:
 
 
 def _one_prefix(service: str, url: str, rules: KeyRules) -> list[bytes]:
-    """A prefix is one for both schemes: keys have theirs at the end."""
+    """Return a prefix for both schemes: keys have theirs at the end."""
     return [prefix_for_url(service, url, rules)]
 
 

@@ -36,8 +36,8 @@ class SliceFailed(HeadraceError):
         self.status = status
 
     def afresh(self) -> SliceFailed:
-        """The same, to be raised: one that is kept must never be, for it then holds every frame
-        that it passes through, and with these the slice's file.
+        """Return the same, to be raised: one that is kept must never be, for it then holds every
+        frame that it passes through, and with these the slice's file.
         """
         return SliceFailed(self.reason, str(self))
 
@@ -49,6 +49,7 @@ class HolderDied(SliceFailed):
         super().__init__("holder_died", "the worker that fetched this is gone")
 
     def afresh(self) -> SliceFailed:
+        """Return another of the same."""
         return HolderDied()
 
 
@@ -78,7 +79,9 @@ class GrowingSlice:
         return 0
 
     def is_counted(self) -> bool:
-        """Whether the index counts the file, or another process does, while it has a name."""
+        """Return whether the index counts the file, or another process does, while it has a
+        name.
+        """
         return True
 
     async def beyond(self, position: int) -> int:
@@ -102,7 +105,7 @@ class GrowingSlice:
             await waiter
 
     def view(self, start: int, end: int) -> View:
-        """The bytes from `start`, up to `end` but possibly fewer (at least one)."""
+        """Return the bytes from `start`, up to `end` but possibly fewer (at least one)."""
         raise NotImplementedError
 
     # As the residency of its bytes: they have just been written, so they are in memory.
@@ -111,19 +114,24 @@ class GrowingSlice:
 
     @property
     def fd(self) -> int:
+        """The descriptor of the file that grows."""
         raise NotImplementedError
 
     @property
     def offset(self) -> int:
+        """Where in the file the body begins."""
         raise NotImplementedError
 
     def resident(self, offset: int, size_bytes: int) -> bool:
+        """Return True: what was just written is in memory."""
         return True
 
     def load(self, offset: int, size_bytes: int) -> None:
+        """Do nothing: what was just written is in memory."""
         return
 
     def damaged(self, problem: str) -> None:
+        """Fail, for the file is broken."""
         self.fail(SliceFailed(Reason.STORE_FAILED.word, problem))
 
     def _wake(self) -> None:
@@ -133,7 +141,7 @@ class GrowingSlice:
                 waiter.set_result(None)
 
     def fail(self, failure: SliceFailed) -> None:
-        """Nothing more will come. What is there stays readable."""
+        """Note that nothing more will come. What is there stays readable."""
         if self.failure is None and not self.done:
             self.failure = failure
             self._wake()
@@ -187,14 +195,17 @@ class LocalSlice(GrowingSlice):
             self._give_up_storing(part, error)
 
     def is_counted(self) -> bool:
+        """Return whether the index counts the file."""
         return self.done
 
     @property
     def spilled_bytes(self) -> int:
+        """What is held in memory because the file took no more."""
         return 0 if self._spill is None else len(self._spill)
 
     @property
     def room(self) -> int:
+        """How many bytes may still be written."""
         return self.capacity - self.written
 
     def write(self, data: memoryview) -> None:
@@ -224,7 +235,7 @@ class LocalSlice(GrowingSlice):
         self._spill = _memory_for(self.capacity - self.written)
 
     def finish(self, *, last: bool) -> None:
-        """All bytes are written. The part itself is finished by the caller."""
+        """Note that all bytes are written. The part itself is finished by the caller."""
         self.last = last
         self.done = True
         self._wake()
@@ -243,13 +254,16 @@ class LocalSlice(GrowingSlice):
 
     @property
     def fd(self) -> int:
+        """The descriptor of the part; -1 without one."""
         return -1 if self.part is None else self.part.fd
 
     @property
     def offset(self) -> int:
+        """Where in the file the body begins."""
         return self._offset
 
     def view(self, start: int, end: int) -> View:
+        """Return the bytes from `start`, up to `end` but possibly fewer."""
         if self._spill is not None and start >= self._spill_from:
             spilled = memoryview(self._spill)
             return spilled[start - self._spill_from : end - self._spill_from], None, 0
@@ -297,7 +311,7 @@ class RemoteSlice(GrowingSlice):
         return not self.done and self.failure is None and self.follower.fd >= 0
 
     def leave(self) -> None:
-        """One request does not follow any more; the last one closes the admin API."""
+        """Note that one request does not follow any more; the last one closes the file."""
         self.followers -= 1
         if not self.followers:
             self.polling.cancel()
@@ -354,13 +368,16 @@ class RemoteSlice(GrowingSlice):
 
     @property
     def fd(self) -> int:
+        """The descriptor of the other worker's part."""
         return self.follower.fd
 
     @property
     def offset(self) -> int:
+        """Where in the file the body begins."""
         return self.follower.body_offset
 
     def view(self, start: int, end: int) -> View:
+        """Return the bytes from `start` to `end`."""
         offset = self.follower.body_offset
         mapped = self._mapped
         if mapped is None or offset + end > len(mapped):

@@ -18,7 +18,9 @@ BLOCK_BYTES = 512
 
 
 def held_bytes() -> int:
-    """The blocks of this process's parts and deleted files, each file once. 1 µs for each open."""
+    """Return the blocks of this process's parts and deleted files, each file once. 1 µs for each
+    open.
+    """
     blocks: dict[int, int] = {}
     for fd, counted in _descriptors():
         with suppress(OSError):

@@ -126,12 +126,15 @@ class MappedBody:
         self.view = memoryview(self._mapping)[offset : offset + size_bytes]
 
     def resident(self, offset: int, size_bytes: int) -> bool:
-        """Whether these bytes are in memory. A body found whole is trusted for two seconds."""
+        """Return whether these bytes are in memory. A body found whole is trusted for two
+        seconds.
+        """
         now = time.monotonic()
         return now < self._trusted_until or self.look(now) or self._in_core(offset, size_bytes)
 
     def look(self, now: float) -> bool:
-        """Whether the whole body is in memory; renews the trust in it. `now` is monotonic time.
+        """Return whether the whole body is in memory; renews the trust in it. `now` is monotonic
+        time.
 
         Who does this between answers spares the next client the wait for it. A file that was cut
         short is found out: the rest of its last page would be sent as zeros.
@@ -152,16 +155,18 @@ class MappedBody:
         return False
 
     def is_cut_short(self) -> bool:
+        """Return whether the file is shorter than the body now."""
         return os.fstat(self.fd).st_size < self.offset + self.size_bytes
 
     def damaged(self, problem: str) -> None:
+        """Trust the file no more, and report it once."""
         self._trusted_until = 0.0
         told, self._on_damage = self._on_damage, None
         if told is not None:
             told(problem)
 
     def copy(self) -> bytes:
-        """The whole body, read from its file if that need not wait for the disk. Raises
+        """Return the whole body, read from its file if that need not wait for the disk. Raises
         BodyDamaged, BlockingIOError.
         """
         body = bytearray(self.size_bytes)

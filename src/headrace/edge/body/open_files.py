@@ -78,7 +78,7 @@ class OpenBodies:
         self._bodies: OrderedDict[SliceId, OpenBody] = OrderedDict()
 
     def get(self, version: bytes, number: int) -> OpenBody | None:
-        """An open slice; counts as a use, for eviction too."""
+        """Return an open slice; counts as a use, for eviction too."""
         body = self._bodies.get((version, number))
         if body is not None:
             self._bodies.move_to_end((version, number))
@@ -86,7 +86,9 @@ class OpenBodies:
         return body
 
     def pieces(self, stored: StoredResponse, start: int, end: int) -> list[View] | None:
-        """The bytes from `start` to `end` as views of open slices; None when one is not open."""
+        """Return the bytes from `start` to `end` as views of open slices; None when one is not
+        open.
+        """
         found: list[View] = []
         slice_bytes = stored.slice_bytes
         at = start

@@ -86,7 +86,9 @@ class StoredSlices:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _is_sound(self, found: OpenSlice) -> bool:
-        """Whether its checksum is right. If it is not, or nobody waits any more, it is closed."""
+        """Return whether its checksum is right. If it is not, or nobody waits any more, it is
+        closed.
+        """
         job = self._loop.run_in_executor(self._threads, body_is_sound, found)
         try:
             sound = await asyncio.shield(job)

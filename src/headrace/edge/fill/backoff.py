@@ -40,7 +40,7 @@ class Tries:
         self.again = False
 
     def take(self, number: int | None = None) -> bool:
-        """Whether one more fetch may begin; if so, it is counted.
+        """Return whether one more fetch may begin; if so, it is counted.
 
         `again` then tells whether slice `number` has been fetched before: that is a retry, which
         the pool's budget may refuse.

@@ -30,7 +30,9 @@ class Counts:
         self._held: dict[str, int] = {}
 
     def take(self, network: str) -> bool:
-        """Whether there is room for one more; if so, it is counted. Each needs its `give`."""
+        """Return whether there is room for one more; if so, it is counted. Each needs its
+        `give`.
+        """
         held = self._held.get(network, 0)
         if (held >= self.most_each and network) or self.total >= self.most:
             return False
@@ -39,7 +41,7 @@ class Counts:
         return True
 
     def give(self, network: str) -> None:
-        """One that was taken has ended."""
+        """Release one that was taken."""
         held = self._held[network] - 1
         self.total -= 1
         if held:
@@ -58,7 +60,7 @@ class Counts:
                 self.give(network)
 
     def held(self, network: str) -> int:
-        """How many are held for a network."""
+        """Return how many are held for a network."""
         return self._held.get(network, 0)
 
 
@@ -92,7 +94,7 @@ class ByteBudget:
         return True
 
     def left_bytes(self, network: str, now: float) -> float:
-        """What a network may still spend now."""
+        """Return what a network may still spend now."""
         account = self._accounts.get(network)
         if account is None:
             return float(self.burst_bytes)

@@ -133,7 +133,7 @@ def _decide_completing(
     *,
     credentialed: bool,
 ) -> Decision | None:
-    """What to do with the answer to a request for missing slices; None when it is another
+    """Return what to do with the answer to a request for missing slices; None when it is another
     representation, whole, which may be stored in the other's stead.
 
     A part that is not to be shared fails those who wait, if one client's credentials may be why;

@@ -35,7 +35,7 @@ class Seen:
 
 
 def difference(main: Seen, mirror: Seen) -> str:
-    """In one word, what is not the same: status, length or body; else "same"."""
+    """Return in one word what is not the same: status, length or body; else "same"."""
     if main.status != mirror.status:
         return "status"
     if main.size_bytes != mirror.size_bytes:

@@ -35,7 +35,7 @@ class Uncacheable:
     own: bool = False
 
     def take(self) -> FailoverResponse | None:
-        """The response; to be called for the request that began the fill only."""
+        """Return the response; to be called for the request that began the fill only."""
         response, self.response = self.response, None
         return response
 

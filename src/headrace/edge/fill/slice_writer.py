@@ -29,13 +29,13 @@ class WriterEvents(Protocol):
     """Who is to know what a writer does: its fill, and through it the table."""
 
     def writes(self, growing: LocalSlice) -> None:
-        """A slice was begun; others of this worker may follow it."""
+        """Note that a slice was begun; others of this worker may follow it."""
 
     def wrote(self, number: int) -> None:
-        """A slice is complete, or never will be."""
+        """Note that a slice is complete, or never will be."""
 
     def found(self, stored: StoredResponse, growing: LocalSlice) -> None:
-        """The slice that was asked for is being written."""
+        """Note that the slice that was asked for is being written."""
 
 
 class SliceWriter:
@@ -131,7 +131,7 @@ class SliceWriter:
         return not more or self._advance(stored)
 
     def finish(self, *, last: bool) -> None:
-        """All has come that was to come; `last`: the object ends here."""
+        """Note that all has come that was to come; `last`: the object ends here."""
         assert self.stored is not None
         self._finish_slice(self.stored, last=last)
 
@@ -147,7 +147,7 @@ class SliceWriter:
             future.set_result(growing)
 
     def fail(self, word: str, reason: str) -> None:
-        """Nothing more will come."""
+        """Note that nothing more will come."""
         growing, self._growing = self._growing, None
         if growing is not None:
             growing.fail(SliceFailed(word, reason))
@@ -206,8 +206,9 @@ class SliceWriter:
         return unfinished <= UNWATCHED_LIMIT_BYTES
 
     def _runs_ahead(self, stored: StoredResponse, number: int) -> bool:
-        """Whether all who follow are so far behind that each can have the rest fetched for himself
-        when he comes to it. Else a client that reads nothing would have the origin send it all.
+        """Return whether all who follow are so far behind that each can have the rest fetched
+        for himself when he comes to it. Else a client that reads nothing would have the origin
+        send it all.
         """
         ahead_bytes = (number - self.furthest) * stored.slice_bytes
         if ahead_bytes <= READ_AHEAD_BYTES or not can_be_completed(stored):
@@ -237,7 +238,7 @@ class SliceWriter:
         return growing
 
     def _part_for(self, stored: StoredResponse, number: int) -> Part | Busy:
-        """The part to write a slice into; Busy also when the slice is there already."""
+        """Return the part to write a slice into; Busy also when the slice is there already."""
         store = self._environment.store
         part: Part | Busy
         if number == self._wanted.first and self.first_part is not None:

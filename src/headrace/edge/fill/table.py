@@ -227,7 +227,9 @@ class Table:
     # Permits.
 
     def _part(self, name: bytes, number: int) -> Part | Busy | None:
-        """The permit to write a slice; None when the store is in trouble. Raises StoreError."""
+        """Return the permit to write a slice; None when the store is in trouble. Raises
+        StoreError.
+        """
         try:
             return self._environment.store.begin_part(name, number)
         except OSError as error:
@@ -257,7 +259,7 @@ class Table:
 
 
 async def _remote_result(remote: RemoteSlice, wait_s: float) -> Result | StillWaiting:
-    """What another worker's fill brings."""
+    """Return what another worker's fill brings."""
     try:
         phase = await remote.head(wait_s)
     except TimeoutError:

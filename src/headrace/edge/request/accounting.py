@@ -64,7 +64,7 @@ class Accounting:
         metrics.events_dropped = events_dropped()
 
     def finished(self, exchange: Exchange, ended: str) -> None:
-        """A response ended: "complete", or why it was cut short."""
+        """Count a response that ended: "complete", or why it was cut short."""
         context = exchange.context
         metrics = self.metrics
         began = exchange.began
@@ -207,12 +207,14 @@ class Accounting:
         self.metrics.connections_open += opened - closed
 
     def parse_error(self, status: int) -> None:
-        """A request was refused with this status."""
+        """Count a request that was refused with this status."""
         self.metrics.parse_errors[of_status(status)] += 1
 
 
 def origin_use(attempt_logs: list[AttemptLog]) -> OriginUse | None:
-    """What all requests that one response is made of took together; None: no origin was asked."""
+    """Return what all requests that one response is made of took together; None: no origin was
+    asked.
+    """
     asked = [attempt_log for attempt_log in attempt_logs if attempt_log.tries]
     if not asked:
         return None

@@ -195,8 +195,8 @@ class Delivery:
     # Finding slices.
 
     async def _find(self, number: int) -> Source | None:
-        """The slice, from wherever it is; None when there is none because the length, unknown
-        until now, is known. Raises SourceLost, SliceFailed.
+        """Return the slice, from wherever it is; None when there is none because the length,
+        unknown until now, is known. Raises SourceLost, SliceFailed.
         """
         edge = self._edge
         version = self.stored.version
@@ -286,7 +286,7 @@ class Delivery:
                 return self._joined(await edge.fills.result(entry, edge.lock_wait_s))
 
     def _is_still_missing(self, number: int) -> bool:
-        """Whether a slice has to be fetched, and can be. Raises SourceLost."""
+        """Return whether a slice has to be fetched, and can be. Raises SourceLost."""
         edge, stored = self._edge, self.stored
         if edge.store.has_slice(stored.version, number):
             return False
@@ -297,7 +297,7 @@ class Delivery:
         raise SourceLost("a slice is gone, and the response has no strong validator")
 
     def _begun(self, result: Result | StillWaiting) -> GrowingSlice | None:
-        """What this request's own fill brought; None: look again."""
+        """Return what this request's own fill brought; None: ask the store again."""
         match result:
             case Filled(stored=found) if found.version == self.stored.version:
                 return result.growing
@@ -309,7 +309,7 @@ class Delivery:
         raise SourceLost("the origin has another representation now")
 
     def _joined(self, result: Result | StillWaiting) -> GrowingSlice | None:
-        """What another request's fill brought; None: look again."""
+        """Return what another request's fill brought; None: ask the store again."""
         match result:
             case Filled(stored=found) if found.version == self.stored.version:
                 return result.growing

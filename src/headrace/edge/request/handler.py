@@ -131,7 +131,7 @@ class EdgeHandler(HotHits):
     def _to_be_signed(
         self, exchange: Exchange, resource: Resource, request: Request, answer: Response
     ) -> bool:
-        """Whether origins that need a signature may be asked this; if not, say so."""
+        """Return whether origins that need a signature may be asked this; if not, say so."""
         refusal = self.edge.upstreams.refusal(
             resource, request, own_target(resource, request), has_body=exchange.has_body
         )
@@ -240,8 +240,8 @@ class EdgeHandler(HotHits):
 
 
 def covers(exchange: Exchange, resource: Resource) -> bool:
-    """Whether this TLS connection's certificate speaks for the host that is asked for. Looked up
-    once for each host, as long as a exchange stays with it.
+    """Return whether this TLS connection's certificate speaks for the host that is asked for.
+    Looked up once for each host, as long as a exchange stays with it.
     """
     if exchange.covered == resource.authority:
         return True

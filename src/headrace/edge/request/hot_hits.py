@@ -84,7 +84,7 @@ class HotHits:
             entry.opened.look(self.edge.monotonic())
 
     def _still_stored(self, entry: HotEntry, now: float) -> bool:
-        """Whether the store has the very same response; then the entry goes on."""
+        """Return whether the store has the very same response; then the entry stays."""
         if now >= entry.fresh_until:
             return False
         store, stored, resource = self.edge.store, entry.stored, entry.resource

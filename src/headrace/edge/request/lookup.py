@@ -103,7 +103,7 @@ class Lookup:
                 self._to_pass.close()
 
     def _in_trouble(self, step: Step, error: StoreError) -> Step:
-        """The store cannot help: the origin answers, unless something was sent already."""
+        """Have the origin answer, where the store cannot help and nothing was sent yet."""
         self._edge.store_trouble(error)
         if step not in TROUBLE or (self._exchange.status and not self._exchange.discard_unsent()):
             raise error
@@ -165,11 +165,11 @@ class Lookup:
         return Step.FILL
 
     def _selected(self) -> tuple[StoredResponse | None, bytes]:
-        """The stored response that this request selects."""
+        """Return the stored response that this request selects."""
         return select(self._edge.store, self._resource, self._request.headers, self._vary or ())
 
     def _is_unchanged(self) -> bool:
-        """Whether the store still has what the last look found."""
+        """Return whether the store still has what the last look found."""
         found, _variant = self._selected()
         return is_same(self._stored, found)
 
@@ -201,7 +201,7 @@ class Lookup:
                 return Step.LOOKUP
 
     def _fwd(self) -> bytes:
-        """Why the request goes forward, for Cache-Status (RFC 9211 section 2.2)."""
+        """Return why the request goes forward, for Cache-Status (RFC 9211 section 2.2)."""
         if self._stored is not None:
             return b"stale"
         known = self._edge.store.vary_of(self._resource.key_hash)
@@ -221,7 +221,7 @@ class Lookup:
     async def _filled(
         self, wanted: SliceRequest, stored: StoredResponse | None
     ) -> tuple[Result, bool]:
-        """What a fill brings; and whether it was another request's."""
+        """Return what a fill brings; and whether it was another request's."""
         fills, wait_s = self._edge.fills, self._edge.lock_wait_s
         entry = fills.join_or_begin(
             self._asked(wanted), self._refs, self._tries, self._is_unchanged, owned=True
@@ -246,7 +246,7 @@ class Lookup:
                 return await self._unless_completing(result, stored), True
 
     async def _unless_completing(self, result: Result, stored: StoredResponse | None) -> Result:
-        """A fill that only completes the stale response says nothing of its freshness: wait."""
+        """Wait for a fill that only completes what is stale: it says nothing of freshness."""
         if (
             isinstance(result, Filled)
             and result.growing is not None
@@ -336,8 +336,8 @@ class Lookup:
         return following
 
     async def _ask_origin(self) -> FailoverResponse | None:
-        """The origin's answer to this request alone; None when there is no room for it. Raises
-        OriginError.
+        """Return the origin's answer to this request alone; None when there is no room for it.
+        Raises OriginError.
         """
         edge, exchange = self._edge, self._exchange
         with edge.places.hold(network_of(exchange.address)) as held:

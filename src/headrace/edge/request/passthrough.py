@@ -71,7 +71,8 @@ async def ask_origin(
 
 
 def own_target(resource: Resource, request: Request) -> bytes:
-    """The target for an origin that is to answer this client alone: as the client spelled it.
+    """Return the target for an origin that is to answer this client alone: as the client spelled
+    it.
 
     Where requests are signed it has no more of the query than the key has.
     """
@@ -136,9 +137,11 @@ def pass_interim(exchange: Exchange, head: ParsedResponseHead) -> None:
 class Tap(Protocol):
     """Sees a body that is passed on: each piece before it is sent, and whether all came."""
 
-    def take(self, piece: memoryview) -> None: ...
+    def take(self, piece: memoryview) -> None:
+        """Take a piece, before it is sent."""
 
-    def ended(self) -> None: ...
+    def ended(self) -> None:
+        """Note that the body came to its end."""
 
 
 async def pass_response(
@@ -186,7 +189,7 @@ def _body_bytes(request: Request, head: ParsedResponseHead) -> int | None:
 
 
 def _trailers(request: Request, response: FailoverResponse) -> list[Field] | None:
-    """The trailer fields to pass: only to a client that said it takes them."""
+    """Return the trailer fields to pass: only to a client that said it takes them."""
     wanted = request.headers.get(b"te") or b""
     if b"trailers" not in [option.strip().lower() for option in wanted.split(b",")]:
         return None

@@ -76,7 +76,7 @@ class PostedAnswer:
             self._storing = storing
 
     def follow(self) -> None:
-        """The body comes now: what is purged from here on takes this answer with it."""
+        """Follow the body: what is purged from here on takes this answer with it."""
         self._generation = self._posts.edge.store.generation()
 
     def take(self, piece: memoryview) -> None:
@@ -92,7 +92,7 @@ class PostedAnswer:
         posts.held_bytes += more
 
     def ended(self) -> None:
-        """The body has come, whole: file it, before the client can know that it was all."""
+        """File the body, which has come whole, before the client can know that it was all."""
         edge, storing = self._posts.edge, self._storing
         if storing is None or edge.reason_not_to_store(len(self._body), self._resource.rules):
             return

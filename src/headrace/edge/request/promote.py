@@ -68,7 +68,9 @@ def make_hot(
 
 
 def promoted(edge: WorkerContext, resource: Resource, headers: Headers) -> HotEntry | None:
-    """The hot entry for a plain request, made of what is stored; None where it takes more."""
+    """Return the hot entry for a plain request, made of what is stored; None where it takes
+    more.
+    """
     if not edge.hot.memory_bytes:
         return None
     edge.apply_purges()
@@ -95,8 +97,8 @@ def promoted(edge: WorkerContext, resource: Resource, headers: Headers) -> HotEn
 def _whole_body(
     edge: WorkerContext, stored: StoredResponse
 ) -> tuple[OpenBody | memoryview | None, int]:
-    """The body, and its hit counter; None when it is not at hand. Raises StoreError, BodyError,
-    OSError.
+    """Return the body, and its hit counter; None when it is not at hand. Raises StoreError,
+    BodyError, OSError.
     """
     if not stored.length:
         return memoryview(b""), -1
@@ -120,7 +122,7 @@ def _whole_body(
 
 
 def _in_memory(found: OpenSlice) -> memoryview | None:
-    """A small body, read if that need not wait for the disk. Raises OSError."""
+    """Return a small body, read if that need not wait for the disk. Raises OSError."""
     body = bytearray(found.length)
     try:
         read = read_at_once(found.fd, body, found.offset)

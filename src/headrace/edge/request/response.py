@@ -52,7 +52,7 @@ class CacheResult:
 
 
 def reason_of(cache_result: CacheResult) -> str:
-    """What the log says of why: the detail, else why a request went past the cache."""
+    """Return what the log says of why: the detail, else why a request went past the cache."""
     if cache_result.stored:
         return ""
     word = cache_result.detail
@@ -158,7 +158,7 @@ class Response:
             await self._send_whole(delivery, cache_result, fields)
 
     def _spans(self, stored: StoredResponse, headers: Headers) -> list[tuple[int, int]] | None:
-        """The byte ranges to send (RFC 9110 section 14.2); empty: none can be satisfied."""
+        """Return the byte ranges to send (RFC 9110 section 14.2); empty: none can be satisfied."""
         request = self._request
         assert request is not None
         value = request.headers.get(b"range")
@@ -252,7 +252,7 @@ class Response:
     # Errors.
 
     def tried_fields(self, summary: str) -> tuple[Field, ...]:
-        """What each origin did, as a field: only on services that are debugged."""
+        """Return what each origin did, as a field: only on services that are debugged."""
         if summary and self.resource is not None and self.resource.service.debug:
             return ((b"headrace-tried", summary.encode("ascii", "replace")),)
         return ()
@@ -277,7 +277,9 @@ class Response:
 
 
 def _as_found(cache_result: CacheResult, delivery: Delivery) -> CacheResult:
-    """The verdict, unless not all of a stored response was at hand (RFC 9211 section 2.2)."""
+    """Return the verdict, unless not all of a stored response was at hand (RFC 9211 section
+    2.2).
+    """
     if cache_result.word not in ("hit", "stale_hit") or not delivery.fetched:
         return cache_result
     return CacheResult("partial", fwd=b"partial", collapsed=delivery.joined, stored=True)

@@ -27,19 +27,19 @@ class SecretUnreadable(HeadraceError):
 
 
 def compile_pools(service: ServiceConfig) -> dict[str, Pool]:
-    """A service's pools by name, the default one first. Raises HeadraceError, OSError."""
+    """Return a service's pools by name, the default one first. Raises HeadraceError, OSError."""
     return {pool.name: _pool(pool, service) for pool in service.all_pools}
 
 
 def compile_retries(service: ServiceConfig) -> dict[str, RetryPolicy]:
-    """A service's retries by name; there always is a default."""
+    """Return a service's retries by name; there always is a default."""
     found = {DEFAULT_RETRY: RetryPolicy()}
     found.update({retry.name: _retry(retry) for retry in service.retries})
     return found
 
 
 def compile_origin_routes(service: ServiceConfig) -> tuple[OriginRoute, ...]:
-    """A service's routes, in order."""
+    """Return a service's routes, in order."""
     return tuple(_rule(route) for route in service.routes)
 
 

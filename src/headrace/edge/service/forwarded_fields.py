@@ -39,7 +39,7 @@ _IDLE_PREFIXES = (b"cmcd-", b"sec-websocket-")
 
 
 def nominates(headers: Headers) -> bool:
-    """Whether Connection names fields of this request that are not a matter of the hop.
+    """Return whether Connection names fields of this request that are not a matter of the hop.
 
     They end here (RFC 9110 section 7.6.1), so the origin would see another request than the one
     that variants are chosen by: its answer is for this client alone.
@@ -50,8 +50,8 @@ def nominates(headers: Headers) -> bool:
 def passed_request_fields(
     service: Service, request: Request, client_address: str, node_id: str
 ) -> list[Field]:
-    """A request's fields for an answer that is this client's alone, Host first: the client's, or
-    empty.
+    """Return a request's fields for an answer that is this client's alone, Host first: the
+    client's, or empty.
     """
     headers = request.headers
     dropped = hop_by_hop(headers) | _NEVER_FORWARDED
@@ -84,7 +84,8 @@ def shared_request_fields(
     client_address: str,
     node_id: str,
 ) -> list[Field]:
-    """A request's fields for an answer that others may get, Host first (empty: the origin's own).
+    """Return a request's fields for an answer that others may get, Host first (empty: the
+    origin's own).
 
     Conditions and ranges are the caller's. Credentials go along, for it is the origin's word that
     lets an answer to them be shared (RFC 9111 section 3.5); Cookie does not, unless it is part of
@@ -118,8 +119,8 @@ def shared_request_fields(
 
 
 def asks_the_same(service: Service, request: Request, variant: bytes) -> bool:
-    """Whether the shared form of a request says all that the client says, so that the answer to
-    either is the answer to both.
+    """Return whether the shared form of a request says all that the client says, so that the
+    answer to either is the answer to both.
     """
     if service.forwarded and not (service.key_rules.scheme and service.key_rules.host):
         return False
@@ -152,7 +153,7 @@ def _replaced(fields: list[Field], name: bytes, values: list[bytes]) -> list[Fie
 
 
 def _shared_host(service: Service, request: Request) -> bytes:
-    """The client's host if answers are kept apart by it, else always the same one."""
+    """Return the client's host if answers are kept apart by it, else always the same one."""
     return request.authority if service.key_rules.host else service.first_host
 
 
@@ -166,7 +167,7 @@ def _via(request: Request, node_id: str) -> bytes:
 
 
 def passed_response_fields(headers: Headers, version: tuple[int, int], node_id: str) -> list[Field]:
-    """A response's fields for the client: hop-by-hop and framing removed, Via added."""
+    """Return a response's fields for the client: hop-by-hop and framing removed, Via added."""
     dropped = hop_by_hop(headers) | {b"content-length", b"trailer"}
     fields = [field for field in headers if field[0] not in dropped]
     via.add_to_response(fields, via.hop(version, node_id.encode()))
@@ -174,17 +175,17 @@ def passed_response_fields(headers: Headers, version: tuple[int, int], node_id: 
 
 
 def with_date(fields: list[Field], date: bytes) -> list[Field]:
-    """The fields, with a Date if the origin sent none (RFC 9110 section 6.6.1)."""
+    """Return the fields, with a Date if the origin sent none (RFC 9110 section 6.6.1)."""
     if not any(name == b"date" for name, _value in fields):
         fields.append((b"date", date))
     return fields
 
 
 def in_loop(headers: Headers, node_id: str) -> bool:
-    """Whether this request has come through this node before."""
+    """Return whether this request has come through this node before."""
     return via.names(headers.get(b"via"), node_id.encode())
 
 
 def only(fields: Iterable[Field], names: frozenset[bytes]) -> list[Field]:
-    """The fields with these names."""
+    """Return the fields with these names."""
     return [field for field in fields if field[0] in names]

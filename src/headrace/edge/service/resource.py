@@ -54,7 +54,7 @@ class Resource:
     pass_reason: Reason = Reason.NONE  # why the answer before was not to be stored
 
     def request(self, head: RequestHead) -> Request:
-        """The parsed request with its normalised target."""
+        """Return the parsed request with its normalised target."""
         return Request(
             head.method, head.target, self.scheme, self.authority, self.path, self.query,
             head.version, head.headers,
@@ -78,8 +78,8 @@ class Misdirected(BadRequest):
 
 
 def cost(asked: HostAndTarget, resource: Resource) -> int:
-    """The bytes that a resource holds: each text of it may be as long as a request may be. A hot
-    entry, which may come and go, is counted where those are kept.
+    """Return the bytes that a resource holds: each text of it may be as long as a request may
+    be. A hot entry, which may come and go, is counted where those are kept.
     """
     host, target = asked
     query = resource.query or b""
@@ -107,7 +107,9 @@ class Resources:
         self.plain, self.tls = self._plain.entries, self._tls.entries
 
     def find(self, head: RequestHead, *, tls: bool) -> Resource:
-        """The resource of a request head. Raises BadRequest (400, 414) and NoService (421)."""
+        """Return the resource of a request head. Raises BadRequest (400, 414) and NoService
+        (421).
+        """
         known = self.tls if tls else self.plain
         resource = known.get((head.host, head.target))
         if resource is None:

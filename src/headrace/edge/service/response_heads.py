@@ -28,7 +28,7 @@ _TTL = re.compile(rb"; ttl=-?[0-9]+")
 
 
 def stored_fields(stored: StoredResponse, now: float, node_id: bytes) -> list[Field]:
-    """A stored response's fields for a client, with Age and Via."""
+    """Return a stored response's fields for a client, with Age and Via."""
     fields = list(stored.headers)
     names = {name for name, _value in fields}
     if b"date" not in names:
@@ -64,23 +64,25 @@ class HitHeads:
         self._partial = status_line(206) + lines
 
     def whole(self, now: float) -> bytes:
-        """The head of the whole response at `now`, without Connection."""
+        """Return the head of the whole response at `now`, without Connection."""
         return self._whole % age_and_ttl_s(self._stored, now)
 
     def partial(self, now: float) -> bytes:
-        """What a 206 begins with at `now`: all but Content-Range, Content-Length and the end."""
+        """Return what a 206 begins with at `now`: all but Content-Range, Content-Length and the
+        end.
+        """
         return self._partial % age_and_ttl_s(self._stored, now)
 
 
 def prepared_head(status: int, fields: list[Field], length: int | None) -> bytes:
-    """A whole head with Content-Length (if any) and the blank line, without Connection."""
+    """Return a whole head with Content-Length (if any) and the blank line, without Connection."""
     if length is None:
         return status_line(status) + field_lines(fields) + b"\r\n"
     return b"%sContent-Length: %d\r\n\r\n" % (status_line(status) + field_lines(fields), length)
 
 
 def not_modified_fields(fields: list[Field]) -> list[Field]:
-    """The fields of a 304, from those of the 200."""
+    """Return the fields of a 304, from those of the 200."""
     keep_last_modified = not any(name == b"etag" for name, _value in fields)
     return [
         field
@@ -92,7 +94,7 @@ def not_modified_fields(fields: list[Field]) -> list[Field]:
 def error_response(
     status: int, detail: str, now: float, extra: tuple[Field, ...] = ()
 ) -> tuple[list[Field], bytes]:
-    """The edge's own error as problem+json (RFC 9457): fields and body."""
+    """Return the edge's own error as problem+json (RFC 9457): fields and body."""
     title = REASONS.get(status, b"Error").decode()
     body = json.dumps({"title": title, "status": status, "detail": detail}).encode() + b"\n"
     fields = [

@@ -55,6 +55,7 @@ class Service:
 
     @property
     def default_retry(self) -> str:
+        """The name of the retry policy where none is named."""
         return DEFAULT_RETRY
 
     @property
@@ -67,11 +68,13 @@ class Service:
         )
 
     def names(self, field: bytes) -> bool:
-        """Whether the operator named this request field (in lower case) for origins to see."""
+        """Return whether the operator named this request field (in lower case) for origins to
+        see.
+        """
         return field in self.keyed_fields or field in self.unkeyed_fields
 
     def rules_for(self, path: bytes) -> CacheRules:
-        """The caching rules in force for a normalised path."""
+        """Return the caching rules in force for a normalised path."""
         path = path_for_rules(path)
         for pattern, rules in self.path_rules:
             if pattern.match(path):
@@ -160,7 +163,7 @@ def _cache_rules(model: config_service.CacheRules) -> CacheRules:
 
 
 def _keyed_fields(service: config_service.Service) -> tuple[bytes, ...]:
-    """What the service names, and what its routes look at: by that, too, answers differ."""
+    """Return what the service names, and what its routes look at: by that, too, answers differ."""
     names = set(_names(service.key.request_fields))
     for route in service.routes:
         if route.pool is not None:
@@ -169,7 +172,7 @@ def _keyed_fields(service: config_service.Service) -> tuple[bytes, ...]:
 
 
 def _unreachable_s(model: config_service.CacheRules) -> float:
-    """How long stale content may stand in for origins that cannot be reached."""
+    """Return how long stale content may stand in for origins that cannot be reached."""
     if model.stale_if_unreachable_s is not None:
         return model.stale_if_unreachable_s
     return model.stale_if_error_s or UNREACHABLE_S

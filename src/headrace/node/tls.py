@@ -14,6 +14,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from headrace.config.certificate_files import load_pair
 from headrace.config.node import NodeConfig
 from headrace.config.server import Certificate, TlsOptions
 from headrace.errors import HeadraceError
@@ -87,14 +88,19 @@ def _read(path: Path) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificates(path.read_bytes())[0]
     except (OSError, ValueError) as error:
-        raise CertificateError(f"certificate {path}: {error}") from error
+        raise CertificateError(
+            f"{path} changed while it was read ({error}): replace files by renaming new ones"
+        ) from error
 
 
 def _context(
     certificate: Certificate, options: TlsOptions, ticket_secret: bytes
 ) -> CertificateContext:
-    shown = _read(certificate.cert)
     context = CertificateContext(ssl.PROTOCOL_TLS_SERVER)
+    fault = load_pair(context, certificate.cert, certificate.key)
+    if fault is not None:
+        raise CertificateError(str(fault))
+    shown = _read(certificate.cert)
     context.names = certificate_names(shown)
     context.checks_hosts = options.refuse_uncovered_hosts
     oldest = ssl.TLSVersion.TLSv1_3 if options.min_version == "1.3" else ssl.TLSVersion.TLSv1_2
@@ -109,7 +115,10 @@ def _context(
     try:
         context.set_ciphers(CIPHERS if options.ciphers is None else options.ciphers)
     except ssl.SSLError as error:
-        raise CertificateError(f"tls.ciphers: OpenSSL knows none of them: {error}") from error
+        raise CertificateError(
+            f"tls.ciphers: OpenSSL knows none of {options.ciphers!r}: leave the setting out, or "
+            "name some that `openssl ciphers -v` lists"
+        ) from error
     if options.session_tickets:
         context.num_tickets = 1
         if ticket_secret:
@@ -117,10 +126,4 @@ def _context(
     else:
         context.num_tickets = 0
         context.options |= ssl.OP_NO_TICKET
-    try:
-        context.load_cert_chain(certificate.cert, certificate.key)
-    except (OSError, ValueError) as error:
-        raise CertificateError(
-            f"certificate {certificate.cert} with key {certificate.key}: {error}"
-        ) from error
     return context

@@ -200,3 +200,20 @@ def test_a_reload_brings_a_new_certificate_to_new_connections_and_keeps_old_ones
         with secure.client("new.test") as new:
             assert new.get(path).status == 200
         assert old.get(path).status == 200
+
+
+def test_a_reload_with_a_wrong_key_says_which_and_changes_nothing(
+    secure: Secure, origin: Origin, path: str
+) -> None:
+    origin.serve(path, cacheable(b"x"))
+    secure.edge.expected_errors.add("reload_failed")
+    pair = secure.authority.issue("one.test", file_name="one.test")
+    right = pair.key.read_bytes()
+    pair.key.write_bytes(secure.authority.issue("other.test").key.read_bytes())
+    secure.edge.reload()
+    problem = secure.edge.events("reload_failed")[-1]["problem"]
+    assert f"{pair.key} is not the key of the certificate in {pair.cert}: name the key" in problem
+    with secure.client() as client:
+        assert client.get(path).status == 200
+    pair.key.write_bytes(right)
+    secure.edge.reload()

@@ -6,6 +6,7 @@ import os
 import ssl
 from pathlib import Path
 
+from headrace.config.certificate_files import load_pair
 from headrace.config.edge.model import Config
 from headrace.config.edge.service import Service
 from headrace.config.problems import Problem
@@ -16,14 +17,15 @@ def machine_problems(config: Config) -> list[Problem]:
     """Everything that this machine does not have as the configuration needs it."""
     found: list[Problem] = []
     for index, certificate in enumerate(config.certificates):
-        problem = _pair_problem(certificate.cert, certificate.key)
-        if problem:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        fault = load_pair(context, certificate.cert, certificate.key)
+        if fault is not None:
             found.append(
                 Problem(
                     path=("certificate", index),
                     value=repr(str(certificate.cert)),
-                    message=problem,
-                    remedy="name a readable PEM certificate and the unencrypted key that fits it",
+                    message=fault.message,
+                    remedy=fault.remedy,
                 )
             )
     for index, service in enumerate(config.services):
@@ -78,19 +80,6 @@ def _missing_files(index: int, service: Service) -> list[Problem]:
                         )
                     )
     return found
-
-
-def _pair_problem(cert: Path, key: Path) -> str:
-    for path in (cert, key):
-        try:
-            path.read_bytes()
-        except OSError as error:
-            return f"{path} cannot be read: {error.strerror}"
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password="")
-    except (ssl.SSLError, ValueError) as error:
-        return f"OpenSSL refuses the pair: {error}"
-    return ""
 
 
 def _nearest_existing(path: Path) -> Path:

@@ -32,7 +32,6 @@ from headrace.node.messages import (
     Message,
     Prepare,
     Prepared,
-    Refused,
     ReopenLogs,
     RoleAnswer,
     RoleNotice,
@@ -42,6 +41,7 @@ from headrace.node.messages import (
     Undrain,
 )
 from headrace.node.running import AnswerT
+from headrace.node.worker_problems import NONE_SERVES, refusal, unsound_among, why_not_ready
 from headrace.node.worker_process import Setup, State, Worker, exit_reason, restart_delay_s
 from headrace.telemetry.logs import events_dropped
 from headrace.telemetry.metrics import Snapshot, merge, retired
@@ -134,7 +134,7 @@ class WorkerPool:
         served = await asyncio.gather(*(worker.wait_ready(READY_TIMEOUT_S) for worker in first))
         for worker, ready in zip(first, served, strict=True):
             if not ready:
-                problem = await _why_not_ready(worker)
+                problem = await why_not_ready(worker, READY_TIMEOUT_S)
                 await self._end_all()
                 raise WorkerStartError(f"worker {worker.number} did not start: {problem}")
         for worker in first:
@@ -161,7 +161,7 @@ class WorkerPool:
                     continue  # it died of something else; its successor begins with the new config
                 if not isinstance(answer, Prepared):
                     self._tell(asked, Abandon(setup.version))
-                    raise ReloadRefusedError(_refusal(worker, answer))
+                    raise ReloadRefusedError(refusal(worker, answer))
             self._setup = setup
             await asyncio.gather(
                 *(
@@ -242,23 +242,11 @@ class WorkerPool:
         question = Check(self._questions)
         asked = [worker for worker in self.workers if worker.state is State.READY]
         if not asked:
-            return "no worker serves; the log says why"
+            return NONE_SERVES
         found = await asyncio.gather(
             *(worker.ask(question, Checked, question.number, within_s) for worker in asked)
         )
-        problems = []
-        for worker, answer in zip(asked, found, strict=True):
-            if isinstance(answer, Checked):
-                problem = answer.problem
-            elif worker.channel.closed:
-                continue  # it died meanwhile, and its listener with it
-            else:
-                problem = f"it does not answer within {within_s:g} s"
-            if problem:
-                problems.append(f"worker {worker.number}: {problem}")
-        if all(worker.channel.closed for worker in asked):
-            return "no worker serves; the log says why"
-        return "; ".join(problems) or None
+        return unsound_among(asked, found, within_s)
 
     def tell_all(self, notice: msgspec.Struct) -> None:
         """Say something of a role's to all workers that wants no answer."""
@@ -408,16 +396,3 @@ async def _happens(event: asyncio.Event, within_s: float) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(within_s):
             await event.wait()
-
-
-async def _why_not_ready(worker: Worker) -> str:
-    if worker.channel.closed:
-        code = await worker.process.wait()
-        return worker.problem or f"it ended with {exit_reason(code)}; its own log says more"
-    return worker.problem or f"it was not ready within {READY_TIMEOUT_S:.0f} seconds"
-
-
-def _refusal(worker: Worker, answer: Message | None) -> str:
-    if isinstance(answer, Refused):
-        return f"worker {worker.number} refused the config: {answer.problem}"
-    return f"worker {worker.number} did not answer; nothing has changed, try again"

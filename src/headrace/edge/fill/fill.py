@@ -23,11 +23,7 @@ import msgspec
 import structlog
 
 from headrace.cache.record import StoredFlag, StoredResponse
-from headrace.cache.slice_requests import (
-    BodySpan,
-    as_asked,
-    slice_request_fields,
-)
+from headrace.cache.slice_requests import BodySpan, as_asked, slice_request_fields
 from headrace.cache.validation import freshened
 from headrace.edge.body.growing_slice import LocalSlice
 from headrace.edge.body.mapped_file import PAGE_BYTES

@@ -23,6 +23,7 @@ from headrace.upstream.network import Stream
 from headrace.upstream.pool import Pool, PoolState
 from headrace.upstream.retry import RetryPolicy
 from headrace.upstream.target import Target
+from tests.harness.virtual_time import run_virtually
 
 from .test_pool import origin, pool
 
@@ -201,7 +202,7 @@ def test_everything_comes_back_from_every_way_out(first: str) -> None:
                 if turns > 40 and "hangs" in (first, other):
                     break  # it waits for its time limit now
 
-    asyncio.run(run())
+    run_virtually(run())
 
 
 @pytest.mark.parametrize(("first", "other"), [*product(SCRIPTS, SCRIPTS)])
@@ -212,7 +213,7 @@ def test_everything_comes_back_when_no_one_cancels(first: str, other: str) -> No
         assert asyncio.all_tasks() == {asyncio.current_task()}
         scene.check()
 
-    asyncio.run(run())
+    run_virtually(run())
 
 
 def test_a_place_is_counted_while_a_response_is_open() -> None:
@@ -225,4 +226,4 @@ def test_a_place_is_counted_while_a_response_is_open() -> None:
         response.close()
         scene.check()
 
-    asyncio.run(run())
+    run_virtually(run())

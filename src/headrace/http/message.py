@@ -41,12 +41,6 @@ class Headers:
         """Return every line of this field in order, for Set-Cookie and strict checks."""
         return [value for field_name, value in self.fields if field_name == name]
 
-    def replacing(self, name: bytes, value: bytes) -> Headers:
-        """Return these fields with every line of `name` removed and one line appended."""
-        kept = [field for field in self.fields if field[0] != name]
-        kept.append((name, value))
-        return Headers(kept)
-
     def without(self, names: Iterable[bytes]) -> Headers:
         """Return these fields less every line whose name is in `names`."""
         removed = frozenset(names)

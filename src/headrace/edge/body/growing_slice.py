@@ -203,13 +203,8 @@ class LocalSlice(GrowingSlice):
         """What is held in memory because the file took no more."""
         return 0 if self._spill is None else len(self._spill)
 
-    @property
-    def room(self) -> int:
-        """How many bytes may still be written."""
-        return self.capacity - self.written
-
     def write(self, data: memoryview) -> None:
-        """Append, and wake who follows. `data` must fit into `room`."""
+        """Append, and wake who follows. `data` must fit into what is left of `capacity`."""
         part = self.part
         if part is not None and self.write_error is None:
             try:

@@ -8,8 +8,6 @@ into another never passes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from headrace.cache.presented_fields import (
     NEGOTIATED,
     fields_of_variant,
@@ -184,8 +182,3 @@ def with_date(fields: list[Field], date: bytes) -> list[Field]:
 def in_loop(headers: Headers, node_id: str) -> bool:
     """Return whether this request has come through this node before."""
     return via.names(headers.get(b"via"), node_id.encode())
-
-
-def only(fields: Iterable[Field], names: frozenset[bytes]) -> list[Field]:
-    """Return the fields with these names."""
-    return [field for field in fields if field[0] in names]

@@ -167,7 +167,7 @@ def switches(aside: Aside) -> str:
         return ""
     rows = [
         ["a 2 MB miss whose origin is sound", f"{cell([s.whole_ms for s in found])} ms"],
-        ["longer when it is reset in the middle and another goes on",
+        ["longer when it is reset in the middle and another continues",
          f"{cell([s.longer_ms for s in found])} ms"],
         ["requests more, for each switch", cell([s.requests for s in found])],
         ["connects more, where connections are kept", cell([s.connects for s in found])],

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Clock:
     """`now` is in seconds since 1970, `monotonic` in seconds since anything; both only grow with
-    the time that passes. `random_bytes` returns so many bytes that nobody can guess,
+    the time that passes. `random_bytes` returns so many bytes that no one can guess,
     `chance` a number from 0 up to 1.
     """
 

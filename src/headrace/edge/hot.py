@@ -2,7 +2,7 @@
 
 An entry is only good until its response might need a decision again (`until`), and never after a
 purge that matches it. It is looked up in the store again every few seconds, so that what another
-worker renewed or removed is noticed; if nothing was, it goes on.
+worker renewed or removed is noticed; if nothing was, it stays.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ class HotResponses:
                 self.drop(entry.stored.key, entry.stored.variant)
 
     def drop_unused(self, now: float) -> None:
-        """Drop what nobody asked for lately if it holds a file open, and what is not fresh."""
+        """Drop what no one asked for lately if it holds a file open, and what is not fresh."""
         over = [
             entry
             for entry in self._entries.values()

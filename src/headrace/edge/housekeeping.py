@@ -1,4 +1,4 @@
-"""What a worker does on the side, every few seconds: let go of what is no longer of use."""
+"""What a worker does on the side, every few seconds: release what is no longer of use."""
 
 from __future__ import annotations
 

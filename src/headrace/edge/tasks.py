@@ -1,4 +1,4 @@
-"""Tasks that nobody awaits: held on to while they run, and heard of when they fail."""
+"""Tasks that no one awaits: held on to while they run, and heard of when they fail."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Where a node listens: reserving addresses for all workers, and opening them in a worker.
 
 The supervisor holds each TCP address with a socket that is bound but does not listen, so that
-nobody else takes it while workers come and go; each worker binds it again with SO_REUSEPORT. A
+no one else takes it while workers come and go; each worker binds it again with SO_REUSEPORT. A
 Unix socket listens in the supervisor and its descriptor is handed to every worker.
 """
 
@@ -205,7 +205,7 @@ def _reserve_unix(listener: Listener, path: Path) -> ReservedAddress:
 
 
 def _remove_stale(path: Path, text: str) -> None:
-    """Remove a socket file that nobody listens on any more; refuse one that is in use."""
+    """Remove a socket file that no one listens on any more; refuse one that is in use."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

@@ -69,7 +69,7 @@ class Commit(msgspec.Struct, tag="commit"):
 
 
 class Abandon(msgspec.Struct, tag="abandon"):
-    """Some worker refused: forget this version and go on with the old one. No answer."""
+    """Some worker refused: forget this version and continue with the old one. No answer."""
 
     version: int
 
@@ -153,7 +153,7 @@ class Prepared(msgspec.Struct, tag="prepared"):
 
 
 class Refused(msgspec.Struct, tag="refused"):
-    """The worker cannot switch to this version and goes on with the old one."""
+    """The worker cannot switch to this version and continues with the old one."""
 
     version: int
     problem: str

@@ -66,7 +66,7 @@ def secret_for(secret: bytes, fingerprint: bytes) -> bytes:
 def install(context: ssl.SSLContext, secret: bytes) -> bool:
     """Seal this server context's tickets with `secret` (80 bytes).
 
-    False when this Python hides its OpenSSL (statically linked builds): the context then goes on
+    False when this Python hides its OpenSSL (statically linked builds): the context then continues
     with its own random key, and a session resumes only on the worker that issued it. Raise
     TicketKeyError when OpenSSL refuses the key.
     """

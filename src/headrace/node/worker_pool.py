@@ -66,7 +66,7 @@ class WorkerStartError(HeadraceError):
 
 
 class ReloadRefusedError(HeadraceError):
-    """A worker cannot work by the new config; all of them go on with the old one."""
+    """A worker cannot work by the new config; all of them continue with the old one."""
 
 
 class WorkerPool:
@@ -177,7 +177,7 @@ class WorkerPool:
             self._resize(count)
 
     def drain(self) -> None:
-        """Let the workers close their connections as they fall idle; they go on serving."""
+        """Let the workers close their connections as they fall idle; they keep serving."""
         self.draining = True
         self._tell(self.workers, Drain())
 

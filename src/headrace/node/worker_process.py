@@ -45,7 +45,7 @@ log = structlog.get_logger("headrace.workers")
 class Setup:
     """What a worker needs to serve. `descriptors` are the Unix sockets, in `bindings`' order.
 
-    `drain_timeout_s` is how long one that is retired may go on with what it sends.
+    `drain_timeout_s` is how long one that is retired may continue with what it sends.
     """
 
     version: int

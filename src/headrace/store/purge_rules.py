@@ -39,7 +39,7 @@ MOST_RULES_KEPT_LONG = 10_000
 LONGEST_VALUE = 32 * 1024
 """Rules are in every process's memory and in the journal, so all of them are bounded: at most
 MOST_RULES wait to be carried out. From MOST_RULES_KEPT_LONG on, they are forgotten as soon as they
-are; a response whose fetch began before is then not kept, for nobody knows what it escaped."""
+are; a response whose fetch began before is then not kept, for no one knows what it escaped."""
 
 
 class Verdict(enum.IntEnum):

@@ -255,7 +255,7 @@ class WorkerMetrics:
     log_dropped: int = _counter("log_records_dropped", "Access log records lost to a full queue.")
 
     events_dropped: int = _counter(
-        "log_events_dropped", "Lines of the processes' own log that nobody took in time."
+        "log_events_dropped", "Lines of the processes' own log that no one took in time."
     )
 
     hit_first_byte: Histogram = _histogram("first_byte_seconds", _FIRST_BYTE, cache="hit")

@@ -1,8 +1,8 @@
 """One connection, one reading: what a client sends is refused, or the origin hears exactly the
 requests that the edge answers (RFC 9112 sections 2.2, 6.1, 6.3 and 11.2).
 
-A request is passed on written anew: one framing, and nothing that concerned the client's own
-connection. After a refusal nothing more of the connection is read as a request.
+A request is written again before it is passed on: one framing, and nothing that concerned the
+client's own connection. After a refusal nothing more of the connection is read as a request.
 `tests/integration/edge/test_refusals.py` has the plain cases of malformed heads and chunks.
 """
 

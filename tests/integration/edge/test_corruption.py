@@ -1,4 +1,4 @@
-"""Damaged files of the store are found out when they are first opened: the object is fetched anew,
+"""Damaged files of the store are found out when they are first opened: the object is fetched again,
 and no wrong byte is served (checksums on).
 """
 

@@ -29,7 +29,7 @@ def own_edge(origin: Origin, tmp_path: Path) -> Iterator[Edge]:
 
 
 def change(edge: Edge, **tables: object) -> None:
-    """Write the config anew with these top-level tables, and reload."""
+    """Write the config again with these top-level tables, and reload."""
     document: dict[str, Any] = tomllib.loads(edge.config_file.read_text())
     edge.write_config({**document, **tables})
     edge.reload()

@@ -252,7 +252,7 @@ def test_top_tells_services_objects_origins_and_clients(
     numbers = itertools.count()
 
     def told() -> bool:
-        # Figures are of the time since the look before: all of it has to happen anew for each.
+        # Figures are of the time since the look before: all of it has to happen again for each.
         for _number in range(10):
             edge.get(path)
         edge.get(f"{path}/{next(numbers)}")

@@ -179,7 +179,7 @@ def test_a_failing_origin(
     if hidden:
         asked_first = 1 if fault.kind == "scripted" else 0
         if name == "reset_before_head" and counts[0] == 2:
-            counts[0] = 1  # on a kept-alive connection that may be just its end: asked anew
+            counts[0] = 1  # on a kept-alive connection that may be just its end: asked again
         if shape.chunked and shape.body is LARGE and clients > 1:
             # Of unknown length, it cannot be found before its end: each worker may fetch it.
             counts = [min(count, 1) for count in counts]

@@ -287,7 +287,7 @@ class RemoteSlice(GrowingSlice):
     """A slice that another worker writes. Polls the part's control page while it is followed.
 
     The writer sees by the follower's lock that somebody follows, and goes on for that: so a slice
-    that no request here follows any more (`leave`) is let go of at once.
+    that no request here follows any more (`leave`) is released at once.
     """
 
     def __init__(

@@ -188,7 +188,7 @@ class MappedBody:
         failed = _libc.mincore(
             self._address + start * PAGE_BYTES, (end - start) * PAGE_BYTES, ctypes.addressof(vector)
         )
-        # Where the kernel will not tell (a system call filter), sending must go on all the same.
+        # Where the kernel will not tell (a system call filter), sending must continue all the same.
         return bool(failed) or b"\x00" not in pages
 
     def load(self, offset: int, size_bytes: int) -> None:

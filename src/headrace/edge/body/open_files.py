@@ -126,7 +126,7 @@ class OpenBodies:
                 mapping=growing.mapping, on_damage=self._teller(stored, growing.number),
             )  # fmt: skip
         except (OSError, BodyError):
-            return  # it will be opened anew when it is asked for
+            return  # it will be opened again when it is asked for
         self._keep(stored, growing.number, body)
 
     def _teller(self, stored: StoredResponse, number: int) -> OnDamage:
@@ -158,7 +158,7 @@ class OpenBodies:
     def drop_removed(self, most: int) -> int:
         """Let go of files that are no longer in the store, so that their space is freed.
 
-        Looks at up to `most` of the least recently used; gives how many were let go.
+        Looks at up to `most` of the least recently used; returns how many were closed.
         """
         looked_at = list(islice(self._bodies.items(), most))
         removed = 0

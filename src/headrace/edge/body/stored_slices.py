@@ -86,7 +86,7 @@ class StoredSlices:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _is_sound(self, found: OpenSlice) -> bool:
-        """Return whether its checksum is right. If it is not, or nobody waits any more, it is
+        """Return whether its checksum is right. If it is not, or no one waits any more, it is
         closed.
         """
         job = self._loop.run_in_executor(self._threads, body_is_sound, found)
@@ -126,4 +126,4 @@ def _close_after(job: asyncio.Future[bool], fd: int) -> None:
     """Close what a thread has read from, whatever came of it."""
     os.close(fd)
     if not job.cancelled():
-        job.exception()  # seen: nobody else asks
+        job.exception()  # seen: no one else asks

@@ -1,4 +1,4 @@
-"""How much of the origins one client network may take: requests under way, and bytes that nobody
+"""How much of the origins one client network may take: requests under way, and bytes that no one
 waits for. Pure: `now` is an argument.
 
 Whatever a client starts and leaves behind (a fill whose origin is slow, a body that still comes)

@@ -7,7 +7,7 @@ What has to hold, whatever clients and origins do:
 - The response, and with it a place at an origin, is closed here on every way out, unless it was
   handed over in an `Uncacheable` result; that happens only while the request that began the fill
   still waits, and when that leaves without having taken it, it is closed as well.
-- A fill that nobody waits for any more lives within what its client's network may leave behind
+- A fill that no one waits for any more lives within what its client's network may leave behind
   (`interest`).
 - A failure says nothing of what is stored. A stored response is removed only when the origin says
   that it has another one, or none.
@@ -83,7 +83,7 @@ class Fill:
     """A running fill. Made by the table, which has taken a place for the client's network and a
     part; both are given back at its end.
 
-    `owned`: the request that begins it waits for the result. `counted`: nobody is interested yet,
+    `owned`: the request that begins it waits for the result. `counted`: no one is interested yet,
     and that is charged to its network.
     """
 
@@ -229,7 +229,7 @@ class Fill:
         self._over = True
         self._task = None  # cancelled, it keeps its last frame, which keeps this
         self._books.ended(self)
-        if self.slices.is_writing:  # a fault of ours: nobody may wait for it for ever
+        if self.slices.is_writing:  # a fault of ours: no one may wait for it for ever
             self._broke_off(Reason.INTERNAL_ERROR.word, 500, Reason.INTERNAL_ERROR.word)
         self._settle(Restart())
         self.slices.close()
@@ -354,7 +354,7 @@ class Fill:
         if self.slices.first_part is not None:
             self.slices.first_part.mark_uncacheable()
         if self.result.done() or not self._owned:
-            response = None  # nobody is there whose it would be
+            response = None  # no one is there whose it would be
         elif status < 500 and not asks_the_same(
             self.asked.resource.service, self.asked.request, self.asked.variant
         ):
@@ -367,7 +367,7 @@ class Fill:
     async def _receive(
         self, response: FailoverResponse, stored: StoredResponse, span: BodySpan
     ) -> None:
-        """Write the body into slices until it ends or nobody wants more of it."""
+        """Write the body into slices until it ends or no one wants more of it."""
         environment, slices = self._environment, self.slices
         if not slices.begin(stored, span.start):
             return  # somebody else is at it; the result says: look again

@@ -1,6 +1,6 @@
-"""Who waits for a fill, here or in another worker, and what it may still do when nobody does.
+"""Who waits for a fill, here or in another worker, and what it may still do when no one does.
 
-A fill that nobody waits for any more lives within what its client's network may leave behind: a
+A fill that no one waits for any more lives within what its client's network may leave behind: a
 number of fills, and bytes. Beyond that it is broken off.
 """
 
@@ -30,7 +30,7 @@ class Interest:
     """Counts who is interested in one fill.
 
     `writing` is the part that it writes now, `abandon` breaks it off; `counted` tells that it is
-    charged to its network as one that nobody waits for.
+    charged to its network as one that no one waits for.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Interest:
             self._nobody_waits()
 
     def pay(self, size_bytes: int) -> None:
-        """Charge bytes that nobody waits for to the network that asked for them.
+        """Charge bytes that no one waits for to the network that asked for them.
 
         Raises Abandoned when it has no more.
         """
@@ -76,7 +76,7 @@ class Interest:
             )
             and not self.is_followed_elsewhere()
         ):
-            raise Abandoned("nobody waits for this, and its network's allowance is spent")
+            raise Abandoned("no one waits for this, and its network's allowance is spent")
 
     def is_followed_elsewhere(self) -> bool:
         """Return whether another worker follows what is written here, or what was written before.

@@ -123,7 +123,7 @@ class Table:
         return Begun(fill)
 
     def begin_unwatched(self, asked: FillRequest, still_wanted: Callable[[], bool]) -> None:
-        """Begin a fill that nobody waits for, unless one runs anywhere."""
+        """Begin a fill that no one waits for, unless one runs anywhere."""
         if (asked.name, asked.number) in self._fills or self._environment.draining:
             return
         part = self._part(asked.name, asked.number)

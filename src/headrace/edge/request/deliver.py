@@ -92,7 +92,7 @@ class Delivery:
         """See to it that the next slice that is not stored can be had, before the head is sent.
 
         An origin that has another representation by now is noticed while there is still time to
-        begin anew.
+        begin again.
         """
         stored = self.stored
         if stored.length < 0:

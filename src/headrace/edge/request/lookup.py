@@ -283,7 +283,7 @@ class Lookup:
 
     def _uncacheable(self, result: Uncacheable, fwd: bytes, *, collapsed: bool) -> Step:
         """Pass on what may not be stored: to the request that began the fill. Whoever only
-        waited with it asks for himself, since the answer is nobody else's.
+        waited with it asks for himself, since the answer is no one else's.
         """
         response = None if collapsed else result.take()
         if result.status and result.status < 400 and not result.own:

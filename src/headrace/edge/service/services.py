@@ -97,7 +97,7 @@ class Services:
 def compile_services(config: Config, tallies: ServiceTallies | None = None) -> Services:
     """Build the services of a configuration. Raises HeadraceError or OSError for bad origins.
 
-    `tallies` has what was counted under the configuration before, which they go on with.
+    `tallies` has what was counted under the configuration before, which they continue.
     """
     names = [service.name for service in config.services]
     planned = (tallies or ServiceTallies()).plan(names, config.metrics.services_max)

@@ -24,12 +24,14 @@ from headrace.errors import HeadraceError
 from headrace.node.admin.app import AdminServer
 from headrace.node.admin.auth import admin_token
 from headrace.node.listeners import ReservedAddress, rebind, reserve_all
+from headrace.node.questions import Questions
 from headrace.node.readiness import CHECK_TIMEOUT_S, Readiness
 from headrace.node.reload import check_reloadable, worker_config
 from headrace.node.role import ConfigT, Role
 from headrace.node.systemd import notify
 from headrace.node.ticket_keys import TicketKey
 from headrace.node.worker_pool import WorkerPool
+from headrace.node.worker_problems import NONE_SERVES
 from headrace.node.worker_process import Setup, State
 from headrace.telemetry.exposition import ServerFacts, WorkerFacts
 from headrace.telemetry.logs import configure_logging
@@ -74,7 +76,7 @@ class Supervisor(Generic[ConfigT]):
         self._reloads_succeeded = 0
         self._reloads_failed = 0
         self._pool = WorkerPool(role.worker_command)
-        self._readiness = Readiness(lambda: self._pool.unsound(CHECK_TIMEOUT_S))
+        self._readiness = Readiness(lambda: self._pool.questions.unsound(CHECK_TIMEOUT_S))
         self._version = 1
         self._ticket_key = TicketKey.generate(self._started)
         self._held: list[ReservedAddress] = []
@@ -112,9 +114,9 @@ class Supervisor(Generic[ConfigT]):
         return self._role.report
 
     @property
-    def workers(self) -> WorkerPool:
+    def workers(self) -> Questions:
         """All workers, for a role's questions to them."""
-        return self._pool
+        return self._pool.questions
 
     def not_ready_because(self) -> str | None:
         """Return why not to send clients here now; None when they are welcome."""
@@ -125,7 +127,7 @@ class Supervisor(Generic[ConfigT]):
         if self._pool.draining:
             return "draining"
         if not self._pool.ready:
-            return "no worker serves; the log says why"
+            return NONE_SERVES
         return self._role.problem() or None
 
     async def readiness(self) -> str | None:
@@ -256,7 +258,7 @@ class Supervisor(Generic[ConfigT]):
         served, unsound = True, None
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            await self._pool.ask_all()
+            await self._pool.questions.refresh()
             notify("WATCHDOG=1")
             if self._stopping.is_set():
                 continue
@@ -273,7 +275,7 @@ class Supervisor(Generic[ConfigT]):
     async def _watch_silence(self) -> None:
         while True:
             await asyncio.sleep(SILENCE_CHECK_S)
-            self._pool.kill_silent()
+            self._pool.kill_silent(asyncio.get_running_loop().time())
 
     async def _renew_ticket_key(self) -> None:
         if self._ticket_key.renewed(time.time()) is self._ticket_key:

@@ -1,8 +1,8 @@
-"""All the workers: starting, replacing, asking, changing and stopping them.
+"""All the workers: starting, replacing, changing and stopping them.
 
 The pool keeps as many workers alive as it is told to, carries a reload to all of them in two
 steps (prepare, then commit) so that none is ever half-changed, and keeps the counts of those that
-died. It does not know what a config says.
+died. It does not know what a configuration says. What is asked of workers is in `questions`.
 
 A worker has one place, by its number, until it is retired; then it leaves: it takes no part in
 reloads, has its drain time to finish what it sends, and its successor may have its number already.
@@ -17,42 +17,39 @@ import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
-import msgspec
 import structlog
 
 from headrace.errors import HeadraceError
 from headrace.node.messages import (
     Abandon,
-    Check,
-    Checked,
     Commit,
     Committed,
     Drain,
-    GetStats,
     Message,
     Prepare,
     Prepared,
     ReopenLogs,
-    RoleAnswer,
-    RoleNotice,
-    RoleQuestion,
-    Stats,
     Stop,
     Undrain,
 )
-from headrace.node.running import AnswerT
-from headrace.node.worker_problems import NONE_SERVES, refusal, unsound_among, why_not_ready
-from headrace.node.worker_process import Setup, State, Worker, exit_reason, restart_delay_s
+from headrace.node.questions import Questions
+from headrace.node.worker_problems import refusal, why_not_ready
+from headrace.node.worker_process import (
+    Setup,
+    State,
+    Worker,
+    exit_reason,
+    quick_deaths_after,
+    restart_delay_s,
+)
 from headrace.telemetry.logs import events_dropped
 from headrace.telemetry.metrics import Snapshot, merge, retired
 
 READY_TIMEOUT_S = 60.0
 PREPARE_TIMEOUT_S = 30.0
 COMMIT_TIMEOUT_S = 10.0
-STATS_TIMEOUT_S = 2.0
 SILENCE_LIMIT_S = 30.0
 STOP_GRACE_S = 2.0
-STEADY_AFTER_S = 10.0
 LAST_WORDS_S = 1.0
 
 log = structlog.get_logger("headrace.workers")
@@ -66,7 +63,7 @@ class WorkerStartError(HeadraceError):
 
 
 class ReloadRefusedError(HeadraceError):
-    """A worker cannot work by the new config; all of them continue with the old one."""
+    """A worker cannot work by the new configuration; all of them continue with the old one."""
 
 
 class WorkerPool:
@@ -90,7 +87,7 @@ class WorkerPool:
         self._places: dict[int, asyncio.Event] = {}  # set: this place is given up
         self._tasks: set[asyncio.Task[None]] = set()
         self._retired = Snapshot()
-        self._questions = 0
+        self.questions = Questions(self)
         self._stopping = False
         self._changing = asyncio.Lock()
 
@@ -122,7 +119,7 @@ class WorkerPool:
     async def start(self, setup: Setup, count: int) -> None:
         """Start `count` workers and wait until all serve.
 
-        Raise WorkerStartError when one cannot: at the first start that is a mistake to show, not
+        Raises WorkerStartError when one cannot: at the first start that is a mistake to show, not
         an accident to repeat.
         """
         self._setup = setup
@@ -143,7 +140,7 @@ class WorkerPool:
     async def reload(self, setup: Setup, count: int) -> None:
         """Move every worker to `setup` and to `count` workers, or none at all.
 
-        Raise ReloadRefusedError when a worker refuses it; nothing has changed then.
+        Raises ReloadRefusedError when a worker refuses it; nothing has changed then.
         """
         async with self._changing:
             asked = [worker for worker in self.workers if worker.state is State.READY]
@@ -215,68 +212,21 @@ class WorkerPool:
         """Return the counts of all workers, dead ones included; waits up to 2 s for their
         answers.
         """
-        await self.ask_all()
+        await self.questions.refresh()
         own = Snapshot(counters={"events_dropped": events_dropped()})
         return merge([own, self._retired, *(worker.snapshot for worker in self.everyone)])
 
-    async def ask_each(self, question: msgspec.Struct, answer: type[AnswerT]) -> list[AnswerT]:
-        """Ask a role's question of all workers that serve; return the answers that come."""
-        self._questions += 1
-        asked = RoleQuestion(self._questions, msgspec.Raw(msgspec.json.encode(question)))
-        found = await asyncio.gather(
-            *(
-                worker.ask(asked, RoleAnswer, asked.number, STATS_TIMEOUT_S)
-                for worker in self.workers
-                if worker.state is State.READY
-            )
-        )
-        return [
-            msgspec.json.decode(one.answer, type=answer)
-            for one in found
-            if isinstance(one, RoleAnswer)
-        ]
-
-    async def unsound(self, within_s: float) -> str | None:
-        """Return what keeps which worker from serving; None when each that listens could."""
-        self._questions += 1
-        question = Check(self._questions)
-        asked = [worker for worker in self.workers if worker.state is State.READY]
-        if not asked:
-            return NONE_SERVES
-        found = await asyncio.gather(
-            *(worker.ask(question, Checked, question.number, within_s) for worker in asked)
-        )
-        return unsound_among(asked, found, within_s)
-
-    def tell_all(self, notice: msgspec.Struct) -> None:
-        """Say something of a role's to all workers that wants no answer."""
-        self._tell(self.workers, RoleNotice(msgspec.Raw(msgspec.json.encode(notice))))
-
-    async def ask_all(self) -> None:
-        """Refresh every worker's snapshot."""
-        self._questions += 1
-        question = GetStats(self._questions)
-        await asyncio.gather(
-            *(
-                worker.ask(question, Stats, question.number, STATS_TIMEOUT_S)
-                for worker in self.everyone
-                if worker.state is not State.STARTING
-            )
-        )
-
-    def kill_silent(self) -> None:
-        """End every worker that has said nothing for too long."""
-        now_s = asyncio.get_running_loop().time()
+    def kill_silent(self, now_s: float) -> None:
+        """End every worker that has said nothing for too long; `now_s` is the loop's time."""
         for worker in self.everyone:
+            starting = worker.state is State.STARTING
+            limit_s = READY_TIMEOUT_S if starting else self._silence_limit_s
             silent_s = now_s - worker.heard_s
-            if silent_s > self._silence_limit_of(worker) and worker.process.returncode is None:
+            if silent_s > limit_s and worker.process.returncode is None:
                 log.error(
                     "worker_silent", worker=worker.number, pid=worker.pid, silent_s=round(silent_s)
                 )
                 worker.kill()
-
-    def _silence_limit_of(self, worker: Worker) -> float:
-        return READY_TIMEOUT_S if worker.state is State.STARTING else self._silence_limit_s
 
     async def _start_process(self, number: int, setup: Setup, draining: bool) -> Worker:
         return await Worker.start(number, self._command, setup, draining=draining)
@@ -348,7 +298,7 @@ class WorkerPool:
             if worker.state is not State.STOPPING and not self._stopping:
                 self.exits += 1
                 lived_s = asyncio.get_running_loop().time() - worker.started_s
-                quick_deaths = 0 if lived_s >= STEADY_AFTER_S else quick_deaths + 1
+                quick_deaths = quick_deaths_after(quick_deaths, lived_s)
                 delay_s = restart_delay_s(quick_deaths)
                 log.error(
                     "worker_died",

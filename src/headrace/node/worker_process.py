@@ -1,6 +1,6 @@
 """One worker process as the supervisor sees it: its state, and questions with their answers.
 
-Says nothing about how many workers there are or when one is replaced (see workers).
+Says nothing about how many workers there are or when one is replaced (see worker_pool).
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from headrace.telemetry.metrics import Snapshot
 
 FIRST_RESTART_DELAY_S = 0.1
 LONGEST_RESTART_DELAY_S = 30.0
+STEADY_AFTER_S = 10.0
 
 log = structlog.get_logger("headrace.workers")
 
@@ -69,6 +70,11 @@ def restart_delay_s(quick_deaths: int) -> float:
     if quick_deaths == 0:
         return 0.0
     return min(LONGEST_RESTART_DELAY_S, FIRST_RESTART_DELAY_S * 2.0 ** min(quick_deaths - 1, 16))
+
+
+def quick_deaths_after(quick_deaths: int, lived_s: float) -> int:
+    """Return how many deaths soon after a start are in a row, now that one lived so long."""
+    return 0 if lived_s >= STEADY_AFTER_S else quick_deaths + 1
 
 
 def exit_reason(code: int) -> str:

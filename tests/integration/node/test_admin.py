@@ -24,6 +24,7 @@ from headrace.edge.admin.store_thread import StoreThread
 from headrace.errors import HeadraceError
 from headrace.node.admin.app import AdminError, AdminServer
 from headrace.node.admin.openapi import document
+from headrace.node.questions import Questions
 from headrace.node.worker_pool import WorkerPool
 from headrace.telemetry.exposition import ServerFacts
 from headrace.telemetry.metrics import Snapshot, WorkerMetrics
@@ -55,7 +56,7 @@ class Stub:
     reason: str | None = None
     trouble: HeadraceError | None = None
     done: list[str] = field(default_factory=list)
-    workers: WorkerPool = field(default_factory=lambda: WorkerPool(()))
+    workers: Questions = field(default_factory=lambda: WorkerPool(()).questions)
 
     report = EdgeReport
 

@@ -238,7 +238,7 @@ class Run:
             await self.take(step)
         for _ in range(30):
             await asyncio.sleep(5)
-            await self.pool.ask_all()
+            await self.pool.questions.refresh()
         then()
         await self.pool.stop(DRAIN_S)
         assert [p.pid for p in self.books.processes if p.returncode is None] == []
@@ -333,14 +333,14 @@ def test_a_worker_that_says_nothing_is_ended_in_half_a_minute() -> None:
 
     async def live() -> None:
         await run.pool.start(setup(1), 2)
-        await run.pool.ask_all()
+        await run.pool.questions.refresh()
         mute, sound = run.serving()
         mute.mute = True
         asking = asyncio.ensure_future(heartbeat(run.pool))
         begun_s = asyncio.get_running_loop().time()
         while mute.returncode is None:
             await asyncio.sleep(SILENCE_CHECK_S)
-            run.pool.kill_silent()
+            run.pool.kill_silent(asyncio.get_running_loop().time())
         silent_s = asyncio.get_running_loop().time() - begun_s
         assert SILENCE_LIMIT_S - SILENCE_CHECK_S <= silent_s <= SILENCE_LIMIT_S + SILENCE_CHECK_S
         await asyncio.sleep(1)
@@ -352,6 +352,6 @@ def test_a_worker_that_says_nothing_is_ended_in_half_a_minute() -> None:
     async def heartbeat(pool: WorkerPool) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            await pool.ask_all()
+            await pool.questions.refresh()
 
     run_virtually(live())

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from headrace.node.worker_process import (
     LONGEST_RESTART_DELAY_S,
+    STEADY_AFTER_S,
     exit_reason,
+    quick_deaths_after,
     restart_delay_s,
 )
 
@@ -18,6 +20,11 @@ def test_a_worker_that_lived_is_replaced_at_once() -> None:
 
 def test_a_crash_loop_waits_longer_each_time() -> None:
     assert [restart_delay_s(deaths) for deaths in (1, 2, 3, 4)] == [0.1, 0.2, 0.4, 0.8]
+
+
+def test_only_a_death_soon_after_the_start_is_part_of_a_loop() -> None:
+    assert quick_deaths_after(3, STEADY_AFTER_S - 0.1) == 4
+    assert quick_deaths_after(3, STEADY_AFTER_S) == 0
 
 
 @given(st.integers(min_value=0))

@@ -1,0 +1,106 @@
+"""Reads and writes on a raw socket, with time limits."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from headrace.http.stream import SocketStream, StreamTimeout
+
+Talk = Callable[[SocketStream, socket.socket], Awaitable[None]]
+
+
+def with_pair(talk: Talk) -> None:
+    """Talk over one end of a connected pair of sockets; the other is the test's."""
+
+    async def run() -> None:
+        near, far = socket.socketpair()
+        near.setblocking(False)
+        far.setblocking(False)
+        stream = SocketStream(near, asyncio.get_running_loop())
+        with far:
+            try:
+                await talk(stream, far)
+            finally:
+                stream.close()
+
+    asyncio.run(run())
+
+
+def test_a_read_waits_for_bytes_and_brings_the_end() -> None:
+    async def talk(stream: SocketStream, far: socket.socket) -> None:
+        buffer = memoryview(bytearray(10))
+        reading = asyncio.ensure_future(stream.recv_into(buffer, 30.0))
+        await asyncio.sleep(0)
+        assert not reading.done()
+        far.send(b"abc")
+        assert await reading == 3
+        assert bytes(buffer[:3]) == b"abc"
+        far.close()
+        assert await stream.recv_into(buffer, 30.0) == 0
+
+    with_pair(talk)
+
+
+def test_a_read_that_brings_nothing_in_time_fails() -> None:
+    async def talk(stream: SocketStream, far: socket.socket) -> None:
+        with pytest.raises(StreamTimeout):
+            await stream.recv_into(memoryview(bytearray(10)), 0.0)
+        far.send(b"abc")
+        assert await stream.recv_into(memoryview(bytearray(10)), 30.0) == 3
+
+    with_pair(talk)
+
+
+def test_a_write_waits_for_room_or_fails() -> None:
+    size = 4 * 1024 * 1024
+
+    async def talk(stream: SocketStream, far: socket.socket) -> None:
+        sending = asyncio.ensure_future(stream.send_all(bytes(size), 30.0))
+        received = 0
+        while received < size:
+            try:
+                received += len(far.recv(65536))
+            except BlockingIOError:
+                await asyncio.sleep(0)
+        await sending
+        with pytest.raises(StreamTimeout):
+            await stream.send_all(bytes(size), 0.0)
+
+    with_pair(talk)
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_whoever_waits_when_it_is_closed_gets_an_error(writes: bool) -> None:
+    async def talk(stream: SocketStream, _far: socket.socket) -> None:
+        waiting = asyncio.ensure_future(
+            stream.send_all(bytes(4 * 1024 * 1024), 30.0)
+            if writes
+            else stream.recv_into(memoryview(bytearray(10)), 30.0)
+        )
+        await asyncio.sleep(0)
+        stream.close()
+        stream.close()
+        with pytest.raises(ConnectionAbortedError):
+            await waiting
+        assert stream.peer == ""
+
+    with_pair(talk)
+
+
+def test_an_idle_one_is_alive_while_nothing_comes() -> None:
+    async def talk(stream: SocketStream, far: socket.socket) -> None:
+        assert stream.idle_and_alive()
+        far.send(b"x")
+        assert not stream.idle_and_alive()
+        assert await stream.recv_into(memoryview(bytearray(10)), 30.0) == 1
+        assert stream.idle_and_alive()
+        far.close()
+        assert not stream.idle_and_alive()
+        stream.close()
+        assert not stream.idle_and_alive()
+
+    with_pair(talk)

@@ -75,7 +75,12 @@ def test_another_origin_continues_at_the_very_byte(
         start = int(asked[0].split("=")[1].split("-")[0])
         scene.network.origin("a", broken(*fields))
         scene.network.origin(
-            "b", playbook(expect("GET /x?q", *asked), part(BODY, start, SIZE, *fields), stall)
+            "b",
+            playbook(
+                expect("GET /x?q", *asked, without=("if-none-match",)),
+                part(BODY, start, SIZE, *fields),
+                stall,
+            ),
         )
         response = await scene.fetch(b"GET", (b"if-none-match", b'"z"'))
         assert await read_all(response, size) == BODY

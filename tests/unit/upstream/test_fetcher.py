@@ -221,6 +221,24 @@ def test_an_origin_that_fails_too_often_is_left_alone() -> None:
     conversation(talk)
 
 
+@pytest.mark.parametrize(("provoked", "ejected"), [(True, []), (False, [("a",)])])
+def test_one_request_that_an_origin_chokes_on_does_not_take_it_away(
+    provoked: bool, ejected: list[tuple[str]]
+) -> None:
+    async def talk(scene: Scene) -> None:
+        scene.pool("a", "b", outlier=OutlierRule(failures=2, paths=3, clients=3))
+        if provoked:
+            scene.network.origin("a", answering(500))
+        else:
+            scene.network.fails("a", Failure.CONNECT_REFUSED)
+        scene.network.origin("b", serving(b"body"))
+        for _ in range(3):
+            assert await read_all(await scene.fetch()) == b"body"
+        assert scene.noted.of("ejected") == ejected
+
+    conversation(talk)
+
+
 def test_a_request_that_is_given_up_leaves_nothing_behind() -> None:
     async def talk(scene: Scene) -> None:
         scene.retry = RetryPolicy(statuses=frozenset((404,)))

@@ -305,10 +305,10 @@ def test_all_that_is_made_is_its_owners_alone(tmp_path: Path) -> None:
 
 def test_an_index_that_fills_up_evicts_and_takes_the_new(tmp_path: Path) -> None:
     """Small bodies with large heads: the index is full long before the store is."""
-    settings = StoreSettings(2**40, map_bytes=24 * MIB)
+    settings = StoreSettings(2**40, map_bytes=12 * MIB)
     store = Store.open(tmp_path, settings)
     try:
-        for number in range(3000):
+        for number in range(1500):
             stored = a_record(
                 b"s\nh/%d" % number, str(number), headers=((b"x", b"%d" % number * 1500),)
             )
@@ -317,6 +317,6 @@ def test_an_index_that_fills_up_evicts_and_takes_the_new(tmp_path: Path) -> None
         stats = store.stats()
         assert stats["index_full"] == 0
         assert stats["evictions"] > 0
-        assert store.index.reached_bytes() < 20 * MIB
+        assert store.index.reached_bytes() < 10 * MIB
     finally:
         store.close()

@@ -51,7 +51,7 @@ class WorkerContext(FillEnvironment):
         self.resources = Resources(services)
         self.upstreams.adopt(services)
         self.metrics.services.adopt({service.name: service.tally for service in services.all})
-        self.server_name_bytes = config.node_id.encode()
+        self.node_id_bytes = config.node_id.encode()
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         open_files = open_files_within(config.store.open_files, limit)
         self.bodies.limit = self.hot.files = open_files

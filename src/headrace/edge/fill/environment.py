@@ -75,7 +75,7 @@ class FillEnvironment:
 
     def follow_config(self, config: Config) -> None:
         """Begin and limit fills by this configuration from now on."""
-        self.server_name = config.node_id
+        self.node_id = config.node_id
         self.slice_bytes = config.store.slice_bytes
         self.lock_wait_s = config.timeouts.lock_wait_s
         limits = config.limits

@@ -104,7 +104,7 @@ class EdgeHandler(HotHits):
             return
         answer = Response(edge, exchange, resource, request)
         exchange.context = answer
-        if in_loop(head.headers, edge.server_name):
+        if in_loop(head.headers, edge.node_id):
             answer.error(508, "this request has come through here before: the origin is this edge")
             return
         if resource.service.signs and not self._to_be_signed(exchange, resource, request, answer):

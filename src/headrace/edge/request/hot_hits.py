@@ -133,7 +133,7 @@ class HotHits:
         stored = entry.stored
         if entry.heads is None:
             answer = Response(self.edge, None, entry.resource, None)
-            fields = stored_fields(stored, now, self.edge.server_name_bytes)
+            fields = stored_fields(stored, now, self.edge.node_id_bytes)
             entry.heads = HitHeads(stored, fields + answer.cache_fields(CacheResult("hit"), stored))
         entry.prepared = entry.heads.whole(now)
         entry.partial = b""

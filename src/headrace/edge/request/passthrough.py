@@ -54,7 +54,7 @@ async def ask_origin(
 
     Raises OriginError, BadRequest.
     """
-    fields = passed_request_fields(resource.service, request, exchange.address, edge.server_name)
+    fields = passed_request_fields(resource.service, request, exchange.address, edge.node_id)
     ranges = request.headers.all(b"range")
     if len(ranges) > 1 or not all(may_be_passed(r, edge.config.limits.ranges) for r in ranges):
         fields = [field for field in fields if field[0] not in (b"range", b"if-range")]
@@ -157,7 +157,7 @@ async def pass_response(
     """
     head = response.head
     try:
-        fields = passed_response_fields(head.headers, head.version, edge.server_name)
+        fields = passed_response_fields(head.headers, head.version, edge.node_id)
         fields = with_date(fields, format_http_date(edge.now()))
         fields += cache_fields
         if head.status == 206 and not fits_the_request(request, head):

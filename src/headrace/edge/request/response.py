@@ -112,7 +112,7 @@ class Response:
         if debug and detail is None and cache_result.reuse is not None:
             detail = cache_result.reuse.reason or None
         value = cache_status(
-            self._edge.server_name_bytes,
+            self._edge.node_id_bytes,
             hit=hit,
             fwd=None if hit else cache_result.fwd,
             fwd_status=cache_result.fwd_status,
@@ -142,7 +142,7 @@ class Response:
         headers = Headers(stored.headers)
         now = self._edge.now()
         self.age_s = current_age_s(stored, now)
-        fields = stored_fields(stored, now, self._edge.server_name_bytes)
+        fields = stored_fields(stored, now, self._edge.node_id_bytes)
         verdict_status = evaluate_conditions(
             request.headers, request.method, stored.status, headers
         )

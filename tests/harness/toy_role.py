@@ -12,7 +12,7 @@ from headrace.config.node import NodeConfig
 from headrace.config.root import Root
 from headrace.http.parser import BadRequest
 from headrace.http.server.exchange import Exchange, Handler
-from headrace.node.role import AtCommit, Role, WorkerRole
+from headrace.node.role import AtCommit, Change, Role, WorkerRole
 from headrace.node.supervisor import run
 from headrace.node.worker import run_worker
 from headrace.telemetry.metrics import Snapshot, WorkerMetrics
@@ -47,7 +47,7 @@ class ToyWorker(WorkerRole[ToyConfig]):
         self.metrics = WorkerMetrics()
         return self
 
-    def prepare(self, config: ToyConfig) -> AtCommit:
+    def prepare(self, config: ToyConfig) -> Change:
         return AtCommit(lambda: setattr(self, "config", config))
 
     def snapshot(self) -> Snapshot:

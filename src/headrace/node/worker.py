@@ -125,7 +125,8 @@ class WorkerLoop(Generic[ConfigT]):
             case Abandon():
                 self._abandon()
             case _ if server is None:
-                log.error("message_before_configuration", message=type(message).__name__)
+                if not self.done.is_set():
+                    log.error("message_before_configuration", message=type(message).__name__)
             case Commit(version=version):
                 self._commit(version, server)
             case Drain():

@@ -43,7 +43,7 @@ class BreakableStore(Store):
                 del faults[what]
             else:
                 faults[what] = (error, left - 1)
-            raise error
+            raise type(error)(*error.args)  # one that is kept would keep the frames it passed
 
     def vary_of(self, key_hash: bytes) -> tuple[bytes, ...] | None:
         self._first("vary_of")
@@ -116,6 +116,29 @@ class _BreakablePart(Part):
     def finish(self, stored: StoredResponse, length: int, *, record: bool = True) -> bool:
         self._first("finish")
         return super().finish(stored, length, record=record)
+
+
+class _DeadPart(_BreakablePart):
+    """A part whose process is gone: nothing is done to it any more."""
+
+    __slots__ = ()
+
+    def fail(self, reason: bytes) -> None:
+        return
+
+    def mark_uncacheable(self) -> None:
+        return
+
+    def close(self) -> None:
+        return
+
+
+def die_with(part: Part) -> None:
+    """Leave a part as a process does that dies: its descriptor is closed, and no more."""
+    part.__class__ = _DeadPart
+    if part.fd >= 0:
+        os.close(part.fd)
+        part.fd = -1
 
 
 @contextmanager

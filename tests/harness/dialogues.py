@@ -44,11 +44,41 @@ from typing import Any
 
 from tests.harness.breakable_store import SLICE, BreakableStore, open_files, temporary_store
 from tests.harness.memory_edge import MemoryEdge, StepHook
-from tests.harness.memory_network import MemoryNetwork
+from tests.harness.memory_network import MemoryNetwork, OriginConnection, Script
 from tests.harness.virtual_time import run_virtually
 from tests.harness.walked_steps import Transition, watched_lookups
 
 Dialogue = Callable[..., Awaitable[None]]
+
+
+# What origins say.
+
+
+def reply(status: int, *fields: str, body: bytes = b"", length: int | None = None) -> bytes:
+    """Return a response's bytes; `length` is what it announces, if not what comes."""
+    stated = len(body) if length is None else length
+    lines = [f"HTTP/1.1 {status} Scripted", f"Content-Length: {stated}", *fields, "", ""]
+    return "\r\n".join(lines).encode("latin-1") + body
+
+
+def chunked(status: int, *fields: str, pieces: tuple[bytes, ...], trailers: str = "") -> bytes:
+    """Return a response in chunks; `trailers` are whole lines with their ends."""
+    lines = [f"HTTP/1.1 {status} Scripted", "Transfer-Encoding: chunked", *fields, "", ""]
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
+    return "\r\n".join(lines).encode() + chunks + b"0\r\n" + trailers.encode() + b"\r\n"
+
+
+def replying(*answers: bytes) -> Script:
+    """Return an origin that reads a request, body and all, for each answer; then it closes."""
+
+    async def script(connection: OriginConnection) -> None:
+        for answer in answers:
+            heard = await connection.request()
+            await connection.body(heard)
+            connection.send(answer)
+            await connection.taken()
+
+    return script
 
 
 def in_memory(
@@ -69,7 +99,7 @@ def in_memory(
     def decorate(dialogue: Dialogue) -> Callable[..., None]:
         def test(*arguments: Any, **fixtures: Any) -> None:
             one = {"name": "s", "hosts": ["*"], "origins": ["http://o"], **(service or {})}
-            if "pools" in one:
+            if "pool" in one:
                 del one["origins"]
             whole = {
                 "cache_dir": "/c",

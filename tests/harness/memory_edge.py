@@ -28,7 +28,7 @@ from headrace.store import PurgeRule, Store
 from headrace.store.layout import slice_file, slice_key
 from headrace.telemetry.access_log import AccessLog
 from headrace.telemetry.metrics import WorkerMetrics
-from tests.harness.breakable_store import EPOCH_S, OPERATIONS, BreakableStore
+from tests.harness.breakable_store import EPOCH_S, OPERATIONS, BreakableStore, die_with
 from tests.harness.memory_exchange import CLIENT_ADDRESS, MemoryClient, MemoryExchange
 from tests.harness.memory_network import MemoryNetwork, Script
 from tests.harness.walked_steps import Transition, WatchedHandler
@@ -54,10 +54,10 @@ class MemoryEdge:
 
     def __init__(
         self, network: MemoryNetwork, store: BreakableStore, document: dict[str, Any],
-        walked: set[Transition], step: StepHook | None,
+        walked: set[Transition], step: StepHook | None, number: int = 0,
     ) -> None:  # fmt: skip
         loop = asyncio.get_running_loop()
-        chance = random.Random(0)
+        chance = random.Random(number)
         clock = Clock(
             now=lambda: EPOCH_S + loop.time(),
             monotonic=loop.time,
@@ -205,9 +205,11 @@ class MemoryEdge:
 
     # Workers.
 
-    def worker(self, **limits: Any) -> MemoryEdge:
+    def worker(self) -> MemoryEdge:
         """Return another worker on the same store and network."""
-        other = MemoryEdge(self.network, self.store, self._document, self.walked, self._step)
+        other = MemoryEdge(
+            self.network, self.store, self._document, self.walked, self._step, len(self._all())
+        )
         self._workers.append(other)
         return other
 
@@ -218,10 +220,8 @@ class MemoryEdge:
         for fill in {*table._fills.values(), *table._streams.values()}:
             growing = fill.slices._growing
             for part in (fill.slices.first_part, None if growing is None else growing.part):
-                if part is not None and part.fd >= 0:
-                    part.phase = part.phase.FAILED  # so that `close` does not unlink it
-                    os.close(part.fd)
-                    part.fd = -1
+                if part is not None:
+                    die_with(part)
         for client in self._clients:
             for exchange in client.exchanges:
                 exchange.leave()

@@ -182,6 +182,11 @@ class MemoryExchange:
         return self.fields.get("cache-status", "").partition("; ")[2]
 
     @property
+    def detail(self) -> str:
+        """The detail that Cache-Status gives."""
+        return self.cache_status.partition('detail="')[2].partition('"')[0]
+
+    @property
     def seen(self) -> tuple[int, bytes, str]:
         """Status, body, and the log's word."""
         return self.status, self.body, self.word

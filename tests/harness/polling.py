@@ -15,7 +15,7 @@ class NeverHappened(AssertionError):
     """The deadline passed first."""
 
 
-def eventually(probe: Callable[[], T], what: str, timeout_s: float = 10.0) -> T:
+def eventually(probe: Callable[[], T], what: str, timeout_s: float = 20.0) -> T:
     """Call `probe` until it gives something true, and give that. Raises NeverHappened."""
     deadline = time.monotonic() + timeout_s
     while True:

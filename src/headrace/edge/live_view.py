@@ -1,8 +1,8 @@
 """A worker's answers to those who look live: the supervisor's questions for `headrace log`, `top`
 and `explain`.
 
-Costs are bounded by the watch (see measure.watch); of connections, CLIENTS_LOOKED_AT clients at
-most are looked at each time, so that a crowd of them does not hold the event loop.
+Costs are bounded by the watch (see telemetry.watch); of connections, CLIENTS_VISITED clients at
+most are visited each time, so that a crowd of them does not hold the event loop.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from headrace.telemetry.access_line import ClientAddress, shown_address
 from headrace.telemetry.filter_words import FilterError
 from headrace.telemetry.watch import Followed
 
-CLIENTS_LOOKED_AT = 4096
-CLIENTS_TOLD = 50
+CLIENTS_VISITED = 4096
+CLIENTS_NAMED = 50
 ELSEWHERE = "-"  # clients without an address (Unix sockets), or whose address is not shown
 
 
-def looked(
+def live_answer(
     question: Question,
     accounting: Accounting,
     server: ServerContext,
@@ -59,8 +59,8 @@ def looked(
             watch.leave(follower, now_s)
             return None
         case GetFigures():
-            told, unlisted = most_connected(server.clients(), client_address)
-            return Seen(watch.figures(now_s), told, unlisted)
+            largest, unlisted = most_connected(server.clients(), client_address)
+            return Seen(watch.figures(now_s), largest, unlisted)
         case GetReasons(key_hashes=keys):
             return ReasonsAre([accounting.reasons.of(key) for key in keys])
 
@@ -71,8 +71,8 @@ def most_connected(
     """Return who holds most connections, as far as may be shown; and how many all others hold."""
     found: Counter[str] = Counter()
     rest = iter(clients)
-    for address, connections in islice(rest, CLIENTS_LOOKED_AT):
+    for address, connections in islice(rest, CLIENTS_VISITED):
         found[shown_address(address, client_address) or ELSEWHERE] += connections
-    told: Mapping[str, int] = dict(found.most_common(CLIENTS_TOLD))
-    unlisted = found.total() - sum(told.values()) + sum(count for _address, count in rest)
-    return dict(told), unlisted
+    largest: Mapping[str, int] = dict(found.most_common(CLIENTS_NAMED))
+    unlisted = found.total() - sum(largest.values()) + sum(count for _address, count in rest)
+    return dict(largest), unlisted

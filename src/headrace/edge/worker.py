@@ -14,7 +14,7 @@ import msgspec
 from headrace.config import Config
 from headrace.edge.context import WorkerContext
 from headrace.edge.housekeeping import Housekeeping
-from headrace.edge.live_view import looked
+from headrace.edge.live_view import live_answer
 from headrace.edge.messages import read_question
 from headrace.edge.request.accounting import Accounting
 from headrace.edge.request.handler import EdgeHandler
@@ -106,7 +106,7 @@ class EdgeWorker:
 
     def answer(self, question: msgspec.Raw, server: ServerContext) -> msgspec.Struct | None:
         """Answer those who watch live. Raises msgspec.DecodeError."""
-        return looked(read_question(question), self._accounting, server, self._client_address)
+        return live_answer(read_question(question), self._accounting, server, self._client_address)
 
     def reopen_logs(self) -> None:
         """Open the access log again. Raises HeadraceError."""

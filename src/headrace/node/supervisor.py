@@ -48,7 +48,7 @@ log = structlog.get_logger("headrace.supervisor")
 
 
 def run(role: Role[ConfigT], config: ConfigT, config_path: Path | None) -> int:
-    """Serve by `config` until told to stop; return the process's exit code.
+    """Serve by `config` until it is stopped; return the process's exit code.
 
     A reload reads `config_path` again; without one it reads only the certificates again. The code
     is 0 after a stop, 2 when the configuration cannot work here, 1 for any other failed start.
@@ -86,23 +86,23 @@ class Supervisor(Generic[ConfigT]):
         self._admin: AdminServer | None = None
 
     async def run(self) -> int:
-        """Serve until told to stop; return the process's exit code (see the function `run`)."""
+        """Serve until it is stopped; return the process's exit code (see the function `run`)."""
         self._watch_signals()
         starting = asyncio.create_task(self._start())
-        told_to_stop = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait([starting, told_to_stop], return_when=asyncio.FIRST_COMPLETED)
+        stop_asked = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait([starting, stop_asked], return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
             self._pool.kill()
         try:
             await starting
-            await told_to_stop
+            await stop_asked
             await self._stop()
         except HeadraceError as error:
             if not self._stopping.is_set():
                 log.error("start_failed", problem=str(error))
                 return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_FAILED
         finally:
-            told_to_stop.cancel()
+            stop_asked.cancel()
             await self._leave()
         return 0
 
@@ -290,18 +290,18 @@ class Supervisor(Generic[ConfigT]):
 
     def _watch_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self._told_to_stop)
-        loop.add_signal_handler(signal.SIGINT, self._told_to_stop)
-        loop.add_signal_handler(signal.SIGHUP, self._told_to_reload)
-        loop.add_signal_handler(signal.SIGUSR1, self._told_to_reopen)
+        loop.add_signal_handler(signal.SIGTERM, self._stop_asked)
+        loop.add_signal_handler(signal.SIGINT, self._stop_asked)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_asked)
+        loop.add_signal_handler(signal.SIGUSR1, self._reopen_asked)
 
-    def _told_to_stop(self) -> None:
+    def _stop_asked(self) -> None:
         if self._stopping.is_set():
             log.warning("stopping_now")
             self._pool.kill()
         self._stopping.set()
 
-    def _told_to_reload(self) -> None:
+    def _reload_asked(self) -> None:
         if self._up and not self._stopping.is_set():
             self._in_background(self._reload_at_signal(), "reload")
 
@@ -310,7 +310,7 @@ class Supervisor(Generic[ConfigT]):
         with contextlib.suppress(HeadraceError, OSError):
             await self.reload()
 
-    def _told_to_reopen(self) -> None:
+    def _reopen_asked(self) -> None:
         log.info("reopen_logs")
         self._pool.reopen_logs()
 

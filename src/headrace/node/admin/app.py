@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from headrace.config import Address, UnixAddress
+from headrace.config.addresses import Address, UnixAddress
 from headrace.errors import HeadraceError
 from headrace.node.admin.auth import require_token
 from headrace.node.admin.every_role import every_role

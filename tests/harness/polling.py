@@ -15,8 +15,13 @@ class NeverHappened(AssertionError):
     """The deadline passed first."""
 
 
-def eventually(probe: Callable[[], T], what: str, timeout_s: float = 20.0) -> T:
-    """Call `probe` until it gives something true, and give that. Raises NeverHappened."""
+def eventually(
+    probe: Callable[[], T], what: str, timeout_s: float = 20.0, *, every_s: float = POLL_S
+) -> T:
+    """Call `probe` until it returns something true, and return that. Raises NeverHappened.
+
+    A probe that costs much needs a larger `every_s`, or it starves the origin on its thread.
+    """
     deadline = time.monotonic() + timeout_s
     while True:
         found = probe()
@@ -24,4 +29,4 @@ def eventually(probe: Callable[[], T], what: str, timeout_s: float = 20.0) -> T:
             return found
         if time.monotonic() > deadline:
             raise NeverHappened(f"within {timeout_s:g} s it never came true that {what}")
-        time.sleep(POLL_S)
+        time.sleep(every_s)

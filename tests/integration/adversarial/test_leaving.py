@@ -67,7 +67,7 @@ def must_come_back(edge: Edge, before: Held) -> None:
         return not now.deleted_files and now.files <= before.files + spare
 
     with contextlib.suppress(AssertionError):
-        eventually(are_back, "all is given back", BACK_WITHIN_S)
+        eventually(are_back, "all is given back", BACK_WITHIN_S, every_s=0.25)
     assert are_back(), f"before {before}, now {now}"
 
 

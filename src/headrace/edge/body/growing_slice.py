@@ -268,6 +268,8 @@ class LocalSlice(GrowingSlice):
             assert self.part is not None
             # Its full capacity while it grows, its true length afterwards.
             size = os.fstat(self.part.fd).st_size
+            if size < self._offset + end:
+                raise SliceFailed(Reason.STORE_FAILED.word, "a slice's file was cut short")
             self._mapping = mmap.mmap(self.part.fd, size, prot=mmap.PROT_READ)
             self._mapped = memoryview(self._mapping)
         return self._mapped[self._offset + start : self._offset + end], self, start

@@ -1,0 +1,31 @@
+"""A slice that grows in a file, and a file that is not what it was."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from headrace.edge.body.growing_slice import LocalSlice, SliceFailed
+from headrace.store import Part
+from tests.unit.store.samples import a_record, a_store
+
+
+def test_a_view_of_a_file_that_was_cut_short_fails(tmp_path: Path) -> None:
+    """An empty view would have its follower turn in a circle for ever."""
+    loop = asyncio.new_event_loop()
+    try:
+        with a_store(tmp_path) as store:
+            part = store.begin_part(b"name", 0)
+            assert isinstance(part, Part)
+            part.set_head(a_record(length=8192))
+            growing = LocalSlice(loop, 0, part, 8192, sure=True)
+            growing.write(memoryview(b"x" * 8192))
+            os.truncate(part.path, part.body_offset)
+            with pytest.raises(SliceFailed, match="cut short"):
+                growing.view(0, 8192)
+            part.close()
+    finally:
+        loop.close()

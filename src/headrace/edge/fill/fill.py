@@ -229,12 +229,14 @@ class Fill:
         self._over = True
         self._task = None  # cancelled, it keeps its last frame, which keeps this
         self._books.ended(self)
-        if self.slices.is_writing:  # a fault of ours: no one may wait for it for ever
-            self._broke_off(Reason.INTERNAL_ERROR.word, 500, Reason.INTERNAL_ERROR.word)
-        self._settle(Restart())
-        self.slices.close()
-        self.interest.end()
-        self._environment.places.give(self._network)
+        try:
+            if self.slices.is_writing:  # a fault of ours: no one may wait for it for ever
+                self._broke_off(Reason.INTERNAL_ERROR.word, 500, Reason.INTERNAL_ERROR.word)
+        finally:
+            self._settle(Restart())
+            self.slices.close()
+            self.interest.end()
+            self._environment.places.give(self._network)
 
     async def _fetch(self) -> None:
         environment, asked, resource = self._environment, self.asked, self.asked.resource

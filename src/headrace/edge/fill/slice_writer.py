@@ -289,9 +289,14 @@ class SliceWriter:
             self._forget_unless_resumable(stored)
 
     def _forget_unless_resumable(self, stored: StoredResponse) -> None:
-        """Remove a record whose missing slices could never be fetched apart."""
+        """Remove a record whose missing slices could never be fetched apart. When the store cannot
+        do even that, whoever finds the record learns of its missing slices.
+        """
         if stored.length < 0:
             return
         store = self._environment.store
-        if not can_be_completed(stored) or not store.slices(stored):
-            store.delete(stored)
+        try:
+            if not can_be_completed(stored) or not store.slices(stored):
+                store.delete(stored)
+        except (StoreError, OSError) as error:
+            self._environment.store_trouble(error)

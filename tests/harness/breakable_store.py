@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import patch
 
 from headrace.cache.record import StoredResponse
 from headrace.store import Busy, Part, PurgeRule, Store, StoreSettings
@@ -141,6 +142,11 @@ def die_with(part: Part) -> None:
         part.fd = -1
 
 
+def _sparse(fd: int, _offset: int, size_bytes: int) -> None:
+    """Make a file so long without its blocks: 32 MB of zeros for each dialogue take most of it."""
+    os.ftruncate(fd, max(size_bytes, os.fstat(fd).st_size))
+
+
 @contextmanager
 def temporary_store() -> Iterator[BreakableStore]:
     """Open a store in a directory of its own, in memory where that is possible."""
@@ -148,12 +154,13 @@ def temporary_store() -> Iterator[BreakableStore]:
     path = Path(tempfile.mkdtemp(prefix="headrace-", dir=parent))
     try:
         settings = StoreSettings(STORE_BYTES, SLICE, map_bytes=MAP_BYTES)
-        store = BreakableStore.open(path, settings, clock=lambda: EPOCH_S)
-        assert isinstance(store, BreakableStore)
-        try:
-            yield store
-        finally:
-            store.close()
+        with patch.object(os, "posix_fallocate", _sparse):
+            store = BreakableStore.open(path, settings, clock=lambda: EPOCH_S)
+            assert isinstance(store, BreakableStore)
+            try:
+                yield store
+            finally:
+                store.close()
     finally:
         shutil.rmtree(path)
 

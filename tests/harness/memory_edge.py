@@ -34,6 +34,7 @@ from tests.harness.memory_network import MemoryNetwork, Script
 from tests.harness.walked_steps import Transition, WatchedHandler
 
 StepHook = Callable[[str], Awaitable[None]]
+LONGEST_S = 24 * 3600.0
 Kind = Literal["url", "prefix", "tag", "all"]
 
 
@@ -228,6 +229,12 @@ class MemoryEdge:
         self.context.tasks.cancel()
         self.context.upstreams.stop()
         self.context.origin.close()
+
+    async def settle_fills(self) -> None:
+        """Wait until no fill runs in this worker, whatever clients still do."""
+        while self.context.fills.entries:
+            await asyncio.sleep(0.01)
+            assert self.loop.time() < LONGEST_S, "a fill does not end"
 
     # The end.
 

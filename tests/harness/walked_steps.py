@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from headrace.edge.context import WorkerContext
 from headrace.edge.hot import HotEntry
-from headrace.edge.request import lookup as lookup_module
+from headrace.edge.request import walk as walk_module
 from headrace.edge.request.accounting import Accounting
 from headrace.edge.request.handler import EdgeHandler
 from headrace.edge.request.response import Response
@@ -21,7 +21,7 @@ Transition = tuple[Step, Step]
 
 
 class WatchedHandler(EdgeHandler):
-    """Notes which steps requests take before `Lookup.run`."""
+    """Notes which steps requests take before `walk`."""
 
     def __init__(self, edge: WorkerContext, accounting: Accounting, walked: set[Transition]):
         super().__init__(edge, accounting)
@@ -51,7 +51,7 @@ class WatchedHandler(EdgeHandler):
 
 
 class _WatchedNext(dict[Step, frozenset[Step]]):
-    """`NEXT`, which notes what is looked up: each transition of `Lookup.run`."""
+    """`NEXT`, which notes what is looked up: each transition of `walk`."""
 
     def __init__(self, walked: set[Transition]) -> None:
         super().__init__(
@@ -79,9 +79,9 @@ class _WatchedFollowing(frozenset[Step]):
 
 @contextmanager
 def watched_lookups(walked: set[Transition]) -> Iterator[None]:
-    """Add the transitions of `Lookup.run` to `walked` meanwhile."""
-    vars(lookup_module)["NEXT"] = _WatchedNext(walked)
+    """Add the transitions of `walk` to `walked` meanwhile."""
+    vars(walk_module)["NEXT"] = _WatchedNext(walked)
     try:
         yield
     finally:
-        vars(lookup_module)["NEXT"] = NEXT
+        vars(walk_module)["NEXT"] = NEXT

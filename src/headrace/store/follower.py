@@ -42,8 +42,12 @@ class PartFollower:
         except FileNotFoundError:
             return None
         follower = cls(path, fd)
-        locks.follow(fd)
-        follower.poll()
+        try:
+            locks.follow(fd)
+            follower.poll()
+        except BaseException:
+            os.close(fd)
+            raise
         return follower
 
     def poll(self) -> PartPhase:

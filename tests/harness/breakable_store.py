@@ -24,7 +24,8 @@ _MEMORY = Path("/dev/shm")
 OPERATIONS = frozenset(
     (
         "vary_of", "lookup", "open_slice", "has_slice", "slices", "begin_part", "record", "delete",
-        "purge", "variants", "remove_corrupt", "set_head", "write", "publish", "finish",
+        "purge", "variants", "rules_since",
+        "remove_corrupt", "set_head", "write", "publish", "finish",
     )
 )  # fmt: skip
 """What a store does: the words that `BreakableStore.before` gets, and `break_store` takes."""
@@ -84,6 +85,10 @@ class BreakableStore(Store):
     def purge(self, rule: PurgeRule, *, durable: bool = True) -> int:
         self._first("purge")
         return super().purge(rule, durable=durable)
+
+    def rules_since(self, generation: int) -> list[PurgeRule]:
+        self._first("rules_since")
+        return super().rules_since(generation)
 
     def variants(self, key_hash: bytes) -> tuple[StoredResponse, ...]:
         self._first("variants")

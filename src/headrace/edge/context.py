@@ -67,7 +67,7 @@ class WorkerContext(FillEnvironment):
         self.hot.clear()
 
     def apply_purges(self) -> None:
-        """Drop what was purged since the last time, by any process."""
+        """Drop what was purged since the last time, by any process. Raises StoreError."""
         generation = self.store.generation()
         if generation != self.purged_up_to:
             rules = self.store.rules_since(self.purged_up_to)

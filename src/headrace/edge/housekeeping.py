@@ -7,6 +7,7 @@ import time
 
 from headrace.edge.body.held_bytes import held_bytes
 from headrace.edge.context import WorkerContext
+from headrace.store import StoreError
 
 PERIOD_S = 2.0
 LOOKS_PER_ROUND = 256
@@ -21,7 +22,10 @@ class Housekeeping:
 
     def _tend(self) -> None:
         edge = self._edge
-        edge.apply_purges()
+        try:
+            edge.apply_purges()
+        except StoreError as error:
+            edge.store_trouble(error)  # requests see to it themselves
         edge.hot.drop_unused(time.time())
         edge.bodies.drop_removed(LOOKS_PER_ROUND)
         edge.store.state.publish_held(held_bytes())

@@ -9,7 +9,7 @@ import bisect
 
 import msgspec
 
-from headrace.store.index import Change, Index, totals_from
+from headrace.store.index import READ_ERRORS, Change, Index, damaged, totals_from
 from headrace.store.purge_rules import PurgeRule, RuleSet
 from headrace.store.shared_memory import SharedState
 
@@ -33,7 +33,10 @@ class LivePurges:
         self._seen = 0
 
     def current(self) -> RuleSet:
-        """Return the live rules as of now. 100 ns unless a purge has happened."""
+        """Return the live rules as of now. 100 ns unless a purge has happened.
+
+        Raises StoreError when the index is damaged.
+        """
         announced = self._state.generation()
         if announced != self._seen:
             self._load_announced(announced)
@@ -46,9 +49,12 @@ class LivePurges:
         return self._rules
 
     def _load_announced(self, announced: int) -> None:
-        with self._index.read() as transaction:
-            totals = totals_from(bytes(transaction.get(b"totals", b"", self._index.meta)))
-            self._load(transaction, totals.generation, totals.horizon)
+        try:
+            with self._index.read() as transaction:
+                totals = totals_from(bytes(transaction.get(b"totals", b"", self._index.meta)))
+                self._load(transaction, totals.generation, totals.horizon)
+        except READ_ERRORS as error:
+            raise damaged(error) from error
         if self._seen < announced:
             self._wait_for_purger(announced)
 

@@ -173,14 +173,20 @@ class Store:
                 transaction.change.totals.corrupt += 1
 
     def has_slice(self, version: bytes, n: int) -> bool:
-        """Return whether a slice is there. 2 µs."""
-        with self.index.read() as transaction:
-            key = slice_key(version, n)
-            return transaction.get(key, None, self.index.slices) is not None
+        """Return whether a slice is there. 2 µs. Raises StoreError."""
+        try:
+            with self.index.read() as transaction:
+                key = slice_key(version, n)
+                return transaction.get(key, None, self.index.slices) is not None
+        except READ_ERRORS as error:
+            raise damaged(error) from error
 
     def slices(self, stored: StoredResponse) -> Numbers:
-        """Return the numbers of the slices that are there, ascending."""
-        return listing.slice_numbers(self.index, stored.version)
+        """Return the numbers of the slices that are there, ascending. Raises StoreError."""
+        try:
+            return listing.slice_numbers(self.index, stored.version)
+        except READ_ERRORS as error:
+            raise damaged(error) from error
 
     def slot(self, version: bytes, n: int) -> int:
         """Return the hit counter of a slice, for `touch`. Pure, 500 ns."""
@@ -259,7 +265,7 @@ class Store:
         return generation
 
     def rules_since(self, generation: int) -> Rules:
-        """Return the live rules newer than `generation`, oldest first."""
+        """Return the live rules newer than `generation`, oldest first. Raises StoreError."""
         return self.rules.current().since(generation)
 
     def pending_purges(self, limit: int) -> Rules:
@@ -282,8 +288,12 @@ class Store:
         return listing.page(self.index, self.rules.current(), prefix, limit, cursor)
 
     def variants(self, key_hash: bytes) -> tuple[StoredResponse, ...]:
-        """Return the records of a key that no purge has removed."""
-        return listing.variants(self.index, self.rules.current(), key_hash)
+        """Return the records of a key that no purge has removed. Raises StoreError."""
+        rules = self.rules.current()
+        try:
+            return listing.variants(self.index, rules, key_hash)
+        except READ_ERRORS as error:
+            raise damaged(error) from error
 
     def inspect(self, key_hash: bytes) -> Inspection:
         """Return every variant of a key: its record's fields and its slices, for operators."""

@@ -39,7 +39,10 @@ class HotHits:
         if head.method not in GET_OR_HEAD:
             return False
         if self._generation() != edge.purged_up_to:
-            edge.apply_purges()
+            try:
+                edge.apply_purges()
+            except StoreError:
+                return False  # it may be purged; the longer way knows what to do about it
         now = self._now()
         if now >= entry.until and not self._still_stored(entry, now):
             return False

@@ -35,7 +35,10 @@ def invalidate_after(
         except (StoreError, OSError) as error:
             # The request itself has succeeded; what is stored may stay until its lifetime ends.
             edge.store_trouble(error)
-    edge.apply_purges()
+    try:
+        edge.apply_purges()
+    except StoreError as error:
+        edge.store_trouble(error)  # whoever asks next sees to it
 
 
 def _remove(edge: WorkerContext, keys: list[bytes], *, varies: bool) -> None:

@@ -73,10 +73,10 @@ def promoted(edge: WorkerContext, resource: Resource, headers: Headers) -> HotEn
     """
     if not edge.hot.memory_bytes:
         return None
-    edge.apply_purges()
-    generation = edge.purged_up_to
     store, rules = edge.store, resource.rules
     try:
+        edge.apply_purges()
+        generation = edge.purged_up_to
         vary = store.vary_of(resource.key_hash)
         if vary is None or not rules.shared or not set(resource.service.keyed_fields) <= set(vary):
             return None

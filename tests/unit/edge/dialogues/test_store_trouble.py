@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+from unittest.mock import patch
 
+import lmdb
 import msgspec
 import pytest
 
+from headrace.edge.housekeeping import Housekeeping
 from headrace.store import StoreError, StoreFull
+from headrace.store.index import Index
 from tests.harness.breakable_store import SLICE
 from tests.harness.dialogues import chunked, in_memory, reply, replying
 from tests.harness.memory_edge import MemoryEdge
@@ -197,6 +201,61 @@ async def test_no_descriptor_left_is_a_503(edge: MemoryEdge) -> None:
     edge.close_files()
     edge.break_store("open_slice", OSError(errno.EMFILE, "none left"))
     assert (await edge.get("/film")).status == 503
+
+
+@pytest.mark.parametrize("hot", [True, False], ids=["hot", "cold"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_purges_that_cannot_be_read_lead_past_what_is_stored(hot: bool, method: str) -> None:
+    @in_memory()
+    async def dialogue(edge: MemoryEdge) -> None:
+        edge.origin(serving(b"old!", FRESH))
+        await edge.get("/film")
+        await edge.get("/film")
+        if not hot:
+            edge.close_files()
+        edge.purge()
+        edge.origin(serving(b"new!", FRESH))
+        edge.break_store("rules_since", BAD)
+        film = await edge.get("/film", method=method)
+        assert (film.status, film.word, film.detail) == (200, "pass", "store_failed")
+        assert film.body == (b"new!" if method == "GET" else b"")
+        assert (await edge.get("/film", method="POST")).seen == (200, b"new!", "pass")
+        edge.mend_store()
+        assert (await edge.get("/film")).seen == (200, b"new!", "miss")
+
+    dialogue()
+
+
+@in_memory()
+async def test_housekeeping_continues_after_purges_that_cannot_be_read(edge: MemoryEdge) -> None:
+    keeping = Housekeeping(edge.context)
+    edge.purge()
+    edge.break_store("rules_since", BAD, times=1)
+    await asyncio.sleep(3)
+    assert edge.metrics.purges == 0
+    await asyncio.sleep(3)
+    assert edge.metrics.purges == 1
+    keeping.stop()
+
+
+@in_memory()
+async def test_an_index_whose_pages_are_broken_leads_to_the_origin(edge: MemoryEdge) -> None:
+    edge.origin(serving(FILM, FRESH, TAG))
+    await edge.get("/film")
+    edge.close_files()
+    (stored,) = edge.stored("/film")
+    key_hash = edge.resource("/film").key_hash
+    edge.purge()
+    with patch.object(Index, "read", side_effect=lmdb.CorruptedError("broken")):
+        film = await edge.get("/film")
+        assert (film.seen, film.detail) == ((200, FILM, "pass"), "store_failed")
+        assert (await edge.get("/film", method="POST")).status == 200
+        with pytest.raises(StoreError):
+            edge.store.slices(stored)
+        with pytest.raises(StoreError):
+            edge.store.has_slice(stored.version, 0)
+        with pytest.raises(StoreError):
+            edge.store.variants(key_hash)
 
 
 # Damage.

@@ -13,7 +13,7 @@ import mmap
 import os
 from weakref import WeakSet
 
-from headrace.errors import HeadraceError
+from headrace.errors import HeadraceError, release_frames
 from headrace.http.server.send_queue import View
 from headrace.reasons import Reason
 from headrace.store import Part, PartFollower, PartPhase, StoreError
@@ -223,6 +223,7 @@ class LocalSlice(GrowingSlice):
         self._wake()
 
     def _give_up_storing(self, part: Part, error: OSError) -> None:
+        release_frames(error)  # they hold this
         self.write_error = error
         self._spill_from = self.written
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -344,7 +344,7 @@ class Fill:
         )  # fmt: skip
         flags = renewed.flags & ~int(StoredFlag.HTTP_1_0) | version_flag(head)
         renewed = msgspec.structs.replace(renewed, generation=self._generation, flags=flags)
-        self._environment.store.record(renewed, self.asked.resource.key_hash)
+        self._record(renewed)
         self._environment.hot.drop(renewed.key, renewed.variant)
         self._settle(Filled(renewed, None))
 
@@ -392,7 +392,9 @@ class Fill:
         slices.finish(last=span.end in (None, span.total))
 
     def _record(self, stored: StoredResponse) -> None:
-        """Let every worker find the response while its body still comes."""
+        """Let every worker find the response, while its body still comes or when it is renewed.
+        Those who wait for it get it whether or not the store takes the record.
+        """
         try:
             self._environment.store.record(stored, self.asked.resource.key_hash)
         except (StoreError, OSError) as error:

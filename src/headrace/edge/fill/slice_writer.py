@@ -16,6 +16,7 @@ from headrace.edge.body.growing_slice import GrowingSlice, LocalSlice, SliceFail
 from headrace.edge.fill.environment import FillEnvironment
 from headrace.edge.fill.interest import Interest
 from headrace.edge.fill.names import part_name
+from headrace.errors import release_frames
 from headrace.reasons import Reason
 from headrace.store import Busy, Part, StoreError
 from headrace.upstream.errors import Failure, OriginError
@@ -232,6 +233,7 @@ class SliceWriter:
             growing = LocalSlice(environment.loop, number, part, capacity, sure=stored.length >= 0)
         except (StoreError, OSError) as error:
             environment.store_trouble(error)
+            release_frames(error)  # the slice keeps it
             growing = LocalSlice(environment.loop, number, None, capacity, error)
         if self._events is not None:
             self._events.writes(growing)
@@ -241,16 +243,18 @@ class SliceWriter:
         """Return the part to write a slice into; Busy also when the slice is there already."""
         store = self._environment.store
         part: Part | Busy
+        may_be_there = stored.length >= 0
         if number == self._wanted.first and self.first_part is not None:
             part, self.first_part = self.first_part, None
+            may_be_there = False  # else it would not have been asked for
         else:
             part = store.begin_part(part_name(self._key_hash, stored.variant), number)
             if isinstance(part, Busy):
                 return part
-            if stored.length >= 0 and store.has_slice(stored.version, number):
+        try:
+            if may_be_there and store.has_slice(stored.version, number):
                 part.close()
                 return Busy(part.path)
-        try:
             part.set_head(stored)
         except (StoreError, OSError):
             part.fail(Reason.STORE_FAILED)

@@ -51,12 +51,14 @@ class SteppedLoop(asyncio.BaseEventLoop):
 
     @contextmanager
     def inside(self) -> Iterator[None]:
-        """Let the block run as a callback of this loop would."""
+        """Let the block run as a callback of this loop would, another loop's callback or not."""
+        outer = asyncio._get_running_loop()
+        asyncio._set_running_loop(None)  # a loop can only be set where none is
         asyncio._set_running_loop(self)
         try:
             yield
         finally:
-            asyncio._set_running_loop(None)
+            asyncio._set_running_loop(outer)
 
     def turn(self) -> None:
         """Run what is ready now, as one turn of a loop does."""

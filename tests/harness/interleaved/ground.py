@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -57,32 +57,43 @@ class Trouble:
 
 
 class PlayedStore(Store):
-    """A worker's store, which fails when the scene says so."""
+    """A worker's store, which fails when the scene says so.
+
+    Before each operation `before` is called: there another process may do something, in the middle
+    of this worker's turn.
+    """
 
     trouble: Trouble
+    before: Callable[[], None] = staticmethod(lambda: None)
 
     def vary_of(self, key_hash: bytes) -> tuple[bytes, ...] | None:
+        self.before()
         self.trouble.check_index(reads=True)
         return super().vary_of(key_hash)
 
     def lookup(self, key_hash: bytes, variant: bytes) -> StoredResponse | None:
+        self.before()
         self.trouble.check_index(reads=True)
         return super().lookup(key_hash, variant)
 
     def has_slice(self, version: bytes, n: int) -> bool:
+        self.before()
         self.trouble.check_index(reads=True)
         return super().has_slice(version, n)
 
     def slices(self, stored: StoredResponse) -> list[int]:
+        self.before()
         self.trouble.check_index(reads=True)
         return super().slices(stored)
 
     def begin_part(self, name: bytes, n: int) -> Part | Busy:
+        self.before()
         self.trouble.check_disk()
         return super().begin_part(name, n)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
+        self.before()
         self.trouble.check_index(reads=False)
         with super().transaction() as transaction:
             yield transaction

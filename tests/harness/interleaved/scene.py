@@ -25,6 +25,9 @@ from tests.harness.memory_network import Heard, OriginConnection
 
 MOST_TURNS = 5_000
 LONGEST_S = 200.0
+OPERATIONS = (1, 2, 3, 4, 5, 6)
+"""Before which of its store's operations a turn may be interrupted by another worker's."""
+OTHERS_TURNS = 4
 BY_STEPS = 3
 """So many requests are answered step by step, those after them each in one move."""
 
@@ -85,7 +88,19 @@ class Scene(Record):
         first = f"turn {self.current}"
         if self.early_left <= 0:
             return [first]
-        return [first, *(f"turn {number}" for number in ready if number != self.current), *moves]
+        others = [number for number in ready if number != self.current]
+        return [
+            first,
+            *(f"turn {number}" for number in others),
+            *(
+                f"turn {number} with {other} at {operation}"
+                for number in ready
+                for other in ready
+                for operation in OPERATIONS
+                if number != other
+            ),
+            *moves,
+        ]
 
     def move(self, name: str) -> None:
         ready = self._ready()
@@ -147,7 +162,7 @@ class Scene(Record):
         self.at += 1
         who, _space, what = name.partition(" ")
         if who == "turn":
-            self._turn(int(what))
+            self._turn(*(int(word) for word in what.split() if word.isdigit()))
         elif who == "origin":
             self.asked[int(what.split()[0])].act(self.time.now_s)
         elif (played := self._client(who)) is not None:
@@ -162,9 +177,23 @@ class Scene(Record):
     def _client(self, name: str) -> PlayedClient | None:
         return next((each for each in self.clients if each.client.name == name), None)
 
-    def _turn(self, number: int) -> None:
+    def _turn(self, number: int, other: int = -1, operation: int = 0) -> None:
+        """Turn a worker's loop. Before so many operations of its store another one's turns."""
         self.current = number
-        self.workers[number].loop.turn()
+        worker = self.workers[number]
+        left = operation
+
+        def interrupt() -> None:
+            nonlocal left
+            left -= 1
+            for _turn in range(OTHERS_TURNS if left == 0 else 0):
+                if self.workers[other].loop.is_ready:
+                    self.workers[other].loop.turn()
+
+        if other >= 0 and self.workers[other].alive:
+            worker.store.before = interrupt
+        worker.loop.turn()
+        worker.store.before = _nothing
 
     def _rest(self) -> bool:
         """Run everything that is ready; then let the origin do one thing, or time pass. False when
@@ -291,6 +320,10 @@ class Scene(Record):
                         os.truncate(path, 4096)
                     else:
                         os.unlink(path)
+
+
+def _nothing() -> None:
+    return None
 
 
 def _waits(played: PlayedClient) -> bool:

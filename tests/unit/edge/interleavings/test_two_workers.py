@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from tests.harness.interleaved.ground import Ground
 from tests.harness.interleaved.origin import fails, ok
 from tests.harness.interleaved.record import Client, Story
+from tests.harness.interleaved.scene import OPERATIONS, playing_freely
+from tests.harness.interleaving import replay
 from tests.unit.edge.interleavings.conftest import Tried
 
 HERE = Client("a", ("asks", "leaves"))
@@ -42,6 +45,16 @@ STORIES = {
 
 def test_two_workers_share_a_response_in_every_order(every_order: Tried) -> None:
     every_order(STORIES["share"])
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_slice_that_came_since_the_look_is_not_fetched_again(
+    operation: int, ground: Ground
+) -> None:
+    """The other's fill ends before some operation of one turn: of its look, or of its permit."""
+    make = playing_freely(Story((Client("a"), THERE), (ok(pieces=1),), workers=2), ground)
+    asked = ["a asks", *["turn 0"] * 6, "origin 0 head", *["turn 0"] * 4]
+    replay(make, [*asked, "origin 0 piece 0", "b asks", f"turn 1 with 0 at {operation}"])
 
 
 @pytest.mark.parametrize("name", STORIES)

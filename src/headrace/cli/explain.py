@@ -43,8 +43,6 @@ def explain(
 
     The service, the key, the content type, the routes, the pool, the tries and the cache policy.
     The exit code is 1 when the edge would refuse the request.
-
-    Raises BadQuestion.
     """
     lines = explain_request(
         load_config(config, EDGE),

@@ -118,7 +118,8 @@ def _missing(path: TomlPath, root: type[BaseModel]) -> Problem:
     key = str(path[-1])
     purpose = f" ({field.description})" if field is not None and field.description else ""
     if field is not None and is_array_of_tables(field):
-        remedy = f"add at least one [[{key}]] table{purpose}"
+        table = ".".join(part for part in path if isinstance(part, str))
+        remedy = f"add at least one [[{table}]] table{purpose}"
     else:
         remedy = f"add `{key} = …`{purpose}"
     return Problem(path=path, message=_MISSING, remedy=remedy)

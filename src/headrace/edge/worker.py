@@ -63,7 +63,7 @@ class EdgeWorker:
     def prepare(self, config: Config) -> EdgeChange:
         """Compile services and open the access log. Raises HeadraceError or OSError."""
         services = compile_services(config, self.metrics.services)
-        # A log whose file stays the same goes on: its reader may hang, and each thread that waits
+        # A log whose file stays the same continues: its reader may hang, and each thread that waits
         # for it would stay.
         same = access_log_path(config) == self._accounting.log.path
         return EdgeChange(self, config, services, None if same else open_access_log(config))

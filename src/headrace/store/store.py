@@ -376,7 +376,7 @@ class Store:
             os.link(source, target)
 
     def _remove_unreadable(self, key_hash: bytes, variant: bytes) -> None:
-        """Take a record that says nothing out of the index: it costs one fetch, and a count."""
+        """Take a record that says nothing out of the index: it costs one fill, and a count."""
         key = record_key(key_hash, variant)
         with self.transaction() as transaction:
             index = self.index

@@ -142,7 +142,7 @@ def server_families(facts: ServerFacts) -> Iterator[Metric]:
     yield _gauge("up", "Always 1: the supervisor answers.", 1)
     yield _gauge("ready", "1 while clients are welcome.", int(facts.not_ready_because is None))
     yield _gauge("start_time_seconds", "When the server started, Unix time.", facts.started)
-    yield _gauge("draining", "1 while the server is told to drain.", int(facts.draining))
+    yield _gauge("draining", "1 while draining or stopping.", int(facts.draining))
     yield _gauge("workers_wanted", "Workers that the config asks for.", facts.workers_wanted)
     ready = sum(worker.ready for worker in facts.workers)
     yield _gauge("workers_ready", "Workers that accept connections.", ready)
@@ -153,7 +153,7 @@ def server_families(facts: ServerFacts) -> Iterator[Metric]:
     )
     yield _counter(
         "worker_exits",
-        "Workers that ended without being told to and were replaced.",
+        "Workers that ended by themselves and were replaced.",
         facts.worker_exits,
     )
     reloads = CounterMetricFamily(

@@ -129,7 +129,7 @@ SERVICE_COUNTS = {
 """Fields whose values are the tallies' of the services: the field's name to the tally's."""
 
 _REQUESTS = "Requests answered, by what the cache did for them."
-_FILLS = "Fetches from an origin into the store, by how they ended."
+_FILLS = "Fills, by how they ended."
 _FIRST_BYTE = "Time from a complete request head to the response's first byte."
 _TOTAL = "Time from a complete request head to the response's last byte."
 
@@ -179,8 +179,8 @@ class WorkerMetrics:
         "slow_clients_cut", "Connections closed for taking or sending data too slowly."
     )
 
-    fills_active: int = _gauge("fills_active", "Fetches from an origin running now.")
-    fills_started: int = _counter("fills_started", "Fetches from an origin begun.")
+    fills_active: int = _gauge("fills_active", "Fills running now.")
+    fills_started: int = _counter("fills_started", "Fills begun.")
     fills_completed: int = _counter("fills_ended", _FILLS, result="completed")
     fills_failed: int = _counter("fills_ended", _FILLS, result="failed")
     fills_abandoned: int = _counter("fills_ended", _FILLS, result="abandoned")

@@ -73,6 +73,11 @@ def test_every_complaint_comes_with_a_remedy() -> None:
     assert (place.startswith("edge.toml:1: error:"), remedy.startswith("    ")) == (True, True)
 
 
+def test_a_missing_table_is_named_as_the_file_has_it() -> None:
+    text = complaint(GOOD + '[[service.pool]]\nname = "store"\n')
+    assert "add at least one [[service.pool.origin]] table" in text
+
+
 def test_all_errors_are_reported_at_once() -> None:
     text = complaint('workers = "two"\nbogus = 1\n' + GOOD.replace("http://", "ftp://"))
     assert [word in text for word in ("workers", "bogus", "origins")] == [True] * 3

@@ -85,7 +85,7 @@ class GrowingSlice:
         return True
 
     async def beyond(self, position: int) -> int:
-        """Wait until there is more than `position`, or until it is done; gives `written`.
+        """Wait until there is more than `position`, or until it is done; return `written`.
 
         Raises SliceFailed when that will never be.
         """
@@ -289,7 +289,7 @@ def _memory_for(size_bytes: int) -> mmap.mmap:
 class RemoteSlice(GrowingSlice):
     """A slice that another worker writes. Polls the part's control page while it is followed.
 
-    The writer sees by the follower's lock that somebody follows, and goes on for that: so a slice
+    The writer sees by the follower's lock that somebody follows, and continues for that: so a slice
     that no request here follows any more (`leave`) is released at once.
     """
 
@@ -316,7 +316,7 @@ class RemoteSlice(GrowingSlice):
             self.follower.close()
 
     async def head(self, timeout_s: float) -> PartPhase:
-        """Wait for the head: gives the phase that the part then has. Raises TimeoutError."""
+        """Wait for the head; return the phase that the part then has. Raises TimeoutError."""
         async with asyncio.timeout(timeout_s):
             while self.phase is PartPhase.WAITING_HEAD and self.failure is None:
                 waiter: asyncio.Future[None] = self.loop.create_future()

@@ -156,7 +156,7 @@ class OpenBodies:
             self._bodies.popitem(last=False)
 
     def drop_removed(self, most: int) -> int:
-        """Let go of files that are no longer in the store, so that their space is freed.
+        """Release files that are no longer in the store, so that their space is freed.
 
         Looks at up to `most` of the least recently used; returns how many were closed.
         """

@@ -51,7 +51,7 @@ class Counts:
 
     @contextlib.contextmanager
     def hold(self, network: str) -> Iterator[bool]:
-        """Hold one while the block runs; gives whether there was room."""
+        """Hold one while the block runs; yield whether there was room."""
         taken = self.take(network)
         try:
             yield taken

@@ -166,7 +166,7 @@ class Delivery:
         return upto - at
 
     async def _follow(self, growing: GrowingSlice, at: int, base: int) -> int:
-        """Send what a growing slice has, as it comes; gives the bytes sent."""
+        """Send what a growing slice has, as it comes; return the bytes sent."""
         position = at
         limit = self._limit()
         end = (

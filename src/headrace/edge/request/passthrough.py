@@ -50,7 +50,7 @@ async def ask_origin(
     request: Request,
     attempt_logs: list[AttemptLog],
 ) -> FailoverResponse:
-    """Send the client's own request on, body and all; its course is added to `attempt_logs`.
+    """Send the client's own request on, body and all; add a log of its attempts to `attempt_logs`.
 
     Raises OriginError, BadRequest.
     """

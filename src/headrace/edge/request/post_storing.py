@@ -104,7 +104,7 @@ class PostedAnswer:
         edge.hot.drop(stored.key, stored.variant)
 
     def close(self) -> None:
-        """Let go of the copy. Idempotent."""
+        """Release the copy. Idempotent."""
         self._posts.held_bytes -= len(self._body)
         self._body = bytearray()
         self._storing = None

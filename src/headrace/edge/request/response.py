@@ -277,7 +277,7 @@ class Response:
 
 
 def _as_found(cache_result: CacheResult, delivery: Delivery) -> CacheResult:
-    """Return the verdict, unless not all of a stored response was at hand (RFC 9211 section
+    """Return the cache result, unless not all of a stored response was at hand (RFC 9211 section
     2.2).
     """
     if cache_result.word not in ("hit", "stale_hit") or not delivery.fetched:

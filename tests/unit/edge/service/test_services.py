@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,21 @@ def rules(cache: dict[str, object], **path_rule: object) -> CacheRules:
 
 def test_what_is_left_out_is_as_the_policys_own_defaults() -> None:
     assert rules({}) == CacheRules()
+
+
+def test_each_setting_of_the_file_arrives() -> None:
+    unlike = {
+        "targeted": ["a"], "heuristic_fraction": 0.5, "heuristic_max": 3, "default_lifetime": 3,
+        "force_lifetime": 3, "negative": {"404": 3}, "error_max": 3,
+        "honour_request_directives": False, "stale_while_revalidate": 3, "stale_if_error": 3,
+        "stale_if_unreachable": 3, "store_set_cookie": True, "store_post_answers": True,
+        "bypass_on_cookie": ["a"], "cookie_in_request": "bypass", "accept_encodings": ["a"],
+        "languages": ["a"], "media_types": ["a/b"], "shared": False, "max_object": 1 << 20,
+        "slice": "1MiB",
+    }  # fmt: skip
+    arrived, own = rules(unlike), CacheRules()
+    names = [field.name for field in dataclasses.fields(CacheRules)]
+    assert [name for name in names if getattr(arrived, name) == getattr(own, name)] == []
 
 
 @pytest.mark.parametrize(

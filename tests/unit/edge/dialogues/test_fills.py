@@ -104,6 +104,16 @@ async def test_a_slice_that_fails_for_everybody_is_not_asked_for_without_end(
 
 
 @in_memory()
+async def test_a_slice_is_begun_only_so_often_for_one_client(edge: MemoryEdge) -> None:
+    await with_first_slice(edge)
+    edge.origin(playbook(any_request, wait(1), reply(503), taken))
+    waiting = [edge.begin("/film", range=SECOND) for _ in range(6)]
+    for exchange in waiting:
+        assert (await exchange.done()).status == 502
+    assert len(edge.asked) == 1 + 3
+
+
+@in_memory()
 async def test_a_slice_that_is_there_after_all_is_sent(edge: MemoryEdge) -> None:
     edge.origin(serving(FILM, FRESH, TAG))
     await edge.get("/film")

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from unittest.mock import patch
 
+import msgspec
+import pytest
+
+from headrace.edge.request import promote
+from headrace.store import StoreError
 from tests.harness.breakable_store import SLICE
 from tests.harness.dialogues import in_memory
 from tests.harness.memory_edge import MemoryEdge
@@ -215,3 +221,47 @@ async def test_a_hit_by_tls_is_for_hosts_that_the_certificate_covers(edge: Memor
     assert (await edge.begin("/film", client=client, host="other").done()).status == 421
     client = edge.client(covers=("other",))
     assert (await edge.begin("/film", client=client).done()).status == 421
+
+
+@in_memory()
+async def test_a_hot_answer_is_checked_before_it_is_trusted_again(edge: MemoryEdge) -> None:
+    edge.origin(serving(b"film", FRESH))
+    await edge.get("/film")
+    await edge.get("/film")
+    await asyncio.sleep(5)
+    edge.break_store("vary_of", StoreError("damaged"), times=2)
+    assert (await edge.get("/film")).seen == (200, b"film", "hit")
+    await asyncio.sleep(5)
+    edge.origin(serving(b"other", FRESH, "Vary: X-Kind"))
+    edge.evict("/film")
+    await edge.worker().get("/film", "X-Kind: a")
+    assert (await edge.get("/film")).body == b"other"
+
+
+@pytest.mark.parametrize("size", [4, len(LARGE)], ids=["small", "large"])
+@pytest.mark.parametrize("trouble", ["cut", "gone", "not in memory", "short record"])
+def test_what_cannot_be_promoted_takes_the_longer_way(size: int, trouble: str) -> None:
+    @in_memory(store={"checksum": "off"})
+    async def dialogue(edge: MemoryEdge) -> None:
+        body = LARGE[:size]
+        edge.origin(serving(body, FRESH, TAG))
+        await edge.get("/film")
+        edge.close_files()
+        if trouble == "cut":
+            edge.path_of("/film").write_bytes(b"")
+        elif trouble == "gone":
+            edge.path_of("/film").unlink()
+        elif trouble == "short record":
+            (stored,) = edge.stored("/film")
+            longer = msgspec.structs.replace(stored, length=size + 1)
+            edge.store.record(longer, edge.resource("/film").key_hash)
+            body += b"x"
+            edge.origin(serving(body, FRESH, TAG))
+        if trouble == "not in memory":
+            with patch.object(promote, "read_at_once", side_effect=BlockingIOError):
+                film = await edge.get("/film")
+        else:
+            film = await edge.get("/film")
+        assert (film.status, film.body) == (200, body)
+
+    dialogue()

@@ -152,6 +152,18 @@ async def test_trouble_with_what_a_304_renewed(edge: MemoryEdge) -> None:
 
 
 @in_memory()
+async def test_trouble_with_forgetting_what_has_changed(edge: MemoryEdge) -> None:
+    edge.origin(serving(b"film", BRIEF, TAG))
+    await edge.get("/film")
+    await asyncio.sleep(11)
+    edge.origin(replying(reply(304, 'ETag: "z"')), serving(b"new!", FRESH))
+    edge.break_store("delete", BAD, times=1)
+    film = await edge.get("/film")
+    assert (film.status, film.word) == (502, "error")
+    assert (await edge.get("/film")).seen == (200, b"new!", "miss")
+
+
+@in_memory()
 async def test_trouble_with_what_a_head_tells(edge: MemoryEdge) -> None:
     edge.origin(serving(b"film", BRIEF, TAG))
     await edge.get("/film")

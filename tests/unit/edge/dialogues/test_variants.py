@@ -95,3 +95,20 @@ async def test_a_stale_variant_is_renewed_alone(edge: MemoryEdge) -> None:
     await edge.get("/film", "X-Kind: b")
     assert (await edge.get("/film", "X-Kind: a")).seen == (200, b"a", "miss")
     assert (await edge.get("/film", "X-Kind: b")).seen == (200, b"b", "hit")
+
+
+@in_memory()
+async def test_an_origin_that_varies_by_something_else_each_time_is_asked_only_so_often(
+    edge: MemoryEdge,
+) -> None:
+    names = iter("abcdefgh")
+
+    async def fickle(connection: OriginConnection) -> None:
+        while True:
+            await connection.request()
+            connection.send(reply(200, FRESH, f"Vary: X-{next(names)}", body=b"film"))
+
+    edge.origin(fickle)
+    film = await edge.get("/film", *(f"X-{name}: 1" for name in "abcdefgh"))
+    assert (film.status, film.body) == (200, b"film")
+    assert len(edge.asked) <= 5

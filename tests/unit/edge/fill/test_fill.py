@@ -30,7 +30,7 @@ from headrace.edge.context import WorkerContext
 from headrace.edge.fill.asked import FillRequest
 from headrace.edge.fill.names import part_name, version_of
 from headrace.edge.fill.refs import FillRefs
-from headrace.edge.fill.result import Uncacheable
+from headrace.edge.fill.result import Failed, Uncacheable
 from headrace.edge.service.resource import Resource
 from headrace.edge.service.services import compile_services
 from headrace.http.message import Field, Headers, Request
@@ -371,3 +371,14 @@ def test_a_failure_leaves_what_is_stored(store: Store, script: Script) -> None:
         edge.stop()
 
     asyncio.run(still_there())
+
+
+def test_a_fill_that_is_left_before_its_first_step_gives_everything_back(store: Store) -> None:
+    FakeResponse.opened = 0
+    limits = {"unwatched_fills_per_address": 0}
+    seen = asyncio.run(
+        run(store, SCRIPTS[0], "whole", owned=True, watched=True, moves=["owner leaves"],
+            limits=limits)
+    )  # fmt: skip
+    assert seen.result == Failed(503, "abandoned")
+    assert FakeResponse.opened == 0

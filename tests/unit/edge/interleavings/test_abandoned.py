@@ -42,4 +42,4 @@ STORIES = {
 
 @pytest.mark.parametrize("name", STORIES)
 def test_a_fill_is_broken_off(name: str, any_order: Tried) -> None:
-    any_order(STORIES[name], 25)
+    any_order(STORIES[name], 10)

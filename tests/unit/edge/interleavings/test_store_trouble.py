@@ -30,7 +30,7 @@ def troubled(kind: str, *, strong: bool) -> Story:
 @pytest.mark.parametrize("strong", [True, False])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_store_fails_and_recovers(kind: str, strong: bool, any_order: Tried) -> None:
-    any_order(troubled(kind, strong=strong), 20)
+    any_order(troubled(kind, strong=strong), 12)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -51,7 +51,7 @@ def test_a_slice_is_lost(loss: str, strong: bool, any_order: Tried) -> None:
             most_asked=6,
             may_fail=loss == "truncates" or not strong,
         ),
-        15,
+        10,
     )
 
 

@@ -59,7 +59,7 @@ def test_a_slice_that_came_since_the_look_is_not_fetched_again(
 
 @pytest.mark.parametrize("name", STORIES)
 def test_one_follows_the_other(name: str, any_order: Tried) -> None:
-    any_order(STORIES[name], 15)
+    any_order(STORIES[name], 10)
 
 
 def test_ranges_of_two_slices_without_a_validator(any_order: Tried) -> None:
@@ -67,4 +67,4 @@ def test_ranges_of_two_slices_without_a_validator(any_order: Tried) -> None:
         replace(HERE, fields=("Range: bytes=0-999",)),
         replace(THERE, fields=("Range: bytes=70000-70999",)),
     )
-    any_order(replace(story(ok(slices=1.5, strong=False)), clients=clients, most_asked=4), 15)
+    any_order(replace(story(ok(slices=1.5, strong=False)), clients=clients, most_asked=4), 10)

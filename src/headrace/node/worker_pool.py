@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
@@ -49,6 +50,8 @@ READY_TIMEOUT_S = 60.0
 PREPARE_TIMEOUT_S = 30.0
 COMMIT_TIMEOUT_S = 10.0
 SILENCE_LIMIT_S = 30.0
+AWAY_S = 10.0
+"""When so long passes between two checks for silence, the supervisor itself did not run."""
 STOP_GRACE_S = 2.0
 LAST_WORDS_S = 1.0
 
@@ -86,6 +89,8 @@ class WorkerPool:
         self._leaving: set[Worker] = set()
         self._places: dict[int, asyncio.Event] = {}  # set: this place is given up
         self._tasks: set[asyncio.Task[None]] = set()
+        self._checked_s = math.inf
+        self._back_s = -math.inf  # since then the supervisor has been running
         self._retired = Snapshot()
         self.questions = Questions(self)
         self._stopping = False
@@ -217,11 +222,19 @@ class WorkerPool:
         return merge([own, self._retired, *(worker.snapshot for worker in self.everyone)])
 
     def kill_silent(self, now_s: float) -> None:
-        """End every worker that has said nothing for too long; `now_s` is the loop's time."""
+        """End every worker that has said nothing for too long; `now_s` is the loop's time.
+
+        Workers speak when they are asked: while the supervisor was stopped, silence means nothing.
+        """
+        away_s = now_s - self._checked_s
+        self._checked_s = now_s
+        if away_s > AWAY_S:
+            log.warning("supervisor_was_away", away_s=round(away_s))
+            self._back_s = now_s
         for worker in self.everyone:
             starting = worker.state is State.STARTING
             limit_s = READY_TIMEOUT_S if starting else self._silence_limit_s
-            silent_s = now_s - worker.heard_s
+            silent_s = now_s - max(worker.heard_s, self._back_s)
             if silent_s > limit_s and worker.process.returncode is None:
                 log.error(
                     "worker_silent", worker=worker.number, pid=worker.pid, silent_s=round(silent_s)

@@ -328,6 +328,38 @@ def test_a_machine_that_starts_no_process_is_asked_again_later() -> None:
     assert len(tries) == 5
 
 
+async def heartbeat(pool: WorkerPool) -> None:
+    while True:
+        await asyncio.sleep(HEARTBEAT_S)
+        await pool.questions.refresh()
+
+
+def test_workers_are_not_silent_for_as_long_as_the_supervisor_was_away() -> None:
+    run = Run()
+
+    async def live() -> None:
+        await run.pool.start(setup(1), 2)
+        await run.pool.questions.refresh()
+        mute, sound = run.serving()
+        mute.mute = True
+        run.pool.kill_silent(asyncio.get_running_loop().time())
+        await asyncio.sleep(10 * SILENCE_LIMIT_S)  # nothing is asked, nothing is checked
+        back_s = asyncio.get_running_loop().time()
+        run.pool.kill_silent(back_s)
+        assert [mute.returncode, sound.returncode] == [None, None]
+        asking = asyncio.ensure_future(heartbeat(run.pool))
+        while mute.returncode is None:
+            await asyncio.sleep(SILENCE_CHECK_S)
+            run.pool.kill_silent(asyncio.get_running_loop().time())
+        assert asyncio.get_running_loop().time() - back_s >= SILENCE_LIMIT_S
+        await asyncio.sleep(1)
+        assert sound.returncode is None
+        asking.cancel()
+        await run.pool.stop(DRAIN_S)
+
+    run_virtually(live())
+
+
 def test_a_worker_that_says_nothing_is_ended_in_half_a_minute() -> None:
     run = Run()
 
@@ -348,10 +380,5 @@ def test_a_worker_that_says_nothing_is_ended_in_half_a_minute() -> None:
         assert len(run.pool.workers) == 2
         asking.cancel()
         await run.pool.stop(DRAIN_S)
-
-    async def heartbeat(pool: WorkerPool) -> None:
-        while True:
-            await asyncio.sleep(HEARTBEAT_S)
-            await pool.questions.refresh()
 
     run_virtually(live())

@@ -12,6 +12,10 @@ class RestartNeededError(HeadraceError):
     """The new config changes what a running server cannot change."""
 
 
+class NotServingError(HeadraceError):
+    """The node is starting or stopping, so it has no workers that could change."""
+
+
 def check_reloadable(
     old: NodeConfig,
     new: NodeConfig,

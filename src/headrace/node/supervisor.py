@@ -26,7 +26,7 @@ from headrace.node.admin.auth import admin_token
 from headrace.node.listeners import ReservedAddress, rebind, reserve_all
 from headrace.node.questions import Questions
 from headrace.node.readiness import CHECK_TIMEOUT_S, Readiness
-from headrace.node.reload import check_reloadable, worker_config
+from headrace.node.reload import NotServingError, check_reloadable, worker_config
 from headrace.node.role import ConfigT, Role
 from headrace.node.systemd import notify
 from headrace.node.ticket_keys import TicketKey
@@ -173,6 +173,10 @@ class Supervisor(Generic[ConfigT]):
         Raises HeadraceError when it cannot be used; the old one then stays in force everywhere.
         """
         async with self._reloading:
+            if not self._up or self._stopping.is_set():
+                raise NotServingError(
+                    "no reload while it starts or stops: ask again when it serves"
+                )
             notify("RELOADING=1")
             try:
                 await self._change(await asyncio.to_thread(self._reread))

@@ -11,7 +11,7 @@ from headrace.config.problems import ConfigError
 from headrace.errors import HeadraceError
 from headrace.node.admin.operations import Media, NoRequest, Operation, Operations
 from headrace.node.admin.problem import Fault, ProblemError
-from headrace.node.reload import RestartNeededError
+from headrace.node.reload import NotServingError, RestartNeededError
 from headrace.node.running import Node
 from headrace.telemetry.exposition import CONTENT_TYPE, exposition
 from headrace.telemetry.report import Report, report
@@ -89,6 +89,8 @@ class Handlers:
         """Read the configuration again. Raises ProblemError when it is refused."""
         try:
             return Reloaded("reloaded", await self._node.reload())
+        except NotServingError as error:
+            raise ProblemError(503, str(error)) from error
         except HeadraceError as error:
             status = 409 if isinstance(error, RestartNeededError) else 422
             raise ProblemError(status, str(error), errors=faults(error)) from error
@@ -165,7 +167,7 @@ def _of_orders(handlers: Handlers) -> Operations:
             handlers.reload,
             Reloaded,
             "The version of the configuration in force.",
-            refusals=(409, 422),
+            refusals=(409, 422, 503),
         ),
     )
 

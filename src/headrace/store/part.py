@@ -197,9 +197,12 @@ class Part:
         locks.unlock(self.fd)
 
     def _unlink(self) -> None:
-        """Unlink our own file, while it is locked: a successor may have taken the name."""
-        if locks.is_still(self.fd, self.path):
-            with contextlib.suppress(FileNotFoundError):
+        """Unlink our own file, while it is locked: a successor may have taken the name.
+
+        A file that the disk does not remove is left to the orphan sweep: the lock has to go.
+        """
+        with contextlib.suppress(OSError):
+            if locks.is_still(self.fd, self.path):
                 os.unlink(self.path)
 
     def _write_meta(self, meta: bytes) -> None:

@@ -194,3 +194,21 @@ def test_a_part_that_a_full_disk_refuses_closes_no_one_elses_file(
     gc.collect()
     for other in others:
         os.close(other)
+
+
+@pytest.mark.parametrize("ends", ["fail", "close"])
+def test_a_disk_that_removes_nothing_keeps_no_slice_locked(
+    store: Store, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise OSError(errno.EIO, "input/output error")
+
+    part = begun(store)
+    with monkeypatch.context() as patched:
+        patched.setattr("headrace.store.part.os.unlink", refuse)
+        patched.setattr("headrace.store.locks.is_still", refuse)
+        if ends == "fail":
+            part.fail(b"store_failed")
+        part.close()
+    assert part.fd == -1
+    begun(store).close()

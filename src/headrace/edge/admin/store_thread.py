@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 
 from headrace.config import Config
 from headrace.edge.admin.store_admin import Page, PendingPurge, Purge, StoreAdmin, StoredVariant
+from headrace.store.index import READ_ERRORS, damaged
 
 Response = TypeVar("Response")
 
@@ -16,7 +17,7 @@ Response = TypeVar("Response")
 class StoreThread:
     """A StoreAdmin for coroutines. A store may not be used by several threads; here it has one.
 
-    Every method raises what the store's own does.
+    Every method raises what the store's own does, and StoreError when the index is damaged.
     """
 
     def __init__(self, executor: ThreadPoolExecutor, admin: StoreAdmin) -> None:
@@ -69,4 +70,7 @@ class StoreThread:
 
     async def _call(self, function: Callable[..., Response], *arguments: Any) -> Response:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, function, *arguments)
+        try:
+            return await loop.run_in_executor(self._executor, function, *arguments)
+        except READ_ERRORS as error:
+            raise damaged(error) from error

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import lmdb
+import pytest
+
 from headrace.config import Config
 from headrace.edge.admin.store_maintenance import StoreMaintenance
 from headrace.edge.admin.store_thread import StoreThread
 from headrace.errors import HeadraceError
+from headrace.store.errors import StoreError
 from tests.harness.fake_store import FakeStore
 
 
@@ -54,12 +58,15 @@ def test_a_waiting_sweep_can_be_woken() -> None:
     asyncio.run(go())
 
 
-def test_a_step_that_fails_does_not_end_the_sweep() -> None:
+@pytest.mark.parametrize(
+    "trouble", [HeadraceError("the disk is gone"), lmdb.BadTxnError("mdb_get: MDB_BAD_TXN")]
+)
+def test_a_step_that_fails_does_not_end_the_sweep(trouble: Exception) -> None:
     class Broken(FakeStore):
         def sweep(self) -> bool:
             super().sweep()
             if self.steps == 1:
-                raise HeadraceError("the disk is gone")
+                raise trouble
             return False
 
     async def go() -> None:
@@ -70,6 +77,20 @@ def test_a_step_that_fails_does_not_end_the_sweep() -> None:
         maintenance.wake()
         await until(lambda: store.steps == 2)
         await maintenance.close()
+        await thread.close()
+
+    asyncio.run(go())
+
+
+def test_a_damaged_index_is_reported_with_its_remedy() -> None:
+    class Damaged(FakeStore):
+        def stats(self) -> dict[str, float]:
+            raise lmdb.CorruptedError("mdb_get: MDB_CORRUPTED")
+
+    async def go() -> None:
+        thread = await opened(Damaged())
+        with pytest.raises(StoreError, match="remove the directory `index`"):
+            await thread.stats()
         await thread.close()
 
     asyncio.run(go())

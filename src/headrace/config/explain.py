@@ -8,13 +8,14 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from headrace.config.base import toml_key
+from headrace.config.former_words import FormerPaths
 from headrace.config.locate import TomlPath
 from headrace.config.problems import Problem
 from headrace.config.root import Root
@@ -50,8 +51,6 @@ _BOUNDS = {
     "less_than_equal": ("le", "at most"),
 }
 
-_MISSING = "required, but missing"
-
 
 def explain(errors: Iterable[ErrorDetails], document: object, root: Root[Any]) -> list[Problem]:
     """Return one problem for each faulty path, in the order found."""
@@ -59,21 +58,31 @@ def explain(errors: Iterable[ErrorDetails], document: object, root: Root[Any]) -
     for error in errors:
         problem = _problem(error, document, root)
         problems.setdefault(problem.path, problem)
-    return [
-        problem
-        for problem in problems.values()
-        if not _is_there_renamed(problem, document, root.renamed)
-    ]
+    return list(problems.values())
 
 
-def _is_there_renamed(problem: Problem, document: object, renamed: Mapping[str, str]) -> bool:
-    """Return whether what is missing is there under its old name, which has its own problem."""
-    return (
-        problem.value is None
-        and problem.message == _MISSING
-        and isinstance(document, dict)
-        and len(problem.path) == 1
-        and any(new == problem.path[0] and old in document for old, new in renamed.items())
+def explain_renamed(
+    former: FormerPaths, document: dict[str, Any], root: Root[Any]
+) -> list[Problem]:
+    """Return a problem for each renamed key, by its path in the document as it was written."""
+    problems = []
+    for path, written in former.items():
+        value: Any = document
+        for part in written:
+            value = value[part]
+        text = None if isinstance(value, dict | list) else shown(value, path, root.model)
+        problems.append(_renamed(written, str(path[-1]), text, model_at(root.model, path)))
+    return problems
+
+
+def _renamed(
+    path: TomlPath, today: str, value: str | None, table: type[BaseModel] | None
+) -> Problem:
+    return Problem(
+        path=path,
+        value=value,
+        message=f"`{path[-1]}` is called `{today}` now",
+        remedy=f"write `{today}`" + (", also in the tables below it" if table else ""),
     )
 
 
@@ -122,7 +131,7 @@ def _missing(path: TomlPath, root: type[BaseModel]) -> Problem:
         remedy = f"add at least one [[{table}]] table{purpose}"
     else:
         remedy = f"add `{key} = …`{purpose}"
-    return Problem(path=path, message=_MISSING, remedy=remedy)
+    return Problem(path=path, message="required, but missing", remedy=remedy)
 
 
 def _unknown_key(path: TomlPath, value: str | None, root: Root[Any]) -> Problem:
@@ -132,14 +141,8 @@ def _unknown_key(path: TomlPath, value: str | None, root: Root[Any]) -> Problem:
     nearest = difflib.get_close_matches(key.replace("-", "_").lower(), known, n=1)
     elsewhere = tables_with(root.model, key)
     renamed = root.renamed.get(key)
-    if renamed in known:
-        below = model_at(root.model, (*path[:-1], renamed)) is not None
-        return Problem(
-            path=path,
-            value=value,
-            message=f"`{key}` is called `{renamed}` now",
-            remedy=f"write `{renamed}`" + (", also in the tables below it" if below else ""),
-        )
+    if renamed is not None and renamed in known:
+        return _renamed(path, renamed, value, model_at(root.model, (*path[:-1], renamed)))
     if toml_key(key) in known:
         remedy = f"write `{toml_key(key)}`"
     elif nearest:

@@ -10,12 +10,14 @@ import copy
 import json
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from headrace.config.explain import explain
+from headrace.config.explain import explain, explain_renamed
+from headrace.config.former_words import as_written, in_todays_words
 from headrace.config.locate import TomlPath, line_of, locate
 from headrace.config.problems import ConfigError, Problem, Where, has_errors
 from headrace.config.root import Root, RootT
@@ -57,17 +59,36 @@ def validate_document(
 
     Raises ConfigError with all problems.
     """
+    todays, former = in_todays_words(document, root)
+    renamed = explain_renamed(former, document, root)
+    config: RootT | None = None
     try:
-        config = _validated(document, root, base)
+        config = _validated(todays, root, base)
     except ValidationError as error:
-        problems = explain(error.errors(include_url=False), document, root)
+        problems = explain(error.errors(include_url=False), todays, root)
         faulty = [problem.path for problem in problems]
-        problems += _inconsistencies_beside(document, root, faulty, base)
-        raise ConfigError(problems, where) from None
-    problems = list(root.inconsistencies(config))
-    if has_errors(problems):
-        raise ConfigError(problems, where)
+        problems += _inconsistencies_beside(todays, root, faulty, base)
+    else:
+        problems = list(root.inconsistencies(config))
+    problems = [replace(found, path=as_written(found.path, former)) for found in problems]
+    if config is None or renamed or has_errors(problems):
+        in_order = sorted([*renamed, *problems], key=lambda found: _place(document, found.path))
+        raise ConfigError(in_order, where)
     return config
+
+
+def _place(document: object, path: TomlPath) -> tuple[int, ...]:
+    """Return what sorts paths as the document has them; what is missing comes before the rest."""
+    place = []
+    for part in path:
+        if isinstance(document, dict) and part in document:
+            place.append(list(document).index(part))
+        elif isinstance(document, list) and isinstance(part, int) and part < len(document):
+            place.append(part)
+        else:
+            return (*place, -1)
+        document = document[part]  # type: ignore[index]  # a dict or a list, as just seen
+    return tuple(place)
 
 
 def check_machine(config: RootT, root: Root[RootT], path: Path) -> None:

@@ -223,11 +223,28 @@ def test_tls_without_certificate_is_refused() -> None:
     assert "[[certificate]]" in complaint(text)
 
 
+def test_a_key_beside_its_former_name_is_kept_and_the_former_named() -> None:
+    told = complaint('server_name = "a"\nnode_id = "b"\n' + GOOD).splitlines()
+    assert told[0].endswith("`server_name` is called `node_id` now")
+    assert len(told) == 2
+
+
+def test_problems_are_reported_in_the_order_of_the_file() -> None:
+    text = "wrokers = 1\n" + GOOD + "[metrics]\nsites_max = 3\n[store]\nsise = 1\n"
+    lines = [int(line.split(":")[1]) for line in complaint(text).splitlines() if line[0] == "e"]
+    assert len(lines) == 3
+    assert lines == sorted(lines)
+
+
 def test_words_of_older_files_are_named_with_those_of_today() -> None:
-    text = GOOD.replace("[[service]]", "[[site]]") + "[[site.policy]]\nname = 'p'\n"
-    assert complaint(text).splitlines() == [
+    text = GOOD.replace("[[service]]", "[[site]]") + (
+        "[[site.policy]]\nname = 'p'\ntrys = 2\n[[site.route]]\nname = 'r'\nshadow = 'old'\n"
+    )
+    assert [line for line in complaint(text).splitlines() if line.startswith("edge")] == [
         "edge.toml:5: error: site: `site` is called `service` now",
-        "    write `service`, also in the tables below it",
+        "edge.toml:9: error: site[0].policy: `policy` is called `retry` now",
+        "edge.toml:11: error: site[0].policy[0].trys = 2: unknown key",
+        'edge.toml:14: error: site[0].route[0].shadow = "old": `shadow` is called `mirror` now',
     ]
     text = GOOD + '[[service.policy]]\nname = "p"\n[[service.route]]\nname = "r"\nshadow = "old"\n'
     told = complaint(text)

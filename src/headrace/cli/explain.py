@@ -83,9 +83,10 @@ def _lately(client: AdminClient, url: str) -> list[str]:
     reasons = client.ask(WhyNotStored, "GET", f"/reasons?{urlencode({'url': url})}").reasons
     lines = []
     for one in reasons:
+        times = "once" if one.count == 1 else f"{one.count} times"
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one.last))
         lines.append(
-            f"not stored     {one.reason} (status {one.status}), {one.count} times, "
+            f"not stored     {one.reason} (status {one.status}), {times}, "
             f"last at {when}, service {one.service}"
         )
         meaning = meaning_of(one.reason)

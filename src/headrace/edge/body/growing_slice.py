@@ -259,7 +259,7 @@ class LocalSlice(GrowingSlice):
         return self._offset
 
     def view(self, start: int, end: int) -> View:
-        """Return the bytes from `start`, up to `end` but possibly fewer."""
+        """Return the bytes from `start`, up to `end` but possibly fewer. Raises SliceFailed."""
         if self._spill is not None and start >= self._spill_from:
             spilled = memoryview(self._spill)
             return spilled[start - self._spill_from : end - self._spill_from], None, 0

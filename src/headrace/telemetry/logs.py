@@ -17,6 +17,7 @@ from typing import TextIO, cast
 import structlog
 
 from headrace.telemetry.queued_stream import QueuedStream
+from headrace.telemetry.repetition import Repetition
 
 _own: list[QueuedStream] = []
 
@@ -30,6 +31,7 @@ def configure_logging(
     """
     out = _queued_stderr() if stream is None else stream
     shared: list[structlog.typing.Processor] = [
+        Repetition(),
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),

@@ -41,3 +41,10 @@ def test_text_from_outside_cannot_begin_a_line(stream: io.StringIO) -> None:
     configure_logging(stream=stream)
     structlog.get_logger().info("purge", url="http://x/\n{}")
     assert stream.getvalue().count("\n") == 1
+
+
+def test_a_flood_of_failed_requests_does_not_fill_the_log(stream: io.StringIO) -> None:
+    configure_logging(stream=stream)
+    for _ in range(1000):
+        structlog.get_logger().warning("request_failed", reason="origin_failed")
+    assert stream.getvalue().count("\n") < 500

@@ -42,6 +42,11 @@ log = structlog.get_logger()
 
 ALLOWED = b", ".join(USUAL)
 
+_LOOP = (
+    "this request has come through a node with this node_id before: the origin leads back here, "
+    "or two nodes in a row have the same node_id"
+)
+
 
 class EdgeHandler(HotHits):
     """The server's handler: see `headrace.http.server.exchange.Handler`."""
@@ -105,7 +110,7 @@ class EdgeHandler(HotHits):
         answer = Response(edge, exchange, resource, request)
         exchange.context = answer
         if in_loop(head.headers, edge.node_id):
-            answer.error(508, "this request has come through here before: the origin is this edge")
+            answer.error(508, _LOOP)
             return
         if resource.service.signs and not self._to_be_signed(exchange, resource, request, answer):
             return

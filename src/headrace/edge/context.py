@@ -8,10 +8,10 @@ import resource
 from headrace.cache.record import StoredResponse
 from headrace.config import Config
 from headrace.config.edge.limits_check import open_files_within
-from headrace.edge.allowance import Allowance
 from headrace.edge.clock import Clock
 from headrace.edge.fill.environment import FillEnvironment
 from headrace.edge.fill.table import Table
+from headrace.edge.purge_allowance import Allowance
 from headrace.edge.service.resource import Resources
 from headrace.edge.service.services import Services
 from headrace.edge.upstreams import Upstreams

@@ -86,17 +86,17 @@ def _where(resource: Resource, request: Request, now: float) -> Iterator[str]:
     decided = False
     for route in service.origin_routes:
         if decided:
-            verdict = "not reached"
+            outcome = "not reached"
         elif route.name in matched:
-            verdict = "matches"
+            outcome = "matches"
             decided = route.pool is not None
             if decided:
-                verdict += f": pool {route.pool}"
+                outcome += f": pool {route.pool}"
         else:
-            verdict = "does not match"
+            outcome = "does not match"
             if replace(route, share=1.0).matches(request, resource.key):
-                verdict = f"would match, but its {route.share:.0%} are other objects"
-        yield f"route          {route.name}: {verdict}"
+                outcome = f"would match, but its {route.share:.0%} are other objects"
+        yield f"route          {route.name}: {outcome}"
     retry, pool, mirror = target.retry, target.state.pool, target.mirror
     yield f"pool           {pool.name}"
     yield f"asked for      {target.request_target.decode('latin-1')}"

@@ -24,4 +24,4 @@ def notify(state: str) -> None:
         try:
             sock.sendto(state.encode(), socket.MSG_DONTWAIT, address)
         except OSError as error:
-            log.warning("systemd_not_told", state=state, problem=str(error))
+            log.warning("systemd_not_notified", state=state, problem=str(error))

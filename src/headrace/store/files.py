@@ -54,3 +54,19 @@ def own_directory(path: Path) -> None:
     problem = foreign(path)
     if problem is not None:
         raise StoreError("{}: {}".format(*problem))
+
+
+def link(source: Path, target: str) -> None:
+    """Give a finished part its lasting name. Raises OSError.
+
+    It keeps the part's name too until the index knows of it: who looks the slice up in between
+    finds the part still held, and not a gap to fill again.
+    """
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        remove(target)
+        os.link(source, target)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+        os.link(source, target)

@@ -11,7 +11,7 @@ from headrace.cache.record import StoredResponse
 from headrace.store.header import decode_record
 from headrace.store.index import Index
 from headrace.store.layout import REBUILD, RECORD_ONLY
-from headrace.store.purge_rules import RuleSet, Verdict
+from headrace.store.purge_rules import PurgeEffect, RuleSet
 from headrace.store.rows import SliceRow
 from headrace.store.shared_memory import SharedState
 
@@ -68,7 +68,7 @@ def page(
                 return found, bytes(rows.key())
             seen += 1
             stored = decode_record(rows.value())
-            if stored.key.startswith(prefix) and rules.verdict(stored) is not Verdict.HARD:
+            if stored.key.startswith(prefix) and rules.effect(stored) is not PurgeEffect.HARD:
                 found.append(stored)
             more = rows.next()
     return found, None
@@ -77,7 +77,9 @@ def page(
 def variants(index: Index, rules: RuleSet, key_hash: bytes) -> tuple[StoredResponse, ...]:
     """Return the variants of a key (see Store.variants)."""
     return tuple(
-        stored for stored in _records(index, key_hash) if rules.verdict(stored) is not Verdict.HARD
+        stored
+        for stored in _records(index, key_hash)
+        if rules.effect(stored) is not PurgeEffect.HARD
     )
 
 
@@ -96,7 +98,7 @@ def inspect(index: Index, rules: RuleSet, key_hash: bytes) -> list[dict[str, Any
     return [
         {
             **msgspec.structs.asdict(stored),
-            "purged": rules.verdict(stored).name.lower(),
+            "purged": rules.effect(stored).name.lower(),
             "slices": [
                 {"n": n, "bytes": row.body_bytes, "file_bytes": row.file_bytes}
                 for n, row in _slices(index, stored.version)

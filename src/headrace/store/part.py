@@ -165,7 +165,7 @@ class Part:
         self._end(PartPhase.UNCACHEABLE)
 
     def abandon(self) -> None:
-        """Give the part up without a verdict; followers see a dead holder and may begin again."""
+        """Give the part up without an outcome; followers see a dead holder and may begin again."""
         self._unlink()
         locks.unlock(self.fd)
 

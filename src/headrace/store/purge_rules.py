@@ -42,7 +42,7 @@ MOST_RULES wait to be carried out. From MOST_RULES_KEPT_LONG on, they are forgot
 are; a response whose fetch began before is then not kept, for no one knows what it escaped."""
 
 
-class Verdict(enum.IntEnum):
+class PurgeEffect(enum.IntEnum):
     """What the rules say of a record. The higher wins."""
 
     KEPT = 0
@@ -104,17 +104,17 @@ class RuleSet:
         after = bisect.bisect_right(self.rules, generation, key=lambda rule: rule.generation)
         return self.rules[after:]
 
-    def verdict(self, stored: StoredResponse) -> Verdict:
+    def effect(self, stored: StoredResponse) -> PurgeEffect:
         """Return what the rules newer than the record's generation make of it."""
         if stored.generation >= self.newest:
-            return Verdict.KEPT
-        found = Verdict.KEPT
+            return PurgeEffect.KEPT
+        found = PurgeEffect.KEPT
         for rule in self._candidates(stored):
             if rule.generation <= stored.generation or not matches(rule, stored):
                 continue
             if not rule.soft:
-                return Verdict.HARD
-            found = Verdict.SOFT
+                return PurgeEffect.HARD
+            found = PurgeEffect.SOFT
         return found
 
     def _candidates(self, stored: StoredResponse) -> Iterable[PurgeRule]:

@@ -20,7 +20,7 @@ from headrace.cache.record import StoredResponse
 from headrace.store import listing, part, purge_journal
 from headrace.store.directory_lock import DirectoryLock
 from headrace.store.errors import SliceTooLarge, StoreError, StoreFull
-from headrace.store.files import remove
+from headrace.store.files import link, remove
 from headrace.store.header import decode_record
 from headrace.store.index import READ_ERRORS, Index, damaged
 from headrace.store.layout import (
@@ -38,7 +38,7 @@ from headrace.store.layout import (
 from headrace.store.live_purges import LivePurges, encode_rule, newest_rules
 from headrace.store.opening import open_index
 from headrace.store.part import Busy, Part
-from headrace.store.purge_rules import LONGEST_VALUE, MOST_RULES, PurgeRule, Verdict
+from headrace.store.purge_rules import LONGEST_VALUE, MOST_RULES, PurgeEffect, PurgeRule
 from headrace.store.rows import NO_ROW, SliceRow
 from headrace.store.settings import StoreSettings
 from headrace.store.shared_memory import SharedState
@@ -146,12 +146,12 @@ class Store:
             raise damaged(error) from error
         if stored.generation >= rules.newest:
             return stored
-        match rules.verdict(stored):
-            case Verdict.KEPT:
+        match rules.effect(stored):
+            case PurgeEffect.KEPT:
                 return stored
-            case Verdict.SOFT:
+            case PurgeEffect.SOFT:
                 return invalidated(stored)
-            case Verdict.HARD:
+            case PurgeEffect.HARD:
                 return None
 
     def open_slice(self, stored: StoredResponse, n: int) -> OpenSlice | None:
@@ -352,28 +352,12 @@ class Store:
                     file_bytes, replacing=key, ceiling_bytes=ceiling_bytes
                 ):
                     continue  # commits what was evicted, so that no transaction is long
-                self._link(finished.path, key)
+                link(finished.path, f"{self.objects}/{slice_file(key)}")
                 transaction.put_slice(key, SliceRow(file_bytes, length, owner))
                 known = transaction.existing(owner) if record else admitted
                 if known is None or known.version != stored.version:
                     transaction.put_record(admitted, hashed)
                 return True
-
-    def _link(self, source: Path, key: bytes) -> None:
-        """Give a finished part its lasting name.
-
-        It keeps the part's name too until the index knows of it: who looks the slice up in
-        between finds the part still held, and not a gap to fill again.
-        """
-        target = f"{self.objects}/{slice_file(key)}"
-        try:
-            os.link(source, target)
-        except FileExistsError:
-            remove(target)
-            os.link(source, target)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
-            os.link(source, target)
 
     def _remove_unreadable(self, key_hash: bytes, variant: bytes) -> None:
         """Take a record that says nothing out of the index: it costs one fill, and a count."""

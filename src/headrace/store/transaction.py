@@ -22,7 +22,7 @@ from headrace.store.layout import (
     slice_key,
 )
 from headrace.store.lmdb_queues import LmdbQueues
-from headrace.store.purge_rules import RuleSet, Verdict
+from headrace.store.purge_rules import PurgeEffect, RuleSet
 from headrace.store.rows import NO_ROW, SliceRow
 from headrace.store.shared_memory import SharedState
 
@@ -74,8 +74,8 @@ class Transaction:
         What the index knows already has outlived the rules that were carried out and forgotten;
         what it does not know must have been fetched after the last of them.
         """
-        verdict = rules.verdict(stored)
-        if verdict is Verdict.HARD:
+        effect = rules.effect(stored)
+        if effect is PurgeEffect.HARD:
             return None
         known = self.existing(key)
         if known is None or known.version != stored.version:
@@ -86,7 +86,7 @@ class Transaction:
             # A record from the future comes from a wrong clock: it must not stay for ever.
             if known is not None and stored.response_time < known.response_time <= self.now:
                 return None
-        if verdict is Verdict.SOFT:
+        if effect is PurgeEffect.SOFT:
             return invalidated(stored)
         return stored
 

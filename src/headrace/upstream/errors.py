@@ -25,7 +25,7 @@ class Failure(enum.Enum):
     BODY_TIMEOUT = Reason.BETWEEN_BYTES_TIMEOUT.word
     BODY_SLOW = Reason.TOO_SLOW.word
     BAD_CHUNKS = Reason.BAD_CHUNKS.word
-    NOBODY = Reason.NO_ORIGIN_FREE.word
+    NO_ORIGIN = Reason.NO_ORIGIN_FREE.word
     NO_RETRY = Reason.RETRY_BUDGET_SPENT.word
     OTHER_BODY = Reason.ANOTHER_BODY.word
     NOT_SIGNED = Reason.NOT_SIGNED.word
@@ -45,7 +45,7 @@ UNREACHABLE = frozenset(
         Failure.SEND,
         Failure.HEAD_TIMEOUT,
         Failure.HEAD_RESET,
-        Failure.NOBODY,
+        Failure.NO_ORIGIN,
     )
 )
 
@@ -64,6 +64,6 @@ class OriginError(HeadraceError):
     @property
     def status(self) -> int:
         """What a gateway answers for it (RFC 9110 sections 15.6.3 to 15.6.5)."""
-        if self.failure in (Failure.NOBODY, Failure.NO_RETRY):
+        if self.failure in (Failure.NO_ORIGIN, Failure.NO_RETRY):
             return 503
         return 504 if self.failure in TIMEOUTS else 502

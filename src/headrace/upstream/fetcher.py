@@ -136,7 +136,7 @@ class Fetcher:
             if stop is Stop.BUDGET:
                 return OriginError(Failure.NO_RETRY, "the pool's retry budget is spent")
             return OriginError(
-                Failure.NOBODY,
+                Failure.NO_ORIGIN,
                 "every origin has as many requests as it may",
                 request.attempt_log.summary(),
             )

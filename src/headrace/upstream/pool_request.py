@@ -104,7 +104,7 @@ class PoolRequest:
         self.attempt_log.trail.append(Tried(name, word(reason)))
         self.events.failed(self.attempt_log, name, word(reason), problem)
         if isinstance(reason, Failure):
-            troubled = reason not in (Failure.OTHER_BODY, Failure.NOBODY, Failure.NOT_SIGNED)
+            troubled = reason not in (Failure.OTHER_BODY, Failure.NO_ORIGIN, Failure.NOT_SIGNED)
         else:
             troubled = reason >= 500
         cause = None

@@ -67,7 +67,7 @@ class Stop(enum.Enum):
     TRIES = Reason.TRIES_SPENT.word
     TIME = Reason.TIME_SPENT.word
     BUDGET = Reason.RETRY_BUDGET_SPENT.word
-    NOBODY = Reason.NO_ORIGIN_FREE.word
+    NO_ORIGIN = Reason.NO_ORIGIN_FREE.word
     OTHER = Reason.NO_ORIGIN_HAS_IT.word
 
 
@@ -154,7 +154,7 @@ class Attempts:
             # Those that are left have no room: once more among all.
             chosen = self.state.choose(self.key, now, self.chance())
         if chosen is None:
-            return Stop.NOBODY
+            return Stop.NO_ORIGIN
         self.tried.add(chosen)
         self.count += 1
         if self.count == 1:

@@ -47,7 +47,7 @@ class SocketNetwork:
         try:
             sock = socket.socket(family, kind, protocol)
         except OSError as error:  # of descriptors or memory: no fault of the origin's
-            raise OriginError(Failure.NOBODY, f"no connection can be made: {error}") from error
+            raise OriginError(Failure.NO_ORIGIN, f"no connection can be made: {error}") from error
         sock.setblocking(False)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from headrace.edge.allowance import RULES_AT_ONCE, RULES_PER_S
+from headrace.edge.purge_allowance import RULES_AT_ONCE, RULES_PER_S
 from tests.harness.edge import Edge, running_edge
 from tests.harness.origin import Origin
 from tests.harness.replies import Recorded, Reply, cacheable

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.store import PurgeRule, matches
-from headrace.store.purge_rules import RuleKind, RuleSet, Verdict
+from headrace.store.purge_rules import PurgeEffect, RuleKind, RuleSet
 from tests.unit.store.samples import KEY, a_record
 
 
@@ -33,8 +33,8 @@ def test_a_rule_fits_what_its_words_say(rule: PurgeRule, fits: bool) -> None:
 
 def test_a_rule_does_not_hit_what_was_fetched_after_it() -> None:
     rules = RuleSet([PurgeRule("all", generation=3)])
-    assert rules.verdict(a_record(generation=2)) is Verdict.HARD
-    assert rules.verdict(a_record(generation=3)) is Verdict.KEPT
+    assert rules.effect(a_record(generation=2)) is PurgeEffect.HARD
+    assert rules.effect(a_record(generation=3)) is PurgeEffect.KEPT
 
 
 def test_a_hard_rule_wins_over_a_soft_one() -> None:
@@ -45,8 +45,8 @@ def test_a_hard_rule_wins_over_a_soft_one() -> None:
             PurgeRule("all", soft=True, generation=3),
         ]
     )
-    assert rules.verdict(a_record()) is Verdict.HARD
-    assert rules.verdict(a_record(generation=2)) is Verdict.SOFT
+    assert rules.effect(a_record()) is PurgeEffect.HARD
+    assert rules.effect(a_record(generation=2)) is PurgeEffect.SOFT
 
 
 texts = st.text("ab/", max_size=3).map(lambda text: text.encode())
@@ -66,7 +66,7 @@ def test_the_set_says_what_asking_every_rule_would_say(
     ]
     stored = a_record(key, tags=tuple(tags), generation=generation)
     hits = [rule for rule in numbered if rule.generation > generation and matches(rule, stored)]
-    expected = Verdict.KEPT
+    expected = PurgeEffect.KEPT
     if hits:
-        expected = Verdict.SOFT if all(rule.soft for rule in hits) else Verdict.HARD
-    assert RuleSet(numbered).verdict(stored) is expected
+        expected = PurgeEffect.SOFT if all(rule.soft for rule in hits) else PurgeEffect.HARD
+    assert RuleSet(numbered).effect(stored) is expected

@@ -111,7 +111,7 @@ def test_when_none_answered_the_failure_that_came_furthest_is_raised() -> None:
         scene.pool("a", "b", "c")
         scene.network.fails("a", Failure.CONNECT_REFUSED)
         scene.network.origin("b", playbook(any_request, reset))
-        scene.network.fails("c", Failure.NOBODY)
+        scene.network.fails("c", Failure.NO_ORIGIN)
         error = await error_of(scene)
         assert (error.failure, error.status) == (Failure.HEAD_RESET, 502)
         summary = "a: connect_refused, b: reset_before_head, c: no_origin_free"
@@ -139,7 +139,7 @@ def test_without_room_or_budget_nobody_is_asked() -> None:
     async def talk(scene: Scene) -> None:
         scene.pool("a", origins=(origin("a", concurrent=0),))
         error = await error_of(scene)
-        assert (error.failure, error.status) == (Failure.NOBODY, 503)
+        assert (error.failure, error.status) == (Failure.NO_ORIGIN, 503)
         scene.pool("a")
         while scene.state.budget.take(scene.loop.time()):
             pass

@@ -121,8 +121,6 @@ class Fill:
         self._task: asyncio.Task[None] | None = task
         environment.tasks.track(task)
 
-    # Who follows.
-
     def hold(self) -> None:
         """Add one who is interested. Each needs its `release`."""
         self.interest.hold()

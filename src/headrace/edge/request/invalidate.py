@@ -3,8 +3,8 @@
 A purge rule is seen by every worker at once, fills that run included, but stays for minutes: in
 the index, and in the memory of each process. Anybody may cause one, by a request that an origin
 accepts. So there is a rule only where something stored is not purged yet, and only as many as
-`edge.allowance` has; beyond that the records are deleted themselves. Other workers notice that
-within `hot.RECHECK_S`, and a fill that runs meanwhile may still be stored.
+`edge.purge_allowance` has; beyond that the records are deleted themselves. Other workers notice
+that within `hot.RECHECK_S`, and a fill that runs meanwhile may still be stored.
 """
 
 from __future__ import annotations

@@ -143,12 +143,12 @@ class Response:
         now = self._edge.now()
         self.age_s = current_age_s(stored, now)
         fields = stored_fields(stored, now, self._edge.node_id_bytes)
-        verdict_status = evaluate_conditions(
+        condition_status = evaluate_conditions(
             request.headers, request.method, stored.status, headers
         )
-        if verdict_status is not None:
+        if condition_status is not None:
             fields += self.cache_fields(cache_result, stored)
-            exchange.start(verdict_status, not_modified_fields(fields), 0)
+            exchange.start(condition_status, not_modified_fields(fields), 0)
             exchange.finish()
             return
         spans = self._spans(stored, headers)

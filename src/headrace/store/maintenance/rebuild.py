@@ -25,7 +25,7 @@ from headrace.store.layout import (
     slice_key_of_file,
 )
 from headrace.store.part import checksum_of
-from headrace.store.purge_rules import Verdict
+from headrace.store.purge_rules import PurgeEffect
 from headrace.store.rows import SliceRow
 from headrace.store.slice_reader import read_meta
 from headrace.store.store import Store
@@ -125,10 +125,10 @@ def _admit(
         # Purges that were not durable are lost with the index, but numbers are not used twice.
         totals.generation = stored.generation
         store.state.set_generation(stored.generation)
-    verdict = store.rules.within(transaction.change).verdict(stored)
-    if verdict is Verdict.HARD:
+    effect = store.rules.within(transaction.change).effect(stored)
+    if effect is PurgeEffect.HARD:
         return False
-    if verdict is Verdict.SOFT:
+    if effect is PurgeEffect.SOFT:
         stored = invalidated(stored)
     hashed = key_hash(stored.key)
     owner = record_key(hashed, stored.variant)

@@ -16,7 +16,7 @@ from headrace.store import locks, purge_journal
 from headrace.store.header import decode_record, encode_record
 from headrace.store.layout import JOURNAL, SWEEP_LOCK
 from headrace.store.live_purges import rules_in
-from headrace.store.purge_rules import MOST_RULES_KEPT_LONG, PurgeRule, RuleSet, Verdict
+from headrace.store.purge_rules import MOST_RULES_KEPT_LONG, PurgeEffect, PurgeRule, RuleSet
 from headrace.store.store import Store
 from headrace.store.transaction import BATCH, WHEN, Transaction, invalidated
 
@@ -98,12 +98,12 @@ def _walk(store: Store, limit: int) -> bool:
 
 
 def _is_hit(rules: RuleSet, stored: StoredResponse) -> bool:
-    match rules.verdict(stored):
-        case Verdict.HARD:
+    match rules.effect(stored):
+        case PurgeEffect.HARD:
             return True
-        case Verdict.SOFT:
+        case PurgeEffect.SOFT:
             return not stored.flags & StoredFlag.INVALIDATED
-        case Verdict.KEPT:
+        case PurgeEffect.KEPT:
             return False
 
 
@@ -112,7 +112,7 @@ def _carry_out(transaction: Transaction, rules: RuleSet, key: bytes) -> bool:
     stored = transaction.existing(key)
     if stored is None or not _is_hit(rules, stored):
         return True  # replaced since it was read
-    if rules.verdict(stored) is Verdict.SOFT:
+    if rules.effect(stored) is PurgeEffect.SOFT:
         transaction.change.put(
             transaction.change.index.records, key, encode_record(invalidated(stored))
         )

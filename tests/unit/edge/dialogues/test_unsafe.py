@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from headrace.edge.allowance import Allowance
+from headrace.edge.purge_allowance import Allowance
 from headrace.store import StoreError
 from tests.harness.breakable_store import SLICE
 from tests.harness.dialogues import chunked, in_memory, reply, replying

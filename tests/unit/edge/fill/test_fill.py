@@ -87,7 +87,7 @@ SCRIPTS = [
     Script("forbidden", 403, (), 10),
     Script("unavailable", 503, (), 10),
     Script("reset", fails=Failure.HEAD_RESET),
-    Script("nobody", fails=Failure.NOBODY),
+    Script("nobody", fails=Failure.NO_ORIGIN),
     Script("cut", fails=Failure.BODY_SHORT, fails_in_body=True),
     Script("cut, no-store", fields=(), fails=Failure.BODY_SHORT, fails_in_body=True),
 ]

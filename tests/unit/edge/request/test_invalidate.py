@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.edge.allowance import Allowance
+from headrace.edge.purge_allowance import Allowance
 
 
 @given(st.lists(st.floats(0, 5), max_size=60))

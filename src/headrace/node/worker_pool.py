@@ -141,6 +141,7 @@ class WorkerPool:
                 raise WorkerStartError(f"worker {worker.number} did not start: {problem}")
         for worker in first:
             self._keep(worker.number, worker)
+        self._checked_s = asyncio.get_running_loop().time()
 
     async def reload(self, setup: Setup, count: int) -> None:
         """Move every worker to `setup` and to `count` workers, or none at all.

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -334,7 +335,10 @@ async def heartbeat(pool: WorkerPool) -> None:
         await pool.questions.refresh()
 
 
-def test_workers_are_not_silent_for_as_long_as_the_supervisor_was_away() -> None:
+@pytest.mark.parametrize("checked_before", [True, False])
+def test_workers_are_not_silent_for_as_long_as_the_supervisor_was_away(
+    checked_before: bool,
+) -> None:
     run = Run()
 
     async def live() -> None:
@@ -342,7 +346,8 @@ def test_workers_are_not_silent_for_as_long_as_the_supervisor_was_away() -> None
         await run.pool.questions.refresh()
         mute, sound = run.serving()
         mute.mute = True
-        run.pool.kill_silent(asyncio.get_running_loop().time())
+        if checked_before:
+            run.pool.kill_silent(asyncio.get_running_loop().time())
         await asyncio.sleep(10 * SILENCE_LIMIT_S)  # nothing is asked, nothing is checked
         back_s = asyncio.get_running_loop().time()
         run.pool.kill_silent(back_s)

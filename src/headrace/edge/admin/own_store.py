@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import msgspec
+import structlog
 
 from headrace.cache.freshness import current_age_s, remaining_s
 from headrace.cache.key import key_hash
@@ -34,6 +35,8 @@ ORPHAN_FILES = 500
 REBUILD_FILES = 8  # read whole to verify them
 ORPHANS_EVERY_S = 3600.0
 
+log = structlog.get_logger("headrace.maintenance")
+
 
 class CacheDirError(HeadraceError):
     """The cache directory cannot be used."""
@@ -55,6 +58,13 @@ class OwnStore:
         self.store = store
         self._orphans = OrphanSweep(store)
         self._orphans_due_s = time.monotonic()
+        self._rebuilding = bool(store.stats()["rebuilding"])
+        if self._rebuilding:
+            log.warning(
+                "index_rebuilding",
+                problem="the index was missing, damaged or not to be trusted after a crash: it is "
+                "rebuilt from the files; an object that is not indexed yet is a miss",
+            )
 
     @classmethod
     def open(cls, config: Config) -> Self:
@@ -99,6 +109,11 @@ class OwnStore:
         """Take one step of cleaning up; return whether there is more to do now."""
         if rebuild.step(self.store, REBUILD_FILES):
             return True
+        if self._rebuilding:
+            stats = self.store.stats()
+            self._rebuilding = bool(stats["rebuilding"])
+            if not self._rebuilding:
+                log.info("index_rebuilt", objects=stats["objects"], slices=stats["slices"])
         if sweep.step(self.store, SWEEP_RECORDS, now=time.time()):
             return True
         now_s = time.monotonic()

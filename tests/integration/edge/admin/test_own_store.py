@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
+import structlog
 
 from headrace.cache.key import key_hash
 from headrace.cache.record import StoredResponse
@@ -79,6 +81,23 @@ def test_a_path_that_is_no_directory_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CacheDirError, match="file"):
         open_store(config(tmp_path / "file"))
+
+
+def test_a_lost_index_is_reported_and_so_is_the_new_one(store: OwnStore, tmp_path: Path) -> None:
+    store.close()
+    shutil.rmtree(tmp_path / "cache" / "index")
+    (tmp_path / "cache" / "objects" / "00").mkdir()
+    (tmp_path / "cache" / "objects" / "00" / "no-slice").write_bytes(b"")
+    with structlog.testing.capture_logs() as logged:
+        again = open_store(config(tmp_path / "cache"))
+        assert [line["event"] for line in logged] == ["index_rebuilding"]
+        while again.stats()["rebuilding"]:
+            again.sweep()
+    assert [line["event"] for line in logged] == ["index_rebuilding", "index_rebuilt"]
+    again.close()
+    with structlog.testing.capture_logs() as logged:
+        open_store(config(tmp_path / "cache")).close()
+    assert logged == []
 
 
 def test_every_number_of_the_store_that_is_exposed_exists(store: OwnStore) -> None:

@@ -33,6 +33,12 @@ class FillRefs:
             remote.followers += 1
             self._followed.append(remote)
 
+    def leave(self, remote: RemoteSlice) -> None:
+        """Stop following one of them."""
+        if remote in self._followed:
+            self._followed.remove(remote)
+            remote.leave()
+
     def comes_to(self, version: bytes, number: int) -> None:
         """Note with the fills that this request has come to slice `number`."""
         for fill in self._held:

@@ -16,14 +16,18 @@ from headrace.edge.body.growing_slice import GrowingSlice, LocalSlice, SliceFail
 from headrace.edge.fill.environment import FillEnvironment
 from headrace.edge.fill.interest import Interest
 from headrace.edge.fill.names import part_name
-from headrace.errors import release_frames
+from headrace.errors import HeadraceError, release_frames
 from headrace.reasons import Reason
-from headrace.store import Busy, Part, StoreError
+from headrace.store import Busy, Part, PartFollower, StoreError
 from headrace.upstream.errors import Failure, OriginError
 
 UNWATCHED_LIMIT_BYTES = 64 * 1024 * 1024
 READ_AHEAD_BYTES = 64 * 1024 * 1024
 UNSAVED_LIMIT_BYTES = 64 * 1024 * 1024
+
+
+class PermitTaken(HeadraceError):
+    """The permit to write a slice is with a fill of another representation."""
 
 
 class WriterEvents(Protocol):
@@ -43,7 +47,8 @@ class SliceWriter:
     """The slices of one fill. `first_part` is the part of the one that was asked for, taken over.
 
     `number` is the slice being written, `furthest` the last one that a client here has come to.
-    `unsaved` are complete slices that the store did not take, for those who follow.
+    `unsaved` are complete slices that the store did not take, for those who follow. With
+    `first_is_stored` the slice that was asked for is found in the store from now on.
     """
 
     def __init__(
@@ -65,6 +70,7 @@ class SliceWriter:
         self.position = 0
         self.stored: StoredResponse | None = None
         self.unsaved: dict[int, LocalSlice] = {}
+        self.first_is_stored = False
         self._unsaved_bytes = 0
         self._growing: LocalSlice | None = None
         self._reached: dict[int, asyncio.Future[GrowingSlice | None]] = {}
@@ -80,6 +86,10 @@ class SliceWriter:
     def part(self) -> Part | None:
         """The part that is being written, or the first one while none is."""
         return self.first_part if self._growing is None else self._growing.part
+
+    @property
+    def _is_followed_here(self) -> bool:
+        return self._interest is not None and self._interest.count > 0
 
     def heads_for(self, number: int) -> bool:
         """Return whether this will soon come to a slice, so that waiting is best."""
@@ -198,7 +208,7 @@ class SliceWriter:
             return False
         if number <= self._wanted.first:
             return True
-        if self._interest is not None and self._interest.count:
+        if self._is_followed_here:
             return not self._runs_ahead(stored, number)
         if self._environment.draining:
             return False
@@ -220,7 +230,9 @@ class SliceWriter:
     def _grow(self, stored: StoredResponse, number: int) -> LocalSlice | None:
         """Begin to write a slice, unless it is there or another process writes it.
 
-        When the store cannot take it, it is kept in memory for those who follow.
+        When the store cannot take it, it is kept in memory for those who follow. So it is while
+        another representation is written in its place: a fill from before a purge, or of what
+        the origin had then.
         """
         environment = self._environment
         capacity = stored.slice_bytes
@@ -231,6 +243,9 @@ class SliceWriter:
             if isinstance(part, Busy):
                 return None
             growing = LocalSlice(environment.loop, number, part, capacity, sure=stored.length >= 0)
+        except PermitTaken as error:
+            release_frames(error)  # the slice keeps it
+            growing = LocalSlice(environment.loop, number, None, capacity, error)
         except (StoreError, OSError) as error:
             environment.store_trouble(error)
             release_frames(error)  # the slice keeps it
@@ -240,7 +255,11 @@ class SliceWriter:
         return growing
 
     def _part_for(self, stored: StoredResponse, number: int) -> Part | Busy:
-        """Return the part to write a slice into; Busy also when the slice is there already."""
+        """Return the part to write a slice into; Busy also when the slice is there already.
+
+        Raises PermitTaken when somebody here follows this fill and another representation is
+        written there.
+        """
         store = self._environment.store
         part: Part | Busy
         may_be_there = stored.length >= 0
@@ -250,6 +269,8 @@ class SliceWriter:
         else:
             part = store.begin_part(part_name(self._key_hash, stored.variant), number)
             if isinstance(part, Busy):
+                if self._is_followed_here and writes_another(part, stored.version):
+                    raise PermitTaken(f"slice {number} of another representation is being written")
                 return part
         try:
             if may_be_there and store.has_slice(stored.version, number):
@@ -284,6 +305,7 @@ class SliceWriter:
         try:
             if part.finish(stored, growing.written, record=known or last):
                 environment.bodies.adopt(stored, growing)
+                self.first_is_stored |= known and growing.number == self._wanted.first
             else:
                 self.unsaved[growing.number] = growing
         except (StoreError, OSError) as error:
@@ -304,3 +326,16 @@ class SliceWriter:
                 store.delete(stored)
         except (StoreError, OSError) as error:
             self._environment.store_trouble(error)
+
+
+def writes_another(busy: Busy, version: bytes) -> bool:
+    """Return whether the part that somebody holds is of another representation, as far as its head
+    is known. Raises OSError.
+    """
+    follower = PartFollower.open(busy.path)
+    if follower is None:
+        return False
+    try:
+        return follower.meta is not None and follower.meta.version != version
+    finally:
+        follower.close()

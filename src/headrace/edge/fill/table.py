@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from headrace.cache.slice_requests import can_be_completed
 from headrace.edge.body.growing_slice import GrowingSlice, HolderDied, RemoteSlice, SliceFailed
 from headrace.edge.fill.asked import FillRequest
 from headrace.edge.fill.backoff import Tries
@@ -94,7 +95,7 @@ class Table:
         answer that may not be stored is of use to this request. Without `storable_only` a fill
         begins even if the store gives no part; its bytes then stay in memory for those who follow.
         """
-        running = self._fills.get((asked.name, asked.number))
+        running = self._holds_permit(asked.name, asked.number)
         if running is not None:
             refs.hold(running)
             return Joined(running)
@@ -122,9 +123,30 @@ class Table:
         refs.hold(fill, owner=owned)
         return Begun(fill)
 
+    def begin_beside(
+        self,
+        asked: FillRequest,
+        refs: FillRefs,
+        tries: Tries,
+        still_wanted: Callable[[], bool],
+    ) -> Begun | Changed | Exhausted | Refused:
+        """Begin a fill without a permit, for the permit is with a fill of another representation.
+
+        What it brings stays in memory for those who follow, as long as that is so.
+        """
+        if not still_wanted():
+            return Changed()
+        if not tries.take(asked.number):
+            return Exhausted()
+        fill = self.begin(asked.repeated(again=tries.again), None, owned=False, watched=True)
+        if fill is None:
+            return Refused()
+        refs.hold(fill)
+        return Begun(fill)
+
     def begin_unwatched(self, asked: FillRequest, still_wanted: Callable[[], bool]) -> None:
         """Begin a fill that no one waits for, unless one runs anywhere."""
-        if (asked.name, asked.number) in self._fills or self._environment.draining:
+        if self._environment.draining or self._holds_permit(asked.name, asked.number) is not None:
             return
         part = self._part(asked.name, asked.number)
         if part is None or isinstance(part, Busy):
@@ -225,6 +247,19 @@ class Table:
             del self._streams[fill.slices.version]
 
     # Permits.
+
+    def _holds_permit(self, name: bytes, number: int) -> Fill | None:
+        """Return the fill of this worker that whoever wants a slice has to wait for.
+
+        One whose slice is stored has given the permit back, as others see it too, however long it
+        still writes what comes behind: what is stored can be validated, or fetched again where it
+        was purged or lost. Without a strong validator that would be the whole once more.
+        """
+        fill = self._fills.get((name, number))
+        if fill is None or not fill.slices.first_is_stored:
+            return fill
+        stored = fill.slices.stored
+        return None if stored is not None and can_be_completed(stored) else fill
 
     def _part(self, name: bytes, number: int) -> Part | Busy | None:
         """Return the permit to write a slice; None when the store is in trouble. Raises

@@ -251,14 +251,15 @@ class Delivery:
         edge, stored = self._edge, self.stored
         if stored.length < 0 and self._length_is_known_now():
             return None
+        asked = FillRequest(
+            self._resource,
+            self._request,
+            self._exchange.address,
+            stored.variant,
+            SliceRequest(number, self._last_wanted(), stored),
+        )
         entry = edge.fills.join_or_begin(
-            FillRequest(
-                self._resource,
-                self._request,
-                self._exchange.address,
-                stored.variant,
-                SliceRequest(number, self._last_wanted(), stored),
-            ),
+            asked,
             self._refs,
             self._tries,
             lambda: self._is_still_missing(number),
@@ -266,6 +267,32 @@ class Delivery:
             storable_only=False,
         )
         match entry:
+            case Joined():
+                self._uses_fill(joined=True)
+                return self._joined(await edge.fills.result(entry, edge.lock_wait_s))
+            case Followed(remote):
+                result = await edge.fills.result(entry, edge.lock_wait_s)
+                if self._is_of_another(result) and can_be_completed(stored):
+                    self._refs.leave(remote)
+                    return await self._own(
+                        edge.fills.begin_beside(
+                            asked, self._refs, self._tries, lambda: self._is_still_missing(number)
+                        )
+                    )
+                self._uses_fill(joined=True)
+                return self._joined(result)
+        return await self._own(entry)
+
+    async def _own(
+        self, entry: Begun | Changed | Unstorable | Exhausted | Refused
+    ) -> GrowingSlice | None:
+        """Return what this request's own fill brings; None: look again. Raises SliceFailed,
+        SourceLost.
+        """
+        match entry:
+            case Begun():
+                self._uses_fill(joined=False)
+                return self._begun(await self._edge.fills.result(entry, self._edge.lock_wait_s))
             case Exhausted():
                 raise SliceFailed(
                     Reason.ORIGIN_FAILED.word, "the origin gave nothing of use, however often asked"
@@ -278,12 +305,12 @@ class Delivery:
                 )
             case Changed() | Unstorable():
                 return None
-            case Begun():
-                self._uses_fill(joined=False)
-                return self._begun(await edge.fills.result(entry, edge.lock_wait_s))
-            case Joined() | Followed():
-                self._uses_fill(joined=True)
-                return self._joined(await edge.fills.result(entry, edge.lock_wait_s))
+
+    def _is_of_another(self, result: Result | StillWaiting) -> bool:
+        """Return whether a fill brings another representation: from before a purge, or older or
+        newer than this one.
+        """
+        return isinstance(result, Filled) and result.stored.version != self.stored.version
 
     def _is_still_missing(self, number: int) -> bool:
         """Return whether a slice has to be fetched, and can be. Raises SourceLost."""

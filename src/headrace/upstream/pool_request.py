@@ -15,6 +15,10 @@ from headrace.upstream.outliers import Cause
 from headrace.upstream.response import OriginResponse
 from headrace.upstream.retry import Attempts, FailureOrStatus, Try
 
+LOOP_DETECTED = 508
+"""What a node answers that finds its own name in Via (RFC 5842 section 7.2). Any client can write
+that name there, so it says nothing of the one that answers so."""
+
 
 class Events(Protocol):
     """What is reported of tries, for metrics and the log. The log says which pool and origin."""
@@ -106,7 +110,7 @@ class PoolRequest:
         if isinstance(reason, Failure):
             troubled = reason not in (Failure.OTHER_BODY, Failure.NO_ORIGIN, Failure.NOT_SIGNED)
         else:
-            troubled = reason >= 500
+            troubled = reason >= 500 and reason != LOOP_DETECTED
         cause = None
         if reason not in UNPROVOKED:
             cause = Cause(self.attempts.key, self.attempt_log.client_network)

@@ -221,6 +221,19 @@ def test_an_origin_that_fails_too_often_is_left_alone() -> None:
     conversation(talk)
 
 
+def test_a_loop_that_a_client_claims_takes_no_origin_away() -> None:
+    async def talk(scene: Scene) -> None:
+        scene.pool("a", "b", outlier=OutlierRule(failures=2, paths=1, clients=1))
+        scene.network.origin("a", answering(508))
+        scene.network.origin("b", serving(b"body"))
+        for _ in range(6):
+            assert await read_all(await scene.fetch()) == b"body"
+        assert scene.noted.of("failed") == [("a", "status_508")] * 6
+        assert scene.noted.of("ejected") == []
+
+    conversation(talk)
+
+
 @pytest.mark.parametrize(("provoked", "ejected"), [(True, []), (False, [("a",)])])
 def test_one_request_that_an_origin_chokes_on_does_not_take_it_away(
     provoked: bool, ejected: list[tuple[str]]

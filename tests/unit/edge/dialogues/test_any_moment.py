@@ -118,14 +118,19 @@ def test_a_client_leaves_at_each_turn(name: str, reads: int) -> None:
     dialogue()
 
 
+FAULTS: dict[str, tuple[Exception, bool]] = {
+    "index-once": (StoreError("damaged"), False),
+    "index-from-then-on": (StoreError("damaged"), True),
+    "io-once": (OSError(errno.EIO, "broken"), False),
+    "full-from-then-on": (OSError(errno.ENOSPC, "full"), True),
+}
+
+
 @pytest.mark.parametrize("name", CONVERSATIONS)
-@pytest.mark.parametrize(
-    "error", [StoreError("damaged"), OSError(errno.EIO, "broken"), OSError(errno.ENOSPC, "full")],
-    ids=["index", "io", "full"],
-)  # fmt: skip
-@pytest.mark.parametrize("lasting", [False, True], ids=["once", "from-then-on"])
-def test_the_store_fails_at_each_operation(name: str, error: Exception, lasting: bool) -> None:
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_store_fails_at_each_operation(name: str, fault: str) -> None:
     prepare, ask, whole = CONVERSATIONS[name]
+    error, lasting = FAULTS[fault]
 
     @in_memory(service=SERVICE)
     async def dialogue(edge: MemoryEdge) -> None:

@@ -276,3 +276,8 @@ def test_a_node_is_called_by_its_host_name_if_nothing_else_is_said() -> None:
 )
 def test_a_host_name_becomes_an_id(host_name: str, node_id: str) -> None:
     assert node_id_of(host_name) == node_id
+
+
+def test_an_answer_to_a_loop_is_never_stored() -> None:
+    text = GOOD + "[service.cache]\nnegative = { 508 = '10s' }\n"
+    assert "508 answers a loop that a client can claim in Via" in complaint(text)

@@ -130,6 +130,11 @@ class CacheRules(Model):
                     f"{status} answers one request's condition or range and is never stored: "
                     "leave it out"
                 )
+        if 508 in negative_s:
+            raise ValueError(
+                "508 answers a loop that a client can claim in Via, and is never stored: "
+                "leave it out"
+            )
         return negative_s
 
     error_max_s: DurationS = Field(

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 from headrace.cache.key import KeyRules, UnusableUrl, keys_for_url, prefix_for_url, without_scheme
 from headrace.config import Config
 from headrace.edge.admin.requests import PurgeRequest
-from headrace.edge.admin.store_admin import Purge
+from headrace.edge.admin.store_admin import Purge, PurgeKind
 from headrace.edge.service.services import compile_services
 from headrace.http.hosts import host_matches
 from headrace.node.admin.problem import ProblemError
+from headrace.store.purge_rules import LONGEST_VALUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +112,22 @@ class Directory:
 def plan_purge(request: PurgeRequest, directory: Directory) -> list[Purge]:
     """Return the store's purges that carry out a request, for each service concerned.
 
-    Raises ProblemError when it names not exactly one thing, or the URL or the service is unknown.
+    Raises ProblemError when it names not exactly one thing, or one that no key can be as long as,
+    or when the URL or the service is unknown.
     """
-    soft, service = request.soft, request.service
     kind, named = request.target
+    purges = _purges(request, kind, named, directory)
+    if any(len(purge.value) > LONGEST_VALUE for purge in purges):
+        raise ProblemError(
+            422, f"{kind} is longer than any key, {LONGEST_VALUE} bytes: shorten it", field=kind
+        )
+    return purges
+
+
+def _purges(
+    request: PurgeRequest, kind: PurgeKind, named: str, directory: Directory
+) -> list[Purge]:
+    soft, service = request.soft, request.service
     match kind:
         case "url":
             found = directory.keys(named, service=service, field="url")

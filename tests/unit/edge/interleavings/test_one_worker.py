@@ -102,12 +102,12 @@ def test_a_response_is_shared_in_every_order(name: str, every_order: Tried) -> N
 
 def test_three_clients_share_a_response(any_order: Tried) -> None:
     third = Client("c", ("asks", "leaves"))
-    any_order(Story((LEAVER, STAYER, third), collapses=True), 15)
+    any_order(Story((LEAVER, STAYER, third), collapses=True), 10)
 
 
 def test_a_slow_client_holds_nobody_up(any_order: Tried) -> None:
     slow = Client("b", ("asks", "reads 70000", "leaves"), reads=100)
-    any_order(Story((LEAVER, slow), (LARGE,), collapses=True, most_asked=3), 15)
+    any_order(Story((LEAVER, slow), (LARGE,), collapses=True, most_asked=3), 10)
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -132,15 +132,15 @@ def test_what_is_stale_is_renewed(name: str, every_order: Tried, any_order: Trie
 
 @pytest.mark.parametrize("purge", PURGES)
 def test_a_purge_comes_at_any_moment(purge: str, any_order: Tried) -> None:
-    any_order(Story((LEAVER, STAYER), others=((purge,),), most_asked=3), 15)
+    any_order(Story((LEAVER, STAYER), others=((purge,),), most_asked=3), 10)
 
 
 def test_a_soft_purge_comes_at_any_moment(any_order: Tried) -> None:
     purge = ("softly-purges url /film",)
-    any_order(Story((LEAVER, STAYER), others=(purge,), most_asked=3, stale=True), 15)
+    any_order(Story((LEAVER, STAYER), others=(purge,), most_asked=3, stale=True), 10)
 
 
 def test_the_origin_gets_another_version(any_order: Tried) -> None:
     clients = (ranged(LEAVER, "70000-70999"), STAYER)
     others: tuple[tuple[str, ...], ...] = (("version 2",), ("purges url /film",))
-    any_order(Story(clients, (LARGE,), others, most_asked=6, may_fail=True), 15)
+    any_order(Story(clients, (LARGE,), others, most_asked=6, may_fail=True), 10)

@@ -30,7 +30,7 @@ def troubled(kind: str, *, strong: bool) -> Story:
 @pytest.mark.parametrize("strong", [True, False])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_store_fails_and_recovers(kind: str, strong: bool, any_order: Tried) -> None:
-    any_order(troubled(kind, strong=strong), 12)
+    any_order(troubled(kind, strong=strong), 8)
 
 
 @pytest.mark.parametrize("kind", KINDS)

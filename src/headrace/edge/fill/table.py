@@ -108,20 +108,7 @@ class Table:
             return Followed(remote)
         if part is None and storable_only:
             return Unstorable()
-        fill: Fill | None = None
-        try:
-            if not still_wanted():
-                return Changed()
-            if not tries.take(asked.number):
-                return Exhausted()
-            fill = self.begin(asked.repeated(again=tries.again), part, owned=owned, watched=True)
-        finally:
-            if fill is None and part is not None:
-                part.close()
-        if fill is None:
-            return Refused()
-        refs.hold(fill, owner=owned)
-        return Begun(fill)
+        return self._begin_own(asked, part, refs, tries, still_wanted, owned=owned)
 
     def begin_beside(
         self,
@@ -134,15 +121,7 @@ class Table:
 
         What it brings stays in memory for those who follow, as long as that is so.
         """
-        if not still_wanted():
-            return Changed()
-        if not tries.take(asked.number):
-            return Exhausted()
-        fill = self.begin(asked.repeated(again=tries.again), None, owned=False, watched=True)
-        if fill is None:
-            return Refused()
-        refs.hold(fill)
-        return Begun(fill)
+        return self._begin_own(asked, None, refs, tries, still_wanted, owned=False)
 
     def begin_unwatched(self, asked: FillRequest, still_wanted: Callable[[], bool]) -> None:
         """Begin a fill that no one waits for, unless one runs anywhere."""
@@ -270,6 +249,32 @@ class Table:
         except OSError as error:
             self._environment.store_trouble(error)
             return None
+
+    def _begin_own(
+        self,
+        asked: FillRequest,
+        part: Part | None,
+        refs: FillRefs,
+        tries: Tries,
+        still_wanted: Callable[[], bool],
+        *,
+        owned: bool,
+    ) -> Begun | Changed | Exhausted | Refused:
+        """Begin a fill for a request, which holds it by `refs`; `part` is taken over or closed."""
+        fill: Fill | None = None
+        try:
+            if not still_wanted():
+                return Changed()
+            if not tries.take(asked.number):
+                return Exhausted()
+            fill = self.begin(asked.repeated(again=tries.again), part, owned=owned, watched=True)
+        finally:
+            if fill is None and part is not None:
+                part.close()
+        if fill is None:
+            return Refused()
+        refs.hold(fill, owner=owned)
+        return Begun(fill)
 
     def _follow(self, name: bytes, number: int, busy: Busy) -> RemoteSlice | None:
         """Follow the part that another process writes; None when it is gone already.

@@ -19,7 +19,7 @@ from tests.harness.bodies import Body
 from tests.harness.edge import Edge, running_edge
 from tests.harness.held import Held, held_by
 from tests.harness.origin import Origin
-from tests.harness.polling import eventually
+from tests.harness.polling import NeverHappened, eventually
 from tests.harness.replies import Drip, End, Reply, cacheable
 from tests.harness.wire import Client, ConnectionEnded
 
@@ -57,18 +57,24 @@ def held(edge: Edge) -> Held:
 
 
 def must_come_back(edge: Edge, before: Held) -> None:
-    """Descriptors and disk return to where they were."""
+    """Descriptors and disk return to where they were, and stay there: at first the edge may not
+    have begun what was asked last.
+    """
     spare = SPARE_FILES * len(edge.worker_pids())
     now = before
+    in_a_row = 0
 
     def are_back() -> bool:
-        nonlocal now
+        nonlocal now, in_a_row
         now = held(edge)
-        return not now.deleted_files and now.files <= before.files + spare
+        back = not now.deleted_files and now.files <= before.files + spare
+        in_a_row = in_a_row + 1 if back else 0
+        return in_a_row == 3
 
-    with contextlib.suppress(AssertionError):
+    try:
         eventually(are_back, "all is given back", BACK_WITHIN_S, every_s=0.25)
-    assert are_back(), f"before {before}, now {now}"
+    except NeverHappened as error:
+        raise AssertionError(f"before {before}, now {now}") from error
 
 
 def ask_and_leave(edge: Edge, target: str, *fields: tuple[str, str], after: int | None) -> None:

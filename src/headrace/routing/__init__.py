@@ -1,0 +1,1 @@
+"""Which site and which server a client is sent to. Pure: no sockets, no clock."""

@@ -1,0 +1,52 @@
+"""What is known of the network's state at a moment, beside what its description says.
+
+Whoever observes the network writes a view; routers and servers go by it. Without one, capacities
+and administrative states of the description decide. Names that the description does not have are
+passed over.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+
+class ServerState(enum.Enum):
+    """What a server is good for: all; no new clients; no new clients for now, since it is full;
+    nothing.
+    """
+
+    ONLINE = "online"
+    DRAINING = "draining"
+    FULL = "full"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerView:
+    """A server's state, and the share of its capacity that counts (1: all)."""
+
+    state: ServerState = ServerState.ONLINE
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view. `servers` by name; `coverage` has, by the name of a coverage, weights of its sites
+    that replace the description's; `demand` has, by the name of a class, the measured share of
+    the class's demand that each of its heavy shards draws, by the shard's key.
+    """
+
+    version: int = 0
+    made_at: float = 0.0
+    servers: Mapping[str, ServerView] = field(default_factory=lambda: _NOTHING)
+    coverage: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: _NOTHING)
+    demand: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: _NOTHING)
+
+
+NO_VIEW = View()

@@ -38,8 +38,10 @@ class ServerView:
 @dataclass(frozen=True, slots=True)
 class View:
     """A view. `servers` by name; `coverage` has, by the name of a coverage, weights of its sites
-    that replace the description's; `demand` has, by the name of a class, the measured share of
-    the class's demand that each of its heavy shards draws, by the shard's key.
+    that replace the description's. By the name of a class and the key of a shard, for the heavy
+    shards only: `demand` has the measured share of the site-wide demand that the shard draws,
+    `widths` on how many servers of a site it is held. Both are decided by whoever writes the view,
+    so that all who read it agree.
     """
 
     version: int = 0
@@ -47,6 +49,7 @@ class View:
     servers: Mapping[str, ServerView] = field(default_factory=lambda: _NOTHING)
     coverage: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: _NOTHING)
     demand: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: _NOTHING)
+    widths: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: _NOTHING)
 
 
 NO_VIEW = View()

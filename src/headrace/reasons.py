@@ -24,11 +24,13 @@ class Area(enum.Enum):
     REFUSED = "Why a connection was refused"
     TIMEOUT = "What a client was waited for in vain"
     TLS = "Why a TLS connection was ended"
+    PEER = "Why a request was not taken for another server's"
 
 
 _STORING, _POSTING, _REUSE, _WAITING = Area.STORING, Area.POSTING, Area.REUSE, Area.WAITING
 _ORIGIN, _RETRY, _STORE = Area.ORIGIN, Area.RETRY, Area.STORE
 _CUT, _REFUSED, _TIMEOUT, _TLS = Area.CUT, Area.REFUSED, Area.TIMEOUT, Area.TLS
+_PEER = Area.PEER
 
 
 @enum.unique
@@ -179,6 +181,14 @@ class Reason(bytes, enum.Enum):
                                "The client speaks none of the protocols spoken here.")
     LONG_HANDSHAKE = ("long_handshake", _TLS, "The handshake is too long.")
     RECORDS_WITHOUT_DATA = ("records_without_data", _TLS, "Too many records bring nothing.")
+
+    PEER_MALFORMED = ("peer_malformed", _PEER, "`Headrace-Peer` is not as servers write it.")
+    PEER_SIGNATURE = ("peer_signature", _PEER, "None of the network's secrets signed it so.")
+    PEER_CLOCK = ("peer_clock", _PEER,
+                  "It was signed more than 30 s before or after now, by this server's clock.")
+    PEER_UNKNOWN = ("peer_unknown", _PEER,
+                    "The network has no such server at such a site, or it is withdrawn.")
+    PEER_UNEXPECTED = ("peer_unexpected", _PEER, "This server is in no network with a secret.")
     # fmt: on
 
 
@@ -192,7 +202,7 @@ def not_shared(reason: Reason) -> str:
     return f"not_shared_{reason.word}"
 
 
-_SEEN_BY_CLIENTS = frozenset(Area) - {Area.POSTING, Area.REFUSED, Area.TIMEOUT, Area.TLS}
+_SEEN_BY_CLIENTS = frozenset(Area) - {Area.POSTING, Area.REFUSED, Area.TIMEOUT, Area.TLS, Area.PEER}
 _BY_WORD = {each.word: each for each in Reason if each and each.area in _SEEN_BY_CLIENTS}
 
 

@@ -140,7 +140,7 @@ def test_every_reason_says_what_it_means() -> None:
 
 
 def test_a_word_has_one_meaning_where_it_is_seen() -> None:
-    apart = {Area.TIMEOUT, Area.REFUSED, Area.TLS, Area.POSTING}
+    apart = {Area.TIMEOUT, Area.REFUSED, Area.TLS, Area.POSTING, Area.PEER}
     seen = [each.word for each in Reason if each and each.area not in apart]
     assert len(seen) == len(set(seen))
     assert meaning_of("head") == Reason.HEAD.meaning

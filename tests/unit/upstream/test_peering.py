@@ -1,0 +1,137 @@
+"""What servers say to each other, and what no one else can say."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headrace.upstream.peering import (
+    PEER_FIELD,
+    SKEW_S,
+    Peer,
+    PeerRefusal,
+    PeerSecrets,
+    Unnameable,
+    parse_secrets,
+    sign,
+    verify,
+)
+
+OLD, NEW = b"o" * 32, b"n" * 32
+SECRETS = PeerSecrets((NEW, OLD))
+NOW = 1_700_000_000.0
+ASKER = Peer("edge-1", "london", 2, NOW - 60, NOW - 90)
+
+
+def signed(
+    asker: Peer = ASKER, secrets: PeerSecrets = SECRETS, *, method: bytes = b"GET",
+    host: bytes = b"vod.example", target: bytes = b"/a?b=1", at: float = NOW,
+) -> bytes:  # fmt: skip
+    ((name, value),) = sign(secrets, method, host, target, asker, at)
+    assert name == PEER_FIELD
+    return value
+
+
+def verified(
+    *values: bytes, secrets: PeerSecrets = SECRETS, method: bytes = b"GET",
+    host: bytes = b"vod.example", target: bytes = b"/a?b=1", at: float = NOW,
+) -> Peer | PeerRefusal:  # fmt: skip
+    return verify(secrets, method, host, target, list(values), at)
+
+
+def test_what_a_server_signs_another_believes() -> None:
+    assert verified(signed()) == ASKER
+
+
+def test_a_secret_is_replaced_without_a_gap() -> None:
+    before, both, after = PeerSecrets((OLD,)), PeerSecrets((NEW, OLD)), PeerSecrets((NEW,))
+    for signer, verifier in ((before, both), (both, both), (after, both), (both, after)):
+        assert verified(signed(secrets=signer), secrets=verifier) == ASKER
+    assert verified(signed(secrets=before), secrets=after) is PeerRefusal.SIGNATURE
+
+
+def test_a_signature_is_good_for_one_method_host_and_target() -> None:
+    value = signed()
+    assert verified(value, method=b"HEAD") is PeerRefusal.SIGNATURE
+    assert verified(value, host=b"other.example") is PeerRefusal.SIGNATURE
+    assert verified(value, target=b"/a?b=2") is PeerRefusal.SIGNATURE
+    assert verified(value, host=b"VOD.example") == ASKER
+
+
+def test_no_two_requests_are_signed_by_the_same_bytes() -> None:
+    assert verified(signed(host=b"ab", target=b"/c"), host=b"a", target=b"b/c") is (
+        PeerRefusal.SIGNATURE
+    )
+
+
+@given(st.integers(0, 200), st.binary(min_size=1, max_size=1))
+def test_no_byte_of_it_can_be_changed(at: int, byte: bytes) -> None:
+    value = signed()
+    changed = value[: at % len(value)] + byte + value[at % len(value) + 1 :]
+    assert (
+        verified(changed) == ASKER if changed == value else not isinstance(verified(changed), Peer)
+    )
+
+
+@given(st.integers(0, 200))
+def test_none_of_its_beginnings_is_believed(length: int) -> None:
+    value = signed()
+    if length < len(value):
+        assert verified(value[:length]) is PeerRefusal.MALFORMED
+
+
+@given(st.lists(st.binary(max_size=400), max_size=3))
+def test_whatever_a_client_writes_is_refused(values: list[bytes]) -> None:
+    assert isinstance(verified(*values), PeerRefusal)
+
+
+def test_two_copies_are_refused_even_if_both_are_good() -> None:
+    assert verified(signed(), signed()) is PeerRefusal.MALFORMED
+
+
+def test_a_request_is_not_believed_later() -> None:
+    value = signed()
+    assert verified(value, at=NOW + SKEW_S) == ASKER
+    assert verified(value, at=NOW - SKEW_S) == ASKER
+    assert verified(value, at=NOW + SKEW_S + 1) is PeerRefusal.CLOCK
+    assert verified(value, at=NOW - SKEW_S - 1) is PeerRefusal.CLOCK
+
+
+def test_a_purge_of_another_clocks_future_was_made_by_now() -> None:
+    found = verified(signed(Peer("edge-1", "london", 1, NOW + 20, NOW + 10)))
+    assert found == Peer("edge-1", "london", 1, NOW, NOW)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a\nb", "ä", "a" * 65, "-a"])
+def test_a_name_that_could_be_read_as_something_else_is_not_signed(name: str) -> None:
+    with pytest.raises(Unnameable):
+        signed(Peer(name, "london"))
+    with pytest.raises(Unnameable):
+        signed(Peer("edge-1", name))
+
+
+def test_without_secrets_no_one_is_believed() -> None:
+    assert verified(signed(), secrets=PeerSecrets()) is PeerRefusal.SIGNATURE
+
+
+def test_a_file_has_the_newest_secret_first() -> None:
+    text = b"# made in May\n" + NEW + b"\n\n  " + OLD + b"\r\n"
+    assert parse_secrets(text) == SECRETS
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (b"\n# none\n", "no secret"),
+        (b"short\n", "shorter than 32"),
+        (b"\n".join([NEW] * 5), "5 secrets"),
+    ],
+)
+def test_a_bad_file_says_what_is_wrong(text: bytes, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        parse_secrets(text)
+
+
+def test_secrets_are_not_shown() -> None:
+    assert "nnnn" not in repr(SECRETS)

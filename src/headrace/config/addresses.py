@@ -12,7 +12,7 @@ from pathlib import Path
 from headrace.http.origin_url import parse_port
 
 _UNIX_PREFIX = "unix:"
-_UNIX_PATH_LIMIT = 107  # sun_path holds 108 bytes with its final NUL
+UNIX_PATH_LIMIT = 107  # sun_path holds 108 bytes with its final NUL
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ def parse_address(text: str) -> Address:
         path = text.removeprefix(_UNIX_PREFIX)
         if not path.startswith("/"):
             raise ValueError("a Unix socket needs an absolute path: write unix:/run/headrace.sock")
-        if len(path.encode()) > _UNIX_PATH_LIMIT:
-            raise ValueError(f"a Unix socket's path has at most {_UNIX_PATH_LIMIT} bytes")
+        if len(path.encode()) > UNIX_PATH_LIMIT:
+            raise ValueError(f"a Unix socket's path has at most {UNIX_PATH_LIMIT} bytes")
         return UnixAddress(Path(path))
     host, colon, port_text = text.rpartition(":")
     if not colon:

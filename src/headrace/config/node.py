@@ -11,6 +11,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from headrace.config.base import Model
+from headrace.config.network_member import NetworkMember
 from headrace.config.server import (
     Admin,
     Certificate,
@@ -76,6 +77,9 @@ class NodeConfig(Model):
     admin: Admin | None = Field(default=None, description="The admin API. Unset: none.")
     limits: ClientLimits = Field(default_factory=ClientLimits, description="Limits on clients.")
     timeouts: ClientTimeouts = Field(default_factory=ClientTimeouts, description="Timeouts.")
+    network: NetworkMember | None = Field(
+        default=None, description="The network that this node belongs to. Unset: none."
+    )
 
     @property
     def state_dir(self) -> Path:

@@ -22,6 +22,7 @@ from headrace.edge.service.services import Services, compile_services
 from headrace.errors import HeadraceError
 from headrace.http.server.context import ServerContext
 from headrace.http.server.exchange import Handler
+from headrace.node.role import WorkerRole
 from headrace.node.worker import run_worker
 from headrace.store import Store, StoreSettings
 from headrace.telemetry.access_log import AccessLog
@@ -31,7 +32,7 @@ from headrace.upstream.sockets import SocketNetwork
 NO_KEY = bytes(16)
 
 
-class EdgeWorker:
+class EdgeWorker(WorkerRole[Config]):
     """The edge in one worker process: a WorkerRole."""
 
     model = Config

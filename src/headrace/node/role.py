@@ -27,6 +27,8 @@ from headrace.node.running import Node
 from headrace.telemetry.exposition import RoleFacts
 from headrace.telemetry.metrics import Snapshot
 from headrace.telemetry.report import Report
+from headrace.topology.snapshot import NetworkSnapshot
+from headrace.topology.view import View
 
 ConfigT = TypeVar("ConfigT", bound=NodeConfig)
 
@@ -142,6 +144,15 @@ class WorkerRole(Protocol[ConfigT]):
     def prepare(self, config: ConfigT) -> Change:
         """Build all that a new configuration needs. Raises HeadraceError or OSError."""
         ...
+
+    def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
+        """Work by this description of the network and this view of its state from now on.
+
+        Called only where the configuration has a `[network]`: between `open` and the first
+        client, and again whenever one of the two has changed; what is unchanged is the same
+        object as before. May not raise.
+        """
+        return
 
     def drain(self, *, draining: bool) -> None:
         """Note whether clients are to go elsewhere; the node closes their connections."""

@@ -9,6 +9,7 @@ from pydantic import Field
 from headrace.config.base import FilePath
 from headrace.config.edge.options import AccessLog, Limits, Metrics, StoreOptions, Timeouts
 from headrace.config.edge.service import Service
+from headrace.config.network_member import EdgeMember
 from headrace.config.node import NodeConfig
 
 
@@ -26,6 +27,9 @@ class Config(NodeConfig):
     timeouts: Timeouts = Field(default_factory=Timeouts, description="Timeouts.")
     access_log: AccessLog = Field(default_factory=AccessLog, description="The access log.")
     metrics: Metrics = Field(default_factory=Metrics, description="Metrics.")
+    network: EdgeMember | None = Field(
+        default=None, description="The network that this edge belongs to. Unset: none."
+    )
     services: list[Service] = Field(min_length=1, description="What is served.")
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, ip_network
+from ipaddress import IPv4Address
 
 from headrace.topology.model import (
     ClientNetwork,
@@ -14,6 +14,7 @@ from headrace.topology.model import (
     SiteKind,
     Topology,
 )
+from headrace.topology.prefix_set import PrefixSet
 
 
 def a_server(name: str, site: str, number: int, *, capacity_bps: int = 10**10) -> Server:
@@ -45,10 +46,8 @@ def two_sites(servers_each: int = 2) -> Topology:
     names.append(("m1", "mid"))
     return Topology(
         (
-            ClientNetwork(
-                "isp-a", (64500,), (ip_network("192.0.2.0/24"), ip_network("2001:db8:a::/48"))
-            ),
-            ClientNetwork("isp-b", (64501,), (ip_network("203.0.113.0/24"),)),
+            ClientNetwork("isp-a", (64500,), PrefixSet.of(["192.0.2.0/24", "2001:db8:a::/48"])),
+            ClientNetwork("isp-b", (64501,), PrefixSet.of(["203.0.113.0/24"])),
         ),
         sites,
         tuple(a_server(name, site, number) for number, (name, site) in enumerate(names, 1)),

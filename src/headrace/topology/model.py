@@ -9,10 +9,11 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv6Address
+
+from headrace.topology.prefix_set import PrefixSet
 
 Address = IPv4Address | IPv6Address
-Prefix = IPv4Network | IPv6Network
 
 
 class SiteKind(enum.Enum):
@@ -55,7 +56,7 @@ class ClientNetwork:
 
     name: str
     as_numbers: tuple[int, ...] = ()
-    prefixes: tuple[Prefix, ...] = field(default=(), repr=False)
+    prefixes: PrefixSet = field(default=PrefixSet(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class Coverage:
     name: str
     sites: tuple[SiteChoice, ...]
     networks: tuple[str, ...] = ()
-    prefixes: tuple[Prefix, ...] = field(default=(), repr=False)
+    prefixes: PrefixSet = field(default=PrefixSet(), repr=False)
     default: bool = False
 
 

@@ -25,12 +25,14 @@ class Area(enum.Enum):
     TIMEOUT = "What a client was waited for in vain"
     TLS = "Why a TLS connection was ended"
     PEER = "Why a request was not taken for another server's"
+    ROUTING = "How the sites for a client were found"
 
 
 _STORING, _POSTING, _REUSE, _WAITING = Area.STORING, Area.POSTING, Area.REUSE, Area.WAITING
 _ORIGIN, _RETRY, _STORE = Area.ORIGIN, Area.RETRY, Area.STORE
 _CUT, _REFUSED, _TIMEOUT, _TLS = Area.CUT, Area.REFUSED, Area.TIMEOUT, Area.TLS
 _PEER = Area.PEER
+_ROUTING = Area.ROUTING
 
 
 @enum.unique
@@ -189,6 +191,14 @@ class Reason(bytes, enum.Enum):
     PEER_UNKNOWN = ("peer_unknown", _PEER,
                     "The network has no such server at such a site, or it is withdrawn.")
     PEER_UNEXPECTED = ("peer_unexpected", _PEER, "This server is in no network with a secret.")
+
+    BY_COVERAGE = ("coverage", _ROUTING, "A coverage lists the client's address.")
+    BY_COUNTRY = ("country", _ROUTING, "No coverage lists it; the site is in its country.")
+    BY_CONTINENT = ("continent", _ROUTING, "No coverage lists it; the site is on its continent.")
+    BY_DISTANCE = ("nearest", _ROUTING, "No coverage lists it; the site is the nearest one.")
+    BY_DEFAULT = ("any", _ROUTING, "Nothing is known of it; any site that serves such clients.")
+    BY_EXTERNAL = ("external", _ROUTING, "No site of the client's can serve; an external one does.")
+    NO_SERVER = ("none", _ROUTING, "Nothing can serve the client.")
     # fmt: on
 
 
@@ -202,7 +212,14 @@ def not_shared(reason: Reason) -> str:
     return f"not_shared_{reason.word}"
 
 
-_SEEN_BY_CLIENTS = frozenset(Area) - {Area.POSTING, Area.REFUSED, Area.TIMEOUT, Area.TLS, Area.PEER}
+_SEEN_BY_CLIENTS = frozenset(Area) - {
+    Area.POSTING,
+    Area.REFUSED,
+    Area.TIMEOUT,
+    Area.TLS,
+    Area.PEER,
+    Area.ROUTING,
+}
 _BY_WORD = {each.word: each for each in Reason if each and each.area in _SEEN_BY_CLIENTS}
 
 

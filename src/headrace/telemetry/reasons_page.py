@@ -49,6 +49,7 @@ _SEEN = {
         "(`unsupported_protocol`)."
     ),
     Area.PEER: "`headrace_peer_requests_refused_total`; the request is answered as a client's.",
+    Area.ROUTING: "the router's decisions and their metrics, `headrace locate`.",
 }
 
 

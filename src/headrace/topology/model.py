@@ -104,11 +104,12 @@ class Server:
 @dataclass(frozen=True, slots=True)
 class SiteChoice:
     """A site that may serve the clients of a coverage. Those of the lowest `order` share them by
-    `weight`; a higher order is asked only when none of the lower can serve.
+    `weight` (None: as their capacities are); a higher order is asked only when none of the lower
+    can serve.
     """
 
     site: str
-    weight: float = 1.0
+    weight: float | None = None
     order: int = 1
 
 

@@ -1,7 +1,8 @@
 """What every configuration model shares: strict, frozen, and named in TOML without unit suffixes.
 
 An attribute carries its unit (`head_s`, `size_bytes`); its TOML key does not (`head`, `size`),
-because there the value does (`"10s"`, `"10GiB"`; a bare number means seconds or bytes).
+because there the value does (`"10s"`, `"10GiB"`, `"10Gbps"`; a bare number means seconds, bytes or
+bit/s).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 
-_UNIT_SUFFIXES = ("_bytes_per_s", "_bytes", "_s")
+_UNIT_SUFFIXES = ("_bytes_per_s", "_bytes", "_bps", "_s")
 _TABLES_IN_SINGULAR = {
     "listeners": "listen",
     "certificates": "certificate",

@@ -1,12 +1,13 @@
-"""Sizes and durations as people write them, turned into bytes and seconds.
+"""Sizes, durations and bit rates as people write them, turned into bytes, seconds and bit/s.
 
-Decides what a text such as `10GiB` or `5m` means, and nothing else.
+Decides what a text such as `10GiB`, `5m` or `10Gbps` means, and nothing else.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from fractions import Fraction
 from typing import Annotated
 
 from pydantic import BeforeValidator
@@ -31,9 +32,17 @@ DURATION_UNITS: dict[str, float] = {
     "h": 3600.0,
     "d": 86400.0,
 }
+BIT_RATE_UNITS: dict[str, int] = {
+    "bps": 1,
+    "kbps": 1000,
+    "Mbps": 1000**2,
+    "Gbps": 1000**3,
+    "Tbps": 1000**4,
+}
 
 _QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", re.ASCII)
 _SIZE_UNITS_FOLDED = {unit.lower(): factor for unit, factor in SIZE_UNITS.items()}
+_BIT_RATE_UNITS_FOLDED = {unit.lower(): factor for unit, factor in BIT_RATE_UNITS.items()}
 
 
 def parse_size(value: object) -> int:
@@ -83,6 +92,39 @@ def parse_duration(value: object) -> float:
     return duration_s
 
 
+def parse_bit_rate(value: object) -> int:
+    """Bits per second from `1000000`, `"800Mbps"` or `"2.5Gbps"` (powers of 1000).
+
+    Raises ValueError, with the remedy, for anything else.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        rate_bps = value
+    else:
+        match = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
+        factor = _BIT_RATE_UNITS_FOLDED.get((match[2] or "bps").lower()) if match else None
+        if match is None or factor is None:
+            raise ValueError(
+                'not a bit rate: write whole bits per second, or a text such as "800Mbps" or '
+                f'"10Gbps" (units: {", ".join(BIT_RATE_UNITS)})'
+            )
+        exact = Fraction(match[1]) * factor
+        rate_bps = int(exact)
+        if exact != rate_bps:
+            raise ValueError("not a whole number of bits per second: write it in a smaller unit")
+    if rate_bps < 0:
+        raise ValueError("a bit rate cannot be negative: write 0 or more")
+    return rate_bps
+
+
+def format_bit_rate(rate_bps: int) -> str:
+    """Return the shortest exact spelling: `"10Gbps"`, `"2500Mbps"`."""
+    for unit in ("Tbps", "Gbps", "Mbps", "kbps"):
+        factor = BIT_RATE_UNITS[unit]
+        if rate_bps and rate_bps % factor == 0:
+            return f"{rate_bps // factor}{unit}"
+    return f"{rate_bps}bps"
+
+
 def format_size(size_bytes: int) -> int | str:
     """Return the shortest exact spelling: `"10GiB"` where a binary unit divides, else plain
     bytes.
@@ -95,4 +137,5 @@ def format_size(size_bytes: int) -> int | str:
 
 
 SizeBytes = Annotated[int, BeforeValidator(parse_size), Written("size")]
+BitRateBps = Annotated[int, BeforeValidator(parse_bit_rate), Written("bit rate")]
 DurationS = Annotated[float, BeforeValidator(parse_duration), Written("duration")]

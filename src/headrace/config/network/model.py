@@ -1,0 +1,35 @@
+"""The whole description of a network."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from headrace.config.base import Model
+from headrace.config.network.classes import ClassTable
+from headrace.config.network.places import (
+    MOST_SERVERS,
+    CoverageTable,
+    NetworkTable,
+    ServerTable,
+    SiteTable,
+)
+
+
+class NetworkConfig(Model):
+    """A network: whom it serves, from which places, and how it treats what is asked for."""
+
+    networks: list[NetworkTable] = Field(
+        default=[], alias="network", max_length=10_000, description="Networks of clients."
+    )
+    sites: list[SiteTable] = Field(
+        alias="site", min_length=1, max_length=10_000, description="Sites."
+    )
+    servers: list[ServerTable] = Field(
+        default=[], alias="server", max_length=MOST_SERVERS, description="Servers."
+    )
+    coverage: list[CoverageTable] = Field(
+        default=[], max_length=10_000, description="Which sites serve whom."
+    )
+    classes: list[ClassTable] = Field(
+        alias="class", min_length=1, max_length=256, description="Classes of content."
+    )

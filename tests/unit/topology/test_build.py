@@ -1,0 +1,127 @@
+"""A description becomes the values of the network."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+
+from headrace.topology.build import load_topology
+from headrace.topology.model import (
+    AdminState,
+    Redirect,
+    Server,
+    Site,
+    SiteChoice,
+    SiteKind,
+    StoreBy,
+    Widening,
+)
+from headrace.topology.prefix_set import PrefixSet
+
+EXAMPLE = Path(__file__).parents[3] / "docs/examples/network.toml"
+EVERYTHING = """
+[[network]]
+name = "isp"
+as_numbers = [64500, 4294967295]
+prefixes = ["192.0.2.0/24"]
+prefix_file = "isp.prefixes"
+
+[[site]]
+name = "north"
+network = "isp"
+coordinates = [60, -10.5]
+country = "NO"
+continent = "EU"
+capacity = "40Gbps"
+target_utilisation = 0.7
+parents = ["mid"]
+
+[[site]]
+name = "mid"
+kind = "mid"
+
+[[site]]
+name = "other"
+kind = "external"
+base_url = "https://CDN.example.net/x/"
+
+[[server]]
+name = "n1"
+site = "north"
+host = "N1.example"
+ipv4 = ["198.51.100.1"]
+ipv6 = ["2001:DB8::1"]
+http_port = 0
+https_port = 8443
+peer_port = 9000
+peer_tls = true
+capacity = "2.5Gbps"
+storage = "1TB"
+state = "draining"
+
+[[server]]
+name = "m1"
+site = "mid"
+host = "m1.example"
+
+[[coverage]]
+name = "all"
+networks = ["isp"]
+prefixes = ["198.18.0.0/15"]
+default = true
+sites = [{ name = "north", weight = 2 }, { name = "other", order = 2 }]
+
+[[class]]
+name = "vod"
+hosts = ["*.Example"]
+paths = ["/v/*"]
+kinds = ["segment", "video/*"]
+shard_pattern = "/(?P<title>[^/]+)/"
+shard_key = "t/{title}"
+replicas = 2
+tiering = false
+store = "popular"
+popular_after = 5
+external = false
+redirect = 307
+server_host = "{server}.cdn.example"
+ttl = "1m"
+widening = { above = 0.6, below = 0.1, most = 8 }
+"""
+
+
+def test_every_key_arrives(tmp_path: Path) -> None:
+    (tmp_path / "network.toml").write_text(EVERYTHING)
+    (tmp_path / "isp.prefixes").write_text("# ours\n\n 2001:db8::/32 # all\n203.0.113.7\n")
+    topology = load_topology(tmp_path / "network.toml")
+    (isp,) = topology.networks
+    assert isp.as_numbers == (64500, 4294967295)
+    assert isp.prefixes == PrefixSet.of(["192.0.2.0/24", "203.0.113.7/32", "2001:db8::/32"])
+    assert topology.sites == (
+        Site("north", SiteKind.EDGE, "isp", 60.0, -10.5, "NO", "EU", 40 * 10**9, 0.7, ("mid",), ""),
+        Site("mid", SiteKind.MID),
+        Site("other", SiteKind.EXTERNAL, base_url="https://cdn.example.net/x"),
+    )
+    assert topology.servers[0] == Server(
+        "n1", "north", "n1.example", (IPv4Address("198.51.100.1"),), (IPv6Address("2001:db8::1"),),
+        None, 8443, 9000, True, 2_500_000_000, 10**12, AdminState.DRAINING,
+    )  # fmt: skip
+    assert topology.servers[1] == Server("m1", "mid", "m1.example")
+    (coverage,) = topology.coverage
+    assert coverage.sites == (SiteChoice("north", 2.0), SiteChoice("other", order=2))
+    assert (coverage.networks, coverage.default) == (("isp",), True)
+    assert coverage.prefixes == PrefixSet.of(["198.18.0.0/15"])
+    (vod,) = topology.classes
+    assert (vod.hosts, vod.paths, vod.kinds) == (("*.example",), ("/v/*",), ("segment", "video/*"))
+    assert vod.shard_pattern is not None
+    assert vod.shard_pattern.pattern == "/(?P<title>[^/]+)/"
+    assert (vod.shard_key, vod.replicas, vod.widening) == ("t/{title}", 2, Widening(0.6, 0.1, 8))
+    assert (vod.tiering, vod.store, vod.popular_after) == (False, StoreBy.POPULAR, 5)
+    assert (vod.external, vod.redirect, vod.ttl_s) == (False, Redirect.TEMPORARY, 60.0)
+    assert vod.server_host == "{server}.cdn.example"
+
+
+def test_the_example_loads() -> None:
+    topology = load_topology(EXAMPLE)
+    assert [site.name for site in topology.sites] == ["oslo", "rome", "frankfurt", "elsewhere"]
+    assert len(topology.servers_of("oslo")) == 2

@@ -11,11 +11,11 @@ from headrace.config import Config
 from headrace.edge.service.resource import Resource, Resources
 from headrace.edge.service.services import Service, compile_services
 from headrace.errors import HeadraceError
+from headrace.http.content import content_of
 from headrace.http.message import Field, Headers, Request
 from headrace.http.methods import GET_OR_HEAD
 from headrace.http.parser import BadRequest, HeadLimits, RequestHead, RequestParser
 from headrace.reasons import Reason
-from headrace.upstream.content import content_of
 from headrace.upstream.origin_routes import apply_routes
 from headrace.upstream.pool import Pool, PoolState
 from headrace.upstream.retry import Attempts, RetryPolicy, Stop, Try

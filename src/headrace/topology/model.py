@@ -145,7 +145,7 @@ class ContentClass:
     """Requests that are treated alike. The first class that matches is a request's.
 
     `hosts` are host patterns and `paths` shell patterns, empty: all; `kinds` are kinds of content
-    (see `upstream.content`). `shard_key` makes the shard's name of host and path (see
+    (see `http.content`). `shard_key` makes the shard's name of host and path (see
     `shard_key`). `server_host` is the name that clients are sent to, "{server}" standing for the
     server's name ("": its own host).
     """
@@ -155,7 +155,7 @@ class ContentClass:
     paths: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     shard_pattern: re.Pattern[str] | None = None
-    shard_key: str = "{host}{path}"
+    shard_key: str = "{path}"
     replicas: int = 1
     widening: Widening | None = None
     tiering: bool = True

@@ -13,10 +13,10 @@ from urllib.parse import parse_qsl
 
 import xxhash
 
+from headrace.http.content import content_of
 from headrace.http.hosts import host_matches, host_of
 from headrace.http.message import Request
 from headrace.http.target import without_dot_segments
-from headrace.upstream.content import content_of
 from headrace.upstream.pool import PoolState
 from headrace.upstream.retry import RetryPolicy
 from headrace.upstream.target import Target

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.upstream.content import MEDIA_TYPES, Content, content_of
+from headrace.http.content import MEDIA_TYPES, Content, content_of
 
 
 def test_kinds_come_from_the_ending() -> None:

@@ -1,0 +1,112 @@
+"""Which class a request is of, and which shard it asks for. Pure but for what is remembered.
+
+Host and path are as `http.target.normalise_target` returns them, in routers and servers alike: then
+both come to the same shard, however a client spelled its escapes.
+
+A server that clients are redirected to sees its own name in place of the one they asked for. With
+`servers`, such a name stands for the hosts of a class: the one that `server_host` makes, or the
+server's own `host` for classes without.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from headrace.bounded import BoundedMemory
+from headrace.http.content import content_of
+from headrace.http.hosts import host_matches, host_of
+from headrace.http.target import path_for_rules
+from headrace.topology.model import ContentClass, Server
+from headrace.topology.shard_key import ShardKey, compile_shard_key
+
+MEMORY_BYTES = 8 * 1024 * 1024
+"""For what was asked lately; as much as an eighth of it for hosts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """The class of a request, and its shard's name."""
+
+    content: ContentClass
+    shard: bytes
+
+
+class Classes:
+    """The classes of a network, in order: the first that matches is a request's."""
+
+    __slots__ = ("_by_host", "_classes", "_known", "known")
+
+    def __init__(self, classes: Iterable[ContentClass], servers: Iterable[Server] = ()) -> None:
+        servers = tuple(servers)
+        self._classes = tuple(_Compiled(content, servers) for content in classes)
+        self._known = BoundedMemory[tuple[bytes, bytes], Classified](MEMORY_BYTES, _cost)
+        # The same, to be looked into directly.
+        self.known = self._known.entries
+        self._by_host = BoundedMemory[bytes, tuple[_Compiled, ...]](
+            MEMORY_BYTES // 8, lambda host, classes: len(host) + 8 * len(classes)
+        )
+
+    def of(self, host: bytes, path: bytes) -> Classified | None:
+        """Return the class and the shard of a normalised authority and path; None: of no class."""
+        known = self.known.get((host, path))
+        if known is None:
+            known = self._classify(host, path)
+            if known is not None:
+                self._known.put((host, path), known)
+        return known
+
+    def _classify(self, host: bytes, path: bytes) -> Classified | None:
+        classes = self._by_host.entries.get(host)
+        if classes is None:
+            name = host_of(host)
+            classes = tuple(one for one in self._classes if one.is_for_host(name))
+            self._by_host.put(host, classes)
+        if not classes:
+            return None
+        named = path_for_rules(path)
+        for one in classes:
+            if one.is_for_path(named):
+                return Classified(one.content, one.shard_of(host_of(host), path))
+        return None
+
+
+def _cost(asked: tuple[bytes, bytes], found: Classified) -> int:
+    return 200 + len(asked[0]) + len(asked[1]) + len(found.shard)
+
+
+class _Compiled:
+    """A class, ready to be asked."""
+
+    __slots__ = ("_hosts", "_kinds", "_paths", "_server_names", "content", "shard_of")
+
+    def __init__(self, content: ContentClass, servers: tuple[Server, ...]) -> None:
+        self.content = content
+        self.shard_of: ShardKey = compile_shard_key(content.shard_key, content.shard_pattern)
+        self._hosts = tuple(host.encode() for host in content.hosts)
+        self._server_names = frozenset(server_name(content, server).encode() for server in servers)
+        self._kinds = frozenset(content.kinds)
+        # A star never has to be tried again (`fnmatch` makes atomic groups), so that no path
+        # can keep a process busy.
+        self._paths = tuple(re.compile(fnmatch.translate(path).encode()) for path in content.paths)
+
+    def is_for_host(self, host: bytes) -> bool:
+        """Return whether requests for a host can be of the class."""
+        return (
+            not self._hosts
+            or host in self._server_names
+            or any(host_matches(pattern, host) for pattern in self._hosts)
+        )
+
+    def is_for_path(self, path: bytes) -> bool:
+        """Return whether requests for a path (as `path_for_rules` has it) can be of the class."""
+        if self._paths and not any(pattern.match(path) for pattern in self._paths):
+            return False
+        return not self._kinds or content_of(path).is_one_of(self._kinds)
+
+
+def server_name(content: ContentClass, server: Server) -> str:
+    """Return the name that clients of a class are sent to at a server."""
+    return content.server_host.replace("{server}", server.name) or server.host

@@ -27,7 +27,8 @@ _PLAIN_NAME = re.compile(rb"[a-z0-9-]+")
 
 # The edge's own: whatever a client says in them, the origin hears the edge's words, or nothing.
 _OWN = HOP_BY_HOP | CONDITIONS | {
-    b"content-length", b"expect", b"host", b"range", b"trailer", b"via",
+    b"cdn-loop", b"content-length", b"expect", b"headrace-peer", b"host", b"range", b"trailer",
+    b"via",
 }  # fmt: skip
 
 # By these, in all spellings that are known, some origins and frameworks take another host, URL,

@@ -11,6 +11,8 @@ from headrace.config.addresses import UNIX_PATH_LIMIT
 from headrace.config.base import FilePath, Model
 from headrace.config.units import DurationS
 
+DEFAULT_HOPS = 4
+
 
 class NetworkMember(Model):
     """The network that this node belongs to."""
@@ -51,4 +53,31 @@ class EdgeMember(NetworkMember):
         min_length=1,
         max_length=128,
         description="The name of the server, in the network's description, that this edge is.",
+    )
+
+    cdn_name: str | None = Field(
+        default=None,
+        pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$",
+        description="The network's name in the `CDN-Loop` of requests to origins and other "
+        "servers, the same for all servers. Unset: each server's `node_id`.",
+    )
+    hops: int = Field(
+        default=DEFAULT_HOPS,
+        ge=1,
+        le=16,
+        description="How many servers of the network a request may come through. One more is "
+        "answered with 508.",
+    )
+    secret_file: FilePath | None = Field(
+        default=None,
+        description="A file with the secret by which the network's servers know each other: one "
+        "of at least 32 characters a line, at most four. The first signs, each is accepted. It is "
+        "read again when it changes. Unset: no server is asked, and none is believed.",
+    )
+    peer_places: int = Field(
+        default=32,
+        ge=1,
+        le=10_000,
+        description="As how many client networks another server counts in the limits on requests "
+        "to origins (`origin_requests_per_address` and `unwatched_…`): it speaks for many.",
     )

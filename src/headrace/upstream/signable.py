@@ -25,6 +25,7 @@ FIELDS = CONDITIONS | frozenset(
         b"accept",
         b"accept-encoding",
         b"accept-language",
+        b"cdn-loop",
         b"host",
         b"origin",
         b"range",

@@ -9,6 +9,7 @@ import structlog
 
 from headrace.cache.rules import CacheRules
 from headrace.config import Config
+from headrace.config.network_member import DEFAULT_HOPS
 from headrace.edge.body.stored_slices import StoredSlices
 from headrace.edge.clock import Clock
 from headrace.edge.fill.client_budgets import ByteBudget, Counts
@@ -76,6 +77,9 @@ class FillEnvironment:
     def follow_config(self, config: Config) -> None:
         """Begin and limit fills by this configuration from now on."""
         self.node_id = config.node_id
+        member = config.network
+        self.cdn_name = (member.cdn_name if member is not None else None) or config.node_id
+        self.most_hops = DEFAULT_HOPS if member is None else member.hops
         self.slice_bytes = config.store.slice_bytes
         self.lock_wait_s = config.timeouts.lock_wait_s
         limits = config.limits

@@ -238,7 +238,7 @@ class Fill:
 
     async def _fetch(self) -> None:
         environment, asked, resource = self._environment, self.asked, self.asked.resource
-        fields = origin_fields(asked, environment.node_id)
+        fields = origin_fields(asked, environment.node_id, environment.cdn_name)
         self._credentialed = has_credentials(fields)
         shared = replace(asked.request, query=resource.keyed_query, headers=Headers(fields))
         target = environment.upstreams.target(

@@ -8,7 +8,7 @@ from headrace.edge.service.forwarded_fields import shared_request_fields
 from headrace.http.message import Field, Headers
 
 
-def origin_fields(asked: FillRequest, node_id: str) -> list[Field]:
+def origin_fields(asked: FillRequest, node_id: str, cdn_name: str) -> list[Field]:
     """Return the fields, without those that name the slices.
 
     What completes a stored response is shared as that is: it is asked for with a client's
@@ -22,6 +22,7 @@ def origin_fields(asked: FillRequest, node_id: str) -> list[Field]:
         asked.variant,
         asked.client_address,
         node_id,
+        cdn_name,
     )
     stored = asked.slices.stored
     if (

@@ -43,8 +43,8 @@ log = structlog.get_logger()
 ALLOWED = b", ".join(USUAL)
 
 _LOOP = (
-    "this request has come through a node with this node_id before: the origin leads back here, "
-    "or two nodes in a row have the same node_id"
+    "this request has come through here too often: the origin leads back here, or two nodes in a "
+    "row have the same node_id"
 )
 
 
@@ -109,7 +109,7 @@ class EdgeHandler(HotHits):
             return
         answer = Response(edge, exchange, resource, request)
         exchange.context = answer
-        if in_loop(head.headers, edge.node_id):
+        if in_loop(head.headers, edge.node_id, edge.cdn_name, edge.most_hops):
             answer.error(508, _LOOP)
             return
         if resource.service.signs and not self._to_be_signed(exchange, resource, request, answer):

@@ -54,7 +54,9 @@ async def ask_origin(
 
     Raises OriginError, BadRequest.
     """
-    fields = passed_request_fields(resource.service, request, exchange.address, edge.node_id)
+    fields = passed_request_fields(
+        resource.service, request, exchange.address, edge.node_id, edge.cdn_name
+    )
     ranges = request.headers.all(b"range")
     if len(ranges) > 1 or not all(may_be_passed(r, edge.config.limits.ranges) for r in ranges):
         fields = [field for field in fields if field[0] not in (b"range", b"if-range")]

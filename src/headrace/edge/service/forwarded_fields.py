@@ -18,13 +18,19 @@ from headrace.cache.presented_fields import (
 )
 from headrace.cache.rules import CacheRules
 from headrace.edge.service.services import Service
-from headrace.http import via
+from headrace.http import cdn_loop, via
 from headrace.http.fields import HOP_BY_HOP, hop_by_hop
 from headrace.http.message import Field, Headers, Request
 from headrace.http.validators import CONDITIONS
+from headrace.upstream.peering import PEER_FIELD
 
 # Answered by the edge itself, or a matter of each connection.
-_NEVER_FORWARDED = frozenset((b"host", b"content-length", b"expect", b"via", b"te", b"trailer"))
+_NEVER_FORWARDED = frozenset(
+    (
+        b"host", b"content-length", b"expect", b"via", b"te", b"trailer", cdn_loop.FIELD,
+        PEER_FIELD,
+    )
+)  # fmt: skip
 FORWARDING = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"))
 # What says nothing of the representation that a client wants.
 _IDLE = CONDITIONS | frozenset(
@@ -46,10 +52,10 @@ def nominates(headers: Headers) -> bool:
 
 
 def passed_request_fields(
-    service: Service, request: Request, client_address: str, node_id: str
+    service: Service, request: Request, client_address: str, node_id: str, cdn_name: str = ""
 ) -> list[Field]:
     """Return a request's fields for an answer that is this client's alone, Host first: the
-    client's, or empty.
+    client's, or empty. `cdn_name` is ours in CDN-Loop ("": the node's id).
     """
     headers = request.headers
     dropped = hop_by_hop(headers) | _NEVER_FORWARDED
@@ -70,7 +76,7 @@ def passed_request_fields(
         fields.append((b"x-forwarded-proto", request.scheme))
         if request.authority:
             fields.append((b"x-forwarded-host", request.authority))
-    fields.append((b"via", _via(request, node_id)))
+    fields += _way(request, node_id, cdn_name)
     return fields
 
 
@@ -81,6 +87,7 @@ def shared_request_fields(
     variant: bytes,
     client_address: str,
     node_id: str,
+    cdn_name: str = "",
 ) -> list[Field]:
     """Return a request's fields for an answer that others may get, Host first (empty: the
     origin's own).
@@ -112,7 +119,7 @@ def shared_request_fields(
             fields.append((b"x-forwarded-proto", request.scheme))
         if host:
             fields.append((b"x-forwarded-host", host))
-    fields.append((b"via", _via(request, node_id)))
+    fields += _way(request, node_id, cdn_name)
     return fields
 
 
@@ -159,9 +166,11 @@ def _address(client_address: str) -> bytes:
     return client_address.encode("ascii", "replace") or b"unknown"
 
 
-def _via(request: Request, node_id: str) -> bytes:
+def _way(request: Request, node_id: str, cdn_name: str) -> list[Field]:
+    """Return Via and CDN-Loop with our own names added."""
     own = via.hop(request.version, node_id.encode())
-    return via.request_via(request.headers.get(b"via"), own)
+    loop = cdn_loop.with_own(request.headers.get(cdn_loop.FIELD), (cdn_name or node_id).encode())
+    return [(b"via", via.request_via(request.headers.get(b"via"), own)), (cdn_loop.FIELD, loop)]
 
 
 def passed_response_fields(headers: Headers, version: tuple[int, int], node_id: str) -> list[Field]:
@@ -179,6 +188,10 @@ def with_date(fields: list[Field], date: bytes) -> list[Field]:
     return fields
 
 
-def in_loop(headers: Headers, node_id: str) -> bool:
-    """Return whether this request has come through this node before."""
-    return via.names(headers.get(b"via"), node_id.encode())
+def in_loop(headers: Headers, node_id: str, cdn_name: str = "", most: int = 0) -> bool:
+    """Return whether this request has come through this node before, or through our network more
+    than `most` times.
+    """
+    if via.names(headers.get(b"via"), node_id.encode()):
+        return True
+    return cdn_loop.is_loop(headers.get(cdn_loop.FIELD), (cdn_name or node_id).encode(), most)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -68,6 +70,7 @@ ALWAYS = {
     b"x-forwarded-proto": b"https",
     b"x-forwarded-host": b"a.example",
     b"via": b"1.1 headrace",
+    b"cdn-loop": b"headrace",
 }
 
 
@@ -133,7 +136,7 @@ FIELDS = st.lists(st.tuples(NAMES, st.sampled_from([b"", b"a", b"b, c", b"de,en;
 
 @given(FIELDS)
 def test_no_field_of_a_client_shapes_what_all_get(fields: list[Field]) -> None:
-    own = {b"authorization", b"via", *NEGOTIATED}
+    own = {b"authorization", b"via", b"cdn-loop", *NEGOTIATED}
     assert dict(shared(*(field for field in fields if field[0] not in own))) == ALWAYS
 
 
@@ -141,7 +144,7 @@ def test_no_field_of_a_client_shapes_what_all_get(fields: list[Field]) -> None:
 def test_the_same_variant_asks_in_the_same_words(
     one: list[Field], other: list[Field], names: set[bytes]
 ) -> None:
-    own = {b"authorization", b"via", *NEGOTIATED}
+    own = {b"authorization", b"via", b"cdn-loop", *NEGOTIATED}
     sides = [[field for field in fields if field[0] not in own] for fields in (one, other)]
     vary = tuple(sorted(names - own))
     variants = [variant_text(vary, Headers(fields), service().rules) for fields in sides]
@@ -243,3 +246,22 @@ def test_a_request_that_has_been_here_before_is_in_a_loop() -> None:
 
 def test_a_request_without_via_is_in_no_loop() -> None:
     assert not in_loop(Headers([]), "edge-1")
+
+
+@pytest.mark.parametrize("way", [passed, shared])
+def test_no_network_is_left_out_of_cdn_loop(way: Callable[..., object]) -> None:
+    fields = [(b"cdn-loop", b'other.example; a="b, headrace"'), (b"connection", b"cdn-loop")]
+    sent = dict(cast("list[Field]", way(*fields)))
+    assert sent[b"cdn-loop"] == b'other.example; a="b, headrace", headrace'
+
+
+@pytest.mark.parametrize("way", [passed, shared])
+def test_what_a_client_says_of_servers_goes_nowhere(way: Callable[..., object]) -> None:
+    assert b"headrace-peer" not in dict(cast("list[Field]", way((b"headrace-peer", b"1 a b"))))
+
+
+def test_a_request_that_came_through_our_network_too_often_is_in_a_loop() -> None:
+    headers = Headers([(b"cdn-loop", b"ours, other, OURS; a=b"), (b"cdn-loop", b"ours")])
+    assert not in_loop(headers, "edge-1", "ours", 3)
+    assert in_loop(headers, "edge-1", "ours", 2)
+    assert in_loop(Headers([(b"cdn-loop", b"edge-1")]), "edge-1")

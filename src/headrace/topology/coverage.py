@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
+import msgspec
+
+from headrace.topology import coverage_bytes
 from headrace.topology.model import Coverage, Topology
 from headrace.topology.prefixes import V4_BITS, V6_BITS, V4Ranges, V6Ranges, packed_prefix
 
-V4_BYTES, V6_BYTES = 4, 16
+_V4_BYTES, _V6_BYTES = 4, 16
 _MAPPED = b"\0" * 10 + b"\xff\xff"
 _MAPPED_NUMBER = int.from_bytes(_MAPPED, "big")
 _MAPPED_BITS = V6_BITS - V4_BITS
@@ -22,11 +24,10 @@ def client_of(address: IPv4Address | IPv6Address) -> bytes:
 
 def plain_client(client: bytes) -> bytes:
     """Return an address as bytes: an IPv4-mapped one as IPv4."""
-    return client[12:] if len(client) == V6_BYTES and client.startswith(_MAPPED) else client
+    return client[12:] if len(client) == _V6_BYTES and client.startswith(_MAPPED) else client
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True):
     """What covers an address (None: no coverage that lists prefixes), and for whom else the same
     is true: for all addresses of the prefix of this length around it."""
 
@@ -37,10 +38,21 @@ class Match:
 class CoverageTable:
     """All prefixes of a topology's coverage."""
 
-    def __init__(self, topology: Topology) -> None:
+    def __init__(self, topology: Topology, ranges: tuple[V4Ranges, V6Ranges] | None = None) -> None:
         self.coverage = topology.coverage
-        v4, v6 = _packed(topology)
-        self._v4, self._v6 = V4Ranges.of(v4), V6Ranges.of(v6)
+        self._v4, self._v6 = ranges or _ranges(topology)
+
+    @classmethod
+    def from_buffer(cls, topology: Topology, buffer: bytes | memoryview) -> CoverageTable:
+        """Return the table that `to_bytes` wrote for the same coverage.
+
+        It reads the buffer for as long as it lives. Raises BadTable.
+        """
+        return cls(topology, coverage_bytes.read(_names(topology.coverage), buffer))
+
+    def to_bytes(self) -> bytes:
+        """Return the table as it is kept in a file, for processes of this machine."""
+        return coverage_bytes.written(_names(self.coverage), self._v4, self._v6)
 
     def find(self, address: IPv4Address | IPv6Address) -> Match:
         """Return what covers an address, the default coverage left aside."""
@@ -48,14 +60,19 @@ class CoverageTable:
 
     def find_client(self, client: bytes) -> Match:
         """Return what covers an address of 4 or 16 bytes, IPv4-mapped ones made plain."""
-        value, length = (self._v4 if len(client) == V4_BYTES else self._v6).find(
-            int.from_bytes(client, "big")
-        )
+        if len(client) == _V4_BYTES:
+            value, length = self._v4.find(client)
+        else:
+            value, length = self._v6.find(client)
         return Match(self.coverage[value - 1] if value else None, length)
 
 
-def _packed(topology: Topology) -> tuple[list[int], list[int]]:
-    """Return the prefixes of all coverage in ascending order, IPv4 and IPv6."""
+def _names(coverage: tuple[Coverage, ...]) -> list[str]:
+    return [each.name for each in coverage]
+
+
+def _ranges(topology: Topology) -> tuple[V4Ranges, V6Ranges]:
+    """Return the ranges of all coverage."""
     v4: list[int] = []
     v6: list[int] = []
     networks = {network.name: network.prefixes for network in topology.networks}
@@ -69,4 +86,4 @@ def _packed(topology: Topology) -> tuple[list[int], list[int]]:
                     v6.append(packed_prefix(start, length, value))
     v4.sort()
     v6.sort()
-    return v4, v6
+    return V4Ranges.of(v4), V6Ranges.of(v6)

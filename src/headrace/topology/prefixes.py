@@ -11,13 +11,17 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from struct import Struct
 
 NOTHING = 0
 """The value of addresses that no prefix covers. Values of prefixes are above it."""
 
 V4_BITS, V6_BITS = 32, 128
-_HALF_BITS = 64
-_HALF = (1 << _HALF_BITS) - 1
+_HALF = (1 << 64) - 1
+INDEX_SIZE = (1 << 16) + 1
+_IN_USE = 0x2000 << 3  # the first 19 bits of 2000::
+_V4 = Struct(">I").unpack
+_V6 = Struct(">QQ").unpack
 _VALUE_BITS = 32
 _VALUE = (1 << _VALUE_BITS) - 1
 _LENGTH_BITS = 8
@@ -75,63 +79,76 @@ def _begin(starts: list[int], values: array[int], start: int, value: int) -> Non
 
 
 class V4Ranges:
-    """The ranges of IPv4."""
+    """The ranges of IPv4. `index` has, for each upper half of an address, how many ranges begin
+    below it: the search is between two of these."""
 
-    __slots__ = ("starts", "values")
+    __slots__ = ("index", "starts", "values")
 
-    def __init__(self, starts: Column, values: Column) -> None:
+    def __init__(self, starts: Column, values: Column, index: Column) -> None:
         self.starts = starts
         self.values = values
+        self.index = index
 
     @classmethod
     def of(cls, packed: Iterable[int]) -> V4Ranges:
         """Return the ranges of prefixes in ascending order (see `packed_prefix`)."""
         starts, values = flatten(packed, V4_BITS)
-        return cls(array("I", starts), values)
+        index = array("I", (bisect_left(starts, top << 16) for top in range(INDEX_SIZE)))
+        return cls(array("I", starts), values, index)
 
-    def find(self, address: int) -> tuple[int, int]:
+    def find(self, client: bytes) -> tuple[int, int]:
         """Return the value of an address, and the length of the shortest prefix around it all of
-        whose addresses have it from the same range."""
-        starts = self.starts
-        at = bisect_right(starts, address)
-        end = starts[at] if at < len(starts) else 1 << V4_BITS
-        return self.values[at - 1], _length(address, starts[at - 1], end, V4_BITS)
+        whose addresses are in the same range."""
+        (address,) = _V4(client)
+        starts, index = self.starts, self.index
+        top = address >> 16
+        at = bisect_right(starts, address, index[top], index[top + 1])
+        end = starts[at] if at < len(starts) else 1 << 32
+        # Two addresses of one prefix differ below its length only. So the highest bit in which
+        # this one differs from its nearest neighbour outside is the lowest of the prefix. The one
+        # before the first range differs a bit above all.
+        before = (address | 1 << 32) ^ ((starts[at - 1] | 1 << 32) - 1)
+        after = address ^ end
+        return self.values[at - 1], 33 - (before if before < after else after).bit_length()
 
 
 class V6Ranges:
-    """The ranges of IPv6: the upper and the lower half of where each begins."""
+    """The ranges of IPv6: the upper and the lower half of where each begins. `index` has, for the
+    first 19 bits of the addresses in use, 2000::/3, how many ranges begin below them."""
 
-    __slots__ = ("lower", "upper", "values")
+    __slots__ = ("index", "lower", "upper", "values")
 
-    def __init__(self, upper: Column, lower: Column, values: Column) -> None:
+    def __init__(self, upper: Column, lower: Column, values: Column, index: Column) -> None:
         self.upper = upper
         self.lower = lower
         self.values = values
+        self.index = index
 
     @classmethod
     def of(cls, packed: Iterable[int]) -> V6Ranges:
         """Return the ranges of prefixes in ascending order (see `packed_prefix`)."""
         starts, values = flatten(packed, V6_BITS)
-        upper = array("Q", (start >> _HALF_BITS for start in starts))
-        return cls(upper, array("Q", (start & _HALF for start in starts)), values)
+        upper = array("Q", (start >> 64 for start in starts))
+        lower = array("Q", (start & _HALF for start in starts))
+        tops = range(_IN_USE, _IN_USE + INDEX_SIZE)
+        return cls(
+            upper, lower, values, array("I", (bisect_left(upper, top << 45) for top in tops))
+        )
 
-    def find(self, address: int) -> tuple[int, int]:
+    def find(self, client: bytes) -> tuple[int, int]:
         """Return what `V4Ranges.find` returns."""
-        upper = self.upper
-        head = address >> _HALF_BITS
-        at = bisect_right(upper, head)
+        head, tail = _V6(client)
+        upper, lower, index = self.upper, self.lower, self.index
+        top = (head >> 45) - _IN_USE
+        if 0 <= top < INDEX_SIZE - 1:
+            at = bisect_right(upper, head, index[top], index[top + 1])
+        else:
+            at = bisect_right(upper, head)
         if upper[at - 1] == head:
-            at = bisect_right(self.lower, address & _HALF, bisect_left(upper, head, 0, at), at)
-        start = upper[at - 1] << _HALF_BITS | self.lower[at - 1]
-        end = upper[at] << _HALF_BITS | self.lower[at] if at < len(upper) else 1 << V6_BITS
-        return self.values[at - 1], _length(address, start, end, V6_BITS)
-
-
-def _length(address: int, start: int, end: int, bits: int) -> int:
-    """Return the length of the shortest prefix around an address in `start` to before `end`.
-
-    Addresses of the same prefix agree in its bits: the address differs from its neighbours outside
-    above all that the prefix leaves open. The one before the first is taken one bit further up.
-    """
-    before = (address | 1 << bits) ^ ((start | 1 << bits) - 1)
-    return bits + 1 - min(before.bit_length(), (address ^ end).bit_length())
+            at = bisect_right(lower, tail, bisect_left(upper, head, 0, at), at)
+        start = upper[at - 1] << 64 | lower[at - 1]
+        end = upper[at] << 64 | lower[at] if at < len(upper) else 1 << 128
+        address = head << 64 | tail
+        before = (address | 1 << 128) ^ ((start | 1 << 128) - 1)
+        after = address ^ end
+        return self.values[at - 1], 129 - (before if before < after else after).bit_length()

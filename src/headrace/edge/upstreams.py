@@ -76,6 +76,11 @@ class OriginEvents:
             tried=attempt_log.summary(), path=attempt_log.path,
         )  # fmt: skip
 
+    def hedged(self, attempt_log: AttemptLog, server: str) -> None:
+        """Count a request for which the next was asked too, since a server was slow."""
+        self._metrics.peer_hedges[server] += 1
+        log.debug("peer_slow", server=server, path=attempt_log.path)
+
     def ejected(self, attempt_log: AttemptLog, origin: str) -> None:
         """Count and log an origin that is left alone for a while."""
         self._metrics.origin_ejections[attempt_log.label_of(origin)] += 1

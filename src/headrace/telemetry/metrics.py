@@ -215,6 +215,9 @@ class WorkerMetrics:
     origin_switches_failed: Counter[str] = _labelled(
         "origin_switches_failed", "reason", "Bodies that no other origin could continue."
     )
+    peer_hedges: Counter[str] = _labelled(
+        "peer_hedges", "server", "Requests for which the next was asked too: a server was slow."
+    )
     origin_ejections: Counter[str] = _labelled(
         "origin_ejections", "origin", "Origins left alone for a while because requests failed."
     )

@@ -91,23 +91,28 @@ class OriginClient:
         *,
         body: RequestBody | None = None,
         on_interim: OnInterim | None = None,
+        timeouts: OriginTimeouts | None = None,
     ) -> OriginResponse:
-        """Send a request and read the response's head. `fields` include Host and framing.
+        """Send a request and read the response's head. `fields` include Host and framing;
+        `timeouts` are for this request only.
 
         A kept-alive connection that the origin closed meanwhile is replaced once, silently: when
         not a byte of an answer came, the method is idempotent and no body was sent. Raises
         OriginError.
         """
         head = request_head(method, endpoint.prefix + target, fields)
+        limits = timeouts or self._timeouts
         if body is None and method in IDEMPOTENT:
             stream = self.idle.take(endpoint)
             if stream is not None:
                 try:
-                    return await self._exchange(endpoint, stream, method, head, None, on_interim)
+                    return await self._exchange(
+                        endpoint, stream, method, head, None, on_interim, limits
+                    )
                 except ConnectionStale:
                     pass  # as if it had not been kept
-        stream = await self._network.connect(endpoint, self.timeouts.connect_s)
-        return await self._exchange(endpoint, stream, method, head, body, on_interim)
+        stream = await self._network.connect(endpoint, limits.connect_s)
+        return await self._exchange(endpoint, stream, method, head, body, on_interim, limits)
 
     async def _exchange(
         self,
@@ -117,12 +122,13 @@ class OriginClient:
         head: bytes,
         body: RequestBody | None,
         on_interim: OnInterim | None,
+        limits: OriginTimeouts,
     ) -> OriginResponse:
         sending: asyncio.Task[None] | None = None
         may_send = asyncio.Event()
         try:
             try:
-                await stream.send_all(head, self.timeouts.between_bytes_s)
+                await stream.send_all(head, limits.between_bytes_s)
             except (OSError, StreamTimeout) as error:
                 raise ConnectionStale(Failure.SEND, f"the request broke off: {error}") from error
             if body is not None:
@@ -137,9 +143,7 @@ class OriginClient:
                 if on_interim is not None:
                     on_interim(response)
 
-            reader = HeadReader(
-                stream, self._loop, self._scratch, self.timeouts.first_byte_s, sending
-            )
+            reader = HeadReader(stream, self._loop, self._scratch, limits.first_byte_s, sending)
             try:
                 parsed, early = await reader.read(method, interim)
             except OriginError as error:
@@ -157,7 +161,7 @@ class OriginClient:
             parsed,
             stream,
             early,
-            self.timeouts.between_bytes_s,
+            limits.between_bytes_s,
             None if body is not None else lambda idle: self.idle.keep(endpoint, idle),
             sending,
         )

@@ -247,7 +247,8 @@ class FailoverResponse:
             if found == "not_proved_the_same":
                 # The whole, whose beginning can be compared, proves more than a nameless part.
                 response.close()
-                self._request.attempts.state.budget.spend(self._request.loop.time())
+                now = self._request.loop.time()
+                self._request.attempts.state.pay(step.origin, now, 0.0, free=True)
                 asked = continuation(begun, sent.size_bytes, pool.same, 0, ranged=False)
                 response = await self._ask(Try(step.origin, limit_s=step.limit_s), asked)
                 found = accept(begun, sent.size_bytes, pool.same, asked, response.head)

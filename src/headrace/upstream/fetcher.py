@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from headrace.http.message import Field
-from headrace.http.methods import IDEMPOTENT
+from headrace.http.methods import GET_OR_HEAD, IDEMPOTENT
 from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.client import OriginClient, RequestBody
 from headrace.upstream.errors import Failure, OriginError
 from headrace.upstream.failover_body import FailoverResponse
 from headrace.upstream.head_reader import OnInterim
+from headrace.upstream.hedging import PeerAsking, Race
 from headrace.upstream.pool_request import Events, PoolRequest, word
 from headrace.upstream.request_fields import fields_for
 from headrace.upstream.response import OriginResponse
@@ -25,6 +27,7 @@ from headrace.upstream.retry import (
     Try,
     is_failed_status,
 )
+from headrace.upstream.sources import Sources, SourcesThenPool
 from headrace.upstream.target import Target
 
 
@@ -66,11 +69,6 @@ class Fetcher:
         it says more than an error of ours. Raises OriginError.
         """
         request_target = target.request_target
-        attempts = Attempts(
-            target.state, target.retry, target.key,
-            repeatable=method in IDEMPOTENT and body is None,
-            began=self._loop.time(), chance=self._chance, again=again,
-        )  # fmt: skip
 
         async def ask(index: int, wanted: list[Field]) -> OriginResponse:
             origin = target.state.pool.origins[index]
@@ -84,8 +82,57 @@ class Fetcher:
         attempt_log.client_network = target.client_network
         attempt_log.service = target.service
         attempt_log.path = request_target.partition(b"?")[0].decode("latin-1")
+        attempts = Attempts(
+            target.state, target.retry, target.key,
+            repeatable=method in IDEMPOTENT and body is None,
+            began=self._loop.time(), chance=self._chance, again=again,
+        )  # fmt: skip
         request = PoolRequest(attempts, method, fields, ask, self._events, self._loop, attempt_log)
+        if target.sources is not None and method in GET_OR_HEAD and body is None:
+            return await self._by_sources(
+                target, target.sources, request, hashing=hashing, on_interim=on_interim
+            )
         return await self._try_in_turn(request, hashing=hashing)
+
+    async def _by_sources(
+        self,
+        target: Target,
+        sources: Sources,
+        of_pool: PoolRequest,
+        *,
+        hashing: bool,
+        on_interim: OnInterim | None,
+    ) -> FailoverResponse:
+        """Ask servers of the network, and the pool behind them by its own rules."""
+        state = SourcesThenPool(sources, target.state)
+        first = state.next_peer(self._loop.time())
+        if first is None:
+            return await self._try_in_turn(of_pool, hashing=hashing)
+        asking = PeerAsking(self.client, self._loop, self._unix_time, sources, of_pool, on_interim)
+        request = replace(
+            of_pool,
+            attempts=Attempts(
+                state, target.retry, target.key, repeatable=True,
+                began=self._loop.time(), chance=self._chance,
+            ),
+            ask=asking.ask,
+            attempt_log=replace(of_pool.attempt_log),  # with the same trail
+        )  # fmt: skip
+        race = Race(
+            sources, state, request, asking.spoken,
+            lambda: self._try_in_turn(of_pool, hashing=hashing),
+        )  # fmt: skip
+        try:
+            won = await race.run(first)
+        finally:
+            of_pool.attempt_log.tries += request.attempt_log.tries
+        if isinstance(won, FailoverResponse):
+            return won
+        index, response = won
+        request.attempt_log = of_pool.attempt_log
+        request.attempt_log.pool = state.group_of(index)
+        request.attempt_log.origin = request.origin_name(index)
+        return FailoverResponse(request, index, response, switching=True, hashing=hashing)
 
     async def _try_in_turn(self, request: PoolRequest, *, hashing: bool) -> FailoverResponse:
         attempts = request.attempts

@@ -24,6 +24,9 @@ from headrace.upstream.signing import Credentials
 Choice = Literal["first", "weighted", "consistent"]
 Sameness = Literal["etag", "modified", "overlap"]
 SLOW_START_FLOOR = 0.1
+LOOP_DETECTED = 508
+"""What a node answers that finds its own name in Via (RFC 5842 section 7.2). Any client can write
+that name there, so it says nothing of the one that answers so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,28 @@ class PoolState:
                 if found:
                     return self._pick(found, key, now, chance)
         return None
+
+    def all_asked(self, asked: Collection[int]) -> bool:
+        """Return whether each origin is among those that were asked."""
+        return len(asked) >= len(self.pool.origins)
+
+    def pay(self, index: int, now: float, within_s: float, *, free: bool) -> float | None:
+        """Charge the budget for asking an origin once more; return how long to wait for it.
+
+        None when that takes longer than `within_s`. One that is `free` is noted all the same.
+        """
+        if free:
+            self.budget.spend(now)
+            return 0.0
+        return self.budget.reserve(now, within_s)
+
+    def group_of(self, index: int) -> str:
+        """Return what metrics and the log call those that an origin belongs to: its pool."""
+        return self.pool.name
+
+    def blames(self, index: int, status: int) -> bool:
+        """Return whether a status says that the origin itself is in trouble."""
+        return status >= 500 and status != LOOP_DETECTED
 
     def _pick(self, among: list[int], key: bytes, now: float, chance: float) -> int:
         if len(among) == 1 or self.pool.choice == "first":

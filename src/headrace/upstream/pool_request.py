@@ -15,10 +15,6 @@ from headrace.upstream.outliers import Cause
 from headrace.upstream.response import OriginResponse
 from headrace.upstream.retry import Attempts, FailureOrStatus, Try
 
-LOOP_DETECTED = 508
-"""What a node answers that finds its own name in Via (RFC 5842 section 7.2). Any client can write
-that name there, so it says nothing of the one that answers so."""
-
 
 class Events(Protocol):
     """What is reported of tries, for metrics and the log. The log says which pool and origin."""
@@ -40,6 +36,9 @@ class Events(Protocol):
 
     def switch_failed(self, attempt_log: AttemptLog, reason: str, at: int) -> None:
         """Note that no origin could continue."""
+
+    def hedged(self, attempt_log: AttemptLog, server: str) -> None:
+        """Note that the next is asked too, since a server of the network is slow."""
 
     def ejected(self, attempt_log: AttemptLog, origin: str) -> None:
         """Note that an origin is left alone for a while."""
@@ -77,6 +76,7 @@ class PoolRequest:
         if step.pause_s:
             await asyncio.sleep(step.pause_s)
         attempt_log = self.attempt_log
+        attempt_log.pool = self.attempts.state.group_of(step.origin)
         attempt_log.origin = self.origin_name(step.origin)
         attempt_log.tries += 1
         self.events.tried(attempt_log)
@@ -105,12 +105,13 @@ class PoolRequest:
     def blame(self, origin: int, reason: FailureOrStatus, problem: str) -> None:
         """Note a failure of an origin."""
         name = self.origin_name(origin)
+        self.attempt_log.pool = self.attempts.state.group_of(origin)
         self.attempt_log.trail.append(Tried(name, word(reason)))
         self.events.failed(self.attempt_log, name, word(reason), problem)
         if isinstance(reason, Failure):
             troubled = reason not in (Failure.OTHER_BODY, Failure.NO_ORIGIN, Failure.NOT_SIGNED)
         else:
-            troubled = reason >= 500 and reason != LOOP_DETECTED
+            troubled = self.attempts.state.blames(origin, reason)
         cause = None
         if reason not in UNPROVOKED:
             cause = Cause(self.attempts.key, self.attempt_log.client_network)

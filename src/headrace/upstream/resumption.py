@@ -70,7 +70,7 @@ class Resumption:
             self._counted_bytes = 0
             self._free = FREE_ROUNDS * len(self._state.pool.origins)
             self._other.clear()
-            if len(self._tried) == len(self._state.pool.origins):
+            if self._state.all_asked(self._tried):
                 self._tried = {origin}  # the others had time enough to recover
         return self.again(now)
 
@@ -87,12 +87,11 @@ class Resumption:
         left_s = self._since + self._retry.total_s - now
         if left_s <= 0:
             return Stop.TIME
-        size = len(self._state.pool.origins)
-        if len(self._other) == size:
+        if self._state.all_asked(self._other):
             return Stop.OTHER
         pause_s = 0.0
         tried, rounds = self._tried | self._other, self._rounds
-        if len(tried) == size:
+        if self._state.all_asked(tried):
             rounds += 1
             if rounds > MOST_ROUNDS:
                 return Stop.TRIES
@@ -101,7 +100,7 @@ class Resumption:
         chosen = self._choose(tried, now)
         if chosen is None:
             return Wait(min(NO_ROOM_PAUSE_S, left_s))
-        paid_s = self._pay(now, left_s)
+        paid_s = self._pay(chosen, now, left_s)
         if paid_s is None:
             return Stop.BUDGET
         pause_s = max(pause_s, paid_s)
@@ -117,11 +116,8 @@ class Resumption:
             chosen = self._state.choose(self._key, now, self._chance(), self._other)
         return chosen
 
-    def _pay(self, now: float, left_s: float) -> float | None:
+    def _pay(self, chosen: int, now: float, left_s: float) -> float | None:
         """Return how long to wait until this ask is paid for; None when it cannot be."""
-        budget = self._state.budget
-        if self._free:
-            self._free -= 1
-            budget.spend(now)
-            return 0.0
-        return budget.reserve(now, left_s)
+        free = self._free > 0
+        self._free -= free
+        return self._state.pay(chosen, now, left_s, free=free)

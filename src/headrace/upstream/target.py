@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from headrace.upstream.pool import PoolState
 from headrace.upstream.retry import RetryPolicy
+from headrace.upstream.sources import Sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class Target:
     `key` is what "consistent" goes by; `request_target` is path and query as in a request line;
     `client_network` is the network of who asks, by which failures are told apart; `service` is
     whose pool it is; `routes` are the names of the routes that matched; `mirror` is whom to ask as
-    well, only to compare.
+    well, only to compare; `sources` are servers of the network to ask before the pool.
     """
 
     state: PoolState
@@ -26,3 +27,4 @@ class Target:
     service: str = ""
     routes: tuple[str, ...] = ()
     mirror: Target | None = None
+    sources: Sources | None = None

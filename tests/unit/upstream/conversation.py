@@ -87,6 +87,9 @@ class Noted:
     def switch_failed(self, attempt_log: AttemptLog, reason: str, at: int) -> None:
         self.events.append(("switch_failed", reason, at))
 
+    def hedged(self, attempt_log: AttemptLog, server: str) -> None:
+        self.events.append(("hedged", server))
+
     def ejected(self, attempt_log: AttemptLog, origin: str) -> None:
         self.events.append(("ejected", origin))
 

@@ -22,6 +22,8 @@ from headrace.upstream.fetcher import Fetcher
 from headrace.upstream.network import Stream
 from headrace.upstream.pool import Pool, PoolState
 from headrace.upstream.retry import RetryPolicy
+from headrace.upstream.retry_budget import RetryBudget
+from headrace.upstream.sources import PeerSource, PeerState, SourceRules, Sources
 from headrace.upstream.target import Target
 from tests.harness.virtual_time import run_virtually
 
@@ -35,6 +37,7 @@ PART = b"HTTP/1.1 206 Part\r\n" + TAG + b"Content-Length: 7\r\nContent-Range: by
 Script = list[bytes | BaseException]
 """What comes on a connection, piece by piece; b"" is its end."""
 
+RULES = SourceRules(first_byte_s=0.003, answer_s=0.008, connect_s=0.01, between_bytes_s=0.01)
 SCRIPTS: dict[str, Script] = {
     "sound": [OK, BODY],
     "in pieces": [OK[:20], OK[20:] + BODY[:4], BODY[4:]],
@@ -97,6 +100,7 @@ class Silent:
     def retried(self, reason: str) -> None: ...
     def switched(self, attempt_log: AttemptLog, reason: str, at: int) -> None: ...
     def switch_failed(self, attempt_log: AttemptLog, reason: str, at: int) -> None: ...
+    def hedged(self, attempt_log: AttemptLog, server: str) -> None: ...
     def ejected(self, attempt_log: AttemptLog, origin: str) -> None: ...
 
 
@@ -120,9 +124,22 @@ class ScriptedNetwork:
 class Scene:
     """Two origins, and one conversation with them."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, scripts: dict[str, list[str]]) -> None:
-        made: Pool = replace(pool(*(origin(name) for name in scripts)), budget=10.0)
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        scripts: dict[str, list[str]],
+        servers: tuple[str, ...] = (),
+    ) -> None:
+        """Ask those first that are `servers` of the network."""
+        origins = [origin(name) for name in scripts if name not in servers]
+        made: Pool = replace(pool(*origins), budget=10.0)
         self.state = PoolState(made)
+        self.peers = tuple(PeerSource(origin(name), PeerState(), name, "x") for name in servers)
+        self.sources = (
+            Sources(self.peers, RULES, RetryBudget(1.0), b"h", b"/", lambda *_said: [])
+            if servers
+            else None
+        )
         self.network = ScriptedNetwork(scripts)
         self.client = OriginClient(loop, self.network, OriginTimeouts(0.01, 0.01, 0.01, 30.0))
         self.fetcher = Fetcher(
@@ -146,8 +163,8 @@ class Scene:
         retry = RetryPolicy(backoff_s=0.0, total_s=0.05)
         try:
             response = await self.fetcher.request(
-                Target(self.state, retry, b"key", b"/"), method, [(b"host", b"h")],
-                body=body, on_interim=interim,
+                Target(self.state, retry, b"key", b"/", sources=self.sources),
+                method, [(b"host", b"h")], body=body, on_interim=interim,
             )  # fmt: skip
         except OriginError:
             return
@@ -164,15 +181,20 @@ class Scene:
 
     def check(self) -> None:
         assert self.state.open_places == 0
+        assert sum(peer.state.active for peer in self.peers) == 0
         open_lines = [line for line in self.network.lines if not line.closed]
         assert len(open_lines) == len(self.client.idle)
         self.client.close()
         assert not [line for line in self.network.lines if not line.closed]
 
 
-async def cancelled_after(turns: int, scene: Scene, *how: object) -> bool:
-    """Run a conversation, cancel it after so many turns of the loop; whether it was still on."""
+async def cancelled_after(turns: int, scene: Scene, *how: object, late: float = 0.0) -> bool:
+    """Run a conversation, cancel it after so long and so many turns of the loop; whether it was
+    still on.
+    """
     task = asyncio.ensure_future(scene.talk(*how))  # type: ignore[arg-type]
+    if late:
+        await asyncio.sleep(late)
     for _turn in range(turns):
         if task.done():
             break
@@ -201,6 +223,38 @@ def test_everything_comes_back_from_every_way_out(first: str) -> None:
                     break
                 if turns > 40 and "hangs" in (first, other):
                     break  # it waits for its time limit now
+
+    run_virtually(run())
+
+
+@pytest.mark.parametrize("first", SCRIPTS)
+def test_everything_comes_back_from_servers_that_are_asked_before_the_pool(first: str) -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        for other, leaves, late in product(SCRIPTS, (False, True), (0.0, 0.0029, 0.0031)):
+            for turns in range(200):
+                scripts = {"s": [first], "t": [other, "goes on"], "b": ["sound", "goes on"]}
+                scene = Scene(loop, scripts, ("s", "t"))
+                if not await cancelled_after(turns, scene, b"GET", False, leaves, late=late):
+                    break
+                if turns > 60 and "hangs" in (first, other):
+                    break
+
+    run_virtually(run())
+
+
+@pytest.mark.parametrize(("first", "other"), [*product(SCRIPTS, SCRIPTS)])
+def test_everything_comes_back_when_servers_are_asked_and_no_one_cancels(
+    first: str, other: str
+) -> None:
+    async def run() -> None:
+        scripts = {"s": [first], "t": [other, "goes on"], "b": ["sound", "goes on"]}
+        scene = Scene(asyncio.get_running_loop(), scripts, ("s", "t"))
+        await scene.talk(b"GET", False, False)
+        for _turn in range(3):
+            await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        scene.check()
 
     run_virtually(run())
 

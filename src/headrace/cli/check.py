@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import enum
 import json
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from headrace.config.edge import EDGE
-from headrace.config.edge.model import Config
 from headrace.config.loader import load_config
+from headrace.config.root import Root
+from headrace.config.router import ROUTER
+
+
+class RoleName(enum.StrEnum):
+    """The roles whose files can be checked."""
+
+    EDGE = "edge"
+    ROUTER = "router"
+
+
+ROOTS: Mapping[RoleName, Root[Any]] = {RoleName.EDGE: EDGE, RoleName.ROUTER: ROUTER}
+_EDGES_ONLY = ("cache_dir", "service", "site")
+_ROUTERS_ONLY = ("state_dir", "steering", "dns", "trusted_proxies", "forwarded_field", "api_hosts")
 
 
 def check(
@@ -19,16 +35,35 @@ def check(
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON schema instead.")
     ] = False,
+    role: Annotated[
+        RoleName | None,
+        typer.Option(help="Whose file it is. Without: as its keys say.", case_sensitive=False),
+    ] = None,
 ) -> None:
     """Check a configuration file, and print every value in force."""
     if schema:
-        typer.echo(json.dumps(Config.model_json_schema(by_alias=True), indent=2))
+        model = ROOTS[role or RoleName.EDGE].model
+        typer.echo(json.dumps(model.model_json_schema(by_alias=True), indent=2))
         return
     if path is None:
         raise typer.BadParameter("name the file to check")
     from headrace.config.effective import effective_toml
     from headrace.config.loader import check_machine
 
-    config = load_config(path, EDGE)
-    check_machine(config, EDGE, path)
-    typer.echo(effective_toml(config, EDGE), nl=False)
+    root = ROOTS[role or role_of(path)]
+    config = load_config(path, root)
+    check_machine(config, root, path)
+    typer.echo(effective_toml(config, root), nl=False)
+
+
+def role_of(path: Path) -> RoleName:
+    """Return whose configuration a file seems to be: an edge's, unless it has keys that only a
+    router's has. What cannot be read is left to the loader, which says why.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return RoleName.EDGE
+    edges = any(key in document for key in _EDGES_ONLY)
+    routers = any(key in document for key in _ROUTERS_ONLY)
+    return RoleName.ROUTER if routers and not edges else RoleName.EDGE

@@ -14,6 +14,7 @@ from headrace.cli.edge import edge
 from headrace.cli.explain import explain
 from headrace.cli.log import log
 from headrace.cli.purge import purge
+from headrace.cli.router import router
 from headrace.cli.top import top
 from headrace.errors import HeadraceError
 
@@ -29,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command(name="edge")(edge)
+app.command(name="router")(router)
 app.command(name="check")(check)
 app.command(name="demo")(demo)
 app.command(name="purge")(purge)

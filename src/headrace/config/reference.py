@@ -19,6 +19,7 @@ from pydantic_core import PydanticUndefined
 from headrace.config.base import Written
 from headrace.config.edge import EDGE
 from headrace.config.root import Root
+from headrace.config.router import ROUTER
 from headrace.config.schema import header, keys_of, nested_model, tables
 from headrace.config.units import format_size
 
@@ -129,7 +130,7 @@ def _cell(text: str) -> str:
 def main() -> None:
     """Write each root's page below the directory that the argument names, else the working one."""
     base = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
-    for root in (EDGE,):
+    for root in (EDGE, ROUTER):
         if root.page is not None:
             (base / root.page.path).write_text(page(root), encoding="utf-8")
 

@@ -42,7 +42,7 @@ class AccessRecord(msgspec.Struct, gc=False):
     miss, partial, collapsed, bypass, pass, error). `ended` says how the response ended:
     "complete", or why it was cut short ("client_gone", "slow_client", "stopped", …).
     `origins` is None when no origin was asked. `reason` is the detail of the answer's Cache-Status:
-    why it was not stored, or what failed.
+    why it was not stored, or what failed. `server` is where a router sent the client.
     """
 
     started: float
@@ -67,6 +67,7 @@ class AccessRecord(msgspec.Struct, gc=False):
     ended: str = "complete"
     origins: OriginUse | None = None
     reason: str = ""
+    server: str = ""
 
 
 class AccessLine(msgspec.Struct, omit_defaults=True):
@@ -97,6 +98,7 @@ class AccessLine(msgspec.Struct, omit_defaults=True):
     origin_tries: int = 0
     origin_switches: int = 0
     origin_failures: str = ""
+    server: str = ""
 
 
 class LineFormatter:
@@ -145,6 +147,7 @@ class LineFormatter:
             origin_tries=0 if origins is None else origins.tries,
             origin_switches=0 if origins is None else origins.switches,
             origin_failures="" if origins is None else origins.failed,
+            server=record.server,
         )
 
     def _time(self, started: float) -> str:

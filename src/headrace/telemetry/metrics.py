@@ -255,6 +255,28 @@ class WorkerMetrics:
     )
     services: ServiceTallies = dataclasses.field(default_factory=ServiceTallies)
 
+    routed_sites: Counter[str] = _labelled(
+        "routed_sites", "site", "Answers of a router that sent a client to a site, by the site."
+    )
+    routed_servers: Counter[str] = _labelled(
+        "routed_servers", "server", "The same, by the server; `none` for an external site."
+    )
+    routed_classes: Counter[str] = _labelled(
+        "routed_classes", "class", "The same, by the class of content."
+    )
+    routed_reasons: Counter[str] = _labelled(
+        "routed_reasons", "reason", "The same, by how the sites for the client were found."
+    )
+    routed_fallbacks: int = _counter(
+        "routed_fallbacks", "Answers that sent a client elsewhere than where it belongs."
+    )
+    routed_unknown_clients: int = _counter(
+        "routed_unknown_clients", "Answers for clients that no coverage lists."
+    )
+    router_answers: Counter[str] = _labelled(
+        "router_answers", "kind", "Answers of the router's own API, by kind."
+    )
+
     log_dropped: int = _counter("log_records_dropped", "Access log records lost to a full queue.")
 
     events_dropped: int = _counter(
@@ -265,6 +287,11 @@ class WorkerMetrics:
     miss_first_byte: Histogram = _histogram("first_byte_seconds", _FIRST_BYTE, cache="miss")
     hit_total: Histogram = _histogram("response_seconds", _TOTAL, cache="hit")
     miss_total: Histogram = _histogram("response_seconds", _TOTAL, cache="miss")
+
+    routing_seconds: Histogram = _histogram(
+        "routing_seconds",
+        "Time from a complete request head to a router's whole answer.",
+    )
 
     def snapshot(self) -> Snapshot:
         """Return a copy of every value (about 50 µs). `responses` appears as the label `1xx` to

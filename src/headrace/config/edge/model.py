@@ -6,8 +6,9 @@ from pathlib import Path
 
 from pydantic import Field
 
+from headrace.config.access_log import AccessLog
 from headrace.config.base import FilePath
-from headrace.config.edge.options import AccessLog, Limits, Metrics, StoreOptions, Timeouts
+from headrace.config.edge.options import Limits, Metrics, StoreOptions, Timeouts
 from headrace.config.edge.service import Service
 from headrace.config.network_member import EdgeMember
 from headrace.config.node import NodeConfig

@@ -1,4 +1,4 @@
-"""The models of what an edge's machine does beside serving: keep bodies, set limits, log."""
+"""The models of what an edge's machine does beside serving: keep bodies, set limits, count."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from headrace.config.base import FilePath, Model
+from headrace.config.base import Model
 from headrace.config.server import GIB, KIB, MIB, ClientLimits, ClientTimeouts
 from headrace.config.units import DurationS, SizeBytes
 
@@ -117,22 +117,4 @@ class Metrics(Model):
         le=10_000,
         description="How many services have metrics of their own, the first in the file; the "
         "others are counted together as `other`.",
-    )
-
-
-class AccessLog(Model):
-    """One line of JSON for each request."""
-
-    path: Literal["-"] | FilePath | None = Field(
-        default=None, description="A file, or `-` for standard output. Unset: no access log."
-    )
-    sample: float = Field(
-        default=1.0,
-        ge=0.0,
-        le=1.0,
-        description="The share of successful requests (2xx, 3xx) logged; errors are always logged.",
-    )
-    client_address: Literal["full", "truncated", "none"] = Field(
-        default="truncated",
-        description="`truncated` keeps 24 bits of an IPv4 address and 48 of an IPv6 one.",
     )

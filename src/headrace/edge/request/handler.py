@@ -24,8 +24,8 @@ from headrace.edge.request.promote import promoted
 from headrace.edge.request.response import CacheResult, Response
 from headrace.edge.service.forwarded_fields import in_loop, nominates
 from headrace.edge.service.resource import Misdirected, Resource
-from headrace.edge.service.response_heads import prepared_head
 from headrace.errors import release_frames
+from headrace.http.answers import prepared_head
 from headrace.http.client_network import network_of
 from headrace.http.dates import format_http_date
 from headrace.http.hosts import host_of

@@ -17,11 +17,10 @@ from headrace.edge.request.deliver import Delivery
 from headrace.edge.request.promote import make_hot
 from headrace.edge.service.resource import Resource
 from headrace.edge.service.response_heads import (
-    error_response,
     not_modified_fields,
-    prepared_head,
     stored_fields,
 )
+from headrace.http.answers import error_response, prepared_head
 from headrace.http.conditional import evaluate_conditions, if_range_matches
 from headrace.http.message import Field, Headers, Request
 from headrace.http.ranges import (

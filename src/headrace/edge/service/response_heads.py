@@ -1,8 +1,7 @@
-"""Heads of responses: prepared ones for hits, and the edge's own errors. Pure."""
+"""Heads of responses from the store, and what a 304 repeats of them. Pure."""
 
 from __future__ import annotations
 
-import json
 import re
 
 from headrace.cache.freshness import age_and_ttl_s, current_age_s
@@ -10,7 +9,7 @@ from headrace.cache.record import StoredFlag, StoredResponse
 from headrace.http import via
 from headrace.http.dates import format_http_date
 from headrace.http.message import Field
-from headrace.http.serializer import REASONS, field_lines, status_line
+from headrace.http.serializer import field_lines, status_line
 
 # Fields of the whole representation that a 304 does not repeat (RFC 9110 section 15.4.5).
 NOT_IN_304 = frozenset(
@@ -74,13 +73,6 @@ class HitHeads:
         return self._partial % age_and_ttl_s(self._stored, now)
 
 
-def prepared_head(status: int, fields: list[Field], length: int | None) -> bytes:
-    """Return a whole head with Content-Length (if any) and the blank line, without Connection."""
-    if length is None:
-        return status_line(status) + field_lines(fields) + b"\r\n"
-    return b"%sContent-Length: %d\r\n\r\n" % (status_line(status) + field_lines(fields), length)
-
-
 def not_modified_fields(fields: list[Field]) -> list[Field]:
     """Return the fields of a 304, from those of the 200."""
     keep_last_modified = not any(name == b"etag" for name, _value in fields)
@@ -89,18 +81,3 @@ def not_modified_fields(fields: list[Field]) -> list[Field]:
         for field in fields
         if field[0] not in NOT_IN_304 or (field[0] == b"last-modified" and keep_last_modified)
     ]
-
-
-def error_response(
-    status: int, detail: str, now: float, extra: tuple[Field, ...] = ()
-) -> tuple[list[Field], bytes]:
-    """Return the edge's own error as problem+json (RFC 9457): fields and body."""
-    title = REASONS.get(status, b"Error").decode()
-    body = json.dumps({"title": title, "status": status, "detail": detail}).encode() + b"\n"
-    fields = [
-        (b"date", format_http_date(now)),
-        (b"content-type", b"application/problem+json"),
-        (b"cache-control", b"no-store"),
-        *extra,
-    ]
-    return fields, body

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,9 +9,7 @@ from headrace.cache.record import StoredResponse
 from headrace.cache.status import cache_status
 from headrace.edge.service.response_heads import (
     HitHeads,
-    error_response,
     not_modified_fields,
-    prepared_head,
     stored_fields,
 )
 from headrace.http.message import Field
@@ -77,19 +73,3 @@ def test_a_304_leaves_out_what_describes_the_body() -> None:
 def test_a_304_without_tag_keeps_the_date_of_change() -> None:
     fields = [(b"content-type", b"video/mp4"), (b"last-modified", b"x")]
     assert not_modified_fields(fields) == [(b"last-modified", b"x")]
-
-
-def test_a_prepared_head_is_whole() -> None:
-    assert prepared_head(200, [(b"etag", b'"a"')], 5) == (
-        b'HTTP/1.1 200 OK\r\nETag: "a"\r\nContent-Length: 5\r\n\r\n'
-    )
-
-
-def test_an_error_is_a_problem_document() -> None:
-    fields, body = error_response(502, "the origin is away", 0.0)
-    assert dict(fields)[b"content-type"] == b"application/problem+json"
-    assert json.loads(body) == {
-        "title": "Bad Gateway",
-        "status": 502,
-        "detail": "the origin is away",
-    }

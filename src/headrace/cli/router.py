@@ -1,0 +1,23 @@
+"""`headrace router`: run the request router from its file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headrace.config.loader import load_config
+from headrace.config.router import ROUTER
+
+
+def router(
+    *,
+    config: Annotated[Path, typer.Option(metavar="FILE", help="Configuration file.")],
+) -> None:
+    """Run the request router until a signal stops it."""
+    wanted = load_config(config, ROUTER)
+    from headrace.node.supervisor import run
+    from headrace.router.role import RouterRole
+
+    raise typer.Exit(run(RouterRole(), wanted, config))

@@ -1,0 +1,68 @@
+"""What any node's configuration asks of its machine: certificates that load, a directory to write
+in.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from pathlib import Path
+
+from headrace.config.certificate_files import load_pair
+from headrace.config.node import NodeConfig
+from headrace.config.problems import Problem
+from headrace.ownership import foreign
+
+
+def certificate_problems(config: NodeConfig) -> list[Problem]:
+    """Return what is wrong with the certificates."""
+    found: list[Problem] = []
+    for index, certificate in enumerate(config.certificates):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        fault = load_pair(context, certificate.cert, certificate.key)
+        if fault is not None:
+            found.append(
+                Problem(
+                    path=("certificate", index),
+                    value=repr(str(certificate.cert)),
+                    message=fault.message,
+                    remedy=fault.remedy,
+                )
+            )
+    return found
+
+
+def directory_problems(wanted: Path, key: str) -> list[Problem]:
+    """Return why the directory that stands under `key` cannot be used, or made."""
+    directory = _nearest_existing(wanted)
+    others = foreign(directory) if directory == wanted else None
+    if others is not None:
+        return [Problem(path=(key,), value=repr(str(wanted)), message=others[0], remedy=others[1])]
+    if os.access(directory, os.W_OK | os.X_OK) and directory.is_dir():
+        return []
+    return [
+        Problem(
+            path=(key,),
+            value=repr(str(wanted)),
+            message=f"{directory} cannot be written to",
+            remedy="name a directory that the user who runs headrace may write to",
+        )
+    ]
+
+
+def unreadable(path: Path, place: tuple[str | int, ...]) -> Problem | None:
+    """Return the problem of a file that cannot be read; None for one that can."""
+    if os.access(path, os.R_OK):
+        return None
+    return Problem(
+        path=place,
+        value=repr(str(path)),
+        message="no such file, or it cannot be read",
+        remedy="name a file that the user who runs headrace can read",
+    )
+
+
+def _nearest_existing(path: Path) -> Path:
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return path

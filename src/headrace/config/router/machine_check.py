@@ -1,0 +1,22 @@
+"""What a router's configuration asks of this machine."""
+
+from __future__ import annotations
+
+from headrace.config.node_check import certificate_problems, directory_problems, unreadable
+from headrace.config.problems import Problem
+from headrace.config.router.model import RouterConfig
+
+
+def machine_problems(config: RouterConfig) -> list[Problem]:
+    """Return everything that this machine does not have as the configuration needs it."""
+    found = certificate_problems(config)
+    found += directory_problems(config.state_directory, "state_dir")
+    token = config.debug.token_file
+    for path, place in (
+        (config.network.file, ("network", "file")),
+        (token, ("debug", "token_file")),
+    ):
+        problem = None if path is None else unreadable(path, place)
+        if problem is not None:
+            found.append(problem)
+    return found

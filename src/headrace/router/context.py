@@ -1,0 +1,54 @@
+"""What the requests of one worker share: the configuration in force, the network, what is known of
+clients and URLs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from headrace.config.router.model import RouterConfig
+from headrace.http.hosts import HostTable
+from headrace.router.clients import Clients
+from headrace.router.debug_access import DebugAccess
+from headrace.router.network import RouterNetwork
+from headrace.router.requested import memory
+from headrace.router.tallies import Tallies
+from headrace.telemetry.metrics import WorkerMetrics
+from headrace.topology.snapshot import NetworkSnapshot
+from headrace.topology.view import View
+
+
+class RouterContext:
+    """Replaced in parts, never waited for. `network` is there before the first client is.
+
+    `known` are the URLs that were asked for, without TLS and with.
+    """
+
+    def __init__(
+        self,
+        config: RouterConfig,
+        debug: DebugAccess,
+        metrics: WorkerMetrics,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.metrics = metrics
+        self.now = now
+        self.tallies = Tallies()
+        self.network: RouterNetwork
+        self.adopt(config, debug)
+
+    def adopt(self, config: RouterConfig, debug: DebugAccess) -> None:
+        """Work by a new configuration."""
+        self.config = config
+        self.debug = debug
+        self.clients = Clients(config.trusted_proxies, config.forwarded_field)
+        self.api_hosts = HostTable((pattern.encode(), True) for pattern in config.api_hosts)
+        self.retry_after = b"%d" % max(1, round(config.retry_after_s))
+        self.max_age_s = config.redirect_max_age_s
+        self.known = (memory(), memory())
+
+    def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
+        """Work by this description and this view."""
+        self.network = RouterNetwork(network, view, self.tallies)
+        self.known = (memory(), memory())

@@ -1,0 +1,205 @@
+"""Takes requests from the connections and answers each at once: with a redirect, mostly.
+
+The first lines of `handle` and `_redirect` are the whole way of a usual request; no task is made
+and nothing is waited for. Everything else is behind `_otherwise`.
+"""
+
+from __future__ import annotations
+
+from headrace.http.dates import format_http_date
+from headrace.http.methods import GET_OR_HEAD, KNOWN
+from headrace.http.parser import BadRequest, RequestHead
+from headrace.http.server.exchange import Exchange
+from headrace.router.accounting import Accounting
+from headrace.router.answers import send_json, send_preflight, send_problem
+from headrace.router.api import answer_api
+from headrace.router.clients import Client
+from headrace.router.context import RouterContext
+from headrace.router.covered import check_covered
+from headrace.router.explain import explained
+from headrace.router.network import ClassPlaces
+from headrace.router.requested import Requested, requested
+from headrace.routing.question import Question
+from headrace.topology.model import Redirect
+
+API_PREFIX = b"/v1/"
+DEBUG_WORD = b"headrace-debug"
+NOTHING_USABLE = "no server can take this request now; ask again later"
+_REDIRECTED = tuple(sorted(KNOWN - {b"OPTIONS", b"TRACE"}))
+_ALLOW = {
+    Redirect.FOUND: b"GET, HEAD, OPTIONS",
+    Redirect.TEMPORARY: b", ".join((*_REDIRECTED, b"OPTIONS")),
+}
+
+
+class RouterHandler:
+    """The server's handler: see `headrace.http.server.exchange.Handler`."""
+
+    def __init__(self, context: RouterContext, accounting: Accounting) -> None:
+        self.context = context
+        self._now = context.now
+        self._accounting = accounting
+        self.finished = accounting.finished
+        self.event = accounting.event
+        self.connections_changed = accounting.connections_changed
+
+    def handle(self, exchange: Exchange) -> None:
+        """Answer a request."""
+        head = exchange.head
+        assert head is not None
+        context = self.context
+        secure = exchange.tls
+        asked = context.known[secure].entries.get((head.host, head.target))
+        peer = context.clients.peers.get(exchange.address)
+        if (
+            asked is not None
+            and peer is not None
+            and not peer.trusted
+            and head.method in GET_OR_HEAD
+            and (not secure or exchange.covered == asked.authority)
+        ):
+            self._redirect(exchange, head, asked, peer.client, secure=secure)
+        else:
+            self._otherwise(exchange, head)
+
+    def _redirect(
+        self,
+        exchange: Exchange,
+        head: RequestHead,
+        asked: Requested,
+        client: Client,
+        *,
+        secure: bool,
+    ) -> None:
+        """Send a client to its server."""
+        context = self.context
+        places = asked.places
+        question = Question(client.address, asked.content, asked.shard, True if secure else None)
+        decision = context.network.decide(question)
+        for candidate in decision.candidates:
+            place = places.place(candidate, secure=secure)
+            if place.head:
+                break
+        else:
+            exchange.context = asked
+            context.tallies.of(None, asked.content).count(decision)
+            self._unavailable(exchange)
+            return
+        place.tally.count(decision)
+        exchange.context = place
+        now = self._now()
+        if places.second != int(now):
+            self._renew_tail(places, now)
+        whole = b"%s%s%s" % (place.head, asked.suffix, places.tail)
+        status = int(asked.content.redirect)
+        if (
+            exchange.keep_alive
+            and not exchange.head_only
+            and not head.body_bytes
+            and head.version == (1, 1)
+        ):
+            exchange.respond_at_once(status, whole)
+        else:
+            exchange.respond(status, whole)
+
+    def _renew_tail(self, places: ClassPlaces, now: float) -> None:
+        """Write what comes behind the path in a redirect of a class, for the second that is now.
+
+        A redirect that a client keeps is one that a retry comes by again, to the same server.
+        """
+        max_age_s = min(self.context.max_age_s, places.content.ttl_s)
+        kept = b"private, max-age=%d" % max_age_s if max_age_s >= 1 else b"no-store"
+        places.tail = (
+            b"\r\nDate: %s\r\nCache-Control: %s\r\nAccess-Control-Allow-Origin: *\r\n"
+            b"Content-Length: 0\r\n\r\n" % (format_http_date(now), kept)
+        )
+        places.second = int(now)
+
+    # Everything that is not a usual request for what was asked for before.
+
+    def _otherwise(self, exchange: Exchange, head: RequestHead) -> None:
+        context = self.context
+        peer = context.clients.peer(exchange.address)
+        client = context.clients.spoken_for(peer, head.headers) if peer.trusted else peer.client
+        secure = exchange.tls if client.secure is None else client.secure
+        try:
+            if head.method == b"OPTIONS" and head.target == b"*":
+                send_preflight(exchange, self._now(), _ALLOW[Redirect.FOUND])
+                return
+            if API_PREFIX in head.target and answer_api(
+                context, exchange, head, client, secure=secure
+            ):
+                return
+            asked = self._requested(exchange, head)
+            exchange.context = asked
+            if head.method == b"OPTIONS":
+                send_preflight(exchange, self._now(), _ALLOW[asked.content.redirect])
+            elif not _may_be_redirected(head.method, asked.content.redirect):
+                self._method_refused(exchange, head, asked)
+            elif DEBUG_WORD in head.target and context.debug.open:
+                self._explain(exchange, head, asked, client, secure=secure)
+            else:
+                self._redirect(exchange, head, asked, client, secure=secure)
+        except BadRequest as error:
+            self._refuse(exchange, error)
+
+    def _requested(self, exchange: Exchange, head: RequestHead) -> Requested:
+        """Return what a request asks for, and remember it. Raises BadRequest."""
+        context = self.context
+        secure = exchange.tls
+        key = (head.host, head.target)
+        asked = context.known[secure].entries.get(key)
+        if asked is None:
+            scheme = b"https" if secure else b"http"
+            asked = requested(context.network, head.target, head.host, scheme)
+            if not (context.debug.open and DEBUG_WORD in head.target):
+                context.known[secure].put(key, asked)
+        if secure and exchange.covered != asked.authority:
+            check_covered(exchange, asked.authority)
+        return asked
+
+    def _method_refused(self, exchange: Exchange, head: RequestHead, asked: Requested) -> None:
+        """405 for a method that is common but not redirected here, else 501."""
+        method = head.method.decode("ascii")
+        if head.method in KNOWN:
+            allow = ((b"allow", _ALLOW[asked.content.redirect]),)
+            detail = f"{method} is not redirected here"
+            send_problem(exchange, 405, detail, self._now(), allow)
+        else:
+            detail = f"{method} is not a method that is served here"
+            send_problem(exchange, 501, detail, self._now())
+
+    def _explain(
+        self,
+        exchange: Exchange,
+        head: RequestHead,
+        asked: Requested,
+        client: Client,
+        *,
+        secure: bool,
+    ) -> None:
+        """Say how the decision is made, to those who may see it."""
+        if not self.context.debug.allows(client.address, head.headers):
+            raise BadRequest(403, "the debug answer is for those that the configuration names")
+        body = explained(self.context, asked, client.address, secure=secure)
+        send_json(exchange, body, self._now())
+
+    def _unavailable(self, exchange: Exchange) -> None:
+        extra = ((b"retry-after", self.context.retry_after),)
+        send_problem(exchange, 503, NOTHING_USABLE, self._now(), extra)
+
+    def _refuse(self, exchange: Exchange, error: BadRequest) -> None:
+        """Answer what is wrong with a request that was read well: the connection may stay."""
+        send_problem(exchange, error.status, str(error), self._now())
+
+    def refused(self, exchange: Exchange, error: BadRequest) -> None:
+        """Answer a request that cannot be understood; the connection closes afterwards."""
+        self._accounting.parse_error(error.status)
+        send_problem(exchange, error.status, str(error), self._now())
+
+
+def _may_be_redirected(method: bytes, redirect: Redirect) -> bool:
+    """Return whether a client does the right thing with this redirect: a 302 may turn another
+    method into GET (RFC 9110 section 15.4.3), a 307 keeps it.
+    """
+    return method in GET_OR_HEAD or (redirect is Redirect.TEMPORARY and method in _REDIRECTED)

@@ -1,0 +1,67 @@
+"""`/v1/locate`: where a client finds a URL, in order, as JSON for applications."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from headrace.http.parser import BadRequest
+from headrace.router.asking import Asking, Unavailable
+from headrace.router.explain import explained
+
+DEBUG = "debug"
+
+
+class Located(msgspec.Struct):
+    """One place. `base_url` goes in front of a path and a query; `url` is that of the question."""
+
+    base_url: str
+    url: str
+    site: str
+    server: str | None
+    weight: float
+    spare: bool
+
+
+class Location(msgspec.Struct):
+    """The answer: the places in order, and until when they hold (seconds, and a date)."""
+
+    content: str = msgspec.field(name="class")
+    ttl_s: float
+    expires: str
+    locations: list[Located]
+
+
+def locate(asking: Asking) -> bytes:
+    """Return the answer. Raises BadRequest."""
+    asked, secure = asking.about()
+    context = asking.context
+    if DEBUG in asking.parameters:
+        if not context.debug.allows(asking.client.address, asking.headers):
+            raise BadRequest(403, "the debug answer is for those that the configuration names")
+        return explained(context, asked, asking.client.address, secure=secure)
+    decision = asking.decide(asked, secure=secure)
+    found: list[Located] = []
+    for candidate in decision.candidates:
+        place = asked.places.place(candidate, secure=secure)
+        if place.base is None:
+            continue
+        if not found:
+            place.tally.count(decision)
+        found.append(
+            Located(
+                base_url=place.base,
+                url=place.base + asked.suffix.decode("ascii"),
+                site=candidate.site.name,
+                server=None if candidate.server is None else candidate.server.name,
+                weight=candidate.weight,
+                spare=candidate.spare,
+            )
+        )
+    if not found:
+        context.tallies.of(None, asked.content).count(decision)
+        raise Unavailable(context.retry_after)
+    ttl_s = asked.content.ttl_s
+    expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(context.now() + ttl_s))
+    return msgspec.json.encode(Location(asked.content.name, ttl_s, expires, found))

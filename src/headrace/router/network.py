@@ -1,0 +1,96 @@
+"""The network as a worker of the router works by it: the routing, and what each class is prepared
+for. Made again, whole, whenever the description or the view changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from headrace.http.serializer import status_line
+from headrace.router.places import base_url
+from headrace.router.tallies import Tallies, Tally
+from headrace.routing.decide import Routing
+from headrace.routing.question import Candidate
+from headrace.topology.classify import Classes
+from headrace.topology.coverage import CoverageTable
+from headrace.topology.model import ContentClass
+from headrace.topology.placement import Placement
+from headrace.topology.snapshot import NetworkSnapshot
+from headrace.topology.view import View
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """A candidate, prepared. `base` is its base URL (None: the client cannot go there) and `head`
+    all of a redirect up to where the path comes.
+    """
+
+    base: str | None
+    head: bytes
+    tally: Tally
+
+
+@dataclass(slots=True, eq=False)
+class ClassPlaces:
+    """The places of one class that were needed so far, by their server's or external site's name:
+    for clients without TLS and for those with.
+
+    `tail` is what comes behind the path in a redirect, as of `second`.
+    """
+
+    content: ContentClass
+    tallies: Tallies
+    known: tuple[dict[str, Place], dict[str, Place]] = field(default_factory=lambda: ({}, {}))
+    tail: bytes = b""
+    second: int = -1
+
+    def place(self, candidate: Candidate, *, secure: bool) -> Place:
+        """Return where a candidate is."""
+        known = self.known[secure]
+        name = candidate.site.name if candidate.server is None else candidate.server.name
+        place = known.get(name)
+        if place is None:
+            base = base_url(candidate, self.content, secure=secure)
+            head = b"" if base is None else b"%sLocation: %s" % (self._status, base.encode())
+            place = known[name] = Place(base, head, self.tallies.of(candidate, self.content))
+        return place
+
+    @property
+    def _status(self) -> bytes:
+        return status_line(int(self.content.redirect))
+
+
+class RouterNetwork:
+    """One description under one view.
+
+    `decide` is the routing's; `classes` find the class of a request; `site_of_pathway` has the site
+    of whatever can be a pathway for players: each site and each server.
+    """
+
+    def __init__(self, network: NetworkSnapshot, view: View, tallies: Tallies) -> None:
+        topology = network.topology
+        self.version = network.version
+        self.topology = topology
+        self.view = view
+        self.classes = Classes(topology.classes)
+        placement = Placement(topology, view)
+        self.routing = Routing(topology, placement, CoverageTable(topology), None, view)
+        self.decide = self.routing.decide
+        self._places = {each.name: ClassPlaces(each, tallies) for each in topology.classes}
+        self._orders = {
+            (coverage.name, choice.site): choice.order
+            for coverage in topology.coverage
+            for choice in coverage.sites
+        }
+
+        self.site_of_pathway = {site.name: site.name for site in topology.sites} | {
+            server.name: server.site for server in topology.servers
+        }
+
+    def places(self, content: ContentClass) -> ClassPlaces:
+        """Return the places of a class of this network."""
+        return self._places[content.name]
+
+    def order(self, coverage: str, site: str) -> int:
+        """Return the order of a site in a coverage; one behind all others where it is not in it."""
+        return self._orders.get((coverage, site), 1 << 30)

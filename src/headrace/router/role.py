@@ -1,0 +1,32 @@
+"""The router's part of the supervisor: a directory for what the node keeps, and no more.
+
+It answers no client; that is `worker`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping
+
+from headrace.config.router import ROUTER
+from headrace.config.router.model import RouterConfig
+from headrace.node.role import Role
+
+WORKER_COMMAND = (sys.executable, "-m", "headrace.router.worker")
+
+
+class RouterRole(Role[RouterConfig]):
+    """The router in the supervisor."""
+
+    name = "router"
+    root = ROUTER
+    worker_command = WORKER_COMMAND
+
+    def fixed(self, config: RouterConfig) -> Mapping[str, object]:
+        """Return where the node keeps what is its own."""
+        return {"state_dir": config.state_directory}
+
+    async def open(self, config: RouterConfig) -> None:
+        """Make the directory. Raises OSError."""
+        await asyncio.to_thread(config.state_directory.mkdir, 0o700, parents=True, exist_ok=True)

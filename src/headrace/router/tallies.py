@@ -1,0 +1,71 @@
+"""How often clients were sent where, and why: counted with one addition for each answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from headrace.reasons import Reason
+from headrace.routing.question import Candidate, Decision
+from headrace.telemetry.metrics import WorkerMetrics
+from headrace.topology.model import ContentClass
+
+NOBODY = "none"
+_LISTED = Reason.BY_COVERAGE
+_NONE = Reason.NO_SERVER
+
+
+@dataclass(slots=True, eq=False)
+class Tally:
+    """The answers that named one server of one site for one class, by the decision's reason."""
+
+    site: str
+    server: str
+    content: str
+    by_reason: Counter[Reason] = field(default_factory=Counter)
+    fallbacks: int = 0
+
+    def count(self, decision: Decision) -> None:
+        """Count an answer."""
+        self.by_reason[decision.reason] += 1
+        self.fallbacks += decision.fallback
+
+
+class Tallies:
+    """All that was counted since the start. Their number is bounded by what operators have named:
+    servers and classes.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str, str], Tally] = {}
+
+    def of(self, candidate: Candidate | None, content: ContentClass) -> Tally:
+        """Return the tally of a place, or of no place at all."""
+        site = server = NOBODY
+        if candidate is not None:
+            site = candidate.site.name
+            server = NOBODY if candidate.server is None else candidate.server.name
+        key = (site, server, content.name)
+        tally = self._known.get(key)
+        if tally is None:
+            tally = self._known[key] = Tally(*key)
+        return tally
+
+    def add_to(self, metrics: WorkerMetrics) -> None:
+        """Write the sums into the metrics."""
+        sites, servers = Counter[str](), Counter[str]()
+        classes, reasons = Counter[str](), Counter[str]()
+        fallbacks = unknown = 0
+        for tally in self._known.values():
+            total = sum(tally.by_reason.values())
+            sites[tally.site] += total
+            servers[tally.server] += total
+            classes[tally.content] += total
+            fallbacks += tally.fallbacks
+            for reason, count in tally.by_reason.items():
+                reasons[reason.word] += count
+                if reason is not _LISTED and reason is not _NONE:
+                    unknown += count
+        metrics.routed_sites, metrics.routed_servers = sites, servers
+        metrics.routed_classes, metrics.routed_reasons = classes, reasons
+        metrics.routed_fallbacks, metrics.routed_unknown_clients = fallbacks, unknown

@@ -1,0 +1,122 @@
+"""The router's part of a worker process. Run as `python -m headrace.router.worker <descriptor>`;
+the descriptor is the control channel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from headrace.config.router.model import RouterConfig
+from headrace.http.server.exchange import Handler
+from headrace.node.role import WorkerRole
+from headrace.node.worker import run_worker
+from headrace.router.accounting import Accounting
+from headrace.router.context import RouterContext
+from headrace.router.debug_access import DebugAccess
+from headrace.router.handler import RouterHandler
+from headrace.telemetry.access_log import AccessLog
+from headrace.telemetry.metrics import Snapshot, WorkerMetrics
+from headrace.topology.snapshot import NetworkSnapshot
+from headrace.topology.view import View
+
+
+class RouterWorker(WorkerRole[RouterConfig]):
+    """The router in one worker process."""
+
+    model = RouterConfig
+
+    def __init__(self) -> None:
+        self.metrics = WorkerMetrics()
+        self._loop: asyncio.AbstractEventLoop
+        self._context: RouterContext
+        self._accounting: Accounting | None = None
+
+    def open(self, config: RouterConfig, loop: asyncio.AbstractEventLoop) -> Handler:
+        """Open the access log; return who answers requests. Raises HeadraceError or OSError."""
+        self._loop = loop
+        context = self._context = RouterContext(config, DebugAccess.of(config.debug), self.metrics)
+        log = open_access_log(config)
+        self._accounting = Accounting(self.metrics, context.tallies, log)
+        return RouterHandler(context, self._accounting)
+
+    def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
+        """Work by this description and this view."""
+        self._context.adopt_network(network, view)
+
+    def prepare(self, config: RouterConfig) -> RouterChange:
+        """Read the debug token and open the access log. Raises HeadraceError or OSError."""
+        assert self._accounting is not None
+        debug = DebugAccess.of(config.debug)
+        # A log whose file stays the same continues: its reader may hang, and each thread that waits
+        # for it would stay.
+        same = access_log_path(config) == self._accounting.log.path
+        return RouterChange(self, config, debug, None if same else open_access_log(config))
+
+    def adopt(self, config: RouterConfig, debug: DebugAccess, access_log: AccessLog | None) -> None:
+        """Work by a new configuration; `access_log` is None where the old one continues."""
+        assert self._accounting is not None
+        self._context.adopt(config, debug)
+        accounting = self._accounting
+        if access_log is None:
+            accounting.log.adopt(config.access_log.sample, config.access_log.client_address)
+            return
+        accounting.note_losses()
+        old, accounting.log = accounting.log, access_log
+        self._loop.run_in_executor(None, old.close)
+
+    def snapshot(self) -> Snapshot:
+        """Return the worker's counts."""
+        return self.metrics.snapshot() if self._accounting is None else self._accounting.snapshot()
+
+    def reopen_logs(self) -> None:
+        """Open the access log again. Raises HeadraceError."""
+        if self._accounting is not None:
+            self._accounting.log.reopen()
+
+    async def close(self) -> None:
+        """Release everything."""
+        if self._accounting is not None:
+            self._accounting.log.close()
+
+
+class RouterChange:
+    """A new configuration, its debug token read and its access log open."""
+
+    def __init__(
+        self,
+        worker: RouterWorker,
+        config: RouterConfig,
+        debug: DebugAccess,
+        access_log: AccessLog | None,
+    ) -> None:
+        self._worker = worker
+        self._config = config
+        self._debug = debug
+        self._access_log = access_log
+
+    def commit(self) -> None:
+        """Work by it."""
+        self._worker.adopt(self._config, self._debug, self._access_log)
+
+    def abandon(self) -> None:
+        """End the access log that was opened for it."""
+        if self._access_log is not None:
+            self._access_log.end()
+
+
+def open_access_log(config: RouterConfig) -> AccessLog:
+    """Open the access log. Raises HeadraceError."""
+    options = config.access_log
+    return AccessLog(access_log_path(config), options.sample, options.client_address)
+
+
+def access_log_path(config: RouterConfig) -> Path | str | None:
+    """Return where the access log goes: a file, "-", or None for nowhere."""
+    path = config.access_log.path
+    return path if path is None or path == "-" else Path(path)
+
+
+if __name__ == "__main__":
+    sys.exit(run_worker(RouterWorker))

@@ -51,7 +51,7 @@ def check(
     from headrace.config.loader import check_machine
 
     root = ROOTS[role or role_of(path)]
-    config = load_config(path, root)
+    config = load_config(path, root, warn=lambda text: typer.echo(text, err=True))
     check_machine(config, root, path)
     typer.echo(effective_toml(config, root), nl=False)
 

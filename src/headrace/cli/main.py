@@ -13,6 +13,7 @@ from headrace.cli.demo import demo
 from headrace.cli.edge import edge
 from headrace.cli.explain import explain
 from headrace.cli.log import log
+from headrace.cli.network import network
 from headrace.cli.purge import purge
 from headrace.cli.router import router
 from headrace.cli.top import top
@@ -37,6 +38,7 @@ app.command(name="purge")(purge)
 app.command(name="explain")(explain)
 app.command(name="log")(log)
 app.command(name="top")(top)
+app.add_typer(network)
 
 
 def _print_version(wanted: bool) -> None:

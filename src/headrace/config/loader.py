@@ -10,6 +10,7 @@ import copy
 import json
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,19 @@ from headrace.config.locate import TomlPath, line_of, locate
 from headrace.config.problems import ConfigError, Problem, Where, has_errors
 from headrace.config.root import Root, RootT
 
+_MOST_ROUNDS = 4
 _SYNTAX_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
-def load_config(path: Path, root: Root[RootT]) -> RootT:
+Warn = Callable[[str], None]
+"""Takes the text of each warning about a configuration that can be used."""
+
+
+def _ignore(_warning: str) -> None:
+    """Take a warning that nobody is there to read."""
+
+
+def load_config(path: Path, root: Root[RootT], *, warn: Warn = _ignore) -> RootT:
     """Return the configuration in a TOML file, from whose directory its relative paths start.
 
     Raises ConfigError, with every problem found, when it cannot be read or used.
@@ -37,10 +47,12 @@ def load_config(path: Path, root: Root[RootT]) -> RootT:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise _unreadable("not UTF-8 text", f"{path}:{line}") from error
-    return parse_config(text, str(path), root, base=path.absolute().parent)
+    return parse_config(text, str(path), root, base=path.absolute().parent, warn=warn)
 
 
-def parse_config(text: str, name: str, root: Root[RootT], *, base: Path) -> RootT:
+def parse_config(
+    text: str, name: str, root: Root[RootT], *, base: Path, warn: Warn = _ignore
+) -> RootT:
     """Return the configuration in a TOML text; `name` stands for the file in messages.
 
     `base` is where relative paths start. Raises ConfigError.
@@ -49,11 +61,16 @@ def parse_config(text: str, name: str, root: Root[RootT], *, base: Path) -> Root
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _syntax_error(error, text, name) from error
-    return validate_document(document, root, _lines_of(text, name), base=base)
+    return validate_document(document, root, _lines_of(text, name), base=base, warn=warn)
 
 
 def validate_document(
-    document: dict[str, Any], root: Root[RootT], where: Where, *, base: Path
+    document: dict[str, Any],
+    root: Root[RootT],
+    where: Where,
+    *,
+    base: Path,
+    warn: Warn = _ignore,
 ) -> RootT:
     """Return the configuration in a document keyed as in TOML.
 
@@ -71,9 +88,11 @@ def validate_document(
     else:
         problems = list(root.inconsistencies(config))
     problems = [replace(found, path=as_written(found.path, former)) for found in problems]
+    in_order = sorted([*renamed, *problems], key=lambda found: _place(document, found.path))
     if config is None or renamed or has_errors(problems):
-        in_order = sorted([*renamed, *problems], key=lambda found: _place(document, found.path))
         raise ConfigError(in_order, where)
+    for problem in in_order:
+        warn(problem.text(where))
     return config
 
 
@@ -124,50 +143,70 @@ def _inconsistencies_beside(
 ) -> list[Problem]:
     """Return the problems between tables that would remain after the faulty values were corrected.
 
-    The faulty values are left out and what remains is judged; judgements that rest on a value
-    left out are not passed.
+    The faulty values are left out, with the tables that cannot be without them, and what remains
+    is judged; judgements that rest on what was left out are not passed.
     """
     remaining = copy.deepcopy(document)
-    for path in sorted(faulty, key=_deepest_and_last_first):
-        _remove(remaining, path)
-    try:
-        config = _validated(remaining, root, base)
-    except ValidationError:
-        return []
-    return [
-        problem
-        for problem in root.inconsistencies(config)
-        if not any(
-            _touches(path, fault) for path in (problem.path, *problem.concerns) for fault in faulty
-        )
-    ]
+    left_out: list[TomlPath] = []
+    for _ in range(_MOST_ROUNDS):
+        for path in sorted(faulty, key=_deepest_and_last_first):
+            left_out.append(_remove(remaining, path))
+        if () in left_out:
+            return []
+        try:
+            config = _validated(remaining, root, base)
+        except ValidationError as error:
+            faulty = [one.path for one in explain(error.errors(include_url=False), remaining, root)]
+            continue
+        return [
+            problem
+            for problem in root.inconsistencies(config)
+            if not any(
+                _touches(path, out)
+                for path in (problem.path, *problem.concerns)
+                for out in left_out
+            )
+        ]
+    return []
 
 
 def _deepest_and_last_first(path: TomlPath) -> tuple[int, list[int]]:
     return -len(path), [-part for part in path if isinstance(part, int)]
 
 
-def _remove(document: dict[str, Any], path: TomlPath) -> None:
-    here: Any = document
+def _remove(document: dict[str, Any], path: TomlPath) -> TomlPath:
+    """Take what is at a path out of a document; what is not there cannot be missing, and its table
+    is taken out. Return the path of what was taken out; empty: nothing can be.
+    """
+    tables: list[Any] = [document]
     for part in path[:-1]:
-        if isinstance(here, dict) and part not in here:
-            return
-        here = here[part]
-    if path and isinstance(here, list):
-        del here[path[-1]]  # type: ignore[arg-type]  # a list's key is an index
-    elif path:
-        here.pop(path[-1], None)
+        below = tables[-1]
+        if not _has(below, part):
+            break
+        tables.append(below[part])
+    length = min(len(tables), len(path))
+    while length and not _has(tables[length - 1], path[length - 1]):
+        length -= 1
+    if length:
+        del tables[length - 1][path[length - 1]]
+    return path[:length]
+
+
+def _has(table: Any, key: str | int) -> bool:
+    if isinstance(table, list):
+        return isinstance(key, int) and key < len(table)
+    return isinstance(table, dict) and key in table
 
 
 def _touches(path: TomlPath, fault: TomlPath) -> bool:
+    if not any(isinstance(part, int) for part in path):  # all elements are meant
+        keys = tuple(part for part in fault if isinstance(part, str))
+        return path[: len(keys)] == keys[: len(path)]
     shorter = min(len(path), len(fault))
-    same_array = _arrays(path) & _arrays(fault)
-    return path[:shorter] == fault[:shorter] or bool(same_array)
-
-
-def _arrays(path: TomlPath) -> set[TomlPath]:
-    """The arrays that an element was or may be taken out of, which shifts their indexes."""
-    return {path[:place] for place, part in enumerate(path) if isinstance(part, int)}
+    if path[:shorter] == fault[:shorter]:
+        return True
+    # An element that was taken out of an array has shifted those behind it.
+    return bool(fault) and isinstance(fault[-1], int) and path[: len(fault) - 1] == fault[:-1]
 
 
 def _unreadable(message: str, place: Path | str) -> ConfigError:

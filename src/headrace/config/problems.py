@@ -25,7 +25,9 @@ class Problem:
     """One thing wrong: at which TOML path, what, and what to do about it.
 
     `value` is the offending value as text, None where showing it would not help.
-    `concerns` are the other paths that took part in the judgement.
+    `concerns` are the other paths that took part in the judgement; one without indexes means all
+    elements of the arrays on it. `place` is where it stands if
+    not in the document itself, such as a line of a file that the document names.
     """
 
     path: TomlPath
@@ -34,12 +36,13 @@ class Problem:
     value: str | None = None
     severity: Severity = Severity.ERROR
     concerns: tuple[TomlPath, ...] = ()
+    place: str | None = None
 
     def text(self, where: Where) -> str:
         """Return two lines: place, path, value and complaint; then the remedy."""
         name = path_text(self.path)
         subject = f"{name} = {self.value}" if self.value is not None else name
-        place = where(self.path)
+        place = self.place or where(self.path)
         complaint = f"{subject}: {self.message}" if subject else self.message
         return f"{place}: {self.severity}: {complaint}\n    {self.remedy}"
 

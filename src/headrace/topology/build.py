@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from headrace.config.loader import load_config
 from headrace.config.network import NETWORK
 from headrace.config.network.classes import ClassTable, WideningTable
 from headrace.config.network.model import NetworkConfig
-from headrace.config.network.places import CoverageTable, NetworkTable, ServerTable, SiteTable
+from headrace.config.network.places import CoverageTable, ServerTable, SiteTable
+from headrace.config.problems import Problem
+from headrace.topology.checks import prefix_problems, prefixes_of
 from headrace.topology.model import (
     AdminState,
     ClientNetwork,
@@ -25,34 +28,58 @@ from headrace.topology.model import (
     Topology,
     Widening,
 )
+from headrace.topology.prefix_file import PrefixFiles
 from headrace.topology.prefix_set import PrefixSet
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A network as its file describes it. `prefix_files` are the other files that it was made
+    from; `warnings` are texts.
+    """
+
+    topology: Topology
+    config: NetworkConfig
+    prefix_files: tuple[Path, ...]
+    warnings: tuple[str, ...]
 
 
 def load_topology(path: Path) -> Topology:
     """Return the network that a file describes. Raises ConfigError, with every problem."""
-    return build(load_config(path, NETWORK))
+    return load_description(path).topology
 
 
-def build(config: NetworkConfig) -> Topology:
-    """Return the network that a description means."""
+def load_description(path: Path) -> Description:
+    """Return the network that a file describes, and what was said of it.
+
+    Raises ConfigError, with every problem.
+    """
+    files = PrefixFiles()
+
+    def problems(config: NetworkConfig) -> list[Problem]:
+        return [*NETWORK.inconsistencies(config), *prefix_problems(config, files)]
+
+    warnings: list[str] = []
+    root = replace(NETWORK, inconsistencies=problems)
+    config = load_config(path, root, warn=warnings.append)
+    return Description(build(config, files), config, tuple(files.by_path), tuple(warnings))
+
+
+def build(config: NetworkConfig, files: PrefixFiles | None = None) -> Topology:
+    """Return the network that a description means. The prefix files that are not among `files` are
+    read.
+    """
+    read = PrefixFiles() if files is None else files
     return Topology(
         tuple(
-            ClientNetwork(one.name, tuple(one.as_numbers), _prefixes(one))
+            ClientNetwork(one.name, tuple(one.as_numbers), prefixes_of(one, read))
             for one in config.networks
         ),
         tuple(map(_site, config.sites)),
         tuple(map(_server, config.servers)),
-        tuple(map(_coverage, config.coverage)),
+        tuple(_coverage(one, prefixes_of(one, read)) for one in config.coverage),
         tuple(map(_class, config.classes)),
     )
-
-
-def _prefixes(table: NetworkTable | CoverageTable) -> PrefixSet:
-    texts = list(table.prefixes)
-    if table.prefix_file is not None:
-        lines = table.prefix_file.read_text(encoding="utf-8").splitlines()
-        texts += filter(None, (line.partition("#")[0].strip() for line in lines))
-    return PrefixSet.of(texts)
 
 
 def _site(table: SiteTable) -> Site:
@@ -89,12 +116,12 @@ def _server(table: ServerTable) -> Server:
     )
 
 
-def _coverage(table: CoverageTable) -> Coverage:
+def _coverage(table: CoverageTable, prefixes: PrefixSet) -> Coverage:
     return Coverage(
         table.name,
         tuple(SiteChoice(one.name, one.weight, one.order) for one in table.sites),
         tuple(table.networks),
-        _prefixes(table),
+        prefixes,
         table.default,
     )
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
-from headrace.topology.prefix_set import PrefixSet
+from headrace.topology.prefix_set import NO_PREFIXES, PrefixSet
 
 Address = IPv4Address | IPv6Address
 
@@ -56,7 +56,7 @@ class ClientNetwork:
 
     name: str
     as_numbers: tuple[int, ...] = ()
-    prefixes: PrefixSet = field(default=PrefixSet(), repr=False)
+    prefixes: PrefixSet = field(default=NO_PREFIXES, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class Coverage:
     name: str
     sites: tuple[SiteChoice, ...]
     networks: tuple[str, ...] = ()
-    prefixes: PrefixSet = field(default=PrefixSet(), repr=False)
+    prefixes: PrefixSet = field(default=NO_PREFIXES, repr=False)
     default: bool = False
 
 

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from itertools import groupby
 from socket import AF_INET, AF_INET6, inet_pton
 
 Prefix = IPv4Network | IPv6Network
@@ -44,6 +45,12 @@ class PrefixSet:
         for address, length in self.pairs_v6():
             yield IPv6Network((address, length))
 
+    def __or__(self, other: PrefixSet) -> PrefixSet:
+        """Return the prefixes of both."""
+        if not other:
+            return self
+        return set_of_records([*self.records(), *other.records()]) if self else other
+
     def pairs_v4(self) -> Iterator[tuple[int, int]]:
         """Return the address and the length of each IPv4 prefix, in order."""
         return V4_RECORD.iter_unpack(self.v4)
@@ -61,6 +68,9 @@ class PrefixSet:
             for data, size in sized
             for start in range(0, len(data), size)
         ]
+
+
+NO_PREFIXES = PrefixSet()
 
 
 def record_of(text: str) -> bytes:
@@ -102,9 +112,14 @@ def text_of(record: bytes) -> str:
 
 def set_of_records(records: list[bytes]) -> PrefixSet:
     """Return the set of prefixes with these records."""
-    v4 = sorted({record for record in records if len(record) == V4_RECORD.size})
-    v6 = sorted({record for record in records if len(record) != V4_RECORD.size})
-    return PrefixSet(b"".join(v4), b"".join(v6))
+    v4 = [record for record in records if len(record) == V4_RECORD.size]
+    v6 = [record for record in records if len(record) != V4_RECORD.size]
+    return PrefixSet(_sorted_once(v4), _sorted_once(v6))
+
+
+def _sorted_once(records: list[bytes]) -> bytes:
+    records.sort()
+    return b"".join(record for record, _ in groupby(records))
 
 
 def _no_prefix(text: str) -> ValueError:

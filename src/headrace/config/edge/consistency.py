@@ -151,12 +151,14 @@ def _unkeyed(place: TomlPath, route: Route, key: KeyRules) -> Iterable[Problem]:
                 value=repr(name),
                 message="this parameter is no part of the key, so answers from either pool are one",
                 remedy="let the service's key keep the parameter, or remove it from the route",
+                concerns=((*place[:2], "key"),),
             )
     if route.hosts and not key.host:
         yield Problem(
             path=(*place, "hosts"),
             message="the service's key has no host, so answers from either pool are one",
             remedy="remove host = false from the service's key, or hosts from the route",
+            concerns=((*place[:2], "key"),),
         )
 
 
@@ -174,9 +176,11 @@ def _twice(place: TomlPath, names: list[str]) -> Iterable[Problem]:
 
 
 def _unknown(path: TomlPath, name: str, kind: str, known: list[str]) -> Problem:
+    service = path[:2]
     return Problem(
         path=path,
         value=repr(name),
         message=f"the service has no {kind} of this name",
         remedy=f"write one of {', '.join(known)}, or add a [[service.{kind}]] table",
+        concerns=((*service, "origins"), (*service, "pool"), (*service, "retry")),
     )

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from headrace.config.base import Model
 from headrace.config.edge.pools import ContentType, HostPattern
+from headrace.config.network.safe_patterns import check_pattern
 from headrace.config.network.words import Name
 from headrace.config.units import DurationS
 
@@ -132,11 +133,41 @@ class ClassTable(Model):
         description="How long an answer about it holds: in DNS, and for applications.",
     )
 
+    @field_validator("shard_pattern")
+    @classmethod
+    def _cannot_keep_busy(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            check_pattern(pattern)
+        return pattern
+
+    @field_validator("shard_key")
+    @classmethod
+    def _is_a_template(cls, template: str | None) -> str | None:
+        if template is not None:
+            names_in(template)
+        return template
+
     @field_validator("server_host")
     @classmethod
     def _names_the_server(cls, template: str | None) -> str | None:
-        if template is not None:
-            for name in names_in(template):
-                if name != "server":
-                    raise ValueError(f"{{{name}}} is not known here: write {{server}}")
+        for name in names_in(template) if template is not None else ():
+            if name != "server":
+                raise ValueError(f"{{{name}}} is not known here: write {{server}}")
         return template
+
+    @model_validator(mode="after")
+    def _key_fits_the_pattern(self) -> Self:
+        if self.shard_pattern is not None and self.shard_key is None:
+            raise ValueError(
+                "shard_pattern alone changes nothing: add shard_key, with groups of the pattern"
+            )
+        groups = re.compile(self.shard_pattern or "").groupindex
+        for name in names_in(self.shard_key) if self.shard_key is not None else ():
+            if name not in {"host", "path", *groups}:
+                raise ValueError(
+                    f"shard_key has {{{name}}}, which is no named group of shard_pattern: name the "
+                    f"group (?P<{name}>…), or write {{path}} or {{host}}"
+                )
+        if self.widening is not None and (self.widening.most or 1000) < self.replicas:
+            raise ValueError("a shard would be narrower than its replicas: raise widening.most")
+        return self

@@ -22,7 +22,7 @@ class NetworkConfig(Model):
         default=[], alias="network", max_length=10_000, description="Networks of clients."
     )
     sites: list[SiteTable] = Field(
-        alias="site", min_length=1, max_length=10_000, description="Sites."
+        default=[], alias="site", max_length=10_000, description="Sites."
     )
     servers: list[ServerTable] = Field(
         default=[], alias="server", max_length=MOST_SERVERS, description="Servers."
@@ -31,5 +31,5 @@ class NetworkConfig(Model):
         default=[], max_length=10_000, description="Which sites serve whom."
     )
     classes: list[ClassTable] = Field(
-        alias="class", min_length=1, max_length=256, description="Classes of content."
+        default=[], alias="class", max_length=256, description="Classes of content."
     )

@@ -121,8 +121,10 @@ class SiteChoiceTable(Model):
     """A site that may serve the clients of a coverage."""
 
     name: Name = Field(description="The site.")
-    weight: Weight = Field(
-        default=1.0, description="Its share of the clients, among the sites of the same order."
+    weight: Weight | None = Field(
+        default=None,
+        description="Its share of the clients, beside the other sites of the same order. Unset: by "
+        "capacity; a site of average capacity has 1.",
     )
     order: int = Field(
         default=1,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from headrace.config.network.consistency import inconsistencies
 from headrace.config.network.model import NetworkConfig
 from headrace.config.root import Page, Root
 
 NETWORK = Root(
     NetworkConfig,
+    inconsistencies,
     page=Page(
         Path("docs/reference/network.md"),
         """\

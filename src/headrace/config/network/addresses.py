@@ -27,7 +27,7 @@ def repeated_addresses(config: NetworkConfig) -> Iterator[Problem]:
                     value=repr(address),
                     message=f"{whose} has this {_kind(path)} already, with port {port}",
                     remedy="give each server an address and a name of its own, or ports of its own",
-                    concerns=(first,),
+                    concerns=(first, *_ports(index), *_ports(other)),
                 )
                 break
 
@@ -35,6 +35,10 @@ def repeated_addresses(config: NetworkConfig) -> Iterator[Problem]:
 def ports_of(server: ServerTable) -> set[int]:
     """Return the ports that a server listens on."""
     return {server.http_port, server.https_port, server.peer_port} - {0}
+
+
+def _ports(index: int) -> tuple[TomlPath, ...]:
+    return tuple(("server", index, key) for key in ("http_port", "https_port", "peer_port"))
 
 
 def _addresses(index: int, server: ServerTable) -> Iterator[tuple[TomlPath, str]]:
@@ -56,6 +60,7 @@ def _own_ports(index: int, server: ServerTable, *, is_mid: bool) -> Iterator[Pro
             path=("server", index),
             message=f"{server.name!r} serves nobody: it has no port",
             remedy="set http_port or https_port",
+            concerns=(("server", index), ("site", "kind")),
         )
     if len(clients) == 2 and clients[0] == clients[1]:
         yield Problem(

@@ -8,7 +8,7 @@ from headrace.config.network.model import NetworkConfig
 from headrace.config.network.places import SiteTable
 from headrace.config.problems import Problem, Severity
 
-_SITES = (("site",),)
+_SITES = (("site", "name"), ("site", "kind"))
 
 
 def wrong_parents(config: NetworkConfig) -> Iterator[Problem]:
@@ -25,6 +25,7 @@ def wrong_parents(config: NetworkConfig) -> Iterator[Problem]:
                 message=f"{site.name!r} is a mid site that no site asks",
                 remedy=f'add it to the parents of sites, parents = ["{site.name}"], or remove it',
                 severity=Severity.WARNING,
+                concerns=(("site", "parents"),),
             )
 
 
@@ -34,6 +35,7 @@ def _of_one(index: int, site: SiteTable, kinds: Mapping[str, str]) -> Iterator[P
             path=("site", index, "parents"),
             message="an external site asks no parents",
             remedy="remove parents",
+            concerns=(("site", index, "kind"),),
         )
         return
     for place, name in enumerate(site.parents):

@@ -9,6 +9,14 @@ from headrace.config.network.classes import ClassTable
 from headrace.config.network.model import NetworkConfig
 from headrace.config.problems import Problem, Severity
 
+_SERVING: tuple[TomlPath, ...] = (
+    ("site", "kind"),
+    ("server", "site"),
+    ("server", "state"),
+    ("server", "http_port"),
+    ("server", "https_port"),
+)
+
 
 def unreached(config: NetworkConfig) -> Iterator[Problem]:
     """Yield a problem for each coverage whose clients would get nothing, or nothing of a class,
@@ -22,7 +30,7 @@ def unreached(config: NetworkConfig) -> Iterator[Problem]:
             path=("site",),
             message="no site has a server for clients",
             remedy='set the state of a server of an edge site to "online"',
-            concerns=(("server",),),
+            concerns=_SERVING,
         )
     yield from _unused_sites(config)
     yield from _unused_networks(config)
@@ -48,14 +56,13 @@ def _coverages(config: NetworkConfig, serving: set[str], external: set[str]) -> 
         if names & serving:
             continue
         path: TomlPath = ("coverage", index, "sites")
-        concerns: tuple[TomlPath, ...] = (("site",), ("server",), ("class",))
         if not names & external:
             yield Problem(
                 path=path,
                 message=f"the clients of coverage {coverage.name!r} would get nothing: all servers "
                 "of its sites are withdrawn",
                 remedy="add another site, of a higher order, or an external one",
-                concerns=concerns[:2],
+                concerns=_SERVING,
             )
             continue
         for name in not_external:
@@ -64,7 +71,7 @@ def _coverages(config: NetworkConfig, serving: set[str], external: set[str]) -> 
                 message=f"class {name!r} has no server for the clients of coverage "
                 f"{coverage.name!r}: external sites may not carry it",
                 remedy=f"add an edge site with a server, or write external = true in {name!r}",
-                concerns=concerns,
+                concerns=(*_SERVING, ("class", "external")),
             )
 
 
@@ -82,7 +89,7 @@ def _unused_sites(config: NetworkConfig) -> Iterator[Problem]:
                 message=f"no client is sent to {site.name!r}: no coverage names it",
                 remedy="add it to the sites of a coverage",
                 severity=Severity.WARNING,
-                concerns=(("coverage",),),
+                concerns=(("coverage", "sites"), ("coverage", "default"), ("site", index, "kind")),
             )
 
 
@@ -95,7 +102,7 @@ def _unused_networks(config: NetworkConfig) -> Iterator[Problem]:
                 message=f"no client is of {network.name!r}: it has no prefixes",
                 remedy="add prefixes or prefix_file; AS numbers alone find no client",
                 severity=Severity.WARNING,
-                concerns=(("coverage",),),
+                concerns=(("coverage", "networks"), ("network", index)),
             )
 
 
@@ -110,7 +117,7 @@ def _unused_classes(config: NetworkConfig) -> Iterator[Problem]:
                 f"{catches_all.name!r} before it is for all",
                 remedy="put the class for all last",
                 severity=Severity.WARNING,
-                concerns=(("class", first),),
+                concerns=(("class", first), ("class", "name")),
             )
         return
 

@@ -22,6 +22,8 @@ _TABLES_IN_SINGULAR = {
     "pools": "pool",
     "retries": "retry",
     "routes": "route",
+    "zones": "zone",
+    "records": "record",
 }
 
 

@@ -9,12 +9,14 @@ import sys
 from pathlib import Path
 
 from headrace.config.router.model import RouterConfig
+from headrace.errors import HeadraceError
 from headrace.http.server.exchange import Handler
 from headrace.node.role import WorkerRole
 from headrace.node.worker import run_worker
 from headrace.router.accounting import Accounting
 from headrace.router.context import RouterContext
 from headrace.router.debug_access import DebugAccess
+from headrace.router.dns.servers import DnsChange, DnsServers
 from headrace.router.handler import RouterHandler
 from headrace.telemetry.access_log import AccessLog
 from headrace.telemetry.metrics import Snapshot, WorkerMetrics
@@ -32,27 +34,42 @@ class RouterWorker(WorkerRole[RouterConfig]):
         self._loop: asyncio.AbstractEventLoop
         self._context: RouterContext
         self._accounting: Accounting | None = None
+        self._dns: DnsServers | None = None
 
     def open(self, config: RouterConfig, loop: asyncio.AbstractEventLoop) -> Handler:
-        """Open the access log; return who answers requests. Raises HeadraceError or OSError."""
+        """Open the access log and DNS; return who answers requests.
+
+        Raises HeadraceError or OSError.
+        """
         self._loop = loop
         context = self._context = RouterContext(config, DebugAccess.of(config.debug), self.metrics)
         log = open_access_log(config)
         self._accounting = Accounting(self.metrics, context.tallies, log)
+        self._dns = DnsServers(loop, self.metrics)
+        self._dns.prepare(config.dns, config.state_dir).commit()
         return RouterHandler(context, self._accounting)
 
     def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
         """Work by this description and this view."""
         self._context.adopt_network(network, view)
+        if self._dns is not None:
+            self._dns.adopt_network(network.topology, self._context.network)
 
     def prepare(self, config: RouterConfig) -> RouterChange:
-        """Read the debug token and open the access log. Raises HeadraceError or OSError."""
+        """Read the debug token, open the access log and DNS. Raises HeadraceError or OSError."""
         assert self._accounting is not None
+        assert self._dns is not None
         debug = DebugAccess.of(config.debug)
         # A log whose file stays the same continues: its reader may hang, and each thread that waits
         # for it would stay.
         same = access_log_path(config) == self._accounting.log.path
-        return RouterChange(self, config, debug, None if same else open_access_log(config))
+        dns = self._dns.prepare(config.dns, config.state_dir)
+        try:
+            access_log = None if same else open_access_log(config)
+        except (HeadraceError, OSError):
+            dns.abandon()
+            raise
+        return RouterChange(self, config, debug, access_log, dns)
 
     def adopt(self, config: RouterConfig, debug: DebugAccess, access_log: AccessLog | None) -> None:
         """Work by a new configuration; `access_log` is None where the old one continues."""
@@ -79,10 +96,12 @@ class RouterWorker(WorkerRole[RouterConfig]):
         """Release everything."""
         if self._accounting is not None:
             self._accounting.log.close()
+        if self._dns is not None:
+            self._dns.close()
 
 
 class RouterChange:
-    """A new configuration, its debug token read and its access log open."""
+    """A new configuration, its debug token read, its access log open and DNS prepared."""
 
     def __init__(
         self,
@@ -90,18 +109,22 @@ class RouterChange:
         config: RouterConfig,
         debug: DebugAccess,
         access_log: AccessLog | None,
+        dns: DnsChange,
     ) -> None:
         self._worker = worker
         self._config = config
         self._debug = debug
         self._access_log = access_log
+        self._dns = dns
 
     def commit(self) -> None:
         """Work by it."""
         self._worker.adopt(self._config, self._debug, self._access_log)
+        self._dns.commit()
 
     def abandon(self) -> None:
-        """End the access log that was opened for it."""
+        """End the access log that was opened for it, and release DNS's addresses."""
+        self._dns.abandon()
         if self._access_log is not None:
             self._access_log.end()
 

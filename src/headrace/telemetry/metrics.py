@@ -130,6 +130,7 @@ SERVICE_COUNTS = {
 
 _REQUESTS = "Requests answered, by what the cache did for them."
 _FILLS = "Fills, by how they ended."
+_DNS_RECEIVED = "DNS messages received."
 _FIRST_BYTE = "Time from a complete request head to the response's first byte."
 _TOTAL = "Time from a complete request head to the response's last byte."
 
@@ -291,6 +292,24 @@ class WorkerMetrics:
     routing_seconds: Histogram = _histogram(
         "routing_seconds",
         "Time from a complete request head to a router's whole answer.",
+    )
+
+    dns_udp_queries: int = _counter("dns_received", _DNS_RECEIVED, transport="udp")
+    dns_tcp_queries: int = _counter("dns_received", _DNS_RECEIVED, transport="tcp")
+    dns_queries: Counter[str] = _labelled("dns_queries", "type", "DNS queries read, by type.")
+    dns_answers: Counter[str] = _labelled("dns_answers", "code", "DNS answers, by code.")
+    dns_limited: Counter[str] = _labelled(
+        "dns_limited", "kind", "DNS queries beyond a client network's share, by what it got."
+    )
+    dns_connections_refused: Counter[str] = _labelled(
+        "dns_connections_refused", "limit", "DNS connections over TCP closed at once, by limit."
+    )
+    dns_truncated: int = _counter("dns_truncated", "DNS answers too long for their datagram.")
+    dns_malformed: int = _counter("dns_malformed", "DNS messages that were no queries.")
+    dns_subnets: int = _counter("dns_client_subnets", "DNS queries that said a client subnet.")
+    dns_unsent: int = _counter("dns_unsent", "DNS answers that the kernel did not take.")
+    dns_wait: Histogram = _histogram(
+        "dns_batch_seconds", "Time to answer the DNS queries that were there at a wake-up."
     )
 
     def snapshot(self) -> Snapshot:

@@ -14,6 +14,7 @@ from headrace.config.access_log import AccessLog
 from headrace.config.base import FilePath, Model, Written
 from headrace.config.network_member import NetworkMember
 from headrace.config.node import NodeConfig
+from headrace.config.router.dns import Dns
 from headrace.config.units import DurationS
 from headrace.http.hosts import normalise_host_pattern
 
@@ -126,6 +127,9 @@ class RouterConfig(NodeConfig):
     debug: Debug = Field(default_factory=Debug, description="The debug answer.")
     steering: Steering = Field(default_factory=Steering, description="Content steering.")
     access_log: AccessLog = Field(default_factory=AccessLog, description="The access log.")
+    dns: Dns | None = Field(
+        default=None, description="The router as a DNS server. Unset: it is none."
+    )
 
     @property
     def state_dir(self) -> Path:

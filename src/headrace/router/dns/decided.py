@@ -1,0 +1,125 @@
+"""Answers for names that clients are sent on from: the routing's decision as records. Pure.
+
+All types of a name come from one decision, so that they agree. Several servers of the first site
+are named, the best first; an external site stands in by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+
+from headrace.config.router.dns import Dns
+from headrace.router.dns import wire
+from headrace.router.dns.section import Section, section_of
+from headrace.router.dns.zone_records import HTTPS_PORT
+from headrace.router.dns.zones import Node
+from headrace.routing.question import Candidate, Decision, Question
+from headrace.topology.model import Server
+
+DECIDED_TYPES: Final = frozenset({wire.A, wire.AAAA, wire.HTTPS, wire.CNAME})
+MOST_ADDRESSES: Final = 4
+"""So many addresses of a server are named."""
+
+
+class Decides(Protocol):
+    """Who says where clients go (see `routing.decide`)."""
+
+    def decide(self, question: Question) -> Decision:
+        """Return where a client goes."""
+        ...
+
+
+class DecidedAnswers:
+    """Answers by decisions of one routing."""
+
+    __slots__ = ("_answers", "_routing", "_shard_answers")
+
+    def __init__(self, config: Dns, routing: Decides) -> None:
+        self._routing = routing
+        self._answers = config.answers
+        self._shard_answers = config.shard_answers
+
+    def find(self, node: Node, kind: int, client: bytes) -> Section:
+        """Return the answer for a client: an address of 4 or 16 bytes."""
+        content = node.content
+        assert content is not None
+        decision = self._routing.decide(Question(client, content, node.shard))
+        scope = decision.prefix_length
+        ttl_s = round(content.ttl_s)
+        for candidate in decision.candidates:
+            if candidate.server is None:
+                target = _external_name(candidate)
+                if target is None or node.apex:
+                    continue
+                return section_of(wire.CNAME, ttl_s, [target], scope=scope)
+            most = self._shard_answers if node.shard else self._answers
+            servers = _servers(decision.candidates, candidate, most)
+            data = _data(kind, servers, node.zone.alpn)
+            if not data:
+                return Section(negative=True, scope=scope)
+            return section_of(kind, ttl_s, data, scope=scope)
+        return Section(wire.SERVFAIL, scope=scope)
+
+
+def _servers(candidates: Sequence[Candidate], first: Candidate, most: int) -> list[Server]:
+    """Return the first candidate's server and further ones of its site that are as good."""
+    return [
+        each.server
+        for each in candidates
+        if each.server is not None and each.site is first.site and each.spare == first.spare
+    ][:most]
+
+
+def _data(kind: int, servers: list[Server], alpn: Sequence[str]) -> list[bytes]:
+    """Return the data of a type's records."""
+    if kind == wire.A:
+        return [one.packed for server in servers for one in server.ipv4[:MOST_ADDRESSES]]
+    if kind == wire.AAAA:
+        return [one.packed for server in servers for one in server.ipv6[:MOST_ADDRESSES]]
+    return _https(servers, alpn) if kind == wire.HTTPS else []
+
+
+def _https(servers: list[Server], alpn: Sequence[str]) -> list[bytes]:
+    """Return HTTPS records: one for all servers where they share a port, else one for each.
+
+    The addresses go along as hints, so that the client need not ask again.
+    """
+    secure = [server for server in servers if server.https_port is not None]
+    ports = {server.https_port for server in secure}
+    groups = [secure] if len(ports) == 1 else [[server] for server in secure]
+    data = []
+    for priority, group in enumerate(groups, 1):
+        port = group[0].https_port if group else None
+        target = b"\0" if len(ports) == 1 else _name_or_none(group[0].host)
+        if target is None:
+            continue
+        data.append(
+            wire.https_data(
+                priority,
+                target,
+                alpn=alpn,
+                port=None if port == HTTPS_PORT else port,
+                ipv4=[one.packed for server in group for one in server.ipv4[:MOST_ADDRESSES]],
+                ipv6=[one.packed for server in group for one in server.ipv6[:MOST_ADDRESSES]],
+            )
+        )
+    return data if secure else []
+
+
+def _external_name(candidate: Candidate) -> bytes | None:
+    """Return the name of an external site; None where a name alone does not lead there."""
+    url = urlsplit(candidate.site.base_url)
+    if url.path.strip("/") or url.port is not None:
+        return None
+    return _name_or_none(url.hostname or "")
+
+
+def _name_or_none(host: str) -> bytes | None:
+    if not host or ":" in host or host.rpartition(".")[2].isdigit():
+        return None
+    try:
+        return wire.name_of(host)
+    except ValueError:
+        return None

@@ -66,6 +66,8 @@ class Reason(bytes, enum.Enum):
     MUST_UNDERSTAND = ("must-understand", _STORING,
                        "The response says `must-understand`, and its status is unknown here.")
     REQUEST_NO_STORE = ("request-no-store", _STORING, "The request says `no-store`.")
+    NOT_OWNED = ("not-owned", _STORING,
+                 "Another server of the site holds it: `store` of its content class.")
     MEDIA_TYPE = ("media-type", _STORING, "`cache.media_types` does not list its Content-Type.")
     AUTHORIZATION = ("authorization", _STORING,
                      "The request has credentials, and the response does not say that it is for "

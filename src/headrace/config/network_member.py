@@ -46,6 +46,56 @@ class NetworkMember(Model):
         return path
 
 
+class TieringOptions(Model):
+    """How other servers of the network are asked, before origins are."""
+
+    first_byte_s: DurationS = Field(
+        default=0.1,
+        ge=0.005,
+        le=10.0,
+        description="A server that has said nothing for so long is slow: the next one, or the "
+        "origin, is asked too, and whichever answers first is taken.",
+    )
+    hedges: float = Field(
+        default=0.2,
+        ge=0.0,
+        le=1.0,
+        description="The share of requests for which that may happen. Beyond it, a slow server is "
+        "waited for. One that is left alone because it fails is never waited for.",
+    )
+    answer_s: DurationS = Field(
+        default=1.0,
+        ge=0.01,
+        le=60.0,
+        description="A server that has said nothing for so long has failed. One that has to ask "
+        "others says so at once.",
+    )
+    connect_s: DurationS = Field(
+        default=0.25, ge=0.005, le=30.0, description="How long a connection to a server may take."
+    )
+    between_bytes_s: DurationS = Field(
+        default=2.0,
+        ge=0.05,
+        le=300.0,
+        description="A body that stalls for so long is continued from the next server, or from "
+        "the origin.",
+    )
+    concurrent: int = Field(
+        default=256,
+        ge=1,
+        le=65536,
+        description="Requests to one server under way at once, per worker. With more, the next "
+        "one is asked.",
+    )
+    popular_within_s: DurationS = Field(
+        default=300.0,
+        ge=1.0,
+        le=86400.0,
+        description='Classes with `store = "popular"` count requests over such a time, and the '
+        "same before. Each worker counts what it gets itself.",
+    )
+
+
 class EdgeMember(NetworkMember):
     """The network that this edge belongs to, and which server of it the edge is."""
 
@@ -73,6 +123,10 @@ class EdgeMember(NetworkMember):
         description="A file with the secret by which the network's servers know each other: one "
         "of at least 32 characters a line, at most four. The first signs, each is accepted. It is "
         "read again when it changes. Unset: no server is asked, and none is believed.",
+    )
+    tiering: TieringOptions = Field(
+        default_factory=TieringOptions,
+        description="How other servers of the network are asked, before origins are.",
     )
     peer_places: int = Field(
         default=32,

@@ -17,6 +17,8 @@ from headrace.edge.service.services import Services
 from headrace.edge.upstreams import Upstreams
 from headrace.store import Store, matches
 from headrace.telemetry.metrics import WorkerMetrics
+from headrace.topology.snapshot import NetworkSnapshot
+from headrace.topology.view import View
 from headrace.upstream.client import OriginClient, OriginTimeouts
 from headrace.upstream.network import Network
 
@@ -49,7 +51,7 @@ class WorkerContext(FillEnvironment):
         self.config = config
         self.services = services
         self.resources = Resources(services)
-        self.upstreams.adopt(services)
+        self.upstreams.adopt(services, () if self.tiering is None else self.tiering.endpoints())
         self.metrics.services.adopt({service.name: service.tally for service in services.all})
         self.node_id_bytes = config.node_id.encode()
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -65,6 +67,12 @@ class WorkerContext(FillEnvironment):
             idle_s=timeouts.origin_idle_s,
         )
         self.hot.clear()
+
+    def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
+        """Ask the servers of this network from now on, as one of them."""
+        member = self.config.network
+        if member is not None and self.tiering is not None:
+            self.tiering.adopt(network, view, member.server)
 
     def apply_purges(self) -> None:
         """Drop what was purged since the last time, by any process. Raises StoreError."""

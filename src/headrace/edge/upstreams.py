@@ -7,7 +7,7 @@ The state of a pool outlives reloads as long as its origins keep their names.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import structlog
 
@@ -17,6 +17,7 @@ from headrace.http.message import Request
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.client import OriginClient
+from headrace.upstream.endpoint import Endpoint
 from headrace.upstream.fetcher import Fetcher
 from headrace.upstream.health_checks import HealthChecks
 from headrace.upstream.origin_routes import apply_routes
@@ -117,8 +118,10 @@ class Upstreams:
         self._checks = HealthChecks(client, loop, self.events, unix_time=unix_time, chance=chance)
         self._states: dict[tuple[str, str], PoolState] = {}
 
-    def adopt(self, services: Services) -> None:
-        """Use these services' pools from now on; what is known of their origins stays."""
+    def adopt(self, services: Services, servers: Collection[Endpoint] = ()) -> None:
+        """Use these services' pools from now on; what is known of their origins stays, and
+        connections to `servers` of the network.
+        """
         before = self._states
         self._states = {
             (service.name, name): PoolState(pool, before.get((service.name, name)))
@@ -127,6 +130,7 @@ class Upstreams:
         }
         self.client.idle.retain(
             {origin.endpoint for state in self._states.values() for origin in state.pool.origins}
+            | set(servers)
         )
         self._checks.watch(self._states)
 

@@ -27,6 +27,8 @@ from headrace.node.worker import run_worker
 from headrace.store import Store, StoreSettings
 from headrace.telemetry.access_log import AccessLog
 from headrace.telemetry.metrics import Snapshot, WorkerMetrics
+from headrace.topology.snapshot import NetworkSnapshot
+from headrace.topology.view import View
 from headrace.upstream.sockets import SocketNetwork
 
 NO_KEY = bytes(16)
@@ -86,6 +88,10 @@ class EdgeWorker(WorkerRole[Config]):
         """What requests share; only after `open`."""
         assert self._edge is not None
         return self._edge
+
+    def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
+        """Ask the servers of this network, by this view of its state."""
+        self.edge.adopt_network(network, view)
 
     def drain(self, *, draining: bool) -> None:
         """Note whether clients are to go elsewhere."""

@@ -55,6 +55,7 @@ class FailoverResponse:
         self.switches = 0
         self._request = request
         self._origin = origin
+        self._by_server = request.attempts.state.is_server(origin)
         self._response: OriginResponse | None = response
         self._before_bytes = 0
         self._last: OriginResponse = response
@@ -82,6 +83,11 @@ class FailoverResponse:
     def origin_name(self) -> str:
         """Return the origin that sends now, or sent last."""
         return self._request.origin_name(self._origin)
+
+    @property
+    def by_server(self) -> bool:
+        """Return whether its head came from another server of the network."""
+        return self._by_server
 
     @property
     def read_bytes(self) -> int:

@@ -161,6 +161,10 @@ class PoolState:
         """Return what metrics and the log call those that an origin belongs to: its pool."""
         return self.pool.name
 
+    def is_server(self, index: int) -> bool:
+        """Return whether this is no origin, but another server of the network."""
+        return False
+
     def blames(self, index: int, status: int) -> bool:
         """Return whether a status says that the origin itself is in trouble."""
         return status >= 500 and status != LOOP_DETECTED

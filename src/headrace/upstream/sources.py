@@ -158,6 +158,10 @@ class SourcesThenPool(PoolState):
         """Return a server's tier, or the pool's name."""
         return self._peers[index].group if index < self._size else self._inner.pool.name
 
+    def is_server(self, index: int) -> bool:
+        """Return whether this is no origin, but another server of the network."""
+        return index < self._size
+
     def blames(self, index: int, status: int) -> bool:
         """Return whether a status is an origin's fault: a server that answers at all is alive."""
         return index >= self._size and self._inner.blames(index - self._size, status)

@@ -10,6 +10,7 @@ from headrace.edge.service.resource import Resource
 from headrace.http.client_network import network_of
 from headrace.http.message import Request
 from headrace.upstream.head_reader import OnInterim
+from headrace.upstream.peering import Peer
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class FillRequest:
     """Which slices are wanted of a resource's `variant`, and for whom.
 
     `client_address` is the client's, whose network is charged; `on_interim` takes 1xx responses
-    for the request that begins the fill.
+    for the request that begins the fill. `peer` is the server of the network that asks.
     """
 
     resource: Resource
@@ -26,6 +27,7 @@ class FillRequest:
     variant: bytes
     slices: SliceRequest
     on_interim: OnInterim | None = None
+    peer: Peer | None = None
 
     @property
     def name(self) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ssl
+from collections.abc import Callable
 
 import structlog
 
@@ -17,14 +19,24 @@ from headrace.edge.fill.mirror import Mirrors, Seen
 from headrace.edge.hot import HotResponses
 from headrace.edge.service.resource import Resource
 from headrace.edge.tasks import Tasks
+from headrace.edge.tiering.tiering import Plan, Sign, Tiering
 from headrace.edge.upstreams import Upstreams
 from headrace.http.message import Field
 from headrace.reasons import Reason
 from headrace.store import Store, StoreFull
 from headrace.telemetry.metrics import WorkerMetrics
+from headrace.topology.model import Server
+from headrace.upstream.endpoint import origin_context
+from headrace.upstream.peering import Peer
 from headrace.upstream.target import Target
 
 log = structlog.get_logger()
+
+
+def peer_context(_server: Server) -> ssl.SSLContext:
+    """Return what other servers are asked by TLS with: by the system's authorities."""
+    return origin_context(None, verify=True)
+
 
 RECEIVE_BYTES = 512 * 1024
 FULL_DISK_PAUSE_S = 5.0
@@ -33,7 +45,9 @@ FULL_DISK_PAUSE_S = 5.0
 class FillEnvironment:
     """Store, upstreams, what each client network may take of them, and what is open and hot.
 
-    `draining` means that nothing is begun any more that no client waits for.
+    `draining` means that nothing is begun any more that no client waits for. `signer` makes what
+    signs requests to other servers, by the server that asks for it and what it asks for; None: no
+    server is asked.
     """
 
     def __init__(
@@ -53,7 +67,9 @@ class FillEnvironment:
         self.monotonic = clock.monotonic
         self.random_bytes = clock.random_bytes
         self.draining = False
+        self.signer: Callable[[Peer | None, Resource], Sign] | None = None
         self.tasks = Tasks()
+        self.tiering: Tiering | None = None  # only a member of a network has it
         self.mirrors = Mirrors()
         limits = config.limits
         # What each client network has under way at the origins, and what it has left behind there.
@@ -80,6 +96,11 @@ class FillEnvironment:
         member = config.network
         self.cdn_name = (member.cdn_name if member is not None else None) or config.node_id
         self.most_hops = DEFAULT_HOPS if member is None else member.hops
+        if member is None:
+            self.tiering = None
+        else:
+            self.tiering = self.tiering or Tiering(peer_context)
+            self.tiering.follow_config(member)
         self.slice_bytes = config.store.slice_bytes
         self.lock_wait_s = config.timeouts.lock_wait_s
         limits = config.limits
@@ -88,6 +109,30 @@ class FillEnvironment:
         self.unwatched.most = limits.unwatched_fills
         self.unwatched_bytes.burst_bytes = limits.unwatched_bytes_per_address
         self.unwatched_bytes.rate_bytes_per_s = limits.unwatched_rate_bytes_per_s
+
+    def plan(self, resource: Resource, peer: Peer | None) -> Plan | None:
+        """Return which servers of the network to ask for a resource, and what this one is to it;
+        None where the network has no part in it. `peer` is the server that asks (None: a client).
+        """
+        tiering = self.tiering
+        if tiering is None or self.signer is None:
+            return None
+        return tiering.plan(resource, peer, self.loop.time())
+
+    def with_sources(
+        self,
+        target: Target,
+        plan: Plan | None,
+        resource: Resource,
+        peer: Peer | None,
+        authority: bytes,
+        request_target: bytes,
+    ) -> Target:
+        """Return a target with the servers of a plan before its pool."""
+        if plan is None or self.tiering is None or self.signer is None:
+            return target
+        sign = self.signer(peer, resource)
+        return self.tiering.with_sources(target, plan, sign, authority, request_target)
 
     def slice_bytes_for(self, rules: CacheRules) -> int:
         """Return the size of the slices that a new representation is cut into."""

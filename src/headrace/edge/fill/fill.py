@@ -241,9 +241,13 @@ class Fill:
         fields = origin_fields(asked, environment.node_id, environment.cdn_name)
         self._credentialed = has_credentials(fields)
         shared = replace(asked.request, query=resource.keyed_query, headers=Headers(fields))
-        target = environment.upstreams.target(
-            resource, shared, resource.upstream_target, self._network
-        )
+        target = environment.with_sources(
+            environment.upstreams.target(
+                resource, shared, resource.upstream_target, self._network
+            ),
+            environment.plan(resource, asked.peer),
+            resource, asked.peer, asked.request.authority, resource.upstream_target,
+        )  # fmt: skip
         fields += slice_request_fields(asked.slices, self._slice_bytes())
         request_time = environment.now()
         response = await environment.upstreams.fetcher.request(

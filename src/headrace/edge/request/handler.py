@@ -181,7 +181,9 @@ class EdgeHandler(HotHits):
         edge = self.edge
         posted = self._posts.begin(resource, request)
         try:
-            response = await ask_origin(edge, exchange, resource, request, answer.attempt_logs)
+            response = await ask_origin(
+                edge, exchange, resource, request, answer.attempt_logs, peer=answer.peer
+            )
             fwd = Reason.REQUEST if request.method in GET_OR_HEAD else Reason.METHOD
             fields = answer.cache_fields(CacheResult("pass", fwd=fwd, fwd_status=response.status))
             try:

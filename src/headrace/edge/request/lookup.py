@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from headrace.cache.record import StoredResponse
 from headrace.cache.reuse import Action, decide_reuse, may_serve_stale_on_error
 from headrace.cache.slice_requests import SliceRequest, slices_for
@@ -16,29 +14,23 @@ from headrace.edge.context import WorkerContext
 from headrace.edge.fill.asked import FillRequest
 from headrace.edge.fill.backoff import Tries, pauses
 from headrace.edge.fill.refs import FillRefs
-from headrace.edge.fill.result import Failed, Filled, Restart, Result, StillWaiting, Uncacheable
-from headrace.edge.fill.table import (
-    Begun,
-    Changed,
-    Exhausted,
-    Followed,
-    Joined,
-    Refused,
-    Unstorable,
-)
+from headrace.edge.fill.result import Failed, Filled, Restart, Uncacheable
 from headrace.edge.request.deliver import Delivery, SourceLost
+from headrace.edge.request.filling import filled
 from headrace.edge.request.head_request import learn, speaks_for_all
 from headrace.edge.request.passthrough import (
     TOO_MANY,
     ask_origin,
     pass_interim,
     pass_response,
+    why_for_this_client_only,
 )
 from headrace.edge.request.response import NO_ANSWER, CacheResult, Response
 from headrace.edge.request.select import is_same, select
 from headrace.edge.request.steps import TROUBLE, Step
 from headrace.edge.request.walk import Does, walk
 from headrace.edge.service.resource import Resource
+from headrace.edge.tiering.tiering import Plan
 from headrace.http.client_network import network_of
 from headrace.http.message import Request
 from headrace.http.server.exchange import Exchange
@@ -78,6 +70,9 @@ class Lookup:
         self._to_pass: FailoverResponse | None = None
         self._error: tuple[int, str, str | None] = (500, "", None)
         self._tried = ""  # what each origin did
+        self._plan: Plan | None = None  # whom of the network to ask
+        self._stores: bool | None = None  # None: not decided yet
+        self._through = False  # what is passed on is another server's to store
 
     async def run(self) -> None:
         """Answer the request. Raises ClientGone, OriginError, SliceFailed, SourceLost."""
@@ -141,6 +136,7 @@ class Lookup:
         self._answer.generation = edge.purged_up_to
         stored, self._variant = self._selected()
         self._stored = stored
+        self._through = False
         reuse = decide_reuse(self._request, stored, self._resource.rules, edge.now())
         match reuse.action:
             case Action.FRESH:
@@ -158,11 +154,27 @@ class Lookup:
                 return self._missing(stored)
 
     def _missing(self, stored: StoredResponse | None) -> Step:
+        edge, resource = self._edge, self._resource
+        if stored is None and resource.pass_until > edge.monotonic():
+            return self._passing("pass", b"bypass", resource.pass_reason)
+        self._plan = edge.plan(resource, self._answer.peer)
         if self._request.method == b"HEAD":
             return Step.HEAD
-        if stored is None and self._resource.pass_until > self._edge.monotonic():
-            return self._passing("pass", b"bypass", self._resource.pass_reason)
+        if stored is None and not self._is_stored_here():
+            self._through = True
+            return self._passing("miss", self._fwd(), Reason.NOT_OWNED)
         return Step.FILL
+
+    def _is_stored_here(self) -> bool:
+        """Return whether the answer is to be stored; the request is counted once."""
+        tiering, plan = self._edge.tiering, self._plan
+        if self._stores is None:
+            self._stores = (
+                plan is None
+                or tiering is None
+                or tiering.stores(plan, self._resource, self._edge.monotonic())
+            )
+        return self._stores
 
     def _selected(self) -> tuple[StoredResponse | None, bytes]:
         """Return the stored response that this request selects."""
@@ -189,7 +201,10 @@ class Lookup:
         wanted = slices_for(self._request.headers.get(b"range"), stored, slice_bytes)
         if wanted is None:
             return self._passing("pass", fwd, Reason.RANGE)
-        result, collapsed = await self._filled(wanted, stored)
+        result, collapsed = await filled(
+            self._edge, self._exchange, self._asked(wanted), self._refs, self._tries,
+            self._is_unchanged,
+        )  # fmt: skip
         match result:
             case Filled():
                 return self._following(result, stored, collapsed=collapsed, fwd=fwd)
@@ -216,50 +231,8 @@ class Lookup:
             self._variant,
             wanted,
             lambda head: pass_interim(exchange, head),
+            self._answer.peer,
         )
-
-    async def _filled(
-        self, wanted: SliceRequest, stored: StoredResponse | None
-    ) -> tuple[Result, bool]:
-        """Return what a fill brings; and whether it was another request's."""
-        fills, wait_s = self._edge.fills, self._edge.lock_wait_s
-        entry = fills.join_or_begin(
-            self._asked(wanted), self._refs, self._tries, self._is_unchanged, owned=True
-        )
-        match entry:
-            case Changed():
-                return Restart(), False
-            case Unstorable():
-                return Uncacheable(None, 0, Reason.STORE_FAILED), False
-            case Exhausted():
-                return Uncacheable(None, 0, Reason.CONTENDED), False
-            case Refused():
-                return Failed(503, Reason.TOO_MANY_REQUESTS.word), False
-            case Begun():
-                result = await fills.result(entry, wait_s)
-                assert not isinstance(result, StillWaiting)
-                return result, False
-            case Joined() | Followed():
-                result = await fills.result(entry, wait_s)
-                if isinstance(result, StillWaiting):
-                    return Uncacheable(None, 0, Reason.LOCK_WAIT), True
-                return await self._unless_completing(result, stored), True
-
-    async def _unless_completing(self, result: Result, stored: StoredResponse | None) -> Result:
-        """Wait for a fill that only completes what is stale: it says nothing of freshness."""
-        if (
-            isinstance(result, Filled)
-            and result.growing is not None
-            and stored is not None
-            and is_same(stored, result.stored)
-        ):
-            try:
-                async with asyncio.timeout(self._edge.lock_wait_s):
-                    await result.growing.ended()
-            except TimeoutError:
-                return Uncacheable(None, 0, Reason.LOCK_WAIT)
-            return Restart()
-        return result
 
     # What comes of a fill.
 
@@ -343,9 +316,18 @@ class Lookup:
         with edge.places.hold(network_of(exchange.address)) as held:
             if not held:
                 return None
-            return await ask_origin(
-                edge, exchange, self._resource, self._request, self._answer.attempt_logs
-            )
+            return await self._ask()
+
+    async def _ask(self) -> FailoverResponse:
+        """Send the client's own request to servers of the network, if it is for all, and to the
+        origin.
+        """
+        answer = self._answer
+        for_all = self._through or self._request.method == b"HEAD"
+        return await ask_origin(
+            self._edge, self._exchange, self._resource, self._request, answer.attempt_logs,
+            peer=answer.peer, plan=self._plan if for_all else None,
+        )  # fmt: skip
 
     def _may_be_stale(self, stored: StoredResponse, *, unreachable: bool) -> bool:
         return may_serve_stale_on_error(
@@ -363,14 +345,23 @@ class Lookup:
             if not held:
                 return self._failing(503, TOO_MANY, Reason.TOO_MANY_REQUESTS.word)
             if self._to_pass is None:
-                self._to_pass = await ask_origin(
-                    edge, exchange, self._resource, self._request, self._answer.attempt_logs
-                )
+                self._to_pass = await self._ask()
             response = self._to_pass
+            if self._through:
+                self._learn_to_pass(response)
             self._result.fwd_status = response.status
             fields = self._answer.cache_fields(self._result)
             await pass_response(edge, exchange, self._request, response, fields)
         return Step.DONE
+
+    def _learn_to_pass(self, response: FailoverResponse) -> None:
+        """Ask the origin at once, the next times, for what no server may store."""
+        reason = why_for_this_client_only(
+            self._request, response.head, self._resource.rules, self._edge.now()
+        )
+        if reason:
+            self._resource.pass_until = self._edge.monotonic() + PASS_S
+            self._resource.pass_reason = reason
 
     async def _deliver(self) -> Step:
         """DELIVER: answer from a stored response; look again when it was lost before anything

@@ -9,31 +9,39 @@ from __future__ import annotations
 from typing import Protocol
 
 from headrace.cache.presented_fields import is_cmcd
+from headrace.cache.rules import CacheRules
+from headrace.cache.storing import decide_storing
 from headrace.edge.context import WorkerContext
+from headrace.edge.fill.new_record import as_whole
 from headrace.edge.service.forwarded_fields import (
     passed_request_fields,
     passed_response_fields,
     with_date,
 )
 from headrace.edge.service.resource import Resource
+from headrace.edge.tiering.tiering import Plan
 from headrace.http.client_network import network_of
 from headrace.http.dates import format_http_date
 from headrace.http.fields import hop_by_hop
-from headrace.http.message import Field, Headers, Request
+from headrace.http.message import Field, Headers, Request, ResponseHead
 from headrace.http.methods import GET_OR_HEAD
 from headrace.http.parser import BadRequest, ParsedResponseHead
 from headrace.http.partial import fits_the_request
 from headrace.http.ranges import may_be_passed
 from headrace.http.server.exchange import Exchange
 from headrace.http.target import as_sent
+from headrace.reasons import Reason
 from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.client import RequestBody
 from headrace.upstream.errors import Failure, OriginError
 from headrace.upstream.failover_body import FailoverResponse
+from headrace.upstream.hedging import PROCESSING
+from headrace.upstream.peering import Peer
 
 TOO_MANY = "too many requests to origins are under way for this client's network"
 # Trailers are passed only if they cannot be mistaken for framing, routing or security
 # (RFC 9110 section 6.5.1).
+_FOR_NONE = frozenset((Reason.NO_STORE, Reason.PRIVATE, Reason.SET_COOKIE, Reason.VARY_STAR))
 NEVER_TRAILERS = frozenset(
     (
         b"age", b"authorization", b"cache-control", b"content-encoding", b"content-length",
@@ -49,11 +57,17 @@ async def ask_origin(
     resource: Resource,
     request: Request,
     attempt_logs: list[AttemptLog],
+    *,
+    peer: Peer | None = None,
+    plan: Plan | None = None,
 ) -> FailoverResponse:
     """Send the client's own request on, body and all; add a log of its attempts to `attempt_logs`.
 
+    `peer` is the server of the network that asks, `plan` has those to ask before the origins.
     Raises OriginError, BadRequest.
     """
+    if peer is not None:
+        tell_to_wait(exchange)
     fields = passed_request_fields(
         resource.service, request, exchange.address, edge.node_id, edge.cdn_name
     )
@@ -62,7 +76,11 @@ async def ask_origin(
         fields = [field for field in fields if field[0] not in (b"range", b"if-range")]
     body = _request_body(edge, exchange, request, fields)
     network = network_of(exchange.address)
-    target = edge.upstreams.target(resource, request, own_target(resource, request), network)
+    own = own_target(resource, request)
+    target = edge.with_sources(
+        edge.upstreams.target(resource, request, own, network),
+        plan, resource, peer, request.authority, own,
+    )  # fmt: skip
     attempt_log = AttemptLog()
     attempt_logs.append(attempt_log)
     return await edge.upstreams.fetcher.request(
@@ -70,6 +88,24 @@ async def ask_origin(
         on_interim=lambda head: pass_interim(exchange, head),
         attempt_log=attempt_log,
     )  # fmt: skip
+
+
+def why_for_this_client_only(
+    request: Request, parsed: ParsedResponseHead, rules: CacheRules, now: float
+) -> Reason:
+    """Return why no server may store an answer that another one gave, or `Reason.NONE`.
+
+    That it is stale already is no reason: it may be stored there, and be validated just now.
+    """
+    head = ResponseHead(parsed.status, parsed.headers, parsed.reason, parsed.version)
+    storing = decide_storing(request, as_whole(head), rules, request_time=now, response_time=now)
+    return storing.reason if head.status < 400 and storing.reason in _FOR_NONE else Reason.NONE
+
+
+def tell_to_wait(exchange: Exchange) -> None:
+    """Tell a server of the network that we are alive, and have to ask others for the answer."""
+    if not exchange.status:
+        exchange.interim(PROCESSING, [])
 
 
 def own_target(resource: Resource, request: Request) -> bytes:

@@ -33,6 +33,7 @@ from headrace.http.ranges import (
 )
 from headrace.http.server.exchange import Exchange
 from headrace.upstream.attempt_log import AttemptLog
+from headrace.upstream.peering import Peer
 
 NO_ANSWER = "the origin gave no usable answer"
 
@@ -71,6 +72,7 @@ class Response:
         "attempt_logs",
         "cache",
         "generation",
+        "peer",
         "problem",
         "reason",
         "resource",
@@ -87,6 +89,7 @@ class Response:
         self.resource = resource
         self.cache = "error"
         self.generation = -1  # of the purges that the look into the store took account of
+        self.peer: Peer | None = None  # the server of the network that asks
         self.age_s: float | None = None
         self.problem: str | None = None
         self.reason = ""  # why it was not stored, or what failed: the log's and the metric's word

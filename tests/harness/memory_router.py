@@ -16,6 +16,7 @@ from headrace.router.debug_access import DebugAccess
 from headrace.router.handler import RouterHandler
 from headrace.telemetry.access_log import AccessLog
 from headrace.telemetry.metrics import Snapshot, WorkerMetrics
+from headrace.topology.coverage import CoverageTable
 from headrace.topology.model import Topology
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import NO_VIEW, View
@@ -56,7 +57,7 @@ class MemoryRouter:
 
     def adopt(self, topology: Topology, view: View = NO_VIEW) -> None:
         """Take a network and a view."""
-        self.context.adopt_network(NetworkSnapshot(topology, "test"), view)
+        self.context.adopt_network(NetworkSnapshot(topology, "test", CoverageTable(topology)), view)
 
     def ask(
         self,

@@ -16,6 +16,8 @@ from headrace.node.role import AtCommit, Change, Role, WorkerRole
 from headrace.node.supervisor import run
 from headrace.node.worker import run_worker
 from headrace.telemetry.metrics import Snapshot, WorkerMetrics
+from headrace.topology.snapshot import NetworkSnapshot
+from headrace.topology.view import View
 
 
 class ToyConfig(NodeConfig):
@@ -41,6 +43,7 @@ class ToyWorker(WorkerRole[ToyConfig]):
     """The toy in a worker: it answers every request by itself."""
 
     model = ToyConfig
+    network = ""
 
     def open(self, config: ToyConfig, loop: asyncio.AbstractEventLoop) -> Handler:
         self.config = config
@@ -50,11 +53,18 @@ class ToyWorker(WorkerRole[ToyConfig]):
     def prepare(self, config: ToyConfig) -> Change:
         return AtCommit(lambda: setattr(self, "config", config))
 
+    def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
+        failed = [name for name, one in view.servers.items() if one.state.value == "failed"]
+        self.network = (
+            f" in {network.version} of {len(network.topology.servers)}, view {view.version}"
+            f" without {len(failed)}"
+        )
+
     def snapshot(self) -> Snapshot:
         return self.metrics.snapshot()
 
     def handle(self, exchange: Exchange) -> None:
-        self.say(exchange, 200, f"{self.config.greeting} from {self.config.node_id}")
+        self.say(exchange, 200, f"{self.config.greeting} from {self.config.node_id}{self.network}")
 
     def refused(self, exchange: Exchange, error: BadRequest) -> None:
         self.say(exchange, error.status, str(error))

@@ -38,6 +38,22 @@ class NetworkMember(Model):
         "there step by step over the same time again. Servers that failed stay left out.",
     )
 
+    @property
+    def me(self) -> str | None:
+        """The server that the node is, by the description; None where it is none."""
+        return None
+
+    @property
+    def fixed(self) -> dict[str, object]:
+        """What a reload cannot change: the settings' names in the file, and their values."""
+        return {
+            "network.file": self.file,
+            "network.server": self.me,
+            "network.view": self.view,
+            "network.view_socket": self.view_socket,
+            "network.view_max_age": self.view_max_age_s,
+        }
+
     @field_validator("view_socket")
     @classmethod
     def _path_that_a_socket_may_have(cls, path: Path | None) -> Path | None:
@@ -135,3 +151,8 @@ class EdgeMember(NetworkMember):
         description="As how many client networks another server counts in the limits on requests "
         "to origins (`origin_requests_per_address` and `unwatched_…`): it speaks for many.",
     )
+
+    @property
+    def me(self) -> str:
+        """The server that the edge is."""
+        return self.server

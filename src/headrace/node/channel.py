@@ -16,7 +16,7 @@ from typing import Self
 import msgspec
 
 from headrace.errors import HeadraceError
-from headrace.node.messages import Configure, Message, Prepare
+from headrace.node.messages import Configure, Message, Prepare, TakeNetwork
 
 LENGTH_BYTES = 4
 MESSAGE_LIMIT_BYTES = 64 * 1024 * 1024
@@ -141,9 +141,12 @@ class Channel:
 
     def _take_descriptors(self, message: Message) -> list[int]:
         # Descriptors arrive with the first byte of their frame, so they are never late.
-        if not isinstance(message, Configure | Prepare):
+        if isinstance(message, TakeNetwork):
+            wanted = int(message.description)
+        elif isinstance(message, Configure | Prepare):
+            wanted = sum(1 for binding in message.bindings if binding.host is None)
+        else:
             return []
-        wanted = sum(1 for binding in message.bindings if binding.host is None)
         if wanted > len(self._descriptors):
             raise ChannelError(f"a message lacks {wanted - len(self._descriptors)} descriptors")
         return [self._descriptors.popleft() for _ in range(wanted)]

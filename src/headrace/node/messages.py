@@ -104,6 +104,17 @@ class ReopenLogs(msgspec.Struct, tag="reopen_logs"):
     """Close and open the log files again, after a rotation."""
 
 
+class TakeNetwork(msgspec.Struct, tag="take_network"):
+    """Work by this view of the network (null: none) and, with `description`, by the description
+    whose descriptor comes with the message. Answer NetworkTaken. Where the configuration has a
+    `[network]` the first of these, with a description, comes before Configure.
+    """
+
+    number: int
+    view: msgspec.Raw
+    description: bool
+
+
 # A role's own messages, which the node passes on unread.
 
 
@@ -131,6 +142,7 @@ ToWorker = (
     | GetStats
     | Check
     | ReopenLogs
+    | TakeNetwork
     | RoleQuestion
     | RoleNotice
 )
@@ -191,6 +203,13 @@ class Drained(msgspec.Struct, tag="drained"):
     snapshot: Snapshot
 
 
+class NetworkTaken(msgspec.Struct, tag="network_taken"):
+    """The worker works by what TakeNetwork with this number said, or `problem` says why not."""
+
+    number: int
+    problem: str = ""
+
+
 class RoleAnswer(msgspec.Struct, tag="role_answer"):
     """In answer to RoleQuestion."""
 
@@ -198,6 +217,17 @@ class RoleAnswer(msgspec.Struct, tag="role_answer"):
     answer: msgspec.Raw
 
 
-FromWorker = Ready | Prepared | Refused | Committed | Stats | Checked | Fatal | Drained | RoleAnswer
+FromWorker = (
+    Ready
+    | Prepared
+    | Refused
+    | Committed
+    | Stats
+    | Checked
+    | Fatal
+    | Drained
+    | NetworkTaken
+    | RoleAnswer
+)
 
 Message = ToWorker | FromWorker

@@ -29,11 +29,19 @@ def check_reloadable(
     changed = [name for name, before in old_fixed.items() if new_fixed[name] != before]
     if old.admin != new.admin:
         changed.append("admin")
+    changed += _network_settings_changed(old, new)
     changed += _socket_settings_changed(old, new)
     if changed:
         raise RestartNeededError(
             f"a reload cannot change {' and '.join(changed)}: put the old value back, or restart"
         )
+
+
+def _network_settings_changed(old: NodeConfig, new: NodeConfig) -> list[str]:
+    if old.network is None or new.network is None:
+        return [] if old.network is new.network else ["network"]
+    after = new.network.fixed
+    return [name for name, before in old.network.fixed.items() if after[name] != before]
 
 
 def worker_config(config: NodeConfig) -> str:

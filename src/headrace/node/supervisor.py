@@ -24,6 +24,7 @@ from headrace.errors import HeadraceError
 from headrace.node.admin.app import AdminServer
 from headrace.node.admin.auth import admin_token
 from headrace.node.listeners import ReservedAddress, rebind, reserve_all
+from headrace.node.network.follower import NetworkFileError, NetworkFollower
 from headrace.node.questions import Questions
 from headrace.node.readiness import CHECK_TIMEOUT_S, Readiness
 from headrace.node.reload import NotServingError, check_reloadable, worker_config
@@ -32,7 +33,7 @@ from headrace.node.systemd import notify
 from headrace.node.ticket_keys import TicketKey
 from headrace.node.worker_pool import WorkerPool
 from headrace.node.worker_problems import NONE_SERVES
-from headrace.node.worker_process import Setup, State
+from headrace.node.worker_process import Setup, State, Worker
 from headrace.telemetry.exposition import ServerFacts, WorkerFacts
 from headrace.telemetry.logs import configure_logging
 from headrace.telemetry.metrics import Snapshot
@@ -75,7 +76,7 @@ class Supervisor(Generic[ConfigT]):
         self._up = False
         self._reloads_succeeded = 0
         self._reloads_failed = 0
-        self._pool = WorkerPool(role.worker_command)
+        self._pool = WorkerPool(role.worker_command, welcome=self._welcome)
         self._readiness = Readiness(lambda: self._pool.questions.unsound(CHECK_TIMEOUT_S))
         self._version = 1
         self._ticket_key = TicketKey.generate(self._started)
@@ -84,6 +85,7 @@ class Supervisor(Generic[ConfigT]):
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._admin: AdminServer | None = None
+        self._network: NetworkFollower | None = None
 
     async def run(self) -> int:
         """Serve until it is stopped; return the process's exit code (see the function `run`)."""
@@ -100,7 +102,8 @@ class Supervisor(Generic[ConfigT]):
         except HeadraceError as error:
             if not self._stopping.is_set():
                 log.error("start_failed", problem=str(error))
-                return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_FAILED
+                wrong_file = isinstance(error, ConfigError | NetworkFileError)
+                return EXIT_CONFIG if wrong_file else EXIT_FAILED
         finally:
             stop_asked.cancel()
             await self._leave()
@@ -155,6 +158,7 @@ class Supervisor(Generic[ConfigT]):
             listening=tuple(self._urls()),
             workers=tuple(self._worker_facts()),
             role=own,
+            network=None if self._network is None else self._network.facts(),
         )
 
     def drain(self) -> None:
@@ -196,6 +200,8 @@ class Supervisor(Generic[ConfigT]):
         config = self.config
         self._held = reserve_all(config.listeners)
         await self._role.open(config)
+        if config.network is not None:
+            self._network = await NetworkFollower.open(config.network, config.state_dir)
         if config.admin is not None:
             token = admin_token(config.admin.token, config.admin.token_file, config.state_dir)
             self._admin = await AdminServer.open(
@@ -204,6 +210,8 @@ class Supervisor(Generic[ConfigT]):
         await self._pool.start(self._setup(config, self._held), config.workers)
         self._up = True
         self._role.started()
+        if self._network is not None:
+            self._in_background(self._network.follow(), "network")
         self._in_background(self._heartbeat(), "heartbeat")
         self._in_background(self._watch_silence(), "silence")
         log.info(
@@ -255,6 +263,8 @@ class Supervisor(Generic[ConfigT]):
         if self._admin is not None:
             await self._admin.close()
         self._release()
+        if self._network is not None:
+            await self._network.close()
         await self._role.close()
         log.info("stopped")
 
@@ -319,6 +329,10 @@ class Supervisor(Generic[ConfigT]):
         self._pool.reopen_logs()
 
     # Small parts.
+
+    def _welcome(self, worker: Worker) -> None:
+        if self._network is not None:
+            self._network.welcome(worker)
 
     def _setup(self, config: ConfigT, held: Sequence[ReservedAddress]) -> Setup:
         return Setup(

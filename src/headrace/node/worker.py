@@ -40,6 +40,7 @@ from headrace.node.messages import (
     Fatal,
     GetStats,
     Message,
+    NetworkTaken,
     Prepare,
     Prepared,
     Ready,
@@ -50,8 +51,10 @@ from headrace.node.messages import (
     RoleQuestion,
     Stats,
     Stop,
+    TakeNetwork,
     Undrain,
 )
+from headrace.node.network.taking import TakenNetwork
 from headrace.node.readiness import problem_of
 from headrace.node.role import ConfigT, WorkerRole
 from headrace.node.tls import server_context
@@ -60,6 +63,10 @@ from headrace.telemetry.logs import configure_logging
 log = structlog.get_logger()
 
 DRAIN_LOOK_S = 0.05
+
+
+class NetworkMissingError(HeadraceError):
+    """A worker that was to begin without the description that its configuration names."""
 
 
 def run_worker(role: Callable[[], WorkerRole[ConfigT]]) -> int:
@@ -106,6 +113,7 @@ class WorkerLoop(Generic[ConfigT]):
         self._number = -1
         self._drain_timeout_s = 0.0
         self._prepared: Preparation[ConfigT] | None = None
+        self._network = TakenNetwork()
         self._listeners: dict[str, Listener] = {}
         self._ending: asyncio.Task[None] | None = None
         self._stopping = False
@@ -124,6 +132,11 @@ class WorkerLoop(Generic[ConfigT]):
                 self.channel.send(Stats(number, self._role.snapshot()))
             case Abandon():
                 self._abandon()
+            case TakeNetwork():
+                problem = self._network.take(message, descriptors)
+                if server is not None:
+                    self._network.hand_to(self._role.adopt_network)
+                self.channel.send(NetworkTaken(message.number, problem))
             case _ if server is None:
                 if not self.done.is_set():
                     log.error("message_before_configuration", message=type(message).__name__)
@@ -171,6 +184,8 @@ class WorkerLoop(Generic[ConfigT]):
             context = server_context(config, message.ticket_keys)
             server = Server(self._role.open(config, self._loop), self._loop)
             configure_server(server, config)
+            if not self._network.hand_to(self._role.adopt_network) and config.network is not None:
+                raise NetworkMissingError("the description of the network has not come")
             self._listeners = open_listeners(message.bindings, descriptors, context)
         except (HeadraceError, OSError) as error:
             self.channel.send(Fatal(str(error)))

@@ -78,12 +78,17 @@ class WorkerPool:
         *,
         silence_limit_s: float = SILENCE_LIMIT_S,
         start: Starter | None = None,
+        welcome: Callable[[Worker], None] | None = None,
     ) -> None:
+        """Keep workers started by `command`; `welcome` says to each new one what comes before its
+        configuration.
+        """
         self.exits = 0
         self.draining = False
         self._command = tuple(command)
         self._silence_limit_s = silence_limit_s
         self._start = start or self._start_process
+        self._welcome = welcome
         self._setup: Setup | None = None
         self._workers: dict[int, Worker] = {}
         self._leaving: set[Worker] = set()
@@ -243,7 +248,9 @@ class WorkerPool:
                 worker.kill()
 
     async def _start_process(self, number: int, setup: Setup, draining: bool) -> Worker:
-        return await Worker.start(number, self._command, setup, draining=draining)
+        return await Worker.start(
+            number, self._command, setup, draining=draining, welcome=self._welcome
+        )
 
     async def _spawn(self, number: int, given_up: asyncio.Event | None = None) -> Worker:
         """Start a worker for a place; if that was given up meanwhile, it leaves at once, and does

@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Self
@@ -27,6 +27,7 @@ from headrace.node.messages import (
     Drained,
     Fatal,
     Message,
+    NetworkTaken,
     Prepared,
     Ready,
     Refused,
@@ -92,7 +93,8 @@ class Worker:
 
     `started` is Unix seconds; `heard_s` is the monotonic time of its last word; `snapshot` its
     last known counts; `problem` what it said before it gave up; `left` is set when it has given
-    up its place, by its end (then `exit_code` says how) or because it was retired.
+    up its place, by its end (then `exit_code` says how) or because it was retired;
+    `network_taken` is who hears that it works by another description or view.
     """
 
     def __init__(
@@ -108,15 +110,24 @@ class Worker:
         self.exit_code = 0
         self.left = asyncio.Event()
         self.problem: str | None = None
+        self.network_taken: Callable[[NetworkTaken], None] | None = None
         self._silent = asyncio.Event()
         self._waiting: dict[tuple[type[Message], int], asyncio.Future[Message | None]] = {}
         self.channel = Channel(sock, self._received, self._lost)
 
     @classmethod
     async def start(
-        cls, number: int, command: Sequence[str], setup: Setup, *, draining: bool
+        cls,
+        number: int,
+        command: Sequence[str],
+        setup: Setup,
+        *,
+        draining: bool,
+        welcome: Callable[[Self], None] | None = None,
     ) -> Self:
-        """Start the process and tell it what to serve; it has not answered yet. Raises OSError."""
+        """Start the process and tell it what to serve, after what `welcome` says to it; it has not
+        answered yet. Raises OSError.
+        """
         ours, theirs = socket.socketpair()
         with contextlib.ExitStack() as undo:
             undo.callback(ours.close)
@@ -131,6 +142,8 @@ class Worker:
                 )
             undo.pop_all()
         worker = cls(number, process, ours, setup.version)
+        if welcome is not None:
+            welcome(worker)
         worker.channel.send(
             Configure(
                 worker=number,
@@ -206,6 +219,9 @@ class Worker:
             case Committed(version=version):
                 self.version = version
                 self._answered(Committed, version, message)
+            case NetworkTaken():
+                if self.network_taken is not None:
+                    self.network_taken(message)
             case Fatal(problem=problem):
                 self.problem = problem
                 self._answered(Ready, 0, message)

@@ -12,7 +12,6 @@ from headrace.router.tallies import Tallies, Tally
 from headrace.routing.decide import Routing
 from headrace.routing.question import Candidate
 from headrace.topology.classify import Classes
-from headrace.topology.coverage import CoverageTable
 from headrace.topology.model import ContentClass
 from headrace.topology.placement import Placement
 from headrace.topology.snapshot import NetworkSnapshot
@@ -74,7 +73,7 @@ class RouterNetwork:
         self.view = view
         self.classes = Classes(topology.classes)
         placement = Placement(topology, view)
-        self.routing = Routing(topology, placement, CoverageTable(topology), None, view)
+        self.routing = Routing(topology, placement, network.coverage, None, view)
         self.decide = self.routing.decide
         self._places = {each.name: ClassPlaces(each, tallies) for each in topology.classes}
         self._orders = {

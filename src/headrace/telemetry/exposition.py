@@ -21,6 +21,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from headrace.telemetry.metrics import BOUNDS_S, MEANINGS, HistogramSnapshot, Kind, Snapshot
+from headrace.telemetry.network import NetworkFacts, network_families
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -79,6 +80,7 @@ class ServerFacts:
     workers: tuple[WorkerFacts, ...] = ()
     workers_leaving: int = 0
     role: RoleFacts = RoleFacts()
+    network: NetworkFacts | None = None
 
 
 def exposition(snapshot: Snapshot, facts: ServerFacts) -> bytes:
@@ -163,6 +165,7 @@ def server_families(facts: ServerFacts) -> Iterator[Metric]:
     reloads.add_metric(["failed"], facts.reloads_failed)
     yield reloads
     yield from _process_families(facts.workers)
+    yield from network_families(facts.network)
     for metric in facts.role.metrics:
         family = _counter if metric.only_grows else _gauge
         yield family(metric.name, metric.help, metric.value)

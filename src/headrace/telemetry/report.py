@@ -6,6 +6,7 @@ import msgspec
 
 from headrace.telemetry.exposition import ServerFacts, WorkerFacts
 from headrace.telemetry.metrics import MEANINGS, Kind, Snapshot
+from headrace.telemetry.network import NetworkFacts
 
 Counted = float | dict[str, float]
 Counts = dict[str, float | dict[str, Counted]]
@@ -32,6 +33,7 @@ class Report(msgspec.Struct):
     workers_leaving: int
     worker_exits: int
     workers: list[WorkerFacts]
+    network: NetworkFacts | None
     counts: Counts
 
 
@@ -49,6 +51,7 @@ def report(snapshot: Snapshot, facts: ServerFacts, model: type[Report] = Report)
         workers_leaving=facts.workers_leaving,
         worker_exits=facts.worker_exits,
         workers=list(facts.workers),
+        network=facts.network,
         counts=counts(snapshot),
         **facts.role.report,
     )

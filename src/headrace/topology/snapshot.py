@@ -1,15 +1,189 @@
-"""A description of the network as a worker gets it: its values, compiled once for all workers."""
+"""A description of the network as one file of bytes: compiled once, then only mapped. Pure.
+
+Its values are JSON; prefixes and the table of coverage follow as they lie in memory, so that a
+worker that maps the file has them without reading them. The same bytes are kept on disk as the last
+good description; there a hash tells whether they are whole.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
 
-from headrace.topology.model import Topology
+import msgspec
+
+from headrace.errors import HeadraceError
+from headrace.topology.coverage import CoverageTable
+from headrace.topology.model import ClientNetwork, Coverage, Topology
+from headrace.topology.prefix_set import PrefixSet
+
+_MAGIC = b"HRNETW01"
+_HASH_BYTES = 32
+_HEAD_LENGTH = struct.Struct(">Q")
+_START = len(_MAGIC) + _HASH_BYTES + _HEAD_LENGTH.size
+_ALIGNMENT = 8
+VERSION_LETTERS = 16
+
+
+class SnapshotError(HeadraceError):
+    """Bytes that are no snapshot, or not a whole one."""
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkSnapshot:
-    """A description in force. `version` is a hash of what it says: equal for all who have it."""
+    """A description in force. `version` is a hash of what it says: equal for all who have it.
+
+    The prefixes of its networks and coverage may be left out: workers have them in the table.
+    """
 
     topology: Topology
     version: str
+    coverage: CoverageTable
+
+
+class _Head(msgspec.Struct):
+    """What the JSON says. `prefixes` has the sizes of all sets, networks before coverage."""
+
+    version: str
+    topology: Topology
+    prefixes: list[tuple[int, int]]
+    coverage_bytes: int
+
+
+def encode(topology: Topology) -> bytes:
+    """Return a topology with its prefixes and its table of coverage as a snapshot."""
+    coverage = CoverageTable(topology).to_bytes()
+    sets = [holder.prefixes for holder in _holders(topology)]
+    parts = [part for one in sets for part in (one.v4, one.v6)]
+    head = _Head(
+        version_of(topology),
+        _with_prefixes(topology, [PrefixSet()] * len(sets)),
+        [(len(one.v4), len(one.v6)) for one in sets],
+        len(coverage),
+    )
+    text = msgspec.json.encode(head, enc_hook=_to_json)
+    sections = _aligned([_HEAD_LENGTH.pack(len(text)) + text, coverage, b"".join(parts)])
+    return _MAGIC + hashlib.sha256(sections).digest() + sections
+
+
+def decode(data: memoryview) -> NetworkSnapshot:
+    """Return the description in a snapshot without its prefixes, and its table, which reads
+    `data` for as long as it lives.
+
+    The hash is not checked: see `check`. Raises HeadraceError.
+    """
+    head, coverage, _at = _parts(data)
+    table = CoverageTable.from_buffer(head.topology, coverage)
+    return NetworkSnapshot(head.topology, head.version, table)
+
+
+def topology_of(data: memoryview) -> Topology:
+    """Return the topology with its prefixes, whoever wrote the table. Raises SnapshotError."""
+    head, _coverage, at = _parts(data)
+    return _with_prefixes(head.topology, list(_prefix_sets(data, at, head.prefixes)))
+
+
+def _parts(data: memoryview) -> tuple[_Head, memoryview, int]:
+    """Return the values, the table, and where the prefixes begin. Raises SnapshotError."""
+    if len(data) < _START or data[: len(_MAGIC)] != _MAGIC:
+        raise SnapshotError("not a snapshot of a network that this version of Headrace knows")
+    (head_bytes,) = _HEAD_LENGTH.unpack_from(data, _START - _HEAD_LENGTH.size)
+    try:
+        head = _head_decoder.decode(data[_START : _START + head_bytes])
+    except (msgspec.DecodeError, ValueError, re.error) as error:
+        raise SnapshotError(f"its values cannot be read: {error}") from error
+    at = _after(_START + head_bytes)
+    coverage = data[at : at + head.coverage_bytes]
+    at = _after(at + head.coverage_bytes)
+    sizes = [size for pair in head.prefixes for size in pair]
+    if head.coverage_bytes < 0 or any(size < 0 for size in sizes):
+        raise SnapshotError("a part of it has no size")
+    if len(data) != at + sum(sizes):
+        raise SnapshotError("it has not the length that it says")
+    return head, coverage, at
+
+
+def check(data: memoryview) -> None:
+    """Check that a snapshot is whole. Raises SnapshotError."""
+    told = data[len(_MAGIC) : len(_MAGIC) + _HASH_BYTES]
+    if hashlib.sha256(data[len(_MAGIC) + _HASH_BYTES :]).digest() != told:
+        raise SnapshotError("it is torn or was changed: its hash is another's")
+
+
+def version_of(topology: Topology) -> str:
+    """Return the hash of what a description says."""
+    found = hashlib.sha256()
+    sets = [holder.prefixes for holder in _holders(topology)]
+    bare = _with_prefixes(topology, [PrefixSet()] * len(sets))
+    found.update(msgspec.json.encode(bare, enc_hook=_to_json))
+    for one in sets:
+        for part in (one.v4, one.v6):
+            found.update(_HEAD_LENGTH.pack(len(part)))
+            found.update(part)
+    return found.hexdigest()[:VERSION_LETTERS]
+
+
+def _holders(topology: Topology) -> Iterator[ClientNetwork | Coverage]:
+    yield from topology.networks
+    yield from topology.coverage
+
+
+def _with_prefixes(topology: Topology, sets: list[PrefixSet]) -> Topology:
+    first = len(topology.networks)
+    if len(sets) != first + len(topology.coverage):
+        raise SnapshotError("it has not as many sets of prefixes as it names")
+    return replace(
+        topology,
+        networks=tuple(
+            replace(network, prefixes=one)
+            for network, one in zip(topology.networks, sets[:first], strict=True)
+        ),
+        coverage=tuple(
+            replace(coverage, prefixes=one)
+            for coverage, one in zip(topology.coverage, sets[first:], strict=True)
+        ),
+    )
+
+
+def _prefix_sets(data: memoryview, at: int, sizes: list[tuple[int, int]]) -> Iterator[PrefixSet]:
+    for v4_bytes, v6_bytes in sizes:
+        v4, at = bytes(data[at : at + v4_bytes]), at + v4_bytes
+        v6, at = bytes(data[at : at + v6_bytes]), at + v6_bytes
+        yield PrefixSet(v4, v6)
+
+
+def _after(size: int) -> int:
+    """Return where the next section begins."""
+    return -(-size // _ALIGNMENT) * _ALIGNMENT
+
+
+def _aligned(sections: list[bytes]) -> bytes:
+    found = bytearray(len(_MAGIC) + _HASH_BYTES)
+    for section in sections:
+        found += bytes(_after(len(found)) - len(found))
+        found += section
+    return bytes(found[len(_MAGIC) + _HASH_BYTES :])
+
+
+def _to_json(value: object) -> object:
+    match value:
+        case IPv4Address() | IPv6Address():
+            return str(value)
+        case re.Pattern(pattern=pattern, flags=flags):
+            return [pattern, flags]
+    raise NotImplementedError(f"a snapshot has no {type(value).__name__}")
+
+
+def _from_json(kind: type, value: Any) -> object:
+    if kind in {IPv4Address, IPv6Address}:
+        return kind(value)
+    pattern, flags = value
+    return re.compile(pattern, flags)
+
+
+_head_decoder = msgspec.json.Decoder(_Head, dec_hook=_from_json)

@@ -14,8 +14,23 @@ from headrace.telemetry.exposition import (
     exposition,
 )
 from headrace.telemetry.metrics import MEANINGS, WorkerMetrics
+from headrace.telemetry.network import NetworkFacts, ViewFacts
 from headrace.telemetry.report import report
 
+NETWORK = NetworkFacts(
+    version="0123456789abcdef",
+    source="last_good",
+    since=1000.0,
+    server="oslo1",
+    last_good_kept=True,
+    refused=2,
+    last_refusal="network.toml:1: error",
+    last_refused_at=1001.0,
+    workers_behind=1,
+    view=ViewFacts(3, 990.0, 20.0, "socket", 991.0, 0.5),
+    views_refused={"older": 4},
+    last_view_refusal="socket: older",
+)
 FACTS = ServerFacts(
     version="1.2.3",
     python="3.11.0",
@@ -32,6 +47,7 @@ FACTS = ServerFacts(
         WorkerFacts(1, 101, ready=False, started=1002.0),
     ),
     role=edge_facts(dict.fromkeys((*STORE_GAUGES, *STORE_COUNTERS), 7.0), 6),
+    network=NETWORK,
 )
 
 
@@ -134,3 +150,17 @@ def test_the_report_groups_counts_by_family() -> None:
 def test_the_report_names_each_worker() -> None:
     found = report(WorkerMetrics().snapshot(), FACTS, EdgeReport).workers
     assert [(worker.number, worker.pid) for worker in found] == [(0, 100), (1, 101)]
+
+
+def test_the_network_in_force_is_reported() -> None:
+    found = samples(WorkerMetrics())
+    assert found["headrace_network_info{source=last_good,version=0123456789abcdef}"] == 1
+    assert found["headrace_network_refused_total{}"] == 2
+    assert found["headrace_network_view_aged{}"] == 0.5
+    assert found["headrace_network_views_refused_total{reason=older}"] == 4
+    assert report(WorkerMetrics().snapshot(), FACTS, EdgeReport).network is NETWORK
+
+
+def test_a_node_without_a_network_has_none_of_its_metrics() -> None:
+    found = samples(WorkerMetrics(), dataclasses.replace(FACTS, network=None))
+    assert not any(name.startswith("headrace_network") for name in found)

@@ -1,0 +1,283 @@
+"""The supervisor's part: watches description and view, and hands what is in force to the workers.
+
+A description that cannot be used changes nothing but a count and the log; the one in force stays,
+also over a restart, since it is kept on disk. A file must have been still for a moment before it is
+read, so that one written in place is not taken in half.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from pathlib import Path
+from typing import Self
+
+import structlog
+
+from headrace.config.network_member import NetworkMember
+from headrace.errors import HeadraceError
+from headrace.node.network.compiling import Compiled, SealedFile, compiled
+from headrace.node.network.files import Signatures, signatures_of
+from headrace.node.network.last_good import NAME, keep_last_good
+from headrace.node.network.sharing import Receiver, Sharing
+from headrace.node.network.view_file import ViewFile
+from headrace.node.network.view_socket import ViewSocket
+from headrace.node.network.views import Views
+from headrace.telemetry.network import NetworkFacts, ViewFacts
+from headrace.topology.snapshot import NetworkSnapshot
+from headrace.topology.view import NO_VIEW
+from headrace.topology.view_age import STEPS
+from headrace.topology.view_codec import ViewError
+
+CHECK_S = 1.0
+TRIES_AT_START = 5
+TRY_AGAIN_S = 0.2
+
+log = structlog.get_logger("headrace.network")
+
+
+class NetworkFileError(HeadraceError):
+    """Neither the description nor the last good one can be used."""
+
+
+class NetworkFollower:
+    """What is in force. `open` comes first, `follow` runs until it is cancelled, then `close`."""
+
+    def __init__(
+        self, member: NetworkMember, kept: Path, network: NetworkSnapshot, file: SealedFile
+    ) -> None:
+        self._member = member
+        self._kept_at = kept
+        self._network = network
+        self._file = file
+        self._since = time.time()
+        self._from_last_good = False
+        self._kept = False
+        self._seen: Signatures = {}
+        self._settling: Signatures | None = None
+        self._refused = 0
+        self._last_refusal = ""
+        self._last_refused_at: float | None = None
+        self._views = Views(member.view_max_age_s)
+        self._view_file = None if member.view is None else ViewFile(member.view)
+        self._view_socket: ViewSocket | None = None
+        self._view_changed = asyncio.Event()
+        self.sharing = Sharing(file)
+
+    @classmethod
+    async def open(cls, member: NetworkMember, state_dir: Path) -> Self:
+        """Take the description, or the last good one in its place, and the view.
+
+        Raises HeadraceError or OSError; NetworkFileError when neither can be used.
+        """
+        kept_at = state_dir / NAME
+        found = await _first(member.file)
+        problem = found.outcome.problem or _missing(member, found)
+        used = found
+        if problem:
+            used = await _instead(member, kept_at, problem)
+        assert used.network is not None
+        assert used.file is not None
+        follower = cls(member, kept_at, used.network, used.file)
+        follower._seen = found.outcome.files
+        if problem:
+            follower._from_last_good = follower._kept = True
+            follower._note_refusal(problem)
+        else:
+            await follower._keep()
+        follower._read_view_file()
+        if member.view_socket is not None:
+            follower._view_socket = await ViewSocket.open(
+                member.view_socket, follower._offered, follower._refused_view
+            )
+        follower._share_view()
+        return follower
+
+    def welcome(self, worker: Receiver) -> None:
+        """Tell a new worker what is in force."""
+        self.sharing.welcome(worker)
+
+    async def follow(self) -> None:
+        """Watch the files for as long as the node runs."""
+        await asyncio.gather(self._follow_description(), self._follow_view())
+
+    async def close(self) -> None:
+        """Close the socket for views."""
+        if self._view_socket is not None:
+            await self._view_socket.close()
+
+    def facts(self) -> NetworkFacts:
+        """Return what there is to report."""
+        now, views = time.time(), self._views
+        age_s = views.age_s(now)
+        view = None
+        if age_s is not None:
+            view = ViewFacts(
+                views.said.version,
+                views.said.made_at,
+                age_s,
+                views.source,
+                views.taken_at,
+                views.step / STEPS,
+            )
+        return NetworkFacts(
+            version=self._network.version,
+            source="last_good" if self._from_last_good else "file",
+            since=self._since,
+            server=self._member.me,
+            last_good_kept=self._kept,
+            refused=self._refused,
+            last_refusal=self._last_refusal,
+            last_refused_at=self._last_refused_at,
+            workers_behind=self.sharing.behind,
+            view=view,
+            views_refused=dict(views.refused),
+            last_view_refusal=views.last_refusal,
+        )
+
+    # The description.
+
+    async def _follow_description(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_S)
+            if self._moved_and_still():
+                await self._take()
+
+    def _moved_and_still(self) -> bool:
+        """Return whether other files are there than those read, and are the same as a moment
+        ago.
+        """
+        found = signatures_of(self._seen)
+        if found == self._seen:
+            self._settling = None
+            return False
+        still = found == self._settling
+        self._settling = found
+        return still
+
+    async def _take(self) -> None:
+        try:
+            found = await compiled(self._member.file)
+        except (HeadraceError, OSError) as error:
+            self._settling = None  # not the file's fault: it is tried again
+            self._note_refusal(str(error))
+            return
+        if found.outcome.torn:
+            return
+        self._seen, self._settling = found.outcome.files, None
+        problem = found.outcome.problem or _missing(self._member, found)
+        if problem:
+            self._note_refusal(problem)
+            return
+        assert found.network is not None
+        assert found.file is not None
+        same = found.network.version == self._network.version
+        if same and not self._from_last_good:
+            return
+        self._from_last_good = False
+        self._since = time.time()
+        log.info("network_taken", version=found.network.version, file=str(self._member.file))
+        if not same:
+            self._network, self._file = found.network, found.file
+            self.sharing.share(file=found.file, view=self._views.in_force(found.network.topology))
+        await self._keep()
+
+    async def _keep(self) -> None:
+        """Keep the description in force on disk; without it the next start needs a good file."""
+        try:
+            await asyncio.to_thread(keep_last_good, self._kept_at, self._file.descriptor)
+        except OSError as error:
+            self._kept = False
+            log.error("network_not_kept", file=str(self._kept_at), problem=str(error))
+        else:
+            self._kept = True
+
+    def _note_refusal(self, problem: str) -> None:
+        self._refused += 1
+        self._last_refusal, self._last_refused_at = problem, time.time()
+        log.error(
+            "network_refused",
+            file=str(self._member.file),
+            problem=problem,
+            in_force=self._network.version,
+        )
+
+    # The view.
+
+    async def _follow_view(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CHECK_S):
+                    await self._view_changed.wait()
+            changed = self._view_changed.is_set()
+            self._view_changed.clear()
+            changed |= self._read_view_file()
+            changed |= self._views.grow_older(time.time())
+            if changed:
+                self._share_view()
+            await asyncio.sleep(CHECK_S / 4)  # so often at most the workers get a new one
+
+    def _read_view_file(self) -> bool:
+        file = self._view_file
+        if file is None or not file.changed():
+            return False
+        try:
+            data = file.read()
+        except ViewError as error:
+            self._views.refuse(error, "file", time.time())
+            return False
+        with contextlib.suppress(ViewError):  # counted and logged
+            return self._views.offer(data, "file", time.time())
+        return False
+
+    def _offered(self, data: bytes) -> bool:
+        taken = self._views.offer(data, "socket", time.time())
+        if taken:
+            self._view_changed.set()
+        return taken
+
+    def _refused_view(self, error: ViewError) -> None:
+        self._views.refuse(error, "socket", time.time())
+
+    def _share_view(self) -> None:
+        if self._views.said is not NO_VIEW:
+            self.sharing.share(view=self._views.in_force(self._network.topology))
+
+
+async def _first(path: Path) -> Compiled:
+    """Return what comes of a description when the node starts."""
+    for _ in range(TRIES_AT_START):
+        found = await compiled(path)
+        if not found.outcome.torn:
+            return found
+        await asyncio.sleep(TRY_AGAIN_S)
+    return found
+
+
+async def _instead(member: NetworkMember, kept_at: Path, problem: str) -> Compiled:
+    """Return the last good description. Raises NetworkFileError."""
+    if not kept_at.exists():
+        raise NetworkFileError(problem)
+    found = await compiled(kept_at, last_good=True)
+    reason = found.outcome.problem or _missing(member, found)
+    if reason:
+        log.error("network_last_good_refused", file=str(kept_at), problem=reason)
+        raise NetworkFileError(f"{problem}\nThe last good description does not help: {reason}")
+    assert found.network is not None
+    log.error("network_last_good_used", file=str(kept_at), version=found.network.version)
+    return found
+
+
+def _missing(member: NetworkMember, found: Compiled) -> str:
+    """Return what is wrong where the description lacks the server that the node is; else ""."""
+    if member.me is None or found.network is None:
+        return ""
+    names = [server.name for server in found.network.topology.servers]
+    if member.me in names:
+        return ""
+    shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
+    return (
+        f"{member.file} has no server {member.me!r}, which [network] server says this edge is: "
+        f"it has {shown or 'none'}"
+    )

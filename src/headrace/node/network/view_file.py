@@ -1,0 +1,52 @@
+"""The file that holds a view: read whole, bounded, when it is another than before; and written."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from headrace.node.network.files import Signature, signature_of
+from headrace.topology.view import View
+from headrace.topology.view_codec import LARGEST_BYTES, Refusal, ViewError, encode_view
+
+
+class ViewFile:
+    """A file that others replace."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: Signature | None = None
+
+    def changed(self) -> bool:
+        """Return whether another file is there than the one that was read; a lost one is none."""
+        found = signature_of(self._path)
+        return found is not None and found != self._seen
+
+    def read(self) -> bytes:
+        """Return what it says. Raises ViewError."""
+        self._seen = signature_of(self._path)
+        try:
+            fd = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(fd, "rb") as file:
+                if not stat.S_ISREG(os.fstat(fd).st_mode):
+                    raise ViewError(Refusal.UNREADABLE, f"{self._path} is no file")
+                data = file.read(LARGEST_BYTES + 1)
+        except OSError as error:
+            text = f"{self._path} cannot be read: {error.strerror}"
+            raise ViewError(Refusal.UNREADABLE, text) from error
+        return data
+
+
+def write_view(path: Path, view: View) -> None:
+    """Replace the view in a file, in one step. Raises ViewError or OSError."""
+    data = encode_view(view) + b"\n"
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,76 @@
+"""The view in force in the supervisor: what was taken, what was refused, and how it ages."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import structlog
+
+from headrace.topology.model import Topology
+from headrace.topology.view import NO_VIEW, View
+from headrace.topology.view_age import aged, step_of_age
+from headrace.topology.view_codec import ViewError, check_newer, decode_view
+
+LOG_AGAIN_S = 600.0
+"""A kind of refusal that was logged is not logged again for so long; its count has each."""
+
+log = structlog.get_logger("headrace.network")
+
+
+@dataclass(slots=True)
+class Views:
+    """What is known of views. `said` is the newest view as it was written; times are Unix time."""
+
+    max_age_s: float
+    said: View = NO_VIEW
+    source: str = ""
+    taken_at: float = 0.0
+    step: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    last_refusal: str = ""
+    _logged: dict[str, float] = field(default_factory=dict)
+
+    def offer(self, data: bytes, source: str, now: float) -> bool:
+        """Take a document if it is newer; return whether it was. Raises ViewError."""
+        try:
+            view = decode_view(data)
+            newer = check_newer(view, self.said, now)
+        except ViewError as error:
+            self.refuse(error, source, now)
+            raise
+        if newer:
+            self.said, self.source, self.taken_at = view, source, now
+            self.step = step_of_age(now - view.made_at, self.max_age_s)
+            log.debug("view_taken", version=view.version, source=source)
+        return newer
+
+    def refuse(self, error: ViewError, source: str, now: float) -> None:
+        """Count a view that is refused, and log it unless one like it was just before."""
+        kind = str(error.kind)
+        self.refused[kind] += 1
+        self.last_refusal = f"{source}: {error}"
+        if now - self._logged.get(kind, -LOG_AGAIN_S) >= LOG_AGAIN_S:
+            self._logged[kind] = now
+            log.warning("view_refused", kind=kind, source=source, problem=str(error))
+
+    def age_s(self, now: float) -> float | None:
+        """Return how long ago the view was made; None without one."""
+        return None if self.said is NO_VIEW else max(0.0, now - self.said.made_at)
+
+    def grow_older(self, now: float) -> bool:
+        """Return whether what counts of the view is another than before, by its age."""
+        age_s = self.age_s(now)
+        if age_s is None:
+            return False
+        step = step_of_age(age_s, self.max_age_s)
+        if step == self.step:
+            return False
+        if step and not self.step:
+            log.warning("view_ages", version=self.said.version, age_s=round(age_s))
+        self.step = step
+        return True
+
+    def in_force(self, topology: Topology) -> View:
+        """Return what counts of the view at its age."""
+        return aged(self.said, topology, self.step)

@@ -1,0 +1,95 @@
+"""What a node reports of the network that it belongs to: for people as JSON, and as metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+
+class ViewFacts(msgspec.Struct):
+    """The view in force. `aged` is how far it has gone toward the description: 0 not, 1 wholly."""
+
+    version: int
+    made_at: float
+    age_s: float
+    source: str
+    taken_at: float
+    aged: float
+
+
+class NetworkFacts(msgspec.Struct):
+    """The description in force and what was refused since the start. Times in Unix seconds.
+
+    `version` is a hash of what the description says; `server` is who the node is in it.
+    `last_good_kept` is whether it is on disk for the next start. `workers_behind` have not said yet
+    that they work by the newest description and view.
+    """
+
+    version: str
+    source: Literal["file", "last_good"]
+    since: float
+    server: str | None
+    last_good_kept: bool
+    refused: int
+    last_refusal: str
+    last_refused_at: float | None
+    workers_behind: int
+    view: ViewFacts | None
+    views_refused: dict[str, int]
+    last_view_refusal: str
+
+
+def network_families(facts: NetworkFacts | None) -> Iterator[Metric]:
+    """Yield the metrics; a node without a network has none."""
+    if facts is None:
+        return
+    info = GaugeMetricFamily(
+        "headrace_network_info",
+        "Always 1; the labels say which description of the network is in force, and from where.",
+        labels=["version", "source"],
+    )
+    info.add_metric([facts.version, facts.source], 1)
+    yield info
+    yield GaugeMetricFamily(
+        "headrace_network_loaded_timestamp_seconds",
+        "Since when the description is in force, Unix time.",
+        value=facts.since,
+    )
+    yield CounterMetricFamily(
+        "headrace_network_refused", "Descriptions that were refused.", value=facts.refused
+    )
+    yield GaugeMetricFamily(
+        "headrace_network_last_good_kept",
+        "1 while the description in force is on disk for the next start.",
+        value=int(facts.last_good_kept),
+    )
+    yield GaugeMetricFamily(
+        "headrace_network_workers_behind",
+        "Workers that do not work by the newest description and view yet.",
+        value=facts.workers_behind,
+    )
+    yield from _view_families(facts)
+
+
+def _view_families(facts: NetworkFacts) -> Iterator[Metric]:
+    view = facts.view
+    if view is not None:
+        yield GaugeMetricFamily(
+            "headrace_network_view_age_seconds",
+            "Time since the view in force was made.",
+            value=view.age_s,
+        )
+        yield GaugeMetricFamily(
+            "headrace_network_view_aged",
+            "How far the view has gone toward the description: 0 not, 1 wholly.",
+            value=view.aged,
+        )
+    refused = CounterMetricFamily(
+        "headrace_network_views_refused", "Views that were refused.", labels=["reason"]
+    )
+    for reason, count in sorted(facts.views_refused.items()):
+        refused.add_metric([reason], count)
+    yield refused

@@ -1,0 +1,59 @@
+"""What remains of a view that nobody has renewed: it ages toward what the description says. Pure.
+
+What was measured of load is soon wrong: a site that was full in the evening is empty at night. So
+past `max_age_s` weights go to the description's, in steps, over the same time again; a full server
+counts as online. What was decided stays: a server that failed is known to have failed until
+somebody says otherwise, one that drains drains, and a heavy shard stays where it is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from headrace.topology.model import Topology
+from headrace.topology.site_capacity import described_weights, site_capacities
+from headrace.topology.view import ServerState, ServerView, View
+
+STEPS = 10
+"""In how many steps: each is a new view for all who decide."""
+
+
+def step_of_age(age_s: float, max_age_s: float) -> int:
+    """Return how far a view has aged: from 0, as it was, to STEPS, by the description."""
+    over_s = age_s - max_age_s
+    if over_s < 0:
+        return 0
+    return min(STEPS, 1 + int(over_s / max_age_s * STEPS))
+
+
+def aged(view: View, topology: Topology, step: int) -> View:
+    """Return what counts of a view at a step of its age."""
+    if step <= 0:
+        return view
+    share = min(step, STEPS) / STEPS
+    return replace(
+        view,
+        servers={name: _aged_server(one, share) for name, one in view.servers.items()},
+        coverage={} if share == 1.0 else _aged_coverage(view.coverage, topology, share),
+    )
+
+
+def _aged_server(server: ServerView, share: float) -> ServerView:
+    state = ServerState.ONLINE if server.state is ServerState.FULL else server.state
+    return ServerView(state, server.weight + (1.0 - server.weight) * share)
+
+
+def _aged_coverage(
+    coverage: Mapping[str, Mapping[str, float]], topology: Topology, share: float
+) -> dict[str, dict[str, float]]:
+    capacities = site_capacities(topology)
+    described = {one.name: described_weights(one, capacities) for one in topology.coverage}
+    return {
+        name: {
+            site: weight + (described[name].get(site, weight) - weight) * share
+            for site, weight in weights.items()
+        }
+        for name, weights in coverage.items()
+        if name in described
+    }

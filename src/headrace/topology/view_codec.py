@@ -1,0 +1,131 @@
+"""A view as it is written by who observes the network, and read by nodes: JSON. Pure.
+
+What comes in may be anything. A view is taken as a whole or refused as a whole; `Refusal` has the
+few kinds of why, for counts and the log.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from headrace.errors import HeadraceError
+from headrace.topology.view import ServerState, ServerView, View
+
+LARGEST_BYTES = 4 * 1024 * 1024
+LARGEST_VERSION = 2**53
+AHEAD_S = 60.0
+"""How much later than now a view may say that it was made, by clocks that differ."""
+
+Value = TypeVar("Value")
+
+Name = Annotated[str, Meta(min_length=1, max_length=512)]
+Weight = Annotated[float, Meta(ge=0.0, le=1e6)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+Width = Annotated[int, Meta(ge=1, le=65536)]
+
+
+class Refusal(enum.StrEnum):
+    """Why a view is not taken."""
+
+    TOO_LARGE = "too_large"
+    MALFORMED = "malformed"
+    FROM_THE_FUTURE = "from_the_future"
+    OLDER = "older"
+    UNREADABLE = "unreadable"
+
+
+class ViewError(HeadraceError):
+    """A view that is refused."""
+
+    def __init__(self, kind: Refusal, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+class WireServer(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """A server's state, and the share of its capacity that counts."""
+
+    state: ServerState = ServerState.ONLINE
+    weight: Weight = 1.0
+
+
+class WireView(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """The document. `made_at` is Unix time in seconds."""
+
+    version: Annotated[int, Meta(ge=1, le=LARGEST_VERSION)]
+    made_at: Annotated[float, Meta(ge=0.0, le=1e11)]
+    servers: dict[Name, WireServer] = {}
+    coverage: dict[Name, dict[Name, Weight]] = {}
+    demand: dict[Name, dict[Name, Share]] = {}
+    widths: dict[Name, dict[Name, Width]] = {}
+
+
+_decoder = msgspec.json.Decoder(WireView)
+
+
+def decode_view(data: bytes | memoryview) -> View:
+    """Return the view that a document says. Raises ViewError."""
+    if len(data) > LARGEST_BYTES:
+        raise ViewError(Refusal.TOO_LARGE, f"a view has at most {LARGEST_BYTES} bytes")
+    try:
+        wire = _decoder.decode(data)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise ViewError(Refusal.MALFORMED, str(error)[:300]) from error
+    return View(
+        wire.version,
+        wire.made_at,
+        MappingProxyType(
+            {name: ServerView(one.state, one.weight) for name, one in wire.servers.items()}
+        ),
+        _fixed(wire.coverage),
+        _fixed(wire.demand),
+        _fixed(wire.widths),
+    )
+
+
+def encode_view(view: View) -> bytes:
+    """Return the document that says a view: one line of JSON, without its end.
+
+    Raises ViewError for one that no node would take.
+    """
+    wire = WireView(
+        view.version,
+        view.made_at,
+        {name: WireServer(one.state, one.weight) for name, one in view.servers.items()},
+        {name: dict(weights) for name, weights in view.coverage.items()},
+        {name: dict(shares) for name, shares in view.demand.items()},
+        {name: dict(widths) for name, widths in view.widths.items()},
+    )
+    data = msgspec.json.encode(wire)
+    decode_view(data)
+    return data
+
+
+def check_newer(view: View, in_force: View, now: float) -> bool:
+    """Return whether a view replaces the one in force; False when it is that one.
+
+    The later made counts; of those made at the same time, the higher version. Raises ViewError for
+    an older one, and for one from the future, which would keep all others out.
+    """
+    if view.made_at > now + AHEAD_S:
+        raise ViewError(
+            Refusal.FROM_THE_FUTURE,
+            f"it says it was made {view.made_at - now:.0f} s from now: set the clocks right",
+        )
+    age = (view.made_at, view.version)
+    known = (in_force.made_at, in_force.version)
+    if age < known:
+        raise ViewError(
+            Refusal.OLDER, f"version {view.version} is older than {in_force.version}, in force"
+        )
+    return age > known
+
+
+def _fixed(table: Mapping[str, Mapping[str, Value]]) -> Mapping[str, Mapping[str, Value]]:
+    return MappingProxyType({name: MappingProxyType(one) for name, one in table.items()})

@@ -1,44 +1,54 @@
 """The decision where a client goes: the same for redirects, DNS and content steering.
 
 Coverage or geography names the sites, in ranks; within a rank rendezvous by weight orders them for
-the client; the placement says which servers of a site hold the shard. What takes no new clients
-comes last, and external sites stand in between, where the class allows them.
+the client's network; the placement says which servers of a site hold the shard. What takes no new
+clients comes last, and external sites stand in before that, where the class allows them.
+
+Two memories make it quick: the order of sites by client network, and what such an order offers for
+a shard. Both belong to one topology and one view: a new view means new ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from itertools import count
 
-from headrace.reasons import Reason
-from headrace.routing.question import MOST_AVOIDED, Candidate, Decision, Question
-from headrace.routing.rendezvous import hash_network, network_bits, score, seed_of
-from headrace.routing.sites import Eligible, Share, Sites
+import msgspec
+
+from headrace.bounded import BoundedMemory
+from headrace.routing.eligible import Eligibility, Eligible
+from headrace.routing.order import Order, order_sites
+from headrace.routing.plan import Asked, Plan, Planner
+from headrace.routing.question import MOST_AVOIDED, MOST_SITES, Decision, Question
+from headrace.routing.rendezvous import hash_network, network_bits
+from headrace.routing.sites import Sites
 from headrace.topology.coverage import CoverageTable
-from headrace.topology.model import AdminState, ContentClass, Server, Site, SiteKind, Topology
-from headrace.topology.view import NO_VIEW, ServerState, View
+from headrace.topology.geo import Places
+from headrace.topology.model import ContentClass, Topology
+from headrace.topology.tiers import Placing
+from headrace.topology.view import NO_VIEW, View
 
-_FIRST_SITE_SERVERS = 3
-_OTHER_SITE_SERVERS = 2
-_MOST_CANDIDATES = 10
+MEMORY_BYTES = 64 * 1024 * 1024
+"""What a `Routing` remembers at most, of clients and of shards together."""
 
-
-class Owners(Protocol):
-    """The servers of a site for a shard, in order: the first `width` hold it."""
-
-    @property
-    def servers(self) -> tuple[Server, ...]: ...
-
-    @property
-    def width(self) -> int: ...
+_SITES_AHEAD = MOST_SITES + 2
+_NOBODY = frozenset[str]()
+_OrderKey = tuple[object, ...]
+_ClientKey = tuple[bytes, str, bool | None]
+_PlanKey = tuple[int, str, bytes, bool | None, int]
 
 
-class Placing(Protocol):
-    """Who says which servers of a site hold a shard (see `topology.placement`)."""
+class Known(msgspec.Struct, frozen=True):
+    """What is remembered of a client. `network` stands for its network and class in hashes, and
+    `number` for the order of sites in the memory of plans. `prefix_length` is the scope of the
+    order, `network_length` that of an answer for which the client's network counts.
+    """
 
-    def owners(self, site: str, content: ContentClass, shard: bytes) -> Owners:
-        """Return the servers of a site for a shard."""
-        ...
+    order: Order
+    number: int
+    network: bytes
+    coverage: str
+    prefix_length: int
+    network_length: int
 
 
 class Routing:
@@ -49,114 +59,113 @@ class Routing:
         topology: Topology,
         placement: Placing,
         coverage: CoverageTable,
-        geo: None = None,
+        geo: Places | None = None,
         view: View = NO_VIEW,
+        *,
+        memory_bytes: int = MEMORY_BYTES,
     ) -> None:
-        self._placement = placement
-        self._coverage = coverage
-        self._geo = geo
-        self._sites = Sites(topology, view)
-        self._default = next((each for each in topology.coverage if each.default), None)
-        self._spare = frozenset(_spare_servers(topology, view))
-        self._seeds = {server.name: seed_of(server.name) for server in topology.servers}
+        self.sites = Sites(topology, view)
+        self.planner = Planner(self.sites, placement)
+        self.eligibility = Eligibility(topology, self.sites, coverage, geo, memory_bytes // 8)
+        self._next_number = count().__next__
+        self._orders = BoundedMemory[_OrderKey, tuple[int, Order]](
+            memory_bytes // 8, lambda key, _order: 600 + 40 * len(key)
+        )
+        self._clients = BoundedMemory[_ClientKey, Known](
+            memory_bytes * 3 // 8, lambda _key, _known: 300
+        )
+        self._plans = BoundedMemory[_PlanKey, Plan](memory_bytes * 3 // 8, _plan_cost)
 
     def decide(self, question: Question) -> Decision:
         """Return where a client goes."""
-        eligible = self._eligible(question.client)
+        if question.avoid:
+            known, plan = self._without_memory(question)
+        else:
+            known = self._known(question.client, question.content, question.secure)
+            plan = self._plan(known, question)
+        candidates, length = plan.candidates, known.prefix_length
+        if len(plan.seeds) > 1:
+            candidates = plan.for_network(known.network)
+            length = known.network_length
+        elif not question.shard:
+            length = known.network_length
+        return Decision(candidates, plan.reason, known.coverage, length, plan.fallback)
+
+    def _without_memory(self, question: Question) -> tuple[Known, Plan]:
+        """Return the same for a client that wants to be kept from some: who says so, can say any
+        number of things, so that nothing of it is remembered."""
         avoid = frozenset(sorted(question.avoid)[:MOST_AVOIDED])
-        network = hash_network(question.client) + question.content.name.encode()
-        good: list[Candidate] = []
-        spare: list[Candidate] = []
-        first_site: Site | None = None
-        several = False
-        for share in self._in_order(eligible, network):
-            first_site = first_site or share.site
-            several = several or any(share in rank and len(rank) > 1 for rank in eligible.ranks)
-            taken = len(good)
-            for candidate, wide in self._candidates(share, question, network, avoid):
-                several = several or wide
-                if candidate.spare or not share.weight:
-                    spare.append(candidate)
-                else:
-                    good.append(candidate)
-                most = _OTHER_SITE_SERVERS if taken else _FIRST_SITE_SERVERS
-                if len(good) - taken >= most:
-                    break
-        inside = bool(good)
-        if question.content.external:
-            named = {candidate.site.name for candidate in (*good, *spare)}
-            for site in self._sites.externals():
-                if site.name not in named:
-                    kept_from = site.name in avoid
-                    (spare if kept_from else good).append(Candidate(site, None, 0.0, kept_from))
-        candidates = (*good, *spare)[:_MOST_CANDIDATES]
-        reason = eligible.reason
-        if not candidates:
-            reason = Reason.NO_SERVER
-        elif not inside and candidates[0].server is None:
-            reason = Reason.BY_EXTERNAL
+        eligible = self.eligibility.of(question.client, external=question.content.external)
+        most = _SITES_AHEAD + len(avoid)
+        known = self._make(eligible, question.client, question.content, question.secure, most)
+        shard = question.shard or known.network
+        asked = Asked(question.content, shard, question.secure, _sites(question), avoid)
+        return known, self.planner.plan(known.order, asked)
+
+    def _known(self, client: bytes | None, content: ContentClass, secure: bool | None) -> Known:
+        """Return what is to be known of a client, remembered by its network or by itself."""
+        entries = self._clients.entries
+        network = hash_network(client)
+        known = entries.get((network, content.name, secure))
+        if known is None and client is not None:
+            known = entries.get((client, content.name, secure))
+        if known is None:
+            eligible = self.eligibility.of(client, external=content.external)
+            known = self._make(eligible, client, content, secure, _SITES_AHEAD)
+            if client is None or eligible.prefix_length <= network_bits(client):
+                self._clients.put((network, content.name, secure), known)
+            else:
+                self._clients.put((client, content.name, secure), known)
+        return known
+
+    def _make(
+        self,
+        eligible: Eligible,
+        client: bytes | None,
+        content: ContentClass,
+        secure: bool | None,
+        most: int,
+    ) -> Known:
+        network = hash_network(client) + b"\0" + content.name.encode()
+        number, order = self._numbered(
+            eligible.coverage,
+            order_sites(
+                eligible.ranks, network, lambda share: self.sites.level(share.site, secure), most
+            ),
+        )
         length = eligible.prefix_length
-        if several and question.client is not None:
-            length = max(length, network_bits(question.client))
-        fallback = bool(candidates) and (
-            candidates[0].site is not first_site or candidates[0].spare
+        wide = 0 if client is None else max(length, network_bits(client))
+        return Known(
+            order, number, network, eligible.coverage, wide if order.shared else length, wide
         )
-        return Decision(candidates, reason, eligible.coverage, length, fallback)
 
-    def _eligible(self, client: bytes | None) -> Eligible:
-        """Return the sites that may serve a client."""
-        length = 0
-        if client is not None:
-            match = self._coverage.find_client(client)
-            length = match.prefix_length
-            if match.coverage is not None:
-                ranks = self._sites.of_coverage(match.coverage)
-                return Eligible(ranks, Reason.BY_COVERAGE, match.coverage.name, length)
-        if self._default is not None:
-            ranks = self._sites.of_coverage(self._default)
-            return Eligible(ranks, Reason.BY_DEFAULT, self._default.name, length)
-        return Eligible(self._sites.of_nobody(), Reason.BY_DEFAULT, "", length)
+    def _numbered(self, coverage: str, order: Order) -> tuple[int, Order]:
+        """Return an order once for all clients that have it, and its number: never one of another
+        order."""
+        parts: list[object] = [coverage, order.belongs, order.shared, len(order.good)]
+        for share, reason in (*order.good, *order.spare):
+            parts += (share.site.name, share.weight, reason.word)
+        key = tuple(parts)
+        numbered = self._orders.entries.get(key)
+        if numbered is None:
+            numbered = (self._next_number(), order)
+            self._orders.put(key, numbered)
+        return numbered
 
-    def _in_order(self, eligible: Eligible, network: bytes) -> Iterator[Share]:
-        """Yield the sites for a client: rank by rank, in a rank by rendezvous."""
-        for rank in eligible.ranks:
-            yield from sorted(
-                rank, key=lambda each: (-score(network, each.seed, each.weight), each.site.name)
-            )
-
-    def _candidates(
-        self, share: Share, question: Question, network: bytes, avoid: frozenset[str]
-    ) -> Iterator[tuple[Candidate, bool]]:
-        """Yield what a site offers, and whether the client's network counted for it."""
-        site = share.site
-        if site.kind is SiteKind.EXTERNAL:
-            if question.content.external:
-                yield Candidate(site, None, share.weight, site.name in avoid), False
-            return
-        owners = self._placement.owners(site.name, question.content, question.shard or network)
-        wide = owners.width > 1 or not question.shard
-        held = sorted(
-            owners.servers[: owners.width],
-            key=lambda server: (-score(network, self._seeds[server.name], 1.0), server.name),
-        )
-        for server in (*held, *owners.servers[owners.width :]):
-            if _serves(server, question.secure):
-                spare = server.name in self._spare or not avoid.isdisjoint((server.name, site.name))
-                yield Candidate(site, server, share.weight, spare), wide
+    def _plan(self, known: Known, question: Question) -> Plan:
+        shard = question.shard or known.network
+        key = (known.number, question.content.name, shard, question.secure, question.sites)
+        plan = self._plans.entries.get(key)
+        if plan is None:
+            asked = Asked(question.content, shard, question.secure, _sites(question), _NOBODY)
+            plan = self.planner.plan(known.order, asked)
+            self._plans.put(key, plan)
+        return plan
 
 
-def _serves(server: Server, secure: bool | None) -> bool:
-    """Return whether a server speaks what the client speaks."""
-    if secure is None:
-        return server.http_port is not None or server.https_port is not None
-    return (server.https_port if secure else server.http_port) is not None
+def _sites(question: Question) -> int:
+    return min(max(question.sites, 1), MOST_SITES)
 
 
-def _spare_servers(topology: Topology, view: View) -> Iterator[str]:
-    """Yield the names of the servers that take no new clients while others can."""
-    for server in topology.servers:
-        state = view.servers.get(server.name)
-        if server.state is AdminState.DRAINING or (
-            state is not None and state.state in (ServerState.DRAINING, ServerState.FULL)
-        ):
-            yield server.name
+def _plan_cost(key: _PlanKey, plan: Plan) -> int:
+    return 400 + len(key[2]) + 100 * len(plan.candidates) + 40 * len(plan.seeds)

@@ -13,6 +13,9 @@ from headrace.topology.model import ContentClass, Server, Site
 MOST_AVOIDED = 16
 """So many names a client may ask to be kept from; what it names beyond that is passed over."""
 
+MOST_SITES = 3
+"""So many sites of the network are offered at most; external ones come beside."""
+
 
 class Question(msgspec.Struct, frozen=True):
     """Where should this client go?
@@ -20,8 +23,8 @@ class Question(msgspec.Struct, frozen=True):
     `client` is its address in 4 or 16 bytes (see `topology.coverage.client_of`), or that of its
     network, the rest zero; None: unknown. `content` and `shard` are what `topology.classify` says
     of the request; with no shard (b""), clients are spread over the servers of a site. `secure`:
-    only servers with HTTPS (True), with HTTP (False), either (None). `avoid` are names of sites
-    and servers that serve the client badly: they come last.
+    only servers with HTTPS (True), with HTTP (False), either (None). `avoid` are names of sites and
+    servers that serve the client badly: they come last.
     """
 
     client: bytes | None
@@ -29,6 +32,7 @@ class Question(msgspec.Struct, frozen=True):
     shard: bytes = b""
     secure: bool | None = None
     avoid: frozenset[str] = frozenset()
+    sites: int = MOST_SITES
 
 
 class Candidate(msgspec.Struct, frozen=True):

@@ -1,18 +1,19 @@
-"""Which sites may serve a client, in order: by its coverage, or by where it is."""
+"""Which sites may serve a client, in ranks: by its coverage, or by where it is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
 
 from headrace.reasons import Reason
 from headrace.routing.rendezvous import seed_of
-from headrace.topology.model import AdminState, Coverage, Site, SiteKind, Topology
-from headrace.topology.view import View
+from headrace.topology.model import AdminState, Coverage, Server, Site, SiteKind, Topology
+from headrace.topology.view import ServerState, View
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(msgspec.Struct, frozen=True):
     """A site and what part of the clients of its rank it should have, as a weight."""
 
     site: Site
@@ -20,74 +21,129 @@ class Share:
     seed: int
 
 
-Rank = tuple[Share, ...]
-"""Sites that share clients by weight. A later rank serves only where no earlier one can."""
+class Rank(msgspec.Struct, frozen=True):
+    """Sites that share clients by weight, and why these. A later rank serves only where no earlier
+    one can."""
 
-
-@dataclass(frozen=True, slots=True)
-class Eligible:
-    """The sites that may serve a client, and why these: of which coverage ("": of none), and for
-    how long a prefix around the client that is so."""
-
-    ranks: tuple[Rank, ...]
+    shares: tuple[Share, ...]
     reason: Reason
-    coverage: str
-    prefix_length: int = 0
+
+
+class Level(enum.IntEnum):
+    """What a site is good for: new clients; those whom nobody else serves; nothing."""
+
+    GOOD = 0
+    SPARE = 1
+    DEAD = 2
 
 
 class Sites:
-    """The sites of a topology with their weights under a view."""
+    """The sites of a topology, with their weights and states under a view."""
 
     def __init__(self, topology: Topology, view: View) -> None:
         self.by_name: Mapping[str, Site] = {site.name: site for site in topology.sites}
+        self.externals = tuple(
+            site for site in topology.sites if site.kind is SiteKind.EXTERNAL and site.base_url
+        )
+        self.server_states = {server.name: _state(server, view) for server in topology.servers}
         self._view = view
-        self._capacity_bps = _capacities(topology)
+        self._servers: dict[str, list[Server]] = {}
+        for server in topology.servers:
+            self._servers.setdefault(server.site, []).append(server)
+        self._levels: dict[tuple[str, bool | None], Level] = {}
+        self._capacity_bps = {site.name: self._capacity(site) for site in topology.sites}
         self._seeds = {site.name: seed_of(site.name) for site in topology.sites}
 
-    def of_coverage(self, coverage: Coverage) -> tuple[Rank, ...]:
-        """Return the sites of a coverage, by their order. A weight of 0 takes a site out of it."""
+    def of_coverage(
+        self, coverage: Coverage, reason: Reason, *, external: bool
+    ) -> tuple[Rank, ...]:
+        """Return the sites of a coverage by their order, external ones only if they may serve."""
         by_view = self._view.coverage.get(coverage.name, {})
         orders: dict[int, list[tuple[Site, float | None]]] = {}
         for choice in coverage.sites:
-            weight = by_view.get(choice.site, choice.weight)
-            orders.setdefault(choice.order, []).append((self.by_name[choice.site], weight))
-        return tuple(self._rank(orders[order]) for order in sorted(orders))
+            site = self.by_name[choice.site]
+            if external or site.kind is not SiteKind.EXTERNAL:
+                weight = by_view.get(choice.site, choice.weight)
+                orders.setdefault(choice.order, []).append((site, weight))
+        return tuple(self._rank(orders[order], reason) for order in sorted(orders))
 
     def of_nobody(self) -> tuple[Rank, ...]:
         """Return the sites for clients that no coverage speaks of: all edge sites, first those
         that stand in no ISP's network."""
         edges = [site for site in self.by_name.values() if site.kind is SiteKind.EDGE]
         ranks = ([site for site in edges if bool(site.network) is isp] for isp in (False, True))
-        return tuple(self._rank((site, None) for site in rank) for rank in ranks if rank)
-
-    def externals(self) -> Iterator[Site]:
-        """Yield the external sites in the description's order."""
-        return (site for site in self.by_name.values() if site.kind is SiteKind.EXTERNAL)
-
-    def _rank(self, sites: Iterable[tuple[Site, float | None]]) -> Rank:
-        """Return a rank. Sites without a weight have one by capacity, 1 on the average; an
-        external site's capacity is not known, so that it has 1."""
-        found = list(sites)
-        known = [self._capacity_bps.get(site.name, 0) for site, _ in found]
-        positive = [capacity for capacity in known if capacity]
-        mean = sum(positive) / len(positive) if positive else 1.0
         return tuple(
-            Share(
-                site,
-                weight if weight is not None else (capacity / mean if capacity else 1.0),
-                self._seeds[site.name],
-            )
-            for (site, weight), capacity in zip(found, known, strict=True)
+            self._rank([(site, None) for site in rank], Reason.BY_DEFAULT) for rank in ranks if rank
         )
 
+    def servers_of(self, site: Site) -> Sequence[Server]:
+        """Return the servers of a site."""
+        return self._servers.get(site.name, ())
 
-def _capacities(topology: Topology) -> dict[str, int]:
-    """Return the capacity of each site: its servers', and no more than its own."""
-    capacities: dict[str, int] = {}
-    for server in topology.servers:
-        if server.state is AdminState.ONLINE:
-            capacities[server.site] = capacities.get(server.site, 0) + server.capacity_bps
-    for site in topology.sites:
-        if site.capacity_bps is not None and site.name in capacities:
-            capacities[site.name] = min(capacities[site.name], site.capacity_bps)
-    return capacities
+    def level(self, site: Site, secure: bool | None) -> Level:
+        """Return what a site is good for, for clients who speak HTTPS, HTTP or either (None)."""
+        level = self._levels.get((site.name, secure))
+        if level is None:
+            level = self._levels[site.name, secure] = self._find_level(site, secure)
+        return level
+
+    def _find_level(self, site: Site, secure: bool | None) -> Level:
+        if site.kind is SiteKind.EXTERNAL:
+            return Level.GOOD if site.base_url else Level.DEAD
+        states = {
+            self.server_states[server.name]
+            for server in self.servers_of(site)
+            if speaks(server, secure)
+        }
+        if ServerState.ONLINE in states:
+            return Level.GOOD
+        return Level.SPARE if states - {ServerState.FAILED} else Level.DEAD
+
+    def _rank(self, sites: Iterable[tuple[Site, float | None]], reason: Reason) -> Rank:
+        """Return a rank. Sites without a weight have one by capacity, 1 on the average; an
+        external site's capacity may not be known, then it has 1."""
+        found = list(sites)
+        capacities = [self._capacity_bps[site.name] for site, _ in found]
+        known = [capacity for capacity in capacities if capacity]
+        average = sum(known) / len(known) if known else 1.0
+        return Rank(
+            tuple(
+                Share(
+                    site,
+                    weight if weight is not None else (capacity / average if capacity else 1.0),
+                    self._seeds[site.name],
+                )
+                for (site, weight), capacity in zip(found, capacities, strict=True)
+            ),
+            reason,
+        )
+
+    def _capacity(self, site: Site) -> int:
+        """Return the capacity of a site: what its servers have, and no more than its own; 0 if
+        neither is known."""
+        servers = sum(
+            server.capacity_bps
+            for server in self.servers_of(site)
+            if server.state is AdminState.ONLINE
+        )
+        if site.capacity_bps is None:
+            return servers
+        return min(servers, site.capacity_bps) if servers else site.capacity_bps
+
+
+def speaks(server: Server, secure: bool | None) -> bool:
+    """Return whether a server speaks what the client speaks: HTTPS, HTTP, either (None)."""
+    if secure is None:
+        return server.http_port is not None or server.https_port is not None
+    return (server.https_port if secure else server.http_port) is not None
+
+
+def _state(server: Server, view: View) -> ServerState:
+    """Return a server's state: what its operator wants, unless it is worse."""
+    seen = view.servers.get(server.name)
+    state = ServerState.ONLINE if seen is None else seen.state
+    if server.state is AdminState.WITHDRAWN:
+        return ServerState.FAILED
+    if server.state is AdminState.DRAINING and state is not ServerState.FAILED:
+        return ServerState.DRAINING
+    return state

@@ -1,0 +1,60 @@
+"""The order in which sites are offered to a client: rank by rank, in a rank by rendezvous."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from headrace.reasons import Reason
+from headrace.routing.rendezvous import score
+from headrace.routing.sites import Level, Rank, Share
+
+Offer = tuple[Share, Reason]
+"""A site, and why it is offered."""
+
+
+class Order(msgspec.Struct, frozen=True):
+    """The sites for a client, those that serve new clients apart from those for whom nobody else
+    does (`spare`). `belongs` is the site of the client when everything serves; `shared`: the
+    client's network counted, beside the ranks.
+    """
+
+    good: tuple[Offer, ...]
+    spare: tuple[Offer, ...]
+    belongs: str
+    shared: bool
+
+
+def order_sites(
+    ranks: Sequence[Rank], network: bytes, level: Callable[[Share], Level], most: int
+) -> Order:
+    """Return the first sites for a network and class, at least `most` good ones if there are.
+
+    A site of weight 0 gets clients only when no other does.
+    """
+    good: list[Offer] = []
+    spare: list[Offer] = []
+    belongs = ""
+    shared = False
+    for rank in ranks:
+        shares = rank.shares
+        if len(shares) > 1:
+            shared = True
+            shares = in_rank(shares, network)
+        for share in shares:
+            if share.weight and not belongs:
+                belongs = share.site.name
+            found = level(share)
+            if found is Level.GOOD and share.weight:
+                good.append((share, rank.reason))
+            elif found is not Level.DEAD:
+                spare.append((share, rank.reason))
+        if len(good) >= most:
+            break
+    return Order(tuple(good[:most]), tuple(spare[:most]), belongs, shared)
+
+
+def in_rank(shares: Sequence[Share], network: bytes) -> tuple[Share, ...]:
+    """Return the sites of a rank by falling score; equal ones keep their order."""
+    return tuple(sorted(shares, key=lambda share: -score(network, share.seed, share.weight)))

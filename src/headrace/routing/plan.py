@@ -1,0 +1,175 @@
+"""What the sites in their order offer for a shard: the same for all clients with that order."""
+
+from __future__ import annotations
+
+import msgspec
+
+from headrace.reasons import Reason
+from headrace.routing.order import Order
+from headrace.routing.question import Candidate
+from headrace.routing.rendezvous import score, seed_of
+from headrace.routing.sites import Share, Sites, speaks
+from headrace.topology.model import ContentClass, SiteKind
+from headrace.topology.tiers import Placing
+from headrace.topology.view import ServerState
+
+_FALLBACKS = 2
+_OF_OTHER_SITES = 2
+_MOST_EXTERNAL = 2
+_MOST_SPARE = 2
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What of a question counts when the sites are in order."""
+
+    content: ContentClass
+    shard: bytes
+    secure: bool | None
+    sites: int
+    avoid: frozenset[str]
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """What a site offers: what serves new clients, of which the first `held` hold the shard, and
+    the rest."""
+
+    good: list[Candidate]
+    spare: list[Candidate]
+    held: int
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """The candidates for a shard. The first of them, as many as there are `seeds`, hold it alike:
+    which one comes first is for the client's network to say."""
+
+    candidates: tuple[Candidate, ...]
+    seeds: tuple[int, ...]
+    reason: Reason
+    fallback: bool
+
+    @property
+    def shared(self) -> bool:
+        """Return whether the client's network counts."""
+        return len(self.seeds) > 1
+
+    def for_network(self, network: bytes) -> tuple[Candidate, ...]:
+        """Return the candidates for a client, among those who hold the shard its own first."""
+        scores = [score(network, seed, 1.0) for seed in self.seeds]
+        first = scores.index(max(scores))
+        chosen = self.candidates
+        return (chosen[first], *chosen[:first], *chosen[first + 1 :])
+
+
+class Planner:
+    """Makes plans under one view."""
+
+    def __init__(self, sites: Sites, placement: Placing) -> None:
+        self._sites = sites
+        self._placement = placement
+        self._known: dict[tuple[str, float, bool | None], dict[str, Candidate]] = {}
+
+    def plan(self, order: Order, asked: Asked) -> Plan:
+        """Return what sites offer for a shard, whoever in them is to be avoided put last."""
+        good: list[Candidate] = []
+        spare: list[Candidate] = []
+        reason = Reason.NO_SERVER
+        held = offered = 0
+        for share, why in order.good:
+            offer = self.of_site(share, asked)
+            spare += offer.spare
+            if not offer.good:
+                continue
+            if not good:
+                held, reason = offer.held, why
+                good += offer.good[: held + _FALLBACKS]
+            else:
+                good += offer.good[:_OF_OTHER_SITES]
+            offered += 1
+            if offered == asked.sites:
+                break
+        externals = self._externals(asked, {each.site.name for each in good})
+        if not good and externals.good:
+            reason = Reason.BY_EXTERNAL
+        good += externals.good
+        if len(spare) < _MOST_SPARE:
+            for share, _why in order.spare[: asked.sites]:
+                offer = self.of_site(share, asked)
+                spare += [_spare(each) for each in (*offer.good, *offer.spare)]
+        spare += externals.spare
+        if not good and spare:
+            reason = _reason_of(spare[0], order)
+        candidates = (*good, *spare[:_MOST_SPARE])
+        fallback = bool(candidates) and (
+            candidates[0].spare or candidates[0].site.name != order.belongs
+        )
+        seeds = tuple(seed_of(each.server.name) for each in good[:held] if each.server)
+        return Plan(candidates, seeds, reason, fallback)
+
+    def of_site(self, share: Share, asked: Asked) -> Offer:
+        """Return what a site offers."""
+        site = share.site
+        if site.kind is SiteKind.EXTERNAL:
+            return _offer([Candidate(site, None, share.weight, site.name in asked.avoid)], 0)
+        owners = self._placement.owners(site.name, asked.content, asked.shard)
+        known = self._candidates(share, asked.secure)
+        shunned = site.name in asked.avoid
+        good: list[Candidate] = []
+        spare: list[Candidate] = []
+        held = 0
+        for number, server in enumerate(owners.servers):
+            candidate = known.get(server.name)
+            if candidate is None:
+                continue
+            if candidate.spare:
+                spare.append(candidate)
+            elif shunned or server.name in asked.avoid:
+                spare.append(_spare(candidate))
+            else:
+                good.append(candidate)
+                held += number < owners.width
+        return Offer(good, spare, held)
+
+    def _candidates(self, share: Share, secure: bool | None) -> dict[str, Candidate]:
+        """Return the candidates of a site by the names of its servers; only those that speak what
+        the client speaks."""
+        key = (share.site.name, share.weight, secure)
+        known = self._known.get(key)
+        if known is None:
+            states = self._sites.server_states
+            known = self._known[key] = {
+                server.name: Candidate(
+                    share.site,
+                    server,
+                    share.weight,
+                    states[server.name] is not ServerState.ONLINE,
+                )
+                for server in self._sites.servers_of(share.site)
+                if speaks(server, secure)
+            }
+        return known
+
+    def _externals(self, asked: Asked, named: set[str]) -> Offer:
+        """Return the external sites that stand in for the network's."""
+        if not asked.content.external:
+            return Offer([], [], 0)
+        others = (site for site in self._sites.externals if site.name not in named)
+        offer = _offer([Candidate(each, None, 0.0, each.name in asked.avoid) for each in others], 0)
+        return Offer(offer.good[:_MOST_EXTERNAL], offer.spare[:_MOST_EXTERNAL], 0)
+
+
+def _offer(found: list[Candidate], held: int) -> Offer:
+    return Offer(
+        [each for each in found if not each.spare], [each for each in found if each.spare], held
+    )
+
+
+def _spare(candidate: Candidate) -> Candidate:
+    return Candidate(candidate.site, candidate.server, candidate.weight, True)
+
+
+def _reason_of(candidate: Candidate, order: Order) -> Reason:
+    """Return why the site of a candidate is offered."""
+    for share, why in (*order.good, *order.spare):
+        if share.site is candidate.site:
+            return why
+    return Reason.BY_EXTERNAL

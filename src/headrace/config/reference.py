@@ -18,11 +18,13 @@ from pydantic_core import PydanticUndefined
 
 from headrace.config.base import Written
 from headrace.config.edge import EDGE
+from headrace.config.network import NETWORK
 from headrace.config.root import Root
 from headrace.config.router import ROUTER
 from headrace.config.schema import header, keys_of, nested_model, tables
-from headrace.config.units import format_size
+from headrace.config.units import format_bit_rate, format_size
 
+ROOTS: tuple[Root[Any], ...] = (EDGE, ROUTER, NETWORK)
 _TITLE = "# Configuration reference\n"
 _NOTATION = """\
 A file is [TOML](https://toml.io). Durations are seconds (`2.5`) or texts (`"250ms"`, `"10s"`,
@@ -42,7 +44,8 @@ def page(root: Root[Any]) -> str:
     """Return the whole page as Markdown."""
     parts = [_TITLE, _NOTATION]
     if root.page is not None:
-        parts = [_TITLE, root.page.introduction, _NOTATION, root.page.example]
+        title = f"# {root.page.title}\n"
+        parts = [title, root.page.introduction, _NOTATION, root.page.example]
     parts += [_table(name, model, repeats) for name, model, repeats in tables(root.model)]
     return "\n".join(parts)
 
@@ -99,6 +102,8 @@ def _default(key: str, field: FieldInfo, model: type[BaseModel]) -> str:
         return "unset"
     if _kind(key, field, model) == "file mode":
         return f'`"{value:04o}"`'
+    if _kind(key, field, model) == "bit rate":
+        return f'`"{format_bit_rate(value)}"`'
     if _kind(key, field, model).startswith("size"):
         shown = format_size(value)
         return f"`{shown}`" if isinstance(shown, int) else f'`"{shown}"`'
@@ -130,7 +135,7 @@ def _cell(text: str) -> str:
 def main() -> None:
     """Write each root's page below the directory that the argument names, else the working one."""
     base = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
-    for root in (EDGE, ROUTER):
+    for root in ROOTS:
         if root.page is not None:
             (base / root.page.path).write_text(page(root), encoding="utf-8")
 

@@ -28,6 +28,7 @@ class Page:
     path: Path
     introduction: str
     example: str
+    title: str = "Configuration reference"
 
 
 @dataclass(frozen=True, slots=True)

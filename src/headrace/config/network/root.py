@@ -15,8 +15,10 @@ NETWORK = Root(
         Path("docs/reference/network.md"),
         """\
 This page is generated from the schema. `headrace network check network.toml` validates a file.
-[The description of a network](../network/description.md) says what it is for.
+[The description of a network](../network/description.md) says what it is for. Bit rates are bits
+per second (`1000000`) or texts (`"800Mbps"`, `"10Gbps"`).
 """,
         "A complete example is in [`network.toml`](../examples/network.toml).\n",
+        title="Reference of the network's description",
     ),
 )

@@ -59,6 +59,8 @@ def _table(name: str, model: type[BaseModel], repeats: bool) -> str:
         cells = (f"`{key}`", _kind(key, field, model), _default(key, field, model))
         rows.append(f"| {' | '.join(cells)} | {_cell(field.description or '')} |")
     summary = (model.__doc__ or "").strip().split("\n\n")[0].replace("\n    ", " ")
+    if len(rows) == 2:  # it has tables alone
+        return f"## {title}\n\n{summary}\n"
     return f"## {title}\n\n{summary}\n\n" + "\n".join(rows) + "\n"
 
 

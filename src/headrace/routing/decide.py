@@ -16,6 +16,7 @@ import msgspec
 
 from headrace.bounded import BoundedMemory
 from headrace.routing.eligible import Eligibility, Eligible
+from headrace.routing.explain import Explainer, Step
 from headrace.routing.order import Order, order_sites
 from headrace.routing.plan import Asked, Plan, Planner
 from headrace.routing.question import MOST_AVOIDED, MOST_SITES, Decision, Question
@@ -76,8 +77,8 @@ class Routing:
         )
         self._plans = BoundedMemory[_PlanKey, Plan](memory_bytes * 3 // 8, _plan_cost)
 
-    def decide(self, question: Question) -> Decision:
-        """Return where a client goes."""
+    def decide(self, question: Question, trace: list[Step] | None = None) -> Decision:
+        """Return where a client goes, and write into `trace` how that came to be."""
         if question.avoid:
             known, plan = self._without_memory(question)
         else:
@@ -89,18 +90,20 @@ class Routing:
             length = known.network_length
         elif not question.shard:
             length = known.network_length
-        return Decision(candidates, plan.reason, known.coverage, length, plan.fallback)
+        decision = Decision(candidates, plan.reason, known.coverage, length, plan.fallback)
+        if trace is not None:
+            explainer = Explainer(self.eligibility, self.sites, self.planner)
+            asked = _asked(question, known)
+            trace += explainer.steps(question, asked, known.network, decision)
+        return decision
 
     def _without_memory(self, question: Question) -> tuple[Known, Plan]:
         """Return the same for a client that wants to be kept from some: who says so, can say any
         number of things, so that nothing of it is remembered."""
-        avoid = frozenset(sorted(question.avoid)[:MOST_AVOIDED])
         eligible = self.eligibility.of(question.client, external=question.content.external)
-        most = _SITES_AHEAD + len(avoid)
+        most = _SITES_AHEAD + MOST_AVOIDED
         known = self._make(eligible, question.client, question.content, question.secure, most)
-        shard = question.shard or known.network
-        asked = Asked(question.content, shard, question.secure, _sites(question), avoid)
-        return known, self.planner.plan(known.order, asked)
+        return known, self.planner.plan(known.order, _asked(question, known))
 
     def _known(self, client: bytes | None, content: ContentClass, secure: bool | None) -> Known:
         """Return what is to be known of a client, remembered by its network or by itself."""
@@ -153,18 +156,24 @@ class Routing:
         return numbered
 
     def _plan(self, known: Known, question: Question) -> Plan:
-        shard = question.shard or known.network
-        key = (known.number, question.content.name, shard, question.secure, question.sites)
+        content, shard = question.content, question.shard or known.network
+        key = (known.number, content.name, shard, question.secure, question.sites)
         plan = self._plans.entries.get(key)
         if plan is None:
-            asked = Asked(question.content, shard, question.secure, _sites(question), _NOBODY)
-            plan = self.planner.plan(known.order, asked)
+            plan = self.planner.plan(known.order, _asked(question, known))
             self._plans.put(key, plan)
         return plan
 
 
-def _sites(question: Question) -> int:
-    return min(max(question.sites, 1), MOST_SITES)
+def _asked(question: Question, known: Known) -> Asked:
+    """Return what of a question counts in the sites. Without a shard, the network stands for it."""
+    return Asked(
+        question.content,
+        question.shard or known.network,
+        question.secure,
+        min(max(question.sites, 1), MOST_SITES),
+        frozenset(sorted(question.avoid)[:MOST_AVOIDED]) if question.avoid else _NOBODY,
+    )
 
 
 def _plan_cost(key: _PlanKey, plan: Plan) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from headrace.edge.request.response import Response
 from headrace.topology.classify import Classes
+from headrace.topology.coverage import CoverageTable
 from headrace.topology.model import ContentClass, Site, SiteKind, StoreBy, Topology
 from headrace.topology.placement import Placement
 from headrace.topology.snapshot import NetworkSnapshot
@@ -33,7 +34,9 @@ class Member:
         self.topology = Topology((), sites, tuple(servers), (), (self.content,))
         self.placement = Placement(self.topology, view)
         self.edge = edge
-        edge.context.adopt_network(NetworkSnapshot(self.topology, "1"), view)
+        edge.context.adopt_network(
+            NetworkSnapshot(self.topology, "1", CoverageTable(self.topology)), view
+        )
         edge.context.signer = lambda peer, _resource: (
             lambda method, host, target, _now: [
                 (b"x-hops", b"%d" % (1 if peer is None else peer.hops + 1))

@@ -13,7 +13,7 @@ from headrace.router.asking import Asking
 from headrace.router.clients import Client
 from headrace.router.context import RouterContext
 from headrace.router.covered import check_covered
-from headrace.router.locate import locate
+from headrace.router.locate import DEBUG, locate
 from headrace.router.steering.answer import MEDIA_TYPE, steer
 
 ALLOW = b"GET, HEAD, OPTIONS"
@@ -46,7 +46,8 @@ def answer_api(
         return True
     asking = Asking(context, client, head.headers, _parameters(query), authority, secure)
     if path == LOCATE:
-        context.metrics.router_answers["locate"] += 1
+        if DEBUG not in asking.parameters:
+            context.metrics.router_answers["locate"] += 1
         send_json(exchange, locate(asking), now)
     else:
         context.metrics.router_answers["steering"] += 1

@@ -13,6 +13,7 @@ from headrace.http.server.exchange import Exchange
 from headrace.router.accounting import Accounting
 from headrace.router.answers import send_json, send_preflight, send_problem
 from headrace.router.api import answer_api
+from headrace.router.asking import Unavailable
 from headrace.router.clients import Client
 from headrace.router.context import RouterContext
 from headrace.router.covered import check_covered
@@ -24,7 +25,6 @@ from headrace.topology.model import Redirect
 
 API_PREFIX = b"/v1/"
 DEBUG_WORD = b"headrace-debug"
-NOTHING_USABLE = "no server can take this request now; ask again later"
 _REDIRECTED = tuple(sorted(KNOWN - {b"OPTIONS", b"TRACE"}))
 _ALLOW = {
     Redirect.FOUND: b"GET, HEAD, OPTIONS",
@@ -83,7 +83,7 @@ class RouterHandler:
         else:
             exchange.context = asked
             context.tallies.of(None, asked.content).count(decision)
-            self._unavailable(exchange)
+            self._refuse(exchange, Unavailable(context.retry_after))
             return
         place.tally.count(decision)
         exchange.context = place
@@ -181,16 +181,14 @@ class RouterHandler:
         """Say how the decision is made, to those who may see it."""
         if not self.context.debug.allows(client.address, head.headers):
             raise BadRequest(403, "the debug answer is for those that the configuration names")
+        self.context.metrics.router_answers["debug"] += 1
         body = explained(self.context, asked, client.address, secure=secure)
         send_json(exchange, body, self._now())
 
-    def _unavailable(self, exchange: Exchange) -> None:
-        extra = ((b"retry-after", self.context.retry_after),)
-        send_problem(exchange, 503, NOTHING_USABLE, self._now(), extra)
-
     def _refuse(self, exchange: Exchange, error: BadRequest) -> None:
         """Answer what is wrong with a request that was read well: the connection may stay."""
-        send_problem(exchange, error.status, str(error), self._now())
+        extra = error.extra if isinstance(error, Unavailable) else ()
+        send_problem(exchange, error.status, str(error), self._now(), extra)
 
     def refused(self, exchange: Exchange, error: BadRequest) -> None:
         """Answer a request that cannot be understood; the connection closes afterwards."""

@@ -58,6 +58,8 @@ class Tallies:
         fallbacks = unknown = 0
         for tally in self._known.values():
             total = sum(tally.by_reason.values())
+            if not total:
+                continue
             sites[tally.site] += total
             servers[tally.server] += total
             classes[tally.content] += total

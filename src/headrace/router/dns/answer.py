@@ -14,7 +14,7 @@ from headrace.config.router.dns import Dns
 from headrace.router.dns import wire
 from headrace.router.dns.cookies import Cookies
 from headrace.router.dns.decided import DecidedAnswers, Decides
-from headrace.router.dns.lookup import Lookup
+from headrace.router.dns.lookup import V4_BYTES, V6_BYTES, Lookup
 from headrace.router.dns.query import SILENCE, UNUSUAL, Query, Refusal, Shape, read_query
 from headrace.router.dns.rate_limit import Allowed, RateLimit, network_of
 from headrace.router.dns.section import Section
@@ -25,6 +25,13 @@ from headrace.telemetry.metrics import WorkerMetrics
 _REPEATED_FLAGS: Final = wire.RD | wire.CD
 _AFTER_ID: Final = struct.Struct(">HHHHH")
 _ALL: Final = Allowed.ALL
+
+_Asked = bytes | tuple[bytes, bytes]
+"""A message from its flags on; with the client's network where the answer depends on that."""
+_Whole = tuple[bytes, str, str, bool]
+"""An answer from its flags on, the words that it is counted by, and whether it has a subnet."""
+# Stands where the answer depends on the client's network: that is then part of the key.
+_BY_NETWORK: Final[_Whole] = (b"", "", "", False)
 
 
 class Answerer:
@@ -40,15 +47,16 @@ class Answerer:
         self._limit = RateLimit(config.limits.responses_per_second, config.limits.slip)
         self._limited = bool(config.limits.responses_per_second)
         self._uncommon = Uncommon()
-        self._whole: BoundedMemory[bytes, tuple[bytes, str, str, bool]] = BoundedMemory(
-            half_bytes, lambda asked, answer: len(asked) + len(answer[0]) + 200
-        )
+        self._whole: BoundedMemory[_Asked, _Whole] = BoundedMemory(half_bytes, _whole_bytes)
         self._whole_entries = self._whole.entries
 
     def answer(self, data: bytes, client: bytes, now_s: int, *, udp: bool = True) -> bytes | None:
         """Return the answer to a message from an address of 4 or 16 bytes; None for silence."""
         if udp:
             kept = self._whole_entries.get(data[2:])
+            if kept is _BY_NETWORK:
+                network = client[: V4_BYTES if len(client) == 4 else V6_BYTES]
+                kept = self._whole_entries.get((data[2:], network))
             if kept is not None and (
                 not self._limited or self._limit.count(network_of(client), now_s) is _ALL
             ):
@@ -87,15 +95,24 @@ class Answerer:
             options = wire.option(wire.SUBNET_OPTION, said) + options
         metrics.dns_answers[section.word] += 1
         answer = self._message(query, zone, section, options, udp=udp)
-        if (
-            udp
-            and query.cookie is None
-            and (not section.decided or query.address is not None)
-            and query.question.startswith(query.name)
-        ):
-            asked = data[2:]
-            self._whole.put(asked, (answer, type_word, section.word, subnet is not None))
+        # Of names in mixed case, as careful resolvers ask for, the same never comes again.
+        if udp and query.cookie is None and query.question.startswith(query.name):
+            whole = (answer, type_word, section.word, subnet is not None)
+            self._keep(data[2:], query, section, client, whole)
         return data[:2] + answer
+
+    def _keep(
+        self, asked: bytes, query: Query, section: Section, client: bytes, whole: _Whole
+    ) -> None:
+        """Remember an answer for the same message, if it depends on no more than the network."""
+        if section.decided and query.address is None:
+            network = client[: V4_BYTES if len(client) == 4 else V6_BYTES]
+            if section.scope > 8 * len(network):
+                return
+            self._whole.put(asked, _BY_NETWORK)
+            self._whole.put((asked, network), whole)
+            return
+        self._whole.put(asked, whole)
 
     def _message(
         self, query: Query, zone: Zone | None, section: Section, options: bytes, *, udp: bool
@@ -150,6 +167,12 @@ class Answerer:
         flags = read.flags & (_REPEATED_FLAGS | wire.OPCODE) | wire.QR | read.rcode & 0xF
         opt = wire.edns(read.rcode, 0, b"") if read.udp_bytes else b""
         return data[:2] + _bare(flags, read.question, opt)
+
+
+def _whole_bytes(asked: _Asked, whole: _Whole) -> int:
+    """Return what a kept answer takes: about twice its message and itself, and the objects."""
+    message = asked if isinstance(asked, bytes) else asked[0]
+    return 300 + 2 * len(message) + len(whole[0])
 
 
 def _bare(flags: int, question: bytes, opt: bytes) -> bytes:

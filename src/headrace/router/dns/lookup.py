@@ -23,8 +23,8 @@ from headrace.router.dns.section import (
 from headrace.router.dns.zones import Node, Zone, Zones
 
 # The network that most decisions are made for: /24 and /48.
-_V4_BYTES: Final = 3
-_V6_BYTES: Final = 6
+V4_BYTES: Final = 3
+V6_BYTES: Final = 6
 # Types that ask for no data of a name (RFC 6895 section 3.1).
 _FIRST_META: Final = 128
 _LAST_META: Final = 255
@@ -64,7 +64,7 @@ class Lookup:
 
     def _decide(self, node: Node, kind: int, client: bytes) -> Section:
         """Return the answer by a decision: what is kept for the client's network, or a new one."""
-        network = client[: _V4_BYTES if len(client) == 4 else _V6_BYTES]
+        network = client[: V4_BYTES if len(client) == 4 else V6_BYTES]
         section = self._entries.get((node, kind, network))
         if section is None:
             section = self._decided.find(node, kind, client)

@@ -17,7 +17,7 @@ from headrace.router.dns.shard_labels import host_shard
 from headrace.router.dns.zone_records import Records, records_of_server, records_of_zone
 from headrace.topology.model import ContentClass, Server, Topology
 
-SHARD_NODES_BYTES = 4 * 1024 * 1024
+NAMES_BYTES = 8 * 1024 * 1024
 _LETTERS = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
@@ -56,8 +56,9 @@ class Zones:
         self._absent: dict[bytes, Node] = {}
         self._nodes: dict[bytes, Node] = {}
         self._by_pattern: dict[tuple[bytes, str], Node] = {}
-        self._sharded: BoundedMemory[bytes, Node] = BoundedMemory(
-            SHARD_NODES_BYTES, lambda name, node: 2 * len(name) + 200
+        # Names that patterns mean, as they were asked for.
+        self._matched: BoundedMemory[bytes, Node] = BoundedMemory(
+            NAMES_BYTES, lambda name, node: 2 * len(name) + (200 if node.shard else 0)
         )
         for zone in config.zones:
             self._add_zone(zone)
@@ -73,7 +74,7 @@ class Zones:
         node = self._nodes.get(name)
         if node is not None:
             return node
-        node = self._sharded.entries.get(name)
+        node = self._matched.entries.get(name)
         if node is not None:
             return node
         zone = self._zone_of(name)
@@ -85,13 +86,10 @@ class Zones:
         shard = host_shard(content, _text_of(name))
         if shard:
             node = Node(zone, content=content, shard=shard)
-            self._sharded.put(name, node)
-            return node
-        return self._node_of_pattern(zone, content)
-
-    def zone_of(self, name: str) -> bool:
-        """Return whether a name, as text, is in one of the zones."""
-        return self._zone_of(wire.name_of(name)) is not None
+        else:
+            node = self._node_of_pattern(zone, content)
+        self._matched.put(name, node)
+        return node
 
     def _node_of_pattern(self, zone: Zone, content: ContentClass) -> Node:
         node = self._by_pattern.get((zone.name, content.name))

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from headrace.reasons import Reason
 from headrace.routing.rendezvous import seed_of
-from headrace.topology.model import AdminState, Coverage, Server, Site, SiteKind, Topology
+from headrace.topology.model import (
+    AdminState,
+    Coverage,
+    Server,
+    Site,
+    SiteChoice,
+    SiteKind,
+    Topology,
+)
+from headrace.topology.site_capacity import described_weights, site_capacities
 from headrace.topology.view import ServerState, View
 
 
@@ -51,30 +60,30 @@ class Sites:
         for server in topology.servers:
             self._servers.setdefault(server.site, []).append(server)
         self._levels: dict[tuple[str, bool | None], Level] = {}
-        self._capacity_bps = {site.name: self._capacity(site) for site in topology.sites}
+        self._capacities = site_capacities(topology)
         self._seeds = {site.name: seed_of(site.name) for site in topology.sites}
 
     def of_coverage(
         self, coverage: Coverage, reason: Reason, *, external: bool
     ) -> tuple[Rank, ...]:
         """Return the sites of a coverage by their order, external ones only if they may serve."""
-        by_view = self._view.coverage.get(coverage.name, {})
-        orders: dict[int, list[tuple[Site, float | None]]] = {}
+        weights = described_weights(coverage, self._capacities)
+        weights |= self._view.coverage.get(coverage.name, {})
+        orders: dict[int, list[Site]] = {}
         for choice in coverage.sites:
             site = self.by_name[choice.site]
             if external or site.kind is not SiteKind.EXTERNAL:
-                weight = by_view.get(choice.site, choice.weight)
-                orders.setdefault(choice.order, []).append((site, weight))
-        return tuple(self._rank(orders[order], reason) for order in sorted(orders))
+                orders.setdefault(choice.order, []).append(site)
+        return tuple(self._rank(orders[order], weights, reason) for order in sorted(orders))
 
     def of_nobody(self) -> tuple[Rank, ...]:
         """Return the sites for clients that no coverage speaks of: all edge sites, first those
         that stand in no ISP's network."""
         edges = [site for site in self.by_name.values() if site.kind is SiteKind.EDGE]
+        choices = tuple(SiteChoice(site.name) for site in edges)
+        weights = described_weights(Coverage("", choices), self._capacities)
         ranks = ([site for site in edges if bool(site.network) is isp] for isp in (False, True))
-        return tuple(
-            self._rank([(site, None) for site in rank], Reason.BY_DEFAULT) for rank in ranks if rank
-        )
+        return tuple(self._rank(rank, weights, Reason.BY_DEFAULT) for rank in ranks if rank)
 
     def servers_of(self, site: Site) -> Sequence[Server]:
         """Return the servers of a site."""
@@ -99,36 +108,10 @@ class Sites:
             return Level.GOOD
         return Level.SPARE if states - {ServerState.FAILED} else Level.DEAD
 
-    def _rank(self, sites: Iterable[tuple[Site, float | None]], reason: Reason) -> Rank:
-        """Return a rank. Sites without a weight have one by capacity, 1 on the average; an
-        external site's capacity may not be known, then it has 1."""
-        found = list(sites)
-        capacities = [self._capacity_bps[site.name] for site, _ in found]
-        known = [capacity for capacity in capacities if capacity]
-        average = sum(known) / len(known) if known else 1.0
+    def _rank(self, sites: Sequence[Site], weights: Mapping[str, float], reason: Reason) -> Rank:
         return Rank(
-            tuple(
-                Share(
-                    site,
-                    weight if weight is not None else (capacity / average if capacity else 1.0),
-                    self._seeds[site.name],
-                )
-                for (site, weight), capacity in zip(found, capacities, strict=True)
-            ),
-            reason,
+            tuple(Share(site, weights[site.name], self._seeds[site.name]) for site in sites), reason
         )
-
-    def _capacity(self, site: Site) -> int:
-        """Return the capacity of a site: what its servers have, and no more than its own; 0 if
-        neither is known."""
-        servers = sum(
-            server.capacity_bps
-            for server in self.servers_of(site)
-            if server.state is AdminState.ONLINE
-        )
-        if site.capacity_bps is None:
-            return servers
-        return min(servers, site.capacity_bps) if servers else site.capacity_bps
 
 
 def speaks(server: Server, secure: bool | None) -> bool:

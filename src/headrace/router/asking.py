@@ -11,7 +11,7 @@ from headrace.http.target import BadTarget, as_sent, normalise_target
 from headrace.router.clients import Client
 from headrace.router.context import RouterContext
 from headrace.router.requested import Requested, classified
-from headrace.routing.question import Decision, Question
+from headrace.routing.question import Decision
 
 LONGEST_URL = 4096
 
@@ -58,7 +58,4 @@ class Asking:
 
     def decide(self, asked: Requested, *, secure: bool) -> Decision:
         """Return where the client goes for it."""
-        question = Question(
-            self.client.address, asked.content, asked.shard, True if secure else None
-        )
-        return self.context.network.decide(question)
+        return self.context.network.decide(asked.question(self.client.address, secure=secure))

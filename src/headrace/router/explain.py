@@ -1,4 +1,6 @@
-"""The debug answer: the whole decision for one client and URL, as JSON."""
+"""A whole decision for one client and URL, as the debug answer and `headrace locate` show it: the
+same values in the same words.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +8,15 @@ import ipaddress
 
 import msgspec
 
-from headrace.router.context import RouterContext
-from headrace.router.requested import Requested
-from headrace.routing.question import Question
+from headrace.router.network import RouterNetwork
+from headrace.router.places import base_url
+from headrace.routing.decide import Routing
+from headrace.routing.explain import Step
+from headrace.routing.question import Decision, Question
 
 
 class Shown(msgspec.Struct):
-    """A candidate as it is shown."""
+    """A candidate as it is shown. `base_url`: null where the client cannot go there."""
 
     base_url: str | None
     site: str
@@ -21,49 +25,60 @@ class Shown(msgspec.Struct):
     spare: bool
 
 
-class Explained(msgspec.Struct):
-    """A decision as it is shown. `network` is the version of the description in force."""
+class Explanation(msgspec.Struct):
+    """A decision as it is shown. `network` is the version of the description, `view` that of the
+    view in force (0: none).
+    """
 
     network: str
     view: int
     client: str | None
-    content: str
+    content: str = msgspec.field(name="class")
     shard: str
     reason: str
     coverage: str
     prefix_length: int
     fallback: bool
     candidates: list[Shown]
+    steps: list[Step]
 
 
-def explained(
-    context: RouterContext, asked: Requested, client: bytes | None, *, secure: bool
-) -> bytes:
-    """Return the decision as JSON."""
-    network = context.network
-    decision = network.decide(
-        Question(client, asked.content, asked.shard, True if secure else None)
-    )
+def explained(network: RouterNetwork, question: Question) -> bytes:
+    """Return a decision of the network in force as JSON."""
     return msgspec.json.encode(
-        Explained(
-            network=network.version,
-            view=network.view.version,
-            client=None if client is None else str(ipaddress.ip_address(client)),
-            content=asked.content.name,
-            shard=asked.shard.decode("utf-8", "backslashreplace"),
-            reason=decision.reason.word,
-            coverage=decision.coverage,
-            prefix_length=decision.prefix_length,
-            fallback=decision.fallback,
-            candidates=[
-                Shown(
-                    asked.places.place(each, secure=secure).base,
-                    each.site.name,
-                    None if each.server is None else each.server.name,
-                    each.weight,
-                    each.spare,
-                )
-                for each in decision.candidates
-            ],
-        )
+        explain(network.routing, question, network.version, network.view.version)
     )
+
+
+def explain(routing: Routing, question: Question, version: str, view: int) -> Explanation:
+    """Return a decision with the steps that led to it."""
+    steps: list[Step] = []
+    decision = routing.decide(question, steps)
+    client = question.client
+    return Explanation(
+        network=version,
+        view=view,
+        client=None if client is None else str(ipaddress.ip_address(client)),
+        content=question.content.name,
+        shard=question.shard.decode("utf-8", "backslashreplace"),
+        reason=decision.reason.word,
+        coverage=decision.coverage,
+        prefix_length=decision.prefix_length,
+        fallback=decision.fallback,
+        candidates=_shown(decision, question),
+        steps=steps,
+    )
+
+
+def _shown(decision: Decision, question: Question) -> list[Shown]:
+    content, secure = question.content, bool(question.secure)
+    return [
+        Shown(
+            base_url(each, content, secure=secure),
+            each.site.name,
+            None if each.server is None else each.server.name,
+            each.weight,
+            each.spare,
+        )
+        for each in decision.candidates
+    ]

@@ -74,8 +74,9 @@ class RouterHandler:
         """Send a client to its server."""
         context = self.context
         places = asked.places
-        question = Question(client.address, asked.content, asked.shard, True if secure else None)
-        decision = context.network.decide(question)
+        decision = context.network.decide(
+            Question(client.address, asked.content, asked.shard, True if secure else None)
+        )
         for candidate in decision.candidates:
             place = places.place(candidate, secure=secure)
             if place.head:
@@ -182,7 +183,7 @@ class RouterHandler:
         if not self.context.debug.allows(client.address, head.headers):
             raise BadRequest(403, "the debug answer is for those that the configuration names")
         self.context.metrics.router_answers["debug"] += 1
-        body = explained(self.context, asked, client.address, secure=secure)
+        body = explained(self.context.network, asked.question(client.address, secure=secure))
         send_json(exchange, body, self._now())
 
     def _refuse(self, exchange: Exchange, error: BadRequest) -> None:

@@ -41,7 +41,7 @@ def locate(asking: Asking) -> bytes:
         if not context.debug.allows(asking.client.address, asking.headers):
             raise BadRequest(403, "the debug answer is for those that the configuration names")
         context.metrics.router_answers["debug"] += 1
-        return explained(context, asked, asking.client.address, secure=secure)
+        return explained(context.network, asked.question(asking.client.address, secure=secure))
     decision = asking.decide(asked, secure=secure)
     found: list[Located] = []
     for candidate in decision.candidates:

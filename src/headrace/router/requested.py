@@ -9,6 +9,7 @@ from headrace.http.hosts import host_of
 from headrace.http.parser import BadRequest
 from headrace.http.target import BadTarget, as_sent, normalise_target
 from headrace.router.network import ClassPlaces, RouterNetwork
+from headrace.routing.question import Question
 from headrace.topology.model import ContentClass
 
 MEMORY_BYTES = 8 * 1024 * 1024
@@ -27,6 +28,12 @@ class Requested:
     content: ContentClass
     shard: bytes
     places: ClassPlaces
+
+    def question(self, client: bytes | None, *, secure: bool) -> Question:
+        """Return what is asked of the routing. A client without TLS may be sent to where there is
+        some.
+        """
+        return Question(client, self.content, self.shard, True if secure else None)
 
 
 class UnknownContent(BadRequest):

@@ -127,6 +127,7 @@ def test_how_it_was_decided_is_for_those_allowed() -> None:
     router = memory_router(debug={"networks": ["192.0.2.0/24"], "token": TOKEN})
     shown = json.loads(ask(router, more="&debug").body)
     assert (shown["reason"], shown["coverage"], shown["client"]) == ("coverage", "a", NORTH)
+    assert [step["step"] for step in shown["steps"]][:2] == ["client", "coverage"]
     assert ask(router, more="&debug", client=SOUTH).status == 403
     assert router.ask("/film?headrace-debug").status == 200
     assert router.ask("/film?headrace-debug", client=SOUTH).status == 403

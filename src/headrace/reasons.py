@@ -191,7 +191,7 @@ class Reason(bytes, enum.Enum):
     PEER_CLOCK = ("peer_clock", _PEER,
                   "It was signed more than 30 s before or after now, by this server's clock.")
     PEER_UNKNOWN = ("peer_unknown", _PEER,
-                    "The network has no such server at such a site, or it is withdrawn.")
+                    "The network has no such server at such a site.")
     PEER_UNEXPECTED = ("peer_unexpected", _PEER, "This server is in no network with a secret.")
 
     BY_COVERAGE = ("coverage", _ROUTING, "A coverage lists the client's address.")

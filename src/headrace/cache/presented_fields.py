@@ -17,7 +17,7 @@ import re
 from functools import lru_cache
 
 from headrace.cache.rules import CacheRules
-from headrace.http.fields import HOP_BY_HOP, split_list
+from headrace.http.fields import HOP_BY_HOP, PEER_FIELD, split_list
 from headrace.http.message import Field, Headers
 from headrace.http.validators import CONDITIONS
 
@@ -27,7 +27,7 @@ _PLAIN_NAME = re.compile(rb"[a-z0-9-]+")
 
 # The edge's own: whatever a client says in them, the origin hears the edge's words, or nothing.
 _OWN = HOP_BY_HOP | CONDITIONS | {
-    b"cdn-loop", b"content-length", b"expect", b"headrace-peer", b"host", b"range", b"trailer",
+    b"cdn-loop", b"content-length", b"expect", PEER_FIELD, b"host", b"range", b"trailer",
     b"via",
 }  # fmt: skip
 

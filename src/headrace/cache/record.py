@@ -34,6 +34,8 @@ class StoredResponse(msgspec.Struct, array_like=True, gc=False, frozen=True):
     Times are Unix seconds. `corrected_age_s` is RFC 9111's corrected_initial_age at
     `response_time`. `length` is the complete representation's length in bytes, or -1 while a fill
     of unknown length is still running. `version` names the body: slices are filed under it.
+    `began_at` is when it was asked for at an origin, by whichever server of the network asked; 0
+    where that is not known.
     """
 
     key: bytes
@@ -52,3 +54,4 @@ class StoredResponse(msgspec.Struct, array_like=True, gc=False, frozen=True):
     version: bytes
     generation: int
     tags: tuple[bytes, ...]
+    began_at: float = 0.0

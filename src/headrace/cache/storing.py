@@ -23,7 +23,9 @@ from headrace.http.message import Field, Headers, Request, ResponseHead
 from headrace.reasons import Reason
 
 _COOKIES = (b"set-cookie", b"set-cookie2")
-_NOT_KEPT = frozenset((b"age", b"content-length", b"trailer", b"cache-status", *_COOKIES))
+_NOT_KEPT = frozenset(
+    (b"age", b"content-length", b"trailer", b"cache-status", b"headrace-began", *_COOKIES)
+)
 _TAG_FIELDS = (b"surrogate-key", b"cache-tag")
 MOST_TAGS = 256
 # A response that varies by more is as good as one that varies by everything.

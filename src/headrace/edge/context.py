@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+from pathlib import Path
 
 from headrace.cache.record import StoredResponse
 from headrace.config import Config
@@ -11,8 +12,10 @@ from headrace.config.edge.limits_check import open_files_within
 from headrace.edge.clock import Clock
 from headrace.edge.fill.environment import FillEnvironment
 from headrace.edge.fill.table import Table
-from headrace.edge.purge_allowance import Allowance
-from headrace.edge.service.resource import Resources
+from headrace.edge.peers.membership import Membership, Sign
+from headrace.edge.peers.purges import newest_of, times_of
+from headrace.edge.purge_allowance import PEER_RULES_AT_ONCE, PEER_RULES_PER_S, Allowance
+from headrace.edge.service.resource import Resource, Resources
 from headrace.edge.service.services import Services
 from headrace.edge.upstreams import Upstreams
 from headrace.store import Store, matches
@@ -21,6 +24,7 @@ from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import View
 from headrace.upstream.client import OriginClient, OriginTimeouts
 from headrace.upstream.network import Network
+from headrace.upstream.peering import Peer, PeerSecrets
 
 
 class WorkerContext(FillEnvironment):
@@ -42,6 +46,8 @@ class WorkerContext(FillEnvironment):
         super().__init__(loop, config, store, metrics, upstreams, clock)
         self.fills = Table(self)
         self.invalidations = Allowance()
+        self.peer_purges = Allowance(PEER_RULES_PER_S, PEER_RULES_AT_ONCE)
+        self.membership = Membership()
         self.purged_up_to = store.generation()
         self.adopt(config, services)
 
@@ -73,6 +79,22 @@ class WorkerContext(FillEnvironment):
         member = self.config.network
         if member is not None and self.tiering is not None:
             self.tiering.adopt(network, view, member.server)
+            self.membership.adopt(network.topology, member.server)
+            self.signer = self._signer if self.membership.active else None
+
+    def use_secrets(self, path: Path | None, secrets: PeerSecrets) -> None:
+        """Sign and believe by these secrets, which were read from a file, from now on."""
+        self.membership.use(path, secrets)
+        self.signer = self._signer if self.membership.active else None
+
+    def _signer(self, peer: Peer | None, resource: Resource) -> Sign:
+        """Return what signs requests to servers for a resource; `peer` asks for it (None: a
+        client). Raises StoreError.
+        """
+        purges = times_of(self.store.rules.current(), resource.key)
+        if peer is not None:
+            purges = newest_of(purges, peer.purges)
+        return self.membership.signer(peer, purges)
 
     def apply_purges(self) -> None:
         """Drop what was purged since the last time, by any process. Raises StoreError."""

@@ -29,6 +29,7 @@ class Housekeeping:
         edge.hot.drop_unused(time.time())
         edge.bodies.drop_removed(LOOKS_PER_ROUND)
         edge.store.state.publish_held(held_bytes())
+        edge.membership.look_at_secrets()
         self._timer = edge.loop.call_later(PERIOD_S, self._tend)
 
     def stop(self) -> None:

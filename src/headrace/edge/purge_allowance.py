@@ -1,9 +1,11 @@
-"""How many purge rules strangers may cause. Pure: `now` is an argument."""
+"""How many purge rules strangers may cause, and other servers. Pure: `now` is an argument."""
 
 from __future__ import annotations
 
 RULES_PER_S = 10.0
 RULES_AT_ONCE = 100
+PEER_RULES_PER_S = 10.0
+PEER_RULES_AT_ONCE = 1000
 
 
 class Allowance:

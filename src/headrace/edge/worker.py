@@ -16,6 +16,7 @@ from headrace.edge.context import WorkerContext
 from headrace.edge.housekeeping import Housekeeping
 from headrace.edge.live_view import live_answer
 from headrace.edge.messages import read_question
+from headrace.edge.peers.membership import read_secrets
 from headrace.edge.request.accounting import Accounting
 from headrace.edge.request.handler import EdgeHandler
 from headrace.edge.service.services import Services, compile_services
@@ -29,6 +30,7 @@ from headrace.telemetry.access_log import AccessLog
 from headrace.telemetry.metrics import Snapshot, WorkerMetrics
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import View
+from headrace.upstream.peering import PeerSecrets
 from headrace.upstream.sockets import SocketNetwork
 
 NO_KEY = bytes(16)
@@ -59,6 +61,7 @@ class EdgeWorker(WorkerRole[Config]):
             loop, config, services, store, self.metrics, SocketNetwork(loop)
         )
         self._accounting = Accounting(self.metrics, access_log)
+        edge.use_secrets(*secrets_of(config))
         self._show(config)
         self._housekeeping = Housekeeping(edge)
         return EdgeHandler(edge, self._accounting)
@@ -66,14 +69,23 @@ class EdgeWorker(WorkerRole[Config]):
     def prepare(self, config: Config) -> EdgeChange:
         """Compile services and open the access log. Raises HeadraceError or OSError."""
         services = compile_services(config, self.metrics.services)
+        secrets = secrets_of(config)
         # A log whose file stays the same continues: its reader may hang, and each thread that waits
         # for it would stay.
         same = access_log_path(config) == self._accounting.log.path
-        return EdgeChange(self, config, services, None if same else open_access_log(config))
+        log = None if same else open_access_log(config)
+        return EdgeChange(self, config, services, log, secrets)
 
-    def adopt(self, config: Config, services: Services, access_log: AccessLog | None) -> None:
+    def adopt(
+        self,
+        config: Config,
+        services: Services,
+        access_log: AccessLog | None,
+        secrets: tuple[Path | None, PeerSecrets],
+    ) -> None:
         """Work by a new configuration; `access_log` is None where the old one continues."""
         self.edge.adopt(config, services)
+        self.edge.use_secrets(*secrets)
         self._show(config)
         accounting = self._accounting
         if access_log is None:
@@ -139,21 +151,35 @@ class EdgeChange:
     """A new configuration, its services compiled and its access log open."""
 
     def __init__(
-        self, worker: EdgeWorker, config: Config, services: Services, access_log: AccessLog | None
+        self,
+        worker: EdgeWorker,
+        config: Config,
+        services: Services,
+        access_log: AccessLog | None,
+        secrets: tuple[Path | None, PeerSecrets],
     ) -> None:
         self._worker = worker
         self._config = config
         self._services = services
         self._access_log = access_log
+        self._secrets = secrets
 
     def commit(self) -> None:
         """Work by it."""
-        self._worker.adopt(self._config, self._services, self._access_log)
+        self._worker.adopt(self._config, self._services, self._access_log, self._secrets)
 
     def abandon(self) -> None:
         """End the access log that was opened for it."""
         if self._access_log is not None:
             self._access_log.end()
+
+
+def secrets_of(config: Config) -> tuple[Path | None, PeerSecrets]:
+    """Return the file of the network's secrets, and what is in it. Raises HeadraceError."""
+    member = config.network
+    if member is None or member.secret_file is None:
+        return None, PeerSecrets()
+    return member.secret_file, read_secrets(member.secret_file)
 
 
 def store_settings(config: Config) -> StoreSettings:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from headrace.http.dates import parse_http_date
 from headrace.http.message import Headers
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ITEM = re.compile(rb'(?:"(?:[^"\\]|\\.)*"?|[^",])+', re.DOTALL)
+
+PEER_FIELD: Final = b"headrace-peer"
+"""What a server of the network says of itself to another one: see `upstream.peering`."""
 
 # RFC 9110 section 7.6.1, and what intermediaries of old left behind.
 HOP_BY_HOP = frozenset(

@@ -9,12 +9,12 @@ versions, repeated Host, sizes and counts. It reads no bodies; see `chunked`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httptools
 
 from headrace.errors import HeadraceError
-from headrace.http.fields import parse_content_length, persists
+from headrace.http.fields import PEER_FIELD, parse_content_length, persists
 from headrace.http.message import Field, Headers
 from headrace.http.validators import CONDITIONS
 
@@ -32,6 +32,7 @@ _SPECIAL = CONDITIONS | frozenset(
         b"content-length",
         b"cookie",
         b"expect",
+        PEER_FIELD,
         b"pragma",
         b"range",
         b"te",
@@ -81,6 +82,18 @@ class RequestHead:
     keep_alive: bool
     plain: bool
     lone_range: bytes | None = None
+
+
+def without_peer_field(head: RequestHead) -> RequestHead:
+    """Return a head as if it had come without what servers say of themselves to each other."""
+    headers = head.headers.without((PEER_FIELD,))
+    special = [
+        name
+        for name, value in headers
+        if name in _SPECIAL and not (name == b"connection" and value.lower() in _PLAIN_OPTIONS)
+    ]
+    lone = headers.get(b"range") if special == [b"range"] else None
+    return replace(head, headers=headers, plain=not special, lone_range=lone)
 
 
 class _RequestSink:

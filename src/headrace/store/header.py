@@ -170,7 +170,7 @@ def decode_record(packed: bytes | memoryview) -> StoredResponse:
         and 0 <= stored.generation < 2**63
         and isfinite(
             stored.response_time + stored.corrected_age_s + stored.lifetime_s
-            + stored.stale_while_revalidate_s + stored.stale_if_error_s
+            + stored.stale_while_revalidate_s + stored.stale_if_error_s + stored.began_at
         )
     ):  # fmt: skip
         raise msgspec.ValidationError("a record with values that no response has")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import bisect
 import enum
+import heapq
 from collections.abc import Iterable
 from typing import Literal
 
@@ -36,6 +37,8 @@ class PurgeRule(msgspec.Struct, array_like=True, gc=False, frozen=True):
 
 MOST_RULES = 100_000
 MOST_RULES_KEPT_LONG = 10_000
+MOST_BY_TAG = 64
+MOST_SERVICES = 1024
 LONGEST_VALUE = 32 * 1024
 """Rules are in every process's memory and in the journal, so all of them are bounded: at most
 MOST_RULES wait to be carried out. From MOST_RULES_KEPT_LONG on, they are forgotten as soon as they
@@ -72,7 +75,9 @@ class RuleSet:
     Prefixes are filed by length: asking costs one slice of the key per distinct length.
     """
 
-    __slots__ = ("_all", "_by_prefix_length", "_by_tag", "_by_url", "newest", "rules")
+    __slots__ = (
+        "_all", "_by_prefix_length", "_by_tag", "_by_url", "_newest_by_tag", "newest", "rules",
+    )  # fmt: skip
 
     def __init__(self, rules: Iterable[PurgeRule] = ()) -> None:
         self.newest = 0
@@ -80,6 +85,7 @@ class RuleSet:
         self._all: list[PurgeRule] = []
         self._by_url: dict[bytes, list[PurgeRule]] = {}
         self._by_tag: dict[bytes, list[PurgeRule]] = {}
+        self._newest_by_tag: dict[bytes, list[PurgeRule]] = {}
         self._by_prefix_length: dict[int, dict[bytes, list[PurgeRule]]] = {}
         for rule in rules:
             self.add(rule)
@@ -96,6 +102,7 @@ class RuleSet:
                 same_length.setdefault(rule.value, []).append(rule)
             case "tag":
                 self._by_tag.setdefault(rule.value, []).append(rule)
+                self._newest_by_tag.clear()
             case "all":
                 self._all.append(rule)
 
@@ -117,12 +124,50 @@ class RuleSet:
             found = PurgeEffect.SOFT
         return found
 
-    def _candidates(self, stored: StoredResponse) -> Iterable[PurgeRule]:
-        key = stored.key
+    def of_key(self, key: bytes) -> Iterable[PurgeRule]:
+        """Yield the rules that hit whatever is stored under a key."""
+        service = key.partition(b"\n")[0]
+        for rule in self._by_key(key):
+            if rule.service is None or rule.service == service:
+                yield rule
+
+    def newest_by_tag(self, key: bytes, limit: int) -> list[PurgeRule]:
+        """Return the `limit` newest rules by tags that may hit what is stored under a key, newest
+        first: for each tag the newest one that removes, and one that makes stale if that is newer.
+        """
+        if not self._by_tag:
+            return []
+        service = key.partition(b"\n")[0]
+        found = self._newest_by_tag.get(service)
+        if found is None:
+            if len(self._newest_by_tag) >= MOST_SERVICES:
+                self._newest_by_tag.clear()
+            found = self._newest_by_tag[service] = self._find_newest(service)
+        return found[:limit]
+
+    def _find_newest(self, service: bytes) -> list[PurgeRule]:
+        found: list[PurgeRule] = []
+        for rules in self._by_tag.values():
+            stale: PurgeRule | None = None
+            for rule in reversed(rules):
+                if rule.service is not None and rule.service != service:
+                    continue
+                if not rule.soft:
+                    found.append(rule)
+                    break
+                stale = stale or rule
+            if stale is not None:
+                found.append(stale)
+        return heapq.nlargest(MOST_BY_TAG, found, key=lambda rule: rule.generation)
+
+    def _by_key(self, key: bytes) -> Iterable[PurgeRule]:
         yield from self._all
         yield from self._by_url.get(without_scheme(key), ())
         for length, prefixes in self._by_prefix_length.items():
             yield from prefixes.get(key[:length], ())
+
+    def _candidates(self, stored: StoredResponse) -> Iterable[PurgeRule]:
+        yield from self._by_key(stored.key)
         if self._by_tag:
             for tag in stored.tags:
                 yield from self._by_tag.get(tag, ())

@@ -42,7 +42,8 @@ class AccessRecord(msgspec.Struct, gc=False):
     miss, partial, collapsed, bypass, pass, error). `ended` says how the response ended:
     "complete", or why it was cut short ("client_gone", "slow_client", "stopped", …).
     `origins` is None when no origin was asked. `reason` is the detail of the answer's Cache-Status:
-    why it was not stored, or what failed. `server` is where a router sent the client.
+    why it was not stored, or what failed. `server` is where a router sent the client; `peer` the
+    site and the name of the server of the network that asked.
     """
 
     started: float
@@ -68,6 +69,7 @@ class AccessRecord(msgspec.Struct, gc=False):
     origins: OriginUse | None = None
     reason: str = ""
     server: str = ""
+    peer: str | None = None
 
 
 class AccessLine(msgspec.Struct, omit_defaults=True):
@@ -99,6 +101,7 @@ class AccessLine(msgspec.Struct, omit_defaults=True):
     origin_switches: int = 0
     origin_failures: str = ""
     server: str = ""
+    peer: str | None = None
 
 
 class LineFormatter:
@@ -148,6 +151,7 @@ class LineFormatter:
             origin_switches=0 if origins is None else origins.switches,
             origin_failures="" if origins is None else origins.failed,
             server=record.server,
+            peer=record.peer,
         )
 
     def _time(self, started: float) -> str:

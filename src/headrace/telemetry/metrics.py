@@ -219,6 +219,14 @@ class WorkerMetrics:
     peer_hedges: Counter[str] = _labelled(
         "peer_hedges", "server", "Requests for which the next was asked too: a server was slow."
     )
+    peer_requests: Counter[str] = _labelled(
+        "peer_requests", "result", "Requests of other servers of the network, by what came of them."
+    )
+    peer_requests_refused: Counter[str] = _labelled(
+        "peer_requests_refused",
+        "reason",
+        "Requests that claimed to be another server's and were taken for a client's.",
+    )
     origin_ejections: Counter[str] = _labelled(
         "origin_ejections", "origin", "Origins left alone for a while because requests failed."
     )

@@ -1,9 +1,11 @@
 """Requests between servers of a network: who asks, signed with a secret that all of them share.
 
 Everything is in one field, `Headrace-Peer`: version, the asker's name and site, how many servers
-the request has come through, when it was signed, the two times of purges, the signature. It covers
-method, host and target too, so that it is good for this one request, and for a short time. Pure:
-`now` is an argument. Whether the network has such a server is the caller's to check.
+the request has come through, when it was signed, times of purges, the signature. It covers method,
+host and target too, so that it is good for this one request, and for a short time. Times are by the
+asker's clock; whoever verifies gets them by his own, whatever the difference: the moment of signing
+is in both. Pure: `now` is an argument. Whether the network has such a server is the caller's to
+check.
 """
 
 from __future__ import annotations
@@ -12,26 +14,31 @@ import binascii
 import enum
 import hmac
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+import xxhash
+
 from headrace.errors import HeadraceError
+from headrace.http.fields import PEER_FIELD
 from headrace.http.message import Field
 from headrace.reasons import Reason
 
-PEER_FIELD: Final = b"headrace-peer"
 MOST_SECRETS: Final = 4
 SHORTEST_SECRET: Final = 32
 SKEW_S: Final = 30.0
 """How old a signature may be, and how far ahead the asker's clock: longer is a replay."""
 
 _VERSION = b"1"
-_LONGEST = 320
+_LONGEST = 640
+MOST_TAGS: Final = 8
 _NAME = rb"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?"
+_MS = rb"([0-9]{1,15})"
+_TAGS = rb"(-|[0-9a-f*:,~]{1,400})"
 _VALUE = re.compile(
-    rb"(1 (" + _NAME + rb") (" + _NAME + rb") ([0-9]{1,2}) ([0-9]{1,15}) ([0-9]{1,15})"
-    rb" ([0-9]{1,15})) ([0-9a-f]{64})"
+    rb"(1 (%b) (%b) ([0-9]{1,2}) %b %b %b %b) ([0-9a-f]{64})" % (_NAME, _NAME, _MS, _MS, _MS, _TAGS)
 )
+_TAG = re.compile(rb"([0-9a-f]{8}|\*):([0-9]{1,15})(~?)")
 _WHOLE_NAME = re.compile(_NAME)
 
 
@@ -46,22 +53,52 @@ class PeerRefusal(enum.Enum):
     SIGNATURE = Reason.PEER_SIGNATURE.word
     CLOCK = Reason.PEER_CLOCK.word
     UNKNOWN = Reason.PEER_UNKNOWN.word
+    UNEXPECTED = Reason.PEER_UNEXPECTED.word
+
+
+@dataclass(frozen=True, slots=True)
+class TagPurge:
+    """A purge by a tag, which is named by its digest. `soft`: what it hits may be validated."""
+
+    digest: int
+    before: float
+    soft: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeTimes:
+    """What an asker knows of purges that hit, or may hit, what it asks for (Unix time, 0: none).
+
+    What was stored from a fill that began before `not_before` is not to be used for its request;
+    what began before `stale_before` only after a validation. Whether the response has one of
+    `tags` it cannot know; `tagged_before` is when the newest purge was that is not among them, and
+    holds for whatever has a tag.
+    """
+
+    not_before: float = 0.0
+    stale_before: float = 0.0
+    tags: tuple[TagPurge, ...] = ()
+    tagged_before: float = 0.0
+
+
+NO_PURGES = PurgeTimes()
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
     """Who asks: a server, its site, and through how many servers the request came, the asker
-    included.
-
-    What was stored from a fill that began before `not_before` (Unix time, 0: never purged) is
-    not to be used for this request; what began before `stale_before` only after a validation.
+    included; and what it knows of purges.
     """
 
     name: str
     site: str
     hops: int = 1
-    not_before: float = 0.0
-    stale_before: float = 0.0
+    purges: PurgeTimes = NO_PURGES
+
+
+def tag_digest(tag: bytes) -> int:
+    """Return what names a tag among servers: two may share it, and are then purged together."""
+    return xxhash.xxh3_64_intdigest(tag) & 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +138,11 @@ def sign(
     name, site = asker.name.encode(), asker.site.encode()
     if not _WHOLE_NAME.fullmatch(name) or not _WHOLE_NAME.fullmatch(site):
         raise Unnameable(f"{asker.name!r} of {asker.site!r} cannot stand in a request's field")
-    said = b"%b %b %b %d %d %d %d" % (
-        _VERSION, name, site, asker.hops,
-        now * 1000, min(asker.not_before, now) * 1000, min(asker.stale_before, now) * 1000,
+    purges = asker.purges
+    said = b"%b %b %b %d %d %d %d %b" % (
+        _VERSION, name, site, asker.hops, now * 1000,
+        min(purges.not_before, now) * 1000, min(purges.stale_before, now) * 1000,
+        _tags_text(purges, now) or b"-",
     )  # fmt: skip
     mac = _mac(secrets.secrets[0], said, method, host, target)
     return [(PEER_FIELD, said + b" " + binascii.hexlify(mac))]
@@ -123,7 +162,7 @@ def verify(
     found = _VALUE.fullmatch(values[0])
     if found is None:
         return PeerRefusal.MALFORMED
-    said, name, site, hops, signed_ms, not_before_ms, stale_before_ms, mac = found.groups()
+    said, name, site, hops, signed_ms, not_before_ms, stale_before_ms, tags, mac = found.groups()
     given = binascii.unhexlify(mac)
     good = False
     for secret in secrets.secrets:  # all of them: how long it takes says nothing of which one
@@ -133,10 +172,67 @@ def verify(
     signed_at = int(signed_ms) / 1000
     if abs(now - signed_at) > SKEW_S:
         return PeerRefusal.CLOCK
-    not_before, stale_before = int(not_before_ms) / 1000, int(stale_before_ms) / 1000
-    if int(hops) < 1 or max(not_before, stale_before) > signed_at:
-        return PeerRefusal.MALFORMED  # no server is told today what is purged tomorrow
-    return Peer(name.decode(), site.decode(), int(hops), not_before, stale_before)
+    clock = _Clock(signed_at, now)
+    try:
+        purges = PurgeTimes(clock.ours(not_before_ms), clock.ours(stale_before_ms))
+        if tags != b"-":
+            purges = _with_tags(purges, tags, clock)
+    except ValueError:
+        return PeerRefusal.MALFORMED
+    if int(hops) < 1:
+        return PeerRefusal.MALFORMED
+    return Peer(name.decode(), site.decode(), int(hops), purges)
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """When a request was signed by the asker's clock, and when it was verified by ours.
+
+    What was before the one was before the other: so a purge is never dated too early here, by as
+    much as the request was under way too late at most.
+    """
+
+    signed_at: float
+    now: float
+
+    def ours(self, text_ms: bytes) -> float:
+        """Return a time of the asker's clock by ours. Raises ValueError for one to come: no server
+        is told today what is purged tomorrow.
+        """
+        moment = int(text_ms) / 1000
+        if not moment:
+            return 0.0
+        if moment > self.signed_at:
+            raise ValueError("a purge to come")
+        return self.now - (self.signed_at - moment)
+
+
+def _tags_text(purges: PurgeTimes, now: float) -> bytes:
+    found = [
+        b"%08x:%d%b" % (tag.digest, min(tag.before, now) * 1000, b"~" if tag.soft else b"")
+        for tag in purges.tags[:MOST_TAGS]
+    ]
+    others = max([purges.tagged_before, *(tag.before for tag in purges.tags[MOST_TAGS:])])
+    if others:
+        found.append(b"*:%d" % (min(others, now) * 1000))
+    return b",".join(found)
+
+
+def _with_tags(purges: PurgeTimes, text: bytes, clock: _Clock) -> PurgeTimes:
+    """Return the times with those of tags. Raises ValueError."""
+    tags, others = [], 0.0
+    for piece in text.split(b","):
+        found = _TAG.fullmatch(piece)
+        if found is None:
+            raise ValueError("no purge by a tag")
+        digest, moment_ms, soft = found.groups()
+        if digest == b"*":
+            others = clock.ours(moment_ms)
+        else:
+            tags.append(TagPurge(int(digest, 16), clock.ours(moment_ms), bool(soft)))
+    if len(tags) > MOST_TAGS:
+        raise ValueError("too many purges by tags")
+    return replace(purges, tags=tuple(tags), tagged_before=others)
 
 
 def _mac(secret: bytes, said: bytes, method: bytes, host: bytes, target: bytes) -> bytes:

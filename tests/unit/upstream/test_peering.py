@@ -6,22 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.http.fields import PEER_FIELD
 from headrace.upstream.peering import (
-    PEER_FIELD,
+    MOST_TAGS,
     SKEW_S,
     Peer,
     PeerRefusal,
     PeerSecrets,
+    PurgeTimes,
+    TagPurge,
     Unnameable,
     parse_secrets,
     sign,
+    tag_digest,
     verify,
 )
 
 OLD, NEW = b"o" * 32, b"n" * 32
 SECRETS = PeerSecrets((NEW, OLD))
 NOW = 1_700_000_000.0
-ASKER = Peer("edge-1", "london", 2, NOW - 60, NOW - 90)
+TAGS = (TagPurge(tag_digest(b"news"), NOW - 5), TagPurge(7, NOW - 6, soft=True))
+ASKER = Peer("edge-1", "london", 2, PurgeTimes(NOW - 60, NOW - 90, TAGS, NOW - 100))
 
 
 def signed(
@@ -92,15 +97,41 @@ def test_two_copies_are_refused_even_if_both_are_good() -> None:
 
 def test_a_request_is_not_believed_later() -> None:
     value = signed()
-    assert verified(value, at=NOW + SKEW_S) == ASKER
-    assert verified(value, at=NOW - SKEW_S) == ASKER
+    assert isinstance(verified(value, at=NOW + SKEW_S), Peer)
+    assert isinstance(verified(value, at=NOW - SKEW_S), Peer)
     assert verified(value, at=NOW + SKEW_S + 1) is PeerRefusal.CLOCK
     assert verified(value, at=NOW - SKEW_S - 1) is PeerRefusal.CLOCK
 
 
-def test_a_purge_of_another_clocks_future_was_made_by_now() -> None:
-    found = verified(signed(Peer("edge-1", "london", 1, NOW + 20, NOW + 10)))
-    assert found == Peer("edge-1", "london", 1, NOW, NOW)
+@given(st.floats(-SKEW_S, SKEW_S), st.floats(0, 86400))
+def test_a_purge_is_as_long_ago_by_whichever_clock(skew_s: float, ago_s: float) -> None:
+    times = PurgeTimes(NOW - ago_s, NOW - ago_s, (TagPurge(1, NOW - ago_s),), NOW - ago_s)
+    found = verified(signed(Peer("edge-1", "london", 1, times)), at=NOW + skew_s)
+    assert isinstance(found, Peer)
+    purges = found.purges
+    for moment in (purges.not_before, purges.stale_before, purges.tagged_before):
+        assert moment == pytest.approx(NOW + skew_s - ago_s, abs=0.002)
+    assert purges.tags[0].before == purges.not_before
+
+
+def test_a_purge_that_another_clock_dated_in_the_future_was_made_by_now() -> None:
+    times = PurgeTimes(NOW + 20, NOW + 10, (TagPurge(1, NOW + 5),), NOW + 1)
+    found = verified(signed(Peer("edge-1", "london", 1, times)))
+    assert found == Peer("edge-1", "london", 1, PurgeTimes(NOW, NOW, (TagPurge(1, NOW),), NOW))
+
+
+def test_more_tags_than_can_be_named_are_named_together() -> None:
+    tags = tuple(TagPurge(number, NOW - 10 - number) for number in range(MOST_TAGS + 2))
+    found = verified(signed(Peer("edge-1", "london", 1, PurgeTimes(tags=tags))))
+    assert isinstance(found, Peer)
+    assert found.purges.tags == tags[:MOST_TAGS]
+    assert found.purges.tagged_before == tags[MOST_TAGS].before
+
+
+def test_the_longest_is_short_enough() -> None:
+    tags = tuple(TagPurge(2**32 - 1, NOW, soft=True) for _ in range(MOST_TAGS))
+    asker = Peer("n" * 64, "s" * 64, 99, PurgeTimes(NOW, NOW, tags, NOW))
+    assert verified(signed(asker)) == asker
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a\nb", "ä", "a" * 65, "-a"])

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from headrace.cache.slice_requests import SliceRequest
 from headrace.edge.fill.names import part_name
+from headrace.edge.peers.membership import charged_to
 from headrace.edge.service.resource import Resource
-from headrace.http.client_network import network_of
 from headrace.http.message import Request
 from headrace.upstream.head_reader import OnInterim
 from headrace.upstream.peering import Peer
@@ -18,7 +18,8 @@ class FillRequest:
     """Which slices are wanted of a resource's `variant`, and for whom.
 
     `client_address` is the client's, whose network is charged; `on_interim` takes 1xx responses
-    for the request that begins the fill. `peer` is the server of the network that asks.
+    for the request that begins the fill. `peer` is the server of the network that asks: then it is
+    charged.
     """
 
     resource: Resource
@@ -41,8 +42,8 @@ class FillRequest:
 
     @property
     def network(self) -> str:
-        """The client's network."""
-        return network_of(self.client_address)
+        """The client's network, or the server that asks for it."""
+        return charged_to(self.peer, self.client_address)
 
     def repeated(self, *, again: bool) -> FillRequest:
         """Return the same, `again` telling whether that slice was asked for before."""

@@ -12,19 +12,23 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from headrace.edge.peers.membership import PEER_PREFIX
+
 MOST_NETWORKS = 4096
 
 
 class Counts:
     """Counts what is held for each network, up to a limit for one and a limit for all.
 
-    The network "" has no limit of its own: clients of a Unix socket, which are one local proxy.
+    The network "" has no limit of its own: clients of a Unix socket, which are one local proxy. A
+    server of the network speaks for many: it counts as `networks_each` of them.
     """
 
-    __slots__ = ("_held", "most", "most_each", "total")
+    __slots__ = ("_held", "most", "most_each", "networks_each", "total")
 
     def __init__(self, most_each: int, most: int = 2**62) -> None:
         self.most_each = most_each
+        self.networks_each = 1
         self.most = most
         self.total = 0
         self._held: dict[str, int] = {}
@@ -34,11 +38,17 @@ class Counts:
         `give`.
         """
         held = self._held.get(network, 0)
-        if (held >= self.most_each and network) or self.total >= self.most:
+        if self.total >= self.most:
+            return False
+        if held >= self.most_each and network and held >= self._most(network):
             return False
         self._held[network] = held + 1
         self.total += 1
         return True
+
+    def _most(self, network: str) -> int:
+        networks = self.networks_each if network.startswith(PEER_PREFIX) else 1
+        return self.most_each * networks
 
     def give(self, network: str) -> None:
         """Release one that was taken."""
@@ -77,9 +87,12 @@ class ByteBudget:
     that are new share one account.
     """
 
-    __slots__ = ("_accounts", "_looked_through", "burst_bytes", "rate_bytes_per_s")
+    __slots__ = (
+        "_accounts", "_looked_through", "burst_bytes", "networks_each", "rate_bytes_per_s",
+    )  # fmt: skip
 
     def __init__(self, burst_bytes: int, rate_bytes_per_s: float) -> None:
+        self.networks_each = 1
         self.burst_bytes = burst_bytes
         self.rate_bytes_per_s = rate_bytes_per_s
         self._accounts: dict[str, _Account] = {}
@@ -88,7 +101,7 @@ class ByteBudget:
     def spend(self, network: str, size_bytes: int, now: float) -> bool:
         """Charge bytes; False when the network has none left, and then nothing is charged."""
         account = self._account(network, now)
-        if account.spent_bytes + size_bytes > self.burst_bytes:
+        if account.spent_bytes + size_bytes > self.burst_bytes * self._networks(network):
             return False
         account.spent_bytes += size_bytes
         return True
@@ -98,8 +111,11 @@ class ByteBudget:
         account = self._accounts.get(network)
         if account is None:
             return float(self.burst_bytes)
-        self._refill(account, now)
-        return self.burst_bytes - account.spent_bytes
+        self._refill(account, now, self._networks(network))
+        return self.burst_bytes * self._networks(network) - account.spent_bytes
+
+    def _networks(self, network: str) -> int:
+        return self.networks_each if network.startswith(PEER_PREFIX) else 1
 
     def _account(self, network: str, now: float) -> _Account:
         accounts = self._accounts
@@ -112,11 +128,11 @@ class ByteBudget:
                 account = accounts.get(network)
         if account is None:
             account = accounts[network] = _Account(0.0, now)
-        self._refill(account, now)
+        self._refill(account, now, self._networks(network))
         return account
 
-    def _refill(self, account: _Account, now: float) -> None:
-        gained = max(0.0, now - account.since) * self.rate_bytes_per_s
+    def _refill(self, account: _Account, now: float, networks: int = 1) -> None:
+        gained = max(0.0, now - account.since) * self.rate_bytes_per_s * networks
         account.spent_bytes = max(0.0, account.spent_bytes - gained)
         account.since = now
 
@@ -126,6 +142,6 @@ class ByteBudget:
             return
         self._looked_through = now
         for network, account in list(self._accounts.items()):
-            self._refill(account, now)
+            self._refill(account, now, self._networks(network))
             if not account.spent_bytes:
                 del self._accounts[network]

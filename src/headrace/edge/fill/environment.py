@@ -109,6 +109,9 @@ class FillEnvironment:
         self.unwatched.most = limits.unwatched_fills
         self.unwatched_bytes.burst_bytes = limits.unwatched_bytes_per_address
         self.unwatched_bytes.rate_bytes_per_s = limits.unwatched_rate_bytes_per_s
+        networks = 1 if member is None else member.peer_places
+        self.places.networks_each = self.unwatched.networks_each = networks
+        self.unwatched_bytes.networks_each = networks
 
     def plan(self, resource: Resource, peer: Peer | None) -> Plan | None:
         """Return which servers of the network to ask for a resource, and what this one is to it;

@@ -105,6 +105,7 @@ class Fill:
         self._owned = owned
         self._handed_over = self._credentialed = False
         self._began = self._over = False
+        self._began_at = 0.0  # when it was asked for at an origin
         self.attempt_log = AttemptLog()
         self.result: asyncio.Future[Result] = environment.loop.create_future()
         self.slices = SliceWriter(environment, asked.slices, asked.resource.key_hash, part)
@@ -260,6 +261,7 @@ class Fill:
             attempt_log=self.attempt_log,
         )
         response_time = environment.now()
+        self._began_at = request_time
         try:
             await self._answered(response, request_time, response_time)
             if target.mirror is not None and asked.slices.stored is None and response.complete:
@@ -331,6 +333,7 @@ class Fill:
             decision.storing,
             span,
             response_time=response_time,
+            began_at=self._began_at,
             generation=self._generation,
             slice_bytes=self._slice_bytes(),
             random_bytes=environment.random_bytes,
@@ -345,7 +348,10 @@ class Fill:
             request_time=request_time, response_time=response_time,
         )  # fmt: skip
         flags = renewed.flags & ~int(StoredFlag.HTTP_1_0) | version_flag(head)
-        renewed = msgspec.structs.replace(renewed, generation=self._generation, flags=flags)
+        began_at = stored.began_at if renewed is stored else self._began_at
+        renewed = msgspec.structs.replace(
+            renewed, generation=self._generation, flags=flags, began_at=began_at
+        )
         self._record(renewed)
         self._environment.hot.drop(renewed.key, renewed.variant)
         self._settle(Filled(renewed, None))

@@ -36,6 +36,7 @@ def new_record(
     span: BodySpan,
     *,
     response_time: float,
+    began_at: float,
     generation: int,
     slice_bytes: int,
     random_bytes: Callable[[int], bytes],
@@ -65,4 +66,5 @@ def new_record(
         ),
         generation=generation,
         tags=storing.tags,
+        began_at=began_at,
     )

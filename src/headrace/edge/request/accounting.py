@@ -130,6 +130,8 @@ class Accounting:
         metrics = self.metrics
         name = "requests_" + answer.cache
         setattr(metrics, name, getattr(metrics, name) + 1)
+        if answer.peer is not None:
+            metrics.peer_requests[answer.cache] += 1
         if answer.cache in HITS:
             if sent:
                 metrics.hit_first_byte.observe(first_byte_s)
@@ -147,7 +149,7 @@ class Accounting:
         now = time.time()
         service, cache, age_s, reason = "", "error", None, ""
         path, query = b"", None
-        taken = None
+        taken = peer = None
         if type(context) is HotEntry:
             service, cache = context.resource.service.name, "hit"
             age_s = current_age_s(context.stored, now)
@@ -155,6 +157,8 @@ class Accounting:
         elif isinstance(context, Response):
             cache, age_s, reason = context.cache, context.age_s, context.reason
             taken = origin_use(context.attempt_logs)
+            if context.peer is not None:
+                peer = f"{context.peer.site}/{context.peer.name}"
             if context.resource is not None:
                 service = context.resource.service.name
                 path, query = context.resource.path, context.resource.query
@@ -182,6 +186,7 @@ class Accounting:
             ended=ended,
             origins=taken,
             reason=reason,
+            peer=peer,
         )
 
     def event(self, kind: str, reason: str) -> None:

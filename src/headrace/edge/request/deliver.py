@@ -32,6 +32,7 @@ from headrace.errors import HeadraceError
 from headrace.http.message import Request
 from headrace.http.server.exchange import Exchange
 from headrace.reasons import Reason
+from headrace.upstream.peering import Peer
 
 FEW_SLICES = 4
 
@@ -55,8 +56,10 @@ class Delivery:
         growing: GrowingSlice | None,
         refs: FillRefs,
         tries: Tries,
+        peer: Peer | None = None,
     ) -> None:
         self._edge = edge
+        self._peer = peer
         self._exchange = exchange
         self._resource = resource
         self._request = request
@@ -257,6 +260,7 @@ class Delivery:
             self._exchange.address,
             stored.variant,
             SliceRequest(number, self._last_wanted(), stored),
+            peer=self._peer,
         )
         entry = edge.fills.join_or_begin(
             asked,

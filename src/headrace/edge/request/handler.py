@@ -13,6 +13,7 @@ from headrace.cache.vary import variant_text
 from headrace.edge.body.growing_slice import SliceFailed
 from headrace.edge.context import WorkerContext
 from headrace.edge.hot import HotEntry
+from headrace.edge.peers.membership import charged_to
 from headrace.edge.request.accounting import Accounting
 from headrace.edge.request.deliver import SourceLost
 from headrace.edge.request.hot_hits import HotHits
@@ -26,17 +27,18 @@ from headrace.edge.service.forwarded_fields import in_loop, nominates
 from headrace.edge.service.resource import Misdirected, Resource
 from headrace.errors import release_frames
 from headrace.http.answers import prepared_head
-from headrace.http.client_network import network_of
 from headrace.http.dates import format_http_date
+from headrace.http.fields import PEER_FIELD
 from headrace.http.hosts import host_of
 from headrace.http.message import Request
 from headrace.http.methods import GET_OR_HEAD, KNOWN, USUAL
-from headrace.http.parser import BadRequest, RequestHead
+from headrace.http.parser import BadRequest, RequestHead, without_peer_field
 from headrace.http.server.acceptor import NO_DESCRIPTORS
 from headrace.http.server.exchange import ClientGone, Exchange
 from headrace.reasons import Reason
 from headrace.store import StoreError
 from headrace.upstream.errors import OriginError
+from headrace.upstream.peering import Peer
 
 log = structlog.get_logger()
 
@@ -84,7 +86,11 @@ class EdgeHandler(HotHits):
 
     def _otherwise(self, exchange: Exchange, head: RequestHead) -> None:
         edge = self.edge
-        answer = Response(edge, exchange, None, None)
+        peer: Peer | None = None
+        if PEER_FIELD in head.headers:
+            peer = self._asker(head)
+            head = exchange.head = without_peer_field(head)
+        answer = Response(edge, exchange, None, None, peer)
         exchange.context = answer
         if head.method == b"OPTIONS" and head.target == b"*":
             self._own_options(exchange, answer)
@@ -96,7 +102,7 @@ class EdgeHandler(HotHits):
         except BadRequest as error:
             exchange.refuse(error)
             return
-        if head.plain and head.method in GET_OR_HEAD and not exchange.has_body:
+        if peer is None and head.plain and head.method in GET_OR_HEAD and not exchange.has_body:
             entry = promoted(edge, resource, head.headers)
             if entry is not None and self.send_hot(exchange, head, entry):
                 return
@@ -107,9 +113,11 @@ class EdgeHandler(HotHits):
         if _unknown_expectation(head):
             exchange.refuse(BadRequest(417, "only 100-continue can be expected here"))
             return
-        answer = Response(edge, exchange, resource, request)
+        answer = Response(edge, exchange, resource, request, peer)
         exchange.context = answer
-        if in_loop(head.headers, edge.node_id, edge.cdn_name, edge.most_hops):
+        if (peer is not None and peer.hops > edge.most_hops) or in_loop(
+            head.headers, edge.node_id, edge.cdn_name, edge.most_hops
+        ):
             answer.error(508, _LOOP)
             return
         if resource.service.signs and not self._to_be_signed(exchange, resource, request, answer):
@@ -122,6 +130,14 @@ class EdgeHandler(HotHits):
         answer.task = task
         edge.tasks.track(task)
         task.add_done_callback(lambda ended: self._ended(ended, exchange, answer))
+
+    def _asker(self, head: RequestHead) -> Peer | None:
+        """Return which server of the network asks; None for one that is not believed."""
+        found = self.edge.membership.recognised(head, self._now())
+        if isinstance(found, Peer):
+            return found
+        self.edge.metrics.peer_requests_refused[found.value] += 1
+        return None
 
     @staticmethod
     def _unknown_method(head: RequestHead, resource: Resource, answer: Response) -> None:
@@ -169,7 +185,7 @@ class EdgeHandler(HotHits):
         self, exchange: Exchange, resource: Resource, request: Request, answer: Response
     ) -> None:
         edge = self.edge
-        with edge.places.hold(network_of(exchange.address)) as held:
+        with edge.places.hold(charged_to(answer.peer, exchange.address)) as held:
             if held:
                 await self._pass_on(exchange, resource, request, answer)
             else:
@@ -195,7 +211,9 @@ class EdgeHandler(HotHits):
             except BaseException:
                 response.close()
                 raise
-            await pass_response(edge, exchange, request, response, fields, posted)
+            await pass_response(
+                edge, exchange, request, response, fields, posted, to_peer=answer.peer is not None
+            )
         except ClientGone as error:
             release_frames(error)
         except (OriginError, OSError, BadRequest) as error:

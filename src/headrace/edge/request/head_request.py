@@ -49,6 +49,6 @@ def learn(
     if updated is None:
         updated = msgspec.structs.replace(stored, flags=stored.flags | StoredFlag.INVALIDATED)
     else:
-        updated = msgspec.structs.replace(updated, generation=generation)
+        updated = msgspec.structs.replace(updated, generation=generation, began_at=request_time)
     edge.store.record(updated, resource.key_hash)
     edge.hot.drop(stored.key, stored.variant)

@@ -15,6 +15,8 @@ from headrace.edge.fill.asked import FillRequest
 from headrace.edge.fill.backoff import Tries, pauses
 from headrace.edge.fill.refs import FillRefs
 from headrace.edge.fill.result import Failed, Filled, Restart, Uncacheable
+from headrace.edge.peers.membership import charged_to
+from headrace.edge.peers.purges import effect
 from headrace.edge.request.deliver import Delivery, SourceLost
 from headrace.edge.request.filling import filled
 from headrace.edge.request.head_request import learn, speaks_for_all
@@ -28,10 +30,10 @@ from headrace.edge.request.passthrough import (
 from headrace.edge.request.response import NO_ANSWER, CacheResult, Response
 from headrace.edge.request.select import is_same, select
 from headrace.edge.request.steps import TROUBLE, Step
+from headrace.edge.request.told_purges import usable_for
 from headrace.edge.request.walk import Does, walk
 from headrace.edge.service.resource import Resource
 from headrace.edge.tiering.tiering import Plan
-from headrace.http.client_network import network_of
 from headrace.http.message import Request
 from headrace.http.server.exchange import Exchange
 from headrace.reasons import Reason
@@ -59,6 +61,7 @@ class Lookup:
         self._resource = resource
         self._request = request
         self._answer = answer
+        self._peer = answer.peer
         self._refs = FillRefs(answer.attempt_logs)
         self._vary: tuple[bytes, ...] | None = None
         self._tries = Tries()
@@ -133,8 +136,10 @@ class Lookup:
         """LOOKUP: one look at the store and what follows from it."""
         edge = self._edge
         edge.apply_purges()
-        self._answer.generation = edge.purged_up_to
         stored, self._variant = self._selected()
+        if self._peer is not None and stored is not None:
+            stored = usable_for(edge, self._peer.purges, stored)
+        self._answer.generation = edge.purged_up_to
         self._stored = stored
         self._through = False
         reuse = decide_reuse(self._request, stored, self._resource.rules, edge.now())
@@ -231,7 +236,7 @@ class Lookup:
             self._variant,
             wanted,
             lambda head: pass_interim(exchange, head),
-            self._answer.peer,
+            self._peer,
         )
 
     # What comes of a fill.
@@ -245,7 +250,10 @@ class Lookup:
         ):
             self._vary = stored.vary  # it was another variant's fill
             return Step.LOOKUP
-        if collapsed and self._edge.is_purged(stored):
+        if collapsed and (
+            self._edge.is_purged(stored)
+            or (self._peer is not None and effect(self._peer.purges, stored))
+        ):
             # What another request fetches was purged before this one came.
             return self._passing("pass", fwd, Reason.PURGED)
         word = "collapsed" if collapsed else "miss"
@@ -313,7 +321,7 @@ class Lookup:
         Raises OriginError.
         """
         edge, exchange = self._edge, self._exchange
-        with edge.places.hold(network_of(exchange.address)) as held:
+        with edge.places.hold(charged_to(self._peer, exchange.address)) as held:
             if not held:
                 return None
             return await self._ask()
@@ -341,7 +349,7 @@ class Lookup:
     async def _pass(self) -> Step:
         """PASS: send the client what the origin answers to this request alone."""
         edge, exchange = self._edge, self._exchange
-        with edge.places.hold(network_of(exchange.address)) as held:
+        with edge.places.hold(charged_to(self._peer, exchange.address)) as held:
             if not held:
                 return self._failing(503, TOO_MANY, Reason.TOO_MANY_REQUESTS.word)
             if self._to_pass is None:
@@ -351,7 +359,9 @@ class Lookup:
                 self._learn_to_pass(response)
             self._result.fwd_status = response.status
             fields = self._answer.cache_fields(self._result)
-            await pass_response(edge, exchange, self._request, response, fields)
+            await pass_response(
+                edge, exchange, self._request, response, fields, to_peer=self._peer is not None
+            )
         return Step.DONE
 
     def _learn_to_pass(self, response: FailoverResponse) -> None:
@@ -370,7 +380,7 @@ class Lookup:
         assert self._stored is not None
         delivery = Delivery(
             self._edge, self._exchange, self._resource, self._request, self._stored,
-            self._growing, self._refs, self._tries,
+            self._growing, self._refs, self._tries, self._peer,
         )  # fmt: skip
         try:
             await self._answer.from_stored(delivery, self._result)

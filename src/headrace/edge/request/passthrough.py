@@ -13,6 +13,8 @@ from headrace.cache.rules import CacheRules
 from headrace.cache.storing import decide_storing
 from headrace.edge.context import WorkerContext
 from headrace.edge.fill.new_record import as_whole
+from headrace.edge.peers.membership import charged_to
+from headrace.edge.peers.purges import BEGAN
 from headrace.edge.service.forwarded_fields import (
     passed_request_fields,
     passed_response_fields,
@@ -20,7 +22,6 @@ from headrace.edge.service.forwarded_fields import (
 )
 from headrace.edge.service.resource import Resource
 from headrace.edge.tiering.tiering import Plan
-from headrace.http.client_network import network_of
 from headrace.http.dates import format_http_date
 from headrace.http.fields import hop_by_hop
 from headrace.http.message import Field, Headers, Request, ResponseHead
@@ -62,6 +63,7 @@ async def ask_origin(
     plan: Plan | None = None,
 ) -> FailoverResponse:
     """Send the client's own request on, body and all; add a log of its attempts to `attempt_logs`.
+    `peer` is the server of the network that asks.
 
     `peer` is the server of the network that asks, `plan` has those to ask before the origins.
     Raises OriginError, BadRequest.
@@ -75,7 +77,7 @@ async def ask_origin(
     if len(ranges) > 1 or not all(may_be_passed(r, edge.config.limits.ranges) for r in ranges):
         fields = [field for field in fields if field[0] not in (b"range", b"if-range")]
     body = _request_body(edge, exchange, request, fields)
-    network = network_of(exchange.address)
+    network = charged_to(peer, exchange.address)
     own = own_target(resource, request)
     target = edge.with_sources(
         edge.upstreams.target(resource, request, own, network),
@@ -189,13 +191,18 @@ async def pass_response(
     response: FailoverResponse,
     cache_fields: list[Field],
     tap: Tap | None = None,
+    *,
+    to_peer: bool = False,
 ) -> None:
-    """Send an origin's response on, as it comes; `tap` sees the body too. Raises OriginError,
+    """Send an origin's response on, as it comes; `tap` sees the body too; `to_peer`: it is for a
+    server of the network. Raises OriginError,
     ClientGone.
     """
     head = response.head
     try:
         fields = passed_response_fields(head.headers, head.version, edge.node_id)
+        if not to_peer:
+            fields = [field for field in fields if field[0] != BEGAN]
         fields = with_date(fields, format_http_date(edge.now()))
         fields += cache_fields
         if head.status == 206 and not fits_the_request(request, head):

@@ -13,6 +13,7 @@ from headrace.cache.reuse import Reuse
 from headrace.cache.status import cache_status
 from headrace.edge.body.open_files import OpenBody
 from headrace.edge.context import WorkerContext
+from headrace.edge.peers.purges import began_field
 from headrace.edge.request.deliver import Delivery
 from headrace.edge.request.promote import make_hot
 from headrace.edge.service.resource import Resource
@@ -81,15 +82,15 @@ class Response:
 
     def __init__(
         self, edge: WorkerContext, exchange: Exchange | None, resource: Resource | None,
-        request: Request | None,
+        request: Request | None, peer: Peer | None = None,
     ) -> None:  # fmt: skip
         self._edge = edge
         self._exchange = exchange
         self._request = request
         self.resource = resource
+        self.peer = peer  # the server of the network that asks
         self.cache = "error"
         self.generation = -1  # of the purges that the look into the store took account of
-        self.peer: Peer | None = None  # the server of the network that asks
         self.age_s: float | None = None
         self.problem: str | None = None
         self.reason = ""  # why it was not stored, or what failed: the log's and the metric's word
@@ -125,6 +126,8 @@ class Response:
             detail=detail,
         )
         fields: list[Field] = [(b"cache-status", value)]
+        if self.peer is not None and stored is not None:
+            fields.append(began_field(stored, self._edge.now()))
         if resource is not None and resource.service.server_timing:
             timing = b"cache;desc=" + cache_result.word.encode()
             if self._exchange is not None:

@@ -19,10 +19,9 @@ from headrace.cache.presented_fields import (
 from headrace.cache.rules import CacheRules
 from headrace.edge.service.services import Service
 from headrace.http import cdn_loop, via
-from headrace.http.fields import HOP_BY_HOP, hop_by_hop
+from headrace.http.fields import HOP_BY_HOP, PEER_FIELD, hop_by_hop
 from headrace.http.message import Field, Headers, Request
 from headrace.http.validators import CONDITIONS
-from headrace.upstream.peering import PEER_FIELD
 
 # Answered by the edge itself, or a matter of each connection.
 _NEVER_FORWARDED = frozenset(

@@ -1,0 +1,137 @@
+"""Who this server is in its network, and whether another one is who it says it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from headrace.errors import HeadraceError
+from headrace.http.client_network import network_of
+from headrace.http.fields import PEER_FIELD
+from headrace.http.message import Field
+from headrace.http.parser import RequestHead
+from headrace.topology.model import Topology
+from headrace.upstream.peering import (
+    Peer,
+    PeerRefusal,
+    PeerSecrets,
+    PurgeTimes,
+    parse_secrets,
+    sign,
+    verify,
+)
+
+log = structlog.get_logger()
+
+MOST_FILE_BYTES: Final = 64 * 1024
+PEER_PREFIX: Final = "server "
+
+Sign = Callable[[bytes, bytes, bytes, float], list[Field]]
+"""Returns the fields of a request to another server, by its method, host and target, and now."""
+
+
+class BadSecrets(HeadraceError):
+    """A file of secrets that cannot be used."""
+
+
+def read_secrets(path: Path) -> PeerSecrets:
+    """Return the secrets of a file. Raises BadSecrets."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(MOST_FILE_BYTES + 1)
+        if len(text) > MOST_FILE_BYTES:
+            raise ValueError("it is too long for a file of secrets")
+        return parse_secrets(text)
+    except OSError as error:
+        raise BadSecrets(f"{path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise BadSecrets(f"{path}: {error}") from error
+
+
+def charged_to(peer: Peer | None, address: str) -> str:
+    """Return whom the work for a request is charged to: a server by its name, else the client's
+    network. No address looks like a server.
+    """
+    return network_of(address) if peer is None else PEER_PREFIX + peer.name
+
+
+class Membership:
+    """One worker's knowledge of its network. Without one no server is believed, and none asked."""
+
+    def __init__(self) -> None:
+        self.server = ""
+        self.site = ""
+        self.secrets = PeerSecrets()
+        self._sites: dict[str, str] = {}
+        self._path: Path | None = None
+        self._seen: tuple[int, int, int] | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether requests between servers can be signed and believed."""
+        return bool(self.site and self.secrets)
+
+    def adopt(self, topology: Topology, server: str) -> None:
+        """Take a description of the network from now on. A server that it does not have, this one
+        included, is none of it.
+        """
+        self._sites = {each.name: each.site for each in topology.servers}
+        self.server = server
+        self.site = self._sites.get(server, "")
+
+    def use(self, path: Path | None, secrets: PeerSecrets) -> None:
+        """Take the secrets that were read from a file, which is watched from now on."""
+        self._path = path
+        self._seen = None if path is None else _mark(path)
+        self.secrets = secrets
+
+    def look_at_secrets(self) -> None:
+        """Read the file again if it has changed; a bad one leaves the secrets as they are."""
+        path = self._path
+        if path is None:
+            return
+        mark = _mark(path)
+        if mark == self._seen:
+            return
+        self._seen = mark
+        try:
+            self.secrets = read_secrets(path)
+        except BadSecrets as error:
+            log.error("peer_secrets_refused", problem=str(error))
+            return
+        log.info("peer_secrets_changed", secrets=len(self.secrets.secrets))
+
+    def recognised(self, head: RequestHead, now: float) -> Peer | PeerRefusal:
+        """Return which server asks, or why it is not believed. The request has the field."""
+        if not self.active:
+            return PeerRefusal.UNEXPECTED
+        values = head.headers.all(PEER_FIELD)
+        found = verify(self.secrets, head.method, head.host or b"", head.target, values, now)
+        if isinstance(found, Peer) and (
+            self._sites.get(found.name) != found.site or found.name == self.server
+        ):
+            return PeerRefusal.UNKNOWN
+        return found
+
+    def signer(self, asked_by: Peer | None, purges: PurgeTimes) -> Sign:
+        """Return what signs requests that are made for one: `asked_by` is the server that asks for
+        it, None for a client; `purges` are all that are known of.
+        """
+        hops = 1 if asked_by is None else asked_by.hops + 1
+        asker = Peer(self.server, self.site, hops, purges)
+
+        def signed(method: bytes, host: bytes, target: bytes, now: float) -> list[Field]:
+            return sign(self.secrets, method, host, target, asker, now)
+
+        return signed
+
+
+def _mark(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size

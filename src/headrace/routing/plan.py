@@ -87,7 +87,7 @@ class Planner:
             offered += 1
             if offered == asked.sites:
                 break
-        externals = self._externals(asked, {each.site.name for each in good})
+        externals = self._externals(asked, order)
         if not good and externals.good:
             reason = Reason.BY_EXTERNAL
         good += externals.good
@@ -148,13 +148,18 @@ class Planner:
             }
         return known
 
-    def _externals(self, asked: Asked, named: set[str]) -> Offer:
-        """Return the external sites that stand in for the network's."""
-        if not asked.content.external:
-            return Offer([], [], 0)
+    def _externals(self, asked: Asked, order: Order) -> Offer:
+        """Return the external sites that stand in for the network's, but those that have a place
+        in the order."""
+        if not asked.content.external or not self._sites.externals:
+            return _NO_OFFER
+        named = {share.site.name for share, _why in (*order.good, *order.spare)}
         others = (site for site in self._sites.externals if site.name not in named)
         offer = _offer([Candidate(each, None, 0.0, each.name in asked.avoid) for each in others], 0)
         return Offer(offer.good[:_MOST_EXTERNAL], offer.spare[:_MOST_EXTERNAL], 0)
+
+
+_NO_OFFER = Offer([], [], 0)
 
 
 def _offer(found: list[Candidate], held: int) -> Offer:

@@ -24,6 +24,8 @@ from headrace.config.problems import ConfigError, Problem, Where, has_errors
 from headrace.config.root import Root, RootT
 
 _MOST_ROUNDS = 4
+_DEEPEST = 32
+_MOST_BYTES = 64 * 1024**2
 _SYNTAX_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
@@ -41,7 +43,11 @@ def load_config(path: Path, root: Root[RootT], *, warn: Warn = _ignore) -> RootT
     Raises ConfigError, with every problem found, when it cannot be read or used.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        with path.open("rb") as file:
+            read = file.read(_MOST_BYTES + 1)
+        if len(read) > _MOST_BYTES:
+            raise _unreadable(f"larger than {_MOST_BYTES >> 20} MiB", path)
+        text = read.decode("utf-8")
     except OSError as error:
         raise _unreadable(f"cannot be read: {error.strerror}", path) from error
     except UnicodeDecodeError as error:
@@ -61,6 +67,10 @@ def parse_config(
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _syntax_error(error, text, name) from error
+    except (ValueError, RecursionError):  # a number of thousands of digits, or brackets
+        raise _beyond_bounds(name) from None
+    if not _is_within_bounds(document):
+        raise _beyond_bounds(name)
     return validate_document(document, root, _lines_of(text, name), base=base, warn=warn)
 
 
@@ -207,6 +217,32 @@ def _touches(path: TomlPath, fault: TomlPath) -> bool:
         return True
     # An element that was taken out of an array has shifted those behind it.
     return bool(fault) and isinstance(fault[-1], int) and path[: len(fault) - 1] == fault[:-1]
+
+
+def _is_within_bounds(document: dict[str, Any]) -> bool:
+    """Return whether all whole numbers are such as TOML has, and nothing is nested too deeply."""
+    level: list[Any] = [document]
+    for _ in range(_DEEPEST):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                below += value.values()
+            elif isinstance(value, list):
+                below += value
+            elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+                return False
+        level = below
+    return not level
+
+
+def _beyond_bounds(name: str) -> ConfigError:
+    problem = Problem(
+        path=(),
+        message="not valid TOML: a number beyond 64 bits, or tables or arrays nested more than "
+        f"{_DEEPEST} deep",
+        remedy="write numbers and tables as the reference has them",
+    )
+    return ConfigError([problem], lambda _: name)
 
 
 def _unreadable(message: str, place: Path | str) -> ConfigError:

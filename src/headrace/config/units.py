@@ -40,7 +40,7 @@ BIT_RATE_UNITS: dict[str, int] = {
     "Tbps": 1000**4,
 }
 
-_QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", re.ASCII)
+_QUANTITY = re.compile(r"\s*([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([A-Za-z]*)\s*", re.ASCII)
 _SIZE_UNITS_FOLDED = {unit.lower(): factor for unit, factor in SIZE_UNITS.items()}
 _BIT_RATE_UNITS_FOLDED = {unit.lower(): factor for unit, factor in BIT_RATE_UNITS.items()}
 

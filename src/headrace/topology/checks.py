@@ -164,7 +164,9 @@ def _clashes(claims: Sequence[Claim], twice: set[bytes]) -> Iterator[tuple[bytes
     """Yield each prefix that a claim has though one before it has it too."""
     earlier: dict[bytes, list[Claim]] = {}
     for claim in claims:
-        for record in twice.intersection(claim.prefixes.records()) if twice else ():
+        for record in claim.prefixes.records():
+            if record not in twice:
+                continue
             for first in earlier.setdefault(record, []):
                 if _exclude(first, claim):
                     yield record, claim, first

@@ -59,9 +59,10 @@ def read_prefix_file(path: Path) -> PrefixFile:
         with open(path, "rb", opener=_without_waiting) as file:
             whole = _unfit(os.fstat(file.fileno()))
             return PrefixFile(faults=(whole,)) if whole else _parsed(file)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # of a NUL in the name
+        reason = error.strerror if isinstance(error, OSError) else error
         remedy = "name a readable file, relative to the directory of the description"
-        return PrefixFile(faults=(Fault(0, f"cannot be read: {error.strerror}", remedy),))
+        return PrefixFile(faults=(Fault(0, f"cannot be read: {reason}", remedy),))
 
 
 def _without_waiting(path: str, flags: int) -> int:

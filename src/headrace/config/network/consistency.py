@@ -215,8 +215,8 @@ def _defaults(config: NetworkConfig) -> Iterator[Problem]:
             if site.kind == "edge" and site.coordinates is None:
                 yield Problem(
                     path=("site", index),
-                    message=f"no coverage is the default, and where {site.name!r} is is not said: "
-                    "clients of no coverage are not sent there for being near",
+                    message=f"{site.name!r} has no coordinates, and no coverage is the default: "
+                    "clients of no coverage are sent to the sites near them",
                     remedy="add coordinates and country, or a coverage with default = true",
                     severity=Severity.WARNING,
                     concerns=(("coverage", "default"), ("site", index)),

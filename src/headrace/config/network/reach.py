@@ -25,7 +25,9 @@ def unreached(config: NetworkConfig) -> Iterator[Problem]:
     serving = _serving(config)
     external = {site.name for site in config.sites if site.kind == "external"}
     yield from _coverages(config, serving, external)
-    if config.sites and not serving and not external:
+    served = {server.site for server in config.servers}
+    has_servers = any(site.kind == "edge" and site.name in served for site in config.sites)
+    if has_servers and not serving and not external:
         yield Problem(
             path=("site",),
             message="no site has a server for clients",

@@ -60,12 +60,12 @@ def check_pattern(pattern: str) -> re.Pattern[str]:
         raise ValueError(f"not a regular expression ({error}): correct it") from None
     if compiled.flags != re.ASCII:
         raise ValueError("flags such as (?i) are not known here: write [Aa] for both cases")
-    _Walk().sequence(list(parsed), ())
+    Walk().sequence(list(parsed), ())
     return compiled
 
 
 @dataclass(slots=True)
-class _Walk:
+class Walk:
     """What is known at a place of the pattern, walking from its start.
 
     `is_open`: whether it can be reached at several places of the text. `before`: the characters

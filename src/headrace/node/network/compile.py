@@ -15,24 +15,11 @@ from pathlib import Path
 import msgspec
 
 from headrace.errors import HeadraceError
-from headrace.node.network.files import Signatures, files_of, signatures_of
+from headrace.node.network.files import files_of, signatures_of
 from headrace.node.network.last_good import read_last_good
+from headrace.node.network.outcome import LAST_GOOD, Outcome
 from headrace.topology.build import load_topology
 from headrace.topology.snapshot import encode
-
-LAST_GOOD = "--last-good"
-
-
-class Outcome(msgspec.Struct):
-    """How it went: `problem` is "" when a snapshot was written.
-
-    `files` are all files that were read, as they were before; `torn`, that one of them changed
-    meanwhile, so that what was read may be half of this and half of that.
-    """
-
-    problem: str = ""
-    files: Signatures = {}
-    torn: bool = False
 
 
 def compile_description(path: Path, descriptor: int) -> Outcome:

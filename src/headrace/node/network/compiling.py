@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import mmap
 import os
 import sys
 from dataclasses import dataclass
@@ -13,8 +12,9 @@ from pathlib import Path
 import msgspec
 
 from headrace.errors import HeadraceError
-from headrace.node.network.compile import LAST_GOOD, Outcome
-from headrace.topology.snapshot import NetworkSnapshot, decode
+from headrace.node.network.mapped import mapped
+from headrace.node.network.outcome import LAST_GOOD, Outcome
+from headrace.topology.snapshot import NetworkSnapshot
 
 TIMEOUT_S = 300.0
 _OUTCOME_BYTES = 16 * 1024 * 1024
@@ -89,8 +89,3 @@ async def compiled(path: Path, *, last_good: bool = False) -> Compiled:
         return Compiled(outcome)
     file.seal()
     return Compiled(outcome, file, mapped(file.descriptor))
-
-
-def mapped(descriptor: int) -> NetworkSnapshot:
-    """Return the description in a sealed file, mapped. Raises HeadraceError or OSError."""
-    return decode(memoryview(mmap.mmap(descriptor, 0, prot=mmap.PROT_READ)))

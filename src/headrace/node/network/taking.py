@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from headrace.errors import HeadraceError
 from headrace.node.messages import TakeNetwork
-from headrace.node.network.compiling import mapped
+from headrace.node.network.mapped import mapped
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import NO_VIEW, View
 from headrace.topology.view_codec import decode_view

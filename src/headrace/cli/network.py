@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from headrace.cli.network_diff import diff
 from headrace.topology.tree import Ink, plain, summary, tree
 
 network = typer.Typer(
@@ -75,6 +76,9 @@ def show(
         return
     for line in tree(description.topology, _painted if sys.stdout.isatty() else plain):
         typer.echo(line)
+
+
+network.command(name="diff")(diff)
 
 
 def _painted(text: str, ink: Ink) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
 import msgspec
@@ -53,6 +54,17 @@ class CoverageTable:
     def to_bytes(self) -> bytes:
         """Return the table as it is kept in a file, for processes of this machine."""
         return coverage_bytes.written(_names(self.coverage), self._v4, self._v6)
+
+    def v4_starts(self) -> Iterator[tuple[int, int]]:
+        """Return where each range of IPv4 begins, in order, and the number of its coverage from 1;
+        0 for none.
+        """
+        return zip(self._v4.starts, self._v4.values, strict=True)
+
+    def v6_starts(self) -> Iterator[tuple[int, int]]:
+        """Return the same of IPv6."""
+        ranges = zip(self._v6.upper, self._v6.lower, self._v6.values, strict=True)
+        return ((upper << 64 | lower, value) for upper, lower, value in ranges)
 
     def find(self, address: IPv4Address | IPv6Address) -> Match:
         """Return what covers an address, the default coverage left aside."""

@@ -1,0 +1,107 @@
+"""The view in force: the newest good one, and every refusal counted."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from headrace.node.network.view_file import ViewFile, write_view
+from headrace.node.network.views import LOG_AGAIN_S, Views
+from headrace.topology.view import NO_VIEW, ServerState, ServerView, View
+from headrace.topology.view_age import STEPS
+from headrace.topology.view_codec import LARGEST_BYTES, ViewError, decode_view, encode_view
+from tests.harness.networks import two_sites
+
+NETWORK = two_sites()
+FULL = View(1, 1000.0, {"north1": ServerView(ServerState.FULL)})
+
+
+def taken(views: Views, view: View, now: float = 1000.0) -> bool:
+    return views.offer(encode_view(view), "socket", now)
+
+
+def test_without_a_view_there_is_none_to_age() -> None:
+    views = Views(600.0)
+    assert views.age_s(1e9) is None
+    assert not views.grow_older(1e9)
+    assert views.in_force(NETWORK) is NO_VIEW
+
+
+def test_a_view_is_taken_once_and_ages_in_steps() -> None:
+    views = Views(600.0)
+    assert taken(views, FULL)
+    assert not taken(views, FULL)
+    assert views.age_s(1060.0) == 60.0
+    assert not views.grow_older(1599.0)
+    assert views.in_force(NETWORK).servers["north1"].state is ServerState.FULL
+    grown = [now for now in range(1600, 3000) if views.grow_older(now)]
+    assert len(grown) == STEPS
+    assert views.in_force(NETWORK).servers["north1"].state is ServerState.ONLINE
+    assert taken(views, View(2, 3000.0, FULL.servers), 3000.0)
+    assert views.step == 0
+    assert views.in_force(NETWORK).servers["north1"].state is ServerState.FULL
+
+
+def test_one_that_is_old_when_it_comes_has_aged() -> None:
+    views = Views(600.0)
+    taken(views, FULL, 5000.0)
+    assert views.step == STEPS
+    assert not views.grow_older(5001.0)
+
+
+def test_a_clock_that_was_set_back_makes_no_negative_age() -> None:
+    views = Views(600.0)
+    taken(views, FULL)
+    assert views.age_s(10.0) == 0.0
+    assert not views.grow_older(10.0)
+
+
+def test_what_is_refused_is_counted_and_logged_once_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(
+        "headrace.node.network.views.log.warning", lambda event, **_: logged.append(event)
+    )
+    views = Views(600.0)
+    taken(views, FULL)
+    for now in (1000.0, 1001.0, 1000.0 + LOG_AGAIN_S):
+        with pytest.raises(ViewError):
+            views.offer(b"{", "file", now)
+    with pytest.raises(ViewError):
+        taken(views, View(1, 999.0))
+    assert views.refused == {"malformed": 3, "older": 1}
+    assert logged == ["view_refused"] * 3
+    assert views.last_refusal.startswith("socket: ")
+    assert views.said == FULL
+
+
+def test_a_file_is_read_when_it_is_another(tmp_path: Path) -> None:
+    path = tmp_path / "view.json"
+    file = ViewFile(path)
+    assert not file.changed()
+    write_view(path, FULL)
+    assert file.changed()
+    assert decode_view(file.read()) == FULL
+    assert not file.changed()
+    path.unlink()
+    assert not file.changed()
+    write_view(path, View(2, 2000.0))
+    assert file.changed()
+    assert decode_view(file.read()).version == 2
+    assert [one.name for one in tmp_path.iterdir()] == ["view.json"]
+
+
+def test_a_file_that_is_none_or_too_large_is_refused_at_no_cost(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with pytest.raises(ViewError, match="is no file"):
+        ViewFile(fifo).read()
+    with pytest.raises(ViewError, match="cannot be read"):
+        ViewFile(tmp_path / "nowhere").read()
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(2**40)
+    assert len(ViewFile(large).read()) == LARGEST_BYTES + 1

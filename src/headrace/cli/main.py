@@ -12,6 +12,7 @@ from headrace.cli.check import check
 from headrace.cli.demo import demo
 from headrace.cli.edge import edge
 from headrace.cli.explain import explain
+from headrace.cli.locate import locate
 from headrace.cli.log import log
 from headrace.cli.network import network
 from headrace.cli.purge import purge
@@ -36,6 +37,7 @@ app.command(name="check")(check)
 app.command(name="demo")(demo)
 app.command(name="purge")(purge)
 app.command(name="explain")(explain)
+app.command(name="locate")(locate)
 app.command(name="log")(log)
 app.command(name="top")(top)
 app.add_typer(network)

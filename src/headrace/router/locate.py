@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from ipaddress import ip_address
 
 import msgspec
 
 from headrace.http.parser import BadRequest
 from headrace.router.asking import Asking, Unavailable
 from headrace.router.explain import explained
+from headrace.topology.coverage import client_of
 
-DEBUG = "debug"
+DEBUG, CLIENT = "debug", "client"
 
 
 class Located(msgspec.Struct):
@@ -33,6 +35,18 @@ class Location(msgspec.Struct):
     locations: list[Located]
 
 
+def _debugged(asking: Asking) -> bytes | None:
+    """Return the client that a debug answer is about: the one it names, else who asks. Raises
+    BadRequest."""
+    text = asking.parameters.get(CLIENT)
+    if text is None:
+        return asking.client.address
+    try:
+        return client_of(ip_address(text))
+    except ValueError:
+        raise BadRequest(400, "client is not an address") from None
+
+
 def locate(asking: Asking) -> bytes:
     """Return the answer. Raises BadRequest."""
     asked, secure = asking.about()
@@ -41,7 +55,7 @@ def locate(asking: Asking) -> bytes:
         if not context.debug.allows(asking.client.address, asking.headers):
             raise BadRequest(403, "the debug answer is for those that the configuration names")
         context.metrics.router_answers["debug"] += 1
-        return explained(context.network, asked.question(asking.client.address, secure=secure))
+        return explained(context.network, asked.question(_debugged(asking), secure=secure))
     decision = asking.decide(asked, secure=secure)
     found: list[Located] = []
     for candidate in decision.candidates:

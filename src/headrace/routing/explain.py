@@ -114,8 +114,8 @@ class Explainer:
         }
         held = ", ".join(names[: offer.held]) or "none"
         words = [f"site {site.name}: held by {held}"]
-        if len(names) > offer.held:
-            words.append(f"then {', '.join(names[offer.held :])}")
+        if len(offer.good) > offer.held:
+            words.append(f"then {', '.join(names[offer.held : len(offer.good)])}")
         words += [f"{name} last: {why}" for name, why in spare.items()]
         words += [f"{name} left out: {why}" for name, why in left_out.items()]
         return Step(

@@ -138,6 +138,14 @@ def test_how_it_was_decided_is_for_those_allowed() -> None:
     assert router.ask("/film?headrace-debug", wrong, client=SOUTH).status == 403
 
 
+def test_the_decision_for_another_client_is_shown() -> None:
+    router = memory_router(debug={"networks": ["192.0.2.0/24"]})
+    shown = json.loads(ask(router, more=f"&debug&client={SOUTH}").body)
+    assert (shown["client"], shown["coverage"]) == (SOUTH, "b")
+    assert ask(router, more="&debug&client=x").status == 400
+    assert ask(router, more=f"&debug&client={NORTH}", client=SOUTH).status == 403
+
+
 def test_nobody_is_allowed_unless_it_is_configured() -> None:
     router = memory_router()
     assert ask(router, more="&debug").status == 403

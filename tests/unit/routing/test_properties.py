@@ -250,7 +250,7 @@ _clients = st.none() | st.sampled_from(
 
 
 @given(st.data())
-@settings(max_examples=300)
+@settings(max_examples=120)
 def test_whatever_the_network_and_its_state(data: st.DataObject) -> None:
     topology = data.draw(networks())
     view = data.draw(views(topology))

@@ -1,0 +1,218 @@
+"""`headrace locate`: where a client would be sent for a URL, and how that is decided."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote, urlsplit
+
+import msgspec
+import typer
+
+from headrace.errors import HeadraceError
+from headrace.http.target import BadTarget, normalise_target
+from headrace.router.explain import Explanation, explain
+from headrace.routing.decide import Routing
+from headrace.routing.question import Question
+from headrace.topology.build import load_topology
+from headrace.topology.classify import Classes
+from headrace.topology.coverage import CoverageTable, client_of
+from headrace.topology.geo import GeoTable
+from headrace.topology.placement import Placement
+from headrace.topology.snapshot import version_of
+from headrace.topology.view import NO_VIEW, View
+from headrace.topology.view_codec import LARGEST_BYTES, decode_view
+
+EXIT_NOWHERE = 1
+TIMEOUT_S = 10.0
+_LARGEST_ANSWER_BYTES = 4 * 1024 * 1024
+_COLUMN = 12
+
+
+class BadLocate(HeadraceError):
+    """The command does not say what it should, or what it names cannot be read."""
+
+
+class RouterRefused(HeadraceError):
+    """The router does not answer, or not with a decision."""
+
+
+def locate(
+    url: Annotated[str, typer.Argument(metavar="URL", help="What the client asks for.")],
+    *,
+    client: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="The client's address. Unset: unknown.")
+    ] = None,
+    network: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The network's description.")
+    ] = None,
+    view: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A view of the network's state.")
+    ] = None,
+    geo: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A geographic file (.mmdb).")
+    ] = None,
+    router: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Ask this running router instead of deciding here."),
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The router's debug token.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print where a client would be sent for a URL, step by step.
+
+    The decision is made from the description (`--network`) by the code that routers run, or asked
+    of a running router (`--router`), whose configuration must allow debug answers. The exit code is
+    1 when nothing can serve the client.
+    """
+    if (network is None) == (router is None):
+        raise BadLocate("name either the description (--network) or a running router (--router)")
+    if network is not None:
+        if token_file is not None:
+            raise BadLocate("--token-file is for a running router: name it with --router")
+        found = _decide(url, client, network, view, geo)
+    else:
+        assert router is not None
+        if view is not None or geo is not None:
+            raise BadLocate("a running router has its own view and geographic file")
+        found = _ask(router, url, client, token_file)
+    if as_json:
+        typer.echo(json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False))
+    else:
+        for line in _lines(found):
+            typer.echo(line)
+    if not found.candidates:
+        raise typer.Exit(EXIT_NOWHERE)
+
+
+def _decide(
+    url: str, client: str | None, network: Path, view: Path | None, geo: Path | None
+) -> Explanation:
+    """Return the decision that a router with these files makes. Raises HeadraceError."""
+    address = None if client is None else _client(client)
+    scheme, authority, path = _parts(url)
+    topology = load_topology(network)
+    state = NO_VIEW if view is None else _view(view)
+    classified = Classes(topology.classes).of(authority, path)
+    if classified is None:
+        raise BadLocate(f"no class of {network} has the host and path of {url}")
+    routing = Routing(
+        topology,
+        Placement(topology, state),
+        CoverageTable(topology),
+        None if geo is None else GeoTable(geo),
+        state,
+    )
+    secure = True if scheme == b"https" else None
+    question = Question(address, classified.content, classified.shard, secure)
+    return explain(routing, question, version_of(topology), state.version)
+
+
+def _client(text: str) -> bytes:
+    try:
+        return client_of(ip_address(text))
+    except ValueError:
+        raise BadLocate(f"{text!r} is not an address: write 203.0.113.7 or 2001:db8::7") from None
+
+
+def _parts(url: str) -> tuple[bytes, bytes, bytes]:
+    """Return the scheme of a URL, and its authority and path as routers read them."""
+    scheme = url.partition("://")[0].lower().encode("ascii", "replace")
+    if scheme not in (b"http", b"https") or not url.isascii():
+        raise BadLocate(f"{url!r} is not an http(s) URL in ASCII: escape what is not")
+    try:
+        authority, path, _query = normalise_target(url.encode(), None, scheme)
+    except BadTarget as error:
+        raise BadLocate(f"{url!r} is wrong: {error}") from None
+    return scheme, authority, path
+
+
+def _view(path: Path) -> View:
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise BadLocate(f"cannot read {path}: {error.strerror}") from error
+    try:
+        return decode_view(data)
+    except HeadraceError as error:
+        raise BadLocate(f"{path} is not a view: {error}") from error
+
+
+def _ask(router: str, url: str, client: str | None, token_file: Path | None) -> Explanation:
+    """Return the decision of a running router. Raises HeadraceError."""
+    target = f"/v1/locate?debug&url={quote(url, safe='')}"
+    if client is not None:
+        target += f"&client={quote(str(ip_address(client_of(ip_address(_checked(client))))))}"
+    headers = {}
+    if token_file is not None:
+        headers["Authorization"] = f"Bearer {_token(token_file)}"
+    connection = _connection(router)
+    try:
+        connection.request("GET", target, headers=headers)
+        response = connection.getresponse()
+        body = response.read(_LARGEST_ANSWER_BYTES)
+    except (OSError, http.client.HTTPException) as error:
+        raise RouterRefused(f"{router} does not answer: {error}") from error
+    finally:
+        connection.close()
+    if response.status != 200:
+        raise RouterRefused(f"{router} answers {response.status}: {_detail(body)}")
+    try:
+        return msgspec.json.decode(body, type=Explanation)
+    except msgspec.DecodeError as error:
+        raise RouterRefused(f"{router} answers otherwise than a router: {error}") from error
+
+
+def _checked(client: str) -> str:
+    _client(client)
+    return client
+
+
+def _connection(router: str) -> http.client.HTTPConnection:
+    try:
+        parts = urlsplit(router)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise BadLocate(f"{router!r} is not a URL: {error}") from None
+    if parts.scheme not in ("http", "https") or not host or parts.path.strip("/") or parts.query:
+        raise BadLocate(f"{router!r} is not http(s)://host[:port]")
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    return kind(host, port, timeout=TIMEOUT_S)
+
+
+def _token(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadLocate(f"cannot read the token from {path}: {error}") from error
+
+
+def _detail(body: bytes) -> str:
+    """Return what a problem document says, of a body that may be anything."""
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return body[:200].decode("utf-8", "replace")
+    return str(found.get("detail", found))[:300] if isinstance(found, dict) else ""
+
+
+def _lines(found: Explanation) -> Iterator[str]:
+    """Yield a decision for people: a line for each step, then the answer."""
+    seen = f"view {found.view}" if found.view else "no view"
+    yield f"{'network':{_COLUMN}}version {found.network}, {seen}"
+    for step in found.steps:
+        yield f"{step.step:{_COLUMN}}{step.says}"
+    if found.candidates:
+        yield ""
+    for number, each in enumerate(found.candidates, 1):
+        last = " (only when nothing else serves)" if each.spare else ""
+        where = each.base_url or "not reachable in the client's scheme"
+        name = f"server {each.server}" if each.server else "external"
+        yield f"{number:>2}  {where}  site {each.site}, {name}{last}"

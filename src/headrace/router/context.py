@@ -15,12 +15,14 @@ from headrace.router.network import RouterNetwork
 from headrace.router.requested import memory
 from headrace.router.tallies import Tallies
 from headrace.telemetry.metrics import WorkerMetrics
+from headrace.topology.geo import Places
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import View
 
 
 class RouterContext:
-    """Replaced in parts, never waited for. `network` is there before the first client is.
+    """Replaced in parts, never waited for. `network` is there before the first client is; `geo`
+    counts from the next one on.
 
     `known` are the URLs that were asked for, without TLS and with.
     """
@@ -36,6 +38,7 @@ class RouterContext:
         self.now = now
         self.tallies = Tallies()
         self.network: RouterNetwork
+        self.geo: Places | None = None
         self.adopt(config, debug)
 
     def adopt(self, config: RouterConfig, debug: DebugAccess) -> None:
@@ -50,5 +53,5 @@ class RouterContext:
 
     def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
         """Work by this description and this view."""
-        self.network = RouterNetwork(network, view, self.tallies)
+        self.network = RouterNetwork(network, view, self.tallies, self.geo)
         self.known = (memory(), memory())

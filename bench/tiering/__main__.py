@@ -57,7 +57,7 @@ def main() -> int:
 def measured(directory: Path, scale: Scale, arrangement: Arrangement, seed: int) -> Row:
     """Return what one arrangement asked of its origin once the stores were full."""
     with standing(directory, scale, tiers=arrangement.tiers) as stand:
-        asked = requests(scale, arrangement, stand.topology, HOST.encode(), seed)
+        asked = requests(scale, arrangement, stand.site.topology, HOST.encode(), seed)
         return asyncio.run(_run(stand, asked, scale, arrangement))
 
 
@@ -65,9 +65,9 @@ async def _run(
     stand: Stand, asked: Iterator[Request], scale: Scale, arrangement: Arrangement
 ) -> Row:
     first = itertools.islice(asked, scale.warm_up)
-    warm = await ask_all(first, stand.places, HOST, scale.body_bytes)
+    warm = await ask_all(first, stand.site.places, HOST, scale.body_bytes)
     before = await count_at(stand.origin_port)
-    seen = await ask_all(asked, stand.places, HOST, scale.body_bytes)
+    seen = await ask_all(asked, stand.site.places, HOST, scale.body_bytes)
     at_origin = await count_at(stand.origin_port) - before
     wrong = [*warm.wrong, *seen.wrong]
     for line in wrong[:5]:

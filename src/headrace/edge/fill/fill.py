@@ -241,8 +241,9 @@ class Fill:
             attempt_log=self.attempt_log,
         )
         response_time = environment.now()
-        self._source = provenance(response.head.headers, request_time, by_server=response.by_server)
         try:
+            head = response.head
+            self._source = provenance(head.headers, request_time, by_server=response.by_server)
             await self._answered(response, request_time, response_time)
             if target.mirror is not None and asked.slices.stored is None and response.complete:
                 seen = Seen(response.status, response.read_bytes, response.digest)

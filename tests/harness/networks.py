@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ipaddress import IPv4Address
 
 from headrace.topology.model import (
@@ -57,4 +58,18 @@ def two_sites(servers_each: int = 2) -> Topology:
             Coverage("others", (SiteChoice("north"), SiteChoice("south")), default=True),
         ),
         (ContentClass("vod", ("vod.example",)),),
+    )
+
+
+def one_site(
+    capacities: Sequence[float], classes: tuple[ContentClass, ...] = (ContentClass("vod"),)
+) -> Topology:
+    """Return a site "north" with a server for each capacity, in units of 10 Gbit/s."""
+    return Topology(
+        sites=(Site("north"),),
+        servers=tuple(
+            a_server(f"n{number}", "north", number, capacity_bps=int(capacity * 10**10))
+            for number, capacity in enumerate(capacities, 1)
+        ),
+        classes=classes,
     )

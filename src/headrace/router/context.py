@@ -15,14 +15,12 @@ from headrace.router.network import RouterNetwork
 from headrace.router.requested import memory
 from headrace.router.tallies import Tallies
 from headrace.telemetry.metrics import WorkerMetrics
-from headrace.topology.geo import Places
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import View
 
 
 class RouterContext:
-    """Replaced in parts, never waited for. `network` is there before the first client is; `geo`
-    counts from the next one on.
+    """Replaced in parts, never waited for. `network` is there before the first client is.
 
     `known` are the URLs that were asked for, without TLS and with.
     """
@@ -38,7 +36,6 @@ class RouterContext:
         self.now = now
         self.tallies = Tallies()
         self.network: RouterNetwork
-        self.geo: Places | None = None
         self.adopt(config, debug)
 
     def adopt(self, config: RouterConfig, debug: DebugAccess) -> None:
@@ -53,5 +50,5 @@ class RouterContext:
 
     def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
         """Work by this description and this view."""
-        self.network = RouterNetwork(network, view, self.tallies, self.geo)
+        self.network = RouterNetwork(network, view, self.tallies)
         self.known = (memory(), memory())

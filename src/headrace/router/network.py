@@ -12,7 +12,6 @@ from headrace.router.tallies import Tallies, Tally
 from headrace.routing.decide import Routing
 from headrace.routing.question import Candidate
 from headrace.topology.classify import Classes
-from headrace.topology.geo import Places
 from headrace.topology.model import ContentClass
 from headrace.topology.placement import Placement
 from headrace.topology.snapshot import NetworkSnapshot
@@ -67,16 +66,14 @@ class RouterNetwork:
     of whatever can be a pathway for players: each site and each server.
     """
 
-    def __init__(
-        self, network: NetworkSnapshot, view: View, tallies: Tallies, geo: Places | None = None
-    ) -> None:
+    def __init__(self, network: NetworkSnapshot, view: View, tallies: Tallies) -> None:
         topology = network.topology
         self.version = network.version
         self.topology = topology
         self.view = view
         self.classes = Classes(topology.classes)
         placement = Placement(topology, view)
-        self.routing = Routing(topology, placement, network.coverage, geo, view)
+        self.routing = Routing(topology, placement, network.coverage, None, view)
         self.decide = self.routing.decide
         self._places = {each.name: ClassPlaces(each, tallies) for each in topology.classes}
         self._orders = {

@@ -135,8 +135,8 @@ class Widening:
     below `below` ×. Never more than `most` servers (None: all of the site).
     """
 
-    above: float = 0.5
-    below: float = 0.2
+    above: float = 0.25
+    below: float = 0.1
     most: int | None = None
 
 

@@ -1,6 +1,7 @@
 """Consistent hashing: servers have points on a ring, by weight; a shard belongs to the next point.
 
-Pure: the same servers and weights, the same ring, whatever their order.
+A point's arc reaches from the point before up to it. Pure: the same servers and weights make the
+same ring, whatever their order.
 """
 
 from __future__ import annotations
@@ -12,47 +13,102 @@ from itertools import chain
 
 import xxhash
 
-POINTS = 160
-"""Points of a server of average weight."""
+POINTS = 64
+"""Points of a server of usual capacity."""
+
+USUAL_BPS = 10e9
+LEAST_POINTS = 64
+MOST_POINTS = 1024
+
+CIRCLE = 2.0**64
+
+_PARTS = 8
+_MOST_PARTS = 64
+_SCRAMBLE = 0x9E3779B97F4A7C15
+_MASK = (1 << 64) - 1
 
 
 class Ring:
-    """A ring of servers, known by their numbers."""
+    """A ring of servers, known by their numbers in `servers`, which are sorted by name.
 
-    __slots__ = ("_count", "_owners", "_points")
+    By the number of an arc: `homes` has its server, `sizes` its share of the circle, `ranks` its
+    place in an order that has nothing to do with where it is.
+    """
+
+    __slots__ = ("_first", "_points", "_shift", "count", "homes", "ranks", "sizes")
 
     def __init__(self, servers: Sequence[tuple[str, float]]) -> None:
-        self._count = len(servers)
-        unit = unit_of([weight for _name, weight in servers])
-        points = sorted(
-            (xxhash.xxh3_64_intdigest(b"%s\0%d" % (name.encode(), number)), name, index)
-            for index, (name, weight) in enumerate(servers)
-            for number in range(max(1, round(POINTS * weight / unit)))
+        self.count = len(servers)
+        points = _cut(_points_of(servers), [weight for _name, weight in servers])
+        self._points = array("Q", (point for point, _server in points))
+        self.homes = array("I", (server for _point, server in points))
+        before = [self._points[-1] - (1 << 64), *self._points[:-1]]
+        self.sizes = array(
+            "d", ((at - was) / CIRCLE for at, was in zip(self._points, before, strict=True))
         )
-        self._points = array("Q", (point for point, _name, _index in points))
-        self._owners = array("I", (index for _point, _name, index in points))
+        self.ranks = array("Q", ((point * _SCRAMBLE) & _MASK for point in self._points))
+        # Where the points of each of so many equal parts begin, so that a few are left to search.
+        bits = max(len(points).bit_length() - 1, 1)
+        self._shift = 64 - bits
+        self._first = array(
+            "I",
+            (bisect_right(self._points, (part << self._shift) - 1) for part in range(1 << bits)),
+        )
+        self._first.append(len(points))
 
-    def walk(self, shard: bytes) -> Iterator[int]:
-        """Yield all servers, in the order in which a shard meets them."""
-        at = bisect_right(self._points, xxhash.xxh3_64_intdigest(shard))
+    def arc_of(self, shard: bytes) -> int:
+        """Return the number of the arc that a shard is in."""
+        point = xxhash.xxh3_64_intdigest(shard)
+        part = point >> self._shift
+        first = self._first
+        arc = bisect_right(self._points, point, first[part], first[part + 1])
+        return arc if arc < len(self._points) else 0
+
+    def walk(self, arc: int) -> Iterator[int]:
+        """Yield all servers, in the order in which they are met from an arc on."""
+        homes = self.homes
         seen = set[int]()
-        for index in chain(range(at, len(self._owners)), range(at)):
-            owner = self._owners[index]
-            if owner not in seen:
-                seen.add(owner)
-                yield owner
-                if len(seen) == self._count:
+        for index in chain(range(arc, len(homes)), range(arc)):
+            server = homes[index]
+            if server not in seen:
+                seen.add(server)
+                yield server
+                if len(seen) == self.count:
                     return
 
 
-def unit_of(weights: Sequence[float]) -> float:
-    """Return the weight that has `POINTS` points: a power of two near the average, so that it
-    seldom changes when a server comes or leaves.
+def _points_of(servers: Sequence[tuple[str, float]]) -> list[tuple[int, int]]:
+    """Return the points, each with its server's number."""
+    # Of two servers with the same point, which hardly ever happens, the first by name comes first.
+    return sorted(
+        (xxhash.xxh3_64_intdigest(b"%s\0%d" % (name.encode(), number)), server)
+        for server, (name, weight) in enumerate(servers)
+        for number in range(points_of(weight))
+    )
+
+
+def _cut(points: list[tuple[int, int]], weights: list[float]) -> list[tuple[int, int]]:
+    """Cut arcs that are large for their servers, so that these can keep a part of them."""
+    total = sum(weights)
+    largest = [CIRCLE * weight / total / _PARTS for weight in weights]
+    cut = []
+    before = points[-1][0] - (1 << 64)
+    for point, server in points:
+        size = point - before
+        if size > largest[server]:
+            parts = min(int(size / largest[server]) + 1, _MOST_PARTS)
+            cut += [((before + size * part // parts) & _MASK, server) for part in range(1, parts)]
+        cut.append((point, server))
+        before = point
+    cut.sort()
+    return cut
+
+
+def points_of(weight: float) -> int:
+    """Return how many points a server has: by its own weight alone.
+
+    Were they counted by the weights of others too, a server that joins or leaves could move half of
+    all shards. So what is out of proportion, of very small or large servers, is left to
+    `bounded_loads`.
     """
-    average = sum(weights) / len(weights)
-    unit = 1.0
-    while unit > average:
-        unit /= 2
-    while unit * 2 <= average:
-        unit *= 2
-    return unit
+    return min(max(round(POINTS * weight / USUAL_BPS), LEAST_POINTS), MOST_POINTS)

@@ -128,7 +128,7 @@ WRONG = [
     (CLASS, 'shard_pattern = "/(.)/"\n', "[[class]]", "shard_pattern alone changes nothing"),
     (CLASS, 'shard_pattern = "("\n', "shard", 'shard_pattern = "(": not a regular expression'),
     (CLASS, 'shard_pattern = "(a+)+"\n', "shard", 'shard_pattern = "(a+)+": a group is repeated'),
-    (CLASS, "widening = { above = 0.3 }\n", "above", "a shard that was just widened would be"),
+    (CLASS, "widening = { above = 0.15 }\n", "above", "a shard that was just widened would be"),
     (CLASS, "replicas = 4\nwidening = { most = 2 }\n", "[[class]]", "narrower than its replicas"),
     # Keys that are not known, or missing.
     (SITE, SITE + 'lat = "x"\n', "lat", 'site[0].lat = "x": unknown key'),

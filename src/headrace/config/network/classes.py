@@ -34,14 +34,14 @@ class WideningTable(Model):
     """When a popular shard is held by more servers of a site than one."""
 
     above: float = Field(
-        default=0.5,
+        default=0.25,
         gt=0,
         le=10,
         description="The width doubles when each server that holds the shard would serve more of "
         "it than this share of what a server serves on average.",
     )
     below: float = Field(
-        default=0.2,
+        default=0.1,
         ge=0,
         le=10,
         description="It halves when each would serve less than this share. Well below half of "

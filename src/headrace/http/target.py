@@ -17,7 +17,8 @@ from headrace.http.hosts import DEFAULT_PORTS
 
 _CHARACTER = rb"A-Za-z0-9_~!$&'()*+,;=:@-"
 _USUAL = re.compile(rb"(?:/(?:[" + _CHARACTER + rb"][." + _CHARACTER + rb"]*)?)+")
-_QUERY = re.compile(rb"[!$&-;=?-Z_a-z~\[\]^`{|}\"\\\x80-\xff]*")
+QUERY = re.compile(rb"[!\"$-~\x80-\xff]*")
+"""A query is kept as it is, for `%26` is not `&`; only what cannot be in one is refused."""
 _PATH = re.compile(rb"[!$-;=@-Z_a-z~%\[\]^`{|}\"\x80-\xff]*")
 _ESCAPE = re.compile(rb"%(..?)?", re.DOTALL)
 _HEX = re.compile(rb"[0-9A-Fa-f]{2}")
@@ -60,8 +61,8 @@ def normalise_target(
         raise BadTarget(400, "a request target has no fragment")
     if _USUAL.fullmatch(path) is None:
         path = normalise_path(path)
-    if mark and _QUERY.fullmatch(query) is None:
-        query = _normalise_query(query)
+    if mark and QUERY.fullmatch(query) is None:
+        raise BadTarget(400, "the query holds a control character or a space")
     return authority, path, query if mark else None
 
 
@@ -150,13 +151,6 @@ def without_dot_segments(path: bytes) -> bytes:
         if last:
             kept.append(b"")
     return b"/" + b"/".join(kept)
-
-
-def _normalise_query(query: bytes) -> bytes:
-    """Return a query as it is: nothing is decoded, for `%26` is not `&`."""
-    if any(code < 0x21 or code == 0x7F for code in query):
-        raise BadTarget(400, "the query holds a control character or a space")
-    return query
 
 
 _CUT: Final = re.compile(rb"(?:;|%3[bB]|%2[fF]|%3[fF]|%23)[^/]*")

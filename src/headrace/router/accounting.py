@@ -9,8 +9,7 @@ import structlog
 
 from headrace.http.server.exchange import Exchange
 from headrace.reasons import Reason, of_status
-from headrace.router.network import Place
-from headrace.router.requested import Requested
+from headrace.router.network import ClassPlaces, Place
 from headrace.router.tallies import Tallies
 from headrace.telemetry.access_line import AccessRecord
 from headrace.telemetry.access_log import AccessLog
@@ -73,7 +72,7 @@ class Accounting:
         content, server = "", ""
         if isinstance(context, Place):
             content, server = context.tally.content, context.tally.server
-        elif isinstance(context, Requested):
+        elif isinstance(context, ClassPlaces):
             content = context.content.name
         path, _mark, query = (head.target if head is not None else b"").partition(b"?")
         return AccessRecord(

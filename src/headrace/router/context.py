@@ -7,22 +7,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from headrace.bounded import BoundedMemory
 from headrace.config.router.model import RouterConfig
 from headrace.http.hosts import HostTable
 from headrace.router.clients import Clients
 from headrace.router.debug_access import DebugAccess
 from headrace.router.network import RouterNetwork
-from headrace.router.requested import memory
 from headrace.router.tallies import Tallies
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import View
 
+HOSTS_BYTES = 256 * 1024
+
 
 class RouterContext:
     """Replaced in parts, never waited for. `network` is there before the first client is.
 
-    `known` are the URLs that were asked for, without TLS and with.
+    `authorities` are the normalised ones by the Host field, without TLS and with.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class RouterContext:
         self.metrics = metrics
         self.now = now
         self.tallies = Tallies()
+        self.authorities = (_authorities(), _authorities())
         self.network: RouterNetwork
         self.adopt(config, debug)
 
@@ -46,9 +49,12 @@ class RouterContext:
         self.api_hosts = HostTable((pattern.encode(), True) for pattern in config.api_hosts)
         self.retry_after = b"%d" % max(1, round(config.retry_after_s))
         self.max_age_s = config.redirect_max_age_s
-        self.known = (memory(), memory())
 
     def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
         """Work by this description and this view."""
         self.network = RouterNetwork(network, view, self.tallies)
-        self.known = (memory(), memory())
+
+
+def _authorities() -> BoundedMemory[bytes | None, bytes]:
+    """Return a memory of what Host fields mean, bounded in bytes."""
+    return BoundedMemory(HOSTS_BYTES, lambda host, authority: len(host or b"") + len(authority))

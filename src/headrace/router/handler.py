@@ -1,7 +1,7 @@
 """Takes requests from the connections and answers each at once: with a redirect, mostly.
 
-The first lines of `handle` and `_redirect` are the whole way of a usual request; no task is made
-and nothing is waited for. Everything else is behind `_otherwise`.
+`handle` and `_redirect` are the whole way of a usual request; no task is made and nothing is waited
+for. Everything else is behind `_otherwise`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from headrace.http.dates import format_http_date
 from headrace.http.methods import GET_OR_HEAD, KNOWN
 from headrace.http.parser import BadRequest, RequestHead
 from headrace.http.server.exchange import Exchange
+from headrace.http.target import QUERY
 from headrace.router.accounting import Accounting
 from headrace.router.answers import send_json, send_preflight, send_problem
 from headrace.router.api import answer_api
@@ -21,6 +22,7 @@ from headrace.router.explain import explained
 from headrace.router.network import ClassPlaces
 from headrace.router.requested import Requested, requested
 from headrace.routing.question import Question
+from headrace.topology.classify import Classified
 from headrace.topology.model import Redirect
 
 API_PREFIX = b"/v1/"
@@ -48,42 +50,50 @@ class RouterHandler:
         head = exchange.head
         assert head is not None
         context = self.context
-        secure = exchange.tls
-        asked = context.known[secure].entries.get((head.host, head.target))
+        secure, target = exchange.tls, head.target
         peer = context.clients.peers.get(exchange.address)
+        authority = context.authorities[secure].entries.get(head.host)
         if (
-            asked is not None
+            authority is not None
             and peer is not None
             and not peer.trusted
             and head.method in GET_OR_HEAD
-            and (not secure or exchange.covered == asked.authority)
+            and (not secure or exchange.covered == authority)
+            and not target.startswith(API_PREFIX)
+            and not (DEBUG_WORD in target and context.debug.open)
         ):
-            self._redirect(exchange, head, asked, peer.client, secure=secure)
-        else:
-            self._otherwise(exchange, head)
+            # What is known is the path in its one form: it is what the client wrote.
+            path, _mark, query = target.partition(b"?")
+            found = context.network.known.get((authority, path))
+            if found is not None and QUERY.fullmatch(query):
+                self._redirect(exchange, head, found, target, peer.client, secure=secure)
+                return
+        self._otherwise(exchange, head)
 
     def _redirect(
         self,
         exchange: Exchange,
         head: RequestHead,
-        asked: Requested,
+        asked: Classified,
+        suffix: bytes,
         client: Client,
         *,
         secure: bool,
     ) -> None:
         """Send a client to its server."""
         context = self.context
-        places = asked.places
-        decision = context.network.decide(
-            Question(client.address, asked.content, asked.shard, True if secure else None)
+        network, content = context.network, asked.content
+        places = network.places[content.name]
+        decision = network.decide(
+            Question(client.address, content, asked.shard, True if secure else None)
         )
         for candidate in decision.candidates:
             place = places.place(candidate, secure=secure)
             if place.head:
                 break
         else:
-            exchange.context = asked
-            context.tallies.of(None, asked.content).count(decision)
+            exchange.context = places
+            context.tallies.of(None, content).count(decision)
             self._refuse(exchange, Unavailable(context.retry_after))
             return
         place.tally.count(decision)
@@ -91,17 +101,16 @@ class RouterHandler:
         now = self._now()
         if places.second != int(now):
             self._renew_tail(places, now)
-        whole = b"%s%s%s" % (place.head, asked.suffix, places.tail)
-        status = int(asked.content.redirect)
+        whole = b"%s%s%s" % (place.head, suffix, places.tail)
         if (
             exchange.keep_alive
             and not exchange.head_only
             and not head.body_bytes
             and head.version == (1, 1)
         ):
-            exchange.respond_at_once(status, whole)
+            exchange.respond_at_once(places.status, whole)
         else:
-            exchange.respond(status, whole)
+            exchange.respond(places.status, whole)
 
     def _renew_tail(self, places: ClassPlaces, now: float) -> None:
         """Write what comes behind the path in a redirect of a class, for the second that is now.
@@ -132,38 +141,37 @@ class RouterHandler:
             ):
                 return
             asked = self._requested(exchange, head)
-            exchange.context = asked
+            exchange.context = asked.places
             if head.method == b"OPTIONS":
-                send_preflight(exchange, self._now(), _ALLOW[asked.content.redirect])
-            elif not _may_be_redirected(head.method, asked.content.redirect):
+                send_preflight(exchange, self._now(), _ALLOW[asked.classified.content.redirect])
+            elif not _may_be_redirected(head.method, asked.classified.content.redirect):
                 self._method_refused(exchange, head, asked)
             elif DEBUG_WORD in head.target and context.debug.open:
                 self._explain(exchange, head, asked, client, secure=secure)
             else:
-                self._redirect(exchange, head, asked, client, secure=secure)
+                self._redirect(
+                    exchange, head, asked.classified, asked.suffix, client, secure=secure
+                )
         except BadRequest as error:
             self._refuse(exchange, error)
 
     def _requested(self, exchange: Exchange, head: RequestHead) -> Requested:
-        """Return what a request asks for, and remember it. Raises BadRequest."""
+        """Return what a request asks for. Raises BadRequest."""
         context = self.context
         secure = exchange.tls
-        key = (head.host, head.target)
-        asked = context.known[secure].entries.get(key)
-        if asked is None:
-            scheme = b"https" if secure else b"http"
-            asked = requested(context.network, head.target, head.host, scheme)
-            if not (context.debug.open and DEBUG_WORD in head.target):
-                context.known[secure].put(key, asked)
+        scheme = b"https" if secure else b"http"
+        asked = requested(context.network, head.target, head.host, scheme)
         if secure and exchange.covered != asked.authority:
             check_covered(exchange, asked.authority)
+        if head.host is not None and head.target.startswith(b"/"):
+            context.authorities[secure].put(head.host, asked.authority)
         return asked
 
     def _method_refused(self, exchange: Exchange, head: RequestHead, asked: Requested) -> None:
         """405 for a method that is common but not redirected here, else 501."""
         method = head.method.decode("ascii")
         if head.method in KNOWN:
-            allow = ((b"allow", _ALLOW[asked.content.redirect]),)
+            allow = ((b"allow", _ALLOW[asked.classified.content.redirect]),)
             detail = f"{method} is not redirected here"
             send_problem(exchange, 405, detail, self._now(), allow)
         else:

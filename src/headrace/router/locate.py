@@ -75,8 +75,8 @@ def locate(asking: Asking) -> bytes:
             )
         )
     if not found:
-        context.tallies.of(None, asked.content).count(decision)
+        context.tallies.of(None, asked.classified.content).count(decision)
         raise Unavailable(context.retry_after)
-    ttl_s = asked.content.ttl_s
+    ttl_s = asked.classified.content.ttl_s
     expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(context.now() + ttl_s))
-    return msgspec.json.encode(Location(asked.content.name, ttl_s, expires, found))
+    return msgspec.json.encode(Location(asked.classified.content.name, ttl_s, expires, found))

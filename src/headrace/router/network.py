@@ -42,6 +42,10 @@ class ClassPlaces:
     known: tuple[dict[str, Place], dict[str, Place]] = field(default_factory=lambda: ({}, {}))
     tail: bytes = b""
     second: int = -1
+    status: int = 0
+
+    def __post_init__(self) -> None:
+        self.status = int(self.content.redirect)
 
     def place(self, candidate: Candidate, *, secure: bool) -> Place:
         """Return where a candidate is."""
@@ -50,20 +54,21 @@ class ClassPlaces:
         place = known.get(name)
         if place is None:
             base = base_url(candidate, self.content, secure=secure)
-            head = b"" if base is None else b"%sLocation: %s" % (self._status, base.encode())
+            head = (
+                b""
+                if base is None
+                else b"%sLocation: %s" % (status_line(self.status), base.encode())
+            )
             place = known[name] = Place(base, head, self.tallies.of(candidate, self.content))
         return place
-
-    @property
-    def _status(self) -> bytes:
-        return status_line(int(self.content.redirect))
 
 
 class RouterNetwork:
     """One description under one view.
 
-    `decide` is the routing's; `classes` find the class of a request; `site_of_pathway` has the site
-    of whatever can be a pathway for players: each site and each server.
+    `decide` is the routing's. `classes` find the class of a request; `known` are those that they
+    remember, and `places` those of each class, by its name. `site_of_pathway` has the site of
+    whatever can be a pathway for players: each site and each server.
     """
 
     def __init__(self, network: NetworkSnapshot, view: View, tallies: Tallies) -> None:
@@ -72,10 +77,11 @@ class RouterNetwork:
         self.topology = topology
         self.view = view
         self.classes = Classes(topology.classes)
+        self.known = self.classes.known
         placement = Placement(topology, view)
         self.routing = Routing(topology, placement, network.coverage, None, view)
         self.decide = self.routing.decide
-        self._places = {each.name: ClassPlaces(each, tallies) for each in topology.classes}
+        self.places = {each.name: ClassPlaces(each, tallies) for each in topology.classes}
         self._orders = {
             (coverage.name, choice.site): choice.order
             for coverage in topology.coverage
@@ -85,10 +91,6 @@ class RouterNetwork:
         self.site_of_pathway = {site.name: site.name for site in topology.sites} | {
             server.name: server.site for server in topology.servers
         }
-
-    def places(self, content: ContentClass) -> ClassPlaces:
-        """Return the places of a class of this network."""
-        return self._places[content.name]
 
     def order(self, coverage: str, site: str) -> int:
         """Return the order of a site in a coverage; one behind all others where it is not in it."""

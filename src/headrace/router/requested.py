@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headrace.bounded import BoundedMemory
-from headrace.http.hosts import host_of
 from headrace.http.parser import BadRequest
 from headrace.http.target import BadTarget, as_sent, normalise_target
 from headrace.router.network import ClassPlaces, RouterNetwork
 from headrace.routing.question import Question
-from headrace.topology.model import ContentClass
-
-MEMORY_BYTES = 8 * 1024 * 1024
-OBJECT_BYTES = 500  # a Requested, its texts' headers, the key's pair
+from headrace.topology.classify import Classified
 
 
 @dataclass(slots=True, eq=False)
@@ -23,17 +18,16 @@ class Requested:
     """
 
     authority: bytes
-    path: bytes
     suffix: bytes
-    content: ContentClass
-    shard: bytes
+    classified: Classified
     places: ClassPlaces
 
     def question(self, client: bytes | None, *, secure: bool) -> Question:
         """Return what is asked of the routing. A client without TLS may be sent to where there is
         some.
         """
-        return Question(client, self.content, self.shard, True if secure else None)
+        found = self.classified
+        return Question(client, found.content, found.shard, True if secure else None)
 
 
 class UnknownContent(BadRequest):
@@ -62,23 +56,8 @@ def classified(
     network: RouterNetwork, authority: bytes, path: bytes, spelled: bytes, query: bytes | None
 ) -> Requested:
     """Return the same for a target that is normalised already. Raises UnknownContent."""
-    found = network.classes.of(host_of(authority), path)
+    found = network.classes.of(authority, path)
     if found is None:
         raise UnknownContent
     suffix = spelled if query is None else b"%s?%s" % (spelled, query)
-    content = found.content
-    return Requested(authority, path, suffix, content, found.shard, network.places(content))
-
-
-Key = tuple[bytes | None, bytes]
-
-
-def memory() -> BoundedMemory[Key, Requested]:
-    """Return a memory of URLs by Host field and target, bounded in bytes."""
-    return BoundedMemory(MEMORY_BYTES, _cost)
-
-
-def _cost(key: Key, value: Requested) -> int:
-    host, target = key
-    texts = len(host or b"") + len(target) + len(value.path) + len(value.suffix)
-    return OBJECT_BYTES + texts + len(value.authority) + len(value.shard)
+    return Requested(authority, suffix, found, network.places[found.content.name])

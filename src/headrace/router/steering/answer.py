@@ -102,4 +102,4 @@ def _count(
         if pathway in (candidate.site.name, server.name if server is not None else ""):
             asked.places.place(candidate, secure=secure).tally.count(decision)
             return
-    asking.context.tallies.of(None, asked.content).count(decision)
+    asking.context.tallies.of(None, asked.classified.content).count(decision)

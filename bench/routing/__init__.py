@@ -1,0 +1,1 @@
+"""What a router's redirect costs, beside nginx returning a fixed one."""

@@ -54,7 +54,7 @@ def load_description(path: Path) -> Description:
 
     Raises ConfigError, with every problem.
     """
-    files = PrefixFiles()
+    files = PrefixFiles(path)
 
     def problems(config: NetworkConfig) -> list[Problem]:
         return [*NETWORK.inconsistencies(config), *prefix_problems(config, files)]

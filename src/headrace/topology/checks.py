@@ -55,7 +55,7 @@ def prefix_problems(config: NetworkConfig, files: PrefixFiles) -> Iterator[Probl
             remedy="leave out what is covered by shorter prefixes of the same network",
         )
     else:
-        yield from _claimed_twice(config, claims)
+        yield from _claimed_twice(config, claims, files)
 
 
 def prefixes_of(table: NetworkTable | CoverageTable, files: PrefixFiles) -> PrefixSet:
@@ -87,19 +87,19 @@ def _of_table(
 
 
 def _faults(path: TomlPath, file: Path, files: PrefixFiles) -> Iterator[Problem]:
-    read = files.read(file)
+    read, name = files.read(file), files.name_of(file)
     for fault in read.faults:
         if fault.line:
-            place = f"{file}:{fault.line}"
+            place = f"{name}:{fault.line}"
             yield Problem(path, fault.message, fault.remedy, fault.value, place=place)
         else:
-            yield Problem(path, fault.message, fault.remedy, repr(str(file)))
+            yield Problem(path, fault.message, fault.remedy, repr(name))
     if not read.faults and not read.prefixes:
         yield Problem(
             path,
             "has no prefix",
             "write one prefix a line, or remove prefix_file",
-            repr(str(file)),
+            repr(name),
             Severity.WARNING,
         )
 
@@ -121,7 +121,9 @@ def _claims(config: NetworkConfig, files: PrefixFiles) -> Iterator[Claim]:
         yield Claim("coverage", index, own.name, prefixes, own.prefixes, own.prefix_file, index)
 
 
-def _claimed_twice(config: NetworkConfig, claims: Sequence[Claim]) -> Iterator[Problem]:
+def _claimed_twice(
+    config: NetworkConfig, claims: Sequence[Claim], files: PrefixFiles
+) -> Iterator[Problem]:
     every = [record for claim in claims for record in claim.prefixes.records()]
     every.sort()
     if not any(map(operator.eq, every, islice(every, 1, None))):
@@ -130,7 +132,7 @@ def _claimed_twice(config: NetworkConfig, claims: Sequence[Claim]) -> Iterator[P
     del every
     clashes = list(_clashes(claims, twice))
     shown = clashes[:_MOST_SHOWN]
-    places = _places(shown)
+    places = _places(shown, files)
     for record, claim, first in shown:
         path, place = places[record, claim.key, claim.index]
         yield Problem(
@@ -181,7 +183,7 @@ def _exclude(first: Claim, second: Claim) -> bool:
 
 
 def _places(
-    clashes: Sequence[tuple[bytes, Claim, Claim]],
+    clashes: Sequence[tuple[bytes, Claim, Claim]], files: PrefixFiles
 ) -> dict[tuple[bytes, str, int], tuple[TomlPath, str | None]]:
     """Return where each of these prefixes is written: the path, or the place in a file."""
     places: dict[tuple[bytes, str, int], tuple[TomlPath, str | None]] = {}
@@ -197,6 +199,6 @@ def _places(
         if record in inline:
             path = (claim.key, claim.index, "prefixes", inline.index(record))
         elif claim.file is not None and record in in_files[claim.file]:
-            place = f"{claim.file}:{in_files[claim.file][record]}"
+            place = f"{files.name_of(claim.file)}:{in_files[claim.file][record]}"
         places[record, claim.key, claim.index] = path, place
     return places

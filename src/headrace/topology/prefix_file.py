@@ -41,8 +41,12 @@ class PrefixFile:
 
 @dataclass(slots=True)
 class PrefixFiles:
-    """The files that a description names, each read when it is first asked for."""
+    """The files that a description names, each read when it is first asked for.
 
+    `description` is where that is, as it was named; files beside it are called likewise.
+    """
+
+    description: Path = Path()
     by_path: dict[Path, PrefixFile] = field(default_factory=dict)
 
     def read(self, path: Path) -> PrefixFile:
@@ -51,6 +55,13 @@ class PrefixFiles:
         if known is None:
             known = self.by_path[path] = read_prefix_file(path)
         return known
+
+    def name_of(self, path: Path) -> str:
+        """Return what messages call a file."""
+        base = self.description.absolute().parent
+        if path.is_relative_to(base):
+            return str(self.description.parent / path.relative_to(base))
+        return str(path)
 
 
 def read_prefix_file(path: Path) -> PrefixFile:

@@ -79,10 +79,14 @@ class Walk:
     steps: int = 0
 
     def sequence(self, items: Sequence[_Item], after: Sequence[_Item]) -> None:
-        for at, (kind, details) in enumerate(items):
-            self.item(kind, details, [*items[at + 1 :], *after])
+        """Walk along items that stand one after the other; `after` is what follows them.
 
-    def item(self, kind: Any, details: Any, after: Sequence[_Item]) -> None:
+        Raises ValueError, with the remedy, where they may keep a server busy.
+        """
+        for at, (kind, details) in enumerate(items):
+            self._item(kind, details, [*items[at + 1 :], *after])
+
+    def _item(self, kind: Any, details: Any, after: Sequence[_Item]) -> None:
         self.steps += 1
         if self.steps > _MOST_STEPS:
             raise ValueError(
@@ -94,23 +98,23 @@ class Walk:
                 "such as [^/]+"
             )
         if kind in _REPEATS:
-            self.repeat(kind, details, after)
+            self._repeat(kind, details, after)
         elif kind is words.SUBPATTERN:
             if details[1] or details[2]:
                 raise ValueError("flags such as (?i:…) are not known here: write [Aa]")
             self.sequence(list(details[3]), after)
         elif kind is words.BRANCH:
-            self.branches([list(branch) for branch in details[1]], after)
+            self._branches([list(branch) for branch in details[1]], after)
         elif kind is words.AT:
             if details not in _ANCHORS:
                 raise ValueError("\\b and \\B are not known here: write the character itself")
         else:
             self.before = characters_of(kind, details)
 
-    def branches(self, branches: Sequence[Sequence[_Item]], after: Sequence[_Item]) -> None:
+    def _branches(self, branches: Sequence[Sequence[_Item]], after: Sequence[_Item]) -> None:
         is_open, before = self.is_open, 0
         perhaps_none = False
-        self.choose(len(branches))
+        self._choose(len(branches))
         started, ended_open = self.before, False
         for branch in branches:
             self.is_open, self.before = is_open, started
@@ -120,12 +124,12 @@ class Walk:
             before |= self.before or 0
         self.is_open, self.before = ended_open, None if perhaps_none else before
 
-    def repeat(self, kind: Any, details: Any, after: Sequence[_Item]) -> None:
+    def _repeat(self, kind: Any, details: Any, after: Sequence[_Item]) -> None:
         least, most, repeated = details
         body = list(repeated)
         characters = _one_character(body)
         if characters is not None and most > 1 and least != most:
-            self.run(characters, least, most, after, possessive=kind is words.POSSESSIVE_REPEAT)
+            self._run(characters, least, most, after, possessive=kind is words.POSSESSIVE_REPEAT)
             return
         if most > _FEW and characters is None:
             raise ValueError(
@@ -133,19 +137,19 @@ class Walk:
                 f"instead, such as [^/]+, or write a bound up to {{0,{_FEW}}}"
             )
         if characters is not None:  # exactly so many, or perhaps one
-            self.choose(most - least + 1)
+            self._choose(most - least + 1)
             self.before = characters if least else _either(self.before, characters)
             return
         for number in range(int(most)):
             before = self.before
             if number >= least:
-                self.choose(2)
+                self._choose(2)
             left = [(kind, (max(least - number - 1, 0), most - number - 1, repeated)), *after]
             self.sequence(body, left if number + 1 < most else after)
             if number >= least:
                 self.before = _either(before, self.before)
 
-    def run(
+    def _run(
         self, characters: int, least: int, most: Any, after: Sequence[_Item], *, possessive: bool
     ) -> None:
         """Take the repetition of one class of characters."""
@@ -160,7 +164,7 @@ class Walk:
             self.is_open = True
         self.before = characters if least else _either(self.before, characters)
 
-    def choose(self, ways: int) -> None:
+    def _choose(self, ways: int) -> None:
         self.choices *= ways
         if self.choices > MOST_CHOICES:
             raise ValueError(

@@ -61,6 +61,8 @@ class Reason(bytes, enum.Enum):
     METHOD = ("method", _STORING, "Only GET and HEAD are answered from the store.")
     STATUS = ("status", _STORING,
               "This status is not stored, or only when `cache.negative` lists it.")
+    CDN_LOOP = ("cdn-loop", _STORING,
+                "It is an error, and the request's `CDN-Loop` names others: that may be why.")
     NO_STORE = ("no-store", _STORING, "The response says `no-store`.")
     PRIVATE = ("private", _STORING, "The response says `private`.")
     MUST_UNDERSTAND = ("must-understand", _STORING,

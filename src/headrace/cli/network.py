@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -74,11 +75,16 @@ def show(
         document = description.config.model_dump(mode="json", by_alias=True, exclude_none=True)
         typer.echo(json.dumps(document, indent=2))
         return
-    for line in tree(description.topology, _painted if sys.stdout.isatty() else plain):
+    for line in tree(description.topology, _painted if wants_colour() else plain):
         typer.echo(line)
 
 
 network.command(name="diff")(diff)
+
+
+def wants_colour() -> bool:
+    """Return whether a person reads the output in colour (see no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _painted(text: str, ink: Ink) -> str:

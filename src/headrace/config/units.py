@@ -107,6 +107,8 @@ def parse_bit_rate(value: object) -> int:
                 'not a bit rate: write whole bits per second, or a text such as "800Mbps" or '
                 f'"10Gbps" (units: {", ".join(BIT_RATE_UNITS)})'
             )
+        if "B" in match[2]:
+            raise ValueError("B means bytes: write bits per second, with a small b")
         exact = Fraction(match[1]) * factor
         rate_bps = int(exact)
         if exact != rate_bps:

@@ -15,6 +15,7 @@ from headrace.router.debug_access import DebugAccess
 from headrace.router.network import RouterNetwork
 from headrace.router.tallies import Tallies
 from headrace.telemetry.metrics import WorkerMetrics
+from headrace.topology.geo import Places
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import View
 
@@ -22,7 +23,8 @@ HOSTS_BYTES = 256 * 1024
 
 
 class RouterContext:
-    """Replaced in parts, never waited for. `network` is there before the first client is.
+    """Replaced in parts, never waited for. `network` is there before the first client is; `geo`
+    counts from the next one on.
 
     `authorities` are the normalised ones by the Host field, without TLS and with.
     """
@@ -39,6 +41,7 @@ class RouterContext:
         self.tallies = Tallies()
         self.authorities = (_authorities(), _authorities())
         self.network: RouterNetwork
+        self.geo: Places | None = None
         self.adopt(config, debug)
 
     def adopt(self, config: RouterConfig, debug: DebugAccess) -> None:
@@ -52,7 +55,7 @@ class RouterContext:
 
     def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
         """Work by this description and this view."""
-        self.network = RouterNetwork(network, view, self.tallies)
+        self.network = RouterNetwork(network, view, self.tallies, self.geo)
 
 
 def _authorities() -> BoundedMemory[bytes | None, bytes]:

@@ -12,6 +12,7 @@ from headrace.router.tallies import Tallies, Tally
 from headrace.routing.decide import Routing
 from headrace.routing.question import Candidate
 from headrace.topology.classify import Classes
+from headrace.topology.geo import Places
 from headrace.topology.model import ContentClass
 from headrace.topology.placement import Placement
 from headrace.topology.snapshot import NetworkSnapshot
@@ -71,7 +72,9 @@ class RouterNetwork:
     whatever can be a pathway for players: each site and each server.
     """
 
-    def __init__(self, network: NetworkSnapshot, view: View, tallies: Tallies) -> None:
+    def __init__(
+        self, network: NetworkSnapshot, view: View, tallies: Tallies, geo: Places | None = None
+    ) -> None:
         topology = network.topology
         self.version = network.version
         self.topology = topology
@@ -79,7 +82,7 @@ class RouterNetwork:
         self.classes = Classes(topology.classes)
         self.known = self.classes.known
         placement = Placement(topology, view)
-        self.routing = Routing(topology, placement, network.coverage, None, view)
+        self.routing = Routing(topology, placement, network.coverage, geo, view)
         self.decide = self.routing.decide
         self.places = {each.name: ClassPlaces(each, tallies) for each in topology.classes}
         self._orders = {

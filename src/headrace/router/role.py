@@ -24,8 +24,8 @@ class RouterRole(Role[RouterConfig]):
     worker_command = WORKER_COMMAND
 
     def fixed(self, config: RouterConfig) -> Mapping[str, object]:
-        """Return where the node keeps what is its own."""
-        return {"state_dir": config.state_directory}
+        """Return where the node keeps what is its own, and the file that its workers follow."""
+        return {"state_dir": config.state_directory, "geo_file": config.geo_file}
 
     async def open(self, config: RouterConfig) -> None:
         """Make the directory. Raises OSError."""

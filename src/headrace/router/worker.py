@@ -17,9 +17,11 @@ from headrace.router.accounting import Accounting
 from headrace.router.context import RouterContext
 from headrace.router.debug_access import DebugAccess
 from headrace.router.dns.servers import DnsChange, DnsServers
+from headrace.router.geo import FollowedGeo
 from headrace.router.handler import RouterHandler
 from headrace.telemetry.access_log import AccessLog
 from headrace.telemetry.metrics import Snapshot, WorkerMetrics
+from headrace.topology.geo import GeoTable
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import View
 
@@ -35,14 +37,19 @@ class RouterWorker(WorkerRole[RouterConfig]):
         self._context: RouterContext
         self._accounting: Accounting | None = None
         self._dns: DnsServers | None = None
+        self._geo: FollowedGeo | None = None
+        self._in_force: tuple[NetworkSnapshot, View] | None = None
 
     def open(self, config: RouterConfig, loop: asyncio.AbstractEventLoop) -> Handler:
-        """Open the access log and DNS; return who answers requests.
+        """Open the access log, the geographic file and DNS; return who answers requests.
 
         Raises HeadraceError or OSError.
         """
         self._loop = loop
         context = self._context = RouterContext(config, DebugAccess.of(config.debug), self.metrics)
+        if config.geo_file is not None:
+            self._geo = FollowedGeo(config.geo_file, config.state_dir, self._adopt_geo)
+            self._geo.follow(loop)
         log = open_access_log(config)
         self._accounting = Accounting(self.metrics, context.tallies, log)
         self._dns = DnsServers(loop, self.metrics)
@@ -51,9 +58,16 @@ class RouterWorker(WorkerRole[RouterConfig]):
 
     def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
         """Work by this description and this view."""
+        self._in_force = (network, view)
         self._context.adopt_network(network, view)
         if self._dns is not None:
             self._dns.adopt_network(network.topology, self._context.network)
+
+    def _adopt_geo(self, table: GeoTable) -> None:
+        """Work by another geographic file."""
+        self._context.geo = table
+        if self._in_force is not None:
+            self.adopt_network(*self._in_force)
 
     def prepare(self, config: RouterConfig) -> RouterChange:
         """Read the debug token, open the access log and DNS. Raises HeadraceError or OSError."""
@@ -98,6 +112,8 @@ class RouterWorker(WorkerRole[RouterConfig]):
             self._accounting.log.close()
         if self._dns is not None:
             self._dns.close()
+        if self._geo is not None:
+            self._geo.close()
 
 
 class RouterChange:

@@ -20,7 +20,7 @@ PASSED_OVER = frozenset((421, 429))
 """Statuses of a server that does not serve this host, or does not want to be asked by us: whoever
 comes next may answer."""
 
-EJECTION = OutlierRule(failures=3, share=0.5, window_s=1.0, ejection_s=1.0, most=1.0)
+EJECTION = OutlierRule(failures=3, share=0.5, window_s=1.0, ejection_s=2.0, most=1.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.config.units import format_size, parse_duration, parse_size
+from headrace.config.units import (
+    format_bit_rate,
+    format_size,
+    parse_bit_rate,
+    parse_duration,
+    parse_size,
+)
 
 
 @pytest.mark.parametrize(
@@ -46,3 +53,37 @@ def test_no_text_breaks_the_parsers(text: str) -> None:
     for parse in (parse_size, parse_duration):
         with contextlib.suppress(ValueError):
             assert parse(text) >= 0
+
+
+@pytest.mark.parametrize(
+    ("text", "rate_bps"),
+    [
+        (1000, 1000),
+        ("0", 0),
+        ("800Mbps", 800_000_000),
+        ("2.5 Gbps", 2_500_000_000),
+        ("0.1kbps", 100),
+        ("1gbps", 10**9),
+        ("1Tbps", 10**12),
+    ],
+)
+def test_bit_rates(text: object, rate_bps: int) -> None:
+    assert parse_bit_rate(text) == rate_bps
+
+
+@pytest.mark.parametrize("text", ["", "10Gb", "10GBps", "-1bps", "0.5bps", 1.5, True, -1, None])
+def test_what_is_no_bit_rate_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match=": write"):
+        parse_bit_rate(text)
+
+
+@given(st.integers(0, 10**15))
+def test_a_formatted_bit_rate_reads_as_itself(rate_bps: int) -> None:
+    assert parse_bit_rate(format_bit_rate(rate_bps)) == rate_bps
+
+
+@pytest.mark.parametrize("parse", [parse_size, parse_duration, parse_bit_rate])
+def test_thousands_of_digits_are_no_quantity(parse: Callable[[object], object]) -> None:
+    for text in ("9" * 5000, "9" * 400 + ".5TB", "1." + "9" * 400 + "Gbps"):
+        with pytest.raises(ValueError, match=r"^not a"):
+            parse(text)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,78 +38,80 @@ ANYTHING: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-def table(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Return a table with these keys or without them, each mostly as it should be."""
-    optional = {key: st.one_of(good, good, good, ANYTHING) for key, good in fields.items()}
-    required = {"name": optional.pop("name")}
-    return st.fixed_dictionaries(required, optional=optional)
+GOOD = tomllib.loads(
+    (Path(__file__).parents[3] / "docs/examples/network.toml").read_text(encoding="utf-8")
+)
+VALUES = st.one_of(
+    ANYTHING,
+    st.sampled_from(
+        [
+            "oslo",
+            "rome",
+            "frankfurt",
+            "elsewhere",
+            "oslo1",
+            "northern-telecom",
+            "others",
+            ["frankfurt"],
+            ["192.0.2.0/24", "192.0.2.0/25"],
+            "good.prefixes",
+            "bad.prefixes",
+            "none",
+            "mid",
+            "edge",
+            "external",
+            "withdrawn",
+            "draining",
+            "online",
+            "https://x.example",
+            True,
+            False,
+            0,
+            1,
+            80,
+            443,
+            1.5,
+            "1Gbps",
+            "10s",
+            "(.*)*",
+            "/(?P<x>.)",
+            "{x}",
+            "{path}",
+            {"above": 0.5},
+            ["oslo1.cdn.example.org"],
+            [{"name": "oslo"}],
+        ]
+    ),
+)  # fmt: skip
+KEYS = st.sampled_from(
+    ["name", "kind", "network", "networks", "parents", "prefixes", "prefix_file", "default",
+     "state", "external", "shard_key", "shard_pattern", "http_port", "https_port", "peer_port",
+     "capacity", "storage", "ttl", "widening", "sites", "weight", "order", "site", "ipv4", "x"]
+)  # fmt: skip
 
 
-PREFIXES = st.lists(
-    st.sampled_from(["192.0.2.0/24", "192.0.2.0/25", "::/0", "2001:db8::/32", "10.0.0.1/8"]),
-    max_size=3,
-)
-PREFIX_FILE = st.sampled_from(["good.prefixes", "bad.prefixes", "none.prefixes", ".", "a\x00b"])
-SITES = st.lists(
-    table(name=NAMES, weight=st.floats(0.1, 9), order=st.integers(1, 3)), min_size=1, max_size=3
-)
-DOCUMENTS = st.fixed_dictionaries(
-    {},
-    optional={
-        "network": st.lists(
-            table(name=NAMES, prefixes=PREFIXES, prefix_file=PREFIX_FILE), max_size=3
-        ),
-        "site": st.lists(
-            table(
-                name=NAMES,
-                kind=st.sampled_from(["edge", "mid", "external"]),
-                network=NAMES,
-                coordinates=st.just([1.5, 2.5]),
-                parents=st.lists(NAMES, max_size=2),
-                base_url=st.just("https://x.example"),
-                capacity=st.sampled_from(["1Gbps", 10**9]),
-            ),
-            max_size=4,
-        ),
-        "server": st.lists(
-            table(
-                name=NAMES,
-                site=NAMES,
-                host=st.sampled_from(["a.example", "b.example", "[::1]"]),
-                ipv4=st.lists(st.sampled_from(["192.0.2.1", "192.0.2.2"]), max_size=2),
-                ipv6=st.just(["::1"]),
-                http_port=st.sampled_from([0, 80, 443]),
-                state=st.sampled_from(["online", "draining", "withdrawn"]),
-            ),
-            max_size=4,
-        ),
-        "coverage": st.lists(
-            table(
-                name=NAMES,
-                networks=st.lists(NAMES, max_size=2),
-                prefixes=PREFIXES,
-                prefix_file=PREFIX_FILE,
-                default=st.booleans(),
-                sites=SITES,
-            ),
-            max_size=3,
-        ),
-        "class": st.lists(
-            table(
-                name=NAMES,
-                hosts=st.just(["*.example"]),
-                paths=st.just(["/a/*"]),
-                shard_pattern=st.sampled_from(["/(?P<x>[^/]+)/", "(.*)*", "("]),
-                shard_key=st.sampled_from(["{x}", "{path}", "{"]),
-                external=st.booleans(),
-                widening=st.just({"above": 0.5}),
-                ttl=st.sampled_from(["10s", 0, "1y"]),
-            ),
-            max_size=3,
-        ),
-        "x": ANYTHING,
-    },
-)
+@st.composite
+def documents(draw: st.DrawFn) -> dict[str, Any]:
+    """Return the example, with some of its values replaced, left out or put elsewhere."""
+    document = copy.deepcopy(GOOD)
+    for _ in range(draw(st.integers(0, 4))):
+        table = draw(st.sampled_from(list(tables_of(document))))
+        key = draw(st.one_of(KEYS, st.sampled_from(sorted(table) or ["x"])))
+        if draw(st.integers(0, 3)) == 0:
+            table.pop(key, None)
+        elif isinstance(table.get(key), list) and draw(st.booleans()):
+            table[key] = draw(st.permutations([*table[key], *table[key][:1]]))[1:]
+        else:
+            table[key] = copy.deepcopy(draw(VALUES))
+    return document
+
+
+def tables_of(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, dict | list):
+            yield from tables_of(inner)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +123,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
-@given(document=DOCUMENTS)
+@given(document=documents())
 def test_a_document_is_refused_or_built(place: Path, document: dict[str, Any]) -> None:
     place.write_text(to_toml(document), encoding="utf-8")
     try:

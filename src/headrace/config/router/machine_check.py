@@ -14,6 +14,7 @@ def machine_problems(config: RouterConfig) -> list[Problem]:
     token = config.debug.token_file
     for path, place in (
         (config.network.file, ("network", "file")),
+        (config.geo_file, ("geo_file",)),
         (token, ("debug", "token_file")),
     ):
         problem = None if path is None else unreadable(path, place)

@@ -97,6 +97,11 @@ class RouterConfig(NodeConfig):
         "network; made if missing.",
     )
     network: NetworkMember = Field(description="The network that clients are routed in.")
+    geo_file: FilePath | None = Field(
+        default=None,
+        description="A file in MaxMind's format (`.mmdb`) that says where addresses are: it orders "
+        "the sites for clients that no coverage lists. It is watched; a broken one is refused.",
+    )
     trusted_proxies: list[ProxyText] = Field(
         default=[],
         max_length=1000,

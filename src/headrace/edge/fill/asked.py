@@ -8,6 +8,7 @@ from headrace.cache.slice_requests import SliceRequest
 from headrace.edge.fill.names import part_name
 from headrace.edge.peers.membership import charged_to
 from headrace.edge.service.resource import Resource
+from headrace.http import cdn_loop
 from headrace.http.message import Request
 from headrace.upstream.head_reader import OnInterim
 from headrace.upstream.peering import Peer
@@ -44,6 +45,12 @@ class FillRequest:
     def network(self) -> str:
         """The client's network, or the server that asks for it."""
         return charged_to(self.peer, self.client_address)
+
+    @property
+    def by_way_of_others(self) -> bool:
+        """Return whether the request says that it came through networks that are not ours."""
+        value = self.request.headers.get(cdn_loop.FIELD)
+        return cdn_loop.passes(value) > (0 if self.peer is None else self.peer.hops)
 
     def repeated(self, *, again: bool) -> FillRequest:
         """Return the same, `again` telling whether that slice was asked for before."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from headrace.cache.record import StoredResponse
 from headrace.cache.reuse import may_serve_stale_on_error
 from headrace.cache.slice_requests import BodySpan, as_asked, continues, place
+from headrace.cache.statuses import FIRST_ERROR
 from headrace.cache.storing import (
     Storing,
     credentials_may_fill,
@@ -120,6 +121,9 @@ def decide(
         asked.request, as_whole(head), rules,
         request_time=request_time, response_time=response_time,
     )  # fmt: skip
+    if storing.store and status >= FIRST_ERROR and asked.by_way_of_others:
+        # What a client wrote into the field may be all that is wrong.
+        return Keep(Reason.CDN_LOOP, as_asked(wanted, status))
     if storing.store:
         return Store(head, storing, span, replaces)
     return Keep(storing.reason, as_asked(wanted, status), replaces)

@@ -17,17 +17,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Protocol
 
-import msgspec
 import structlog
 
-from headrace.cache.record import StoredFlag, StoredResponse
+from headrace.cache.record import StoredResponse
 from headrace.cache.slice_requests import BodySpan, as_asked, slice_request_fields
-from headrace.cache.validation import freshened
 from headrace.edge.body.growing_slice import LocalSlice
 from headrace.edge.body.mapped_file import PAGE_BYTES
 from headrace.edge.fill.asked import FillRequest
+from headrace.edge.fill.books import Books
 from headrace.edge.fill.decide import (
     Complete,
     Keep,
@@ -40,10 +38,11 @@ from headrace.edge.fill.decide import (
 from headrace.edge.fill.environment import FillEnvironment
 from headrace.edge.fill.interest import Abandoned, Interest
 from headrace.edge.fill.mirror import Seen
-from headrace.edge.fill.new_record import new_record, version_flag
+from headrace.edge.fill.new_record import new_record, renewed_record
 from headrace.edge.fill.origin_fields import has_credentials, origin_fields
 from headrace.edge.fill.result import Failed, Filled, Restart, Result, Uncacheable
 from headrace.edge.fill.slice_writer import SliceWriter
+from headrace.edge.peers.provenance import Provenance, provenance
 from headrace.edge.service.forwarded_fields import asks_the_same
 from headrace.errors import release_frames
 from headrace.http.message import Headers, ResponseHead
@@ -60,25 +59,6 @@ log = structlog.get_logger()
 OWN_REASONS = frozenset((Reason.AUTHORIZATION, Reason.REQUEST_NO_STORE))
 
 
-class Books(Protocol):
-    """Where a fill is entered, so that others find it: the table."""
-
-    def began(self, fill: Fill) -> None:
-        """Enter a fill under its name and first slice."""
-
-    def streams(self, fill: Fill) -> None:
-        """Enter a fill under the version that it writes, unless another is there."""
-
-    def writes(self, fill: Fill, growing: LocalSlice) -> None:
-        """Enter a slice that is being written."""
-
-    def wrote(self, fill: Fill, number: int) -> None:
-        """Strike out a slice that is written, or never will be."""
-
-    def ended(self, fill: Fill) -> None:
-        """Strike out a fill."""
-
-
 class Fill:
     """A running fill. Made by the table, which has taken a place for the client's network and a
     part; both are given back at its end.
@@ -90,7 +70,7 @@ class Fill:
     def __init__(
         self,
         environment: FillEnvironment,
-        books: Books,
+        books: Books[Fill],
         asked: FillRequest,
         part: Part | None,
         *,
@@ -105,7 +85,7 @@ class Fill:
         self._owned = owned
         self._handed_over = self._credentialed = False
         self._began = self._over = False
-        self._began_at = 0.0  # when it was asked for at an origin
+        self._source = Provenance()
         self.attempt_log = AttemptLog()
         self.result: asyncio.Future[Result] = environment.loop.create_future()
         self.slices = SliceWriter(environment, asked.slices, asked.resource.key_hash, part)
@@ -261,8 +241,9 @@ class Fill:
             attempt_log=self.attempt_log,
         )
         response_time = environment.now()
-        self._began_at = request_time
         try:
+            head = response.head
+            self._source = provenance(head.headers, request_time, by_server=response.by_server)
             await self._answered(response, request_time, response_time)
             if target.mirror is not None and asked.slices.stored is None and response.complete:
                 seen = Seen(response.status, response.read_bytes, response.digest)
@@ -333,7 +314,7 @@ class Fill:
             decision.storing,
             span,
             response_time=response_time,
-            began_at=self._began_at,
+            source=self._source,
             generation=self._generation,
             slice_bytes=self._slice_bytes(),
             random_bytes=environment.random_bytes,
@@ -343,15 +324,11 @@ class Fill:
     def _freshen(
         self, stored: StoredResponse, head: ResponseHead, request_time: float, response_time: float
     ) -> None:
-        renewed = freshened(
-            stored, head, self.asked.resource.rules, self.asked.request,
+        renewed = renewed_record(
+            self.asked, stored, head,
             request_time=request_time, response_time=response_time,
+            source=self._source, generation=self._generation,
         )  # fmt: skip
-        flags = renewed.flags & ~int(StoredFlag.HTTP_1_0) | version_flag(head)
-        began_at = stored.began_at if renewed is stored else self._began_at
-        renewed = msgspec.structs.replace(
-            renewed, generation=self._generation, flags=flags, began_at=began_at
-        )
         self._record(renewed)
         self._environment.hot.drop(renewed.key, renewed.variant)
         self._settle(Filled(renewed, None))

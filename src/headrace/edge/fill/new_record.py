@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from headrace.cache.presented_fields import headers_asked, vary_with
 from headrace.cache.record import StoredFlag, StoredResponse
 from headrace.cache.slice_requests import BodySpan
 from headrace.cache.storing import Storing
+from headrace.cache.validation import freshened
 from headrace.cache.vary import variant_text
 from headrace.edge.fill.asked import FillRequest
 from headrace.edge.fill.names import version_of
+from headrace.edge.peers.provenance import CHAIN, Provenance
 from headrace.http.message import ResponseHead
 
 
@@ -36,7 +40,7 @@ def new_record(
     span: BodySpan,
     *,
     response_time: float,
-    began_at: float,
+    source: Provenance,
     generation: int,
     slice_bytes: int,
     random_bytes: Callable[[int], bytes],
@@ -52,7 +56,7 @@ def new_record(
         variant=variant,
         vary=vary,
         status=200 if head.status == 206 else head.status,
-        headers=storing.headers,
+        headers=storing.headers + source.chain,
         response_time=response_time,
         corrected_age_s=storing.corrected_age_s,
         lifetime_s=storing.lifetime_s,
@@ -66,5 +70,30 @@ def new_record(
         ),
         generation=generation,
         tags=storing.tags,
-        began_at=began_at,
+        began_at=source.began_at,
+    )
+
+
+def renewed_record(
+    asked: FillRequest,
+    stored: StoredResponse,
+    head: ResponseHead,
+    *,
+    request_time: float,
+    response_time: float,
+    source: Provenance,
+    generation: int,
+) -> StoredResponse:
+    """Return the record after a 304."""
+    renewed = freshened(
+        stored, head, asked.resource.rules, asked.request,
+        request_time=request_time, response_time=response_time,
+    )  # fmt: skip
+    headers = tuple(field for field in renewed.headers if field[0] != CHAIN)
+    return msgspec.structs.replace(
+        renewed,
+        headers=headers + source.chain,
+        generation=generation,
+        flags=renewed.flags & ~int(StoredFlag.HTTP_1_0) | version_flag(head),
+        began_at=stored.began_at if renewed is stored else source.began_at,
     )

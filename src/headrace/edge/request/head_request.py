@@ -7,6 +7,7 @@ import msgspec
 from headrace.cache.record import StoredFlag, StoredResponse
 from headrace.cache.validation import head_update
 from headrace.edge.context import WorkerContext
+from headrace.edge.peers.provenance import provenance
 from headrace.edge.request.passthrough import own_target
 from headrace.edge.service.forwarded_fields import asks_the_same
 from headrace.edge.service.resource import Resource
@@ -31,8 +32,10 @@ def learn(
     *,
     request_time: float,
     generation: int,
+    by_server: bool,
 ) -> None:
-    """Freshen or invalidate what is stored. `generation` is of the purges before the request.
+    """Freshen or invalidate what is stored. `generation` is of the purges before the request;
+    `by_server`: another server of the network answers.
 
     Raises StoreError.
     """
@@ -49,6 +52,7 @@ def learn(
     if updated is None:
         updated = msgspec.structs.replace(stored, flags=stored.flags | StoredFlag.INVALIDATED)
     else:
-        updated = msgspec.structs.replace(updated, generation=generation, began_at=request_time)
+        source = provenance(head.headers, request_time, by_server=by_server)
+        updated = msgspec.structs.replace(updated, generation=generation, began_at=source.began_at)
     edge.store.record(updated, resource.key_hash)
     edge.hot.drop(stored.key, stored.variant)

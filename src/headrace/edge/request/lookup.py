@@ -312,7 +312,7 @@ class Lookup:
         if stored is not None and speaks_for_all(self._resource, self._request, self._variant):
             learn(
                 edge, self._resource, self._request, stored, response.head,
-                request_time=request_time, generation=generation,
+                request_time=request_time, generation=generation, by_server=response.by_server,
             )  # fmt: skip
         return following
 

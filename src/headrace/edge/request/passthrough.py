@@ -14,6 +14,7 @@ from headrace.cache.storing import decide_storing
 from headrace.edge.context import WorkerContext
 from headrace.edge.fill.new_record import as_whole
 from headrace.edge.peers.membership import charged_to
+from headrace.edge.peers.provenance import CHAIN
 from headrace.edge.peers.purges import BEGAN
 from headrace.edge.service.forwarded_fields import (
     passed_request_fields,
@@ -201,8 +202,11 @@ async def pass_response(
     head = response.head
     try:
         fields = passed_response_fields(head.headers, head.version, edge.node_id)
-        if not to_peer:
+        if not (to_peer and response.by_server):
             fields = [field for field in fields if field[0] != BEGAN]
+        if not response.by_server and edge.membership.active:
+            # Here each member of the list is a server's own word.
+            fields = [field for field in fields if field[0] != CHAIN]
         fields = with_date(fields, format_http_date(edge.now()))
         fields += cache_fields
         if head.status == 206 and not fits_the_request(request, head):

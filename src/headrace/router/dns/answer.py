@@ -25,6 +25,7 @@ from headrace.telemetry.metrics import WorkerMetrics
 _REPEATED_FLAGS: Final = wire.RD | wire.CD
 _AFTER_ID: Final = struct.Struct(">HHHHH")
 _ALL: Final = Allowed.ALL
+_TRUNCATED: Final = wire.TC >> 8
 
 _Asked = bytes | tuple[bytes, bytes]
 """A message from its flags on; with the client's network where the answer depends on that."""
@@ -96,7 +97,12 @@ class Answerer:
         metrics.dns_answers[section.word] += 1
         answer = self._message(query, zone, section, options, udp=udp)
         # Of names in mixed case, as careful resolvers ask for, the same never comes again.
-        if udp and query.cookie is None and query.question.startswith(query.name):
+        if (
+            udp
+            and query.cookie is None
+            and query.question.startswith(query.name)
+            and not answer[0] & _TRUNCATED
+        ):
             whole = (answer, type_word, section.word, subnet is not None)
             self._keep(data[2:], query, section, client, whole)
         return data[:2] + answer

@@ -105,7 +105,7 @@ class FakeResponse:
             script.status, b"", (1, 1), Headers(script.fields), script.body, True
         )
         self.status = script.status
-        self.complete = False
+        self.complete = self.by_server = False
         self.received_bytes = self.read_bytes = self.digest = 0
         self.left = TOTAL if script.body < 0 else script.body
         self.piece = max(1, self.left // script.pieces)

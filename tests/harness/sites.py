@@ -1,0 +1,102 @@
+"""Real edges that are the servers of one site, on loopback addresses of their own."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headrace.topology.build import load_topology
+from headrace.topology.classify import Classes
+from headrace.topology.model import Topology
+from headrace.topology.placement import Placement
+from tests.harness.edge import HOST, Edge, free_port, running_edge
+from tests.harness.toml import to_toml
+from tests.harness.wire import Client
+
+SITE = "here"
+SECRET = "a-secret-of-tests-that-is-long-enough-for-it"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSite:
+    """Edges by the names of their servers, and where they listen."""
+
+    topology: Topology
+    edges: dict[str, Edge]
+    places: dict[str, tuple[str, int]]
+
+    def order(self, target: str) -> list[str]:
+        """Return the servers for a target, the owner first."""
+        found = Classes(self.topology.classes).of(HOST.encode(), target.encode())
+        assert found is not None
+        owners = Placement(self.topology).owners(SITE, found.content, found.shard)
+        return [server.name for server in owners.servers]
+
+    def client(self, name: str, **options: Any) -> Client:
+        """Return a connection to one of them."""
+        return Client(self.places[name], **options)
+
+
+@contextlib.contextmanager
+def running_site(
+    origin: str,
+    directory: Path,
+    names: tuple[str, ...],
+    content: Mapping[str, object] = {},
+    settings: Mapping[str, object] = {},
+    tiering: Mapping[str, object] = {"first_byte": "5s", "answer": "10s"},
+    *,
+    member: bool = True,
+) -> Iterator[RunningSite]:
+    """Start edges that are servers of one site, all of one class; without `member` each is on its
+    own. `content` are further keys of the class, `settings` of each edge's configuration. By
+    default servers have the patience that a busy machine needs.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    places = {name: (f"127.0.1.{number}", free_port()) for number, name in enumerate(names, 1)}
+    description = directory / "network.toml"
+    description.write_text(to_toml(_description(places, content)))
+    secret = directory / "secret"
+    secret.write_text(SECRET + "\n")
+    secret.chmod(0o600)
+    with contextlib.ExitStack() as stack:
+        edges = {}
+        for name, (address, port) in places.items():
+            own: dict[str, object] = {
+                "node_id": name,
+                "workers": 1,
+                **settings,
+                "listen": [{"address": f"{address}:{port}"}],
+            }
+            if member:
+                own["network"] = {
+                    "file": description, "server": name, "secret_file": secret, "cdn_name": "test",
+                    "tiering": tiering,
+                }  # fmt: skip
+            edges[name] = stack.enter_context(
+                running_edge(origin, directory / name, own, check=False)
+            )
+        yield RunningSite(load_topology(description), edges, places)
+        for edge in edges.values():
+            if edge.process.poll() is None:
+                assert not edge.problems()
+
+
+def _description(
+    places: Mapping[str, tuple[str, int]], content: Mapping[str, object]
+) -> dict[str, object]:
+    return {
+        "site": [{"name": SITE}],
+        "server": [
+            {
+                "name": name, "site": SITE, "host": f"{name}.{HOST}", "ipv4": [address],
+                "http_port": port, "capacity": "10Gbps",
+            }
+            for name, (address, port) in places.items()
+        ],
+        "coverage": [{"name": "all", "default": True, "sites": [{"name": SITE}]}],
+        "class": [{"name": "objects", "hosts": [HOST], **content}],
+    }  # fmt: skip

@@ -1,0 +1,126 @@
+"""Servers of one site that ask each other before the origin: real edges, killed and frozen."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness.bodies import Body
+from tests.harness.edge import Edge
+from tests.harness.origin import Origin
+from tests.harness.polling import eventually
+from tests.harness.replies import cacheable
+from tests.harness.sites import RunningSite, running_site
+
+SERVERS = ("one", "two", "three")
+LARGE = Body(7, 40_000_000)
+SMALL = Body(8, 20_000)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[tuple[Origin, RunningSite]]:
+    with Origin() as origin, running_site(origin.url, tmp_path / "site", SERVERS) as found:
+        yield origin, found
+
+
+def freeze(edge: Edge, number: signal.Signals) -> None:
+    for pid in edge.worker_pids():
+        os.kill(pid, number)
+
+
+def test_an_object_comes_from_the_origin_once_for_a_site(
+    site: tuple[Origin, RunningSite],
+) -> None:
+    origin, servers = site
+    origin.serve("/film", cacheable(SMALL))
+    owner = servers.order("/film")[0]
+    for name in SERVERS:
+        with servers.client(name) as client:
+            answer = client.get("/film")
+            assert answer.body == SMALL.read()
+            part = client.get("/film", ("Range", "bytes=100-199"))
+            assert (part.status, part.body) == (206, SMALL.read(100, 200))
+            head = client.exchange("HEAD", "/film")
+            assert (head.status, head.header("content-length")) == (200, str(len(SMALL)))
+    assert origin.count("/film") == 1
+    for name in SERVERS:
+        stored = servers.edges[name].metric("headrace_store_objects")
+        assert stored == (1 if name == owner else 0)
+
+
+def test_a_purge_here_is_heeded_by_the_owner(site: tuple[Origin, RunningSite]) -> None:
+    origin, servers = site
+    origin.serve("/film", [cacheable(SMALL), cacheable(b"new")])
+    _owner, other, *_rest = servers.order("/film")
+    with servers.client(other) as client:
+        assert client.get("/film").body == SMALL.read()
+        edge = servers.edges[other]
+        edge.purge(url=edge.url("/film"))
+        assert client.get("/film").body == b"new"
+        assert client.get("/film").body == b"new"
+    assert origin.count("/film") == 2
+
+
+def test_an_owner_that_is_killed_in_mid_body_leaves_no_trace(
+    site: tuple[Origin, RunningSite],
+) -> None:
+    origin, servers = site
+    origin.serve("/film", cacheable(LARGE))
+    owner, other, *_rest = servers.order("/film")
+    with servers.client(owner) as client:
+        assert client.get("/film").body == LARGE.read()  # it has it
+    received = bytearray()
+    with servers.client(other, receive_buffer_bytes=65536) as client:
+        client.ask("/film")
+        answer = client.head()
+        received += client.read(100_000)
+        servers.edges[owner].kill_everything()
+        while len(received) < len(LARGE):
+            received += client.read(min(1_000_000, len(LARGE) - len(received)))
+    assert answer.status == 200
+    assert bytes(received) == LARGE.read()
+    assert servers.edges[other].metric("headrace_origin_switches_total") == 1
+    eventually(
+        lambda: all(served(servers, name) for name in SERVERS if name != owner),
+        "the others serve without the owner",
+    )
+
+
+def served(servers: RunningSite, name: str) -> bool:
+    with servers.client(name) as client:
+        return client.get("/film", ("Range", "bytes=0-9")).body == LARGE.read(0, 10)
+
+
+def test_a_frozen_owner_is_passed_and_asked_again_when_it_is_back(tmp_path: Path) -> None:
+    quick = {"first_byte": "100ms", "answer": "500ms"}
+    with (
+        Origin() as origin,
+        running_site(origin.url, tmp_path / "site", SERVERS, tiering=quick) as servers,
+    ):
+        origin.serve_under("/", lambda _request: cacheable(SMALL))
+        targets = [f"/{number}" for number in range(200)]
+        owner = servers.order(targets[0])[0]
+        owned = [target for target in targets if servers.order(target)[0] == owner]
+        other = servers.order(owned[0])[1]
+        freeze(servers.edges[owner], signal.SIGSTOP)
+        try:
+            with servers.client(other) as client:
+                for target in owned[:8]:
+                    assert client.get(target).body == SMALL.read()
+            edge = servers.edges[other]
+            assert edge.metric("headrace_origin_ejections_total") >= 1
+        finally:
+            freeze(servers.edges[owner], signal.SIGCONT)
+        left = iter(owned[8:])
+
+        def asked_again() -> bool:
+            target = next(left)
+            with servers.client(other) as client:
+                assert client.get(target).body == SMALL.read()
+            return servers.edges[owner].metric("headrace_peer_requests_total") > 0
+
+        eventually(asked_again, "the owner is asked again", 30)

@@ -1,0 +1,90 @@
+"""`headrace network check` and `show`: what they print, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from headrace.cli.main import EXIT_USAGE, app, main
+from headrace.config.problems import ConfigError
+
+EXAMPLE = Path(__file__).parents[3] / "docs/examples/network.toml"
+
+
+def network(*arguments: str) -> Result:
+    result = CliRunner().invoke(app, ["network", *arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_a_sound_description_is_summed_up() -> None:
+    result = network("check", str(EXAMPLE))
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == (
+        f"{EXAMPLE}: sound: 2 edge sites, 1 mid site, 1 external site, 5 servers, 2 networks, "
+        "3 prefixes, 3 coverages, 3 classes\n"
+    )
+
+
+def test_warnings_go_to_standard_error_and_are_no_failure(tmp_path: Path) -> None:
+    file = tmp_path / "network.toml"
+    file.write_text(EXAMPLE.read_text().replace('prefixes = ["203.0.113.0/24"]', ""))
+    result = network("check", str(file))
+    assert result.exit_code == 0
+    assert "warning: network[1]: no client is of 'southern-cable'" in result.stderr
+    assert result.stdout.startswith(f"{file}: sound: ")
+
+
+def test_a_wrong_one_ends_with_every_problem_and_code_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "network.toml"
+    text = EXAMPLE.read_text().replace('kind = "mid"', 'kind = "edge"').replace("307", "308")
+    file.write_text(text.replace('ttl = "10s"', 'ttl = "soon"'))
+    with pytest.raises(ConfigError):
+        network("check", str(file))
+    monkeypatch.setattr("sys.argv", ["headrace", "network", "check", str(file)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == EXIT_USAGE
+    printed = capsys.readouterr().err
+    assert printed.count(" error: ") == 3
+    assert "a parent must be a mid site" in printed
+    assert 'class[0].ttl = "soon": not a duration' in printed
+
+
+def test_the_schema_is_printed_without_a_file() -> None:
+    schema = json.loads(network("check", "--schema").stdout)
+    assert list(schema["properties"]) == ["network", "site", "server", "coverage", "class"]
+    assert network("check").exit_code == EXIT_USAGE
+
+
+def test_a_tree_shows_every_site_and_server_plainly() -> None:
+    result = network("show", str(EXAMPLE))
+    assert result.exit_code == 0
+    assert "\x1b" not in result.stdout
+    document = tomllib.loads(EXAMPLE.read_text())
+    for kind in ("network", "site", "server", "coverage", "class"):
+        assert all(one["name"] in result.stdout for one in document[kind])
+
+
+def test_a_tree_is_coloured_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headrace.cli.network.wants_colour", lambda: True)
+    plain = network("show", str(EXAMPLE)).stdout
+    coloured = CliRunner().invoke(app, ["network", "show", str(EXAMPLE)], color=True).stdout
+    assert "\x1b[32monline" in coloured
+    assert "\x1b[33mdraining" in coloured
+    assert "\x1b" not in plain
+
+
+def test_json_has_every_value_in_force(tmp_path: Path) -> None:
+    shown: dict[str, Any] = json.loads(network("show", "--json", str(EXAMPLE)).stdout)
+    assert shown["server"][0]["http_port"] == 80
+    assert shown["site"][0]["target_utilisation"] == 0.8
+    assert shown["class"][0]["redirect"] == 302

@@ -16,7 +16,8 @@ from headrace.errors import HeadraceError
 from headrace.http.hosts import DEFAULT_PORTS
 
 _CHARACTER = rb"A-Za-z0-9_~!$&'()*+,;=:@-"
-_USUAL = re.compile(rb"(?:/(?:[" + _CHARACTER + rb"][." + _CHARACTER + rb"]*)?)+")
+USUAL = re.compile(rb"(?:/(?:[" + _CHARACTER + rb"][." + _CHARACTER + rb"]*)?)+")
+"""Paths that are in their canonical form as they stand."""
 QUERY = re.compile(rb"[!\"$-~\x80-\xff]*")
 """A query is kept as it is, for `%26` is not `&`; only what cannot be in one is refused."""
 _PATH = re.compile(rb"[!$-;=@-Z_a-z~%\[\]^`{|}\"\x80-\xff]*")
@@ -59,7 +60,7 @@ def normalise_target(
         raise BadTarget(400, "the request target is neither a path nor an http(s) URL")
     if b"#" in target:
         raise BadTarget(400, "a request target has no fragment")
-    if _USUAL.fullmatch(path) is None:
+    if USUAL.fullmatch(path) is None:
         path = normalise_path(path)
     if mark and QUERY.fullmatch(query) is None:
         raise BadTarget(400, "the query holds a control character or a space")

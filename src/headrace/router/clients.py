@@ -11,10 +11,11 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from socket import AF_INET, AF_INET6, inet_pton
 
 from headrace.bounded import BoundedMemory
 from headrace.http.message import Headers
-from headrace.topology.coverage import client_of
+from headrace.topology.coverage import plain_client
 
 UNIX = "unix"
 MEMORY_BYTES = 2 * 1024 * 1024
@@ -127,8 +128,10 @@ class Clients:
 def packed_address(text: bytes) -> bytes | None:
     """Return an address in 4 or 16 bytes, an IPv4-mapped one in 4; None for what is none."""
     try:
-        return client_of(ipaddress.ip_address(text.decode("ascii")))
-    except ValueError:  # no ASCII is a ValueError too
+        if b":" in text:
+            return plain_client(inet_pton(AF_INET6, text.decode("ascii")))
+        return inet_pton(AF_INET, text.decode("ascii"))
+    except (OSError, ValueError):  # no ASCII, or a NUL in it, is a ValueError
         return None
 
 

@@ -10,7 +10,7 @@ from headrace.http.dates import format_http_date
 from headrace.http.methods import GET_OR_HEAD, KNOWN
 from headrace.http.parser import BadRequest, RequestHead
 from headrace.http.server.exchange import Exchange
-from headrace.http.target import QUERY
+from headrace.http.target import QUERY, USUAL
 from headrace.router.accounting import Accounting
 from headrace.router.answers import send_json, send_preflight, send_problem
 from headrace.router.api import answer_api
@@ -56,7 +56,6 @@ class RouterHandler:
         if (
             authority is not None
             and peer is not None
-            and not peer.trusted
             and head.method in GET_OR_HEAD
             and (not secure or exchange.covered == authority)
             and not target.startswith(API_PREFIX)
@@ -65,8 +64,14 @@ class RouterHandler:
             # What is known is the path in its one form: it is what the client wrote.
             path, _mark, query = target.partition(b"?")
             found = context.network.known.get((authority, path))
+            if found is None and USUAL.fullmatch(path):
+                found = context.network.classes.of(authority, path)
             if found is not None and QUERY.fullmatch(query):
-                self._redirect(exchange, head, found, target, peer.client, secure=secure)
+                client = peer.client
+                if peer.trusted:
+                    client = context.clients.spoken_for(peer, head.headers)
+                    secure = secure if client.secure is None else client.secure
+                self._redirect(exchange, head, found, target, client, secure=secure)
                 return
         self._otherwise(exchange, head)
 

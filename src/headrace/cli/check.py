@@ -13,6 +13,8 @@ import typer
 
 from headrace.config.edge import EDGE
 from headrace.config.loader import load_config
+from headrace.config.network_member import NetworkMember
+from headrace.config.problems import Problem
 from headrace.config.root import Root
 from headrace.config.router import ROUTER
 
@@ -53,7 +55,22 @@ def check(
     root = ROOTS[role or role_of(path)]
     config = load_config(path, root, warn=lambda text: typer.echo(text, err=True))
     check_machine(config, root, path)
+    if config.network is not None:
+        _check_membership(config.network, path)
     typer.echo(effective_toml(config, root), nl=False)
+
+
+def _check_membership(member: NetworkMember, path: Path) -> None:
+    """Check the description of the network, and that this node is in it. Raises ConfigError."""
+    from headrace.config.loader import refuse
+    from headrace.topology.build import load_topology
+    from headrace.topology.membership import missing_server
+
+    text = missing_server(load_topology(member.file), member.me)
+    if text:
+        remedy = "write the name of the server that this edge is, or add it to the description"
+        problem = Problem(("network", "server"), text, remedy, repr(member.me))
+        refuse([problem], path)
 
 
 def role_of(path: Path) -> RoleName:

@@ -10,7 +10,7 @@ import copy
 import json
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -125,7 +125,14 @@ def check_machine(config: RootT, root: Root[RootT], path: Path) -> None:
 
     Raises ConfigError, with the file's lines, when anything is missing.
     """
-    found = root.machine_problems(config)
+    refuse(root.machine_problems(config), path)
+
+
+def refuse(found: Sequence[Problem], path: Path) -> None:
+    """Refuse the configuration in the file at `path` if there is a problem.
+
+    Raises ConfigError, with the file's lines.
+    """
     if found:
         raise ConfigError(found, _lines_of(path.read_text(encoding="utf-8"), str(path)))
 

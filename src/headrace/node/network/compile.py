@@ -21,6 +21,9 @@ from headrace.node.network.outcome import LAST_GOOD, Outcome
 from headrace.topology.build import load_topology
 from headrace.topology.snapshot import encode
 
+NICER = 5
+"""The workers come first."""
+
 
 def compile_description(path: Path, descriptor: int) -> Outcome:
     """Write the snapshot of a description; return how it went."""
@@ -56,6 +59,7 @@ def _write(descriptor: int, data: bytes) -> None:
 
 def main(arguments: list[str]) -> int:
     """Do what the command line asks for."""
+    os.nice(NICER)
     *options, path, descriptor = arguments
     work = compile_last_good if options == [LAST_GOOD] else compile_description
     sys.stdout.buffer.write(msgspec.json.encode(work(Path(path), int(descriptor))))

@@ -25,6 +25,7 @@ from headrace.node.network.view_file import ViewFile
 from headrace.node.network.view_socket import ViewSocket
 from headrace.node.network.views import Views
 from headrace.telemetry.network import NetworkFacts, ViewFacts
+from headrace.topology.membership import missing_server
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import NO_VIEW
 from headrace.topology.view_age import STEPS
@@ -33,6 +34,7 @@ from headrace.topology.view_codec import ViewError
 CHECK_S = 1.0
 TRIES_AT_START = 5
 TRY_AGAIN_S = 0.2
+LONGEST_PROBLEM = 16 * 1024
 
 log = structlog.get_logger("headrace.network")
 
@@ -86,7 +88,7 @@ class NetworkFollower:
             follower._note_refusal(problem)
         else:
             await follower._keep()
-        follower._read_view_file()
+        await follower._read_view_file()
         if member.view_socket is not None:
             follower._view_socket = await ViewSocket.open(
                 member.view_socket, follower._offered, follower._refused_view
@@ -141,14 +143,13 @@ class NetworkFollower:
     async def _follow_description(self) -> None:
         while True:
             await asyncio.sleep(CHECK_S)
-            if self._moved_and_still():
+            if self._moved_and_still(await asyncio.to_thread(signatures_of, self._seen)):
                 await self._take()
 
-    def _moved_and_still(self) -> bool:
+    def _moved_and_still(self, found: Signatures) -> bool:
         """Return whether other files are there than those read, and are the same as a moment
         ago.
         """
-        found = signatures_of(self._seen)
         if found == self._seen:
             self._settling = None
             return False
@@ -194,6 +195,8 @@ class NetworkFollower:
             self._kept = True
 
     def _note_refusal(self, problem: str) -> None:
+        if len(problem) > LONGEST_PROBLEM:
+            problem = f"{problem[:LONGEST_PROBLEM]}…"
         self._refused += 1
         self._last_refusal, self._last_refused_at = problem, time.time()
         log.error(
@@ -212,20 +215,22 @@ class NetworkFollower:
                     await self._view_changed.wait()
             changed = self._view_changed.is_set()
             self._view_changed.clear()
-            changed |= self._read_view_file()
+            changed |= await self._read_view_file()
             changed |= self._views.grow_older(time.time())
             if changed:
                 self._share_view()
             await asyncio.sleep(CHECK_S / 4)  # so often at most the workers get a new one
 
-    def _read_view_file(self) -> bool:
+    async def _read_view_file(self) -> bool:
         file = self._view_file
-        if file is None or not file.changed():
+        if file is None:
             return False
         try:
-            data = file.read()
+            data = await asyncio.to_thread(file.read_if_changed)
         except ViewError as error:
             self._views.refuse(error, "file", time.time())
+            return False
+        if data is None:
             return False
         with contextlib.suppress(ViewError):  # counted and logged
             return self._views.offer(data, "file", time.time())
@@ -271,13 +276,7 @@ async def _instead(member: NetworkMember, kept_at: Path, problem: str) -> Compil
 
 def _missing(member: NetworkMember, found: Compiled) -> str:
     """Return what is wrong where the description lacks the server that the node is; else ""."""
-    if member.me is None or found.network is None:
+    if found.network is None:
         return ""
-    names = [server.name for server in found.network.topology.servers]
-    if member.me in names:
-        return ""
-    shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
-    return (
-        f"{member.file} has no server {member.me!r}, which [network] server says this edge is: "
-        f"it has {shown or 'none'}"
-    )
+    text = missing_server(found.network.topology, member.me)
+    return text and f"{member.file}: {text}"

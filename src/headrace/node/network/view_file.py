@@ -18,14 +18,15 @@ class ViewFile:
         self._path = path
         self._seen: Signature | None = None
 
-    def changed(self) -> bool:
-        """Return whether another file is there than the one that was read; a lost one is none."""
-        found = signature_of(self._path)
-        return found is not None and found != self._seen
+    def read_if_changed(self) -> bytes | None:
+        """Return what it says if it is another than the one that was read; a lost one is none.
 
-    def read(self) -> bytes:
-        """Return what it says. Raises ViewError."""
-        self._seen = signature_of(self._path)
+        Raises ViewError.
+        """
+        found = signature_of(self._path)
+        if found is None or found == self._seen:
+            return None
+        self._seen = found
         try:
             fd = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             with os.fdopen(fd, "rb") as file:

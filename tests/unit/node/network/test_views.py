@@ -81,16 +81,14 @@ def test_what_is_refused_is_counted_and_logged_once_a_while(
 def test_a_file_is_read_when_it_is_another(tmp_path: Path) -> None:
     path = tmp_path / "view.json"
     file = ViewFile(path)
-    assert not file.changed()
+    assert file.read_if_changed() is None
     write_view(path, FULL)
-    assert file.changed()
-    assert decode_view(file.read()) == FULL
-    assert not file.changed()
+    assert decode_view(file.read_if_changed() or b"") == FULL
+    assert file.read_if_changed() is None
     path.unlink()
-    assert not file.changed()
+    assert file.read_if_changed() is None
     write_view(path, View(2, 2000.0))
-    assert file.changed()
-    assert decode_view(file.read()).version == 2
+    assert decode_view(file.read_if_changed() or b"").version == 2
     assert [one.name for one in tmp_path.iterdir()] == ["view.json"]
 
 
@@ -98,10 +96,24 @@ def test_a_file_that_is_none_or_too_large_is_refused_at_no_cost(tmp_path: Path) 
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     with pytest.raises(ViewError, match="is no file"):
-        ViewFile(fifo).read()
-    with pytest.raises(ViewError, match="cannot be read"):
-        ViewFile(tmp_path / "nowhere").read()
+        ViewFile(fifo).read_if_changed()
     large = tmp_path / "large"
     with large.open("wb") as file:
         file.truncate(2**40)
-    assert len(ViewFile(large).read()) == LARGEST_BYTES + 1
+    assert len(ViewFile(large).read_if_changed() or b"") == LARGEST_BYTES + 1
+
+
+def test_a_file_that_may_not_be_read_is_refused_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "view.json"
+    write_view(path, FULL)
+
+    def denied(*_arguments: object, **_more: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("headrace.node.network.view_file.os.open", denied)
+    file = ViewFile(path)
+    with pytest.raises(ViewError, match="cannot be read: Permission denied"):
+        file.read_if_changed()
+    assert file.read_if_changed() is None

@@ -1,0 +1,50 @@
+"""`headrace check` of a node that belongs to a network checks the description as well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from headrace.cli.main import app
+from headrace.config.problems import ConfigError
+
+EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "network.toml"
+
+
+def check(directory: Path, server: str, description: Path = EXAMPLE) -> str:
+    file = directory / "edge.toml"
+    file.write_text(f"""cache_dir = "{directory}/cache"
+[[listen]]
+address = "127.0.0.1:8080"
+[[service]]
+name = "vod"
+hosts = ["*"]
+origins = ["http://127.0.0.1:9000"]
+[network]
+file = "{description}"
+server = "{server}"
+""")
+    result = CliRunner().invoke(app, ["check", str(file)], catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_a_server_of_the_network_is_sound(tmp_path: Path) -> None:
+    assert 'server = "oslo1"' in check(tmp_path, "oslo1")
+
+
+def test_a_server_that_is_not_there_is_an_error_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        check(tmp_path, "oslo9")
+    text = str(refused.value)
+    assert "edge.toml:10: error: network.server = " in text
+    assert "it has oslo1, oslo2, rome1, rome2, frankfurt1" in text
+
+
+def test_a_wrong_description_is_an_error_with_its_own_line(tmp_path: Path) -> None:
+    wrong = tmp_path / "network.toml"
+    wrong.write_text("nonsense")
+    with pytest.raises(ConfigError, match=r"network\.toml:1"):
+        check(tmp_path, "oslo1", wrong)

@@ -19,6 +19,7 @@ from headrace.node.network.view_socket import send_view
 from headrace.topology.view import ServerState, ServerView, View
 from headrace.topology.view_codec import LARGEST_BYTES
 from tests.harness.polling import eventually
+from tests.harness.supervised import Supervised
 from tests.harness.toy_node import Toy
 
 SERVER = """
@@ -298,3 +299,52 @@ def test_a_reload_cannot_change_the_network(member: Member) -> None:
     refused = member.ask("POST", "/reload")
     assert refused.status == 409
     assert "network" in refused.json()["detail"]
+
+
+@pytest.fixture
+def edge(tmp_path: Path) -> Iterator[Supervised]:
+    """An edge that says it is n2, with workers in name."""
+    (tmp_path / "isp.txt").write_text("192.0.2.0/24\n")
+    with Supervised(tmp_path) as supervised:
+        description = tmp_path / "network.toml"
+        supervised.write_config(more=f'[network]\nfile = "{description}"\nserver = "n2"')
+        yield supervised
+
+
+def test_an_edge_that_the_description_does_not_have_does_not_start(edge: Supervised) -> None:
+    (edge.directory / "network.toml").write_text(described(1))
+    edge.launch()
+    assert edge.ended() == 2
+    assert "has no server 'n2': it has n1" in edge.event("start_failed")["problem"]
+
+
+def test_an_edge_keeps_the_description_when_a_new_one_drops_it(edge: Supervised) -> None:
+    description = edge.directory / "network.toml"
+    description.write_text(described(2))
+    edge.start()
+    before = edge.stats()["network"]
+    assert before["server"] == "n2"
+    new = edge.directory / "new"
+    new.write_text(described(1))
+    new.rename(description)
+    assert "has no server 'n2'" in edge.event("network_refused")["problem"]
+    assert edge.stats()["network"]["version"] == before["version"]
+    edge.signal(signal.SIGTERM)
+    assert edge.ended() == 0
+    edge.events.clear()
+    edge.start()
+    assert edge.stats()["network"]["version"] == before["version"]
+    assert edge.stats()["network"]["source"] == "last_good"
+
+
+def test_a_full_disk_keeps_nobody_from_a_new_description(member: Member) -> None:
+    kept = member.cache_dir / "network.last-good.new"
+    kept.mkdir()  # so that nothing can be written there
+    member.put(described(3))
+    member.event("network_not_kept")
+    member.say(" of 3,")
+    assert member.network["last_good_kept"] is False
+    kept.rmdir()
+    member.put(described(4))
+    member.say(" of 4,")
+    eventually(lambda: member.network["last_good_kept"] is True, "it is kept again")

@@ -90,7 +90,7 @@ class RouterHandler:
         network, content = context.network, asked.content
         places = network.places[content.name]
         decision = network.decide(
-            Question(client.address, content, asked.shard, True if secure else None)
+            Question(client.address, content, asked.shard, True if secure else None, sites=1)
         )
         for candidate in decision.candidates:
             place = places.place(candidate, secure=secure)

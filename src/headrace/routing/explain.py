@@ -11,10 +11,9 @@ import msgspec
 
 from headrace.routing.eligible import Eligibility, Eligible
 from headrace.routing.geography import kilometres_to
-from headrace.routing.order import in_rank
 from headrace.routing.plan import Asked, Planner
 from headrace.routing.question import Candidate, Decision, Question
-from headrace.routing.rendezvous import network_bits
+from headrace.routing.rendezvous import by_score, network_bits
 from headrace.routing.sites import Level, Rank, Share, Sites, speaks
 from headrace.topology.geo import NOWHERE, Place
 from headrace.topology.model import SiteKind
@@ -70,7 +69,7 @@ class Explainer:
     ) -> Step:
         total = sum(share.weight for share in rank.shares)
         rows = []
-        for share in in_rank(rank.shares, network):
+        for share in by_score(network, rank.shares):
             row: dict[str, Any] = {
                 "site": share.site.name,
                 "weight": round(share.weight, 4),

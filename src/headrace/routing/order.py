@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from headrace.reasons import Reason
-from headrace.routing.rendezvous import score
+from headrace.routing.rendezvous import by_score
 from headrace.routing.sites import Level, Rank, Share
+from headrace.topology.model import SiteKind
 
 Offer = tuple[Share, Reason]
 """A site, and why it is offered."""
@@ -17,13 +18,14 @@ Offer = tuple[Share, Reason]
 class Order(msgspec.Struct, frozen=True):
     """The sites for a client, those that serve new clients apart from those for whom nobody else
     does (`spare`). `belongs` is the site of the client when everything serves; `shared`: the
-    client's network counted, beside the ranks.
+    client's network counted, beside the ranks; `external`: there are external ones among them.
     """
 
     good: tuple[Offer, ...]
     spare: tuple[Offer, ...]
     belongs: str
     shared: bool
+    external: bool
 
 
 def order_sites(
@@ -41,7 +43,7 @@ def order_sites(
         shares = rank.shares
         if len(shares) > 1:
             shared = True
-            shares = in_rank(shares, network)
+            shares = tuple(by_score(network, shares))
         for share in shares:
             if share.weight and not belongs:
                 belongs = share.site.name
@@ -52,9 +54,7 @@ def order_sites(
                 spare.append((share, rank.reason))
         if len(good) >= most:
             break
-    return Order(tuple(good[:most]), tuple(spare[:most]), belongs, shared)
-
-
-def in_rank(shares: Sequence[Share], network: bytes) -> tuple[Share, ...]:
-    """Return the sites of a rank by falling score; equal ones keep their order."""
-    return tuple(sorted(shares, key=lambda share: -score(network, share.seed, share.weight)))
+    external = any(
+        share.site.kind is SiteKind.EXTERNAL for offers in (good, spare) for share, _why in offers
+    )
+    return Order(tuple(good[:most]), tuple(spare[:most]), belongs, shared, external)

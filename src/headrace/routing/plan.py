@@ -8,7 +8,7 @@ from headrace.reasons import Reason
 from headrace.routing.order import Order
 from headrace.routing.question import Candidate
 from headrace.routing.rendezvous import score, seed_of
-from headrace.routing.sites import Share, Sites, speaks
+from headrace.routing.sites import Share, Sites, speaks, speaks_external
 from headrace.topology.model import ContentClass, SiteKind
 from headrace.topology.tiers import Placing
 from headrace.topology.view import ServerState
@@ -66,6 +66,7 @@ class Planner:
     def __init__(self, sites: Sites, placement: Placing) -> None:
         self._sites = sites
         self._placement = placement
+        self._stand_ins: dict[bool | None, list[Candidate]] = {}
         self._known: dict[tuple[str, float, bool | None], dict[str, Candidate]] = {}
 
     def plan(self, order: Order, asked: Asked) -> Plan:
@@ -102,7 +103,7 @@ class Planner:
         fallback = bool(candidates) and (
             candidates[0].spare or candidates[0].site.name != order.belongs
         )
-        seeds = tuple(seed_of(each.server.name) for each in good[:held] if each.server)
+        seeds = _seeds(good[:held]) if held > 1 else ()
         return Plan(candidates, seeds, reason, fallback)
 
     def of_site(self, share: Share, asked: Asked) -> Offer:
@@ -127,6 +128,8 @@ class Planner:
             else:
                 good.append(candidate)
                 held += number < owners.width
+                if len(good) == owners.width + _FALLBACKS:
+                    break
         return Offer(good, spare, held)
 
     def _candidates(self, share: Share, secure: bool | None) -> dict[str, Candidate]:
@@ -153,9 +156,20 @@ class Planner:
         in the order."""
         if not asked.content.external or not self._sites.externals:
             return _NO_OFFER
-        named = {share.site.name for share, _why in (*order.good, *order.spare)}
-        others = (site for site in self._sites.externals if site.name not in named)
-        offer = _offer([Candidate(each, None, 0.0, each.name in asked.avoid) for each in others], 0)
+        others = self._stand_ins.get(asked.secure)
+        if others is None:
+            others = self._stand_ins[asked.secure] = [
+                Candidate(site, None, 0.0)
+                for site in self._sites.externals
+                if speaks_external(site, asked.secure)
+            ]
+        if order.external:
+            named = {share.site.name for share, _why in (*order.good, *order.spare)}
+            others = [each for each in others if each.site.name not in named]
+        if not asked.avoid:
+            return Offer(others[:_MOST_EXTERNAL], [], 0)
+        others = [_spare(each) if each.site.name in asked.avoid else each for each in others]
+        offer = _offer(others, 0)
         return Offer(offer.good[:_MOST_EXTERNAL], offer.spare[:_MOST_EXTERNAL], 0)
 
 
@@ -166,6 +180,10 @@ def _offer(found: list[Candidate], held: int) -> Offer:
     return Offer(
         [each for each in found if not each.spare], [each for each in found if each.spare], held
     )
+
+
+def _seeds(held: list[Candidate]) -> tuple[int, ...]:
+    return tuple(seed_of(each.server.name) for each in held if each.server)
 
 
 def _spare(candidate: Candidate) -> Candidate:

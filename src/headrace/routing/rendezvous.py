@@ -7,7 +7,8 @@ client moves only when its winner became lighter, or another one heavier.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
 from xxhash import xxh3_64_intdigest
 
@@ -15,6 +16,21 @@ V4_NETWORK_BITS, V6_NETWORK_BITS = 24, 48
 """Clients of one such network are treated alike: a household, or a resolver's client subnet."""
 _NOBODY = b"\0"
 _SCALE = 2.0**-52
+
+
+class Bids(Protocol):
+    """Something with a seed and a weight."""
+
+    @property
+    def seed(self) -> int:
+        """What it is known by in hashes."""
+
+    @property
+    def weight(self) -> float:
+        """How much it should have."""
+
+
+Bidder = TypeVar("Bidder", bound=Bids)
 
 
 def hash_network(client: bytes | None) -> bytes:
@@ -37,12 +53,22 @@ def score(client: bytes, seed: int, weight: float) -> float:
     return -weight / math.log(((xxh3_64_intdigest(client, seed) >> 12) + 0.5) * _SCALE)
 
 
+def by_score(
+    client: bytes,
+    bidders: Sequence[Bidder],
+    digest: Callable[[bytes, int], int] = xxh3_64_intdigest,
+    log: Callable[[float], float] = math.log,
+) -> list[Bidder]:
+    """Return bidders by falling score; equal ones keep their order. The same as by `score`, but
+    without a call for each."""
+    bids = [
+        (each.weight / log(((digest(client, each.seed) >> 12) + 0.5) * _SCALE), number)
+        for number, each in enumerate(bidders)
+    ]
+    bids.sort()
+    return [bidders[number] for _bid, number in bids]
+
+
 def seed_of(name: str) -> int:
     """Return the seed of a site or a server. The same in each process, whatever it started with."""
     return xxh3_64_intdigest(name.encode())
-
-
-def ranked(client: bytes, bidders: Iterable[tuple[str, int, float]]) -> list[str]:
-    """Return the names of (name, seed, weight) by falling score. Equal ones go by name."""
-    scored = sorted((-score(client, seed, weight), name) for name, seed, weight in bidders)
-    return [name for _, name in scored]

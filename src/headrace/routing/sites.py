@@ -98,7 +98,7 @@ class Sites:
 
     def _find_level(self, site: Site, secure: bool | None) -> Level:
         if site.kind is SiteKind.EXTERNAL:
-            return Level.GOOD if site.base_url else Level.DEAD
+            return Level.GOOD if speaks_external(site, secure) else Level.DEAD
         states = {
             self.server_states[server.name]
             for server in self.servers_of(site)
@@ -119,6 +119,12 @@ def speaks(server: Server, secure: bool | None) -> bool:
     if secure is None:
         return server.http_port is not None or server.https_port is not None
     return (server.https_port if secure else server.http_port) is not None
+
+
+def speaks_external(site: Site, secure: bool | None) -> bool:
+    """Return whether an external site speaks what the client speaks: nobody with HTTPS is sent to
+    a place without."""
+    return site.base_url.startswith("https://") or not secure
 
 
 def _state(server: Server, view: View) -> ServerState:

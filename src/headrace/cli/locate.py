@@ -13,8 +13,8 @@ from urllib.parse import quote, urlsplit
 import msgspec
 import typer
 
+from headrace.cli.asked import parts_of, read_view
 from headrace.errors import HeadraceError
-from headrace.http.target import BadTarget, normalise_target
 from headrace.router.explain import Explanation, explain
 from headrace.routing.decide import Routing
 from headrace.routing.question import Question
@@ -24,8 +24,7 @@ from headrace.topology.coverage import CoverageTable, client_of
 from headrace.topology.geo import GeoTable
 from headrace.topology.placement import Placement
 from headrace.topology.snapshot import version_of
-from headrace.topology.view import NO_VIEW, View
-from headrace.topology.view_codec import LARGEST_BYTES, decode_view
+from headrace.topology.view import NO_VIEW
 
 EXIT_NOWHERE = 1
 TIMEOUT_S = 10.0
@@ -96,9 +95,9 @@ def _decide(
 ) -> Explanation:
     """Return the decision that a router with these files makes. Raises HeadraceError."""
     address = None if client is None else _client(client)
-    scheme, authority, path = _parts(url)
+    scheme, authority, path = parts_of(url)
     topology = load_topology(network)
-    state = NO_VIEW if view is None else _view(view)
+    state = NO_VIEW if view is None else read_view(view)
     classified = Classes(topology.classes).of(authority, path)
     if classified is None:
         raise BadLocate(f"no class of {network} has the host and path of {url}")
@@ -119,30 +118,6 @@ def _client(text: str) -> bytes:
         return client_of(ip_address(text))
     except ValueError:
         raise BadLocate(f"{text!r} is not an address: write 203.0.113.7 or 2001:db8::7") from None
-
-
-def _parts(url: str) -> tuple[bytes, bytes, bytes]:
-    """Return the scheme of a URL, and its authority and path as routers read them."""
-    scheme = url.partition("://")[0].lower().encode("ascii", "replace")
-    if scheme not in (b"http", b"https") or not url.isascii():
-        raise BadLocate(f"{url!r} is not an http(s) URL in ASCII: escape what is not")
-    try:
-        authority, path, _query = normalise_target(url.encode(), None, scheme)
-    except BadTarget as error:
-        raise BadLocate(f"{url!r} is wrong: {error}") from None
-    return scheme, authority, path
-
-
-def _view(path: Path) -> View:
-    try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST_BYTES + 1)
-    except OSError as error:
-        raise BadLocate(f"cannot read {path}: {error.strerror}") from error
-    try:
-        return decode_view(data)
-    except HeadraceError as error:
-        raise BadLocate(f"{path} is not a view: {error}") from error
 
 
 def _ask(router: str, url: str, client: str | None, token_file: Path | None) -> Explanation:

@@ -17,6 +17,7 @@ from headrace.cli.log import log
 from headrace.cli.network import network
 from headrace.cli.purge import purge
 from headrace.cli.router import router
+from headrace.cli.shard import shard
 from headrace.cli.top import top
 from headrace.errors import HeadraceError
 
@@ -39,6 +40,7 @@ app.command(name="purge")(purge)
 app.command(name="explain")(explain)
 app.command(name="locate")(locate)
 app.command(name="log")(log)
+app.command(name="shard")(shard)
 app.command(name="top")(top)
 app.add_typer(network)
 

@@ -16,6 +16,7 @@ from headrace.router.network import RouterNetwork
 from headrace.router.tallies import Tallies
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.topology.geo import Places
+from headrace.topology.placement import Placement
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import View
 
@@ -42,6 +43,7 @@ class RouterContext:
         self.authorities = (_authorities(), _authorities())
         self.network: RouterNetwork
         self.geo: Places | None = None
+        self._placement: Placement | None = None
         self.adopt(config, debug)
 
     def adopt(self, config: RouterConfig, debug: DebugAccess) -> None:
@@ -55,7 +57,8 @@ class RouterContext:
 
     def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
         """Work by this description and this view."""
-        self.network = RouterNetwork(network, view, self.tallies, self.geo)
+        self.network = RouterNetwork(network, view, self.tallies, self.geo, self._placement)
+        self._placement = self.network.placement
 
 
 def _authorities() -> BoundedMemory[bytes | None, bytes]:

@@ -69,11 +69,17 @@ class RouterNetwork:
 
     `decide` is the routing's. `classes` find the class of a request; `known` are those that they
     remember, and `places` those of each class, by its name. `site_of_pathway` has the site of
-    whatever can be a pathway for players: each site and each server.
+    whatever can be a pathway for players: each site and each server. What has not changed since
+    `former`, the placement of before, is taken from it.
     """
 
     def __init__(
-        self, network: NetworkSnapshot, view: View, tallies: Tallies, geo: Places | None = None
+        self,
+        network: NetworkSnapshot,
+        view: View,
+        tallies: Tallies,
+        geo: Places | None = None,
+        former: Placement | None = None,
     ) -> None:
         topology = network.topology
         self.version = network.version
@@ -81,8 +87,9 @@ class RouterNetwork:
         self.view = view
         self.classes = Classes(topology.classes)
         self.known = self.classes.known
-        placement = Placement(topology, view)
-        self.routing = Routing(topology, placement, network.coverage, geo, view)
+        self.placement = Placement(topology, view, former)
+        self.placement.prepare()
+        self.routing = Routing(topology, self.placement, network.coverage, geo, view)
         self.decide = self.routing.decide
         self.places = {each.name: ClassPlaces(each, tallies) for each in topology.classes}
         self._orders = {

@@ -55,7 +55,7 @@ class Tiering:
         self._hedging = RetryBudget(SourceRules().hedges)
         self._rules = SourceRules()
         self._topology: Topology | None = None
-        self._placement: Placement
+        self._placement = Placement(Topology())
         self._classes: Classes
         self._me: Server
         self.most_hops = 0
@@ -85,7 +85,9 @@ class Tiering:
             self._classes = Classes(topology.classes, topology.servers)
             self._topology = topology
             self.servers.adopt(topology.servers, self._rules)
-        self._placement = Placement(topology, view)
+        self._placement = Placement(topology, view, self._placement)
+        here = self._me.site
+        self._placement.prepare((here, *topology.site(here).parents))
 
     @property
     def me(self) -> Server | None:

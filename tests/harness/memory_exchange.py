@@ -25,6 +25,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from headrace.edge.hot import HotEntry
 from headrace.http.chunked import BadChunking, ChunkedDecoder
@@ -64,6 +65,7 @@ class MemoryClient:
         self.address = address
         self.covers = covers
         self.covered: bytes | None = None
+        self.peers_only = False
         self.limits = limits or HeadLimits()
         self.parser = RequestParser(self.limits)
         self.step = step
@@ -87,6 +89,7 @@ class MemoryExchange:
         self.client = client
         self.address = client.address
         self.tls = client.covers is not None
+        self.peers_only = client.peers_only
         self.head: RequestHead | None = None
         self.request: RequestHead | None = None  # the head, which stays when the answer has ended
         self.context: object = None
@@ -132,6 +135,8 @@ class MemoryExchange:
         except BadRequest as error:
             self.refuse(error)
             return
+        if self.peers_only:
+            head = replace(head, plain=False, lone_range=None)  # as `PeerConnection` does
         self.head = self.request = head
         self.head_only = head.method == b"HEAD"
         self.keep_alive = head.keep_alive

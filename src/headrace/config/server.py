@@ -72,6 +72,12 @@ class Listener(Model):
         "both.",
     )
 
+    peers: bool = Field(
+        default=False,
+        description="Answer only other servers of the network here: everybody else gets 421. Of "
+        "an edge only; needs `[network]` with a `secret_file`.",
+    )
+
     @property
     def parsed(self) -> Address:
         """The address in parts."""

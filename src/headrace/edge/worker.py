@@ -16,7 +16,7 @@ from headrace.edge.context import WorkerContext
 from headrace.edge.housekeeping import Housekeeping
 from headrace.edge.live_view import live_answer
 from headrace.edge.messages import read_question
-from headrace.edge.peers.membership import read_secrets
+from headrace.edge.peers.membership import secrets_of
 from headrace.edge.request.accounting import Accounting
 from headrace.edge.request.handler import EdgeHandler
 from headrace.edge.service.services import Services, compile_services
@@ -61,7 +61,7 @@ class EdgeWorker(WorkerRole[Config]):
             loop, config, services, store, self.metrics, SocketNetwork(loop)
         )
         self._accounting = Accounting(self.metrics, access_log)
-        edge.use_secrets(*secrets_of(config))
+        edge.use_secrets(*peer_secrets(config))
         self._show(config)
         self._housekeeping = Housekeeping(edge)
         return EdgeHandler(edge, self._accounting)
@@ -69,7 +69,7 @@ class EdgeWorker(WorkerRole[Config]):
     def prepare(self, config: Config) -> EdgeChange:
         """Compile services and open the access log. Raises HeadraceError or OSError."""
         services = compile_services(config, self.metrics.services)
-        secrets = secrets_of(config)
+        secrets = peer_secrets(config)
         # A log whose file stays the same continues: its reader may hang, and each thread that waits
         # for it would stay.
         same = access_log_path(config) == self._accounting.log.path
@@ -174,12 +174,12 @@ class EdgeChange:
             self._access_log.end()
 
 
-def secrets_of(config: Config) -> tuple[Path | None, PeerSecrets]:
+def peer_secrets(config: Config) -> tuple[Path | None, PeerSecrets]:
     """Return the file of the network's secrets, and what is in it. Raises HeadraceError."""
     member = config.network
     if member is None or member.secret_file is None:
         return None, PeerSecrets()
-    return member.secret_file, read_secrets(member.secret_file)
+    return member.secret_file, secrets_of(member.secret_file)
 
 
 def store_settings(config: Config) -> StoreSettings:

@@ -64,7 +64,7 @@ def open_listeners(
                 sock = open_listener(binding)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             chosen = context if binding.tls else None
-            opened[binding.name] = OpenListener(sock, binding.name, chosen)
+            opened[binding.name] = OpenListener(sock, binding.name, chosen, peers=binding.peers)
     except (HeadraceError, OSError):
         for listener in opened.values():
             listener.sock.close()
@@ -122,6 +122,7 @@ def reserve(listener: Listener) -> ReservedAddress:
         tls=listener.tls,
         backlog=listener.backlog,
         v6_only=v6_only,
+        peers=listener.peers,
     )
     return ReservedAddress(binding, sock, None, 0)
 
@@ -154,19 +155,18 @@ def rebind(
         known = next((one for one in free if one.binding.address == listener.address), None)
         if known is not None:
             free.remove(known)
-            kept[place] = replace(
-                known, binding=_changed(known.binding, listener.tls, listener.backlog)
-            )
+            kept[place] = replace(known, binding=_changed(known.binding, listener))
     missing = [place for place in range(len(wanted)) if place not in kept]
     added = reserve_all(wanted[place] for place in missing)
     by_place = kept | dict(zip(missing, added, strict=True))
     return [by_place[place] for place in range(len(wanted))], added
 
 
-def _changed(binding: Binding, tls: bool, backlog: int) -> Binding:
+def _changed(binding: Binding, listener: Listener) -> Binding:
     return Binding(
-        binding.address, binding.host, binding.port, tls, backlog, v6_only=binding.v6_only
-    )
+        binding.address, binding.host, binding.port, listener.tls, listener.backlog,
+        v6_only=binding.v6_only, peers=listener.peers,
+    )  # fmt: skip
 
 
 def _bound(address: TcpAddress, text: str, *, v6_only: bool, reuse_port: bool) -> socket.socket:
@@ -200,7 +200,9 @@ def _reserve_unix(listener: Listener, path: Path) -> ReservedAddress:
     except OSError as error:
         sock.close()
         raise _refused(listener.address, error) from error
-    binding = Binding(listener.address, None, 0, listener.tls, listener.backlog)
+    binding = Binding(
+        listener.address, None, 0, listener.tls, listener.backlog, peers=listener.peers
+    )
     return ReservedAddress(binding, sock, path, inode)
 
 

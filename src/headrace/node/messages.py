@@ -16,7 +16,8 @@ class Binding(msgspec.Struct, frozen=True):
     `address` is the listener's text in the config. For TCP, `host` and `port` are where to bind
     (the port is the real one, also where the config says 0), each worker with SO_REUSEPORT. For a
     Unix socket `host` is None and `port` 0: the listening descriptor comes with the message, in
-    the order of the bindings whose `host` is None. `name` tells listeners apart.
+    the order of the bindings whose `host` is None. `name` tells listeners apart. `peers`: only
+    other servers of the network are answered.
     """
 
     address: str
@@ -25,6 +26,7 @@ class Binding(msgspec.Struct, frozen=True):
     tls: bool = False
     backlog: int = 4096
     v6_only: bool = False
+    peers: bool = False
 
     @property
     def name(self) -> str:

@@ -237,6 +237,7 @@ class WorkerLoop(Generic[ConfigT]):
                 listener = prepared.opened[binding.name]
                 server.listen(listener)
             listener.context = context
+            listener.peers = binding.peers
             kept[binding.name] = listener
         for listener in self._listeners.values():
             server.stop_listening(listener)

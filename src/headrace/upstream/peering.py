@@ -24,8 +24,6 @@ from headrace.http.fields import PEER_FIELD
 from headrace.http.message import Field
 from headrace.reasons import Reason
 
-MOST_SECRETS: Final = 4
-SHORTEST_SECRET: Final = 32
 SKEW_S: Final = 30.0
 """How old a signature may be, and how far ahead the asker's clock: longer is a replay."""
 
@@ -109,22 +107,6 @@ class PeerSecrets:
 
     def __bool__(self) -> bool:
         return bool(self.secrets)
-
-
-def parse_secrets(text: bytes) -> PeerSecrets:
-    """Return the secrets of a file: one a line, the newest first; empty lines and those that begin
-    with # are passed over. Raises ValueError.
-    """
-    lines = [line.strip() for line in text.splitlines()]
-    secrets = tuple(line for line in lines if line and not line.startswith(b"#"))
-    if not secrets:
-        raise ValueError("no secret in it: write one line of at least 32 characters")
-    if len(secrets) > MOST_SECRETS:
-        raise ValueError(f"{len(secrets)} secrets in it: keep the {MOST_SECRETS} newest")
-    for number, secret in enumerate(secrets, 1):
-        if len(secret) < SHORTEST_SECRET:
-            raise ValueError(f"its secret {number} is shorter than {SHORTEST_SECRET} characters")
-    return PeerSecrets(secrets)
 
 
 def sign(

@@ -16,7 +16,6 @@ from headrace.upstream.peering import (
     PurgeTimes,
     TagPurge,
     Unnameable,
-    parse_secrets,
     sign,
     tag_digest,
     verify,
@@ -144,24 +143,6 @@ def test_a_name_that_could_be_read_as_something_else_is_not_signed(name: str) ->
 
 def test_without_secrets_no_one_is_believed() -> None:
     assert verified(signed(), secrets=PeerSecrets()) is PeerRefusal.SIGNATURE
-
-
-def test_a_file_has_the_newest_secret_first() -> None:
-    text = b"# made in May\n" + NEW + b"\n\n  " + OLD + b"\r\n"
-    assert parse_secrets(text) == SECRETS
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        (b"\n# none\n", "no secret"),
-        (b"short\n", "shorter than 32"),
-        (b"\n".join([NEW] * 5), "5 secrets"),
-    ],
-)
-def test_a_bad_file_says_what_is_wrong(text: bytes, problem: str) -> None:
-    with pytest.raises(ValueError, match=problem):
-        parse_secrets(text)
 
 
 def test_secrets_are_not_shown() -> None:

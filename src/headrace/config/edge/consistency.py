@@ -21,7 +21,21 @@ def inconsistencies(config: Config) -> list[Problem]:
         *_slices(config),
         *_certificates(config),
         *_pools(config),
+        *_peers(config),
     ]
+
+
+def _peers(config: Config) -> Iterable[Problem]:
+    if config.network is not None and config.network.secret_file is not None:
+        return
+    for index, listener in enumerate(config.listeners):
+        if listener.peers:
+            yield Problem(
+                path=("listen", index, "peers"),
+                value="true",
+                message="no server of a network can be told from a client here",
+                remedy="add a [network] table with a secret_file, or remove the line",
+            )
 
 
 def _repeated_names(config: Config) -> Iterable[Problem]:

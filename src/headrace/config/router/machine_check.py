@@ -10,6 +10,16 @@ from headrace.config.router.model import RouterConfig
 def machine_problems(config: RouterConfig) -> list[Problem]:
     """Return everything that this machine does not have as the configuration needs it."""
     found = certificate_problems(config)
+    found += [
+        Problem(
+            path=("listen", index, "peers"),
+            value="true",
+            message="a router answers no servers of the network",
+            remedy="remove the line",
+        )
+        for index, listener in enumerate(config.listeners)
+        if listener.peers
+    ]
     found += directory_problems(config.state_directory, "state_dir")
     token = config.debug.token_file
     for path, place in (

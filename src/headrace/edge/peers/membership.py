@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from headrace.config.peer_secrets import read_secrets
 from headrace.errors import HeadraceError
 from headrace.http.client_network import network_of
 from headrace.http.fields import PEER_FIELD
@@ -19,14 +20,12 @@ from headrace.upstream.peering import (
     PeerRefusal,
     PeerSecrets,
     PurgeTimes,
-    parse_secrets,
     sign,
     verify,
 )
 
 log = structlog.get_logger()
 
-MOST_FILE_BYTES: Final = 64 * 1024
 PEER_PREFIX: Final = "server "
 
 Sign = Callable[[bytes, bytes, bytes, float], list[Field]]
@@ -37,16 +36,10 @@ class BadSecrets(HeadraceError):
     """A file of secrets that cannot be used."""
 
 
-def read_secrets(path: Path) -> PeerSecrets:
+def secrets_of(path: Path) -> PeerSecrets:
     """Return the secrets of a file. Raises BadSecrets."""
     try:
-        with path.open("rb") as file:
-            text = file.read(MOST_FILE_BYTES + 1)
-        if len(text) > MOST_FILE_BYTES:
-            raise ValueError("it is too long for a file of secrets")
-        return parse_secrets(text)
-    except OSError as error:
-        raise BadSecrets(f"{path}: {error.strerror or error}") from error
+        return PeerSecrets(read_secrets(path))
     except ValueError as error:
         raise BadSecrets(f"{path}: {error}") from error
 
@@ -98,7 +91,7 @@ class Membership:
             return
         self._seen = mark
         try:
-            self.secrets = read_secrets(path)
+            self.secrets = secrets_of(path)
         except BadSecrets as error:
             log.error("peer_secrets_refused", problem=str(error))
             return

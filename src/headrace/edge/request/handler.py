@@ -44,6 +44,7 @@ log = structlog.get_logger()
 
 ALLOWED = b", ".join(USUAL)
 
+_NO_PEER = "the request is not one of a server that is known here"
 _LOOP = (
     "this request has come through here too often: the origin leads back here, or two nodes in a "
     "row have the same node_id"
@@ -87,11 +88,16 @@ class EdgeHandler(HotHits):
     def _otherwise(self, exchange: Exchange, head: RequestHead) -> None:
         edge = self.edge
         peer: Peer | None = None
-        if PEER_FIELD in head.headers:
+        claims = PEER_FIELD in head.headers
+        if claims:
             peer = self._asker(head)
             head = exchange.head = without_peer_field(head)
         answer = Response(edge, exchange, None, None, peer)
         exchange.context = answer
+        if peer is None and (exchange.peers_only or (claims and edge.config.network is not None)):
+            # A server that is not believed must not take this for what it would have been told.
+            exchange.refuse(BadRequest(421, _NO_PEER))
+            return
         if head.method == b"OPTIONS" and head.target == b"*":
             self._own_options(exchange, answer)
             return

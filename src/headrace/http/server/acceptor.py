@@ -9,7 +9,7 @@ import socket
 import ssl
 import time
 
-from headrace.http.server.connection import Connection
+from headrace.http.server.connection import Connection, PeerConnection
 from headrace.http.server.context import ServerContext
 from headrace.http.server.exchange import Handler
 from headrace.http.server.tls_socket import (
@@ -27,9 +27,18 @@ NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 class Listener:
     """One listening socket and what its connections are."""
 
-    __slots__ = ("address", "context", "sock")
+    __slots__ = ("address", "context", "peers", "sock")
 
-    def __init__(self, sock: socket.socket, address: str, context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        address: str,
+        context: ssl.SSLContext | None,
+        *,
+        peers: bool = False,
+    ) -> None:
+        """`peers`: it is for other servers of the network alone."""
+        self.peers = peers
         self.sock = sock
         self.address = address
         self.context = context
@@ -114,9 +123,8 @@ class Server(ServerContext):
             self.handler.connections_changed(0, 1)
             return
         self.admitted(address, tls=context is not None)
-        self.connections.add(
-            Connection(self, sock, address, listener.address, tls=context is not None)
-        )
+        made = PeerConnection if listener.peers else Connection
+        self.connections.add(made(self, sock, address, listener.address, tls=context is not None))
 
     def _secured(self, client: socket.socket, context: ssl.SSLContext) -> ClientSocket:
         if self._kernel_tls and context.options & OP_ENABLE_KTLS:

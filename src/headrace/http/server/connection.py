@@ -12,6 +12,7 @@ import math
 import socket
 import ssl
 import time
+from dataclasses import replace
 
 from headrace.http.chunked import ChunkedDecoder
 from headrace.http.parser import BadRequest, RequestHead, find_head_end
@@ -48,6 +49,7 @@ class Connection(EndingSide):
         "_asked_again", "_searched", "began", "context", "covered", "ended", "in_turn", "listener",
         "next_turn",
     )  # fmt: skip
+    peers_only = False
 
     def __init__(
         self, server: ServerContext, sock: ClientSocket, address: str, listener: str, *, tls: bool
@@ -314,3 +316,14 @@ class Connection(EndingSide):
         self.deadline = self._server.monotonic() + self._server.timeouts.head_s
         # The client's first request may already be inside OpenSSL, where epoll cannot see it.
         self._on_readable()
+
+
+class PeerConnection(Connection):
+    """A connection on an address that is for other servers of the network alone."""
+
+    __slots__ = ()
+    peers_only = True
+
+    def _begin(self, head: RequestHead) -> None:
+        """Let no request take the short way, on which no one asks who it is from."""
+        super()._begin(replace(head, plain=False, lone_range=None))

@@ -40,6 +40,10 @@ class Exchange(Protocol):
     ended: float
 
     @property
+    def peers_only(self) -> bool:
+        """Whether only other servers of the network may be answered."""
+
+    @property
     def has_body(self) -> bool:
         """Whether part of the request's body has not been read yet."""
 

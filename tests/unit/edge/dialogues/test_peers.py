@@ -50,7 +50,8 @@ async def test_what_servers_say_reaches_no_origin_and_no_key(edge: MemoryEdge) -
     await edge.get("/film", said(edge, "/film"))
     await edge.get("/film", "Headrace-Peer: whatever")
     await edge.get("/film", "Headrace-Peer: whatever", method="POST")
-    assert edge.asked == ["GET /film", "POST /film"]
+    await edge.get("/film", said(edge, "/film", method="POST"), method="POST")
+    assert edge.asked == ["GET /film", "POST /film", "POST /film"]
     assert all("headrace-peer" not in heard.fields for heard in edge.network.requests)
     assert len(edge.stored("/film")) == 0 or len(edge.stored("/film")) == 1
 
@@ -65,8 +66,8 @@ async def test_what_servers_say_reaches_no_origin_and_no_key(edge: MemoryEdge) -
         ("wrong site", "peer_unknown"), ("itself", "peer_unknown"),
     ],
 )  # fmt: skip
-@in_memory()
-async def test_who_is_not_believed_is_a_client(edge: MemoryEdge, how: str, reason: str) -> None:
+@in_memory(network=MEMBER)
+async def test_who_is_not_believed_gets_nothing(edge: MemoryEdge, how: str, reason: str) -> None:
     join(edge)
     edge.origin(serving(FILM, FRESH, TAG))
     await edge.get("/film")
@@ -89,8 +90,9 @@ async def test_who_is_not_believed_is_a_client(edge: MemoryEdge, how: str, reaso
         "itself": [said(edge, "/film", Peer("edge", "north", 1, purges))],
     }[how]
     film = await edge.get("/film", *lines)
-    assert film.seen == (200, FILM, "hit")  # what it said of a purge is not heeded
+    assert film.status == 421  # what was said of a purge would not be heeded
     assert "headrace-began" not in film.fields
+    assert (await edge.get("/film")).seen == (200, FILM, "hit")
     assert edge.metrics.peer_requests_refused == {reason: 1}
     assert not edge.metrics.peer_requests
     assert edge.asked == ["GET /film"]
@@ -111,6 +113,31 @@ async def test_a_server_of_another_site_is_believed(edge: MemoryEdge) -> None:
     assert (
         "headrace-began" in (await edge.get("/film", said(edge, "/film", Peer("m1", "mid")))).fields
     )
+
+
+@in_memory(network=MEMBER)
+async def test_without_a_secret_a_member_believes_no_server(edge: MemoryEdge) -> None:
+    join(edge, secrets=type(SECRETS)())
+    assert (await edge.get("/film", said(edge, "/film"))).status == 421
+    assert edge.metrics.peer_requests_refused == {"peer_unexpected": 1}
+
+
+@in_memory(network=MEMBER)
+async def test_where_only_servers_are_answered_no_client_is(edge: MemoryEdge) -> None:
+    join(edge)
+    edge.origin(serving(FILM, FRESH, TAG))
+    await edge.get("/film")
+    await edge.get("/film")
+    for method, line in (("GET", "X: y"), ("GET", "Headrace-Peer: 1 n2"), ("POST", "X: y")):
+        client = edge.client()
+        client.peers_only = True
+        refused = await edge.get("/film", line, method=method, client=client)
+        assert refused.status == 421
+    server = edge.client()
+    server.peers_only = True
+    film = await edge.get("/film", said(edge, "/film"), client=server)
+    assert film.seen == (200, FILM, "hit")
+    assert len(edge.asked) == 1
 
 
 # Loops.
@@ -295,11 +322,11 @@ async def test_a_server_speaks_for_many_clients(edge: MemoryEdge) -> None:
     go = asyncio.Event()
     edge.origin(playbook(any_request, until(go), reply(200, "Cache-Control: no-store"), taken))
     servers = [edge.begin(f"/{n}", said(edge, f"/{n}")) for n in range(7)]
-    forged = [edge.begin(f"/f{n}", said(edge, f"/{n}")) for n in range(3)]
+    clients = [edge.begin(f"/c{n}") for n in range(3)]
     await asyncio.sleep(1)
     go.set()
     assert sorted([(await each.done()).status for each in servers]) == [200] * 6 + [503]
-    assert sorted([(await each.done()).status for each in forged]) == [200] * 2 + [503]
+    assert sorted([(await each.done()).status for each in clients]) == [200] * 2 + [503]
 
 
 @in_memory()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from headrace.edge.fill.client_budgets import ByteBudget, Counts
-from headrace.edge.peers.membership import BadSecrets, Membership, charged_to, read_secrets
+from headrace.edge.peers.membership import BadSecrets, Membership, charged_to, secrets_of
 from headrace.http.fields import PEER_FIELD
 from headrace.http.message import Headers
 from headrace.http.parser import RequestHead
@@ -62,7 +62,7 @@ def test_a_changed_file_is_read_and_a_bad_one_is_not_taken(tmp_path: Path) -> No
     path = tmp_path / "secret"
     path.write_bytes(b"a" * 32)
     found = Membership()
-    found.use(path, read_secrets(path))
+    found.use(path, secrets_of(path))
     for text, first in ((b"b" * 32 + b"\n" + b"a" * 32, b"b"), (b"short", b"b"), (b"c" * 40, b"c")):
         newer = tmp_path / "newer"
         newer.write_bytes(text)
@@ -84,7 +84,7 @@ def test_a_file_that_is_of_no_use_says_why(
     if text is not None:
         path.write_bytes(text)
     with pytest.raises(BadSecrets, match=problem):
-        read_secrets(path)
+        secrets_of(path)
 
 
 def test_a_server_is_charged_by_its_name_and_counts_as_many() -> None:

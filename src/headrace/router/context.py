@@ -16,7 +16,6 @@ from headrace.router.network import RouterNetwork
 from headrace.router.tallies import Tallies
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.topology.geo import Places
-from headrace.topology.placement import Placement
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import View
 
@@ -43,7 +42,6 @@ class RouterContext:
         self.authorities = (_authorities(), _authorities())
         self.network: RouterNetwork
         self.geo: Places | None = None
-        self._placement: Placement | None = None
         self.adopt(config, debug)
 
     def adopt(self, config: RouterConfig, debug: DebugAccess) -> None:
@@ -57,8 +55,8 @@ class RouterContext:
 
     def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
         """Work by this description and this view."""
-        self.network = RouterNetwork(network, view, self.tallies, self.geo, self._placement)
-        self._placement = self.network.placement
+        former: RouterNetwork | None = getattr(self, "network", None)
+        self.network = RouterNetwork(network, view, self.tallies, self.geo, former)
 
 
 def _authorities() -> BoundedMemory[bytes | None, bytes]:

@@ -9,6 +9,7 @@ import msgspec
 
 from headrace.http.parser import BadRequest
 from headrace.router.asking import Asking, Unavailable
+from headrace.router.clients import packed_address
 from headrace.router.explain import explained
 from headrace.topology.coverage import client_of
 
@@ -80,3 +81,14 @@ def locate(asking: Asking) -> bytes:
     ttl_s = asked.classified.content.ttl_s
     expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(context.now() + ttl_s))
     return msgspec.json.encode(Location(asked.classified.content.name, ttl_s, expires, found))
+
+
+def _client(asking: Asking) -> bytes | None:
+    """Return for whom the decision is to be explained: who may see it may ask it for others."""
+    text = asking.parameters.get("client")
+    if text is None:
+        return asking.client.address
+    address = packed_address(text.encode("utf-8", "replace"))
+    if address is None:
+        raise BadRequest(400, "client is no address: write 203.0.113.7 or 2001:db8::7")
+    return address

@@ -65,7 +65,7 @@ class ClassPlaces:
 
 
 class RouterNetwork:
-    """One description under one view.
+    """One description under one view. What has not changed since `former` is taken from it.
 
     `decide` is the routing's. `classes` find the class of a request; `known` are those that they
     remember, and `places` those of each class, by its name. `site_of_pathway` has the site of
@@ -79,16 +79,18 @@ class RouterNetwork:
         view: View,
         tallies: Tallies,
         geo: Places | None = None,
-        former: Placement | None = None,
+        former: RouterNetwork | None = None,
     ) -> None:
         topology = network.topology
         self.version = network.version
         self.topology = topology
         self.view = view
-        self.classes = Classes(topology.classes)
+        same = former is not None and former.topology is topology
+        self.classes: Classes = former.classes if former and same else Classes(topology.classes)
         self.known = self.classes.known
-        self.placement = Placement(topology, view, former)
-        self.placement.prepare()
+        self.placement: Placement = Placement(topology, view, former.placement if former else None)
+        if former is None:
+            self.placement.prepare()  # no client waits for it yet
         self.routing = Routing(topology, self.placement, network.coverage, geo, view)
         self.decide = self.routing.decide
         self.places = {each.name: ClassPlaces(each, tallies) for each in topology.classes}

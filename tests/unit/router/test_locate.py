@@ -129,6 +129,10 @@ def test_how_it_was_decided_is_for_those_allowed() -> None:
     assert (shown["reason"], shown["coverage"], shown["client"]) == ("coverage", "a", NORTH)
     assert [step["step"] for step in shown["steps"]][:2] == ["client", "coverage"]
     assert ask(router, more="&debug", client=SOUTH).status == 403
+    assert ask(router, more=f"&debug&client={NORTH}", client=SOUTH).status == 403
+    other = json.loads(ask(router, more=f"&debug&client={SOUTH}").body)
+    assert (other["coverage"], other["client"]) == ("b", SOUTH)
+    assert ask(router, more="&debug&client=nobody").status == 400
     assert router.ask("/film?headrace-debug").status == 200
     assert router.ask("/film?headrace-debug", client=SOUTH).status == 403
     for scheme, status in (("Bearer", 200), ("bearer", 200), ("Basic", 403)):
@@ -144,6 +148,11 @@ def test_the_decision_for_another_client_is_shown() -> None:
     assert (shown["client"], shown["coverage"]) == (SOUTH, "b")
     assert ask(router, more="&debug&client=x").status == 400
     assert ask(router, more=f"&debug&client={NORTH}", client=SOUTH).status == 403
+
+
+def test_for_others_nobody_asks_without_debug() -> None:
+    router = memory_router()
+    assert ask(router, more=f"&client={SOUTH}").body == ask(router).body
 
 
 def test_nobody_is_allowed_unless_it_is_configured() -> None:

@@ -24,6 +24,7 @@ from headrace.config.problems import ConfigError, Problem, Where, has_errors
 from headrace.config.root import Root, RootT
 
 _MOST_ROUNDS = 4
+_MOST_FAULTS = 200
 _DEEPEST = 32
 _MOST_BYTES = 64 * 1024**2
 _SYNTAX_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -161,8 +162,11 @@ def _inconsistencies_beside(
     """Return the problems between tables that would remain after the faulty values were corrected.
 
     The faulty values are left out, with the tables that cannot be without them, and what remains
-    is judged; judgements that rest on what was left out are not passed.
+    is judged; judgements that rest on what was left out are not passed. With very many faults
+    nothing is judged.
     """
+    if len(faulty) > _MOST_FAULTS:
+        return []
     remaining = copy.deepcopy(document)
     left_out: list[TomlPath] = []
     for _ in range(_MOST_ROUNDS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from headrace.config.locate import TomlPath
 from headrace.config.network.addresses import ports_of, repeated_addresses
@@ -13,6 +14,8 @@ from headrace.config.network.reach import unreached
 from headrace.config.problems import Problem, Severity
 from headrace.http.hosts import is_host_name
 from headrace.http.origin_url import parse_origin_url
+
+_MOST_NAMED = 10
 
 
 def inconsistencies(config: NetworkConfig) -> list[Problem]:
@@ -63,10 +66,10 @@ def _repeated_names(config: NetworkConfig) -> Iterator[Problem]:
                 )
 
 
-def unknown(path: TomlPath, name: str, known: Iterable[str], key: str) -> Problem:
+def _unknown(path: TomlPath, name: str, known: Iterable[str], key: str) -> Problem:
     """Return the problem of a name that no table of a kind has."""
-    names = sorted(known)
-    some = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
+    names = list(islice(known, _MOST_NAMED + 1))
+    some = ", ".join(names[:_MOST_NAMED]) + (", …" if len(names) > _MOST_NAMED else "")
     return Problem(
         path=path,
         value=repr(name),
@@ -77,10 +80,10 @@ def unknown(path: TomlPath, name: str, known: Iterable[str], key: str) -> Proble
 
 
 def _networks_of_sites(config: NetworkConfig) -> Iterator[Problem]:
-    known = {network.name for network in config.networks}
+    known = {network.name: None for network in config.networks}
     for index, site in enumerate(config.sites):
         if site.network is not None and site.network not in known:
-            yield unknown(("site", index, "network"), site.network, known, "network")
+            yield _unknown(("site", index, "network"), site.network, known, "network")
 
 
 def _kinds_of_sites(config: NetworkConfig) -> Iterator[Problem]:
@@ -130,7 +133,7 @@ def _sites_of_servers(config: NetworkConfig) -> Iterator[Problem]:
     for index, server in enumerate(config.servers):
         path = ("server", index, "site")
         if server.site not in kinds:
-            yield unknown(path, server.site, kinds, "site")
+            yield _unknown(path, server.site, kinds, "site")
         elif kinds[server.site] == "external":
             yield Problem(
                 path=path,
@@ -142,7 +145,7 @@ def _sites_of_servers(config: NetworkConfig) -> Iterator[Problem]:
 
 
 def _coverage(config: NetworkConfig) -> Iterator[Problem]:
-    networks = {network.name for network in config.networks}
+    networks = {network.name: None for network in config.networks}
     kinds = {site.name: site.kind for site in config.sites}
     owners: dict[str, int] = {}
     for index, coverage in enumerate(config.coverage):
@@ -158,13 +161,14 @@ def _coverage(config: NetworkConfig) -> Iterator[Problem]:
                 remedy="add networks, prefixes, prefix_file or default = true",
                 concerns=(("coverage", index),),
             )
+        named: set[str] = set()
         for place, name in enumerate(coverage.networks):
             path = ("coverage", index, "networks", place)
             if name not in networks:
-                yield unknown(path, name, networks, "network")
+                yield _unknown(path, name, networks, "network")
                 continue
             first = owners.setdefault(name, index)
-            if (first, name) != (index, name) or name in coverage.networks[:place]:
+            if first != index or name in named:
                 yield Problem(
                     path=path,
                     value=repr(name),
@@ -172,6 +176,7 @@ def _coverage(config: NetworkConfig) -> Iterator[Problem]:
                     remedy="leave it in one of them; which sites come first is said by their order",
                     concerns=(("coverage", first, "networks"),),
                 )
+            named.add(name)
         yield from _sites_of_coverage(index, coverage, kinds)
 
 
@@ -182,7 +187,7 @@ def _sites_of_coverage(
     for place, name in enumerate(names):
         path = ("coverage", index, "sites", place, "name")
         if name not in kinds:
-            yield unknown(path, name, kinds, "site")
+            yield _unknown(path, name, kinds, "site")
         elif kinds[name] == "mid":
             yield Problem(
                 path=path,

@@ -14,8 +14,10 @@ _SITES = (("site", "name"), ("site", "kind"))
 def wrong_parents(config: NetworkConfig) -> Iterator[Problem]:
     """Yield every such problem."""
     kinds = {site.name: site.kind for site in config.sites}
+    mids = sorted(name for name, kind in kinds.items() if kind == "mid")
+    remedy = f"name a mid site ({', '.join(mids[:10]) or 'there is none'})"
     for index, site in enumerate(config.sites):
-        yield from _of_one(index, site, kinds)
+        yield from _of_one(index, site, kinds, remedy)
     yield from _circles(config)
     asked = {parent for site in config.sites for parent in site.parents}
     for index, site in enumerate(config.sites):
@@ -29,7 +31,9 @@ def wrong_parents(config: NetworkConfig) -> Iterator[Problem]:
             )
 
 
-def _of_one(index: int, site: SiteTable, kinds: Mapping[str, str]) -> Iterator[Problem]:
+def _of_one(
+    index: int, site: SiteTable, kinds: Mapping[str, str], remedy: str
+) -> Iterator[Problem]:
     if site.kind == "external" and site.parents:
         yield Problem(
             path=("site", index, "parents"),
@@ -40,8 +44,6 @@ def _of_one(index: int, site: SiteTable, kinds: Mapping[str, str]) -> Iterator[P
         return
     for place, name in enumerate(site.parents):
         path = ("site", index, "parents", place)
-        mids = sorted(known for known, kind in kinds.items() if kind == "mid")
-        remedy = f"name a mid site ({', '.join(mids[:10]) or 'there is none'})"
         if name in site.parents[:place]:
             yield Problem(path, "the parent is named twice", "name it once", repr(name))
         elif name not in kinds:

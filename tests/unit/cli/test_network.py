@@ -88,3 +88,15 @@ def test_json_has_every_value_in_force(tmp_path: Path) -> None:
     assert shown["server"][0]["http_port"] == 80
     assert shown["site"][0]["target_utilisation"] == 0.8
     assert shown["class"][0]["redirect"] == 302
+
+
+def test_an_edge_that_uses_no_certificate_is_warned_of_it(tmp_path: Path) -> None:
+    (tmp_path / "edge.toml").write_text(
+        'cache_dir = "cache"\n[[listen]]\naddress = "127.0.0.1:8080"\n'
+        '[[certificate]]\ncert = "c.pem"\nkey = "k.pem"\n'
+        '[[service]]\nname = "vod"\nhosts = ["*"]\norigins = ["http://127.0.0.1:8000"]\n'
+    )
+    for name in ("c.pem", "k.pem"):
+        (tmp_path / name).write_text("")
+    result = CliRunner().invoke(app, ["check", str(tmp_path / "edge.toml")])
+    assert "warning: certificate: no listener has tls = true" in result.stderr

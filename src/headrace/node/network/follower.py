@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Self
 
@@ -102,7 +103,7 @@ class NetworkFollower:
 
     async def follow(self) -> None:
         """Watch the files for as long as the node runs."""
-        await asyncio.gather(self._follow_description(), self._follow_view())
+        await asyncio.gather(_repeat(self._check_description), _repeat(self._check_view))
 
     async def close(self) -> None:
         """Close the socket for views."""
@@ -140,11 +141,10 @@ class NetworkFollower:
 
     # The description.
 
-    async def _follow_description(self) -> None:
-        while True:
-            await asyncio.sleep(CHECK_S)
-            if self._moved_and_still(await asyncio.to_thread(signatures_of, self._seen)):
-                await self._take()
+    async def _check_description(self) -> None:
+        await asyncio.sleep(CHECK_S)
+        if self._moved_and_still(await asyncio.to_thread(signatures_of, self._seen)):
+            await self._take()
 
     def _moved_and_still(self, found: Signatures) -> bool:
         """Return whether other files are there than those read, and are the same as a moment
@@ -208,18 +208,17 @@ class NetworkFollower:
 
     # The view.
 
-    async def _follow_view(self) -> None:
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CHECK_S):
-                    await self._view_changed.wait()
-            changed = self._view_changed.is_set()
-            self._view_changed.clear()
-            changed |= await self._read_view_file()
-            changed |= self._views.grow_older(time.time())
-            if changed:
-                self._share_view()
-            await asyncio.sleep(CHECK_S / 4)  # so often at most the workers get a new one
+    async def _check_view(self) -> None:
+        await asyncio.sleep(CHECK_S / 4)  # so often at most the workers get a new one
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CHECK_S):
+                await self._view_changed.wait()
+        changed = self._view_changed.is_set()
+        self._view_changed.clear()
+        changed |= await self._read_view_file()
+        changed |= self._views.grow_older(time.time())
+        if changed:
+            self._share_view()
 
     async def _read_view_file(self) -> bool:
         file = self._view_file
@@ -248,6 +247,14 @@ class NetworkFollower:
     def _share_view(self) -> None:
         if self._views.said is not NO_VIEW:
             self.sharing.share(view=self._views.in_force(self._network.topology))
+
+
+async def _repeat(step: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await step()
+        except (HeadraceError, OSError) as error:
+            log.error("network_not_followed", problem=str(error))
 
 
 async def _first(path: Path) -> Compiled:

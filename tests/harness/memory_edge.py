@@ -277,5 +277,7 @@ class MemoryEdge:
         assert context.fills.entries == 0, "an entry of the table is left"
         assert not context.fills._remotes, "another worker's part is still followed"
         assert context.upstreams.open_places == 0, "a place at an origin is left"
+        tiering = context.tiering
+        assert tiering is None or tiering.servers.open_places == 0, "a place at a server is left"
         assert self.handler._posts.held_bytes == 0, "a copy of a posted answer is left"
         assert self.metrics.fills_active == 0, "a fill counts as running"

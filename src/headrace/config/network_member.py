@@ -103,6 +103,11 @@ class TieringOptions(Model):
         description="Requests to one server under way at once, per worker. With more, the next "
         "one is asked.",
     )
+    ca: FilePath | None = Field(
+        default=None,
+        description="A PEM file of the authorities that sign the certificates of servers with "
+        "`peer_tls`. Unset: the system's.",
+    )
     popular_within_s: DurationS = Field(
         default=300.0,
         ge=1.0,

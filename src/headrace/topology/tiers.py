@@ -46,29 +46,11 @@ class Placing(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A server to ask. `stands_in`: it does not hold the shard, unless those before it are down."""
-
-    server: Server
-    stands_in: bool = False
-
-    @property
-    def site(self) -> str:
-        """Where it stands."""
-        return self.server.site
-
-
-@dataclass(frozen=True, slots=True)
 class Tiers:
-    """Whom to ask, in order, and what this server is to the shard.
+    """Whom to ask, in order. `owns`: this server is one of those that hold the shard."""
 
-    `owns`: it is one of those that hold it. `stands_in`: it is the first that takes their place,
-    when none of the sources of its own site can be asked.
-    """
-
-    sources: tuple[Source, ...] = ()
+    servers: tuple[Server, ...] = ()
     owns: bool = True
-    stands_in: bool = False
 
 
 def sources(
@@ -90,26 +72,22 @@ def sources(
     owned = placement.owners(me.site, content, shard)
     holders = owned.servers[: max(1, owned.width)]
     owns = me in holders or not owned.servers
-    second = owned.servers[len(holders) : len(holders) + 1]
-    stands_in = me in second
     if not content.tiering or hops >= most_hops:
-        return Tiers((), owns, stands_in)
-    found: list[Source] = []
+        return Tiers((), owns)
+    found: list[Server] = []
     if not owns and asked_by_site != me.site:
-        found += [Source(server) for server in _turned(holders, me.name)[:MOST_OF_A_SITE]]
-        if len(found) < MOST_OF_A_SITE and not stands_in:
-            found += [Source(server, stands_in=True) for server in second]
+        for server in (*_turned(holders, me.name), *owned.servers[len(holders) :]):
+            if server == me or len(found) == MOST_OF_A_SITE:
+                break  # this server is the next to stand in for those before it
+            found.append(server)
     for name in topology.site(me.site).parents:
         if name == me.site:
             continue
         above = placement.owners(name, content, shard)
         width = max(1, above.width)
         turned = _turned(above.servers[:width], me.name) + above.servers[width:]
-        found += [
-            Source(server, stands_in=number >= width)
-            for number, server in enumerate(turned[:MOST_OF_A_SITE])
-        ]
-    return Tiers(tuple(found[:MOST_SOURCES]), owns, stands_in)
+        found += turned[:MOST_OF_A_SITE]
+    return Tiers(tuple(found[:MOST_SOURCES]), owns)
 
 
 def _turned(servers: tuple[Server, ...], name: str) -> tuple[Server, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from tests.harness.bodies import Body
 from tests.harness.edge import Edge
 from tests.harness.origin import Origin
 from tests.harness.polling import eventually
-from tests.harness.replies import cacheable
+from tests.harness.replies import Gate, Reply, cacheable, headers
 from tests.harness.sites import RunningSite, running_site
 
 SERVERS = ("one", "two", "three")
@@ -50,6 +51,25 @@ def test_an_object_comes_from_the_origin_once_for_a_site(
     for name in SERVERS:
         stored = servers.edges[name].metric("headrace_store_objects")
         assert stored == (1 if name == owner else 0)
+
+
+def test_a_crowd_at_one_that_does_not_own_it_costs_the_origin_one_request(
+    site: tuple[Origin, RunningSite],
+) -> None:
+    origin, servers = site
+    gate = Gate()
+    origin.serve(
+        "/film", Reply(headers=headers(cache_control="max-age=600"), body=SMALL, hold=gate)
+    )
+    _owner, other, *_rest = servers.order("/film")
+    with contextlib.ExitStack() as stack:
+        crowd = [stack.enter_context(servers.client(other)) for _client in range(12)]
+        for client in crowd:
+            client.ask("/film")
+        origin.wait_for("/film")
+        gate.open()
+        assert all(client.response().body == SMALL.read() for client in crowd)
+    assert origin.count("/film") == 1
 
 
 def test_a_purge_here_is_heeded_by_the_owner(site: tuple[Origin, RunningSite]) -> None:

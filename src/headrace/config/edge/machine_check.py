@@ -24,6 +24,10 @@ def machine_problems(config: Config) -> list[Problem]:
             )
         found += _missing_files(index, service)
     found += _secrets(config)
+    authorities = None if config.network is None else config.network.tiering.ca
+    if authorities is not None:
+        problem = unreadable(authorities, ("network", "tiering", "ca"))
+        found += [] if problem is None else [problem]
     found += directory_problems(config.cache_dir, "cache_dir")
     return found
 

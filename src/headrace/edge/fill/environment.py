@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ssl
 from collections.abc import Callable
 
 import structlog
@@ -25,17 +24,10 @@ from headrace.http.message import Field
 from headrace.reasons import Reason
 from headrace.store import Store, StoreFull
 from headrace.telemetry.metrics import WorkerMetrics
-from headrace.topology.model import Server
-from headrace.upstream.endpoint import origin_context
 from headrace.upstream.peering import Peer
 from headrace.upstream.target import Target
 
 log = structlog.get_logger()
-
-
-def peer_context(_server: Server) -> ssl.SSLContext:
-    """Return what other servers are asked by TLS with: by the system's authorities."""
-    return origin_context(None, verify=True)
 
 
 RECEIVE_BYTES = 512 * 1024
@@ -99,7 +91,7 @@ class FillEnvironment:
         if member is None:
             self.tiering = None
         else:
-            self.tiering = self.tiering or Tiering(peer_context)
+            self.tiering = self.tiering or Tiering()
             self.tiering.follow_config(member)
         self.slice_bytes = config.store.slice_bytes
         self.lock_wait_s = config.timeouts.lock_wait_s

@@ -6,7 +6,6 @@ import ssl
 from collections.abc import Callable
 
 from headrace.topology.model import Server
-from headrace.topology.tiers import Source
 from headrace.upstream.endpoint import Endpoint
 from headrace.upstream.pool import Origin
 from headrace.upstream.sources import PeerSource, PeerState, SourceRules
@@ -38,11 +37,11 @@ class Servers:
         there = {place for server in servers if (place := _place(server)) is not None}
         self._states = {place: state for place, state in self._states.items() if place in there}
 
-    def source(self, wanted: Source, *, sibling: bool) -> PeerSource | None:
+    def source(self, server: Server, *, sibling: bool) -> PeerSource | None:
         """Return a server as it is asked; None where it can not be."""
-        key = (wanted.server.name, sibling)
+        key = (server.name, sibling)
         if key not in self._made:
-            self._made[key] = self._make(wanted.server, sibling=sibling)
+            self._made[key] = self._make(server, sibling=sibling)
         return self._made[key]
 
     def endpoints(self) -> set[Endpoint]:

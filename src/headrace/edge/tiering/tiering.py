@@ -6,25 +6,31 @@ is not stored; a hit knows nothing of it.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
+
+import structlog
 
 from headrace.config.network_member import EdgeMember
 from headrace.edge.service.resource import Resource
 from headrace.edge.tiering.popularity import Popularity
-from headrace.edge.tiering.servers import Context, Servers, asked_by_tls
+from headrace.edge.tiering.servers import Servers, asked_by_tls
 from headrace.http.message import Field
 from headrace.topology.classify import Classes
 from headrace.topology.model import Server, StoreBy, Topology
 from headrace.topology.placement import Placement
 from headrace.topology.snapshot import NetworkSnapshot
-from headrace.topology.tiers import Source, Tiers, sources
+from headrace.topology.tiers import Tiers, sources
 from headrace.topology.view import View
-from headrace.upstream.endpoint import Endpoint
+from headrace.upstream.endpoint import Endpoint, origin_context
 from headrace.upstream.peering import Peer
 from headrace.upstream.retry_budget import RetryBudget
 from headrace.upstream.sources import PeerSource, SourceRules, Sources
 from headrace.upstream.target import Target
+
+log = structlog.get_logger()
 
 Sign = Callable[[bytes, bytes, bytes, float], list[Field]]
 """Returns the fields that say who asks another server, by method, host, target and Unix time."""
@@ -48,9 +54,10 @@ class Plan:
 class Tiering:
     """What one worker knows of its network, for what it has to fetch."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self) -> None:
         """Know nothing of a network until `adopt`."""
-        self.servers = Servers(context)
+        self._ca: Path | None = None
+        self.servers = Servers(self._context)
         self._popularity = Popularity()
         self._hedging = RetryBudget(SourceRules().hedges)
         self._rules = SourceRules()
@@ -71,6 +78,7 @@ class Tiering:
             hedges=options.hedges,
             concurrent=options.concurrent,
         )
+        self._ca = options.ca
         self._hedging.ratio = options.hedges
         self._popularity.window_s = options.popular_within_s
         self.most_hops = member.hops
@@ -93,6 +101,14 @@ class Tiering:
     def me(self) -> Server | None:
         """Return who this edge is in the network; None before it is known."""
         return None if self._topology is None else self._me
+
+    def _context(self, server: Server) -> ssl.SSLContext | None:
+        """Return what a server is asked by TLS with; None without authorities."""
+        try:
+            return origin_context(None if self._ca is None else str(self._ca), verify=True)
+        except (OSError, ssl.SSLError) as error:
+            log.error("peer_ca_unreadable", server=server.name, problem=str(error))
+            return None
 
     def endpoints(self) -> set[Endpoint]:
         """Return where connections may be kept to."""
@@ -128,17 +144,17 @@ class Tiering:
         return Plan(peers, owns, bool(here), content.store, content.popular_after)
 
     def _peers(self, tiers: Tiers, resource: Resource) -> tuple[PeerSource, ...]:
-        found = (self._peer(source, resource) for source in tiers.sources)
+        found = (self._peer(server, resource) for server in tiers.servers)
         return tuple(peer for peer in found if peer is not None)
 
-    def _peer(self, source: Source, resource: Resource) -> PeerSource | None:
+    def _peer(self, server: Server, resource: Resource) -> PeerSource | None:
         service = resource.service
         # Where the scheme matters, a server that is asked by the other one gives another answer.
         if (service.forwarded or service.key_rules.scheme) and (
-            asked_by_tls(source.server) != (resource.scheme == b"https")
+            asked_by_tls(server) != (resource.scheme == b"https")
         ):
             return None
-        return self.servers.source(source, sibling=source.site == self._me.site)
+        return self.servers.source(server, sibling=server.site == self._me.site)
 
     def stores(self, plan: Plan, resource: Resource, now: float) -> bool:
         """Count a request of a client; return whether its answer is to be stored here."""

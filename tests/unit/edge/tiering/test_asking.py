@@ -103,6 +103,23 @@ def test_an_owner_that_dies_in_mid_body_is_left_at_the_same_byte(at: int) -> Non
 
 
 @in_memory(network=NETWORK)
+async def test_a_fill_from_an_owner_that_dies_is_stored_whole(edge: MemoryEdge) -> None:
+    member = Member(edge, stored_by(StoreBy.ALWAYS))
+    target = member.target(2)
+    owner, second = member.order(target)[:2]
+    cut = reply(200, *FRESH, body=b"", length=len(BODY)) + BODY[:9000]
+    edge.network.origin(script_name(owner), playbook(any_request, cut, taken, reset))
+    serve(edge, second)
+    answers = [edge.begin(target) for _client in range(3)]
+    for answer in answers:
+        await answer.done()
+        assert (answer.body, answer.outcome) == (BODY, "complete")
+    assert (await edge.get(target)).seen == (200, BODY, "hit")
+    assert member.asked() == [owner, second]
+    assert edge.network.requests[-1].fields["range"] == f"bytes=9000-{len(BODY) - 1}"
+
+
+@in_memory(network=NETWORK)
 async def test_popular_objects_are_stored_here_too(edge: MemoryEdge) -> None:
     member = Member(edge, stored_by(StoreBy.POPULAR, after=3))
     target = member.target(2)

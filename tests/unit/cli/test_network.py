@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -100,3 +101,34 @@ def test_an_edge_that_uses_no_certificate_is_warned_of_it(tmp_path: Path) -> Non
         (tmp_path / name).write_text("")
     result = CliRunner().invoke(app, ["check", str(tmp_path / "edge.toml")])
     assert "warning: certificate: no listener has tls = true" in result.stderr
+
+
+WRONG = (
+    ('parents = ["frankfurt"]', 'parents = ["frankfrut"]'),
+    ('ipv4 = ["198.51.100.2"]', 'ipv4 = ["198.51.100.1"]'),
+    ("'/(?P<channel>[^/]+)/'", "'/(.*)+/'"),
+    ('prefixes = ["203.0.113.0/24"]', 'prefix_file = "cable.prefixes"'),
+)
+
+
+def test_the_page_shows_what_the_commands_print(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = EXAMPLE.read_text()
+    (tmp_path / "network.toml").write_text(text)
+    for old, new in WRONG:
+        text = text.replace(old, new, 1)
+    (tmp_path / "wrong.toml").write_text(text)
+    (tmp_path / "cable.prefixes").write_text(
+        "# From the cable company.\n203.0.113.0/24\n192.0.2.0/24\n198.18.0.7/15\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    page = (EXAMPLE.parents[1] / "network/description.md").read_text()
+    blocks = re.findall(r"```console\n\$ headrace network (.*)\n([^`]*)```", page)
+    assert len(blocks) == 3
+    for command, shown in blocks:
+        try:
+            printed = network(*command.split()).stdout
+        except ConfigError as error:
+            printed = f"headrace: {error}\n"
+        assert shown == printed

@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PLAYER := src/headrace/lab/player/vendor/hls.min.js
+TEST_PLAYERS := tests/e2e/players/vendor/hls.js
 
 # Material for MkDocs advertises its successor on every build.
 export NO_MKDOCS_2_WARNING := 1
@@ -15,10 +16,10 @@ export NO_MKDOCS_2_WARNING := 1
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(STAMP) $(PLAYER) ## play real video through an edge on this machine
+demo: $(STAMP) $(PLAYER) ## play real video through a network on this machine
 	@$(BIN)/headrace demo
 
-test: $(STAMP) $(PLAYER) ## run lint, types, import contracts, docs and all tests
+test: $(STAMP) $(PLAYER) $(TEST_PLAYERS) ## run lint, types, import contracts, docs and all tests
 	@scripts/install-test-tools
 	@scripts/test $(BIN)
 
@@ -66,6 +67,7 @@ lock: $(STAMP) ## resolve the dependencies again
 
 clean: ## remove what was built or installed
 	rm -rf $(VENV) site build dist src/headrace/lab/player/vendor src/headrace/lab/player/node_modules
+	rm -rf tests/e2e/players/vendor tests/e2e/players/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): pyproject.toml $(wildcard requirements/*.txt) scripts/install
@@ -74,4 +76,8 @@ $(STAMP): pyproject.toml $(wildcard requirements/*.txt) scripts/install
 
 $(PLAYER): src/headrace/lab/player/package-lock.json scripts/install-player $(STAMP)
 	@scripts/install-player $(BIN)
+	@touch $@
+
+$(TEST_PLAYERS): tests/e2e/players/package-lock.json scripts/install-test-players $(STAMP)
+	@scripts/install-test-players $(BIN)
 	@touch $@

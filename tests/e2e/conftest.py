@@ -11,7 +11,7 @@ from tests.e2e.demo import Demo
 
 @pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    running = Demo(tmp_path_factory.mktemp("demo") / "demo.log", "--port", "0")
+    running = Demo(tmp_path_factory.mktemp("demo") / "demo.log", "--port", "0", "--routers", "2")
     try:
         running.wait_until_ready()
         yield running

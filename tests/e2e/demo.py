@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 from tests.harness.polling import eventually
 
@@ -15,7 +18,7 @@ STOP_WITHIN_S = 30.0
 
 
 class Demo:
-    """A running demo; its cache is empty at first."""
+    """A running demo; its caches are empty at first."""
 
     def __init__(self, log: Path, *arguments: str) -> None:
         self._log = log
@@ -29,11 +32,46 @@ class Demo:
     def output(self) -> str:
         return self._log.read_text()
 
+    def page(self, path: str = "/") -> str:
+        """The address of something on the page's server."""
+        return self._said(r"Page: +(\S+)/\n") + path
+
     def url(self, path: str) -> str:
-        """The address of something that the edge serves."""
-        found = re.search(r"Player: +(\S+)/\n", self.output)
+        """The address of something that the network serves: at the router."""
+        return self._said(r"HLS: +(\S+)/media/master.m3u8\n") + path
+
+    def _said(self, pattern: str) -> str:
+        found = re.search(pattern, self.output)
         assert found, self.output
-        return found[1] + path
+        return found[1]
+
+    def state(self) -> dict[str, Any]:
+        """What the page shows."""
+        with urllib.request.urlopen(self.page("/api/state"), timeout=10) as response:
+            found: dict[str, Any] = json.load(response)
+        return found
+
+    def press(self, action: str, name: str) -> None:
+        """Press a button of the page."""
+        request = urllib.request.Request(
+            self.page(f"/api/{action}/{name}"), method="POST", headers={"X-Headrace-Demo": "1"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as response:
+            assert response.status == 200
+
+    def revive_all(self) -> None:
+        """Start again whatever is down, and wait until the routers know."""
+        state = self.state()
+        servers = [server for site in state["sites"] for server in site["servers"]]
+        for item in (*servers, *state["origins"], *state["routers"]):
+            if not item["runs"]:
+                self.press("start", item["name"])
+        eventually(
+            lambda: all(
+                server["usable"] for site in self.state()["sites"] for server in site["servers"]
+            ),
+            "every server can be used again",
+        )
 
     def wait_until_ready(self) -> None:
         def ready() -> bool:

@@ -1,4 +1,4 @@
-"""ffmpeg plays the sample through the edge, from the first frame to the last."""
+"""ffmpeg plays the sample through the network, from the first frame to the last."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from tests.e2e.demo import Demo
 DURATION_S = 60.0
 
 
-@pytest.mark.parametrize("manifest", ["master.m3u8", "manifest.mpd"])
+@pytest.mark.parametrize("manifest", ["master.m3u8", "manifest.mpd", "redirect.m3u8"])
 def test_every_rendition_plays_to_its_end_without_an_error(demo: Demo, manifest: str) -> None:
+    demo.revive_all()
     url = demo.url(f"/media/{manifest}")
     done = subprocess.run(
         ["ffmpeg", "-nostdin", "-v", "error", "-stats", "-i", url, "-map", "0", "-f", "null", "-"],

@@ -1,4 +1,4 @@
-"""`headrace demo`: real video through an edge on this machine."""
+"""`headrace demo`: a network on this machine, with real video."""
 
 from __future__ import annotations
 
@@ -6,29 +6,28 @@ from typing import Annotated
 
 import typer
 
-from headrace.lab.demo import Ports, run
-
-DEFAULT_PORT = 8080
-ORIGIN_PORT = 8000
-ADMIN_PORT = 8081
+from headrace.lab.demo import run
+from headrace.lab.plan import LOOPBACK, PAGE_PORT
 
 
 def demo(
     *,
-    listen: Annotated[str, typer.Option(help="Host to serve the player on.")] = "127.0.0.1",
+    listen: Annotated[
+        str,
+        typer.Option(
+            help="Host to serve on, also the servers and the router: then others can play too."
+        ),
+    ] = LOOPBACK,
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port of the player; 0: any free ports.")
-    ] = DEFAULT_PORT,
+        int, typer.Option(min=0, max=65535, help="Port of the page; 0: any free ports.")
+    ] = PAGE_PORT,
+    routers: Annotated[
+        int, typer.Option(min=1, max=2, help="Routers: with two, one can be killed too.")
+    ] = 1,
 ) -> None:
-    """Play real video through an edge on this machine.
+    """Play real video through a network on this machine, and break it.
 
-    Starts an origin, an edge and a player page; Ctrl-C stops them.
+    Starts two sites of two servers, a site behind them, two origins, a router and a page that
+    shows them; Ctrl-C stops all of it.
     """
-    everywhere_free = port == 0
-    wanted = Ports(
-        host=listen,
-        edge=port,
-        origin=0 if everywhere_free else ORIGIN_PORT,
-        admin=0 if everywhere_free else ADMIN_PORT,
-    )
-    run(wanted, typer.echo)
+    run(listen, port, routers, typer.echo)

@@ -1,8 +1,10 @@
-"""What the lab's origin serves, and under which headers. Reads directories, serves nothing."""
+"""What the lab's origins and its page serve, and under which headers. Reads directories, serves
+nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,19 +27,6 @@ _TYPES = {
 _SEGMENTS = frozenset({".m4s", ".mp4"})
 _MANIFESTS = frozenset({".m3u8", ".mpd"})
 
-_CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "connect-src 'self'",
-        "media-src 'self' blob:",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    )
-)
 _EVERYWHERE = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Age, Cache-Status, Content-Length, Content-Range, ETag",
@@ -58,7 +47,7 @@ def headers_for(name: str) -> dict[str, str]:
     """Return the headers of a file with this name.
 
     Segments never change: caches keep them for a year (RFC 9213), while browsers ask again, so
-    that a page loaded again shows what the edge does. Manifests live for some seconds, as live
+    that a page loaded again shows what the network does. Manifests live for some seconds, as live
     ones would. Raises LabError for a kind that the lab does not serve.
     """
     suffix = Path(name).suffix
@@ -71,22 +60,38 @@ def headers_for(name: str) -> dict[str, str]:
     elif suffix in _MANIFESTS:
         headers["Cache-Control"] = "public, max-age=2, stale-while-revalidate=10"
     else:
-        headers["Cache-Control"] = "public, max-age=10"
-    if suffix == ".html":
-        headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
-        headers["Referrer-Policy"] = "no-referrer"
+        headers["Cache-Control"] = "no-cache"
     return headers
 
 
-def catalogue(media: Path = MEDIA, player: Path = PLAYER) -> dict[str, Asset]:
-    """Return every path that is served. Raises LabError when video or the player's library is
-    missing.
-    """
+def page_headers(elsewhere: Iterable[str]) -> dict[str, str]:
+    """Return the headers of the page, which may fetch from its own server and from `elsewhere`."""
+    policy = (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        " ".join(("connect-src 'self'", *elsewhere)),
+        "media-src 'self' blob:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+    return {"Content-Security-Policy": "; ".join(policy), "Referrer-Policy": "no-referrer"}
+
+
+def catalogue(media: Path = MEDIA) -> dict[str, Asset]:
+    """Return every path that an origin serves. Raises LabError when the video is missing."""
     if not (media / "master.m3u8").is_file():
         raise LabError(f"no video in {media}: run 'make sample' (it needs ffmpeg)")
+    return {f"/media/{file.name}": _asset(file) for file in media.iterdir()}
+
+
+def page_assets(player: Path = PLAYER) -> dict[str, Asset]:
+    """Return every path of the page. Raises LabError when the player's library is missing."""
     if not (player / "vendor" / "hls.min.js").is_file():
         raise LabError("the player's library hls.js is not installed: run 'make demo' once")
-    served = {f"/media/{file.name}": _asset(file) for file in media.iterdir()}
+    served: dict[str, Asset] = {}
     for file in sorted(player.rglob("*")):
         if file.is_file() and file.suffix in _TYPES:
             served[f"/{file.relative_to(player).as_posix()}"] = _asset(file)

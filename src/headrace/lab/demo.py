@@ -1,116 +1,120 @@
-"""The demo: an origin with video and one edge before it, as processes, until a signal stops it.
+"""The demo: a network on this machine, as processes, until a signal stops it.
 
-Whatever ends this process ends them too; the cache directory goes with a clean stop.
+Whatever ends this process ends them too; the directory of stores and logs goes with a clean stop.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
+import secrets
 import signal
-import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import aiohttp
+from aiohttp import web
 
-from headrace.lab.assets import catalogue
+from headrace.lab.assets import catalogue, page_assets
+from headrace.lab.console import application
 from headrace.lab.errors import LabError
+from headrace.lab.plan import (
+    Plan,
+    commands,
+    edge_toml,
+    greeting,
+    make_plan,
+    network_toml,
+    router_toml,
+)
 from headrace.lab.ports import free_port
-
-READY_WITHIN_S = 30.0
-STOP_WITHIN_S = 10.0
-_POLL_S = 0.05
-_LOG_TAIL_CHARACTERS = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Where the demo listens: `edge` on `host`, the others on loopback."""
-
-    host: str
-    edge: int
-    origin: int
-    admin: int
+from headrace.lab.programs import Program
+from headrace.lab.watcher import Watcher
+from headrace.node.network.view_file import write_view
+from headrace.topology.view import View
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A started process, with a name for messages and the file its output goes to."""
-
-    name: str
-    process: asyncio.subprocess.Process
-    log: Path
-
-
-def choose_ports(wanted: Ports, say: Callable[[str], None]) -> Ports:
-    """Free ports, the wanted ones where they are free; says where they are not.
-
-    Raises LabError for a host that is not this machine's.
-    """
-
-    def choose(name: str, host: str, port: int) -> int:
+def run(host: str, page_port: int, routers: int, say: Callable[[str], None]) -> None:
+    """Run the demo until SIGINT or SIGTERM. Raises LabError when it cannot start or continue."""
+    if host in ("0.0.0.0", "::", ""):
+        raise LabError(f"--listen {host}: name one address, for viewers are sent to it")
+    catalogue()  # names what is missing, before anything starts
+    page_assets()
+    with tempfile.TemporaryDirectory(prefix="headrace-demo-") as name:
         try:
-            chosen = free_port(host, port)
+            plan = make_plan(Path(name), host, page_port, free_port, say, routers=routers)
         except OSError as error:
             raise LabError(f"cannot listen on {host}: {error.strerror}") from error
-        if port and chosen != port:
-            say(f"port {port} is taken: the {name} listens on {chosen}")
-        return chosen
-
-    return Ports(
-        wanted.host,
-        choose("edge", wanted.host, wanted.edge),
-        choose("origin", "127.0.0.1", wanted.origin),
-        choose("admin API", "127.0.0.1", wanted.admin),
-    )
-
-
-def greeting(ports: Ports) -> str:
-    """Return what to do with a demo that runs."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(ports.host, ports.host)
-    base = f"http://[{host}]:{ports.edge}" if ":" in host else f"http://{host}:{ports.edge}"
-    return (
-        f"Player:  {base}/\n"
-        f"HLS:     {base}/media/master.m3u8\n"
-        f"DASH:    {base}/media/manifest.mpd\n"
-        f"Origin:  http://127.0.0.1:{ports.origin}/\n"
-        "Ask twice, and Cache-Status reports a miss, then a hit:\n"
-        f"  curl -sD - -o /dev/null {base}/media/seg-0-001.m4s\n"
-        "Stop with Ctrl-C."
-    )
-
-
-def edge_arguments(ports: Ports, cache_dir: Path) -> list[str]:
-    """Return the demo's edge, in the one-line form."""
-    host = f"[{ports.host}]" if ":" in ports.host else ports.host
-    return [
-        *("edge", "--node-id", "demo", "--listen", f"{host}:{ports.edge}"),
-        *("--origin", f"http://127.0.0.1:{ports.origin}"),
-        *("--cache-dir", str(cache_dir), "--cache-size", "256MiB", "--workers", "2"),
-        *("--admin", f"127.0.0.1:{ports.admin}", "--log-level", "warning"),
-    ]
-
-
-def run(wanted: Ports, say: Callable[[str], None]) -> None:
-    """Run the demo until SIGINT or SIGTERM. Raises LabError when it cannot start or continue."""
-    catalogue()  # names what is missing, before anything starts
-    ports = choose_ports(wanted, say)
-    with tempfile.TemporaryDirectory(prefix="headrace-demo-") as name:
-        asyncio.run(_run(ports, Path(name), say))
+        asyncio.run(_run(Demo(plan), say))
     say("Stopped.")
 
 
-async def _run(ports: Ports, directory: Path, say: Callable[[str], None]) -> None:
+class Demo:
+    """The programs of a plan, and who may stop and start them: the page."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        token = secrets.token_hex(16)
+        _write_files(plan, token)
+        ready = {server.name: f"{server.admin.url}/ready" for server in plan.servers}
+        ready |= {router.name: f"{router.admin.url}/ready" for router in plan.routers}
+        ready |= {name: f"{place.url}/media/master.m3u8" for name, place in plan.origins.items()}
+        self.programs = {
+            name: Program(name, command, ready[name], plan.directory / f"{name}.log")
+            for name, command in commands(plan).items()
+        }
+        self.watcher = Watcher(plan, token, self._write_view)
+        self._busy = asyncio.Lock()
+
+    def _write_view(self, view: View) -> None:
+        write_view(self.plan.view_file, view)
+
+    async def stop(self, names: Sequence[str]) -> None:
+        """Kill programs."""
+        async with self._busy:
+            for name in names:
+                self.programs[name].kill()
+            for name in names:
+                process = self.programs[name].process
+                if process is not None:
+                    await process.wait()
+
+    async def start(self, names: Sequence[str]) -> None:
+        """Start programs, all at once, and wait until they are ready. Raises LabError."""
+        async with self._busy:
+            down = [self.programs[name] for name in names if not self.programs[name].runs]
+            for program in down:
+                await program.start()
+            for program in down:
+                await program.until_ready()
+
+    async def end(self) -> None:
+        """End them, those who ask before the origins."""
+        origins = [self.programs[name] for name in self.plan.origins]
+        others = [each for each in self.programs.values() if each not in origins]
+        await asyncio.gather(*(program.end() for program in others))
+        await asyncio.gather(*(program.end() for program in origins))
+
+
+def _write_files(plan: Plan, token: str) -> None:
+    plan.token_file.touch(mode=0o600)
+    plan.token_file.write_text(token)
+    plan.secret_file.touch(mode=0o600)
+    plan.secret_file.write_text(secrets.token_hex(32) + "\n")
+    plan.network_file.write_text(network_toml(plan))
+    for server in plan.servers:
+        (plan.directory / f"{server.name}.toml").write_text(edge_toml(plan, server))
+    for router in plan.routers:
+        (plan.directory / router.name).mkdir()
+        (plan.directory / f"{router.name}.toml").write_text(router_toml(plan, router))
+
+
+async def _run(demo: Demo, say: Callable[[str], None]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
-    programs: list[Program] = []
-    life = asyncio.create_task(_life(ports, directory, programs, say))
+    life = asyncio.create_task(_life(demo, say))
     told = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({life, told}, return_when=asyncio.FIRST_COMPLETED)
@@ -120,86 +124,23 @@ async def _run(ports: Ports, directory: Path, say: Callable[[str], None]) -> Non
         for task in (life, told):
             task.cancel()
         await asyncio.gather(life, told, return_exceptions=True)
-        for program in reversed(programs):
-            await _end(program)
+        await demo.end()
 
 
-async def _life(
-    ports: Ports, directory: Path, programs: list[Program], say: Callable[[str], None]
-) -> None:
+async def _life(demo: Demo, say: Callable[[str], None]) -> None:
     """Start everything, say so, and watch. Ends only by raising."""
-    say("Starting an origin and an edge…")
-    python = sys.executable
-    origin = [python, "-m", "headrace.lab.origin", "--port", str(ports.origin)]
-    headrace = str(Path(python).with_name("headrace"))
-    edge = [headrace, *edge_arguments(ports, directory / "cache")]
-    for name, command, probe in (
-        ("origin", origin, f"http://127.0.0.1:{ports.origin}/media/master.m3u8"),
-        ("edge", edge, f"http://127.0.0.1:{ports.admin}/ready"),
-    ):
-        program = await _start(name, command, directory)
-        programs.append(program)
-        await _until_ready(program, probe)
-    say(greeting(ports))
-    ends = [asyncio.create_task(program.process.wait()) for program in programs]
+    say("Starting two origins, five servers in three sites, and a router…")
+    demo.watcher.publish(time.time())
+    await demo.start(list(demo.programs))
+    page = web.AppRunner(
+        application(demo.plan, demo.programs, demo.watcher, demo, page_assets()),
+        access_log=None,
+        shutdown_timeout=1.0,
+    )
+    await page.setup()
     try:
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        await web.TCPSite(page, demo.plan.page.host, demo.plan.page.port).start()
+        say(greeting(demo.plan))
+        await demo.watcher.run(time.time)
     finally:
-        for task in ends:
-            task.cancel()
-    for program in programs:
-        _refuse_ended(program)
-
-
-async def _start(name: str, command: list[str], directory: Path) -> Program:
-    log = directory / f"{name}.log"
-    lifeline = [sys.executable, "-m", "headrace.lab.lifeline", str(os.getpid())]
-    with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            *lifeline,
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            # Ctrl-C in a terminal is for this process, which ends the others in order.
-            start_new_session=True,
-        )
-    return Program(name, process, log)
-
-
-async def _until_ready(program: Program, url: str) -> None:
-    timeout = aiohttp.ClientTimeout(total=2)
-    async with aiohttp.ClientSession(timeout=timeout) as session:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(READY_WITHIN_S):
-                while True:
-                    _refuse_ended(program)
-                    with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                        async with session.get(url) as response:
-                            if response.status == 200:
-                                return
-                    await asyncio.sleep(_POLL_S)
-    raise LabError(f"the {program.name} was not ready in {READY_WITHIN_S:g} s{_tail(program)}")
-
-
-def _refuse_ended(program: Program) -> None:
-    code = program.process.returncode
-    if code is not None:
-        raise LabError(f"the {program.name} ended by itself with code {code}{_tail(program)}")
-
-
-def _tail(program: Program) -> str:
-    text = program.log.read_text(errors="replace")[-_LOG_TAIL_CHARACTERS:].strip()
-    return f"; it said:\n{text}" if text else ""
-
-
-async def _end(program: Program) -> None:
-    process = program.process
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        await asyncio.wait_for(process.wait(), STOP_WITHIN_S)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+        await page.cleanup()

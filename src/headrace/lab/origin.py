@@ -1,4 +1,4 @@
-"""The lab's origin: a small web server of the sample video and the player, as its own process.
+"""The lab's origin: a small web server of the sample video, as its own process.
 
 Validators, ranges and conditions are aiohttp's; what may be cached for how long is in `assets`.
 """
@@ -10,17 +10,47 @@ import asyncio
 import signal
 from collections.abc import Mapping
 
+import xxhash
 from aiohttp import web
 
-from headrace.lab.assets import Asset, catalogue
+from headrace.lab.assets import MEDIA, Asset, catalogue, headers_for
+from headrace.lab.manifests import PATHWAY, redirected, redirected_media, steered, steered_dash
 
 _STOP_WITHIN_S = 2.0
 
 
-def application(served: Mapping[str, Asset]) -> web.Application:
-    """Serves exactly these paths, so no path leads elsewhere."""
+def guided(router: str, servers: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the manifests, by path, for players that the router at this URL guides to `servers`,
+    whose URLs are given by their names.
+    """
+    base = f"{router}/media/"
+    pathways = {PATHWAY: base} | {name: f"{url}/media/" for name, url in servers.items()}
+    master, dash = (MEDIA / "master.m3u8").read_text(), (MEDIA / "manifest.mpd").read_text()
+    found = {
+        "/media/steering.m3u8": steered(master, base, router, pathways),
+        "/media/steering.mpd": steered_dash(dash, base, router, pathways),
+        "/media/redirect.m3u8": redirected(master, base),
+    }
+    for file in sorted(MEDIA.glob("media_*.m3u8")):
+        name = file.name.replace("media_", "redirect_")
+        found[f"/media/{name}"] = redirected_media(file.read_text(), base)
+    return {path: text.encode() for path, text in found.items()}
+
+
+def application(
+    served: Mapping[str, Asset], manifests: Mapping[str, bytes] | None = None
+) -> web.Application:
+    """Serve exactly these paths, so no path leads elsewhere."""
+    made = manifests or {}
 
     async def answer(request: web.Request) -> web.StreamResponse:
+        manifest = made.get(request.path)
+        if manifest is not None:
+            headers = {
+                **headers_for(request.path),
+                "ETag": f'"{xxhash.xxh3_64_hexdigest(manifest)}"',
+            }
+            return web.Response(body=manifest, headers=headers)
         asset = served.get(request.path)
         if asset is None:
             return web.Response(status=404, text="not found\n")
@@ -43,14 +73,14 @@ def application(served: Mapping[str, Asset]) -> web.Application:
     return app
 
 
-async def serve(host: str, port: int) -> None:
+async def serve(host: str, port: int, manifests: Mapping[str, bytes]) -> None:
     """Serve until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     runner = web.AppRunner(
-        application(catalogue()), access_log=None, shutdown_timeout=_STOP_WITHIN_S
+        application(catalogue(), manifests), access_log=None, shutdown_timeout=_STOP_WITHIN_S
     )
     await runner.setup()
     try:
@@ -61,12 +91,16 @@ async def serve(host: str, port: int) -> None:
 
 
 def main() -> None:
-    """Serve the sample: `python -m headrace.lab.origin --port N`."""
+    """Serve the sample: `python -m headrace.lab.origin --port N [--router URL]`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--router", help="the URL of the router that guides players")
+    parser.add_argument("--server", action="append", default=[], metavar="NAME=URL")
     arguments = parser.parse_args()
-    asyncio.run(serve(arguments.host, arguments.port))
+    servers = dict(pair.split("=", 1) for pair in arguments.server)
+    manifests = guided(arguments.router, servers) if arguments.router else {}
+    asyncio.run(serve(arguments.host, arguments.port, manifests))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace.lab.assets import MEDIA, catalogue, headers_for
+from headrace.lab.assets import MEDIA, catalogue, headers_for, page_assets, page_headers
 from headrace.lab.errors import LabError
 
 SEGMENT_S = 4.0
@@ -26,21 +26,28 @@ def player(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_page_is_served_at_the_root_beside_the_media(player: Path) -> None:
-    served = catalogue(player=player)
+def test_the_page_is_served_at_its_root(player: Path) -> None:
+    served = page_assets(player)
     assert served["/"].path == player / "index.html"
-    assert {"/vendor/hls.min.js", "/media/master.m3u8", "/media/manifest.mpd"} <= served.keys()
+    assert "/vendor/hls.min.js" in served
+    assert "/index.html" not in served
 
 
 def test_a_missing_player_library_is_named_with_the_remedy(player: Path) -> None:
     (player / "vendor" / "hls.min.js").unlink()
     with pytest.raises(LabError, match="make demo"):
-        catalogue(player=player)
+        page_assets(player)
 
 
-def test_missing_video_is_named_with_the_remedy(player: Path, tmp_path: Path) -> None:
+def test_an_origin_serves_the_media_alone() -> None:
+    served = catalogue()
+    assert {"/media/master.m3u8", "/media/manifest.mpd"} <= served.keys()
+    assert all(path.startswith("/media/") for path in served)
+
+
+def test_missing_video_is_named_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="make sample"):
-        catalogue(media=tmp_path, player=player)
+        catalogue(tmp_path)
 
 
 def test_caches_keep_segments_longer_than_manifests() -> None:
@@ -48,9 +55,10 @@ def test_caches_keep_segments_longer_than_manifests() -> None:
     assert "CDN-Cache-Control" not in headers_for("master.m3u8")
 
 
-def test_only_the_page_carries_a_policy_and_it_allows_no_inline_code() -> None:
-    policy = headers_for("index.html")["Content-Security-Policy"]
+def test_the_page_may_fetch_from_the_network_alone_and_runs_no_inline_code() -> None:
+    policy = page_headers(["http://127.0.1.1:8081"])["Content-Security-Policy"]
     assert "default-src 'none'" in policy
+    assert "connect-src 'self' http://127.0.1.1:8081;" in policy
     assert "unsafe" not in policy
     assert "Content-Security-Policy" not in headers_for("seg-0-001.m4s")
 

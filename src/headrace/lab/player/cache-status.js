@@ -2,19 +2,41 @@
 
 const QUOTED_OR_COMMA = /"(?:[^"\\]|\\.)*"|,/g;
 
-function lastMember(value) {
+function members(value) {
+  const found = [];
   let start = 0;
-  for (const found of value.matchAll(QUOTED_OR_COMMA)) {
-    if (found[0] === ",") start = found.index + 1;
+  for (const match of value.matchAll(QUOTED_OR_COMMA)) {
+    if (match[0] !== ",") continue;
+    found.push(value.slice(start, match.index));
+    start = match.index + 1;
   }
-  return value.slice(start);
+  found.push(value.slice(start));
+  return found.map((member) => member.trim()).filter(Boolean);
 }
 
-/** The verdict ("hit", "miss" or "") and why, of the cache that answered us. */
-export function verdictOf(value) {
-  if (!value) return { verdict: "", why: "no cache said anything" };
-  const parameters = lastMember(value).split(";").slice(1).map((part) => part.trim());
-  if (parameters.includes("hit")) return { verdict: "hit", why: value };
-  const forwarded = parameters.find((part) => part.startsWith("fwd="));
-  return forwarded ? { verdict: "miss", why: value } : { verdict: "", why: value };
+/** The caches that a response came through, the nearest to us first: name, and whether it hit. */
+export function cachesOf(value) {
+  if (!value) return [];
+  return members(value)
+    .map((member) => {
+      const [name, ...parameters] = member.split(";").map((part) => part.trim());
+      return { name: name.replace(/^"|"$/g, ""), hit: parameters.includes("hit") };
+    })
+    .reverse();
+}
+
+/**
+ * Where the bytes were: { server, from, at, through }. `from` is "own store", "sibling", "mid", "origin" or
+ * ""; `at` the cache that had them, `through` all that they came through; `siteOf` says at which site a cache stands.
+ */
+export function sourceOf(value, siteOf) {
+  const caches = cachesOf(value);
+  if (!caches.length) return { server: "", from: "", at: "", through: [] };
+  const server = caches[0].name;
+  const index = caches.findIndex((cache) => cache.hit);
+  const through = (index < 0 ? caches : caches.slice(0, index + 1)).map((cache) => cache.name);
+  if (index === 0) return { server, from: "own store", at: server, through };
+  if (index < 0) return { server, from: "origin", at: "", through };
+  const at = caches[index].name;
+  return { server, from: siteOf(at) === siteOf(server) ? "sibling" : "mid", at, through };
 }

@@ -1,0 +1,76 @@
+// Plays ?url=… with ?player=hls|dash|shaka. What came, and what failed for good, is in `seen`.
+
+const parameters = new URLSearchParams(location.search);
+const video = document.getElementById("video");
+const url = parameters.get("url");
+
+globalThis.seen = { segments: [], fatal: [], steering: [] };
+
+function segment(found) {
+  if (/\.(m4s|mp4)(\?|$)/.test(found)) seen.segments.push(found);
+}
+
+function library(name) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = `vendor/${name}.js`;
+    script.onload = resolve;
+    script.onerror = () => reject(new Error(`${name}.js is missing: run make test`));
+    document.head.append(script);
+  });
+}
+
+const players = {
+  async hls() {
+    const hls = new Hls({ enableWorker: false, maxBufferLength: 8, maxMaxBufferLength: 8 });
+    hls.on(Hls.Events.FRAG_LOADED, (_event, { frag, networkDetails }) => {
+      segment(networkDetails?.responseURL || frag.url);
+    });
+    hls.on(Hls.Events.STEERING_MANIFEST_LOADED, (_event, data) => {
+      seen.steering.push(data.steeringManifest);
+    });
+    hls.on(Hls.Events.ERROR, (_event, { fatal, details }) => {
+      if (fatal) seen.fatal.push(details);
+    });
+    hls.loadSource(url);
+    hls.attachMedia(video);
+  },
+  async dash() {
+    const player = dashjs.MediaPlayer().create();
+    player.updateSettings({
+      streaming: { buffer: { bufferTimeDefault: 8, bufferTimeAtTopQuality: 8, initialBufferLevel: 2 } },
+    });
+    player.on("fragmentLoadingCompleted", ({ request, response }) => {
+      if (response) segment(request.url);
+    });
+    player.on("contentSteeringRequestCompleted", ({ currentSteeringResponseData }) => {
+      seen.steering.push(currentSteeringResponseData);
+    });
+    player.on("error", ({ error }) => {
+      // A segment that did not come: it is then asked for elsewhere.
+      if (error.code === 27) return;
+      seen.fatal.push(error.message);
+    });
+    player.initialize(video, url, false);
+  },
+  async shaka() {
+    shaka.polyfill.installAll();
+    const player = new shaka.Player();
+    await player.attach(video);
+    player.configure({ streaming: { bufferingGoal: 8, rebufferingGoal: 2 } });
+    player.getNetworkingEngine().registerResponseFilter((type, response) => {
+      const { SEGMENT, CONTENT_STEERING } = shaka.net.NetworkingEngine.RequestType;
+      if (type === SEGMENT) segment(response.uri);
+      if (type === CONTENT_STEERING) seen.steering.push(new TextDecoder().decode(response.data));
+    });
+    player.addEventListener("error", ({ detail }) => {
+      if (detail.severity === shaka.util.Error.Severity.CRITICAL) seen.fatal.push(`${detail.code}`);
+    });
+    await player.load(url);
+  },
+};
+
+const name = parameters.get("player");
+await library(name);
+await players[name]();
+await video.play();

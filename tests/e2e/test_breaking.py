@@ -1,0 +1,117 @@
+"""Something breaks while ffmpeg plays: the play ends, and every byte of it is right.
+
+ffmpeg asks for no segment twice: what it asked of a server in the moment between its death and the
+router's hearing of it, it leaves out.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from headrace.lab.assets import MEDIA
+from tests.e2e.demo import Demo
+
+pytestmark = pytest.mark.alone
+
+SPEED = 10
+BREAK_AFTER_S = 1.5
+PLAY_WITHIN_S = 90.0
+NAME = "router.headrace.test"
+FRAMES_OF_A_SEGMENT = 100
+MOST_LEFT_OUT = 3 * FRAMES_OF_A_SEGMENT
+
+
+def packets_of(*source: str) -> list[str]:
+    """The command that prints size and MD5 of each packet of the video, as it comes."""
+    return [
+        *("ffmpeg", "-nostdin", "-v", "error", *source),
+        *("-map", "0:v:0", "-c", "copy", "-f", "framemd5", "-"),
+    ]
+
+
+def packets_in(printed: str) -> list[str]:
+    """Size and MD5 of each packet."""
+    lines = [line for line in printed.splitlines() if line and line[0] != "#"]
+    return [",".join(line.split(",")[-2:]) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def right() -> list[str]:
+    source = str(MEDIA / "media_0.m3u8")
+    done = subprocess.run(packets_of("-i", source), capture_output=True, text=True, check=True)
+    return packets_in(done.stdout)
+
+
+def is_part_of(some: list[str], all_of_them: list[str]) -> bool:
+    """Whether these are among those, in this order."""
+    rest = iter(all_of_them)
+    return all(packet in rest for packet in some)
+
+
+@pytest.fixture
+def playlist(demo: Demo, tmp_path: Path) -> Path:
+    """A playlist whose URLs name the routers by a name that both of them have."""
+    demo.revive_all()
+    with urllib.request.urlopen(demo.url("/media/redirect_0.m3u8"), timeout=10) as response:
+        text = response.read().decode()
+    host = demo.url("").removeprefix("http://").rpartition(":")[0]
+    file = tmp_path / "play.m3u8"
+    file.write_text(text.replace(f"//{host}:", f"//{NAME}:"))
+    return file
+
+
+def playing(demo: Demo, playlist: Path, tmp_path: Path) -> subprocess.Popen[str]:
+    """ffmpeg, in a mount namespace where the name has the addresses of both routers."""
+    hosts = tmp_path / "hosts"
+    addresses = [item["url"].split("//")[1].rpartition(":")[0] for item in demo.state()["routers"]]
+    hosts.write_text("".join(f"{address} {NAME}\n" for address in addresses))
+    play = packets_of(
+        *("-readrate", str(SPEED), "-protocol_whitelist", "file,http,tcp"),
+        *("-i", str(playlist)),
+    )
+    script = 'mount --bind "$0" /etc/hosts && exec "$@"'
+    return subprocess.Popen(
+        ["unshare", "--mount", "sh", "-c", script, str(hosts), *play],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def play_while_it_breaks(demo: Demo, play: subprocess.Popen[str], what: str) -> list[str]:
+    """The packets that came of a play during which something is killed."""
+    try:
+        time.sleep(BREAK_AFTER_S)
+        assert play.poll() is None, play.communicate()
+        demo.press("stop", what)
+        printed, complaints = play.communicate(timeout=PLAY_WITHIN_S)
+    finally:
+        play.kill()
+        play.wait()
+        demo.revive_all()
+    assert play.returncode == 0, complaints
+    return packets_in(printed)
+
+
+@pytest.mark.parametrize("what", ["origin-a", "router-1", "router-2", "mid"])
+def test_what_stands_behind_or_twice_is_not_missed(
+    demo: Demo, playlist: Path, tmp_path: Path, right: list[str], what: str
+) -> None:
+    play = playing(demo, playlist, tmp_path)
+    assert play_while_it_breaks(demo, play, what) == right
+
+
+@pytest.mark.parametrize("what", ["n1", "n2", "north"])
+def test_the_play_continues_from_other_servers(
+    demo: Demo, playlist: Path, tmp_path: Path, right: list[str], what: str
+) -> None:
+    play = playing(demo, playlist, tmp_path)
+    came = play_while_it_breaks(demo, play, what)
+    assert is_part_of(came, right)
+    assert len(came) >= len(right) - MOST_LEFT_OUT
+    assert came[-1] == right[-1]

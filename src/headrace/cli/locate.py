@@ -70,17 +70,7 @@ def locate(
     of a running router (`--router`), whose configuration must allow debug answers. The exit code is
     1 when nothing can serve the client.
     """
-    if (network is None) == (router is None):
-        raise BadLocate("name either the description (--network) or a running router (--router)")
-    if network is not None:
-        if token_file is not None:
-            raise BadLocate("--token-file is for a running router: name it with --router")
-        found = _decide(url, client, network, view, geo)
-    else:
-        assert router is not None
-        if view is not None or geo is not None:
-            raise BadLocate("a running router has its own view and geographic file")
-        found = _ask(router, url, client, token_file)
+    found = _decision(url, client, network, view, geo, router, token_file)
     if as_json:
         typer.echo(json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False))
     else:
@@ -88,6 +78,27 @@ def locate(
             typer.echo(line)
     if not found.candidates:
         raise typer.Exit(EXIT_NOWHERE)
+
+
+def _decision(
+    url: str,
+    client: str | None,
+    network: Path | None,
+    view: Path | None,
+    geo: Path | None,
+    router: str | None,
+    token_file: Path | None,
+) -> Explanation:
+    """Return the decision, made here or asked for. Raises HeadraceError."""
+    if network is not None and router is None:
+        if token_file is not None:
+            raise BadLocate("--token-file is for a running router: name it with --router")
+        return _decide(url, client, network, view, geo)
+    if router is not None and network is None:
+        if view is not None or geo is not None:
+            raise BadLocate("a running router has its own view and geographic file")
+        return _ask(router, url, client, token_file)
+    raise BadLocate("name either the description (--network) or a running router (--router)")
 
 
 def _decide(

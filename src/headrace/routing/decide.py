@@ -10,6 +10,7 @@ a shard. Both belong to one topology and one view: a new view means new ones.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
 
 import msgspec
@@ -25,8 +26,9 @@ from headrace.routing.sites import Sites
 from headrace.topology.coverage import CoverageTable
 from headrace.topology.geo import Places
 from headrace.topology.model import ContentClass, Topology
+from headrace.topology.placement import Placement
 from headrace.topology.tiers import Placing
-from headrace.topology.view import NO_VIEW, View
+from headrace.topology.view import NO_VIEW, ServerView, View
 
 MEMORY_BYTES = 64 * 1024 * 1024
 """What a `Routing` remembers at most, of clients and of shards together."""
@@ -66,7 +68,9 @@ class Routing:
         memory_bytes: int = MEMORY_BYTES,
     ) -> None:
         self.sites = Sites(topology, view)
-        self.planner = Planner(self.sites, placement)
+        self.planner = Planner(
+            self.sites, placement, lambda: undisturbed(topology, placement, view)
+        )
         self.eligibility = Eligibility(topology, self.sites, coverage, geo, memory_bytes // 8)
         self._next_number = count().__next__
         self._orders = BoundedMemory[_OrderKey, tuple[int, Order]](
@@ -163,6 +167,13 @@ class Routing:
             plan = self.planner.plan(known.order, _asked(question, known))
             self._plans.put(key, plan)
         return plan
+
+
+def undisturbed(topology: Topology, placement: Placing, view: View) -> Placing:
+    """Return where shards are if all servers serve that the description says so of."""
+    servers = {name: ServerView(weight=one.weight) for name, one in view.servers.items()}
+    former = placement if isinstance(placement, Placement) else None
+    return Placement(topology, replace(view, servers=servers), former)
 
 
 def _asked(question: Question, known: Known) -> Asked:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from headrace.reasons import Reason
@@ -63,9 +65,14 @@ class Plan(msgspec.Struct, frozen=True):
 class Planner:
     """Makes plans under one view."""
 
-    def __init__(self, sites: Sites, placement: Placing) -> None:
+    def __init__(
+        self, sites: Sites, placement: Placing, undisturbed: Callable[[], Placing]
+    ) -> None:
+        """Make plans by `placement`; `undisturbed` makes the one of a day when all serve."""
         self._sites = sites
         self._placement = placement
+        self._make_undisturbed = undisturbed
+        self._undisturbed: Placing | None = None
         self._stand_ins: dict[bool | None, list[Candidate]] = {}
         self._known: dict[tuple[str, float, bool | None], dict[str, Candidate]] = {}
 
@@ -100,11 +107,20 @@ class Planner:
         if not good and spare:
             reason = _reason_of(spare[0], order)
         candidates = (*good, *spare[:_MOST_SPARE])
-        fallback = bool(candidates) and (
-            candidates[0].spare or candidates[0].site.name != order.belongs
-        )
+        fallback = bool(candidates) and self._is_fallback(candidates[0], order, asked)
         seeds = _seeds(good[:held]) if held > 1 else ()
         return Plan(candidates, seeds, reason, fallback)
+
+    def _is_fallback(self, first: Candidate, order: Order, asked: Asked) -> bool:
+        """Return whether another one would be the first if all served."""
+        if first.spare or first.site.name != order.belongs:
+            return True
+        if first.server is None or first.site.name not in self._sites.worse:
+            return False
+        if self._undisturbed is None:
+            self._undisturbed = self._make_undisturbed()
+        owners = self._undisturbed.owners(first.site.name, asked.content, asked.shard)
+        return first.server not in owners.servers[: owners.width]
 
     def of_site(self, share: Share, asked: Asked) -> Offer:
         """Return what a site offers."""

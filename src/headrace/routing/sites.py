@@ -19,7 +19,7 @@ from headrace.topology.model import (
     Topology,
 )
 from headrace.topology.site_capacity import described_weights, site_capacities
-from headrace.topology.view import ServerState, View
+from headrace.topology.view import NO_VIEW, ServerState, View
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -47,7 +47,9 @@ class Level(enum.IntEnum):
 
 
 class Sites:
-    """The sites of a topology, with their weights and states under a view."""
+    """The sites of a topology, with their weights and states under a view. `worse` are those of
+    which a server is worse than its description says.
+    """
 
     def __init__(self, topology: Topology, view: View) -> None:
         self.by_name: Mapping[str, Site] = {site.name: site for site in topology.sites}
@@ -55,6 +57,12 @@ class Sites:
             site for site in topology.sites if site.kind is SiteKind.EXTERNAL and site.base_url
         )
         self.server_states = {server.name: _state(server, view) for server in topology.servers}
+        self.worse = frozenset(
+            server.site
+            for server in topology.servers
+            if server.name in view.servers
+            and self.server_states[server.name] is not _state(server, NO_VIEW)
+        )
         self._view = view
         self._servers: dict[str, list[Server]] = {}
         for server in topology.servers:

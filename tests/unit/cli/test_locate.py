@@ -19,7 +19,8 @@ from headrace.topology.geo import Place
 from headrace.topology.view import ServerState, ServerView, View
 from tests.harness.geo_files import city, write_geo_file
 
-NETWORK = str(Path(__file__).parents[3] / "docs" / "examples" / "network.toml")
+DOCS = Path(__file__).parents[3] / "docs"
+NETWORK = str(DOCS / "examples" / "network.toml")
 URL = "https://vod.example.org/heidi/v1/seg3.m4s"
 
 
@@ -42,6 +43,14 @@ def test_the_decision_is_printed_step_by_step() -> None:
     answers = text.split("\n\n")[1].splitlines()
     assert answers[0] == " 1  https://rome1.cdn.example.org  site rome, server rome1"
     assert answers[-1].endswith("server rome2 (only when nothing else serves)")
+
+
+def test_the_manual_shows_what_is_printed() -> None:
+    page = (DOCS / "network" / "routing.md").read_text(encoding="utf-8")
+    shown = page.split("```console\n$ headrace locate ")[1].split("\n```")[0].splitlines()
+    _code, text = run("--network", NETWORK, *shown[0].split()[2:])
+    # The first line has the version, which any change to the example changes.
+    assert text.splitlines()[1:] == shown[2:]
 
 
 def test_the_same_as_json() -> None:

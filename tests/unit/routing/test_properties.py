@@ -123,6 +123,27 @@ def test_only_the_clients_of_a_failed_site_move() -> None:
     assert gone["site2"] / gone.total() == pytest.approx(0.75, abs=0.02)
 
 
+def test_a_fallback_is_who_serves_for_another() -> None:
+    topology = site_network([1.0])
+    question = Question(CLIENTS[0], CONTENT, b"shard")
+    usual = routing(topology).decide(question)
+    assert not usual.fallback
+    first, second = places(usual.candidates)[:2]
+    for name, fallback in ((first, True), (second, False)):
+        view = View(servers={name: ServerView(ServerState.FAILED)})
+        decision = routing(topology, view).decide(question)
+        assert decision.fallback is fallback
+        assert places(decision.candidates)[0] == (second if fallback else first)
+    withdrawn = replace(
+        topology,
+        servers=tuple(
+            replace(one, state=AdminState.WITHDRAWN) if one.name == first else one
+            for one in topology.servers
+        ),
+    )
+    assert not routing(withdrawn).decide(question).fallback
+
+
 def test_a_later_order_serves_only_when_no_earlier_one_can() -> None:
     topology = site_network([1.0, 1.0, 1.0], [1, 1, 2])
     assert set(sites_of(topology)) == {"site0", "site1"}

@@ -6,11 +6,14 @@ for. Everything else is behind `_otherwise`.
 
 from __future__ import annotations
 
+import structlog
+
 from headrace.http.dates import format_http_date
 from headrace.http.methods import GET_OR_HEAD, KNOWN
 from headrace.http.parser import BadRequest, RequestHead
 from headrace.http.server.exchange import Exchange
 from headrace.http.target import QUERY, USUAL
+from headrace.reasons import Reason
 from headrace.router.accounting import Accounting
 from headrace.router.answers import send_json, send_preflight, send_problem
 from headrace.router.api import answer_api
@@ -25,8 +28,11 @@ from headrace.routing.question import Question
 from headrace.topology.classify import Classified
 from headrace.topology.model import Redirect
 
+log = structlog.get_logger()
+
 API_PREFIX = b"/v1/"
 DEBUG_WORD = b"headrace-debug"
+FAULT = "the router failed at this request; its log says more"
 _REDIRECTED = tuple(sorted(KNOWN - {b"OPTIONS", b"TRACE"}))
 _ALLOW = {
     Redirect.FOUND: b"GET, HEAD, OPTIONS",
@@ -46,7 +52,17 @@ class RouterHandler:
         self.connections_changed = accounting.connections_changed
 
     def handle(self, exchange: Exchange) -> None:
-        """Answer a request."""
+        """Answer a request. A fault of ours must not leave its client waiting."""
+        try:
+            self._answer(exchange)
+        except Exception:
+            log.exception("request_failed")
+            if exchange.status:
+                exchange.abort(Reason.INTERNAL_ERROR.word)
+            else:
+                send_problem(exchange, 500, FAULT, self._now())
+
+    def _answer(self, exchange: Exchange) -> None:
         head = exchange.head
         assert head is not None
         context = self.context

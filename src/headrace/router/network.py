@@ -69,8 +69,7 @@ class RouterNetwork:
 
     `decide` is the routing's. `classes` find the class of a request; `known` are those that they
     remember, and `places` those of each class, by its name. `site_of_pathway` has the site of
-    whatever can be a pathway for players: each site and each server. What has not changed since
-    `former`, the placement of before, is taken from it.
+    whatever can be a pathway for players: each site and each server.
     """
 
     def __init__(

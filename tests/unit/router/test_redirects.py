@@ -273,3 +273,16 @@ def test_hosts_that_nobody_knows_count_for_no_class() -> None:
     for number in range(20):
         router.ask("/f", host=f"h{number}.example")
     assert router.snapshot().labelled["routed_classes"] == {}
+
+
+def test_a_fault_of_ours_is_an_answer_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    router = memory_router()
+
+    def fail(*_arguments: object) -> None:
+        raise KeyError("/etc/secret")
+
+    monkeypatch.setattr(router.context.network, "decide", fail)
+    answer = router.ask("/film/1")
+    assert answer.status == 500
+    assert b"secret" not in answer.body
+    assert router.ask("/film/1", host="evil.example").status == 404

@@ -1,0 +1,54 @@
+"""The figures as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+
+from bench.dns.load import Figure
+from bench.dns.network import NAMES, PREFIXES, SERVERS_EACH, SITES
+
+LEAST_OF_KNOT, LEAST_OF_POWERDNS, LEAST_PER_S = 0.5, 0.7, 60_000
+MEANINGS = {
+    "names": f"{NAMES:,} names, one client subnet (dnsperf)",
+    "known": f"{PREFIXES:,} client subnets that have asked before, letters in mixed case",
+    "new": "client subnets that have never asked, letters in mixed case",
+}
+
+Found = Mapping[str, Mapping[str, Sequence[Figure]]]
+
+
+def report(found: Found) -> str:
+    """Return the page: medians over the rounds."""
+    lines = [
+        "# DNS answers beside Knot and PowerDNS",
+        "",
+        "What an answer costs that is decided for the client's subnet, beside name servers that",
+        "answer from a static zone. Each runs alone, one worker on one core; the questions come",
+        "from another core. A ratio is the other's processor time for an answer by the router's: 1",
+        f"would be as little. The network has {SITES} sites of {SERVERS_EACH} servers and",
+        f"{PREFIXES:,} prefixes.",
+        "",
+        "`python -m bench.dns --output docs/benchmarks/dns.md` measures it again.",
+        "",
+        "| asked for | answers/s | µs each | Knot µs | ratio | PowerDNS µs | ratio |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for work, meaning in MEANINGS.items():
+        own, knot, powerdns = (_median(found[who][work]) for who in found)
+        lines.append(
+            f"| {meaning} | {own.per_s:,.0f} | {own.cpu_us:.1f} "
+            f"| {knot.cpu_us:.1f} | {knot.cpu_us / own.cpu_us:.2f} "
+            f"| {powerdns.cpu_us:.1f} | {powerdns.cpu_us / own.cpu_us:.2f} |"
+        )
+    lines += [
+        "",
+        f"Wanted: ratios of {LEAST_OF_KNOT} and {LEAST_OF_POWERDNS}, and {LEAST_PER_S:,} answers a "
+        "second.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _median(figures: Sequence[Figure]) -> Figure:
+    return Figure(median(each.per_s for each in figures), median(each.cpu_us for each in figures))

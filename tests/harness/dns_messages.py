@@ -36,7 +36,7 @@ class Asked:
         view: View = NO_VIEW,
         routing: Decides | None = None,
     ) -> None:
-        self.metrics = WorkerMetrics()
+        self._metrics = WorkerMetrics()
         config = config or dns_config()
         topology = topology or dns_network()
         self.answerer = Answerer(
@@ -44,8 +44,14 @@ class Asked:
             Zones(config, topology),
             routing or routing_of(topology, view),
             Cookies([SECRET]),
-            self.metrics,
+            self._metrics,
         )
+
+    @property
+    def metrics(self) -> WorkerMetrics:
+        """What was counted."""
+        self.answerer.note_counts()
+        return self._metrics
 
     def raw(
         self, data: bytes, client: bytes = CLIENT, now_s: int = NOW_S, *, udp: bool = True

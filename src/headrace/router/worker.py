@@ -99,6 +99,8 @@ class RouterWorker(WorkerRole[RouterConfig]):
 
     def snapshot(self) -> Snapshot:
         """Return the worker's counts."""
+        if self._dns is not None:
+            self._dns.note_counts()
         return self.metrics.snapshot() if self._accounting is None else self._accounting.snapshot()
 
     def reopen_logs(self) -> None:

@@ -1,7 +1,7 @@
 """Answers a message: pure but for what is remembered, with the time as an argument.
 
-What depends on the client is decided once for its network and kept. A message whose bytes are as
-those of an earlier one (but for its number) gets the same answer, if that depends on nothing else.
+What depends on the client is decided once for its network and kept, and so is what most messages
+are but for their name and client: then an answer is put together of pieces that are ready.
 """
 
 from __future__ import annotations
@@ -9,30 +9,21 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from headrace.bounded import BoundedMemory
 from headrace.config.router.dns import Dns
 from headrace.router.dns import wire
 from headrace.router.dns.cookies import Cookies
 from headrace.router.dns.decided import DecidedAnswers, Decides
 from headrace.router.dns.lookup import V4_BYTES, V6_BYTES, Lookup
-from headrace.router.dns.query import SILENCE, UNUSUAL, Query, Refusal, Shape, read_query
+from headrace.router.dns.query import SILENCE, UNUSUAL, NoQuery, Query, Refusal, read_query
 from headrace.router.dns.rate_limit import Allowed, RateLimit, network_of
 from headrace.router.dns.section import Section
+from headrace.router.dns.shapes import REPEATED_FLAGS, SUBNET_24, Shapes
 from headrace.router.dns.uncommon import Uncommon
 from headrace.router.dns.zones import Zone, Zones
 from headrace.telemetry.metrics import WorkerMetrics
 
-_REPEATED_FLAGS: Final = wire.RD | wire.CD
-_AFTER_ID: Final = struct.Struct(">HHHHH")
 _ALL: Final = Allowed.ALL
-_TRUNCATED: Final = wire.TC >> 8
-
-_Asked = bytes | tuple[bytes, bytes]
-"""A message from its flags on; with the client's network where the answer depends on that."""
-_Whole = tuple[bytes, str, str, bool]
-"""An answer from its flags on, the words that it is counted by, and whether it has a subnet."""
-# Stands where the answer depends on the client's network: that is then part of the key.
-_BY_NETWORK: Final[_Whole] = (b"", "", "", False)
+_AFTER_ID: Final = struct.Struct(">HHHHH")
 
 
 class Answerer:
@@ -41,36 +32,62 @@ class Answerer:
     def __init__(
         self, config: Dns, zones: Zones, routing: Decides, cookies: Cookies, metrics: WorkerMetrics
     ) -> None:
-        half_bytes = config.limits.memory_bytes // 2
-        self._lookup = Lookup(zones, DecidedAnswers(config, routing), half_bytes)
+        decided = DecidedAnswers(config, routing)
+        self._lookup = Lookup(zones, decided, config.limits.memory_bytes)
+        self._decided = self._lookup.entries
+        self._names, self._matched = zones.names, zones.matched
+        self._shapes = Shapes()
+        self._with_subnet = self._shapes.with_subnet.entries
+        self._without_subnet = self._shapes.without_subnet.entries
         self._cookies = cookies
         self._metrics = metrics
         self._limit = RateLimit(config.limits.responses_per_second, config.limits.slip)
         self._limited = bool(config.limits.responses_per_second)
         self._uncommon = Uncommon()
-        self._whole: BoundedMemory[_Asked, _Whole] = BoundedMemory(half_bytes, _whole_bytes)
-        self._whole_entries = self._whole.entries
 
     def answer(self, data: bytes, client: bytes, now_s: int, *, udp: bool = True) -> bytes | None:
-        """Return the answer to a message from an address of 4 or 16 bytes; None for silence."""
+        """Return the answer to a message from an address of 4 or 16 bytes; None for silence.
+
+        Of nearly all messages everything is known: the shape, the name, the decision. This is all
+        that is done for them, in one piece, since a call costs as much as a look into a table.
+        """
         if udp:
-            kept = self._whole_entries.get(data[2:])
-            if kept is _BY_NETWORK:
-                network = client[: V4_BYTES if len(client) == 4 else V6_BYTES]
-                kept = self._whole_entries.get((data[2:], network))
-            if kept is not None and (
-                not self._limited or self._limit.count(network_of(client), now_s) is _ALL
-            ):
-                answer, type_word, code_word, subnet = kept
-                metrics = self._metrics
-                metrics.dns_queries[type_word] += 1
-                metrics.dns_answers[code_word] += 1
-                metrics.dns_subnets += subnet
-                return data[:2] + answer
+            # A name that is known is whole: it has no zero before its end.
+            end = data.find(0, wire.HEADER_BYTES) + 1
+            subnet = data[-11:-3] == SUBNET_24
+            if subnet:
+                shape = self._with_subnet.get(data[2:12] + data[end:-3])
+                network = data[-3:]
+            else:
+                shape = self._without_subnet.get(data[2:12] + data[end:])
+                network = client[:V4_BYTES] if len(client) == 4 else client[:V6_BYTES]
+            if shape is not None:
+                name = data[wire.HEADER_BYTES : end].lower()
+                node = self._names.get(name) or self._matched.get(name)
+                if node is not None:
+                    kind = shape.kind
+                    section = node.sections.get(kind) or self._decided.get((node, kind, network))
+                    if (
+                        section is not None
+                        and section.plain
+                        and end + len(section.records) <= shape.most
+                        and not (self._limited and self._limit.is_spent(client, now_s))
+                    ):
+                        shape.tally.count += 1
+                        opt = shape.opt
+                        if subnet:
+                            opt = opt + section.scope_byte + network
+                        head = data[:2] + shape.flags + section.counts + shape.additional
+                        question = data[wire.HEADER_BYTES : end + 4]
+                        return head + question + section.records + opt
         query = read_query(data)
         if type(query) is Query:
             return self._answer(query, data, client, now_s, udp=udp)
         return self._answer_other(query, data, client, now_s, udp=udp)
+
+    def note_counts(self) -> None:
+        """Add to the metrics what was counted aside."""
+        self._shapes.add_to(self._metrics)
 
     def _answer(
         self, query: Query, data: bytes, client: bytes, now_s: int, *, udp: bool
@@ -95,36 +112,15 @@ class Answerer:
             said = subnet[:3] + bytes((scope,)) + subnet[4:]
             options = wire.option(wire.SUBNET_OPTION, said) + options
         metrics.dns_answers[section.word] += 1
-        answer = self._message(query, zone, section, options, udp=udp)
-        # Of names in mixed case, as careful resolvers ask for, the same never comes again.
-        if (
-            udp
-            and query.cookie is None
-            and query.question.startswith(query.name)
-            and not answer[0] & _TRUNCATED
-        ):
-            whole = (answer, type_word, section.word, subnet is not None)
-            self._keep(data[2:], query, section, client, whole)
-        return data[:2] + answer
-
-    def _keep(
-        self, asked: bytes, query: Query, section: Section, client: bytes, whole: _Whole
-    ) -> None:
-        """Remember an answer for the same message, if it depends on no more than the network."""
-        if section.decided and query.address is None:
-            network = client[: V4_BYTES if len(client) == 4 else V6_BYTES]
-            if section.scope > 8 * len(network):
-                return
-            self._whole.put(asked, _BY_NETWORK)
-            self._whole.put((asked, network), whole)
-            return
-        self._whole.put(asked, whole)
+        if udp:
+            self._shapes.note(data, query)
+        return data[:2] + self._message(query, zone, section, options, udp=udp)
 
     def _message(
         self, query: Query, zone: Zone | None, section: Section, options: bytes, *, udp: bool
     ) -> bytes:
         """Put an answer together, from its flags on; one too long is truncated to its question."""
-        flags = query.flags & _REPEATED_FLAGS | section.flags
+        flags = query.flags & REPEATED_FLAGS | section.flags
         records = section.records
         authorities = 0
         if section.negative and zone is not None:
@@ -148,12 +144,12 @@ class Answerer:
         self._metrics.dns_limited[allowed.name.lower()] += 1
         if allowed is Allowed.NOTHING:
             return None
-        flags = query.flags & _REPEATED_FLAGS | wire.QR | wire.TC
+        flags = query.flags & REPEATED_FLAGS | wire.QR | wire.TC
         opt = wire.edns(0, query.edns_flags, options) if query.udp_bytes else b""
         return data[:2] + _bare(flags, query.question, opt)
 
     def _answer_other(
-        self, read: Refusal | Shape | Query, data: bytes, client: bytes, now_s: int, *, udp: bool
+        self, read: Refusal | NoQuery | Query, data: bytes, client: bytes, now_s: int, *, udp: bool
     ) -> bytes | None:
         """Answer what is no plain query."""
         if read is UNUSUAL:
@@ -170,15 +166,9 @@ class Answerer:
             self._metrics.dns_limited[Allowed.NOTHING.name.lower()] += 1
             return None
         self._metrics.dns_answers[wire.RCODE_WORDS[read.rcode]] += 1
-        flags = read.flags & (_REPEATED_FLAGS | wire.OPCODE) | wire.QR | read.rcode & 0xF
+        flags = read.flags & (REPEATED_FLAGS | wire.OPCODE) | wire.QR | read.rcode & 0xF
         opt = wire.edns(read.rcode, 0, b"") if read.udp_bytes else b""
         return data[:2] + _bare(flags, read.question, opt)
-
-
-def _whole_bytes(asked: _Asked, whole: _Whole) -> int:
-    """Return what a kept answer takes: about twice its message and itself, and the objects."""
-    message = asked if isinstance(asked, bytes) else asked[0]
-    return 300 + 2 * len(message) + len(whole[0])
 
 
 def _bare(flags: int, question: bytes, opt: bytes) -> bytes:

@@ -30,7 +30,7 @@ _FIRST_META: Final = 128
 _LAST_META: Final = 255
 _TRANSFERS: Final = frozenset({wire.AXFR, wire.IXFR})
 # Stands where the clients of one such network get different answers.
-_FINER: Final = Section()
+_FINER: Final = Section(negative=True)
 
 _Key = tuple[Node, int, bytes]
 
@@ -38,7 +38,7 @@ _Key = tuple[Node, int, bytes]
 class Lookup:
     """Finds answers in zones and decisions; keeps of decisions as much as `memory_bytes` take."""
 
-    __slots__ = ("_decided", "_entries", "_kept", "_zones")
+    __slots__ = ("_decided", "_kept", "_zones", "entries")
 
     def __init__(self, zones: Zones, decided: DecidedAnswers, memory_bytes: int) -> None:
         self._zones = zones
@@ -46,7 +46,7 @@ class Lookup:
         self._kept: BoundedMemory[_Key, Section] = BoundedMemory(
             memory_bytes, lambda key, section: 200 + len(section.records)
         )
-        self._entries = self._kept.entries
+        self.entries = self._kept.entries
 
     def find(self, query: Query, client: bytes) -> tuple[Zone | None, Section]:
         """Return what answers a query, and the zone that it is of (None: none of ours)."""
@@ -64,8 +64,8 @@ class Lookup:
 
     def _decide(self, node: Node, kind: int, client: bytes) -> Section:
         """Return the answer by a decision: what is kept for the client's network, or a new one."""
-        network = client[: V4_BYTES if len(client) == 4 else V6_BYTES]
-        section = self._entries.get((node, kind, network))
+        network = network_key(client)
+        section = self.entries.get((node, kind, network))
         if section is None:
             section = self._decided.find(node, kind, client)
             if section.scope <= 8 * len(network):
@@ -74,11 +74,16 @@ class Lookup:
             self._kept.put((node, kind, network), _FINER)
             self._kept.put((node, kind, client), section)
         elif section is _FINER:
-            section = self._entries.get((node, kind, client))
+            section = self.entries.get((node, kind, client))
             if section is None:
                 section = self._decided.find(node, kind, client)
                 self._kept.put((node, kind, client), section)
         return section
+
+
+def network_key(client: bytes) -> bytes:
+    """Return the network that a client's decisions are kept by."""
+    return client[:V4_BYTES] if len(client) == 4 else client[:V6_BYTES]
 
 
 def _other(node: Node, kind: int) -> Section:

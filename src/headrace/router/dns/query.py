@@ -14,15 +14,15 @@ import msgspec
 from headrace.router.dns import wire
 
 
-class Shape(enum.Enum):
+class NoQuery(enum.Enum):
     """What a message is that cannot be answered from here."""
 
     SILENCE = "no query: no answer"
     UNUSUAL = "has records that are seldom sent"
 
 
-SILENCE: Final = Shape.SILENCE
-UNUSUAL: Final = Shape.UNUSUAL
+SILENCE: Final = NoQuery.SILENCE
+UNUSUAL: Final = NoQuery.UNUSUAL
 
 
 class Query(msgspec.Struct, gc=False):
@@ -59,7 +59,7 @@ _WITH_ONE = b"\0\x01\0\0\0\0\0\x01"
 _NOT_A_PLAIN_QUERY = (wire.QR | wire.OPCODE) >> 8
 
 
-def read_query(data: bytes) -> Query | Refusal | Shape:
+def read_query(data: bytes) -> Query | Refusal | NoQuery:
     """Read a message."""
     if len(data) < wire.HEADER_BYTES:
         return SILENCE

@@ -44,13 +44,26 @@ class RateLimit:
         if second != self._second:
             self._second = second
             self._counts = array("I", bytes(4 * PLACES))
-        place = hash((self._key, network)) & (PLACES - 1)
+        place = self._place(network)
         counts = self._counts
         count = counts[place] + 1
         counts[place] = count
         if count <= self.per_s:
             return Allowed.ALL
         return Allowed.SLIP if self.slip and not count % self.slip else Allowed.NOTHING
+
+    def is_spent(self, client: bytes, second: int) -> bool:
+        """Count a response to an address if its network has some left; return whether it has not.
+
+        Who is told so counts it again, to learn what may be sent.
+        """
+        network = network_of(client)
+        if second == self._second and self._counts[self._place(network)] >= self.per_s:
+            return True
+        return self.count(network, second) is not Allowed.ALL
+
+    def _place(self, network: bytes) -> int:
+        return hash((self._key, network)) & (PLACES - 1)
 
 
 def network_of(address: bytes) -> bytes:

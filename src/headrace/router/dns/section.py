@@ -11,10 +11,23 @@ class Section:
     """What answers a question: a code, records ready to be sent, and for whom it is the same.
 
     `negative`: the zone's SOA record goes along. `decided`: it depends on the client, and is true
-    for all clients of the prefix of `scope` around it. `flags` has the code too.
+    for all clients of the prefix of `scope` around it. `flags` has the code too. One that is
+    `plain` is no more than its records; `counts` and `scope_byte` are ready for it.
     """
 
-    __slots__ = ("count", "decided", "flags", "negative", "rcode", "records", "scope", "word")
+    __slots__ = (
+        "count",
+        "counts",
+        "decided",
+        "flags",
+        "negative",
+        "plain",
+        "rcode",
+        "records",
+        "scope",
+        "scope_byte",
+        "word",
+    )
 
     def __init__(
         self,
@@ -35,6 +48,9 @@ class Section:
         self.flags = wire.QR | rcode
         if rcode in (wire.NOERROR, wire.NXDOMAIN):
             self.flags |= wire.AA
+        self.plain = rcode == wire.NOERROR and not negative
+        self.counts = b"\0\1" + count.to_bytes(2, "big") + b"\0\0"
+        self.scope_byte = bytes((self.scope,))
 
 
 NO_DATA: Final = Section(negative=True)

@@ -54,10 +54,7 @@ class _Serving:
 
 
 class DnsServers:
-    """All of DNS in one worker; nothing where the configuration has none.
-
-    `state_dir` is where the node's secret for cookies is kept.
-    """
+    """All of DNS in one worker; nothing where the configuration has none."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, metrics: WorkerMetrics) -> None:
         self._loop = loop
@@ -67,9 +64,13 @@ class DnsServers:
         self._network: tuple[Topology, Decides] | None = None
         self._serving: dict[str, _Serving] = {}
         self._connections: TcpConnections | None = None
+        self._answerer: Answerer | None = None
 
     def prepare(self, config: Dns | None, state_dir: Path) -> DnsChange:
-        """Open what is new and read secrets. Raises HeadraceError or OSError."""
+        """Open what is new and read secrets; the node's own is in `state_dir`.
+
+        Raises HeadraceError or OSError.
+        """
         change = DnsChange(self, config)
         if config is None:
             return change
@@ -123,8 +124,14 @@ class DnsServers:
             if first:
                 _serve(self._serving)
 
+    def note_counts(self) -> None:
+        """Add to the metrics what was counted aside."""
+        if self._answerer is not None:
+            self._answerer.note_counts()
+
     def close(self) -> None:
         """Release everything."""
+        self.note_counts()
         for serving in self._serving.values():
             serving.close()
         self._serving = {}
@@ -138,7 +145,10 @@ class DnsServers:
         assert self._connections is not None
         topology, routing = self._network
         zones = Zones(self._config, topology)
-        answerer = Answerer(self._config, zones, routing, self._cookies, self._metrics)
+        self.note_counts()
+        self._answerer = answerer = Answerer(
+            self._config, zones, routing, self._cookies, self._metrics
+        )
         for serving in self._serving.values():
             serving.udp.answer = answerer.answer
         self._connections.answer = functools.partial(answerer.answer, udp=False)

@@ -48,33 +48,35 @@ class Node:
 
 
 class Zones:
-    """All zones, for one configuration and one description of the network."""
+    """All zones, for one configuration and one description of the network.
+
+    `names` has the names that are there by themselves, `matched` those of patterns that were asked
+    for, to be looked into directly.
+    """
 
     def __init__(self, config: Dns, topology: Topology) -> None:
         self._classes = _Patterns(topology.classes)
         self._zones: dict[bytes, Zone] = {}
         self._absent: dict[bytes, Node] = {}
-        self._nodes: dict[bytes, Node] = {}
+        self.names: dict[bytes, Node] = {}
         self._by_pattern: dict[tuple[bytes, str], Node] = {}
         # Names that patterns mean, as they were asked for.
         self._matched: BoundedMemory[bytes, Node] = BoundedMemory(
             NAMES_BYTES, lambda name, node: 2 * len(name) + (200 if node.shard else 0)
         )
+        self.matched = self._matched.entries
         for zone in config.zones:
             self._add_zone(zone)
         for name, server in _server_names(topology):
             self._add_server(name, server)
         for name in self._classes.names:
             self._add_routed(name)
-        for name in list(self._nodes):
+        for name in list(self.names):
             self._add_above(name)
 
     def find(self, name: bytes) -> Node | None:
         """Return what a name in lower case has; None where it is in no zone of ours."""
-        node = self._nodes.get(name)
-        if node is not None:
-            return node
-        node = self._matched.entries.get(name)
+        node = self.names.get(name) or self.matched.get(name)
         if node is not None:
             return node
         zone = self._zone_of(name)
@@ -128,14 +130,14 @@ class Zones:
 
     def _add_above(self, name: bytes) -> None:
         """Note the names between a name and its zone: they are there, and have nothing."""
-        zone = self._nodes[name].zone
+        zone = self.names[name].zone
         for suffix in wire.suffixes(name):
             if suffix == zone.name:
                 return
             self._node(suffix, zone)
 
     def _node(self, name: bytes, zone: Zone) -> Node:
-        return self._nodes.setdefault(name, Node(zone))
+        return self.names.setdefault(name, Node(zone))
 
     def _add_records(self, name: bytes, zone: Zone, records: Records) -> None:
         """Add records; a type that the name has already stays as it is."""

@@ -72,11 +72,12 @@ class Member(Toy):
         new.write_text(text)
         new.rename(self.description)
 
-    def write(self) -> None:
+    def write(self, more: str = "") -> None:
+        """Write the configuration; `more` are lines of its `[network]`."""
         self.write_toy(
             'greeting = "hello"',
             more=f'[network]\nfile = "{self.description}"\nview = "{self.view}"\n'
-            f'view_socket = "{self.socket}"\n',
+            f'view_socket = "{self.socket}"\n{more}',
         )
 
     @property
@@ -292,6 +293,18 @@ def test_a_worker_that_hangs_gets_only_the_newest_view(member: Member) -> None:
     assert found["headrace_network_workers_behind"].samples[0].value == 1
     member.say("view 5 without 0")
     eventually(lambda: member.network["workers_behind"] == 0, "all are up to date")
+
+
+def test_a_view_that_nobody_renews_ages(tmp_path: Path) -> None:
+    with Member(tmp_path) as member:
+        member.write('view_max_age = "2s"')
+        write_view(member.view, a_view(7, n1=ServerState.FAILED, n2=ServerState.FULL))
+        member.start()
+        member.event("view_ages")
+        eventually(lambda: member.network["view"]["aged"] == 1.0, "it has aged wholly", 30)
+        member.say("view 7 without 1")
+        write_view(member.view, a_view(8))
+        member.say("view 8 without 0")
 
 
 def test_a_reload_cannot_change_the_network(member: Member) -> None:

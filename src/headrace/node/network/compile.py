@@ -8,6 +8,7 @@ that was kept on disk.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -59,7 +60,8 @@ def _write(descriptor: int, data: bytes) -> None:
 
 def main(arguments: list[str]) -> int:
     """Do what the command line asks for."""
-    os.nice(NICER)
+    with contextlib.suppress(OSError):  # a sandbox may forbid it
+        os.nice(NICER)
     *options, path, descriptor = arguments
     work = compile_last_good if options == [LAST_GOOD] else compile_description
     sys.stdout.buffer.write(msgspec.json.encode(work(Path(path), int(descriptor))))

@@ -12,6 +12,8 @@ from headrace.errors import HeadraceError
 Where = Callable[[TomlPath], str]
 """Names the place where a path was written: `edge.toml:12`, or `--listen`."""
 
+MOST_LISTED = 200
+
 
 class Severity(enum.StrEnum):
     """Whether an edge can run in spite of a problem."""
@@ -48,11 +50,16 @@ class Problem:
 
 
 class ConfigError(HeadraceError):
-    """A configuration that cannot be used. Its text lists every problem, each with its remedy."""
+    """A configuration that cannot be used. Its text lists every problem, each with its remedy; of
+    hundreds only the first, since logs keep it too.
+    """
 
     def __init__(self, problems: Sequence[Problem], where: Where) -> None:
         self.problems = list(problems)
-        super().__init__("\n".join(problem.text(where) for problem in problems))
+        lines = [problem.text(where) for problem in self.problems[:MOST_LISTED]]
+        if len(self.problems) > MOST_LISTED:
+            lines.append(f"{len(self.problems) - MOST_LISTED:,} more problems: correct these first")
+        super().__init__("\n".join(lines))
 
 
 def has_errors(problems: Sequence[Problem]) -> bool:

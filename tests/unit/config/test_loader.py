@@ -9,7 +9,7 @@ from headrace.config.edge import EDGE
 from headrace.config.effective import effective_toml
 from headrace.config.loader import load_config, parse_config
 from headrace.config.node import default_node_id, node_id_of
-from headrace.config.problems import ConfigError
+from headrace.config.problems import MOST_LISTED, ConfigError
 
 GOOD = """
 cache_dir = "cache"
@@ -281,3 +281,11 @@ def test_a_host_name_becomes_an_id(host_name: str, node_id: str) -> None:
 def test_an_answer_to_a_loop_is_never_stored() -> None:
     text = GOOD + "[service.cache]\nnegative = { 508 = '10s' }\n"
     assert "508 answers a loop that a client can claim in Via" in complaint(text)
+
+
+def test_of_thousands_of_problems_the_first_are_listed() -> None:
+    text = "".join(f"key{number} = 1\n" for number in range(5000)) + GOOD
+    lines = complaint(text).splitlines()
+    assert lines[0].startswith("edge.toml:1: error: key0 = 1: unknown key")
+    assert len(lines) == 2 * MOST_LISTED + 1
+    assert lines[-1] == "4,800 more problems: correct these first"

@@ -17,6 +17,7 @@ from headrace.config.network_member import NetworkMember
 from headrace.config.problems import Problem
 from headrace.config.root import Root
 from headrace.config.router import ROUTER
+from headrace.errors import HeadraceError
 
 
 class RoleName(enum.StrEnum):
@@ -29,6 +30,7 @@ class RoleName(enum.StrEnum):
 ROOTS: Mapping[RoleName, Root[Any]] = {RoleName.EDGE: EDGE, RoleName.ROUTER: ROUTER}
 _EDGES_ONLY = ("cache_dir", "service", "site")
 _ROUTERS_ONLY = ("state_dir", "steering", "dns", "trusted_proxies", "forwarded_field", "api_hosts")
+_DESCRIPTIONS_ONLY = ("server", "coverage", "class")
 
 
 def check(
@@ -73,14 +75,22 @@ def _check_membership(member: NetworkMember, path: Path) -> None:
         refuse([problem], path)
 
 
+class NotOfARole(HeadraceError):
+    """The file is the description of a network, which no role is configured by."""
+
+
 def role_of(path: Path) -> RoleName:
     """Return whose configuration a file seems to be: an edge's, unless it has keys that only a
     router's has. What cannot be read is left to the loader, which says why.
+
+    Raises NotOfARole.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return RoleName.EDGE
     edges = any(key in document for key in _EDGES_ONLY)
     routers = any(key in document for key in _ROUTERS_ONLY)
+    if any(key in document for key in _DESCRIPTIONS_ONLY) and "cache_dir" not in document:
+        raise NotOfARole(f"{path} describes a network: headrace network check {path} checks it")
     return RoleName.ROUTER if routers and not edges else RoleName.EDGE

@@ -33,6 +33,8 @@ def normalise_host_pattern(text: str) -> str:
     if pattern == "*":
         return pattern
     name = pattern.removeprefix("*.")
+    if "%" in name:
+        raise ValueError("a host pattern has no zone and no escapes: write www.example.org")
     if name.startswith("[") and name.endswith("]") and name == pattern:
         try:
             return f"[{ipaddress.IPv6Address(name[1:-1])}]"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from headrace.cli.check import NotOfARole
 from headrace.cli.main import EXIT_USAGE, app, main
 from headrace.config.problems import ConfigError
 
@@ -89,6 +90,14 @@ def test_json_has_every_value_in_force(tmp_path: Path) -> None:
     assert shown["server"][0]["http_port"] == 80
     assert shown["site"][0]["target_utilisation"] == 0.8
     assert shown["class"][0]["redirect"] == 302
+
+
+def test_check_of_a_description_names_the_command_for_it(tmp_path: Path) -> None:
+    with pytest.raises(NotOfARole, match=r"headrace network check .*network\.toml checks it"):
+        CliRunner().invoke(app, ["check", str(EXAMPLE)], catch_exceptions=False)
+    (tmp_path / "deep.toml").write_text("a = " + "[" * 5000)
+    with pytest.raises(ConfigError, match="nested more than"):
+        CliRunner().invoke(app, ["check", str(tmp_path / "deep.toml")], catch_exceptions=False)
 
 
 def test_an_edge_that_uses_no_certificate_is_warned_of_it(tmp_path: Path) -> None:

@@ -72,11 +72,11 @@ def test_a_normalised_pattern_stays_as_it_is(pattern: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a.*.example", "*a.example", "**", "a:80", "http://a", "a/b", "[::g]", "a..b", "a.",
-     "*.", "*.[::1]", "b\u00fccher.example", "a" * 64, ".".join(["a" * 60] * 5)],
+    ["", "[fe80::1%e]", "a.*.example", "*a.example", "**", "a:80", "http://a", "a/b", "[::g]",
+     "a..b", "a.", "*.", "*.[::1]", "b\u00fccher.example", "a" * 64, ".".join(["a" * 60] * 5)],
 )  # fmt: skip
 def test_what_is_no_pattern(text: str) -> None:
-    with pytest.raises(ValueError, match=r"star|IPv6 address|host name|no scheme"):
+    with pytest.raises(ValueError, match=r"star|IPv6 address|host name|no scheme|no zone"):
         normalise_host_pattern(text)
 
 

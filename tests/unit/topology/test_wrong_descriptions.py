@@ -109,7 +109,7 @@ WRONG = [
     (SERVER, 'storage = "1 TB!"\n', "TB", 'server[0].storage = "1 TB!": not a size'),
     ('"n1.example"', '"*.example"', "host", 'server[0].host = "*.example": a server has one'),
     ('"n1.example"', '"n1:80"', "host", 'server[0].host = "n1:80": a host pattern has no scheme'),
-    ('"n1.example"', '"[fe80::1%e]"', "host", "an address has no zone here"),
+    ('"n1.example"', '"[fe80::1%e]"', "host", "a host pattern has no zone"),
     ("order = 2", "order = 0", "order = 0", "coverage[0].sites[1].order = 0: must be at least 1"),
     ("order = 2", "weight = 0", "weight", "sites[1].weight = 0: must be more than 0"),
     ("order = 2", "weight = inf", "weight", "sites[1].weight = Infinity: must be at most 1000"),

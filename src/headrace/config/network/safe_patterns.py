@@ -16,6 +16,7 @@ alternatives and bounded repetitions; the number of those choices is bounded too
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from re import _constants as words  # type: ignore[attr-defined]  # private, but the very parser
@@ -54,9 +55,11 @@ def check_pattern(pattern: str) -> re.Pattern[str]:
     if not pattern.isascii():
         raise ValueError("a pattern is ASCII: write other characters as %XX, as URLs have them")
     try:
-        compiled = re.compile(pattern, re.ASCII)
-        parsed = parser.parse(pattern, re.ASCII)
-    except (re.error, OverflowError, RecursionError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)  # of what later Pythons read otherwise
+            compiled = re.compile(pattern, re.ASCII)
+            parsed = parser.parse(pattern, re.ASCII)
+    except (re.error, OverflowError, RecursionError, FutureWarning) as error:
         raise ValueError(f"not a regular expression ({error}): correct it") from None
     if compiled.flags != re.ASCII:
         raise ValueError("flags such as (?i) are not known here: write [Aa] for both cases")

@@ -33,8 +33,6 @@ def _coordinates(pair: list[float]) -> list[float]:
 
 def _host(text: str) -> str:
     host = normalise_host_pattern(text)
-    if "%" in host:
-        raise ValueError("an address has no zone here: write a global one")
     if host.startswith("*"):
         raise ValueError("a server has one host name: write it without a star")
     return host

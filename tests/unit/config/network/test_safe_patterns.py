@@ -46,6 +46,7 @@ UNSAFE = [
     (r"a\b", r"\b and \B are not known here"),
     ("(?i)a", "flags such as (?i)"),
     ("(?i:a)", "flags such as (?i:…)"),
+    ("[[a]", "not a regular expression (Possible nested set"),
     ("(?P<a>", "not a regular expression"),
     ("é", "a pattern is ASCII"),
     ("a{99999999999999999999}", "not a regular expression"),
@@ -209,6 +210,8 @@ def most_steps(pattern: str, text: str) -> int:
 
 
 @given(st.text(st.characters(max_codepoint=0x7F), max_size=40))
+@example("[[")
+@example("[a--b]")
 def test_any_text_is_a_safe_pattern_or_refused(text: str) -> None:
     try:
         check_pattern(text)

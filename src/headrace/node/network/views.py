@@ -41,8 +41,8 @@ class Views:
             raise
         if newer:
             self.said, self.source, self.taken_at = view, source, now
-            self.step = step_of_age(now - view.made_at, self.max_age_s)
             log.debug("view_taken", version=view.version, source=source)
+            self.grow_older(now)
         return newer
 
     def refuse(self, error: ViewError, source: str, now: float) -> None:
@@ -61,15 +61,10 @@ class Views:
     def grow_older(self, now: float) -> bool:
         """Return whether what counts of the view is another than before, by its age."""
         age_s = self.age_s(now)
-        if age_s is None:
-            return False
-        step = step_of_age(age_s, self.max_age_s)
-        if step == self.step:
-            return False
-        if step and not self.step:
+        before, self.step = self.step, 0 if age_s is None else step_of_age(age_s, self.max_age_s)
+        if age_s is not None and self.step and not before:
             log.warning("view_ages", version=self.said.version, age_s=round(age_s))
-        self.step = step
-        return True
+        return self.step != before
 
     def in_force(self, topology: Topology) -> View:
         """Return what counts of the view at its age."""

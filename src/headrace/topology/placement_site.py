@@ -37,29 +37,23 @@ class Standing(enum.IntEnum):
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """What is known of the servers of a site, by number: `weights` has the share of a server's
-    capacity that counts.
+    capacity that counts. `are_plain`: all serve with all they have.
     """
 
     standings: tuple[Standing, ...]
     weights: tuple[float, ...]
-
-    @property
-    def are_plain(self) -> bool:
-        """Whether all servers serve with all they have."""
-        return min(self.weights) >= 1
+    are_plain: bool
 
 
 def conditions_of(servers: Sequence[Server], view: View) -> Conditions:
     """Return the conditions of servers under a view."""
     seen = [view.servers.get(server.name, _UNSEEN) for server in servers]
     standings = tuple(map(standing_of, servers, seen))
-    return Conditions(
-        standings,
-        tuple(
-            min(max(one.weight, 0.0), 1.0) if standing is Standing.USABLE else 0.0
-            for one, standing in zip(seen, standings, strict=True)
-        ),
+    weights = tuple(
+        min(max(one.weight, 0.0), 1.0) if standing is Standing.USABLE else 0.0
+        for one, standing in zip(seen, standings, strict=True)
     )
+    return Conditions(standings, weights, min(weights) >= 1)
 
 
 def standing_of(server: Server, seen: ServerView) -> Standing:

@@ -60,9 +60,7 @@ def _why(placed: SitePlacement, shard: bytes, server: Server, number: int | None
     arc = placed.ring.ring.arc_of(shard)
     home = placed.ring.ring.homes[arc]
     if number is not None and at in placed.heavy.servers(number):
-        light = placed.arcs.loads[at] / placed.arcs.fair[at]
-        first = "first" if at == home else "next"
-        return f"{first} on the ring with room (it has {light:.2f} of a fair share of the ring)"
+        return f"{'first' if at == home else 'next'} on the ring with room for it"
     if at == home:
         return "first on the ring"
     holder = placed.arcs.holders[arc]

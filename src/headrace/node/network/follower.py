@@ -21,6 +21,7 @@ from headrace.errors import HeadraceError
 from headrace.node.network.compiling import Compiled, SealedFile, compiled
 from headrace.node.network.files import Signatures, signatures_of
 from headrace.node.network.last_good import NAME, keep_last_good
+from headrace.node.network.outcome import Outcome
 from headrace.node.network.sharing import Receiver, Sharing
 from headrace.node.network.view_file import ViewFile
 from headrace.node.network.view_socket import ViewSocket
@@ -258,9 +259,15 @@ async def _repeat(step: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _first(path: Path) -> Compiled:
-    """Return what comes of a description when the node starts."""
+    """Return what comes of a description when the node starts.
+
+    Where it could not even be tried, the last good one may help, and it is tried again soon.
+    """
     for _ in range(TRIES_AT_START):
-        found = await compiled(path)
+        try:
+            found = await compiled(path)
+        except (HeadraceError, OSError) as error:
+            return Compiled(Outcome(str(error), {str(path): None}))
         if not found.outcome.torn:
             return found
         await asyncio.sleep(TRY_AGAIN_S)

@@ -18,6 +18,7 @@ from headrace.telemetry.metrics import WorkerMetrics
 from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.client import OriginClient
 from headrace.upstream.endpoint import Endpoint
+from headrace.upstream.failover_body import FailoverResponse
 from headrace.upstream.fetcher import Fetcher
 from headrace.upstream.health_checks import HealthChecks
 from headrace.upstream.origin_routes import apply_routes
@@ -50,7 +51,7 @@ class OriginEvents:
     def failed(self, attempt_log: AttemptLog, origin: str, reason: str, problem: str) -> None:
         """Count and log a try that brought nothing of use."""
         self._metrics.origin_failures[attempt_log.label_of(origin)] += 1
-        if attempt_log.service:
+        if attempt_log.service and not attempt_log.server:
             self._metrics.services.of(attempt_log.service).origin_failures += 1
         log.warning(
             "origin_failed", **_pool_of(attempt_log), origin=origin, failure=reason,
@@ -94,6 +95,13 @@ class OriginEvents:
             log.warning("origin_up", service=service, pool=pool, origin=origin)
         else:
             log.error("origin_down", service=service, pool=pool, origin=origin)
+
+
+def note_received(metrics: WorkerMetrics, response: FailoverResponse) -> None:
+    """Count the bytes of a body, by whether origins or servers of the network sent them."""
+    by_servers = response.server_bytes
+    metrics.bytes_from_servers += by_servers
+    metrics.bytes_from_origin += response.received_bytes - by_servers
 
 
 def _pool_of(attempt_log: AttemptLog) -> dict[str, str]:

@@ -157,6 +157,9 @@ class WorkerMetrics:
 
     bytes_sent: int = _counter("sent_bytes", "Bytes sent to clients, heads and bodies.")
     bytes_from_origin: int = _counter("origin_received_bytes", "Body bytes received from origins.")
+    bytes_from_servers: int = _counter(
+        "peer_received_bytes", "Body bytes received from other servers of the network."
+    )
 
     connections_open: int = _gauge("connections", "Client connections open now.")
     connections_accepted: int = _counter("connections_accepted", "Client connections accepted.")

@@ -18,7 +18,8 @@ class AttemptLog:
     """What one request has tried so far.
 
     `client_network` is the network of who asks; `path` is what was asked for, without its query;
-    `origin` is who was asked last, `trail` what failed before.
+    `origin` is who was asked last, `trail` what failed before; `server`: it is no origin, but
+    another server of the network.
     """
 
     pool: str = ""
@@ -29,6 +30,7 @@ class AttemptLog:
     trail: list[Tried] = field(default_factory=list)
     client_network: str = ""
     service: str = ""
+    server: bool = False
 
     @property
     def label(self) -> str:

@@ -58,6 +58,7 @@ class FailoverResponse:
         self._by_server = request.attempts.state.is_server(origin)
         self._response: OriginResponse | None = response
         self._before_bytes = 0
+        self._server_bytes = 0
         self._last: OriginResponse = response
         pool = request.attempts.state.pool
         begun = Begun.of(response.head) if switching and request.method == b"GET" else None
@@ -113,6 +114,12 @@ class FailoverResponse:
     def received_bytes(self) -> int:
         """How much of the body has come."""
         return self._before_bytes + self._last.received_bytes
+
+    @property
+    def server_bytes(self) -> int:
+        """How much of that came from other servers of the network."""
+        by_server = self._request.attempts.state.is_server(self._origin)
+        return self._server_bytes + (self._last.received_bytes if by_server else 0)
 
     @property
     def trailers(self) -> list[Field]:
@@ -232,6 +239,8 @@ class FailoverResponse:
                 continue
             break
         self._before_bytes += self._last.received_bytes
+        if request.attempts.state.is_server(self._origin):
+            self._server_bytes += self._last.received_bytes
         self._response = self._last = response
         self._origin = step.origin
         self._since_switch = 0

@@ -130,7 +130,7 @@ class Fetcher:
             return won
         index, response = won
         request.attempt_log = of_pool.attempt_log
-        request.attempt_log.pool = state.group_of(index)
+        request.attempt_log.pool, request.attempt_log.server = state.group_of(index), True
         request.attempt_log.origin = request.origin_name(index)
         return FailoverResponse(request, index, response, switching=True, hashing=hashing)
 

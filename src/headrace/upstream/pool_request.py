@@ -76,7 +76,7 @@ class PoolRequest:
         if step.pause_s:
             await asyncio.sleep(step.pause_s)
         attempt_log = self.attempt_log
-        attempt_log.pool = self.attempts.state.group_of(step.origin)
+        self._name_group(step.origin)
         attempt_log.origin = self.origin_name(step.origin)
         attempt_log.tries += 1
         self.events.tried(attempt_log)
@@ -102,10 +102,15 @@ class PoolRequest:
         response.when_ended(place.give_back)
         return response
 
+    def _name_group(self, index: int) -> None:
+        state = self.attempts.state
+        self.attempt_log.pool = state.group_of(index)
+        self.attempt_log.server = state.is_server(index)
+
     def blame(self, origin: int, reason: FailureOrStatus, problem: str) -> None:
         """Note a failure of an origin."""
         name = self.origin_name(origin)
-        self.attempt_log.pool = self.attempts.state.group_of(origin)
+        self._name_group(origin)
         self.attempt_log.trail.append(Tried(name, word(reason)))
         self.events.failed(self.attempt_log, name, word(reason), problem)
         if isinstance(reason, Failure):

@@ -44,6 +44,7 @@ from headrace.edge.fill.result import Failed, Filled, Restart, Result, Uncacheab
 from headrace.edge.fill.slice_writer import SliceWriter
 from headrace.edge.peers.provenance import Provenance, provenance
 from headrace.edge.service.forwarded_fields import asks_the_same
+from headrace.edge.upstreams import note_received
 from headrace.errors import release_frames
 from headrace.http.message import Headers, ResponseHead
 from headrace.http.parser import ParsedResponseHead
@@ -250,7 +251,7 @@ class Fill:
                 environment.compare(resource, target.mirror, fields, seen)
         finally:
             if not self._handed_over:
-                environment.metrics.bytes_from_origin += response.received_bytes
+                note_received(environment.metrics, response)
                 response.close()
 
     def _slice_bytes(self) -> int:

@@ -23,6 +23,7 @@ from headrace.edge.service.forwarded_fields import (
 )
 from headrace.edge.service.resource import Resource
 from headrace.edge.tiering.tiering import Plan
+from headrace.edge.upstreams import note_received
 from headrace.http.dates import format_http_date
 from headrace.http.fields import hop_by_hop
 from headrace.http.message import Field, Headers, Request, ResponseHead
@@ -224,7 +225,7 @@ async def pass_response(
         exchange.finish(_trailers(request, response))
         await response.sent()
     finally:
-        edge.metrics.bytes_from_origin += response.received_bytes
+        note_received(edge.metrics, response)
         response.close()
 
 

@@ -98,6 +98,9 @@ def test_an_owner_that_dies_in_mid_body_is_left_at_the_same_byte(at: int) -> Non
         assert (answer.status, answer.body, answer.outcome) == (200, BODY, "complete")
         assert member.asked() == [owner, "o"]
         assert edge.stored(target) == ()
+        assert edge.metrics.bytes_from_servers == at
+        assert edge.metrics.bytes_from_origin >= len(BODY) - at
+        assert edge.metrics.services.of("s").origin_failures == 0
 
     dialogue()
 

@@ -50,10 +50,12 @@ def running_site(
     tiering: Mapping[str, object] = {"first_byte": "5s", "answer": "10s"},
     *,
     member: bool = True,
+    further: Mapping[str, list[dict[str, object]]] = {},
 ) -> Iterator[RunningSite]:
     """Start edges that are servers of one site, all of one class; without `member` each is on its
-    own. `content` are further keys of the class, `settings` of each edge's configuration. By
-    default servers have the patience that a busy machine needs.
+    own. `content` are further keys of the class, `settings` of each edge's configuration;
+    `further` are more listeners of some. By default servers have the patience that a busy machine
+    needs.
     """
     directory.mkdir(parents=True, exist_ok=True)
     places = {name: (f"127.0.1.{number}", free_port()) for number, name in enumerate(names, 1)}
@@ -69,7 +71,7 @@ def running_site(
                 "node_id": name,
                 "workers": 1,
                 **settings,
-                "listen": [{"address": f"{address}:{port}"}],
+                "listen": [{"address": f"{address}:{port}"}, *further.get(name, ())],
             }
             if member:
                 own["network"] = {

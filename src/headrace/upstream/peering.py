@@ -3,8 +3,7 @@
 Everything is in one field, `Headrace-Peer`: version, the asker's name and site, how many servers
 the request has come through, when it was signed, times of purges, the signature. It covers method,
 host and target too, so that it is good for this one request, and for a short time. Times are by the
-asker's clock; whoever verifies gets them by his own, whatever the difference: the moment of signing
-is in both. Pure: `now` is an argument. Whether the network has such a server is the caller's to
+asker's clock. Pure: `now` is an argument. Whether the network has such a server is the caller's to
 check.
 """
 
@@ -94,6 +93,14 @@ class Peer:
     purges: PurgeTimes = NO_PURGES
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A request that was signed, and when: that and the times of purges by the asker's clock."""
+
+    peer: Peer
+    at: float
+
+
 def tag_digest(tag: bytes) -> int:
     """Return what names a tag among servers: two may share it, and are then purged together."""
     return xxhash.xxh3_64_intdigest(tag) & 0xFFFFFFFF
@@ -137,7 +144,7 @@ def verify(
     target: bytes,
     values: list[bytes],
     now: float,
-) -> Peer | PeerRefusal:
+) -> Signed | PeerRefusal:
     """Return who asks, or why the field is not believed. `values` are all lines of the field."""
     if len(values) != 1 or len(values[0]) > _LONGEST:
         return PeerRefusal.MALFORMED
@@ -154,39 +161,43 @@ def verify(
     signed_at = int(signed_ms) / 1000
     if abs(now - signed_at) > SKEW_S:
         return PeerRefusal.CLOCK
-    clock = _Clock(signed_at, now)
     try:
-        purges = PurgeTimes(clock.ours(not_before_ms), clock.ours(stale_before_ms))
-        if tags != b"-":
-            purges = _with_tags(purges, tags, clock)
+        purges = PurgeTimes(
+            _moment(not_before_ms, signed_at),
+            _moment(stale_before_ms, signed_at),
+            *_tag_times(tags, signed_at),
+        )
     except ValueError:
         return PeerRefusal.MALFORMED
     if int(hops) < 1:
         return PeerRefusal.MALFORMED
-    return Peer(name.decode(), site.decode(), int(hops), purges)
+    return Signed(Peer(name.decode(), site.decode(), int(hops), purges), signed_at)
 
 
-@dataclass(frozen=True, slots=True)
-class _Clock:
-    """When a request was signed by the asker's clock, and when it was verified by ours.
+def later(purges: PurgeTimes, by_s: float, now: float) -> PurgeTimes:
+    """Return times that are later by so much, but not later than `now`."""
+    if purges == NO_PURGES:
+        return NO_PURGES
 
-    What was before the one was before the other: so a purge is never dated too early here, by as
-    much as the request was under way too late at most.
+    def moved(moment: float) -> float:
+        return min(moment + by_s, now) if moment else 0.0
+
+    return PurgeTimes(
+        moved(purges.not_before),
+        moved(purges.stale_before),
+        tuple(replace(tag, before=moved(tag.before)) for tag in purges.tags),
+        moved(purges.tagged_before),
+    )
+
+
+def _moment(text_ms: bytes, signed_at: float) -> float:
+    """Return a time. Raises ValueError for one to come: no server is told today what is purged
+    tomorrow.
     """
-
-    signed_at: float
-    now: float
-
-    def ours(self, text_ms: bytes) -> float:
-        """Return a time of the asker's clock by ours. Raises ValueError for one to come: no server
-        is told today what is purged tomorrow.
-        """
-        moment = int(text_ms) / 1000
-        if not moment:
-            return 0.0
-        if moment > self.signed_at:
-            raise ValueError("a purge to come")
-        return self.now - (self.signed_at - moment)
+    moment = int(text_ms) / 1000
+    if moment > signed_at:
+        raise ValueError("a purge to come")
+    return moment
 
 
 def _tags_text(purges: PurgeTimes, now: float) -> bytes:
@@ -200,21 +211,22 @@ def _tags_text(purges: PurgeTimes, now: float) -> bytes:
     return b",".join(found)
 
 
-def _with_tags(purges: PurgeTimes, text: bytes, clock: _Clock) -> PurgeTimes:
-    """Return the times with those of tags. Raises ValueError."""
+def _tag_times(text: bytes, signed_at: float) -> tuple[tuple[TagPurge, ...], float]:
+    """Return the purges by tags that have names, and the time for all others. Raises ValueError."""
     tags, others = [], 0.0
-    for piece in text.split(b","):
+    for piece in text.split(b",") if text != b"-" else ():
         found = _TAG.fullmatch(piece)
         if found is None:
             raise ValueError("no purge by a tag")
         digest, moment_ms, soft = found.groups()
+        moment = _moment(moment_ms, signed_at)
         if digest == b"*":
-            others = clock.ours(moment_ms)
+            others = moment
         else:
-            tags.append(TagPurge(int(digest, 16), clock.ours(moment_ms), bool(soft)))
+            tags.append(TagPurge(int(digest, 16), moment, bool(soft)))
     if len(tags) > MOST_TAGS:
         raise ValueError("too many purges by tags")
-    return replace(purges, tags=tuple(tags), tagged_before=others)
+    return tuple(tags), others
 
 
 def _mac(secret: bytes, said: bytes, method: bytes, host: bytes, target: bytes) -> bytes:

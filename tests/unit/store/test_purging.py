@@ -140,6 +140,18 @@ def test_a_rule_is_kept_as_long_as_fills_may_be_older_than_it(tmp_path: Path) ->
             assert store.generation() == 1
 
 
+def test_a_member_of_a_network_can_tell_others_of_a_purge_after_a_restart(tmp_path: Path) -> None:
+    day = sweep.KEEP_FOR_OTHERS_S
+    with a_store(tmp_path, clock=lambda: 1000.0) as store:
+        store.purge(PurgeRule("prefix", b"films\n"))
+    for now, rules in ((1000.0 + day - 1, [1000.0]), (1000.0 + day, [])):
+        with a_store(tmp_path, clock=lambda now=now: now) as store:  # type: ignore[misc]
+            while sweep.step(store, 10, now=now, keep_rules_s=day):
+                pass
+        with a_store(tmp_path, clock=lambda now=now: now) as store:  # type: ignore[misc]
+            assert [rule.made_at for rule in store.rules.current().of_key(KEY)] == rules
+
+
 def test_a_replaced_version_is_remembered_as_long_as_a_rule(
     tmp_path: Path,
 ) -> None:

@@ -53,8 +53,11 @@ def open_store(config: Config) -> OwnStore:
 class OwnStore:
     """A claimed, open store. Not for use by several threads (as the store itself)."""
 
-    def __init__(self, claim: DirectoryLock, store: Store) -> None:
+    def __init__(
+        self, claim: DirectoryLock, store: Store, *, keep_rules_s: float = sweep.KEEP_S
+    ) -> None:
         self._claim = claim
+        self._keep_rules_s = keep_rules_s
         self.store = store
         self._orphans = OrphanSweep(store)
         self._orphans_due_s = time.monotonic()
@@ -88,7 +91,9 @@ class OwnStore:
                 f"the cache directory {path} cannot be used: {error.strerror or error}; let the "
                 "user that runs headrace write there, or choose another cache_dir"
             ) from error
-        return cls(claim, store)
+        member = config.network is not None
+        kept_s = sweep.KEEP_FOR_OTHERS_S if member else sweep.KEEP_S
+        return cls(claim, store, keep_rules_s=kept_s)
 
     def generation(self) -> int:
         """Return the purge generation."""
@@ -114,7 +119,7 @@ class OwnStore:
             self._rebuilding = bool(stats["rebuilding"])
             if not self._rebuilding:
                 log.info("index_rebuilt", objects=stats["objects"], slices=stats["slices"])
-        if sweep.step(self.store, SWEEP_RECORDS, now=time.time()):
+        if sweep.step(self.store, SWEEP_RECORDS, now=time.time(), keep_rules_s=self._keep_rules_s):
             return True
         now_s = time.monotonic()
         if now_s < self._orphans_due_s:

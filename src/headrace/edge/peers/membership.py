@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import structlog
 
 from headrace.config.peer_secrets import read_secrets
+from headrace.edge.peers.clocks import Clocks
 from headrace.errors import HeadraceError
 from headrace.http.client_network import network_of
 from headrace.http.fields import PEER_FIELD
@@ -20,6 +22,7 @@ from headrace.upstream.peering import (
     PeerRefusal,
     PeerSecrets,
     PurgeTimes,
+    later,
     sign,
     verify,
 )
@@ -59,6 +62,7 @@ class Membership:
         self.site = ""
         self.secrets = PeerSecrets()
         self._sites: dict[str, str] = {}
+        self._clocks = Clocks()
         self._path: Path | None = None
         self._seen: tuple[int, int, int] | None = None
 
@@ -72,6 +76,7 @@ class Membership:
         included, is none of it.
         """
         self._sites = {each.name: each.site for each in topology.servers}
+        self._clocks.retain(frozenset(self._sites))
         self.server = server
         self.site = self._sites.get(server, "")
 
@@ -103,11 +108,13 @@ class Membership:
             return PeerRefusal.UNEXPECTED
         values = head.headers.all(PEER_FIELD)
         found = verify(self.secrets, head.method, head.host or b"", head.target, values, now)
-        if isinstance(found, Peer) and (
-            self._sites.get(found.name) != found.site or found.name == self.server
-        ):
+        if isinstance(found, PeerRefusal):
+            return found
+        peer = found.peer
+        if self._sites.get(peer.name) != peer.site or peer.name == self.server:
             return PeerRefusal.UNKNOWN
-        return found
+        behind_s = self._clocks.behind_s(peer.name, found.at, now)
+        return replace(peer, purges=later(peer.purges, behind_s, now))
 
     def signer(self, asked_by: Peer | None, purges: PurgeTimes) -> Sign:
         """Return what signs requests that are made for one: `asked_by` is the server that asks for

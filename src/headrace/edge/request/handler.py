@@ -96,7 +96,7 @@ class EdgeHandler(HotHits):
         exchange.context = answer
         if peer is None and (exchange.peers_only or (claims and edge.config.network is not None)):
             # A server that is not believed must not take this for what it would have been told.
-            exchange.refuse(BadRequest(421, _NO_PEER))
+            answer.error(421, _NO_PEER)
             return
         if head.method == b"OPTIONS" and head.target == b"*":
             self._own_options(exchange, answer)

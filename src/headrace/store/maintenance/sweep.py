@@ -22,6 +22,9 @@ from headrace.store.transaction import BATCH, WHEN, Transaction, invalidated
 
 KEEP_S = 600.0
 """How long a purge rule lives at least: until then it still stops fills that began before it."""
+KEEP_FOR_OTHERS_S = 24 * 3600.0
+"""How long it lives in a member of a network, which tells servers of it that it asks: one that was
+down when all were told of the purge may still have what it hits."""
 
 
 class Pass(msgspec.Struct, array_like=True, frozen=True):
@@ -36,12 +39,19 @@ SWEPT = b"swept"
 """Rows of `meta`: the walk that is under way, and the generation the last whole walk began at."""
 
 
-def step(store: Store, limit: int, *, now: float, keep_s: float = KEEP_S) -> bool:
+def step(
+    store: Store,
+    limit: int,
+    *,
+    now: float,
+    keep_s: float = KEEP_S,
+    keep_rules_s: float | None = None,
+) -> bool:
     """Sweep at most `limit` records; True while there is more to do. `now` is Unix time.
 
     Removes what rules and replacements left behind, then forgets the rules that are older than
-    `keep_s`. One process at a time sweeps; for others this is False at once. Raises StoreError or
-    OSError.
+    `keep_rules_s` (None: `keep_s`), and the versions that were replaced before `keep_s`. One
+    process at a time sweeps; for others this is False at once. Raises StoreError or OSError.
     """
     fd = locks.open_lock_file(store.path / SWEEP_LOCK)
     try:
@@ -50,7 +60,7 @@ def step(store: Store, limit: int, *, now: float, keep_s: float = KEEP_S) -> boo
         above = _trim(store)
         replaced = _sweep_superseded(store, now - keep_s)
         walked = _walk(store, limit)
-        _forget(store, now - keep_s)
+        _forget(store, now - (keep_s if keep_rules_s is None else keep_rules_s))
         return above or replaced or walked
     finally:
         os.close(fd)

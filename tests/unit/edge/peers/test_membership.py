@@ -12,7 +12,7 @@ from headrace.edge.peers.membership import BadSecrets, Membership, charged_to, s
 from headrace.http.fields import PEER_FIELD
 from headrace.http.message import Headers
 from headrace.http.parser import RequestHead
-from headrace.upstream.peering import NO_PURGES, Peer, PeerRefusal, PeerSecrets, sign
+from headrace.upstream.peering import NO_PURGES, Peer, PeerRefusal, PeerSecrets, PurgeTimes, sign
 from tests.harness.peers import SECRETS, SIBLING, TOPOLOGY
 
 NOW = 1e9
@@ -105,3 +105,22 @@ def test_a_server_may_leave_more_behind_and_gets_it_back_sooner() -> None:
     assert not budget.spend("192.0.2.7", 101, 0.0)
     assert budget.spend("192.0.2.7", 100, 0.0)
     assert budget.left_bytes("192.0.2.7", 1.0) == 10
+
+
+def test_a_purge_is_as_long_ago_by_whichever_clock() -> None:
+    for skew_s in (-20.0, 0.0, 20.0):
+        purges = PurgeTimes(not_before=NOW + skew_s - 60)
+        asker = Peer("n2", "north", 1, purges)
+        fields = sign(SECRETS, b"GET", b"h", b"/a", asker, NOW + skew_s)
+        found = member().recognised(head(*fields), NOW)
+        assert isinstance(found, Peer)
+        assert found.purges.not_before == pytest.approx(NOW - 60, abs=0.002)
+
+
+def test_a_request_that_is_sent_again_tells_of_the_same_purge() -> None:
+    asked = member()
+    old = sign(SECRETS, b"GET", b"h", b"/a", Peer("n2", "north", 1, PurgeTimes(NOW)), NOW)
+    for later_s in (0.0, 9.0, 29.0):
+        found = asked.recognised(head(*old), NOW + later_s)
+        assert isinstance(found, Peer)
+        assert found.purges.not_before == NOW

@@ -9,7 +9,7 @@ import pytest
 from headrace.edge.peers.purges import BEGAN
 from headrace.topology.model import StoreBy
 from headrace.upstream.errors import Failure
-from headrace.upstream.peering import Peer, PeerRefusal, PurgeTimes, tag_digest, verify
+from headrace.upstream.peering import Peer, PeerRefusal, PurgeTimes, Signed, tag_digest, verify
 from tests.harness.breakable_store import EPOCH_S
 from tests.harness.dialogues import in_memory, reply, replying
 from tests.harness.memory_edge import MemoryEdge
@@ -44,7 +44,8 @@ def heard_by_owner(edge: MemoryEdge) -> Peer | PeerRefusal:
     heard = edge.network.requests[-1]
     method, target = heard.line.encode().split(b" ")
     value = heard.fields["headrace-peer"].encode()
-    return verify(SECRETS, method, heard.fields["host"].encode(), target, [value], now(edge))
+    found = verify(SECRETS, method, heard.fields["host"].encode(), target, [value], now(edge))
+    return found.peer if isinstance(found, Signed) else found
 
 
 @in_memory(network=NETWORK)

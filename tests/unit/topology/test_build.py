@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
+from typing import Any
 
+from headrace.config.network import NETWORK
+from headrace.config.schema import keys_of, tables
 from headrace.topology.build import load_topology
 from headrace.topology.model import (
     AdminState,
@@ -68,6 +73,7 @@ host = "m1.example"
 name = "all"
 networks = ["isp"]
 prefixes = ["198.18.0.0/15"]
+prefix_file = "more.prefixes"
 default = true
 sites = [{ name = "north", weight = 2 }, { name = "other", order = 2 }]
 
@@ -92,6 +98,7 @@ widening = { above = 0.6, below = 0.1, most = 8 }
 
 def test_every_key_arrives(tmp_path: Path) -> None:
     (tmp_path / "network.toml").write_text(EVERYTHING)
+    (tmp_path / "more.prefixes").write_text("192.0.2.128/25")
     (tmp_path / "isp.prefixes").write_text("# ours\n\n 2001:db8::/32 # all\n203.0.113.7\n")
     topology = load_topology(tmp_path / "network.toml")
     (isp,) = topology.networks
@@ -110,7 +117,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     (coverage,) = topology.coverage
     assert coverage.sites == (SiteChoice("north", 2.0), SiteChoice("other", order=2))
     assert (coverage.networks, coverage.default) == (("isp",), True)
-    assert coverage.prefixes == PrefixSet.of(["198.18.0.0/15"])
+    assert coverage.prefixes == PrefixSet.of(["198.18.0.0/15", "192.0.2.128/25"])
     (vod,) = topology.classes
     assert (vod.hosts, vod.paths, vod.kinds) == (("*.example",), ("/v/*",), ("segment", "video/*"))
     assert vod.shard_pattern is not None
@@ -125,3 +132,24 @@ def test_the_example_loads() -> None:
     topology = load_topology(EXAMPLE)
     assert [site.name for site in topology.sites] == ["oslo", "rome", "frankfurt", "elsewhere"]
     assert len(topology.servers_of("oslo")) == 2
+
+
+def test_the_description_above_has_every_key_of_the_schema() -> None:
+    document = tomllib.loads(EVERYTHING)
+    missing = [
+        f"{name}.{key}"
+        for name, model, _repeats in tables(NETWORK.model)
+        if name
+        for key in keys_of(model)
+        if not any(key in one for one in tables_at(document, name.split(".")))
+    ]
+    assert missing == []
+
+
+def tables_at(table: Any, path: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield each table that a path of keys leads to, in arrays all of them."""
+    for one in table if isinstance(table, list) else [table]:
+        if not path:
+            yield one
+        elif path[0] in one:
+            yield from tables_at(one[path[0]], path[1:])

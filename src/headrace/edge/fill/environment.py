@@ -22,7 +22,7 @@ from headrace.edge.tiering.tiering import Plan, Sign, Tiering
 from headrace.edge.upstreams import Upstreams
 from headrace.http.message import Field
 from headrace.reasons import Reason
-from headrace.store import Store, StoreFull
+from headrace.store import Store, StoreError, StoreFull
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.upstream.peering import Peer
 from headrace.upstream.target import Target
@@ -126,7 +126,11 @@ class FillEnvironment:
         """Return a target with the servers of a plan before its pool."""
         if plan is None or self.tiering is None or self.signer is None:
             return target
-        sign = self.signer(peer, resource)
+        try:
+            sign = self.signer(peer, resource)
+        except StoreError as error:  # what is purged is not known, so no server can be told
+            self.store_trouble(error)
+            return target
         return self.tiering.with_sources(target, plan, sign, authority, request_target)
 
     def slice_bytes_for(self, rules: CacheRules) -> int:

@@ -122,9 +122,10 @@ class Membership:
         """
         hops = 1 if asked_by is None else asked_by.hops + 1
         asker = Peer(self.server, self.site, hops, purges)
+        secrets = self.secrets  # a body may be continued when there are none any more
 
         def signed(method: bytes, host: bytes, target: bytes, now: float) -> list[Field]:
-            return sign(self.secrets, method, host, target, asker, now)
+            return sign(secrets, method, host, target, asker, now)
 
         return signed
 

@@ -6,6 +6,9 @@ import asyncio
 
 import pytest
 
+from headrace.edge.peers.membership import Sign
+from headrace.edge.service.resource import Resource
+from headrace.store import StoreError
 from headrace.topology.model import StoreBy
 from headrace.upstream.errors import Failure
 from headrace.upstream.peering import Peer
@@ -60,6 +63,21 @@ async def test_without_a_signature_nobody_is_asked(edge: MemoryEdge) -> None:
     assert (await edge.get(target)).body == BODY
     assert member.asked() == ["o"]
     assert edge.stored(target)
+
+
+@in_memory(network=NETWORK)
+async def test_no_server_is_asked_while_it_is_not_known_what_is_purged(edge: MemoryEdge) -> None:
+    member = Member(edge)
+    serve(edge, "o")
+    target = member.target(2)
+
+    def unreadable(_peer: Peer | None, _resource: Resource) -> Sign:
+        raise StoreError("the rules cannot be read")
+
+    edge.context.signer = unreadable
+    assert (await edge.get(target)).body == BODY
+    assert member.asked() == ["o"]
+    assert edge.metrics.store_write_errors == 1
 
 
 @in_memory(network=NETWORK)

@@ -159,7 +159,7 @@ def heavy_bound(servers: int) -> float:
     What is not known comes on top: which of the light shards are more popular than others. The more
     servers there are, the more of that the unluckiest has.
     """
-    return 1.19 - 0.01 * servers.bit_length()
+    return 1.2 - 0.012 * servers.bit_length()
 
 
 def heavy_of(shares: list[Share], fair: list[float]) -> list[Share]:

@@ -10,7 +10,15 @@ import tempfile
 from pathlib import Path
 
 from bench.routing.report import report
-from bench.routing.stand import CLIENTS, WORKS, Figure, measure, start_nginx, start_router
+from bench.routing.stand import (
+    CLIENTS,
+    WORKS,
+    Figure,
+    measure,
+    start_nginx,
+    start_router,
+    start_trusting_router,
+)
 
 
 def main() -> None:
@@ -29,11 +37,14 @@ def run(seconds: float, rounds: int) -> dict[str, dict[str, list[Figure]]]:
     """Return the figures of each round, by who answers and by what is asked."""
     found: dict[str, dict[str, list[Figure]]] = {}
     for _round in range(rounds):
-        for who, start in (("headrace", start_router), ("nginx", start_nginx)):
+        for who, start, works in (
+            ("headrace", start_router, WORKS),
+            ("headrace", start_trusting_router, (CLIENTS,)),
+            ("nginx", start_nginx, WORKS),
+        ):
             with tempfile.TemporaryDirectory() as directory:
                 program, port = start(Path(directory))
                 with program.stopped_at_end():
-                    works = (*WORKS, CLIENTS) if who == "headrace" else WORKS
                     for work in works:
                         figure = measure(program, port, work, seconds)
                         found.setdefault(who, {}).setdefault(work.name, []).append(figure)

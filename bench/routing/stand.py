@@ -38,7 +38,7 @@ _ROUTER = """\
 node_id = "router"
 workers = 1
 state_dir = "{dir}/state"
-trusted_proxies = ["127.0.0.0/8"]
+{more}
 [network]
 file = "{dir}/network.toml"
 [[listen]]
@@ -114,13 +114,18 @@ def start_nginx(directory: Path) -> tuple[Program, int]:
     return program, port
 
 
-def start_router(directory: Path) -> tuple[Program, int]:
+def start_router(directory: Path, more: str = "") -> tuple[Program, int]:
     """Start a router with one worker."""
     port = free_port()
     (directory / "network.toml").write_text(description())
     config = directory / "router.toml"
-    config.write_text(_ROUTER.format(dir=directory, port=port))
+    config.write_text(_ROUTER.format(dir=directory, port=port, more=more))
     command = [str(Path(sys.executable).parent / "headrace"), "router", "--config", str(config)]
     program = Program(command, SERVER_CORE, directory / "router.log")
     program.wait_for(port)
     return program, port
+
+
+def start_trusting_router(directory: Path) -> tuple[Program, int]:
+    """Start a router that believes whoever asks for whom."""
+    return start_router(directory, 'trusted_proxies = ["127.0.0.0/8"]')

@@ -13,6 +13,7 @@ from headrace.http.hosts import HostTable
 from headrace.router.clients import Clients
 from headrace.router.debug_access import DebugAccess
 from headrace.router.network import RouterNetwork
+from headrace.router.sent import SentMemory
 from headrace.router.tallies import Tallies
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.topology.geo import Places
@@ -26,7 +27,8 @@ class RouterContext:
     """Replaced in parts, never waited for. `network` is there before the first client is; `geo`
     counts from the next one on.
 
-    `authorities` are the normalised ones by the Host field, without TLS and with.
+    `authorities` are the normalised ones by the Host field, and `sent` the redirects of before:
+    each without TLS and with.
     """
 
     def __init__(
@@ -52,11 +54,13 @@ class RouterContext:
         self.api_hosts = HostTable((pattern.encode(), True) for pattern in config.api_hosts)
         self.retry_after = b"%d" % max(1, round(config.retry_after_s))
         self.max_age_s = config.redirect_max_age_s
+        self.sent = (SentMemory(), SentMemory())
 
     def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
         """Work by this description and this view."""
         former: RouterNetwork | None = getattr(self, "network", None)
         self.network = RouterNetwork(network, view, self.tallies, self.geo, former)
+        self.sent = (SentMemory(), SentMemory())
 
 
 def _authorities() -> BoundedMemory[bytes | None, bytes]:

@@ -24,6 +24,7 @@ from headrace.router.covered import check_covered
 from headrace.router.explain import explained
 from headrace.router.network import ClassPlaces
 from headrace.router.requested import Requested, requested
+from headrace.router.sent import SentRedirect
 from headrace.routing.question import Question
 from headrace.topology.classify import Classified
 from headrace.topology.model import Redirect
@@ -67,6 +68,15 @@ class RouterHandler:
         assert head is not None
         context = self.context
         secure, target = exchange.tls, head.target
+        key = (exchange.address, head.host, target)
+        sent = context.sent[secure].entries.get(key)
+        if (
+            sent is not None
+            and head.method in GET_OR_HEAD
+            and (not secure or exchange.covered == sent.authority)
+        ):
+            self._send(exchange, head, sent)
+            return
         peer = context.clients.peers.get(exchange.address)
         authority = context.authorities[secure].entries.get(head.host)
         if (
@@ -87,7 +97,9 @@ class RouterHandler:
                 if peer.trusted:
                     client = context.clients.spoken_for(peer, head.headers)
                     secure = secure if client.secure is None else client.secure
-                self._redirect(exchange, head, found, target, client, secure=secure)
+                sent = self._redirect(exchange, head, found, target, client, secure=secure)
+                if sent is not None and not peer.trusted:
+                    context.sent[exchange.tls].note(key, sent, authority)
                 return
         self._otherwise(exchange, head)
 
@@ -100,8 +112,8 @@ class RouterHandler:
         client: Client,
         *,
         secure: bool,
-    ) -> None:
-        """Send a client to its server."""
+    ) -> SentRedirect | None:
+        """Send a client to its server, and return how; None: there is none."""
         context = self.context
         network, content = context.network, asked.content
         places = network.places[content.name]
@@ -116,13 +128,20 @@ class RouterHandler:
             exchange.context = places
             context.tallies.of(None, content).count(decision)
             self._refuse(exchange, Unavailable(context.retry_after))
-            return
-        place.tally.count(decision)
-        exchange.context = place
+            return None
+        sent = SentRedirect(place.head + suffix, place, places, place.tally.count_of(decision), b"")
+        self._send(exchange, head, sent)
+        return sent
+
+    def _send(self, exchange: Exchange, head: RequestHead, sent: SentRedirect) -> None:
+        """Send a redirect, and count it."""
+        sent.count.number += 1
+        exchange.context = sent.place
+        places = sent.places
         now = self._now()
         if places.second != int(now):
             self._renew_tail(places, now)
-        whole = b"%s%s%s" % (place.head, suffix, places.tail)
+        whole = sent.start + places.tail
         if (
             exchange.keep_alive
             and not exchange.head_only

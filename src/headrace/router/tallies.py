@@ -15,20 +15,37 @@ _LISTED = Reason.BY_COVERAGE
 _NONE = Reason.NO_SERVER
 
 
+class Count:
+    """A number that only grows."""
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        self.number = 0
+
+
 @dataclass(slots=True, eq=False)
 class Tally:
-    """The answers that named one server of one site for one class, by the decision's reason."""
+    """The answers that named one server of one site for one class, by the decision's reason and
+    whether it was a fallback.
+    """
 
     site: str
     server: str
     content: str
-    by_reason: Counter[Reason] = field(default_factory=Counter)
-    fallbacks: int = 0
+    counts: dict[tuple[Reason, bool], Count] = field(default_factory=dict)
+
+    def count_of(self, decision: Decision) -> Count:
+        """Return where answers by such a decision are counted."""
+        key = (decision.reason, decision.fallback)
+        count = self.counts.get(key)
+        if count is None:
+            count = self.counts[key] = Count()
+        return count
 
     def count(self, decision: Decision) -> None:
         """Count an answer."""
-        self.by_reason[decision.reason] += 1
-        self.fallbacks += decision.fallback
+        self.count_of(decision).number += 1
 
 
 class Tallies:
@@ -57,17 +74,17 @@ class Tallies:
         classes, reasons = Counter[str](), Counter[str]()
         fallbacks = unknown = 0
         for tally in self._known.values():
-            total = sum(tally.by_reason.values())
-            if not total:
-                continue
-            sites[tally.site] += total
-            servers[tally.server] += total
-            classes[tally.content] += total
-            fallbacks += tally.fallbacks
-            for reason, count in tally.by_reason.items():
-                reasons[reason.word] += count
+            for (reason, fallback), count in tally.counts.items():
+                number = count.number
+                if not number:
+                    continue
+                sites[tally.site] += number
+                servers[tally.server] += number
+                classes[tally.content] += number
+                reasons[reason.word] += number
+                fallbacks += number * fallback
                 if reason is not _LISTED and reason is not _NONE:
-                    unknown += count
+                    unknown += number
         metrics.routed_sites, metrics.routed_servers = sites, servers
         metrics.routed_classes, metrics.routed_reasons = classes, reasons
         metrics.routed_fallbacks, metrics.routed_unknown_clients = fallbacks, unknown

@@ -76,8 +76,9 @@ def test_no_target_leads_out_of_the_network(data: bytes) -> None:
     target = b"/" + bytes(byte for byte in data if byte not in b" \r\n\t\0")
     request = b"GET " + target + b" HTTP/1.1\r\nHost: vod.example\r\n\r\n"
     answer = ROUTER.send(request)
-    again = ROUTER.send(request)
-    assert (again.status, again.fields) == (answer.status, answer.fields)
+    for _ in range(3):  # each a shorter way than the one before
+        again = ROUTER.send(request)
+        assert (again.status, again.fields) == (answer.status, answer.fields)
     if answer.status == 302:
         location = answer.fields["location"]
         assert urlsplit(location).netloc in {"n1.cdn.example", "n2.cdn.example"}
@@ -167,7 +168,7 @@ def test_shards_are_spread_over_the_servers_of_a_site() -> None:
 def test_a_new_view_moves_clients_at_once() -> None:
     topology = two_sites()
     router = memory_router(topology)
-    before = router.ask("/film/1").fields["location"]
+    before = {router.ask("/film/1").fields["location"] for _ in range(4)}.pop()
     router.adopt(topology, without(topology, "north"))
     after = router.ask("/film/1").fields["location"]
     assert (site_of(before), site_of(after)) == ("north", "south")
@@ -230,6 +231,22 @@ def test_players_on_other_pages_may_follow() -> None:
     assert preflight.status == 204
     assert preflight.fields["access-control-allow-methods"] == "GET, HEAD"
     assert preflight.fields["allow"] == "GET, HEAD, OPTIONS"
+
+
+def test_what_one_client_was_sent_is_not_sent_to_another() -> None:
+    router = memory_router(trusted_proxies=["10.0.0.0/8"])
+    for _ in range(4):
+        assert site_of(router.ask("/f", client=NORTH).fields["location"]) == "north"
+        assert site_of(router.ask("/f", client=SOUTH).fields["location"]) == "south"
+        for client, site in ((NORTH, "north"), (SOUTH, "south")):
+            proxied = router.ask("/f", ("X-Forwarded-For", client), client="10.0.0.1")
+            assert site_of(proxied.fields["location"]) == site
+        assert router.ask("/f", covers=("vod.example",)).fields["location"][:7] == "https:/"
+        assert router.ask("/f", covers=("other.example",)).status == 421
+        assert router.ask("/f", method="POST").status == 405
+        assert router.ask("/f", host="evil.example").status == 404
+    reasons = router.snapshot().labelled["routed_reasons"]
+    assert reasons == {"coverage": 4 * 5}
 
 
 def test_a_head_is_redirected_like_a_get() -> None:

@@ -96,7 +96,7 @@ class Plan:
         return self.directory / "admin.token"
 
     def store(self, server: str) -> Path:
-        """The directory of a server's store."""
+        """Return the directory of a server's store."""
         return self.directory / server
 
 

@@ -108,10 +108,16 @@ class EdgeHandler(HotHits):
         except BadRequest as error:
             exchange.refuse(error)
             return
-        if peer is None and head.plain and head.method in GET_OR_HEAD and not exchange.has_body:
-            entry = promoted(edge, resource, head.headers)
-            if entry is not None and self.send_hot(exchange, head, entry):
-                return
+        if head.method in GET_OR_HEAD and not exchange.has_body:
+            if peer is not None:
+                if (head.plain or head.lone_range is not None) and self.send_hot_to_server(
+                    exchange, head, resource, answer
+                ):
+                    return
+            elif head.plain:
+                entry = promoted(edge, resource, head.headers)
+                if entry is not None and self.send_hot(exchange, head, entry):
+                    return
         request = resource.request(head)
         if head.method not in resource.service.methods:
             self._unknown_method(head, resource, answer)

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import math
 
+from headrace.cache.freshness import current_age_s
+from headrace.cache.vary import variant_text
 from headrace.edge.context import WorkerContext
 from headrace.edge.hot import HotEntry
+from headrace.edge.peers.purges import began_field, effect
+from headrace.edge.request.promote import promoted
 from headrace.edge.request.response import CacheResult, Response
+from headrace.edge.service.resource import Resource
 from headrace.edge.service.response_heads import HitHeads, stored_fields
 from headrace.http.methods import GET_OR_HEAD
 from headrace.http.parser import RequestHead
@@ -70,6 +75,49 @@ class HotHits:
         exchange.respond(entry.stored.status, entry.prepared, entry.body, entry.opened)
         return True
 
+    def send_hot_to_server(
+        self, exchange: Exchange, head: RequestHead, resource: Resource, answer: Response
+    ) -> bool:
+        """Send a prepared answer to the server of the network that asks, if one is at hand that no
+        purge hits of which it knows; and how old it is.
+        """
+        edge, peer = self.edge, answer.peer
+        assert peer is not None
+        try:
+            edge.apply_purges()
+        except StoreError:
+            return False
+        found = resource.hot
+        if found is None and resource.vary is not None:
+            variant = variant_text(resource.vary, head.headers, resource.rules)
+            found = edge.hot.get(resource.key, variant)
+        if found is None and head.plain:
+            found = promoted(edge, resource, head.headers)
+        now = self._now()
+        if not isinstance(found, HotEntry) or effect(peer.purges, found.stored):
+            return False
+        if now >= found.until and not self._still_stored(found, now):
+            return False
+        if found.second != int(now):
+            self._prepare(found, now, int(now))
+        found.used = True
+        if now >= found.renewal:
+            self._renew_soon(found)
+        line = b"Headrace-Began: %s\r\n" % began_field(found.stored, now)[1]
+        # What is counted when the answer ends, which may be at once.
+        answer.resource, answer.cache = resource, "hit"
+        answer.age_s = current_age_s(found.stored, now)
+        if head.lone_range is not None:
+            return self._send_hot_range(exchange, head.lone_range, found, now, answer, line)
+        if found.body is None:
+            return False
+        if found.slot >= 0:
+            self._touch(found.slot)
+        exchange.context = answer
+        prepared = found.prepared[:-2] + line + b"\r\n"
+        exchange.respond(found.stored.status, prepared, found.body, found.opened)
+        return True
+
     def _renew_soon(self, entry: HotEntry) -> None:
         """Ask the store and the body's pages again once this answer is sent, so that no
         client waits for it.
@@ -102,8 +150,9 @@ class HotHits:
         return True
 
     def _send_hot_range(
-        self, exchange: Exchange, value: bytes, entry: HotEntry, now: float
-    ) -> bool:
+        self, exchange: Exchange, value: bytes, entry: HotEntry, now: float,
+        answer: Response | None = None, line: bytes = b"",
+    ) -> bool:  # fmt: skip
         """Send one range of a response whose slices are at hand; anything else takes its time."""
         edge, stored = self.edge, entry.stored
         if stored.status != 200 or exchange.head_only:
@@ -123,12 +172,13 @@ class HotHits:
             if found is None:
                 return False
             pieces = found
-        exchange.context = entry
+        exchange.context = entry if answer is None else answer
         if not entry.partial:
             assert entry.heads is not None
             entry.partial = entry.heads.partial(now)
         fields = (content_range(start, end, stored.length), end - start)
-        head = b"%sContent-Range: %s\r\nContent-Length: %d\r\n\r\n" % (entry.partial, *fields)
+        beginning = entry.partial + line
+        head = b"%sContent-Range: %s\r\nContent-Length: %d\r\n\r\n" % (beginning, *fields)
         exchange.respond_in_pieces(206, head, pieces)
         return True
 

@@ -33,6 +33,38 @@ async def test_a_server_gets_what_is_stored_and_how_old_it_is(edge: MemoryEdge) 
 
 
 @in_memory()
+async def test_a_server_is_answered_from_what_is_ready_as_a_client_is(edge: MemoryEdge) -> None:
+    join(edge)
+    edge.origin(serving(b"short", FRESH, TAG))
+    await edge.get("/film")
+    client = await edge.get("/film")
+    assert client.hot
+    await asyncio.sleep(2)
+    server = edge.begin("/film", said(edge, "/film"))
+    assert server.outcome == "complete"  # at once, without a task
+    assert server.seen == (200, b"short", "hit")
+    part = await edge.get("/film", said(edge, "/film"), range="1-2")
+    assert (part.status, part.body, part.word) == (206, b"ho", "hit")
+    head = await edge.head("/film", said(edge, "/film", method="HEAD"))
+    for answer in (server, part, head):
+        assert answer.fields["headrace-began"] == "2000"
+        assert answer.fields["age"] == "2"
+        assert answer.fields["cache-status"].startswith("edge; hit; ttl=598")
+    assert "headrace-began" not in (await edge.get("/film")).fields
+    assert "headrace-began" not in (await edge.get("/film", range="1-2")).fields
+    assert edge.metrics.peer_requests == {"hit": 3}
+    edge.origin(serving(b"newer", FRESH, TAG))
+    known = knowing(not_before=now(edge))
+    assert (await edge.get("/film", said(edge, "/film", known))).body == b"newer"
+    edge.origin(serving(b"newest", FRESH, TAG))
+    await asyncio.sleep(1)
+    known = knowing(not_before=now(edge))
+    part = await edge.get("/film", said(edge, "/film", known), range="1-2")
+    assert (part.status, part.body) == (206, b"ew")
+    assert (await edge.get("/film")).body == b"newest"
+
+
+@in_memory()
 async def test_a_client_does_not_hear_what_servers_do(edge: MemoryEdge) -> None:
     join(edge)
     edge.origin(serving(FILM, FRESH, TAG, "Headrace-Began: 5", "Headrace-Peer: 1"))

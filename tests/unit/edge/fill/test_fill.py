@@ -106,7 +106,7 @@ class FakeResponse:
         )
         self.status = script.status
         self.complete = self.by_server = False
-        self.received_bytes = self.read_bytes = self.digest = 0
+        self.received_bytes = self.server_bytes = self.read_bytes = self.digest = 0
         self.left = TOTAL if script.body < 0 else script.body
         self.piece = max(1, self.left // script.pieces)
         self.closed = False

@@ -10,6 +10,7 @@ from pathlib import Path
 # Prefix lengths, by the number of routes in a thousand that have them.
 V4_LENGTHS = {24: 590, 23: 90, 22: 110, 21: 50, 20: 45, 19: 30, 18: 20, 17: 15, 16: 45, 14: 5}
 V6_LENGTHS = {48: 480, 32: 130, 44: 120, 40: 90, 36: 60, 46: 40, 42: 30, 64: 30, 29: 20}
+REGISTRIES = (0x200, 0x240, 0x260, 0x280, 0x2A0, 0x2C0)  # the /12 of IPv6 blocks
 V6_SHARE = 0.25
 NETWORKS = 100
 
@@ -35,13 +36,15 @@ def _v4(count: int, chance: random.Random) -> list[Prefix]:
 
 
 def _v6(count: int, chance: random.Random) -> list[Prefix]:
-    """Registries give out few blocks of 2000::/3, and what is announced lies in them."""
-    blocks = [chance.getrandbits(29) for _ in range(count // 20 + 1)]
+    """Registries give out blocks of few /12, and what is announced lies in them."""
+    blocks = [
+        chance.choice(REGISTRIES) << 20 | chance.getrandbits(20) for _ in range(count // 20 + 1)
+    ]
     found: set[Prefix] = set()
     lengths, weights = list(V6_LENGTHS), list(V6_LENGTHS.values())
     while len(found) < count:
         (length,) = chance.choices(lengths, weights)
-        address = 1 << 125 | chance.choice(blocks) << 96 | chance.getrandbits(96)
+        address = chance.choice(blocks) << 96 | chance.getrandbits(96)
         found.add((128, address >> 128 - length << 128 - length, length))
     return sorted(found)
 

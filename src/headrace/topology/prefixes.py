@@ -78,6 +78,18 @@ def _begin(starts: list[int], values: array[int], start: int, value: int) -> Non
     values.append(value)
 
 
+def _index(tops: Iterable[int]) -> array[int]:
+    """Return for each number from 0 on how many of the ascending `tops` are below it."""
+    index = array("I")
+    count = 0
+    for top in tops:
+        if top >= len(index):
+            index.extend(array("I", [count]) * (min(top + 1, INDEX_SIZE) - len(index)))
+        count += 1
+    index.extend(array("I", [count]) * (INDEX_SIZE - len(index)))
+    return index
+
+
 class V4Ranges:
     """The ranges of IPv4. `index` has, for each upper half of an address, how many ranges begin
     below it: the search is between two of these."""
@@ -93,8 +105,7 @@ class V4Ranges:
     def of(cls, packed: Iterable[int]) -> V4Ranges:
         """Return the ranges of prefixes in ascending order (see `packed_prefix`)."""
         starts, values = flatten(packed, V4_BITS)
-        index = array("I", (bisect_left(starts, top << 16) for top in range(INDEX_SIZE)))
-        return cls(array("I", starts), values, index)
+        return cls(array("I", starts), values, _index(start >> 16 for start in starts))
 
     def find(self, client: bytes) -> tuple[int, int]:
         """Return the value of an address, and the length of the shortest prefix around it all of
@@ -130,10 +141,7 @@ class V6Ranges:
         starts, values = flatten(packed, V6_BITS)
         upper = array("Q", (start >> 64 for start in starts))
         lower = array("Q", (start & _HALF for start in starts))
-        tops = range(_IN_USE, _IN_USE + INDEX_SIZE)
-        return cls(
-            upper, lower, values, array("I", (bisect_left(upper, top << 45) for top in tops))
-        )
+        return cls(upper, lower, values, _index((head >> 45) - _IN_USE for head in upper))
 
     def find(self, client: bytes) -> tuple[int, int]:
         """Return what `V4Ranges.find` returns."""
@@ -144,8 +152,20 @@ class V6Ranges:
             at = bisect_right(upper, head, index[top], index[top + 1])
         else:
             at = bisect_right(upper, head)
-        if upper[at - 1] == head:
-            at = bisect_right(lower, tail, bisect_left(upper, head, 0, at), at)
+        begin = upper[at - 1]
+        if begin == head:
+            return self._find_within(head, tail, at)
+        # All of the /64 is in the range: half of each number is enough.
+        if lower[at - 1]:
+            begin += 1
+        before = (head | 1 << 64) ^ ((begin | 1 << 64) - 1)
+        after = head ^ (upper[at] if at < len(upper) else 1 << 64)
+        return self.values[at - 1], 65 - (before if before < after else after).bit_length()
+
+    def _find_within(self, head: int, tail: int, at: int) -> tuple[int, int]:
+        """Return the same where ranges begin within the /64 of the address."""
+        upper, lower = self.upper, self.lower
+        at = bisect_right(lower, tail, bisect_left(upper, head, 0, at), at)
         start = upper[at - 1] << 64 | lower[at - 1]
         end = upper[at] << 64 | lower[at] if at < len(upper) else 1 << 128
         address = head << 64 | tail

@@ -38,6 +38,7 @@ class Eligibility:
         self._sites = sites
         self._coverage = coverage
         self._geo = geo
+        self._of_nobody: tuple[Rank, ...] | None = None
         self._of_coverage: dict[tuple[str, bool], tuple[Rank, ...]] = {}
         self._near = BoundedMemory[tuple[Place, bool], tuple[Rank, ...]](
             memory_bytes, lambda _key, ranks: 400 + sum(100 + 8 * len(one.shares) for one in ranks)
@@ -71,7 +72,9 @@ class Eligibility:
     def _for_others(self, external: bool) -> tuple[Rank, ...]:
         """Return the sites for clients of no other coverage, before geography has its say."""
         if self.default is None:
-            return self._sites.of_nobody()
+            if self._of_nobody is None:
+                self._of_nobody = self._sites.of_nobody()
+            return self._of_nobody
         return self._by_coverage(self.default, Reason.BY_DEFAULT, external)
 
     def _by_place(self, place: Place, external: bool) -> tuple[Rank, ...]:

@@ -39,7 +39,7 @@ class FollowedGeo:
             last = self._file.last_good()
             if last is None:
                 raise
-            log.error("geo file refused", problem=str(error), instead="the last good one")
+            log.error("geo_refused", problem=str(error), in_force="last_good")
             table = last
         adopt(table)
 
@@ -58,10 +58,10 @@ class FollowedGeo:
             try:
                 table = await asyncio.to_thread(self._read_if_changed)
             except BadGeoFile as error:
-                log.error("geo file refused", problem=str(error), instead="the one in force")
+                log.error("geo_refused", problem=str(error), in_force="as_before")
                 continue
             if table is not None:
-                log.info("geo file taken", kind=table.kind, made_at=table.made_at)
+                log.info("geo_taken", kind=table.kind, made_at=table.made_at)
                 self._adopt(table)
 
     def _read_if_changed(self) -> GeoTable | None:

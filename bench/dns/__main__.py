@@ -7,6 +7,7 @@ questions from another.
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 from pathlib import Path
 
@@ -22,7 +23,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--output", type=Path, help="a file for the page")
     options = parser.parse_args()
-    text = report(run(options.seconds, options.rounds))
+    found = run(options.seconds, options.rounds)
+    text = report(found, os.getloadavg()[0], os.cpu_count() or 1)
     print(text)
     if options.output is not None:
         options.output.write_text(text)

@@ -18,8 +18,8 @@ MEANINGS = {
 Found = Mapping[str, Mapping[str, Sequence[Figure]]]
 
 
-def report(found: Found) -> str:
-    """Return the page: medians over the rounds."""
+def report(found: Found, load: float, processors: int) -> str:
+    """Return the page: medians over the rounds. `load` is what the machine had to do at the end."""
     lines = [
         "# DNS answers beside Knot and PowerDNS",
         "",
@@ -27,7 +27,8 @@ def report(found: Found) -> str:
         "answer from a static zone. Each runs alone, one worker on one core; the questions come",
         "from another core. A ratio is the other's processor time for an answer by the router's: 1",
         f"would be as little. The network has {SITES} sites of {SERVERS_EACH} servers and",
-        f"{PREFIXES:,} prefixes.",
+        f"{PREFIXES:,} prefixes. The machine has {processors} processors, and at the end its load",
+        f"was {load:.1f}: where that is above 2, others had a part of them, and only ratios count.",
         "",
         "`python -m bench.dns --output docs/benchmarks/dns.md` measures it again.",
         "",

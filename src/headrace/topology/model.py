@@ -167,8 +167,38 @@ class ContentClass:
     ttl_s: float = 30.0
 
 
+class _Named:
+    """Finds sites and servers by name, in tables that are made when they are first needed and are
+    no part of the value."""
+
+    __slots__ = ("_servers_by_name", "_sites_by_name")
+
+    sites: tuple[Site, ...]
+    servers: tuple[Server, ...]
+    _sites_by_name: dict[str, Site]
+    _servers_by_name: dict[str, Server]
+
+    def site(self, name: str) -> Site:
+        """Return a site. Raises KeyError."""
+        try:
+            return self._sites_by_name[name]
+        except AttributeError:
+            known = {site.name: site for site in self.sites}
+            object.__setattr__(self, "_sites_by_name", known)
+            return known[name]
+
+    def server(self, name: str) -> Server:
+        """Return a server. Raises KeyError."""
+        try:
+            return self._servers_by_name[name]
+        except AttributeError:
+            known = {server.name: server for server in self.servers}
+            object.__setattr__(self, "_servers_by_name", known)
+            return known[name]
+
+
 @dataclass(frozen=True, slots=True)
-class Topology:
+class Topology(_Named):
     """The whole network."""
 
     networks: tuple[ClientNetwork, ...] = ()
@@ -176,20 +206,6 @@ class Topology:
     servers: tuple[Server, ...] = ()
     coverage: tuple[Coverage, ...] = ()
     classes: tuple[ContentClass, ...] = ()
-
-    def site(self, name: str) -> Site:
-        """Return a site. Raises KeyError."""
-        for site in self.sites:
-            if site.name == name:
-                return site
-        raise KeyError(name)
-
-    def server(self, name: str) -> Server:
-        """Return a server. Raises KeyError."""
-        for server in self.servers:
-            if server.name == name:
-                return server
-        raise KeyError(name)
 
     def servers_of(self, site: str) -> tuple[Server, ...]:
         """Return the servers of a site."""

@@ -15,7 +15,7 @@ from headrace.topology.model import ContentClass, Server, Topology
 from headrace.topology.placement_heavy import HeavyShards, Share
 from headrace.topology.placement_site import Arcs, Conditions, SiteRing, Standing, conditions_of
 from headrace.topology.view import NO_VIEW, View
-from headrace.topology.widening import width_in_site
+from headrace.topology.widening import Widths, width_in_site
 
 FALLBACKS = 4
 """How many servers are named beyond those that hold the shard."""
@@ -35,10 +35,14 @@ class Placement:
     """Where shards are, under a view of the network.
 
     A site is worked out when it is first asked for, or beforehand by `prepare`: some 2 ms for 10
-    servers. With `former`, a placement of before, what has not changed since is taken from it.
+    servers. With `former`, a placement of before, what has not changed since is taken from it, for
+    each site when it is first asked for: a new view costs nothing by itself.
     """
 
-    __slots__ = ("_largest", "_rings", "_servers", "_shares", "_sites", "topology", "view")
+    __slots__ = (
+        "_before", "_largest", "_rings", "_servers", "_shares", "_sites", "_widths", "topology",
+        "view",
+    )  # fmt: skip
 
     def __init__(
         self, topology: Topology, view: View = NO_VIEW, former: Placement | None = None
@@ -50,6 +54,9 @@ class Placement:
         self._shares: list[Share]
         self._rings: dict[str, SiteRing] = {}
         self._sites: dict[str, SitePlacement] = {}
+        # As they were under a view of before, of the same demand.
+        self._before: dict[str, SitePlacement] = {}
+        self._widths = view.widths
         if former is not None and former.topology is topology:
             self._servers, self._largest = former._servers, former._largest
         else:
@@ -78,8 +85,9 @@ class Placement:
         )
         alike = same and former._shares is self._shares and former._largest == self._largest
         if alike:
-            for site, placed in former._sites.items():
-                self._sites[site] = placed.under(self.view)
+            self._before = {**former._before, **former._sites}
+        if former._widths == self._widths:
+            self._widths = former._widths  # to be told alike at a glance
 
     def prepare(self, sites: Iterable[str] | None = None) -> None:
         """Work out these sites, or all, so that no question waits for it."""
@@ -100,13 +108,19 @@ class Placement:
         if not servers:
             return None
         placed = self._sites.get(site)
-        if placed is None:
+        if placed is not None:
+            return placed
+        before = self._before.pop(site, None)
+        if before is not None:
+            placed = before.under(self.view, self._widths)
+        else:
             ring = self._rings.get(site)
             if ring is None:
                 ring = self._rings[site] = SiteRing(servers)
             heavy = HeavyShards(ring, self._shares, self._largest)
-            placed = SitePlacement(ring, heavy, self._largest, self.view)
-            self._sites[site] = placed
+            conditions = conditions_of(ring.servers, self.view)
+            placed = SitePlacement(ring, heavy, self._largest, conditions, self._widths)
+        self._sites[site] = placed
         return placed
 
 
@@ -118,31 +132,35 @@ class SitePlacement:
         "ring",
     )  # fmt: skip
 
-    def __init__(self, ring: SiteRing, heavy: HeavyShards, largest: int, view: View) -> None:
+    def __init__(
+        self,
+        ring: SiteRing,
+        heavy: HeavyShards,
+        largest: int,
+        conditions: Conditions,
+        widths: Widths,
+    ) -> None:
         self.ring = ring
         self._heavy_before = heavy
         self._largest = largest
-        self.conditions: Conditions = conditions_of(ring.servers, view)
-        self._widths = view.widths
-        self.arcs: Arcs = ring.arcs_under(self.conditions)
-        self.heavy = heavy.under(self.conditions, self.arcs)
-        # By class and shard: the answer, or the number of a heavy shard, or None for a light one
-        # that has a width of its own.
-        self._known: dict[str, dict[bytes, Owners | int | None]] = {}
-        for name, widths in view.widths.items():
-            self._known[name] = {
-                shard: None for text in widths if (shard := shard_named(text)) is not None
-            }
+        self.conditions = conditions
+        self._widths = widths
+        self.arcs: Arcs = ring.arcs_under(conditions)
+        self.heavy = heavy.under(conditions, self.arcs)
+        # Of heavy shards, by class and shard: the answer, or before it was asked for, the number.
+        self._known: dict[str, dict[bytes, Owners | int]] = {}
         for number, one in enumerate(heavy.shares):
             self._known.setdefault(one.content.name, {})[one.shard] = number
         self._by_arc: dict[int, list[Owners | None]] = {}
 
-    def under(self, view: View) -> SitePlacement:
-        """Return the same under another view of the same demand."""
+    def under(self, view: View, widths: Widths) -> SitePlacement:
+        """Return the same under another view of the same demand. `widths` are the view's: the same
+        object as before if they are equal.
+        """
         conditions = conditions_of(self.ring.servers, view)
-        if conditions == self.conditions and view.widths == self._widths:
+        if conditions == self.conditions and widths is self._widths:
             return self
-        return SitePlacement(self.ring, self._heavy_before, self._largest, view)
+        return SitePlacement(self.ring, self._heavy_before, self._largest, conditions, widths)
 
     def owners(self, content: ContentClass, shard: bytes) -> Owners:
         """Return the servers for a shard."""
@@ -155,6 +173,11 @@ class SitePlacement:
                 )
             return found
         arc = self.ring.ring.arc_of(shard)
+        # A view may have the widths of any number of light shards: nothing of them is kept.
+        if content.name in self._widths:
+            width = self.width(content, shard)
+            if width > content.replicas:
+                return self._owners(arc, width, None)
         by_arc = self._by_arc.get(content.replicas)
         if by_arc is None:
             by_arc = self._by_arc[content.replicas] = [None] * len(self.arcs.holders)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
+from typing import Any
 
-from headrace.topology.model import AdminState, ContentClass, Topology
-from headrace.topology.placement import Placement
+import pytest
+
+from headrace.topology.model import AdminState, ContentClass, Site, Topology
+from headrace.topology.placement import Placement, SitePlacement
+from headrace.topology.placement_site import SiteRing
 from headrace.topology.view import ServerState, ServerView, View
-from tests.harness.networks import two_sites
+from tests.harness.networks import a_server, two_sites
 
 ALL = ContentClass("all")
 SHARDS = [b"/film/%d" % number for number in range(500)]
@@ -58,3 +63,77 @@ def test_a_site_without_servers_has_no_owners() -> None:
         owners = placement.owners(site, ALL, b"/a")
         assert (owners.servers, owners.width) == ((), 0)
     assert Placement(Topology()).owners("north", ALL, b"/a").servers == ()
+
+
+def a_hundred_sites(servers_each: int = 2) -> Topology:
+    names = [f"site{number}" for number in range(100)]
+    return Topology(
+        sites=tuple(map(Site, names)),
+        servers=tuple(
+            a_server(f"{site}-{number}", site, number)
+            for site in names
+            for number in range(servers_each)
+        ),
+        classes=(ALL,),
+    )
+
+
+def test_a_new_view_is_worked_out_only_for_sites_that_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    topology = a_hundred_sites()
+    placement = Placement(topology)
+    placement.prepare()
+    made: list[SiteRing] = []
+    init = SitePlacement.__init__
+
+    def counted(self: SitePlacement, ring: SiteRing, *more: Any) -> None:
+        made.append(ring)
+        init(self, ring, *more)
+
+    monkeypatch.setattr(SitePlacement, "__init__", counted)
+    for version in range(1, 6):
+        states = {one.name: ServerView(weight=1 / (version + 1)) for one in topology.servers}
+        placement = Placement(topology, View(version, servers=states), placement)
+    assert made == []
+    placement.owners("site7", ALL, b"/a")
+    assert [ring.servers[0].site for ring in made] == ["site7"]
+
+
+def test_what_comes_of_many_views_is_what_comes_of_the_last() -> None:
+    topology = a_hundred_sites(5)
+    shards = [f"/{number}".encode() for number in range(50)]
+    placement = Placement(topology)
+    for version in range(1, 8):
+        servers = {
+            one.name: ServerView(
+                ServerState.FAILED if (number * version) % 11 == 0 else ServerState.ONLINE,
+                1 / (1 + (number + version) % 3),
+            )
+            for number, one in enumerate(topology.servers)
+        }
+        widths = {"all": {"/3": 2 + version % 2, "/4": 2}}
+        view = View(version, servers=servers, widths=widths)
+        placement = Placement(topology, view, placement)
+        fresh = Placement(topology, view)
+        for site in (f"site{number}" for number in range(0, 40, version)):
+            for shard in shards:
+                assert placement.owners(site, ALL, shard) == fresh.owners(site, ALL, shard)
+
+
+def test_the_widths_of_a_view_are_not_kept_for_each_site() -> None:
+    topology = a_hundred_sites()
+    widths = {f"/{number}": 2 for number in range(20_000)}
+    former = Placement(topology)
+    former.prepare()
+    tracemalloc.start()
+    try:
+        placement = Placement(topology, View(1, widths={"all": widths}), former)
+        placement.prepare()
+        for number in range(2_000):
+            placement.owners("site1", ALL, f"/{number}".encode())
+        kept_bytes, _peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept_bytes < 4 * 1024 * 1024
+    assert placement.owners("site1", ALL, b"/7").width == 2

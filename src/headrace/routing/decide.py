@@ -136,9 +136,7 @@ class Routing:
         network = hash_network(client) + b"\0" + content.name.encode()
         number, order = self._numbered(
             eligible.coverage,
-            order_sites(
-                eligible.ranks, network, lambda share: self.sites.level(share.site, secure), most
-            ),
+            order_sites(eligible.ranks, network, self.sites.levels(secure), most),
         )
         length = eligible.prefix_length
         wide = 0 if client is None else max(length, network_bits(client))

@@ -91,7 +91,7 @@ class Explainer:
     def _state(self, share: Share, asked: Asked) -> str:
         if share.site.name in asked.avoid:
             return "avoided"
-        level = self.sites.level(share.site, asked.secure)
+        level = self.sites.levels(asked.secure)[share.site.name]
         if level is Level.GOOD and not share.weight:
             return "weight 0"
         return _LEVELS[level]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -29,7 +29,7 @@ class Order(msgspec.Struct, frozen=True):
 
 
 def order_sites(
-    ranks: Sequence[Rank], network: bytes, level: Callable[[Share], Level], most: int
+    ranks: Sequence[Rank], network: bytes, levels: Mapping[str, Level], most: int
 ) -> Order:
     """Return the first sites for a network and class, at least `most` good ones if there are.
 
@@ -47,7 +47,7 @@ def order_sites(
         for share in shares:
             if share.weight and not belongs:
                 belongs = share.site.name
-            found = level(share)
+            found = levels[share.site.name]
             if found is Level.GOOD and share.weight:
                 good.append((share, rank.reason))
             elif found is not Level.DEAD:

@@ -67,7 +67,7 @@ class Sites:
         self._servers: dict[str, list[Server]] = {}
         for server in topology.servers:
             self._servers.setdefault(server.site, []).append(server)
-        self._levels: dict[tuple[str, bool | None], Level] = {}
+        self._levels: dict[bool | None, Mapping[str, Level]] = {}
         self._capacities = site_capacities(topology)
         self._seeds = {site.name: seed_of(site.name) for site in topology.sites}
 
@@ -97,12 +97,14 @@ class Sites:
         """Return the servers of a site."""
         return self._servers.get(site.name, ())
 
-    def level(self, site: Site, secure: bool | None) -> Level:
-        """Return what a site is good for, for clients who speak HTTPS, HTTP or either (None)."""
-        level = self._levels.get((site.name, secure))
-        if level is None:
-            level = self._levels[site.name, secure] = self._find_level(site, secure)
-        return level
+    def levels(self, secure: bool | None) -> Mapping[str, Level]:
+        """Return what each site is good for, for clients who speak HTTPS, HTTP or either (None)."""
+        levels = self._levels.get(secure)
+        if levels is None:
+            levels = self._levels[secure] = {
+                name: self._find_level(site, secure) for name, site in self.by_name.items()
+            }
+        return levels
 
     def _find_level(self, site: Site, secure: bool | None) -> Level:
         if site.kind is SiteKind.EXTERNAL:

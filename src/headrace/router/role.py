@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from headrace.config.router import ROUTER
 from headrace.config.router.model import RouterConfig
 from headrace.node.role import Role
+from headrace.router.dns.servers import check_free
 
 WORKER_COMMAND = (sys.executable, "-m", "headrace.router.worker")
 
@@ -28,5 +29,7 @@ class RouterRole(Role[RouterConfig]):
         return {"state_dir": config.state_directory, "geo_file": config.geo_file}
 
     async def open(self, config: RouterConfig) -> None:
-        """Make the directory. Raises OSError."""
+        """Make the directory; check DNS's addresses. Raises HeadraceError or OSError."""
+        if config.dns is not None:
+            check_free(config.dns)
         await asyncio.to_thread(config.state_directory.mkdir, 0o700, parents=True, exist_ok=True)

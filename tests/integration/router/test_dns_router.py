@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,6 +116,14 @@ def test_a_reload_changes_zones_and_a_wrong_one_changes_nothing(router: DnsRoute
     router.configure(record, ttl="2m")
     assert router.ask("POST", "/reload").status != 200
     assert {ttl() for _ in range(12)} == {60}
+
+
+def test_a_taken_address_is_said_at_the_start(tmp_path: Path) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as taken, DnsRouter(tmp_path) as running:
+        taken.bind(("127.0.0.1", running.port))
+        running.configure()
+        with pytest.raises(AssertionError, match=f"cannot answer on 127.0.0.1:{running.port}"):
+            running.start()
 
 
 def test_what_dns_does_is_in_the_metrics(shared: DnsRouter) -> None:

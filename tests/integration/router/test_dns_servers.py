@@ -14,7 +14,7 @@ import dns.query
 import pytest
 
 from headrace.config.router.dns import Dns
-from headrace.router.dns.servers import DnsListenError
+from headrace.router.dns.servers import DnsListenError, check_free
 from headrace.topology.view import ServerState, ServerView, View
 from tests.harness.dns_messages import query, values
 from tests.harness.dns_server import RunningDns, dns_config, dns_network, free_port, running_dns
@@ -113,6 +113,13 @@ def test_an_address_that_cannot_be_had_changes_nothing(tmp_path: Path) -> None:
         assert ask(served)
         with socket.socket(type=socket.SOCK_DGRAM) as free:
             free.bind(("127.0.0.3", served.port))
+
+
+def test_an_address_that_another_router_answers_on_is_not_shared_with_it(tmp_path: Path) -> None:
+    with running_dns(tmp_path) as served:
+        with pytest.raises(DnsListenError, match="over UDP"):
+            check_free(dns_config(served.port))
+        check_free(dns_config(served.port, "127.0.0.3"))
 
 
 def test_many_queries_on_one_connection_are_answered_in_order(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ class Lookup:
         self._zones = zones
         self._decided = decided
         self._kept: BoundedMemory[_Key, Section] = BoundedMemory(
-            memory_bytes, lambda key, section: 200 + len(section.records)
+            memory_bytes, lambda key, section: 400 + len(section.records)
         )
         self.entries = self._kept.entries
 

@@ -173,16 +173,24 @@ class DnsChange:
             opened.close()
 
 
-def open_address(text: str) -> Opened:
+def check_free(config: Dns) -> None:
+    """Check that nobody else has an address: workers share theirs with whoever of the same user
+    shares too. Raises DnsListenError.
+    """
+    for text in config.listen:
+        open_address(text, shared=False).close()
+
+
+def open_address(text: str, *, shared: bool = True) -> Opened:
     """Open both sockets of an address. Raises DnsListenError."""
     address = parse_address(text)
     assert isinstance(address, TcpAddress)
     try:
-        udp = udp_socket(address)
+        udp = udp_socket(address, shared=shared)
     except OSError as error:
         raise DnsListenError(_refused(text, "UDP", error)) from error
     try:
-        return Opened(udp, tcp_socket(address))
+        return Opened(udp, tcp_socket(address, shared=shared))
     except OSError as error:
         udp.close()
         raise DnsListenError(_refused(text, "TCP", error)) from error

@@ -237,13 +237,16 @@ class TcpServer:
             self._connections.add(sock, client)
 
 
-def tcp_socket(address: TcpAddress) -> socket.socket:
-    """Return a listening socket that shares its address with other workers. Raises OSError."""
+def tcp_socket(address: TcpAddress, *, shared: bool = True) -> socket.socket:
+    """Return a listening socket, one that shares its address with other workers.
+
+    Raises OSError.
+    """
     family = socket.AF_INET6 if address.is_v6 else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(shared))
         if address.is_v6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.setblocking(False)

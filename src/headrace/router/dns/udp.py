@@ -32,12 +32,12 @@ _IP_PKTINFO: Final = 8
 _ANCILLARY_BYTES: Final = 64
 
 
-def udp_socket(address: TcpAddress) -> socket.socket:
-    """Return a socket that shares its address with other workers. Raises OSError."""
+def udp_socket(address: TcpAddress, *, shared: bool = True) -> socket.socket:
+    """Return a socket, one that shares its address with other workers. Raises OSError."""
     family = socket.AF_INET6 if address.is_v6 else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(shared))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         if address.is_v6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from headrace.topology.coverage import CoverageTable
@@ -25,7 +27,7 @@ from headrace.topology.model import Topology
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import NO_VIEW, View
 from headrace.upstream.peering import PeerSecrets
-from tests.harness.breakable_store import EPOCH_S, SLICE, temporary_store
+from tests.harness.breakable_store import EPOCH_S, SLICE, open_files, temporary_store
 from tests.harness.memory_edge import MemoryEdge
 from tests.harness.memory_exchange import MemoryExchange
 from tests.harness.memory_network import ClientGone, MemoryNetwork, OriginConnection, Script
@@ -132,6 +134,7 @@ def run_site(
             for server in topology.servers:
                 store = stack.enter_context(temporary_store())
                 store._clock = now  # purges are dated
+                paths.append(store.path)
                 edge = MemoryEdge(network, store, _document(server.name, document), set(), None)
                 edges[server.name] = edge
                 edge.context.use_secrets(None, SECRETS)
@@ -153,8 +156,11 @@ def run_site(
             await asyncio.sleep(0)
             assert not network.open_streams, "a connection is left"
 
+    paths: list[Path] = []
     with contextlib.ExitStack() as stack:
         run_virtually(run(stack))
+        gc.collect()
+        assert not [left for path in paths for left in open_files(path)]
 
 
 def _document(name: str, more: dict[str, Any]) -> dict[str, Any]:

@@ -44,6 +44,7 @@ def ground() -> Iterator[Ground]:
 @pytest.fixture(autouse=True)
 def _nothing_stays_open(ground: Ground) -> Iterator[None]:
     """Count descriptors around each test; and write no log, which would take most of the time."""
+    gc.collect()  # what other tests left is closed by now, not in the middle of this one
     before = sorted(os.listdir("/proc/self/fd"))
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     yield

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from headrace.config.edge import EDGE
 from headrace.config.loader import load_config
+from headrace.config.router import ROUTER
 
 ROOT = Path(__file__).parents[3]
 PACKAGING = ROOT / "packaging"
@@ -17,10 +18,10 @@ INSTALLING = (ROOT / "docs" / "installing.md").read_text()
 VERBS = "status|start|stop|restart|reload|enable --now|disable --now|kill [^\n`]*-s USR1"
 
 
-def unit() -> configparser.SectionProxy:
+def unit(name: str = "headrace-edge.service") -> configparser.SectionProxy:
     parser = configparser.ConfigParser(strict=False, interpolation=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
-    parser.read(PACKAGING / "headrace-edge.service")
+    parser.read(PACKAGING / name)
     return parser["Service"]
 
 
@@ -65,3 +66,17 @@ def test_the_manual_names_the_directories_with_the_units_modes() -> None:
         assert mode in row.group()
     assert f"install -d -o root -g headrace -m {modes['/etc/']} /etc/headrace" in INSTALLING
     assert unit()["ExecStart"].startswith("/opt/headrace/bin/headrace edge --config /etc/headrace/")
+
+
+def test_a_router_has_a_unit_and_a_first_configuration_that_fit() -> None:
+    router = unit("headrace-router.service")
+    config = load_config(PACKAGING / "router.toml", ROUTER)
+    assert str(config.state_dir) == f"/var/lib/{router['StateDirectory']}"
+    assert int(router["TimeoutStopSec"]) > config.drain_timeout_s + 10
+    assert router["ExecStart"].endswith("headrace router --config /etc/headrace/router.toml")
+    edge = unit()
+    own = {"ExecStart", "StateDirectory", "StateDirectoryMode", "SystemCallFilter"}
+    assert {key for key in router if key not in own and router[key] != edge.get(key)} == {
+        "LogsDirectory",
+        "RuntimeDirectory",
+    }

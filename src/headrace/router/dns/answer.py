@@ -67,10 +67,15 @@ class Answerer:
                 if node is not None:
                     kind = shape.kind
                     section = node.sections.get(kind) or self._decided.get((node, kind, network))
+                    records = b""
+                    if section is not None and section.ready:
+                        records = section.records
+                        if section.negative:
+                            records = wire.pointer(end - len(node.zone.name)) + node.zone.soa
                     if (
                         section is not None
-                        and section.plain
-                        and end + len(section.records) <= shape.most
+                        and records
+                        and end + len(records) <= shape.most
                         and not (self._limited and self._limit.is_spent(client, now_s))
                     ):
                         shape.tally.count += 1
@@ -79,7 +84,7 @@ class Answerer:
                             opt = opt + section.scope_byte + network
                         head = data[:2] + shape.flags + section.counts + shape.additional
                         question = data[wire.HEADER_BYTES : end + 4]
-                        return head + question + section.records + opt
+                        return head + question + records + opt
         query = read_query(data)
         if type(query) is Query:
             return self._answer(query, data, client, now_s, udp=udp)

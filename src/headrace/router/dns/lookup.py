@@ -30,7 +30,7 @@ _FIRST_META: Final = 128
 _LAST_META: Final = 255
 _TRANSFERS: Final = frozenset({wire.AXFR, wire.IXFR})
 # Stands where the clients of one such network get different answers.
-_FINER: Final = Section(negative=True)
+_FINER: Final = Section(wire.SERVFAIL)
 
 _Key = tuple[Node, int, bytes]
 

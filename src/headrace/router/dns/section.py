@@ -12,7 +12,7 @@ class Section:
 
     `negative`: the zone's SOA record goes along. `decided`: it depends on the client, and is true
     for all clients of the prefix of `scope` around it. `flags` has the code too. One that is
-    `plain` is no more than its records; `counts` and `scope_byte` are ready for it.
+    `ready` is no error; its `counts` and `scope_byte` are there to be sent as they are.
     """
 
     __slots__ = (
@@ -21,8 +21,8 @@ class Section:
         "decided",
         "flags",
         "negative",
-        "plain",
         "rcode",
+        "ready",
         "records",
         "scope",
         "scope_byte",
@@ -48,8 +48,8 @@ class Section:
         self.flags = wire.QR | rcode
         if rcode in (wire.NOERROR, wire.NXDOMAIN):
             self.flags |= wire.AA
-        self.plain = rcode == wire.NOERROR and not negative
-        self.counts = b"\0\1" + count.to_bytes(2, "big") + b"\0\0"
+        self.ready = rcode == wire.NOERROR
+        self.counts = b"\0\1" + count.to_bytes(2, "big") + (b"\0\1" if negative else b"\0\0")
         self.scope_byte = bytes((self.scope,))
 
 

@@ -74,6 +74,8 @@ class Shapes:
     def add_to(self, metrics: WorkerMetrics) -> None:
         """Add what was counted since the last time."""
         for tally in self._tallies.values():
+            if not tally.count:
+                continue
             metrics.dns_queries[tally.type_word] += tally.count
             metrics.dns_answers[wire.RCODE_WORDS[wire.NOERROR]] += tally.count
             metrics.dns_subnets += tally.count if tally.subnet else 0
@@ -103,7 +105,7 @@ def shape_of(query: Query, tally: Tally) -> Shape:
         most = min(query.udp_bytes, wire.LARGEST_UDP_BYTES) - _TYPE_AND_CLASS_BYTES - len(opt)
         if query.subnet:
             opt = opt[:-_SCOPE_AND_ADDRESS_BYTES]
-    # What is `plain` is an authoritative answer without an error.
+    # What is `ready` is an authoritative answer without an error.
     flags = query.flags & REPEATED_FLAGS | wire.QR | wire.AA
     additional = b"\0\1" if opt else b"\0\0"
     return Shape(query.kind, flags.to_bytes(2, "big"), additional, opt, most, tally)

@@ -55,6 +55,14 @@ def normalise_host_pattern(text: str) -> str:
     return pattern
 
 
+def literal_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the address that a host is, such as `192.0.2.1` or `[2001:db8::1]`; None: a name."""
+    try:
+        return ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return None
+
+
 def host_of(authority: bytes) -> bytes:
     """Return the host of `host[:port]`; an IPv6 address keeps its brackets."""
     if authority.startswith(b"["):

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
+from typing import TypeVar
 
 from headrace.config.loader import load_config
 from headrace.config.network import NETWORK
@@ -13,7 +14,9 @@ from headrace.config.network.classes import ClassTable, WideningTable
 from headrace.config.network.model import NetworkConfig
 from headrace.config.network.places import CoverageTable, ServerTable, SiteTable
 from headrace.config.problems import Problem
+from headrace.http.hosts import literal_address
 from headrace.topology.checks import prefix_problems, prefixes_of
+from headrace.topology.families import unserved_families
 from headrace.topology.model import (
     AdminState,
     ClientNetwork,
@@ -30,6 +33,8 @@ from headrace.topology.model import (
 )
 from headrace.topology.prefix_file import PrefixFiles
 from headrace.topology.prefix_set import PrefixSet
+
+AddressT = TypeVar("AddressT", IPv4Address, IPv6Address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,11 @@ def load_description(path: Path) -> Description:
     files = PrefixFiles(path)
 
     def problems(config: NetworkConfig) -> list[Problem]:
-        return [*NETWORK.inconsistencies(config), *prefix_problems(config, files)]
+        return [
+            *NETWORK.inconsistencies(config),
+            *prefix_problems(config, files),
+            *unserved_families(config, files),
+        ]
 
     warnings: list[str] = []
     root = replace(NETWORK, inconsistencies=problems)
@@ -104,8 +113,8 @@ def _server(table: ServerTable) -> Server:
         table.name,
         table.site,
         table.host,
-        tuple(map(IPv4Address, table.ipv4)),
-        tuple(map(IPv6Address, table.ipv6)),
+        tuple(map(IPv4Address, table.ipv4)) or _literal(table, IPv4Address),
+        tuple(map(IPv6Address, table.ipv6)) or _literal(table, IPv6Address),
         table.http_port or None,
         table.https_port or None,
         table.peer_port or None,
@@ -114,6 +123,12 @@ def _server(table: ServerTable) -> Server:
         table.storage_bytes,
         AdminState(table.state),
     )
+
+
+def _literal(table: ServerTable, kind: type[AddressT]) -> tuple[AddressT, ...]:
+    """Return the address that is written in place of a server's name."""
+    address = literal_address(table.host)
+    return (address,) if isinstance(address, kind) else ()
 
 
 def _coverage(table: CoverageTable, prefixes: PrefixSet) -> Coverage:

@@ -18,6 +18,8 @@ Prefix = IPv4Network | IPv6Network
 V4_RECORD = struct.Struct(">IB")
 V6_RECORD = struct.Struct(">QQB")
 _LONGEST_TEXT = 64
+_MAPPED = b"\0" * 10 + b"\xff\xff"
+_MAPPED_BITS = 8 * len(_MAPPED)
 _V4_HOST_BITS = tuple((1 << 32 - length) - 1 for length in range(33))
 _V6_HOST_BITS = tuple((1 << 128 - length) - 1 for length in range(129))
 
@@ -75,7 +77,7 @@ NO_PREFIXES = PrefixSet()
 
 def record_of(text: str) -> bytes:
     """Return the record of a prefix, such as `192.0.2.0/24` or `2001:db8::/32`; an address by
-    itself is one of full length.
+    itself is one of full length, and an IPv4-mapped one is of IPv4.
 
     Raises ValueError, with the remedy.
     """
@@ -102,6 +104,9 @@ def record_of(text: str) -> bytes:
             f"has bits beyond its length: write {_lowest(packed, host_bits[length])}/"
             f"{length}, or a longer one"
         )
+    if packed.startswith(_MAPPED) and length >= _MAPPED_BITS:
+        # The same clients as those with IPv4 addresses, so that it is found when it is there twice.
+        return packed[len(_MAPPED) :] + (length - _MAPPED_BITS).to_bytes()
     return packed + length.to_bytes()
 
 

@@ -153,3 +153,27 @@ def tables_at(table: Any, path: Sequence[str]) -> Iterator[dict[str, Any]]:
             yield one
         elif path[0] in one:
             yield from tables_at(one[path[0]], path[1:])
+
+
+def test_a_host_that_is_an_address_is_the_servers_address(tmp_path: Path) -> None:
+    path = tmp_path / "network.toml"
+    server = '[[server]]\nname = "{0}"\nsite = "north"\nhost = "{1}"\n{2}\n'
+    path.write_text(
+        '[[site]]\nname = "north"\n[[class]]\nname = "all"\n'
+        + server.format("a", "192.0.2.1", "")
+        + server.format("b", "[2001:db8::1]", "")
+        + server.format("c", "192.0.2.2", 'ipv4 = ["192.0.2.3"]\nipv6 = ["2001:db8::3"]')
+        + server.format("d", "192.0.2.4", 'ipv6 = ["2001:db8::4"]')
+        + server.format("e", "e.example", "")
+    )
+    addresses = {
+        one.name: [str(address) for address in (*one.ipv4, *one.ipv6)]
+        for one in load_topology(path).servers
+    }
+    assert addresses == {
+        "a": ["192.0.2.1"],
+        "b": ["2001:db8::1"],
+        "c": ["192.0.2.3", "2001:db8::3"],
+        "d": ["192.0.2.4", "2001:db8::4"],
+        "e": [],
+    }

@@ -34,6 +34,7 @@ ipv4 = ["198.51.100.1"]
 name = "m1"
 site = "mid"
 host = "m1.example"
+ipv6 = ["2001:db8::2"]
 [[coverage]]
 name = "all"
 networks = ["isp"]
@@ -57,6 +58,9 @@ CLASS = 'hosts = ["vod.example"]\n'
 OTHER = 'default = true\nsites = [{ name = "north" }, { name = "other", order = 2 }]\n'
 FURTHER = '[[coverage]]\nname = "more"\nsites = [{ name = "north" }]\n'
 ISP2 = '[[network]]\nname = "isp2"\nprefixes = ["::/0", "192.0.2.0/24"]\n'
+MAPPED = (
+    'prefixes = ["192.0.2.0/24"]\n[[network]]\nname = "isp2"\nprefixes = ["::ffff:192.0.2.0/120"]\n'
+)
 BY_NETWORK = "coverage 'all' has this prefix already, by its network 'isp'"
 
 
@@ -107,6 +111,11 @@ WRONG = [
     (SERVER, "http_port = 65536\n", "65536", "server[0].http_port = 65536: must be at most 65535"),
     (SERVER, 'state = "off"\n', "off", 'server[0].state = "off": not one of the allowed values'),
     (SERVER, 'storage = "1 TB!"\n', "TB", 'server[0].storage = "1 TB!": not a size'),
+    (SERVER, 'ipv4 = ["0.0.0.0"]\n', "ipv4", "'0.0.0.0' is no address of one"),
+    (SERVER, 'ipv4 = ["224.0.0.1"]\n', "ipv4", "'224.0.0.1' is no address of one server"),
+    (SERVER, 'ipv6 = ["ff02::1"]\n', "ipv6", "'ff02::1' is no address of one server"),
+    ('"n1.example"', '"[::]"', "host", "'::' is no address of one server"),
+    ('"n1.example"', '"255.255.255.255"', "host", "'255.255.255.255' is no address of one"),
     ('"n1.example"', '"*.example"', "host", 'server[0].host = "*.example": a server has one'),
     ('"n1.example"', '"n1:80"', "host", 'server[0].host = "n1:80": a host pattern has no scheme'),
     ('"n1.example"', '"[fe80::1%e]"', "host", "a host pattern has no zone"),
@@ -172,6 +181,7 @@ WRONG = [
     ("prefixes = [", 'prefix_file = "a\\u0000"\n#', "prefix_file", "cannot be read: embedded null"),
     # Prefixes that two claim.
     ("[[site]]\n" + SITE, ISP2 + "[[site]]\n" + SITE, "::/0", "'isp' has this prefix already"),
+    ('prefixes = ["192.0.2.0/24"]', MAPPED, "/120", "network 'isp' has this prefix already"),
     ("[[class]]", FURTHER + 'prefixes = ["192.0.2.0/24"]\n[[class]]', "prefixes = [", BY_NETWORK),
     # Clients that would get nothing.
     (OTHER, 'default = true\nsites = [{ name = "north" }]\n', "sites", "would get nothing"),
@@ -201,6 +211,9 @@ WARNINGS = [
     ("prefixes = [", 'prefix_file = "empty.prefixes"\n#', "has no prefix"),
     ('[[class]]\nname = "vod"', '[[class]]\nname = "a"\n[[class]]\nname = "vod"', "'a' before it"),
     ("default = true\n", "", "", ),
+    (SERVER, "", "'n1' has no address: DNS can send no client there"),
+    ('ipv6 = ["2001:db8::2"]\n', "", "'m1' has no address: other servers cannot ask there"),
+    ('["192.0.2.0/24"]', '["2001:db8:1::/48"]', "'all' has clients with IPv6 addresses, and no"),
     ('default = true\nsites = [{ name = "north" }, ', "default = true\nsites = [", "'north': no"),
 ]  # fmt: skip
 
@@ -290,3 +303,36 @@ def test_what_rests_on_a_faulty_value_is_not_judged(tmp_path: Path) -> None:
     assert "not one of the allowed values" in state
     said = told(tmp_path, edited('name = "mid"\n', 'name = "m i d"\n'))
     assert [line for line in said[::2] if "m i d" not in line] == []
+
+
+SIBLING = '[[server]]\nname = "n2"\nsite = "north"\nhost = "n2.example"\n'
+
+
+def test_servers_that_others_would_ask_should_have_addresses(tmp_path: Path) -> None:
+    (warning, remedy) = told(tmp_path, edited("[[coverage]]", f"{SIBLING}[[coverage]]"))
+    assert warning.endswith(
+        "warning: server[2]: 'n2' has no address: other servers cannot ask there, and DNS can send "
+        "no client there"
+    )
+    assert "ipv4 or ipv6" in remedy
+    alone = edited("[[coverage]]", f"{SIBLING}[[coverage]]") + "tiering = false\n"
+    assert "'n2' has no address: DNS can send" in told(tmp_path, alone)[0]
+    assert told(tmp_path, alone.replace('"n2.example"', '"198.51.100.7"')) == []
+    withdrawn = edited("[[coverage]]", f'{SIBLING}state = "withdrawn"\n[[coverage]]')
+    assert told(tmp_path, withdrawn) == []
+
+
+def test_many_servers_without_addresses_are_one_warning(tmp_path: Path) -> None:
+    many = "".join(SIBLING.replace("n2", f"n{number}") for number in range(2, 31))
+    (warning, _) = told(tmp_path, edited("[[coverage]]", f"{many}[[coverage]]"))
+    assert "'n2', 'n3', " in warning
+    assert "'n11' and 19 others have no address" in warning
+
+
+def test_clients_of_a_file_may_have_a_family_that_no_server_has(tmp_path: Path) -> None:
+    (tmp_path / "six.prefixes").write_text("2001:db8:1::/48\n")
+    text = edited('prefixes = ["192.0.2.0/24"]', 'prefix_file = "six.prefixes"')
+    (warning, _) = told(tmp_path, text)
+    assert "coverage[0]: 'all' has clients with IPv6 addresses" in warning
+    assert told(tmp_path, text.replace(SERVER, f'{SERVER}ipv6 = ["2001:db8::1"]\n')) == []
+    assert told(tmp_path, text.replace('"n1.example"', '"[2001:db8::1]"')) == []

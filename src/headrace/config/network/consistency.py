@@ -11,6 +11,7 @@ from headrace.config.network.model import NetworkConfig
 from headrace.config.network.parents import wrong_parents
 from headrace.config.network.places import CoverageTable, SiteTable
 from headrace.config.network.reach import unreached
+from headrace.config.network.unaddressed import unaddressed
 from headrace.config.problems import Problem, Severity
 from headrace.http.hosts import is_host_name
 from headrace.http.origin_url import parse_origin_url
@@ -32,6 +33,7 @@ def inconsistencies(config: NetworkConfig) -> list[Problem]:
         *wrong_parents(config),
         *repeated_addresses(config),
         *unreached(config),
+        *unaddressed(config),
     ]
 
 

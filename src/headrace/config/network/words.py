@@ -9,10 +9,11 @@ from pydantic import AfterValidator, Field
 
 from headrace.config.base import Written
 from headrace.config.units import BitRateBps
-from headrace.http.hosts import normalise_host_pattern
+from headrace.http.hosts import literal_address, normalise_host_pattern
 from headrace.http.origin_url import parse_origin_url
 
 _MOST_BPS = 10**15
+_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$")]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
@@ -33,6 +34,9 @@ def _coordinates(pair: list[float]) -> list[float]:
 
 def _host(text: str) -> str:
     host = normalise_host_pattern(text)
+    address = literal_address(host)
+    if address is not None:
+        _check_one_host(address)
     if host.startswith("*"):
         raise ValueError("a server has one host name: write it without a star")
     return host
@@ -40,9 +44,11 @@ def _host(text: str) -> str:
 
 def _ipv4(text: str) -> str:
     try:
-        return str(ipaddress.IPv4Address(text))
+        address = ipaddress.IPv4Address(text)
     except ValueError:
         raise ValueError(f"{text!r} is not an IPv4 address: write 192.0.2.1") from None
+    _check_one_host(address)
+    return str(address)
 
 
 def _ipv6(text: str) -> str:
@@ -57,7 +63,15 @@ def _ipv6(text: str) -> str:
             "an address that others cannot reach as it is: write a global one, without a zone, "
             "and an IPv4 address under ipv4"
         )
+    _check_one_host(address)
     return str(address)
+
+
+def _check_one_host(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
+    if address.is_unspecified or address.is_multicast or address == _BROADCAST:
+        raise ValueError(
+            f"{str(address)!r} is no address of one server: write the one at which others reach it"
+        )
 
 
 def _base_url(text: str) -> str:

@@ -138,6 +138,7 @@ def as_text(found: Mapping[str, Any]) -> str:
         "switches": found.get("origin_switches"),
         "failed": found.get("origin_failures"),
         "ended": found.get("ended"),
+        "peer": found.get("peer"),
         "client": found["client"],
     }
     for name, value in more.items():

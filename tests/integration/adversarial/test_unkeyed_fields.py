@@ -16,7 +16,7 @@ EDGE: dict[str, object] = {
     },
 }
 OWN = {"host", "user-agent", "accept", "accept-encoding", "x-forwarded-for", "x-forwarded-proto",
-       "x-forwarded-host", "via"}  # fmt: skip
+       "x-forwarded-host", "via", "cdn-loop"}  # fmt: skip
 EVIL = (
     ("X_Forwarded_Host", "evil"), ("X-Forwarded_Host", "evil"), ("X-HTTP-Host-Override", "evil"),
     ("X-Forwarded-Host", "evil"), ("X-Forwarded-Proto", "evil"), ("X-Forwarded-For", "evil"),

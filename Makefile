@@ -29,11 +29,12 @@ fuzz: $(STAMP) ## fuzz what strangers can send (a minute each, or FUZZ_SECONDS i
 	@$(BIN)/python -m tests.fuzz run $(FUZZ_TARGETS) \
 		$(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS)) $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
 
-bench: $(STAMP) ## compare with other caches, and write docs/benchmarks/speed.md (about 35 minutes)
+bench: $(STAMP) ## compare with other servers, and write pages of docs/benchmarks (about 40 minutes)
 	@scripts/install-bench-peers
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--require-hashes -r requirements/bench.txt
 	$(BIN)/python -m bench.speed --output docs/benchmarks
+	$(BIN)/python -m bench.dns --output docs/benchmarks/dns.md
 
 bench-quick: $(STAMP) ## the same in two minutes, printed only
 	@scripts/install-bench-peers

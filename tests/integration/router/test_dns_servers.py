@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import dns.exception
 import dns.message
 import dns.query
 import pytest
@@ -25,6 +26,16 @@ def ask(served: RunningDns, name: str = "vod.example", host: str = "127.0.0.1") 
     """Return the addresses that a name has."""
     message = dns.message.make_query(name, "A")
     return values(dns.query.udp(message, host, timeout=5, port=served.port))
+
+
+def ask_as_resolvers_do(served: RunningDns) -> list[str]:
+    """Return the same, asked again when a datagram is lost: a full queue drops any."""
+    for _ in range(3):
+        try:
+            return ask(served)
+        except dns.exception.Timeout:
+            continue
+    return []
 
 
 def connected(served: RunningDns) -> socket.socket:
@@ -220,7 +231,7 @@ def test_a_flood_of_garbage_leaves_answers_to_others_unharmed(tmp_path: Path) ->
         flooding = threading.Thread(target=flood)
         flooding.start()
         try:
-            answered = sum(bool(ask(served)) for _ in range(50))
+            answered = sum(bool(ask_as_resolvers_do(served)) for _ in range(50))
         finally:
             stop.set()
             flooding.join()

@@ -18,6 +18,9 @@ from headrace.errors import HeadraceError
 from headrace.topology.view import ServerState, ServerView, View
 
 LARGEST_BYTES = 4 * 1024 * 1024
+LARGEST_TAKEN_BYTES = 8 * LARGEST_BYTES
+"""The same of a view that was taken, as a node hands it on: it may have been written shorter."""
+
 LARGEST_VERSION = 2**53
 AHEAD_S = 60.0
 """How much later than now a view may say that it was made, by clocks that differ."""
@@ -69,10 +72,10 @@ class WireView(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 _decoder = msgspec.json.Decoder(WireView)
 
 
-def decode_view(data: bytes | memoryview) -> View:
+def decode_view(data: bytes | memoryview, most_bytes: int = LARGEST_BYTES) -> View:
     """Return the view that a document says. Raises ViewError."""
-    if len(data) > LARGEST_BYTES:
-        raise ViewError(Refusal.TOO_LARGE, f"a view has at most {LARGEST_BYTES} bytes")
+    if len(data) > most_bytes:
+        raise ViewError(Refusal.TOO_LARGE, f"a view has at most {most_bytes} bytes")
     try:
         wire = _decoder.decode(data)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
@@ -94,6 +97,13 @@ def encode_view(view: View) -> bytes:
 
     Raises ViewError for one that no node would take.
     """
+    data = encode_taken(view)
+    decode_view(data)
+    return data
+
+
+def encode_taken(view: View) -> bytes:
+    """Return the same for a view that was taken already, or came of one."""
     wire = WireView(
         view.version,
         view.made_at,
@@ -102,16 +112,15 @@ def encode_view(view: View) -> bytes:
         {name: dict(shares) for name, shares in view.demand.items()},
         {name: dict(widths) for name, widths in view.widths.items()},
     )
-    data = msgspec.json.encode(wire)
-    decode_view(data)
-    return data
+    return msgspec.json.encode(wire)
 
 
 def check_newer(view: View, in_force: View, now: float) -> bool:
     """Return whether a view replaces the one in force; False when it is that one.
 
     The later made counts; of those made at the same time, the higher version. Raises ViewError for
-    an older one, and for one from the future, which would keep all others out.
+    an older one, and for one from the future, which would keep all others out. So would the one in
+    force when the clock was set back since: then any other is taken.
     """
     if view.made_at > now + AHEAD_S:
         raise ViewError(
@@ -120,6 +129,8 @@ def check_newer(view: View, in_force: View, now: float) -> bool:
         )
     age = (view.made_at, view.version)
     known = (in_force.made_at, in_force.version)
+    if in_force.made_at > now + AHEAD_S:
+        return age != known
     if age < known:
         raise ViewError(
             Refusal.OLDER, f"version {view.version} is older than {in_force.version}, in force"

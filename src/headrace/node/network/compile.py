@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from headrace.errors import HeadraceError
-from headrace.node.network.files import files_of, signatures_of
+from headrace.node.network.files import NoFileError, files_of, opened, signatures_of
 from headrace.node.network.last_good import read_last_good
 from headrace.node.network.outcome import LAST_GOOD, Outcome
 from headrace.topology.build import load_topology
@@ -29,8 +29,19 @@ NICER = 5
 def compile_description(path: Path, descriptor: int) -> Outcome:
     """Write the snapshot of a description; return how it went."""
     before = signatures_of(files_of(path))
-    problem = _attempt(path, descriptor)
+    problem = _unfit(path) or _attempt(path, descriptor)
     return Outcome(problem, before, torn=signatures_of(before) != before)
+
+
+def _unfit(path: Path) -> str:
+    """Return why something is not even opened: a pipe would be waited for."""
+    try:
+        opened(path).close()
+    except NoFileError:
+        return f"{path}: is no file: put the description there, or a link to it"
+    except OSError:
+        return ""  # whoever reads it says why, and what to do
+    return ""
 
 
 def _attempt(path: Path, descriptor: int) -> str:

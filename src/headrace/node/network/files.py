@@ -1,11 +1,16 @@
-"""Whether files are still those that were read: by what `stat` says of them, at no cost."""
+"""Files that others write: whether they are still those that were read, by what `stat` says of
+them, at no cost; and how one is opened, whatever it is, without ever waiting.
+"""
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 Signature = tuple[int, int, int, int]
 """Device, inode, size and time of change (ns)."""
@@ -14,6 +19,20 @@ Signatures = dict[str, Signature | None]
 """By path; None for a file that cannot be found."""
 
 MOST_FILES = 10_000
+LARGEST_DESCRIPTION_BYTES = 64 * 1024**2
+
+
+class NoFileError(OSError):
+    """What has the name of a file is none: a directory, a pipe, a device."""
+
+
+def opened(path: Path, flags: int = 0) -> BinaryIO:
+    """Return a file to read. Raises OSError; NoFileError for what is no file."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return os.fdopen(fd, "rb")
+    os.close(fd)
+    raise NoFileError(errno.EINVAL, "is no file")
 
 
 def signature_of(path: str | Path) -> Signature | None:
@@ -37,8 +56,12 @@ def files_of(description: Path) -> list[Path]:
     """
     found = [description]
     try:
-        document = tomllib.loads(description.read_bytes().decode("utf-8"))
-    except (OSError, ValueError):
+        with opened(description) as file:
+            data = file.read(LARGEST_DESCRIPTION_BYTES + 1)
+        if len(data) > LARGEST_DESCRIPTION_BYTES:
+            return found
+        document = tomllib.loads(data.decode("utf-8"))
+    except (OSError, ValueError, RecursionError):
         return found
     base = description.absolute().parent
     for key in ("network", "coverage"):

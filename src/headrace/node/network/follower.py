@@ -36,6 +36,7 @@ from headrace.topology.view_codec import ViewError
 CHECK_S = 1.0
 TRIES_AT_START = 5
 TRY_AGAIN_S = 0.2
+KEEP_AGAIN_S = 60.0
 LONGEST_PROBLEM = 16 * 1024
 
 log = structlog.get_logger("headrace.network")
@@ -58,6 +59,7 @@ class NetworkFollower:
         self._since = time.time()
         self._from_last_good = False
         self._kept = False
+        self._keep_again_s = 0.0
         self._seen: Signatures = {}
         self._settling: Signatures | None = None
         self._refused = 0
@@ -146,6 +148,8 @@ class NetworkFollower:
         await asyncio.sleep(CHECK_S)
         if self._moved_and_still(await asyncio.to_thread(signatures_of, self._seen)):
             await self._take()
+        elif not self._kept and time.monotonic() >= self._keep_again_s:
+            await self._keep()  # the disk was full, say
 
     def _moved_and_still(self, found: Signatures) -> bool:
         """Return whether other files are there than those read, and are the same as a moment
@@ -191,6 +195,7 @@ class NetworkFollower:
             await asyncio.to_thread(keep_last_good, self._kept_at, self._file.descriptor)
         except OSError as error:
             self._kept = False
+            self._keep_again_s = time.monotonic() + KEEP_AGAIN_S
             log.error("network_not_kept", file=str(self._kept_at), problem=str(error))
         else:
             self._kept = True
@@ -256,6 +261,8 @@ async def _repeat(step: Callable[[], Awaitable[None]]) -> None:
             await step()
         except (HeadraceError, OSError) as error:
             log.error("network_not_followed", problem=str(error))
+        except Exception:  # a fault of ours, or no memory: nobody else would begin again
+            log.exception("network_not_followed")
 
 
 async def _first(path: Path) -> Compiled:

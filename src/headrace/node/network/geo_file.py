@@ -8,12 +8,11 @@ copy is what they map. It also stands in when the node starts and the file is br
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 import xxhash
 
-from headrace.node.network.files import Signature, signature_of
+from headrace.node.network.files import NoFileError, Signature, opened, signature_of
 from headrace.topology.geo import BadGeoFile, GeoTable
 
 LARGEST_BYTES = 2 * 1024**3
@@ -65,11 +64,13 @@ class GeoFile:
     def _copy(self, new: Path) -> str:
         """Copy the file, and return a hash of its content. Raises BadGeoFile or OSError."""
         digest = xxhash.xxh3_128()
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-        with os.fdopen(os.open(self._path, flags), "rb") as source:
-            about = os.fstat(source.fileno())
-            if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST_BYTES:
-                raise BadGeoFile(f"{self._path} is no file of at most {LARGEST_BYTES} bytes")
+        try:
+            source = opened(self._path)
+        except NoFileError as error:
+            raise BadGeoFile(f"{self._path} is no file") from error
+        with source:
+            if os.fstat(source.fileno()).st_size > LARGEST_BYTES:
+                raise BadGeoFile(f"{self._path} has more than {LARGEST_BYTES} bytes")
             made = os.open(
                 new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
             )

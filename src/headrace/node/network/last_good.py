@@ -6,11 +6,13 @@ whole, and taken only when it is whole and nobody else can have written it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from pathlib import Path
 
 from headrace.errors import HeadraceError
+from headrace.node.network.files import NoFileError, opened
 from headrace.topology.model import Topology
 from headrace.topology.snapshot import check, topology_of
 
@@ -26,7 +28,23 @@ class LastGoodError(HeadraceError):
 def keep_last_good(path: Path, descriptor: int) -> None:
     """Keep the snapshot in `descriptor`; it is on the disk when this returns. Raises OSError."""
     new = path.with_name(path.name + ".new")
-    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        _write_whole(new, descriptor)
+        new.rename(path)
+    except OSError:
+        with contextlib.suppress(OSError):  # on a full disk it would take the rest
+            new.unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _write_whole(new: Path, descriptor: int) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    fd = os.open(new, flags, 0o600)
     try:
         at = 0
         while part := os.pread(descriptor, _CHUNK_BYTES, at):
@@ -37,20 +55,17 @@ def keep_last_good(path: Path, descriptor: int) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
-    new.rename(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def read_last_good(path: Path) -> Topology:
     """Return the description that was kept. Raises HeadraceError or OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(fd, "rb") as file:
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST_BYTES:
+    try:
+        file = opened(path, os.O_NOFOLLOW)
+    except NoFileError as error:
+        raise LastGoodError(f"{path} is no file that was kept here: remove it") from error
+    with file:
+        found = os.fstat(file.fileno())
+        if found.st_size > LARGEST_BYTES:
             raise LastGoodError(f"{path} is no file that was kept here: remove it")
         if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise LastGoodError(f"{path} can be written to by others: remove it")

@@ -19,7 +19,7 @@ from headrace.node.channel import Channel
 from headrace.node.messages import NetworkTaken, TakeNetwork
 from headrace.node.network.compiling import SealedFile
 from headrace.topology.view import NO_VIEW, View
-from headrace.topology.view_codec import encode_view
+from headrace.topology.view_codec import encode_taken
 
 log = structlog.get_logger("headrace.network")
 
@@ -97,4 +97,4 @@ class Sharing:
 
 
 def _wire(view: View) -> msgspec.Raw:
-    return msgspec.Raw(b"null" if view is NO_VIEW else encode_view(view))
+    return msgspec.Raw(b"null" if view is NO_VIEW else encode_taken(view))

@@ -10,7 +10,7 @@ from headrace.node.messages import TakeNetwork
 from headrace.node.network.mapped import mapped
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import NO_VIEW, View
-from headrace.topology.view_codec import decode_view
+from headrace.topology.view_codec import LARGEST_TAKEN_BYTES, decode_view
 
 Adopt = Callable[[NetworkSnapshot, View], None]
 
@@ -30,7 +30,7 @@ class TakenNetwork:
                 self._network = mapped(descriptors[0])
             wire = bytes(message.view)
             if wire != self._wire:
-                self._view = NO_VIEW if wire == b"null" else decode_view(wire)
+                self._view = NO_VIEW if wire == b"null" else decode_view(wire, LARGEST_TAKEN_BYTES)
                 self._wire = wire
         except (HeadraceError, OSError, ValueError) as error:
             return str(error)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
-from headrace.node.network.files import Signature, signature_of
+from headrace.node.network.files import NoFileError, Signature, opened, signature_of
 from headrace.topology.view import View
 from headrace.topology.view_codec import LARGEST_BYTES, Refusal, ViewError, encode_view
 
@@ -28,11 +27,10 @@ class ViewFile:
             return None
         self._seen = found
         try:
-            fd = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with os.fdopen(fd, "rb") as file:
-                if not stat.S_ISREG(os.fstat(fd).st_mode):
-                    raise ViewError(Refusal.UNREADABLE, f"{self._path} is no file")
+            with opened(self._path) as file:
                 data = file.read(LARGEST_BYTES + 1)
+        except NoFileError as error:
+            raise ViewError(Refusal.UNREADABLE, f"{self._path} is no file") from error
         except OSError as error:
             text = f"{self._path} cannot be read: {error.strerror}"
             raise ViewError(Refusal.UNREADABLE, text) from error

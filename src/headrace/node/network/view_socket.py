@@ -53,6 +53,8 @@ class ViewSocket:
         self._refuse = refuse
         self._server: asyncio.Server | None = None
         self._newest: asyncio.StreamWriter | None = None
+        # When the next document is read, whoever writes it: a new connection wins nothing.
+        self._next_s = 0.0
 
     @classmethod
     async def open(cls, path: Path, offer: Offer, refuse: Refuse) -> Self:
@@ -89,11 +91,15 @@ class ViewSocket:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         loop = asyncio.get_running_loop()
         while self._newest is writer:
+            await asyncio.sleep(max(0.0, self._next_s - loop.time()))
+            if self._newest is not writer:
+                return
             try:
                 line = await reader.readuntil(b"\n")
             except asyncio.LimitOverrunError:
                 error = ViewError(Refusal.TOO_LARGE, f"a view has at most {LARGEST_BYTES} bytes")
                 self._refuse(error)
+                self._next_s = loop.time() + PAUSE_S
                 writer.write(_line(ViewAnswer(refused=str(error.kind), problem=str(error))))
                 return
             began_s = loop.time()
@@ -101,10 +107,11 @@ class ViewSocket:
                 answer = ViewAnswer(taken=self._offer(line))
             except ViewError as error:
                 answer = ViewAnswer(refused=str(error.kind), problem=str(error))
+            ended_s = loop.time()
+            self._next_s = ended_s + max(PAUSE_S, (ended_s - began_s) * PAUSES_PER_READING)
             if writer.transport.get_write_buffer_size() > ANSWERS_WAITING_BYTES:
                 return  # it reads no answers; it may come again
             writer.write(_line(answer))
-            await asyncio.sleep(max(PAUSE_S, (loop.time() - began_s) * PAUSES_PER_READING))
 
 
 def _line(answer: ViewAnswer) -> bytes:

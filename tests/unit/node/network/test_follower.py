@@ -73,3 +73,51 @@ def test_a_compiler_that_dies_is_no_reason_not_to_start(
     (tmp_path / NAME).unlink()
     with pytest.raises(NetworkFileError, match="ended with -9"):
         begun(member, tmp_path)
+
+
+def test_what_could_not_be_kept_is_kept_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "CHECK_S", 0.01)
+    monkeypatch.setattr(follower, "KEEP_AGAIN_S", 0.05)
+    state = tmp_path / "state"
+    (state / f"{NAME}.new").mkdir(parents=True)
+
+    async def work() -> None:
+        followed = await NetworkFollower.open(NetworkMember(file=copied(tmp_path)), state)
+        assert not followed.facts().last_good_kept
+        (state / f"{NAME}.new").rmdir()
+        task = asyncio.create_task(followed.follow())
+        for _ in range(1000):
+            if followed.facts().last_good_kept:
+                break
+            await asyncio.sleep(0.01)
+        task.cancel()
+
+    asyncio.run(work())
+    assert (state / NAME).is_file()
+
+
+def test_a_fault_does_not_end_the_following(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "CHECK_S", 0.01)
+    tries: list[object] = []
+
+    def breaks(seen: object) -> None:
+        tries.append(seen)
+        raise RuntimeError("can't start new thread")
+
+    async def work() -> None:
+        followed = await NetworkFollower.open(NetworkMember(file=copied(tmp_path)), tmp_path)
+        monkeypatch.setattr(follower, "signatures_of", breaks)
+        task = asyncio.create_task(followed.follow())
+        for _ in range(1000):
+            if len(tries) > 2 or task.done():
+                break
+            await asyncio.sleep(0.01)
+        assert not task.done()
+        task.cancel()
+
+    asyncio.run(work())
+    assert len(tries) > 2

@@ -80,7 +80,7 @@ def test_a_lost_file_is_no_change(path: Path, kept: Path) -> None:
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path, kept: Path) -> None:
-    with pytest.raises(BadGeoFile, match="Is a directory"):
+    with pytest.raises(BadGeoFile, match="is no file"):
         GeoFile(tmp_path, kept).read()
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(BadGeoFile, match="no file"):

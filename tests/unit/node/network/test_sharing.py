@@ -16,6 +16,7 @@ from headrace.node.network.sharing import Sharing
 from headrace.node.network.taking import TakenNetwork
 from headrace.topology.snapshot import NetworkSnapshot, encode, version_of
 from headrace.topology.view import NO_VIEW, View
+from headrace.topology.view_codec import LARGEST_BYTES, decode_view
 from tests.harness.networks import two_sites
 
 
@@ -187,3 +188,15 @@ def test_what_is_sealed_stays() -> None:
         os.pwrite(file.descriptor, b"x", 0)
     with pytest.raises(PermissionError):
         os.ftruncate(file.descriptor, 0)
+
+
+def test_a_view_that_was_written_short_reaches_the_workers() -> None:
+    weights = ",".join(f'"{number:05x}":1e6' for number in range(300_000))
+    said = f'{{"version":3,"made_at":1,"coverage":{{"all":{{{weights}}}}}}}'.encode()
+    assert len(said) < LARGEST_BYTES
+    view = decode_view(said)
+    sharing = Sharing(sealed(), view)
+    worker = welcomed(sharing)
+    worker.answer()
+    assert worker.has is not None
+    assert worker.has[1] == view

@@ -117,3 +117,24 @@ def test_a_file_that_may_not_be_read_is_refused_once(
     with pytest.raises(ViewError, match="cannot be read: Permission denied"):
         file.read_if_changed()
     assert file.read_if_changed() is None
+
+
+def test_a_file_that_is_none_costs_no_descriptor(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        with pytest.raises(ViewError, match="is no file"):
+            ViewFile(tmp_path).read_if_changed()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_clock_that_was_set_back_keeps_no_view_out() -> None:
+    views = Views(600.0)
+    assert taken(views, View(7, 5000.0), now=5000.0)
+    with pytest.raises(ViewError, match="older"):
+        taken(views, View(8, 1000.0), now=4950.0)
+    # An hour back: what is in force says now that it was made later.
+    assert taken(views, View(8, 1400.0), now=1400.0)
+    assert views.said.version == 8
+    assert not taken(views, View(8, 1400.0), now=1401.0)
+    with pytest.raises(ViewError, match="from now"):
+        taken(views, View(9, 5000.0), now=1402.0)

@@ -25,9 +25,10 @@ MOST_HOPS = 32
 _HOP = re.compile(rb"\[([0-9A-Fa-f:.]{2,45})\](?::[0-9]{1,5})?|([0-9.]{7,15})(?::[0-9]{1,5})?")
 _BARE_IPV6 = re.compile(rb"[0-9A-Fa-f:.]{2,45}")
 # One parameter of a Forwarded element (RFC 7239 section 4), or the comma before the next element.
-_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+# Nothing is tried twice (`++`, `*+`): a client may send blanks by the thousand.
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 _PAIR = re.compile(
-    rb"[ \t]*(?:(" + _TOKEN + rb")=(?:(" + _TOKEN + rb')|"((?:[^"\\]|\\.)*)"))?[ \t]*([;,]|$)'
+    rb"[ \t]*+(?:(" + _TOKEN + rb")=(?:(" + _TOKEN + rb')|"((?:[^"\\]|\\.)*+)"))?+[ \t]*+([;,]|$)'
 )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import socket
 import struct
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import dns.exception
@@ -16,6 +18,14 @@ import pytest
 
 from headrace.config.router.dns import Dns
 from headrace.router.dns.servers import DnsListenError, check_free
+from headrace.router.dns.tcp import (
+    BATCH,
+    LONGEST_QUERY_BYTES,
+    READ_BYTES,
+    TcpConnections,
+    TcpLimits,
+)
+from headrace.telemetry.metrics import WorkerMetrics
 from headrace.topology.view import ServerState, ServerView, View
 from tests.harness.dns_messages import query, values
 from tests.harness.dns_server import RunningDns, dns_config, dns_network, free_port, running_dns
@@ -167,6 +177,41 @@ def test_who_takes_no_answers_is_read_no_more_and_cut(tmp_path: Path) -> None:
         connections = served.servers._connections
         assert connections is not None
         eventually(lambda: served.call(lambda: len(connections)) == 0, "0 connections are left")
+
+
+def test_queries_that_have_no_answer_are_not_read_ahead(tmp_path: Path) -> None:
+    with running_dns(tmp_path) as served, connected(served) as sock:
+        connections = served.servers._connections
+        assert connections is not None
+        held = 0
+        for _ in range(200):
+            sock.sendall(framed(b"") * 8192)
+            held = max([held, *served.call(lambda: [len(one._in) for one in connections._open])])
+        assert held <= READ_BYTES + LONGEST_QUERY_BYTES + 2
+
+
+def test_all_connections_together_get_no_more_of_a_turn_than_a_udp_socket() -> None:
+    loop = asyncio.SelectorEventLoop()
+    answered: Counter[bytes] = Counter()
+    connections = TcpConnections(TcpLimits(100, 100, 10.0), loop, WorkerMetrics())
+    connections.answer = lambda _data, client, _now_s: answered.update([client])
+    pairs = [socket.socketpair() for _ in range(12)]
+    for number, (ours, theirs) in enumerate(pairs):
+        ours.setblocking(False)
+        theirs.sendall(framed(b"") * 1000)
+        connections.add(ours, bytes([192, 0, 2, number]))
+    before = 0
+    while before < 12_000:
+        loop.call_soon(loop.stop)
+        loop.run_forever()  # one turn
+        assert answered.total() <= before + BATCH
+        counts = [answered[bytes([192, 0, 2, number])] for number in range(12)]
+        assert max(counts) - min(counts) <= BATCH
+        before = answered.total()
+    connections.close()
+    loop.close()
+    for _ours, theirs in pairs:
+        theirs.close()
 
 
 @pytest.mark.parametrize("data", [b"", b"\0", b"\0\x20\0", framed(b"abc"), framed(b"")])

@@ -1,16 +1,19 @@
 """Answers queries over TCP (RFC 7766): in order, as many on a connection as its client sends.
 
 What strangers may hold is bounded: connections in all and of one network, bytes read ahead, bytes
-that are not taken, time without a whole query. A connection reads no more while it has to send.
+that are not taken, time without a whole query. A connection reads no more while it has queries to
+be answered or answers to send; connections take turns, and all of them together get no more of a
+round of the loop than one UDP socket does.
 """
 
 from __future__ import annotations
 
 import asyncio
+import enum
 import errno
 import socket
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,8 +25,9 @@ from headrace.telemetry.metrics import WorkerMetrics
 BACKLOG: Final = 512
 READ_BYTES: Final = 16 * 1024
 LONGEST_QUERY_BYTES: Final = 4096
-# So many answers, and the loop has its turn.
+# So many answers to all connections, and to one of them, and the loop has its turn.
 BATCH: Final = 64
+SHARE: Final = 16
 SWEEP_S: Final = 1.0
 _NO_DESCRIPTOR: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -49,6 +53,8 @@ class TcpConnections:
         self.metrics = metrics
         self._open: dict[TcpConnection, None] = {}
         self._networks: Counter[bytes] = Counter()
+        self._waiting: deque[TcpConnection] = deque()
+        self._turn: asyncio.Handle | None = None
         self._sweeping: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -83,13 +89,29 @@ class TcpConnections:
             if not self._networks[network]:
                 del self._networks[network]
 
+    def wait(self, connection: TcpConnection) -> None:
+        """Let a connection that has whole queries have its turn when it comes."""
+        self._waiting.append(connection)
+        if self._turn is None:
+            self._turn = self.loop.call_soon(self._take_turns)
+
     def close(self) -> None:
         """Close all connections."""
+        self._waiting.clear()
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None
         for connection in list(self._open):
             connection.close()
+
+    def _take_turns(self) -> None:
+        waiting, left = self._waiting, BATCH
+        while waiting and left > 0:
+            left -= waiting.popleft().answer_some(min(left, SHARE))
+        self._turn = self.loop.call_soon(self._take_turns) if waiting else None
 
     def _sweep(self) -> None:
         now = self.loop.time()
@@ -99,10 +121,19 @@ class TcpConnections:
         self._sweeping = self.loop.call_later(SWEEP_S, self._sweep) if self._open else None
 
 
+class _State(enum.Enum):
+    """What a connection is about: one thing at a time."""
+
+    READING = "waits for a whole query"
+    WAITING = "has one, and waits for its turn"
+    WRITING = "waits until its answers are taken"
+    CLOSED = "is closed"
+
+
 class TcpConnection:
     """One connection. Its deadline moves with each query that is answered and taken."""
 
-    __slots__ = ("_in", "_more", "_out", "_socket", "_writing", "client", "deadline", "owner")
+    __slots__ = ("_in", "_out", "_socket", "_state", "client", "deadline", "owner")
 
     def __init__(self, sock: socket.socket, client: bytes, owner: TcpConnections) -> None:
         self.client = client
@@ -111,8 +142,7 @@ class TcpConnection:
         self._socket = sock
         self._in = bytearray()
         self._out = b""
-        self._more: asyncio.Handle | None = None
-        self._writing = False
+        self._state = _State.READING
 
     def serve(self) -> None:
         """Begin to read."""
@@ -121,15 +151,40 @@ class TcpConnection:
     def close(self) -> None:
         """Close, whatever is left to do."""
         loop = self.owner.loop
-        if self._more is not None:
-            self._more.cancel()
-        loop.remove_reader(self._socket)
-        if self._writing:
+        if self._state is _State.WRITING:
             loop.remove_writer(self._socket)
+        else:
+            loop.remove_reader(self._socket)
+        self._state = _State.CLOSED
         self._socket.close()
         self.owner.remove(self)
 
+    def answer_some(self, most: int) -> int:
+        """Answer whole queries, so many at most, and send the answers; return how many it were."""
+        if self._state is not _State.WAITING:
+            return 0  # it was closed meanwhile
+        answers = []
+        now_s = int(time.time())
+        at = count = 0
+        while count < most and self._whole(at):
+            end = at + 2 + (self._in[at] << 8 | self._in[at + 1])
+            answer = self.owner.answer(bytes(self._in[at + 2 : end]), self.client, now_s)
+            at = end
+            count += 1
+            if answer is not None:
+                answers.append(len(answer).to_bytes(2, "big") + answer)
+        del self._in[:at]
+        self.owner.metrics.dns_tcp_queries += count
+        self._out = b"".join(answers)
+        if self._out:
+            self._send()
+        else:
+            self._continue()
+        return count
+
     def _readable(self) -> None:
+        if self._state is not _State.READING:
+            return  # not before its turn
         try:
             data = self._socket.recv(READ_BYTES)
         except (BlockingIOError, InterruptedError):
@@ -141,60 +196,43 @@ class TcpConnection:
             self.close()
             return
         self._in += data
-        self._answer_some()
+        self._continue()
 
-    def _answer_some(self) -> None:
-        """Answer whole queries, a batch at most, and send the answers."""
-        self._more = None
-        answers = []
-        now_s = int(time.time())
-        at = count = 0
-        while count < BATCH and at + 2 <= len(self._in):
-            size = self._in[at] << 8 | self._in[at + 1]
-            if size > LONGEST_QUERY_BYTES:
-                self.close()
-                return
-            if at + 2 + size > len(self._in):
-                break
-            answer = self.owner.answer(bytes(self._in[at + 2 : at + 2 + size]), self.client, now_s)
-            at += 2 + size
-            count += 1
-            if answer is not None:
-                answers.append(len(answer).to_bytes(2, "big") + answer)
-        del self._in[:at]
-        self.owner.metrics.dns_tcp_queries += count
-        self._out = b"".join(answers)
-        self._send()
+    def _whole(self, at: int = 0) -> bool:
+        held = len(self._in) - at
+        return held >= 2 and held >= 2 + (self._in[at] << 8 | self._in[at + 1])
 
-    def _whole(self) -> bool:
-        return len(self._in) >= 2 and len(self._in) >= 2 + (self._in[0] << 8 | self._in[1])
+    def _continue(self) -> None:
+        """Wait for the next turn if there is a query to be answered, else read."""
+        if len(self._in) >= 2 and (self._in[0] << 8 | self._in[1]) > LONGEST_QUERY_BYTES:
+            self.close()
+        elif self._whole():
+            self._state = _State.WAITING
+            self.owner.wait(self)
+        else:
+            self._state = _State.READING
 
     def _send(self) -> None:
+        """Send answers. What the kernel does not take is sent later, and nothing read before."""
         loop = self.owner.loop
-        if self._out:
-            try:
-                sent = self._socket.send(self._out)
-            except (BlockingIOError, InterruptedError):
-                sent = 0
-            except OSError:
-                self.close()
-                return
-            self._out = self._out[sent:]
-            if not self._out:
-                self.deadline = loop.time() + self.owner.limits.idle_s
-        if self._out:
-            if not self._writing:
-                self._writing = True
-                loop.remove_reader(self._socket)
-                loop.add_writer(self._socket, self._send)
+        try:
+            sent = self._socket.send(self._out)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            self.close()
             return
-        if self._writing:
-            self._writing = False
-            loop.remove_writer(self._socket)
-            loop.add_reader(self._socket, self._readable)
-        if self._more is None and self._whole():
-            # No reading until these are answered: the loop's next turn comes first.
-            self._more = loop.call_soon(self._answer_some)
+        self._out = self._out[sent:]
+        if not self._out:
+            self.deadline = loop.time() + self.owner.limits.idle_s
+            if self._state is _State.WRITING:
+                loop.remove_writer(self._socket)
+                loop.add_reader(self._socket, self._readable)
+            self._continue()
+        elif self._state is not _State.WRITING:
+            self._state = _State.WRITING
+            loop.remove_reader(self._socket)
+            loop.add_writer(self._socket, self._send)
 
 
 class TcpServer:

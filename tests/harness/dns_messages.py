@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -23,6 +24,8 @@ from tests.harness.dns_server import dns_config, dns_network, routing_of
 CLIENT = IPv4Address("192.0.2.7").packed
 NOW_S = 1_800_000_000
 SECRET = b"sixteen bytes or more"
+
+_numbers = itertools.count(4_711)
 
 
 class Asked:
@@ -80,7 +83,9 @@ class Asked:
 
 
 def query(name: str, kind: str = "A", *, subnet: str = "", **more: Any) -> bytes:
-    """Return a query; with a subnet (`192.0.2.0/24`) or `options` it speaks EDNS."""
+    """Return a query; with a subnet (`192.0.2.0/24`) or `options` it speaks EDNS. Each has a
+    number of its own, the same in each run: tests are named by queries.
+    """
     options = list(more.pop("options", []))
     if subnet:
         address, _, length = subnet.partition("/")
@@ -88,6 +93,7 @@ def query(name: str, kind: str = "A", *, subnet: str = "", **more: Any) -> bytes
     if options:
         more.setdefault("use_edns", 0)
         more["options"] = options
+    more.setdefault("id", next(_numbers) % 65536)
     return dns.message.make_query(name, kind, **more).to_wire()
 
 

@@ -12,6 +12,7 @@ from headrace.topology.build import load_topology
 from headrace.topology.classify import Classes
 from headrace.topology.model import Topology
 from headrace.topology.placement import Placement
+from tests.harness.certificates import Authority
 from tests.harness.edge import HOST, Edge, free_port, running_edge
 from tests.harness.toml import to_toml
 from tests.harness.wire import Client
@@ -51,16 +52,19 @@ def running_site(
     *,
     member: bool = True,
     further: Mapping[str, list[dict[str, object]]] = {},
+    peer_tls: Authority | None = None,
 ) -> Iterator[RunningSite]:
     """Start edges that are servers of one site, all of one class; without `member` each is on its
     own. `content` are further keys of the class, `settings` of each edge's configuration;
-    `further` are more listeners of some. By default servers have the patience that a busy machine
-    needs.
+    `further` are more listeners of some. With `peer_tls` they ask each other by TLS at a port
+    apart, with certificates of this authority for their own names. By default servers have the
+    patience that a busy machine needs.
     """
     directory.mkdir(parents=True, exist_ok=True)
     places = {name: (f"127.0.1.{number}", free_port()) for number, name in enumerate(names, 1)}
     description = directory / "network.toml"
-    description.write_text(to_toml(_description(places, content)))
+    peer_ports = {} if peer_tls is None else {name: free_port() for name in names}
+    description.write_text(to_toml(_description(places, content, peer_ports)))
     secret = directory / "secret"
     secret.write_text(SECRET + "\n")
     secret.chmod(0o600)
@@ -78,6 +82,8 @@ def running_site(
                     "file": description, "server": name, "secret_file": secret, "cdn_name": "test",
                     "tiering": tiering,
                 }  # fmt: skip
+            if peer_tls is not None:
+                _ask_by_tls(own, f"{address}:{peer_ports[name]}", _host(name), peer_tls)
             edges[name] = stack.enter_context(
                 running_edge(origin, directory / name, own, check=False)
             )
@@ -87,15 +93,31 @@ def running_site(
                 assert not edge.problems()
 
 
+def _host(name: str) -> str:
+    return f"{name}.{HOST}"
+
+
+def _ask_by_tls(own: dict[str, Any], address: str, host: str, authority: Authority) -> None:
+    """Add to an edge's configuration what it takes to ask, and to be asked, by TLS."""
+    pair = authority.issue(host)
+    own["listen"].append({"address": address, "tls": True, "peers": True})
+    own["certificate"] = [{"cert": pair.cert, "key": pair.key}]
+    network = own["network"]
+    network["tiering"] = {"ca": authority.ca_file, **network["tiering"]}
+
+
 def _description(
-    places: Mapping[str, tuple[str, int]], content: Mapping[str, object]
+    places: Mapping[str, tuple[str, int]],
+    content: Mapping[str, object],
+    peer_ports: Mapping[str, int],
 ) -> dict[str, object]:
     return {
         "site": [{"name": SITE}],
         "server": [
             {
-                "name": name, "site": SITE, "host": f"{name}.{HOST}", "ipv4": [address],
+                "name": name, "site": SITE, "host": _host(name), "ipv4": [address],
                 "http_port": port, "capacity": "10Gbps",
+                **({"peer_port": peer_ports[name], "peer_tls": True} if peer_ports else {}),
             }
             for name, (address, port) in places.items()
         ],

@@ -94,7 +94,7 @@ class WorkerContext(FillEnvironment):
         purges = times_of(self.store.rules.current(), resource.key)
         if peer is not None:
             purges = newest_of(purges, peer.purges)
-        return self.membership.signer(peer, purges)
+        return self.membership.signer(peer, purges, secure=resource.scheme == b"https")
 
     def apply_purges(self) -> None:
         """Drop what was purged since the last time, by any process. Raises StoreError."""

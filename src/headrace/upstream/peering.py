@@ -1,10 +1,10 @@
 """Requests between servers of a network: who asks, signed with a secret that all of them share.
 
 Everything is in one field, `Headrace-Peer`: version, the asker's name and site, how many servers
-the request has come through, when it was signed, times of purges, the signature. It covers method,
-host and target too, so that it is good for this one request, and for a short time. Times are by the
-asker's clock. Pure: `now` is an argument. Whether the network has such a server is the caller's to
-check.
+the request has come through, the client's scheme, when it was signed, times of purges, the
+signature. It covers method, host and target too, so that it is good for this one request, and for a
+short time. Times are by the asker's clock. Pure: `now` is an argument. Whether the network has such
+a server is the caller's to check.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ _NAME = rb"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?"
 _MS = rb"([0-9]{1,15})"
 _TAGS = rb"(-|[0-9a-f*:,~]{1,400})"
 _VALUE = re.compile(
-    rb"(1 (%b) (%b) ([0-9]{1,2}) %b %b %b %b) ([0-9a-f]{64})" % (_NAME, _NAME, _MS, _MS, _MS, _TAGS)
+    rb"(1 (%b) (%b) ([0-9]{1,2}) (https?) %b %b %b %b) ([0-9a-f]{64})"
+    % (_NAME, _NAME, _MS, _MS, _MS, _TAGS)
 )
 _TAG = re.compile(rb"([0-9a-f]{8}|\*):([0-9]{1,15})(~?)")
 _WHOLE_NAME = re.compile(_NAME)
@@ -85,12 +86,15 @@ NO_PURGES = PurgeTimes()
 class Peer:
     """Who asks: a server, its site, and through how many servers the request came, the asker
     included; and what it knows of purges.
+
+    `secure`: the client asks by https. How servers ask each other is another matter.
     """
 
     name: str
     site: str
     hops: int = 1
     purges: PurgeTimes = NO_PURGES
+    secure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +132,8 @@ def sign(
     if not _WHOLE_NAME.fullmatch(name) or not _WHOLE_NAME.fullmatch(site):
         raise Unnameable(f"{asker.name!r} of {asker.site!r} cannot stand in a request's field")
     purges = asker.purges
-    said = b"%b %b %b %d %d %d %d %b" % (
-        _VERSION, name, site, asker.hops, now * 1000,
+    said = b"%b %b %b %d %b %d %d %d %b" % (
+        _VERSION, name, site, asker.hops, b"https" if asker.secure else b"http", now * 1000,
         min(purges.not_before, now) * 1000, min(purges.stale_before, now) * 1000,
         _tags_text(purges, now) or b"-",
     )  # fmt: skip
@@ -151,7 +155,9 @@ def verify(
     found = _VALUE.fullmatch(values[0])
     if found is None:
         return PeerRefusal.MALFORMED
-    said, name, site, hops, signed_ms, not_before_ms, stale_before_ms, tags, mac = found.groups()
+    said, name, site, hops, scheme, signed_ms, before_ms, stale_before_ms, tags, mac = (
+        found.groups()
+    )
     given = binascii.unhexlify(mac)
     good = False
     for secret in secrets.secrets:  # all of them: how long it takes says nothing of which one
@@ -163,7 +169,7 @@ def verify(
         return PeerRefusal.CLOCK
     try:
         purges = PurgeTimes(
-            _moment(not_before_ms, signed_at),
+            _moment(before_ms, signed_at),
             _moment(stale_before_ms, signed_at),
             *_tag_times(tags, signed_at),
         )
@@ -171,7 +177,8 @@ def verify(
         return PeerRefusal.MALFORMED
     if int(hops) < 1:
         return PeerRefusal.MALFORMED
-    return Signed(Peer(name.decode(), site.decode(), int(hops), purges), signed_at)
+    peer = Peer(name.decode(), site.decode(), int(hops), purges, scheme == b"https")
+    return Signed(peer, signed_at)
 
 
 def later(purges: PurgeTimes, by_s: float, now: float) -> PurgeTimes:

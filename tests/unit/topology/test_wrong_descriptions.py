@@ -173,6 +173,7 @@ WRONG = [
     (SERVER, "ipv6 = ['::1', '0::1']\n", "ipv6", "ipv6[1] = '::1': this server has this address"),
     (SERVER, "https_port = 80\n", "https_port", "server[0].https_port = 80: http_port is the same"),
     (SERVER, "peer_port = 443\n", "peer_port", "peer_port = 443: clients are served at this port"),
+    (SERVER, "peer_tls = true\nhttps_port = 0\n", "peer_tls", "it has no port with TLS"),
     (SERVER, "http_port = 0\nhttps_port = 0\n", "[[server]]", "'n1' serves nobody: it has no port"),
     # Files of prefixes.
     ("prefixes = [", 'prefix_file = "no"\n#', "prefix_file", "cannot be read: No such file"),

@@ -72,6 +72,12 @@ def test_no_two_requests_are_signed_by_the_same_bytes() -> None:
     )
 
 
+def test_the_scheme_that_a_client_asks_by_is_signed_too() -> None:
+    secure = signed(Peer("edge-1", "london", secure=True))
+    assert verified(secure) == Peer("edge-1", "london", secure=True)
+    assert verified(secure.replace(b" https ", b" http ")) is PeerRefusal.SIGNATURE
+
+
 @given(st.integers(0, 200), st.binary(min_size=1, max_size=1))
 def test_no_byte_of_it_can_be_changed(at: int, byte: bytes) -> None:
     value = signed()

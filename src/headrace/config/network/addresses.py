@@ -76,3 +76,10 @@ def _own_ports(index: int, server: ServerTable, *, is_mid: bool) -> Iterator[Pro
             message="clients are served at this port",
             remedy="write 0, and other servers ask where clients do, or a port of its own",
         )
+    if server.peer_tls and not (server.peer_port or server.https_port):
+        yield Problem(
+            path=("server", index, "peer_tls"),
+            value="true",
+            message="it has no port with TLS, so no other server could ask it",
+            remedy="set peer_port, or https_port",
+        )

@@ -116,12 +116,12 @@ class Membership:
         behind_s = self._clocks.behind_s(peer.name, found.at, now)
         return replace(peer, purges=later(peer.purges, behind_s, now))
 
-    def signer(self, asked_by: Peer | None, purges: PurgeTimes) -> Sign:
+    def signer(self, asked_by: Peer | None, purges: PurgeTimes, *, secure: bool = False) -> Sign:
         """Return what signs requests that are made for one: `asked_by` is the server that asks for
-        it, None for a client; `purges` are all that are known of.
+        it, None for a client; `purges` are all that are known of. `secure`: it is asked by https.
         """
         hops = 1 if asked_by is None else asked_by.hops + 1
-        asker = Peer(self.server, self.site, hops, purges)
+        asker = Peer(self.server, self.site, hops, purges, secure)
         secrets = self.secrets  # a body may be continued when there are none any more
 
         def signed(method: bytes, host: bytes, target: bytes, now: float) -> list[Field]:

@@ -102,8 +102,10 @@ class EdgeHandler(HotHits):
             self._own_options(exchange, answer)
             return
         try:
-            resource = edge.resources.find(head, tls=exchange.tls)
-            if exchange.tls and not covers(exchange, resource):
+            secure = exchange.tls if peer is None else peer.secure
+            resource = edge.resources.find(head, tls=secure)
+            # A server asks by its own name here, and has signed for the host.
+            if exchange.tls and peer is None and not covers(exchange, resource):
                 raise Misdirected(resource.authority)
         except BadRequest as error:
             exchange.refuse(error)

@@ -16,7 +16,7 @@ import structlog
 from headrace.config.network_member import EdgeMember
 from headrace.edge.service.resource import Resource
 from headrace.edge.tiering.popularity import Popularity
-from headrace.edge.tiering.servers import Servers, asked_by_tls
+from headrace.edge.tiering.servers import Servers
 from headrace.http.message import Field
 from headrace.topology.classify import Classes
 from headrace.topology.model import Server, StoreBy, Topology
@@ -134,7 +134,7 @@ class Tiering:
             hops=0 if asker is None else asker.hops,
             most_hops=self.most_hops,
         )  # fmt: skip
-        peers = self._peers(tiers, resource)
+        peers = self._peers(tiers)
         here = [peer for peer in peers if peer.site == me.site]
         owns = (
             tiers.owns
@@ -143,18 +143,12 @@ class Tiering:
         )
         return Plan(peers, owns, bool(here), content.store, content.popular_after)
 
-    def _peers(self, tiers: Tiers, resource: Resource) -> tuple[PeerSource, ...]:
-        found = (self._peer(server, resource) for server in tiers.servers)
+    def _peers(self, tiers: Tiers) -> tuple[PeerSource, ...]:
+        here = self._me.site
+        found = (
+            self.servers.source(server, sibling=server.site == here) for server in tiers.servers
+        )
         return tuple(peer for peer in found if peer is not None)
-
-    def _peer(self, server: Server, resource: Resource) -> PeerSource | None:
-        service = resource.service
-        # Where the scheme matters, a server that is asked by the other one gives another answer.
-        if (service.forwarded or service.key_rules.scheme) and (
-            asked_by_tls(server) != (resource.scheme == b"https")
-        ):
-            return None
-        return self.servers.source(server, sibling=server.site == self._me.site)
 
     def stores(self, plan: Plan, resource: Resource, now: float) -> bool:
         """Count a request of a client; return whether its answer is to be stored here."""

@@ -116,7 +116,7 @@ async def test_who_is_not_believed_gets_nothing(edge: MemoryEdge, how: str, reas
         "early": [said(edge, "/film", known, skew_s=31)],
         "twice": [good, good],
         "cut": [good[:-1]],
-        "nonsense": ["Headrace-Peer: 1 n2 north 1 0 0 0 - " + "0" * 63],
+        "nonsense": ["Headrace-Peer: 1 n2 north 1 http 0 0 0 - " + "0" * 63],
         "unknown": [said(edge, "/film", Peer("n9", "north", 1, purges))],
         "wrong site": [said(edge, "/film", Peer("n2", "mid", 1, purges))],
         "itself": [said(edge, "/film", Peer("edge", "north", 1, purges))],

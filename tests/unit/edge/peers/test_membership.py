@@ -54,7 +54,7 @@ def test_a_server_that_left_the_network_is_not_believed() -> None:
 
 
 def test_who_has_no_secret_believes_no_one() -> None:
-    fields = [(PEER_FIELD, b"1 n2 north 1 1 0 0 - " + b"0" * 64)]
+    fields = [(PEER_FIELD, b"1 n2 north 1 http 1 0 0 - " + b"0" * 64)]
     assert member(secrets=PeerSecrets()).recognised(head(*fields), NOW) is PeerRefusal.UNEXPECTED
 
 

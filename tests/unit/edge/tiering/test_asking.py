@@ -297,18 +297,6 @@ async def test_what_is_one_clients_alone_never_goes_to_another_server(edge: Memo
     assert member.asked()[-1] == "o"
 
 
-@in_memory(network=NETWORK, service={"forwarded": True})
-async def test_where_the_scheme_matters_no_server_is_asked_by_the_other(edge: MemoryEdge) -> None:
-    member = Member(edge)
-    target = member.target(2)
-    serve(edge, "o", member.order(target)[0])
-    client = edge.client(covers=("h",))
-    assert (await edge.get(target, client=client)).body == BODY
-    assert member.asked() == ["o"]
-    await edge.get(target)
-    assert member.asked()[1:] == [member.order(target)[0]]
-
-
 @in_memory(network=NETWORK)
 async def test_a_client_that_leaves_ends_what_was_asked_for_it(edge: MemoryEdge) -> None:
     member = Member(edge)

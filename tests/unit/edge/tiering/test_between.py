@@ -66,6 +66,35 @@ async def test_an_edge_says_who_it_is_and_what_it_knows_of_purges(edge: MemoryEd
     assert (tag.digest, tag.soft) == (tag_digest(b"news"), True)
 
 
+@in_memory(network=NETWORK, service={"forwarded": True})
+async def test_the_clients_scheme_is_said_and_not_that_of_the_connection(edge: MemoryEdge) -> None:
+    member, target = member_of(edge)
+    serve(edge, member, target)
+    secure = edge.client(covers=("h",))
+    for client in (secure, None):
+        assert (await edge.get(target, client=client)).body == BODY
+        assert heard_by_owner(edge) == Peer("n1", "north", 1, secure=client is secure)
+    assert len(edge.network.requests) == 2
+
+
+@in_memory(network=NETWORK, service={"forwarded": True})
+async def test_a_server_is_answered_as_its_client_would_be(edge: MemoryEdge) -> None:
+    """By whatever name and scheme it connects."""
+    member, _target = member_of(edge)
+    target = member.target(0)
+    edge.origin(serving(BODY, *FRESH), host="o")
+    edge.network.fails(script_name("m1"), Failure.CONNECT_REFUSED)
+    for client in (edge.client(covers=("n1.example",)), edge.client()):
+        for secure in (True, False):
+            asker = Peer("n2", "north", 1, secure=secure)
+            answer = await edge.get(target, said(edge, target, asker), client=client)
+            assert (answer.status, answer.body) == (200, BODY)
+    schemes = [heard.fields["x-forwarded-proto"] for heard in edge.network.requests]
+    assert schemes == ["https", "http"]
+    client = edge.client(covers=("n1.example",))
+    assert (await edge.get(target, client=client)).status == 421
+
+
 @in_memory(network=NETWORK)
 async def test_what_a_sibling_knows_is_told_to_the_mid_site(edge: MemoryEdge) -> None:
     member = Member(edge, ALWAYS)

@@ -71,7 +71,7 @@ class Zones:
             self._add_server(name, server)
         for name in self._classes.names:
             self._add_routed(name)
-        for name in list(self.names):
+        for name in (*self.names, *self._classes.above_patterns):
             self._add_above(name)
 
     def find(self, name: bytes) -> Node | None:
@@ -129,12 +129,21 @@ class Zones:
             node.shard = host_shard(content, _text_of(name))
 
     def _add_above(self, name: bytes) -> None:
-        """Note the names between a name and its zone: they are there, and have nothing."""
-        zone = self.names[name].zone
+        """Note the names between a name and the zone that it is in, or that has its zone below.
+
+        They are there, since a resolver that is told otherwise asks for nothing below them (RFC
+        8020). They have what a pattern says of them, mostly nothing.
+        """
+        between: list[bytes] = []
         for suffix in wire.suffixes(name):
-            if suffix == zone.name:
+            zone = self._zones.get(suffix)
+            if zone is not None and suffix != name:
+                for each in between:
+                    if each not in self.names:
+                        self._node(each, zone)
+                        self._add_routed(each)
                 return
-            self._node(suffix, zone)
+            between.append(suffix)
 
     def _node(self, name: bytes, zone: Zone) -> Node:
         return self.names.setdefault(name, Node(zone))
@@ -162,6 +171,11 @@ class _Patterns:
     def names(self) -> Iterable[bytes]:
         """The names that a class lists in full."""
         return self._exact.keys()
+
+    @property
+    def above_patterns(self) -> Iterable[bytes]:
+        """The names that have what a pattern of a class means below them."""
+        return self._below.keys()
 
     def find(self, name: bytes) -> ContentClass | None:
         """Return a name's class."""

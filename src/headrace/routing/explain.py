@@ -16,7 +16,7 @@ from headrace.routing.question import Candidate, Decision, Question
 from headrace.routing.rendezvous import by_score, network_bits
 from headrace.routing.sites import Level, Rank, Share, Sites, speaks
 from headrace.topology.geo import NOWHERE, Place
-from headrace.topology.model import SiteKind
+from headrace.topology.model import AdminState, Server, SiteKind
 from headrace.topology.view import ServerState
 
 _SPOKEN = {True: "HTTPS", False: "HTTP", None: "HTTP or HTTPS"}
@@ -104,7 +104,7 @@ class Explainer:
         for server in self.sites.servers_of(site):
             if server.name not in names:
                 left_out[server.name] = (
-                    self._why_not(server.name)
+                    self._why_not(server)
                     if speaks(server, asked.secure)
                     else f"no {_SPOKEN[asked.secure]}"
                 )
@@ -129,16 +129,20 @@ class Explainer:
             },
         )
 
-    def _why_not(self, name: str) -> str:
-        if self.sites.server_states[name] is ServerState.FAILED:
-            return "failed or withdrawn"
+    def _why_not(self, server: Server) -> str:
+        if server.state is AdminState.WITHDRAWN:
+            return "withdrawn in the description"
+        if self.sites.server_states[server.name] is ServerState.FAILED:
+            return "failed, says the view"
         return "further on for this shard"
 
     def _why_spare(self, candidate: Candidate, asked: Asked) -> str:
         server = candidate.server
         if server is None or server.name in asked.avoid or candidate.site.name in asked.avoid:
             return "avoided"
-        return self.sites.server_states[server.name].value
+        state = self.sites.server_states[server.name]
+        described = server.state is AdminState.DRAINING and state is ServerState.DRAINING
+        return f"{state.value}, says the {'description' if described else 'view'}"
 
     def _external(self, asked: Asked) -> Step:
         names = [site.name for site in self.sites.externals]

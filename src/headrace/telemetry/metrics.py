@@ -228,7 +228,7 @@ class WorkerMetrics:
     peer_requests_refused: Counter[str] = _labelled(
         "peer_requests_refused",
         "reason",
-        "Requests that claimed to be another server's and were taken for a client's.",
+        "Requests that claimed to be another server's and were not believed.",
     )
     origin_ejections: Counter[str] = _labelled(
         "origin_ejections", "origin", "Origins left alone for a while because requests failed."

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+STATES_NOT_ONLINE = ("draining", "full", "failed")
+
 
 class ViewFacts(msgspec.Struct):
-    """The view in force. `aged` is how far it has gone toward the description: 0 not, 1 wholly."""
+    """The view in force. `aged` is how far it has gone toward the description: 0 not, 1 wholly.
+
+    `not_online` are the servers of the description that the view has another state for than
+    `online`, by name; when it has aged, full ones are none of them.
+    """
 
     version: int
     made_at: float
@@ -18,6 +25,7 @@ class ViewFacts(msgspec.Struct):
     source: str
     taken_at: float
     aged: float
+    not_online: dict[str, str] = {}
 
 
 class NetworkFacts(msgspec.Struct):
@@ -25,7 +33,8 @@ class NetworkFacts(msgspec.Struct):
 
     `version` is a hash of what the description says; `server` is who the node is in it.
     `last_good_kept` is whether it is on disk for the next start. `workers_behind` have not said yet
-    that they work by the newest description and view.
+    that they work by the newest description and view. `file_refused`: what is in the file now is
+    not what is in force, for it was refused.
     """
 
     version: str
@@ -40,6 +49,7 @@ class NetworkFacts(msgspec.Struct):
     view: ViewFacts | None
     views_refused: dict[str, int]
     last_view_refusal: str
+    file_refused: bool = False
 
 
 def network_families(facts: NetworkFacts | None) -> Iterator[Metric]:
@@ -60,6 +70,11 @@ def network_families(facts: NetworkFacts | None) -> Iterator[Metric]:
     )
     yield CounterMetricFamily(
         "headrace_network_refused", "Descriptions that were refused.", value=facts.refused
+    )
+    yield GaugeMetricFamily(
+        "headrace_network_file_refused",
+        "1 while the file is not what is in force, for it was refused.",
+        value=int(facts.file_refused),
     )
     yield GaugeMetricFamily(
         "headrace_network_last_good_kept",
@@ -87,6 +102,15 @@ def _view_families(facts: NetworkFacts) -> Iterator[Metric]:
             "How far the view has gone toward the description: 0 not, 1 wholly.",
             value=view.aged,
         )
+        states = GaugeMetricFamily(
+            "headrace_network_view_servers",
+            "Servers that the view has another state for than online.",
+            labels=["state"],
+        )
+        counts = Counter(view.not_online.values())
+        for state in STATES_NOT_ONLINE:
+            states.add_metric([state], counts[state])
+        yield states
     refused = CounterMetricFamily(
         "headrace_network_views_refused", "Views that were refused.", labels=["reason"]
     )

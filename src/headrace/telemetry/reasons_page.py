@@ -48,7 +48,7 @@ _SEEN = {
         "`headrace_tls_handshake_failures_total`, beside OpenSSL's own words in lower case "
         "(`unsupported_protocol`)."
     ),
-    Area.PEER: "`headrace_peer_requests_refused_total`; the request is answered as a client's.",
+    Area.PEER: "`headrace_peer_requests_refused_total`; in a network the answer is 421.",
     Area.ROUTING: "the router's decisions and their metrics, `headrace locate`.",
 }
 

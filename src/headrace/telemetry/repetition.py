@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-REPEATED = frozenset({"origin_failed", "fill_failed", "request_failed"})
+REPEATED = frozenset({"origin_failed", "fill_failed", "request_failed", "peer_refused"})
 LINES_A_SECOND = 10
 _KIND = ("event", "service", "pool", "origin", "failure", "reason")
 

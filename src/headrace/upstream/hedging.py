@@ -24,6 +24,7 @@ from headrace.upstream.sources import Sources, SourcesThenPool, cannot_help
 
 PROCESSING = 102
 """What a server says at once that has to ask others for the answer (RFC 2518 section 10.1)."""
+NOT_BELIEVED = ": it does not believe who asks, its log says why (peer_refused)"
 
 
 class PeerAsking:
@@ -216,7 +217,10 @@ class Race:
         """Note that a server is alive, but has no answer: nor have the others there."""
         response.close()
         self._request.attempts.tried.add(index)
-        self._request.blame(index, response.status, f"answered {response.status}")
+        problem = f"answered {response.status}"
+        if response.status == 421:
+            problem += NOT_BELIEVED
+        self._request.blame(index, response.status, problem)
         self._state.pass_over(self._sources.peers[index].site)
 
 

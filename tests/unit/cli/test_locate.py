@@ -39,7 +39,7 @@ def test_the_decision_is_printed_step_by_step() -> None:
     assert steps[-3:] == ["servers", "external", "decision"]
     assert "coverage south lists it and all of 203.0.113.0/24" in text
     assert "shard heidi/v1" in text
-    assert "rome2 last: draining" in text
+    assert "rome2 last: draining, says the description" in text
     answers = text.split("\n\n")[1].splitlines()
     assert answers[0] == " 1  https://rome1.cdn.example.org  site rome, server rome1"
     assert answers[-1].endswith("server rome2 (only when nothing else serves)")
@@ -165,3 +165,17 @@ def test_a_running_router_is_asked(router: str, tmp_path: Path) -> None:
     code, text = run(*asked, "--token-file", str(token))
     assert code != 0
     assert "answers otherwise than a router" in text
+
+
+def test_who_leaves_a_server_out_is_said(tmp_path: Path) -> None:
+    text = Path(NETWORK).read_text(encoding="utf-8")
+    withdrawn = tmp_path / "network.toml"
+    withdrawn.write_text(text.replace('state = "draining"', 'state = "withdrawn"'))
+    states = {"oslo1": ServerState.FAILED, "oslo2": ServerState.FULL}
+    views = {name: ServerView(state) for name, state in states.items()}
+    write_view(tmp_path / "view.json", View(7, 1.0, views))
+    at = ("--network", str(withdrawn), "--view", str(tmp_path / "view.json"))
+    _code, text = run(*at, "--client", "203.0.113.7", URL)
+    assert "rome2 left out: withdrawn in the description" in text
+    assert "oslo1 left out: failed, says the view" in text
+    assert "oslo2 last: full, says the view" in text

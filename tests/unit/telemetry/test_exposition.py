@@ -27,9 +27,10 @@ NETWORK = NetworkFacts(
     last_refusal="network.toml:1: error",
     last_refused_at=1001.0,
     workers_behind=1,
-    view=ViewFacts(3, 990.0, 20.0, "socket", 991.0, 0.5),
+    view=ViewFacts(3, 990.0, 20.0, "socket", 991.0, 0.5, {"oslo1": "failed", "oslo2": "failed"}),
     views_refused={"older": 4},
     last_view_refusal="socket: older",
+    file_refused=True,
 )
 FACTS = ServerFacts(
     version="1.2.3",
@@ -156,7 +157,10 @@ def test_the_network_in_force_is_reported() -> None:
     found = samples(WorkerMetrics())
     assert found["headrace_network_info{source=last_good,version=0123456789abcdef}"] == 1
     assert found["headrace_network_refused_total{}"] == 2
+    assert found["headrace_network_file_refused{}"] == 1
     assert found["headrace_network_view_aged{}"] == 0.5
+    assert found["headrace_network_view_servers{state=failed}"] == 2
+    assert found["headrace_network_view_servers{state=full}"] == 0
     assert found["headrace_network_views_refused_total{reason=older}"] == 4
     assert report(WorkerMetrics().snapshot(), FACTS, EdgeReport).network is NETWORK
 

@@ -62,6 +62,7 @@ class Membership:
         self.site = ""
         self.secrets = PeerSecrets()
         self._sites: dict[str, str] = {}
+        self._at: dict[str, str] = {}
         self._clocks = Clocks()
         self._path: Path | None = None
         self._seen: tuple[int, int, int] | None = None
@@ -76,6 +77,11 @@ class Membership:
         included, is none of it.
         """
         self._sites = {each.name: each.site for each in topology.servers}
+        self._at = {
+            str(address): each.name
+            for each in topology.servers
+            for address in (*each.ipv4, *each.ipv6)
+        }
         self._clocks.retain(frozenset(self._sites))
         self.server = server
         self.site = self._sites.get(server, "")
@@ -115,6 +121,10 @@ class Membership:
             return PeerRefusal.UNKNOWN
         behind_s = self._clocks.behind_s(peer.name, found.at, now)
         return replace(peer, purges=later(peer.purges, behind_s, now))
+
+    def server_at(self, address: str) -> str | None:
+        """Return which server of the network has this address; None for nobody's."""
+        return self._at.get(address)
 
     def signer(self, asked_by: Peer | None, purges: PurgeTimes, *, secure: bool = False) -> Sign:
         """Return what signs requests that are made for one: `asked_by` is the server that asks for

@@ -35,7 +35,7 @@ from headrace.http.methods import GET_OR_HEAD, KNOWN, USUAL
 from headrace.http.parser import BadRequest, RequestHead, without_peer_field
 from headrace.http.server.acceptor import NO_DESCRIPTORS
 from headrace.http.server.exchange import ClientGone, Exchange
-from headrace.reasons import Reason
+from headrace.reasons import Reason, meaning_of
 from headrace.store import StoreError
 from headrace.upstream.errors import OriginError
 from headrace.upstream.peering import Peer
@@ -90,7 +90,7 @@ class EdgeHandler(HotHits):
         peer: Peer | None = None
         claims = PEER_FIELD in head.headers
         if claims:
-            peer = self._asker(head)
+            peer = self._asker(head, exchange.address)
             head = exchange.head = without_peer_field(head)
         answer = Response(edge, exchange, None, None, peer)
         exchange.context = answer
@@ -145,12 +145,21 @@ class EdgeHandler(HotHits):
         edge.tasks.track(task)
         task.add_done_callback(lambda ended: self._ended(ended, exchange, answer))
 
-    def _asker(self, head: RequestHead) -> Peer | None:
+    def _asker(self, head: RequestHead, address: str) -> Peer | None:
         """Return which server of the network asks; None for one that is not believed."""
         found = self.edge.membership.recognised(head, self._now())
         if isinstance(found, Peer):
             return found
         self.edge.metrics.peer_requests_refused[found.value] += 1
+        membership = self.edge.membership
+        if membership.server:
+            comes_from = membership.server_at(address)
+            log.warning(
+                "peer_refused",
+                reason=found.value,
+                comes_from=comes_from,
+                meaning=meaning_of(found.value),
+            )
         return None
 
     @staticmethod

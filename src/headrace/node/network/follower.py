@@ -25,11 +25,11 @@ from headrace.node.network.outcome import Outcome
 from headrace.node.network.sharing import Receiver, Sharing
 from headrace.node.network.view_file import ViewFile
 from headrace.node.network.view_socket import ViewSocket
-from headrace.node.network.views import Views
+from headrace.node.network.views import Views, not_online
 from headrace.telemetry.network import NetworkFacts, ViewFacts
 from headrace.topology.membership import missing_server
 from headrace.topology.snapshot import NetworkSnapshot
-from headrace.topology.view import NO_VIEW
+from headrace.topology.view import NO_VIEW, View
 from headrace.topology.view_age import STEPS
 from headrace.topology.view_codec import ViewError
 
@@ -38,6 +38,7 @@ TRIES_AT_START = 5
 TRY_AGAIN_S = 0.2
 KEEP_AGAIN_S = 60.0
 LONGEST_PROBLEM = 16 * 1024
+MOST_NAMED = 20
 
 log = structlog.get_logger("headrace.network")
 
@@ -65,10 +66,12 @@ class NetworkFollower:
         self._refused = 0
         self._last_refusal = ""
         self._last_refused_at: float | None = None
+        self._file_refused = False
         self._views = Views(member.view_max_age_s)
         self._view_file = None if member.view is None else ViewFile(member.view)
         self._view_socket: ViewSocket | None = None
         self._view_changed = asyncio.Event()
+        self._not_online: dict[str, str] = {}
         self.sharing = Sharing(file)
 
     @classmethod
@@ -126,6 +129,7 @@ class NetworkFollower:
                 views.source,
                 views.taken_at,
                 views.step / STEPS,
+                self._not_online,
             )
         return NetworkFacts(
             version=self._network.version,
@@ -140,6 +144,7 @@ class NetworkFollower:
             view=view,
             views_refused=dict(views.refused),
             last_view_refusal=views.last_refusal,
+            file_refused=self._file_refused,
         )
 
     # The description.
@@ -180,13 +185,22 @@ class NetworkFollower:
         assert found.file is not None
         same = found.network.version == self._network.version
         if same and not self._from_last_good:
+            if self._file_refused:
+                self._file_refused = False
+                log.info(
+                    "network_sound_again",
+                    file=str(self._member.file),
+                    in_force=self._network.version,
+                )
             return
-        self._from_last_good = False
+        self._from_last_good = self._file_refused = False
         self._since = time.time()
         log.info("network_taken", version=found.network.version, file=str(self._member.file))
         if not same:
             self._network, self._file = found.network, found.file
-            self.sharing.share(file=found.file, view=self._views.in_force(found.network.topology))
+            view = self._views.in_force(found.network.topology)
+            self.sharing.share(file=found.file, view=view)
+            self._note_states(view)
         await self._keep()
 
     async def _keep(self) -> None:
@@ -205,6 +219,7 @@ class NetworkFollower:
             problem = f"{problem[:LONGEST_PROBLEM]}…"
         self._refused += 1
         self._last_refusal, self._last_refused_at = problem, time.time()
+        self._file_refused = True
         log.error(
             "network_refused",
             file=str(self._member.file),
@@ -252,7 +267,21 @@ class NetworkFollower:
 
     def _share_view(self) -> None:
         if self._views.said is not NO_VIEW:
-            self.sharing.share(view=self._views.in_force(self._network.topology))
+            view = self._views.in_force(self._network.topology)
+            self.sharing.share(view=view)
+            self._note_states(view)
+
+    def _note_states(self, view: View) -> None:
+        """Log which servers the view has in another state than before."""
+        found = not_online(view, self._network.topology)
+        before, self._not_online = self._not_online, found
+        changed = sorted({name for name, _ in before.items() ^ found.items()})
+        if changed:
+            states = {name: found.get(name, "online") for name in changed[:MOST_NAMED]}
+            more = {"more": len(changed) - MOST_NAMED} if len(changed) > MOST_NAMED else {}
+            log.warning(
+                "view_states_changed", servers=states, view=self._views.said.version, **more
+            )
 
 
 async def _repeat(step: Callable[[], Awaitable[None]]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from headrace.topology.model import Topology
-from headrace.topology.view import NO_VIEW, View
+from headrace.topology.view import NO_VIEW, ServerState, View
 from headrace.topology.view_age import aged, step_of_age
 from headrace.topology.view_codec import ViewError, check_newer, decode_view
 
@@ -69,3 +69,12 @@ class Views:
     def in_force(self, topology: Topology) -> View:
         """Return what counts of the view at its age."""
         return aged(self.said, topology, self.step)
+
+
+def not_online(view: View, topology: Topology) -> dict[str, str]:
+    """Return the states of the topology's servers that the view does not have as online."""
+    return {
+        server.name: seen.state.value
+        for server in topology.servers
+        if (seen := view.servers.get(server.name)) and seen.state is not ServerState.ONLINE
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from headrace.upstream.peering import Peer, PurgeTimes, TagPurge, tag_digest
 from tests.harness.dialogues import in_memory, reply, replying
@@ -121,7 +122,9 @@ async def test_who_is_not_believed_gets_nothing(edge: MemoryEdge, how: str, reas
         "wrong site": [said(edge, "/film", Peer("n2", "mid", 1, purges))],
         "itself": [said(edge, "/film", Peer("edge", "north", 1, purges))],
     }[how]
-    film = await edge.get("/film", *lines)
+    with capture_logs() as logs:
+        film = await edge.get("/film", *lines)
+    assert [(each["event"], each["reason"]) for each in logs] == [("peer_refused", reason)]
     assert film.status == 421  # what was said of a purge would not be heeded
     assert "headrace-began" not in film.fields
     assert (await edge.get("/film")).seen == (200, FILM, "hit")

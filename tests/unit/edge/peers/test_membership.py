@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -124,3 +126,11 @@ def test_a_request_that_is_sent_again_tells_of_the_same_purge() -> None:
         found = asked.recognised(head(*old), NOW + later_s)
         assert isinstance(found, Peer)
         assert found.purges.not_before == NOW
+
+
+def test_a_server_is_known_by_its_addresses() -> None:
+    found = member()
+    placed = replace(TOPOLOGY.servers[1], ipv4=(IPv4Address("192.0.2.7"),))
+    found.adopt(replace(TOPOLOGY, servers=(TOPOLOGY.servers[0], placed)), "edge")
+    assert found.server_at("192.0.2.7") == "n2"
+    assert found.server_at("192.0.2.8") is None

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from headrace.config.network_member import EdgeMember, NetworkMember
 from headrace.node.network import follower
 from headrace.node.network.compiling import Compiled, CompileError, compiled
 from headrace.node.network.follower import NetworkFileError, NetworkFollower
 from headrace.node.network.last_good import NAME
+from headrace.node.network.view_file import write_view
+from headrace.topology.view import ServerState, ServerView, View
 
 EXAMPLE = Path(__file__).parents[4] / "docs" / "examples" / "network.toml"
 
@@ -121,3 +126,67 @@ def test_a_fault_does_not_end_the_following(
 
     asyncio.run(work())
     assert len(tries) > 2
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 (nothing tells of it)
+            await asyncio.sleep(0.01)
+
+
+def test_a_file_that_is_put_right_is_said_to_be_sound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "CHECK_S", 0.01)
+    path = copied(tmp_path)
+    good = path.read_text()
+
+    async def scene() -> None:
+        node = await NetworkFollower.open(NetworkMember(file=path), tmp_path)
+        following = asyncio.create_task(node.follow())
+        assert not node.facts().file_refused
+        path.write_text("nonsense")
+        await until(lambda: node.facts().file_refused)
+        path.write_text(good)
+        await until(lambda: not node.facts().file_refused)
+        assert node.facts().refused == 1
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await node.close()
+
+    with capture_logs() as logs:
+        asyncio.run(scene())
+    assert [each["event"] for each in logs] == ["network_refused", "network_sound_again"]
+
+
+def test_servers_that_a_view_has_in_another_state_are_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "CHECK_S", 0.01)
+    path, view = copied(tmp_path), tmp_path / "view.json"
+
+    def states(version: int, **found: ServerState) -> None:
+        servers = {name: ServerView(state) for name, state in found.items()}
+        write_view(view, View(version, time.time(), servers))
+
+    def shown(node: NetworkFollower) -> dict[str, str] | None:
+        found = node.facts().view
+        return None if found is None else found.not_online
+
+    async def scene() -> None:
+        states(1, oslo1=ServerState.FAILED, elsewhere1=ServerState.FAILED)
+        node = await NetworkFollower.open(NetworkMember(file=path, view=view), tmp_path)
+        assert shown(node) == {"oslo1": "failed"}
+        following = asyncio.create_task(node.follow())
+        states(2, oslo2=ServerState.FULL)
+        await until(lambda: shown(node) == {"oslo2": "full"})
+        states(3, oslo2=ServerState.FULL)
+        await until(lambda: (found := node.facts().view) is not None and found.version == 3)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await node.close()
+
+    with capture_logs() as logs:
+        asyncio.run(scene())
+    said = [each["servers"] for each in logs if each["event"] == "view_states_changed"]
+    assert said == [{"oslo1": "failed"}, {"oslo1": "online", "oslo2": "full"}]

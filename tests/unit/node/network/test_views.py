@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from headrace.node.network.view_file import ViewFile, write_view
-from headrace.node.network.views import LOG_AGAIN_S, Views
+from headrace.node.network.views import LOG_AGAIN_S, Views, not_online
+from headrace.telemetry.network import STATES_NOT_ONLINE
 from headrace.topology.view import NO_VIEW, ServerState, ServerView, View
 from headrace.topology.view_age import STEPS
 from headrace.topology.view_codec import LARGEST_BYTES, ViewError, decode_view, encode_view
@@ -138,3 +139,16 @@ def test_a_clock_that_was_set_back_keeps_no_view_out() -> None:
     assert not taken(views, View(8, 1400.0), now=1401.0)
     with pytest.raises(ViewError, match="from now"):
         taken(views, View(9, 5000.0), now=1402.0)
+
+
+def test_what_is_not_online_is_named_if_the_network_has_it() -> None:
+    states = {
+        "n1": ServerView(ServerState.FAILED),
+        "n2": ServerView(ServerState.ONLINE, 0.5),
+        "nowhere": ServerView(ServerState.FULL),
+    }
+    assert not_online(View(1, 1.0, states), NETWORK) == {"n1": "failed"}
+
+
+def test_each_state_but_online_is_counted() -> None:
+    assert {state.value for state in ServerState} - {"online"} == set(STATES_NOT_ONLINE)

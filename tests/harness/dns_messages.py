@@ -16,6 +16,7 @@ from headrace.router.dns.answer import Answerer
 from headrace.router.dns.cookies import Cookies
 from headrace.router.dns.decided import Decides
 from headrace.router.dns.zones import Zones
+from headrace.router.tallies import Tallies
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.topology.model import Topology
 from headrace.topology.view import NO_VIEW, View
@@ -40,6 +41,7 @@ class Asked:
         routing: Decides | None = None,
     ) -> None:
         self._metrics = WorkerMetrics()
+        self._tallies = Tallies()
         config = config or dns_config()
         topology = topology or dns_network()
         self.answerer = Answerer(
@@ -48,12 +50,14 @@ class Asked:
             routing or routing_of(topology, view),
             Cookies([SECRET]),
             self._metrics,
+            self._tallies,
         )
 
     @property
     def metrics(self) -> WorkerMetrics:
         """What was counted."""
         self.answerer.note_counts()
+        self._tallies.add_to(self._metrics)
         return self._metrics
 
     def raw(

@@ -16,6 +16,7 @@ import uvloop
 
 from headrace.config.router.dns import Dns
 from headrace.router.dns.servers import DnsServers
+from headrace.router.tallies import Tallies
 from headrace.routing.decide import Routing
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.topology.coverage import CoverageTable
@@ -116,7 +117,7 @@ def running_dns(
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     metrics = WorkerMetrics()
-    running = RunningDns(DnsServers(loop, metrics), metrics, port, directory, loop)
+    running = RunningDns(DnsServers(loop, metrics, Tallies()), metrics, port, directory, loop)
     try:
         running.reconfigure(dns_config(port, *hosts, **(config or {})))
         running.adopt(topology or dns_network())

@@ -11,6 +11,8 @@ from headrace.telemetry.metrics import WorkerMetrics
 from headrace.topology.model import ContentClass
 
 NOBODY = "none"
+HTTP, DNS = "http", "dns"
+"""What clients ask over."""
 _LISTED = Reason.BY_COVERAGE
 _NONE = Reason.NO_SERVER
 
@@ -26,13 +28,14 @@ class Count:
 
 @dataclass(slots=True, eq=False)
 class Tally:
-    """The answers that named one server of one site for one class, by the decision's reason and
-    whether it was a fallback.
+    """The answers over one transport that named one server of one site for one class, by the
+    decision's reason and whether it was a fallback.
     """
 
     site: str
     server: str
     content: str
+    transport: str = HTTP
     counts: dict[tuple[Reason, bool], Count] = field(default_factory=dict)
 
     def count_of(self, decision: Decision) -> Count:
@@ -54,15 +57,17 @@ class Tallies:
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str, str], Tally] = {}
+        self._known: dict[tuple[str, str, str, str], Tally] = {}
 
-    def of(self, candidate: Candidate | None, content: ContentClass) -> Tally:
+    def of(
+        self, candidate: Candidate | None, content: ContentClass, transport: str = HTTP
+    ) -> Tally:
         """Return the tally of a place, or of no place at all."""
         site = server = NOBODY
         if candidate is not None:
             site = candidate.site.name
             server = NOBODY if candidate.server is None else candidate.server.name
-        key = (site, server, content.name)
+        key = (site, server, content.name, transport)
         tally = self._known.get(key)
         if tally is None:
             tally = self._known[key] = Tally(*key)
@@ -72,6 +77,7 @@ class Tallies:
         """Write the sums into the metrics."""
         sites, servers = Counter[str](), Counter[str]()
         classes, reasons = Counter[str](), Counter[str]()
+        transports = Counter[str]()
         fallbacks = unknown = 0
         for tally in self._known.values():
             for (reason, fallback), count in tally.counts.items():
@@ -82,9 +88,11 @@ class Tallies:
                 servers[tally.server] += number
                 classes[tally.content] += number
                 reasons[reason.word] += number
+                transports[tally.transport] += number
                 fallbacks += number * fallback
                 if reason is not _LISTED and reason is not _NONE:
                     unknown += number
         metrics.routed_sites, metrics.routed_servers = sites, servers
         metrics.routed_classes, metrics.routed_reasons = classes, reasons
+        metrics.routed_transports = transports
         metrics.routed_fallbacks, metrics.routed_unknown_clients = fallbacks, unknown

@@ -52,7 +52,7 @@ class RouterWorker(WorkerRole[RouterConfig]):
             self._geo.follow(loop)
         log = open_access_log(config)
         self._accounting = Accounting(self.metrics, context.tallies, log)
-        self._dns = DnsServers(loop, self.metrics)
+        self._dns = DnsServers(loop, self.metrics, context.tallies)
         self._dns.prepare(config.dns, config.state_dir).commit()
         return RouterHandler(context, self._accounting)
 

@@ -279,6 +279,9 @@ class WorkerMetrics:
     routed_reasons: Counter[str] = _labelled(
         "routed_reasons", "reason", "The same, by how the sites for the client were found."
     )
+    routed_transports: Counter[str] = _labelled(
+        "routed_transports", "transport", "The same, by what was asked over: `http` or `dns`."
+    )
     routed_fallbacks: int = _counter(
         "routed_fallbacks", "Answers that sent a client elsewhere than where it belongs."
     )

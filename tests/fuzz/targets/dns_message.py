@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 
+import dns.edns
 import dns.flags
 import dns.message
 import dns.rcode
@@ -17,9 +18,10 @@ import dns.rdatatype
 from headrace.router.dns.answer import Answerer
 from headrace.router.dns.cookies import Cookies
 from headrace.router.dns.zones import Zones
+from headrace.router.tallies import Tallies
 from headrace.telemetry.metrics import WorkerMetrics
 from tests.fuzz.inputs import Bytes
-from tests.harness.dns_messages import NOW_S, SECRET, query
+from tests.harness.dns_messages import NOW_S, SECRET, option, query
 from tests.harness.dns_server import dns_config, dns_network, routing_of
 
 WORDS = (
@@ -43,7 +45,7 @@ _ZONES = Zones(_CONFIG, _NETWORK)
 
 
 def _answerer() -> Answerer:
-    return Answerer(_CONFIG, _ZONES, _ROUTING, Cookies([SECRET]), WorkerMetrics())
+    return Answerer(_CONFIG, _ZONES, _ROUTING, Cookies([SECRET]), WorkerMetrics(), Tallies())
 
 
 _USED = _answerer()
@@ -56,8 +58,8 @@ def check(data: bytes) -> None:
     source = Bytes(data)
     client = source.choice(_CLIENTS)
     udp = source.flag()
-    message = _changed(source) if source.flag() else source.rest()
     now_s = next(_SECONDS)
+    message = _changed(source, client, now_s) if source.flag() else source.rest()
     answer = _USED.answer(message, client, now_s, udp=udp)
     again = _USED.answer(message, client, now_s, udp=udp)
     assert again == answer, "the second answer is another"
@@ -67,10 +69,17 @@ def check(data: bytes) -> None:
         _judge(message, answer, udp=udp)
 
 
-def _changed(source: Bytes) -> bytes:
+def _changed(source: Bytes, client: bytes, now_s: int) -> bytes:
     """A good query with a piece replaced."""
     name, kind, subnet = source.choice(_NAMES), source.choice(_TYPES), source.choice(_SUBNETS)
-    good = query(name, kind, subnet=subnet, id=source.number(65535))
+    ours = Cookies([SECRET]).reply(b"cookies.", client, now_s)[0]
+    cookie = source.choice((b"", b"", ours, b"cookies.", b"\xf0" * 24))
+    options = [option(10, cookie)] if cookie else []
+    if subnet and cookie:
+        address, _, length = subnet.partition("/")
+        options.insert(0, dns.edns.ECSOption(address, int(length)))
+        subnet = ""
+    good = query(name, kind, subnet=subnet, id=source.number(65535), options=options)
     at, size = source.number(len(good)), source.number(16)
     return good[:at] + source.piece(64) + good[at + size :]
 

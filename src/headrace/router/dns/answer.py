@@ -13,13 +13,22 @@ from headrace.config.router.dns import Dns
 from headrace.router.dns import wire
 from headrace.router.dns.cookies import Cookies
 from headrace.router.dns.decided import DecidedAnswers, Decides
-from headrace.router.dns.lookup import V4_BYTES, V6_BYTES, Lookup
-from headrace.router.dns.query import SILENCE, UNUSUAL, NoQuery, Query, Refusal, read_query
+from headrace.router.dns.lookup import V4_BYTES, V6_BYTES, Lookup, network_key
+from headrace.router.dns.query import (
+    SILENCE,
+    UNUSUAL,
+    NoQuery,
+    Query,
+    Refusal,
+    name_end,
+    read_query,
+)
 from headrace.router.dns.rate_limit import Allowed, RateLimit, network_of
 from headrace.router.dns.section import Section
-from headrace.router.dns.shapes import REPEATED_FLAGS, SUBNET_24, Shapes
+from headrace.router.dns.shapes import COOKIE_24, REPEATED_FLAGS, SUBNET_24, Shape, Shapes
 from headrace.router.dns.uncommon import Uncommon
 from headrace.router.dns.zones import Zone, Zones
+from headrace.router.tallies import Tallies
 from headrace.telemetry.metrics import WorkerMetrics
 
 _ALL: Final = Allowed.ALL
@@ -30,15 +39,25 @@ class Answerer:
     """Answers queries for one configuration, one description of the network and one routing."""
 
     def __init__(
-        self, config: Dns, zones: Zones, routing: Decides, cookies: Cookies, metrics: WorkerMetrics
+        self,
+        config: Dns,
+        zones: Zones,
+        routing: Decides,
+        cookies: Cookies,
+        metrics: WorkerMetrics,
+        tallies: Tallies,
     ) -> None:
-        decided = DecidedAnswers(config, routing)
+        decided = DecidedAnswers(config, routing, tallies)
         self._lookup = Lookup(zones, decided, config.limits.memory_bytes)
         self._decided = self._lookup.entries
+        self._zones = zones
         self._names, self._matched = zones.names, zones.matched
-        self._shapes = Shapes()
-        self._with_subnet = self._shapes.with_subnet.entries
-        self._without_subnet = self._shapes.without_subnet.entries
+        self._shapes = shapes = Shapes()
+        self._with_subnet, self._with_cookie = (
+            shapes.with_subnet.entries,
+            shapes.with_cookie.entries,
+        )
+        self._with_both, self._with_neither = shapes.with_both.entries, shapes.with_neither.entries
         self._cookies = cookies
         self._metrics = metrics
         self._limit = RateLimit(config.limits.responses_per_second, config.limits.slip)
@@ -46,49 +65,90 @@ class Answerer:
         self._uncommon = Uncommon()
 
     def answer(self, data: bytes, client: bytes, now_s: int, *, udp: bool = True) -> bytes | None:
-        """Return the answer to a message from an address of 4 or 16 bytes; None for silence.
-
-        Of nearly all messages everything is known: the shape, the name, the decision. This is all
-        that is done for them, in one piece, since a call costs as much as a look into a table.
-        """
+        """Return the answer to a message from an address of 4 or 16 bytes; None for silence."""
         if udp:
-            # A name that is known is whole: it has no zero before its end.
             end = data.find(0, wire.HEADER_BYTES) + 1
-            subnet = data[-11:-3] == SUBNET_24
-            if subnet:
+            cookie = b""
+            if data[-11:-3] == SUBNET_24:
                 shape = self._with_subnet.get(data[2:12] + data[end:-3])
                 network = data[-3:]
+            elif data[-28:-24] == COOKIE_24:
+                cookie = data[-24:]
+                if data[-39:-31] == SUBNET_24:
+                    shape = self._with_both.get(data[2:12] + data[end:-31])
+                    network = data[-31:-28]
+                else:
+                    shape = self._with_cookie.get(data[2:12] + data[end:-24])
+                    network = network_key(client)
             else:
-                shape = self._without_subnet.get(data[2:12] + data[end:])
+                shape = self._with_neither.get(data[2:12] + data[end:])
                 network = client[:V4_BYTES] if len(client) == 4 else client[:V6_BYTES]
             if shape is not None:
-                name = data[wire.HEADER_BYTES : end].lower()
-                node = self._names.get(name) or self._matched.get(name)
-                if node is not None:
-                    kind = shape.kind
-                    section = node.sections.get(kind) or self._decided.get((node, kind, network))
-                    records = b""
-                    if section is not None and section.ready:
-                        records = section.records
-                        if section.negative:
-                            records = wire.pointer(end - len(node.zone.name)) + node.zone.soa
-                    if (
-                        section is not None
-                        and records
-                        and end + len(records) <= shape.most
-                        and not (self._limited and self._limit.is_spent(client, now_s))
-                    ):
-                        shape.tally.count += 1
-                        opt = shape.opt
-                        if subnet:
-                            opt = opt + section.scope_byte + network
-                        head = data[:2] + shape.flags + section.counts + shape.additional
-                        question = data[wire.HEADER_BYTES : end + 4]
-                        return head + question + records + opt
+                reply = self._answer_known(shape, data, end, network, cookie, client, now_s)
+                if reply is not None:
+                    return reply
         query = read_query(data)
         if type(query) is Query:
             return self._answer(query, data, client, now_s, udp=udp)
         return self._answer_other(query, data, client, now_s, udp=udp)
+
+    def _answer_known(
+        self,
+        shape: Shape,
+        data: bytes,
+        end: int,
+        network: bytes,
+        cookie: bytes,
+        client: bytes,
+        now_s: int,
+    ) -> bytes | None:
+        """Answer a message of a known shape; None where it must be read. `end` is that of its name,
+        if it has no zero before its end; `network` is what decisions are kept by.
+
+        This is all that is done for nearly all messages, mostly in one piece, since a call costs as
+        much as a look into a table.
+        """
+        name = data[wire.HEADER_BYTES : end].lower()
+        node = self._names.get(name) or self._matched.get(name)
+        if node is None:
+            if name_end(data, wire.HEADER_BYTES) != end:
+                return None
+            node = self._zones.find(name)
+            if node is None:
+                return None
+        kind = shape.kind
+        section = node.sections.get(kind) or self._decided.get((node, kind, network))
+        if section is None or not section.ready:
+            if self._limited and self._limit.has_none_left(client, now_s):
+                return None
+            subnet = network + b"\0" if shape.subnet else client
+            section = self._lookup.section(node, kind, subnet)
+        flags = shape.flags
+        if not section.ready:
+            if section.rcode != wire.NXDOMAIN:
+                return None
+            flags = shape.denial_flags
+        records = section.records
+        if section.negative:
+            records = wire.pointer(end - len(node.zone.name)) + node.zone.soa
+        if end + len(records) > shape.most:
+            return None
+        opt = shape.opt
+        if shape.subnet:
+            opt = opt + section.scope_byte + network
+        known = False
+        if cookie:
+            reply, known = self._cookies.reply(cookie, client, now_s)
+            opt = opt + COOKIE_24 + reply
+        if self._limited and not known and self._limit.is_spent(client, now_s):
+            return None
+        section.routed.number += 1
+        if section.ready:
+            shape.tally.count += 1
+        else:
+            shape.tally.denials += 1
+        head = data[:2] + flags + section.counts + shape.additional
+        return head + data[wire.HEADER_BYTES : end + 4] + records + opt
 
     def note_counts(self) -> None:
         """Add to the metrics what was counted aside."""
@@ -139,6 +199,7 @@ class Answerer:
             if wire.HEADER_BYTES + len(query.question) + len(records) + len(opt) > most:
                 self._metrics.dns_truncated += 1
                 return _bare(flags | wire.TC, query.question, opt)
+        section.routed.number += 1
         head = _AFTER_ID.pack(flags, 1, section.count, authorities, 1 if opt else 0)
         return head + query.question + records + opt
 

@@ -11,6 +11,8 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
+from headrace.bounded import BoundedMemory
+
 CLIENT_BYTES = 8
 COOKIE_BYTES = 16
 VERSION = b"\xf0\0\0\0"
@@ -19,6 +21,7 @@ AHEAD_S = 300
 RENEW_AFTER_S = LIFE_S // 2
 KEY_LIFE_S = 24 * 3600
 LEAST_SECRET_BYTES = 16
+SHOWN_BYTES = 4 * 1024 * 1024
 
 
 class Cookies:
@@ -28,12 +31,15 @@ class Cookies:
     old one everywhere, then put in front, then left alone.
     """
 
-    __slots__ = ("_keys", "_secrets")
+    __slots__ = ("_keys", "_secrets", "_shown")
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
         if not secrets or any(len(secret) < LEAST_SECRET_BYTES for secret in secrets):
             raise ValueError(f"a secret for cookies has at least {LEAST_SECRET_BYTES} bytes")
         self._secrets = tuple(secrets)
+        # Cookies of ours that were shown, with their addresses, and when they are to be renewed: a
+        # resolver shows the same one for half an hour. Of forged ones nothing is kept.
+        self._shown: BoundedMemory[bytes, int] = BoundedMemory(SHOWN_BYTES, lambda _shown, _at: 100)
         self._keys: dict[tuple[int, int], bytes] = {}
 
     def reply(self, cookie: bytes, client: bytes, now_s: int) -> tuple[bytes, bool]:
@@ -41,11 +47,16 @@ class Cookies:
 
         `cookie` is the option's data, `client` the address that it came from.
         """
+        shown = client + cookie
+        renewed_s = self._shown.entries.get(shown)
+        if renewed_s is not None and renewed_s - RENEW_AFTER_S <= now_s < renewed_s:
+            return cookie, True
         mine, server = cookie[:CLIENT_BYTES], cookie[CLIENT_BYTES:]
         if len(server) == COOKIE_BYTES and server[:4] == VERSION:
             age_s = (now_s - int.from_bytes(server[4:8], "big") + 2**31) % 2**32 - 2**31
             if -AHEAD_S <= age_s <= LIFE_S and self._is_ours(mine, server, client, now_s - age_s):
                 if 0 <= age_s < RENEW_AFTER_S:
+                    self._shown.put(shown, now_s - age_s + RENEW_AFTER_S)
                     return cookie, True
                 return mine + self._make(mine, client, now_s), True
         return mine + self._make(mine, client, now_s), False

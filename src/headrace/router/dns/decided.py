@@ -10,13 +10,17 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
+import msgspec
+
 from headrace.config.router.dns import Dns
+from headrace.reasons import Reason
 from headrace.router.dns import wire
 from headrace.router.dns.section import Section, section_of
 from headrace.router.dns.zone_records import HTTPS_PORT
 from headrace.router.dns.zones import Node
+from headrace.router.tallies import DNS, Count, Tallies
 from headrace.routing.question import Candidate, Decision, Question
-from headrace.topology.model import Server
+from headrace.topology.model import ContentClass, Server
 
 DECIDED_TYPES: Final = frozenset({wire.A, wire.AAAA, wire.HTTPS, wire.CNAME})
 MOST_ADDRESSES: Final = 4
@@ -34,10 +38,11 @@ class Decides(Protocol):
 class DecidedAnswers:
     """Answers by decisions of one routing."""
 
-    __slots__ = ("_answers", "_routing", "_shard_answers")
+    __slots__ = ("_answers", "_routing", "_shard_answers", "_tallies")
 
-    def __init__(self, config: Dns, routing: Decides) -> None:
+    def __init__(self, config: Dns, routing: Decides, tallies: Tallies) -> None:
         self._routing = routing
+        self._tallies = tallies
         self._answers = config.answers
         self._shard_answers = config.shard_answers
 
@@ -53,14 +58,24 @@ class DecidedAnswers:
                 target = _external_name(candidate)
                 if target is None or node.apex:
                     continue
-                return section_of(wire.CNAME, ttl_s, [target], scope=scope)
+                routed = self._count_of(decision, candidate, content)
+                return section_of(wire.CNAME, ttl_s, [target], scope=scope, routed=routed)
             most = self._shard_answers if node.shard else self._answers
             servers = _servers(decision.candidates, candidate, most)
             data = _data(kind, servers, node.zone.alpn)
             if not data:
                 return Section(negative=True, scope=scope)
-            return section_of(kind, ttl_s, data, scope=scope)
-        return Section(wire.SERVFAIL, scope=scope)
+            routed = self._count_of(decision, candidate, content)
+            return section_of(kind, ttl_s, data, scope=scope, routed=routed)
+        nobody = msgspec.structs.replace(decision, reason=Reason.NO_SERVER)
+        routed = self._count_of(nobody, None, content)
+        return Section(wire.SERVFAIL, scope=scope, routed=routed)
+
+    def _count_of(
+        self, decision: Decision, candidate: Candidate | None, content: ContentClass
+    ) -> Count:
+        """Return where answers are counted that name a candidate first: as redirects are."""
+        return self._tallies.of(candidate, content, DNS).count_of(decision)
 
 
 def _servers(candidates: Sequence[Candidate], first: Candidate, most: int) -> list[Server]:

@@ -54,13 +54,16 @@ class Lookup:
         node = self._zones.find(query.name) if query.klass == wire.CLASS_IN else None
         if node is None or kind in _TRANSFERS:
             return None, REFUSED
+        return node.zone, self.section(node, kind, query.address or client)
+
+    def section(self, node: Node, kind: int, client: bytes) -> Section:
+        """Return what a name answers a client with, by its address or its subnet's."""
         section = node.sections.get(kind)
-        if section is None:
-            if node.content is not None and kind in DECIDED_TYPES:
-                section = self._decide(node, kind, query.address or client)
-            else:
-                section = _other(node, kind)
-        return node.zone, section
+        if section is not None:
+            return section
+        if node.content is not None and kind in DECIDED_TYPES:
+            return self._decide(node, kind, client)
+        return _other(node, kind)
 
     def _decide(self, node: Node, kind: int, client: bytes) -> Section:
         """Return the answer by a decision: what is kept for the client's network, or a new one."""

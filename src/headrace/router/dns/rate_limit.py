@@ -52,6 +52,12 @@ class RateLimit:
             return Allowed.ALL
         return Allowed.SLIP if self.slip and not count % self.slip else Allowed.NOTHING
 
+    def has_none_left(self, client: bytes, second: int) -> bool:
+        """Return whether the network of an address has had its share; nothing is counted."""
+        return (
+            second == self._second and self._counts[self._place(network_of(client))] >= self.per_s
+        )
+
     def is_spent(self, client: bytes, second: int) -> bool:
         """Count a response to an address if its network has some left; return whether it has not.
 

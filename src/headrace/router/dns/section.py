@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from headrace.router.dns import wire
+from headrace.router.tallies import Count
+
+NOT_ROUTED: Final = Count()
+"""Counts what sends nobody anywhere, for none to see."""
 
 
 class Section:
@@ -12,7 +16,8 @@ class Section:
 
     `negative`: the zone's SOA record goes along. `decided`: it depends on the client, and is true
     for all clients of the prefix of `scope` around it. `flags` has the code too. One that is
-    `ready` is no error; its `counts` and `scope_byte` are there to be sent as they are.
+    `ready` is no error; its `counts` and `scope_byte` are there to be sent as they are. `routed`
+    counts the answers with it among those that sent clients somewhere.
     """
 
     __slots__ = (
@@ -24,6 +29,7 @@ class Section:
         "rcode",
         "ready",
         "records",
+        "routed",
         "scope",
         "scope_byte",
         "word",
@@ -37,6 +43,7 @@ class Section:
         *,
         negative: bool = False,
         scope: int | None = None,
+        routed: Count = NOT_ROUTED,
     ) -> None:
         self.rcode = rcode
         self.records = records
@@ -51,6 +58,7 @@ class Section:
         self.ready = rcode == wire.NOERROR
         self.counts = b"\0\1" + count.to_bytes(2, "big") + (b"\0\1" if negative else b"\0\0")
         self.scope_byte = bytes((self.scope,))
+        self.routed = routed
 
 
 NO_DATA: Final = Section(negative=True)
@@ -62,7 +70,14 @@ MALFORMED: Final = Section(wire.FORMERR)
 ANYTHING_DATA: Final = b"\x07RFC8482\x00"
 
 
-def section_of(kind: int, ttl_s: int, data: list[bytes], *, scope: int | None = None) -> Section:
+def section_of(
+    kind: int,
+    ttl_s: int,
+    data: list[bytes],
+    *,
+    scope: int | None = None,
+    routed: Count = NOT_ROUTED,
+) -> Section:
     """Return the answer of records of one type."""
     records = b"".join(wire.record(kind, ttl_s, each) for each in data)
-    return Section(wire.NOERROR, records, len(data), scope=scope)
+    return Section(wire.NOERROR, records, len(data), scope=scope, routed=routed)

@@ -22,6 +22,7 @@ from headrace.router.dns.decided import Decides
 from headrace.router.dns.tcp import TcpConnections, TcpLimits, TcpServer, tcp_socket
 from headrace.router.dns.udp import UdpServer, udp_socket
 from headrace.router.dns.zones import Zones
+from headrace.router.tallies import Tallies
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.topology.model import Topology
 
@@ -56,9 +57,12 @@ class _Serving:
 class DnsServers:
     """All of DNS in one worker; nothing where the configuration has none."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, metrics: WorkerMetrics) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, metrics: WorkerMetrics, tallies: Tallies
+    ) -> None:
         self._loop = loop
         self._metrics = metrics
+        self._tallies = tallies
         self._config: Dns | None = None
         self._cookies: Cookies | None = None
         self._network: tuple[Topology, Decides] | None = None
@@ -147,7 +151,7 @@ class DnsServers:
         zones = Zones(self._config, topology)
         self.note_counts()
         self._answerer = answerer = Answerer(
-            self._config, zones, routing, self._cookies, self._metrics
+            self._config, zones, routing, self._cookies, self._metrics, self._tallies
         )
         for serving in self._serving.values():
             serving.udp.answer = answerer.answer

@@ -23,8 +23,11 @@ SOURCE = ROOT / "src"
 IMAGES = ROOT / "docs" / "images"
 WIDTH = 920
 GAP = 14
-LETTER = 6.3
+LETTER = 6.6
 """The width of a letter of the text, in the units of the picture; a little more than most have."""
+NAME_SIZE = 14
+NAME_LETTER = 0.65
+"""The width of a letter of a name, which is bold, as a share of its size."""
 
 Graph = Mapping[str, frozenset[str]]
 
@@ -176,6 +179,11 @@ def wrapped(text: str, width: float) -> list[str]:
     return textwrap.wrap(text, max(8, int(width / LETTER)), break_long_words=False)
 
 
+def name_size(name: str, width: float) -> float:
+    """Return the size of letters by which a name fits, the usual one if that does."""
+    return round(min(NAME_SIZE, width / (NAME_LETTER * len(name))), 1)
+
+
 def draw(title: str, floors: Sequence[Sequence[Box]]) -> str:
     """Return the picture as SVG."""
     parts: list[str] = []
@@ -203,7 +211,8 @@ def draw(title: str, floors: Sequence[Sequence[Box]]) -> str:
             )
             line = y + 32
             parts.append(
-                f'<text x="{x + 12:.0f}" y="{line}" font-weight="600" font-size="14" '
+                f'<text x="{x + 12:.0f}" y="{line}" font-weight="600" '
+                f'font-size="{name_size(box.name, widths - 16):g}" '
                 f'fill="#134e4a">{escape(box.name)}</text>'
             )
             for lines, colour in ((says, "#334155"), (on, "#0f766e"), (upward, "#b91c1c")):

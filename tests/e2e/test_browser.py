@@ -85,6 +85,45 @@ def test_the_page_plays_and_shows_where_each_segment_came_from(demo: Demo, tmp_p
     assert sources <= {"own store", "sibling", "mid", "origin"}
 
 
+def test_the_second_round_is_asked_for_again_and_comes_from_stores(
+    demo: Demo, tmp_path: Path
+) -> None:
+    demo.revive_all()
+
+    async def go() -> tuple[list[list[str]], int]:
+        async with open_page(tmp_path / "profile") as page:
+            await begin(page, demo.page(), "steering")
+            known = len(await to_the_end(page))
+            await page.evaluate(
+                "const video = document.querySelector('video');"
+                "video.currentTime = 0; video.play().catch(() => {})"
+            )
+            await page.until("document.querySelector('video').currentTime > 20", PLAY_WITHIN_S)
+            rows = await page.evaluate(ROWS)
+            return rows[: len(rows) - known], await overflow_at(page, 400)
+
+    rows, overflow = asyncio.run(go())
+    sources = {row[6].split(" (")[0] for row in rows}
+    assert sources & {"own store", "sibling"}
+    assert overflow == 0
+
+
+async def overflow_at(page: Page, width: int) -> int:
+    """How many pixels the page is wider than a narrow screen."""
+    await page.call(
+        "Emulation.setDeviceMetricsOverride",
+        width=width,
+        height=800,
+        deviceScaleFactor=1,
+        mobile=False,
+    )
+    found = await page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    assert isinstance(found, int)
+    return found
+
+
 def server_of(row: list[str]) -> str:
     return row[5].split(",")[0]
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from scripts.draw_floors import (
+    NAME_LETTER,
+    NAME_SIZE,
     Box,
     boxes,
     computed_floors,
     draw,
     imports_between,
     modules,
+    name_size,
     named_floors,
     stands_on,
 )
@@ -67,3 +70,10 @@ def test_the_picture_is_the_same_each_time_and_keeps_texts_as_they_are() -> None
     floors = [[Box("a", "What <is> & was")]]
     assert draw("x", floors) == draw("x", floors)
     assert "What &lt;is&gt; &amp; was" in draw("x", floors)
+
+
+def test_a_long_name_gets_smaller_letters_until_it_fits() -> None:
+    assert name_size("clock", 95) == NAME_SIZE
+    small = name_size("purge_allowance", 95)
+    assert small < NAME_SIZE
+    assert small * NAME_LETTER * len("purge_allowance") <= 96

@@ -17,6 +17,10 @@ function complain(text) {
   element("problem").hidden = false;
 }
 
+function takeBack() {
+  if (element("problem").dataset.by === "player") element("problem").hidden = true;
+}
+
 function cell(text, ...classes) {
   const made = document.createElement("td");
   made.textContent = text;
@@ -63,6 +67,7 @@ function offerRenditions() {
 }
 
 function onSegment({ frag, networkDetails }) {
+  takeBack();
   const status = networkDetails?.getResponseHeader("Cache-Status") ?? "";
   const found = sourceOf(status, siteOf);
   const { loaded, loading } = frag.stats;
@@ -85,13 +90,15 @@ function onSegment({ frag, networkDetails }) {
 
 function play(router, way) {
   hls?.destroy();
-  // A short buffer: what is broken is then soon to be seen. Start low, to see the rise.
+  // A short buffer: what is broken is then soon to be seen. Nothing is kept of what was played, so
+  // that it is asked for again from the start. Start low, to see the rise.
   hls = new Hls({
     enableWorker: false,
     startLevel: 0,
     capLevelToPlayerSize: false,
     maxBufferLength: 8,
     maxMaxBufferLength: 8,
+    backBufferLength: 0,
   });
   hls.on(Hls.Events.MANIFEST_PARSED, offerRenditions);
   hls.on(Hls.Events.FRAG_LOADED, (_event, data) => onSegment(data));
@@ -100,8 +107,15 @@ function play(router, way) {
   });
   hls.on(Hls.Events.ERROR, (_event, { fatal, type, details }) => {
     if (!fatal) return;
-    complain(`Playback stopped: ${details}.`);
-    if (type === Hls.ErrorTypes.NETWORK_ERROR) hls.startLoad();
+    if (type !== Hls.ErrorTypes.NETWORK_ERROR) {
+      complain(`Playback stopped: ${details}.`);
+      return;
+    }
+    complain(`Nobody answers the player (${details}). It asks again each second.`);
+    const failed = hls;
+    setTimeout(() => {
+      if (hls === failed) hls.startLoad();
+    }, 1000);
   });
   hls.loadSource(router + WAYS[way]);
   hls.attachMedia(video);

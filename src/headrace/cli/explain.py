@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlencode, urlsplit
@@ -10,13 +12,19 @@ from urllib.parse import urlencode, urlsplit
 import typer
 
 from headrace.cli.admin_client import EXIT_REFUSED, AdminClient, find_admin, run
+from headrace.cli.asked import read_view
 from headrace.config.edge import EDGE
+from headrace.config.edge.model import Config
 from headrace.config.loader import load_config
 from headrace.edge.admin.top import WhyNotStored
-from headrace.edge.explain import RequestRefused, explain_request
+from headrace.edge.explain import NAME_COLUMNS, RequestRefused, explain_request
+from headrace.edge.explain_network import KnownNetwork
 from headrace.errors import HeadraceError
 from headrace.http.message import Field
 from headrace.reasons import meaning_of
+from headrace.topology.build import load_topology
+from headrace.topology.membership import missing_server
+from headrace.topology.view import NO_VIEW
 
 
 class BadQuestion(HeadraceError):
@@ -38,31 +46,66 @@ def explain(
             "--live", help="Also ask the running edge why it did not store this URL lately."
         ),
     ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: each name with a list of what it says.")
+    ] = False,
 ) -> None:
     """Print what an edge would do with a URL, without asking anybody.
 
-    The service, the key, the content type, the routes, the pool, the tries and the cache policy.
-    The exit code is 1 when the edge would refuse the request.
+    The service, the key, the content type, the routes, the pool, the tries and the cache policy; of
+    an edge in a network also the class, the shard, its owners, whom it asks and what it stores. The
+    exit code is 1 when the edge would refuse the request.
     """
+    settings = load_config(config, EDGE)
     lines = explain_request(
-        load_config(config, EDGE),
+        settings,
         method.upper().encode(),
         *_parts(url),
         [_field(text) for text in header or []],
         now=time.time(),
+        network=_network(settings),
     )
+    said: list[str] = []
     refused = False
     try:
-        for line in lines:
-            typer.echo(line)
+        said.extend(lines)
     except RequestRefused as error:
         refused = True
-        typer.echo(f"refused        {error}")
-    if live:
-        for line in run("explain", lambda: _lately(find_admin(None, None, config), url)):
-            typer.echo(line)
+        said.append(f"refused        {error}")
+    if not as_json:
+        typer.echo("\n".join(said))  # before the running edge is asked, which may fail
+    lately = run("explain", lambda: _lately(find_admin(None, None, config), url)) if live else []
+    if as_json:
+        typer.echo(json.dumps(_by_name([*said, *lately]), indent=2, ensure_ascii=False))
+    elif lately:
+        typer.echo("\n".join(lately))
     if refused:
         raise typer.Exit(EXIT_REFUSED)
+
+
+def _network(settings: Config) -> KnownNetwork | None:
+    """Return the network of an edge, as its files are now. Raises HeadraceError."""
+    member = settings.network
+    if member is None:
+        return None
+    topology = load_topology(member.file)
+    missing = missing_server(topology, member.server)
+    if missing:
+        raise BadQuestion(f"network.server: {missing}")
+    view = NO_VIEW
+    if member.view is not None and member.view.exists():
+        view = read_view(member.view)
+    return KnownNetwork(member, topology, view)
+
+
+def _by_name(lines: Iterable[str]) -> dict[str, list[str]]:
+    """Return what lines say, by the names that they begin with."""
+    found: dict[str, list[str]] = {}
+    name = ""
+    for line in lines:
+        name = line[:NAME_COLUMNS].strip() or name
+        found.setdefault(name, []).append(line[NAME_COLUMNS:])
+    return found
 
 
 def _parts(url: str) -> tuple[bytes, bytes, bytes]:

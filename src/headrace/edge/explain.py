@@ -8,6 +8,7 @@ from dataclasses import replace
 from headrace.cache.reuse import Action, decide_reuse
 from headrace.cache.rules import CacheRules
 from headrace.config import Config
+from headrace.edge.explain_network import KnownNetwork, explain_network
 from headrace.edge.service.resource import Resource, Resources
 from headrace.edge.service.services import Service, compile_services
 from headrace.errors import HeadraceError
@@ -22,6 +23,7 @@ from headrace.upstream.retry import Attempts, RetryPolicy, Stop, Try
 from headrace.upstream.target import Target
 
 MOST_TRIES_SHOWN = 8
+NAME_COLUMNS = 15
 
 
 class RequestRefused(HeadraceError):
@@ -37,8 +39,10 @@ def explain_request(
     fields: list[Field],
     *,
     now: float,
+    network: KnownNetwork | None = None,
 ) -> Iterator[str]:
-    """Yield the explanation, line by line.
+    """Yield the explanation, line by line: a name in the first `NAME_COLUMNS`, blank where a line
+    adds to the one before, then the text.
 
     Raises RequestRefused, or HeadraceError for a service that cannot be compiled.
     """
@@ -55,8 +59,12 @@ def explain_request(
     content = content_of(resource.path)
     media_type = f" ({content.media_type})" if content.media_type else ""
     yield f"content type   {content.kind}{media_type}"
+    reuse = decide_reuse(request, None, resource.rules, now)
+    cached = request.method in GET_OR_HEAD and reuse.action is not Action.BYPASS
+    if network is not None:
+        yield from explain_network(network, resource, cached=cached)
     yield from _where(resource, request, now)
-    yield from _cache(resource.rules, request, now)
+    yield from _cache(resource.rules, cached=cached, reason=reuse.reason)
 
 
 def _request(resource: Resource, head: RequestHead) -> Request:
@@ -145,10 +153,9 @@ def _tries(
         yield "               (weighted: the order is another for each request)"
 
 
-def _cache(rules: CacheRules, request: Request, now: float) -> Iterator[str]:
-    reuse = decide_reuse(request, None, rules, now)
-    if request.method not in GET_OR_HEAD or reuse.action is Action.BYPASS:
-        reason = reuse.reason or Reason.METHOD
+def _cache(rules: CacheRules, *, cached: bool, reason: Reason | None) -> Iterator[str]:
+    if not cached:
+        reason = reason or Reason.METHOD
         yield f"cache          not used ({reason.word})"
         yield f"               {reason.meaning}"
         return

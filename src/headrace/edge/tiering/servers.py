@@ -34,7 +34,7 @@ class Servers:
         """Know these servers from now on, and no others."""
         self._rules = rules
         self._made.clear()
-        there = {place for server in servers if (place := _place(server)) is not None}
+        there = {place for server in servers if (place := place_of(server)) is not None}
         self._states = {place: state for place, state in self._states.items() if place in there}
 
     def source(self, server: Server, *, sibling: bool) -> PeerSource | None:
@@ -54,7 +54,7 @@ class Servers:
         return sum(state.active for state in self._states.values())
 
     def _make(self, server: Server, *, sibling: bool) -> PeerSource | None:
-        place = _place(server)
+        place = place_of(server)
         if place is None:
             return None
         context = self._context(server) if asked_by_tls(server) else None
@@ -75,7 +75,8 @@ def asked_by_tls(server: Server) -> bool:
     return server.peer_tls or (server.peer_port is None and server.http_port is None)
 
 
-def _place(server: Server) -> tuple[str, str, int] | None:
+def place_of(server: Server) -> tuple[str, str, int] | None:
+    """Return a server's name, and the address and port where others ask it; None where none can."""
     port = server.peer_port
     if port is None:
         port = server.https_port if asked_by_tls(server) else server.http_port

@@ -55,12 +55,14 @@ class MemoryEdge:
 
     def __init__(
         self, network: MemoryNetwork, store: BreakableStore, document: dict[str, Any],
-        walked: set[Transition], step: StepHook | None, number: int = 0,
+        walked: set[Transition], step: StepHook | None, number: int = 0, *,
+        ahead_s: float = 0.0,
     ) -> None:  # fmt: skip
+        """`ahead_s` is by how much its clock is ahead of the others'."""
         loop = asyncio.get_running_loop()
         chance = random.Random(number)
         clock = Clock(
-            now=lambda: EPOCH_S + loop.time(),
+            now=lambda: EPOCH_S + ahead_s + loop.time(),
             monotonic=loop.time,
             random_bytes=chance.randbytes,
             chance=chance.random,

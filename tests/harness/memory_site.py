@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from headrace.topology.model import Topology
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import NO_VIEW, View
 from headrace.upstream.peering import PeerSecrets
-from tests.harness.breakable_store import EPOCH_S, SLICE, open_files, temporary_store
+from tests.harness.breakable_store import SLICE, open_files, temporary_store
 from tests.harness.memory_edge import MemoryEdge
 from tests.harness.memory_exchange import MemoryExchange
 from tests.harness.memory_network import ClientGone, MemoryNetwork, OriginConnection, Script
@@ -119,23 +119,24 @@ def run_site(
     dialogue: Callable[[MemorySite], Awaitable[None]],
     *,
     view: View = NO_VIEW,
+    ahead_s: Mapping[str, float] = {},
     **document: Any,
 ) -> None:
-    """Run a dialogue with an edge for each server of a network, and check that nothing is left."""
+    """Run a dialogue with an edge for each server of a network, and check that nothing is left.
+    `ahead_s` is by how much the clocks of some are ahead.
+    """
 
     async def run(stack: contextlib.ExitStack) -> None:
-        loop = asyncio.get_running_loop()
-
-        def now() -> float:
-            return EPOCH_S + loop.time()
-
         async with MemoryNetwork() as network:
             edges = {}
             for server in topology.servers:
                 store = stack.enter_context(temporary_store())
-                store._clock = now  # purges are dated
                 paths.append(store.path)
-                edge = MemoryEdge(network, store, _document(server.name, document), set(), None)
+                edge = MemoryEdge(
+                    network, store, _document(server.name, document), set(), None,
+                    ahead_s=ahead_s.get(server.name, 0.0),
+                )  # fmt: skip
+                store._clock = edge.context.now  # purges are dated
                 edges[server.name] = edge
                 edge.context.use_secrets(None, SECRETS)
                 coverage = CoverageTable(topology)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import binascii
 import enum
 import hmac
+import math
 import re
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -26,6 +27,7 @@ from headrace.reasons import Reason
 SKEW_S: Final = 30.0
 """How old a signature may be, and how far ahead the asker's clock: longer is a replay."""
 
+_ROUNDED_S = 0.0015  # by how much a time may seem to be later than it is
 _VERSION = b"1"
 _LONGEST = 640
 MOST_TAGS: Final = 8
@@ -134,7 +136,7 @@ def sign(
     purges = asker.purges
     said = b"%b %b %b %d %b %d %d %d %b" % (
         _VERSION, name, site, asker.hops, b"https" if asker.secure else b"http", now * 1000,
-        min(purges.not_before, now) * 1000, min(purges.stale_before, now) * 1000,
+        _ms(purges.not_before, now), _ms(purges.stale_before, now),
         _tags_text(purges, now) or b"-",
     )  # fmt: skip
     mac = _mac(secrets.secrets[0], said, method, host, target)
@@ -197,24 +199,31 @@ def later(purges: PurgeTimes, by_s: float, now: float) -> PurgeTimes:
     )
 
 
+def _ms(moment: float, now: float) -> int:
+    """Return a time of a purge in milliseconds, rather too late: what was fetched in the very
+    millisecond may be from before.
+    """
+    return math.ceil(min(moment, now) * 1000)
+
+
 def _moment(text_ms: bytes, signed_at: float) -> float:
     """Return a time. Raises ValueError for one to come: no server is told today what is purged
     tomorrow.
     """
     moment = int(text_ms) / 1000
-    if moment > signed_at:
+    if moment > signed_at + _ROUNDED_S:
         raise ValueError("a purge to come")
     return moment
 
 
 def _tags_text(purges: PurgeTimes, now: float) -> bytes:
     found = [
-        b"%08x:%d%b" % (tag.digest, min(tag.before, now) * 1000, b"~" if tag.soft else b"")
+        b"%08x:%d%b" % (tag.digest, _ms(tag.before, now), b"~" if tag.soft else b"")
         for tag in purges.tags[:MOST_TAGS]
     ]
     others = max([purges.tagged_before, *(tag.before for tag in purges.tags[MOST_TAGS:])])
     if others:
-        found.append(b"*:%d" % (min(others, now) * 1000))
+        found.append(b"*:%d" % _ms(others, now))
     return b",".join(found)
 
 

@@ -129,6 +129,15 @@ def test_a_purge_that_another_clock_dated_in_the_future_was_made_by_now() -> Non
     assert found == Peer("edge-1", "london", 1, PurgeTimes(NOW, NOW, (TagPurge(1, NOW),), NOW))
 
 
+@given(st.floats(0, 0.01))
+def test_a_purge_is_never_told_of_as_earlier_than_it_was(ago_s: float) -> None:
+    made = NOW - ago_s
+    found = verified(signed(Peer("edge-1", "london", 1, PurgeTimes(made, made, (), made))))
+    assert isinstance(found, Peer)
+    for moment in (found.purges.not_before, found.purges.stale_before, found.purges.tagged_before):
+        assert made <= moment + 1e-6 <= made + 0.002
+
+
 def test_more_tags_than_can_be_named_are_named_together() -> None:
     tags = tuple(TagPurge(number, NOW - 10 - number) for number in range(MOST_TAGS + 2))
     found = verified(signed(Peer("edge-1", "london", 1, PurgeTimes(tags=tags))))

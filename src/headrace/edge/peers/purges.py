@@ -7,6 +7,7 @@ copy is as old as its first one, however many servers it has come through.
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from headrace.cache.record import StoredResponse
@@ -77,7 +78,8 @@ def _bounded(times: PurgeTimes, tags: tuple[TagPurge, ...], others: float) -> Pu
 
 def began_field(stored: StoredResponse, now: float) -> Field:
     """Return the field that says how long ago the fill of a record began."""
-    return (BEGAN, b"%d" % max(0, min(round((now - stored.began_at) * 1000), 10**MOST_DIGITS - 1)))
+    ago_ms = math.ceil((now - stored.began_at) * 1000)  # rather too long ago
+    return (BEGAN, b"%d" % max(0, min(ago_ms, 10**MOST_DIGITS - 1)))
 
 
 def began_at(headers: Headers, request_time: float) -> float:

@@ -129,3 +129,10 @@ def test_a_copy_is_never_younger_at_the_next_server(
 def test_what_is_no_time_is_taken_for_now(value: bytes) -> None:
     assert began_at(Headers([(BEGAN, value)]), 7.0) == 7.0
     assert began_at(Headers(), 7.0) == 7.0
+
+
+@given(st.floats(0, 0.01))
+def test_a_copy_never_seems_younger_than_it_is(ago_s: float) -> None:
+    sent = 1_000_000.0
+    found = began_at(Headers([began_field(stored(sent - ago_s), sent)]), sent)
+    assert sent - ago_s - 0.0011 <= found <= sent - ago_s + 1e-9

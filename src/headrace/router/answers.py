@@ -15,7 +15,6 @@ JSON = b"application/json"
 CORS: tuple[Field, ...] = ((b"access-control-allow-origin", b"*"),)
 PREFLIGHT: tuple[Field, ...] = (
     *CORS,
-    (b"access-control-allow-methods", b"GET, HEAD"),
     (b"access-control-allow-headers", b"*, authorization"),
     (b"access-control-max-age", b"86400"),
 )
@@ -42,5 +41,6 @@ def send_problem(
 
 def send_preflight(exchange: Exchange, now: float, allow: bytes) -> None:
     """Answer OPTIONS: what may be asked, from pages of any origin."""
-    fields = [(b"date", format_http_date(now)), (b"allow", allow), *PREFLIGHT]
+    methods = (b"access-control-allow-methods", allow.removesuffix(b", OPTIONS"))
+    fields = [(b"date", format_http_date(now)), (b"allow", allow), methods, *PREFLIGHT]
     exchange.respond(204, prepared_head(204, fields, None))

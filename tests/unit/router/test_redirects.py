@@ -233,6 +233,18 @@ def test_players_on_other_pages_may_follow() -> None:
     assert preflight.fields["allow"] == "GET, HEAD, OPTIONS"
 
 
+def test_pages_may_send_what_a_307_keeps() -> None:
+    network = two_sites()
+    content = replace(network.classes[0], redirect=Redirect.TEMPORARY)
+    router = memory_router(replace(network, classes=(content,)))
+    preflight = router.ask("/f", method="OPTIONS")
+    methods = preflight.fields["access-control-allow-methods"].split(", ")
+    assert "PUT" in methods
+    for method in methods:
+        assert router.ask("/f", method=method).fields["access-control-allow-origin"] == "*"
+        assert router.ask("/f", method=method).status == 307
+
+
 def test_what_one_client_was_sent_is_not_sent_to_another() -> None:
     router = memory_router(trusted_proxies=["10.0.0.0/8"])
     for _ in range(4):

@@ -144,7 +144,7 @@ def _ask(router: str, url: str, client: str | None, token_file: Path | None) -> 
         connection.request("GET", target, headers=headers)
         response = connection.getresponse()
         body = response.read(_LARGEST_ANSWER_BYTES)
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, UnicodeError) as error:
         raise RouterRefused(f"{router} does not answer: {error}") from error
     finally:
         connection.close()
@@ -170,14 +170,22 @@ def _connection(router: str) -> http.client.HTTPConnection:
     if parts.scheme not in ("http", "https") or not host or parts.path.strip("/") or parts.query:
         raise BadLocate(f"{router!r} is not http(s)://host[:port]")
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    return kind(host, port, timeout=TIMEOUT_S)
+    try:
+        host.encode("idna")  # what connecting to it does first
+        return kind(host, port, timeout=TIMEOUT_S)
+    except (UnicodeError, http.client.InvalidURL):
+        raise BadLocate(f"{router!r} has no host name or address: write http(s)://host") from None
 
 
 def _token(path: Path) -> str:
     try:
-        return path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadLocate(f"cannot read the token from {path}: {error}") from error
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not ASCII"
+        raise BadLocate(f"cannot read the token from {path}: {reason}") from error
+    if not token.isprintable() or " " in token:
+        raise BadLocate(f"{path} holds no token: write it alone, on one line")
+    return token
 
 
 def _detail(body: bytes) -> str:

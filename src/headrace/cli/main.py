@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from typing import Annotated
 
@@ -22,6 +24,8 @@ from headrace.cli.top import top
 from headrace.errors import HeadraceError
 
 EXIT_USAGE = 2
+EXIT_FAILED = 1
+STDOUT = 1
 
 app = typer.Typer(
     name="headrace",
@@ -70,3 +74,10 @@ def main() -> None:
     except HeadraceError as error:
         typer.echo(f"headrace: {error}", err=True)
         sys.exit(EXIT_USAGE)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+        # Most likely what was printed: the rest of it goes nowhere, or Python would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
+        typer.echo(f"headrace: {error.strerror}", err=True)
+        sys.exit(EXIT_FAILED)

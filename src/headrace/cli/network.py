@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from headrace.cli.network_diff import diff
+from headrace.config.problems import MOST_LISTED
 from headrace.topology.tree import Ink, plain, summary, tree
 
 network = typer.Typer(
@@ -53,8 +54,10 @@ def check(
     from headrace.topology.build import load_description
 
     description = load_description(path)
-    for warning in description.warnings:
+    for warning in description.warnings[:MOST_LISTED]:
         typer.echo(warning, err=True)
+    if len(description.warnings) > MOST_LISTED:
+        typer.echo(f"and {len(description.warnings) - MOST_LISTED} warnings more", err=True)
     typer.echo(f"{path}: sound: {summary(description.topology)}")
 
 
@@ -84,7 +87,7 @@ network.command(name="diff")(diff)
 
 def wants_colour() -> bool:
     """Return whether a person reads the output in colour (see no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _painted(text: str, ink: Ink) -> str:

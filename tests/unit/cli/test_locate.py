@@ -106,6 +106,10 @@ def test_a_geographic_file_says_where_an_unlisted_client_is(tmp_path: Path) -> N
         (["--router", "http://127.0.0.1:1", "--geo", "x", URL], "has its own view"),
         (["--router", "127.0.0.1:1", URL], "is not http(s)://host[:port]"),
         (["--router", "http://127.0.0.1:1", URL], "does not answer"),
+        (["--router", "http://ex ample:1", URL], "has no host name or address"),
+        (["--router", "http://a..b:1", URL], "has no host name or address"),
+        (["--router", f"http://{'a' * 70}.example", URL], "has no host name or address"),
+        (["--router", "http://\udcff:1", URL], "has no host name or address"),
         (["--router", "http://127.0.0.1:1", "--client", "x", URL], "is not an address"),
     ],
 )
@@ -179,3 +183,15 @@ def test_who_leaves_a_server_out_is_said(tmp_path: Path) -> None:
     assert "rome2 left out: withdrawn in the description" in text
     assert "oslo1 left out: failed, says the view" in text
     assert "oslo2 last: full, says the view" in text
+
+
+@pytest.mark.parametrize("content", [b"one\ntwo", b"a b", b"nul\0", b"\xff"])
+def test_a_file_that_holds_no_token_is_not_sent_and_not_shown(
+    tmp_path: Path, content: bytes
+) -> None:
+    token = tmp_path / "token"
+    token.write_bytes(content)
+    code, text = run("--router", "http://127.0.0.1:1", "--token-file", str(token), URL)
+    assert code == 2
+    assert "token" in text
+    assert content.decode("latin-1") not in text

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -141,3 +143,30 @@ def test_the_page_shows_what_the_commands_print(
         except ConfigError as error:
             printed = f"headrace: {error}\n"
         assert shown == printed
+
+
+def test_thousands_of_warnings_are_not_all_printed(tmp_path: Path) -> None:
+    file = tmp_path / "network.toml"
+    mids = (f'[[site]]\nname = "mid{number}"\nkind = "mid"\n' for number in range(250))
+    servers = (
+        f'[[server]]\nname = "m{number}"\nsite = "mid{number}"\nhost = "192.0.2.{number}"\n'
+        for number in range(250)
+    )
+    file.write_text(f"{EXAMPLE.read_text()}\n{''.join(mids)}{''.join(servers)}")
+    result = network("check", str(file))
+    assert result.exit_code == 0
+    assert result.stderr.count("is a mid site that no site asks") == 200
+    assert result.stderr.endswith("and 50 warnings more\n")
+
+
+@pytest.mark.parametrize("output", ["/dev/full", None])
+def test_output_that_goes_nowhere_ends_in_no_traceback(output: str | None) -> None:
+    code = "from headrace.cli.main import main; main()"
+    preexec = "" if output else "import os; os.close(1); import sys; sys.stdout = None; "
+    with Path(output or "/dev/null").open("wb") as out:
+        done = subprocess.run(
+            [sys.executable, "-c", preexec + code, "network", "show", str(EXAMPLE)],
+            stdout=out, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    expected = (1, "headrace: No space left on device\n") if output else (0, "")
+    assert (done.returncode, done.stderr) == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -337,3 +338,11 @@ def test_clients_of_a_file_may_have_a_family_that_no_server_has(tmp_path: Path) 
     assert "coverage[0]: 'all' has clients with IPv6 addresses" in warning
     assert told(tmp_path, text.replace(SERVER, f'{SERVER}ipv6 = ["2001:db8::1"]\n')) == []
     assert told(tmp_path, text.replace('"n1.example"', '"[2001:db8::1]"')) == []
+
+
+def test_a_site_has_no_more_servers_than_can_be_placed(tmp_path: Path) -> None:
+    server = '[[server]]\nname = "x{0}"\nsite = "north"\nhost = "x{0}.example"\nipv4 = ["{1}"]\n'
+    many = [server.format(number, IPv4Address(0x0A000000 + number)) for number in range(1000)]
+    assert told(tmp_path, edited("[[coverage]]", f"{''.join(many[:999])}[[coverage]]")) == []
+    (error, _) = told(tmp_path, edited("[[coverage]]", f"{''.join(many)}[[coverage]]"))
+    assert error.endswith("site = 'north': a site has at most 1000 servers")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
@@ -9,7 +10,7 @@ from headrace.config.locate import TomlPath
 from headrace.config.network.addresses import ports_of, repeated_addresses
 from headrace.config.network.model import NetworkConfig
 from headrace.config.network.parents import wrong_parents
-from headrace.config.network.places import CoverageTable, SiteTable
+from headrace.config.network.places import MOST_SERVERS_OF_A_SITE, CoverageTable, SiteTable
 from headrace.config.network.reach import unreached
 from headrace.config.network.unaddressed import unaddressed
 from headrace.config.problems import Problem, Severity
@@ -132,8 +133,17 @@ def _external(index: int, site: SiteTable, own: set[tuple[str, int]]) -> Iterato
 
 def _sites_of_servers(config: NetworkConfig) -> Iterator[Problem]:
     kinds = {site.name: site.kind for site in config.sites}
+    count: Counter[str] = Counter()
     for index, server in enumerate(config.servers):
         path = ("server", index, "site")
+        count[server.site] += 1
+        if count[server.site] == MOST_SERVERS_OF_A_SITE + 1:
+            yield Problem(
+                path,
+                f"a site has at most {MOST_SERVERS_OF_A_SITE} servers",
+                "make several sites of it",
+                repr(server.site),
+            )
         if server.site not in kinds:
             yield _unknown(path, server.site, kinds, "site")
         elif kinds[server.site] == "external":

@@ -16,6 +16,7 @@ from itertools import count
 import msgspec
 
 from headrace.bounded import BoundedMemory
+from headrace.routing.alike import AlikeClients
 from headrace.routing.eligible import Eligibility, Eligible
 from headrace.routing.explain import Explainer, Step
 from headrace.routing.order import Order, order_sites
@@ -80,6 +81,9 @@ class Routing:
             memory_bytes * 3 // 8, lambda _key, _known: 300
         )
         self._plans = BoundedMemory[_PlanKey, Plan](memory_bytes * 3 // 8, _plan_cost)
+        self.alike = AlikeClients(
+            self.sites, self.eligibility, placement, self._numbered, _SITES_AHEAD
+        ).find
 
     def decide(self, question: Question, trace: list[Step] | None = None) -> Decision:
         """Return where a client goes, and write into `trace` how that came to be."""

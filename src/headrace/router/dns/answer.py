@@ -48,7 +48,7 @@ class Answerer:
         tallies: Tallies,
     ) -> None:
         decided = DecidedAnswers(config, routing, tallies)
-        self._lookup = Lookup(zones, decided, config.limits.memory_bytes)
+        self._lookup = Lookup(zones, decided, config.limits.memory_bytes * 3 // 4)
         self._decided = self._lookup.entries
         self._zones = zones
         self._names, self._matched = zones.names, zones.matched

@@ -12,14 +12,16 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from headrace.bounded import BoundedMemory
 from headrace.config.router.dns import Dns
 from headrace.reasons import Reason
 from headrace.router.dns import wire
 from headrace.router.dns.section import Section, section_of
 from headrace.router.dns.zone_records import HTTPS_PORT
-from headrace.router.dns.zones import Node
+from headrace.router.dns.zones import Node, Zone
 from headrace.router.tallies import DNS, Count, Tallies
-from headrace.routing.question import Candidate, Decision, Question
+from headrace.routing.alike import Alike
+from headrace.routing.question import MOST_SITES, Candidate, Decision, Question
 from headrace.topology.model import ContentClass, Server
 
 DECIDED_TYPES: Final = frozenset({wire.A, wire.AAAA, wire.HTTPS, wire.CNAME})
@@ -34,23 +36,56 @@ class Decides(Protocol):
         """Return where a client goes."""
         ...
 
+    def alike(self, client: bytes, content: ContentClass, most: int) -> Alike | None:
+        """Return what clients with the same first candidates share, if that is to be known."""
+        ...
+
 
 class DecidedAnswers:
     """Answers by decisions of one routing."""
 
-    __slots__ = ("_answers", "_routing", "_shard_answers", "_tallies")
+    __slots__ = ("_alike", "_answers", "_routing", "_shard_answers", "_tallies")
 
     def __init__(self, config: Dns, routing: Decides, tallies: Tallies) -> None:
         self._routing = routing
         self._tallies = tallies
         self._answers = config.answers
         self._shard_answers = config.shard_answers
+        self._alike: BoundedMemory[tuple[Zone, str, int, Alike], Section] = BoundedMemory(
+            config.limits.memory_bytes // 4, lambda _key, section: 500 + len(section.records)
+        )
 
     def find(self, node: Node, kind: int, client: bytes) -> Section:
         """Return the answer for a client: an address of 4 or 16 bytes."""
         content = node.content
         assert content is not None
-        decision = self._routing.decide(Question(client, content, node.shard))
+        if node.shard:
+            return self._decide(node, content, kind, client)
+        alike = self._routing.alike(client, content, self._answers)
+        if alike is None:
+            return self._decide(node, content, kind, client)
+        key = (node.zone, content.name, kind, alike)
+        section = self._alike.entries.get(key)
+        if section is None:
+            section = self._decide(node, content, kind, client)
+            self._alike.put(key, section)
+        return section
+
+    def _decide(self, node: Node, content: ContentClass, kind: int, client: bytes) -> Section:
+        # The first site is mostly enough, and sooner found.
+        for sites in (1, MOST_SITES):
+            decision = self._routing.decide(Question(client, content, node.shard, sites=sites))
+            section = self._section_of(decision, node, content, kind)
+            if section is not None:
+                return section
+        nobody = msgspec.structs.replace(decision, reason=Reason.NO_SERVER)
+        routed = self._count_of(nobody, None, content)
+        return Section(wire.SERVFAIL, scope=decision.prefix_length, routed=routed)
+
+    def _section_of(
+        self, decision: Decision, node: Node, content: ContentClass, kind: int
+    ) -> Section | None:
+        """Return the answer that a decision makes; None where nobody of it can be named."""
         scope = decision.prefix_length
         ttl_s = round(content.ttl_s)
         for candidate in decision.candidates:
@@ -67,9 +102,7 @@ class DecidedAnswers:
                 return Section(negative=True, scope=scope)
             routed = self._count_of(decision, candidate, content)
             return section_of(kind, ttl_s, data, scope=scope, routed=routed)
-        nobody = msgspec.structs.replace(decision, reason=Reason.NO_SERVER)
-        routed = self._count_of(nobody, None, content)
-        return Section(wire.SERVFAIL, scope=scope, routed=routed)
+        return None
 
     def _count_of(
         self, decision: Decision, candidate: Candidate | None, content: ContentClass

@@ -224,10 +224,11 @@ _SEEN_BY_CLIENTS = frozenset(Area) - {
     Area.PEER,
     Area.ROUTING,
 }
+_REFUSED_PEERS = {each.word: each for each in Reason if each and each.area is _PEER}
 _BY_WORD = {each.word: each for each in Reason if each and each.area in _SEEN_BY_CLIENTS}
 
 
 def meaning_of(word: str) -> str:
     """Return what a word of a log line or of Cache-Status means; "" for none of ours."""
-    found = _BY_WORD.get(word)
+    found = _BY_WORD.get(word) or _REFUSED_PEERS.get(word)
     return "" if found is None else found.meaning

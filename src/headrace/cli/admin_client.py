@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import msgspec
 import typer
 
+from headrace.cli.check import RoleName, role_of
 from headrace.config import Address, Config, UnixAddress
 from headrace.config.addresses import parse_address
 from headrace.config.edge import EDGE
@@ -195,6 +196,11 @@ def _token(token_file: Path | None, config: Config | None) -> str:
 
 
 def _loaded(file: Path) -> Config:
+    if role_of(file) is RoleName.ROUTER:
+        raise AdminUsage(
+            f"{file} configures a router, and this asks edges: a router has GET /stats and "
+            "/metrics, and says how it decides with headrace locate --router URL"
+        )
     try:
         return load_config(file, EDGE)
     except HeadraceError as error:

@@ -84,17 +84,24 @@ def explain(
 
 
 def _network(settings: Config) -> KnownNetwork | None:
-    """Return the network of an edge, as its files are now. Raises HeadraceError."""
+    """Return the network of an edge, as its files are now; None without one, and, with a warning,
+    when they are wrong: a running edge works by the last good ones. Raises BadQuestion.
+    """
     member = settings.network
     if member is None:
         return None
-    topology = load_topology(member.file)
+    try:
+        topology = load_topology(member.file)
+        view = NO_VIEW
+        if member.view is not None and member.view.exists():
+            view = read_view(member.view)
+    except HeadraceError as error:
+        problem = f"what is about the network is left out, for its files are wrong: {error}"
+        typer.echo(f"headrace explain: {problem}", err=True)
+        return None
     missing = missing_server(topology, member.server)
     if missing:
         raise BadQuestion(f"network.server: {missing}")
-    view = NO_VIEW
-    if member.view is not None and member.view.exists():
-        view = read_view(member.view)
     return KnownNetwork(member, topology, view)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,10 +13,10 @@ import typer
 from headrace.cli.admin_client import (
     EXIT_REFUSED,
     AdminClient,
-    AdminOption,
     AdminRefused,
     AdminUsage,
     ConfigOption,
+    EdgeUnreachable,
     TokenOption,
     find_admin,
     harmless,
@@ -51,27 +52,36 @@ def purge(
         bool,
         typer.Option("--list", help="Purge nothing: list the purges not carried out to the end."),
     ] = False,
-    admin: AdminOption = None,
+    admin: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The admin API: 127.0.0.1:9090 or unix:/path. Repeatable: each edge is asked.",
+            metavar="ADDRESS",
+        ),
+    ] = None,
     token_file: TokenOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Remove objects from a running edge's cache.
+    """Remove objects from the caches of running edges.
 
-    It is in force on all its workers when this ends.
+    It is in force on all their workers when this ends. An edge that cannot be asked does not keep
+    the others from it; the exit code is 1 then.
     """
 
     def work() -> bool:
         if listing:
             if urls or prefix or tag or everything or soft or service:
                 raise AdminUsage("--list only lists: leave out the rest, or leave out --list")
-            _list(find_admin(admin, token_file, config))
+            for client in _clients(admin, token_file, config):
+                _list(client)
             return True
         bodies = requests_for(
             _with_stdin(urls or []), prefix or [], tag or [], everything, soft=soft, service=service
         )
-        client = find_admin(admin, token_file, config)
-        refused = [body for body in bodies if not _purged(client, body)]
-        return not refused
+        clients = _clients(admin, token_file, config)
+        if len(clients) == 1:
+            return not [body for body in bodies if not _purged(clients[0], body, "")]
+        return not [client for client in clients if not _all_purged(client, bodies)]
 
     if not run("purge", work):
         raise typer.Exit(EXIT_REFUSED)
@@ -103,14 +113,33 @@ def requests_for(
     return [{**body, **more} for body in named]
 
 
-def _purged(client: AdminClient, body: dict[str, Any]) -> bool:
-    """Carry out one purge and say so; whether the edge did it."""
+def _clients(
+    admin: list[str] | None, token_file: Path | None, config: Path | None
+) -> list[AdminClient]:
+    """Return whom to ask. Raises AdminUsage."""
+    if not admin:
+        return [find_admin(None, token_file, config)]
+    return [find_admin(place, token_file, config) for place in admin]
+
+
+def _all_purged(client: AdminClient, bodies: list[dict[str, Any]]) -> bool:
+    """Carry out all purges at one edge of several; whether it did them."""
+    where = f"{client.address}: "
+    try:
+        return not [body for body in bodies if not _purged(client, body, where)]
+    except EdgeUnreachable as error:
+        typer.echo(f"headrace purge: not purged there: {error}", err=True)
+        return False
+
+
+def _purged(client: AdminClient, body: dict[str, Any], where: str) -> bool:
+    """Carry out one purge and say so, with where; whether the edge did it."""
     try:
         answer = client.ask(Purged, "POST", "/purge", body)
     except AdminRefused as error:
-        typer.echo(f"headrace purge: {_subject(body)} not purged: {error}", err=True)
+        typer.echo(f"headrace purge: {where}{_subject(body)} not purged: {error}", err=True)
         return False
-    typer.echo(f"purged {_subject(body)}: generation {answer.generation}")
+    typer.echo(f"{where}purged {_subject(body)}: generation {answer.generation}")
     return True
 
 

@@ -95,3 +95,16 @@ def test_the_config_names_address_and_token(edge: Supervised) -> None:
 def test_a_command_that_is_not_clear_is_a_mistake_of_usage(arguments: list[str], told: str) -> None:
     code, output = run(*arguments)
     assert (code, told in output) == (2, True), output
+
+
+def test_one_edge_that_is_gone_does_not_keep_others_from_it(
+    edge: Supervised, admin: list[str]
+) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound, and not listening
+        gone = f"127.0.0.1:{nobody.getsockname()[1]}"
+        code, output = run(URL, "--admin", gone, *admin)
+    assert code == 1
+    assert f"not purged there: no answer from {gone}" in output
+    assert f"{admin[1]}: purged {URL}: generation 1" in output
+    assert edge.event("purge")["kind"] == "url"

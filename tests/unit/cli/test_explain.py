@@ -211,3 +211,11 @@ def test_a_server_that_the_description_lacks_is_a_mistake(tmp_path: Path) -> Non
     config.write_text(config.read_text().replace('server = "n1"', 'server = "n9"'))
     with pytest.raises(BadQuestion, match="no server 'n9'"):
         explained(config, OURS)
+
+
+def test_a_wrong_description_does_not_hide_the_rest(tmp_path: Path) -> None:
+    code, output = explained(member(tmp_path, "nonsense"), OURS)
+    assert code == 0
+    assert "what is about the network is left out, for its files are wrong" in output
+    assert f"{tmp_path}/network.toml:" in output
+    assert "service        vod" in output

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from headrace.cli.admin_client import AdminUsage, find_admin
 from headrace.cli.log import as_text, missed, pointed
 from headrace.cli.top import size, table
 from headrace.edge.admin.top import Client, ServiceRates, Top
@@ -83,3 +87,10 @@ def test_sizes_have_binary_units() -> None:
     assert [size(n) for n in (0, 1023, 1536, 5 * 1024**2)] == [
         "0 B", "1023 B", "1.5 KiB", "5.0 MiB",
     ]  # fmt: skip
+
+
+def test_a_routers_configuration_is_called_by_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "router.toml"
+    file.write_text('state_dir = "state"\n[admin]\nlisten = "127.0.0.1:1"\n')
+    with pytest.raises(AdminUsage, match=r"router\.toml configures a router"):
+        find_admin(None, None, file)

@@ -125,6 +125,7 @@ async def test_who_is_not_believed_gets_nothing(edge: MemoryEdge, how: str, reas
     with capture_logs() as logs:
         film = await edge.get("/film", *lines)
     assert [(each["event"], each["reason"]) for each in logs] == [("peer_refused", reason)]
+    assert logs[0]["meaning"]
     assert film.status == 421  # what was said of a purge would not be heeded
     assert "headrace-began" not in film.fields
     assert (await edge.get("/film")).seen == (200, FILM, "hit")

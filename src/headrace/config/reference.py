@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -85,8 +85,8 @@ def _type_text(annotation: Any) -> str:
         return f"table of {' to '.join(_type_text(argument) for argument in arguments)}"
     if annotation in _KINDS:
         return _KINDS[annotation]
-    if arguments and all(isinstance(argument, str) for argument in arguments):
-        return " or ".join(f'`"{argument}"`' for argument in arguments)
+    if origin is Literal:
+        return " or ".join(f"`{_toml(argument)}`" for argument in arguments)
     texts = [_type_text(argument) for argument in arguments if argument is not type(None)]
     texts = [text for text in texts if text]
     if hasattr(annotation, "__metadata__"):

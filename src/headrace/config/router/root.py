@@ -18,5 +18,6 @@ This page is generated from the schema. `headrace check router.toml` validates a
 effective configuration, every default included.
 """,
         "A complete example is in [`router.toml`](../examples/router.toml).\n",
+        title="Configuration of a router",
     ),
 )

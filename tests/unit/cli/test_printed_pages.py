@@ -1,0 +1,93 @@
+"""The pages on the network show what the commands print of the example, to the letter."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from headrace.cli.main import app
+
+DOCS = Path(__file__).parents[3] / "docs"
+EXAMPLE = (DOCS / "examples/network.toml").read_text()
+OSLO3 = """[[server]]
+name = "oslo3"
+site = "oslo"
+host = "oslo3.cdn.example.org"
+ipv4 = ["198.51.100.3"]
+ipv6 = ["2001:db8:c::3"]
+capacity = "10Gbps"
+storage = "4TB"
+
+"""
+
+
+def printed_by(command: str) -> str:
+    result = CliRunner().invoke(app, shlex.split(command))
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def shown_on(page: str, command: str) -> list[tuple[str, str]]:
+    """Each such command of a page with what it shows beneath."""
+    text = (DOCS / page).read_text()
+    blocks = re.findall(rf"```\w+\n\$ headrace ({command} (?:[^\n]*\\\n)*[^\n]*)\n([^`]*)```", text)
+    return [(asked.replace("\\\n", " "), shown) for asked, shown in blocks]
+
+
+@pytest.fixture(autouse=True)
+def _in_a_directory_with_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs/examples").mkdir(parents=True)
+    for file in ("network.toml", "docs/examples/network.toml"):
+        (tmp_path / file).write_text(EXAMPLE)
+    failed = {"version": 1, "made_at": 1764130000.0, "servers": {"oslo2": {"state": "failed"}}}
+    (tmp_path / "view.json").write_text(json.dumps(failed))
+
+
+@pytest.mark.parametrize(
+    ("page", "command", "blocks"),
+    [("network/sharding.md", "shard", 2), ("network/routing.md", "locate", 1)],
+)
+def test_a_page_shows_what_is_printed(page: str, command: str, blocks: int) -> None:
+    found = shown_on(page, command)
+    assert len(found) == blocks
+    for asked, shown in found:
+        assert printed_by(asked) == shown
+
+
+def test_a_router_is_said_to_answer_what_is_decided_from_the_file() -> None:
+    ((asked, shown),) = shown_on("router/index.md", "locate")
+    assert printed_by(
+        asked.replace("--router http://127.0.0.1:8080", "--network network.toml")
+    ) == (shown)
+
+
+def test_the_page_on_following_shows_what_its_change_moves(tmp_path: Path) -> None:
+    page = (DOCS / "network/following.md").read_text()
+    found = re.search(r'```toml\n(\[\[coverage\]\]\nname = "near-rome"[^`]*)```', page)
+    assert found
+    new = EXAMPLE.replace('[[server]]\nname = "rome1"', f'{OSLO3}[[server]]\nname = "rome1"')
+    new = new.replace('{ name = "rome", weight = 0.5 }', '{ name = "rome" }')
+    (tmp_path / "new.toml").write_text(f"{new}\n{found[1]}")
+    ((asked, shown),) = shown_on("network/following.md", "network diff")
+    assert printed_by(asked) == shown
+
+
+def test_the_network_of_the_first_page_is_sound(tmp_path: Path) -> None:
+    page = (DOCS / "getting-started.md").read_text()
+    files = dict(re.findall(r"```toml\n# (network|one|router)\.toml[^\n]*\n([^`]*)```", page))
+    for name, text in files.items():
+        (tmp_path / f"{name}.toml").write_text(text.replace("/tmp/", f"{tmp_path}/"))
+    (tmp_path / "network.secret").write_text(f"{'s' * 44}\n")
+    (tmp_path / "network.secret").chmod(0o600)
+    assert set(files) == {"network", "one", "router"}
+    assert "sound: 1 edge site, 2 servers" in printed_by("network check network.toml")
+    for name in ("one", "router"):
+        assert str(tmp_path / "network.toml") in printed_by(f"check {name}.toml")
+    ((_, shown),) = re.findall(r"\$ \.venv/bin/headrace (shard [^\n]*)\n([^`]*)```", page)
+    assert printed_by("shard --network network.toml http://127.0.0.1:8080/film/seg1.m4s") == shown

@@ -133,13 +133,16 @@ class Answerer:
             records = wire.pointer(end - len(node.zone.name)) + node.zone.soa
         if end + len(records) > shape.most:
             return None
-        opt = shape.opt
+        question = data[wire.HEADER_BYTES : end + 4]
+        pieces = [
+            data[:2], flags, section.counts, shape.additional, question, records, shape.opt
+        ]  # fmt: skip
         if shape.subnet:
-            opt = opt + section.scope_byte + network
+            pieces += (section.scope_byte, network)
         known = False
         if cookie:
             reply, known = self._cookies.reply(cookie, client, now_s)
-            opt = opt + COOKIE_24 + reply
+            pieces += (COOKIE_24, reply)
         if self._limited and not known and self._limit.is_spent(client, now_s):
             return None
         section.routed.number += 1
@@ -147,8 +150,7 @@ class Answerer:
             shape.tally.count += 1
         else:
             shape.tally.denials += 1
-        head = data[:2] + flags + section.counts + shape.additional
-        return head + data[wire.HEADER_BYTES : end + 4] + records + opt
+        return b"".join(pieces)
 
     def note_counts(self) -> None:
         """Add to the metrics what was counted aside."""

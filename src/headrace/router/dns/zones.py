@@ -156,9 +156,14 @@ class Zones:
 
 
 class _Patterns:
-    """Finds the class of a name: the first whose host patterns match, as for requests."""
+    """Finds the class of a name: the first whose host patterns match, as for requests.
+
+    A name says no more of a request than its host, so that classes for all requests of a host come
+    before those for some of them (by path or kind), wherever these are listed.
+    """
 
     def __init__(self, classes: tuple[ContentClass, ...]) -> None:
+        classes = tuple(sorted(classes, key=lambda each: bool(each.paths or each.kinds)))
         self._classes = classes
         self._exact: dict[bytes, int] = {}
         self._below: dict[bytes, int] = {}

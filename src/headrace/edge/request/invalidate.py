@@ -2,9 +2,11 @@
 
 A purge rule is seen by every worker at once, fills that run included, but stays for minutes: in
 the index, and in the memory of each process. Anybody may cause one, by a request that an origin
-accepts. So there is a rule only where something stored is not purged yet, and only as many as
-`edge.purge_allowance` has; beyond that the records are deleted themselves. Other workers notice
-that within `hot.RECHECK_S`, and a fill that runs meanwhile may still be stored.
+accepts. So there is a rule only where something stored is not purged yet, here or, as far as is
+known, at a server that is asked for it, which is told of rules alone; and only as many as
+`edge.purge_allowance` has. Beyond that the records are deleted themselves. Other workers notice
+that within `hot.RECHECK_S`, other servers not at all, and a fill that runs meanwhile may still be
+stored.
 """
 
 from __future__ import annotations
@@ -25,13 +27,16 @@ def invalidate_after(
 ) -> None:
     """Remove what a request has changed. Nothing after safe methods and errors."""
     service = resource.service
-    for uri in keys_invalidated(request, ResponseHead(head.status, head.headers)):
+    uris = keys_invalidated(request, ResponseHead(head.status, head.headers))
+    plan = edge.plan(resource, None) if uris else None
+    elsewhere = plan is not None and bool(plan.peers)
+    for uri in uris:
         try:
             keys = keys_for_url(service.name, uri.decode("latin-1"), service.key_rules)
         except HeadraceError:
             continue  # a Location that is no URL of this service
         try:
-            _remove(edge, keys, varies=bool(service.keyed_fields))
+            _remove(edge, keys, elsewhere=elsewhere, varies=bool(service.keyed_fields))
         except (StoreError, OSError) as error:
             # The request itself has succeeded; what is stored may stay until its lifetime ends.
             edge.store_trouble(error)
@@ -41,13 +46,16 @@ def invalidate_after(
         edge.store_trouble(error)  # whoever asks next sees to it
 
 
-def _remove(edge: WorkerContext, keys: list[bytes], *, varies: bool) -> None:
-    """Remove what is stored under the keys of one URL, one for each scheme."""
+def _remove(edge: WorkerContext, keys: list[bytes], *, elsewhere: bool, varies: bool) -> None:
+    """Remove what is stored under the keys of one URL, one for each scheme. `elsewhere`: other
+    servers may have it.
+    """
     hashes = [key_hash(key) for key in keys]
     stored = [response for hashed in hashes for response in edge.store.variants(hashed)]
     # Which variants are being filled for the first time cannot be told where every fill has one.
     if (
         not stored
+        and not elsewhere
         and not varies
         and not any(edge.fills.is_being_filled(part_name(one, b""), 0) for one in hashes)
     ):

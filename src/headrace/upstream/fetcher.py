@@ -27,7 +27,7 @@ from headrace.upstream.retry import (
     Try,
     is_failed_status,
 )
-from headrace.upstream.sources import Sources, SourcesThenPool
+from headrace.upstream.sources import NoServerHelps, Sources, SourcesThenPool
 from headrace.upstream.target import Target
 
 
@@ -66,7 +66,7 @@ class Fetcher:
         origin's own name), and include framing. What is tried is noted in `attempt_log`.
 
         When every try failed, a response that an origin did give is returned, whatever its status:
-        it says more than an error of ours. Raises OriginError.
+        it says more than an error of ours. Raises OriginError, NoServerHelps.
         """
         request_target = target.request_target
 
@@ -106,8 +106,14 @@ class Fetcher:
         """Ask servers of the network, and the pool behind them by its own rules."""
         state = SourcesThenPool(sources, target.state)
         first = state.next_peer(self._loop.time())
-        if first is None:
+
+        async def ask_pool() -> FailoverResponse:
+            if not sources.pool_follows:
+                raise NoServerHelps("no server of the network has an answer")
             return await self._try_in_turn(of_pool, hashing=hashing)
+
+        if first is None:
+            return await ask_pool()
         asking = PeerAsking(self.client, self._loop, self._unix_time, sources, of_pool, on_interim)
         request = replace(
             of_pool,
@@ -118,10 +124,7 @@ class Fetcher:
             ask=asking.ask,
             attempt_log=replace(of_pool.attempt_log),  # with the same trail
         )  # fmt: skip
-        race = Race(
-            sources, state, request, asking.spoken,
-            lambda: self._try_in_turn(of_pool, hashing=hashing),
-        )  # fmt: skip
+        race = Race(sources, state, request, asking.spoken, ask_pool)
         try:
             won = await race.run(first)
         finally:

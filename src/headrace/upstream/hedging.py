@@ -116,7 +116,9 @@ class Race:
         self._error: OriginError | None = None
 
     async def run(self, first: int) -> Won:
-        """Return the answer, and which server's it is if not the pool's. Raises OriginError."""
+        """Return the answer, and which server's it is if not the pool's. Raises OriginError, and
+        what asking the pool raises.
+        """
         self._sources.hedging.request(self._loop.time())
         try:
             self._begin(first)

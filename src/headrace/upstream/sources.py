@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
+from headrace.errors import HeadraceError
 from headrace.http.message import Field
 from headrace.upstream.client import OriginTimeouts
 from headrace.upstream.outliers import Cause, OutlierRule
@@ -70,12 +71,17 @@ class PeerSource:
     group: str
 
 
+class NoServerHelps(HeadraceError):
+    """None of the servers has an answer, and the pool is not to be asked by this request."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """The servers that one request asks before its pool, in order.
 
     They are asked for `request_target` of `host`, whatever the pool's origins are asked for;
     `sign` returns the fields that say who asks. `hedging` is shared by all requests of a worker.
+    `pool_follows`: the pool is asked when no server helps; else that raises NoServerHelps.
     """
 
     peers: tuple[PeerSource, ...]
@@ -84,6 +90,7 @@ class Sources:
     host: bytes
     request_target: bytes
     sign: Callable[[bytes, bytes, bytes, float], list[Field]] = field(repr=False)
+    pool_follows: bool = True
 
     def fields_for(self, method: bytes, fields: list[Field], now: float) -> list[Field]:
         """Return a request's fields as a server is to see them: the client's Host, who asks."""

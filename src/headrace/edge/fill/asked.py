@@ -20,7 +20,7 @@ class FillRequest:
 
     `client_address` is the client's, whose network is charged; `on_interim` takes 1xx responses
     for the request that begins the fill. `peer` is the server of the network that asks: then it is
-    charged.
+    charged. `alone`: no server of the network is asked, for none could help.
     """
 
     resource: Resource
@@ -30,6 +30,7 @@ class FillRequest:
     slices: SliceRequest
     on_interim: OnInterim | None = None
     peer: Peer | None = None
+    alone: bool = False
 
     @property
     def name(self) -> bytes:

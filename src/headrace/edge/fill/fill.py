@@ -227,7 +227,7 @@ class Fill:
             environment.upstreams.target(
                 resource, shared, resource.upstream_target, self._network
             ),
-            environment.plan(resource, asked.peer),
+            None if asked.alone else environment.plan(resource, asked.peer),
             resource, asked.peer, asked.request.authority, resource.upstream_target,
         )  # fmt: skip
         fields += slice_request_fields(asked.slices, self._slice_bytes())

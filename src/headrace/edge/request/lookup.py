@@ -40,6 +40,7 @@ from headrace.reasons import Reason
 from headrace.store import StoreError
 from headrace.upstream.errors import UNREACHABLE, OriginError
 from headrace.upstream.failover_body import FailoverResponse
+from headrace.upstream.sources import NoServerHelps
 
 PASS_S = 10.0
 _UNREACHABLE_WORDS = frozenset(failure.value for failure in UNREACHABLE)
@@ -76,6 +77,7 @@ class Lookup:
         self._plan: Plan | None = None  # whom of the network to ask
         self._stores: bool | None = None  # None: not decided yet
         self._through = False  # what is passed on is another server's to store
+        self._alone = False  # no server that was asked could help
 
     async def run(self) -> None:
         """Answer the request. Raises ClientGone, OriginError, SliceFailed, SourceLost."""
@@ -237,6 +239,7 @@ class Lookup:
             wanted,
             lambda head: pass_interim(exchange, head),
             self._peer,
+            self._alone,
         )
 
     # What comes of a fill.
@@ -334,17 +337,12 @@ class Lookup:
         for_all = self._through or self._request.method == b"HEAD"
         return await ask_origin(
             self._edge, self._exchange, self._resource, self._request, answer.attempt_logs,
-            peer=answer.peer, plan=self._plan if for_all else None,
+            peer=answer.peer, plan=self._plan if for_all else None, servers_only=self._through,
         )  # fmt: skip
 
     def _may_be_stale(self, stored: StoredResponse, *, unreachable: bool) -> bool:
-        return may_serve_stale_on_error(
-            stored,
-            self._resource.rules,
-            self._request,
-            self._edge.now(),
-            unreachable=unreachable,
-        )
+        rules, now = self._resource.rules, self._edge.now()
+        return may_serve_stale_on_error(stored, rules, self._request, now, unreachable=unreachable)
 
     async def _pass(self) -> Step:
         """PASS: send the client what the origin answers to this request alone."""
@@ -353,7 +351,11 @@ class Lookup:
             if not held:
                 return self._failing(503, TOO_MANY, Reason.TOO_MANY_REQUESTS.word)
             if self._to_pass is None:
-                self._to_pass = await self._ask()
+                try:
+                    self._to_pass = await self._ask()
+                except NoServerHelps:
+                    self._alone = self._stores = True  # so that the origin is asked once for all
+                    return Step.LOOKUP
             response = self._to_pass
             if self._through:
                 self._learn_to_pass(response)

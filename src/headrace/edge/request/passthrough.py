@@ -6,6 +6,7 @@ and nothing else.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from headrace.cache.presented_fields import is_cmcd
@@ -63,12 +64,12 @@ async def ask_origin(
     *,
     peer: Peer | None = None,
     plan: Plan | None = None,
+    servers_only: bool = False,
 ) -> FailoverResponse:
     """Send the client's own request on, body and all; add a log of its attempts to `attempt_logs`.
-    `peer` is the server of the network that asks.
 
-    `peer` is the server of the network that asks, `plan` has those to ask before the origins.
-    Raises OriginError, BadRequest.
+    `peer` is the server of the network that asks, `plan` has those to ask before the origins, or
+    instead of them (`servers_only`). Raises OriginError, BadRequest, NoServerHelps.
     """
     if peer is not None:
         tell_to_wait(exchange)
@@ -85,6 +86,8 @@ async def ask_origin(
         edge.upstreams.target(resource, request, own, network),
         plan, resource, peer, request.authority, own,
     )  # fmt: skip
+    if servers_only and target.sources is not None:
+        target = replace(target, sources=replace(target.sources, pool_follows=False))
     attempt_log = AttemptLog()
     attempt_logs.append(attempt_log)
     return await edge.upstreams.fetcher.request(

@@ -76,7 +76,7 @@ STEPS: tuple[Row, ...] = (
         Step.PASS,
         "pass the origin's own answer on, or fetch one for this client alone",
         "edge.request.passthrough.pass_response",
-        (Step.DONE, Step.SYNTH),
+        (Step.DONE, Step.SYNTH, Step.LOOKUP),
     ),
     Row(
         Step.DELIVER,

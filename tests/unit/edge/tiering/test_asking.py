@@ -207,15 +207,24 @@ async def test_the_one_that_stands_in_stores_when_the_owner_is_gone(edge: Memory
     edge.network.fails(script_name(owner), Failure.CONNECT_REFUSED)
     edge.network.fails(script_name("m1"), Failure.CONNECT_REFUSED)
     serve(edge, "o")
-    # Until it is known that the owner is gone, the answer is passed on.
-    while member.asked().count("o") < 3:
-        assert (await edge.get(target)).body == BODY
-    assert edge.stored(target) == ()
     for _time in range(3):
         assert (await edge.get(target)).body == BODY
     assert edge.stored(target)
-    assert member.asked() == ["o"] * 4
-    assert edge.network.connects.count(script_name(owner)) == 3
+    assert member.asked() == ["o"]
+    assert edge.network.connects.count(script_name(owner)) == 1
+
+
+@in_memory(network=NETWORK)
+async def test_a_crowd_whose_owner_is_gone_costs_the_origin_one_request(edge: MemoryEdge) -> None:
+    member = Member(edge)
+    for name in ("n2", "n3", "n4", "m1"):
+        edge.network.fails(script_name(name), Failure.CONNECT_REFUSED)
+    serve(edge, "o")
+    target = member.target(3)
+    crowd = [edge.begin(target) for _client in range(12)]
+    for client in crowd:
+        assert (await client.done()).body == BODY
+    assert member.asked() == ["o"]
 
 
 @in_memory(network=NETWORK)

@@ -54,7 +54,10 @@ class Explainer:
         offered = {each.site.name: each for each in reversed(decision.candidates)}
         for rank in eligible.ranks:
             for share in rank.shares:
-                if share.site.name in offered and share.site.kind is not SiteKind.EXTERNAL:
+                # Where nobody can serve, each site says why.
+                if share.site.kind is not SiteKind.EXTERNAL and (
+                    share.site.name in offered or not offered
+                ):
                     yield self._servers(share, asked)
         yield self._external(asked)
         yield _decision(decision)

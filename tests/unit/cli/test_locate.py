@@ -78,6 +78,7 @@ def test_a_view_says_who_failed(tmp_path: Path) -> None:
     code, text = run(*at, "https://img.example.org/x.png")
     assert code == 1
     assert "nothing can serve the client" in text
+    assert "site oslo: held by none; oslo1 left out: failed, says the view; oslo2 left out" in text
 
 
 def test_a_geographic_file_says_where_an_unlisted_client_is(tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -22,12 +23,41 @@ OTHERS = PeerSecrets((b"a secret of somebody else, as long",))
 SIBLING = Peer("two", SITE)
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[tuple[Origin, RunningSite]]:
-    """Two servers of a site, of which "one" is asked."""
-    with Origin() as origin, running_site(origin.url, tmp_path / "s", ("one", "two")) as found:
+@contextlib.contextmanager
+def two_servers(
+    directory: Path, further: Mapping[str, list[dict[str, object]]] = {}
+) -> Iterator[tuple[Origin, RunningSite]]:
+    """Two servers of a site, of which "one" is asked: it owns "/film"."""
+    names = ("one", "two")
+    with Origin() as origin, running_site(origin.url, directory, names, further=further) as found:
         origin.serve_under("/", lambda _request: cacheable(b"as it is"))
         yield origin, found
+
+
+@pytest.fixture(scope="module")
+def peer_port() -> int:
+    """Where "one" has an address for servers alone."""
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def shared(
+    tmp_path_factory: pytest.TempPathFactory, peer_port: int
+) -> Iterator[tuple[Origin, RunningSite]]:
+    """A site for what changes nothing of it."""
+    further: dict[str, list[dict[str, object]]] = {
+        "one": [{"address": f"127.0.2.1:{peer_port}", "peers": True}]
+    }
+    with two_servers(tmp_path_factory.mktemp("site"), further) as found:
+        assert found[1].order("/film")[0] == "one"
+        yield found
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[tuple[Origin, RunningSite]]:
+    """One whose secret a test may change."""
+    with two_servers(tmp_path / "s") as found:
+        yield found
 
 
 def signed(
@@ -40,8 +70,8 @@ def signed(
     return name.decode(), value.decode()
 
 
-def test_no_client_passes_for_a_server(site: tuple[Origin, RunningSite]) -> None:
-    origin, servers = site
+def test_no_client_passes_for_a_server(shared: tuple[Origin, RunningSite]) -> None:
+    origin, servers = shared
     known = Peer("two", SITE, 1, PurgeTimes(not_before=time.time() + 5))
     good = signed("/film")
     with servers.client("one") as client:
@@ -75,25 +105,25 @@ def test_no_client_passes_for_a_server(site: tuple[Origin, RunningSite]) -> None
 
 
 def test_every_word_of_servers_from_a_client_is_only_words(
-    site: tuple[Origin, RunningSite],
+    shared: tuple[Origin, RunningSite],
 ) -> None:
-    _origin, servers = site
+    _origin, servers = shared
     fields = (
         ("Headrace-Began", "999999999"), ("Cache-Status", "two; hit"), ("CDN-Loop", "test, a"),
         ("Via", "1.1 three"),
     )  # fmt: skip
     with servers.client("one") as client:
-        for target in ("/film", "/film", "/film"):
-            answer = client.get(target, *fields)
+        for _time in range(3):
+            answer = client.get("/film", *fields)
             assert answer.status == 200
             assert answer.header("headrace-began") is None
             assert "two; hit" not in str(answer.header("cache-status"))
 
 
 def test_a_request_that_is_sent_again_gets_no_more_than_a_client(
-    site: tuple[Origin, RunningSite],
+    shared: tuple[Origin, RunningSite],
 ) -> None:
-    origin, servers = site
+    origin, servers = shared
     target = next(f"/{n}" for n in range(99) if servers.order(f"/{n}")[0] == "one")
     with servers.client("one") as client:
         client.get(target)
@@ -130,21 +160,19 @@ def test_a_secret_is_replaced_while_servers_ask(site: tuple[Origin, RunningSite]
     assert believed(new)
 
 
-def test_an_address_for_servers_answers_no_client(tmp_path: Path) -> None:
-    with Origin() as origin:
-        origin.serve("/film", cacheable(b"as it is"))
-        port = free_port()
-        further: dict[str, list[dict[str, object]]] = {
-            "one": [{"address": f"127.0.2.1:{port}", "peers": True}]
-        }
-        with running_site(origin.url, tmp_path / "s", ("one", "two"), further=further) as servers:
-            with servers.client("one") as client:
-                for _time in range(3):
-                    assert client.get("/film").status == 200
-            with Client(("127.0.2.1", port)) as client:
-                assert client.get("/film").status == 421
-                assert client.get("/film", ("Range", "bytes=0-1")).status == 421
-                assert client.get("/film", signed("/film", secrets=OTHERS)).status == 421
-                assert client.get("/film", signed("/film")).body == b"as it is"
-                assert client.get("/film").status == 421
-            assert servers.edges["one"].metric("headrace_peer_requests_refused_total") == 1
+def test_an_address_for_servers_answers_no_client(
+    shared: tuple[Origin, RunningSite], peer_port: int
+) -> None:
+    _origin, servers = shared
+    refused = "headrace_peer_requests_refused_total"
+    before = servers.edges["one"].metric(refused)
+    with servers.client("one") as client:
+        for _time in range(3):
+            assert client.get("/film").status == 200
+    with Client(("127.0.2.1", peer_port)) as client:
+        assert client.get("/film").status == 421
+        assert client.get("/film", ("Range", "bytes=0-1")).status == 421
+        assert client.get("/film", signed("/film", secrets=OTHERS)).status == 421
+        assert client.get("/film", signed("/film")).body == b"as it is"
+        assert client.get("/film").status == 421
+    assert servers.edges["one"].metric(refused) - before == 1

@@ -175,16 +175,13 @@ def test_a_new_description_is_routed_by_and_a_wrong_one_is_not(router: Router) -
     everyone_goes(router, SOUTH, "north")
 
 
-def test_it_survives_a_workers_death(router: Router) -> None:
+def test_it_survives_a_workers_death_and_a_reload_changes_all_or_none(router: Router) -> None:
     pid = router.worker_pids()[0]
     os.kill(pid, signal.SIGKILL)
     router.event("worker_died")
     assert router.site(NORTH) == "north"
     eventually(lambda: len(set(router.worker_pids()) - {pid}) == 2, "there are two again")
     everyone_goes(router, NORTH, "north")
-
-
-def test_a_reload_changes_all_workers_or_none(router: Router) -> None:
     assert router.get("/f?headrace-debug", NORTH).status == 302
     router.write(tables='[debug]\nnetworks = ["127.0.1.0/24"]')
     assert router.ask("POST", "/reload").status == 200
@@ -222,11 +219,6 @@ key = "{pair.key}"
             assert client.get("/v1/locate?url=x").status == 421
 
 
-def test_it_ends_when_it_is_told_to(router: Router) -> None:
-    router.signal(signal.SIGTERM)
-    assert router.ended() == 0
-
-
 def test_two_routers_answer_alike_and_one_may_die(router: Router, tmp_path: Path) -> None:
     (tmp_path / "second").mkdir()
     with Router(tmp_path / "second") as second:
@@ -238,6 +230,8 @@ def test_two_routers_answer_alike_and_one_may_die(router: Router, tmp_path: Path
         os.kill(router.pid, signal.SIGKILL)
         router.ended()
         assert [second.location("/film/1", client) for client in clients] == before
+        second.signal(signal.SIGTERM)
+        assert second.ended() == 0
 
 
 def test_a_wrong_configuration_is_refused_with_its_line(tmp_path: Path) -> None:

@@ -284,8 +284,8 @@ def test_an_answer_to_a_loop_is_never_stored() -> None:
 
 
 def test_of_thousands_of_problems_the_first_are_listed() -> None:
-    text = "".join(f"key{number} = 1\n" for number in range(5000)) + GOOD
+    text = "".join(f"key{number} = 1\n" for number in range(1500)) + GOOD
     lines = complaint(text).splitlines()
     assert lines[0].startswith("edge.toml:1: error: key0 = 1: unknown key")
     assert len(lines) == 2 * MOST_LISTED + 1
-    assert lines[-1] == "4,800 more problems: correct these first"
+    assert lines[-1] == "1,300 more problems: correct these first"

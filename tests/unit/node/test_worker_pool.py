@@ -245,7 +245,7 @@ class Run:
         assert [p.pid for p in self.books.processes if p.returncode is None] == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(STEPS, max_size=20))
 @example([Download(50), Download(50), Download(50), Reload(1), Pass(1), Reload(1)])
 @example([Reload(1), Reload(2), Download(30), Download(30), Reload(1), Reload(4), Reload(3)])

@@ -347,6 +347,7 @@ def _check_states(decision: Decision, question: Question, topology: Topology, vi
 
 
 @given(st.data())
+@settings(max_examples=50)
 def test_all_clients_of_the_prefix_get_the_same(data: st.DataObject) -> None:
     topology = data.draw(networks())
     client = data.draw(_clients)

@@ -85,7 +85,7 @@ def test_a_failure_moves_nobody_else_and_keeps_the_bound(count: int, state: Serv
 
 
 @given(CAPACITIES, st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_fallbacks_are_distinct_and_a_failed_server_is_in_no_list(
     capacities: list[float], data: st.DataObject
 ) -> None:
@@ -113,7 +113,7 @@ _BEST_FIRST = (ServerState.ONLINE, ServerState.FULL, ServerState.DRAINING)
 
 
 @given(CAPACITIES, st.integers(0, 2999), st.integers(1, 12))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15)
 def test_widening_a_shard_moves_no_other(capacities: list[float], rank: int, width: int) -> None:
     topology = one_site(capacities, (POPULAR,))
     view = view_of(FEW, topology)
@@ -121,7 +121,8 @@ def test_widening_a_shard_moves_no_other(capacities: list[float], rank: int, wid
     wider = {**view.widths.get("vod", {}), chosen.decode(): width}
     before = Placement(topology, view)
     after = Placement(topology, replace(view, widths={"vod": wider}), before)
-    for shard in FEW:
+    # The heavy ones, which come first and could be moved, and some of the others.
+    for shard in {chosen, *list(FEW)[:500], *list(FEW)[500::10]}:
         was, now = holders(before, POPULAR, shard), holders(after, POPULAR, shard)
         if shard == chosen:
             shorter = min(len(was), len(now))
@@ -131,7 +132,7 @@ def test_widening_a_shard_moves_no_other(capacities: list[float], rank: int, wid
 
 
 @given(CAPACITIES, st.integers(0, 1 << 32))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_order_of_the_description_does_not_matter(capacities: list[float], seed: int) -> None:
     topology = one_site(capacities, (POPULAR,))
     servers, view = list(topology.servers), view_of(FEW, topology)
@@ -148,7 +149,7 @@ def test_the_order_of_the_description_does_not_matter(capacities: list[float], s
 
 
 @given(CAPACITIES, st.lists(st.sampled_from(ServerState), min_size=4, max_size=4))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10)
 def test_a_placement_made_from_a_former_one_is_the_same_as_a_new_one(
     capacities: list[float], states: list[ServerState]
 ) -> None:
@@ -174,10 +175,9 @@ def test_processes_agree_whatever_the_seed_of_their_hashes() -> None:
             check=True,
             timeout=60,
         ).stdout
-        for seed in ("0", "1", "4711")
+        for seed in ("0", "4711")
     }
-    assert len(answers) == 1
-    assert len(answers.pop().strip()) == 64
+    assert {answer.strip().decode() for answer in answers} == {digest()}
 
 
 def digest() -> str:

@@ -20,7 +20,7 @@ def a_ring(weights: list[float]) -> Ring:
 
 
 @given(WEIGHTS, st.lists(st.binary(max_size=40), max_size=30))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_index_finds_the_arc_that_a_plain_search_finds(
     weights: list[float], shards: list[bytes]
 ) -> None:
@@ -32,7 +32,7 @@ def test_the_index_finds_the_arc_that_a_plain_search_finds(
 
 
 @given(WEIGHTS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_arcs_are_the_whole_ring_and_every_server_is_met_once(weights: list[float]) -> None:
     ring = a_ring(weights)
     assert sum(ring.sizes) == pytest.approx(1)

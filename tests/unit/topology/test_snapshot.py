@@ -88,7 +88,7 @@ def test_a_torn_one_is_refused(length: int) -> None:
 
 
 @given(st.integers(8, len(DATA) - 1), st.integers(1, 255))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_whatever_byte_was_changed_it_is_noticed(place: int, by: int) -> None:
     changed = bytearray(DATA)
     changed[place] ^= by
@@ -97,7 +97,7 @@ def test_whatever_byte_was_changed_it_is_noticed(place: int, by: int) -> None:
 
 
 @given(st.binary(max_size=300), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes_are_refused_cleanly(data: bytes, begins_well: bool) -> None:
     view = memoryview(DATA[:8] + data if begins_well else data)
     for read in (check, decode, topology_of):

@@ -137,7 +137,7 @@ def networks(draw: st.DrawFn) -> Topology:
 
 
 @given(networks(), st.integers(0, 2**32))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_walk_comes_to_a_server_twice_whatever_each_server_believes(
     topology: Topology, seed: int
 ) -> None:
@@ -174,7 +174,7 @@ def test_no_walk_comes_to_a_server_twice_whatever_each_server_believes(
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_count_of_hops_ends_any_walk_even_with_a_cycle_of_parents(seed: int) -> None:
     chance = random.Random(seed)
     sites = tuple(

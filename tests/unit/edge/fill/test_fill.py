@@ -297,7 +297,7 @@ LIMITS = st.sampled_from(
     st.sampled_from(SCRIPTS), st.sampled_from(["whole", "range", "validate", "complete"]),
     st.booleans(), st.booleans(), MOVES, LIMITS, st.integers(0, 6),
 )  # fmt: skip
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_way_out_gives_everything_back(
     store: Store,
     script: Script,

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from headrace.config.network_member import EdgeMember, NetworkMember
 from headrace.node.network import follower
 from headrace.node.network.compiling import Compiled, CompileError, compiled
+from headrace.node.network.files import signatures_of
 from headrace.node.network.follower import NetworkFileError, NetworkFollower
 from headrace.node.network.last_good import NAME
 from headrace.node.network.view_file import write_view
@@ -41,6 +42,23 @@ def test_a_good_file_is_taken_and_kept(tmp_path: Path) -> None:
     member = NetworkMember(file=copied(tmp_path))
     assert begun(member, tmp_path) == ("file", 0, True)
     assert (tmp_path / NAME).is_file()
+
+
+def test_one_that_is_written_in_place_is_not_taken_in_half(tmp_path: Path) -> None:
+    path = copied(tmp_path)
+    followed = asyncio.run(NetworkFollower.open(NetworkMember(file=path), tmp_path))
+
+    def to_be_read() -> bool:
+        return followed._moved_and_still(signatures_of(followed._seen))
+
+    assert not to_be_read()
+    text = path.read_text()
+    with path.open("w") as file:
+        for start in range(0, len(text), 100):
+            file.write(text[start : start + 100])
+            file.flush()
+            assert not to_be_read()
+    assert to_be_read()
 
 
 def test_without_a_last_good_one_a_wrong_file_is_the_end(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def test_a_descriptor_is_closed_with_its_last_user() -> None:
 
 
 @given(st.lists(st.sampled_from(["view", "file", "answer 0", "answer 1", "new"]), max_size=40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_in_whatever_order_all_end_with_the_newest(steps: list[str]) -> None:
     files = [sealed(2), sealed(3)]
     sharing = Sharing(files[0])

@@ -346,3 +346,16 @@ def test_a_site_has_no_more_servers_than_can_be_placed(tmp_path: Path) -> None:
     assert told(tmp_path, edited("[[coverage]]", f"{''.join(many[:999])}[[coverage]]")) == []
     (error, _) = told(tmp_path, edited("[[coverage]]", f"{''.join(many)}[[coverage]]"))
     assert error.endswith("site = 'north': a site has at most 1000 servers")
+
+
+@pytest.mark.parametrize(("capacity", "is_wrong"), [("1Mbps", True), ("10Mbps", False)])
+def test_servers_of_a_site_are_not_out_of_all_proportion(
+    tmp_path: Path, capacity: str, is_wrong: bool
+) -> None:
+    small = SIBLING + f'ipv4 = ["198.51.100.9"]\ncapacity = "{capacity}"\n'
+    text = edited("[[coverage]]", f"{small}[[coverage]]")
+    said = told(tmp_path, text)
+    assert len(said) == (2 if is_wrong else 0)
+    if is_wrong:
+        assert text.splitlines()[int(said[0].split(":")[1]) - 1] == 'capacity = "1Mbps"'
+        assert "'n1' of the same site has more than 1000 times the capacity" in said[0]

@@ -10,7 +10,12 @@ from headrace.config.locate import TomlPath
 from headrace.config.network.addresses import ports_of, repeated_addresses
 from headrace.config.network.model import NetworkConfig
 from headrace.config.network.parents import wrong_parents
-from headrace.config.network.places import MOST_SERVERS_OF_A_SITE, CoverageTable, SiteTable
+from headrace.config.network.places import (
+    MOST_SERVERS_OF_A_SITE,
+    MOST_TIMES_THE_CAPACITY,
+    CoverageTable,
+    SiteTable,
+)
 from headrace.config.network.reach import unreached
 from headrace.config.network.unaddressed import unaddressed
 from headrace.config.problems import Problem, Severity
@@ -28,6 +33,7 @@ def inconsistencies(config: NetworkConfig) -> list[Problem]:
         *_networks_of_sites(config),
         *_kinds_of_sites(config),
         *_sites_of_servers(config),
+        *_out_of_proportion(config),
         *_coverage(config),
         *_defaults(config),
         *_names_of_servers(config),
@@ -153,6 +159,26 @@ def _sites_of_servers(config: NetworkConfig) -> Iterator[Problem]:
                 message="an external site has no servers of this network",
                 remedy="name an edge or a mid site, or remove the server",
                 concerns=(("site", "kind"),),
+            )
+
+
+def _out_of_proportion(config: NetworkConfig) -> Iterator[Problem]:
+    """Yield a problem for each site whose servers could not share its shards: a server that is
+    nothing beside another takes minutes to place.
+    """
+    by_site: dict[str, list[tuple[int, int]]] = {}
+    for index, server in enumerate(config.servers):
+        by_site.setdefault(server.site, []).append((server.capacity_bps, index))
+    for servers in by_site.values():
+        (least_bps, smallest), (most_bps, largest) = min(servers), max(servers)
+        if most_bps > MOST_TIMES_THE_CAPACITY * least_bps:
+            path: TomlPath = ("server", smallest, "capacity")
+            yield Problem(
+                path,
+                f"{config.servers[largest].name!r} of the same site has more than "
+                f"{MOST_TIMES_THE_CAPACITY} times the capacity",
+                "correct one of the two, or put them into sites of their own",
+                concerns=(("server", smallest, "site"), ("server", largest)),
             )
 
 

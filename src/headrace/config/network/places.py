@@ -26,6 +26,7 @@ from headrace.config.units import SizeBytes
 MOST_INLINE_PREFIXES = 10_000
 MOST_SERVERS = 100_000
 MOST_SERVERS_OF_A_SITE = 1000
+MOST_TIMES_THE_CAPACITY = 1000
 _AsNumber = Annotated[int, Field(ge=1, le=4294967295)]
 _PREFIXES = "Prefixes: `192.0.2.0/24`, `2001:db8::/32`. Many are better in a file."
 _PREFIX_FILE = (

@@ -316,7 +316,7 @@ class WorkerMetrics:
         "dns_limited", "kind", "DNS queries beyond a client network's share, by what it got."
     )
     dns_connections_refused: Counter[str] = _labelled(
-        "dns_connections_refused", "limit", "DNS connections over TCP closed at once, by limit."
+        "dns_connections_refused", "limit", "DNS connections over TCP closed, by limit."
     )
     dns_truncated: int = _counter("dns_truncated", "DNS answers too long for their datagram.")
     dns_malformed: int = _counter("dns_malformed", "DNS messages that were no queries.")

@@ -251,6 +251,26 @@ def test_connections_are_bounded_for_a_network_and_in_all(tmp_path: Path) -> Non
         assert not connections._networks
 
 
+def test_whoever_holds_all_connections_shuts_nobody_out(tmp_path: Path) -> None:
+    limits = {"responses_per_second": 0, "connections": 4, "connections_per_network": 4}
+    asked = framed(query("vod.example"))
+    with running_dns(tmp_path, config={"limits": limits}) as served:
+        held = [connected(served) for _ in range(4)]
+        for sock in (*held, held[0]):
+            sock.sendall(asked)
+            receive(sock, 1)
+        with socket.create_connection(("127.0.0.1", served.port), 10, ("127.9.9.9", 0)) as other:
+            other.sendall(asked)
+            assert receive(other, 1)
+            assert is_closed(held[1]), "it was idle longest"
+            for sock in (held[0], *held[2:]):
+                sock.sendall(asked)
+                assert receive(sock, 1)
+        assert served.metrics.dns_connections_refused == {"connections": 1}
+        for sock in held:
+            sock.close()
+
+
 def test_a_flood_of_garbage_leaves_answers_to_others_unharmed(tmp_path: Path) -> None:
     chance = random.Random(7)
     good = query("vod.example", subnet="192.0.2.0/24")

@@ -166,7 +166,13 @@ class DnsLimits(Model):
         ge=64 * KIB,
         description="What answers may take that are kept for repeated questions.",
     )
-    connections: int = Field(default=500, ge=1, le=100_000, description="TCP connections.")
+    connections: int = Field(
+        default=500,
+        ge=1,
+        le=100_000,
+        description="TCP connections. When all are taken, a new one takes the place of the one "
+        "that was idle longest.",
+    )
     connections_per_network: int = Field(
         default=20,
         ge=1,

@@ -97,6 +97,8 @@ def _other(node: Node, kind: int) -> Section:
     if not node.exists:
         return NO_NAME
     if kind == wire.ANY:
+        if not node.sections and node.content is None:
+            return NO_DATA  # it is there only for the names below it
         return section_of(wire.HINFO, node.zone.ttl_s, [ANYTHING_DATA])
     if kind == wire.OPT:
         return MALFORMED

@@ -1,9 +1,12 @@
 """Answers queries over TCP (RFC 7766): in order, as many on a connection as its client sends.
 
 What strangers may hold is bounded: connections in all and of one network, bytes read ahead, bytes
-that are not taken, time without a whole query. A connection reads no more while it has queries to
-be answered or answers to send; connections take turns, and all of them together get no more of a
-round of the loop than one UDP socket does.
+that are not taken, time without a whole query. When all connections are taken, a new one takes the
+place of the one that was idle longest: else whoever holds them would shut out all others, those too
+who ask over TCP since their network was limited over UDP.
+
+A connection reads no more while it has queries to be answered or answers to send. Connections take
+turns, and all of them together get no more of a round of the loop than one UDP socket does.
 """
 
 from __future__ import annotations
@@ -51,6 +54,7 @@ class TcpConnections:
         self.answer: Answer
         self.loop = loop
         self.metrics = metrics
+        # The one whose last answer is longest ago comes first.
         self._open: dict[TcpConnection, None] = {}
         self._networks: Counter[bytes] = Counter()
         self._waiting: deque[TcpConnection] = deque()
@@ -61,25 +65,29 @@ class TcpConnections:
         return len(self._open)
 
     def add(self, sock: socket.socket, client: bytes) -> None:
-        """Serve a new connection, or close it where there are too many."""
+        """Serve a new connection; close it where its network has too many, another one where there
+        are too many in all.
+        """
         network = network_of(client)
-        reason = ""
-        if len(self._open) >= self.limits.connections:
-            reason = "connections"
-        elif self._networks[network] >= self.limits.connections_per_network:
-            reason = "connections_per_network"
-        if reason:
-            if not self._networks[network]:
-                del self._networks[network]
-            self.metrics.dns_connections_refused[reason] += 1
+        if self._networks.get(network, 0) >= self.limits.connections_per_network:
+            self.metrics.dns_connections_refused["connections_per_network"] += 1
             sock.close()
             return
+        while len(self._open) >= self.limits.connections:
+            self.metrics.dns_connections_refused["connections"] += 1
+            next(iter(self._open)).close()
         self._networks[network] += 1
         connection = TcpConnection(sock, client, self)
         self._open[connection] = None
         connection.serve()
         if self._sweeping is None:
             self._sweeping = self.loop.call_later(SWEEP_S, self._sweep)
+
+    def note_answered(self, connection: TcpConnection) -> None:
+        """Note that a connection has taken answers."""
+        connection.deadline = self.loop.time() + self.limits.idle_s
+        del self._open[connection]
+        self._open[connection] = None
 
     def remove(self, connection: TcpConnection) -> None:
         """Forget a connection that has closed."""
@@ -224,7 +232,7 @@ class TcpConnection:
             return
         self._out = self._out[sent:]
         if not self._out:
-            self.deadline = loop.time() + self.owner.limits.idle_s
+            self.owner.note_answered(self)
             if self._state is _State.WRITING:
                 loop.remove_writer(self._socket)
                 loop.add_reader(self._socket, self._readable)

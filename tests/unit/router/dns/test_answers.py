@@ -130,6 +130,7 @@ def test_records_have_their_own_time_to_live(asked: Asked) -> None:
         ("nothing.cdn.example", "A", "NXDOMAIN", "cdn.example."),
         ("a.b.nothing.cdn.example", "ANY", "NXDOMAIN", "cdn.example."),
         ("about.cdn.example", "A", "NOERROR", "cdn.example."),  # there is a name below it
+        ("about.cdn.example", "ANY", "NOERROR", "cdn.example."),
         ("n1.cdn.example", "TXT", "NOERROR", "cdn.example."),
         ("vod.example", "MX", "NOERROR", "vod.example."),
         ("x.y.vod.example", "TXT", "NOERROR", "vod.example."),

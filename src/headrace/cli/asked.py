@@ -19,8 +19,10 @@ def parts_of(url: str) -> tuple[bytes, bytes, bytes]:
     BadQuestion.
     """
     scheme = url.partition("://")[0].lower().encode("ascii", "replace")
-    if scheme not in (b"http", b"https") or not url.isascii():
-        raise BadQuestion(f"{url!r} is not an http(s) URL in ASCII: escape what is not")
+    if scheme not in (b"http", b"https") or "://" not in url:
+        raise BadQuestion(f"{url!r} is not an http(s) URL: write https://host/path")
+    if not url.isascii():
+        raise BadQuestion(f"{url!r} is not in ASCII: escape what is not")
     try:
         authority, path, _query = normalise_target(url.encode(), None, scheme)
     except BadTarget as error:

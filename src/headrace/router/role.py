@@ -9,10 +9,14 @@ import asyncio
 import sys
 from collections.abc import Mapping
 
+import structlog
+
 from headrace.config.router import ROUTER
 from headrace.config.router.model import RouterConfig
 from headrace.node.role import Role
 from headrace.router.dns.servers import check_free
+
+log = structlog.get_logger("headrace.router")
 
 WORKER_COMMAND = (sys.executable, "-m", "headrace.router.worker")
 
@@ -28,8 +32,17 @@ class RouterRole(Role[RouterConfig]):
         """Return where the node keeps what is its own, and the file that its workers follow."""
         return {"state_dir": config.state_directory, "geo_file": config.geo_file}
 
+    def __init__(self) -> None:
+        self._dns_addresses: list[str] = []
+
     async def open(self, config: RouterConfig) -> None:
         """Make the directory; check DNS's addresses. Raises HeadraceError or OSError."""
         if config.dns is not None:
             check_free(config.dns)
+            self._dns_addresses = [str(address) for address in config.dns.listen]
         await asyncio.to_thread(config.state_directory.mkdir, 0o700, parents=True, exist_ok=True)
+
+    def started(self) -> None:
+        """Say where DNS is answered; the node says where HTTP is."""
+        if self._dns_addresses:
+            log.info("dns_listening", listening=self._dns_addresses)

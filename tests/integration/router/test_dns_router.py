@@ -74,6 +74,11 @@ def sites_of(router: DnsRouter, client: str) -> set[str]:
     return {SITES.get(each, "south") for each in told}
 
 
+def test_the_log_says_where_dns_is_answered(shared: DnsRouter) -> None:
+    event = shared.event("dns_listening")
+    assert event["listening"] == [f"127.0.0.1:{shared.port}"]
+
+
 def test_dns_and_redirects_name_the_same_site(shared: DnsRouter) -> None:
     for client, site in ((NORTH, "north"), (SOUTH, "south")):
         assert sites_of(shared, client) == {site}

@@ -97,6 +97,7 @@ def test_a_geographic_file_says_where_an_unlisted_client_is(tmp_path: Path) -> N
         (["--network", NETWORK, "--router", "http://127.0.0.1:1", URL], "name either"),
         (["--network", NETWORK, "--client", "here", URL], "'here' is not an address"),
         (["--network", NETWORK, "ftp://vod.example.org/"], "is not an http(s) URL"),
+        (["--network", NETWORK, "vod.example.org/x"], "write https://host/path"),
         (["--network", NETWORK, "https://vod.example.org/ö"], "escape what is not"),
         (["--network", NETWORK, "https:///x"], "is wrong"),
         (["--network", NETWORK, "https://other.example/"], "no class of"),

@@ -23,6 +23,7 @@ from headrace.config.problems import ConfigError
 from headrace.errors import HeadraceError
 from headrace.node.admin.app import AdminServer
 from headrace.node.admin.auth import admin_token
+from headrace.node.certificate_expiry import expiries
 from headrace.node.listeners import ReservedAddress, rebind, reserve_all
 from headrace.node.network.follower import NetworkFileError, NetworkFollower
 from headrace.node.questions import Questions
@@ -86,6 +87,7 @@ class Supervisor(Generic[ConfigT]):
         self._tasks: set[asyncio.Task[None]] = set()
         self._admin: AdminServer | None = None
         self._network: NetworkFollower | None = None
+        self._certificates: dict[str, float] = {}
 
     async def run(self) -> int:
         """Serve until it is stopped; return the process's exit code (see the function `run`)."""
@@ -159,6 +161,7 @@ class Supervisor(Generic[ConfigT]):
             workers=tuple(self._worker_facts()),
             role=own,
             network=None if self._network is None else self._network.facts(),
+            certificates=self._certificates,
         )
 
     def drain(self) -> None:
@@ -184,6 +187,8 @@ class Supervisor(Generic[ConfigT]):
             notify("RELOADING=1")
             try:
                 await self._change(await asyncio.to_thread(self._reread))
+                certificates = self.config.certificates
+                self._certificates = await asyncio.to_thread(expiries, certificates)
             except (HeadraceError, OSError) as error:
                 self._reloads_failed += 1
                 log.error("reload_failed", problem=str(error))
@@ -208,6 +213,7 @@ class Supervisor(Generic[ConfigT]):
                 config.admin.parsed, self, token, self._role.operations(self)
             )
         await self._pool.start(self._setup(config, self._held), config.workers)
+        self._certificates = await asyncio.to_thread(expiries, config.certificates)
         self._up = True
         self._role.started()
         if self._network is not None:

@@ -64,7 +64,7 @@ class ServerFacts:
     """What the supervisor knows of the whole node at the moment of a scrape.
 
     `started` is Unix seconds; `not_ready_because` is None while clients are welcome; `listening`
-    are the addresses in use.
+    are the addresses in use. `certificates`: when they expire, Unix seconds, by file.
     """
 
     version: str
@@ -81,6 +81,7 @@ class ServerFacts:
     workers_leaving: int = 0
     role: RoleFacts = RoleFacts()
     network: NetworkFacts | None = None
+    certificates: Mapping[str, float] = field(default_factory=dict)
 
 
 def exposition(snapshot: Snapshot, facts: ServerFacts) -> bytes:
@@ -164,6 +165,14 @@ def server_families(facts: ServerFacts) -> Iterator[Metric]:
     reloads.add_metric(["succeeded"], facts.reloads_succeeded)
     reloads.add_metric(["failed"], facts.reloads_failed)
     yield reloads
+    expiry = GaugeMetricFamily(
+        "headrace_certificate_expires_timestamp_seconds",
+        "When a certificate in force expires, Unix time.",
+        labels=["file"],
+    )
+    for file, until in sorted(facts.certificates.items()):
+        expiry.add_metric([file], until)
+    yield expiry
     yield from _process_families(facts.workers)
     yield from network_families(facts.network)
     for metric in facts.role.metrics:

@@ -49,6 +49,7 @@ FACTS = ServerFacts(
     ),
     role=edge_facts(dict.fromkeys((*STORE_GAUGES, *STORE_COUNTERS), 7.0), 6),
     network=NETWORK,
+    certificates={"/etc/cdn.pem": 2000.0},
 )
 
 
@@ -151,6 +152,11 @@ def test_the_report_groups_counts_by_family() -> None:
 def test_the_report_names_each_worker() -> None:
     found = report(WorkerMetrics().snapshot(), FACTS, EdgeReport).workers
     assert [(worker.number, worker.pid) for worker in found] == [(0, 100), (1, 101)]
+
+
+def test_the_end_of_each_certificate_is_told() -> None:
+    found = samples(WorkerMetrics())
+    assert found["headrace_certificate_expires_timestamp_seconds{file=/etc/cdn.pem}"] == 2000.0
 
 
 def test_the_network_in_force_is_reported() -> None:

@@ -6,6 +6,8 @@ import configparser
 import re
 from pathlib import Path
 
+import pytest
+
 from headrace.config.edge import EDGE
 from headrace.config.loader import load_config
 from headrace.config.router import ROUTER
@@ -13,7 +15,6 @@ from headrace.config.router import ROUTER
 ROOT = Path(__file__).parents[3]
 PACKAGING = ROOT / "packaging"
 PAGES = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", *PACKAGING.iterdir()]
-ROTATION = (PACKAGING / "headrace-edge.logrotate").read_text()
 INSTALLING = (ROOT / "docs" / "installing.md").read_text()
 VERBS = "status|start|stop|restart|reload|enable --now|disable --now|kill [^\n`]*-s USR1"
 
@@ -33,7 +34,8 @@ def test_every_command_names_the_unit_as_it_is_called() -> None:
         if found != "without"
     ]
     assert named
-    assert {found for _page, found in named} <= {"headrace-edge", "headrace-edge.service"}
+    units = ("headrace-edge", "headrace-router")
+    assert {found.removesuffix(".service") for _page, found in named} == set(units)
 
 
 def test_the_first_configuration_is_valid_and_uses_the_units_directories() -> None:
@@ -42,10 +44,13 @@ def test_the_first_configuration_is_valid_and_uses_the_units_directories() -> No
     assert str(config.access_log.path) == f"/var/log/{unit()['LogsDirectory']}/access.log"
 
 
-def test_the_access_log_is_rotated_as_the_units_user() -> None:
-    config = load_config(PACKAGING / "edge.toml", EDGE)
-    assert f"{config.access_log.path} {{" in ROTATION
-    assert f"su {unit()['User']} {unit()['Group']}" in ROTATION
+@pytest.mark.parametrize("name", ["headrace-edge", "headrace-router"])
+def test_the_access_log_is_rotated_as_the_units_user(name: str) -> None:
+    rotation = (PACKAGING / f"{name}.logrotate").read_text()
+    service = unit(f"{name}.service")
+    assert f"/var/log/{service['LogsDirectory']}/access.log {{" in rotation
+    assert f"su {service['User']} {service['Group']}" in rotation
+    assert f"-s USR1 {name}.service" in rotation
 
 
 def test_the_unit_gives_running_responses_their_time() -> None:

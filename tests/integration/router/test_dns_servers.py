@@ -180,11 +180,13 @@ def test_who_takes_no_answers_is_read_no_more_and_cut(tmp_path: Path) -> None:
 
 
 def test_queries_that_have_no_answer_are_not_read_ahead(tmp_path: Path) -> None:
-    with running_dns(tmp_path) as served, connected(served) as sock:
+    limits = {"responses_per_second": 0, "idle": "5m"}
+    with running_dns(tmp_path, config={"limits": limits}) as served, connected(served) as sock:
+        sock.settimeout(60)
         connections = served.servers._connections
         assert connections is not None
         held = 0
-        for _ in range(200):
+        for _ in range(60):
             sock.sendall(framed(b"") * 8192)
             held = max([held, *served.call(lambda: [len(one._in) for one in connections._open])])
         assert held <= READ_BYTES + LONGEST_QUERY_BYTES + 2
@@ -212,6 +214,26 @@ def test_all_connections_together_get_no_more_of_a_turn_than_a_udp_socket() -> N
     loop.close()
     for _ours, theirs in pairs:
         theirs.close()
+
+
+def test_a_fault_of_ours_takes_no_turn_from_others(tmp_path: Path) -> None:
+    with running_dns(tmp_path) as served:
+        connections = served.servers._connections
+        assert connections is not None
+        answer = connections.answer
+
+        def at_fault(data: bytes, client: bytes, now_s: int) -> bytes | None:
+            if data == b"fault":
+                raise RuntimeError("a fault of ours")
+            return answer(data, client, now_s)
+
+        connections.answer = at_fault
+        with connected(served) as one, connected(served) as other:
+            one.sendall(framed(b"fault"))
+            other.sendall(framed(query("vod.example")))
+            assert receive(other, 1)
+            other.sendall(framed(query("vod.example")))
+            assert receive(other, 1)
 
 
 @pytest.mark.parametrize("data", [b"", b"\0", b"\0\x20\0", framed(b"abc"), framed(b"")])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_network
 
 import dns.message
 import dns.rcode
@@ -122,3 +122,36 @@ def test_all_clients_of_the_scope_get_the_same_answer(
     assert values(again) == values(message)
     without = ASKED.ask("vod.example", client=IPv4Address(inside).packed)
     assert values(without) == values(message)
+
+
+FINE_V6 = (
+    Coverage("fine6", (SiteChoice("south"),), prefixes=PrefixSet.of(["2001:db8:a:8000::/49"])),
+    Coverage("one6", (SiteChoice("north"),), prefixes=PrefixSet.of(["2001:db8:b::7/128"])),
+    Coverage("wide6", (SiteChoice("south"),), prefixes=PrefixSet.of(["2001:db8::/32"])),
+    Coverage("mapped", (SiteChoice("south"),), prefixes=PrefixSet.of(["::ffff:198.18.0.0/111"])),
+)
+ASKED_V6 = Asked(topology=replace(NETWORK, coverage=(*NETWORK.coverage, *FINE_V6)))
+near_v6 = st.sampled_from(["2001:db8:a::", "2001:db8:b::", "::ffff:198.18.0.0", "2001:db9::"]).map(
+    lambda text: int(IPv6Address(text))
+)
+
+
+@given(
+    start=near_v6,
+    offset=st.integers(0, 2**82) | st.integers(0, 255),
+    length=st.integers(1, 128),
+    other=st.integers(0, 2**128),
+    name=st.sampled_from(["vod.example", "x.vod.example", "s1.shards.example"]),
+)
+def test_all_ipv6_clients_of_the_scope_get_the_same_answer(
+    start: int, offset: int, length: int, other: int, name: str
+) -> None:
+    said = IPv6Network(((start + offset) >> (128 - length) << (128 - length), length))
+    message = ASKED_V6.ask(name, subnet=str(said))
+    told = subnet_of(message)
+    assert told is not None
+    assert (told.srclen, told.scopelen <= 128) == (length, True)
+    rest = 128 - told.scopelen
+    inside = int(said.network_address) >> rest << rest | other % 2**rest
+    again = ASKED_V6.ask(name, subnet=f"{IPv6Address(inside)}/128")
+    assert values(again) == values(message)

@@ -116,15 +116,13 @@ class TcpConnections:
             connection.close()
 
     def _take_turns(self) -> None:
-        self._turn = None
         waiting, left = self._waiting, BATCH
         try:
             while waiting and left > 0:
                 left -= waiting.popleft().answer_some(min(left, SHARE))
         finally:
             # A fault of ours is one connection's, which ends when it has been idle for too long.
-            if waiting:
-                self._turn = self.loop.call_soon(self._take_turns)
+            self._turn = self.loop.call_soon(self._take_turns) if waiting else None
 
     def _sweep(self) -> None:
         now = self.loop.time()

@@ -29,6 +29,11 @@ from headrace.topology.view import NO_VIEW
 EXIT_NOWHERE = 1
 TIMEOUT_S = 10.0
 _LARGEST_ANSWER_BYTES = 4 * 1024 * 1024
+_NO_ROUTERS = {
+    401: "\n    is that its admin API? ask where clients do",
+    421: "\n    is that an edge? ask a router",
+}
+"""What a status says that a router does not answer this question with."""
 _COLUMN = 12
 
 
@@ -149,7 +154,8 @@ def _ask(router: str, url: str, client: str | None, token_file: Path | None) -> 
     finally:
         connection.close()
     if response.status != 200:
-        raise RouterRefused(f"{router} answers {response.status}: {_detail(body)}")
+        hint = _NO_ROUTERS.get(response.status, "")
+        raise RouterRefused(f"{router} answers {response.status}: {_detail(body)}{hint}")
     try:
         return msgspec.json.decode(body, type=Explanation)
     except msgspec.DecodeError as error:

@@ -130,7 +130,9 @@ class FakeRouter(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         asked = parse_qs(parts.query, keep_blank_values=True)
         expected = {"debug": [""], "url": [URL], "client": ["203.0.113.7"]}
-        if self.headers["Authorization"] != "Bearer secret":
+        if self.headers["Authorization"] == "Bearer of-an-admin-api":
+            status, body = 401, b'{"detail": "the admin token is missing"}'
+        elif self.headers["Authorization"] != "Bearer secret":
             status, body = 403, b'{"detail": "not for you"}'
         elif parts.path != "/v1/locate" or asked != expected:
             status, body = 400, b"what?"
@@ -197,3 +199,11 @@ def test_a_file_that_holds_no_token_is_not_sent_and_not_shown(
     assert code == 1  # of a refusal that `main` says
     assert "token" in text
     assert content.decode("latin-1") not in text
+
+
+def test_who_asks_the_admin_api_is_told_where_to_ask(tmp_path: Path, router: str) -> None:
+    token = tmp_path / "token"
+    token.write_text("of-an-admin-api")
+    code, text = run("--router", router, "--token-file", str(token), URL)
+    assert code != 0
+    assert "is that its admin API? ask where clients do" in text

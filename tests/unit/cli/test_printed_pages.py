@@ -78,16 +78,31 @@ def test_the_page_on_following_shows_what_its_change_moves(tmp_path: Path) -> No
     assert printed_by(asked) == shown
 
 
-def test_the_network_of_the_first_page_is_sound(tmp_path: Path) -> None:
+def write_network_of_the_first_page(directory: Path) -> str:
+    """Write the files that the page has, and the second server's; return the page."""
     page = (DOCS / "getting-started.md").read_text()
     files = dict(re.findall(r"```toml\n# (network|one|router)\.toml[^\n]*\n([^`]*)```", page))
-    for name, text in files.items():
-        (tmp_path / f"{name}.toml").write_text(text.replace("/tmp/", f"{tmp_path}/"))
-    (tmp_path / "network.secret").write_text(f"{'s' * 44}\n")
-    (tmp_path / "network.secret").chmod(0o600)
     assert set(files) == {"network", "one", "router"}
+    two = files["one"].replace('"one"', '"two"').replace("headrace-one", "headrace-two")
+    files["two"] = two.replace("127.0.0.2", "127.0.0.3")
+    for name, text in files.items():
+        (directory / f"{name}.toml").write_text(text.replace("/tmp/", f"{directory}/"))
+    secret = directory / "network.secret"
+    secret.write_text(f"{'s' * 44}\n")
+    secret.chmod(0o600)
+    return page
+
+
+def test_the_network_of_the_first_page_is_sound(tmp_path: Path) -> None:
+    page = write_network_of_the_first_page(tmp_path)
     assert "sound: 1 edge site, 2 servers" in printed_by("network check network.toml")
-    for name in ("one", "router"):
+    for name in ("one", "two", "router"):
         assert str(tmp_path / "network.toml") in printed_by(f"check {name}.toml")
-    ((_, shown),) = re.findall(r"\$ \.venv/bin/headrace (shard [^\n]*)\n([^`]*)```", page)
-    assert printed_by("shard --network network.toml http://127.0.0.1:8080/film/seg1.m4s") == shown
+    ((asked, shown),) = re.findall(r"\$ \.venv/bin/headrace (shard [^\n]*)\n([^`]*)```", page)
+    assert printed_by(asked) == shown
+
+
+def test_the_page_on_tiering_shows_who_is_asked(tmp_path: Path) -> None:
+    write_network_of_the_first_page(tmp_path)
+    ((asked, shown),) = shown_on("network/tiering.md", "explain")
+    assert printed_by(asked).startswith(shown.removesuffix("…\n"))

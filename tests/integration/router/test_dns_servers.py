@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import dns.exception
@@ -98,6 +99,20 @@ def test_a_new_view_moves_clients_at_once(tmp_path: Path) -> None:
         after = ask(served)
         assert after
         assert not set(after) & set(before)
+
+
+def test_a_new_view_leaves_the_zones_as_they_are(tmp_path: Path) -> None:
+    topology = dns_network()
+    with running_dns(tmp_path, topology=topology) as served:
+        assert served.servers._answerer is not None
+        names = served.servers._answerer._names
+        served.adopt(topology, View(1, 0.0, {"n1": ServerView(ServerState.FAILED)}))
+        assert served.servers._answerer._names is names
+        served.adopt(replace(topology))
+        assert served.servers._answerer._names is not names
+        names = served.servers._answerer._names
+        served.reconfigure(dns_config(served.port))
+        assert served.servers._answerer._names is not names
 
 
 def test_a_reload_opens_and_closes_addresses_and_changes_zones(tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ class DnsServers:
         self._serving: dict[str, _Serving] = {}
         self._connections: TcpConnections | None = None
         self._answerer: Answerer | None = None
+        self._zones: tuple[Dns, Topology, Zones] | None = None
 
     def prepare(self, config: Dns | None, state_dir: Path) -> DnsChange:
         """Open what is new and read secrets; the node's own is in `state_dir`.
@@ -148,7 +149,7 @@ class DnsServers:
         assert self._network is not None
         assert self._connections is not None
         topology, routing = self._network
-        zones = Zones(self._config, topology)
+        zones = self._zones_of(self._config, topology)
         self.note_counts()
         self._answerer = answerer = Answerer(
             self._config, zones, routing, self._cookies, self._metrics, self._tallies
@@ -156,6 +157,15 @@ class DnsServers:
         for serving in self._serving.values():
             serving.udp.answer = answerer.answer
         self._connections.answer = functools.partial(answerer.answer, udp=False)
+
+    def _zones_of(self, config: Dns, topology: Topology) -> Zones:
+        """Return the zones: those of before under a new view, for nothing in them is of the view,
+        and making those of a large network takes long.
+        """
+        made = self._zones
+        if made is None or made[0] is not config or made[1] is not topology:
+            made = self._zones = (config, topology, Zones(config, topology))
+        return made[2]
 
 
 @dataclass(slots=True)

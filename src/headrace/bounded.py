@@ -52,3 +52,28 @@ class BoundedMemory(Generic[Key, Value]):
     def _forget_oldest(self) -> None:
         for key in list(islice(self.entries, len(self.entries) // 4 + 1)):
             self.held_bytes -= self._cost_of(key, self.entries.pop(key))
+
+
+DOOR_SLOTS = 4096
+
+
+class Door:
+    """Tells what comes for the second time within a while: most of what strangers send comes once,
+    and to keep it would only cost time and push out what is of use.
+
+    It holds one number for each of `DOOR_SLOTS` slots, whatever comes. What it says is a hint: a
+    number that stands for something else too lets it in at once.
+    """
+
+    __slots__ = ("_marks",)
+
+    def __init__(self) -> None:
+        self._marks = [0] * DOOR_SLOTS
+
+    def came_before(self, mark: int) -> bool:
+        """Note what has this hash, and return whether it was noted lately."""
+        marks, slot = self._marks, mark % DOOR_SLOTS
+        if marks[slot] == mark:
+            return True
+        marks[slot] = mark
+        return False

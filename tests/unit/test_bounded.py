@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.bounded import ENTRY_BYTES, BoundedMemory
+from headrace.bounded import DOOR_SLOTS, ENTRY_BYTES, BoundedMemory, Door
 
 
 def memory(limit_bytes: int) -> BoundedMemory[bytes, bytes]:
@@ -33,3 +33,11 @@ def test_the_oldest_go_first() -> None:
     for number in range(11):
         known.put(b"%c" % number, b"v")
     assert list(known.entries) == [b"%c" % number for number in range(3, 11)]
+
+
+def test_a_door_opens_at_the_second_time_within_a_while() -> None:
+    door = Door()
+    assert [door.came_before(7), door.came_before(8), door.came_before(7)] == [False, False, True]
+    assert not door.came_before(7 + DOOR_SLOTS)
+    assert not door.came_before(7), "forgotten for another one"
+    assert [door.came_before(-7), door.came_before(-7)] == [False, True]

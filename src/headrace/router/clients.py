@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, inet_pton
 
+import msgspec
+
 from headrace.bounded import BoundedMemory
 from headrace.http.message import Headers
 from headrace.topology.coverage import plain_client
@@ -32,8 +34,7 @@ _PAIR = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(msgspec.Struct, frozen=True):
     """Whom a request is from. `address` is None where nobody says it; `secure` is whether the
     client itself speaks TLS, None: as this connection does.
     """
@@ -101,8 +102,11 @@ class Clients:
             value = headers.get(b"forwarded")
             return peer.client if value is None else self._of_forwarded(value)
         chain = headers.get(b"x-forwarded-for")
-        address = peer.client.address
-        if chain is not None:
+        if chain is None:
+            address = peer.client.address
+        elif b"," not in chain:
+            address = packed_hop(chain)  # whoever it is: there is nobody else
+        else:
             hops = [packed_hop(hop.strip()) for hop in chain.rsplit(b",", MOST_HOPS)[-MOST_HOPS:]]
             address = hops[self._first_stranger(hops)]
         return Client(address, _is_https(headers.get(b"x-forwarded-proto")))
@@ -140,6 +144,8 @@ def packed_hop(text: bytes) -> bytes | None:
     """Return the address of an entry of a chain, whose port is left aside; None for what is none,
     such as `unknown` or a name.
     """
+    if b":" not in text and b"[" not in text:  # IPv4 without a port
+        return packed_address(text)
     match = _HOP.fullmatch(text)
     if match is not None:
         return packed_address(match[1] or match[2])

@@ -117,9 +117,8 @@ class RouterHandler:
         context = self.context
         network, content = context.network, asked.content
         places = network.places[content.name]
-        decision = network.decide(
-            Question(client.address, content, asked.shard, True if secure else None, sites=1)
-        )
+        question = Question(client.address, content, asked.shard, True if secure else None, sites=1)
+        decision = network.first(question) or network.decide(question)
         for candidate in decision.candidates:
             place = places.place(candidate, secure=secure)
             if place.head:

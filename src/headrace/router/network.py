@@ -67,9 +67,9 @@ class ClassPlaces:
 class RouterNetwork:
     """One description under one view. What has not changed since `former` is taken from it.
 
-    `decide` and `alike` are the routing's. `classes` find the class of a request; `known` are those
-    that they remember, and `places` those of each class, by its name. `site_of_pathway` has the
-    site of whatever can be a pathway for players: each site and each server.
+    `first`, `decide` and `alike` are the routing's. `classes` find the class of a request; `known`
+    are those that they remember, and `places` those of each class, by its name. `site_of_pathway`
+    has the site of whatever can be a pathway for players: each site and each server.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class RouterNetwork:
         if former is None:
             self.placement.prepare()  # no client waits for it yet
         self.routing = Routing(topology, self.placement, network.coverage, geo, view)
-        self.decide = self.routing.decide
+        self.first, self.decide = self.routing.first, self.routing.decide
         self.alike = self.routing.alike
         self.places = {each.name: ClassPlaces(each, tallies) for each in topology.classes}
         self._orders = {

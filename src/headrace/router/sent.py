@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headrace.bounded import BoundedMemory
+from headrace.bounded import BoundedMemory, Door
 from headrace.router.network import ClassPlaces, Place
 from headrace.router.tallies import Count
 
@@ -29,7 +29,6 @@ class SentRedirect:
 
 
 Key = tuple[str, bytes | None, bytes]
-DOOR_SLOTS = 4096
 
 
 class SentMemory:
@@ -44,17 +43,13 @@ class SentMemory:
     def __init__(self) -> None:
         self._known: BoundedMemory[Key, SentRedirect] = BoundedMemory(MEMORY_BYTES, _cost)
         self.entries = self._known.entries
-        self._door = [0] * DOOR_SLOTS
+        self._door = Door()
 
     def note(self, key: Key, sent: SentRedirect, authority: bytes) -> None:
         """Note that a redirect was sent."""
-        mark = hash(key)
-        slot = mark % DOOR_SLOTS
-        if self._door[slot] == mark:
+        if self._door.came_before(hash(key)):
             sent.authority = authority
             self._known.put(key, sent)
-        else:
-            self._door[slot] = mark
 
 
 def _cost(key: Key, sent: SentRedirect) -> int:

@@ -105,6 +105,20 @@ class Routing:
             trace += explainer.steps(question, asked, known.network, decision)
         return decision
 
+    def first(self, question: Question) -> Decision | None:
+        """Return the decision with no more than its first candidate, where that can be said at
+        once; None: `decide`.
+        """
+        content, shard, secure = question.content, question.shard, question.secure
+        if question.avoid:
+            return None
+        known = self._known(question.client, content, secure)
+        found = self.planner.first(known.order, content, shard or known.network, secure)
+        if found is None:
+            return None
+        length = known.prefix_length if shard else known.network_length
+        return Decision((found[0],), found[1], known.coverage, length)
+
     def _without_memory(self, question: Question) -> tuple[Known, Plan]:
         """Return the same for a client that wants to be kept from some: who says so, can say any
         number of things, so that nothing of it is remembered."""

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from headrace.bounded import BoundedMemory
+from headrace.bounded import BoundedMemory, Door
 from headrace.http.content import content_of
 from headrace.http.hosts import host_matches, host_of
 from headrace.http.target import path_for_rules
@@ -37,12 +37,13 @@ class Classified:
 class Classes:
     """The classes of a network, in order: the first that matches is a request's."""
 
-    __slots__ = ("_by_host", "_classes", "_known", "known")
+    __slots__ = ("_by_host", "_classes", "_door", "_known", "known")
 
     def __init__(self, classes: Iterable[ContentClass], servers: Iterable[Server] = ()) -> None:
         servers = tuple(servers)
         self._classes = tuple(_Compiled(content, servers) for content in classes)
         self._known = BoundedMemory[tuple[bytes, bytes], Classified](MEMORY_BYTES, _cost)
+        self._door = Door()
         # The same, to be looked into directly.
         self.known = self._known.entries
         self._by_host = BoundedMemory[bytes, tuple[_Compiled, ...]](
@@ -51,11 +52,12 @@ class Classes:
 
     def of(self, host: bytes, path: bytes) -> Classified | None:
         """Return the class and the shard of a normalised authority and path; None: of no class."""
-        known = self.known.get((host, path))
+        key = (host, path)
+        known = self.known.get(key)
         if known is None:
             known = self._classify(host, path)
-            if known is not None:
-                self._known.put((host, path), known)
+            if known is not None and self._door.came_before(hash(key)):
+                self._known.put(key, known)
         return known
 
     def _classify(self, host: bytes, path: bytes) -> Classified | None:

@@ -310,7 +310,7 @@ def test_a_fault_of_ours_is_an_answer_that_says_nothing(monkeypatch: pytest.Monk
     def fail(*_arguments: object) -> None:
         raise KeyError("/etc/secret")
 
-    monkeypatch.setattr(router.context.network, "decide", fail)
+    monkeypatch.setattr(router.context.network, "first", fail)
     answer = router.ask("/film/1")
     assert answer.status == 500
     assert b"secret" not in answer.body

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from ipaddress import IPv4Address
 
+import msgspec
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -142,6 +143,14 @@ def test_a_fallback_is_who_serves_for_another() -> None:
         ),
     )
     assert not routing(withdrawn).decide(question).fallback
+
+
+def test_where_all_serve_the_first_choice_is_said_at_once() -> None:
+    made = routing(site_network([1.0, 2.0]))
+    for shard in (b"", b"shard"):
+        first = made.first(Question(CLIENTS[0], CONTENT, shard))
+        assert first is not None
+        assert first.candidates == made.decide(Question(CLIENTS[0], CONTENT, shard)).candidates[:1]
 
 
 def test_a_later_order_serves_only_when_no_earlier_one_can() -> None:
@@ -297,8 +306,17 @@ def test_whatever_the_network_and_its_state(data: st.DataObject) -> None:
         Routing(topology, Placement(topology, view), table, geo, view).decide(question) == decision
     )
     assert steps[-1].values["candidates"] == places(decision.candidates)
+    _check_first(made, question, decision)
     _check_candidates(decision, question, topology, view)
     _check_states(decision, question, topology, view)
+
+
+def _check_first(made: Routing, question: Question, decision: Decision) -> None:
+    """What can be said at once is the beginning of the decision."""
+    first = made.first(question)
+    assert first is None or first == msgspec.structs.replace(
+        decision, candidates=decision.candidates[:1]
+    )
 
 
 def _check_candidates(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from headrace.http.target import normalise_target
 from headrace.topology.classify import MEMORY_BYTES, Classes, Classified
 from headrace.topology.model import ContentClass
+from headrace.topology.shard_key import compile_shard_key
 from tests.harness.networks import a_server
 
 PROGRAMMES = ContentClass(
@@ -85,6 +86,21 @@ def test_a_server_finds_the_class_under_the_name_that_clients_are_sent_to() -> N
 def test_what_is_remembered_of_clients_is_bounded_in_bytes(length: int) -> None:
     classes = Classes((ContentClass("all"),))
     for number in range(3 * MEMORY_BYTES // 7000):
-        classes.of(b"h%d.example" % number, b"/%d/" % number + b"a" * length)
+        for _time in range(2):
+            classes.of(b"h%d.example" % number, b"/%d/" % number + b"a" * length)
     held = sum(len(host) + len(path) for host, path in classes.known)
     assert 0 < held <= MEMORY_BYTES
+
+
+def test_a_template_of_groups_alone_makes_the_same_names() -> None:
+    pattern = re.compile("/(?P<a>[^/]+)/(?P<b>x[^/]*)?")
+    quick = compile_shard_key("{b}%s{a}", pattern)
+    for path, name in (
+        (b"/p/x1/s", b"x1%sp"),
+        (b"/p/s", b"%sp"),
+        (b"/%E9%/", b"%s%E9%"),
+        (b"/", b"/"),
+    ):
+        assert quick(b"h", path) == name
+        general = compile_shard_key("{host}{b}%s{a}", pattern)(b"", path)
+        assert general == name

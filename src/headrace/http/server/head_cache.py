@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from headrace.bounded import BoundedMemory
+from headrace.bounded import BoundedMemory, Door
 from headrace.http.message import Headers
 from headrace.http.parser import RequestHead, RequestParser
 
@@ -18,6 +18,7 @@ PARSED_BYTES = 600  # a parsed head and its list of fields
 FIELD_BYTES = 250  # a field's texts, its tuple and its place in the list's index
 _RANGE_BYTES = 64
 _RANGE_LINE = re.compile(rb"\r\n[Rr]ange: (bytes=[0-9]{1,18}-[0-9]{0,18})(?=\r\n)")
+_RANGE_WORD = b"ange: bytes="
 _HEAD_END = b"\r\n\r\n"
 
 
@@ -35,10 +36,13 @@ class HeadCache:
     def __init__(self, parser: RequestParser) -> None:
         self._known: BoundedMemory[bytes, RequestHead] = BoundedMemory(LIMIT_BYTES, cost)
         self.exact = self._known.entries
+        self._door = Door()
         self._parser = parser
 
     def ranged(self, data: bytes) -> RequestHead | None:
         """Return the head that `data` is, if it is a known one with one simple Range line added."""
+        if _RANGE_WORD not in data:
+            return None
         if len(data) > HEAD_BYTES + _RANGE_BYTES or not data.endswith(_HEAD_END):
             return None
         line = _RANGE_LINE.search(data)
@@ -55,7 +59,8 @@ class HeadCache:
         )  # fmt: skip
 
     def remember(self, text: bytes, head: RequestHead) -> None:
-        """Note a head that was parsed from `text`, if it is of the kind; the oldest are forgotten.
+        """Note a head that was parsed from `text`, if it is of the kind and came before; the oldest
+        are forgotten.
 
         Of one with a Range line the rest is noted. None that a Range line would take beyond the
         limits: a head is known only if parsing would accept it.
@@ -65,9 +70,11 @@ class HeadCache:
         if len(text) > longest or len(head.headers) >= limits.header_count:
             return
         if head.plain:
-            self._known.put(text, head)
+            if self._door.came_before(hash(text)):
+                self._known.put(text, head)
         elif head.lone_range is not None:
             line = _RANGE_LINE.search(text)
             if line is not None:
                 rest = text[: line.start()] + text[line.end() :]
-                self._known.put(rest, self._parser.parse(rest))
+                if self._door.came_before(hash(rest)):
+                    self._known.put(rest, self._parser.parse(rest))

@@ -16,11 +16,17 @@ PLAIN = b"GET /a HTTP/1.1\r\nHost: h\r\nUser-Agent: p\r\n\r\n"
 RANGED = b"GET /a HTTP/1.1\r\nHost: h\r\nRange: bytes=%s\r\nUser-Agent: p\r\n\r\n"
 
 
+def remember(heads: HeadCache, parser: RequestParser, text: bytes) -> None:
+    """Have a head come twice, as those do that are worth remembering."""
+    for _time in range(2):
+        heads.remember(text, parser.parse(text))
+
+
 def known(*texts: bytes) -> tuple[HeadCache, RequestParser]:
     parser = RequestParser(HeadLimits())
     heads = HeadCache(parser)
     for text in texts:
-        heads.remember(text, parser.parse(text))
+        remember(heads, parser, text)
     return heads, parser
 
 
@@ -34,6 +40,15 @@ def assert_same(found: RequestHead, parsed: RequestHead) -> None:
 def test_a_plain_head_is_found_by_its_bytes() -> None:
     heads, parser = known(PLAIN)
     assert heads.exact[PLAIN] == parser.parse(PLAIN)
+
+
+def test_a_head_that_came_once_is_not_remembered() -> None:
+    parser = RequestParser(HeadLimits())
+    heads = HeadCache(parser)
+    for text in (PLAIN, RANGED % b"0-1"):
+        heads = HeadCache(parser)
+        heads.remember(text, parser.parse(text))
+        assert not heads.exact
 
 
 def test_another_range_of_the_same_is_recognised() -> None:
@@ -60,7 +75,7 @@ def test_no_head_is_known_that_a_range_would_take_beyond_the_limits() -> None:
     for limits in (HeadLimits(header_count=2), HeadLimits(head_bytes=len(PLAIN) + 10)):
         parser = RequestParser(limits)
         heads = HeadCache(parser)
-        heads.remember(PLAIN, parser.parse(PLAIN))
+        remember(heads, parser, PLAIN)
         assert heads.ranged(RANGED % b"5-99") is None
 
 
@@ -90,7 +105,7 @@ def test_the_oldest_is_forgotten() -> None:
     number = 0
     while number < 10 or len(heads.exact) == number:
         text = PLAIN.replace(b"/a", b"/%d" % number)
-        heads.remember(text, parser.parse(text))
+        remember(heads, parser, text)
         number += 1
     assert number > LIMIT_BYTES // 4096
     assert PLAIN.replace(b"/a", b"/0") not in heads.exact
@@ -118,4 +133,4 @@ def test_what_is_recognised_is_what_parsing_gives(heads_lines: list[list[bytes]]
             assert parsed is not None
             assert_same(found, parsed)
         elif parsed is not None and text.find(b"\r\n\r\n") == len(text) - 4:
-            heads.remember(text, parsed)
+            remember(heads, parser, text)

@@ -125,6 +125,8 @@ class Zones:
         content = self._classes.find(name)
         if zone is not None and content is not None:
             node = self._node(name, zone)
+            if wire.CNAME in node.sections:
+                return  # an alias has nothing else (RFC 1034 section 3.6.2)
             node.content = content
             node.shard = host_shard(content, _text_of(name))
 
@@ -149,8 +151,10 @@ class Zones:
         return self.names.setdefault(name, Node(zone))
 
     def _add_records(self, name: bytes, zone: Zone, records: Records) -> None:
-        """Add records; a type that the name has already stays as it is."""
+        """Add records; a type that the name has already stays as it is, and so does an alias."""
         sections = self._node(name, zone).sections
+        if wire.CNAME in sections:
+            return
         for kind, section in records.sections(zone.ttl_s).items():
             sections.setdefault(kind, section)
 

@@ -66,3 +66,17 @@ def test_a_name_with_names_below_it_has_what_a_pattern_says_of_it() -> None:
     for name in ("y.vod.example", "z.vod.example"):
         assert len(values(one.ask(name))) == 1, "the one server of its shard"
     assert not values(one.ask("vod.example"))
+
+
+def test_a_name_with_an_alias_has_nothing_else() -> None:
+    alias = {"type": "CNAME", "value": "other.example.net."}
+    records = [{"name": "www", **alias}, {"name": "n1", **alias}]
+    config = dns_config(
+        zone=[{"name": "cdn.example", "nameservers": ["ns.example.net"], "record": records}]
+    )
+    content = ContentClass("all", ("www.cdn.example",))
+    one = Asked(config, replace(dns_network(), classes=(content,)))
+    for name in ("www.cdn.example", "n1.cdn.example"):
+        for kind in ("A", "AAAA", "HTTPS", "CNAME", "TXT", "ANY"):
+            assert values(one.ask(name, kind)) == ["other.example.net."], (name, kind)
+    assert values(one.ask("n2.cdn.example"))

@@ -34,6 +34,7 @@ bench: $(STAMP) ## compare with other servers, and write pages of docs/benchmark
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--require-hashes -r requirements/bench.txt
 	$(BIN)/python -m bench.speed --output docs/benchmarks
+	$(BIN)/python -m bench.routing --output docs/benchmarks/redirects.md
 	$(BIN)/python -m bench.dns --output docs/benchmarks/dns.md
 
 bench-quick: $(STAMP) ## the same in two minutes, printed only

@@ -32,7 +32,7 @@ from headrace.http.methods import GET_OR_HEAD
 from headrace.http.parser import BadRequest, ParsedResponseHead
 from headrace.http.partial import fits_the_request
 from headrace.http.ranges import may_be_passed
-from headrace.http.server.exchange import Exchange
+from headrace.http.server.exchange import ClientGone, Exchange
 from headrace.http.target import as_sent
 from headrace.reasons import Reason
 from headrace.upstream.attempt_log import AttemptLog
@@ -69,8 +69,10 @@ async def ask_origin(
     """Send the client's own request on, body and all; add a log of its attempts to `attempt_logs`.
 
     `peer` is the server of the network that asks, `plan` has those to ask before the origins, or
-    instead of them (`servers_only`). Raises OriginError, BadRequest, NoServerHelps.
+    instead of them (`servers_only`). Raises OriginError, BadRequest, ClientGone, NoServerHelps.
     """
+    if exchange.head is None:
+        raise ClientGone("the client left while others were asked")
     if peer is not None:
         tell_to_wait(exchange)
     fields = passed_request_fields(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from headrace.upstream.peering import Peer, PurgeTimes, TagPurge, tag_digest
@@ -372,3 +373,25 @@ async def test_a_server_that_leaves_gives_everything_back(edge: MemoryEdge) -> N
     server = edge.begin("/film", said(edge, "/film", SIBLING))
     await server.until_body(1)
     server.leave()
+
+
+@pytest.mark.parametrize("by_server", [False, True])
+@in_memory()
+async def test_who_left_before_an_answer_was_no_ones_is_not_asked_for(
+    edge: MemoryEdge, by_server: bool
+) -> None:
+    join(edge)
+    ready = asyncio.Event()
+    edge.origin(
+        playbook(any_request, until(ready), reply(200, "Cache-Control: no-store", body=b"mine"))
+    )
+    first = edge.begin("/film")
+    second = edge.begin("/film", *([said(edge, "/film")] if by_server else []))
+    await asyncio.sleep(0.1)
+    with structlog.testing.capture_logs() as logs:
+        second.leave()
+        ready.set()
+        assert (await first.done()).body == b"mine"
+        await asyncio.sleep(1)
+    assert edge.asked == ["GET /film"]
+    assert not [line for line in logs if line["event"] == "task_failed"]

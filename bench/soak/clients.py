@@ -42,8 +42,8 @@ class World:
     tally: Tally
     stop: threading.Event
     plain: tuple[str, int]
-    secure: tuple[str, int]
-    context: ssl.SSLContext
+    secure: tuple[str, int] = ("", 0)
+    context: ssl.SSLContext | None = None
 
 
 Connect = Callable[[], Client]

@@ -18,6 +18,7 @@ from tests.harness.toml import to_toml
 from tests.harness.wire import Client
 
 SITE = "here"
+MID = "above"
 SECRET = "a-secret-of-tests-that-is-long-enough-for-it"
 
 
@@ -53,18 +54,19 @@ def running_site(
     member: bool = True,
     further: Mapping[str, list[dict[str, object]]] = {},
     peer_tls: Authority | None = None,
+    mid: tuple[str, ...] = (),
 ) -> Iterator[RunningSite]:
     """Start edges that are servers of one site, all of one class; without `member` each is on its
-    own. `content` are further keys of the class, `settings` of each edge's configuration;
-    `further` are more listeners of some. With `peer_tls` they ask each other by TLS at a port
-    apart, with certificates of this authority for their own names. By default servers have the
-    patience that a busy machine needs.
+    own. Those of `names` that `mid` has are of a site above it. `content` are further keys of the
+    class, `settings` of each edge's configuration; `further` are more listeners of some. With
+    `peer_tls` they ask each other by TLS at a port apart, with certificates of this authority for
+    their own names. By default servers have the patience that a busy machine needs.
     """
     directory.mkdir(parents=True, exist_ok=True)
     places = {name: (f"127.0.1.{number}", free_port()) for number, name in enumerate(names, 1)}
     description = directory / "network.toml"
     peer_ports = {} if peer_tls is None else {name: free_port() for name in names}
-    description.write_text(to_toml(_description(places, content, peer_ports)))
+    description.write_text(to_toml(_description(places, content, peer_ports, mid)))
     secret = directory / "secret"
     secret.write_text(SECRET + "\n")
     secret.chmod(0o600)
@@ -110,13 +112,15 @@ def _description(
     places: Mapping[str, tuple[str, int]],
     content: Mapping[str, object],
     peer_ports: Mapping[str, int],
+    mid: tuple[str, ...],
 ) -> dict[str, object]:
+    above: list[dict[str, object]] = [{"name": MID, "kind": "mid"}] if mid else []
     return {
-        "site": [{"name": SITE}],
+        "site": [{"name": SITE, **({"parents": [MID]} if mid else {})}, *above],
         "server": [
             {
-                "name": name, "site": SITE, "host": _host(name), "ipv4": [address],
-                "http_port": port, "capacity": "10Gbps",
+                "name": name, "site": MID if name in mid else SITE, "host": _host(name),
+                "ipv4": [address], "http_port": port, "capacity": "10Gbps",
                 **({"peer_port": peer_ports[name], "peer_tls": True} if peer_ports else {}),
             }
             for name, (address, port) in places.items()

@@ -1,0 +1,242 @@
+"""`python -m bench.soak.network --seconds 180`: the soak for a whole network.
+
+Servers of a site and one above it; workers are killed and frozen, the description changes, purges
+are told to one server, which must never again give what was there before, whichever server had it.
+Exit code 1 on any wrong byte, status or log line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import http.client
+import os
+import random
+import signal
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from tests.harness.edge import Edge
+from tests.harness.held import held_by
+from tests.harness.origin import Origin
+from tests.harness.sites import RunningSite, running_site
+from tests.harness.wire import Client
+
+from bench.soak.clients import World, impatient, plainly, slow, steady
+from bench.soak.objects import CHANGING, FIXED, Catalogue, Script
+from bench.soak.tally import Tally
+
+MIB = 1024 * 1024
+NAMES = ("one", "two", "three", "four", "mid")
+OPEN_FILES = 256
+SPARE_FILES = 16
+BACK_WITHIN_S = 30.0
+EXPECTED_ERRORS = {"worker_died", "stored_slice_unreadable", "worker_silent", "worker_stuck"}
+SETTINGS: dict[str, object] = {
+    "workers": 1,
+    "store": {"size": 100 * MIB, "slice": "256KiB", "memory": "8MiB", "open_files": OPEN_FILES},
+    "timeouts": {"origin_first_byte": 5, "origin_between_bytes": 5},
+    "limits": {"origin_requests_per_address": 1000, "connections": 1000},
+}
+
+
+class OneServers(Catalogue):
+    """The catalogue as one server's clients see it: what that one was told is purged."""
+
+    def __init__(self, all_servers: Catalogue) -> None:
+        super().__init__()
+        self.lock, self.versions = all_servers.lock, all_servers.versions
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.soak.network", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=180.0)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--store", default="popular", choices=["own", "popular", "always"])
+    parser.add_argument("--fault-share", type=float, default=0.02, help="of the origin's answers")
+    parser.add_argument("--logs", type=Path, help="keep the servers' logs in this directory")
+    options = parser.parse_args()
+    print(f"soaking for {options.seconds:g} s with seed {options.seed}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="headrace-soak-") as directory:
+        return soak(Path(directory), options)
+
+
+def soak(directory: Path, options: argparse.Namespace) -> int:
+    """Start everything, wait, and judge."""
+    catalogue, tally, stop = Catalogue(), Tally(), threading.Event()
+    script = Script(catalogue, options.fault_share, 0.15, options.seed)
+    content = {"store": options.store, "popular_after": 3}
+    tiering = {"first_byte": "100ms", "answer": "1s"}
+    with (
+        Origin() as origin,
+        running_site(
+            origin.url, directory / "site", NAMES, content, SETTINGS, tiering, mid=("mid",)
+        ) as site,
+    ):
+        origin.keep_requests = False
+        origin.serve_under("/", script)
+        for edge in site.edges.values():
+            edge.expected_errors |= EXPECTED_ERRORS
+        worlds = {
+            name: World(OneServers(catalogue), tally, stop, site.places[name]) for name in NAMES
+        }
+        threads = start(worlds, site, directory / "site" / "network.toml", options.seed)
+        stop.wait(options.seconds)
+        stop.set()
+        for thread in threads:
+            thread.join(60)
+            if thread.is_alive():
+                tally.note_wrong(f"{thread.name} hangs")
+        tally.count("origin faults", script.faults)
+        for name, edge in site.edges.items():
+            given_back(name, edge, tally)
+            finish(name, edge, tally, options.logs)
+    return report(tally)
+
+
+def start(
+    worlds: dict[str, World], site: RunningSite, description: Path, seed: int
+) -> list[threading.Thread]:
+    threads = [
+        threading.Thread(target=operate, args=(worlds, site, seed), name="operator"),
+        threading.Thread(
+            target=describe, args=(worlds["one"], description, seed), name="description"
+        ),
+    ]
+    for number, world in enumerate(worlds.values()):
+
+        def slowly(world: World = world) -> Client:
+            return Client(world.plain, receive_buffer_bytes=16 * 1024, timeout_s=30)
+
+        plain = plainly(world)
+        threads += [
+            threading.Thread(target=steady, args=(world, plain, seed + 10 * number)),
+            threading.Thread(target=steady, args=(world, plain, seed + 10 * number + 1)),
+            threading.Thread(target=slow, args=(world, slowly, seed + 10 * number + 2)),
+            threading.Thread(target=impatient, args=(world, plain, seed + 10 * number + 3)),
+        ]
+    for thread in threads:
+        thread.daemon = True
+        thread.start()
+    return threads
+
+
+def operate(worlds: dict[str, World], site: RunningSite, seed: int) -> None:
+    """Purge at one server or another; kill and freeze workers, reload."""
+    chance = random.Random(seed)
+    while not worlds["one"].stop.wait(0.2):
+        name = chance.choice(NAMES)
+        world, edge = worlds[name], site.edges[name]
+        try:
+            _purge(world, edge, chance)
+        except (OSError, http.client.HTTPException) as error:
+            world.tally.note_wrong(f"the admin API of {name} failed: {error!r}")
+        if chance.random() < 0.04:
+            edge.signal(signal.SIGHUP)
+            world.tally.count("reloads asked for")
+        if chance.random() < 0.02 and (pids := edge.worker_pids()):
+            edge.kill_worker(chance.choice(pids))
+            world.tally.count("workers killed")
+        elif chance.random() < 0.02:
+            _freeze(edge, chance.uniform(0.1, 1.5))
+            world.tally.count("workers frozen")
+
+
+def _purge(world: World, edge: Edge, chance: random.Random) -> None:
+    number = chance.randrange(CHANGING)
+    kind = chance.choices(["change", "url", "prefix", "tag", "soft", "all"], [60, 12, 5, 7, 15, 1])
+    match kind[0]:
+        case "change":
+            version = world.catalogue.change(number)
+            edge.purge(url=edge.url(f"/changing/{number}"))
+            world.catalogue.raise_floor(number, version)
+        case "url":
+            edge.purge(url=edge.url(f"/fixed/{chance.randrange(FIXED)}"))
+        case "prefix":
+            edge.purge(prefix=edge.url(f"/fixed/{chance.randrange(10)}"))
+        case "tag":
+            edge.purge(tag=f"fixed-{chance.randrange(7)}")
+        case "soft":
+            edge.purge(url=edge.url(f"/fixed/{chance.randrange(FIXED)}"), soft=True)
+        case _:
+            edge.purge(all=True)
+    world.tally.count(f"purges ({kind[0]})")
+
+
+def _freeze(edge: Edge, seconds: float) -> None:
+    pids = edge.worker_pids()
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+    time.sleep(seconds)
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+def describe(world: World, description: Path, seed: int) -> None:
+    """Take servers out of the network's description and put them back."""
+    chance = random.Random(seed + 1)
+    whole = description.read_text()
+    while not world.stop.wait(chance.uniform(2.0, 6.0)):
+        name = chance.choice(NAMES[:-1])
+        state = chance.choice(["draining", "withdrawn", "online"])
+        text = whole.replace(f'{{name = "{name}", ', f'{{name = "{name}", state = "{state}", ')
+        assert text != whole
+        if chance.random() < 0.2:
+            text = "not a description"
+        newer = description.with_name("newer.toml")
+        newer.write_text(text)
+        newer.replace(description)
+        world.tally.count("descriptions")
+    description.write_text(whole)
+
+
+def given_back(name: str, edge: Edge, tally: Tally) -> None:
+    """Once nobody asks any more, files must be back within seconds."""
+    allowed = OPEN_FILES * 2 * 2 + SPARE_FILES
+    until = time.monotonic() + BACK_WITHIN_S
+    while True:
+        now = held_by(edge.worker_pids(), edge.cache_dir)
+        if not now.deleted_files and now.files <= allowed:
+            return
+        if time.monotonic() > until:
+            tally.note_wrong(f"at the end {name} holds {now}; {allowed} open files are allowed")
+            return
+        time.sleep(0.5)
+
+
+def finish(name: str, edge: Edge, tally: Tally, logs: Path | None) -> None:
+    """Stop a server and look into its log; keep a copy of it if asked to."""
+    hedges = edge.metric("headrace_peer_hedges_total")
+    tally.count("hedges", int(hedges))
+    tally.count("servers left alone", int(edge.metric("headrace_origin_ejections_total")))
+    tally.count("switches in mid-body", int(edge.metric("headrace_origin_switches_total")))
+    if edge.process.poll() is not None:
+        tally.note_wrong(f"{name} ended by itself")
+    elif edge.stop() != 0:
+        tally.note_wrong(f"{name} did not end cleanly")
+    for problem in edge.problems():
+        if "network_refused" not in problem:
+            tally.note_wrong(f"in the log of {name}: {problem}")
+    if logs is not None:
+        logs.mkdir(parents=True, exist_ok=True)
+        (logs / f"{name}.log").write_text(edge.log())
+
+
+def report(tally: Tally) -> int:
+    """Print what happened; the exit code."""
+    print(tally.table())
+    if tally.counts["bodies whole and right"] < 100:
+        tally.note_wrong("hardly anything was served")
+    for line in tally.wrong:
+        print("WRONG", line)
+    print("wrong" if tally.wrong else "right")
+    return 1 if tally.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

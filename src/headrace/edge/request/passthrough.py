@@ -71,10 +71,10 @@ async def ask_origin(
     `peer` is the server of the network that asks, `plan` has those to ask before the origins, or
     instead of them (`servers_only`). Raises OriginError, BadRequest, ClientGone, NoServerHelps.
     """
-    if exchange.head is None:
-        raise ClientGone("the client left while others were asked")
     if peer is not None:
         tell_to_wait(exchange)
+    if exchange.head is None:
+        raise ClientGone("the client left, as was seen when it was told to wait")
     fields = passed_request_fields(
         resource.service, request, exchange.address, edge.node_id, edge.cdn_name
     )

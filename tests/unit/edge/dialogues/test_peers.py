@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from headrace.upstream.peering import Peer, PurgeTimes, TagPurge, tag_digest
 from tests.harness.dialogues import in_memory, reply, replying
 from tests.harness.memory_edge import MemoryEdge
+from tests.harness.memory_exchange import MemoryExchange
 from tests.harness.memory_network import any_request, playbook, serving, taken, until
 from tests.harness.peers import SECRETS, SIBLING, join, knowing, now, said
 from tests.unit.edge.dialogues.bodies import FILM, FRESH, TAG
@@ -375,23 +376,19 @@ async def test_a_server_that_leaves_gives_everything_back(edge: MemoryEdge) -> N
     server.leave()
 
 
-@pytest.mark.parametrize("by_server", [False, True])
 @in_memory()
-async def test_who_left_before_an_answer_was_no_ones_is_not_asked_for(
-    edge: MemoryEdge, by_server: bool
+async def test_a_server_that_is_gone_when_it_is_told_to_wait_is_no_fault(
+    edge: MemoryEdge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     join(edge)
-    ready = asyncio.Event()
-    edge.origin(
-        playbook(any_request, until(ready), reply(200, "Cache-Control: no-store", body=b"mine"))
-    )
-    first = edge.begin("/film")
-    second = edge.begin("/film", *([said(edge, "/film")] if by_server else []))
-    await asyncio.sleep(0.1)
+    edge.origin(serving(FILM, FRESH, TAG))
+
+    def broken(exchange: MemoryExchange, _status: int, _fields: object) -> None:
+        exchange.leave()  # as a write does that meets a connection which was reset
+
+    monkeypatch.setattr(MemoryExchange, "interim", broken)
     with structlog.testing.capture_logs() as logs:
-        second.leave()
-        ready.set()
-        assert (await first.done()).body == b"mine"
-        await asyncio.sleep(1)
-    assert edge.asked == ["GET /film"]
+        for method in ("GET", "HEAD", "DELETE"):
+            edge.begin("/film", said(edge, "/film", method=method), method=method)
+            await asyncio.sleep(1)
     assert not [line for line in logs if line["event"] == "task_failed"]

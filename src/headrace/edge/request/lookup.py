@@ -34,6 +34,7 @@ from headrace.edge.request.told_purges import usable_for
 from headrace.edge.request.walk import Does, walk
 from headrace.edge.service.resource import Resource
 from headrace.edge.tiering.tiering import Plan
+from headrace.errors import release_frames
 from headrace.http.message import Request
 from headrace.http.server.exchange import Exchange
 from headrace.reasons import Reason
@@ -320,9 +321,7 @@ class Lookup:
         return following
 
     async def _ask_origin(self) -> FailoverResponse | None:
-        """Return the origin's answer to this request alone; None when there is no room for it.
-        Raises OriginError.
-        """
+        """Return the answer to this request alone; None: there is no room. Raises OriginError."""
         edge, exchange = self._edge, self._exchange
         with edge.places.hold(charged_to(self._peer, exchange.address)) as held:
             if not held:
@@ -353,7 +352,8 @@ class Lookup:
             if self._to_pass is None:
                 try:
                     self._to_pass = await self._ask()
-                except NoServerHelps:
+                except NoServerHelps as error:
+                    release_frames(error)
                     self._alone = self._stores = True  # so that the origin is asked once for all
                     return Step.LOOKUP
             response = self._to_pass

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
 from headrace.edge.peers.membership import Sign
+from headrace.edge.request.lookup import Lookup
 from headrace.edge.service.resource import Resource
 from headrace.store import StoreError
 from headrace.topology.model import StoreBy
@@ -319,3 +321,19 @@ async def test_a_client_that_leaves_ends_what_was_asked_for_it(edge: MemoryEdge)
     await asyncio.sleep(0.5)
     for name in (owner, second):
         assert member.state(name).active == 0
+
+
+@in_memory(network=NETWORK)
+async def test_nothing_of_a_request_is_left_when_no_server_helped(edge: MemoryEdge) -> None:
+    member = Member(edge)
+    for name in ("n2", "n3", "n4", "m1"):
+        edge.network.fails(script_name(name), Failure.CONNECT_REFUSED)
+    serve(edge, "o")
+    gc.collect()
+    gc.disable()  # as good as in a worker that has nothing to do
+    try:
+        assert (await edge.get(member.target(3))).body == BODY
+        await asyncio.sleep(1)
+        assert not [found for found in gc.get_objects() if isinstance(found, Lookup)]
+    finally:
+        gc.enable()

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from headrace.errors import release_frames
 from headrace.http.message import Field
 from headrace.http.parser import ParsedResponseHead
 from headrace.upstream.client import OriginClient
@@ -137,14 +138,15 @@ class Race:
             if self._held is not None:
                 held, self._held = self._held, None
                 return held
+            assert self._error is not None  # the pool comes last, and brought nothing
+            raise self._error
         finally:
             for entrant in self._running:
                 entrant.task.add_done_callback(_close)
                 entrant.task.cancel()
             if self._held is not None:
                 self._held.close()
-        assert self._error is not None  # the pool comes last, and brought nothing
-        raise self._error
+            self._error = None  # whoever catches it cuts its frames, of which this is one
 
     def _begin(self, index: int) -> None:
         task = self._loop.create_task(self._request.send(Try(index), self._request.fields))
@@ -195,10 +197,8 @@ class Race:
             try:
                 response = entrant.task.result()
             except OriginError as error:
-                if entrant.index is None:
-                    self._error = error
-                else:
-                    self._failed(entrant.index, error)
+                release_frames(error)  # they lead to the task, which keeps it
+                self._note_error(entrant.index, error)
                 continue
             if isinstance(response, FailoverResponse):
                 if not is_failed_status(response.status):
@@ -211,7 +211,11 @@ class Race:
             self._refused(entrant.index, response)
         return None
 
-    def _failed(self, index: int, error: OriginError) -> None:
+    def _note_error(self, index: int | None, error: OriginError) -> None:
+        """Note how a server, or the pool (None), failed."""
+        if index is None:
+            self._error = error
+            return
         self._request.attempts.tried.add(index)
         self._request.blame(index, error.failure, str(error))
 
@@ -227,6 +231,13 @@ class Race:
 
 
 def _close(ended: asyncio.Task[OriginResponse] | asyncio.Task[FailoverResponse]) -> None:
-    """Close what a loser brought after all."""
-    if not ended.cancelled() and ended.exception() is None:
+    """Close what a loser brought after all.
+
+    What ended it is kept by the task, with frames that lead to the task again, by way of their
+    time limit: a ring that would keep the request's files open until the collector comes round.
+    Only `result` takes it out of the task whole.
+    """
+    try:
         ended.result().close()
+    except (asyncio.CancelledError, OriginError) as error:
+        release_frames(error)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Awaitable, Callable
 
 import pytest
 
+from headrace.edge.fill.fill import Fill
 from headrace.edge.peers.membership import Sign
 from headrace.edge.request.lookup import Lookup
 from headrace.edge.service.resource import Resource
 from headrace.store import StoreError
 from headrace.topology.model import StoreBy
 from headrace.upstream.errors import Failure
+from headrace.upstream.failover_body import FailoverResponse
+from headrace.upstream.hedging import Race
 from headrace.upstream.peering import Peer
+from headrace.upstream.response import OriginResponse
 from tests.harness.dialogues import in_memory, reply, replying
 from tests.harness.memory_edge import MemoryEdge
 from tests.harness.memory_network import any_request, playbook, reset, serving, stall, taken, wait
@@ -337,3 +342,57 @@ async def test_nothing_of_a_request_is_left_when_no_server_helped(edge: MemoryEd
         assert not [found for found in gc.get_objects() if isinstance(found, Lookup)]
     finally:
         gc.enable()
+
+
+def left_behind() -> list[object]:
+    """Requests, and the results of what was asked for them, that only the collector would find."""
+    return [
+        found
+        for found in gc.get_objects()
+        if isinstance(found, Lookup | Race | FailoverResponse | OriginResponse | Fill)
+    ]
+
+
+async def silent(edge: MemoryEdge, member: Member, target: str) -> None:
+    """The owner is silent, and loses."""
+    edge.network.origin(script_name(member.order(target)[0]), stall)
+
+
+async def gone(edge: MemoryEdge, member: Member, target: str) -> None:
+    """The owner is gone."""
+    edge.network.fails(script_name(member.order(target)[0]), Failure.CONNECT_REFUSED)
+
+
+async def refusing(edge: MemoryEdge, member: Member, target: str) -> None:
+    """The owner has no answer."""
+    edge.network.origin(script_name(member.order(target)[0]), replying(reply(503)))
+
+
+async def nobody(edge: MemoryEdge, member: Member, target: str) -> None:
+    """No server is there."""
+    for name in ("n2", "n3", "n4", "m1"):
+        edge.network.fails(script_name(name), Failure.CONNECT_REFUSED)
+
+
+@pytest.mark.parametrize("store", StoreBy)
+@pytest.mark.parametrize("trouble", [silent, gone, refusing, nobody])
+def test_a_race_leaves_nothing_for_the_collector(
+    store: StoreBy, trouble: Callable[[MemoryEdge, Member, str], Awaitable[None]]
+) -> None:
+    @in_memory(network=NETWORK)
+    async def play(edge: MemoryEdge) -> None:
+        member = Member(edge, stored_by(store))
+        serve(edge, "n2", "n3", "n4", "m1", "o")
+        target = member.target(2)
+        await trouble(edge, member, target)
+        gc.collect()
+        gc.disable()  # as good as in a worker that has nothing to do
+        try:
+            before = len(left_behind())
+            assert (await edge.get(target)).body == BODY
+            await asyncio.sleep(3)
+            assert len(left_behind()) == before, left_behind()
+        finally:
+            gc.enable()
+
+    play()

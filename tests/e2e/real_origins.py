@@ -23,13 +23,14 @@ from tests.harness.polling import eventually
 
 RATE_KB = 300
 LAB = Path("src/headrace/lab")
+PLAYERS = Path(__file__).parent / "players"
 KEYS = Credentials("tester", "a-secret-for-tests-only", "us-east-1")
 
 
 def make_service(directory: Path) -> Path:
-    """The sample and its player, as one tree of files."""
+    """The sample and a page that plays it, as one tree of files."""
     root = directory / "root"
-    shutil.copytree(LAB / "player", root)
+    shutil.copytree(PLAYERS, root)
     shutil.copytree(LAB / "media", root / "media")
     (root / "media").chmod(0o755)
     return root

@@ -18,12 +18,12 @@ from tests.e2e.demo import Demo
 
 pytestmark = pytest.mark.alone
 
-SPEED = 10
+QUICK, SLOW = 10, 4
 BREAK_AFTER_S = 1.5
 PLAY_WITHIN_S = 90.0
 NAME = "router.headrace.test"
 FRAMES_OF_A_SEGMENT = 100
-MOST_LEFT_OUT = 3 * FRAMES_OF_A_SEGMENT
+MOST_LEFT_OUT = 6 * FRAMES_OF_A_SEGMENT
 
 
 def packets_of(*source: str) -> list[str]:
@@ -65,13 +65,13 @@ def playlist(demo: Demo, tmp_path: Path) -> Path:
     return file
 
 
-def playing(demo: Demo, playlist: Path, tmp_path: Path) -> subprocess.Popen[str]:
+def playing(demo: Demo, playlist: Path, tmp_path: Path, speed: int) -> subprocess.Popen[str]:
     """ffmpeg, in a mount namespace where the name has the addresses of both routers."""
     hosts = tmp_path / "hosts"
     addresses = [item["url"].split("//")[1].rpartition(":")[0] for item in demo.state()["routers"]]
     hosts.write_text("".join(f"{address} {NAME}\n" for address in addresses))
     play = packets_of(
-        *("-readrate", str(SPEED), "-protocol_whitelist", "file,http,tcp"),
+        *("-readrate", str(speed), "-protocol_whitelist", "file,http,tcp"),
         *("-i", str(playlist)),
     )
     script = 'mount --bind "$0" /etc/hosts && exec "$@"'
@@ -83,12 +83,15 @@ def playing(demo: Demo, playlist: Path, tmp_path: Path) -> subprocess.Popen[str]
     )
 
 
-def play_while_it_breaks(demo: Demo, play: subprocess.Popen[str], what: str) -> list[str]:
+def play_while_it_breaks(
+    demo: Demo, play: subprocess.Popen[str], what: tuple[str, ...]
+) -> list[str]:
     """The packets that came of a play during which something is killed."""
     try:
         time.sleep(BREAK_AFTER_S)
         assert play.poll() is None, play.communicate()
-        demo.press("stop", what)
+        for name in what:
+            demo.press("stop", name)
         printed, complaints = play.communicate(timeout=PLAY_WITHIN_S)
     finally:
         play.kill()
@@ -98,20 +101,20 @@ def play_while_it_breaks(demo: Demo, play: subprocess.Popen[str], what: str) -> 
     return packets_in(printed)
 
 
-@pytest.mark.parametrize("what", ["origin-a", "router-1", "router-2", "mid"])
+@pytest.mark.parametrize("what", [("origin-a", "mid"), ("router-1",)])
 def test_what_stands_behind_or_twice_is_not_missed(
-    demo: Demo, playlist: Path, tmp_path: Path, right: list[str], what: str
+    demo: Demo, playlist: Path, tmp_path: Path, right: list[str], what: tuple[str, ...]
 ) -> None:
-    play = playing(demo, playlist, tmp_path)
+    play = playing(demo, playlist, tmp_path, QUICK)
     assert play_while_it_breaks(demo, play, what) == right
 
 
-@pytest.mark.parametrize("what", ["n1", "n2", "north"])
+@pytest.mark.parametrize("what", ["n1", "north"])
 def test_the_play_continues_from_other_servers(
     demo: Demo, playlist: Path, tmp_path: Path, right: list[str], what: str
 ) -> None:
-    play = playing(demo, playlist, tmp_path)
-    came = play_while_it_breaks(demo, play, what)
+    play = playing(demo, playlist, tmp_path, SLOW)
+    came = play_while_it_breaks(demo, play, (what,))
     assert is_part_of(came, right)
     assert len(came) >= len(right) - MOST_LEFT_OUT
     assert came[-1] == right[-1]

@@ -19,7 +19,7 @@ from tests.e2e.demo import Demo
 pytestmark = pytest.mark.alone
 
 PLAYERS = Path(__file__).parent / "players"
-SPEED = 3
+SPEED = 5
 NORTH, SOUTH = ("n1", "n2"), ("s1", "s2")
 
 

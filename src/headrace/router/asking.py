@@ -51,7 +51,7 @@ class Asking:
             authority, path, query = normalise_target(url, None, scheme)
         except BadTarget as error:
             raise BadRequest(error.status, f"the url is wrong: {error}") from None
-        rest = url.partition(b"://")[2]
+        rest = url.partition(b"://")[2].partition(b"?")[0]
         spelled = as_sent(rest[rest.find(b"/") :], path) if b"/" in rest else path
         asked = classified(self.context.network, authority, path, spelled, query)
         return asked, scheme == b"https"

@@ -1,8 +1,9 @@
-// Plays ?url=… with ?player=hls|dash|shaka. What came, and what failed for good, is in `seen`.
+// Plays ?url=… with ?player=hls|dash|shaka, &buffer=… seconds ahead. What came, and what failed for good, is in `seen`.
 
 const parameters = new URLSearchParams(location.search);
 const video = document.getElementById("video");
 const url = parameters.get("url");
+const buffer = Number(parameters.get("buffer") ?? 8);
 
 globalThis.seen = { segments: [], fatal: [], steering: [] };
 
@@ -22,7 +23,7 @@ function library(name) {
 
 const players = {
   async hls() {
-    const hls = new Hls({ enableWorker: false, maxBufferLength: 8, maxMaxBufferLength: 8 });
+    const hls = new Hls({ enableWorker: false, maxBufferLength: buffer, maxMaxBufferLength: buffer });
     hls.on(Hls.Events.FRAG_LOADED, (_event, { frag, networkDetails }) => {
       segment(networkDetails?.responseURL || frag.url);
     });

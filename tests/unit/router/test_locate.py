@@ -26,6 +26,13 @@ def ask(router: MemoryRouter, url: str = FILM, more: str = "", **how: Any) -> Me
     )
 
 
+def test_a_url_without_a_path_may_have_a_slash_in_its_query() -> None:
+    answer = ask(memory_router(), "http://vod.example?back=http:/%hput")
+    assert answer.status == 200
+    first = json.loads(answer.body)["locations"][0]
+    assert first["url"] == first["base_url"] + "/?back=http:/%hput"
+
+
 def test_the_places_come_in_order() -> None:
     router = memory_router()
     answer = ask(router)

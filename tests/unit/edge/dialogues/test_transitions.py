@@ -16,6 +16,7 @@ from tests.harness.memory_edge import MemoryEdge
 from tests.harness.memory_network import any_request, playbook, serving, stall
 from tests.harness.walked_steps import Transition
 from tests.unit.edge.dialogues.bodies import BRIEF, FILM, FRESH, TAG
+from tests.unit.edge.tiering.site import NETWORK, Member, script_name
 
 DIALOGUES: dict[Transition, tuple[Dialogue, dict[str, Any]]] = {}
 EVERY = sorted(
@@ -147,3 +148,12 @@ async def lost_and_broken(edge: MemoryEdge) -> None:
     edge.close_files()
     edge.break_store("open_slice", StoreError("damaged"))
     assert (await edge.get("/film")).seen == (200, FILM, "pass")
+
+
+@takes(Step.PASS, Step.LOOKUP, network=NETWORK)
+async def no_server_of_the_network_helps(edge: MemoryEdge) -> None:
+    member = Member(edge)
+    for name in ("n2", "n3", "n4", "m1"):
+        edge.network.fails(script_name(name), Failure.CONNECT_REFUSED)
+    edge.origin(serving(b"film", FRESH))
+    assert (await edge.get(member.target(2))).seen == (200, b"film", "miss")

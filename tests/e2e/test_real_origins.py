@@ -137,7 +137,7 @@ def test_a_browser_plays_to_the_end_while_origins_die(network: Network, tmp_path
     async def go() -> tuple[float, int, list[str]]:
         async with open_page(tmp_path / "profile") as page:
             url = f"http://127.0.0.1:{network.edge.port}/player.html"
-            url += "?player=hls&buffer=30&url=/media/master.m3u8"
+            url += "#player=hls&buffer=30&url=/media/master.m3u8"
             await page.call("Page.navigate", url=url)
             await page.until("document.querySelector('video')?.currentTime > 0", 30)
             await page.evaluate(

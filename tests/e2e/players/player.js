@@ -1,6 +1,7 @@
 // Plays ?url=… with ?player=hls|dash|shaka, &buffer=… seconds ahead. What came, and what failed for good, is in `seen`.
 
-const parameters = new URLSearchParams(location.search);
+// In the fragment where the page's own server takes no query.
+const parameters = new URLSearchParams(location.search || location.hash.slice(1));
 const video = document.getElementById("video");
 const url = parameters.get("url");
 const buffer = Number(parameters.get("buffer") ?? 8);

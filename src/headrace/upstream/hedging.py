@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from headrace.errors import release_frames
+from headrace.errors import HeadraceError, release_frames
 from headrace.http.message import Field
 from headrace.http.parser import ParsedResponseHead
 from headrace.upstream.client import OriginClient
@@ -239,5 +239,5 @@ def _close(ended: asyncio.Task[OriginResponse] | asyncio.Task[FailoverResponse])
     """
     try:
         ended.result().close()
-    except (asyncio.CancelledError, OriginError) as error:
+    except (asyncio.CancelledError, HeadraceError) as error:
         release_frames(error)

@@ -26,7 +26,8 @@ from tests.harness.sites import RunningSite, running_site
 from tests.harness.wire import Client
 
 from bench.soak.clients import World, impatient, plainly, slow, steady
-from bench.soak.objects import CHANGING, FIXED, Catalogue, Script
+from bench.soak.objects import Catalogue, Script
+from bench.soak.operator import purge
 from bench.soak.tally import Tally
 
 MIB = 1024 * 1024
@@ -131,7 +132,7 @@ def operate(worlds: dict[str, World], site: RunningSite, seed: int) -> None:
         name = chance.choice(NAMES)
         world, edge = worlds[name], site.edges[name]
         try:
-            _purge(world, edge, chance)
+            purge(world, edge, chance, [60, 12, 5, 7, 15, 1])
         except (OSError, http.client.HTTPException) as error:
             world.tally.note_wrong(f"the admin API of {name} failed: {error!r}")
         if chance.random() < 0.04:
@@ -143,27 +144,6 @@ def operate(worlds: dict[str, World], site: RunningSite, seed: int) -> None:
         elif chance.random() < 0.02:
             _freeze(edge, chance.uniform(0.1, 1.5))
             world.tally.count("workers frozen")
-
-
-def _purge(world: World, edge: Edge, chance: random.Random) -> None:
-    number = chance.randrange(CHANGING)
-    kind = chance.choices(["change", "url", "prefix", "tag", "soft", "all"], [60, 12, 5, 7, 15, 1])
-    match kind[0]:
-        case "change":
-            version = world.catalogue.change(number)
-            edge.purge(url=edge.url(f"/changing/{number}"))
-            world.catalogue.raise_floor(number, version)
-        case "url":
-            edge.purge(url=edge.url(f"/fixed/{chance.randrange(FIXED)}"))
-        case "prefix":
-            edge.purge(prefix=edge.url(f"/fixed/{chance.randrange(10)}"))
-        case "tag":
-            edge.purge(tag=f"fixed-{chance.randrange(7)}")
-        case "soft":
-            edge.purge(url=edge.url(f"/fixed/{chance.randrange(FIXED)}"), soft=True)
-        case _:
-            edge.purge(all=True)
-    world.tally.count(f"purges ({kind[0]})")
 
 
 def _freeze(edge: Edge, seconds: float) -> None:

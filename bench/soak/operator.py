@@ -21,7 +21,7 @@ def operate(world: World, edge: Edge, seed: int, *, kill_every_s: float) -> None
     step_s = 0.2
     while not world.stop.wait(step_s):
         try:
-            _purge(world, edge, chance)
+            purge(world, edge, chance, [50, 15, 5, 10, 19, 1])
         except (OSError, http.client.HTTPException) as error:
             world.tally.note_wrong(f"the admin API failed: {error!r}")
         if chance.random() < step_s / 5:
@@ -34,11 +34,10 @@ def operate(world: World, edge: Edge, seed: int, *, kill_every_s: float) -> None
             world.tally.count("workers killed")
 
 
-def _purge(world: World, edge: Edge, chance: random.Random) -> None:
+def purge(world: World, edge: Edge, chance: random.Random, weights: list[int]) -> None:
+    """Purge something; `weights` are of a changed object, URL, prefix, tag, soft purge, all."""
     number = chance.randrange(CHANGING)
-    kind = chance.choices(
-        ["change", "url", "prefix", "tag", "soft", "all"], [50, 15, 5, 10, 19, 1]
-    )[0]
+    kind = chance.choices(["change", "url", "prefix", "tag", "soft", "all"], weights)[0]
     match kind:
         case "change":
             version = world.catalogue.change(number)

@@ -8,11 +8,12 @@ import time
 import structlog
 
 from headrace.http.server.exchange import Exchange
-from headrace.reasons import Reason, of_status
+from headrace.reasons import Reason
 from headrace.router.network import ClassPlaces, Place
 from headrace.router.tallies import Tallies
 from headrace.telemetry.access_line import AccessRecord
 from headrace.telemetry.access_log import AccessLog
+from headrace.telemetry.connection_counts import ConnectionCounts
 from headrace.telemetry.logs import events_dropped
 from headrace.telemetry.metrics import Snapshot, WorkerMetrics
 
@@ -23,11 +24,11 @@ SLOW_CLIENT = Reason.SLOW_CLIENT.word
 SPREAD = 40503  # odd and large: consecutive numbers times this are spread evenly
 
 
-class Accounting:
+class Accounting(ConnectionCounts):
     """The part of the server's handler that only takes note."""
 
     def __init__(self, metrics: WorkerMetrics, tallies: Tallies, log: AccessLog) -> None:
-        self.metrics = metrics
+        super().__init__(metrics)
         self.log = log
         self._tallies = tallies
         self._prefix = os.urandom(6).hex()
@@ -98,27 +99,3 @@ class Accounting:
             ended=ended,
             server=server,
         )
-
-    def event(self, kind: str, reason: str) -> None:
-        """Count an event of a connection: see `http.server.exchange.Handler`."""
-        metrics = self.metrics
-        match kind:
-            case "refused":
-                metrics.connections_refused[reason] += 1
-            case "timeout":
-                metrics.timeouts[reason] += 1
-            case "tls":
-                metrics.tls_handshakes += 1
-                if reason == "resumed":
-                    metrics.tls_resumed += 1
-            case "tls_failed":
-                metrics.tls_failed[reason] += 1
-
-    def connections_changed(self, opened: int, closed: int) -> None:
-        """Count connections that were accepted or went away."""
-        self.metrics.connections_accepted += opened
-        self.metrics.connections_open += opened - closed
-
-    def parse_error(self, status: int) -> None:
-        """Count a request that was refused with this status."""
-        self.metrics.parse_errors[of_status(status)] += 1

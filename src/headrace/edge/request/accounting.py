@@ -16,9 +16,10 @@ from headrace.edge.hot import HotEntry
 from headrace.edge.request.response import Response
 from headrace.http.parser import RequestHead
 from headrace.http.server.exchange import Exchange
-from headrace.reasons import Reason, of_status
+from headrace.reasons import Reason
 from headrace.telemetry.access_line import AccessRecord, OriginUse
 from headrace.telemetry.access_log import AccessLog
+from headrace.telemetry.connection_counts import ConnectionCounts
 from headrace.telemetry.logs import events_dropped
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.telemetry.not_stored import NotStoredLately, counted_word
@@ -34,11 +35,11 @@ SLOW_CLIENT = Reason.SLOW_CLIENT.word
 NOT_STORED = frozenset(("miss", "pass", "bypass"))
 
 
-class Accounting:
+class Accounting(ConnectionCounts):
     """The part of the server's handler that only takes note."""
 
     def __init__(self, metrics: WorkerMetrics, log: AccessLog) -> None:
-        self.metrics = metrics
+        super().__init__(metrics)
         self.log = log
         self.watch = Watch()
         self.reasons = NotStoredLately()
@@ -188,32 +189,6 @@ class Accounting:
             reason=reason,
             peer=peer,
         )
-
-    def event(self, kind: str, reason: str) -> None:
-        """Count an event of a connection: see `http.server.exchange.Handler`."""
-        metrics = self.metrics
-        match kind:
-            case "refused":
-                metrics.connections_refused[reason] += 1
-            case "timeout":
-                metrics.timeouts[reason] += 1
-            case "tls":
-                metrics.tls_handshakes += 1
-                if reason == "resumed":
-                    metrics.tls_resumed += 1
-            case "tls_failed":
-                metrics.tls_failed[reason] += 1
-            case "cold_read":
-                metrics.store_cold_reads += 1
-
-    def connections_changed(self, opened: int, closed: int) -> None:
-        """Connections were accepted or went away."""
-        self.metrics.connections_accepted += opened
-        self.metrics.connections_open += opened - closed
-
-    def parse_error(self, status: int) -> None:
-        """Count a request that was refused with this status."""
-        self.metrics.parse_errors[of_status(status)] += 1
 
 
 def origin_use(attempt_logs: list[AttemptLog]) -> OriginUse | None:

@@ -1,0 +1,1 @@
+"""The network under a virtual clock, on the code that runs it."""

@@ -22,9 +22,9 @@ from tests.harness.edge import HOST
 from bench.tiering.clients import ask_all, count_at
 from bench.tiering.report import Row, as_json, as_page
 from bench.tiering.stand import Stand, standing
-from bench.tiering.trace import Arrangement, Request, Scale, requests
+from bench.tiering.trace import Arrangement, Known, Request, Scale, requests
 
-FULL = Scale(objects=50_000, requests=100_000, warm_up=50_000)
+FULL = Scale(objects=50_000, requests=250_000, warm_up=200_000)
 QUICK = Scale(objects=2_000, requests=8_000, warm_up=4_000)
 OUTPUT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks"
 
@@ -64,15 +64,17 @@ def measured(directory: Path, scale: Scale, arrangement: Arrangement, seed: int)
 async def _run(
     stand: Stand, asked: Iterator[Request], scale: Scale, arrangement: Arrangement
 ) -> Row:
-    first = itertools.islice(asked, scale.warm_up)
+    known = Known()
+    first = itertools.islice(known.noted(asked), scale.warm_up)
     warm = await ask_all(first, stand.site.places, HOST, scale.body_bytes)
-    before = await count_at(stand.origin_port)
-    seen = await ask_all(asked, stand.site.places, HOST, scale.body_bytes)
+    before, known_before = await count_at(stand.origin_port), len(known.numbers)
+    seen = await ask_all(known.noted(asked), stand.site.places, HOST, scale.body_bytes)
     at_origin = await count_at(stand.origin_port) - before
     wrong = [*warm.wrong, *seen.wrong]
     for line in wrong[:5]:
         print(f"wrong: {line}", file=sys.stderr)
-    return Row(arrangement, seen.requests, seen.hits, at_origin, len(wrong))
+    first_asked = len(known.numbers) - known_before
+    return Row(arrangement, seen.requests, seen.hits, at_origin, first_asked, len(wrong))
 
 
 if __name__ == "__main__":

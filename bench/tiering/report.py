@@ -11,13 +11,15 @@ from bench.tiering.trace import Arrangement, Scale
 @dataclass(frozen=True, slots=True)
 class Row:
     """One arrangement: requests after the warm-up, those that the first server had itself, those
-    that came to the origin, and answers that were not right.
+    that came to the origin, those for what nobody had asked before, and answers that were not
+    right.
     """
 
     arrangement: Arrangement
     requests: int
     hits: int
     at_origin: int
+    first_asked: int
     wrong: int
 
     @property
@@ -54,6 +56,10 @@ Servers wait for each other rather than hedge, so that the load of this machine 
 |---|--:|--:|--:|--:|
 {table}
 
+Of the requests that are counted, {rows[0].first_asked:,}
+({100 * rows[0].first_asked / max(1, rows[0].requests):.1f} %) ask for what nobody had asked for
+before: so many must come to the origin, whatever the arrangement.
+
 **Neither**: clients come to any server, and each asks the origin. **Consistent routing**: a router
 sends each client to the owner of what it wants, but {100 * scale.astray:.0f} % of requests come to
 another server all the same: players that stay where they are, names that are remembered, owners
@@ -74,6 +80,7 @@ def as_json(rows: list[Row], scale: Scale, seed: int) -> str:
                 "requests": row.requests,
                 "hits": row.hits,
                 "at_origin": row.at_origin,
+                "first_asked": row.first_asked,
             }
             for row in rows
         ],

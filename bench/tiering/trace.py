@@ -57,6 +57,19 @@ class Request:
     server: str
 
 
+class Known:
+    """The objects that somebody has asked for."""
+
+    def __init__(self) -> None:
+        self.numbers: set[int] = set()
+
+    def noted(self, asked: Iterator[Request]) -> Iterator[Request]:
+        """Return the same requests, taking account of each as it is taken."""
+        for request in asked:
+            self.numbers.add(request.number)
+            yield request
+
+
 def path_of(number: int) -> str:
     """Return an object's path."""
     return f"/objects/{number}"

@@ -7,7 +7,7 @@ An origin that ignores Range sends the whole again: then its first bytes are has
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import xxhash
 
@@ -47,6 +47,18 @@ class Begun:
             return None
         return cls(206, head.headers, part.start, part.end, part.total)
 
+    def missing(self, received: int) -> int | None:
+        """Return how many bytes are still to come after `received`; None: not known."""
+        return None if self.end is None else self.end - self.start - received
+
+    def ends_as(self, head: ParsedResponseHead) -> Begun:
+        """Return this with the end that a response says which was accepted as its continuation."""
+        if self.end is not None:
+            return self
+        part = part_of(head) if head.status == 206 else None
+        total = part.total if part is not None else head.body_bytes
+        return self if total is None or total < 0 else replace(self, end=total, total=total)
+
     def comparable(self, rule: Sameness) -> bool:
         """Return whether the rule can say anything of a part of this."""
         headers = self.headers
@@ -73,12 +85,17 @@ class Continuation:
 def continuation(
     begun: Begun, received: int, rule: Sameness, overlap_bytes: int, *, ranged: bool = True
 ) -> Continuation:
-    """Return how to ask another origin for the rest, after `received` bytes of the body."""
+    """Return how to ask another origin for the rest, after `received` bytes of the body.
+
+    Where it ends may not be known, and then it may have broken off behind its last byte. So that
+    byte is asked for again: nothing can be had from the very end of a body (416).
+    """
     at = begun.start + received
     if not ranged:
         # Also a part that was begun is asked for whole: the request then has no Range at all.
         return Continuation(0, 0, False, ())
-    overlap = min(overlap_bytes, received) if rule == "overlap" else 0
+    overlap = overlap_bytes if rule == "overlap" else int(begun.end is None)
+    overlap = min(overlap, received)
     first = at - overlap
     last = b"" if begun.end is None else b"%d" % (begun.end - 1)
     fields: list[Field] = [(b"range", b"bytes=%d-%s" % (first, last))]
@@ -154,8 +171,8 @@ def _accept_part(
     start, end, total = part.start, part.end, part.total
     if start != asked.first or (begun.end is not None and end != begun.end):
         return "another_range"
-    if begun.end is None and total is not None and end != total:
-        return "another_range"
+    if begun.end is None and end != total:
+        return "another_range"  # the end of what it sends need not be that of the whole
     if begun.total is not None and total is not None and total != begun.total:
         return "another_length"
     if begun.headers.get(b"content-encoding") != head.headers.get(b"content-encoding"):

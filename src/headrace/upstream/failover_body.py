@@ -63,7 +63,7 @@ class FailoverResponse:
         pool = request.attempts.state.pool
         begun = Begun.of(response.head) if switching and request.method == b"GET" else None
         self._begun = begun
-        keep = pool.overlap_bytes if pool.same == "overlap" else 0
+        keep = pool.overlap_bytes if pool.same == "overlap" else 1
         continues = begun is not None and len(pool.origins) > 1
         self._sent = Sent(keep) if continues or hashing else None
         self._since_switch = 0
@@ -169,19 +169,20 @@ class FailoverResponse:
 
     def _within(self, buffer: memoryview) -> memoryview:
         """Return as much of the buffer as the body that was begun has room for."""
-        begun, sent = self._begun, self._sent
-        if begun is None or sent is None or begun.end is None:
-            return buffer
-        return buffer[: begun.end - begun.start - sent.size_bytes]
+        missing = self._missing()
+        return buffer if missing is None else buffer[:missing]
 
     def _check_end(self) -> None:
         """Raise OriginError for a body that ends where it may not: it broke off."""
-        begun, sent = self._begun, self._sent
-        if begun is None or sent is None or begun.end is None:
-            return
-        missing = begun.end - begun.start - sent.size_bytes
-        if missing > 0:
+        missing = self._missing()
+        if missing is not None and missing > 0:
             raise OriginError(Failure.BODY_SHORT, f"the body ended {missing} bytes early")
+
+    def _missing(self) -> int | None:
+        """Return how many bytes are still to come, where that is known."""
+        if self._begun is None or self._sent is None:
+            return None
+        return self._begun.missing(self._sent.size_bytes)
 
     def _done(self) -> None:
         """Note that the body is here whole."""
@@ -204,10 +205,15 @@ class FailoverResponse:
     # Continuing from another origin.
 
     async def _switch(self, error: OriginError) -> None:
-        """Find an origin that continues where this one failed. Raises `error` if there is none."""
+        """Find an origin that continues where this one failed. Raises `error` if there is none.
+
+        A body that broke off behind its last byte is whole.
+        """
         request, begun, sent = self._request, self._begun, self._sent
         self.close()
         request.blame(self._origin, error.failure, str(error))
+        if self._missing() == 0:
+            return
         state = request.attempts.state
         if begun is None or sent is None or not state.pool.origins[self._origin].switching:
             raise error
@@ -242,6 +248,7 @@ class FailoverResponse:
         if request.attempts.state.is_server(self._origin):
             self._server_bytes += self._last.received_bytes
         self._response = self._last = response
+        self._begun = begun.ends_as(response.head)
         self._origin = step.origin
         self._since_switch = 0
         self.switches += 1

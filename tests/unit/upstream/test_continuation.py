@@ -151,7 +151,25 @@ def test_a_body_of_unknown_length_can_only_be_named() -> None:
     assert begun(chunked).comparable("etag")
     assert not begun(chunked).comparable("modified")
     assert not begun(chunked).comparable("overlap")
-    assert judged(part(400, etag='"a"'), of=chunked) == Accepted(0, 0, False)
+    assert judged(part(399, etag='"a"'), of=chunked) == Accepted(1, 1, False)
+    assert judged(part(400, etag='"a"'), of=chunked) == "another_range"
+
+
+def test_where_a_body_ends_is_learnt_from_who_continues_it() -> None:
+    chunked = begun(head(transfer_encoding="chunked", etag='"a"'))
+    assert chunked.missing(400) is None
+    known = chunked.ends_as(part(399, etag='"a"'))
+    assert (known.start, known.end, known.total) == (0, 1000, 1000)
+    assert known.missing(400) == 600
+    assert chunked.ends_as(head(content_length="1000")).missing(1000) == 0
+    assert chunked.ends_as(head(transfer_encoding="chunked")) == chunked
+    assert begun().ends_as(head(content_length="5")) == begun()
+
+
+def test_the_end_of_a_part_is_not_that_of_a_whole_which_has_none() -> None:
+    chunked = head(transfer_encoding="chunked", etag='"a"')
+    few = head(206, content_range="bytes 399-500/*", content_length="102", etag='"a"')
+    assert judged(few, of=chunked) == "another_range"
 
 
 @given(

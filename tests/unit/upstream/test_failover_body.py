@@ -340,6 +340,71 @@ def test_a_rest_that_is_nothing_is_whole_at_once() -> None:
     conversation(talk)
 
 
+def in_chunks(body: bytes, *fields: str, status: int = 200) -> list[Step]:
+    """Return a chunked response whose last chunk is missing."""
+    coded = head(status, TAG, "Transfer-Encoding: chunked", *fields)
+    return [any_request, coded, b"%x\r\n" % len(body), body, b"\r\n", taken]
+
+
+@pytest.mark.parametrize("end", [reset, close])
+def test_a_part_that_breaks_off_behind_its_last_byte_is_whole(end: Script) -> None:
+    async def talk(scene: Scene) -> None:
+        where = f"Content-Range: bytes 0-{SIZE - 1}/{SIZE}"
+        scene.network.origin("a", playbook(*in_chunks(BODY, where, status=206), end))
+        await whole(scene)
+        assert scene.network.connects == ["a"]
+        assert len(scene.noted.of("failed")) == 1
+
+    conversation(talk)
+
+
+@pytest.mark.parametrize("end", [reset, close])
+def test_where_the_end_is_not_known_the_last_byte_is_asked_for_again(end: Script) -> None:
+    async def talk(scene: Scene) -> None:
+        scene.network.origin("a", playbook(*in_chunks(BODY), end))
+        asked = expect("GET /x?q", f"range: bytes={SIZE - 1}-", 'if-range: "a"')
+        scene.network.origin("b", playbook(asked, part(BODY, SIZE - 1, SIZE, TAG), stall))
+        await whole(scene)
+
+    conversation(talk)
+
+
+def test_a_last_byte_that_differs_continues_nothing() -> None:
+    async def talk(scene: Scene) -> None:
+        scene.network.origin("a", playbook(*in_chunks(BODY[:AT]), reset))
+        other = BODY[: AT - 1] + b"!" + BODY[AT:]
+        scene.network.origin("b", serving(other, TAG))
+        assert (await broken_off(scene)).failure is Failure.BODY_RESET
+        assert ("b", "another_body") in [(at.origin, at.result) for at in scene.attempt_log.trail]
+
+    conversation(talk)
+
+
+def test_the_end_is_that_of_whoever_said_it_first() -> None:
+    async def talk(scene: Scene) -> None:
+        scene.pool("a", "b", "c")
+        where = f"Content-Range: bytes {AT - 1}-{SIZE - 1}/{SIZE}"
+        scene.network.origin("a", playbook(*in_chunks(BODY[:AT]), reset))
+        scene.network.origin("b", playbook(*in_chunks(BODY[AT - 1 :], where, status=206), reset))
+        await whole(scene)
+        assert scene.network.connects == ["a", "b"]
+
+    conversation(talk)
+
+
+def test_a_part_that_does_not_say_how_long_the_whole_is_may_end_too_early() -> None:
+    async def talk(scene: Scene) -> None:
+        scene.pool("a", "b", "c")
+        scene.network.origin("a", playbook(*in_chunks(BODY[:AT]), reset))
+        where = f"Content-Range: bytes {AT - 1}-{AT + 99}/*"
+        few = sized(BODY[AT - 1 : AT + 100], where, TAG, status=206)
+        scene.network.origin("b", playbook(any_request, few, stall))
+        scene.network.origin("c", GOOD)
+        await whole(scene)
+
+    conversation(talk)
+
+
 def test_a_chunked_body_ends_by_its_last_chunk_from_whichever_origin() -> None:
     chunked = head(200, TAG, "Transfer-Encoding: chunked")
     size = b"%x\r\n" % SIZE

@@ -63,11 +63,11 @@ def steady(world: World, connect: Connect, seed: int) -> None:
     """GETs of all kinds on connections that are kept as long as they last."""
     chance = random.Random(seed)
     while not world.stop.is_set():
-        with _minded(world), connect() as client:
+        with minded(world), connect() as client:
             for _ in range(chance.randint(1, 200)):
                 if world.stop.is_set():
                     return
-                _ask(world, client, choose(chance), chance)
+                ask(world, client, choose(chance), chance)
 
 
 def slow(world: World, connect_slowly: Connect, seed: int) -> None:
@@ -75,7 +75,7 @@ def slow(world: World, connect_slowly: Connect, seed: int) -> None:
     chance = random.Random(seed)
     while not world.stop.is_set():
         named = Named("fixed", chance.randrange(0, FIXED, 40))
-        with _minded(world), connect_slowly() as client:
+        with minded(world), connect_slowly() as client:
             client.ask(named.path)
             found = client.head()
             pause_s = chance.uniform(0.0, 0.004)
@@ -93,7 +93,7 @@ def impatient(world: World, connect: Connect, seed: int) -> None:
     chance = random.Random(seed)
     while not world.stop.is_set():
         named = choose(chance)
-        with _minded(world):
+        with minded(world):
             client = connect()
             try:
                 client.ask(named.path)
@@ -111,7 +111,7 @@ def writing(world: World, connect: Connect, seed: int) -> None:
     """Posts bodies whose digest the origin tells back, and changes objects by POST."""
     chance = random.Random(seed)
     while not world.stop.is_set():
-        with _minded(world), connect() as client:
+        with minded(world), connect() as client:
             for _ in range(50):
                 if chance.random() < 0.3:
                     _change(world, client, chance.randrange(CHANGING))
@@ -136,7 +136,7 @@ def choose(chance: random.Random) -> Named:
 
 
 @contextlib.contextmanager
-def _minded(world: World):  # type: ignore[no-untyped-def]
+def minded(world: World):  # type: ignore[no-untyped-def]
     """Connections break in a soak (workers are killed); wrong bytes never come."""
     try:
         yield
@@ -151,7 +151,8 @@ def _minded(world: World):  # type: ignore[no-untyped-def]
         world.tally.note_wrong(f"not HTTP: {error}")
 
 
-def _ask(world: World, client: Client, named: Named, chance: random.Random) -> None:
+def ask(world: World, client: Client, named: Named, chance: random.Random) -> None:
+    """One GET of some kind, and the check of what comes."""
     fields: list[tuple[str, str]] = []
     span = None
     size = len(world.catalogue.body(named))

@@ -1,33 +1,32 @@
 """`python -m bench.soak.network --seconds 180`: the soak for a whole network.
 
-Servers of a site and one above it; workers are killed and frozen, the description changes, purges
-are told to one server, which must never again give what was there before, whichever server had it.
-Exit code 1 on any wrong byte, status or log line.
+Servers of a site, one above it and a router; workers are killed and frozen, servers restarted, the
+description changes, purges are told to one server, which must never again give what was there
+before, whichever server had it. Exit code 1 on any wrong byte, status or log line.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import http.client
-import os
 import random
-import signal
 import sys
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from tests.harness.edge import Edge
+from tests.harness.edge import Edge, free_port
 from tests.harness.held import held_by
 from tests.harness.origin import Origin
+from tests.harness.router import Router
 from tests.harness.sites import RunningSite, running_site
 from tests.harness.wire import Client
 
-from bench.soak.clients import World, impatient, plainly, slow, steady
+from bench.soak.clients import World, ask, choose, impatient, minded, plainly, slow, steady
+from bench.soak.network_trouble import describe, operate, trouble_router
 from bench.soak.objects import Catalogue, Script
-from bench.soak.operator import purge
 from bench.soak.tally import Tally
 
 MIB = 1024 * 1024
@@ -35,7 +34,10 @@ NAMES = ("one", "two", "three", "four", "mid")
 OPEN_FILES = 256
 SPARE_FILES = 16
 BACK_WITHIN_S = 30.0
-EXPECTED_ERRORS = {"worker_died", "stored_slice_unreadable", "worker_silent", "worker_stuck"}
+KILLED = "SIGKILL"
+EXPECTED_ERRORS = {
+    "worker_died", "no_worker_serves", "stored_slice_unreadable", "worker_silent", "worker_stuck",
+}  # fmt: skip
 SETTINGS: dict[str, object] = {
     "workers": 1,
     "store": {"size": 100 * MIB, "slice": "256KiB", "memory": "8MiB", "open_files": OPEN_FILES},
@@ -76,6 +78,7 @@ def soak(directory: Path, options: argparse.Namespace) -> int:
         running_site(
             origin.url, directory / "site", NAMES, content, SETTINGS, tiering, mid=("mid",)
         ) as site,
+        Router(directory) as router,
     ):
         origin.keep_requests = False
         origin.serve_under("/", script)
@@ -84,7 +87,12 @@ def soak(directory: Path, options: argparse.Namespace) -> int:
         worlds = {
             name: World(OneServers(catalogue), tally, stop, site.places[name]) for name in NAMES
         }
-        threads = start(worlds, site, directory / "site" / "network.toml", options.seed)
+        description = directory / "site" / "network.toml"
+        start_router(router, description)
+        threads = [
+            *start(worlds, site, description, options.seed),
+            *start_of_router(worlds["one"], site, router, options.seed),
+        ]
         stop.wait(options.seconds)
         stop.set()
         for thread in threads:
@@ -96,6 +104,30 @@ def soak(directory: Path, options: argparse.Namespace) -> int:
             given_back(name, edge, tally)
             finish(name, edge, tally, options.logs)
     return report(tally)
+
+
+def start_router(router: Router, description: Path) -> None:
+    """Start a router of this network, at a port that it has again after a restart."""
+    router.network = description
+    listen = f'[[listen]]\naddress = "127.0.0.1:{free_port()}"'
+    router.write(listen=listen)
+    router.start()
+
+
+def start_of_router(
+    world: World, site: RunningSite, router: Router, seed: int
+) -> list[threading.Thread]:
+    """Start the router's client and its troublemaker. No server is told that client's purges."""
+    catalogue = OneServers(world.catalogue)
+    own = World(catalogue, world.tally, world.stop, router.address)
+    threads = [
+        threading.Thread(target=routed, args=(own, site.places, seed + 100), name="routed"),
+        threading.Thread(target=trouble_router, args=(own, router, seed), name="router"),
+    ]
+    for thread in threads:
+        thread.daemon = True
+        thread.start()
+    return threads
 
 
 def start(
@@ -125,54 +157,24 @@ def start(
     return threads
 
 
-def operate(worlds: dict[str, World], site: RunningSite, seed: int) -> None:
-    """Purge at one server or another; kill and freeze workers, reload."""
+def routed(world: World, places: dict[str, tuple[str, int]], seed: int) -> None:
+    """Asks the router for each object, and gets it where it is sent."""
     chance = random.Random(seed)
-    while not worlds["one"].stop.wait(0.2):
-        name = chance.choice(NAMES)
-        world, edge = worlds[name], site.edges[name]
-        try:
-            purge(world, edge, chance, [60, 12, 5, 7, 15, 1])
-        except (OSError, http.client.HTTPException) as error:
-            world.tally.note_wrong(f"the admin API of {name} failed: {error!r}")
-        if chance.random() < 0.04:
-            edge.signal(signal.SIGHUP)
-            world.tally.count("reloads asked for")
-        if chance.random() < 0.02 and (pids := edge.worker_pids()):
-            edge.kill_worker(chance.choice(pids))
-            world.tally.count("workers killed")
-        elif chance.random() < 0.02:
-            _freeze(edge, chance.uniform(0.1, 1.5))
-            world.tally.count("workers frozen")
-
-
-def _freeze(edge: Edge, seconds: float) -> None:
-    pids = edge.worker_pids()
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGSTOP)
-    time.sleep(seconds)
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
-
-
-def describe(world: World, description: Path, seed: int) -> None:
-    """Take servers out of the network's description and put them back."""
-    chance = random.Random(seed + 1)
-    whole = description.read_text()
-    while not world.stop.wait(chance.uniform(2.0, 6.0)):
-        name = chance.choice(NAMES[:-1])
-        state = chance.choice(["draining", "withdrawn", "online"])
-        text = whole.replace(f'{{name = "{name}", ', f'{{name = "{name}", state = "{state}", ')
-        assert text != whole
-        if chance.random() < 0.2:
-            text = "not a description"
-        newer = description.with_name("newer.toml")
-        newer.write_text(text)
-        newer.replace(description)
-        world.tally.count("descriptions")
-    description.write_text(whole)
+    while not world.stop.is_set():
+        with minded(world), plainly(world)() as client:
+            for _ in range(chance.randint(1, 50)):
+                named = choose(chance)
+                found = client.get(named.path)
+                if found.status != 302:
+                    world.tally.note_wrong(f"the router answered {found.status}")
+                    return
+                world.tally.count("redirects")
+                name = str(urlsplit(found.header("location")).hostname).partition(".")[0]
+                server = replace(world, plain=places[name])
+                with plainly(server)() as of_server:
+                    ask(server, of_server, named, chance)
+                if world.stop.wait(0.02):
+                    return
 
 
 def given_back(name: str, edge: Edge, tally: Tally) -> None:
@@ -199,6 +201,9 @@ def finish(name: str, edge: Edge, tally: Tally, logs: Path | None) -> None:
         tally.note_wrong(f"{name} ended by itself")
     elif edge.stop() != 0:
         tally.note_wrong(f"{name} did not end cleanly")
+    for death in edge.events("worker_died"):
+        if KILLED not in str(death["reason"]):
+            tally.note_wrong(f"a worker of {name} died by itself: {death}")
     for problem in edge.problems():
         if "network_refused" not in problem:
             tally.note_wrong(f"in the log of {name}: {problem}")

@@ -122,12 +122,14 @@ class Edge:
         self.admin_port = admin_port
         self.expected_errors: set[str] = set()
         self._log_file = directory / "edge.log"
-        command = [str(Path(sys.executable).parent / "headrace"), "edge", *arguments]
+        self._command = [str(Path(sys.executable).parent / "headrace"), "edge", *arguments]
+        self._output = output
+        self.process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
         with self._log_file.open("ab") as log:
-            out = log if output is None else output
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out
-            )
+            out = log if self._output is None else self._output
+            return subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
 
     # Talking to it.
 
@@ -253,6 +255,12 @@ class Edge:
         return [line for line in self.log_lines() if line.get("event") == name]
 
     # Its life.
+
+    def start_again(self) -> None:
+        """Start it once more after its end, and wait until it is ready."""
+        assert self.process.poll() is not None
+        self.process = self._start()
+        self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
         def ready() -> bool:

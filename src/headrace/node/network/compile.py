@@ -75,7 +75,12 @@ def main(arguments: list[str]) -> int:
         os.nice(NICER)
     *options, path, descriptor = arguments
     work = compile_last_good if options == [LAST_GOOD] else compile_description
-    sys.stdout.buffer.write(msgspec.json.encode(work(Path(path), int(descriptor))))
+    outcome = msgspec.json.encode(work(Path(path), int(descriptor)))
+    try:
+        sys.stdout.buffer.write(outcome)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # whoever waited for it was killed
+        os._exit(1)  # Python's own end would flush once more, and complain
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -68,3 +69,16 @@ def test_one_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CompileError, match="within 1 s"):
         run(EXAMPLE, monkeypatch, "import time; time.sleep(60)")
     assert begun[0].returncode == -signal.SIGKILL
+
+
+def test_one_whose_supervisor_was_killed_ends_without_a_word(tmp_path: Path) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    with (tmp_path / "snapshot").open("wb") as snapshot:
+        command = [*compiling._COMMAND, str(EXAMPLE), str(snapshot.fileno())]
+        ended = subprocess.run(
+            command, stdout=writes, stderr=subprocess.PIPE, pass_fds=[snapshot.fileno()],
+            timeout=30, check=False,
+        )  # fmt: skip
+    os.close(writes)
+    assert (ended.returncode, ended.stderr) == (1, b"")

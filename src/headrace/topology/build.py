@@ -122,6 +122,7 @@ def _server(table: ServerTable) -> Server:
         table.capacity_bps,
         table.storage_bytes,
         AdminState(table.state),
+        table.admin or "",
     )
 
 

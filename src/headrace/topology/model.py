@@ -84,7 +84,8 @@ class Site:
 class Server:
     """A caching server. `host` is the name that clients are sent to; `http_port` and `https_port`
     are where it serves them (None: it does not). `peer_port` is where other servers ask it (None:
-    where clients do); `storage_bytes` is what its store may hold.
+    where clients do); `storage_bytes` is what its store may hold; `admin_url` is where its
+    admin API answers ("": nowhere).
     """
 
     name: str
@@ -99,6 +100,7 @@ class Server:
     capacity_bps: int = 10_000_000_000
     storage_bytes: int = 0
     state: AdminState = AdminState.ONLINE
+    admin_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

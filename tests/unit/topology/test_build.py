@@ -60,6 +60,7 @@ http_port = 0
 https_port = 8443
 peer_port = 9000
 peer_tls = true
+admin = "http://N1.example:9090"
 capacity = "2.5Gbps"
 storage = "1TB"
 state = "draining"
@@ -112,6 +113,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert topology.servers[0] == Server(
         "n1", "north", "n1.example", (IPv4Address("198.51.100.1"),), (IPv6Address("2001:db8::1"),),
         None, 8443, 9000, True, 2_500_000_000, 10**12, AdminState.DRAINING,
+        "http://n1.example:9090",
     )  # fmt: skip
     assert topology.servers[1] == Server("m1", "mid", "m1.example")
     (coverage,) = topology.coverage

@@ -176,6 +176,10 @@ WRONG = [
     (SERVER, "peer_port = 443\n", "peer_port", "peer_port = 443: clients are served at this port"),
     (SERVER, "peer_tls = true\nhttps_port = 0\n", "peer_tls", "it has no port with TLS"),
     (SERVER, "http_port = 0\nhttps_port = 0\n", "[[server]]", "'n1' serves nobody: it has no port"),
+    (SERVER, 'admin = "http://h:1/x"\n', "admin", "an admin API has no path"),
+    (SERVER, 'admin = "http://u:p@h:1"\n', "admin", "carries no user name or password"),
+    (SERVER, 'admin = "/run/admin.sock"\n', "admin", "an origin begins with http://"),
+    (SERVER, 'admin = "http://m1.example"\n', "admin", "'m1' answers clients there"),
     # Files of prefixes.
     ("prefixes = [", 'prefix_file = "no"\n#', "prefix_file", "cannot be read: No such file"),
     ("prefixes = [", 'prefix_file = "."\n#', "prefix_file", "cannot be read: Is a directory"),

@@ -8,6 +8,7 @@ from headrace.config.locate import TomlPath
 from headrace.config.network.model import NetworkConfig
 from headrace.config.network.places import ServerTable
 from headrace.config.problems import Problem
+from headrace.http.origin_url import parse_origin_url
 
 
 def repeated_addresses(config: NetworkConfig) -> Iterator[Problem]:
@@ -30,6 +31,41 @@ def repeated_addresses(config: NetworkConfig) -> Iterator[Problem]:
                     concerns=(first, *_ports(index), *_ports(other)),
                 )
                 break
+    yield from _repeated_admins(config)
+
+
+def _repeated_admins(config: NetworkConfig) -> Iterator[Problem]:
+    """Yield a problem for each admin API that is two servers', or where one answers clients."""
+    serving = {
+        (address, port): index
+        for index, server in enumerate(config.servers)
+        for _path, address in _addresses(index, server)
+        for port in ports_of(server)
+    }
+    seen: dict[str, int] = {}
+    for index, server in enumerate(config.servers):
+        if server.admin is None:
+            continue
+        path: TomlPath = ("server", index, "admin")
+        first = seen.setdefault(server.admin, index)
+        if first != index:
+            yield Problem(
+                path=path,
+                value=repr(server.admin),
+                message=f"it is {config.servers[first].name!r}'s already",
+                remedy="write where this server's own admin API answers",
+                concerns=(("server", first, "admin"),),
+            )
+        url = parse_origin_url(server.admin)
+        other = serving.get((url.host, url.port))
+        if other is not None:
+            yield Problem(
+                path=path,
+                value=repr(server.admin),
+                message=f"{config.servers[other].name!r} answers clients there",
+                remedy="write the address and port of [admin] listen in its edge.toml",
+                concerns=_ports(other),
+            )
 
 
 def ports_of(server: ServerTable) -> set[int]:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from headrace.config.base import FilePath, Model
 from headrace.config.network.words import (
+    AdminUrl,
     BaseUrl,
     CapacityBps,
     Continent,
@@ -105,6 +106,11 @@ class ServerTable(Model):
         default=0, description="Where other servers ask it. 0: where clients do."
     )
     peer_tls: bool = Field(default=False, description="Whether other servers ask it with TLS.")
+    admin: AdminUrl | None = Field(
+        default=None,
+        description="Where its admin API answers those who steer the network: "
+        "`http://192.0.2.1:9090`. Unset: its load is not asked for.",
+    )
     capacity_bps: CapacityBps = Field(
         default=10_000_000_000,
         description="What it can send. Shards and clients are spread in proportion.",

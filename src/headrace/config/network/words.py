@@ -78,6 +78,13 @@ def _base_url(text: str) -> str:
     return str(parse_origin_url(text))
 
 
+def _admin_url(text: str) -> str:
+    url = parse_origin_url(text)
+    if url.prefix:
+        raise ValueError("an admin API has no path: write http://192.0.2.1:9090")
+    return str(url)
+
+
 Coordinates = Annotated[
     list[float], AfterValidator(_coordinates), Written("latitude and longitude")
 ]
@@ -85,4 +92,5 @@ HostName = Annotated[str, AfterValidator(_host)]
 Ipv4Text = Annotated[str, AfterValidator(_ipv4)]
 Ipv6Text = Annotated[str, AfterValidator(_ipv6)]
 BaseUrl = Annotated[str, Field(max_length=2048), AfterValidator(_base_url)]
+AdminUrl = Annotated[str, Field(max_length=512), AfterValidator(_admin_url)]
 PrefixText = Annotated[str, Field(min_length=1, max_length=64)]

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from headrace.config.addresses import TcpAddress
+from headrace.router.dns.datagrams import Answer
 from headrace.router.dns.rate_limit import network_of
-from headrace.router.dns.udp import Answer
 from headrace.telemetry.metrics import WorkerMetrics
 
 BACKLOG: Final = 512

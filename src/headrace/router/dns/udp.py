@@ -8,28 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import struct
 import time
-from collections.abc import Callable
 from typing import Final
 
 from headrace.config.addresses import TcpAddress
 from headrace.router.dns import wire
+from headrace.router.dns.datagrams import Answer, Datagrams
 from headrace.telemetry.metrics import WorkerMetrics
 
-BATCH: Final = 64
 RECEIVE_BUFFER_BYTES: Final = 4 * 1024 * 1024
 # A longer datagram is cut, and then malformed: no query is as long.
 LONGEST_QUERY_BYTES: Final = wire.LARGEST_UDP_BYTES
 ALL_ADDRESSES: Final = frozenset({"0.0.0.0", "::"})
 
-Answer = Callable[[bytes, bytes, int], bytes | None]
-"""From a message, the client's address and the time in seconds to the answer, if any."""
-
-_Source = tuple[str, int] | tuple[str, int, int, int]
-
 _IP_PKTINFO: Final = 8
-_ANCILLARY_BYTES: Final = 64
 
 
 def udp_socket(address: TcpAddress, *, shared: bool = True) -> socket.socket:
@@ -64,9 +56,8 @@ class UdpServer:
         self._socket = sock
         self._loop = loop
         self._metrics = metrics
-        self._v6 = sock.family == socket.AF_INET6
         on_all = sock.getsockname()[0] in ALL_ADDRESSES
-        self._work = self._work_on_all if on_all else self._work_on_one
+        self._datagrams = Datagrams(sock, LONGEST_QUERY_BYTES, control=on_all)
 
     def serve(self) -> None:
         """Begin to answer."""
@@ -79,66 +70,8 @@ class UdpServer:
 
     def _readable(self) -> None:
         started = time.perf_counter()
-        count = self._work(int(time.time()))
+        count, unsent = self._datagrams.answer(self.answer, int(time.time()))
         if count:
             self._metrics.dns_udp_queries += count
+            self._metrics.dns_unsent += unsent
             self._metrics.dns_wait.observe(time.perf_counter() - started)
-
-    def _work_on_one(self, now_s: int) -> int:
-        """Answer what has come to the one address of the socket; return how many came."""
-        receive, send, answer = self._socket.recvfrom, self._socket.sendto, self.answer
-        packed, family = socket.inet_pton, socket.AF_INET6 if self._v6 else socket.AF_INET
-        for count in range(BATCH):
-            try:
-                data, source = receive(LONGEST_QUERY_BYTES)
-            except BlockingIOError:
-                return count
-            except OSError:
-                continue  # what an earlier answer met: nobody listens there
-            host = source[0]
-            if "%" in host:
-                host = host.partition("%")[0]
-            reply = answer(data, packed(family, host), now_s)
-            if reply is not None:
-                try:
-                    send(reply, source)
-                except OSError:
-                    self._metrics.dns_unsent += 1
-        return BATCH
-
-    def _work_on_all(self, now_s: int) -> int:
-        """Answer what has come to any address, each from where it came to."""
-        for count in range(BATCH):
-            try:
-                data, ancillary, _, source = self._socket.recvmsg(
-                    LONGEST_QUERY_BYTES, _ANCILLARY_BYTES
-                )
-            except BlockingIOError:
-                return count
-            except OSError:
-                continue
-            self._answer_from(data, source, _reply_from(ancillary), now_s)
-        return BATCH
-
-    def _answer_from(
-        self, data: bytes, source: _Source, local: list[tuple[int, int, bytes]], now_s: int
-    ) -> None:
-        family = socket.AF_INET6 if self._v6 else socket.AF_INET
-        client = socket.inet_pton(family, source[0].partition("%")[0])
-        reply = self.answer(data, client, now_s)
-        if reply is not None:
-            try:
-                self._socket.sendmsg([reply], local, 0, source)
-            except OSError:
-                self._metrics.dns_unsent += 1
-
-
-def _reply_from(ancillary: list[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
-    """Return what makes an answer leave from the address that its question came to."""
-    for level, kind, data in ancillary:
-        if level == socket.IPPROTO_IP and kind == _IP_PKTINFO:
-            _, local, _ = struct.unpack("I4s4s", data)
-            return [(level, kind, struct.pack("I4s4s", 0, local, local))]
-        if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO:
-            return [(level, kind, data)]
-    return []

@@ -169,6 +169,20 @@ class ContentClass:
     ttl_s: float = 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """Maintenance that is known before: a server, or all of a site, is withdrawn from `start` to
+    `end`, in Unix time, and drains for `drain_s` before.
+    """
+
+    start: float
+    end: float
+    server: str = ""
+    site: str = ""
+    reason: str = ""
+    drain_s: float = 0.0
+
+
 class _Named:
     """Finds sites and servers by name, in tables that are made when they are first needed and are
     no part of the value."""
@@ -208,6 +222,7 @@ class Topology(_Named):
     servers: tuple[Server, ...] = ()
     coverage: tuple[Coverage, ...] = ()
     classes: tuple[ContentClass, ...] = ()
+    withdrawals: tuple[Withdrawal, ...] = ()
 
     def servers_of(self, site: str) -> tuple[Server, ...]:
         """Return the servers of a site."""

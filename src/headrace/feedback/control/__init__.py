@@ -1,0 +1,1 @@
+"""The controller: from observations to the view, for the running loop and the simulator. Pure."""

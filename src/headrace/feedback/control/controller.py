@@ -1,0 +1,101 @@
+"""The controller: one step from what is observed to the view that the network goes by. Pure.
+
+The running loop and the simulator call the same step. Two that begin with the same memory, the same
+observations and the same orders come to the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from headrace.feedback.control.memory import Memory
+from headrace.feedback.observation import Observations
+from headrace.feedback.orders import NO_ORDERS, Mode, Orders, merge, without_expired
+from headrace.feedback.states.model import Alarm, Change, ServerRecord, State, States
+from headrace.feedback.states.ramp import weight
+from headrace.feedback.states.rules import StateRules
+from headrace.feedback.states.step import StateStep
+from headrace.feedback.states.step import step as step_states
+from headrace.topology.model import Topology
+from headrace.topology.view import ServerState, ServerView, View
+
+_SEEN: Mapping[State, ServerState] = {
+    State.ONLINE: ServerState.ONLINE,
+    State.SUSPECT: ServerState.ONLINE,
+    State.RECOVERING: ServerState.ONLINE,
+    State.FULL: ServerState.FULL,
+    State.DRAINING: ServerState.DRAINING,
+    State.FAILED: ServerState.FAILED,
+    State.WITHDRAWN: ServerState.FAILED,
+}
+_PLAIN = ServerView()
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerRules:
+    """What the controller goes by."""
+
+    states: StateRules
+    mode: Mode = Mode.STATES
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a step came to what it did: all that version 1 had before it."""
+
+    states: StateStep
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a step came to. The memory is for the next step. The view has neither version nor time:
+    who publishes it gives it both. `changes` are this step's, `alarms` are in force now.
+    """
+
+    memory: Memory
+    view: View
+    changes: tuple[Change, ...]
+    alarms: tuple[Alarm, ...]
+    explanation: Explanation
+
+
+class Controller:
+    """Computes steps for one topology under one set of rules. It keeps nothing between them."""
+
+    def __init__(self, topology: Topology, rules: ControllerRules) -> None:
+        self.topology = topology
+        self.rules = rules
+
+    def step(
+        self,
+        memory: Memory,
+        observations: Observations,
+        now: float,
+        elapsed_s: float,
+        orders: Orders = NO_ORDERS,
+    ) -> Step:
+        """Return what follows from a memory and what is observed, `elapsed_s` after the step that
+        the memory came of.
+
+        `now` is Unix time, for schedules and for when things happened. `orders` are all that is
+        known of operators' wishes; those in the memory are known too.
+        """
+        known = without_expired(merge(memory.orders, orders), now)
+        step = step_states(
+            memory.states, observations, self.topology, self.rules.states, now, elapsed_s, known
+        )
+        after = msgspec.structs.replace(memory, at=now, states=step.states, orders=known)
+        view = View(servers=self._servers(step.states))
+        return Step(after, view, step.changes, step.alarms, Explanation(step))
+
+    def _servers(self, states: States) -> dict[str, ServerView]:
+        """Return what the view says of servers: of those that are as the description has them,
+        nothing."""
+        seen = {name: self._seen(record) for name, record in states.servers.items()}
+        return {name: one for name, one in seen.items() if one != _PLAIN}
+
+    def _seen(self, record: ServerRecord) -> ServerView:
+        return ServerView(_SEEN[record.state], weight(record, self.rules.states))

@@ -1,0 +1,35 @@
+"""How full a server is by its own report, against what it may send. Pure."""
+
+from __future__ import annotations
+
+import math
+
+from headrace.feedback.observation import NodeReport
+from headrace.feedback.states.model import ServerRecord
+from headrace.feedback.states.rules import StateRules
+from headrace.topology.model import Server
+
+
+def utilisation(server: Server, heard: NodeReport | None, rules: StateRules) -> float | None:
+    """Return what share of its capacity a server sends; None: it has not said so lately.
+
+    Of the capacity that is described and the one that it reports, the smaller counts.
+    """
+    if heard is None or not 0.0 <= heard.whole_age_s <= rules.report_age_s:
+        return None
+    report = heard.report
+    capacity_bps = float(server.capacity_bps)
+    if report.capacity_bps is not None and report.capacity_bps > 0:
+        capacity_bps = min(capacity_bps, report.capacity_bps)
+    share = report.egress_bps / capacity_bps if capacity_bps > 0 else math.inf
+    return share if share >= 0.0 else None
+
+
+def next_load_s(
+    record: ServerRecord, is_full: bool, used: float | None, elapsed_s: float, rules: StateRules
+) -> float:
+    """Return how long the load has been past the threshold that ends being full, or not full."""
+    if used is None:
+        return record.load_s + elapsed_s if is_full else 0.0
+    past = used < rules.full_below if is_full else used >= rules.full_above
+    return record.load_s + elapsed_s if past else 0.0

@@ -1,0 +1,135 @@
+"""What version 1 knows of servers, and what it says of a change. Values for memory and the wire."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from headrace.feedback.observation import Age, InARow, Name, Outcome
+
+MOST_SERVERS = 100_000
+MOST_REASONS = 8
+
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+
+
+class State(enum.StrEnum):
+    """The state of a server. What each means for clients stands in `table`."""
+
+    ONLINE = "online"
+    SUSPECT = "suspect"
+    FAILED = "failed"
+    RECOVERING = "recovering"
+    DRAINING = "draining"
+    WITHDRAWN = "withdrawn"
+    FULL = "full"
+
+
+SERVING = frozenset({State.ONLINE, State.SUSPECT, State.RECOVERING, State.FULL})
+"""States in which a server serves as far as observations say."""
+
+
+class Why(enum.StrEnum):
+    """Why a server's state is what it is. Its meaning is on the page about states."""
+
+    OPERATOR = "operator"
+    SCHEDULE = "schedule"
+    DESCRIPTION = "description"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    TLS = "tls"
+    MALFORMED = "malformed"
+    STATUS = "status"
+    WRONG_BYTES = "wrong_bytes"
+    CUT = "cut"
+    SLOW = "slow"
+    LOSSY = "lossy"
+    NODE_DRAINS = "node_drains"
+    NOT_READY = "not_ready"
+    NO_REPORT = "no_report"
+    OTHERS_FAIL = "others_fail"
+    NO_QUORUM = "no_quorum"
+    OVER_CAPACITY = "over_capacity"
+    SERVES = "serves"
+    RAMPED = "ramped"
+    NEW = "new"
+    DAMPED = "damped"
+    FLOOR = "floor"
+    LAST = "last"
+    MASS_FAILURE = "mass_failure"
+    SITE_LOST = "site_lost"
+    FEW_OBSERVERS = "few_observers"
+
+
+class AlarmKind(enum.StrEnum):
+    """What the loop cannot settle by itself."""
+
+    MASS_FAILURE = "mass_failure"
+    SITE_FAILURE = "site_failure"
+    FEW_OBSERVERS = "few_observers"
+    UNSOUND_OBSERVER = "unsound_observer"
+    FLOOR = "floor"
+    LAST = "last"
+    DAMPED = "damped"
+
+
+class Alarm(msgspec.Struct, frozen=True, order=True):
+    """An alarm about a site, a server or an observer ("": the whole network)."""
+
+    kind: AlarmKind
+    subject: str = ""
+    text: str = ""
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """What one observer said of a server: its last probe, and how often in a row so."""
+
+    observer: Name
+    outcome: Outcome
+    age_s: Age
+    failures: InARow = 0
+    slow: InARow = 0
+    successes: InARow = 0
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A change of a server's state, at a Unix time, and all it came of."""
+
+    at: float
+    server: Name
+    site: Name
+    before: State
+    after: State
+    reasons: tuple[Why, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    note: str = ""
+    """An operator's words."""
+
+
+class ServerRecord(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What is kept of a server from one step to the next. Times are ages.
+
+    `for_s` is how long it has been in its state, `ramp` how far it has returned, `penalty` what
+    its flaps left, `load_s` how long its load has been past the threshold that would change its
+    state; `reports` says that it has reported.
+    """
+
+    state: State = State.ONLINE
+    for_s: Age = 0.0
+    reasons: Annotated[tuple[Why, ...], Meta(max_length=MOST_REASONS)] = ()
+    ramp: Share = 1.0
+    penalty: Annotated[float, Meta(ge=0.0, le=1e9)] = 0.0
+    suppressed: bool = False
+    load_s: Age = 0.0
+    reports: bool = False
+
+
+class States(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """All servers' records by name. `steps` is how often there was a step (0: never)."""
+
+    servers: Annotated[dict[Name, ServerRecord], Meta(max_length=MOST_SERVERS)] = {}
+    steps: Annotated[int, Meta(ge=0, le=2**53)] = 0

@@ -1,0 +1,132 @@
+"""Which signal the evidence of one server comes to: the order of `table`'s docstring. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from headrace.feedback.observation import NodeReport
+from headrace.feedback.orders import Wish
+from headrace.feedback.states.load import next_load_s, utilisation
+from headrace.feedback.states.model import ServerRecord, State, Why
+from headrace.feedback.states.quorum import Verdict
+from headrace.feedback.states.ramp import next_ramp
+from headrace.feedback.states.rules import StateRules
+from headrace.feedback.states.table import Signal
+from headrace.feedback.states.wanted import Wanted
+from headrace.topology.model import Server
+
+_RETURNED = frozenset({State.FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class Evidenced:
+    """All that one step has of one server. `held` says what forbids to take it out, though a
+    quorum sees it fail (None: nothing); `used` is the share of its capacity that it sends."""
+
+    server: Server
+    record: ServerRecord
+    verdict: Verdict
+    wanted: Wanted
+    heard: NodeReport | None
+    hinted: bool
+    held: Why | None
+    used: float | None
+    load_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The signal of a server and its reasons."""
+
+    signal: Signal
+    reasons: tuple[Why, ...]
+
+
+def collect(
+    server: Server,
+    record: ServerRecord,
+    verdict: Verdict,
+    wanted: Wanted,
+    reports: Mapping[str, NodeReport],
+    hinted: bool,
+    held: Why | None,
+    elapsed_s: float,
+    rules: StateRules,
+) -> Evidenced:
+    """Return the evidence of a server."""
+    heard = reports.get(server.name)
+    used = utilisation(server, heard, rules)
+    load_s = next_load_s(record, record.state is State.FULL, used, elapsed_s, rules)
+    return Evidenced(server, record, verdict, wanted, heard, hinted, held, used, load_s)
+
+
+def find(one: Evidenced, elapsed_s: float, rules: StateRules) -> Finding:
+    """Return the signal of a server: the first that applies."""
+    wish, verdict = one.wanted.wish, one.verdict
+    if wish is Wish.WITHDRAWN:
+        return Finding(Signal.WITHDRAW, (one.wanted.by,))
+    if wish is Wish.ONLINE:
+        return Finding(Signal.PIN, (one.wanted.by,))
+    if verdict.down and one.held is None:
+        return Finding(Signal.DOWN, verdict.reasons)
+    if wish is Wish.DRAINING:
+        return Finding(Signal.DRAIN, (one.wanted.by,))
+    report = _fresh_report(one, rules)
+    if report is not None and report.report.draining:
+        return Finding(Signal.DRAIN, (Why.NODE_DRAINS,))
+    if _is_over(one, rules):
+        return Finding(Signal.OVER, (Why.OVER_CAPACITY,))
+    return _by_probes(one, elapsed_s, rules)
+
+
+def _by_probes(one: Evidenced, elapsed_s: float, rules: StateRules) -> Finding:
+    verdict, record = one.verdict, one.record
+    if verdict.down:
+        return Finding(Signal.DOUBT, (*((one.held,) if one.held else ()), *verdict.reasons))
+    if not verdict.seen:
+        return Finding(Signal.UNSEEN, (Why.NO_QUORUM,))
+    if verdict.successes < _needed(record.state, rules):
+        return Finding(Signal.DOUBT, verdict.reasons or (Why.NO_QUORUM,))
+    doubts = _doubts(one, rules)
+    if doubts:
+        return Finding(Signal.DOUBT, doubts)
+    if record.suppressed:
+        return Finding(Signal.DAMPED, (Why.DAMPED,))
+    if record.state in {State.ONLINE, State.SUSPECT, State.FULL} and record.ramp >= 1.0:
+        return Finding(Signal.WARM, (Why.SERVES,))
+    if record.state is State.RECOVERING and next_ramp(record.ramp, elapsed_s, rules) >= 1.0:
+        return Finding(Signal.WARM, (Why.RAMPED,))
+    return Finding(Signal.UP, (Why.SERVES,))
+
+
+def _needed(state: State, rules: StateRules) -> int:
+    """Return how many good probes in a row show that a server in a state serves."""
+    if state is State.FAILED:
+        return rules.successes
+    return rules.clear if state is State.SUSPECT else 1
+
+
+def _doubts(one: Evidenced, rules: StateRules) -> tuple[Why, ...]:
+    """Return what speaks against a server that answers its probes."""
+    doubts = []
+    report = _fresh_report(one, rules)
+    if report is not None and not report.report.ready:
+        doubts.append(Why.NOT_READY)
+    if report is None and one.record.reports:
+        doubts.append(Why.NO_REPORT)
+    if one.hinted:
+        doubts.append(Why.OTHERS_FAIL)
+    return tuple(doubts)
+
+
+def _fresh_report(one: Evidenced, rules: StateRules) -> NodeReport | None:
+    if one.heard is None or one.heard.whole_age_s > rules.report_age_s:
+        return None
+    return one.heard
+
+
+def _is_over(one: Evidenced, rules: StateRules) -> bool:
+    if one.record.state is State.FULL:
+        return one.load_s < rules.full_release_s
+    return one.load_s >= rules.full_after_s and one.used is not None

@@ -35,6 +35,7 @@ OPEN_FILES = 256
 SPARE_FILES = 16
 BACK_WITHIN_S = 30.0
 KILLED = "SIGKILL"
+BAD_DESCRIPTION = ("network_refused", "network_last_good_used")
 EXPECTED_ERRORS = {
     "worker_died", "no_worker_serves", "stored_slice_unreadable", "worker_silent", "worker_stuck",
 }  # fmt: skip
@@ -205,7 +206,7 @@ def finish(name: str, edge: Edge, tally: Tally, logs: Path | None) -> None:
         if KILLED not in str(death["reason"]):
             tally.note_wrong(f"a worker of {name} died by itself: {death}")
     for problem in edge.problems():
-        if "network_refused" not in problem:
+        if not any(event in problem for event in BAD_DESCRIPTION):
             tally.note_wrong(f"in the log of {name}: {problem}")
     if logs is not None:
         logs.mkdir(parents=True, exist_ok=True)

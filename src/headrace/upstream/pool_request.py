@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from headrace.http.message import Field
+from headrace.http.validators import CONDITIONS
 from headrace.reasons import of_status
 from headrace.upstream.attempt_log import AttemptLog, Tried
 from headrace.upstream.errors import UNPROVOKED, Failure, OriginError
@@ -47,6 +48,15 @@ class Events(Protocol):
 def word(reason: FailureOrStatus) -> str:
     """Return a reason as metrics and the log have it."""
     return reason.value if isinstance(reason, Failure) else of_status(reason)
+
+
+def fits(status: int, fields: list[Field]) -> bool:
+    """Return whether a status can be the answer: 304 says nothing without a condition, nor 416
+    without a range (RFC 9110 sections 15.4.5 and 15.5.17).
+    """
+    if status == 304:
+        return any(name in CONDITIONS for name, _ in fields)
+    return status != 416 or any(name == b"range" for name, _ in fields)
 
 
 @dataclass(slots=True)
@@ -100,6 +110,11 @@ class PoolRequest:
         finally:
             self.events.waited(attempt_log, self.loop.time() - began_s)
         response.when_ended(place.give_back)
+        if not fits(response.status, fields):
+            response.close()
+            raise OriginError(
+                Failure.BAD_HEAD, f"answered {response.status}, which nothing asked for"
+            )
         return response
 
     def _name_group(self, index: int) -> None:

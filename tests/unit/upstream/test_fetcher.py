@@ -88,6 +88,33 @@ def test_a_status_is_a_failure_if_the_policy_or_switching_says_so(
     conversation(talk)
 
 
+@pytest.mark.parametrize("status", [304, 416])
+def test_a_status_that_only_something_else_could_ask_for_is_none(status: int) -> None:
+    async def talk(scene: Scene) -> None:
+        scene.network.origin("a", answering(status, b""))
+        scene.network.origin("b", serving(b"body"))
+        response = await scene.fetch()
+        assert await read_all(response) == b"body"
+        assert scene.attempt_log.trail == [Tried("a", "invalid_response")]
+
+    conversation(talk)
+
+
+@pytest.mark.parametrize(
+    ("status", "asked"), [(304, (b"if-none-match", b'"a"')), (416, (b"range", b"bytes=9-"))]
+)
+def test_the_same_status_is_an_answer_where_it_was_asked_for(
+    status: int, asked: tuple[bytes, bytes]
+) -> None:
+    async def talk(scene: Scene) -> None:
+        scene.network.origin("a", answering(status, b""))
+        response = await scene.fetch(b"GET", asked)
+        assert response.status == status
+        response.close()
+
+    conversation(talk)
+
+
 def test_when_all_fail_the_best_answer_that_an_origin_gave_is_returned() -> None:
     async def talk(scene: Scene) -> None:
         scene.pool("a", "b", "c", "d")

@@ -282,7 +282,8 @@ async def test_a_head_of_unknown_length(edge: MemoryEdge) -> None:
     film = await edge.head("/film")
     assert (film.seen, film.framing) == ((200, b"", "miss"), "chunked")
     edge.origin(replying(reply(304)))
-    assert (await edge.head("/film")).status == 304
+    assert (await edge.head("/film", 'If-None-Match: "a"')).status == 304
+    assert (await edge.head("/film")).status == 502
 
 
 async def stale(edge: MemoryEdge) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from headrace.feedback.control.controller import Controller, ControllerRules, Step
+from headrace.feedback.control.memory import NO_MEMORY
 from headrace.feedback.observation import Observations, Observer, Outcome, ProbeRecord, next_record
+from headrace.feedback.orders import NO_ORDERS, Mode
+from headrace.feedback.states.model import State
 from headrace.feedback.states.rules import StateRules
 from headrace.topology.model import ContentClass, Coverage, Server, Site, SiteChoice, Topology
 
@@ -62,3 +66,42 @@ def observed(
             for name in observers
         }
     )
+
+
+class Loop:
+    """A controller that steps each second over what it is shown."""
+
+    def __init__(
+        self, topology: Topology, rules: StateRules = RULES, mode: Mode = Mode.STATES
+    ) -> None:
+        self.topology = topology
+        self.controller = Controller(topology, ControllerRules(rules, mode))
+        self.memory = NO_MEMORY
+        self.now = 1_000_000.0
+        self.orders = NO_ORDERS
+        self.last: Step | None = None
+
+    def see(self, observations: Observations, seconds: int = 1) -> Step:
+        """Step over the same observations for so many seconds."""
+        for _second in range(seconds):
+            self.now += 1.0
+            self.last = self.controller.step(self.memory, observations, self.now, 1.0, self.orders)
+            self.memory = self.last.memory
+        assert self.last is not None
+        return self.last
+
+    def well(self, seconds: int = 1) -> Step:
+        """Step while all is well."""
+        return self.see(observed(self.topology), seconds)
+
+    def states(self) -> dict[str, State]:
+        """Return the states of all servers that are not online."""
+        return {
+            name: record.state
+            for name, record in self.memory.states.servers.items()
+            if record.state is not State.ONLINE
+        }
+
+    def state(self, server: str) -> State:
+        """Return the state of a server."""
+        return self.memory.states.servers[server].state

@@ -14,6 +14,7 @@ import msgspec
 from headrace.feedback.control.memory import Memory
 from headrace.feedback.observation import Observations
 from headrace.feedback.orders import NO_ORDERS, Mode, Orders, merge, without_expired
+from headrace.feedback.states.groups import Groups
 from headrace.feedback.states.model import Alarm, Change, ServerRecord, State, States
 from headrace.feedback.states.ramp import weight
 from headrace.feedback.states.rules import StateRules
@@ -68,6 +69,7 @@ class Controller:
     def __init__(self, topology: Topology, rules: ControllerRules) -> None:
         self.topology = topology
         self.rules = rules
+        self._groups = Groups(topology)
 
     def step(
         self,
@@ -85,7 +87,7 @@ class Controller:
         """
         known = without_expired(merge(memory.orders, orders), now)
         step = step_states(
-            memory.states, observations, self.topology, self.rules.states, now, elapsed_s, known
+            memory.states, observations, self._groups, self.rules.states, now, elapsed_s, known
         )
         after = msgspec.structs.replace(memory, at=now, states=step.states, orders=known)
         view = View(servers=self._servers(step.states))

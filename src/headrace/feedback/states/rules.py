@@ -49,7 +49,8 @@ class StateRules:
     mass: float = 0.5
     mass_least: int = 3
     mass_window_s: float = 30.0
-    site_others: float = 0.2
+    mass_undo_s: float = 3.0
+    site_others: float = 0.34
     site_failures: int = 4
 
     others_asked: int = 5

@@ -16,13 +16,14 @@ from headrace.feedback.states.table import Signal
 from headrace.feedback.states.wanted import Wanted
 from headrace.topology.model import Server
 
-_RETURNED = frozenset({State.FAILED})
-
 
 @dataclass(frozen=True, slots=True)
 class Evidenced:
-    """All that one step has of one server. `held` says what forbids to take it out, though a
-    quorum sees it fail (None: nothing); `used` is the share of its capacity that it sends."""
+    """All that one step has of one server.
+
+    `held` says what forbids to take it out, though a quorum sees it fail (None: nothing), `lost`
+    that its site is gone; `used` is the share of its capacity that it sends.
+    """
 
     server: Server
     record: ServerRecord
@@ -31,6 +32,7 @@ class Evidenced:
     heard: NodeReport | None
     hinted: bool
     held: Why | None
+    lost: bool
     used: float | None
     load_s: float
 
@@ -51,6 +53,7 @@ def collect(
     reports: Mapping[str, NodeReport],
     hinted: bool,
     held: Why | None,
+    lost: bool,
     elapsed_s: float,
     rules: StateRules,
 ) -> Evidenced:
@@ -58,7 +61,7 @@ def collect(
     heard = reports.get(server.name)
     used = utilisation(server, heard, rules)
     load_s = next_load_s(record, record.state is State.FULL, used, elapsed_s, rules)
-    return Evidenced(server, record, verdict, wanted, heard, hinted, held, used, load_s)
+    return Evidenced(server, record, verdict, wanted, heard, hinted, held, lost, used, load_s)
 
 
 def find(one: Evidenced, elapsed_s: float, rules: StateRules) -> Finding:
@@ -69,7 +72,8 @@ def find(one: Evidenced, elapsed_s: float, rules: StateRules) -> Finding:
     if wish is Wish.ONLINE:
         return Finding(Signal.PIN, (one.wanted.by,))
     if verdict.down and one.held is None:
-        return Finding(Signal.DOWN, verdict.reasons)
+        lost = (Why.SITE_LOST,) if one.lost else ()
+        return Finding(Signal.DOWN, (*lost, *verdict.reasons))
     if wish is Wish.DRAINING:
         return Finding(Signal.DRAIN, (one.wanted.by,))
     report = _fresh_report(one, rules)
@@ -82,6 +86,8 @@ def find(one: Evidenced, elapsed_s: float, rules: StateRules) -> Finding:
 
 def _by_probes(one: Evidenced, elapsed_s: float, rules: StateRules) -> Finding:
     verdict, record = one.verdict, one.record
+    if _is_taken_back(one, rules):
+        return Finding(Signal.DISTRUST, (Why.MASS_FAILURE, *verdict.reasons))
     if verdict.down:
         return Finding(Signal.DOUBT, (*((one.held,) if one.held else ()), *verdict.reasons))
     if not verdict.seen:
@@ -98,6 +104,16 @@ def _by_probes(one: Evidenced, elapsed_s: float, rules: StateRules) -> Finding:
     if record.state is State.RECOVERING and next_ramp(record.ramp, elapsed_s, rules) >= 1.0:
         return Finding(Signal.WARM, (Why.RAMPED,))
     return Finding(Signal.UP, (Why.SERVES,))
+
+
+def _is_taken_back(one: Evidenced, rules: StateRules) -> bool:
+    """Return whether a server failed a moment ago, and now so much else that it is not believed."""
+    return (
+        one.held is Why.MASS_FAILURE
+        and one.record.state is State.FAILED
+        and one.record.for_s <= rules.mass_undo_s
+        and one.verdict.down
+    )
 
 
 def _needed(state: State, rules: StateRules) -> int:

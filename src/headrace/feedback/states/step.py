@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from headrace.feedback.observation import Observations
-from headrace.feedback.orders import Orders
+from headrace.feedback.orders import Orders, Wish
+from headrace.feedback.states.damping import Flaps, decayed, flapped, unflapped
+from headrace.feedback.states.floors import find_floors
+from headrace.feedback.states.groups import Groups
 from headrace.feedback.states.hints import hinted_servers
+from headrace.feedback.states.mass import find_mass
 from headrace.feedback.states.model import (
+    MOST_REASONS,
+    SERVING,
     Alarm,
     AlarmKind,
     Change,
@@ -17,13 +26,14 @@ from headrace.feedback.states.model import (
     States,
     Why,
 )
-from headrace.feedback.states.quorum import Panel, choose_panel, evidence, judge
+from headrace.feedback.states.quorum import Panel, Verdict, choose_panel, evidence, judge
 from headrace.feedback.states.ramp import next_ramp
 from headrace.feedback.states.rules import StateRules
 from headrace.feedback.states.signals import Evidenced, Finding, collect, find
 from headrace.feedback.states.table import TABLE, Signal
-from headrace.feedback.states.wanted import NOTHING_WANTED, wanted
-from headrace.topology.model import Topology
+from headrace.feedback.states.wanted import NOTHING_WANTED, Wanted, wanted
+
+LONGEST_ELAPSED_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +49,21 @@ class StateStep:
     findings: Mapping[str, Finding]
 
 
+@dataclass(frozen=True, slots=True)
+class _Holds:
+    """What forbids to believe that servers failed, by server; sites that are gone; damped servers
+    that are needed."""
+
+    held: Mapping[str, Why]
+    lost: frozenset[str]
+    needed: frozenset[str]
+    alarms: tuple[Alarm, ...]
+
+
 def step(
     before: States,
     observations: Observations,
-    topology: Topology,
+    groups: Groups,
     rules: StateRules,
     now: float,
     elapsed_s: float,
@@ -52,100 +73,155 @@ def step(
 
     `now` is Unix time, for what operators have said; observations and states know ages alone.
     """
-    elapsed_s = max(0.0, elapsed_s)
-    wishes = wanted(topology, orders, now)
-    records = {one.name: _known(before, one.name, rules) for one in topology.servers}
-    probed = [
-        one.name for one in topology.servers if records[one.name].state is not State.WITHDRAWN
-    ]
-    panel = choose_panel(observations.observers, probed, rules)
+    elapsed_s = min(max(elapsed_s, 0.0), LONGEST_ELAPSED_S) if math.isfinite(elapsed_s) else 0.0
+    servers = groups.topology.servers
+    wishes = wanted(groups.topology, orders, now)
     hinted = hinted_servers(observations.reports, rules)
-    held = Why.FEW_OBSERVERS if panel.few else None
-    servers: dict[str, ServerRecord] = {}
-    changes: list[Change] = []
-    evidenced: dict[str, Evidenced] = {}
-    findings: dict[str, Finding] = {}
-    for server in topology.servers:
-        name = server.name
-        one = evidenced[name] = collect(
+    records = {one.name: _known(before, one.name, elapsed_s, rules) for one in servers}
+    probed = [name for name, record in records.items() if record.state is not State.WITHDRAWN]
+    panel = choose_panel(observations.observers, probed, rules)
+    verdicts = {
+        name: judge(panel, observations.observers, name, name in hinted, rules) for name in records
+    }
+    holds = _hold(groups, records, verdicts, panel, wishes, rules)
+    evidenced = {
+        server.name: collect(
             server,
-            records[name],
-            judge(panel, observations.observers, name, name in hinted, rules),
-            wishes.get(name, NOTHING_WANTED),
+            _released(records[server.name], server.name in holds.needed),
+            verdicts[server.name],
+            wishes.get(server.name, NOTHING_WANTED),
             observations.reports,
-            name in hinted,
-            held,
+            server.name in hinted,
+            holds.held.get(server.name),
+            server.site in holds.lost,
             elapsed_s,
             rules,
         )
-        found = findings[name] = find(one, elapsed_s, rules)
-        after = servers[name] = _next(one, found, elapsed_s, rules)
-        if after.state is not one.record.state:
-            seen = evidence(panel, observations.observers, name, rules)
-            changes.append(
-                Change(
-                    now,
-                    name,
-                    server.site,
-                    one.record.state,
-                    after.state,
-                    found.reasons,
-                    seen,
-                    one.wanted.note,
-                )
-            )
+        for server in servers
+    }
+    findings = {name: find(one, elapsed_s, rules) for name, one in evidenced.items()}
+    after = {name: _next(one, findings[name], elapsed_s, rules) for name, one in evidenced.items()}
+    changes = tuple(
+        _change(one, findings[name], after[name].state, panel, observations, rules, now)
+        for name, one in evidenced.items()
+        if after[name].state is not one.record.state
+    )
     return StateStep(
-        States(servers, before.steps + 1),
-        tuple(changes),
-        _alarms(panel),
+        States(after, before.steps + 1),
+        changes,
+        (*_observers_alarms(panel), *holds.alarms),
         panel,
         evidenced,
         findings,
     )
 
 
-def _known(before: States, name: str, rules: StateRules) -> ServerRecord:
+def _known(before: States, name: str, elapsed_s: float, rules: StateRules) -> ServerRecord:
     """Return what is known of a server. One that is new in a running network returns slowly."""
     record = before.servers.get(name)
-    if record is not None:
+    if record is None:
+        if before.steps == 0 or not rules.ramp_new:
+            return ServerRecord()
+        return ServerRecord(State.RECOVERING, reasons=(Why.NEW,), ramp=0.0)
+    if not record.penalty and not record.suppressed:
         return record
-    if before.steps == 0 or not rules.ramp_new:
-        return ServerRecord()
-    return ServerRecord(State.RECOVERING, reasons=(Why.NEW,), ramp=0.0)
+    flaps = decayed(Flaps(record.penalty, record.suppressed), elapsed_s, rules)
+    return msgspec.structs.replace(record, penalty=flaps.penalty, suppressed=flaps.suppressed)
+
+
+def _released(record: ServerRecord, is_needed: bool) -> ServerRecord:
+    return msgspec.structs.replace(record, suppressed=False) if is_needed else record
+
+
+def _hold(
+    groups: Groups,
+    records: Mapping[str, ServerRecord],
+    verdicts: Mapping[str, Verdict],
+    panel: Panel,
+    wishes: Mapping[str, Wanted],
+    rules: StateRules,
+) -> _Holds:
+    """Return what is not to be believed."""
+    if panel.few:
+        held = dict.fromkeys(records, Why.FEW_OBSERVERS)
+        return _Holds(held, frozenset(), frozenset(), ())
+    leaving = frozenset(
+        name for name, one in wishes.items() if one.wish in {Wish.WITHDRAWN, Wish.DRAINING}
+    )
+    mass = find_mass(groups, records, verdicts, leaving, rules)
+    floors = find_floors(groups, records, verdicts, mass.held, leaving, rules)
+    return _Holds(
+        {**mass.held, **floors.held}, mass.lost, floors.needed, (*mass.alarms, *floors.alarms)
+    )
 
 
 def _next(one: Evidenced, found: Finding, elapsed_s: float, rules: StateRules) -> ServerRecord:
     record = one.record
     after = TABLE[record.state, found.signal]
     changed = after is not record.state
-    ramp = record.ramp
-    if after is State.ONLINE:
-        ramp = 1.0
-    elif after is State.RECOVERING:
-        if record.state in {State.FAILED, State.DRAINING, State.WITHDRAWN}:
-            ramp = 0.0
-        elif found.signal is Signal.UP and not changed:
-            ramp = next_ramp(ramp, elapsed_s, rules)
-    elif after is State.FAILED:
-        ramp = 0.0
+    flaps = _flaps(record, after, found.signal, rules)
     return ServerRecord(
         after,
-        0.0 if changed else record.for_s + elapsed_s,
-        found.reasons[:8],
-        ramp,
-        record.penalty,
-        record.suppressed,
-        0.0 if changed else one.load_s,
+        0.0 if changed else min(record.for_s + elapsed_s, 1e9),
+        found.reasons[:MOST_REASONS],
+        _ramp(record, after, found.signal, elapsed_s, rules),
+        flaps.penalty,
+        flaps.suppressed,
+        0.0 if changed else min(one.load_s, 1e9),
         record.reports or one.heard is not None,
     )
 
 
-def _alarms(panel: Panel) -> tuple[Alarm, ...]:
+def _flaps(record: ServerRecord, after: State, signal: Signal, rules: StateRules) -> Flaps:
+    """Return a server's flaps: what an operator withdrew or pinned begins again without."""
+    if after is State.WITHDRAWN or signal is Signal.PIN:
+        return Flaps()
+    flaps = Flaps(record.penalty, record.suppressed)
+    if after is State.FAILED and record.state in SERVING:
+        return flapped(flaps, rules)
+    if signal is Signal.DISTRUST and record.state is State.FAILED:
+        return unflapped(flaps, rules)
+    return flaps
+
+
+def _ramp(
+    record: ServerRecord, after: State, signal: Signal, elapsed_s: float, rules: StateRules
+) -> float:
+    """Return how far a server has returned: paused while anything speaks against it."""
+    if after is State.ONLINE:
+        return 1.0
+    if after is State.RECOVERING:
+        if record.state in {State.FAILED, State.DRAINING, State.WITHDRAWN}:
+            return 0.0
+        if signal is Signal.UP and record.state is State.RECOVERING:
+            return next_ramp(record.ramp, elapsed_s, rules)
+    return record.ramp
+
+
+def _change(
+    one: Evidenced,
+    found: Finding,
+    after: State,
+    panel: Panel,
+    observations: Observations,
+    rules: StateRules,
+    now: float,
+) -> Change:
+    server = one.server
+    seen = evidence(panel, observations.observers, server.name, rules)
+    reasons = found.reasons[:MOST_REASONS]
+    return Change(
+        now, server.name, server.site, one.record.state, after, reasons, seen, one.wanted.note
+    )
+
+
+def _observers_alarms(panel: Panel) -> tuple[Alarm, ...]:
     """Return what is wrong with the observers."""
     alarms = [
         Alarm(AlarmKind.UNSOUND_OBSERVER, name, "it sees most servers fail that others see serve")
         for name in panel.unsound
     ]
     if panel.few:
-        alarms.append(Alarm(AlarmKind.FEW_OBSERVERS, "", f"sound are {len(panel.sound)}"))
+        text = f"{len(panel.sound)} observers can be believed: no server is taken out"
+        alarms.append(Alarm(AlarmKind.FEW_OBSERVERS, "", text))
     return tuple(alarms)

@@ -3,10 +3,11 @@
 Each step finds one signal for each server; the first that applies wins:
 
 1. `withdraw`: an operator's wish for the server, else for its site, else the schedule, says that it
-   is to be left alone, or the description does. `pin`: an operator wants it online, whatever is
+   is to be left alone; or the description does. `pin`: an operator wants it online, whatever is
    scheduled or observed.
 2. `down`: a quorum of observers sees it fail, and nothing forbids to believe that: no floor, last
-   server, mass failure or lack of observers. Where something does, it is `doubt`.
+   server, mass failure or lack of observers. Where something does, it is `doubt`; `distrust` where
+   so much fails that what was concluded a moment ago is taken back.
 3. `drain`: an operator, the schedule, the description or the server itself wants it to end what it
    serves.
 4. `over`: its report says that it is full.
@@ -35,6 +36,7 @@ class Signal(enum.StrEnum):
     PIN = "pin"
     DOWN = "down"
     OVER = "over"
+    DISTRUST = "distrust"
     DOUBT = "doubt"
     DAMPED = "damped"
     UP = "up"
@@ -48,6 +50,7 @@ _RETURNS, _DRAINS, _LEFT = State.RECOVERING, State.DRAINING, State.WITHDRAWN
 _OBSERVED = (
     Signal.DOWN,
     Signal.OVER,
+    Signal.DISTRUST,
     Signal.DOUBT,
     Signal.DAMPED,
     Signal.UP,
@@ -56,14 +59,14 @@ _OBSERVED = (
 )
 # fmt: off
 _ROWS: Mapping[State, tuple[State, ...]] = {
-    # before   down     over      doubt     damped    up        warm      unseen
-    _ONLINE:  (_FAILED, _FULL,    _SUSPECT, _ONLINE,  _RETURNS, _ONLINE,  _ONLINE),
-    _SUSPECT: (_FAILED, _FULL,    _SUSPECT, _SUSPECT, _RETURNS, _ONLINE,  _SUSPECT),
-    _FAILED:  (_FAILED, _FAILED,  _FAILED,  _FAILED,  _RETURNS, _RETURNS, _FAILED),
-    _RETURNS: (_FAILED, _FULL,    _RETURNS, _RETURNS, _RETURNS, _ONLINE,  _RETURNS),
-    _DRAINS:  (_FAILED, _RETURNS, _RETURNS, _FAILED,  _RETURNS, _RETURNS, _RETURNS),
-    _LEFT:    (_FAILED, _RETURNS, _RETURNS, _FAILED,  _RETURNS, _RETURNS, _RETURNS),
-    _FULL:    (_FAILED, _FULL,    _SUSPECT, _SUSPECT, _RETURNS, _ONLINE,  _SUSPECT),
+    # before   down     over      distrust  doubt     damped    up        warm      unseen
+    _ONLINE:  (_FAILED, _FULL,    _SUSPECT, _SUSPECT, _ONLINE,  _RETURNS, _ONLINE,  _ONLINE),
+    _SUSPECT: (_FAILED, _FULL,    _SUSPECT, _SUSPECT, _SUSPECT, _RETURNS, _ONLINE,  _SUSPECT),
+    _FAILED:  (_FAILED, _FAILED,  _SUSPECT, _FAILED,  _FAILED,  _RETURNS, _RETURNS, _FAILED),
+    _RETURNS: (_FAILED, _FULL,    _RETURNS, _RETURNS, _RETURNS, _RETURNS, _ONLINE,  _RETURNS),
+    _DRAINS:  (_FAILED, _RETURNS, _RETURNS, _RETURNS, _FAILED,  _RETURNS, _RETURNS, _RETURNS),
+    _LEFT:    (_FAILED, _RETURNS, _RETURNS, _RETURNS, _FAILED,  _RETURNS, _RETURNS, _RETURNS),
+    _FULL:    (_FAILED, _FULL,    _SUSPECT, _SUSPECT, _SUSPECT, _RETURNS, _ONLINE,  _SUSPECT),
 }
 # fmt: on
 

@@ -1,0 +1,53 @@
+"""Damping of flaps, as RFC 2439 damps routes. Pure.
+
+Each failure of a server that served adds to its penalty, which decays by half in each half-life.
+Above `suppress` the server stays out though it answers, until the penalty is below `reuse`; the
+penalty never grows so far that this takes longer than `longest_suppress_s`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from headrace.feedback.states.rules import StateRules
+
+
+@dataclass(frozen=True, slots=True)
+class Flaps:
+    """The penalty of a server, and whether it is kept out."""
+
+    penalty: float = 0.0
+    suppressed: bool = False
+
+
+_NEGLIGIBLE = 1.0
+
+
+def decayed(flaps: Flaps, elapsed_s: float, rules: StateRules) -> Flaps:
+    """Return what is left after a time."""
+    if not flaps.penalty and not flaps.suppressed:
+        return flaps
+    penalty: float = flaps.penalty * 0.5 ** (elapsed_s / rules.half_life_s)
+    penalty = min(penalty, ceiling(rules))
+    if penalty < _NEGLIGIBLE:
+        return Flaps()
+    return Flaps(penalty, flaps.suppressed and penalty >= rules.reuse)
+
+
+def flapped(flaps: Flaps, rules: StateRules) -> Flaps:
+    """Return what is left after one more failure."""
+    penalty = min(flaps.penalty + rules.flap_penalty, ceiling(rules))
+    return Flaps(penalty, flaps.suppressed or penalty > rules.suppress)
+
+
+def unflapped(flaps: Flaps, rules: StateRules) -> Flaps:
+    """Return what is left when the last failure turns out to have been none."""
+    penalty = max(0.0, flaps.penalty - rules.flap_penalty)
+    return Flaps(penalty, flaps.suppressed and penalty >= rules.reuse)
+
+
+def ceiling(rules: StateRules) -> float:
+    """Return the largest penalty: it decays to `reuse` in the longest time of suppression."""
+    doublings = min(rules.longest_suppress_s / rules.half_life_s, 60.0)
+    most: float = rules.reuse * 2.0**doublings
+    return most

@@ -43,7 +43,7 @@ class AlikeClients:
         self._numbered = numbered
         self._most_sites = most_sites
         # The orders that are the same for all clients of some ranks, with those.
-        self._fixed: dict[tuple[str, bool], tuple[tuple[Rank, ...], int, Order]] = {}
+        self._fixed: dict[tuple[str, str], tuple[tuple[Rank, ...], int, Order]] = {}
         self._good = frozenset(
             name
             for site in sites.by_name.values()
@@ -58,7 +58,7 @@ class AlikeClients:
         """
         if most > MOST_ALIKE:
             return None
-        eligible = self._eligibility.of(client, external=content.external)
+        eligible = self._eligibility.of(client, content)
         network = hash_network(client) + b"\0" + content.name.encode()
         number, order = self._order(eligible, content, network)
         if not order.good:
@@ -78,7 +78,7 @@ class AlikeClients:
         self, eligible: Eligible, content: ContentClass, network: bytes
     ) -> tuple[int, Order]:
         """Return the order of sites, as decisions have it, and its number."""
-        key = (eligible.coverage, content.external)
+        key = (eligible.coverage, content.name)
         fixed = self._fixed.get(key)
         if fixed is not None and fixed[0] is eligible.ranks:
             return fixed[1], fixed[2]

@@ -122,7 +122,7 @@ class Routing:
     def _without_memory(self, question: Question) -> tuple[Known, Plan]:
         """Return the same for a client that wants to be kept from some: who says so, can say any
         number of things, so that nothing of it is remembered."""
-        eligible = self.eligibility.of(question.client, external=question.content.external)
+        eligible = self.eligibility.of(question.client, question.content)
         most = _SITES_AHEAD + MOST_AVOIDED
         known = self._make(eligible, question.client, question.content, question.secure, most)
         return known, self.planner.plan(known.order, _asked(question, known))
@@ -135,7 +135,7 @@ class Routing:
         if known is None and client is not None:
             known = entries.get((client, content.name, secure))
         if known is None:
-            eligible = self.eligibility.of(client, external=content.external)
+            eligible = self.eligibility.of(client, content)
             known = self._make(eligible, client, content, secure, _SITES_AHEAD)
             if client is None or eligible.prefix_length <= network_bits(client):
                 self._clients.put((network, content.name, secure), known)

@@ -10,7 +10,9 @@ from headrace.routing.geography import ranks_near
 from headrace.routing.sites import Rank, Sites
 from headrace.topology.coverage import CoverageTable
 from headrace.topology.geo import NOWHERE, Place, Places
-from headrace.topology.model import Coverage, Topology
+from headrace.topology.model import ContentClass, Coverage, Topology
+
+_Kind = tuple[bool, str]
 
 
 class Eligible(msgspec.Struct, frozen=True):
@@ -39,47 +41,59 @@ class Eligibility:
         self._coverage = coverage
         self._geo = geo
         self._of_nobody: tuple[Rank, ...] | None = None
-        self._of_coverage: dict[tuple[str, bool], tuple[Rank, ...]] = {}
-        self._near = BoundedMemory[tuple[Place, bool], tuple[Rank, ...]](
+        self._of_coverage: dict[tuple[str, _Kind], tuple[Rank, ...]] = {}
+        self._near = BoundedMemory[tuple[Place, _Kind], tuple[Rank, ...]](
             memory_bytes, lambda _key, ranks: 400 + sum(100 + 8 * len(one.shares) for one in ranks)
         )
 
-    def of(self, client: bytes | None, *, external: bool) -> Eligible:
-        """Return the sites that may serve a client, external ones among them or not."""
+    def of(self, client: bytes | None, content: ContentClass) -> Eligible:
+        """Return the sites that may serve a client with requests of a class."""
         if client is None:
-            return Eligible(self._for_others(external), self._default_name, 0)
+            return Eligible(self._for_others(content), self._default_name, 0)
         match = self._coverage.find_client(client)
         if match.coverage is not None:
-            ranks = self._by_coverage(match.coverage, Reason.BY_COVERAGE, external)
+            ranks = self._by_coverage(match.coverage, Reason.BY_COVERAGE, content)
             return Eligible(ranks, match.coverage.name, match.prefix_length)
         if self._geo is None:
-            return Eligible(self._for_others(external), self._default_name, match.prefix_length)
+            return Eligible(self._for_others(content), self._default_name, match.prefix_length)
         place, length = self._geo.place(client)
-        ranks = self._for_others(external) if place == NOWHERE else self._by_place(place, external)
+        ranks = self._for_others(content) if place == NOWHERE else self._by_place(place, content)
         return Eligible(ranks, self._default_name, max(match.prefix_length, length), place)
 
     @property
     def _default_name(self) -> str:
         return self.default.name if self.default is not None else ""
 
-    def _by_coverage(self, coverage: Coverage, reason: Reason, external: bool) -> tuple[Rank, ...]:
-        ranks = self._of_coverage.get((coverage.name, external))
+    def _kind_of(self, content: ContentClass, coverage: Coverage | None) -> _Kind:
+        """Return what of a class counts: classes of one kind have the same sites."""
+        own = coverage is not None and self._sites.has_own_weights(content, coverage)
+        return content.external, content.name if own else ""
+
+    def _by_coverage(
+        self, coverage: Coverage, reason: Reason, content: ContentClass
+    ) -> tuple[Rank, ...]:
+        key = (coverage.name, self._kind_of(content, coverage))
+        ranks = self._of_coverage.get(key)
         if ranks is None:
-            ranks = self._sites.of_coverage(coverage, reason, external=external)
-            self._of_coverage[coverage.name, external] = ranks
+            ranks = self._of_coverage[key] = self._sites.of_coverage(coverage, reason, content)
         return ranks
 
-    def _for_others(self, external: bool) -> tuple[Rank, ...]:
+    def _for_others(self, content: ContentClass) -> tuple[Rank, ...]:
         """Return the sites for clients of no other coverage, before geography has its say."""
         if self.default is None:
             if self._of_nobody is None:
                 self._of_nobody = self._sites.of_nobody()
             return self._of_nobody
-        return self._by_coverage(self.default, Reason.BY_DEFAULT, external)
+        return self._by_coverage(self.default, Reason.BY_DEFAULT, content)
 
-    def _by_place(self, place: Place, external: bool) -> tuple[Rank, ...]:
-        ranks = self._near.entries.get((place, external))
+    def _by_place(self, place: Place, content: ContentClass) -> tuple[Rank, ...]:
+        key = (place, self._kind_of(content, self.default))
+        ranks = self._near.entries.get(key)
         if ranks is None:
-            ranks = ranks_near(self._for_others(external), place)
-            self._near.put((place, external), ranks)
+            if self.default is None:
+                ranks = self._for_others(content)
+            else:
+                ranks = self._sites.near_of_coverage(self.default, Reason.BY_DEFAULT, content)
+            ranks = ranks_near(ranks, place)
+            self._near.put(key, ranks)
         return ranks

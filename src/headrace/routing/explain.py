@@ -43,7 +43,7 @@ class Explainer:
         self, question: Question, asked: Asked, network: bytes, decision: Decision
     ) -> Iterator[Step]:
         """Yield the steps. `asked` and `network` are what the decision went by."""
-        eligible = self.eligibility.of(question.client, external=asked.content.external)
+        eligible = self.eligibility.of(question.client, asked.content)
         yield _client(question)
         yield _coverage(question, eligible)
         if eligible.place is not None:
@@ -79,16 +79,24 @@ class Explainer:
                 "share": round(share.weight / total, 4) if total else 0.0,
                 "state": self._state(share, asked),
             }
+            if share.keeps < 1.0:
+                row["keeps"] = round(share.keeps, 4)
             away_km = None if place is None else kilometres_to(share, place)
             if away_km is not None:
                 row["km"] = round(away_km)
             rows.append(row)
         named = ", ".join(_site_words(row) for row in rows)
         how = ", in this client's order" if len(rows) > 1 else ""
+        weighed = ", weights by the view" if rank.by_view else ""
         return Step(
             "sites",
-            f"rank {number} (by {rank.reason.word}){how}: {named}",
-            {"rank": number, "reason": rank.reason.word, "sites": rows},
+            f"rank {number} (by {rank.reason.word}{weighed}){how}: {named}",
+            {
+                "rank": number,
+                "reason": rank.reason.word,
+                "weights_by": "view" if rank.by_view else "description",
+                "sites": rows,
+            },
         )
 
     def _state(self, share: Share, asked: Asked) -> str:
@@ -206,7 +214,9 @@ def _place(place: Place) -> Step:
 
 def _site_words(row: dict[str, Any]) -> str:
     km = f", {row['km']} km" if "km" in row else ""
-    return f"{row['site']} ({row['share']:.0%} by weight {row['weight']:g}{km}; {row['state']})"
+    keeps = f", keeps {row['keeps']:.0%} of its clients" if "keeps" in row else ""
+    share = f"{row['share']:.0%} by weight {row['weight']:g}"
+    return f"{row['site']} ({share}{km}{keeps}; {row['state']})"
 
 
 def _shard(question: Question, asked: Asked) -> Step:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from headrace.reasons import Reason
-from headrace.routing.rendezvous import by_score
+from headrace.routing.rendezvous import by_score, keeps
 from headrace.routing.sites import Level, Rank, Share
 from headrace.topology.model import SiteKind
 
@@ -33,10 +33,12 @@ def order_sites(
 ) -> Order:
     """Return the first sites for a network and class, at least `most` good ones if there are.
 
-    A site of weight 0 gets clients only when no other does.
+    A site of weight 0 gets clients only when no other does. One that does not keep this client
+    comes after all others that serve.
     """
     good: list[Offer] = []
     spare: list[Offer] = []
+    later: list[Offer] = []
     belongs = ""
     shared = False
     for rank in ranks:
@@ -45,6 +47,11 @@ def order_sites(
             shared = True
             shares = tuple(by_score(network, shares))
         for share in shares:
+            if share.keeps < 1.0:
+                shared = True
+                if not keeps(network, share.seed, share.keeps):
+                    later.append((share, rank.reason))
+                    continue
             if share.weight and not belongs:
                 belongs = share.site.name
             found = levels[share.site.name]
@@ -54,6 +61,13 @@ def order_sites(
                 spare.append((share, rank.reason))
         if len(good) >= most:
             break
+    for share, reason in later:
+        level = levels[share.site.name]
+        if level is Level.GOOD:
+            good.append((share, reason))
+            belongs = belongs or share.site.name
+        elif level is not Level.DEAD:
+            spare.append((share, reason))
     external = any(
         share.site.kind is SiteKind.EXTERNAL for offers in (good, spare) for share, _why in offers
     )

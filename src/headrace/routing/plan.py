@@ -19,6 +19,9 @@ _FALLBACKS = 2
 _OF_OTHER_SITES = 2
 _MOST_EXTERNAL = 2
 _MOST_SPARE = 2
+_MOST_KNOWN = 1024
+"""So many sites at a weight have their candidates kept: a view may have a weight for each class in
+each coverage."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -179,6 +182,8 @@ class Planner:
         key = (share.site.name, share.weight, secure)
         known = self._known.get(key)
         if known is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
             states = self._sites.server_states
             known = self._known[key] = {
                 server.name: Candidate(

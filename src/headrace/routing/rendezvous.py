@@ -16,6 +16,7 @@ V4_NETWORK_BITS, V6_NETWORK_BITS = 24, 48
 """Clients of one such network are treated alike: a household, or a resolver's client subnet."""
 _NOBODY = b"\0"
 _SCALE = 2.0**-52
+_KEEPING = 0x9E3779B97F4A7C15
 
 
 class Bids(Protocol):
@@ -51,6 +52,12 @@ def score(client: bytes, seed: int, weight: float) -> float:
         return 0.0
     # Of 52 bits and a half: neither 0 nor 1, whatever the hash is.
     return -weight / math.log(((xxh3_64_intdigest(client, seed) >> 12) + 0.5) * _SCALE)
+
+
+def keeps(client: bytes, seed: int, part: float) -> bool:
+    """Return whether a client is of the part that somebody of this seed keeps: a smaller part is
+    always a part of a larger one. Not by the hash of `score`, which has its own say."""
+    return (xxh3_64_intdigest(client, seed ^ _KEEPING) >> 12) * _SCALE < part
 
 
 def by_score(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -11,6 +11,7 @@ from headrace.reasons import Reason
 from headrace.routing.rendezvous import seed_of
 from headrace.topology.model import (
     AdminState,
+    ContentClass,
     Coverage,
     Server,
     Site,
@@ -18,24 +19,31 @@ from headrace.topology.model import (
     SiteKind,
     Topology,
 )
-from headrace.topology.site_capacity import described_weights, site_capacities
+from headrace.topology.reachable import reachable_sites
+from headrace.topology.site_capacity import described_weights, first_weights, site_capacities
 from headrace.topology.view import NO_VIEW, ServerState, View
 
 
 class Share(msgspec.Struct, frozen=True):
-    """A site and what part of the clients of its rank it should have, as a weight."""
+    """A site and what part of the clients of its rank it should have, as a weight.
+
+    `keeps` is the part that stays of those clients who come to it for its place; the others come to
+    it last.
+    """
 
     site: Site
     weight: float
     seed: int
+    keeps: float = 1.0
 
 
 class Rank(msgspec.Struct, frozen=True):
     """Sites that share clients by weight, and why these. A later rank serves only where no earlier
-    one can."""
+    one can. `by_view`: it is the view that has them share."""
 
     shares: tuple[Share, ...]
     reason: Reason
+    by_view: bool = False
 
 
 class Level(enum.IntEnum):
@@ -71,16 +79,70 @@ class Sites:
         self._capacities = site_capacities(topology)
         self._seeds = {site.name: seed_of(site.name) for site in topology.sites}
 
+    def has_own_weights(self, content: ContentClass, coverage: Coverage) -> bool:
+        """Return whether the view has weights of a coverage's sites for this class alone."""
+        return self._view.has_own_weights(content.name, coverage.name)
+
     def of_coverage(
-        self, coverage: Coverage, reason: Reason, *, external: bool
+        self, coverage: Coverage, reason: Reason, content: ContentClass
     ) -> tuple[Rank, ...]:
-        """Return the sites of a coverage by their order, external ones only if they may serve."""
-        weights = described_weights(coverage, self._capacities)
-        weights |= self._view.coverage.get(coverage.name, {})
+        """Return the sites of a coverage for requests of a class: those that the view has weights
+        for, then the others by their order; external ones only if they may serve."""
+        described = described_weights(coverage, self._capacities)
+        seen = self._view.weights(content.name, coverage.name)
+        behind = self._ranks_of(coverage, described, content, seen, reason)
+        sharing = [site for site in self._reached(coverage, content) if site.name in seen]
+        if not sharing:
+            return behind
+        return (self._rank(sharing, seen, reason, by_view=True), *behind)
+
+    def near_of_coverage(
+        self, coverage: Coverage, reason: Reason, content: ContentClass
+    ) -> tuple[Rank, ...]:
+        """Return the same for clients whose place decides in each rank: the description's orders.
+
+        Where the view gives a site less than the description does, the site keeps so much less of
+        the clients that come to it.
+        """
+        described = described_weights(coverage, self._capacities)
+        seen = self._view.weights(content.name, coverage.name)
+        ranks = self._ranks_of(coverage, described, content, {}, reason)
+        if not seen:
+            return ranks
+        first = first_weights(coverage, self._capacities)
+        ratios = {name: seen.get(name, 0.0) / weight for name, weight in first.items()}
+        most = max(ratios.values(), default=0.0)
+        if most:
+            ranks = tuple(
+                Rank(tuple(_keeping(share, ratios, most) for share in rank.shares), reason, True)
+                for rank in ranks
+            )
+        others = [
+            site
+            for site in self._reached(coverage, content)
+            if site.name in seen and site.name not in described
+        ]
+        return (*ranks, self._rank(others, seen, reason, by_view=True)) if others else ranks
+
+    def _reached(self, coverage: Coverage, content: ContentClass) -> Iterator[Site]:
+        """Yield the sites that may serve a coverage's clients with a class."""
+        for one in reachable_sites(coverage, self.by_name):
+            if content.external or one.site.kind is not SiteKind.EXTERNAL:
+                yield one.site
+
+    def _ranks_of(
+        self,
+        coverage: Coverage,
+        weights: Mapping[str, float],
+        content: ContentClass,
+        without: Container[str],
+        reason: Reason,
+    ) -> tuple[Rank, ...]:
         orders: dict[int, list[Site]] = {}
         for choice in coverage.sites:
             site = self.by_name[choice.site]
-            if external or site.kind is not SiteKind.EXTERNAL:
+            allowed = content.external or site.kind is not SiteKind.EXTERNAL
+            if allowed and site.name not in without:
                 orders.setdefault(choice.order, []).append(site)
         return tuple(self._rank(orders[order], weights, reason) for order in sorted(orders))
 
@@ -118,10 +180,22 @@ class Sites:
             return Level.GOOD
         return Level.SPARE if states - {ServerState.FAILED} else Level.DEAD
 
-    def _rank(self, sites: Sequence[Site], weights: Mapping[str, float], reason: Reason) -> Rank:
-        return Rank(
-            tuple(Share(site, weights[site.name], self._seeds[site.name]) for site in sites), reason
-        )
+    def _rank(
+        self,
+        sites: Sequence[Site],
+        weights: Mapping[str, float],
+        reason: Reason,
+        *,
+        by_view: bool = False,
+    ) -> Rank:
+        shares = (Share(site, weights[site.name], self._seeds[site.name]) for site in sites)
+        return Rank(tuple(shares), reason, by_view)
+
+
+def _keeping(share: Share, ratios: Mapping[str, float], most: float) -> Share:
+    """Return a share that keeps what the view leaves it; a site of a later order keeps all."""
+    keeps = min(ratios.get(share.site.name, most) / most, 1.0)
+    return Share(share.site, share.weight, share.seed, keeps)
 
 
 def speaks(server: Server, secure: bool | None) -> bool:

@@ -36,6 +36,26 @@ def described_weights(coverage: Coverage, capacities: Mapping[str, int]) -> dict
     return found
 
 
+def first_weights(coverage: Coverage, capacities: Mapping[str, int]) -> dict[str, float]:
+    """Return the weights of those sites that share a coverage's clients while all serve."""
+    weights = described_weights(coverage, capacities)
+    for order in sorted({choice.order for choice in coverage.sites}):
+        found = {
+            choice.site: weights[choice.site]
+            for choice in coverage.sites
+            if choice.order == order and weights[choice.site]
+        }
+        if found:
+            return found
+    return {}
+
+
+def normalised(weights: Mapping[str, float]) -> dict[str, float]:
+    """Return weights as shares of 1; as they are where all are 0."""
+    total = sum(weights.values())
+    return {name: weight / total if total else weight for name, weight in weights.items()}
+
+
 def _mean(capacities: Iterable[int]) -> float:
     known = [capacity for capacity in capacities if capacity]
     return sum(known) / len(known) if known else 1.0

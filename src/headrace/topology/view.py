@@ -37,11 +37,12 @@ class ServerView:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view. `servers` by name; `coverage` has, by the name of a coverage, weights of its sites
-    that replace the description's. By the name of a class and the key of a shard, for the heavy
-    shards only: `demand` has the measured share of the site-wide demand that the shard draws,
-    `widths` on how many servers of a site it is held. Both are decided by whoever writes the view,
-    so that all who read it agree.
+    """A view. `servers` by name; `coverage` has, by the name of a coverage, the weights of the
+    sites that share its clients, whatever their orders are; `by_class` has the same by the name of
+    a class first, for requests of that class. By the name of a class and the key of a shard, for
+    the heavy shards only: `demand` has the measured share of the site-wide demand that the shard
+    draws, `widths` on how many servers of a site it is held. All are decided by whoever writes the
+    view, so that all who read it agree.
     """
 
     version: int = 0
@@ -50,6 +51,19 @@ class View:
     coverage: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: _NOTHING)
     demand: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: _NOTHING)
     widths: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: _NOTHING)
+    by_class: Mapping[str, Mapping[str, Mapping[str, float]]] = field(
+        default_factory=lambda: _NOTHING
+    )
+
+    def weights(self, content: str, coverage: str) -> Mapping[str, float]:
+        """Return the weights of the sites for requests of a class by clients of a coverage; none
+        where the description decides."""
+        own = self.by_class.get(content, _NOTHING).get(coverage)
+        return self.coverage.get(coverage, _NOTHING) if own is None else own
+
+    def has_own_weights(self, content: str, coverage: str) -> bool:
+        """Return whether a class has weights of its own in a coverage."""
+        return coverage in self.by_class.get(content, _NOTHING)
 
 
 NO_VIEW = View()

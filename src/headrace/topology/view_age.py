@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from headrace.topology.model import Topology
-from headrace.topology.site_capacity import described_weights, site_capacities
+from headrace.topology.site_capacity import first_weights, normalised, site_capacities
 from headrace.topology.view import ServerState, ServerView, View
 
 STEPS = 10
@@ -32,10 +32,17 @@ def aged(view: View, topology: Topology, step: int) -> View:
     if step <= 0:
         return view
     share = min(step, STEPS) / STEPS
+    described = _described(topology)
     return replace(
         view,
         servers={name: _aged_server(one, share) for name, one in view.servers.items()},
-        coverage={} if share == 1.0 else _aged_coverage(view.coverage, topology, share),
+        coverage={} if share == 1.0 else _aged_coverage(view.coverage, described, share),
+        by_class={}
+        if share == 1.0
+        else {
+            content: _aged_coverage(coverage, described, share)
+            for content, coverage in view.by_class.items()
+        },
     )
 
 
@@ -44,16 +51,28 @@ def _aged_server(server: ServerView, share: float) -> ServerView:
     return ServerView(state, server.weight + (1.0 - server.weight) * share)
 
 
-def _aged_coverage(
-    coverage: Mapping[str, Mapping[str, float]], topology: Topology, share: float
-) -> dict[str, dict[str, float]]:
+def _described(topology: Topology) -> dict[str, dict[str, float]]:
+    """Return how the clients of each coverage are shared by the description alone."""
     capacities = site_capacities(topology)
-    described = {one.name: described_weights(one, capacities) for one in topology.coverage}
+    return {one.name: normalised(first_weights(one, capacities)) for one in topology.coverage}
+
+
+def _aged_coverage(
+    coverage: Mapping[str, Mapping[str, float]],
+    described: Mapping[str, Mapping[str, float]],
+    share: float,
+) -> dict[str, dict[str, float]]:
     return {
-        name: {
-            site: weight + (described[name].get(site, weight) - weight) * share
-            for site, weight in weights.items()
-        }
+        name: _mixed(normalised(weights), described[name], share) if weights else {}
         for name, weights in coverage.items()
         if name in described
+    }
+
+
+def _mixed(
+    weights: Mapping[str, float], others: Mapping[str, float], share: float
+) -> dict[str, float]:
+    return {
+        site: weights.get(site, 0.0) * (1.0 - share) + others.get(site, 0.0) * share
+        for site in sorted(weights.keys() | others.keys())
     }

@@ -67,6 +67,7 @@ class WireView(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     coverage: dict[Name, dict[Name, Weight]] = {}
     demand: dict[Name, dict[Name, Share]] = {}
     widths: dict[Name, dict[Name, Width]] = {}
+    by_class: dict[Name, dict[Name, dict[Name, Weight]]] = {}
 
 
 _decoder = msgspec.json.Decoder(WireView)
@@ -89,6 +90,7 @@ def decode_view(data: bytes | memoryview, most_bytes: int = LARGEST_BYTES) -> Vi
         _fixed(wire.coverage),
         _fixed(wire.demand),
         _fixed(wire.widths),
+        MappingProxyType({name: _fixed(one) for name, one in wire.by_class.items()}),
     )
 
 
@@ -111,6 +113,10 @@ def encode_taken(view: View) -> bytes:
         {name: dict(weights) for name, weights in view.coverage.items()},
         {name: dict(shares) for name, shares in view.demand.items()},
         {name: dict(widths) for name, widths in view.widths.items()},
+        {
+            content: {name: dict(weights) for name, weights in coverage.items()}
+            for content, coverage in view.by_class.items()
+        },
     )
     return msgspec.json.encode(wire)
 

@@ -50,6 +50,12 @@ def _check_view(document: bytes) -> None:
 def _check_values(view: View) -> None:
     weights = [one.weight for one in view.servers.values()]
     weights += [weight for one in view.coverage.values() for weight in one.values()]
+    weights += [
+        weight
+        for one in view.by_class.values()
+        for coverage in one.values()
+        for weight in coverage.values()
+    ]
     weights += [share for one in view.demand.values() for share in one.values()]
     assert all(math.isfinite(weight) and weight >= 0 for weight in weights)
     assert all(width >= 1 for one in view.widths.values() for width in one.values())

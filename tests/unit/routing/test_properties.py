@@ -29,6 +29,7 @@ from headrace.topology.model import (
 )
 from headrace.topology.placement import Placement
 from headrace.topology.prefix_set import PrefixSet
+from headrace.topology.reachable import reachable_sites
 from headrace.topology.view import NO_VIEW, ServerState, ServerView, View
 
 CONTENT = ContentClass("vod", ("vod.example",))
@@ -108,7 +109,7 @@ def test_a_heavier_site_only_takes_clients_and_no_more_than_it_must() -> None:
 
 def test_the_weights_of_a_view_replace_those_of_the_description() -> None:
     topology = site_network([1.0, 1.0])
-    view = View(coverage={"all": {"site0": 3.0}})
+    view = View(coverage={"all": {"site0": 3.0, "site1": 1.0}})
     assert Counter(sites_of(topology, view))["site0"] / len(CLIENTS) == pytest.approx(
         0.75, abs=0.01
     )
@@ -260,6 +261,13 @@ def views(draw: st.DrawFn, topology: Topology) -> View:
             for name in draw(st.lists(st.sampled_from(coverage), unique=True))
         },
         widths={"vod": {"shard": draw(st.integers(1, 4))}},
+        by_class={
+            content: {
+                name: {site: draw(weights) for site in draw(st.lists(st.sampled_from(sites)))}
+                for name in draw(st.lists(st.sampled_from(coverage), unique=True))
+            }
+            for content in draw(st.lists(st.sampled_from(["vod", "none"]), unique=True))
+        },
     )
 
 
@@ -343,7 +351,8 @@ def _check_candidates(
         assert 0 <= decision.prefix_length <= 8 * len(question.client)
     if decision.reason is Reason.BY_COVERAGE and question.client is not None:
         coverage = next(one for one in topology.coverage if one.name == decision.coverage)
-        listed = {choice.site for choice in coverage.sites}
+        sites = {site.name: site for site in topology.sites}
+        listed = {each.site.name for each in reachable_sites(coverage, sites)}
         inside = [each for each in decision.candidates if each.server is not None]
         assert all(each.site.name in listed for each in inside)
 

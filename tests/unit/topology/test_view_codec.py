@@ -29,6 +29,7 @@ VIEWS = st.builds(
     st.dictionaries(NAMES, st.dictionaries(NAMES, WEIGHTS)),
     st.dictionaries(NAMES, st.dictionaries(NAMES, st.floats(0, 1))),
     st.dictionaries(NAMES, st.dictionaries(NAMES, st.integers(1, 1000))),
+    st.dictionaries(NAMES, st.dictionaries(NAMES, st.dictionaries(NAMES, WEIGHTS))),
 )
 
 
@@ -66,6 +67,10 @@ WRONG = {
         "version": 1, "made_at": 1.0, "servers": {"a": {"weight": math.nan}},
     },
     "huge weight": {"version": 1, "made_at": 1.0, "coverage": {"c": {"s": 1e7}}},
+    "negative weight of a class": {
+        "version": 1, "made_at": 1.0, "by_class": {"k": {"c": {"s": -1.0}}},
+    },
+    "class without coverage": {"version": 1, "made_at": 1.0, "by_class": {"k": {"c": 1.0}}},
     "empty name": {"version": 1, "made_at": 1.0, "servers": {"": {}}},
     "long name": {"version": 1, "made_at": 1.0, "servers": {"x" * 513: {}}},
     "share above 1": {"version": 1, "made_at": 1.0, "demand": {"c": {"s": 1.1}}},

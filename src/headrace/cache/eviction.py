@@ -1,12 +1,15 @@
 """S3-FIFO eviction (Yang et al., SOSP 2023), weighted by bytes, as functions over queues that live
-elsewhere: in LMDB for the store, in memory for `bench.eviction`. Why this policy:
+elsewhere: in LMDB for the store, in memory for `simulate` and `bench.eviction`. Why this policy:
 docs/decisions/0004-eviction.md.
 """
 
 from __future__ import annotations
 
 import enum
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+Entry = TypeVar("Entry")
+"""What names an entry: a slice's key in the store."""
 
 
 class Queue(enum.IntEnum):
@@ -16,28 +19,28 @@ class Queue(enum.IntEnum):
     MAIN = 1
 
 
-class Queues(Protocol):
+class Queues(Protocol[Entry]):
     """The state S3-FIFO works on. The store keeps it in LMDB, the simulator in memory."""
 
-    def push(self, queue: Queue, entry: bytes, size_bytes: int) -> None:
+    def push(self, queue: Queue, entry: Entry, size_bytes: int) -> None:
         """Add at the newest end."""
 
-    def pop_oldest(self, queue: Queue) -> tuple[bytes, int] | None:
+    def pop_oldest(self, queue: Queue) -> tuple[Entry, int] | None:
         """Remove and return (entry, size_bytes) at the oldest end, or None when empty."""
 
     def bytes_in(self, queue: Queue) -> int:
         """Return how many bytes a queue holds."""
 
-    def hits(self, entry: bytes) -> int:
+    def hits(self, entry: Entry) -> int:
         """Return the hits since insertion or since the last set_hits, saturating at 3."""
 
-    def set_hits(self, entry: bytes, hits: int) -> None:
+    def set_hits(self, entry: Entry, hits: int) -> None:
         """Set the hits of an entry."""
 
-    def ghost_add(self, entry: bytes, size_bytes: int) -> None:
+    def ghost_add(self, entry: Entry, size_bytes: int) -> None:
         """Remember an entry evicted from SMALL; the ghost forgets its own oldest."""
 
-    def ghost_take(self, entry: bytes) -> bool:
+    def ghost_take(self, entry: Entry) -> bool:
         """Return whether the ghost remembers this entry, and forget it."""
 
 
@@ -51,14 +54,14 @@ def ghost_bytes(capacity_bytes: int) -> int:
     return capacity_bytes - int(capacity_bytes * SMALL_SHARE)
 
 
-def insert(queues: Queues, entry: bytes, size_bytes: int) -> None:
+def insert(queues: Queues[Entry], entry: Entry, size_bytes: int) -> None:
     """Add a new entry: to MAIN when the ghost remembers it, else to SMALL."""
     queues.set_hits(entry, 0)
     queue = Queue.MAIN if queues.ghost_take(entry) else Queue.SMALL
     queues.push(queue, entry, size_bytes)
 
 
-def evict_one(queues: Queues, capacity_bytes: int) -> tuple[bytes, int] | None:
+def evict_one(queues: Queues[Entry], capacity_bytes: int) -> tuple[Entry, int] | None:
     """Choose a victim, take it out of its queue and return (entry, size); None when all is empty.
 
     The victim is of SMALL while SMALL holds more than its share of the capacity; what was hit more
@@ -81,7 +84,7 @@ def evict_one(queues: Queues, capacity_bytes: int) -> tuple[bytes, int] | None:
     return queues.pop_oldest(Queue.MAIN)
 
 
-def _from_small(queues: Queues) -> tuple[bytes, int] | None:
+def _from_small(queues: Queues[Entry]) -> tuple[Entry, int] | None:
     found = queues.pop_oldest(Queue.SMALL)
     if found is None:
         return None
@@ -94,7 +97,7 @@ def _from_small(queues: Queues) -> tuple[bytes, int] | None:
     return found
 
 
-def _from_main(queues: Queues) -> tuple[bytes, int] | None:
+def _from_main(queues: Queues[Entry]) -> tuple[Entry, int] | None:
     found = queues.pop_oldest(Queue.MAIN)
     if found is None:
         return None

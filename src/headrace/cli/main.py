@@ -20,6 +20,7 @@ from headrace.cli.network import network
 from headrace.cli.purge import purge
 from headrace.cli.router import router
 from headrace.cli.shard import shard
+from headrace.cli.simulate import simulate
 from headrace.cli.top import top
 from headrace.errors import HeadraceError
 
@@ -45,6 +46,7 @@ app.command(name="explain")(explain)
 app.command(name="locate")(locate)
 app.command(name="log")(log)
 app.command(name="shard")(shard)
+app.command(name="simulate")(simulate)
 app.command(name="top")(top)
 app.add_typer(network)
 

@@ -12,12 +12,13 @@ What keeps requests from going in circles, whatever each server's view says:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import xxhash
 
-from headrace.topology.model import ContentClass, Server, Topology
+from headrace.topology.model import ContentClass, Server, StoreBy, Topology
 
 MOST_OF_A_SITE = 2
 MOST_SOURCES = 6
@@ -88,6 +89,22 @@ def sources(
         turned = _turned(above.servers[:width], me.name) + above.servers[width:]
         found += turned[:MOST_OF_A_SITE]
     return Tiers(tuple(found[:MOST_SOURCES]), owns)
+
+
+def holds_copy(tiers: Tiers, site: str, asked_by_site: str | None, sibling_usable: bool) -> bool:
+    """Return whether a server holds its site's copy: it is one of those that should, another one
+    of the site takes it for that, or no sibling that should can be asked.
+    """
+    return tiers.owns or asked_by_site == site or not sibling_usable
+
+
+def stored_here(store: StoreBy, popular_after: int, holds: bool, count: Callable[[], int]) -> bool:
+    """Return whether an answer is to be stored. `count` counts a request for it, and returns how
+    many there were lately; it is called only where that matters.
+    """
+    if holds or store is StoreBy.ALWAYS:
+        return True
+    return store is not StoreBy.OWN and count() >= popular_after
 
 
 def _turned(servers: tuple[Server, ...], name: str) -> tuple[Server, ...]:

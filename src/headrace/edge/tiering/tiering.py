@@ -22,7 +22,7 @@ from headrace.topology.classify import Classes
 from headrace.topology.model import Server, StoreBy, Topology
 from headrace.topology.placement import Placement
 from headrace.topology.snapshot import NetworkSnapshot
-from headrace.topology.tiers import Tiers, sources
+from headrace.topology.tiers import Tiers, holds_copy, sources, stored_here
 from headrace.topology.view import View
 from headrace.upstream.endpoint import Endpoint, origin_context
 from headrace.upstream.peering import Peer
@@ -136,11 +136,8 @@ class Tiering:
         )  # fmt: skip
         peers = self._peers(tiers)
         here = [peer for peer in peers if peer.site == me.site]
-        owns = (
-            tiers.owns
-            or asked_by_site == me.site
-            or not any(peer.state.health.usable(now) for peer in here)
-        )
+        usable = any(peer.state.health.usable(now) for peer in here)
+        owns = holds_copy(tiers, me.site, asked_by_site, usable)
         return Plan(peers, owns, bool(here), content.store, content.popular_after)
 
     def _peers(self, tiers: Tiers) -> tuple[PeerSource, ...]:
@@ -152,11 +149,12 @@ class Tiering:
 
     def stores(self, plan: Plan, resource: Resource, now: float) -> bool:
         """Count a request of a client; return whether its answer is to be stored here."""
-        if plan.owns or plan.store is StoreBy.ALWAYS:
-            return True
-        if plan.store is StoreBy.OWN:
-            return False
-        return self._popularity.count(resource.key_hash, now) >= plan.popular_after
+        return stored_here(
+            plan.store,
+            plan.popular_after,
+            plan.owns,
+            lambda: self._popularity.count(resource.key_hash, now),
+        )
 
     def with_sources(
         self,

@@ -1,0 +1,209 @@
+"""Runs a simulation: a virtual clock that goes by intervals, and viewers who ask piece by piece.
+
+Requests within an interval come in the order in which their viewers began; the time of each is that
+of the interval. All is a function of the scenario and its seed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from headrace.config.scenario.model import ScenarioConfig
+from headrace.simulate.demand.sessions import Session
+from headrace.simulate.director import Director
+from headrace.simulate.happenings import Happening, Happenings
+from headrace.simulate.network import Network, Origins, Servers, Source
+from headrace.simulate.node import Node
+from headrace.simulate.tally import Series, Tally, Totals
+from headrace.simulate.views import merged, moved_keys
+from headrace.topology.model import Topology
+from headrace.topology.view import NO_VIEW, View
+
+Progress = Callable[[float, int], None]
+"""Is told after each interval which share is done, and how many requests there were."""
+
+
+class Demand(Protocol):
+    """Viewers who begin."""
+
+    def begin(self, now: float, length_s: float) -> Iterator[Session]:
+        """Yield those who begin within an interval."""
+
+
+class Control(Protocol):
+    """What observes the network and decides on its view."""
+
+    def step(self, now: float, tally: Tally, nodes: Sequence[Node]) -> View | None:
+        """Return the view that routers have from now on; None: as before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a simulation."""
+
+    title: str
+    topology: Topology
+    series: Series
+    totals: Totals
+    happenings: tuple[Happening, ...]
+    moved_clients: int
+    moved_keys: float
+    decisions: int
+    views: int
+    evictions: int
+    stored_bytes: Mapping[str, int]
+    warm_up_s: float
+
+
+class Engine:
+    """One simulation."""
+
+    def __init__(
+        self,
+        config: ScenarioConfig,
+        topology: Topology,
+        nodes: Mapping[str, Node],
+        demand: Sequence[Demand],
+        control: Control | None = None,
+    ) -> None:
+        self._config = config
+        self._topology = topology
+        self._nodes = nodes
+        self._demand = demand
+        self._control = control
+        self._origins = Origins()
+        self._servers = Servers(nodes, self._origins, config.edges.tiering)
+        self._happenings = Happenings(config, topology, nodes)
+        self._observed = NO_VIEW
+        self._views = 0
+        self._moved_keys = 0.0
+        self._network = Network(topology, self._servers)
+        self._director = Director(config.clients.by, self._network, nodes)
+        self._tally = Tally(
+            topology,
+            list(nodes.values()),
+            interval_s=config.interval_s,
+            warm_up_s=config.warm_up_s,
+            scale=config.scale,
+            origin_bps=config.origin.capacity_bps,
+        )
+        self._due: dict[int, list[Session]] = {}
+        self._watching = 0
+
+    def run(self, progress: Progress | None = None) -> Result:
+        """Run to the end."""
+        config = self._config
+        count = math.ceil(config.length_s / config.interval_s)
+        requests = 0
+        for interval in range(count):
+            now = interval * config.interval_s
+            self._prepare(now)
+            for demand in self._demand:
+                for session in demand.begin(now, config.interval_s):
+                    self._watching += 1
+                    self._tally.sessions += 1
+                    self._wait(session, interval)
+            self._play(interval, now)
+            requests += sum(self._tally.by_source)
+            if self._control is not None:
+                view = self._control.step(now + config.interval_s, self._tally, self.nodes)
+                if view is not None:
+                    self._observed = view
+                    self._adopt()
+            self._tally.end_interval(now, self._origins, self._watching)
+            if progress is not None:
+                progress((interval + 1) / count, requests)
+        return self._result()
+
+    @property
+    def nodes(self) -> list[Node]:
+        """All nodes, in the order of the description."""
+        return list(self._nodes.values())
+
+    def _prepare(self, now: float) -> None:
+        if self._happenings.advance(now, self._origins):
+            self._adopt()
+
+    def _adopt(self) -> None:
+        """Go by another view."""
+        self._views += 1
+        view = replace(merged(self._observed, self._happenings.told), version=self._views)
+        before = self._network.placement
+        self._network = Network(self._topology, self._servers, view, before)
+        self._moved_keys += moved_keys(self._topology, before, self._network.placement)
+        self._director.adopt(self._network)
+
+    def _wait(self, session: Session, interval: int) -> None:
+        """Let a session wait for its next piece: not before the interval after this one, if its
+        moment is over.
+        """
+        due = max(int(session.next_s / self._config.interval_s), interval)
+        waiting = self._due.get(due)
+        if waiting is None:
+            waiting = self._due[due] = []
+        waiting.append(session)
+
+    def _play(self, interval: int, now: float) -> None:
+        """Let all sessions ask that are due."""
+        end_s = now + self._config.interval_s
+        by_chunk = self._config.clients.stay == "chunk"
+        serve, by_source = self._network.serve, self._tally.by_source
+        for session in self._due.pop(interval, ()):
+            while session.next_s < end_s:
+                node = session.node
+                if node is None or by_chunk:
+                    title = session.title
+                    node = session.node = self._director.send(
+                        session.client, title.kind.content, title.shard(session.chunk), now
+                    )
+                if node is None or not node.is_up:
+                    self._fail(session)
+                    continue
+                source = serve(node, session.title, session.chunk, now)
+                by_source[source] += 1
+                if source == _NOWHERE:
+                    self._fail(session)
+                    continue
+                if node.gives_wrong:
+                    self._fail(session, waits=False)
+                session.chunk += 1
+                session.next_s += session.title.kind.chunk_s
+                if session.chunk >= session.end:
+                    break
+            if session.chunk < session.end:
+                self._wait(session, interval + 1)
+            else:
+                self._watching -= 1
+
+    def _fail(self, session: Session, *, waits: bool = True) -> None:
+        """Note that a viewer got nothing of use; it asks the router again after a while."""
+        self._tally.failed += 1
+        if not waits:
+            self._tally.waited_s += session.title.kind.chunk_s
+            return
+        self._tally.waited_s += self._config.clients.retry_s
+        session.next_s += self._config.clients.retry_s
+        session.node = None
+
+    def _result(self) -> Result:
+        stores = [(node.server.name, node.store) for node in self.nodes]
+        return Result(
+            self._config.title,
+            self._topology,
+            self._tally.series,
+            self._tally.totals,
+            tuple(self._happenings.seen),
+            self._director.moved_clients,
+            self._moved_keys,
+            self._director.decisions,
+            self._views,
+            sum(store.evictions for _name, store in stores),
+            {name: store.used_bytes for name, store in stores},
+            self._config.warm_up_s,
+        )
+
+
+_NOWHERE = Source.NOWHERE

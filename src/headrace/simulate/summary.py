@@ -1,0 +1,120 @@
+"""A simulation's figures as a person reads them in a terminal. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from headrace.simulate.engine import Result
+from headrace.simulate.figures import Figures
+from headrace.topology.tree import aligned
+
+_INDENT = "  "
+_MOST_SITES = 30
+_MOST_HAPPENINGS = 20
+
+
+def summary(result: Result, figures: Figures) -> Iterator[str]:
+    """Yield the lines."""
+    if result.title:
+        yield result.title
+        yield ""
+    yield from _table(_totals(figures))
+    yield ""
+    sites = sorted(figures.sites, key=lambda one: -one.peak_load)
+    rows = [("site", "kind", "peak", "load", "mean", "fullest server", "above target", "hits")]
+    rows += [
+        (
+            one.name, one.kind, rate(one.peak_bps), percent(one.peak_load), percent(one.mean_load),
+            percent(one.fullest_server), span(one.above_target_s), percent(one.hit_ratio),
+        )
+        for one in sites[:_MOST_SITES]
+    ]  # fmt: skip
+    yield from _table(rows)
+    if len(sites) > _MOST_SITES:
+        yield f"and {len(sites) - _MOST_SITES} sites more"
+    if result.happenings:
+        yield ""
+        for one in result.happenings[:_MOST_HAPPENINGS]:
+            yield f"{clock(one.at_s)}{_INDENT}{one.text}"
+        if len(result.happenings) > _MOST_HAPPENINGS:
+            yield f"and {len(result.happenings) - _MOST_HAPPENINGS} events more"
+
+
+def _totals(one: Figures) -> list[tuple[str, str, str]]:
+    rows = [
+        ("requests", f"{one.requests:,}", f"of {one.sessions:,} sessions that began"),
+        ("sent", size(one.client_bytes), f"to clients, {rate(one.peak_bps)} at the height"),
+        (
+            "hits",
+            percent(one.edge_hit_ratio),
+            f"in the first server, {percent(one.site_hit_ratio)} in its site, "
+            f"{percent(one.mid_hit_ratio)} of what sites above were asked",
+        ),
+        (
+            "origins",
+            f"{one.origin_requests:,}",
+            f"requests, {size(one.origin_bytes)}, {rate(one.origin_peak_bps)} at the height: "
+            f"{percent(one.origin_offload)} of the bytes came from elsewhere",
+        ),
+        (
+            "balance",
+            f"{one.balance:.2f}",
+            "mean load of edge sites beside the fullest, at the height",
+        ),
+        ("waiting", f"{one.rebuffering:.2%}", f"of the time, {one.failed:,} requests in vain"),
+        (
+            "moved",
+            f"{one.moved_clients:,}",
+            f"client networks to another site, {percent(one.moved_keys)} of the shards to another "
+            f"server, in {one.views:,} views",
+        ),
+    ]
+    if one.external_requests:
+        rows.append(("external", f"{one.external_requests:,}", "requests served by other CDNs"))
+    if one.cost:
+        rows.append(("cost", f"{one.cost:,.2f}", ""))
+    return rows
+
+
+def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    for row in aligned(rows):
+        yield _INDENT.join(row).rstrip()
+
+
+def percent(share: float) -> str:
+    """Return a share as a person reads it."""
+    return f"{100 * share:.1f} %"
+
+
+def rate(bps: float) -> str:
+    """Return a bit rate as a person reads it."""
+    return _scaled(bps, "bit/s")
+
+
+def size(size_bytes: float) -> str:
+    """Return bytes as a person reads them."""
+    return _scaled(size_bytes, "B")
+
+
+def _scaled(value: float, unit: str) -> str:
+    for prefix in ("", "k", "M", "G", "T"):
+        if abs(value) < 1000:
+            return f"{value:.3g} {prefix}{unit}"
+        value /= 1000
+    return f"{value:,.3g} P{unit}"
+
+
+def clock(at_s: float) -> str:
+    """Return a time since the beginning."""
+    minutes, seconds = divmod(round(at_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}"
+
+
+def span(length_s: float) -> str:
+    """Return how long something was."""
+    if not length_s:
+        return "-"
+    if length_s < 120:
+        return f"{length_s:.0f} s"
+    return f"{length_s / 60:.0f} min" if length_s < 7200 else f"{length_s / 3600:.1f} h"

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from headrace.config.edge import EDGE
+from headrace.config.feedback import FEEDBACK
 from headrace.config.loader import load_config
 from headrace.config.network_member import NetworkMember
 from headrace.config.problems import Problem
@@ -25,11 +26,17 @@ class RoleName(enum.StrEnum):
 
     EDGE = "edge"
     ROUTER = "router"
+    FEEDBACK = "feedback"
 
 
-ROOTS: Mapping[RoleName, Root[Any]] = {RoleName.EDGE: EDGE, RoleName.ROUTER: ROUTER}
+ROOTS: Mapping[RoleName, Root[Any]] = {
+    RoleName.EDGE: EDGE,
+    RoleName.ROUTER: ROUTER,
+    RoleName.FEEDBACK: FEEDBACK,
+}
 _EDGES_ONLY = ("cache_dir", "service", "site")
 _ROUTERS_ONLY = ("state_dir", "steering", "dns", "trusted_proxies", "forwarded_field", "api_hosts")
+_FEEDBACKS_ONLY = ("probe", "probing", "observer", "publish", "states", "balance", "tick", "mode")
 _DESCRIPTIONS_ONLY = ("server", "coverage", "class")
 
 
@@ -81,7 +88,7 @@ class NotOfARole(HeadraceError):
 
 def role_of(path: Path) -> RoleName:
     """Return whose configuration a file seems to be: an edge's, unless it has keys that only a
-    router's has. What cannot be read is left to the loader, which says why.
+    router's or a feedback process's has. What cannot be read is left to the loader, which says why.
 
     Raises NotOfARole.
     """
@@ -91,6 +98,8 @@ def role_of(path: Path) -> RoleName:
         return RoleName.EDGE
     edges = any(key in document for key in _EDGES_ONLY)
     routers = any(key in document for key in _ROUTERS_ONLY)
+    if any(key in document for key in _FEEDBACKS_ONLY) and not edges:
+        return RoleName.FEEDBACK
     if any(key in document for key in _DESCRIPTIONS_ONLY) and "cache_dir" not in document:
         raise NotOfARole(f"{path} describes a network: headrace network check {path} checks it")
     return RoleName.ROUTER if routers and not edges else RoleName.EDGE

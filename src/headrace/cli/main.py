@@ -14,6 +14,7 @@ from headrace.cli.check import check
 from headrace.cli.demo import demo
 from headrace.cli.edge import edge
 from headrace.cli.explain import explain
+from headrace.cli.feedback import feedback
 from headrace.cli.locate import locate
 from headrace.cli.log import log
 from headrace.cli.network import network
@@ -49,6 +50,7 @@ app.command(name="shard")(shard)
 app.command(name="simulate")(simulate)
 app.command(name="top")(top)
 app.add_typer(network)
+app.add_typer(feedback)
 
 
 def _print_version(wanted: bool) -> None:

@@ -24,6 +24,9 @@ _TABLES_IN_SINGULAR = {
     "routes": "route",
     "zones": "zone",
     "records": "record",
+    "observers": "observer",
+    "probes": "probe",
+    "routers": "router",
 }
 
 

@@ -4,14 +4,35 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from headrace.config.addresses import UNIX_PATH_LIMIT
-from headrace.config.base import FilePath, Model
+from headrace.config.base import FilePath, Model, Written
 from headrace.config.units import DurationS
 
 DEFAULT_HOPS = 4
+MOST_VIEW_URLS = 32
+
+
+def base_url(text: str) -> str:
+    """Return where to ask over HTTP, without a slash at its end. Raises ValueError."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"{text!r} is no URL: write http://192.0.2.1:8091") from None
+    whole = parts.hostname and (port is None or port > 0) and parts.path in ("", "/")
+    if parts.scheme not in ("http", "https") or not whole or "@" in parts.netloc:
+        raise ValueError(f"{text!r} does not say where to ask: write http://192.0.2.1:8091")
+    if parts.query or parts.fragment or not text.isascii() or not text.isprintable():
+        raise ValueError(f"{text!r} has more than a place: write http://192.0.2.1:8091")
+    return text.removesuffix("/")
+
+
+BaseUrlText = Annotated[str, AfterValidator(base_url), Written("URL")]
 
 
 class NetworkMember(Model):
@@ -30,6 +51,19 @@ class NetworkMember(Model):
         default=None,
         description="A Unix socket that the node makes, and on which it takes views from whoever "
         "observes the network. With `view` as well, the newest counts.",
+    )
+    view_from: list[BaseUrlText] = Field(
+        default=[],
+        max_length=MOST_VIEW_URLS,
+        description="The listeners of the network's feedback processes: "
+        '`["http://192.0.2.1:8091"]`. Each is asked for views, and answers as soon as there is a '
+        "new one; of all that come, the newest counts. Needs `secret_file`.",
+    )
+    secret_file: FilePath | None = Field(
+        default=None,
+        description="A file with the secret by which the network's servers know each other: one "
+        "of at least 32 characters a line, at most four. The first signs, each is accepted. It is "
+        "read again when it changes. Unset: no server is asked, and none is believed.",
     )
     view_max_age_s: DurationS = Field(
         default=600.0,
@@ -51,8 +85,18 @@ class NetworkMember(Model):
             "network.server": self.me,
             "network.view": self.view,
             "network.view_socket": self.view_socket,
+            "network.view_from": self.view_from,
             "network.view_max_age": self.view_max_age_s,
         }
+
+    @model_validator(mode="after")
+    def _views_are_signed(self) -> NetworkMember:
+        if self.view_from and self.secret_file is None:
+            raise ValueError(
+                "view_from needs secret_file: views are signed with the secret of the network, so "
+                "name the file that the feedback processes have"
+            )
+        return self
 
     @field_validator("view_socket")
     @classmethod
@@ -138,12 +182,6 @@ class EdgeMember(NetworkMember):
         le=16,
         description="How many servers of the network a request may come through. One more is "
         "answered with 508.",
-    )
-    secret_file: FilePath | None = Field(
-        default=None,
-        description="A file with the secret by which the network's servers know each other: one "
-        "of at least 32 characters a line, at most four. The first signs, each is accepted. It is "
-        "read again when it changes. Unset: no server is asked, and none is believed.",
     )
     tiering: TieringOptions = Field(
         default_factory=TieringOptions,

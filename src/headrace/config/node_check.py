@@ -9,7 +9,9 @@ import ssl
 from pathlib import Path
 
 from headrace.config.certificate_files import load_pair
+from headrace.config.network_member import NetworkMember
 from headrace.config.node import NodeConfig
+from headrace.config.peer_secrets import read_secrets
 from headrace.config.problems import Problem
 from headrace.ownership import foreign
 
@@ -48,6 +50,26 @@ def directory_problems(wanted: Path, key: str) -> list[Problem]:
             remedy="name a directory that the user who runs headrace may write to",
         )
     ]
+
+
+def secret_problems(member: NetworkMember | None) -> list[Problem]:
+    """Return why the secrets of the network can not be used, or why there must be some."""
+    path = None if member is None else member.secret_file
+    if path is None:
+        return []
+    try:
+        read_secrets(path)
+    except ValueError as error:
+        return [
+            Problem(
+                path=("network", "secret_file"),
+                value=repr(str(path)),
+                message=str(error),
+                remedy="name a file that the user who runs headrace can read, with one secret of "
+                "at least 32 characters a line, the newest first",
+            )
+        ]
+    return []
 
 
 def unreadable(path: Path, place: tuple[str | int, ...]) -> Problem | None:

@@ -18,6 +18,7 @@ from pydantic_core import PydanticUndefined
 
 from headrace.config.base import Written
 from headrace.config.edge import EDGE
+from headrace.config.feedback import FEEDBACK
 from headrace.config.network import NETWORK
 from headrace.config.root import Root
 from headrace.config.router import ROUTER
@@ -25,7 +26,7 @@ from headrace.config.scenario import SCENARIO
 from headrace.config.schema import header, keys_of, nested_model, tables
 from headrace.config.units import format_bit_rate, format_size
 
-ROOTS: tuple[Root[Any], ...] = (EDGE, ROUTER, NETWORK, SCENARIO)
+ROOTS: tuple[Root[Any], ...] = (EDGE, ROUTER, FEEDBACK, NETWORK, SCENARIO)
 _TITLE = "# Configuration reference\n"
 _NOTATION = """\
 A file is [TOML](https://toml.io). Durations are seconds (`2.5`) or texts (`"250ms"`, `"10s"`,

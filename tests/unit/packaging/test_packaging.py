@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from headrace.config.edge import EDGE
+from headrace.config.feedback import FEEDBACK
 from headrace.config.loader import load_config
 from headrace.config.router import ROUTER
 
@@ -34,7 +35,7 @@ def test_every_command_names_the_unit_as_it_is_called() -> None:
         if found != "without"
     ]
     assert named
-    units = ("headrace-edge", "headrace-router")
+    units = ("headrace-edge", "headrace-router", "headrace-feedback")
     assert {found.removesuffix(".service") for _page, found in named} == set(units)
 
 
@@ -84,4 +85,18 @@ def test_a_router_has_a_unit_and_a_first_configuration_that_fit() -> None:
     assert {key for key in router if key not in own and router[key] != edge.get(key)} == {
         "LogsDirectory",
         "RuntimeDirectory",
+    }
+
+
+def test_a_feedback_process_has_a_unit_and_a_first_configuration_that_fit() -> None:
+    feedback, router = unit("headrace-feedback.service"), unit("headrace-router.service")
+    config = load_config(PACKAGING / "feedback.toml", FEEDBACK)
+    assert str(config.state_dir) == f"/var/lib/{feedback['StateDirectory']}"
+    assert config.publish.file is not None
+    assert str(config.publish.file.parent) == f"/run/{feedback['RuntimeDirectory']}"
+    assert int(feedback["TimeoutStopSec"]) > config.drain_timeout_s + 10
+    assert feedback["ExecStart"].endswith("headrace feedback --config /etc/headrace/feedback.toml")
+    own = {"ExecStart", "StateDirectory", "RuntimeDirectory"}
+    assert {key: feedback[key] for key in feedback if key not in own} == {
+        key: router[key] for key in router if key not in own and not key.startswith("LogsDirectory")
     }

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from headrace.config.edge.model import Config
 from headrace.config.edge.service import Service
-from headrace.config.node_check import certificate_problems, directory_problems, unreadable
-from headrace.config.peer_secrets import read_secrets
+from headrace.config.node_check import (
+    certificate_problems,
+    directory_problems,
+    secret_problems,
+    unreadable,
+)
 from headrace.config.problems import Problem
 
 
@@ -23,33 +27,13 @@ def machine_problems(config: Config) -> list[Problem]:
                 )
             )
         found += _missing_files(index, service)
-    found += _secrets(config)
+    found += secret_problems(config.network)
     authorities = None if config.network is None else config.network.tiering.ca
     if authorities is not None:
         problem = unreadable(authorities, ("network", "tiering", "ca"))
         found += [] if problem is None else [problem]
     found += directory_problems(config.cache_dir, "cache_dir")
     return found
-
-
-def _secrets(config: Config) -> list[Problem]:
-    """Return why the secrets of the network can not be used."""
-    path = None if config.network is None else config.network.secret_file
-    if path is None:
-        return []
-    try:
-        read_secrets(path)
-    except ValueError as error:
-        return [
-            Problem(
-                path=("network", "secret_file"),
-                value=repr(str(path)),
-                message=str(error),
-                remedy="name a file that the user who runs headrace can read, with one secret of "
-                "at least 32 characters a line, the newest first",
-            )
-        ]
-    return []
 
 
 def _missing_files(index: int, service: Service) -> list[Problem]:

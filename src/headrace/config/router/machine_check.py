@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from headrace.config.node_check import certificate_problems, directory_problems, unreadable
+from headrace.config.node_check import (
+    certificate_problems,
+    directory_problems,
+    secret_problems,
+    unreadable,
+)
 from headrace.config.problems import Problem
 from headrace.config.router.model import RouterConfig
 
@@ -21,6 +26,7 @@ def machine_problems(config: RouterConfig) -> list[Problem]:
         if listener.peers
     ]
     found += directory_problems(config.state_directory, "state_dir")
+    found += secret_problems(config.network)
     token = config.debug.token_file
     for path, place in (
         (config.network.file, ("network", "file")),

@@ -24,6 +24,7 @@ from headrace.node.network.last_good import NAME, keep_last_good
 from headrace.node.network.outcome import Outcome
 from headrace.node.network.sharing import Receiver, Sharing
 from headrace.node.network.view_file import ViewFile
+from headrace.node.network.view_pull import ViewPuller
 from headrace.node.network.view_socket import ViewSocket
 from headrace.node.network.views import Views, not_online
 from headrace.telemetry.network import NetworkFacts, ViewFacts
@@ -109,7 +110,16 @@ class NetworkFollower:
 
     async def follow(self) -> None:
         """Watch the files for as long as the node runs."""
-        await asyncio.gather(_repeat(self._check_description), _repeat(self._check_view))
+        member, parts = self._member, [_repeat(self._check_description), _repeat(self._check_view)]
+        if member.view_from and member.secret_file is not None:
+            puller = ViewPuller(
+                member.view_from,
+                member.secret_file,
+                lambda: self._views.after(time.time()),
+                self._offered,
+            )
+            parts.append(puller.run())
+        await asyncio.gather(*parts)
 
     async def close(self) -> None:
         """Close the socket for views."""
@@ -256,8 +266,8 @@ class NetworkFollower:
             return self._views.offer(data, "file", time.time())
         return False
 
-    def _offered(self, data: bytes) -> bool:
-        taken = self._views.offer(data, "socket", time.time())
+    def _offered(self, data: bytes, source: str = "socket") -> bool:
+        taken = self._views.offer(data, source, time.time())
         if taken:
             self._view_changed.set()
         return taken

@@ -10,7 +10,7 @@ import structlog
 from headrace.topology.model import Topology
 from headrace.topology.view import NO_VIEW, ServerState, View
 from headrace.topology.view_age import aged, step_of_age
-from headrace.topology.view_codec import ViewError, check_newer, decode_view
+from headrace.topology.view_codec import AHEAD_S, ViewError, check_newer, decode_view
 
 LOG_AGAIN_S = 600.0
 """A kind of refusal that was logged is not logged again for so long; its count has each."""
@@ -44,6 +44,14 @@ class Views:
             log.debug("view_taken", version=view.version, source=source)
             self.grow_older(now)
         return newer
+
+    def after(self, now: float) -> str:
+        """Return what a view must be later than to be taken: when it was made, and its version.
+
+        One from the future, since the clock was set back, gives way to any.
+        """
+        said = self.said
+        return "0,0" if said.made_at > now + AHEAD_S else f"{said.made_at:.9f},{said.version}"
 
     def refuse(self, error: ViewError, source: str, now: float) -> None:
         """Count a view that is refused, and log it unless one like it was just before."""

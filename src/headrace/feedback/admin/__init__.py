@@ -1,0 +1,1 @@
+"""What operators ask of the feedback loop, and what they tell it."""

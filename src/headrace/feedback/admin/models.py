@@ -1,0 +1,162 @@
+"""What the admin API of a feedback process takes and returns."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from headrace.feedback.orders import LONGEST_REASON
+
+MOST_LINES = 10_000
+USUAL_LINES = 50
+
+Subject = Annotated[
+    str,
+    Meta(min_length=1, max_length=512, description="A server or a site.", examples=["north-1"]),
+]
+Words = Annotated[str, Meta(max_length=LONGEST_REASON)]
+
+
+class ServerRow(msgspec.Struct):
+    """A server: its state, since when, why, its weight, and what it sends (bits per second, and as
+    a share of what it can).
+
+    `probes` are the last outcomes by observer; `total_s` is what the last probe of this observer
+    took. `wish` is an operator's.
+    """
+
+    server: str
+    site: str
+    state: str
+    for_s: float
+    weight: float
+    reasons: list[str] = []
+    probes: dict[str, str] = {}
+    total_s: float | None = None
+    egress_bps: float | None = None
+    used: float | None = None
+    penalty: float = 0.0
+    suppressed: bool = False
+    wish: str = ""
+
+
+class SiteRow(msgspec.Struct):
+    """A site: how many of its servers take new clients, what these can send, what all of it sends,
+    and up to which share of its capacity it is to be used.
+    """
+
+    site: str
+    kind: str
+    servers: int
+    serving: int
+    capacity_bps: float
+    target: float
+    egress_bps: float | None = None
+    used: float | None = None
+
+
+class ObserverRow(msgspec.Struct):
+    """An observer, how long ago it was heard (null: never), and what it says of itself."""
+
+    observer: str
+    age_s: float | None
+    awake: bool = False
+    decides: str = ""
+    hears: list[str] = []
+    probes: int = 0
+    network: str = ""
+    problem: str = ""
+
+
+class AlarmRow(msgspec.Struct):
+    """Something that the loop cannot settle by itself. `subject` "": the whole network."""
+
+    kind: str
+    subject: str
+    text: str
+
+
+class Status(msgspec.Struct):
+    """The loop as this observer knows it. `decides`: who decides, "" while nobody does."""
+
+    observer: str
+    decides: str
+    awake: bool
+    mode: str
+    frozen: bool
+    frozen_because: str
+    view: int
+    view_age_s: float | None
+    lateness_s: float
+    servers: list[ServerRow]
+    sites: list[SiteRow]
+    observers: list[ObserverRow]
+    alarms: list[AlarmRow]
+    coverage: dict[str, dict[str, float]] = {}
+    by_class: dict[str, dict[str, dict[str, float]]] = {}
+
+
+class WhyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of which server or site."""
+
+    name: Subject
+
+
+class Because(msgspec.Struct):
+    """The chain from what was observed to what is published, a sentence a line."""
+
+    name: str
+    kind: Literal["server", "site", ""]
+    lines: list[str]
+
+
+class HistoryRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much of the history."""
+
+    limit: Annotated[int, Meta(ge=1, le=MOST_LINES, description="So many events at most.")] = (
+        USUAL_LINES
+    )
+    about: Annotated[str, Meta(max_length=512, description="Of this server or site alone.")] = ""
+
+
+class FreezeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Stop the automation (`frozen`), or let it run again, and why."""
+
+    frozen: bool
+    reason: Words = ""
+    by: Words = ""
+
+
+class WishRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is wanted of a server, or of all servers of a site that have no wish of their own.
+
+    `none` takes the last wish back. `for_s`: it ends by itself after so many seconds.
+    """
+
+    name: Subject
+    wish: Literal["online", "draining", "withdrawn", "none"]
+    reason: Words = ""
+    by: Words = ""
+    for_s: Annotated[float, Meta(gt=0, le=366 * 86400.0)] | None = None
+
+
+class ModeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Another mode than the configured one; `configured` goes back to that."""
+
+    mode: Literal["states", "dry_run", "both", "configured"]
+    by: Words = ""
+
+
+class Done(msgspec.Struct):
+    """It is in force here, and told to the other observers. `sequence` is the order's number."""
+
+    sequence: int
+
+
+class Trouble(msgspec.Struct):
+    """Why it could not be done. `status` is HTTP's."""
+
+    status: int
+    detail: str

@@ -1,0 +1,178 @@
+"""What the supervisor asks its worker for the admin API, and the worker's answers."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from headrace.feedback.admin.models import (
+    Because,
+    Done,
+    FreezeRequest,
+    ModeRequest,
+    Status,
+    Trouble,
+    WishRequest,
+)
+from headrace.feedback.admin.status import status
+from headrace.feedback.admin.why import why
+from headrace.feedback.loop import FeedbackLoop
+from headrace.feedback.orders import (
+    Mode,
+    OrderError,
+    Orders,
+    Wish,
+    choose_mode,
+    freeze,
+    wish_server,
+    wish_site,
+)
+
+
+class AskStatus(msgspec.Struct, tag="status"):
+    """Answer with the status."""
+
+
+class AskWhy(msgspec.Struct, tag="why"):
+    """Answer with the reasons of a server or a site."""
+
+    name: str
+
+
+class AskCounts(msgspec.Struct, tag="counts"):
+    """Answer with the counts."""
+
+
+class GiveFreeze(msgspec.Struct, tag="freeze"):
+    """Stop the automation, or let it run."""
+
+    order: FreezeRequest
+
+
+class GiveWish(msgspec.Struct, tag="wish"):
+    """Take an operator's wish."""
+
+    order: WishRequest
+
+
+class GiveMode(msgspec.Struct, tag="mode"):
+    """Take another mode."""
+
+    order: ModeRequest
+
+
+class Counts(msgspec.Struct):
+    """What the worker counts, beside its requests. Ages in seconds, None: there is none."""
+
+    decides: bool
+    frozen: bool
+    view: int
+    view_age_s: float | None
+    lateness_s: float
+    states: dict[str, int]
+    alarms: int
+    observers_heard: int
+    observers: int
+    probes: dict[str, int]
+    refused_documents: int
+    refused_questions: int
+    reports: int
+    refused_reports: int
+    undelivered: int
+    waiting: int
+
+
+class Answer(msgspec.Struct):
+    """One of these is there."""
+
+    status: Status | None = None
+    because: Because | None = None
+    counts: Counts | None = None
+    done: Done | None = None
+    trouble: Trouble | None = None
+
+
+Question = AskStatus | AskWhy | AskCounts | GiveFreeze | GiveWish | GiveMode
+_decoder = msgspec.json.Decoder(Question)
+
+
+def answer_question(loop: FeedbackLoop, question: msgspec.Raw) -> Answer:
+    """Return the answer. Raises msgspec.DecodeError."""
+    asked: Question = _decoder.decode(question)
+    match asked:
+        case AskStatus():
+            return Answer(status=status(loop))
+        case AskWhy(name=name):
+            found = why(loop, name)
+            if found is None:
+                return Answer(trouble=_unknown(name))
+            return Answer(because=found)
+        case AskCounts():
+            return Answer(counts=_counts(loop))
+        case GiveFreeze(order=order):
+            made = freeze(loop.orders, order.frozen, reason=order.reason, by=order.by)
+            return _given(loop, made)
+        case GiveMode(order=order):
+            mode = None if order.mode == "configured" else Mode(order.mode)
+            return _given(loop, choose_mode(loop.orders, mode, by=order.by))
+        case GiveWish(order=wish):
+            return _wish(loop, wish)
+
+
+def _wish(loop: FeedbackLoop, order: WishRequest) -> Answer:
+    topology, now = loop.controller.topology, time.time()
+    until = None if order.for_s is None else now + order.for_s
+    servers = {server.name for server in topology.servers}
+    sites = {site.name for site in topology.sites}
+    take = wish_server if order.name in servers else wish_site
+    if order.name not in servers | sites:
+        return Answer(trouble=_unknown(order.name))
+    try:
+        made = take(
+            loop.orders,
+            order.name,
+            Wish(order.wish),
+            now=now,
+            reason=order.reason,
+            by=order.by,
+            until=until,
+        )
+    except OrderError as error:
+        return Answer(trouble=Trouble(409, str(error)))
+    return _given(loop, made)
+
+
+def _given(loop: FeedbackLoop, orders: Orders) -> Answer:
+    loop.give(orders)
+    return Answer(done=Done(orders.next_sequence - 1))
+
+
+def _unknown(name: str) -> Trouble:
+    return Trouble(404, f"the network has no server or site {name!r}")
+
+
+def _counts(loop: FeedbackLoop) -> Counts:
+    found = status(loop)
+    states: dict[str, int] = {}
+    for server in found.servers:
+        states[server.state] = states.get(server.state, 0) + 1
+    heard = [one for one in found.observers if one.age_s is not None and not one.problem]
+    return Counts(
+        decides=found.decides == found.observer,
+        frozen=found.frozen,
+        view=found.view,
+        view_age_s=found.view_age_s,
+        lateness_s=found.lateness_s,
+        states=states,
+        alarms=len(found.alarms),
+        observers_heard=len(heard),
+        observers=len(found.observers),
+        probes=dict(loop.outcomes),
+        refused_documents=loop.others.refused.total(),
+        refused_questions=loop.telling.unknown,
+        reports=0,
+        refused_reports=0,
+        undelivered=loop.undelivered(),
+        waiting=len(loop.waiting),
+    )

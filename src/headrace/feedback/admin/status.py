@@ -1,0 +1,144 @@
+"""The loop's state as rows for operators."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from headrace.feedback.admin.models import AlarmRow, ObserverRow, ServerRow, SiteRow, Status
+from headrace.feedback.loop import FeedbackLoop
+from headrace.feedback.observation import Observations
+from headrace.feedback.orders import Orders, Wish
+from headrace.feedback.states.model import SERVING, Alarm, ServerRecord, States
+from headrace.feedback.states.ramp import weight
+from headrace.topology.model import AdminState, Server
+from headrace.topology.site_capacity import site_capacities
+from headrace.topology.view import NO_VIEW
+
+
+def status(loop: FeedbackLoop) -> Status:
+    """Return everything as this observer knows it now."""
+    now_s, known = loop.now_s(), loop.deciding.known()
+    observations, orders = loop.observations(now_s), loop.orders
+    published = loop.deciding.published
+    view = NO_VIEW if published is None else published.view
+    mode = orders.mode.mode if orders.mode is not None and orders.mode.mode is not None else None
+    freeze = orders.freeze
+    return Status(
+        observer=loop.config.node_id,
+        decides=loop.deciding.decides or "",
+        awake=loop.deciding.awake,
+        mode=str(mode or loop.controller.rules.mode),
+        frozen=orders.frozen,
+        frozen_because=freeze.reason if freeze is not None and freeze.frozen else "",
+        view=view.version,
+        view_age_s=None if published is None else max(0.0, time.time() - view.made_at),
+        lateness_s=loop.lateness_s,
+        servers=[
+            _server_row(loop, server, known, observations, orders)
+            for server in loop.controller.topology.servers
+        ],
+        sites=list(_site_rows(loop, known, observations)),
+        observers=list(_observer_rows(loop, observations)),
+        alarms=[_alarm_row(one) for one in loop.deciding.alarms],
+        coverage={name: dict(weights) for name, weights in view.coverage.items()},
+    )
+
+
+def _server_row(
+    loop: FeedbackLoop,
+    server: Server,
+    known: States,
+    observations: Observations,
+    orders: Orders,
+) -> ServerRow:
+    record = known.servers.get(server.name, ServerRecord())
+    own = observations.observers[loop.config.node_id].probes.get(server.name)
+    heard = observations.reports.get(server.name)
+    egress = None if heard is None else heard.report.egress_bps
+    wish = orders.servers.get(server.name) or orders.sites.get(server.site)
+    return ServerRow(
+        server=server.name,
+        site=server.site,
+        state=str(record.state),
+        for_s=record.for_s,
+        weight=weight(record, loop.controller.rules.states),
+        reasons=[str(one) for one in record.reasons],
+        probes={
+            name: str(one.probes[server.name].outcome)
+            for name, one in observations.observers.items()
+            if server.name in one.probes
+        },
+        total_s=None if own is None else own.total_s,
+        egress_bps=egress,
+        used=None if egress is None else egress / server.capacity_bps,
+        penalty=record.penalty,
+        suppressed=record.suppressed,
+        wish="" if wish is None or wish.wish is Wish.NONE else str(wish.wish),
+    )
+
+
+def _site_rows(loop: FeedbackLoop, known: States, observations: Observations) -> Iterator[SiteRow]:
+    topology = loop.controller.topology
+    capacities = site_capacities(topology)
+    for site in topology.sites:
+        servers = topology.servers_of(site.name)
+        serving = [
+            server
+            for server in servers
+            if server.state is AdminState.ONLINE
+            and known.servers.get(server.name, ServerRecord()).state in SERVING
+        ]
+        egress = [
+            observations.reports[server.name].report.egress_bps
+            for server in servers
+            if server.name in observations.reports
+        ]
+        capacity = float(capacities.get(site.name, site.capacity_bps or 0))
+        total = sum(egress) if egress else None
+        yield SiteRow(
+            site=site.name,
+            kind=site.kind.value,
+            servers=len(servers),
+            serving=len(serving),
+            capacity_bps=capacity,
+            target=site.target_utilisation,
+            egress_bps=total,
+            used=None if total is None or not capacity else total / capacity,
+        )
+
+
+def _observer_rows(loop: FeedbackLoop, observations: Observations) -> Iterator[ObserverRow]:
+    own, now_s = loop.config.node_id, loop.now_s()
+    for name in loop.deciding.order:
+        if name == own:
+            yield ObserverRow(
+                name,
+                0.0,
+                loop.deciding.awake,
+                loop.deciding.decides or "",
+                loop.hears(),
+                len(observations.observers[own].probes),
+                loop.network_version,
+            )
+            continue
+        problem = loop.others.problems.get(name, "")
+        one = loop.others.received.get(name)
+        if one is None:
+            yield ObserverRow(name, None, problem=problem)
+            continue
+        said = one.document
+        yield ObserverRow(
+            name,
+            max(0.0, now_s - one.at_s),
+            said.awake,
+            said.decides,
+            list(said.hears),
+            len(said.probes),
+            said.network,
+            problem,
+        )
+
+
+def _alarm_row(alarm: Alarm) -> AlarmRow:
+    return AlarmRow(str(alarm.kind), alarm.subject, alarm.text)

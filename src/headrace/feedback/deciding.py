@@ -1,0 +1,249 @@
+"""Decides at each tick, or follows the observer that does. Reads no clock and no socket.
+
+One observer decides, the senior of those that live (see `exchange.seniority`). It hands on its
+memory and its view with its observations. The others publish this very view; when it is gone, the
+next continues from the memory that it handed on last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import msgspec
+import structlog
+
+from headrace.feedback.control.controller import Controller, Step
+from headrace.feedback.control.memory import (
+    NO_MEMORY,
+    MemoryDecodeError,
+    decode_memory,
+    encode_memory,
+)
+from headrace.feedback.exchange.document import Decision
+from headrace.feedback.exchange.others import Received
+from headrace.feedback.exchange.seniority import Heard, decider
+from headrace.feedback.kept import Decided
+from headrace.feedback.observation import Observations
+from headrace.feedback.orders import Orders
+from headrace.feedback.publish.published import (
+    BEFORE_ALL,
+    Order,
+    Published,
+    believable,
+    next_order,
+)
+from headrace.feedback.states.model import Alarm, States
+from headrace.topology.view import View
+from headrace.topology.view_codec import ViewError
+
+ALIVE_TICKS: Final = 2.5
+"""An observer that has not been heard for so many ticks is gone, and one that stood still for as
+long first hears what happened meanwhile."""
+
+LONGEST_GAP_S: Final = 3600.0
+"""More than this is never taken for the time between two steps over a restart."""
+
+log = structlog.get_logger("headrace.feedback")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Now, by the clock that only counts on and by the one on the wall."""
+
+    steady_s: float
+    clock: float
+
+
+class Deciding:
+    """What is decided. `published` is the view in force, `decides` who decides, None: nobody yet.
+    `step` is the last own one.
+    """
+
+    order: tuple[str, ...]
+    _alive_s: float
+    _renew_s: float
+
+    def __init__(self, own: str) -> None:
+        self.own = own
+        self.published: Published | None = None
+        self.decides: str | None = None
+        self.step: Step | None = None
+        self.memory = NO_MEMORY
+        self.events: list[bytes] = []
+        self._adopted: Decision | None = None
+        self._memory_at_s: float | None = None
+        self._now_s: float | None = None
+        self._asleep_until_s = 0.0
+        self._last: Order = BEFORE_ALL
+
+    def configure(self, order: Sequence[str], tick_s: float, renew_s: float) -> None:
+        """Work with these observers, ticks and renewals; before anything else."""
+        self.order = tuple(order) or (self.own,)
+        self._alive_s = ALIVE_TICKS * tick_s
+        self._renew_s = renew_s
+
+    def begin(self, decided: Decided | None, moment: Moment) -> None:
+        """Continue from what was decided before the start."""
+        self._now_s = moment.steady_s
+        self._fall_asleep(moment)
+        if decided is None:
+            return
+        since_s = min(max(0.0, moment.clock - decided.now), LONGEST_GAP_S)
+        self._adopted = Decision(decided.memory, decided.view, decided.now)
+        self._memory_at_s = moment.steady_s - since_s
+        try:
+            published = Published.read(decided.view)
+        except ViewError as error:
+            log.error("kept_view_unusable", problem=str(error))
+        else:
+            if believable(published.order, moment.clock):
+                self.published, self._last = published, published.order
+
+    @property
+    def awake(self) -> bool:
+        """Whether this observer may decide."""
+        return self._now_s is not None and self._now_s >= self._asleep_until_s
+
+    @property
+    def alarms(self) -> tuple[Alarm, ...]:
+        """What cannot be settled now, as far as it was decided here."""
+        return () if self.step is None else self.step.alarms
+
+    def known(self) -> States:
+        """Return the states of servers as they are decided."""
+        if self._adopted is not None:
+            self._take_memory(self._adopted)
+        return self.memory.states
+
+    def hears(self, received: Mapping[str, Received], moment: Moment) -> list[str]:
+        """Return whom this observer hears, itself included."""
+        return [
+            name
+            for name in self.order
+            if name == self.own
+            or (name in received and moment.steady_s - received[name].at_s <= self._alive_s)
+        ]
+
+    def tick(
+        self,
+        moment: Moment,
+        received: Mapping[str, Received],
+        observations: Observations,
+        orders: Orders,
+        controller: Controller,
+    ) -> bool:
+        """Decide, or follow whoever does; return whether there is another view to publish.
+
+        What happened is in `events`, until the next tick.
+        """
+        self.events = []
+        self._pass_time(moment)
+        self.decides = self._who(received, moment)
+        if self.decides == self.own:
+            return self._decide(moment, observations, orders, controller)
+        if self.decides is not None:
+            return self._follow(received[self.decides], moment)
+        return False
+
+    def decision(self) -> Decision | None:
+        """Return what the others are told of what was decided here; None when they decide."""
+        if self.decides != self.own or self.step is None or self.published is None:
+            return None
+        return Decision(encode_memory(self.memory), self.published.data, self.memory.at)
+
+    def kept(self, decision: Decision | None) -> Decided | None:
+        """Return what is to survive a restart; `decision` is what the others are told now."""
+        decision = decision or self._adopted
+        return None if decision is None else Decided(decision.now, decision.memory, decision.view)
+
+    def _pass_time(self, moment: Moment) -> None:
+        before_s = moment.steady_s if self._now_s is None else self._now_s
+        if moment.steady_s - before_s > self._alive_s:
+            log.warning("stood_still", for_s=round(moment.steady_s - before_s, 1))
+            self._fall_asleep(moment)
+        self._now_s = moment.steady_s
+
+    def _fall_asleep(self, moment: Moment) -> None:
+        """Hear the others first."""
+        if len(self.order) > 1:
+            self._asleep_until_s = moment.steady_s + self._alive_s
+
+    def _who(self, received: Mapping[str, Received], moment: Moment) -> str | None:
+        heard = {
+            name: Heard(
+                moment.steady_s - one.at_s, one.document.awake, frozenset(one.document.hears)
+            )
+            for name, one in received.items()
+            if _is_by_our_time(one, moment)
+        }
+        own = frozenset(self.hears(received, moment))
+        heard[self.own] = Heard(0.0, self.awake, own)
+        return decider(self.order, heard, self._alive_s)
+
+    def _decide(
+        self,
+        moment: Moment,
+        observations: Observations,
+        orders: Orders,
+        controller: Controller,
+    ) -> bool:
+        if self._adopted is not None:
+            self._take_memory(self._adopted)
+            self._adopted = None
+        last_s = moment.steady_s if self._memory_at_s is None else self._memory_at_s
+        elapsed_s = max(0.0, moment.steady_s - last_s)
+        step = controller.step(self.memory, observations, moment.clock, elapsed_s, orders)
+        self.step, self.memory, self._memory_at_s = step, step.memory, moment.steady_s
+        self.events = [msgspec.json.encode(one) for one in step.changes]
+        return self._number(step.view, moment)
+
+    def _take_memory(self, decision: Decision) -> None:
+        """Continue from the memory that another handed on; from ours when it cannot be read."""
+        try:
+            self.memory = decode_memory(decision.memory)
+        except MemoryDecodeError as error:
+            log.error("memory_refused", problem=str(error))
+
+    def _number(self, view: View, moment: Moment) -> bool:
+        """Publish a view that says something new, or that has not been said for long."""
+        known = self.published
+        if (
+            known is not None
+            and known.says_the_same(view)
+            and 0.0 <= moment.clock - known.view.made_at < self._renew_s
+        ):
+            return False
+        made_at, version = next_order(self._last, moment.clock)
+        self.published = Published.of(replace(view, made_at=made_at, version=version))
+        self._last = self.published.order
+        return True
+
+    def _follow(self, one: Received, moment: Moment) -> bool:
+        decision = one.document.decision
+        if decision is None or decision is self._adopted:
+            return False
+        self._adopted, self.step, self._memory_at_s = decision, None, one.at_s
+        self.events = list(decision.events)
+        if self.published is not None and decision.view == self.published.data:
+            return False
+        try:
+            published = Published.read(decision.view)
+        except ViewError as error:
+            log.error(
+                "view_of_observer_refused", observer=one.document.observer, problem=str(error)
+            )
+            return False
+        if published.order <= self._last or not believable(published.order, moment.clock):
+            return False
+        self.published, self._last = published, published.order
+        return True
+
+
+def _is_by_our_time(one: Received, moment: Moment) -> bool:
+    """Return whether an observer's views could be taken: one whose clock is far ahead makes none
+    that could.
+    """
+    decision = one.document.decision
+    return decision is None or believable((decision.now, 0), moment.clock)

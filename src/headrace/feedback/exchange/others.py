@@ -1,0 +1,107 @@
+"""Hears the other observers: each is asked again and again for its newest document, and what came
+last of each is kept, with the moment it came.
+
+One that is gone, hangs or tells nonsense is heard no more, and that is all it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import structlog
+
+from headrace.config.feedback.observing import ObserverTable
+from headrace.feedback.exchange.document import (
+    LARGEST_BYTES,
+    Document,
+    DocumentError,
+    decode_document,
+)
+from headrace.node.network.signed import Secrets
+from headrace.node.network.signed_client import NoAnswer, SignedClient
+
+FIRST_WAIT_S = 0.1
+ANSWER_S = 1.0
+"""What an answer may take beyond the time for which the question may be kept."""
+
+log = structlog.get_logger("headrace.feedback")
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A document, and when it came, by the loop's clock."""
+
+    document: Document
+    at_s: float
+
+
+class Others:
+    """What was heard. `heard` is called after every document; `refused` counts by kind."""
+
+    def __init__(
+        self,
+        own: str,
+        observers: Sequence[ObserverTable],
+        secrets: Callable[[], Secrets],
+        tick_s: float,
+        heard: Callable[[Document | None, Document], None],
+    ) -> None:
+        self.received: dict[str, Received] = {}
+        self.refused: Counter[str] = Counter()
+        self.problems: dict[str, str] = {}
+        self._own = own
+        self._observers = [one for one in observers if one.node_id != own]
+        self._secrets = secrets
+        self._tick_s = tick_s
+        self._heard = heard
+
+    async def run(self) -> None:
+        """Ask until it is cancelled."""
+        client = SignedClient.open(LARGEST_BYTES)
+        try:
+            await asyncio.gather(*(self._follow(client, one) for one in self._observers))
+        finally:
+            await client.close()
+
+    async def _follow(self, client: SignedClient, other: ObserverTable) -> None:
+        name, wait_s = other.node_id, FIRST_WAIT_S
+        while True:
+            try:
+                await self._once(client, other)
+            except (NoAnswer, DocumentError) as error:
+                kind = error.kind if isinstance(error, NoAnswer) else "malformed"
+                self._note(name, kind, str(error))
+            except Exception as error:  # a fault of ours must not make us deaf
+                log.exception("observer_not_heard", observer=name)
+                self._note(name, "fault", str(error))
+            else:
+                if self.problems.pop(name, None) is not None:
+                    log.info("observer_heard_again", observer=name)
+                wait_s = FIRST_WAIT_S
+                await asyncio.sleep(0)
+                continue
+            await asyncio.sleep(wait_s * random.uniform(0.5, 1.0))
+            wait_s = min(wait_s * 2, self._tick_s)
+
+    def _note(self, name: str, kind: str, problem: str) -> None:
+        self.refused[kind] += 1
+        if name not in self.problems:
+            log.warning("observer_not_heard", observer=name, kind=kind, problem=problem)
+        self.problems[name] = problem
+
+    async def _once(self, client: SignedClient, other: ObserverTable) -> None:
+        """Ask once. Raises NoAnswer or DocumentError."""
+        known = self.received.get(other.node_id)
+        after = -1 if known is None else known.document.number
+        target = f"/v1/observer?from={quote(self._own, safe='')}&after={after}"
+        data = await client.ask(other.url, target, self._secrets(), self._tick_s + ANSWER_S)
+        if data is None:
+            raise NoAnswer("empty", f"{other.url} answered nothing")
+        document = decode_document(data, other.node_id)
+        self.received[other.node_id] = Received(document, asyncio.get_running_loop().time())
+        self._heard(None if known is None else known.document, document)

@@ -1,0 +1,70 @@
+"""Tells the other observers: each that asks is answered as soon as there is something that it has
+not been told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from headrace.feedback.exchange.document import Document, encode_document
+from headrace.feedback.publish.waiting import send_signed
+from headrace.http.server.exchange import Exchange
+from headrace.node.network.signed import Secrets, answer_value, digest_of
+
+MEDIA_TYPE = b"application/vnd.msgpack"
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    target: bytes
+    nonce: bytes
+
+
+class Telling:
+    """The newest document, and who waits for the next; encoded once for all who ask. `unknown`
+    counts who asked for anything without being of the network.
+    """
+
+    def __init__(self) -> None:
+        self.unknown = 0
+        self._document: Document | None = None
+        self._data, self._digest = b"", b""
+        self._waiting: dict[Exchange, _Question] = {}
+
+    def ask(
+        self,
+        exchange: Exchange,
+        target: bytes,
+        nonce: bytes,
+        after: int,
+        secrets: Secrets,
+        now: float,
+    ) -> None:
+        """Answer now, or when there is another document than number `after`."""
+        question = _Question(target, nonce)
+        document = self._document
+        if document is None or document.number == after:
+            self._waiting[exchange] = question
+        else:
+            self._answer(exchange, question, secrets, now)
+
+    def left(self, exchange: Exchange) -> None:
+        """Forget whoever does not wait any more."""
+        self._waiting.pop(exchange, None)
+
+    def tell(self, document: Document, secrets: Secrets, now: float) -> None:
+        """Answer all who wait with this document."""
+        self._document, self._data = document, b""
+        waiting, self._waiting = self._waiting, {}
+        for exchange, question in waiting.items():
+            self._answer(exchange, question, secrets, now)
+
+    def _answer(
+        self, exchange: Exchange, question: _Question, secrets: Secrets, now: float
+    ) -> None:
+        if not self._data:
+            assert self._document is not None
+            self._data = encode_document(self._document)
+            self._digest = digest_of(self._data)
+        value = answer_value(secrets, question.target, question.nonce, self._digest)
+        send_signed(exchange, self._data, value, MEDIA_TYPE, now)

@@ -1,0 +1,110 @@
+"""Answers the questions that come over HTTP: nodes ask for views, observers for observations.
+
+Whoever does not prove that it knows the secret of the network gets nothing, and nothing is kept
+of it.
+"""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import parse_qsl
+
+import structlog
+
+from headrace.feedback.exchange.telling import Telling
+from headrace.feedback.publish.published import order_of
+from headrace.feedback.publish.waiting import Waiting
+from headrace.http.answers import error_response, prepared_head
+from headrace.http.parser import BadRequest
+from headrace.http.server.exchange import Exchange
+from headrace.node.network.signed import ASK_FIELD, Secrets, asked_nonce
+from headrace.reasons import Reason
+from headrace.telemetry.connection_counts import ConnectionCounts
+from headrace.telemetry.metrics import WorkerMetrics
+
+VIEW, OBSERVER = b"/v1/view", b"/v1/observer"
+LONGEST_TARGET = 512
+MOST_PARAMETERS = 8
+_ASK = ASK_FIELD.lower().encode()
+
+log = structlog.get_logger("headrace.feedback")
+
+
+class FeedbackHandler(ConnectionCounts):
+    """The server's handler: see `headrace.http.server.exchange.Handler`. `observers` are those
+    that may ask for observations.
+    """
+
+    def __init__(self, metrics: WorkerMetrics, waiting: Waiting, telling: Telling) -> None:
+        super().__init__(metrics)
+        self.observers: frozenset[str] = frozenset()
+        self._waiting = waiting
+        self._telling = telling
+
+    def handle(self, exchange: Exchange) -> None:
+        """Answer a request. A fault of ours must not leave its client waiting."""
+        try:
+            self._answer(exchange)
+        except BadRequest as error:
+            _send_problem(exchange, error.status, str(error))
+        except Exception:
+            log.exception("request_failed")
+            if exchange.status:
+                exchange.abort(Reason.INTERNAL_ERROR.word)
+            else:
+                _send_problem(exchange, 500, "the feedback process failed at this request")
+
+    def _answer(self, exchange: Exchange) -> None:
+        """Answer a request. Raises BadRequest."""
+        head = exchange.head
+        assert head is not None
+        path, _mark, query = head.target.partition(b"?")
+        if path not in (VIEW, OBSERVER) or len(head.target) > LONGEST_TARGET:
+            raise BadRequest(404, "there is /v1/view for nodes, and /v1/observer for observers")
+        if head.method != b"GET":
+            raise BadRequest(405, "this answers GET only")
+        secrets: Secrets = self._waiting.secrets
+        nonce = asked_nonce(secrets, head.target, head.headers.get(_ASK)) if secrets else None
+        if nonce is None:
+            self._telling.unknown += 1
+            raise BadRequest(401, "this is for who knows the secret of the network")
+        asked = _parameters(query)
+        now = time.time()
+        if path == VIEW:
+            after = order_of(asked.get("after", "0,0").encode())
+            if after is None:
+                raise BadRequest(400, "after is no made_at,version")
+            self._waiting.ask(exchange, head.target, nonce, after, now)
+            return
+        if asked.get("from") not in self.observers:
+            self._telling.unknown += 1
+            raise BadRequest(403, "this is for the observers that the configuration names")
+        text = asked.get("after", "-1")
+        number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+        self._telling.ask(exchange, head.target, nonce, number, secrets, now)
+
+    def refused(self, exchange: Exchange, error: BadRequest) -> None:
+        """Answer a request that cannot be understood; the connection closes afterwards."""
+        self.parse_error(error.status)
+        _send_problem(exchange, error.status, str(error))
+
+    def finished(self, exchange: Exchange, ended: str) -> None:
+        """Count a response that ended; who was cut waits no more."""
+        if ended != "complete":
+            self._waiting.left(exchange)
+            self._telling.left(exchange)
+        self.metrics.bytes_sent += exchange.bytes_sent
+        self.metrics.responses[exchange.status // 100] += 1
+
+
+def _parameters(query: bytes) -> dict[str, str]:
+    """Return a query's parameters. Raises BadRequest."""
+    try:
+        return dict(parse_qsl(query.decode("ascii"), max_num_fields=MOST_PARAMETERS))
+    except ValueError:
+        raise BadRequest(400, "the query is not made of name=value pairs") from None
+
+
+def _send_problem(exchange: Exchange, status: int, detail: str) -> None:
+    fields, body = error_response(status, detail, time.time())
+    exchange.respond(status, prepared_head(status, fields, len(body)), memoryview(body))

@@ -1,0 +1,282 @@
+"""The running loop: probes, reports and the other observers on one side, the view on the other, and
+a decision at each tick, or sooner when a server begins to fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from functools import partial
+
+import structlog
+
+from headrace.config.feedback.model import FeedbackConfig
+from headrace.errors import HeadraceError
+from headrace.feedback.control.controller import Controller
+from headrace.feedback.deciding import Deciding, Moment
+from headrace.feedback.exchange.document import VERSION, Document
+from headrace.feedback.exchange.others import Others
+from headrace.feedback.exchange.telling import Telling
+from headrace.feedback.history import History, log_event
+from headrace.feedback.kept import Keeper, keep_decided, keep_orders, read_decided, read_orders
+from headrace.feedback.observation import Observations, Observer, Outcome, ProbeRecord
+from headrace.feedback.observe.own_records import OwnRecords
+from headrace.feedback.observe.prober import Prober, ProbeTimes
+from headrace.feedback.observe.targets import probes_of, targets_of
+from headrace.feedback.orders import Orders, merge
+from headrace.feedback.publish.targets import Targets
+from headrace.feedback.publish.waiting import Waiting
+from headrace.feedback.rules import rules_of
+from headrace.node.network.signed import Secrets
+from headrace.topology.snapshot import NetworkSnapshot
+
+SOONEST_S = 0.1
+"""Between two decisions at least."""
+KEEP_AGAIN_S = 10.0
+
+log = structlog.get_logger("headrace.feedback")
+
+
+class FeedbackLoop:
+    """All of one observer. `adopt_network` comes before `start`."""
+
+    def __init__(self, config: FeedbackConfig, secrets: Secrets) -> None:
+        self.waiting = Waiting(secrets)
+        self.telling = Telling()
+        self.records = OwnRecords()
+        self.history = History(config.state_dir)
+        self.orders: Orders = read_orders(config.state_dir)
+        self.deciding = Deciding(config.node_id)
+        self.lateness_s = 0.0
+        self.outcomes: Counter[str] = Counter()
+        self.controller: Controller
+        self._network: NetworkSnapshot
+        self._targets: Targets
+        self._number = time.time_ns() // 1000
+        self._soon = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._keeper = Keeper()
+        self._kept_s = 0.0
+        self._configure(config)
+
+    def _configure(self, config: FeedbackConfig) -> None:
+        """Make what depends on the configuration."""
+        self.config = config
+        own, names = config.node_id, [one.node_id for one in config.observers]
+        self.deciding.configure(names, config.tick_s, config.publish.renew_s)
+        self.others = Others(
+            own, config.observers, lambda: self.secrets, config.tick_s, self._heard
+        )
+        probing = config.probing
+        times = ProbeTimes(
+            probing.interval_s, probing.timeout_s, probing.slow_s, probing.keep_alive
+        )
+        self.prober = Prober((), probes_of(config.probes), self._probed, times, probing.ca)
+
+    @property
+    def secrets(self) -> Secrets:
+        """The secrets of the network; none: nobody is told anything."""
+        return self.waiting.secrets
+
+    def use_secrets(self, secrets: Secrets) -> None:
+        """Know the network by these from now on."""
+        self.waiting.secrets = secrets
+
+    # Life.
+
+    def adopt_network(self, network: NetworkSnapshot) -> None:
+        """Observe this network from now on."""
+        self._network = network
+        self.controller = Controller(network.topology, rules_of(self.config))
+        self.prober.targets = targets_of(network.topology)
+        self.records.keep_only({server.name for server in network.topology.servers})
+
+    def start(self) -> None:
+        """Begin to observe and to decide, from what was decided before."""
+        self.deciding.begin(read_decided(self.config.state_dir), _moment())
+        self._begin()
+
+    async def change(self, config: FeedbackConfig) -> None:
+        """Work by another configuration; what is known and decided stays."""
+        await self._stop()
+        self._configure(config)
+        self.adopt_network(self._network)
+        self._begin()
+
+    async def close(self) -> None:
+        """Stop everything, and keep what was decided."""
+        await self._stop()
+        decided = self.deciding.kept(self.deciding.decision())
+        if decided is not None:
+            self._keeper.put("decided", partial(keep_decided, self.config.state_dir, decided))
+        await self._keeper.close()
+
+    def _begin(self) -> None:
+        config = self.config
+        self._targets = Targets(config.publish.file, config.publish.sockets)
+        if self.deciding.published is not None:
+            self._publish()
+        work = {"ticks": self._tick_forever(), "probes": self.prober.run()}
+        if len(config.observers) > 1:
+            work["observers"] = self.others.run()
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(one, name=name) for name, one in work.items()]
+
+    async def _stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await self._targets.close()
+        self._tasks = []
+
+    def give(self, orders: Orders) -> None:
+        """Go by other orders from now on, and tell the other observers."""
+        if orders == self.orders:
+            return
+        self.orders = orders
+        self._keeper.put("orders", partial(keep_orders, self.config.state_dir, orders))
+        self._soon.set()
+
+    # What there is to report.
+
+    @property
+    def network_version(self) -> str:
+        """The description that is observed."""
+        return self._network.version
+
+    def now_s(self) -> float:
+        """Return the time by the clock that only counts on."""
+        return asyncio.get_running_loop().time()
+
+    def hears(self) -> list[str]:
+        """Return whom this observer hears."""
+        return self.deciding.hears(self.others.received, _moment())
+
+    def undelivered(self) -> int:
+        """Return how often a file or a socket did not take a view."""
+        return self._targets.failed.total()
+
+    def problem(self) -> str:
+        """Return why this process is of no use; "" if it is: it decides, or follows who does."""
+        return "" if self.deciding.decides is not None else "nobody decides yet"
+
+    # What comes in.
+
+    def _probed(
+        self, server: str, outcome: Outcome, first_byte_s: float | None, total_s: float | None
+    ) -> None:
+        self.outcomes[outcome] += 1
+        now_s = asyncio.get_running_loop().time()
+        if self.records.note(server, outcome, first_byte_s, total_s, now_s):
+            self._soon.set()
+
+    def _heard(self, before: Document | None, document: Document) -> None:
+        merged = merge(self.orders, document.orders)
+        if merged != self.orders:
+            self.give(merged)
+        if document.decision is not None or _more_fail(before, document):
+            self._soon.set()
+
+    def observations(self, now_s: float) -> Observations:
+        """Return all that is known now."""
+        own = self.config.node_id
+        observers = {own: Observer(own, 0.0, self.records.at(now_s))}
+        for name, one in self.others.received.items():
+            observers[name] = Observer(name, now_s - one.at_s, one.document.probes)
+        return Observations(observers)
+
+    # Ticks.
+
+    async def _tick_forever(self) -> None:
+        loop, tick_s = asyncio.get_running_loop(), self.config.tick_s
+        next_s = loop.time()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, next_s - loop.time())):
+                    await self._soon.wait()
+            self._soon.clear()
+            regular = loop.time() >= next_s
+            if regular:
+                self.lateness_s = loop.time() - next_s
+                next_s = max(next_s + tick_s, loop.time())
+            try:
+                self.tick()
+            except (HeadraceError, OSError) as error:
+                log.error("tick_failed", problem=str(error))
+            except Exception:  # a fault of ours: the view in force stays
+                log.exception("tick_failed")
+            await asyncio.sleep(SOONEST_S)
+
+    def tick(self) -> None:
+        """Decide once, publish, and tell the others. Raises HeadraceError or OSError."""
+        moment, deciding = _moment(), self.deciding
+        observations = self.observations(moment.steady_s)
+        decided_before = deciding.decides
+        changed = deciding.tick(
+            moment, self.others.received, observations, self.orders, self.controller
+        )
+        if deciding.decides != decided_before:
+            log.info("decides", observer=deciding.decides, before=decided_before)
+        if changed:
+            self._publish()
+        self._note_events()
+        self._tell(moment, observations)
+        self.waiting.give_up_old(moment.clock)
+
+    def _publish(self) -> None:
+        published = self.deciding.published
+        assert published is not None
+        self._targets.publish(published)
+        self.waiting.publish(published, time.time())
+        log.debug("view_published", version=published.view.version)
+
+    def _note_events(self) -> None:
+        new = self.history.add(self.deciding.events)
+        if new:
+            self._keeper.put("history", self.history.write)
+        for line in new:
+            log_event(line, self.deciding.decides)
+
+    def _tell(self, moment: Moment, observations: Observations) -> None:
+        deciding, own = self.deciding, self.config.node_id
+        decision = deciding.decision()
+        if decision is not None:
+            decision.events.extend(self.history.told())
+        self._number += 1
+        probes: dict[str, ProbeRecord] = observations.observers[own].probes
+        document = Document(
+            version=VERSION,
+            observer=own,
+            number=self._number,
+            awake=deciding.awake,
+            hears=deciding.hears(self.others.received, moment),
+            decides=deciding.decides or "",
+            network=self._network.version,
+            probes=probes,
+            orders=self.orders,
+            decision=decision,
+        )
+        self.telling.tell(document, self.secrets, moment.clock)
+        if moment.steady_s - self._kept_s >= KEEP_AGAIN_S or deciding.events:
+            self._kept_s = moment.steady_s
+            decided = deciding.kept(decision)
+            if decided is not None:
+                job = partial(keep_decided, self.config.state_dir, decided)
+                self._keeper.put("decided", job)
+
+
+def _moment() -> Moment:
+    return Moment(asyncio.get_running_loop().time(), time.time())
+
+
+def _more_fail(before: Document | None, document: Document) -> bool:
+    """Return whether an observer tells of a failed probe that it had not told of."""
+    known = {} if before is None else before.probes
+    return any(
+        one.failures and ((former := known.get(name)) is None or former.failures < one.failures)
+        for name, one in document.probes.items()
+        if one.failures <= 3
+    )

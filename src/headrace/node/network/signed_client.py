@@ -1,0 +1,96 @@
+"""Asks another node of the network for a signed document over HTTP: bounded in bytes and time, and
+believed only when the signature is for this very question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Self
+
+import aiohttp
+
+from headrace import __version__
+from headrace.errors import HeadraceError
+from headrace.node.network.signed import ANSWER_FIELD, ASK_FIELD, Secrets, answers, ask_value
+from headrace.node.network.signed import new_nonce as some_nonce
+
+CONNECT_S = 2.0
+_CHUNK_BYTES = 64 * 1024
+_FIELD_BYTES = 8190
+_NOTHING_NEW = 204
+
+
+class NoAnswer(HeadraceError):
+    """There was no answer, or none that can be believed. `kind` is a word for counts."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+@dataclass(frozen=True, slots=True)
+class SignedClient:
+    """One client for all that a process asks of others; connections are kept for the next time."""
+
+    session: aiohttp.ClientSession
+    most_bytes: int
+
+    @classmethod
+    def open(cls, most_bytes: int) -> Self:
+        """Return a client whose answers have at most so many bytes. Needs a running loop."""
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, limit_per_host=4, force_close=False),
+            headers={"User-Agent": f"headrace/{__version__}", "Accept-Encoding": "identity"},
+            auto_decompress=False,
+            trust_env=False,
+            max_line_size=_FIELD_BYTES,
+            max_field_size=_FIELD_BYTES,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        return cls(session, most_bytes)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.session.close()
+
+    async def ask(self, base: str, target: str, secrets: Secrets, within_s: float) -> bytes | None:
+        """Return the document at `base` + `target`; None where there is nothing new.
+
+        Raises NoAnswer.
+        """
+        nonce = some_nonce()
+        fields = {ASK_FIELD: ask_value(secrets, target, nonce)}
+        try:
+            async with (
+                asyncio.timeout(within_s),
+                self.session.get(
+                    base + target,
+                    headers=fields,
+                    allow_redirects=False,
+                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
+                ) as response,
+            ):
+                if response.status == _NOTHING_NEW:
+                    return None
+                if response.status != 200:
+                    raise NoAnswer("status", f"{base} answered {response.status}")
+                body = await self._whole(base, response)
+                said = response.headers.get(ANSWER_FIELD, "")
+        except TimeoutError:
+            raise NoAnswer("timeout", f"{base} did not answer in time") from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            text = str(error)[:200] or type(error).__name__
+            raise NoAnswer("unreachable", f"{base}: {text}") from None
+        if not answers(secrets, target, nonce, said, body):
+            raise NoAnswer("signature", f"{base} does not know the secret of the network")
+        return body
+
+    async def _whole(self, base: str, response: aiohttp.ClientResponse) -> bytes:
+        """Return the whole body. Raises NoAnswer for one that is too large."""
+        found = bytearray()
+        async for part in response.content.iter_chunked(_CHUNK_BYTES):
+            found += part
+            if len(found) > self.most_bytes:
+                raise NoAnswer("too_large", f"{base} answered more than {self.most_bytes} bytes")
+        return bytes(found)

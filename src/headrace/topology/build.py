@@ -13,6 +13,7 @@ from headrace.config.network import NETWORK
 from headrace.config.network.classes import ClassTable, WideningTable
 from headrace.config.network.model import NetworkConfig
 from headrace.config.network.places import CoverageTable, ServerTable, SiteTable
+from headrace.config.network.schedule import WithdrawalTable
 from headrace.config.problems import Problem
 from headrace.http.hosts import literal_address
 from headrace.topology.checks import prefix_problems, prefixes_of
@@ -30,6 +31,7 @@ from headrace.topology.model import (
     StoreBy,
     Topology,
     Widening,
+    Withdrawal,
 )
 from headrace.topology.prefix_file import PrefixFiles
 from headrace.topology.prefix_set import PrefixSet
@@ -88,6 +90,7 @@ def build(config: NetworkConfig, files: PrefixFiles | None = None) -> Topology:
         tuple(map(_server, config.servers)),
         tuple(_coverage(one, prefixes_of(one, read)) for one in config.coverage),
         tuple(map(_class, config.classes)),
+        tuple(map(_withdrawal, config.withdrawals)),
     )
 
 
@@ -160,6 +163,17 @@ def _class(table: ClassTable) -> ContentClass:
         server_host=table.server_host or "",
         ttl_s=table.ttl_s,
         **more,
+    )
+
+
+def _withdrawal(table: WithdrawalTable) -> Withdrawal:
+    return Withdrawal(
+        table.from_.timestamp(),
+        table.until.timestamp(),
+        table.server or "",
+        table.site or "",
+        table.reason,
+        table.drain_s,
     )
 
 

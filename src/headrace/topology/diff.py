@@ -22,7 +22,7 @@ from headrace.topology.snapshot import version_of
 class Part(msgspec.Struct):
     """A part of the description: `change` is `added`, `removed`, `changed`, or "" for none;
     `fields` are what changed of it.
-    The class `*` stands for the order of classes.
+    The class `*` stands for the order of classes, the schedule `*` for all withdrawals.
     """
 
     kind: str
@@ -122,6 +122,7 @@ def difference(old: Topology, new: Topology) -> Difference:
         *_parts("coverage", old.coverage, new.coverage),
         *_parts("class", old.classes, new.classes),
         *_reordered(old.classes, new.classes),
+        *_rescheduled(old, new),
     ]
     return Difference(
         version_of(old),
@@ -262,6 +263,13 @@ def _reordered(old: Sequence[Named], new: Sequence[Named]) -> list[Part]:
     was, now = [one.name for one in old], [one.name for one in new]
     same = [name for name in was if name in now] == [name for name in now if name in was]
     return [] if same else [Part("class", "*", "changed", ["order"])]
+
+
+def _rescheduled(old: Topology, new: Topology) -> list[Part]:
+    """Return the schedule of maintenance as a part: withdrawals have no names of their own."""
+    if old.withdrawals == new.withdrawals:
+        return []
+    return [Part("schedule", "*", "changed", ["withdrawals"])]
 
 
 def changed_fields(before: Any, after: Any) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 
 from headrace.config.units import format_bit_rate, format_size
 from headrace.topology.model import (
@@ -16,6 +17,7 @@ from headrace.topology.model import (
     SiteKind,
     StoreBy,
     Topology,
+    Withdrawal,
 )
 
 _INDENT = "  "
@@ -71,6 +73,22 @@ def tree(topology: Topology, paint: Paint = plain) -> Iterator[str]:
     width = max((len(one.name) for one in topology.classes), default=0)
     for one in topology.classes:
         yield f"{_INDENT}{paint(one.name.ljust(width), Ink.NAME)}{_INDENT}{_class(one)}"
+    if topology.withdrawals:
+        yield ""
+        yield paint("maintenance", Ink.HEADING)
+        yield from (_withdrawal(one, paint) for one in topology.withdrawals)
+
+
+def _withdrawal(one: Withdrawal, paint: Paint) -> str:
+    what = f"server {one.server}" if one.server else f"site {one.site}"
+    drains = f", drains {one.drain_s:g} s before" if one.drain_s else ""
+    why = f": {one.reason}" if one.reason else ""
+    times = f"{_utc(one.start)} to {_utc(one.end)}"
+    return f"{_INDENT}{paint(what, Ink.NAME)}{_INDENT}{times}{drains}{why}"
+
+
+def _utc(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def summary(topology: Topology) -> str:
@@ -88,6 +106,8 @@ def summary(topology: Topology) -> str:
         counted(len(topology.coverage), "coverage", "coverages"),
         counted(len(topology.classes), "class", "classes"),
     ]
+    if topology.withdrawals:
+        parts.append(counted(len(topology.withdrawals), "withdrawal"))
     return ", ".join(parts)
 
 

@@ -20,6 +20,7 @@ from headrace.topology.model import (
     SiteKind,
     StoreBy,
     Widening,
+    Withdrawal,
 )
 from headrace.topology.prefix_set import PrefixSet
 
@@ -94,6 +95,18 @@ redirect = 307
 server_host = "{server}.cdn.example"
 ttl = "1m"
 widening = { above = 0.6, below = 0.1, most = 8 }
+
+[[withdrawal]]
+server = "n1"
+from = 2026-12-01T02:00:00+01:00
+until = "2026-12-01T04:00:00Z"
+drain = "30m"
+reason = "disks"
+
+[[withdrawal]]
+site = "mid"
+from = 2026-12-01T02:00:00Z
+until = 2026-12-01T02:00:01Z
 """
 
 
@@ -128,6 +141,10 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert (vod.tiering, vod.store, vod.popular_after) == (False, StoreBy.POPULAR, 5)
     assert (vod.external, vod.redirect, vod.ttl_s) == (False, Redirect.TEMPORARY, 60.0)
     assert vod.server_host == "{server}.cdn.example"
+    assert topology.withdrawals == (
+        Withdrawal(1796086800.0, 1796097600.0, "n1", "", "disks", 1800.0),
+        Withdrawal(1796090400.0, 1796090401.0, "", "mid"),
+    )
 
 
 def test_the_example_loads() -> None:

@@ -62,6 +62,12 @@ ISP2 = '[[network]]\nname = "isp2"\nprefixes = ["::/0", "192.0.2.0/24"]\n'
 MAPPED = (
     'prefixes = ["192.0.2.0/24"]\n[[network]]\nname = "isp2"\nprefixes = ["::ffff:192.0.2.0/120"]\n'
 )
+
+
+def _maintenance(of: str, start: str = "2026-12-01T02:00:00Z") -> str:
+    return f"[[withdrawal]]\n{of}\nfrom = {start}\nuntil = 2026-12-01T04:00:00+01:00\n"
+
+
 BY_NETWORK = "coverage 'all' has this prefix already, by its network 'isp'"
 
 
@@ -180,6 +186,14 @@ WRONG = [
     (SERVER, 'admin = "http://u:p@h:1"\n', "admin", "carries no user name or password"),
     (SERVER, 'admin = "/run/admin.sock"\n', "admin", "an origin begins with http://"),
     (SERVER, 'admin = "http://m1.example"\n', "admin", "'m1' answers clients there"),
+    # Maintenance.
+    (CLASS, CLASS + _maintenance('server = "x"'), "server = ", "there is no server of this name"),
+    (CLASS, CLASS + _maintenance('site = "x"'), 'site = "x"', "there is no site of this name"),
+    (CLASS, CLASS + _maintenance('site = "other"'), 'site = "o', "has no servers to withdraw"),
+    (CLASS, CLASS + _maintenance(""), "[[withdrawal]]", "it is of one server or of one site"),
+    (CLASS, CLASS + _maintenance("", "2026-12-01T02:00:00"), "from", "a time without its offset"),
+    (CLASS, CLASS + _maintenance("", '"at two"'), "from", "not a moment"),
+    (CLASS, CLASS + _maintenance('server = "n1"', "2027-12-01T02:00:00Z"), "until", "it ends bef"),
     # Files of prefixes.
     ("prefixes = [", 'prefix_file = "no"\n#', "prefix_file", "cannot be read: No such file"),
     ("prefixes = [", 'prefix_file = "."\n#', "prefix_file", "cannot be read: Is a directory"),

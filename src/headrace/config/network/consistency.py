@@ -17,6 +17,7 @@ from headrace.config.network.places import (
     SiteTable,
 )
 from headrace.config.network.reach import unreached
+from headrace.config.network.schedule import wrong_withdrawals
 from headrace.config.network.unaddressed import unaddressed
 from headrace.config.problems import Problem, Severity
 from headrace.http.hosts import is_host_name
@@ -41,6 +42,11 @@ def inconsistencies(config: NetworkConfig) -> list[Problem]:
         *repeated_addresses(config),
         *unreached(config),
         *unaddressed(config),
+        *wrong_withdrawals(
+            config.withdrawals,
+            {server.name for server in config.servers},
+            {site.name: site.kind for site in config.sites},
+        ),
     ]
 
 

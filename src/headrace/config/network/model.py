@@ -13,6 +13,9 @@ from headrace.config.network.places import (
     ServerTable,
     SiteTable,
 )
+from headrace.config.network.schedule import WithdrawalTable
+
+MOST_WITHDRAWALS = 10_000
 
 
 class NetworkConfig(Model):
@@ -32,4 +35,10 @@ class NetworkConfig(Model):
     )
     classes: list[ClassTable] = Field(
         default=[], alias="class", max_length=256, description="Classes of content."
+    )
+    withdrawals: list[WithdrawalTable] = Field(
+        default=[],
+        alias="withdrawal",
+        max_length=MOST_WITHDRAWALS,
+        description="Maintenance that is known before.",
     )

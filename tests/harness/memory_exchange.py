@@ -25,7 +25,8 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from headrace.edge.hot import HotEntry
 from headrace.http.chunked import BadChunking, ChunkedDecoder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.bounded import DOOR_SLOTS, ENTRY_BYTES, BoundedMemory, Door
+from headrace.bounded import DOOR_MARKS, ENTRY_BYTES, BoundedMemory, Door
 
 
 def memory(limit_bytes: int) -> BoundedMemory[bytes, bytes]:
@@ -38,6 +38,21 @@ def test_the_oldest_go_first() -> None:
 def test_a_door_opens_at_the_second_time_within_a_while() -> None:
     door = Door()
     assert [door.came_before(7), door.came_before(8), door.came_before(7)] == [False, False, True]
-    assert not door.came_before(7 + DOOR_SLOTS)
-    assert not door.came_before(7), "forgotten for another one"
+    for number in range(100, 100 + 2 * DOOR_MARKS):
+        assert not door.came_before(number)
+    assert not door.came_before(7), "forgotten for others"
     assert [door.came_before(-7), door.came_before(-7)] == [False, True]
+
+
+def test_thousands_that_come_in_turn_are_let_in() -> None:
+    door = Door()
+    for number in range(DOOR_MARKS):
+        door.came_before(number)
+    assert all(door.came_before(number) for number in range(DOOR_MARKS))
+
+
+def test_a_door_holds_no_more_than_it_says() -> None:
+    door = Door()
+    for number in range(5 * DOOR_MARKS):
+        door.came_before(number)
+        assert len(door._marks) + len(door._former) <= 2 * DOOR_MARKS

@@ -16,11 +16,28 @@ Field = tuple[bytes, bytes]
 class Headers:
     """An ordered, immutable list of header fields (RFC 9110 section 5)."""
 
-    __slots__ = ("_index", "fields")
+    __slots__ = ("_fields", "_index")
 
     def __init__(self, fields: Iterable[Field] = ()) -> None:
-        self.fields: tuple[Field, ...] = tuple(fields)
+        self._fields: tuple[Field, ...] | None = tuple(fields)
         self._index: dict[bytes, bytes] | None = None
+
+    @classmethod
+    def of(cls, index: dict[bytes, bytes]) -> Headers:
+        """Return fields of which each has one line. `index` is not to be changed any more."""
+        made = cls.__new__(cls)
+        made._fields = None
+        made._index = index
+        return made
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Every line in order."""
+        fields = self._fields
+        if fields is None:
+            assert self._index is not None
+            fields = self._fields = tuple(self._index.items())
+        return fields
 
     def _indexed(self) -> dict[bytes, bytes]:
         index: dict[bytes, bytes] = {}
@@ -60,7 +77,8 @@ class Headers:
         return iter(self.fields)
 
     def __len__(self) -> int:
-        return len(self.fields)
+        fields = self._fields
+        return len(self._index or ()) if fields is None else len(fields)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Headers) and self.fields == other.fields

@@ -9,9 +9,10 @@ versions, repeated Host, sizes and counts. It reads no bodies; see `chunked`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import httptools
+import msgspec
 
 from headrace.errors import HeadraceError
 from headrace.http.fields import PEER_FIELD, parse_content_length, persists
@@ -23,8 +24,7 @@ _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^ \t\r\n]+ HTTP/[0-9.
 
 _PLAIN_OPTIONS = (b"keep-alive", b"close")
 
-# A request that carries none of these takes the short way through the edge.
-_SPECIAL = CONDITIONS | frozenset(
+SPECIAL = CONDITIONS | frozenset(
     (
         b"authorization",
         b"cache-control",
@@ -41,6 +41,7 @@ _SPECIAL = CONDITIONS | frozenset(
         b"upgrade",
     )
 )
+"""A request that carries none of these takes the short way through the edge."""
 
 
 class BadRequest(HeadraceError):
@@ -64,13 +65,14 @@ class HeadLimits:
     header_count: int = 100
 
 
-@dataclass(slots=True)
-class RequestHead:
+class RequestHead(msgspec.Struct):
     """A request head as parsed: framing is decided, the target is still raw.
 
     `body_bytes` is the Content-Length, 0 when there is no body, -1 when it is chunked.
     `plain` is True when no field needs more than a look-up in the cache; `lone_range` is the Range
-    field when it is the only one that does.
+    field when it is the only one that does. `known`: these very bytes came before, and lately.
+
+    A struct, for one is made for each request: a dataclass takes five times as long.
     """
 
     method: bytes
@@ -82,6 +84,7 @@ class RequestHead:
     keep_alive: bool
     plain: bool
     lone_range: bytes | None = None
+    known: bool = False
 
 
 def without_peer_field(head: RequestHead) -> RequestHead:
@@ -90,17 +93,18 @@ def without_peer_field(head: RequestHead) -> RequestHead:
     special = [
         name
         for name, value in headers
-        if name in _SPECIAL and not (name == b"connection" and value.lower() in _PLAIN_OPTIONS)
+        if name in SPECIAL and not (name == b"connection" and value.lower() in _PLAIN_OPTIONS)
     ]
     lone = headers.get(b"range") if special == [b"range"] else None
-    return replace(head, headers=headers, plain=not special, lone_range=lone)
+    return msgspec.structs.replace(head, headers=headers, plain=not special, lone_range=lone)
 
 
 class _RequestSink:
     """Receives llhttp's callbacks for one head."""
 
     __slots__ = (
-        "complete", "connection", "fields", "hosts", "length", "range", "special", "te", "url",
+        "complete", "connection", "fields", "hosts", "length", "proxied", "range", "special", "te",
+        "url",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -115,6 +119,7 @@ class _RequestSink:
         self.range: bytes | None = None
         self.length: bytes | None = None
         self.connection: list[bytes] = []
+        self.proxied = False  # llhttp obeys Proxy-Connection as well
         self.te: list[bytes] = []
 
     def on_url(self, url: bytes) -> None:
@@ -129,7 +134,7 @@ class _RequestSink:
         self.fields.append((name, value))
         if name == b"host":
             self.hosts.append(value)
-        elif name in _SPECIAL:
+        elif name in SPECIAL:
             if name == b"content-length":
                 self.length = value
             elif name == b"transfer-encoding":
@@ -141,6 +146,8 @@ class _RequestSink:
             elif name == b"range":
                 self.range = value
             self.special += 1
+        elif name == b"proxy-connection":
+            self.proxied = True
 
 
 def find_head_end(buffer: bytes | bytearray, limits: HeadLimits, searched: int = 0) -> int:
@@ -225,7 +232,8 @@ class RequestParser:
         version_text: str = parser.get_http_version()
         body_bytes = 0
         harmless = sink.special == 0 or (sink.special == 1 and sink.range is not None)
-        if not sink.complete or upgrade or not harmless or sink.connection or version_text != "1.1":
+        closes = sink.connection or sink.proxied or version_text != "1.1"
+        if not sink.complete or upgrade or not harmless or closes:
             # llhttp is now inside a body or in the preface of HTTP/2 (`PRI`), past an upgrade, or
             # past a request after which it takes no other: the next head needs a new parser.
             self._renew()

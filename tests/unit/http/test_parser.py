@@ -130,7 +130,11 @@ def test_a_refusal_does_not_spoil_the_next_head() -> None:
 @pytest.mark.parametrize("target", ["*", "/", "h:1", "http://h/"])
 def test_no_head_of_one_client_spoils_the_next_ones(method: str, version: str, target: str) -> None:
     parser = RequestParser(LIMITS)
-    for lines in ("", "Host: h\r\n", "Host: h\r\nUpgrade: x\r\n", "Content-Length: 5\r\n"):
+    for lines in (
+        "", "Host: h\r\n", "Host: h\r\nUpgrade: x\r\n", "Content-Length: 5\r\n",
+        "Host: h\r\nProxy-Connection: close\r\n", "Host: h\r\nConnection: keep-alive, close\r\n",
+        "Host: h\r\nProxy-Connection: upgrade\r\nUpgrade: x\r\n",
+    ):  # fmt: skip
         with contextlib.suppress(BadRequest):
             parser.parse(f"{method} {target} {version}\r\n{lines}\r\n".encode())
         assert parser.parse(HEAD) == RequestParser(LIMITS).parse(HEAD)

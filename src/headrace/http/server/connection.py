@@ -12,7 +12,8 @@ import math
 import socket
 import ssl
 import time
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from headrace.http.chunked import ChunkedDecoder
 from headrace.http.parser import BadRequest, RequestHead, find_head_end
@@ -88,9 +89,10 @@ class Connection(EndingSide):
             self._client_failed(error)
             return
         if state is _IDLE and not self._buffer:
-            # Players and pollers repeat themselves: such a head is parsed once.
+            # Players and pollers repeat themselves: such a head is parsed once. What comes in
+            # one piece, as nearly all do, needs no buffer.
             known = self._server.head_cache
-            head = known.exact.get(data) or known.ranged(data)
+            head = known.exact.get(data) or known.read(data)
             if head is not None:
                 self._begin(head)
                 self._server.handle(self)

@@ -11,11 +11,11 @@ import re
 from headrace.bounded import BoundedMemory, Door
 from headrace.http.message import Headers
 from headrace.http.parser import RequestHead, RequestParser
+from headrace.http.quick_heads import FIELD_BYTES, QuickHeads
 
 LIMIT_BYTES = 8 * 1024 * 1024
 HEAD_BYTES = 1024
 PARSED_BYTES = 600  # a parsed head and its list of fields
-FIELD_BYTES = 250  # a field's texts, its tuple and its place in the list's index
 _RANGE_BYTES = 64
 _RANGE_LINE = re.compile(rb"\r\n[Rr]ange: (bytes=[0-9]{1,18}-[0-9]{0,18})(?=\r\n)")
 _RANGE_WORD = b"ange: bytes="
@@ -38,6 +38,26 @@ class HeadCache:
         self.exact = self._known.entries
         self._door = Door()
         self._parser = parser
+        self._parse_quickly = QuickHeads(parser.limits).parse
+        # None that a Range line would take beyond the limits is known.
+        self._longest = min(HEAD_BYTES, parser.limits.head_bytes - _RANGE_BYTES)
+
+    def read(self, data: bytes) -> RequestHead | None:
+        """Return the head that `data` is, if that is a whole one and no more and can be told
+        quickly. It is known the next time, if it came before.
+        """
+        if _RANGE_WORD in data:
+            head = self.ranged(data)
+            if head is not None:
+                return head
+        head = self._parse_quickly(data)
+        if head is not None and len(data) <= self._longest:
+            if head.plain:
+                if self._door.came_before(hash(data)):
+                    self._keep(data, head)
+            elif head.lone_range is not None:
+                self.remember(data, head)
+        return head
 
     def ranged(self, data: bytes) -> RequestHead | None:
         """Return the head that `data` is, if it is a known one with one simple Range line added."""
@@ -65,16 +85,19 @@ class HeadCache:
         Of one with a Range line the rest is noted. None that a Range line would take beyond the
         limits: a head is known only if parsing would accept it.
         """
-        limits = self._parser.limits
-        longest = min(HEAD_BYTES, limits.head_bytes - _RANGE_BYTES)
-        if len(text) > longest or len(head.headers) >= limits.header_count:
+        if len(text) > self._longest:
             return
         if head.plain:
             if self._door.came_before(hash(text)):
-                self._known.put(text, head)
+                self._keep(text, head)
         elif head.lone_range is not None:
             line = _RANGE_LINE.search(text)
             if line is not None:
                 rest = text[: line.start()] + text[line.end() :]
                 if self._door.came_before(hash(rest)):
-                    self._known.put(rest, self._parser.parse(rest))
+                    self._keep(rest, self._parser.parse(rest))
+
+    def _keep(self, text: bytes, head: RequestHead) -> None:
+        if len(head.headers) < self._parser.limits.header_count:
+            head.known = True
+            self._known.put(text, head)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from headrace.http.message import Headers
 from headrace.http.parser import BadRequest, HeadLimits, RequestHead, RequestParser
@@ -34,12 +34,12 @@ def assert_same(found: RequestHead, parsed: RequestHead) -> None:
     """The same but for the order of the fields."""
     assert sorted(found.headers.fields) == sorted(parsed.headers.fields)
     bare = Headers()
-    assert replace(found, headers=bare) == replace(parsed, headers=bare)
+    assert replace(found, headers=bare, known=False) == replace(parsed, headers=bare)
 
 
 def test_a_plain_head_is_found_by_its_bytes() -> None:
     heads, parser = known(PLAIN)
-    assert heads.exact[PLAIN] == parser.parse(PLAIN)
+    assert heads.exact[PLAIN] == replace(parser.parse(PLAIN), known=True)
 
 
 def test_a_head_that_came_once_is_not_remembered() -> None:
@@ -125,7 +125,7 @@ def test_what_is_recognised_is_what_parsing_gives(heads_lines: list[list[bytes]]
     heads, parser = known()
     for lines in heads_lines:
         text = b"\r\n".join([b"GET /a HTTP/1.1", *lines]) + b"\r\n\r\n"
-        found = heads.exact.get(text) or heads.ranged(text)
+        found = heads.exact.get(text) or heads.ranged(text) or heads.read(text)
         parsed = None
         with contextlib.suppress(BadRequest):
             parsed = parser.parse(text)
@@ -134,3 +134,10 @@ def test_what_is_recognised_is_what_parsing_gives(heads_lines: list[list[bytes]]
             assert_same(found, parsed)
         elif parsed is not None and text.find(b"\r\n\r\n") == len(text) - 4:
             remember(heads, parser, text)
+
+
+def test_a_head_that_is_read_twice_is_known_the_third_time() -> None:
+    heads = HeadCache(RequestParser(HeadLimits()))
+    found = [heads.exact.get(PLAIN) or heads.read(PLAIN) for _time in range(3)]
+    assert [head is not None and head.known for head in found] == [False, True, True]
+    assert found[2] is heads.exact[PLAIN]

@@ -81,9 +81,7 @@ class Routing:
             memory_bytes * 3 // 8, lambda _key, _known: 300
         )
         self._plans = BoundedMemory[_PlanKey, Plan](memory_bytes * 3 // 8, _plan_cost)
-        self.alike = AlikeClients(
-            self.sites, self.eligibility, placement, self._numbered, _SITES_AHEAD
-        ).find
+        self.alike = AlikeClients(self.sites, self.eligibility, placement, coverage, view).of_class
 
     def decide(self, question: Question, trace: list[Step] | None = None) -> Decision:
         """Return where a client goes, and write into `trace` how that came to be."""

@@ -15,7 +15,7 @@ from xxhash import xxh3_64_intdigest
 V4_NETWORK_BITS, V6_NETWORK_BITS = 24, 48
 """Clients of one such network are treated alike: a household, or a resolver's client subnet."""
 _NOBODY = b"\0"
-_SCALE = 2.0**-52
+SCALE = 2.0**-52
 _KEEPING = 0x9E3779B97F4A7C15
 
 
@@ -51,13 +51,13 @@ def score(client: bytes, seed: int, weight: float) -> float:
     if not weight:
         return 0.0
     # Of 52 bits and a half: neither 0 nor 1, whatever the hash is.
-    return -weight / math.log(((xxh3_64_intdigest(client, seed) >> 12) + 0.5) * _SCALE)
+    return -weight / math.log(((xxh3_64_intdigest(client, seed) >> 12) + 0.5) * SCALE)
 
 
 def keeps(client: bytes, seed: int, part: float) -> bool:
     """Return whether a client is of the part that somebody of this seed keeps: a smaller part is
     always a part of a larger one. Not by the hash of `score`, which has its own say."""
-    return (xxh3_64_intdigest(client, seed ^ _KEEPING) >> 12) * _SCALE < part
+    return (xxh3_64_intdigest(client, seed ^ _KEEPING) >> 12) * SCALE < part
 
 
 def by_score(
@@ -69,7 +69,7 @@ def by_score(
     """Return bidders by falling score; equal ones keep their order. The same as by `score`, but
     without a call for each."""
     bids = [
-        (each.weight / log(((digest(client, each.seed) >> 12) + 0.5) * _SCALE), number)
+        (each.weight / log(((digest(client, each.seed) >> 12) + 0.5) * SCALE), number)
         for number, each in enumerate(bidders)
     ]
     bids.sort()

@@ -42,6 +42,9 @@ class CoverageTable:
     def __init__(self, topology: Topology, ranges: tuple[V4Ranges, V6Ranges] | None = None) -> None:
         self.coverage = topology.coverage
         self._v4, self._v6 = ranges or _ranges(topology)
+        # From a /24 or a /48, as its first 3 or 6 bytes, to the number of the coverage that has all
+        # of it, from 1; 0 for none, -1 where parts of it have different coverage.
+        self.whole_v4, self.whole_v6 = self._v4.find_network, self._v6.find_network
 
     @classmethod
     def from_buffer(cls, topology: Topology, buffer: bytes | memoryview) -> CoverageTable:

@@ -21,7 +21,10 @@ _HALF = (1 << 64) - 1
 INDEX_SIZE = (1 << 16) + 1
 _IN_USE = 0x2000 << 3  # the first 19 bits of 2000::
 _V4 = Struct(">I").unpack
+_V4_TOP = Struct(">HB").unpack
 _V6 = Struct(">QQ").unpack
+_V4_NETWORK = 1 << 8  # addresses of a /24
+_V6_NETWORK = 1 << 16  # upper halves of the addresses of a /48
 _VALUE_BITS = 32
 _VALUE = (1 << _VALUE_BITS) - 1
 _LENGTH_BITS = 8
@@ -122,6 +125,19 @@ class V4Ranges:
         after = address ^ end
         return self.values[at - 1], 33 - (before if before < after else after).bit_length()
 
+    def find_network(self, network: bytes) -> int:
+        """Return the value of all addresses of a /24 (its 3 bytes); -1 where they have several."""
+        top: int
+        top, third = _V4_TOP(network)
+        starts, index = self.starts, self.index
+        at, end = index[top], index[top + 1]
+        if at < end:
+            address = top << 16 | third << 8
+            at = bisect_right(starts, address, at, end)
+            if at < end and starts[at] - address < _V4_NETWORK:
+                return -1
+        return self.values[at - 1]
+
 
 class V6Ranges:
     """The ranges of IPv6: the upper and the lower half of where each begins. `index` has, for the
@@ -161,6 +177,21 @@ class V6Ranges:
         before = (head | 1 << 64) ^ ((begin | 1 << 64) - 1)
         after = head ^ (upper[at] if at < len(upper) else 1 << 64)
         return self.values[at - 1], 65 - (before if before < after else after).bit_length()
+
+    def find_network(self, network: bytes) -> int:
+        """Return the value of all addresses of a /48 (its 6 bytes); -1 where they have several."""
+        head = int.from_bytes(network, "big") << 16
+        upper, index = self.upper, self.index
+        top = (head >> 45) - _IN_USE
+        if 0 <= top < INDEX_SIZE - 1:
+            at = bisect_right(upper, head, index[top], index[top + 1])
+        else:
+            at = bisect_right(upper, head)
+        if at < len(upper) and upper[at] - head < _V6_NETWORK:
+            return -1
+        if upper[at - 1] == head and self.lower[at - 1]:
+            return -1
+        return self.values[at - 1]
 
     def _find_within(self, head: int, tail: int, at: int) -> tuple[int, int]:
         """Return the same where ranges begin within the /64 of the address."""

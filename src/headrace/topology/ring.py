@@ -7,7 +7,7 @@ same ring, whatever their order.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
@@ -31,38 +31,41 @@ _MASK = (1 << 64) - 1
 class Ring:
     """A ring of servers, known by their numbers in `servers`, which are sorted by name.
 
-    By the number of an arc: `homes` has its server, `sizes` its share of the circle, `ranks` its
-    place in an order that has nothing to do with where it is.
+    By the number of an arc: `points` has where it ends, `homes` its server, `sizes` its share of
+    the circle, `ranks` its place in an order that has nothing to do with where it is. `first` has
+    for each of so many equal parts of the circle the first arc that ends in it or behind it; the
+    part of a point is what `shift` leaves of it.
     """
 
-    __slots__ = ("_first", "_points", "_shift", "count", "homes", "ranks", "sizes")
+    __slots__ = ("count", "first", "homes", "points", "ranks", "shift", "sizes")
 
     def __init__(self, servers: Sequence[tuple[str, float]]) -> None:
         self.count = len(servers)
         points = _cut(_points_of(servers), [weight for _name, weight in servers])
-        self._points = array("Q", (point for point, _server in points))
+        self.points = array("Q", (point for point, _server in points))
         self.homes = array("I", (server for _point, server in points))
-        before = [self._points[-1] - (1 << 64), *self._points[:-1]]
+        before = [self.points[-1] - (1 << 64), *self.points[:-1]]
         self.sizes = array(
-            "d", ((at - was) / CIRCLE for at, was in zip(self._points, before, strict=True))
+            "d", ((at - was) / CIRCLE for at, was in zip(self.points, before, strict=True))
         )
-        self.ranks = array("Q", ((point * _SCRAMBLE) & _MASK for point in self._points))
-        # Where the points of each of so many equal parts begin, so that a few are left to search.
-        bits = max(len(points).bit_length() - 1, 1)
-        self._shift = 64 - bits
-        self._first = array(
-            "I",
-            (bisect_right(self._points, (part << self._shift) - 1) for part in range(1 << bits)),
+        self.ranks = array("Q", ((point * _SCRAMBLE) & _MASK for point in self.points))
+        # About one arc ends in each part, so that few are left to search.
+        bits = len(points).bit_length()
+        self.shift = 64 - bits
+        self.first = array(
+            "I", (bisect_left(self.points, part << self.shift) for part in range(1 << bits))
         )
-        self._first.append(len(points))
 
     def arc_of(self, shard: bytes) -> int:
         """Return the number of the arc that a shard is in."""
         point = xxhash.xxh3_64_intdigest(shard)
-        part = point >> self._shift
-        first = self._first
-        arc = bisect_right(self._points, point, first[part], first[part + 1])
-        return arc if arc < len(self._points) else 0
+        points, arc = self.points, self.first[point >> self.shift]
+        try:
+            while points[arc] <= point:
+                arc += 1
+        except IndexError:  # behind the last point comes the first one
+            return 0
+        return arc
 
     def walk(self, arc: int) -> Iterator[int]:
         """Yield all servers, in the order in which they are met from an arc on."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
 
+from headrace.routing.alike import DECIDE
 from headrace.routing.decide import Routing
 from headrace.routing.explain import Step
 from headrace.routing.question import Question
 from headrace.topology.coverage import CoverageTable
 from headrace.topology.geo import Place
-from headrace.topology.model import ContentClass, Coverage, SiteChoice, Topology
+from headrace.topology.model import ContentClass, Coverage, Server, SiteChoice, Topology
 from headrace.topology.placement import Placement
 from headrace.topology.prefix_set import PrefixSet
 from headrace.topology.view import NO_VIEW, ServerState, ServerView, View
@@ -114,15 +115,28 @@ def test_a_class_has_weights_of_its_own() -> None:
 
 def test_dns_tells_classes_apart_too() -> None:
     made = routing(View(by_class={"live": {"a": {"south": 1.0}}}))
-    names = {}
+    named: dict[tuple[str, int], set[tuple[Server | None, ...]]] = defaultdict(set)
     for content in (VOD, LIVE, VOD):
-        alike = made.alike(CLIENTS[0], content, 2)
-        decided = made.decide(Question(CLIENTS[0], content)).candidates[:2]
-        if alike is not None:
-            named = [each.server.name if each.server else "" for each in decided]
-            assert alike[2] == tuple(named)
-            names[content.name] = alike[2][0][0]
-    assert names == {"vod": "n", "live": "s"}
+        alike = made.alike(content, 2)
+        assert alike is not None
+        for client in CLIENTS[:200]:
+            decided = made.decide(Question(client, content)).candidates[:2]
+            found = alike.find(client[:3])
+            assert found != DECIDE
+            named[content.name, found].add(tuple(each.server for each in decided))
+    assert all(len(servers) == 1 for servers in named.values())
+    sites = {(name, one.site) for (name, _), (all_,) in named.items() for one in all_ if one}
+    assert sites == {("vod", "north"), ("live", "south")}
+
+
+def test_dns_decides_for_those_that_another_network_has() -> None:
+    made = routing(View(coverage={"a": {"north": 1.0, "elsewhere": 1.0}}))
+    alike = made.alike(VOD, 2)
+    assert alike is not None
+    for client in CLIENTS[:200]:
+        first = made.decide(Question(client, VOD)).first
+        assert first is not None
+        assert (first.server is None) == (alike.find(client[:3]) == DECIDE)
 
 
 def test_an_overflow_moves_only_what_it_must_and_brings_the_same_back() -> None:

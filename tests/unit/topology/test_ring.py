@@ -25,7 +25,7 @@ def test_the_index_finds_the_arc_that_a_plain_search_finds(
     weights: list[float], shards: list[bytes]
 ) -> None:
     ring = a_ring(weights)
-    points = list(ring._points)
+    points = list(ring.points)
     for shard in shards:
         expected = bisect_right(points, xxhash.xxh3_64_intdigest(shard)) % len(points)
         assert ring.arc_of(shard) == expected

@@ -12,7 +12,7 @@ from typing import Final
 from headrace.config.router.dns import Dns
 from headrace.router.dns import wire
 from headrace.router.dns.cookies import Cookies
-from headrace.router.dns.decided import DecidedAnswers, Decides
+from headrace.router.dns.decided import MOST_SHARED, DecidedAnswers, Decides
 from headrace.router.dns.lookup import V4_BYTES, V6_BYTES, Lookup, network_key
 from headrace.router.dns.query import (
     SILENCE,
@@ -48,8 +48,9 @@ class Answerer:
         tallies: Tallies,
     ) -> None:
         decided = DecidedAnswers(config, routing, tallies)
-        self._lookup = Lookup(zones, decided, config.limits.memory_bytes * 3 // 4)
+        self._lookup = Lookup(zones, decided, config.limits.memory_bytes // 2)
         self._decided = self._lookup.entries
+        self._shared, self._kept = decided.shared, decided.kept
         self._zones = zones
         self._names, self._matched = zones.names, zones.matched
         self._shapes = shapes = Shapes()
@@ -117,7 +118,19 @@ class Answerer:
             if node is None:
                 return None
         kind = shape.kind
-        section = node.sections.get(kind) or self._decided.get((node, kind, network))
+        shared = self._shared.get((node, kind))
+        if shared is not None:
+            section = shared.seen.get(network)
+            if section is None:
+                alike = shared.find(network)
+                if alike:
+                    section = self._kept.get(alike * MOST_SHARED + shared.number)
+                    if section is not None:
+                        shared.note(network, section)
+                else:
+                    section = self._decided.get((node, kind, network))
+        else:
+            section = node.sections.get(kind) or self._decided.get((node, kind, network))
         if section is None or not section.ready:
             if self._limited and self._limit.has_none_left(client, now_s):
                 return None

@@ -6,7 +6,7 @@ are named, the best first; an external site stands in by its name.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
@@ -20,11 +20,16 @@ from headrace.router.dns.section import Section, section_of
 from headrace.router.dns.zone_records import HTTPS_PORT
 from headrace.router.dns.zones import Node, Zone
 from headrace.router.tallies import DNS, Count, Tallies
-from headrace.routing.alike import Alike
+from headrace.routing.alike import DECIDE, AlikeNetworks
 from headrace.routing.question import MOST_SITES, Candidate, Decision, Question
 from headrace.topology.model import ContentClass, Server
 
 DECIDED_TYPES: Final = frozenset({wire.A, wire.AAAA, wire.HTTPS, wire.CNAME})
+MOST_SHARED: Final = 1 << 16
+"""So many names of classes and types have answers that are shared, by zone."""
+MOST_SEEN: Final = 1 << 16
+"""So many networks are seen at once: more would take long to forget."""
+_SEEN_BYTES: Final = 200
 MOST_ADDRESSES: Final = 4
 """So many addresses of a server are named."""
 
@@ -36,42 +41,106 @@ class Decides(Protocol):
         """Return where a client goes."""
         ...
 
-    def alike(self, client: bytes, content: ContentClass, most: int) -> Alike | None:
-        """Return what clients with the same first candidates share, if that is to be known."""
+    def alike(self, content: ContentClass, most: int) -> AlikeNetworks | None:
+        """Return what tells which networks have the same first candidates, if that can be told."""
         ...
+
+
+class Shared:
+    """What the answers of some names are shared by: what `find` says of a client's network, and a
+    number for the names and the type.
+
+    `seen` are networks that asked lately, with their answers, to be looked into directly: `most` of
+    them, then it begins again. To ask `find` takes longer than that, and is no harm.
+    """
+
+    __slots__ = ("find", "most", "number", "seen")
+
+    def __init__(self, find: Callable[[bytes], int], number: int) -> None:
+        self.find = find
+        self.number = number
+        self.seen: dict[bytes, Section] = {}
+        self.most = 0
+
+    def note(self, network: bytes, section: Section) -> None:
+        """Remember a network's answer."""
+        seen = self.seen
+        if len(seen) >= self.most:
+            seen.clear()
+        seen[network] = section
 
 
 class DecidedAnswers:
     """Answers by decisions of one routing."""
 
-    __slots__ = ("_alike", "_answers", "_routing", "_shard_answers", "_tallies")
+    __slots__ = (
+        "_alike", "_answers", "_by_number", "_kept", "_numbers", "_routing", "_seen_bytes",
+        "_shard_answers", "_tallies", "kept", "shared",
+    )  # fmt: skip
 
     def __init__(self, config: Dns, routing: Decides, tallies: Tallies) -> None:
         self._routing = routing
         self._tallies = tallies
         self._answers = config.answers
         self._shard_answers = config.shard_answers
-        self._alike: BoundedMemory[tuple[Zone, str, int, Alike], Section] = BoundedMemory(
-            config.limits.memory_bytes // 4, lambda _key, section: 500 + len(section.records)
+        self._alike: dict[str, AlikeNetworks | None] = {}
+        self._numbers: dict[tuple[Zone, str, int], int] = {}
+        self._by_number: dict[int, Shared] = {}
+        self._seen_bytes = config.limits.memory_bytes // 4
+        # By name and type; there are as many as the configuration and the description name.
+        self.shared: dict[tuple[Node, int], Shared | None] = {}
+        self._kept: BoundedMemory[int, Section] = BoundedMemory(
+            config.limits.memory_bytes // 4, lambda _key, section: 300 + len(section.records)
         )
+        # To be looked into directly: by what is said of the network times `MOST_SHARED`, and the
+        # number of what is shared.
+        self.kept = self._kept.entries
 
-    def find(self, node: Node, kind: int, client: bytes) -> Section:
+    def find(self, node: Node, kind: int, client: bytes, network: bytes) -> Section | None:
+        """Return the answer that a client shares with others, if it does: by its address or its
+        subnet's, and the network of that.
+        """
+        try:
+            shared = self.shared[node, kind]
+        except KeyError:
+            shared = self._share(node, kind)
+        if shared is None:
+            return None
+        alike = shared.find(network)
+        if alike == DECIDE:
+            return None
+        key = alike * MOST_SHARED + shared.number
+        section = self.kept.get(key)
+        if section is None:
+            section = self.decide(node, kind, client)
+            self._kept.put(key, section)
+        shared.note(network, section)
+        return section
+
+    def _share(self, node: Node, kind: int) -> Shared | None:
+        content = node.content
+        if content is None or node.shard:
+            return None
+        if content.name not in self._alike:
+            self._alike[content.name] = self._routing.alike(content, self._answers)
+        alike = self._alike[content.name]
+        number = self._numbers.setdefault((node.zone, content.name, kind), len(self._numbers))
+        if alike is None or number >= MOST_SHARED:
+            shared = None
+        else:
+            shared = self._by_number.get(number)
+            if shared is None:
+                shared = self._by_number[number] = Shared(alike.find, number)
+                most = min(self._seen_bytes // _SEEN_BYTES // len(self._by_number), MOST_SEEN)
+                for each in self._by_number.values():
+                    each.most = most
+        self.shared[node, kind] = shared
+        return shared
+
+    def decide(self, node: Node, kind: int, client: bytes) -> Section:
         """Return the answer for a client: an address of 4 or 16 bytes."""
         content = node.content
         assert content is not None
-        if node.shard:
-            return self._decide(node, content, kind, client)
-        alike = self._routing.alike(client, content, self._answers)
-        if alike is None:
-            return self._decide(node, content, kind, client)
-        key = (node.zone, content.name, kind, alike)
-        section = self._alike.entries.get(key)
-        if section is None:
-            section = self._decide(node, content, kind, client)
-            self._alike.put(key, section)
-        return section
-
-    def _decide(self, node: Node, content: ContentClass, kind: int, client: bytes) -> Section:
         # The first site is mostly enough, and sooner found.
         for sites in (1, MOST_SITES):
             decision = self._routing.decide(Question(client, content, node.shard, sites=sites))

@@ -66,11 +66,16 @@ class Lookup:
         return _other(node, kind)
 
     def _decide(self, node: Node, kind: int, client: bytes) -> Section:
-        """Return the answer by a decision: what is kept for the client's network, or a new one."""
+        """Return the answer by a decision: one that is shared with other networks, what is kept for
+        the client's network, or a new one.
+        """
         network = network_key(client)
+        section = self._decided.find(node, kind, client, network)
+        if section is not None:
+            return section
         section = self.entries.get((node, kind, network))
         if section is None:
-            section = self._decided.find(node, kind, client)
+            section = self._decided.decide(node, kind, client)
             if section.scope <= 8 * len(network):
                 self._kept.put((node, kind, network), section)
                 return section
@@ -79,7 +84,7 @@ class Lookup:
         elif section is _FINER:
             section = self.entries.get((node, kind, client))
             if section is None:
-                section = self._decided.find(node, kind, client)
+                section = self._decided.decide(node, kind, client)
                 self._kept.put((node, kind, client), section)
         return section
 

@@ -1,11 +1,11 @@
-"""An answer that is shared by many networks is the one that each would get by itself."""
+"""An answer that many networks share is the one that each would get by itself."""
 
 from __future__ import annotations
 
 import pytest
 
 from headrace.router.dns.decided import Decides
-from headrace.routing.alike import Alike
+from headrace.routing.alike import AlikeNetworks
 from headrace.routing.question import Decision, Question
 from headrace.topology.model import ContentClass
 from tests.harness.dns_messages import Asked, query
@@ -25,9 +25,9 @@ class EachAlone:
         self.decided += 1
         return self._routing.decide(question)
 
-    def alike(self, client: bytes, content: ContentClass, most: int) -> Alike | None:
+    def alike(self, content: ContentClass, most: int) -> AlikeNetworks | None:
         """Return nothing."""
-        return None if self._alone else self._routing.alike(client, content, most)
+        return None if self._alone else self._routing.alike(content, most)
 
 
 @pytest.mark.parametrize("kind", ["A", "AAAA", "HTTPS"])

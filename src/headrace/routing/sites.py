@@ -20,7 +20,12 @@ from headrace.topology.model import (
     Topology,
 )
 from headrace.topology.reachable import reachable_sites
-from headrace.topology.site_capacity import described_weights, first_weights, site_capacities
+from headrace.topology.site_capacity import (
+    described_weights,
+    first_weights,
+    normalised,
+    site_capacities,
+)
 from headrace.topology.view import NO_VIEW, ServerState, View
 
 
@@ -109,19 +114,16 @@ class Sites:
         ranks = self._ranks_of(coverage, described, content, {}, reason)
         if not seen:
             return ranks
-        first = first_weights(coverage, self._capacities)
-        ratios = {name: seen.get(name, 0.0) / weight for name, weight in first.items()}
-        most = max(ratios.values(), default=0.0)
-        if most:
+        reached = [site for site in self._reached(coverage, content) if site.name in seen]
+        shares = normalised({site.name: seen[site.name] for site in reached})
+        if any(shares.values()):
+            first = normalised(first_weights(coverage, self._capacities))
+            keeps = {name: shares.get(name, 0.0) / share for name, share in first.items()}
             ranks = tuple(
-                Rank(tuple(_keeping(share, ratios, most) for share in rank.shares), reason, True)
+                Rank(tuple(_keeping(share, keeps) for share in rank.shares), reason, True)
                 for rank in ranks
             )
-        others = [
-            site
-            for site in self._reached(coverage, content)
-            if site.name in seen and site.name not in described
-        ]
+        others = [site for site in reached if site.name not in described]
         return (*ranks, self._rank(others, seen, reason, by_view=True)) if others else ranks
 
     def _reached(self, coverage: Coverage, content: ContentClass) -> Iterator[Site]:
@@ -192,10 +194,10 @@ class Sites:
         return Rank(tuple(shares), reason, by_view)
 
 
-def _keeping(share: Share, ratios: Mapping[str, float], most: float) -> Share:
+def _keeping(share: Share, keeps: Mapping[str, float]) -> Share:
     """Return a share that keeps what the view leaves it; a site of a later order keeps all."""
-    keeps = min(ratios.get(share.site.name, most) / most, 1.0)
-    return Share(share.site, share.weight, share.seed, keeps)
+    keep = min(keeps.get(share.site.name, 1.0), 1.0)
+    return Share(share.site, share.weight, share.seed, keep)
 
 
 def speaks(server: Server, secure: bool | None) -> bool:

@@ -108,6 +108,8 @@ def _site(table: SiteTable) -> Site:
         table.target_utilisation,
         tuple(table.parents),
         table.base_url or "",
+        table.price_per_gb,
+        table.preference,
     )
 
 

@@ -64,7 +64,8 @@ class Site:
     """A place with servers. `network` is the ISP that it stands in ("": none's).
 
     `parents` are the mid sites that its servers ask before the origins, in order. `base_url` is
-    an external site's: what it serves is found there under its own path and query.
+    an external site's: what it serves is found there under its own path and query. Where several
+    may take an overflow, the lowest `price_per_gb` does, then the highest `preference`.
     """
 
     name: str
@@ -78,6 +79,8 @@ class Site:
     target_utilisation: float = 0.8
     parents: tuple[str, ...] = ()
     base_url: str = ""
+    price_per_gb: float = 0.0
+    preference: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,8 @@ def _site(site: Site, servers: Sequence[Server], paint: Paint) -> Iterator[str]:
 
 def _about_site(site: Site, servers: Sequence[Server]) -> str:
     if site.kind is SiteKind.EXTERNAL:
-        return f"external{_INDENT}{site.base_url}"
+        price = f"{_INDENT}{site.price_per_gb:g} per GB" if site.price_per_gb else ""
+        return f"external{_INDENT}{site.base_url}{price}"
     words = [site.kind.value, *filter(None, (site.country, site.continent))]
     if site.latitude is not None:
         words.append(f"{site.latitude:g}, {site.longitude:g}")
@@ -143,6 +144,10 @@ def _about_site(site: Site, servers: Sequence[Server]) -> str:
     if site.capacity_bps is not None and site.capacity_bps < total_bps:
         total_bps = site.capacity_bps
     words.append(f"{format_bit_rate(total_bps)}, used to {site.target_utilisation:.0%}")
+    if site.price_per_gb:
+        words.append(f"{site.price_per_gb:g} per GB")
+    if site.preference:
+        words.append(f"preference {site.preference}")
     if site.parents:
         words.append("asks " + ", then ".join(site.parents))
     return _INDENT.join(words)

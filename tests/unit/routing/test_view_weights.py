@@ -167,9 +167,13 @@ def test_what_is_nearest_keeps_its_part_and_the_others_go_to_the_next() -> None:
     all_near = sites_of(routing(NO_VIEW, topology, geo))
     same = sites_of(routing(View(coverage={"others": {"north": 1, "south": 1}}), topology, geo))
     assert set(all_near) == set(same) == {"north"}
-    some = sites_of(routing(View(coverage={"others": {"north": 0.7, "south": 1}}), topology, geo))
+    some = sites_of(
+        routing(View(coverage={"others": {"north": 0.35, "south": 0.65}}), topology, geo)
+    )
     assert shares(some)["north"] == pytest.approx(0.7, abs=0.03)
-    fewer = sites_of(routing(View(coverage={"others": {"north": 0.4, "south": 1}}), topology, geo))
+    fewer = sites_of(
+        routing(View(coverage={"others": {"north": 0.2, "south": 0.8}}), topology, geo)
+    )
     assert {n for n, site in enumerate(fewer) if site == "north"} < {
         n for n, site in enumerate(some) if site == "north"
     }
@@ -178,14 +182,14 @@ def test_what_is_nearest_keeps_its_part_and_the_others_go_to_the_next() -> None:
 def test_who_is_sent_on_from_the_nearest_is_no_fallback() -> None:
     topology = replace(two_sites(), classes=(VOD,))
     geo = Somewhere(Place("NO", "EU", 60.0, 10.0))
-    made = routing(View(coverage={"others": {"north": 0.2, "south": 1}}), topology, geo)
+    made = routing(View(coverage={"others": {"north": 0.1, "south": 0.9}}), topology, geo)
     decisions = [made.decide(Question(client, VOD, b"shard")) for client in CLIENTS[:50]]
     assert {one.first.site.name for one in decisions if one.first} == {"north", "south"}
     assert not any(one.fallback for one in decisions)
     # Nobody is lost: where the next one fails, the nearest serves them after all.
     view = View(
         servers={name: ServerView(ServerState.FAILED) for name in ("s1", "s2")},
-        coverage={"others": {"north": 0.2, "south": 1}},
+        coverage={"others": {"north": 0.1, "south": 0.9}},
     )
     assert set(sites_of(routing(view, topology, geo))) == {"north"}
 

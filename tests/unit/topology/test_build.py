@@ -40,6 +40,8 @@ country = "NO"
 continent = "EU"
 capacity = "40Gbps"
 target_utilisation = 0.7
+price_per_gb = 0.004
+preference = 2
 parents = ["mid"]
 
 [[site]]
@@ -119,7 +121,21 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert isp.as_numbers == (64500, 4294967295)
     assert isp.prefixes == PrefixSet.of(["192.0.2.0/24", "203.0.113.7/32", "2001:db8::/32"])
     assert topology.sites == (
-        Site("north", SiteKind.EDGE, "isp", 60.0, -10.5, "NO", "EU", 40 * 10**9, 0.7, ("mid",), ""),
+        Site(
+            "north",
+            SiteKind.EDGE,
+            "isp",
+            60.0,
+            -10.5,
+            "NO",
+            "EU",
+            40 * 10**9,
+            0.7,
+            ("mid",),
+            "",
+            0.004,
+            2,
+        ),
         Site("mid", SiteKind.MID),
         Site("other", SiteKind.EXTERNAL, base_url="https://cdn.example.net/x"),
     )

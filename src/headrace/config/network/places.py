@@ -78,6 +78,19 @@ class SiteTable(Model):
     target_utilisation: float = Field(
         default=0.8, gt=0, le=1, description="The share of the capacity that it is to be used to."
     )
+    price_per_gb: float = Field(
+        default=0.0,
+        ge=0,
+        le=1000,
+        description="What a gigabyte costs from here, in any currency. Of sites that may take an "
+        "overflow alike, the cheapest does.",
+    )
+    preference: int = Field(
+        default=0,
+        ge=-1000,
+        le=1000,
+        description="Of those that cost the same, the one with the highest preference does.",
+    )
     parents: list[Name] = Field(
         default=[],
         max_length=16,

@@ -81,6 +81,11 @@ def decode_view(data: bytes | memoryview, most_bytes: int = LARGEST_BYTES) -> Vi
         wire = _decoder.decode(data)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise ViewError(Refusal.MALFORMED, str(error)[:300]) from error
+    return view_of(wire)
+
+
+def view_of(wire: WireView) -> View:
+    """Return the view that a document says when it was decoded already."""
     return View(
         wire.version,
         wire.made_at,
@@ -106,7 +111,12 @@ def encode_view(view: View) -> bytes:
 
 def encode_taken(view: View) -> bytes:
     """Return the same for a view that was taken already, or came of one."""
-    wire = WireView(
+    return msgspec.json.encode(wire_of(view))
+
+
+def wire_of(view: View) -> WireView:
+    """Return the same as a value that other documents may have in them."""
+    return WireView(
         view.version,
         view.made_at,
         {name: WireServer(one.state, one.weight) for name, one in view.servers.items()},
@@ -118,7 +128,6 @@ def encode_taken(view: View) -> bytes:
             for content, coverage in view.by_class.items()
         },
     )
-    return msgspec.json.encode(wire)
 
 
 def check_newer(view: View, in_force: View, now: float) -> bool:

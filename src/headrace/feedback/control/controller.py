@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 import msgspec
 
+from headrace.feedback.control.frozen import frozen_view, to_keep
+from headrace.feedback.control.heavy_shards import next_heavy_shards
 from headrace.feedback.control.memory import Memory
+from headrace.feedback.control.network_time import bounded_elapsed_s, network_time
 from headrace.feedback.observation import Observations
 from headrace.feedback.orders import NO_ORDERS, Mode, Orders, merge, without_expired
 from headrace.feedback.states.groups import Groups
@@ -22,6 +25,7 @@ from headrace.feedback.states.step import StateStep
 from headrace.feedback.states.step import step as step_states
 from headrace.topology.model import Topology
 from headrace.topology.view import ServerState, ServerView, View
+from headrace.topology.view_codec import view_of, wire_of
 
 _SEEN: Mapping[State, ServerState] = {
     State.ONLINE: ServerState.ONLINE,
@@ -82,15 +86,26 @@ class Controller:
         """Return what follows from a memory and what is observed, `elapsed_s` after the step that
         the memory came of.
 
-        `now` is Unix time, for schedules and for when things happened. `orders` are all that is
-        known of operators' wishes; those in the memory are known too.
+        `now` is Unix time, for schedules and for when things happened; it may differ from the
+        clock of whoever the memory came of. `orders` are all that is known of operators' wishes;
+        those in the memory are known too.
         """
-        known = without_expired(merge(memory.orders, orders), now)
-        step = step_states(
-            memory.states, observations, self._groups, self.rules.states, now, elapsed_s, known
+        elapsed_s = bounded_elapsed_s(elapsed_s)
+        at = network_time(memory.at, elapsed_s, now)
+        known = without_expired(merge(memory.orders, orders), at)
+        rules = self.rules.states
+        step = step_states(memory.states, observations, self._groups, rules, at, elapsed_s, known)
+        heavy = next_heavy_shards(
+            memory.heavy, observations.reports, self.topology, rules.report_age_s, elapsed_s
         )
-        after = msgspec.structs.replace(memory, at=now, states=step.states, orders=known)
-        view = View(servers=self._servers(step.states))
+        view = View(servers=self._servers(step.states), demand=heavy.demand, widths=heavy.widths)
+        kept = None
+        if known.frozen:
+            kept = wire_of(to_keep(view, step.wishes)) if memory.kept is None else memory.kept
+            view = frozen_view(view_of(kept), step.wishes)
+        after = msgspec.structs.replace(
+            memory, at=at, states=step.states, orders=known, heavy=heavy, kept=kept
+        )
         return Step(after, view, step.changes, step.alarms, Explanation(step))
 
     def _servers(self, states: States) -> dict[str, ServerView]:
@@ -100,4 +115,9 @@ class Controller:
         return {name: one for name, one in seen.items() if one != _PLAIN}
 
     def _seen(self, record: ServerRecord) -> ServerView:
-        return ServerView(_SEEN[record.state], weight(record, self.rules.states))
+        """Return what the view says of one. The weight of what is out is of no matter, and stays
+        what it is without a view."""
+        state = _SEEN[record.state]
+        if state is ServerState.FAILED:
+            return ServerView(state)
+        return ServerView(state, weight(record, self.rules.states))

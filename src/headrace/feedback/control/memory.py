@@ -11,21 +11,20 @@ import msgspec
 from msgspec import Meta
 
 from headrace.errors import HeadraceError
+from headrace.feedback.control.heavy_shards import HeavyShards
 from headrace.feedback.orders import NO_ORDERS, Orders
 from headrace.feedback.states.model import States
+from headrace.topology.view_codec import WireView
 
 LARGEST_BYTES = 32 * 1024 * 1024
 FORMAT = 1
-
-_Name = Annotated[str, Meta(min_length=1, max_length=512)]
-_Width = Annotated[int, Meta(ge=1, le=65536)]
 
 
 class MemoryDecodeError(HeadraceError):
     """A memory that is refused."""
 
 
-class Memory(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
     """A controller's memory. `at` is the network's time of its last step, in Unix seconds (0:
     never).
 
@@ -37,7 +36,9 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     at: Annotated[float, Meta(ge=0.0, le=1e11)] = 0.0
     states: States = States()
     orders: Orders = NO_ORDERS
-    widths: dict[_Name, dict[_Name, _Width]] = {}
+    heavy: HeavyShards = HeavyShards()
+    kept: WireView | None = None
+    """The view as it was when the automation was stopped."""
 
 
 NO_MEMORY = Memory()

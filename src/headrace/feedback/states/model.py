@@ -110,7 +110,7 @@ class Change(msgspec.Struct, frozen=True):
     """An operator's words."""
 
 
-class ServerRecord(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class ServerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is kept of a server from one step to the next. Times are ages.
 
     `for_s` is how long it has been in its state, `ramp` how far it has returned, `penalty` what
@@ -128,7 +128,7 @@ class ServerRecord(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkno
     reports: bool = False
 
 
-class States(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class States(msgspec.Struct, frozen=True, omit_defaults=True):
     """All servers' records by name. `steps` is how often there was a step (0: never)."""
 
     servers: Annotated[dict[Name, ServerRecord], Meta(max_length=MOST_SERVERS)] = {}

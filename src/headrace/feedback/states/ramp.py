@@ -19,7 +19,9 @@ def next_ramp(ramp: float, elapsed_s: float, rules: StateRules) -> float:
 
 
 def weight(record: ServerRecord, rules: StateRules) -> float:
-    """Return the share of a server's capacity that counts."""
+    """Return the share of a server's capacity that counts for new clients."""
+    if record.state in {State.FAILED, State.WITHDRAWN}:
+        return 0.0
     if record.state not in _BY_RAMP or record.ramp >= 1.0:
         return 1.0
     risen = int(record.ramp * rules.ramp_steps + 1e-9) / rules.ramp_steps

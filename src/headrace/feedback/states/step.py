@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -33,8 +32,6 @@ from headrace.feedback.states.signals import Evidenced, Finding, collect, find
 from headrace.feedback.states.table import TABLE, Signal
 from headrace.feedback.states.wanted import NOTHING_WANTED, Wanted, wanted
 
-LONGEST_ELAPSED_S = 86_400.0
-
 
 @dataclass(frozen=True, slots=True)
 class StateStep:
@@ -45,6 +42,7 @@ class StateStep:
     changes: tuple[Change, ...]
     alarms: tuple[Alarm, ...]
     panel: Panel
+    wishes: Mapping[str, Wanted]
     evidenced: Mapping[str, Evidenced]
     findings: Mapping[str, Finding]
 
@@ -73,7 +71,6 @@ def step(
 
     `now` is Unix time, for what operators have said; observations and states know ages alone.
     """
-    elapsed_s = min(max(elapsed_s, 0.0), LONGEST_ELAPSED_S) if math.isfinite(elapsed_s) else 0.0
     servers = groups.topology.servers
     wishes = wanted(groups.topology, orders, now)
     hinted = hinted_servers(observations.reports, rules)
@@ -111,6 +108,7 @@ def step(
         changes,
         (*_observers_alarms(panel), *holds.alarms),
         panel,
+        wishes,
         evidenced,
         findings,
     )

@@ -136,6 +136,6 @@ def trouble_router(world: World, router: Router, seed: int) -> None:
         try:
             router.start()
         except AssertionError as error:
-            world.tally.note_wrong(f"the router did not start again: {error}")
+            world.tally.note_wrong(f"the router did not start again: {error}: {router.events}")
             return
         world.tally.count("routers killed")

@@ -195,6 +195,9 @@ class Reason(bytes, enum.Enum):
     PEER_UNKNOWN = ("peer_unknown", _PEER,
                     "The network has no such server at such a site.")
     PEER_UNEXPECTED = ("peer_unexpected", _PEER, "This server is in no network with a secret.")
+    PEER_CERTIFICATE = ("peer_certificate", _PEER,
+                        "The certificate that it showed is not for the host of the server that it "
+                        "says it is, or has expired.")
 
     BY_COVERAGE = ("coverage", _ROUTING, "A coverage lists the client's address.")
     BY_COUNTRY = ("country", _ROUTING, "No coverage lists it; the site is in its country.")

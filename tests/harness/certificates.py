@@ -44,12 +44,14 @@ class Authority:
         self.ca_file = directory / "ca.pem"
         self.ca_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, *names: str, file_name: str | None = None) -> Pair:
+    def issue(
+        self, *names: str, file_name: str | None = None, valid_for: datetime.timedelta = LIFETIME
+    ) -> Pair:
         """A certificate for these host names or addresses, written to files."""
         key = ec.generate_private_key(ec.SECP256R1())
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         certificate = (
-            _builder(_name(names[0]), self._name, key.public_key())
+            _builder(_name(names[0]), self._name, key.public_key(), valid_for)
             .add_extension(x509.SubjectAlternativeName([_general(n) for n in names]), False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs=False), critical=True)
@@ -108,7 +110,10 @@ def _usage(*, signs: bool) -> x509.KeyUsage:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    valid_for: datetime.timedelta = LIFETIME,
 ) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
@@ -118,5 +123,5 @@ def _builder(
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - LIFETIME)
-        .not_valid_after(now + LIFETIME)
+        .not_valid_after(now + valid_for)
     )

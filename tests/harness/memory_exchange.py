@@ -205,6 +205,11 @@ class MemoryExchange:
         return self._body_left != 0 or self._decoder is not None
 
     @property
+    def client_certificate(self) -> None:
+        """See `Exchange`."""
+        return
+
+    @property
     def tls_version(self) -> str | None:
         """See `Exchange`."""
         return "TLSv1.3" if self.tls else None

@@ -54,13 +54,15 @@ def running_site(
     member: bool = True,
     further: Mapping[str, list[dict[str, object]]] = {},
     peer_tls: Authority | None = None,
+    mutual: bool = False,
     mid: tuple[str, ...] = (),
 ) -> Iterator[RunningSite]:
     """Start edges that are servers of one site, all of one class; without `member` each is on its
     own. Those of `names` that `mid` has are of a site above it. `content` are further keys of the
     class, `settings` of each edge's configuration; `further` are more listeners of some. With
     `peer_tls` they ask each other by TLS at a port apart, with certificates of this authority for
-    their own names. By default servers have the patience that a busy machine needs.
+    their own names; if that is `mutual`, they share no secret. By default servers have the patience
+    that a busy machine needs.
     """
     directory.mkdir(parents=True, exist_ok=True)
     places = {name: (f"127.0.1.{number}", free_port()) for number, name in enumerate(names, 1)}
@@ -85,7 +87,9 @@ def running_site(
                     "tiering": tiering,
                 }  # fmt: skip
             if peer_tls is not None:
-                _ask_by_tls(own, f"{address}:{peer_ports[name]}", _host(name), peer_tls)
+                _ask_by_tls(own, f"{address}:{peer_ports[name]}", host_of(name), peer_tls)
+            if peer_tls is not None and mutual:
+                _show_certificates(own, peer_tls)
             edges[name] = stack.enter_context(
                 running_edge(origin, directory / name, own, check=False)
             )
@@ -95,7 +99,8 @@ def running_site(
                 assert not edge.problems()
 
 
-def _host(name: str) -> str:
+def host_of(name: str) -> str:
+    """Return the host that the description gives a server."""
     return f"{name}.{HOST}"
 
 
@@ -106,6 +111,13 @@ def _ask_by_tls(own: dict[str, Any], address: str, host: str, authority: Authori
     own["certificate"] = [{"cert": pair.cert, "key": pair.key}]
     network = own["network"]
     network["tiering"] = {"ca": authority.ca_file, **network["tiering"]}
+
+
+def _show_certificates(own: dict[str, Any], authority: Authority) -> None:
+    """Let a server be known by its certificate alone."""
+    own["listen"][-1]["client_ca"] = authority.ca_file
+    del own["network"]["secret_file"]
+    own["network"]["tiering"] |= own["certificate"][0]
 
 
 def _description(
@@ -119,7 +131,7 @@ def _description(
         "site": [{"name": SITE, **({"parents": [MID]} if mid else {})}, *above],
         "server": [
             {
-                "name": name, "site": MID if name in mid else SITE, "host": _host(name),
+                "name": name, "site": MID if name in mid else SITE, "host": host_of(name),
                 "ipv4": [address], "http_port": port, "capacity": "10Gbps",
                 **({"peer_port": peer_ports[name], "peer_tls": True} if peer_ports else {}),
             }

@@ -63,7 +63,8 @@ class NetworkMember(Model):
         default=None,
         description="A file with the secret by which the network's servers know each other: one "
         "of at least 32 characters a line, at most four. The first signs, each is accepted. It is "
-        "read again when it changes. Unset: no server is asked, and none is believed.",
+        "read again when it changes. Unset: no server is asked, and none is believed, but by "
+        "certificates.",
     )
     view_max_age_s: DurationS = Field(
         default=600.0,
@@ -152,6 +153,12 @@ class TieringOptions(Model):
         description="A PEM file of the authorities that sign the certificates of servers with "
         "`peer_tls`. Unset: the system's.",
     )
+    cert: FilePath | None = Field(
+        default=None,
+        description="The certificate to show to servers that ask for one (`client_ca`), in PEM "
+        "with its intermediates. Its subjectAltName has the `host` of this server.",
+    )
+    key: FilePath | None = Field(default=None, description="Its private key, in PEM.")
     popular_within_s: DurationS = Field(
         default=300.0,
         ge=1.0,

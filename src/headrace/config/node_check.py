@@ -18,20 +18,36 @@ from headrace.ownership import foreign
 
 def certificate_problems(config: NodeConfig) -> list[Problem]:
     """Return what is wrong with the certificates."""
-    found: list[Problem] = []
-    for index, certificate in enumerate(config.certificates):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        fault = load_pair(context, certificate.cert, certificate.key)
-        if fault is not None:
-            found.append(
-                Problem(
-                    path=("certificate", index),
-                    value=repr(str(certificate.cert)),
-                    message=fault.message,
-                    remedy=fault.remedy,
-                )
-            )
-    return found
+    return [
+        problem
+        for index, certificate in enumerate(config.certificates)
+        for problem in pair_problems(certificate.cert, certificate.key, ("certificate", index))
+    ]
+
+
+def pair_problems(cert: Path, key: Path, place: tuple[str | int, ...]) -> list[Problem]:
+    """Return what is wrong with a certificate and its key."""
+    fault = load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), cert, key)
+    if fault is None:
+        return []
+    return [Problem(path=place, value=repr(str(cert)), message=fault.message, remedy=fault.remedy)]
+
+
+def bad_authorities(path: Path, place: tuple[str | int, ...]) -> Problem | None:
+    """Return why a file of authorities cannot be used; None for one that can."""
+    missing = unreadable(path, place)
+    if missing is not None:
+        return missing
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cafile=path)
+    except (OSError, ssl.SSLError):
+        return Problem(
+            path=place,
+            value=repr(str(path)),
+            message="holds no certificate of an authority in PEM",
+            remedy="name a file of PEM certificates, one after the other",
+        )
+    return None
 
 
 def directory_problems(wanted: Path, key: str) -> list[Problem]:

@@ -75,7 +75,14 @@ class Listener(Model):
     peers: bool = Field(
         default=False,
         description="Answer only other servers of the network here: everybody else gets 421. Of "
-        "an edge only; needs `[network]` with a `secret_file`.",
+        "an edge only; needs `[network]` with a `secret_file`, or a `client_ca`.",
+    )
+
+    client_ca: FilePath | None = Field(
+        default=None,
+        description="A PEM file of authorities: whoever connects here has to show a certificate "
+        "that one of them signed, for the `host` of the server that it is. Needs `tls` and "
+        "`peers`; then no shared secret is needed here. Always TLS 1.3.",
     )
 
     @property

@@ -84,6 +84,8 @@ class WorkerContext(FillEnvironment):
 
     def use_secrets(self, path: Path | None, secrets: PeerSecrets) -> None:
         """Sign and believe by these secrets, which were read from a file, from now on."""
+        member = self.config.network
+        self.membership.certified = member is not None and member.tiering.cert is not None
         self.membership.use(path, secrets)
         self.signer = self._signer if self.membership.active else None
 

@@ -47,8 +47,8 @@ def explain_network(known: KnownNetwork, resource: Resource, *, cached: bool) ->
     if not cached:
         yield "asks           no server: the request goes past the cache"
         return
-    if member.secret_file is None:
-        yield "asks           no server: [network] has no secret_file"
+    if member.secret_file is None and member.tiering.cert is None:
+        yield "asks           no server: [network] has no secret_file, nor a certificate to show"
         return
     tiers = sources(topology, placement, me, content, found.shard, most_hops=member.hops)
     asked = [server for server in tiers.servers if place_of(server) is not None]

@@ -13,7 +13,7 @@ import os
 import socket
 import ssl
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,10 +47,13 @@ def open_listener(binding: Binding) -> socket.socket:
 
 
 def open_listeners(
-    bindings: Sequence[Binding], descriptors: Sequence[int], context: ssl.SSLContext | None
+    bindings: Sequence[Binding],
+    descriptors: Sequence[int],
+    contexts: Mapping[str, ssl.SSLContext | None],
 ) -> dict[str, OpenListener]:
     """Listen on TCP addresses, in a worker, and take over Unix sockets: all or none.
 
+    `contexts` are those for TLS by the authorities of clients.
     Return them by their bindings' names. Raises ListenError or OSError.
     """
     handed = iter(descriptors)
@@ -63,7 +66,7 @@ def open_listeners(
             else:
                 sock = open_listener(binding)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            chosen = context if binding.tls else None
+            chosen = contexts[binding.client_ca] if binding.tls else None
             opened[binding.name] = OpenListener(sock, binding.name, chosen, peers=binding.peers)
     except (HeadraceError, OSError):
         for listener in opened.values():
@@ -123,6 +126,7 @@ def reserve(listener: Listener) -> ReservedAddress:
         backlog=listener.backlog,
         v6_only=v6_only,
         peers=listener.peers,
+        client_ca=str(listener.client_ca or ""),
     )
     return ReservedAddress(binding, sock, None, 0)
 
@@ -165,7 +169,7 @@ def rebind(
 def _changed(binding: Binding, listener: Listener) -> Binding:
     return Binding(
         binding.address, binding.host, binding.port, listener.tls, listener.backlog,
-        v6_only=binding.v6_only, peers=listener.peers,
+        v6_only=binding.v6_only, peers=listener.peers, client_ca=str(listener.client_ca or ""),
     )  # fmt: skip
 
 
@@ -201,8 +205,9 @@ def _reserve_unix(listener: Listener, path: Path) -> ReservedAddress:
         sock.close()
         raise _refused(listener.address, error) from error
     binding = Binding(
-        listener.address, None, 0, listener.tls, listener.backlog, peers=listener.peers
-    )
+        listener.address, None, 0, listener.tls, listener.backlog,
+        peers=listener.peers, client_ca=str(listener.client_ca or ""),
+    )  # fmt: skip
     return ReservedAddress(binding, sock, path, inode)
 
 

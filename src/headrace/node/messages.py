@@ -17,7 +17,8 @@ class Binding(msgspec.Struct, frozen=True):
     (the port is the real one, also where the config says 0), each worker with SO_REUSEPORT. For a
     Unix socket `host` is None and `port` 0: the listening descriptor comes with the message, in
     the order of the bindings whose `host` is None. `name` tells listeners apart. `peers`: only
-    other servers of the network are answered.
+    other servers of the network are answered. `client_ca`: the file of the authorities that sign
+    the certificates of clients, which have to show one; "" where they have not.
     """
 
     address: str
@@ -27,6 +28,7 @@ class Binding(msgspec.Struct, frozen=True):
     backlog: int = 4096
     v6_only: bool = False
     peers: bool = False
+    client_ca: str = ""
 
     @property
     def name(self) -> str:

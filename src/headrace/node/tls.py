@@ -30,8 +30,23 @@ class CertificateError(HeadraceError):
     """A certificate or its key cannot be used."""
 
 
-def server_context(config: NodeConfig, ticket_secret: bytes) -> CertificateContext | None:
-    """Return the context for all TLS listeners, or None when no certificate is configured.
+def server_contexts(
+    config: NodeConfig, ticket_secret: bytes
+) -> dict[str, CertificateContext | None]:
+    """Return the contexts for TLS listeners, by the file of their clients' authorities ("": clients
+    need no certificate). Raises CertificateError with the file that is wrong.
+    """
+    wanted = {"" if one.client_ca is None else str(one.client_ca) for one in config.listeners}
+    return {
+        authorities: server_context(config, ticket_secret, authorities)
+        for authorities in wanted | {""}
+    }
+
+
+def server_context(
+    config: NodeConfig, ticket_secret: bytes, client_ca: str = ""
+) -> CertificateContext | None:
+    """Return the context for TLS listeners, or None when no certificate is configured.
 
     The first certificate serves clients that name no host or an unknown one. Raises
     CertificateError with the file that is wrong.
@@ -39,7 +54,8 @@ def server_context(config: NodeConfig, ticket_secret: bytes) -> CertificateConte
     if not config.certificates:
         return None
     contexts = [
-        _context(certificate, config.tls, ticket_secret) for certificate in config.certificates
+        _context(certificate, config.tls, ticket_secret, client_ca)
+        for certificate in config.certificates
     ]
     default = contexts[0]
     others: dict[str, CertificateContext] = {}
@@ -93,8 +109,25 @@ def _read(path: Path) -> x509.Certificate:
         ) from error
 
 
+def _ask_for_certificates(context: CertificateContext, client_ca: str) -> None:
+    """Let no client in that shows no certificate of these authorities, each time it connects.
+
+    TLS 1.3 without tickets: a resumed session would outlive its certificate.
+    """
+    try:
+        context.load_verify_locations(cafile=client_ca)
+    except (OSError, ssl.SSLError) as error:
+        raise CertificateError(
+            f"{client_ca} (client_ca) is no PEM file of authorities: {error}"
+        ) from error
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.num_tickets = 0
+    context.options |= ssl.OP_NO_TICKET
+
+
 def _context(
-    certificate: Certificate, options: TlsOptions, ticket_secret: bytes
+    certificate: Certificate, options: TlsOptions, ticket_secret: bytes, client_ca: str
 ) -> CertificateContext:
     context = CertificateContext(ssl.PROTOCOL_TLS_SERVER)
     fault = load_pair(context, certificate.cert, certificate.key)
@@ -119,7 +152,9 @@ def _context(
             f"tls.ciphers: OpenSSL knows none of {options.ciphers!r}: leave the setting out, or "
             "name some that `openssl ciphers -v` lists"
         ) from error
-    if options.session_tickets:
+    if client_ca:
+        _ask_for_certificates(context, client_ca)
+    elif options.session_tickets:
         context.num_tickets = 1
         if ticket_secret:
             install(context, secret_for(ticket_secret, shown.fingerprint(hashes.SHA256())))

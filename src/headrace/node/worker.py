@@ -57,7 +57,7 @@ from headrace.node.messages import (
 from headrace.node.network.taking import TakenNetwork
 from headrace.node.readiness import problem_of
 from headrace.node.role import ConfigT, WorkerRole
-from headrace.node.tls import server_context
+from headrace.node.tls import server_contexts
 from headrace.telemetry.logs import configure_logging
 
 log = structlog.get_logger()
@@ -181,12 +181,12 @@ class WorkerLoop(Generic[ConfigT]):
         try:
             config = self._role.model.from_json(message.config)
             configure_logging(config.log_level, worker=self._number)
-            context = server_context(config, message.ticket_keys)
+            contexts = server_contexts(config, message.ticket_keys)
             server = Server(self._role.open(config, self._loop), self._loop)
             configure_server(server, config)
             if not self._network.hand_to(self._role.adopt_network) and config.network is not None:
                 raise NetworkMissingError("the description of the network has not come")
-            self._listeners = open_listeners(message.bindings, descriptors, context)
+            self._listeners = open_listeners(message.bindings, descriptors, contexts)
         except (HeadraceError, OSError) as error:
             self.channel.send(Fatal(str(error)))
             self.exit_code = 1
@@ -231,7 +231,7 @@ class WorkerLoop(Generic[ConfigT]):
         """Keep the listeners that stay, open the new ones, close the others."""
         kept: dict[str, Listener] = {}
         for binding in prepared.bindings:
-            context = prepared.context if binding.tls else None
+            context = prepared.contexts[binding.client_ca] if binding.tls else None
             listener = self._listeners.pop(binding.name, None)
             if listener is None:
                 listener = prepared.opened[binding.name]
@@ -294,7 +294,7 @@ class Preparation(Generic[ConfigT]):
         with contextlib.ExitStack() as undo:
             undo.callback(close_descriptors, descriptors)
             self.config = role.model.from_json(message.config)
-            self.context = server_context(self.config, message.ticket_keys)
+            self.contexts = server_contexts(self.config, message.ticket_keys)
             self.change = role.prepare(self.config)
             undo.callback(self.change.abandon)
             handed = iter(descriptors)
@@ -304,7 +304,7 @@ class Preparation(Generic[ConfigT]):
             self.opened = open_listeners(
                 [binding for binding, _fd in missing],
                 [fd for _binding, fd in missing if fd >= 0],
-                self.context,
+                self.contexts,
             )
             undo.pop_all()
             close_descriptors(kept)

@@ -46,15 +46,18 @@ class Endpoint:
 _contexts: WeakValueDictionary[tuple[object, ...], ssl.SSLContext] = WeakValueDictionary()
 
 
-def origin_context(ca_file: str | None, *, verify: bool) -> ssl.SSLContext:
-    """Return a TLS context for origins: the system's authorities, or `ca_file`'s alone.
+def origin_context(
+    ca_file: str | None, *, verify: bool, shown: tuple[str, str] | None = None
+) -> ssl.SSLContext:
+    """Return a TLS context for origins: the system's authorities, or `ca_file`'s alone. `shown` are
+    the files of a certificate to show to those that ask for one, and of its key.
 
     The same one for the same files, while it is in use: authorities take a megabyte, and a reload
     that changes nothing shall leave connections, which belong to a context, as they are.
     """
     defaults = ssl.get_default_verify_paths()
     files = (ca_file,) if ca_file is not None else (defaults.cafile, defaults.capath)
-    key = (verify, *(_state_of(name) for name in files if name))
+    key = (verify, shown is None, *(_state_of(name) for name in (*files, *(shown or ())) if name))
     context = _contexts.get(key)
     if context is None:
         context = ssl.create_default_context(cafile=ca_file)
@@ -62,6 +65,8 @@ def origin_context(ca_file: str | None, *, verify: bool) -> ssl.SSLContext:
         if not verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
+        if shown is not None:
+            context.load_cert_chain(*shown, password="")  # without one OpenSSL would ask for it
         _contexts[key] = context
     return context
 

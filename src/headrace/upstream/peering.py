@@ -1,5 +1,6 @@
 """Requests between servers of a network: who asks, signed with a secret that all of them share.
 
+Or, where servers show certificates to each other, not signed: the connection says who asks.
 Everything is in one field, `Headrace-Peer`: version, the asker's name and site, how many servers
 the request has come through, the client's scheme, when it was signed, times of purges, the
 signature. It covers method, host and target too, so that it is good for this one request, and for a
@@ -35,9 +36,10 @@ _NAME = rb"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?"
 _MS = rb"([0-9]{1,15})"
 _TAGS = rb"(-|[0-9a-f*:,~]{1,400})"
 _VALUE = re.compile(
-    rb"(1 (%b) (%b) ([0-9]{1,2}) (https?) %b %b %b %b) ([0-9a-f]{64})"
+    rb"(1 (%b) (%b) ([0-9]{1,2}) (https?) %b %b %b %b) ([0-9a-f]{64}|-)"
     % (_NAME, _NAME, _MS, _MS, _MS, _TAGS)
 )
+_UNSIGNED = b"-"
 _TAG = re.compile(rb"([0-9a-f]{8}|\*):([0-9]{1,15})(~?)")
 _WHOLE_NAME = re.compile(_NAME)
 
@@ -54,6 +56,7 @@ class PeerRefusal(enum.Enum):
     CLOCK = Reason.PEER_CLOCK.word
     UNKNOWN = Reason.PEER_UNKNOWN.word
     UNEXPECTED = Reason.PEER_UNEXPECTED.word
+    CERTIFICATE = Reason.PEER_CERTIFICATE.word
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,8 @@ def sign(
     secrets: PeerSecrets, method: bytes, host: bytes, target: bytes, asker: Peer, now: float
 ) -> list[Field]:
     """Return the fields that a request to another server carries. `asker` is who signs: `hops`
-    counts it. `host` and `target` are as they are sent. Raises Unnameable.
+    counts it. `host` and `target` are as they are sent. Raises Unnameable. Without secrets it is
+    not signed: only who sees the asker's certificate believes it.
 
     A purge that another clock dates in the future was made before now all the same.
     """
@@ -139,6 +143,8 @@ def sign(
         _ms(purges.not_before, now), _ms(purges.stale_before, now),
         _tags_text(purges, now) or b"-",
     )  # fmt: skip
+    if not secrets:
+        return [(PEER_FIELD, said + b" " + _UNSIGNED)]
     mac = _mac(secrets.secrets[0], said, method, host, target)
     return [(PEER_FIELD, said + b" " + binascii.hexlify(mac))]
 
@@ -150,8 +156,14 @@ def verify(
     target: bytes,
     values: list[bytes],
     now: float,
+    *,
+    certified: bool = False,
 ) -> Signed | PeerRefusal:
-    """Return who asks, or why the field is not believed. `values` are all lines of the field."""
+    """Return who asks, or why the field is not believed. `values` are all lines of the field.
+
+    `certified`: it came by a connection whose certificate says who asks, which is the caller's to
+    compare; then no signature is needed.
+    """
     if len(values) != 1 or len(values[0]) > _LONGEST:
         return PeerRefusal.MALFORMED
     found = _VALUE.fullmatch(values[0])
@@ -160,11 +172,7 @@ def verify(
     said, name, site, hops, scheme, signed_ms, before_ms, stale_before_ms, tags, mac = (
         found.groups()
     )
-    given = binascii.unhexlify(mac)
-    good = False
-    for secret in secrets.secrets:  # all of them: how long it takes says nothing of which one
-        good |= hmac.compare_digest(_mac(secret, said, method, host, target), given)
-    if not good:
+    if not certified and not _is_signed(secrets, mac, said, method, host, target):
         return PeerRefusal.SIGNATURE
     signed_at = int(signed_ms) / 1000
     if abs(now - signed_at) > SKEW_S:
@@ -181,6 +189,17 @@ def verify(
         return PeerRefusal.MALFORMED
     peer = Peer(name.decode(), site.decode(), int(hops), purges, scheme == b"https")
     return Signed(peer, signed_at)
+
+
+def _is_signed(
+    secrets: PeerSecrets, mac: bytes, said: bytes, method: bytes, host: bytes, target: bytes
+) -> bool:
+    if mac == _UNSIGNED:
+        return False
+    given, good = binascii.unhexlify(mac), False
+    for secret in secrets.secrets:  # all of them: how long it takes says nothing of which one
+        good |= hmac.compare_digest(_mac(secret, said, method, host, target), given)
+    return good
 
 
 def later(purges: PurgeTimes, by_s: float, now: float) -> PurgeTimes:

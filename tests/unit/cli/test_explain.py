@@ -196,7 +196,7 @@ def test_why_no_server_is_asked(tmp_path: Path, more: str, arguments: list[str],
 
 def test_without_a_secret_no_server_is_asked(tmp_path: Path) -> None:
     found = of_network(member(tmp_path, secret=False), THEIRS)
-    assert found["asks"] == "no server: [network] has no secret_file"
+    assert found["asks"] == "no server: [network] has no secret_file, nor a certificate to show"
 
 
 def test_what_is_of_no_class_is_none_of_the_network_s(tmp_path: Path) -> None:

@@ -26,16 +26,32 @@ def inconsistencies(config: Config) -> list[Problem]:
 
 
 def _peers(config: Config) -> Iterable[Problem]:
-    if config.network is not None and config.network.secret_file is not None:
-        return
+    member = config.network
     for index, listener in enumerate(config.listeners):
-        if listener.peers:
+        told_apart = member is not None and (member.secret_file or listener.client_ca)
+        if listener.peers and not told_apart:
             yield Problem(
                 path=("listen", index, "peers"),
                 value="true",
                 message="no server of a network can be told from a client here",
-                remedy="add a [network] table with a secret_file, or remove the line",
+                remedy="add a [network] table with a secret_file, or a client_ca to the address, "
+                "or remove the line",
             )
+        if listener.client_ca is not None and not (listener.tls and listener.peers):
+            yield Problem(
+                path=("listen", index, "client_ca"),
+                value=repr(str(listener.client_ca)),
+                message="certificates are asked of other servers only, by TLS",
+                remedy="add `tls = true` and `peers = true` to the address, or remove the line",
+            )
+    if member is not None and (member.tiering.cert is None) != (member.tiering.key is None):
+        there = "cert" if member.tiering.key is None else "key"
+        yield Problem(
+            path=("network", "tiering", there),
+            value=repr(str(member.tiering.cert or member.tiering.key)),
+            message="a certificate and its key belong together",
+            remedy="give both `cert` and `key`, or none",
+        )
 
 
 def _repeated_names(config: Config) -> Iterable[Problem]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from headrace.config.edge.model import Config
 from headrace.config.edge.service import Service
 from headrace.config.node_check import (
+    bad_authorities,
     certificate_problems,
     directory_problems,
+    pair_problems,
     secret_problems,
     unreadable,
 )
@@ -28,11 +32,28 @@ def machine_problems(config: Config) -> list[Problem]:
             )
         found += _missing_files(index, service)
     found += secret_problems(config.network)
-    authorities = None if config.network is None else config.network.tiering.ca
-    if authorities is not None:
-        problem = unreadable(authorities, ("network", "tiering", "ca"))
-        found += [] if problem is None else [problem]
+    found += _between_servers(config)
     found += directory_problems(config.cache_dir, "cache_dir")
+    return found
+
+
+def _between_servers(config: Config) -> list[Problem]:
+    """Return which files for TLS between servers can not be used."""
+    wanted: list[tuple[Path | None, tuple[str | int, ...]]] = [
+        (listener.client_ca, ("listen", index, "client_ca"))
+        for index, listener in enumerate(config.listeners)
+    ]
+    if config.network is not None:
+        wanted.append((config.network.tiering.ca, ("network", "tiering", "ca")))
+    found = [
+        problem
+        for path, place in wanted
+        if path is not None and (problem := bad_authorities(path, place)) is not None
+    ]
+    options = None if config.network is None else config.network.tiering
+    if options is not None and options.cert is not None and options.key is not None:
+        place = ("network", "tiering", "cert")
+        found += pair_problems(options.cert, options.key, place)
     return found
 
 

@@ -16,6 +16,7 @@ from headrace.http.client_network import network_of
 from headrace.http.fields import PEER_FIELD
 from headrace.http.message import Field
 from headrace.http.parser import RequestHead
+from headrace.http.server.tls_context import ClientCertificate
 from headrace.topology.model import Topology
 from headrace.upstream.peering import (
     Peer,
@@ -61,7 +62,9 @@ class Membership:
         self.server = ""
         self.site = ""
         self.secrets = PeerSecrets()
+        self.certified = False  # we show a certificate to whoever asks for one
         self._sites: dict[str, str] = {}
+        self._hosts: dict[str, str] = {}
         self._at: dict[str, str] = {}
         self._clocks = Clocks()
         self._path: Path | None = None
@@ -69,14 +72,15 @@ class Membership:
 
     @property
     def active(self) -> bool:
-        """Whether requests between servers can be signed and believed."""
-        return bool(self.site and self.secrets)
+        """Whether other servers can be asked: they will know who asks."""
+        return bool(self.site and (self.secrets or self.certified))
 
     def adopt(self, topology: Topology, server: str) -> None:
         """Take a description of the network from now on. A server that it does not have, this one
         included, is none of it.
         """
         self._sites = {each.name: each.site for each in topology.servers}
+        self._hosts = {each.name: each.host.lower() for each in topology.servers}
         self._at = {
             str(address): each.name
             for each in topology.servers
@@ -108,17 +112,29 @@ class Membership:
             return
         log.info("peer_secrets_changed", secrets=len(self.secrets.secrets))
 
-    def recognised(self, head: RequestHead, now: float) -> Peer | PeerRefusal:
-        """Return which server asks, or why it is not believed. The request has the field."""
-        if not self.active:
+    def recognised(
+        self, head: RequestHead, now: float, certificate: ClientCertificate | None = None
+    ) -> Peer | PeerRefusal:
+        """Return which server asks, or why it is not believed. The request has the field.
+
+        A `certificate` that it had to show says who it is, and makes a signature needless.
+        """
+        if not self.site or (certificate is None and not self.secrets):
             return PeerRefusal.UNEXPECTED
         values = head.headers.all(PEER_FIELD)
-        found = verify(self.secrets, head.method, head.host or b"", head.target, values, now)
+        found = verify(
+            self.secrets, head.method, head.host or b"", head.target, values, now,
+            certified=certificate is not None,
+        )  # fmt: skip
         if isinstance(found, PeerRefusal):
             return found
         peer = found.peer
         if self._sites.get(peer.name) != peer.site or peer.name == self.server:
             return PeerRefusal.UNKNOWN
+        if certificate is not None and (
+            self._hosts[peer.name] not in certificate.hosts or now > certificate.until
+        ):
+            return PeerRefusal.CERTIFICATE
         behind_s = self._clocks.behind_s(peer.name, found.at, now)
         return replace(peer, purges=later(peer.purges, behind_s, now))
 

@@ -90,7 +90,7 @@ class EdgeHandler(HotHits):
         peer: Peer | None = None
         claims = PEER_FIELD in head.headers
         if claims:
-            peer = self._asker(head, exchange.address)
+            peer = self._asker(head, exchange)
             head = exchange.head = without_peer_field(head)
         answer = Response(edge, exchange, None, None, peer)
         exchange.context = answer
@@ -145,15 +145,15 @@ class EdgeHandler(HotHits):
         edge.tasks.track(task)
         task.add_done_callback(lambda ended: self._ended(ended, exchange, answer))
 
-    def _asker(self, head: RequestHead, address: str) -> Peer | None:
+    def _asker(self, head: RequestHead, exchange: Exchange) -> Peer | None:
         """Return which server of the network asks; None for one that is not believed."""
-        found = self.edge.membership.recognised(head, self._now())
+        found = self.edge.membership.recognised(head, self._now(), exchange.client_certificate)
         if isinstance(found, Peer):
             return found
         self.edge.metrics.peer_requests_refused[found.value] += 1
         membership = self.edge.membership
         if membership.server:
-            comes_from = membership.server_at(address)
+            comes_from = membership.server_at(exchange.address)
             log.warning(
                 "peer_refused",
                 reason=found.value,

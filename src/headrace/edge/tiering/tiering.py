@@ -9,11 +9,10 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import structlog
 
-from headrace.config.network_member import EdgeMember
+from headrace.config.network_member import EdgeMember, TieringOptions
 from headrace.edge.service.resource import Resource
 from headrace.edge.tiering.popularity import Popularity
 from headrace.edge.tiering.servers import Servers
@@ -56,7 +55,7 @@ class Tiering:
 
     def __init__(self) -> None:
         """Know nothing of a network until `adopt`."""
-        self._ca: Path | None = None
+        self._files = TieringOptions()
         self.servers = Servers(self._context)
         self._popularity = Popularity()
         self._hedging = RetryBudget(SourceRules().hedges)
@@ -78,7 +77,7 @@ class Tiering:
             hedges=options.hedges,
             concurrent=options.concurrent,
         )
-        self._ca = options.ca
+        self._files = options
         self._hedging.ratio = options.hedges
         self._popularity.window_s = options.popular_within_s
         self.most_hops = member.hops
@@ -103,11 +102,19 @@ class Tiering:
         return None if self._topology is None else self._me
 
     def _context(self, server: Server) -> ssl.SSLContext | None:
-        """Return what a server is asked by TLS with; None without authorities."""
+        """Return what a server is asked by TLS with; None without authorities, or without the
+        certificate that this one is to show.
+        """
+        files = self._files
+        shown = None
+        if files.cert is not None and files.key is not None:
+            shown = (str(files.cert), str(files.key))
         try:
-            return origin_context(None if self._ca is None else str(self._ca), verify=True)
-        except (OSError, ssl.SSLError) as error:
-            log.error("peer_ca_unreadable", server=server.name, problem=str(error))
+            return origin_context(
+                None if files.ca is None else str(files.ca), verify=True, shown=shown
+            )
+        except (OSError, ssl.SSLError, ValueError) as error:
+            log.error("peer_tls_unusable", server=server.name, problem=str(error))
             return None
 
     def endpoints(self) -> set[Endpoint]:

@@ -22,7 +22,7 @@ from headrace.http.server.ending import EndingSide
 from headrace.http.server.receiving import PIPELINE_BYTES
 from headrace.http.server.sending import State
 from headrace.http.server.timer_wheel import UNWATCHED
-from headrace.http.server.tls_context import CertificateContext
+from headrace.http.server.tls_context import CertificateContext, ClientCertificate, shown_by
 from headrace.http.server.tls_socket import TLS_SOCKETS, ClientSocket, TlsSocket
 from headrace.http.stream import WANT_READ, WANT_WRITE
 from headrace.reasons import Reason
@@ -51,6 +51,7 @@ class Connection(EndingSide):
         "next_turn",
     )  # fmt: skip
     peers_only = False
+    client_certificate: ClientCertificate | None = None
 
     def __init__(
         self, server: ServerContext, sock: ClientSocket, address: str, listener: str, *, tls: bool
@@ -325,6 +326,14 @@ class PeerConnection(Connection):
 
     __slots__ = ()
     peers_only = True
+
+    @property
+    def client_certificate(self) -> ClientCertificate | None:  # type: ignore[override]
+        """The certificate that a server had to show; None where it had not."""
+        sock = self._sock
+        if isinstance(sock, TlsSocket):
+            return sock.client_certificate()
+        return shown_by(sock) if isinstance(sock, ssl.SSLSocket) else None
 
     def _begin(self, head: RequestHead) -> None:
         """Let no request take the short way, on which no one asks who it is from."""

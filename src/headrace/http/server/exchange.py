@@ -11,6 +11,7 @@ from typing import Protocol
 from headrace.http.message import Field
 from headrace.http.parser import BadRequest, RequestHead
 from headrace.http.server.send_queue import Residency, View
+from headrace.http.server.tls_context import ClientCertificate
 
 
 class ClientGone(ConnectionError):
@@ -42,6 +43,10 @@ class Exchange(Protocol):
     @property
     def peers_only(self) -> bool:
         """Whether only other servers of the network may be answered."""
+
+    @property
+    def client_certificate(self) -> ClientCertificate | None:
+        """The certificate that the client had to show; None where it had not."""
 
     @property
     def has_body(self) -> bool:

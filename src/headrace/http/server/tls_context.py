@@ -4,8 +4,34 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 PROTOCOLS = ("http/1.1",)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """A certificate that a client showed, and that was verified: the hosts in its subjectAltName,
+    wildcards left out, and until when it holds (Unix time).
+    """
+
+    hosts: frozenset[str]
+    until: float
+
+
+def shown_by(sock: ssl.SSLObject | ssl.SSLSocket) -> ClientCertificate | None:
+    """Return the certificate that a client showed; None where none was asked for."""
+    if sock.context.verify_mode is ssl.CERT_NONE:
+        return None
+    found: Mapping[str, object] = sock.getpeercert() or {}
+    until = found.get("notAfter")
+    if not isinstance(until, str):
+        return None
+    names = found.get("subjectAltName", ())
+    assert isinstance(names, Iterable)
+    hosts = (host.lower() for kind, host in names if kind == "DNS" and "*" not in host)
+    return ClientCertificate(frozenset(hosts), ssl.cert_time_to_seconds(until))
 
 
 class CertificateContext(ssl.SSLContext):

@@ -17,6 +17,7 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 
+from headrace.http.server.tls_context import ClientCertificate, shown_by
 from headrace.http.server.tls_handshake import HandshakingSide
 from headrace.http.server.tls_memory import RECORD_BYTES, TlsBroken
 from headrace.http.server.tls_records import HEADER_BYTES
@@ -78,6 +79,10 @@ class TlsSocket(HandshakingSide):
     def version(self) -> str | None:
         """Return the TLS version in use, None before the handshake."""
         return self._tls.version()
+
+    def client_certificate(self) -> ClientCertificate | None:
+        """Return the certificate that the client had to show; None where it had not."""
+        return shown_by(self._tls)
 
     @property
     def session_reused(self) -> bool | None:

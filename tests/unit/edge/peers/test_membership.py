@@ -14,6 +14,7 @@ from headrace.edge.peers.membership import BadSecrets, Membership, charged_to, s
 from headrace.http.fields import PEER_FIELD
 from headrace.http.message import Headers
 from headrace.http.parser import RequestHead
+from headrace.http.server.tls_context import ClientCertificate
 from headrace.upstream.peering import NO_PURGES, Peer, PeerRefusal, PeerSecrets, PurgeTimes, sign
 from tests.harness.peers import SECRETS, SIBLING, TOPOLOGY
 
@@ -46,6 +47,57 @@ def test_a_server_that_is_not_in_the_network_believes_no_one() -> None:
     stranger = member("elsewhere")
     assert not stranger.active
     assert stranger.recognised(head(*fields), NOW) is PeerRefusal.UNEXPECTED
+
+
+def certificate(*hosts: str, until: float = NOW + 60) -> ClientCertificate:
+    return ClientCertificate(frozenset(hosts), until)
+
+
+UNSIGNED = PeerSecrets()
+
+
+def test_who_shows_its_certificate_needs_no_secret() -> None:
+    asker = member("n2", secrets=UNSIGNED)
+    assert not asker.active
+    asker.certified = True
+    assert asker.active
+    fields = asker.signer(Peer("m1", "mid", 2), NO_PURGES)(b"GET", b"h", b"/a", NOW)
+    for secrets in (UNSIGNED, SECRETS):
+        asked = member(secrets=secrets)
+        found = asked.recognised(head(*fields), NOW, certificate("n2.example", "other.example"))
+        assert found == Peer("n2", "north", 3)
+
+
+def test_without_a_certificate_what_is_not_signed_is_not_believed() -> None:
+    fields = sign(UNSIGNED, b"GET", b"h", b"/a", SIBLING, NOW)
+    assert member().recognised(head(*fields), NOW) is PeerRefusal.SIGNATURE
+    assert member(secrets=UNSIGNED).recognised(head(*fields), NOW) is PeerRefusal.UNEXPECTED
+
+
+@pytest.mark.parametrize("secrets", [UNSIGNED, SECRETS])
+@pytest.mark.parametrize(
+    "shown",
+    [
+        certificate(),
+        certificate("m1.example"),
+        certificate("n2.example.org", "x.n2.example"),
+        certificate("n2.example", until=NOW - 1),
+    ],
+)
+def test_a_certificate_of_another_or_of_the_past_speaks_for_none(
+    secrets: PeerSecrets, shown: ClientCertificate
+) -> None:
+    fields = sign(secrets, b"GET", b"h", b"/a", SIBLING, NOW)
+    assert member().recognised(head(*fields), NOW, shown) is PeerRefusal.CERTIFICATE
+
+
+def test_a_certificate_of_no_server_and_an_old_request_are_refused_as_ever() -> None:
+    shown = certificate("n9.example", "n2.example")
+    unknown = sign(UNSIGNED, b"GET", b"h", b"/a", Peer("n9", "north"), NOW)
+    assert member().recognised(head(*unknown), NOW, shown) is PeerRefusal.UNKNOWN
+    old = sign(UNSIGNED, b"GET", b"h", b"/a", SIBLING, NOW - 60)
+    assert member().recognised(head(*old), NOW, shown) is PeerRefusal.CLOCK
+    assert member("elsewhere").recognised(head(*old), NOW, shown) is PeerRefusal.UNEXPECTED
 
 
 def test_a_server_that_left_the_network_is_not_believed() -> None:

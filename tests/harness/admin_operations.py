@@ -16,7 +16,7 @@ from tests.harness.json_schema import mistakes
 
 def edge_admin_operations() -> Operations:
     """Return the table; its handlers cannot be called."""
-    nobody = cast(Any, SimpleNamespace(report=EdgeReport))
+    nobody = cast(Any, SimpleNamespace(report=EdgeReport, identity=None))
     return all_operations(nobody, edge_operations(nobody, nobody))
 
 

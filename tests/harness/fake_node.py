@@ -21,7 +21,9 @@ class FakeWorkers:
     answers: Callable[[Any], Sequence[msgspec.Struct]]
     heard: list[msgspec.Struct] = field(default_factory=list)
 
-    async def ask_each(self, question: msgspec.Struct, answer: type[AnswerT]) -> list[AnswerT]:
+    async def ask_each(
+        self, question: msgspec.Struct, answer: type[AnswerT], within_s: float = 2.0
+    ) -> list[AnswerT]:
         self.heard.append(question)
         found = self.answers(question)
         assert all(isinstance(one, answer) for one in found)

@@ -19,6 +19,7 @@ from headrace.config.edge import EDGE
 from headrace.config.loader import validate_document
 from headrace.edge.clock import Clock
 from headrace.edge.context import WorkerContext
+from headrace.edge.load.client_load import ClientLoad
 from headrace.edge.request.accounting import Accounting
 from headrace.edge.service.resource import Resource
 from headrace.edge.service.services import compile_services
@@ -77,7 +78,9 @@ class MemoryEdge:
             loop, config, compile_services(config), store, self.metrics, network, clock
         )
         self.context.slices._threads = cast("Any", _AtOnce())
-        self.accounting = Accounting(self.metrics, AccessLog(None))
+        self.accounting = Accounting(
+            self.metrics, AccessLog(None), ClientLoad(self.context.classified)
+        )
         self.handler = WatchedHandler(self.context, self.accounting, walked)
         self._document = document
         self._step = step

@@ -20,6 +20,7 @@ from headrace.edge.service.services import Services
 from headrace.edge.upstreams import Upstreams
 from headrace.store import Store, matches
 from headrace.telemetry.metrics import WorkerMetrics
+from headrace.topology.classify import Classified
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import View
 from headrace.upstream.client import OriginClient, OriginTimeouts
@@ -81,6 +82,12 @@ class WorkerContext(FillEnvironment):
             self.tiering.adopt(network, view, member.server)
             self.membership.adopt(network.topology, member.server)
             self.signer = self._signer if self.membership.active else None
+
+    def classified(self, resource: Resource) -> Classified | None:
+        """Return the class and the shard of a resource; None: it is of no class, or there is no
+        network.
+        """
+        return None if self.tiering is None else self.tiering.classified(resource)
 
     def use_secrets(self, path: Path | None, secrets: PeerSecrets) -> None:
         """Sign and believe by these secrets, which were read from a file, from now on."""

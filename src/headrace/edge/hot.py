@@ -45,11 +45,13 @@ class HotEntry:
     from here. `partial` begins the head of a 206, once one
     was asked for in this second. `until` is when the store must be asked again
     before the next answer (`renewal` when it had better be, after one), `fresh_until` when the
-    response must; all are 0 once the entry was dropped.
+    response must; all are 0 once the entry was dropped. `content` is the class of what it answers
+    (None: not looked up yet).
     """
 
     __slots__ = (
         "body",
+        "content",
         "cost_bytes",
         "fresh_until",
         "heads",
@@ -79,6 +81,7 @@ class HotEntry:
     ) -> None:
         self.resource = resource
         self.tally = resource.service.tally  # at hand for each hit
+        self.content: str | None = None
         self.stored = stored
         self.body = body
         self.opened = opened
@@ -186,6 +189,11 @@ class HotResponses:
         ]
         for entry in over:
             self.drop(entry.stored.key, entry.stored.variant)
+
+    def forget_classes(self) -> None:
+        """Look up the classes of all entries again when they are next needed."""
+        for entry in self._entries.values():
+            entry.content = None
 
     def clear(self) -> None:
         """Drop all entries."""

@@ -27,6 +27,7 @@ from headrace.http.server.context import ServerContext
 from headrace.telemetry.access_line import ClientAddress, shown_address
 from headrace.telemetry.filter_words import FilterError
 from headrace.telemetry.watch import Followed
+from headrace.telemetry.worker_load import GetLoad, WorkerLoad
 
 CLIENTS_VISITED = 4096
 CLIENTS_NAMED = 50
@@ -38,7 +39,7 @@ def live_answer(
     accounting: Accounting,
     server: ServerContext,
     client_address: ClientAddress,
-) -> Lines | Seen | ReasonsAre | None:
+) -> Lines | Seen | ReasonsAre | WorkerLoad | None:
     """Return the answer to one question; None where none is due."""
     now_s = time.monotonic()
     watch = accounting.watch
@@ -63,6 +64,8 @@ def live_answer(
             return Seen(watch.figures(now_s), largest, unlisted)
         case GetReasons(key_hashes=keys):
             return ReasonsAre([accounting.reasons.of(key) for key in keys])
+        case GetLoad():
+            return accounting.load.answer(question, accounting.metrics)
 
 
 def most_connected(

@@ -10,6 +10,7 @@ import msgspec
 
 from headrace.telemetry.not_stored import NotStored
 from headrace.telemetry.watch import Figures, Followed
+from headrace.telemetry.worker_load import GetLoad
 
 
 class Follow(msgspec.Struct, tag="follow"):
@@ -37,7 +38,7 @@ class GetReasons(msgspec.Struct, tag="get_reasons"):
     key_hashes: list[bytes]
 
 
-Question = Follow | Leave | GetFigures | GetReasons
+Question = Follow | Leave | GetFigures | GetReasons | GetLoad
 
 _decoder: msgspec.json.Decoder[Question] = msgspec.json.Decoder(Question)
 

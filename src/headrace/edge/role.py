@@ -19,6 +19,7 @@ from headrace.edge.admin.report import EdgeReport, edge_facts
 from headrace.edge.admin.store_admin import StoreAdmin
 from headrace.edge.admin.store_maintenance import StoreMaintenance
 from headrace.edge.admin.store_thread import StoreThread
+from headrace.node.admin.load import Identity
 from headrace.node.admin.operations import Operations
 from headrace.node.role import AtCommit
 from headrace.node.running import Node
@@ -45,6 +46,7 @@ class EdgeRole:
         self._store: StoreThread | None = None
         self._directory: Directory | None = None
         self._maintenance: StoreMaintenance | None = None
+        self._config: Config | None = None
 
     def fixed(self, config: Config) -> Mapping[str, object]:
         """Return what the open store rests on."""
@@ -57,6 +59,7 @@ class EdgeRole:
     async def open(self, config: Config) -> None:
         """Open the store, which makes it this edge's. Raises HeadraceError or OSError."""
         raise_nofile_limit(config)
+        self._config = config
         self._directory = await asyncio.to_thread(Directory.of, config)
         self._store = await StoreThread.open(self._store_opener, config)
 
@@ -70,6 +73,7 @@ class EdgeRole:
 
         def adopt() -> None:
             self._directory = directory
+            self._config = config
 
         return AtCommit(adopt)
 
@@ -105,6 +109,13 @@ class EdgeRole:
         """The services' keys by the configuration in force; only after `open`."""
         assert self._directory is not None
         return self._directory
+
+    def identity(self) -> Identity:
+        """Return who this edge is in the network; only after `open`."""
+        config = self._config
+        assert config is not None
+        me = None if config.network is None else config.network.me
+        return Identity(me or config.node_id, "edge", config.cache_dir)
 
     def purged(self) -> None:
         """Note that a purge is in force: what it freed can be swept now."""

@@ -39,6 +39,8 @@ class OriginEvents:
     def tried(self, attempt_log: AttemptLog) -> None:
         """Count a request to an origin."""
         self._metrics.origin_requests[attempt_log.label] += 1
+        if attempt_log.server:
+            self._metrics.peers_asked[attempt_log.origin] += 1
         log.debug(
             "origin_tried", **_pool_of(attempt_log), origin=attempt_log.origin,
             path=attempt_log.path,
@@ -47,11 +49,15 @@ class OriginEvents:
     def waited(self, attempt_log: AttemptLog, seconds: float) -> None:
         """Add to the time that an origin's response heads took."""
         self._metrics.origin_wait[attempt_log.label] += round(seconds * 1e6)
+        if not attempt_log.server:
+            self._metrics.origin_first_byte.observe(seconds)
 
     def failed(self, attempt_log: AttemptLog, origin: str, reason: str, problem: str) -> None:
         """Count and log a try that brought nothing of use."""
         self._metrics.origin_failures[attempt_log.label_of(origin)] += 1
-        if attempt_log.service and not attempt_log.server:
+        if attempt_log.server:
+            self._metrics.peers_failed[origin] += 1
+        elif attempt_log.service:
             self._metrics.services.of(attempt_log.service).origin_failures += 1
         log.warning(
             "origin_failed", **_pool_of(attempt_log), origin=origin, failure=reason,

@@ -15,6 +15,7 @@ from headrace.config import Config
 from headrace.edge.context import WorkerContext
 from headrace.edge.housekeeping import Housekeeping
 from headrace.edge.live_view import live_answer
+from headrace.edge.load.client_load import ClientLoad
 from headrace.edge.messages import read_question
 from headrace.edge.peers.membership import secrets_of
 from headrace.edge.request.accounting import Accounting
@@ -60,7 +61,8 @@ class EdgeWorker(WorkerRole[Config]):
         edge = self._edge = WorkerContext(
             loop, config, services, store, self.metrics, SocketNetwork(loop)
         )
-        self._accounting = Accounting(self.metrics, access_log)
+        load = ClientLoad(edge.classified)
+        self._accounting = Accounting(self.metrics, access_log, load)
         edge.use_secrets(*peer_secrets(config))
         self._show(config)
         self._housekeeping = Housekeeping(edge)
@@ -104,6 +106,8 @@ class EdgeWorker(WorkerRole[Config]):
     def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
         """Ask the servers of this network, by this view of its state."""
         self.edge.adopt_network(network, view)
+        if self._accounting.load.adopt(network):
+            self.edge.hot.forget_classes()
 
     def drain(self, *, draining: bool) -> None:
         """Note whether clients are to go elsewhere."""

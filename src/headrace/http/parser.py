@@ -9,6 +9,7 @@ versions, repeated Host, sizes and counts. It reads no bodies; see `chunked`.
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 
 import httptools
@@ -71,6 +72,7 @@ class RequestHead(msgspec.Struct):
     `body_bytes` is the Content-Length, 0 when there is no body, -1 when it is chunked.
     `plain` is True when no field needs more than a look-up in the cache; `lone_range` is the Range
     field when it is the only one that does. `known`: these very bytes came before, and lately.
+    `cmcd` is True when a player may have said something of itself (CTA-5004).
 
     A struct, for one is made for each request: a dataclass takes five times as long.
     """
@@ -85,6 +87,12 @@ class RequestHead(msgspec.Struct):
     plain: bool
     lone_range: bytes | None = None
     known: bool = False
+    cmcd: bool = False
+
+
+def says_cmcd(target: bytes, names: Container[bytes]) -> bool:
+    """Return whether a player may have said something of itself in a target or in fields."""
+    return b"CMCD=" in target or b"cmcd-status" in names or b"cmcd-request" in names
 
 
 def without_peer_field(head: RequestHead) -> RequestHead:
@@ -289,16 +297,18 @@ class RequestParser:
             raise BadRequest(501, "CONNECT is not served here")
         if method == b"PRI":
             raise BadRequest(505, "HTTP/2 is not served here")
+        headers = Headers(sink.fields)
         return RequestHead(
             method=method,
             target=sink.url,
             version=version,
-            headers=Headers(sink.fields),
+            headers=headers,
             host=hosts[0] if hosts else None,
             body_bytes=body_bytes,
             keep_alive=persists(sink.connection, version),
             plain=sink.special == 0,
             lone_range=sink.range if sink.special == 1 else None,
+            cmcd=says_cmcd(sink.url, headers),
         )
 
 

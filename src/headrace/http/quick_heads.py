@@ -19,7 +19,7 @@ import httptools
 
 from headrace.bounded import BoundedMemory, Door
 from headrace.http.message import Headers
-from headrace.http.parser import SPECIAL, HeadLimits, RequestHead
+from headrace.http.parser import SPECIAL, HeadLimits, RequestHead, says_cmcd
 
 KNOWN_BYTES = 4 * 1024 * 1024
 """For fields that came before."""
@@ -95,7 +95,7 @@ class QuickHeads:
         self._door = Door()
         self._known: BoundedMemory[bytes, Headers] = BoundedMemory(KNOWN_BYTES, _cost)
         self.fields = self._known.entries
-        """Those that came before, by their lines."""
+        """Those that came before, by their lines. No player says anything in them."""
 
     def _renew(self) -> None:
         self._targets.clear()
@@ -124,7 +124,10 @@ class QuickHeads:
         if targets or target != head[4:end]:  # several blanks, for one
             self._renew()
             return None
-        return RequestHead(_START[:3], target, _1_1, fields, fields.get(b"host"), 0, True, True)
+        return RequestHead(
+            _START[:3], target, _1_1, fields, fields.get(b"host"), 0, True, True,
+            cmcd=b"CMCD=" in target,
+        )  # fmt: skip
 
     def _with_new_fields(self, head: bytes, end: int) -> RequestHead | None:
         limits = self._limits
@@ -169,8 +172,12 @@ class QuickHeads:
             plain = not special
             lone_range = index.get(b"range") if len(special) == 1 else None
         fields = Headers.of(index)
-        if plain:
+        target = head[4:end]
+        cmcd = says_cmcd(target, index)
+        if plain and (not cmcd or not says_cmcd(b"", index)):
             lines = head[end + 11 :]
             if len(lines) <= LONGEST_BYTES and self._door.came_before(hash(lines)):
                 self._known.put(lines, fields)
-        return RequestHead(_START[:3], head[4:end], _1_1, fields, host, 0, True, plain, lone_range)
+        return RequestHead(
+            _START[:3], target, _1_1, fields, host, 0, True, plain, lone_range, cmcd=cmcd
+        )

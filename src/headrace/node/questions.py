@@ -47,12 +47,17 @@ class Questions:
         self._pool = pool
         self._number = 0
 
-    async def ask_each(self, question: msgspec.Struct, answer: type[AnswerT]) -> list[AnswerT]:
+    async def ask_each(
+        self,
+        question: msgspec.Struct,
+        answer: type[AnswerT],
+        within_s: float = ANSWER_TIMEOUT_S,
+    ) -> list[AnswerT]:
         """Ask a role's question of all workers that serve; return the answers that come."""
         asked = RoleQuestion(self._next(), msgspec.Raw(msgspec.json.encode(question)))
         found = await asyncio.gather(
             *(
-                worker.ask(asked, RoleAnswer, asked.number, ANSWER_TIMEOUT_S)
+                worker.ask(asked, RoleAnswer, asked.number, within_s)
                 for worker in self._pool.workers
                 if worker.state is State.READY
             )

@@ -16,8 +16,10 @@ AnswerT = TypeVar("AnswerT", bound=msgspec.Struct)
 class Workers(Protocol):
     """The workers that serve, for a role's own questions to them (see `WorkerRole.answer`)."""
 
-    async def ask_each(self, question: msgspec.Struct, answer: type[AnswerT]) -> list[AnswerT]:
-        """Return the answers of all workers that serve and answer within two seconds."""
+    async def ask_each(
+        self, question: msgspec.Struct, answer: type[AnswerT], within_s: float = 2.0
+    ) -> list[AnswerT]:
+        """Return the answers of all workers that serve and answer in time."""
         ...
 
     def tell_all(self, notice: msgspec.Struct) -> None:

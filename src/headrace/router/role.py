@@ -13,7 +13,10 @@ import structlog
 
 from headrace.config.router import ROUTER
 from headrace.config.router.model import RouterConfig
-from headrace.node.role import Role
+from headrace.node.admin.load import Identity, load_operations
+from headrace.node.admin.operations import Operations
+from headrace.node.role import AtCommit, Role
+from headrace.node.running import Node
 from headrace.router.dns.servers import check_free
 
 log = structlog.get_logger("headrace.router")
@@ -34,15 +37,29 @@ class RouterRole(Role[RouterConfig]):
 
     def __init__(self) -> None:
         self._dns_addresses: list[str] = []
+        self._node_id = ""
 
     async def open(self, config: RouterConfig) -> None:
         """Make the directory; check DNS's addresses. Raises HeadraceError or OSError."""
+        self._node_id = config.node_id
         if config.dns is not None:
             check_free(config.dns)
             self._dns_addresses = [str(address) for address in config.dns.listen]
         await asyncio.to_thread(config.state_directory.mkdir, 0o700, parents=True, exist_ok=True)
 
+    async def prepare(self, config: RouterConfig) -> AtCommit:
+        """Note the new name."""
+
+        def adopt() -> None:
+            self._node_id = config.node_id
+
+        return AtCommit(adopt)
+
     def started(self) -> None:
         """Say where DNS is answered; the node says where HTTP is."""
         if self._dns_addresses:
             log.info("dns_listening", listening=self._dns_addresses)
+
+    def operations(self, node: Node) -> Operations:
+        """Return what those ask who steer the network."""
+        return load_operations(node, lambda: Identity(self._node_id, "router"))

@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 
 from headrace.reasons import Reason
 from headrace.routing.question import Candidate, Decision
+from headrace.telemetry.load_report import MOST_PAIRS, OTHER
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.topology.model import ContentClass
 
 NOBODY = "none"
 HTTP, DNS = "http", "dns"
 """What clients ask over."""
+MOST_COUNTS = 4096
+"""In one tally: by reasons and coverage, whose names come and go with descriptions."""
+
 _LISTED = Reason.BY_COVERAGE
 _NONE = Reason.NO_SERVER
 
@@ -29,21 +33,24 @@ class Count:
 @dataclass(slots=True, eq=False)
 class Tally:
     """The answers over one transport that named one server of one site for one class, by the
-    decision's reason and whether it was a fallback.
+    decision's reason, whether it was a fallback, and the clients' coverage.
     """
 
     site: str
     server: str
     content: str
     transport: str = HTTP
-    counts: dict[tuple[Reason, bool], Count] = field(default_factory=dict)
+    most: int = MOST_COUNTS
+    counts: dict[tuple[Reason, bool, str], Count] = field(default_factory=dict)
 
     def count_of(self, decision: Decision) -> Count:
         """Return where answers by such a decision are counted."""
-        key = (decision.reason, decision.fallback)
+        key = (decision.reason, decision.fallback, decision.coverage)
         count = self.counts.get(key)
         if count is None:
-            count = self.counts[key] = Count()
+            if len(self.counts) >= self.most:
+                key = (decision.reason, decision.fallback, "")
+            count = self.counts.setdefault(key, Count())
         return count
 
     def count(self, decision: Decision) -> None:
@@ -80,7 +87,7 @@ class Tallies:
         transports = Counter[str]()
         fallbacks = unknown = 0
         for tally in self._known.values():
-            for (reason, fallback), count in tally.counts.items():
+            for (reason, fallback, _coverage), count in tally.counts.items():
                 number = count.number
                 if not number:
                     continue
@@ -96,3 +103,14 @@ class Tallies:
         metrics.routed_classes, metrics.routed_reasons = classes, reasons
         metrics.routed_transports = transports
         metrics.routed_fallbacks, metrics.routed_unknown_clients = fallbacks, unknown
+
+    def decisions(self) -> list[tuple[str, str, str, int]]:
+        """Return how often clients of a coverage were sent to a site, by coverage, class and site:
+        the most frequent.
+        """
+        found = Counter[tuple[str, str, str]]()
+        for tally in self._known.values():
+            for (_reason, _fallback, coverage), count in tally.counts.items():
+                if count.number:
+                    found[coverage or OTHER, tally.content, tally.site] += count.number
+        return [(*place, number) for place, number in found.most_common(MOST_PAIRS)]

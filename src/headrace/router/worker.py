@@ -5,11 +5,16 @@ the descriptor is the control channel.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+import time
 from pathlib import Path
+
+import msgspec
 
 from headrace.config.router.model import RouterConfig
 from headrace.errors import HeadraceError
+from headrace.http.server.context import ServerContext
 from headrace.http.server.exchange import Handler
 from headrace.node.role import WorkerRole
 from headrace.node.worker import run_worker
@@ -21,6 +26,7 @@ from headrace.router.geo import FollowedGeo
 from headrace.router.handler import RouterHandler
 from headrace.telemetry.access_log import AccessLog
 from headrace.telemetry.metrics import Snapshot, WorkerMetrics
+from headrace.telemetry.worker_load import GetLoad, WorkerLoad, router_counts
 from headrace.topology.geo import GeoTable
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import View
@@ -33,6 +39,7 @@ class RouterWorker(WorkerRole[RouterConfig]):
 
     def __init__(self) -> None:
         self.metrics = WorkerMetrics()
+        self._instance = os.urandom(8).hex()
         self._loop: asyncio.AbstractEventLoop
         self._context: RouterContext
         self._accounting: Accounting | None = None
@@ -102,6 +109,15 @@ class RouterWorker(WorkerRole[RouterConfig]):
         if self._dns is not None:
             self._dns.note_counts()
         return self.metrics.snapshot() if self._accounting is None else self._accounting.snapshot()
+
+    def answer(self, question: msgspec.Raw, _server: ServerContext) -> WorkerLoad:
+        """Answer how loaded this worker is. Raises msgspec.DecodeError."""
+        msgspec.json.decode(question, type=GetLoad)
+        if self._dns is not None:
+            self._dns.note_counts()
+        load = router_counts(self.metrics, self._instance, time.process_time())
+        load.decisions = self._context.tallies.decisions()
+        return load
 
     def reopen_logs(self) -> None:
         """Open the access log again. Raises HeadraceError."""

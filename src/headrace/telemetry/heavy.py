@@ -34,22 +34,22 @@ class SpaceSaving:
         # is still true names the least counter.
         self._heap: list[tuple[int, bytes]] = []
 
-    def add(self, thing: bytes) -> None:
-        """Count one thing."""
-        self.total += 1
+    def add(self, thing: bytes, amount: int = 1) -> None:
+        """Count a thing once, or as often as `amount` says (1 at least)."""
+        self.total += amount
         thing = thing[: self._longest_bytes]
         known = self._counts.get(thing)
         if known is not None:
-            known[0] += 1
+            known[0] += amount
             return
         if len(self._counts) < self._capacity:
-            self._counts[thing] = [1, 0]
-            heapq.heappush(self._heap, (1, thing))
+            self._counts[thing] = [amount, 0]
+            heapq.heappush(self._heap, (amount, thing))
             return
         least = self._least()
         count = self._counts.pop(least)[0]
-        self._counts[thing] = [count + 1, count]
-        heapq.heapreplace(self._heap, (count + 1, thing))
+        self._counts[thing] = [count + amount, count]
+        heapq.heapreplace(self._heap, (count + amount, thing))
 
     def top(self, count: int) -> list[Heavy]:
         """Return the `count` most frequent, most first."""

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from headrace.errors import HeadraceError
 
-LARGEST_BYTES = 512 * 1024
+LARGEST_BYTES = 1024 * 1024
 MOST_PAIRS = 2048
 """Pairs of a coverage and a class in one report; a node sums up what is beyond as OTHER."""
 
@@ -28,14 +28,14 @@ SHARD_LETTERS = 512
 OTHER = "other"
 """Who is of no coverage, what is of no class, and what a node had no room for."""
 
-_MOST_BPS = 1e15
-_MOST_PER_S = 1e9
+MOST_BPS = 1e15
+MOST_PER_S = 1e9
 _LONGEST_S = 86_400.0
 
 Name = Annotated[str, Meta(min_length=1, max_length=NAME_LETTERS)]
 Shard = Annotated[str, Meta(max_length=SHARD_LETTERS)]
-Bps = Annotated[float, Meta(ge=0.0, le=_MOST_BPS)]
-PerSecond = Annotated[float, Meta(ge=0.0, le=_MOST_PER_S)]
+Bps = Annotated[float, Meta(ge=0.0, le=MOST_BPS)]
+PerSecond = Annotated[float, Meta(ge=0.0, le=MOST_PER_S)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Meta(ge=0.0, le=_LONGEST_S)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]

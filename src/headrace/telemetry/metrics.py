@@ -222,6 +222,14 @@ class WorkerMetrics:
     peer_hedges: Counter[str] = _labelled(
         "peer_hedges", "server", "Requests for which the next was asked too: a server was slow."
     )
+    peers_asked: Counter[str] = _labelled(
+        "peer_asked", "server", "Requests sent to another server of the network."
+    )
+    peers_failed: Counter[str] = _labelled(
+        "peer_failures",
+        "server",
+        "Requests to another server of the network to which no response came, or half of one.",
+    )
     peer_requests: Counter[str] = _labelled(
         "peer_requests", "result", "Requests of other servers of the network, by what came of them."
     )
@@ -302,6 +310,11 @@ class WorkerMetrics:
     miss_first_byte: Histogram = _histogram("first_byte_seconds", _FIRST_BYTE, cache="miss")
     hit_total: Histogram = _histogram("response_seconds", _TOTAL, cache="hit")
     miss_total: Histogram = _histogram("response_seconds", _TOTAL, cache="miss")
+
+    origin_first_byte: Histogram = _histogram(
+        "origin_first_byte_seconds",
+        "Time from a request to an origin to its response head, or to its failure.",
+    )
 
     routing_seconds: Histogram = _histogram(
         "routing_seconds",

@@ -11,6 +11,7 @@ from typing import Any
 from headrace.edge.body.growing_slice import LIVE_SLICES, LocalSlice, RemoteSlice
 from headrace.edge.clock import Clock
 from headrace.edge.context import WorkerContext
+from headrace.edge.load.client_load import ClientLoad
 from headrace.edge.request.accounting import Accounting
 from headrace.edge.request.handler import EdgeHandler
 from headrace.edge.tasks import Tasks
@@ -74,7 +75,9 @@ class PlayedWorker:
                 self.network, clock,
             )  # fmt: skip
             self.tasks = self.edge.tasks = WatchedTasks()
-        self.handler = EdgeHandler(self.edge, Accounting(self.metrics, AccessLog(None)))
+        self.handler = EdgeHandler(
+            self.edge, Accounting(self.metrics, AccessLog(None), ClientLoad(self.edge.classified))
+        )
 
     def leftovers(self) -> str:
         """Return what is still held although nothing runs; "" when nothing is."""

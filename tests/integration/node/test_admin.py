@@ -23,6 +23,7 @@ from headrace.edge.admin.report import EdgeReport, edge_facts
 from headrace.edge.admin.store_thread import StoreThread
 from headrace.errors import HeadraceError
 from headrace.node.admin.app import AdminError, AdminServer
+from headrace.node.admin.load import Identity
 from headrace.node.admin.openapi import document
 from headrace.node.questions import Questions
 from headrace.node.worker_pool import WorkerPool
@@ -96,6 +97,9 @@ class Stub:
 
     def purged(self) -> None:
         self.done.append("purged")
+
+    def identity(self) -> Identity:
+        return Identity("edge-1", "edge")
 
 
 @dataclass(frozen=True)

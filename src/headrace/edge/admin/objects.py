@@ -11,6 +11,7 @@ from headrace.edge.admin.purging import Directory, plan_purge
 from headrace.edge.admin.requests import ListRequest, PurgeRequest, PurgesRequest, UrlRequest
 from headrace.edge.admin.store_admin import CursorError, PendingPurge, StoredObject, StoredVariant
 from headrace.edge.admin.store_thread import StoreThread
+from headrace.node.admin.load import Identity
 from headrace.node.admin.problem import ProblemError
 
 log = structlog.get_logger("headrace.admin")
@@ -31,6 +32,10 @@ class Edge(Protocol):
 
     def purged(self) -> None:
         """Note that a purge is in force, and that there is something to sweep."""
+        ...
+
+    def identity(self) -> Identity:
+        """Return who it is in reports."""
         ...
 
 

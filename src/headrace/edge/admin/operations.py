@@ -19,6 +19,7 @@ from headrace.edge.admin.requests import (
     UrlRequest,
 )
 from headrace.edge.admin.top import Connections, Load, Top, WhyNotStored
+from headrace.node.admin.load import load_operations
 from headrace.node.admin.operations import Media, Operation, Operations
 from headrace.node.running import Node
 from headrace.telemetry.access_line import AccessLine
@@ -26,7 +27,11 @@ from headrace.telemetry.access_line import AccessLine
 
 def edge_operations(edge: Edge, node: Node) -> Operations:
     """Return the operations, carried out by this edge on this node."""
-    return (*_of_objects(Objects(edge)), *_of_load(Load(edge, node), Following(node)))
+    return (
+        *_of_objects(Objects(edge)),
+        *_of_load(Load(edge, node), Following(node)),
+        *load_operations(node, edge.identity),
+    )
 
 
 def _of_objects(handlers: Objects) -> Operations:

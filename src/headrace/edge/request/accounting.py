@@ -13,6 +13,7 @@ import structlog
 
 from headrace.cache.freshness import current_age_s
 from headrace.edge.hot import HotEntry
+from headrace.edge.load.client_load import SAMPLE_MASK, ClientLoad
 from headrace.edge.request.response import Response
 from headrace.http.parser import RequestHead
 from headrace.http.server.exchange import Exchange
@@ -38,9 +39,10 @@ NOT_STORED = frozenset(("miss", "pass", "bypass"))
 class Accounting(ConnectionCounts):
     """The part of the server's handler that only takes note."""
 
-    def __init__(self, metrics: WorkerMetrics, log: AccessLog) -> None:
+    def __init__(self, metrics: WorkerMetrics, log: AccessLog, load: ClientLoad) -> None:
         super().__init__(metrics)
         self.log = log
+        self.load = load
         self.watch = Watch()
         self.reasons = NotStoredLately()
         self._prefix = os.urandom(6).hex()
@@ -79,11 +81,27 @@ class Accounting(ConnectionCounts):
             metrics.requests_hit += 1
             metrics.hit_first_byte.observe(first_byte_s)
             metrics.hit_total.observe(spent_s)
+            load = self.load
+            if load.counting:
+                # As `load.count` does; a call would cost as much again.
+                row = load.rows.get(exchange.address)
+                if row is None:
+                    row = load.row_of(exchange.address)
+                content = context.content
+                if content is None:
+                    content = context.content = load.content_of(context.resource)
+                flow = row[content]
+                if not flow.requests & SAMPLE_MASK:
+                    load.sample(context.resource, exchange.bytes_sent)
+                flow.bytes += exchange.bytes_sent
+                flow.requests += 1
         elif isinstance(context, Response):
             self._count(context, first_byte_s, spent_s, sent=exchange.bytes_sent > 0)
             if context.resource is not None:
                 tally = context.resource.service.tally
                 tally.hits += context.cache in HITS
+                if self.load.counting and context.peer is None:
+                    self.load.count(exchange.address, context.resource, exchange.bytes_sent)
             if context.cache in NOT_STORED and context.reason:
                 self._not_stored(context, exchange.status)
             if ended != "complete" and isinstance(context.task, asyncio.Task):
@@ -93,6 +111,9 @@ class Accounting(ConnectionCounts):
             tally.bytes_sent += exchange.bytes_sent
             if exchange.status >= 500 or (ended != "complete" and ended in FAILURES):
                 tally.errors += 1
+        head = exchange.head
+        if head is not None and head.cmcd and self.load.counting:
+            self.load.player(exchange.address, head)
         metrics.bytes_sent += exchange.bytes_sent
         metrics.responses[exchange.status // 100] += 1
         if ended != "complete" and ended == SLOW_CLIENT:

@@ -17,7 +17,7 @@ from headrace.edge.service.resource import Resource
 from headrace.edge.tiering.popularity import Popularity
 from headrace.edge.tiering.servers import Servers
 from headrace.http.message import Field
-from headrace.topology.classify import Classes
+from headrace.topology.classify import Classes, Classified
 from headrace.topology.model import Server, StoreBy, Topology
 from headrace.topology.placement import Placement
 from headrace.topology.snapshot import NetworkSnapshot
@@ -120,6 +120,12 @@ class Tiering:
     def endpoints(self) -> set[Endpoint]:
         """Return where connections may be kept to."""
         return self.servers.endpoints()
+
+    def classified(self, resource: Resource) -> Classified | None:
+        """Return the class and the shard of a resource; None: it is of no class."""
+        if self._topology is None:
+            return None
+        return self._classes.of(resource.authority, resource.path)
 
     def plan(self, resource: Resource, asker: Peer | None, now: float) -> Plan | None:
         """Return whom to ask for a resource, and what this server is to it; None for a request

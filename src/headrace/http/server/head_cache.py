@@ -75,7 +75,7 @@ class HeadCache:
         return RequestHead(
             known.method, known.target, known.version,
             Headers((*known.headers.fields, (b"range", value))),
-            known.host, 0, known.keep_alive, False, value,
+            known.host, 0, known.keep_alive, False, value, cmcd=known.cmcd,
         )  # fmt: skip
 
     def remember(self, text: bytes, head: RequestHead) -> None:

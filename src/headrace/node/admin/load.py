@@ -1,0 +1,110 @@
+"""GET /report: the load of a node, for those who steer the network.
+
+The cost is the same whoever asks how often: counts are read once in FRESH_S at most, and all who
+ask meanwhile get the same report, with its age.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from headrace.node.admin.operations import NoRequest, Operation, Operations
+from headrace.node.running import Node
+from headrace.telemetry.load_rates import NodeState, PairNames, Reading, load_report
+from headrace.telemetry.load_report import LoadReport
+from headrace.telemetry.machine import Machine
+from headrace.telemetry.worker_load import GetLoad, WorkerLoad
+
+FRESH_S = 0.5
+LONGEST_S = 15.0
+"""What was read longer ago says nothing of now: then a short time is waited for."""
+
+ANSWER_S = 0.5
+"""So long a worker is waited for; one that hangs has no part in the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a node is in reports. `stored_at` is a path on the disk that counts."""
+
+    name: str
+    role: Literal["edge", "router"]
+    stored_at: Path | None = None
+
+
+class Reporter:
+    """Makes the reports of one node."""
+
+    def __init__(
+        self,
+        node: Node,
+        identity: Callable[[], Identity],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._node = node
+        self._identity = identity
+        self._clock = clock
+        self._reading = asyncio.Lock()
+        self._names = PairNames()
+        self._before: Reading | None = None
+        self._report: LoadReport | None = None
+        self._machine: Machine | None = None
+
+    async def report(self, _asked: NoRequest) -> LoadReport:
+        """Return the load since the report before."""
+        async with self._reading:
+            before = self._before
+            age_s = 0.0 if before is None else self._clock() - before.at_s
+            if before is None or age_s > LONGEST_S:
+                before = self._before = await self._read()
+                self._report = None
+                await asyncio.sleep(FRESH_S)
+            elif self._report is not None and age_s < FRESH_S:
+                return msgspec.structs.replace(self._report, age_s=age_s)
+            after = await self._read()
+            self._report = load_report(before, after, self._names, self._state())
+            self._before = after
+            return self._report
+
+    async def _read(self) -> Reading:
+        if self._machine is None:
+            self._machine = Machine(self._identity().stored_at)
+        answers = await self._node.workers.ask_each(
+            GetLoad(self._names.known), WorkerLoad, within_s=ANSWER_S
+        )
+        workers = {one.instance: one for one in answers}
+        self._names.take(workers)
+        return Reading(self._clock(), workers, self._machine.use())
+
+    def _state(self) -> NodeState:
+        identity, reason = self._identity(), self._node.not_ready_because()
+        return NodeState(
+            identity.name,
+            identity.role,
+            ready=reason is None,
+            draining=reason == "draining",
+            processors=os.cpu_count() or 1,
+        )
+
+
+def load_operations(node: Node, identity: Callable[[], Identity]) -> Operations:
+    """Return the operation, for a role whose workers answer GetLoad."""
+    return (
+        Operation(
+            "GET",
+            "/report",
+            "The load of this node since the report before, for those who steer the network. The "
+            "first one takes half a second.",
+            Reporter(node, identity).report,
+            LoadReport,
+            "Rates, and what they are measured against.",
+        ),
+    )

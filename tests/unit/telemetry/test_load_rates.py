@@ -116,8 +116,15 @@ def test_another_table_of_the_same_worker_begins_at_zero() -> None:
 def test_no_counts_make_a_report_that_would_be_refused(
     counts: list[list[int]], at_s: float, later_s: float
 ) -> None:
-    names = ("bytes_sent", "requests", "errors", "origin_requests")
-    before = reading(at_s, *(worker(str(n), **dict(zip(names, c))) for n, c in enumerate(counts)))  # noqa: B905
+    before = reading(
+        at_s,
+        *(
+            worker(
+                str(n), bytes_sent=one[0], requests=one[1], errors=one[2], origin_requests=one[3]
+            )
+            for n, one in enumerate(counts)
+        ),
+    )
     after = reading(later_s, *(worker(str(n)) for n in range(len(counts))))
     assert report(before, after).requests_per_s == 0.0
     report(after, replace_time(before, later_s + 1))

@@ -43,9 +43,15 @@ def mistakes(
                     yield f"{at} is {value!r}, none of {wanted}"
             case "items" | "prefixItems" | "minItems" | "maxItems" if isinstance(value, list):
                 yield from _list(value, schema, keyword, document, at)
-            case "minimum" | "maximum" | "exclusiveMinimum" | "minLength":
+            case "minimum" | "maximum" | "exclusiveMinimum" | "minLength" | "maxLength":
                 if not _within(value, keyword, wanted):
                     yield f"{at} is {value!r}, beyond {keyword} {wanted}"
+            case "maxProperties":
+                if isinstance(value, dict) and len(value) > wanted:
+                    yield f"{at} has more than {wanted} properties"
+            case "propertyNames":
+                for name in value if isinstance(value, dict) else ():
+                    yield from mistakes(name, wanted, document, f"{at}.{name}")
             case "additionalProperties" if not isinstance(wanted, bool):
                 assert isinstance(value, dict)
                 for name in value.keys() - schema.get("properties", {}).keys():
@@ -99,6 +105,8 @@ def _is(value: object, name: str) -> bool:
 def _within(value: object, keyword: str, bound: float) -> bool:
     if keyword == "minLength":
         return not isinstance(value, str) or len(value) >= bound
+    if keyword == "maxLength":
+        return not isinstance(value, str) or len(value) <= bound
     if isinstance(value, bool) or not isinstance(value, int | float):
         return True
     if keyword == "exclusiveMinimum":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from headrace.feedback.observation import NodeReport
+from headrace.feedback.states.load import is_fresh
 from headrace.feedback.states.rules import StateRules
 
 
@@ -13,7 +14,7 @@ def hinted_servers(reports: Mapping[str, NodeReport], rules: StateRules) -> froz
     asked: dict[str, int] = {}
     failed: dict[str, int] = {}
     for node, heard in reports.items():
-        if heard.whole_age_s > rules.report_age_s:
+        if not is_fresh(heard, rules):
             continue
         for server, counts in heard.report.siblings.items():
             if server == node or counts.asked < rules.others_asked:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 from headrace.feedback.observation import NodeReport
 from headrace.feedback.states.model import ServerRecord
 from headrace.feedback.states.rules import StateRules
 from headrace.topology.model import Server
+
+MOST_TIMES = 100.0
+"""No server sends more than this times what it can: such a report is nonsense."""
 
 
 def utilisation(server: Server, heard: NodeReport | None, rules: StateRules) -> float | None:
@@ -15,14 +16,19 @@ def utilisation(server: Server, heard: NodeReport | None, rules: StateRules) -> 
 
     Of the capacity that is described and the one that it reports, the smaller counts.
     """
-    if heard is None or not 0.0 <= heard.whole_age_s <= rules.report_age_s:
+    if heard is None or not is_fresh(heard, rules):
         return None
     report = heard.report
-    capacity_bps = float(server.capacity_bps)
-    if report.capacity_bps is not None and report.capacity_bps > 0:
-        capacity_bps = min(capacity_bps, report.capacity_bps)
-    share = report.egress_bps / capacity_bps if capacity_bps > 0 else math.inf
-    return share if share >= 0.0 else None
+    capacity_bps, own_bps = float(server.capacity_bps), report.capacity_bps
+    if own_bps is not None and own_bps > 0:
+        capacity_bps = min(capacity_bps, own_bps)
+    share = report.egress_bps / capacity_bps
+    return share if 0.0 <= share <= MOST_TIMES else None
+
+
+def is_fresh(heard: NodeReport | None, rules: StateRules) -> bool:
+    """Return whether a report is young enough to count."""
+    return heard is not None and 0.0 <= heard.whole_age_s <= rules.report_age_s
 
 
 def next_load_s(

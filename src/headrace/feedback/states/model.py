@@ -12,6 +12,7 @@ from headrace.feedback.observation import Age, InARow, Name, Outcome
 
 MOST_SERVERS = 100_000
 MOST_REASONS = 8
+MOST_STEPS = 2**53
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
@@ -115,7 +116,7 @@ class ServerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `for_s` is how long it has been in its state, `ramp` how far it has returned, `penalty` what
     its flaps left, `load_s` how long its load has been past the threshold that would change its
-    state; `reports` says that it has reported.
+    state, `silent_s` how long it has not reported (None: it never did).
     """
 
     state: State = State.ONLINE
@@ -125,11 +126,11 @@ class ServerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     penalty: Annotated[float, Meta(ge=0.0, le=1e9)] = 0.0
     suppressed: bool = False
     load_s: Age = 0.0
-    reports: bool = False
+    silent_s: Age | None = None
 
 
 class States(msgspec.Struct, frozen=True, omit_defaults=True):
     """All servers' records by name. `steps` is how often there was a step (0: never)."""
 
     servers: Annotated[dict[Name, ServerRecord], Meta(max_length=MOST_SERVERS)] = {}
-    steps: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    steps: Annotated[int, Meta(ge=0, le=MOST_STEPS)] = 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from headrace.feedback.observation import NodeReport
 from headrace.feedback.orders import Wish
-from headrace.feedback.states.load import next_load_s, utilisation
+from headrace.feedback.states.load import is_fresh, next_load_s, utilisation
 from headrace.feedback.states.model import ServerRecord, State, Why
 from headrace.feedback.states.quorum import Verdict
 from headrace.feedback.states.ramp import next_ramp
@@ -126,10 +126,10 @@ def _needed(state: State, rules: StateRules) -> int:
 def _doubts(one: Evidenced, rules: StateRules) -> tuple[Why, ...]:
     """Return what speaks against a server that answers its probes."""
     doubts = []
-    report = _fresh_report(one, rules)
+    report, silent_s = _fresh_report(one, rules), one.record.silent_s
     if report is not None and not report.report.ready:
         doubts.append(Why.NOT_READY)
-    if report is None and one.record.reports:
+    if report is None and silent_s is not None and silent_s >= rules.report_age_s:
         doubts.append(Why.NO_REPORT)
     if one.hinted:
         doubts.append(Why.OTHERS_FAIL)
@@ -137,9 +137,7 @@ def _doubts(one: Evidenced, rules: StateRules) -> tuple[Why, ...]:
 
 
 def _fresh_report(one: Evidenced, rules: StateRules) -> NodeReport | None:
-    if one.heard is None or one.heard.whole_age_s > rules.report_age_s:
-        return None
-    return one.heard
+    return one.heard if is_fresh(one.heard, rules) else None
 
 
 def _is_over(one: Evidenced, rules: StateRules) -> bool:

@@ -13,9 +13,11 @@ from headrace.feedback.states.damping import Flaps, decayed, flapped, unflapped
 from headrace.feedback.states.floors import find_floors
 from headrace.feedback.states.groups import Groups
 from headrace.feedback.states.hints import hinted_servers
+from headrace.feedback.states.load import is_fresh
 from headrace.feedback.states.mass import find_mass
 from headrace.feedback.states.model import (
     MOST_REASONS,
+    MOST_STEPS,
     SERVING,
     Alarm,
     AlarmKind,
@@ -104,7 +106,7 @@ def step(
         if after[name].state is not one.record.state
     )
     return StateStep(
-        States(after, before.steps + 1),
+        States(after, min(before.steps + 1, MOST_STEPS)),
         changes,
         (*_observers_alarms(panel), *holds.alarms),
         panel,
@@ -166,8 +168,15 @@ def _next(one: Evidenced, found: Finding, elapsed_s: float, rules: StateRules) -
         flaps.penalty,
         flaps.suppressed,
         0.0 if changed else min(one.load_s, 1e9),
-        record.reports or one.heard is not None,
+        _silent_s(one, elapsed_s, rules),
     )
+
+
+def _silent_s(one: Evidenced, elapsed_s: float, rules: StateRules) -> float | None:
+    if is_fresh(one.heard, rules):
+        return 0.0
+    before_s = one.record.silent_s
+    return None if before_s is None else min(before_s + elapsed_s, 1e9)
 
 
 def _flaps(record: ServerRecord, after: State, signal: Signal, rules: StateRules) -> Flaps:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import msgspec
 import typer
 
-from headrace.cli.check import RoleName, role_of
+from headrace.cli.role_file import RoleName, role_of
 from headrace.config import Address, Config, UnixAddress
 from headrace.config.addresses import parse_address
 from headrace.config.edge import EDGE

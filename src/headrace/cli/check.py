@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-import enum
 import json
-import tomllib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from headrace.config.edge import EDGE
-from headrace.config.feedback import FEEDBACK
+from headrace.cli.role_file import ROOTS, RoleName, role_of
 from headrace.config.loader import load_config
 from headrace.config.network_member import NetworkMember
 from headrace.config.problems import Problem
-from headrace.config.root import Root
-from headrace.config.router import ROUTER
-from headrace.errors import HeadraceError
-
-
-class RoleName(enum.StrEnum):
-    """The roles whose files can be checked."""
-
-    EDGE = "edge"
-    ROUTER = "router"
-    FEEDBACK = "feedback"
-
-
-ROOTS: Mapping[RoleName, Root[Any]] = {
-    RoleName.EDGE: EDGE,
-    RoleName.ROUTER: ROUTER,
-    RoleName.FEEDBACK: FEEDBACK,
-}
-_EDGES_ONLY = ("cache_dir", "service", "site")
-_ROUTERS_ONLY = ("state_dir", "steering", "dns", "trusted_proxies", "forwarded_field", "api_hosts")
-_FEEDBACKS_ONLY = ("probe", "probing", "observer", "publish", "states", "balance", "tick", "mode")
-_DESCRIPTIONS_ONLY = ("server", "coverage", "class")
 
 
 def check(
@@ -80,26 +54,3 @@ def _check_membership(member: NetworkMember, path: Path) -> None:
         remedy = "write the name of the server that this edge is, or add it to the description"
         problem = Problem(("network", "server"), text, remedy, repr(member.me))
         refuse([problem], path)
-
-
-class NotOfARole(HeadraceError):
-    """The file is the description of a network, which no role is configured by."""
-
-
-def role_of(path: Path) -> RoleName:
-    """Return whose configuration a file seems to be: an edge's, unless it has keys that only a
-    router's or a feedback process's has. What cannot be read is left to the loader, which says why.
-
-    Raises NotOfARole.
-    """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return RoleName.EDGE
-    edges = any(key in document for key in _EDGES_ONLY)
-    routers = any(key in document for key in _ROUTERS_ONLY)
-    if any(key in document for key in _FEEDBACKS_ONLY) and not edges:
-        return RoleName.FEEDBACK
-    if any(key in document for key in _DESCRIPTIONS_ONLY) and "cache_dir" not in document:
-        raise NotOfARole(f"{path} describes a network: headrace network check {path} checks it")
-    return RoleName.ROUTER if routers and not edges else RoleName.EDGE

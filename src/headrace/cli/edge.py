@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from headrace.cli.role_file import load_for
 from headrace.config import Config
 from headrace.config.edge import EDGE
-from headrace.config.loader import load_config, validate_document
+from headrace.config.loader import validate_document
 from headrace.config.locate import TomlPath
 from headrace.errors import HeadraceError
 from headrace.ownership import foreign
@@ -97,7 +98,7 @@ def edge(
     if config is not None:
         if given:
             raise UsageError(f"--config excludes {', '.join(given)}: put them into the file")
-        wanted = load_config(config, EDGE)
+        wanted = load_for(config, EDGE)
     else:
         missing = [name for name in ("--listen", "--origin", "--cache-dir") if name not in given]
         if missing:

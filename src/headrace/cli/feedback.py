@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from headrace.cli.role_file import load_for
 from headrace.config.feedback import FEEDBACK
-from headrace.config.loader import load_config
 
 feedback = typer.Typer(
     name="feedback",
@@ -33,7 +33,7 @@ def run_feedback(
     if config is None:
         typer.echo("headrace feedback: name its file with --config, or a command", err=True)
         raise typer.Exit(2)
-    wanted = load_config(config, FEEDBACK)
+    wanted = load_for(config, FEEDBACK)
     from headrace.feedback.role import FeedbackRole
     from headrace.node.supervisor import run
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from headrace.config.loader import load_config
+from headrace.cli.role_file import load_for
 from headrace.config.router import ROUTER
 
 
@@ -16,7 +16,7 @@ def router(
     config: Annotated[Path, typer.Option(metavar="FILE", help="Configuration file.")],
 ) -> None:
     """Run the request router until a signal stops it."""
-    wanted = load_config(config, ROUTER)
+    wanted = load_for(config, ROUTER)
     from headrace.node.supervisor import run
     from headrace.router.role import RouterRole
 

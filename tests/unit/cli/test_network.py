@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from headrace.cli.check import NotOfARole
 from headrace.cli.main import EXIT_USAGE, app, main
+from headrace.cli.role_file import NotOfARole
 from headrace.config.problems import ConfigError
 
 EXAMPLE = Path(__file__).parents[3] / "docs/examples/network.toml"

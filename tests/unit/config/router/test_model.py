@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace.cli.check import RoleName, role_of
+from headrace.cli.role_file import RoleName, role_of
 from headrace.config.loader import check_machine, load_config, parse_config
 from headrace.config.problems import ConfigError
 from headrace.config.router import ROUTER

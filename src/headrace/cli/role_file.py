@@ -1,0 +1,97 @@
+"""Whose configuration a file is: each role has keys that no other has."""
+
+from __future__ import annotations
+
+import enum
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from headrace.config.edge import EDGE
+from headrace.config.feedback import FEEDBACK
+from headrace.config.loader import load_config
+from headrace.config.root import Root, RootT
+from headrace.config.router import ROUTER
+from headrace.errors import HeadraceError
+
+
+class RoleName(enum.StrEnum):
+    """The roles whose files can be checked."""
+
+    EDGE = "edge"
+    ROUTER = "router"
+    FEEDBACK = "feedback"
+
+
+ROOTS: Mapping[RoleName, Root[Any]] = {
+    RoleName.EDGE: EDGE,
+    RoleName.ROUTER: ROUTER,
+    RoleName.FEEDBACK: FEEDBACK,
+}
+_EDGES_ONLY = ("cache_dir", "service", "site")
+_ROUTERS_ONLY = ("state_dir", "steering", "dns", "trusted_proxies", "forwarded_field", "api_hosts")
+_FEEDBACKS_ONLY = ("probe", "probing", "observer", "publish", "states", "balance", "tick", "mode")
+_ONLY = {
+    RoleName.EDGE: _EDGES_ONLY,
+    RoleName.ROUTER: _ROUTERS_ONLY,
+    RoleName.FEEDBACK: _FEEDBACKS_ONLY,
+}
+_SHARED = {"state_dir"}  # a router's and a feedback process's
+_NAMED = {
+    RoleName.EDGE: "an edge",
+    RoleName.ROUTER: "a router",
+    RoleName.FEEDBACK: "a feedback process",
+}
+_DESCRIPTIONS_ONLY = ("server", "coverage", "class")
+
+
+class NotOfARole(HeadraceError):
+    """The file is the description of a network, which no role is configured by."""
+
+
+def role_of(path: Path) -> RoleName:
+    """Return whose configuration a file seems to be: an edge's, unless it has keys that only a
+    router's or a feedback process's has. What cannot be read is left to the loader, which says why.
+
+    Raises NotOfARole.
+    """
+    document = _document(path)
+    edges = any(key in document for key in _EDGES_ONLY)
+    routers = any(key in document for key in _ROUTERS_ONLY)
+    if any(key in document for key in _FEEDBACKS_ONLY) and not edges:
+        return RoleName.FEEDBACK
+    if any(key in document for key in _DESCRIPTIONS_ONLY) and "cache_dir" not in document:
+        raise NotOfARole(f"{path} describes a network: headrace network check {path} checks it")
+    return RoleName.ROUTER if routers and not edges else RoleName.EDGE
+
+
+def load_for(path: Path, root: Root[RootT]) -> RootT:
+    """Return the configuration of a role. Raises ConfigError; NotOfARole for another one's file."""
+    seems = role_of(path)
+    if ROOTS[seems] is not root and _has_keys_of(seems, path) and not _has_own_keys(root, path):
+        raise NotOfARole(
+            f"{path} configures {_NAMED[seems]}: run headrace {seems.value} --config {path}"
+        )
+    return load_config(path, root)
+
+
+def _has_own_keys(root: Root[Any], path: Path) -> bool:
+    document = _document(path)
+    keys = {key for role, own in ROOTS.items() if own is root for key in _ONLY[role]}
+    return any(key in document for key in keys - _SHARED)
+
+
+def _has_keys_of(role: RoleName, path: Path) -> bool:
+    document = _document(path)
+    return any(key in document for key in _ONLY[role])
+
+
+def _document(path: Path) -> Mapping[str, Any]:
+    """Return what a file holds; nothing where it cannot be read, or only once as a pipe."""
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}

@@ -12,8 +12,8 @@ from typing import Final
 from headrace.config.router.dns import Dns
 from headrace.router.dns import wire
 from headrace.router.dns.cookies import Cookies
-from headrace.router.dns.decided import MOST_SHARED, DecidedAnswers, Decides
-from headrace.router.dns.lookup import V4_BYTES, V6_BYTES, Lookup, network_key
+from headrace.router.dns.decided import MOST_SHARED, DecidedAnswers, Decides, Shared
+from headrace.router.dns.lookup import V4_BYTES, V6_BYTES, Lookup
 from headrace.router.dns.query import (
     SILENCE,
     UNUSUAL,
@@ -25,10 +25,11 @@ from headrace.router.dns.query import (
 )
 from headrace.router.dns.rate_limit import Allowed, RateLimit, network_of
 from headrace.router.dns.section import Section
-from headrace.router.dns.shapes import COOKIE_24, REPEATED_FLAGS, SUBNET_24, Shape, Shapes
+from headrace.router.dns.shapes import COOKIE_24, REPEATED_FLAGS, Layout, Shape, Shapes
 from headrace.router.dns.uncommon import Uncommon
-from headrace.router.dns.zones import Zone, Zones
+from headrace.router.dns.zones import Node, Zone, Zones
 from headrace.router.tallies import Tallies
+from headrace.routing.alike import DECIDE
 from headrace.telemetry.metrics import WorkerMetrics
 
 _ALL: Final = Allowed.ALL
@@ -53,12 +54,8 @@ class Answerer:
         self._shared, self._kept = decided.shared, decided.kept
         self._zones = zones
         self._names, self._matched = zones.names, zones.matched
-        self._shapes = shapes = Shapes()
-        self._with_subnet, self._with_cookie = (
-            shapes.with_subnet.entries,
-            shapes.with_cookie.entries,
-        )
-        self._with_both, self._with_neither = shapes.with_both.entries, shapes.with_neither.entries
+        self._shapes = Shapes()
+        self._layouts = self._shapes.layouts
         self._cookies = cookies
         self._metrics = metrics
         self._limit = RateLimit(config.limits.responses_per_second, config.limits.slip)
@@ -69,42 +66,24 @@ class Answerer:
         """Return the answer to a message from an address of 4 or 16 bytes; None for silence."""
         if udp:
             end = data.find(0, wire.HEADER_BYTES) + 1
-            cookie = b""
-            if data[-11:-3] == SUBNET_24:
-                shape = self._with_subnet.get(data[2:12] + data[end:-3])
-                network = data[-3:]
-            elif data[-28:-24] == COOKIE_24:
-                cookie = data[-24:]
-                if data[-39:-31] == SUBNET_24:
-                    shape = self._with_both.get(data[2:12] + data[end:-31])
-                    network = data[-31:-28]
-                else:
-                    shape = self._with_cookie.get(data[2:12] + data[end:-24])
-                    network = network_key(client)
-            else:
-                shape = self._with_neither.get(data[2:12] + data[end:])
-                network = client[:V4_BYTES] if len(client) == 4 else client[:V6_BYTES]
-            if shape is not None:
-                reply = self._answer_known(shape, data, end, network, cookie, client, now_s)
-                if reply is not None:
-                    return reply
+            for layout in self._layouts.get(len(data) - end, ()):
+                if data[layout.between] == layout.said_between:
+                    shape = layout.entries.get(data[2:12] + data[end : layout.cut])
+                    if shape is not None:
+                        reply = self._answer_known(shape, layout, data, end, client, now_s)
+                        if reply is not None:
+                            return reply
+                        break
         query = read_query(data)
         if type(query) is Query:
             return self._answer(query, data, client, now_s, udp=udp)
         return self._answer_other(query, data, client, now_s, udp=udp)
 
     def _answer_known(
-        self,
-        shape: Shape,
-        data: bytes,
-        end: int,
-        network: bytes,
-        cookie: bytes,
-        client: bytes,
-        now_s: int,
+        self, shape: Shape, layout: Layout, data: bytes, end: int, client: bytes, now_s: int
     ) -> bytes | None:
         """Answer a message of a known shape; None where it must be read. `end` is that of its name,
-        if it has no zero before its end; `network` is what decisions are kept by.
+        if it has no zero before its end.
 
         This is all that is done for nearly all messages, mostly in one piece, since a call costs as
         much as a look into a table.
@@ -117,25 +96,23 @@ class Answerer:
             node = self._zones.find(name)
             if node is None:
                 return None
+        if layout.has_subnet:
+            network = data[layout.deciding]
+        else:
+            network = client[:V4_BYTES] if len(client) == 4 else client[:V6_BYTES]
         kind = shape.kind
         shared = self._shared.get((node, kind))
-        if shared is not None:
+        if shared is None:
+            section = node.sections.get(kind) or self._decided.get((node, kind, network))
+        else:
             section = shared.seen.get(network)
             if section is None:
-                alike = shared.find(network)
-                if alike:
-                    section = self._kept.get(alike * MOST_SHARED + shared.number)
-                    if section is not None:
-                        shared.note(network, section)
-                else:
-                    section = self._decided.get((node, kind, network))
-        else:
-            section = node.sections.get(kind) or self._decided.get((node, kind, network))
+                section = self._of_new(shared, node, kind, network)
         if section is None or not section.ready:
             if self._limited and self._limit.has_none_left(client, now_s):
                 return None
-            subnet = network + b"\0" if shape.subnet else client
-            section = self._lookup.section(node, kind, subnet)
+            asker = data[layout.subnet] + layout.rest if layout.has_subnet else client
+            section = self._lookup.section(node, kind, asker)
         flags = shape.flags
         if not section.ready:
             if section.rcode != wire.NXDOMAIN:
@@ -150,11 +127,11 @@ class Answerer:
         pieces = [
             data[:2], flags, section.counts, shape.additional, question, records, shape.opt
         ]  # fmt: skip
-        if shape.subnet:
-            pieces += (section.scope_byte, network)
+        if layout.has_subnet:
+            pieces += (section.scope_byte, data[layout.subnet])
         known = False
-        if cookie:
-            reply, known = self._cookies.reply(cookie, client, now_s)
+        if layout.has_cookie:
+            reply, known = self._cookies.reply(data[layout.cookie], client, now_s)
             pieces += (COOKIE_24, reply)
         if self._limited and not known and self._limit.is_spent(client, now_s):
             return None
@@ -164,6 +141,16 @@ class Answerer:
         else:
             shape.tally.denials += 1
         return b"".join(pieces)
+
+    def _of_new(self, shared: Shared, node: Node, kind: int, network: bytes) -> Section | None:
+        """Return the answer for a network that was not seen lately, if there is one."""
+        alike = shared.find(network)
+        if alike == DECIDE:
+            return self._decided.get((node, kind, network))
+        section = self._kept.get(alike * MOST_SHARED + shared.number)
+        if section is not None:
+            shared.note(network, section)
+        return section
 
     def note_counts(self) -> None:
         """Add to the metrics what was counted aside."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from unittest.mock import patch
 
+import dns.edns
 import pytest
 
 from headrace.router.dns import answer as answer_module
@@ -23,6 +24,8 @@ QUESTIONS = {
     "EDNS": query("vod.example", "HTTPS", use_edns=0, payload=4096, want_dnssec=True),
     "a small buffer": query("vod.example", use_edns=0, payload=512),
     "a subnet": query("vod.example", subnet="203.0.113.0/24"),
+    "a subnet of IPv6": query("vod.example", subnet="2001:db8:0:ff00::/56"),
+    "an address of IPv6": query("vod.example", subnet="2001:db8::/128"),
     "a static record": query("cdn.example", "SOA", subnet="203.0.113.0/24"),
     "another type": query("vod.example", "MX"),
     "anything": query("vod.example", "ANY"),
@@ -59,9 +62,11 @@ def test_a_denial_for_a_client_is_known_too() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        query("vod.example", options=[option(10, b"8 bytes.")]),
+        query("vod.example", options=[option(10, b"8 bytes.and 9 more")]),
         query("example.net"),
         query("vod.example", subnet="192.0.0.0/16"),
+        query("vod.example", subnet="2001:db8::/45"),
+        query("vod.example", options=[option(8, b"\0\0\0\0")]),
         query("vod.example", "AXFR"),
     ],
 )
@@ -118,6 +123,20 @@ def test_who_shows_a_cookie_is_answered_without_being_read(name: str, subnet: by
     assert renewed == Asked().raw(data, now_s=NOW_S + RENEW_AFTER_S)
     assert sum(asked.metrics.dns_answers.values()) == 5
     assert asked.metrics.dns_subnets == (5 if subnet else 0)
+
+
+@pytest.mark.parametrize("subnet", ["", "192.0.2.0/24", "2001:db8::/56"])
+def test_who_shows_a_cookie_of_its_own_alone_is_answered_without_being_read(subnet: str) -> None:
+    asked = Asked()
+    own = [option(10, b"8 bytes.")]
+    if subnet:
+        own.insert(0, dns.edns.ECSOption.from_text(subnet))
+    data = query("vod.example", options=own)
+    first = asked.raw(data)
+    with patch.object(answer_module, "read_query", side_effect=AssertionError):
+        assert asked.raw(data) == first
+        other = asked.raw(data[:-1] + b"!", now_s=NOW_S + 1)
+    assert other == Asked().raw(data[:-1] + b"!", now_s=NOW_S + 1)
 
 
 def test_two_cookies_in_one_message_count_as_the_first_does() -> None:

@@ -195,7 +195,8 @@ class Answerer:
             at = wire.HEADER_BYTES + len(query.name) - len(zone.name)
             records = wire.pointer(at) + zone.soa
         udp_bytes = query.udp_bytes
-        opt = wire.edns(0, query.edns_flags, options) if udp_bytes else b""
+        # There are no records where there is an error: it fits, whatever else is said.
+        opt = wire.edns(0, query.edns_flags, options + section.error) if udp_bytes else b""
         if udp:
             most = min(udp_bytes or wire.PLAIN_UDP_BYTES, wire.LARGEST_UDP_BYTES)
             if wire.HEADER_BYTES + len(query.question) + len(records) + len(opt) > most:

@@ -33,6 +33,11 @@ _SEEN_BYTES: Final = 200
 MOST_ADDRESSES: Final = 4
 """So many addresses of a server are named."""
 
+# What resolvers say where none of a zone's servers answers them comes nearest.
+_NOTHING_SERVES: Final = wire.extended_error(
+    wire.NO_REACHABLE_AUTHORITY, "no server for this name serves now"
+)
+
 
 class Decides(Protocol):
     """Who says where clients go (see `routing.decide`)."""
@@ -149,7 +154,9 @@ class DecidedAnswers:
                 return section
         nobody = msgspec.structs.replace(decision, reason=Reason.NO_SERVER)
         routed = self._count_of(nobody, None, content)
-        return Section(wire.SERVFAIL, scope=decision.prefix_length, routed=routed)
+        return Section(
+            wire.SERVFAIL, scope=decision.prefix_length, routed=routed, error=_NOTHING_SERVES
+        )
 
     def _section_of(
         self, decision: Decision, node: Node, content: ContentClass, kind: int

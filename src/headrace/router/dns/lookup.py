@@ -15,6 +15,7 @@ from headrace.router.dns.section import (
     MALFORMED,
     NO_DATA,
     NO_NAME,
+    NO_TRANSFER,
     NOT_IMPLEMENTED,
     REFUSED,
     Section,
@@ -52,8 +53,10 @@ class Lookup:
         """Return what answers a query, and the zone that it is of (None: none of ours)."""
         kind = query.kind
         node = self._zones.find(query.name) if query.klass == wire.CLASS_IN else None
-        if node is None or kind in _TRANSFERS:
+        if node is None:
             return None, REFUSED
+        if kind in _TRANSFERS:
+            return None, NO_TRANSFER
         return node.zone, self.section(node, kind, query.address or client)
 
     def section(self, node: Node, kind: int, client: bytes) -> Section:

@@ -17,13 +17,15 @@ class Section:
     `negative`: the zone's SOA record goes along. `decided`: it depends on the client, and is true
     for all clients of the prefix of `scope` around it. `flags` has the code too. One that is
     `ready` is no error; its `counts` and `scope_byte` are there to be sent as they are. `routed`
-    counts the answers with it among those that sent clients somewhere.
+    counts the answers with it among those that sent clients somewhere. `error` is the option that
+    tells people who read answers why there is none (RFC 8914); nobody decides by it.
     """
 
     __slots__ = (
         "count",
         "counts",
         "decided",
+        "error",
         "flags",
         "negative",
         "rcode",
@@ -44,6 +46,7 @@ class Section:
         negative: bool = False,
         scope: int | None = None,
         routed: Count = NOT_ROUTED,
+        error: bytes = b"",
     ) -> None:
         self.rcode = rcode
         self.records = records
@@ -59,11 +62,13 @@ class Section:
         self.counts = b"\0\1" + count.to_bytes(2, "big") + (b"\0\1" if negative else b"\0\0")
         self.scope_byte = bytes((self.scope,))
         self.routed = routed
+        self.error = error
 
 
 NO_DATA: Final = Section(negative=True)
 NO_NAME: Final = Section(wire.NXDOMAIN, negative=True)
-REFUSED: Final = Section(wire.REFUSED)
+REFUSED: Final = Section(wire.REFUSED, error=wire.extended_error(wire.NOT_AUTHORITATIVE))
+NO_TRANSFER: Final = Section(wire.REFUSED, error=wire.extended_error(wire.PROHIBITED))
 NOT_IMPLEMENTED: Final = Section(wire.NOTIMP)
 MALFORMED: Final = Section(wire.FORMERR)
 # RFC 8482 section 4.2: who asks for everything gets something, and little.

@@ -75,7 +75,13 @@ LARGEST_BYTES: Final = 65535
 
 SUBNET_OPTION: Final = 8
 COOKIE_OPTION: Final = 10
+ERROR_OPTION: Final = 15
 DO: Final = 0x8000
+
+# Extended errors (RFC 8914 section 4).
+PROHIBITED: Final = 18
+NOT_AUTHORITATIVE: Final = 20
+NO_REACHABLE_AUTHORITY: Final = 22
 
 QUESTION_NAME: Final = b"\xc0\x0c"
 """A pointer to the name of the question."""
@@ -119,6 +125,11 @@ def pointer(offset: int) -> bytes:
 def option(code: int, data: bytes) -> bytes:
     """Return an option of EDNS."""
     return _OPTION.pack(code, len(data)) + data
+
+
+def extended_error(code: int, text: str = "") -> bytes:
+    """Return the option that says more of an error, with a text for people."""
+    return option(ERROR_OPTION, _SHORT.pack(code) + text.encode())
 
 
 def edns(rcode: int, flags: int, options: bytes) -> bytes:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from headrace.cli.role_file import ROOTS, RoleName, role_of
+from headrace.config.exposed_files import exposed_files
 from headrace.config.loader import load_config
 from headrace.config.network_member import NetworkMember
 from headrace.config.problems import Problem
@@ -38,6 +39,8 @@ def check(
     root = ROOTS[role or role_of(path)]
     config = load_config(path, root, warn=lambda text: typer.echo(text, err=True))
     check_machine(config, root, path)
+    for exposed in exposed_files(config):
+        typer.echo(f"{path}: warning: {exposed}", err=True)
     if config.network is not None:
         _check_membership(config.network, path)
     typer.echo(effective_toml(config, root), nl=False)

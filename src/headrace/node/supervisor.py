@@ -18,6 +18,7 @@ from typing import Any, Generic
 import structlog
 
 from headrace import __version__
+from headrace.config.exposed_files import exposed_files
 from headrace.config.loader import load_config
 from headrace.config.problems import ConfigError
 from headrace.errors import HeadraceError
@@ -187,8 +188,7 @@ class Supervisor(Generic[ConfigT]):
             notify("RELOADING=1")
             try:
                 await self._change(await asyncio.to_thread(self._reread))
-                certificates = self.config.certificates
-                self._certificates = await asyncio.to_thread(expiries, certificates)
+                await self._look_at_files()
             except (HeadraceError, OSError) as error:
                 self._reloads_failed += 1
                 log.error("reload_failed", problem=str(error))
@@ -213,7 +213,7 @@ class Supervisor(Generic[ConfigT]):
                 config.admin.parsed, self, token, self._role.operations(self)
             )
         await self._pool.start(self._setup(config, self._held), config.workers)
-        self._certificates = await asyncio.to_thread(expiries, config.certificates)
+        await self._look_at_files()
         self._up = True
         self._role.started()
         if self._network is not None:
@@ -231,6 +231,12 @@ class Supervisor(Generic[ConfigT]):
             state_dir=str(config.state_dir),
         )
         notify("READY=1")
+
+    async def _look_at_files(self) -> None:
+        """Note until when certificates hold, and warn of secrets that others can read."""
+        self._certificates = await asyncio.to_thread(expiries, self.config.certificates)
+        for exposed in await asyncio.to_thread(exposed_files, self.config):
+            log.warning("secret_file_exposed", file=str(exposed.path), problem=str(exposed))
 
     async def _change(self, config: ConfigT) -> None:
         fixed = self._role.fixed

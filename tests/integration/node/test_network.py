@@ -119,6 +119,20 @@ def test_workers_have_the_description_before_they_serve(member: Member) -> None:
     assert "network" in refused.json()["detail"]
 
 
+def test_a_secret_of_all_and_a_view_that_is_missing_are_said_at_the_start(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s" * 40)
+    secret.chmod(0o644)
+    with Member(tmp_path) as member:
+        member.write(f'secret_file = "{secret}"\n')
+        member.start()
+        assert member.event("view_file_missing")["file"] == str(member.view)
+        assert member.event("secret_file_exposed")["file"] == str(secret)
+        secret.chmod(0o640)
+        assert member.ask("POST", "/reload").status == 200
+        assert len(member.found("secret_file_exposed")) == 1
+
+
 def test_a_new_description_reaches_all_workers_and_the_restarted(member: Member) -> None:
     before = member.network["version"]
     member.put(described(3))

@@ -13,7 +13,7 @@ from headrace.config.problems import ConfigError
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "network.toml"
 
 
-def check(directory: Path, server: str, description: Path = EXAMPLE) -> str:
+def check(directory: Path, server: str, description: Path = EXAMPLE, more: str = "") -> str:
     file = directory / "edge.toml"
     file.write_text(f"""cache_dir = "{directory}/cache"
 [[listen]]
@@ -26,6 +26,8 @@ origins = ["http://127.0.0.1:9000"]
 file = "{description}"
 server = "{server}"
 """)
+    with file.open("a") as added:
+        added.write(more)
     result = CliRunner().invoke(app, ["check", str(file)], catch_exceptions=False)
     assert result.exit_code == 0
     return result.output
@@ -48,3 +50,12 @@ def test_a_wrong_description_is_an_error_with_its_own_line(tmp_path: Path) -> No
     wrong.write_text("nonsense")
     with pytest.raises(ConfigError, match=r"network\.toml:1"):
         check(tmp_path, "oslo1", wrong)
+
+
+def test_a_secret_that_others_can_read_is_warned_of(tmp_path: Path) -> None:
+    secret = tmp_path / "network.secret"
+    secret.write_text("s" * 40)
+    for mode, warned in ((0o640, False), (0o644, True)):
+        secret.chmod(mode)
+        told = check(tmp_path, "oslo1", more=f'secret_file = "{secret}"\n')
+        assert (f"edge.toml: warning: {secret} is open to every user" in told) is warned

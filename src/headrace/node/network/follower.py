@@ -97,6 +97,8 @@ class NetworkFollower:
         else:
             await follower._keep()
         await follower._read_view_file()
+        if member.view is not None and not member.view.exists():
+            log.warning("view_file_missing", file=str(member.view))
         if member.view_socket is not None:
             follower._view_socket = await ViewSocket.open(
                 member.view_socket, follower._offered, follower._refused_view

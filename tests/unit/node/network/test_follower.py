@@ -208,3 +208,15 @@ def test_servers_that_a_view_has_in_another_state_are_reported(
         asyncio.run(scene())
     said = [each["servers"] for each in logs if each["event"] == "view_states_changed"]
     assert said == [{"oslo1": "failed"}, {"oslo1": "online", "oslo2": "full"}]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_view_file_that_is_not_there_is_said_once(tmp_path: Path, *, there: bool) -> None:
+    view = tmp_path / "view.json"
+    if there:
+        write_view(view, View(1, time.time(), {}))
+    member = NetworkMember(file=copied(tmp_path), view=view)
+    with capture_logs() as said:
+        asyncio.run(NetworkFollower.open(member, tmp_path))
+    missing = [one["file"] for one in said if one["event"] == "view_file_missing"]
+    assert missing == ([] if there else [str(view)])

@@ -1,0 +1,107 @@
+"""How demand and loads are followed: smoothed against noise, and held where reports are lost. Pure.
+
+What of a coverage's traffic is at sites that report is known by where its clients have arrived; so
+what goes to external sites, or to servers whose reports were lost, is not taken for gone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from headrace.feedback.balance.demand import Measured
+from headrace.feedback.balance.model import Balance, Reach
+from headrace.feedback.balance.rules import BalanceRules
+from headrace.topology.model import Topology
+
+LEAST_SEEN = 0.1
+"""Of whom less is seen, nothing is said: what was known stays, and is forgotten slowly."""
+
+FORGOTTEN_S = 600.0
+MOST_DRIFT = 0.5
+
+Demand = dict[str, dict[str, float]]
+UnitShares = Mapping[tuple[str, Reach], Mapping[str, float]]
+
+
+def approach(old: float, new: float, elapsed_s: float, constant_s: float) -> float:
+    """Return how far a value has come from an old one to a new one in some time."""
+    if constant_s <= 0.0:
+        return new
+    return new + (old - new) * math.exp(-elapsed_s / constant_s)
+
+
+def follow_demand(
+    before: Balance,
+    measured: Measured,
+    present: UnitShares,
+    topology: Topology,
+    elapsed_s: float,
+    rules: BalanceRules,
+) -> tuple[Demand, Demand]:
+    """Return the smoothed demand of each coverage and class, and what was measured of it now.
+
+    `present` says where the clients of each unit are by now.
+    """
+    smooth: Demand = {}
+    raw: Demand = {}
+    kept = 0.5 ** (elapsed_s / FORGOTTEN_S)
+    for coverage in topology.coverage:
+        flows = measured.flows.get(coverage.name, {})
+        known = before.demand.get(coverage.name, {})
+        for content in topology.classes:
+            old = known.get(content.name)
+            flow = flows.get(content.name, 0.0)
+            if not flow and not old:
+                continue
+            shares = present.get((coverage.name, Reach.of(content)), {})
+            seen = sum(share * measured.told.get(site, 0.0) for site, share in shares.items())
+            if seen < LEAST_SEEN:
+                wanted, now = (old or 0.0) * kept, old or 0.0
+            else:
+                now = flow / min(seen, 1.0)
+                constant_s = rules.rise_s if old is not None and now > old else rules.fall_s
+                wanted = now if old is None else approach(old, now, elapsed_s, constant_s)
+            raw.setdefault(coverage.name, {})[content.name] = now
+            if wanted >= 1.0:
+                smooth.setdefault(coverage.name, {})[content.name] = wanted
+    return smooth, raw
+
+
+def follow_other(
+    before: Balance, measured: Measured, elapsed_s: float, rules: BalanceRules
+) -> dict[str, float]:
+    """Return by site what it sends beside what clients of known coverages get."""
+    found = {}
+    for site, told in measured.told.items():
+        old = before.other.get(site)
+        if told < LEAST_SEEN:
+            if old:
+                found[site] = old
+            continue
+        now = max(measured.load.get(site, 0.0) - measured.clients.get(site, 0.0), 0.0) / told
+        value = now if old is None else approach(old, now, elapsed_s, rules.other_s)
+        if value >= 1.0:
+            found[site] = value
+    return found
+
+
+def follow_drift(
+    before: Balance,
+    measured: Measured,
+    expected: Mapping[str, float],
+    capacities: Mapping[str, float],
+    elapsed_s: float,
+    rules: BalanceRules,
+) -> dict[str, float]:
+    """Return by site what clients get from it beyond what should be by where they were sent."""
+    found = {}
+    for site, told in measured.told.items():
+        old = before.drift.get(site, 0.0)
+        if told >= LEAST_SEEN and site in capacities:
+            now = measured.clients.get(site, 0.0) / told - expected.get(site, 0.0)
+            most = MOST_DRIFT * capacities[site]
+            old = min(max(approach(old, now, elapsed_s, rules.correct_s), -most), most)
+        if abs(old) >= 1.0:
+            found[site] = old
+    return found

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 import msgspec
 
+from headrace.feedback.balance.explanation import BalanceExplanation
+from headrace.feedback.balance.rules import DEFAULT_RULES, BalanceRules
+from headrace.feedback.control.balanced import balanced
 from headrace.feedback.control.frozen import frozen_view, to_keep
 from headrace.feedback.control.heavy_shards import next_heavy_shards
 from headrace.feedback.control.memory import Memory
@@ -45,13 +48,16 @@ class ControllerRules:
 
     states: StateRules
     mode: Mode = Mode.STATES
+    balance: BalanceRules = DEFAULT_RULES
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a step came to what it did: all that version 1 had before it."""
+    """Why a step came to what it did: all that version 1 had before it, and what the balance came
+    to when its weights were last worked out here (None: not yet)."""
 
     states: StateStep
+    balance: BalanceExplanation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +74,14 @@ class Step:
 
 
 class Controller:
-    """Computes steps for one topology under one set of rules. It keeps nothing between them."""
+    """Computes steps for one topology under one set of rules. It keeps nothing between them but
+    what it explains: no step depends on that."""
 
     def __init__(self, topology: Topology, rules: ControllerRules) -> None:
         self.topology = topology
         self.rules = rules
         self._groups = Groups(topology)
+        self._balanced: BalanceExplanation | None = None
 
     def step(
         self,
@@ -98,15 +106,47 @@ class Controller:
         heavy = next_heavy_shards(
             memory.heavy, observations.reports, self.topology, rules.report_age_s, elapsed_s
         )
-        view = View(servers=self._servers(step.states), demand=heavy.demand, widths=heavy.widths)
+        servers = self._servers(step.states)
+        mode = self._mode(known)
+        shared = balanced(
+            memory.balance,
+            self.topology,
+            servers,
+            observations.reports,
+            self.rules.balance,
+            elapsed_s,
+            mode=mode,
+            frozen=known.frozen,
+        )
+        if shared.explanation is not None or mode is Mode.STATES:
+            self._balanced = shared.explanation
+        view = View(
+            servers=servers,
+            coverage=shared.coverage,
+            demand=heavy.demand,
+            widths=heavy.widths,
+            by_class=shared.by_class,
+        )
         kept = None
         if known.frozen:
             kept = wire_of(to_keep(view, step.wishes)) if memory.kept is None else memory.kept
             view = frozen_view(view_of(kept), step.wishes)
         after = msgspec.structs.replace(
-            memory, at=at, states=step.states, orders=known, heavy=heavy, kept=kept
+            memory,
+            at=at,
+            states=step.states,
+            orders=known,
+            heavy=heavy,
+            balance=shared.memory,
+            kept=kept,
         )
-        return Step(after, view, step.changes, step.alarms, Explanation(step))
+        why = Explanation(step, self._balanced)
+        return Step(after, view, step.changes, step.alarms, why)
+
+    def _mode(self, orders: Orders) -> Mode:
+        """Return the mode: the operator's, else the configured one."""
+        ordered = None if orders.mode is None else orders.mode.mode
+        return self.rules.mode if ordered is None else ordered
 
     def _servers(self, states: States) -> dict[str, ServerView]:
         """Return what the view says of servers: of those that are as the description has them,

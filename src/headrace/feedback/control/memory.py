@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from headrace.errors import HeadraceError
+from headrace.feedback.balance.model import NO_BALANCE, Balance
 from headrace.feedback.control.heavy_shards import HeavyShards
 from headrace.feedback.orders import NO_ORDERS, Orders
 from headrace.feedback.states.model import States
@@ -37,6 +38,7 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
     states: States = States()
     orders: Orders = NO_ORDERS
     heavy: HeavyShards = HeavyShards()
+    balance: Balance = NO_BALANCE
     kept: WireView | None = None
     """The view as it was when the automation was stopped."""
 

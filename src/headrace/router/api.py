@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from headrace.http.methods import GET_OR_HEAD
 from headrace.http.parser import BadRequest, RequestHead
 from headrace.http.server.exchange import Exchange
-from headrace.http.target import BadTarget, normalise_authority
+from headrace.http.target import BadTarget, normalise_authority, normalise_target
 from headrace.router.answers import send_json, send_preflight, send_problem
 from headrace.router.asking import Asking
 from headrace.router.clients import Client
@@ -26,13 +26,17 @@ def answer_api(
 ) -> bool:
     """Answer a request for the router's own API; return whether it is one. Raises BadRequest."""
     path, _mark, query = head.target.partition(b"?")
-    if path not in (LOCATE, STEERING):
+    if not path.endswith((LOCATE, STEERING)):
         return False
+    scheme = b"https" if secure else b"http"
     try:
-        authority = normalise_authority(head.host or b"", b"https" if secure else b"http")
+        if path.startswith(b"/"):
+            authority = normalise_authority(head.host or b"", scheme)
+        else:  # the whole URL, as to a proxy (RFC 9112 section 3.2.2)
+            authority, path, _query = normalise_target(head.target, head.host, scheme)
     except BadTarget as error:
         raise BadRequest(error.status, str(error)) from None
-    if not context.api_hosts.find(authority):
+    if path not in (LOCATE, STEERING) or not context.api_hosts.find(authority):
         return False
     if exchange.tls and exchange.covered != authority:
         check_covered(exchange, authority)

@@ -123,6 +123,23 @@ def test_the_api_has_its_hosts() -> None:
     assert ask(router, covers=("other.example",)).status == 421
 
 
+def test_the_whole_url_of_the_api_is_the_api_too() -> None:
+    router = memory_router(api_hosts=["api.example"])
+    query = f"?url={quote(FILM, safe='')}"
+    for target, host, status in (
+        ("http://api.example/v1/locate", "api.example", 200),
+        ("HTTP://API.example:80/x/../v1/locate", "api.example", 200),
+        ("http://vod.example/v1/locate", "vod.example", 302),
+        ("http://vod.example/x/v1/locate", "vod.example", 302),
+        ("http://api.example/v1/locate", "vod.example", 400),
+        ("ftp://api.example/v1/locate", "api.example", 400),
+    ):
+        found = router.ask(target + query, host=host)
+        assert found.status == status, target
+        if status == 200:
+            assert found.body == ask(router).body
+
+
 def test_only_reading_is_offered() -> None:
     router = memory_router()
     assert ask(router, method="POST").fields["allow"] == "GET, HEAD, OPTIONS"

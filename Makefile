@@ -60,6 +60,7 @@ sample: $(STAMP) ## make the sample video again (needs ffmpeg)
 pictures: $(STAMP) ## draw again what the documentation shows of the code
 	$(BIN)/python scripts/draw_floors.py
 	$(BIN)/python scripts/draw_steps.py
+	$(BIN)/python scripts/draw_states.py
 
 hooks: ## check the subject of each commit that is made here
 	git config core.hooksPath scripts/hooks

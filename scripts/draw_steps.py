@@ -55,8 +55,10 @@ class Row(Protocol):
         """The steps that may follow."""
 
 
-def draw(rows: Sequence[Row]) -> str:
-    """Return the picture as SVG."""
+def draw(
+    rows: Sequence[Row], label: str = "The steps of a request, and which may follow which"
+) -> str:
+    """Return the picture as SVG; `label` says what it is to those who do not see it."""
     names = [row.step.name for row in rows]
     at = {name: number for number, name in enumerate(names)}
     down = {
@@ -81,7 +83,7 @@ def draw(rows: Sequence[Row]) -> str:
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
         'font-family="system-ui, sans-serif" font-size="12" role="img" '
-        'aria-label="The steps of a request, and which may follow which">'
+        f'aria-label="{escape(label)}">'
     )
     ground = f'<rect width="{width}" height="{height}" fill="#ffffff"/><defs>{markers}</defs>'
     return "\n".join([head, ground, *lines, *boxes, "</svg>"]) + "\n"

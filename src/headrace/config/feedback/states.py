@@ -28,7 +28,7 @@ class StatesTable(Model):
         description="So many more are needed where one observer decides by itself.",
     )
     lossy: float = Field(
-        default=0.4,
+        default=0.3,
         gt=0,
         le=1,
         description="A server of whose probes such a share fails has failed, in a row or not.",

@@ -32,11 +32,13 @@ def find_floors(
     verdicts: Mapping[str, Verdict],
     held: Mapping[str, Why],
     leaving: Collection[str],
+    pinned: Collection[str],
     rules: StateRules,
 ) -> Floors:
     """Return what the floors hold of what a quorum sees fail and nothing else holds.
 
     `leaving` are servers that operators want no more: a site's floor is a share of the others.
+    `pinned` are those that operators want to serve whatever is seen of them.
     """
     count = _Count(groups, records, verdicts, leaving, rules)
     falling = [
@@ -44,6 +46,7 @@ def find_floors(
         for server in groups.topology.servers
         if records[server.name].state in SERVING
         and server.name not in leaving
+        and server.name not in pinned
         and server.name not in held
         and verdicts[server.name].down
     ]

@@ -34,11 +34,12 @@ SERVING = frozenset({State.ONLINE, State.SUSPECT, State.RECOVERING, State.FULL})
 
 
 class Why(enum.StrEnum):
-    """Why a server's state is what it is. Its meaning is on the page about states."""
+    """Why a server's state is what it is; `meanings` says what each means."""
 
     OPERATOR = "operator"
     SCHEDULE = "schedule"
     DESCRIPTION = "description"
+    NODE_DRAINS = "node_drains"
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
@@ -49,7 +50,6 @@ class Why(enum.StrEnum):
     CUT = "cut"
     SLOW = "slow"
     LOSSY = "lossy"
-    NODE_DRAINS = "node_drains"
     NOT_READY = "not_ready"
     NO_REPORT = "no_report"
     OTHERS_FAIL = "others_fail"
@@ -67,7 +67,7 @@ class Why(enum.StrEnum):
 
 
 class AlarmKind(enum.StrEnum):
-    """What the loop cannot settle by itself."""
+    """What the loop cannot settle by itself; `meanings` says what each means."""
 
     MASS_FAILURE = "mass_failure"
     SITE_FAILURE = "site_failure"
@@ -75,7 +75,6 @@ class AlarmKind(enum.StrEnum):
     UNSOUND_OBSERVER = "unsound_observer"
     FLOOR = "floor"
     LAST = "last"
-    DAMPED = "damped"
 
 
 class Alarm(msgspec.Struct, frozen=True, order=True):

@@ -66,7 +66,7 @@ def choose_panel(
         if name in observers and observers[name].age_s <= rules.observer_age_s
     }
     bad = {name: _bad(one, servers, rules) for name, one in heard.items()}
-    blind = {name for name, seen in bad.items() if len(seen) * 2 < len(servers) or not seen}
+    blind = {name for name, seen in bad.items() if len(seen) * 2 < len(servers)}
     seeing = {name: seen for name, seen in bad.items() if name not in blind}
     unsound = _unsound(seeing, rules.unsound)
     sound = tuple(name for name in seeing if name not in unsound)

@@ -23,7 +23,7 @@ class StateRules:
     refusals: int = 1
     slow: int = 5
     alone: int = 1
-    lossy: float = 0.4
+    lossy: float = 0.3
     clear: int = 2
     successes: int = 5
     unsound: float = 0.5

@@ -148,8 +148,9 @@ def _hold(
     leaving = frozenset(
         name for name, one in wishes.items() if one.wish in {Wish.WITHDRAWN, Wish.DRAINING}
     )
+    pinned = frozenset(name for name, one in wishes.items() if one.wish is Wish.ONLINE)
     mass = find_mass(groups, records, verdicts, leaving, rules)
-    floors = find_floors(groups, records, verdicts, mass.held, leaving, rules)
+    floors = find_floors(groups, records, verdicts, mass.held, leaving, pinned, rules)
     return _Holds(
         {**mass.held, **floors.held}, mass.lost, floors.needed, (*mass.alarms, *floors.alarms)
     )

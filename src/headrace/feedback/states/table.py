@@ -32,9 +32,9 @@ class Signal(enum.StrEnum):
     """What all evidence of a server comes to in one step."""
 
     WITHDRAW = "withdraw"
-    DRAIN = "drain"
     PIN = "pin"
     DOWN = "down"
+    DRAIN = "drain"
     OVER = "over"
     DISTRUST = "distrust"
     DOUBT = "doubt"

@@ -1,22 +1,34 @@
 """Probes every server once in an interval: a small object through the whole way that a client's
-request takes.
+request takes. Probes are spread over the interval; each has a deadline, and a bounded place.
+
+What is this machine's fault is said of no server: a probe that could not be begun, or that met a
+time in which this process did not run, has no result.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import resource
 import ssl
-import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from headrace.feedback.observation import Outcome
+from headrace.feedback.observe.agreement import Agreement
+from headrace.feedback.observe.small_request import IdleSockets, Place, Result, SmallRequest
 from headrace.feedback.observe.targets import Probe, Target
 
 LARGEST_BYTES = 64 * 1024
 USER_AGENT = "headrace-probe"
+STEP_S = 0.02
+STALL_S = 0.1
+"""When the loop wakes so much later than it wanted, this process did not run meanwhile."""
+
+MOST_OPEN = 4096
+MOST_LATE_KEPT = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +46,11 @@ OnResult = Callable[[str, Outcome, float | None, float | None], None]
 
 
 class Prober:
-    """Probes `targets` for `probes` until `run` is cancelled. Both may be replaced at any time."""
+    """Probes `targets` for `probes` until `run` is cancelled. Both may be replaced at any time.
+
+    `late_s` has how much later than planned the latest probes began; `unmade` counts those that
+    have no result, by this machine's fault.
+    """
 
     def __init__(
         self,
@@ -44,13 +60,32 @@ class Prober:
         times: ProbeTimes,
         ca: Path | None = None,
     ) -> None:
-        self.targets = tuple(targets)
         self.probes = tuple(probes)
         self.times = times
+        self.late_s: deque[float] = deque(maxlen=MOST_LATE_KEPT)
+        self.unmade = 0
         self._on_result = on_result
         self._tls = ssl.create_default_context(cafile=None if ca is None else str(ca))
+        self._agreements: dict[Probe, Agreement] = {}
+        self._idle = IdleSockets()
+        self._running: set[SmallRequest] = set()
         self._turn = 0
-        self._running: set[asyncio.Task[None]] = set()
+        self._stalled_s = -1.0
+        self.targets = tuple(targets)
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The servers that are probed."""
+        return self._targets
+
+    @targets.setter
+    def targets(self, targets: Sequence[Target]) -> None:
+        """Probe these from the next turn on, and forget the others."""
+        self._targets = tuple(targets)
+        self._names = frozenset(target.server for target in targets)
+        for agreement in self._agreements.values():
+            agreement.keep_only(self._names)
+        self._idle.close()
 
     async def run(self) -> None:
         """Probe until it is cancelled."""
@@ -58,77 +93,118 @@ class Prober:
         next_s = loop.time()
         try:
             while True:
-                self._turn += 1
-                targets = self.targets if self.probes else ()
-                step_s = self.times.interval_s / max(1, len(targets))
-                for number, target in enumerate(targets):
-                    await asyncio.sleep(max(0.0, next_s + number * step_s - loop.time()))
-                    task = loop.create_task(self._probe(target, number))
-                    self._running.add(task)
-                    task.add_done_callback(self._running.discard)
-                next_s = max(next_s + self.times.interval_s, loop.time())
-                await asyncio.sleep(max(0.0, next_s - loop.time()))
+                await self._probe_all(loop, next_s)
+                wanted_s = next_s + self.times.interval_s
+                await self._sleep_until(loop, wanted_s)
+                # What could not be made up for in a whole interval is left out.
+                next_s = wanted_s if loop.time() < wanted_s + self.times.interval_s else loop.time()
         finally:
-            for task in self._running:
-                task.cancel()
+            for request in tuple(self._running):
+                request.cancel()
+            self._running.clear()
+            self._idle.close()
 
-    async def _probe(self, target: Target, number: int) -> None:
-        probe = self.probes[(self._turn + number) % len(self.probes)]
-        address = target.addresses[self._turn % len(target.addresses)]
+    async def _probe_all(self, loop: asyncio.AbstractEventLoop, began_s: float) -> None:
+        """Begin one probe of each server, as its moment comes."""
+        self._turn += 1
+        targets, probes = self._targets, self.probes
+        if not probes or not targets:
+            return
+        most = _most_open()
+        step_s = self.times.interval_s / len(targets)
+        for number, target in enumerate(targets):
+            due_s = began_s + number * step_s
+            if due_s > loop.time():
+                await self._sleep_until(loop, due_s)
+            self.late_s.append(max(0.0, loop.time() - due_s))
+            if len(self._running) >= most:
+                self.unmade += 1
+            else:
+                self._begin(target, probes[(self._turn + number) % len(probes)])
+
+    async def _sleep_until(self, loop: asyncio.AbstractEventLoop, wanted_s: float) -> None:
+        """Sleep in short steps, so that a time in which nothing ran is noticed."""
+        while (left_s := wanted_s - loop.time()) > 0:
+            planned_s = loop.time() + min(left_s, STEP_S)
+            await asyncio.sleep(min(left_s, STEP_S))
+            if loop.time() - planned_s > STALL_S:
+                self._stalled_s = loop.time()
+
+    def _begin(self, target: Target, probe: Probe, tries: int = 1) -> None:
+        address = target.addresses[(self._turn + tries) % len(target.addresses)]
         secure = probe.https if probe.https is not None else target.https_port is not None
         port = target.https_port if secure else target.http_port
         if port is None:
             return
-        began = time.monotonic()
-        first: float | None = None
-        try:
-            async with asyncio.timeout(self.times.timeout_s):
-                reader, writer = await asyncio.open_connection(
-                    address,
-                    port,
-                    ssl=self._tls if secure else None,
-                    server_hostname=probe.host if secure else None,
-                    limit=LARGEST_BYTES,
-                )
-                try:
-                    writer.write(
-                        f"GET {probe.path} HTTP/1.1\r\nHost: {probe.host}\r\n"
-                        f"User-Agent: {USER_AGENT}\r\nConnection: close\r\n\r\n".encode()
-                    )
-                    head = await reader.readuntil(b"\r\n\r\n")
-                    first = time.monotonic() - began
-                    body = await reader.read(LARGEST_BYTES + 1)
-                    while part := await reader.read(LARGEST_BYTES + 1 - len(body)):
-                        body += part
-                finally:
-                    writer.transport.abort()
-        except (TimeoutError, ssl.SSLError, OSError, EOFError, asyncio.LimitOverrunError) as error:
-            self._on_result(target.server, _outcome(error), first, None)
+        place = Place(address, port, self._tls if secure else None, probe.host if secure else None)
+        digest = hashlib.sha256()
+        request = SmallRequest(
+            place,
+            request_of(probe, keep_alive=self.times.keep_alive),
+            digest.update,
+            lambda result: self._ended(request, target, probe, tries, digest.digest(), result),
+            largest_bytes=LARGEST_BYTES,
+            idle=self._idle if self.times.keep_alive else None,
+        )
+        self._running.add(request)
+        request.start(self.times.timeout_s)
+
+    def _ended(
+        self,
+        request: SmallRequest,
+        target: Target,
+        probe: Probe,
+        tries: int,
+        digest: bytes,
+        result: Result,
+    ) -> None:
+        self._running.discard(request)
+        if result.outcome is None and not result.timed_out and tries < len(target.addresses):
+            self._begin(target, probe, tries + 1)  # this machine has no IPv6, say
             return
-        total = time.monotonic() - began
-        self._on_result(target.server, self._judged(probe, head, body, total), first, total)
+        server = target.server
+        if server not in self._names:
+            return
+        outcome = self._judged(server, probe, digest, result)
+        timed = outcome in (Outcome.TIMEOUT, Outcome.SLOW)
+        if outcome is None or (timed and request.began_s < self._stalled_s):
+            self.unmade += 1
+            return
+        self._on_result(server, outcome, result.first_byte_s, result.total_s)
 
-    def _judged(self, probe: Probe, head: bytes, body: bytes, total_s: float) -> Outcome:
-        if not head.startswith(b"HTTP/1.1 "):
-            return Outcome.MALFORMED
-        if not head.startswith(b"HTTP/1.1 200"):
-            return Outcome.STATUS
-        if probe.sha256 is not None and hashlib.sha256(body).hexdigest() != probe.sha256:
+    def _judged(self, server: str, probe: Probe, digest: bytes, result: Result) -> Outcome | None:
+        """Return how a probe ended, by what came too."""
+        if result.outcome is not Outcome.OK:
+            if probe in self._agreements:
+                self._agreements[probe].forget(server)
+            return result.outcome
+        if probe.sha256 is not None:
+            right = digest.hex() == probe.sha256
+        else:
+            right = self._agreement(probe).is_right(server, digest)
+        if not right:
             return Outcome.WRONG_BYTES
-        return Outcome.SLOW if total_s > self.times.slow_s else Outcome.OK
+        slow = result.total_s is not None and result.total_s > self.times.slow_s
+        return Outcome.SLOW if slow else Outcome.OK
+
+    def _agreement(self, probe: Probe) -> Agreement:
+        found = self._agreements.get(probe)
+        if found is None:
+            kept = {one: known for one, known in self._agreements.items() if one in self.probes}
+            self._agreements = kept
+            found = kept[probe] = Agreement()
+        return found
 
 
-def _outcome(error: Exception) -> Outcome:
-    match error:
-        case TimeoutError():
-            return Outcome.TIMEOUT
-        case ssl.SSLError():
-            return Outcome.TLS
-        case ConnectionRefusedError():
-            return Outcome.REFUSED
-        case ConnectionError() | EOFError():
-            return Outcome.CUT
-        case asyncio.LimitOverrunError():
-            return Outcome.MALFORMED
-        case _:
-            return Outcome.UNREACHABLE
+def request_of(probe: Probe, *, keep_alive: bool) -> bytes:
+    """Return the request for a probe's object."""
+    end = "" if keep_alive else "Connection: close\r\n"
+    return (
+        f"GET {probe.path} HTTP/1.1\r\nHost: {probe.host}\r\nUser-Agent: {USER_AGENT}\r\n"
+        f"Accept: */*\r\n{end}\r\n"
+    ).encode()
+
+
+def _most_open() -> int:
+    """Return how many probes may run at once: the descriptors are not theirs alone."""
+    return min(MOST_OPEN, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)

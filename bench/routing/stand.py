@@ -67,20 +67,25 @@ def _asking(path: str, fields: str = "") -> str:
     )
 
 
-_SEGMENT = '"/film" .. (n * 7919) % {titles} .. "/v1/" .. (n * 104729) % 600 .. ".m4s?t=ab12"'
+# Each of all segments comes once before one comes again: 7919 is a prime.
+_SEGMENT = (
+    '"/film" .. math.floor((n * 7919) % {all} / 600) .. "/v1/" .. (n * 7919) % {all} % 600 '
+    '.. ".m4s?t=ab12"'
+)
+_CLIENT = (
+    '.. "X-Forwarded-For: 10." .. math.floor((n * 7919) % 60000 / 256) % 78 .. "." '
+    '.. (n * 7919) % 60000 % 256 .. "." .. math.floor((n * 7919) % 60000 / 19968) + 1 .. "\\r\\n"'
+)
 WORKS = (
     Work("one", "one URL, again and again", _asking('"/film/v1/1.m4s"')),
-    Work("known", "6,000 URLs, each asked for often", _asking(_SEGMENT.format(titles=10))),
+    Work("known", "6,000 URLs, each asked for often", _asking(_SEGMENT.format(all=6_000))),
     Work("new", "URLs that hardly come again: 20,000 programmes of 600 segments",
-         _asking(_SEGMENT.format(titles=20_000))),
+         _asking(_SEGMENT.format(all=12_000_000))),
 )  # fmt: skip
 CLIENTS = Work(
     "clients",
     "60,000 clients of 50 ISPs behind a trusted proxy, URLs that hardly come again",
-    _asking(
-        _SEGMENT.format(titles=20_000),
-        ' .. "X-Forwarded-For: 10." .. n % 78 .. "." .. (n * 31) % 256 .. "." .. n % 3 .. "\\r\\n"',
-    ),
+    _asking(_SEGMENT.format(all=12_000_000), _CLIENT),
 )
 
 

@@ -54,23 +54,25 @@ class BoundedMemory(Generic[Key, Value]):
             self.held_bytes -= self._cost_of(key, self.entries.pop(key))
 
 
-DOOR_MARKS = 8192
+DOOR_MARKS = 4096
 
 
 class Door:
     """Tells what comes for the second time within a while: most of what strangers send comes once,
     and to keep it would only cost time and push out what is of use.
 
-    It holds the last `DOOR_MARKS` numbers, and as many again of those before, whatever comes: about
-    a megabyte. So some thousands of things that come in turn are all let in, and a stranger must
-    send as many to make it forget one. (One slot for each number forgets sooner: of 6,000 that come
-    in turn, 4,096 slots never let in two thirds.) What it says is a hint: a number that stands for
-    something else too lets it in at once.
+    It holds the last `most` numbers, and as many again of those before, whatever comes: half a
+    megabyte. So thousands of things that come in turn are all let in, and a stranger must send as
+    many to make it forget one. (A slot for each number forgets sooner: of 6,000 that come in turn,
+    4,096 slots never let in two thirds.) It should not hold more than what the memory behind it
+    does: what is pushed out before it comes again is not worth keeping. What it says is a hint: a
+    number that stands for something else too lets it in at once.
     """
 
-    __slots__ = ("_former", "_marks")
+    __slots__ = ("_former", "_marks", "_most")
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = DOOR_MARKS) -> None:
+        self._most = most
         self._marks: set[int] = set()
         self._former: set[int] = set()
 
@@ -80,6 +82,6 @@ class Door:
         if mark in marks or mark in self._former:
             return True
         marks.add(mark)
-        if len(marks) >= DOOR_MARKS:
+        if len(marks) >= self._most:
             self._marks, self._former = set(), marks
         return False

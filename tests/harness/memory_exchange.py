@@ -39,6 +39,7 @@ from headrace.http.parser import (
     find_head_end,
 )
 from headrace.http.server.exchange import ClientGone, Handler
+from headrace.http.server.head_cache import HeadCache
 from headrace.http.server.send_queue import DAMAGE, BodyDamaged, Residency, View, read_body
 
 Step = Callable[[str], Awaitable[None]]
@@ -48,7 +49,8 @@ CLIENT_ADDRESS = "192.0.2.1"
 class MemoryClient:
     """A client connection: requests one after the other, until `open` is false.
 
-    With `covers` it is a TLS connection whose certificate speaks for these hosts.
+    With `covers` it is a TLS connection whose certificate speaks for these hosts. `heads` are what
+    its server knows of heads, where other connections know them too.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class MemoryClient:
         address: str = CLIENT_ADDRESS,
         covers: tuple[str, ...] | None = None,
         limits: HeadLimits | None = None,
+        heads: HeadCache | None = None,
         step: Step | None = None,
     ) -> None:
         self.handler = handler
@@ -69,6 +72,7 @@ class MemoryClient:
         self.peers_only = False
         self.limits = limits or HeadLimits()
         self.parser = RequestParser(self.limits)
+        self.heads = heads or HeadCache(self.parser)
         self.step = step
         self.open = True
         self.exchanges: list[MemoryExchange] = []
@@ -132,7 +136,8 @@ class MemoryExchange:
         try:
             end = find_head_end(data, client.limits)
             assert end >= 0, "a request begins with a whole head"
-            head = client.parser.parse(data[:end])
+            known, text = client.heads, data[:end]
+            head = known.exact.get(text) or known.read(text) or client.parser.parse(text)
         except BadRequest as error:
             self.refuse(error)
             return

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from headrace.config.loader import validate_document
 from headrace.config.router import ROUTER
 from headrace.config.router.model import RouterConfig
+from headrace.http.parser import HeadLimits, RequestParser
+from headrace.http.server.head_cache import HeadCache
 from headrace.router.accounting import Accounting
 from headrace.router.context import RouterContext
 from headrace.router.debug_access import DebugAccess
@@ -54,6 +56,7 @@ class MemoryRouter:
     context: RouterContext
     handler: RouterHandler
     accounting: Accounting
+    heads: HeadCache = field(default_factory=lambda: HeadCache(RequestParser(HeadLimits())))
 
     def adopt(self, topology: Topology, view: View = NO_VIEW) -> None:
         """Take a network and a view."""
@@ -85,8 +88,9 @@ class MemoryRouter:
     ) -> MemoryExchange:
         """Send a request as bytes."""
         connection = MemoryClient(
-            self.handler, cast(asyncio.AbstractEventLoop, Still()), address=client, covers=covers
-        )
+            self.handler, cast(asyncio.AbstractEventLoop, Still()), address=client, covers=covers,
+            heads=self.heads,
+        )  # fmt: skip
         exchange = connection.ask(data)
         assert exchange.outcome == "complete", "the router waits for nothing"
         return exchange

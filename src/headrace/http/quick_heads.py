@@ -27,6 +27,7 @@ KNOWN_BYTES = 4 * 1024 * 1024
 LONGEST_BYTES = 2048
 """Fields that are longer together are not remembered."""
 
+DOOR_MARKS = 1024  # of what browsers send, no more fit
 FIELD_BYTES = 250  # a field's texts, its tuple and its place in the index
 _FAILED = (httptools.HttpParserError, httptools.HttpParserUpgrade)
 _START = b"GET "
@@ -92,7 +93,7 @@ class QuickHeads:
         self._only_targets = _Targets(self._targets)
         self._everything = _Everything(self._targets, self._lines)
         self._renew()
-        self._door = Door()
+        self._door = Door(DOOR_MARKS)
         self._known: BoundedMemory[bytes, Headers] = BoundedMemory(KNOWN_BYTES, _cost)
         self.fields = self._known.entries
         """Those that came before, by their lines. No player says anything in them."""

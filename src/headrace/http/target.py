@@ -16,10 +16,14 @@ from headrace.errors import HeadraceError
 from headrace.http.hosts import DEFAULT_PORTS
 
 _CHARACTER = rb"A-Za-z0-9_~!$&'()*+,;=:@-"
-USUAL = re.compile(rb"(?:/(?:[" + _CHARACTER + rb"][." + _CHARACTER + rb"]*)?)+")
+_USUAL = rb"(?:/(?:[" + _CHARACTER + rb"][." + _CHARACTER + rb"]*)?)+"
+_QUERY = rb"[!\"$-~\x80-\xff]*"
+USUAL = re.compile(_USUAL)
 """Paths that are in their canonical form as they stand."""
-QUERY = re.compile(rb"[!\"$-~\x80-\xff]*")
+QUERY = re.compile(_QUERY)
 """A query is kept as it is, for `%26` is not `&`; only what cannot be in one is refused."""
+USUAL_TARGET = re.compile(rb"(" + _USUAL + rb")(?:\?" + _QUERY + rb")?")
+"""Targets with such a path, which is the group, and a query that is one, if any."""
 _PATH = re.compile(rb"[!$-;=@-Z_a-z~%\[\]^`{|}\"\x80-\xff]*")
 _ESCAPE = re.compile(rb"%(..?)?", re.DOTALL)
 _HEX = re.compile(rb"[0-9A-Fa-f]{2}")

@@ -13,7 +13,7 @@ from headrace.http.hosts import HostTable
 from headrace.router.clients import Clients
 from headrace.router.debug_access import DebugAccess
 from headrace.router.network import RouterNetwork
-from headrace.router.sent import SentMemory
+from headrace.router.sent import sent_memory
 from headrace.router.tallies import Tallies
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.topology.geo import Places
@@ -54,13 +54,13 @@ class RouterContext:
         self.api_hosts = HostTable((pattern.encode(), True) for pattern in config.api_hosts)
         self.retry_after = b"%d" % max(1, round(config.retry_after_s))
         self.max_age_s = config.redirect_max_age_s
-        self.sent = (SentMemory(), SentMemory())
+        self.sent = (sent_memory(), sent_memory())
 
     def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
         """Work by this description and this view."""
         former: RouterNetwork | None = getattr(self, "network", None)
         self.network = RouterNetwork(network, view, self.tallies, self.geo, former)
-        self.sent = (SentMemory(), SentMemory())
+        self.sent = (sent_memory(), sent_memory())
 
 
 def _authorities() -> BoundedMemory[bytes | None, bytes]:

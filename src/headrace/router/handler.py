@@ -12,7 +12,7 @@ from headrace.http.dates import format_http_date
 from headrace.http.methods import GET_OR_HEAD, KNOWN
 from headrace.http.parser import BadRequest, RequestHead
 from headrace.http.server.exchange import Exchange
-from headrace.http.target import QUERY, USUAL
+from headrace.http.target import QUERY, USUAL_TARGET
 from headrace.reasons import Reason
 from headrace.router.accounting import Accounting
 from headrace.router.answers import send_json, send_preflight, send_problem
@@ -22,7 +22,7 @@ from headrace.router.clients import Client
 from headrace.router.context import RouterContext
 from headrace.router.covered import check_covered
 from headrace.router.explain import explained
-from headrace.router.network import ClassPlaces
+from headrace.router.network import ClassPlaces, Way
 from headrace.router.requested import Requested, requested
 from headrace.router.sent import SentRedirect
 from headrace.routing.question import Question
@@ -67,17 +67,13 @@ class RouterHandler:
         head = exchange.head
         assert head is not None
         context = self.context
-        secure, target = exchange.tls, head.target
-        key = (exchange.address, head.host, target)
-        sent = context.sent[secure].entries.get(key)
-        if (
-            sent is not None
-            and head.method in GET_OR_HEAD
-            and (not secure or exchange.covered == sent.authority)
-        ):
-            self._send(exchange, head, sent)
-            return
-        peer = context.clients.peers.get(exchange.address)
+        secure, target, address = exchange.tls, head.target, exchange.address
+        if head.known:
+            sent = context.sent[secure].entries.get((address, head.host, target))
+            if sent is not None and (not secure or exchange.covered == sent.authority):
+                self._send(exchange, head, sent.way, sent.start)
+                return
+        peer = context.clients.peers.get(address)
         authority = context.authorities[secure].entries.get(head.host)
         if (
             authority is not None
@@ -85,23 +81,33 @@ class RouterHandler:
             and head.method in GET_OR_HEAD
             and (not secure or exchange.covered == authority)
             and not target.startswith(API_PREFIX)
-            and not (DEBUG_WORD in target and context.debug.open)
+            and not (context.debug.open and DEBUG_WORD in target)
         ):
-            # What is known is the path in its one form: it is what the client wrote.
-            path, _mark, query = target.partition(b"?")
-            found = context.network.known.get((authority, path))
-            if found is None and USUAL.fullmatch(path):
-                found = context.network.classes.of(authority, path)
-            if found is not None and QUERY.fullmatch(query):
+            found = self._classified(authority, target)
+            if found is not None:
                 client = peer.client
                 if peer.trusted:
                     client = context.clients.spoken_for(peer, head.headers)
                     secure = secure if client.secure is None else client.secure
-                sent = self._redirect(exchange, head, found, target, client, secure=secure)
-                if sent is not None and not peer.trusted:
-                    context.sent[exchange.tls].note(key, sent, authority)
+                way = self._redirect(exchange, head, found, target, client, secure=secure)
+                if way is not None and head.known and not peer.trusted:
+                    sent = SentRedirect(way.head + target, way, authority)
+                    context.sent[secure].put((address, head.host, target), sent)
                 return
         self._otherwise(exchange, head)
+
+    def _classified(self, authority: bytes, target: bytes) -> Classified | None:
+        """Return what a target asks for whose path is in its one form as the client wrote it;
+        None: it is none, or of no class.
+        """
+        network = self.context.network
+        usual = USUAL_TARGET.fullmatch(target)
+        if usual is not None:
+            return network.classes.of(authority, usual[1])
+        path, _mark, query = target.partition(b"?")
+        # What is remembered is such a path, too.
+        found = network.known.get((authority, path))
+        return found if QUERY.fullmatch(query) else None
 
     def _redirect(
         self,
@@ -112,44 +118,61 @@ class RouterHandler:
         client: Client,
         *,
         secure: bool,
-    ) -> SentRedirect | None:
-        """Send a client to its server, and return how; None: there is none."""
+    ) -> Way | None:
+        """Send a client to its server, and return which way; None: there is none."""
+        network, shard = self.context.network, asked.shard
+        straight = network.straight(client.address, asked.content, True if secure else None)
+        way: object = None
+        if straight is not None and shard:
+            owners = straight.find(shard)
+            if owners.width == 1:
+                way = straight.made.get(owners.servers[0].name)
+        if not isinstance(way, Way):
+            way = self._decided(exchange, asked, client, secure=secure)
+            if way is None:
+                self._refuse(exchange, Unavailable(self.context.retry_after))
+                return None
+        self._send(exchange, head, way, way.head + suffix)
+        return way
+
+    def _decided(
+        self, exchange: Exchange, asked: Classified, client: Client, *, secure: bool
+    ) -> Way | None:
+        """Return the way of a client by a whole decision; None, counted: nothing serves it."""
         context = self.context
         network, content = context.network, asked.content
         places = network.places[content.name]
         question = Question(client.address, content, asked.shard, True if secure else None, sites=1)
-        decision = network.first(question) or network.decide(question)
+        straight = network.first(question)
+        decision = straight or network.decide(question)
         for candidate in decision.candidates:
             place = places.place(candidate, secure=secure)
             if place.head:
-                break
-        else:
-            exchange.context = places
-            context.tallies.of(None, content).count(decision)
-            self._refuse(exchange, Unavailable(context.retry_after))
-            return None
-        sent = SentRedirect(place.head + suffix, place, places, place.tally.count_of(decision), b"")
-        self._send(exchange, head, sent)
-        return sent
+                way = Way(place.head, place, places, place.tally.count_of(decision))
+                if straight is not None:
+                    network.keep(question, candidate, way)
+                return way
+        exchange.context = places
+        context.tallies.of(None, content).count(decision)
+        return None
 
-    def _send(self, exchange: Exchange, head: RequestHead, sent: SentRedirect) -> None:
-        """Send a redirect, and count it."""
-        sent.count.number += 1
-        exchange.context = sent.place
-        places = sent.places
+    def _send(self, exchange: Exchange, head: RequestHead, way: Way, start: bytes) -> None:
+        """Send a redirect whose first part is `start`, and count it."""
+        way.count.number += 1
+        exchange.context = way.place
+        places = way.places
         now = self._now()
         if places.second != int(now):
             self._renew_tail(places, now)
-        whole = sent.start + places.tail
         if (
             exchange.keep_alive
             and not exchange.head_only
             and not head.body_bytes
             and head.version == (1, 1)
         ):
-            exchange.respond_at_once(places.status, whole)
+            exchange.respond_at_once(places.status, start + places.tail)
         else:
-            exchange.respond(places.status, whole)
+            exchange.respond(places.status, start + places.tail)
 
     def _renew_tail(self, places: ClassPlaces, now: float) -> None:
         """Write what comes behind the path in a redirect of a class, for the second that is now.

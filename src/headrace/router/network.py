@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from headrace.http.serializer import status_line
 from headrace.router.places import base_url
-from headrace.router.tallies import Tallies, Tally
+from headrace.router.tallies import Count, Tallies, Tally
 from headrace.routing.decide import Routing
-from headrace.routing.question import Candidate
+from headrace.routing.question import Candidate, Question
 from headrace.topology.classify import Classes
 from headrace.topology.geo import Places
 from headrace.topology.model import ContentClass
@@ -64,12 +64,24 @@ class ClassPlaces:
         return place
 
 
+@dataclass(slots=True, eq=False)
+class Way:
+    """A redirect to a place, but for what is asked for. `head` is all of it up to there, `count`
+    where it is counted.
+    """
+
+    head: bytes
+    place: Place
+    places: ClassPlaces
+    count: Count
+
+
 class RouterNetwork:
     """One description under one view. What has not changed since `former` is taken from it.
 
-    `first`, `decide` and `alike` are the routing's. `classes` find the class of a request; `known`
-    are those that they remember, and `places` those of each class, by its name. `site_of_pathway`
-    has the site of whatever can be a pathway for players: each site and each server.
+    `first`, `straight`, `decide` and `alike` are the routing's. `classes` find the class of a
+    request; `known` are those that they remember, and `places` those of each class, by its name.
+    `site_of_pathway` has the site of whatever can be a pathway for players: each site and server.
     """
 
     def __init__(
@@ -92,7 +104,7 @@ class RouterNetwork:
             self.placement.prepare()  # no client waits for it yet
         self.routing = Routing(topology, self.placement, network.coverage, geo, view)
         self.first, self.decide = self.routing.first, self.routing.decide
-        self.alike = self.routing.alike
+        self.alike, self.straight = self.routing.alike, self.routing.straight
         self.places = {each.name: ClassPlaces(each, tallies) for each in topology.classes}
         self._orders = {
             (coverage.name, choice.site): choice.order
@@ -103,6 +115,12 @@ class RouterNetwork:
         self.site_of_pathway = {site.name: site.name for site in topology.sites} | {
             server.name: server.site for server in topology.servers
         }
+
+    def keep(self, question: Question, first: Candidate, way: Way) -> None:
+        """Keep the way to the first candidate of a question, for all who go there straight."""
+        straight = self.straight(question.client, question.content, question.secure)
+        if straight is not None and first.server is not None:
+            straight.made[first.server.name] = way
 
     def order(self, coverage: str, site: str) -> int:
         """Return the order of a site in a coverage; one behind all others where it is not in it."""

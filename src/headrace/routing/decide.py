@@ -24,6 +24,7 @@ from headrace.routing.plan import Asked, Plan, Planner
 from headrace.routing.question import MOST_AVOIDED, MOST_SITES, Decision, Question
 from headrace.routing.rendezvous import hash_network, network_bits
 from headrace.routing.sites import Sites
+from headrace.routing.straight import Straight
 from headrace.topology.coverage import CoverageTable
 from headrace.topology.geo import Places
 from headrace.topology.model import ContentClass, Topology
@@ -44,7 +45,8 @@ _PlanKey = tuple[int, str, bytes, bool | None, int]
 class Known(msgspec.Struct, frozen=True):
     """What is remembered of a client. `network` stands for its network and class in hashes, and
     `number` for the order of sites in the memory of plans. `prefix_length` is the scope of the
-    order, `network_length` that of an answer for which the client's network counts.
+    order, `network_length` that of an answer for which the client's network counts. `straight` is
+    where it goes without a plan.
     """
 
     order: Order
@@ -53,6 +55,7 @@ class Known(msgspec.Struct, frozen=True):
     coverage: str
     prefix_length: int
     network_length: int
+    straight: Straight | None
 
 
 class Routing:
@@ -107,15 +110,24 @@ class Routing:
         """Return the decision with no more than its first candidate, where that can be said at
         once; None: `decide`.
         """
-        content, shard, secure = question.content, question.shard, question.secure
         if question.avoid:
             return None
-        known = self._known(question.client, content, secure)
-        found = self.planner.first(known.order, content, shard or known.network, secure)
-        if found is None:
+        known = self._known(question.client, question.content, question.secure)
+        straight = known.straight
+        server = None if straight is None else straight.server(question.shard or known.network)
+        if server is None:
             return None
-        length = known.prefix_length if shard else known.network_length
-        return Decision((found[0],), found[1], known.coverage, length)
+        first = self.planner.candidate(known.order, server, question.secure)
+        length = known.prefix_length if question.shard else known.network_length
+        return Decision((first,), known.order.good[0][1], known.coverage, length)
+
+    def straight(
+        self, client: bytes | None, content: ContentClass, secure: bool | None
+    ) -> Straight | None:
+        """Return where a client goes without a plan, for shards that have a name; None: each
+        takes a decision.
+        """
+        return self._known(client, content, secure).straight
 
     def _without_memory(self, question: Question) -> tuple[Known, Plan]:
         """Return the same for a client that wants to be kept from some: who says so, can say any
@@ -156,9 +168,11 @@ class Routing:
         )
         length = eligible.prefix_length
         wide = 0 if client is None else max(length, network_bits(client))
+        straight = self.planner.straight(order, content, secure)
         return Known(
-            order, number, network, eligible.coverage, wide if order.shared else length, wide
-        )
+            order, number, network, eligible.coverage, wide if order.shared else length, wide,
+            straight,
+        )  # fmt: skip
 
     def _numbered(self, coverage: str, order: Order) -> tuple[int, Order]:
         """Return an order once for all clients that have it, and its number: never one of another

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -11,7 +12,9 @@ from headrace.routing.order import Order
 from headrace.routing.question import Candidate
 from headrace.routing.rendezvous import score, seed_of
 from headrace.routing.sites import Share, Sites, speaks, speaks_external
-from headrace.topology.model import ContentClass, SiteKind
+from headrace.routing.straight import Straight
+from headrace.topology.model import ContentClass, Server, SiteKind
+from headrace.topology.placement import Placement
 from headrace.topology.tiers import Placing
 from headrace.topology.view import ServerState
 
@@ -78,6 +81,8 @@ class Planner:
         self._undisturbed: Placing | None = None
         self._stand_ins: dict[bool | None, list[Candidate]] = {}
         self._known: dict[tuple[str, float, bool | None], dict[str, Candidate]] = {}
+        # By site, class, what is spoken, reason: as many as a description has them.
+        self._straight: dict[tuple[str, str, bool | None, str], Straight] = {}
 
     def plan(self, order: Order, asked: Asked) -> Plan:
         """Return what sites offer for a shard, whoever in them is to be avoided put last."""
@@ -114,14 +119,10 @@ class Planner:
         seeds = _seeds(good[:held]) if held > 1 else ()
         return Plan(candidates, seeds, reason, fallback)
 
-    def first(
-        self, order: Order, content: ContentClass, shard: bytes, secure: bool | None
-    ) -> tuple[Candidate, Reason] | None:
-        """Return the first candidate of a plan, and its reason, where that needs no plan: the site
-        where the client belongs serves, and one server of it holds the shard. None: make a plan.
+    def straight(self, order: Order, content: ContentClass, secure: bool | None) -> Straight | None:
+        """Return where clients with this order go without a plan; None: each takes one.
 
-        It is no fallback. It takes less time than to look into a memory of plans, which shards that
-        hardly come again would only fill.
+        Nobody who goes there is sent to a fallback.
         """
         if not order.good:
             return None
@@ -133,11 +134,23 @@ class Planner:
             or name in self._sites.worse
         ):
             return None
-        owners = self._placement.owners(name, content, shard)
-        if owners.width != 1:
-            return None
-        candidate = self._candidates(share, secure).get(owners.servers[0].name)
-        return None if candidate is None or candidate.spare else (candidate, reason)
+        key = (name, content.name, secure, reason.word)
+        found = self._straight.get(key)
+        if found is None:
+            placement = self._placement
+            find = (
+                placement.finder(name, content)
+                if isinstance(placement, Placement)
+                else partial(placement.owners, name, content)
+            )
+            known = self._candidates(share, secure)
+            usable = [server for server, candidate in known.items() if not candidate.spare]
+            found = self._straight[key] = Straight(find, usable)
+        return found
+
+    def candidate(self, order: Order, server: Server, secure: bool | None) -> Candidate:
+        """Return a server of the first site of an order as a candidate."""
+        return self._candidates(order.good[0][0], secure)[server.name]
 
     def _is_fallback(self, first: Candidate, order: Order, asked: Asked) -> bool:
         """Return whether another one would be the first if all served."""

@@ -13,7 +13,8 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from headrace.bounded import BoundedMemory, Door
 from headrace.http.content import content_of
@@ -26,9 +27,8 @@ MEMORY_BYTES = 8 * 1024 * 1024
 """For what was asked lately; as much as an eighth of it for hosts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Classified:
-    """The class of a request, and its shard's name."""
+class Classified(msgspec.Struct, frozen=True):
+    """The class of a request, and its shard's name. A struct, since one is made for each answer."""
 
     content: ContentClass
     shard: bytes
@@ -46,32 +46,50 @@ class Classes:
         self._door = Door()
         # The same, to be looked into directly.
         self.known = self._known.entries
-        self._by_host = BoundedMemory[bytes, tuple[_Compiled, ...]](
-            MEMORY_BYTES // 8, lambda host, classes: len(host) + 8 * len(classes)
+        self._by_host = BoundedMemory[bytes, _OfHost](
+            MEMORY_BYTES // 8,
+            lambda host, found: 200 + 2 * len(host) + 8 * len(found.classes),
         )
 
     def of(self, host: bytes, path: bytes) -> Classified | None:
         """Return the class and the shard of a normalised authority and path; None: of no class."""
+        found = self._by_host.entries.get(host) or self._of_host(host)
+        whole = found.whole
+        if whole is not None:  # whatever the path is: quicker than to look it up
+            return Classified(whole.content, whole.shard_of(found.name, path))
         key = (host, path)
         known = self.known.get(key)
         if known is None:
-            known = self._classify(host, path)
+            known = found.classify(path)
             if known is not None and self._door.came_before(hash(key)):
                 self._known.put(key, known)
         return known
 
-    def _classify(self, host: bytes, path: bytes) -> Classified | None:
-        classes = self._by_host.entries.get(host)
-        if classes is None:
-            name = host_of(host)
-            classes = tuple(one for one in self._classes if one.is_for_host(name))
-            self._by_host.put(host, classes)
-        if not classes:
+    def _of_host(self, host: bytes) -> _OfHost:
+        name = host_of(host)
+        found = _OfHost(name, tuple(one for one in self._classes if one.is_for_host(name)))
+        self._by_host.put(host, found)
+        return found
+
+
+class _OfHost:
+    """The classes that a host has a part in. `whole` is the first, if it is for all paths."""
+
+    __slots__ = ("classes", "name", "whole")
+
+    def __init__(self, name: bytes, classes: tuple[_Compiled, ...]) -> None:
+        self.name = name
+        self.classes = classes
+        self.whole = classes[0] if classes and classes[0].is_for_all_paths else None
+
+    def classify(self, path: bytes) -> Classified | None:
+        """Return the class and the shard of a path."""
+        if not self.classes:
             return None
         named = path_for_rules(path)
-        for one in classes:
+        for one in self.classes:
             if one.is_for_path(named):
-                return Classified(one.content, one.shard_of(host_of(host), path))
+                return Classified(one.content, one.shard_of(self.name, path))
         return None
 
 
@@ -82,7 +100,9 @@ def _cost(asked: tuple[bytes, bytes], found: Classified) -> int:
 class _Compiled:
     """A class, ready to be asked."""
 
-    __slots__ = ("_hosts", "_kinds", "_paths", "_server_names", "content", "shard_of")
+    __slots__ = (
+        "_hosts", "_kinds", "_paths", "_server_names", "content", "is_for_all_paths", "shard_of",
+    )  # fmt: skip
 
     def __init__(self, content: ContentClass, servers: tuple[Server, ...]) -> None:
         self.content = content
@@ -93,6 +113,7 @@ class _Compiled:
         # A star never has to be tried again (`fnmatch` makes atomic groups), so that no path
         # can keep a process busy.
         self._paths = tuple(re.compile(fnmatch.translate(path).encode()) for path in content.paths)
+        self.is_for_all_paths = not self._paths and not self._kinds
 
     def is_for_host(self, host: bytes) -> bool:
         """Return whether requests for a host can be of the class."""

@@ -7,7 +7,8 @@ else goes into it. See docs/network/sharding.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
@@ -99,6 +100,11 @@ class Placement:
         placed = self._sites.get(site) or self._prepare(site)
         return NOBODY if placed is None else placed.owners(content, shard)
 
+    def finder(self, site: str, content: ContentClass) -> Callable[[bytes], Owners]:
+        """Return what `owners` is for one site and class, to be called with many shards."""
+        placed = self._sites.get(site) or self._prepare(site)
+        return (lambda _shard: NOBODY) if placed is None else placed.finder(content)
+
     def site(self, site: str) -> SitePlacement | None:
         """Return what is worked out for a site; None where it has no servers."""
         return self._sites.get(site) or self._prepare(site)
@@ -185,6 +191,20 @@ class SitePlacement:
         if owners is None:
             owners = by_arc[arc] = self._owners(arc, content.replicas, None)
         return owners
+
+    def finder(self, content: ContentClass) -> Callable[[bytes], Owners]:
+        """Return what `owners` is for one class, to be called with many shards."""
+        if content.name in self._widths:
+            return partial(self.owners, content)
+        heavy, arc_of = self._known.get(content.name, {}), self.ring.ring.arc_of
+        by_arc = self._by_arc.setdefault(content.replicas, [None] * len(self.arcs.holders))
+
+        def find(shard: bytes) -> Owners:
+            if shard in heavy:
+                return self.owners(content, shard)
+            return by_arc[arc_of(shard)] or self.owners(content, shard)
+
+        return find
 
     def width(self, content: ContentClass, shard: bytes) -> int:
         """Return on how many servers a shard is to be held."""

@@ -84,7 +84,7 @@ def test_a_server_finds_the_class_under_the_name_that_clients_are_sent_to() -> N
 
 @pytest.mark.parametrize("length", [10, 7000])
 def test_what_is_remembered_of_clients_is_bounded_in_bytes(length: int) -> None:
-    classes = Classes((ContentClass("all"),))
+    classes = Classes((ContentClass("all", paths=("/*",)),))
     for number in range(3 * MEMORY_BYTES // 7000):
         for _time in range(2):
             classes.of(b"h%d.example" % number, b"/%d/" % number + b"a" * length)

@@ -8,6 +8,7 @@ from headrace.config.scenario.demand import CatalogueTable, LiveTable
 from headrace.config.scenario.model import ScenarioConfig
 from headrace.errors import HeadraceError
 from headrace.simulate.content import Kind, Title
+from headrace.simulate.control.loop import loop_of
 from headrace.simulate.demand.audience import Audience
 from headrace.simulate.demand.catalogue import Catalogue
 from headrace.simulate.demand.chance import chance_of
@@ -26,10 +27,11 @@ class UnknownStorage(HeadraceError):
 
 
 def engine_of(config: ScenarioConfig, topology: Topology, control: Control | None = None) -> Engine:
-    """Return a simulation, ready to be run. Raises HeadraceError."""
-    return Engine(
-        config, topology, nodes_of(config, topology), demand_of(config, topology), control
-    )
+    """Return a simulation, ready to be run; `control` in place of what the scenario says. Raises
+    HeadraceError.
+    """
+    nodes, demand = nodes_of(config, topology), demand_of(config, topology)
+    return Engine(config, topology, nodes, demand, control or loop_of(config, topology))
 
 
 def nodes_of(config: ScenarioConfig, topology: Topology) -> dict[str, Node]:

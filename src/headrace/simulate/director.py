@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from headrace.routing.decide import Routing
 from headrace.routing.question import Candidate, Question
@@ -19,17 +19,28 @@ ADDRESSES = 2
 By = Literal["redirect", "dns", "anyhow"]
 
 
+class _Answer(NamedTuple):
+    """What clients of a network keep."""
+
+    until: float
+    candidates: tuple[Candidate, ...]
+    coverage: str
+
+
 class Director:
-    """Sends clients to nodes, under the view that is in force."""
+    """Sends clients to nodes, under the view that is in force. `coverage` is that of the client
+    that was sent last.
+    """
 
     def __init__(self, by: By, network: Network, nodes: Mapping[str, Node]) -> None:
         self._by = by
         self._nodes = nodes
         self._coverage = CoverageTable(network.topology)
-        self._answers: dict[tuple[bytes, str], tuple[float, tuple[Candidate, ...]]] = {}
+        self._answers: dict[tuple[bytes, str], _Answer] = {}
         self._sites: dict[tuple[bytes, str], str] = {}
         self.moved_clients = 0
         self.decisions = 0
+        self.coverage = ""
         self.adopt(network)
 
     def adopt(self, network: Network) -> None:
@@ -52,10 +63,12 @@ class Director:
     def _by_dns(self, client: bytes, content: ContentClass, now: float) -> Node | None:
         key = (hash_network(client), content.name)
         known = self._answers.get(key)
-        if known is None or now >= known[0]:
+        if known is None or now >= known.until:
             candidates = self._decide(client, content, b"")
-            known = self._answers[key] = (now + content.ttl_s, candidates[:ADDRESSES])
-        for candidate in known[1]:
+            until = now + content.ttl_s
+            known = self._answers[key] = _Answer(until, candidates[:ADDRESSES], self.coverage)
+        self.coverage = known.coverage
+        for candidate in known.candidates:
             node = self._node(candidate)
             if node.is_up:
                 return node
@@ -63,7 +76,8 @@ class Director:
 
     def _decide(self, client: bytes, content: ContentClass, shard: bytes) -> tuple[Candidate, ...]:
         self.decisions += 1
-        candidates = self._routing.decide(Question(client, content, shard)).candidates
+        decision = self._routing.decide(Question(client, content, shard))
+        candidates, self.coverage = decision.candidates, decision.coverage
         if candidates:
             key = (hash_network(client), content.name)
             site = candidates[0].site.name

@@ -7,6 +7,7 @@ of the interval. All is a function of the scenario and its seed.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -20,7 +21,7 @@ from headrace.simulate.node import Node
 from headrace.simulate.tally import Series, Tally, Totals
 from headrace.simulate.views import merged, moved_keys
 from headrace.topology.model import Topology
-from headrace.topology.view import NO_VIEW, View
+from headrace.topology.view import NO_VIEW, ServerView, View
 
 Progress = Callable[[float, int], None]
 """Is told after each interval which share is done, and how many requests there were."""
@@ -36,8 +37,13 @@ class Demand(Protocol):
 class Control(Protocol):
     """What observes the network and decides on its view."""
 
-    def step(self, now: float, tally: Tally, nodes: Sequence[Node]) -> View | None:
-        """Return the view that routers have from now on; None: as before."""
+    def step(
+        self, now: float, interval_s: float, nodes: Sequence[Node], told: Mapping[str, ServerView]
+    ) -> View | None:
+        """Observe the interval that ends now; return the view that follows, None: as before.
+
+        `told` is what operators say of servers.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,7 @@ class Engine:
         self._servers = Servers(nodes, self._origins, config.edges.tiering)
         self._happenings = Happenings(config, topology, nodes)
         self._observed = NO_VIEW
+        self._coming: deque[tuple[float, View]] = deque()
         self._views = 0
         self._moved_keys = 0.0
         self._network = Network(topology, self._servers)
@@ -109,10 +116,7 @@ class Engine:
             self._play(interval, now)
             requests += sum(self._tally.by_source)
             if self._control is not None:
-                view = self._control.step(now + config.interval_s, self._tally, self.nodes)
-                if view is not None:
-                    self._observed = view
-                    self._adopt()
+                self._observe(now + config.interval_s)
             self._tally.end_interval(now, self._origins, self._watching)
             if progress is not None:
                 progress((interval + 1) / count, requests)
@@ -124,8 +128,20 @@ class Engine:
         return list(self._nodes.values())
 
     def _prepare(self, now: float) -> None:
-        if self._happenings.advance(now, self._origins):
+        """Let happen what is due, and take the view that comes, as near as intervals are."""
+        adopts = self._happenings.advance(now, self._origins)
+        while self._coming and self._coming[0][0] <= now + self._config.interval_s / 2:
+            self._observed = self._coming.popleft()[1]
+            adopts = True
+        if adopts:
             self._adopt()
+
+    def _observe(self, now: float) -> None:
+        """Let the loop decide; its view comes to routers and servers after a while."""
+        assert self._control is not None
+        view = self._control.step(now, self._config.interval_s, self.nodes, self._happenings.told)
+        if view is not None:
+            self._coming.append((now + self._config.control.view_delay_s, view))
 
     def _adopt(self) -> None:
         """Go by another view."""
@@ -150,6 +166,7 @@ class Engine:
         """Let all sessions ask that are due."""
         end_s = now + self._config.interval_s
         by_chunk = self._config.clients.stay == "chunk"
+        observes = self._control is not None
         serve, by_source = self._network.serve, self._tally.by_source
         for session in self._due.pop(interval, ()):
             while session.next_s < end_s:
@@ -159,6 +176,7 @@ class Engine:
                     node = session.node = self._director.send(
                         session.client, title.kind.content, title.shard(session.chunk), now
                     )
+                    session.flow = (self._director.coverage, title.kind.content.name)
                 if node is None or not node.is_up:
                     self._fail(session)
                     continue
@@ -167,6 +185,8 @@ class Engine:
                 if source == _NOWHERE:
                     self._fail(session)
                     continue
+                if observes:
+                    _add_flow(node, session)
                 if node.gives_wrong:
                     self._fail(session, waits=False)
                 session.chunk += 1
@@ -207,3 +227,11 @@ class Engine:
 
 
 _NOWHERE = Source.NOWHERE
+
+
+def _add_flow(node: Node, session: Session) -> None:
+    flow = node.flows.get(session.flow)
+    if flow is None:
+        flow = node.flows[session.flow] = [0, 0]
+    flow[0] += session.title.kind.size_bytes
+    flow[1] += 1

@@ -8,14 +8,19 @@ from headrace.topology.model import Server
 
 SLOW_SHARE = 0.1
 
+Flow = tuple[str, str]
+"""The names of a coverage and of a class."""
+
 
 class Node:
-    """One server. Counters are of the present interval; whoever measures takes them."""
+    """One server. Counters are of the present interval; whoever measures takes them. `flows` has
+    the bytes and requests of clients by coverage and class.
+    """
 
     __slots__ = (
-        "_popularity", "client_bytes", "client_hits", "client_requests", "gives_wrong", "index",
-        "is_external", "is_slow", "is_up", "peer_bytes", "peer_hits", "peer_requests", "played_s",
-        "server", "site", "store",
+        "_popularity", "client_bytes", "client_hits", "client_requests", "flows", "gives_wrong",
+        "index", "is_external", "is_slow", "is_up", "peer_bytes", "peer_hits", "peer_requests",
+        "played_s", "server", "site", "store",
     )  # fmt: skip
 
     def __init__(
@@ -29,6 +34,7 @@ class Node:
         self.is_up = True
         self.is_slow = False
         self.gives_wrong = False
+        self.flows: dict[Flow, list[int]] = {}
         self._popularity: Popularity | None = None
         self.reset()
 
@@ -37,6 +43,7 @@ class Node:
         self.client_bytes = self.client_requests = self.client_hits = 0
         self.peer_bytes = self.peer_requests = self.peer_hits = 0
         self.played_s = 0.0
+        self.flows.clear()
 
     @property
     def popularity(self) -> Popularity:

@@ -18,7 +18,7 @@ def summary(result: Result, figures: Figures) -> Iterator[str]:
     if result.title:
         yield result.title
         yield ""
-    yield from _table(_totals(figures))
+    yield from _table(summary_rows(figures))
     yield ""
     sites = sorted(figures.sites, key=lambda one: -one.peak_load)
     rows = [("site", "kind", "peak", "load", "mean", "fullest server", "above target", "hits")]
@@ -40,7 +40,8 @@ def summary(result: Result, figures: Figures) -> Iterator[str]:
             yield f"and {len(result.happenings) - _MOST_HAPPENINGS} events more"
 
 
-def _totals(one: Figures) -> list[tuple[str, str, str]]:
+def summary_rows(one: Figures) -> list[tuple[str, str, str]]:
+    """Return the figures of the whole network: name, value and what it says."""
     rows = [
         ("requests", f"{one.requests:,}", f"of {one.sessions:,} sessions that began"),
         ("sent", size(one.client_bytes), f"to clients, {rate(one.peak_bps)} at the height"),

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from headrace.config.base import FilePath, Model
 from headrace.config.network.words import CapacityBps, Name
+from headrace.config.scenario.control import ControlTable
 from headrace.config.scenario.demand import AudienceTable, CatalogueTable, LiveTable
 from headrace.config.scenario.events import FailureTable, NewServerTable, WithdrawalTable
 from headrace.config.units import DurationS, SizeBytes
@@ -113,6 +114,9 @@ class ScenarioConfig(Model):
     )
     new_servers: list[NewServerTable] = Field(
         default=[], alias="new_server", max_length=1000, description="What is new."
+    )
+    control: ControlTable = Field(
+        default_factory=ControlTable, description="What observes the network and steers it."
     )
     clients: ClientsTable = Field(default_factory=ClientsTable, description="The clients.")
     edges: EdgesTable = Field(default_factory=EdgesTable, description="The servers.")

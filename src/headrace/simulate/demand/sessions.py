@@ -12,7 +12,7 @@ from headrace.simulate.content import Title
 from headrace.simulate.demand.audience import Audience
 from headrace.simulate.demand.catalogue import Catalogue
 from headrace.simulate.demand.chance import draw_count
-from headrace.simulate.node import Node
+from headrace.simulate.node import Flow, Node
 
 _JITTER_S = 1.0
 
@@ -20,10 +20,11 @@ _JITTER_S = 1.0
 class Session:
     """One viewer. It asks for the piece `chunk` at `next_s`, and ends before `end`.
 
-    `node` is where it gets them; None before it knows, and where it knows no more.
+    `node` is where it gets them; None before it knows, and where it knows no more. `flow` is what
+    its server counts it under.
     """
 
-    __slots__ = ("audience", "chunk", "client", "end", "next_s", "node", "title")
+    __slots__ = ("audience", "chunk", "client", "end", "flow", "next_s", "node", "title")
 
     def __init__(
         self, audience: int, client: bytes, title: Title, chunk: int, end: int, next_s: float
@@ -35,6 +36,7 @@ class Session:
         self.end = end
         self.next_s = next_s
         self.node: Node | None = None
+        self.flow: Flow = ("", "")
 
 
 class OnDemand:

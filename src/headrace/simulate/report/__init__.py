@@ -1,0 +1,1 @@
+"""What a simulation leaves behind: a page with plots, and tables for other programs."""

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import Any
+
+from headrace.feedback.orders import Mode
+from headrace.feedback.states.model import AlarmKind, State
+from headrace.simulate.build import engine_of
+from headrace.simulate.control.loop import Loop
+from headrace.simulate.engine import Result
+from tests.harness.scenarios import a_network, a_scenario, loads_between, simulated
+
+FAILURE = {"servers": ["n1"], "from": 200, "until": 400}
+
+
+def steered(**tables: Any) -> tuple[Result, Loop]:
+    """Return what came of a scenario under version 1, and the loop that steered it."""
+    network = a_network(4)
+    config = a_scenario(interval=1, **tables)
+    loop = Loop(config, network, Mode.STATES)
+    return engine_of(config, network, loop).run(), loop
+
+
+def test_a_dead_server_gets_no_client_after_three_seconds() -> None:
+    result, _loop = steered(failure=[FAILURE])
+    failed = dict(zip(result.series.at_s, result.series.failed, strict=True))
+    assert sum(of for at, of in failed.items() if 203 <= at < 600) <= _still_on_it(result)
+    assert result.totals.failed < simulated(a_network(4), failure=[FAILURE]).totals.failed
+
+
+def _still_on_it(result: Result) -> float:
+    """Return how many requests came to it from clients who were there before: one each."""
+    return max(result.series.viewers)
+
+
+def test_a_server_that_is_back_returns_step_by_step() -> None:
+    _result, loop = steered(failure=[FAILURE])
+    states = [change.after for change in loop.changes if change.server == "n1"]
+    assert states == [State.SUSPECT, State.FAILED, State.RECOVERING, State.ONLINE]
+    back, online = (change.at for change in loop.changes[-2:])
+    assert 400 < back < 410
+    assert online - back >= 55
+
+
+def test_servers_with_wrong_bytes_are_found_by_probes() -> None:
+    _result, loop = steered(failure=[{**FAILURE, "how": "wrong"}])
+    assert State.FAILED in [change.after for change in loop.changes if change.server == "n1"]
+
+
+def test_what_an_operator_withdraws_is_withdrawn_for_the_controller_too() -> None:
+    result, loop = steered(withdrawal=[{"servers": ["n1"], "from": 200, "until": 300}])
+    changes = [change for change in loop.changes if change.server == "n1"]
+    assert changes[0].after is State.WITHDRAWN
+    assert State.FAILED not in [change.after for change in changes if change.at <= 300]
+    assert changes[-1].after is State.ONLINE
+    assert result.totals.failed <= max(result.series.viewers)
+
+
+def test_one_bad_observer_of_three_removes_nobody() -> None:
+    bad = {"count": 1, "from": 100}
+    result, loop = steered(control={"mode": "states", "bad_observer": [bad]})
+    assert loop.changes == []
+    assert result.totals.failed == 0
+    assert AlarmKind.UNSOUND_OBSERVER in {alarm.kind for _at, alarm in loop.alarms}
+
+
+def test_clients_of_a_lost_site_are_served_by_the_next() -> None:
+    result = simulated(
+        interval=1,
+        control={"mode": "states"},
+        audience=[{"network": "isp-a", "viewers": 50}],
+        failure=[{"site": "north", "from": 200, "until": 400}],
+    )
+    assert sum(loads_between(result, "south", 205, 400)) > 0
+    assert result.views > 1

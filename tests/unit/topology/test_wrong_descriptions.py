@@ -247,6 +247,27 @@ def test_what_is_odd_but_can_be_used_is_a_warning(
     assert all(": warning: " in line and message in line for line in said[::2])
 
 
+def test_maintenance_that_leaves_clients_without_a_server_is_a_warning(tmp_path: Path) -> None:
+    alone = edited(OTHER, 'default = true\nsites = [{ name = "north" }]\n')
+    second = (
+        '[[server]]\nname = "n2"\nsite = "north"\nhost = "n2.example"\nipv4 = ["198.51.100.9"]\n'
+    )
+
+    def warned(text: str) -> bool:
+        return any("no server is left for the clients of" in line for line in told(tmp_path, text))
+
+    one, both = _maintenance('server = "n1"'), _maintenance('site = "north"')
+    assert warned(alone + one)
+    assert not warned(alone + second + one)
+    assert warned(alone + second + both)
+    assert warned(alone + second + one + _maintenance('server = "n2"'))
+    later = _maintenance('server = "n2"', "2026-12-01T04:00:00+01:00").replace(
+        "until = 2026-12-01T04", "until = 2026-12-01T05"
+    )
+    assert not warned(alone + second + one + later)
+    assert not warned(GOOD + both)
+
+
 def test_without_a_default_a_site_should_say_where_it_is(tmp_path: Path) -> None:
     text = edited("default = true\n", "").replace("coordinates = [59.91, 10.75]\n", "")
     (warning, _) = told(tmp_path, text)

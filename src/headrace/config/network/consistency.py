@@ -19,6 +19,7 @@ from headrace.config.network.places import (
 from headrace.config.network.reach import unreached
 from headrace.config.network.schedule import wrong_withdrawals
 from headrace.config.network.unaddressed import unaddressed
+from headrace.config.network.withdrawn_at_once import withdrawn_at_once
 from headrace.config.problems import Problem, Severity
 from headrace.http.hosts import is_host_name
 from headrace.http.origin_url import parse_origin_url
@@ -47,6 +48,7 @@ def inconsistencies(config: NetworkConfig) -> list[Problem]:
             {server.name for server in config.servers},
             {site.name: site.kind for site in config.sites},
         ),
+        *withdrawn_at_once(config),
     ]
 
 

@@ -16,7 +16,7 @@ from headrace.feedback.balance.rules import DEFAULT_RULES, BalanceRules
 from headrace.feedback.control.balanced import balanced
 from headrace.feedback.control.frozen import frozen_view, to_keep
 from headrace.feedback.control.heavy_shards import next_heavy_shards
-from headrace.feedback.control.memory import Memory
+from headrace.feedback.control.memory import MOST_ALARMS, Memory
 from headrace.feedback.control.network_time import bounded_elapsed_s, network_time
 from headrace.feedback.observation import Observations
 from headrace.feedback.orders import NO_ORDERS, Mode, Orders, merge, without_expired
@@ -139,6 +139,7 @@ class Controller:
             heavy=heavy,
             balance=shared.memory,
             kept=kept,
+            alarms=step.alarms[:MOST_ALARMS],
         )
         why = Explanation(step, self._balanced)
         return Step(after, view, step.changes, step.alarms, why)

@@ -14,11 +14,12 @@ from headrace.errors import HeadraceError
 from headrace.feedback.balance.model import NO_BALANCE, Balance
 from headrace.feedback.control.heavy_shards import HeavyShards
 from headrace.feedback.orders import NO_ORDERS, Orders
-from headrace.feedback.states.model import States
+from headrace.feedback.states.model import Alarm, States
 from headrace.topology.view_codec import WireView
 
 LARGEST_BYTES = 32 * 1024 * 1024
 FORMAT = 1
+MOST_ALARMS = 100
 
 
 class MemoryDecodeError(HeadraceError):
@@ -41,6 +42,8 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
     balance: Balance = NO_BALANCE
     kept: WireView | None = None
     """The view as it was when the automation was stopped."""
+    alarms: Annotated[tuple[Alarm, ...], Meta(max_length=MOST_ALARMS)] = ()
+    """What could not be settled, for those who do not decide themselves; a bounded part of it."""
 
 
 NO_MEMORY = Memory()

@@ -81,8 +81,8 @@ class Alarm(msgspec.Struct, frozen=True, order=True):
     """An alarm about a site, a server or an observer ("": the whole network)."""
 
     kind: AlarmKind
-    subject: str = ""
-    text: str = ""
+    subject: Annotated[str, Meta(max_length=512)] = ""
+    text: Annotated[str, Meta(max_length=1024)] = ""
 
 
 class Evidence(msgspec.Struct, frozen=True):

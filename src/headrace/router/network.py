@@ -99,7 +99,9 @@ class RouterNetwork:
         same = former is not None and former.topology is topology
         self.classes: Classes = former.classes if former and same else Classes(topology.classes)
         self.known = self.classes.known
-        self.placement: Placement = Placement(topology, view, former.placement if former else None)
+        self.placement: Placement = Placement(
+            topology, view, former.placement if former else None, network.rings
+        )
         if former is None:
             self.placement.prepare()  # no client waits for it yet
         self.routing = Routing(topology, self.placement, network.coverage, geo, view)

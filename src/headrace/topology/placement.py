@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import chain
+from types import MappingProxyType
 from typing import NamedTuple
 
 from headrace.topology.model import ContentClass, Server, Topology
@@ -30,6 +31,7 @@ class Owners(NamedTuple):
 
 
 NOBODY = Owners((), 0)
+_NO_RINGS: Mapping[str, SiteRing] = MappingProxyType({})
 
 
 class Placement:
@@ -37,7 +39,8 @@ class Placement:
 
     A site is worked out when it is first asked for, or beforehand by `prepare`: some 2 ms for 10
     servers. With `former`, a placement of before, what has not changed since is taken from it, for
-    each site when it is first asked for: a new view costs nothing by itself.
+    each site when it is first asked for: a new view costs nothing by itself. `rings` are those of
+    sites that were made before, of the same topology.
     """
 
     __slots__ = (
@@ -46,7 +49,11 @@ class Placement:
     )  # fmt: skip
 
     def __init__(
-        self, topology: Topology, view: View = NO_VIEW, former: Placement | None = None
+        self,
+        topology: Topology,
+        view: View = NO_VIEW,
+        former: Placement | None = None,
+        rings: Mapping[str, SiteRing] = _NO_RINGS,
     ) -> None:
         self.topology = topology
         self.view = view
@@ -61,7 +68,7 @@ class Placement:
         if former is not None and former.topology is topology:
             self._servers, self._largest = former._servers, former._largest
         else:
-            self._servers = _servers_by_site(topology)
+            self._servers = servers_by_site(topology)
             self._largest = max(map(len, self._servers.values()), default=0)
         self._shares = (
             former._shares
@@ -72,6 +79,8 @@ class Placement:
         )
         if former is not None:
             self._take_from(former)
+        if rings and (former is None or former._servers is not self._servers):
+            self._rings = {**self._rings, **rings}
 
     def _take_from(self, former: Placement) -> None:
         same = former._servers is self._servers
@@ -261,7 +270,8 @@ class SitePlacement:
         return Owners(tuple([servers[server] for server in found]), min(width, wanted))
 
 
-def _servers_by_site(topology: Topology) -> dict[str, tuple[Server, ...]]:
+def servers_by_site(topology: Topology) -> dict[str, tuple[Server, ...]]:
+    """Return the servers of each site that has any."""
     by_site: dict[str, list[Server]] = {}
     for server in topology.servers:
         by_site.setdefault(server.site, []).append(server)

@@ -74,7 +74,7 @@ class Arcs:
     holds, and what would be fair.
     """
 
-    holders: array[int]
+    holders: Sequence[int]
     loads: list[float]
     fair: list[float]
 
@@ -85,7 +85,7 @@ class SiteRing:
     __slots__ = ("arcs", "ring", "servers")
 
     def __init__(self, servers: Sequence[Server]) -> None:
-        self.servers = tuple(sorted(servers, key=lambda server: server.name))
+        self.servers = by_name(servers)
         self.ring = Ring([(server.name, server.capacity_bps) for server in self.servers])
         holders = array("I", self.ring.homes)
         loads = [0.0] * len(self.servers)
@@ -95,6 +95,13 @@ class SiteRing:
         limits = [ARCS_BOUND * share for share in fair]
         self._settle(holders, loads, limits, limits)
         self.arcs = Arcs(holders, loads, fair)
+
+    @classmethod
+    def of(cls, servers: tuple[Server, ...], ring: Ring, arcs: Arcs) -> SiteRing:
+        """Return one that was made before, of servers `by_name`."""
+        site = object.__new__(cls)
+        site.servers, site.ring, site.arcs = servers, ring, arcs
+        return site
 
     def arcs_under(self, conditions: Conditions) -> Arcs:
         """Return who holds the arcs for now."""
@@ -126,6 +133,11 @@ class SiteRing:
     ) -> None:
         ring = self.ring
         settle(holders, ring.sizes, ring.ranks, loads, keep, room, ring.walk)
+
+
+def by_name(servers: Sequence[Server]) -> tuple[Server, ...]:
+    """Return servers in the order of their numbers."""
+    return tuple(sorted(servers, key=lambda server: server.name))
 
 
 def keeps(conditions: Conditions, fair: list[float]) -> list[float]:

@@ -7,9 +7,8 @@ same ring, whatever their order.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import accumulate, chain, islice
 
 import xxhash
 
@@ -40,21 +39,37 @@ class Ring:
     __slots__ = ("count", "first", "homes", "points", "ranks", "shift", "sizes")
 
     def __init__(self, servers: Sequence[tuple[str, float]]) -> None:
-        self.count = len(servers)
         points = _cut(_points_of(servers), [weight for _name, weight in servers])
-        self.points = array("Q", (point for point, _server in points))
-        self.homes = array("I", (server for _point, server in points))
-        before = [self.points[-1] - (1 << 64), *self.points[:-1]]
-        self.sizes = array(
-            "d", ((at - was) / CIRCLE for at, was in zip(self.points, before, strict=True))
+        ends = [point for point, _server in points]
+        before = [ends[-1] - (1 << 64), *ends[:-1]]
+        self.count = len(servers)
+        self.points: Sequence[int] = array("Q", ends)
+        self.homes: Sequence[int] = array("I", [server for _point, server in points])
+        self.sizes: Sequence[float] = array(
+            "d", [(at - was) / CIRCLE for at, was in zip(ends, before, strict=True)]
         )
-        self.ranks = array("Q", ((point * _SCRAMBLE) & _MASK for point in self.points))
+        self.ranks: Sequence[int] = array("Q", [(point * _SCRAMBLE) & _MASK for point in ends])
         # About one arc ends in each part, so that few are left to search.
         bits = len(points).bit_length()
         self.shift = 64 - bits
-        self.first = array(
-            "I", (bisect_left(self.points, part << self.shift) for part in range(1 << bits))
-        )
+        self.first: Sequence[int] = _first(ends, self.shift, 1 << bits)
+
+    @classmethod
+    def of(
+        cls,
+        count: int,
+        points: Sequence[int],
+        homes: Sequence[int],
+        sizes: Sequence[float],
+        ranks: Sequence[int],
+        first: Sequence[int],
+    ) -> Ring:
+        """Return a ring that was made before."""
+        ring = object.__new__(cls)
+        ring.count, ring.points, ring.homes = count, points, homes
+        ring.sizes, ring.ranks, ring.first = sizes, ranks, first
+        ring.shift = 64 - (len(first).bit_length() - 1)
+        return ring
 
     def arc_of(self, shard: bytes) -> int:
         """Return the number of the arc that a shard is in."""
@@ -88,6 +103,14 @@ def _points_of(servers: Sequence[tuple[str, float]]) -> list[tuple[int, int]]:
         for server, (name, weight) in enumerate(servers)
         for number in range(points_of(weight))
     )
+
+
+def _first(ends: Sequence[int], shift: int, parts: int) -> array[int]:
+    """Return for each part of the circle how many arcs end before it."""
+    counts = [0] * (parts + 1)
+    for end in ends:
+        counts[(end >> shift) + 1] += 1
+    return array("I", islice(accumulate(counts), parts))
 
 
 def _cut(points: list[tuple[int, int]], weights: list[float]) -> list[tuple[int, int]]:

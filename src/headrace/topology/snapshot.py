@@ -1,8 +1,8 @@
 """A description of the network as one file of bytes: compiled once, then only mapped. Pure.
 
-Its values are JSON; prefixes and the table of coverage follow as they lie in memory, so that a
-worker that maps the file has them without reading them. The same bytes are kept on disk as the last
-good description; there a hash tells whether they are whole.
+Its values are JSON; the table of coverage, prefixes and the rings of large sites follow as they lie
+in memory, so that a worker that maps the file has them without reading them. The same bytes are
+kept on disk as the last good description; there a hash tells whether they are whole.
 """
 
 from __future__ import annotations
@@ -10,16 +10,19 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 import msgspec
 
 from headrace.errors import HeadraceError
+from headrace.topology import ring_bytes
 from headrace.topology.coverage import CoverageTable
 from headrace.topology.model import ClientNetwork, Coverage, Topology
+from headrace.topology.placement import servers_by_site
+from headrace.topology.placement_site import SiteRing
 from headrace.topology.prefix_set import PrefixSet
 
 _MAGIC = b"HRNETW01"
@@ -39,47 +42,67 @@ class NetworkSnapshot:
     """A description in force. `version` is a hash of what it says: equal for all who have it.
 
     The prefixes of its networks and coverage may be left out: workers have them in the table.
+    `rings` are those of its large sites, by name.
     """
 
     topology: Topology
     version: str
     coverage: CoverageTable
+    rings: Mapping[str, SiteRing] = field(default_factory=dict)
 
 
 class _Head(msgspec.Struct):
-    """What the JSON says. `prefixes` has the sizes of all sets, networks before coverage."""
+    """What the JSON says. `prefixes` has the sizes of all sets, networks before coverage; `rings`
+    those of the rings, with the names of their sites.
+    """
 
     version: str
     topology: Topology
     prefixes: list[tuple[int, int]]
     coverage_bytes: int
+    rings: list[tuple[str, int]] = []
 
 
 def encode(topology: Topology) -> bytes:
-    """Return a topology with its prefixes and its table of coverage as a snapshot."""
+    """Return a topology with its prefixes, its table of coverage and its rings as a snapshot."""
     coverage = CoverageTable(topology).to_bytes()
     sets = [holder.prefixes for holder in _holders(topology)]
     parts = [part for one in sets for part in (one.v4, one.v6)]
+    rings = {
+        site: ring_bytes.written(SiteRing(servers))
+        for site, servers in servers_by_site(topology).items()
+        if len(servers) >= ring_bytes.LARGE
+    }
     head = _Head(
         version_of(topology),
         _with_prefixes(topology, [PrefixSet()] * len(sets)),
         [(len(one.v4), len(one.v6)) for one in sets],
         len(coverage),
+        [(site, len(ring)) for site, ring in rings.items()],
     )
     text = msgspec.json.encode(head, enc_hook=_to_json)
-    sections = _aligned([_HEAD_LENGTH.pack(len(text)) + text, coverage, b"".join(parts)])
+    sections = _aligned(
+        [_HEAD_LENGTH.pack(len(text)) + text, coverage, b"".join(parts), *rings.values()]
+    )
     return _MAGIC + hashlib.sha256(sections).digest() + sections
 
 
 def decode(data: memoryview) -> NetworkSnapshot:
-    """Return the description in a snapshot without its prefixes, and its table, which reads
-    `data` for as long as it lives.
+    """Return the description in a snapshot without its prefixes, its table and its rings, which
+    read `data` for as long as they live.
 
     The hash is not checked: see `check`. Raises HeadraceError.
     """
-    head, coverage, _at = _parts(data)
+    head, coverage, at = _parts(data)
     table = CoverageTable.from_buffer(head.topology, coverage)
-    return NetworkSnapshot(head.topology, head.version, table)
+    at += sum(size for pair in head.prefixes for size in pair)
+    rings = {}
+    servers = servers_by_site(head.topology) if head.rings else {}
+    for site, size in head.rings:
+        at = _after(at)
+        rings[site] = ring_bytes.read(servers.get(site, ()), data[at : at + size])
+        at += size
+    return NetworkSnapshot(head.topology, head.version, table, rings)
 
 
 def topology_of(data: memoryview) -> Topology:
@@ -101,9 +124,13 @@ def _parts(data: memoryview) -> tuple[_Head, memoryview, int]:
     coverage = data[at : at + head.coverage_bytes]
     at = _after(at + head.coverage_bytes)
     sizes = [size for pair in head.prefixes for size in pair]
-    if head.coverage_bytes < 0 or any(size < 0 for size in sizes):
+    rings = [size for _site, size in head.rings]
+    if head.coverage_bytes < 0 or any(size < 0 for size in (*sizes, *rings)):
         raise SnapshotError("a part of it has no size")
-    if len(data) != at + sum(sizes):
+    end = at + sum(sizes)
+    for size in rings:
+        end = _after(end) + size
+    if len(data) != end:
         raise SnapshotError("it has not the length that it says")
     return head, coverage, at
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from ipaddress import IPv6Address, ip_address
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.errors import HeadraceError
-from headrace.topology.model import ContentClass, Topology, Widening
+from headrace.topology import ring_bytes
+from headrace.topology.model import ContentClass, Server, Topology, Widening
+from headrace.topology.placement import Placement
+from headrace.topology.placement_site import SiteRing
 from headrace.topology.prefix_set import PrefixSet
 from headrace.topology.snapshot import check, decode, encode, topology_of, version_of
+from headrace.topology.view import NO_VIEW, ServerState, ServerView, View
 from tests.harness.networks import two_sites
 
 CLASS = ContentClass(
@@ -85,6 +90,57 @@ def test_a_torn_one_is_refused(length: int) -> None:
         topology_of(torn)
     with pytest.raises(HeadraceError):
         decode(torn)
+
+
+def large(capacities: list[int]) -> Topology:
+    """Return a network with a site of so many servers beside those of others."""
+    servers = tuple(
+        Server(f"large{n}", "north", f"large{n}.example", capacity_bps=capacity * 10**9)
+        for n, capacity in enumerate(capacities)
+    )
+    return replace(NETWORK, servers=(*servers, *NETWORK.servers))
+
+
+@given(st.lists(st.sampled_from([1, 10, 100]), min_size=16, max_size=24), st.randoms())
+@settings(max_examples=15, deadline=None)
+def test_the_rings_of_large_sites_are_those_that_a_placement_makes(
+    capacities: list[int], chance: Random
+) -> None:
+    topology = large(capacities)
+    found = decode(memoryview(encode(topology)))
+    assert set(found.rings) == {"north"}
+    failed = chance.choice([server.name for server in topology.servers if server.site == "north"])
+    demand = {"vod": {"/a/": 0.3, "/b/": 0.2}}
+    views = [
+        NO_VIEW,
+        View(demand=demand),
+        View(servers={failed: ServerView(ServerState.FAILED)}, demand=demand),
+    ]
+    made, mapped = Placement(topology), Placement(found.topology, rings=found.rings)
+    for view in views:
+        made = Placement(topology, view, made)
+        mapped = Placement(found.topology, view, mapped)
+        for number in range(50):
+            shard = b"/%c/" % (97 + number)
+            one, other = (each.owners("north", CLASS, shard) for each in (made, mapped))
+            assert [each.name for each in one.servers] == [each.name for each in other.servers]
+            assert one.width == other.width
+
+
+def test_rings_of_other_servers_are_refused() -> None:
+    ring = ring_bytes.written(SiteRing(large([10] * 16).servers))
+    for servers in (large([10] * 15 + [40]).servers, large([10] * 17).servers, ()):
+        with pytest.raises(ring_bytes.BadRing):
+            ring_bytes.read(servers, memoryview(ring))
+    for torn in (ring[:-4], ring[:20], ring + b"\0"):
+        with pytest.raises(ring_bytes.BadRing):
+            ring_bytes.read(large([10] * 16).servers, memoryview(torn))
+
+
+def test_a_snapshot_of_before_there_were_rings_is_read() -> None:
+    old = encode(NETWORK).replace(b',"rings":[]', b"           ")
+    assert b'"rings"' not in old
+    assert decode(memoryview(old)).topology == bare(NETWORK)
 
 
 @given(st.integers(8, len(DATA) - 1), st.integers(1, 255))

@@ -92,7 +92,7 @@ class Tiering:
             self._classes = Classes(topology.classes, topology.servers)
             self._topology = topology
             self.servers.adopt(topology.servers, self._rules)
-        self._placement = Placement(topology, view, self._placement)
+        self._placement = Placement(topology, view, self._placement, network.rings)
         here = self._me.site
         self._placement.prepare((here, *topology.site(here).parents))
 

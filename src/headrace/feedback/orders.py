@@ -15,13 +15,14 @@ from msgspec import Meta
 from headrace.errors import HeadraceError
 
 MOST_WISHES = 10_000
+MOST_SEQUENCE = 2**53
 LONGEST_REASON = 300
 REMEMBERED_S = 7 * 86_400.0
 """How long it is remembered that a wish was taken back."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=512)]
 Text = Annotated[str, Meta(max_length=LONGEST_REASON)]
-Sequence = Annotated[int, Meta(ge=0, le=2**53)]
+Sequence = Annotated[int, Meta(ge=0, le=MOST_SEQUENCE)]
 UnixTime = Annotated[float, Meta(ge=0.0, le=1e11)]
 
 
@@ -90,7 +91,7 @@ class Orders(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
         """Return the sequence for the next order."""
         known = [one.sequence for one in (*self.servers.values(), *self.sites.values())]
         known += [one.sequence for one in (self.freeze, self.mode) if one is not None]
-        return max(known, default=0) + 1
+        return min(max(known, default=0) + 1, MOST_SEQUENCE)
 
 
 NO_ORDERS = Orders()

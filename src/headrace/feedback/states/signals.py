@@ -16,6 +16,8 @@ from headrace.feedback.states.table import Signal
 from headrace.feedback.states.wanted import Wanted
 from headrace.topology.model import Server
 
+_UNBELIEVABLE = frozenset({Why.MASS_FAILURE, Why.FEW_OBSERVERS})
+
 
 @dataclass(frozen=True, slots=True)
 class Evidenced:
@@ -86,8 +88,9 @@ def find(one: Evidenced, elapsed_s: float, rules: StateRules) -> Finding:
 
 def _by_probes(one: Evidenced, elapsed_s: float, rules: StateRules) -> Finding:
     verdict, record = one.verdict, one.record
-    if _is_taken_back(one, rules):
-        return Finding(Signal.DISTRUST, (Why.MASS_FAILURE, *verdict.reasons))
+    if one.held in _UNBELIEVABLE and (verdict.down or verdict.failures) and one.held is not None:
+        signal = Signal.DOUBT if _was_believed(one, rules) else Signal.DISTRUST
+        return Finding(signal, (one.held, *verdict.reasons))
     if verdict.down:
         return Finding(Signal.DOUBT, (*((one.held,) if one.held else ()), *verdict.reasons))
     if not verdict.seen:
@@ -106,14 +109,11 @@ def _by_probes(one: Evidenced, elapsed_s: float, rules: StateRules) -> Finding:
     return Finding(Signal.UP, (Why.SERVES,))
 
 
-def _is_taken_back(one: Evidenced, rules: StateRules) -> bool:
-    """Return whether a server failed a moment ago, and now so much else that it is not believed."""
-    return (
-        one.held is Why.MASS_FAILURE
-        and one.record.state is State.FAILED
-        and one.record.for_s <= rules.mass_undo_s
-        and one.verdict.down
-    )
+def _was_believed(one: Evidenced, rules: StateRules) -> bool:
+    """Return whether a server failed before what makes such failures unbelievable now."""
+    if one.record.state is not State.FAILED:
+        return False
+    return one.held is not Why.MASS_FAILURE or one.record.for_s > rules.mass_undo_s
 
 
 def _needed(state: State, rules: StateRules) -> int:

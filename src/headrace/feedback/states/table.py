@@ -6,15 +6,16 @@ Each step finds one signal for each server; the first that applies wins:
    is to be left alone; or the description does. `pin`: an operator wants it online, whatever is
    scheduled or observed.
 2. `down`: a quorum of observers sees it fail, and nothing forbids to believe that: no floor, last
-   server, mass failure or lack of observers. Where something does, it is `doubt`; `distrust` where
-   so much fails that what was concluded a moment ago is taken back.
+   server, mass failure or lack of observers. A floor or a last server make it `doubt`.
 3. `drain`: an operator, the schedule, the description or the server itself wants it to end what it
    serves.
 4. `over`: its report says that it is full.
-5. `doubt`: no quorum says that it serves; or its report, siblings or routers speak against it.
-6. `damped`: it serves, but its flaps are not forgotten. Only one that failed is damped.
-7. `warm`: it serves, and has its whole weight; `up`: it serves, and does not have it yet.
-8. `unseen`: no quorum has probed it lately.
+5. `distrust`: it is seen to fail with so much else, or by so few, that this is not believed. One
+   that failed a moment ago is taken back; what failed before that is `doubt`.
+6. `doubt`: no quorum says that it serves; or its report, siblings or routers speak against it.
+7. `damped`: it serves, but its flaps are not forgotten. Only one that failed is damped.
+8. `warm`: it serves, and has its whole weight; `up`: it serves, and does not have it yet.
+9. `unseen`: no quorum has probed it lately.
 
 What a state is for clients: `online`, `suspect` and `recovering` get new ones by their weight (a
 suspect's stays what it was), `full` and `draining` keep theirs, `failed` and `withdrawn` have none.
@@ -60,13 +61,13 @@ _OBSERVED = (
 # fmt: off
 _ROWS: Mapping[State, tuple[State, ...]] = {
     # before   down     over      distrust  doubt     damped    up        warm      unseen
-    _ONLINE:  (_FAILED, _FULL,    _SUSPECT, _SUSPECT, _ONLINE,  _RETURNS, _ONLINE,  _ONLINE),
+    _ONLINE:  (_FAILED, _FULL,    _ONLINE,  _SUSPECT, _ONLINE,  _RETURNS, _ONLINE,  _ONLINE),
     _SUSPECT: (_FAILED, _FULL,    _SUSPECT, _SUSPECT, _SUSPECT, _RETURNS, _ONLINE,  _SUSPECT),
     _FAILED:  (_FAILED, _FAILED,  _SUSPECT, _FAILED,  _FAILED,  _RETURNS, _RETURNS, _FAILED),
     _RETURNS: (_FAILED, _FULL,    _RETURNS, _RETURNS, _RETURNS, _RETURNS, _ONLINE,  _RETURNS),
     _DRAINS:  (_FAILED, _RETURNS, _RETURNS, _RETURNS, _FAILED,  _RETURNS, _RETURNS, _RETURNS),
     _LEFT:    (_FAILED, _RETURNS, _RETURNS, _RETURNS, _FAILED,  _RETURNS, _RETURNS, _RETURNS),
-    _FULL:    (_FAILED, _FULL,    _SUSPECT, _SUSPECT, _SUSPECT, _RETURNS, _ONLINE,  _SUSPECT),
+    _FULL:    (_FAILED, _FULL,    _FULL,    _SUSPECT, _SUSPECT, _RETURNS, _ONLINE,  _SUSPECT),
 }
 # fmt: on
 

@@ -161,8 +161,16 @@ def test_too_few_observers_take_nobody_out_but_let_return() -> None:
     loop = Loop(NET)
     loop.see(observed(NET, {"s0a0": GONE}))
     step = loop.see(observed(NET, {"s1a0": GONE}, observers=["ob1"]), 5)
-    assert loop.states() == {"s0a0": State.RECOVERING, "s1a0": State.SUSPECT}
+    assert loop.states() == {"s0a0": State.RECOVERING}
+    assert loop.memory.states.servers["s1a0"].reasons == (Why.FEW_OBSERVERS, Why.TIMEOUT)
     assert AlarmKind.FEW_OBSERVERS in {one.kind for one in step.alarms}
+
+
+def test_what_has_just_failed_stays_out_when_observers_die() -> None:
+    loop = Loop(NET)
+    loop.see(observed(NET, {"s0a0": GONE}))
+    loop.see(observed(NET, {"s0a0": GONE}, observers=["ob1"]), 5)
+    assert loop.states() == {"s0a0": State.FAILED}
 
 
 def test_without_observers_all_stays_as_it_is() -> None:

@@ -1,0 +1,104 @@
+"""What is adopted as a memory may be anything: it is refused, or a step can go on from it."""
+
+from __future__ import annotations
+
+import contextlib
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headrace.feedback.control.controller import Controller, ControllerRules
+from headrace.feedback.control.memory import (
+    LARGEST_BYTES,
+    Memory,
+    MemoryDecodeError,
+    decode_memory,
+    encode_memory,
+)
+from headrace.feedback.orders import Frozen, Orders
+from headrace.feedback.states.model import ServerRecord, State, States
+from headrace.topology.view_codec import encode_taken
+from tests.unit.feedback.networks import GONE, RULES, network, observed
+
+NET = network(sites=2, servers=2)
+NAMES = [server.name for server in NET.servers]
+CONTROLLER = Controller(NET, ControllerRules(RULES))
+AGE = st.sampled_from([0.0, 1e-9, 5.0, 1e9])
+RECORD = st.builds(
+    ServerRecord,
+    state=st.sampled_from(State),
+    for_s=AGE,
+    ramp=st.sampled_from([0.0, 0.5, 1.0]),
+    penalty=AGE,
+    suppressed=st.booleans(),
+    load_s=AGE,
+    silent_s=st.one_of(st.none(), AGE),
+)
+MEMORY = st.builds(
+    Memory,
+    at=st.sampled_from([0.0, 1.0, 1e6, 1e11]),
+    states=st.builds(
+        States,
+        st.dictionaries(st.sampled_from([*NAMES, "gone"]), RECORD),
+        st.sampled_from([0, 1, 2**53]),
+    ),
+    orders=st.sampled_from([Orders(), Orders(freeze=Frozen(True, 2**53))]),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(MEMORY, st.sampled_from([0.0, 1.0, 1e9, -5.0, float("nan"), float("inf")]))
+def test_a_step_goes_on_from_any_memory_that_is_taken(memory: Memory, elapsed_s: float) -> None:
+    taken = decode_memory(encode_memory(memory))
+    for _second in range(3):
+        step = CONTROLLER.step(taken, observed(NET, {"s0a0": GONE}), 1e6, elapsed_s)
+        assert decode_memory(encode_memory(step.memory)) == step.memory
+        assert set(step.memory.states.servers) == set(NAMES)
+        encode_taken(step.view)
+        taken = step.memory
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200))
+def test_bytes_are_refused_or_taken(data: bytes) -> None:
+    with contextlib.suppress(MemoryDecodeError):
+        decode_memory(data)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'{"format":2}',
+        b'{"at":-1}',
+        b'{"at":NaN}',
+        b'{"states":{"servers":{"":{}}}}',
+        b'{"states":{"servers":{"a":{"state":"dead"}}}}',
+        b'{"states":{"servers":{"a":{"ramp":1.5}}}}',
+        b'{"states":{"servers":{"a":{"penalty":1e300}}}}',
+        b'{"states":{"servers":{"a":{"reasons":["x"]}}}}',
+        b'{"states":{"steps":-1}}',
+        b'{"orders":{"freeze":{"frozen":1,"sequence":0}}}',
+        b'{"kept":{"version":0,"made_at":0}}',
+        b'{"heavy":{"demand":{"a":{"b":2}}}}',
+        b"[" * 100_000,
+        b'{"alarms":[' + b'{"kind":"last"},' * 100 + b'{"kind":"last"}]}',
+    ],
+)
+def test_what_no_controller_wrote_is_refused(document: bytes) -> None:
+    with pytest.raises(MemoryDecodeError):
+        decode_memory(document)
+
+
+def test_too_much_is_refused_unread() -> None:
+    with pytest.raises(MemoryDecodeError, match="at most"):
+        decode_memory(b" " * (LARGEST_BYTES + 1))
+
+
+def test_what_a_later_version_added_is_passed_over() -> None:
+    taken = decode_memory(b'{"later":1,"states":{"servers":{"s0a0":{"more":2}}}}')
+    assert msgspec.structs.asdict(taken.states.servers["s0a0"])["state"] is State.ONLINE

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from headrace.bounded import BoundedMemory
 from headrace.config.router.model import RouterConfig
 from headrace.http.hosts import HostTable
+from headrace.router.askers import asker_memory
 from headrace.router.clients import Clients
 from headrace.router.debug_access import DebugAccess
 from headrace.router.network import RouterNetwork
@@ -27,8 +28,8 @@ class RouterContext:
     """Replaced in parts, never waited for. `network` is there before the first client is; `geo`
     counts from the next one on.
 
-    `authorities` are the normalised ones by the Host field, and `sent` the redirects of before:
-    each without TLS and with.
+    `authorities` are the normalised ones by the Host field, `askers` are clients by their address
+    and Host field, and `sent` the redirects of before: each without TLS and with.
     """
 
     def __init__(
@@ -55,12 +56,14 @@ class RouterContext:
         self.retry_after = b"%d" % max(1, round(config.retry_after_s))
         self.max_age_s = config.redirect_max_age_s
         self.sent = (sent_memory(), sent_memory())
+        self.askers = (asker_memory(), asker_memory())
 
     def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
         """Work by this description and this view."""
         former: RouterNetwork | None = getattr(self, "network", None)
         self.network = RouterNetwork(network, view, self.tallies, self.geo, former)
         self.sent = (sent_memory(), sent_memory())
+        self.askers = (asker_memory(), asker_memory())
 
 
 def _authorities() -> BoundedMemory[bytes | None, bytes]:

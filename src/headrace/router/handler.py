@@ -17,6 +17,7 @@ from headrace.reasons import Reason
 from headrace.router.accounting import Accounting
 from headrace.router.answers import send_json, send_preflight, send_problem
 from headrace.router.api import answer_api
+from headrace.router.askers import Asker
 from headrace.router.asking import Unavailable
 from headrace.router.clients import Client
 from headrace.router.context import RouterContext
@@ -67,18 +68,51 @@ class RouterHandler:
         head = exchange.head
         assert head is not None
         context = self.context
-        secure, target, address = exchange.tls, head.target, exchange.address
+        secure, address, host, target = exchange.tls, exchange.address, head.host, head.target
+        if head.method not in GET_OR_HEAD:
+            self._otherwise(exchange, head)
+            return
         if head.known:
-            sent = context.sent[secure].entries.get((address, head.host, target))
+            sent = context.sent[secure].entries.get((address, host, target))
             if sent is not None and (not secure or exchange.covered == sent.authority):
                 self._send(exchange, head, sent.way, sent.start)
                 return
-        peer = context.clients.peers.get(address)
+        asker = context.askers[secure].entries.get((address, host))
+        if (
+            asker is None
+            or (secure and exchange.covered != asker.authority)
+            or target.startswith(API_PREFIX)
+            or (context.debug.open and DEBUG_WORD in target)
+        ):
+            self._answer_usual(exchange, head)
+            return
+        usual = USUAL_TARGET.fullmatch(target)
+        if usual is not None:
+            shard = asker.shard_of(usual[1])
+            straight = asker.straight
+            owners = straight.find(shard)
+            if owners.width == 1 and shard:
+                way = straight.made.get(owners.servers[0].name)
+                if isinstance(way, Way):
+                    start = way.head + target
+                    if head.known:
+                        sent = SentRedirect(start, way, asker.authority)
+                        context.sent[secure].put((address, host, target), sent)
+                    self._send(exchange, head, way, start)
+                    return
+        self._answer_usual(exchange, head)
+
+    def _answer_usual(self, exchange: Exchange, head: RequestHead) -> None:
+        """Answer GET or HEAD, quickly if client and host are known and the path is in its one
+        form.
+        """
+        context = self.context
+        secure, target = exchange.tls, head.target
+        peer = context.clients.peers.get(exchange.address)
         authority = context.authorities[secure].entries.get(head.host)
         if (
             authority is not None
             and peer is not None
-            and head.method in GET_OR_HEAD
             and (not secure or exchange.covered == authority)
             and not target.startswith(API_PREFIX)
             and not (context.debug.open and DEBUG_WORD in target)
@@ -89,12 +123,24 @@ class RouterHandler:
                 if peer.trusted:
                     client = context.clients.spoken_for(peer, head.headers)
                     secure = secure if client.secure is None else client.secure
-                way = self._redirect(exchange, head, found, target, client, secure=secure)
-                if way is not None and head.known and not peer.trusted:
-                    sent = SentRedirect(way.head + target, way, authority)
-                    context.sent[secure].put((address, head.host, target), sent)
+                else:
+                    self._note_asker(exchange, head, authority, client)
+                self._redirect(exchange, head, found, target, client, secure=secure)
                 return
         self._otherwise(exchange, head)
+
+    def _note_asker(
+        self, exchange: Exchange, head: RequestHead, authority: bytes, client: Client
+    ) -> None:
+        """Note what will be the same for all that a client asks of a host, where there is such."""
+        secure, context = exchange.tls, self.context
+        whole = context.network.classes.whole(authority)
+        if whole is None:
+            return
+        straight = context.network.straight(client.address, whole.content, True if secure else None)
+        if straight is not None:
+            asker = Asker(authority, whole.shard_of, straight)
+            context.askers[secure].put((exchange.address, head.host), asker)
 
     def _classified(self, authority: bytes, target: bytes) -> Classified | None:
         """Return what a target asks for whose path is in its one form as the client wrote it;
@@ -118,8 +164,8 @@ class RouterHandler:
         client: Client,
         *,
         secure: bool,
-    ) -> Way | None:
-        """Send a client to its server, and return which way; None: there is none."""
+    ) -> None:
+        """Send a client to its server."""
         network, shard = self.context.network, asked.shard
         straight = network.straight(client.address, asked.content, True if secure else None)
         way: object = None
@@ -131,9 +177,8 @@ class RouterHandler:
             way = self._decided(exchange, asked, client, secure=secure)
             if way is None:
                 self._refuse(exchange, Unavailable(self.context.retry_after))
-                return None
+                return
         self._send(exchange, head, way, way.head + suffix)
-        return way
 
     def _decided(
         self, exchange: Exchange, asked: Classified, client: Client, *, secure: bool

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import NamedTuple
 
 import msgspec
 
@@ -56,7 +58,7 @@ class Classes:
         found = self._by_host.entries.get(host) or self._of_host(host)
         whole = found.whole
         if whole is not None:  # whatever the path is: quicker than to look it up
-            return Classified(whole.content, whole.shard_of(found.name, path))
+            return Classified(whole.content, whole.shard_of(path))
         key = (host, path)
         known = self.known.get(key)
         if known is None:
@@ -65,6 +67,10 @@ class Classes:
                 self._known.put(key, known)
         return known
 
+    def whole(self, host: bytes) -> Whole | None:
+        """Return the class of all that is asked of a normalised authority; None: it depends."""
+        return (self._by_host.entries.get(host) or self._of_host(host)).whole
+
     def _of_host(self, host: bytes) -> _OfHost:
         name = host_of(host)
         found = _OfHost(name, tuple(one for one in self._classes if one.is_for_host(name)))
@@ -72,15 +78,24 @@ class Classes:
         return found
 
 
+class Whole(NamedTuple):
+    """The class of a whole host. `shard_of` returns the shard of a normalised path."""
+
+    content: ContentClass
+    shard_of: Callable[[bytes], bytes]
+
+
 class _OfHost:
-    """The classes that a host has a part in. `whole` is the first, if it is for all paths."""
+    """The classes that a host has a part in. `whole`: the first is for all paths."""
 
     __slots__ = ("classes", "name", "whole")
 
     def __init__(self, name: bytes, classes: tuple[_Compiled, ...]) -> None:
         self.name = name
         self.classes = classes
-        self.whole = classes[0] if classes and classes[0].is_for_all_paths else None
+        self.whole: Whole | None = None
+        if classes and classes[0].is_for_all_paths:
+            self.whole = Whole(classes[0].content, partial(classes[0].shard_of, name))
 
     def classify(self, path: bytes) -> Classified | None:
         """Return the class and the shard of a path."""

@@ -82,4 +82,8 @@ def _of_groups(parts: list[str], pattern: re.Pattern[str] | None) -> ShardKey | 
         values = tuple([found[number] or "" for number in numbers])
         return (template % values).encode("latin-1")
 
-    return key
+    def key_of_all(_host: bytes, path: bytes) -> bytes:
+        found = match(path.decode("latin-1"))
+        return path if found is None else (template % found.groups("")).encode("latin-1")
+
+    return key_of_all if numbers == list(range(1, pattern.groups + 1)) else key

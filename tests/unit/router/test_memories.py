@@ -46,3 +46,20 @@ def test_nothing_is_remembered_over_a_change() -> None:
         router.ask("/film/1")
     router.context.adopt(router.context.config, router.context.debug)
     assert not router.context.sent[0].entries
+
+
+def test_a_method_that_is_not_redirected_is_refused_however_often_the_url_was_asked_for() -> None:
+    router = memory_router()
+    for _ in range(4):
+        assert router.ask("/film/1").status == 302
+        assert router.ask("/film/1", method="POST").status == 405
+
+
+def test_addresses_and_hosts_fill_no_more_than_the_memory_of_askers() -> None:
+    router = memory_router()
+    for number in range(6_000):
+        for _ in range(2):
+            router.ask("/f", client=f"192.0.{number >> 8}.{number & 255}")
+    askers = router.context.askers[0]
+    assert 1_000 < len(askers.entries) <= 6_000
+    assert askers.held_bytes <= askers.limit_bytes

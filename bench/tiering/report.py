@@ -56,9 +56,9 @@ Servers wait for each other rather than hedge, so that the load of this machine 
 |---|--:|--:|--:|--:|
 {table}
 
-Of the requests that are counted, {rows[0].first_asked:,}
-({100 * rows[0].first_asked / max(1, rows[0].requests):.1f} %) ask for what nobody had asked for
-before: so many must come to the origin, whatever the arrangement.
+Of the requests that are counted, {rows[0].first_asked:,} ask for what nobody had asked for before.
+That is {100 * rows[0].first_asked / max(1, rows[0].requests):.1f} %, and comes to the origin in any
+arrangement.
 
 **Neither**: clients come to any server, and each asks the origin. **Consistent routing**: a router
 sends each client to the owner of what it wants, but {100 * scale.astray:.0f} % of requests come to

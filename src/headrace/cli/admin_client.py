@@ -13,17 +13,22 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import msgspec
 import typer
 
-from headrace.cli.role_file import RoleName, role_of
-from headrace.config import Address, Config, UnixAddress
+from headrace.cli.role_file import ROOTS, RoleName, role_of
+from headrace.config import Address, UnixAddress
 from headrace.config.addresses import parse_address
-from headrace.config.edge import EDGE
 from headrace.config.loader import load_config
+from headrace.config.node import NodeConfig
 from headrace.errors import HeadraceError
 from headrace.node.admin.auth import TOKEN_FILE_NAME
 
 TIMEOUT_S = 30.0
 EXIT_REFUSED = 1
 EXIT_USAGE = 2
+_WORDS = {
+    RoleName.EDGE: "edge",
+    RoleName.ROUTER: "router",
+    RoleName.FEEDBACK: "feedback process",
+}
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 AdminOption = Annotated[
@@ -107,18 +112,30 @@ class AdminClient:
         raise AdminRefused(response.status, str(detail))
 
 
-def find_admin(admin: str | None, token_file: Path | None, config_file: Path | None) -> AdminClient:
-    """Return where to ask and with which token. Raises AdminUsage when neither way says it."""
-    config = None if config_file is None else _loaded(config_file)
+def find_admin(
+    admin: str | None,
+    token_file: Path | None,
+    config_file: Path | None,
+    role: RoleName = RoleName.EDGE,
+) -> AdminClient:
+    """Return where to ask a node of this role and with which token.
+
+    Raises AdminUsage when neither way says it.
+    """
+    config = None if config_file is None else _loaded(config_file, role)
     if admin is not None:
         try:
             address = parse_address(admin)
         except ValueError as error:
             raise AdminUsage(f"--admin {admin}: {error}") from error
     elif config is None:
-        raise AdminUsage("which edge? name it by --admin with --token-file, or --config edge.toml")
+        raise AdminUsage(
+            f"which {_WORDS[role]}? name it by --admin with --token-file, or --config {role}.toml"
+        )
     elif config.admin is None:
-        raise AdminUsage(f"{config_file} has no [admin] table, so its edge cannot be asked")
+        raise AdminUsage(
+            f"{config_file} has no [admin] table, so its {_WORDS[role]} cannot be asked"
+        )
     else:
         address = config.admin.parsed
     return AdminClient(address, _token(token_file, config))
@@ -182,7 +199,7 @@ def _json(address: Address, status: int, content: bytes) -> Any:
         raise EdgeUnreachable(f"{address} is not an admin API: it answered {status}") from error
 
 
-def _token(token_file: Path | None, config: Config | None) -> str:
+def _token(token_file: Path | None, config: NodeConfig | None) -> str:
     if token_file is None:
         if config is None or config.admin is None:
             raise AdminUsage("which token? give --token-file (the edge's cache_dir/admin.token)")
@@ -195,13 +212,14 @@ def _token(token_file: Path | None, config: Config | None) -> str:
         raise AdminUsage(f"cannot read the token from {token_file}: {error.strerror}") from error
 
 
-def _loaded(file: Path) -> Config:
-    if role_of(file) is RoleName.ROUTER:
+def _loaded(file: Path, role: RoleName) -> NodeConfig:
+    if role is RoleName.EDGE and role_of(file) is RoleName.ROUTER:
         raise AdminUsage(
             f"{file} configures a router, and this asks edges: a router has GET /stats and "
             "/metrics, and says how it decides with headrace locate --router URL"
         )
     try:
-        return load_config(file, EDGE)
+        found: NodeConfig = load_config(file, ROOTS[role])
     except HeadraceError as error:
         raise AdminUsage(str(error)) from error
+    return found

@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
+import contextlib
+import getpass
+import json
+import os
+import shutil
+import socket
+import sys
+import time
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
+import msgspec
 import typer
 
-from headrace.cli.role_file import load_for
+from headrace.cli.admin_client import (
+    AdminClient,
+    AdminOption,
+    ConfigOption,
+    TokenOption,
+    find_admin,
+    harmless,
+    run,
+)
+from headrace.cli.feedback_tables import event_line, status_lines
+from headrace.cli.role_file import RoleName, load_for
+from headrace.cli.tables import draw, screen
 from headrace.config.feedback import FEEDBACK
+from headrace.config.units import parse_duration
+from headrace.feedback.admin.models import MOST_LINES, USUAL_LINES, Because, Done, Status
+
+PLAIN_WIDTH = 120
+COMMAND = "feedback"
 
 feedback = typer.Typer(
     name="feedback",
-    help="Observe the network, take failing servers out and balance traffic between sites.",
+    help="Observe the network, take failing servers out, and bring them back.",
     add_completion=False,
     rich_markup_mode=None,
     invoke_without_command=True,
 )
+Reason = Annotated[str, typer.Option(help="Why; it is kept with the order.", metavar="TEXT")]
+Name = Annotated[str, typer.Argument(metavar="SERVER|SITE", help="The name of either.")]
 
 
 @feedback.callback()
@@ -35,6 +63,169 @@ def run_feedback(
         raise typer.Exit(2)
     wanted = load_for(config, FEEDBACK)
     from headrace.feedback.role import FeedbackRole
-    from headrace.node.supervisor import run
+    from headrace.node.supervisor import run as run_node
 
-    raise typer.Exit(run(FeedbackRole(), wanted, config))
+    raise typer.Exit(run_node(FeedbackRole(), wanted, config))
+
+
+@feedback.command(name="status")
+def status(
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Print it once and end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON objects, one each time.")] = False,
+    interval: Annotated[
+        float, typer.Option(min=0.5, max=60.0, help="Seconds between tables.")
+    ] = 1.0,
+    admin: AdminOption = None,
+    token_file: TokenOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Show servers, sites and observers, until Ctrl-C. Those that are not online come first."""
+    client = _client(admin, token_file, config)
+    drawn = sys.stdout.isatty() and not once and not as_json
+    try:
+        run(COMMAND, lambda: _look(client, interval, once=once, as_json=as_json, drawn=drawn))
+    except KeyboardInterrupt:
+        return
+    except BrokenPipeError:
+        sys.stderr.close()  # nothing is left to say it to
+
+
+@feedback.command(name="why")
+def why(
+    name: Name,
+    *,
+    admin: AdminOption = None,
+    token_file: TokenOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Say why a server or a site is as it is: from what was observed to what is published."""
+    client = _client(admin, token_file, config)
+    path = f"/feedback/why?name={quote(name, safe='')}"
+    for line in run(COMMAND, lambda: client.ask(Because, "GET", path)).lines:
+        typer.echo(harmless(line))
+
+
+@feedback.command(name="history")
+def history(
+    about: Annotated[str, typer.Argument(metavar="[SERVER|SITE]", help="Of this one alone.")] = "",
+    *,
+    limit: Annotated[
+        int, typer.Option(min=1, max=MOST_LINES, help="So many events at most.")
+    ] = USUAL_LINES,
+    as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON, with evidence.")] = False,
+    admin: AdminOption = None,
+    token_file: TokenOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Print what changed, the newest first."""
+    client = _client(admin, token_file, config)
+    path = f"/feedback/history?limit={limit}&about={quote(about, safe='')}"
+
+    def read() -> list[bytes]:
+        connection, response = client.open("GET", path)
+        with contextlib.closing(connection):
+            return response.read().splitlines()
+
+    for line in run(COMMAND, read):
+        typer.echo(line.decode() if as_json else harmless(event_line(line)))
+
+
+@feedback.command(name="freeze")
+def freeze(
+    *,
+    reason: Reason = "",
+    admin: AdminOption = None,
+    token_file: TokenOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Keep the view as it is. Servers are still observed; `thaw` lets the view follow again."""
+    _order(_client(admin, token_file, config), "freeze", {"frozen": True, "reason": reason})
+
+
+@feedback.command(name="thaw")
+def thaw(
+    *,
+    reason: Reason = "",
+    admin: AdminOption = None,
+    token_file: TokenOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Let the view follow what is observed again."""
+    _order(_client(admin, token_file, config), "freeze", {"frozen": False, "reason": reason})
+
+
+@feedback.command(name="want")
+def want(
+    name: Name,
+    wish: Annotated[
+        str,
+        typer.Argument(
+            metavar="online|draining|withdrawn|none",
+            help="`online`, whatever is observed; `none` takes the last wish back.",
+        ),
+    ],
+    *,
+    for_: Annotated[
+        str | None, typer.Option("--for", metavar="TIME", help='It ends by itself: "2h".')
+    ] = None,
+    reason: Reason = "",
+    admin: AdminOption = None,
+    token_file: TokenOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Want a server, or all servers of a site, drained, withdrawn or online."""
+    body: dict[str, object] = {"name": name, "wish": wish, "reason": reason}
+    if for_ is not None:
+        try:
+            body["for_s"] = parse_duration(for_)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--for") from None
+    _order(_client(admin, token_file, config), "wish", body)
+
+
+@feedback.command(name="mode")
+def mode(
+    wanted: Annotated[
+        str,
+        typer.Argument(
+            metavar="states|dry_run|both|configured", help="`configured`: what the file says."
+        ),
+    ],
+    *,
+    admin: AdminOption = None,
+    token_file: TokenOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Choose what the loop does: states of servers alone, a dry run of the balance, or both."""
+    _order(_client(admin, token_file, config), "mode", {"mode": wanted})
+
+
+def _client(admin: str | None, token_file: Path | None, config: Path | None) -> AdminClient:
+    return run(COMMAND, lambda: find_admin(admin, token_file, config, RoleName.FEEDBACK))
+
+
+def _order(client: AdminClient, what: str, body: dict[str, object]) -> None:
+    by = f"{getpass.getuser()}@{socket.gethostname()}" if os.environ.get("USER") else ""
+    order = {**body, "by": by[:200]}
+    done = run(COMMAND, lambda: client.ask(Done, "POST", f"/feedback/{what}", order))
+    typer.echo(f"in force: order {done.sequence}; the other observers are told")
+
+
+def _look(
+    client: AdminClient, interval_s: float, *, once: bool, as_json: bool, drawn: bool
+) -> None:
+    with screen("headrace feedback: asking…") if drawn else contextlib.nullcontext():
+        while True:
+            found = client.ask(Status, "GET", "/feedback/status")
+            if as_json:
+                sys.stdout.write(json.dumps(msgspec.to_builtins(found)) + "\n")
+            elif drawn:
+                size = shutil.get_terminal_size()
+                draw(status_lines(found, size.columns), size.lines)
+            else:
+                sys.stdout.write("\n".join([*status_lines(found, PLAIN_WIDTH), ""]))
+            sys.stdout.flush()
+            if once:
+                return
+            time.sleep(interval_s)

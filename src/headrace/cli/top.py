@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -19,14 +19,12 @@ from headrace.cli.admin_client import (
     ConfigOption,
     TokenOption,
     find_admin,
-    harmless,
     run,
 )
+from headrace.cli.tables import draw, part, screen
 from headrace.edge.admin.requests import MOST_ROWS, USUAL_ROWS
 from headrace.edge.admin.top import Top
 
-HOME, TO_LINE_END, TO_SCREEN_END = "\x1b[H", "\x1b[K", "\x1b[J"
-OTHER_SCREEN, FORMER_SCREEN = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 PLAIN_WIDTH = 100
 
 
@@ -66,7 +64,7 @@ def _look(
 ) -> None:
     path = f"/top?limit={limit}"
     client.ask(Top, "GET", path)
-    with _screen() if drawn else contextlib.nullcontext():
+    with screen("headrace top: counting…") if drawn else contextlib.nullcontext():
         while True:
             time.sleep(interval_s)
             found = client.ask(Top, "GET", path)
@@ -74,30 +72,12 @@ def _look(
                 sys.stdout.write(json.dumps(msgspec.to_builtins(found)) + "\n")
             elif drawn:
                 size = shutil.get_terminal_size()
-                _draw(table(found, size.columns), size.lines)
+                draw(table(found, size.columns), size.lines)
             else:
                 sys.stdout.write("\n".join([*table(found, PLAIN_WIDTH), "", ""]))
             sys.stdout.flush()
             if once:
                 return
-
-
-@contextlib.contextmanager
-def _screen() -> Iterator[None]:
-    """The terminal's other screen, so that what goes wrong is said on the former."""
-    sys.stdout.write(OTHER_SCREEN)
-    _draw(["headrace top: counting…"], 2)
-    try:
-        yield
-    finally:
-        sys.stdout.write(FORMER_SCREEN)
-        sys.stdout.flush()
-
-
-def _draw(lines: Sequence[str], height: int) -> None:
-    shown = [line + TO_LINE_END for line in lines[: height - 1]]
-    sys.stdout.write(HOME + "\r\n".join(shown) + TO_SCREEN_END)
-    sys.stdout.flush()
 
 
 def table(top: Top, width: int) -> list[str]:
@@ -111,7 +91,7 @@ def table(top: Top, width: int) -> list[str]:
         f"status  {rates(top.status_per_s)}",
         f"not stored  {rates(top.not_stored_per_s)}",
     ]
-    lines += _part(
+    lines += part(
         ["SERVICE", "REQ/S", "HITS", "5XX/S", "OUT/S"],
         [
             [
@@ -125,7 +105,7 @@ def table(top: Top, width: int) -> list[str]:
         ],
         width,
     )
-    lines += _part(
+    lines += part(
         ["SLOWEST ORIGINS", "WAIT", "REQ/S", "FAILED/S"],
         [
             [
@@ -139,33 +119,17 @@ def table(top: Top, width: int) -> list[str]:
         width,
     )
     sampled = max(1, top.objects_sampled)
-    lines += _part(
+    lines += part(
         ["HOTTEST OBJECTS", "SERVICE", "SHARE"],
         [[row.url, row.service, share(row.count / sampled)] for row in top.objects],
         width,
     )
-    lines += _part(
+    lines += part(
         ["MOST CONNECTIONS", "OPEN"],
         [[row.client, str(row.connections)] for row in top.clients],
         width,
     )
     return [line[:width] for line in lines]
-
-
-def _part(heads: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> list[str]:
-    """Return a table whose first column takes the room that the others leave."""
-    shown = [[harmless(cell) for cell in row] for row in rows]
-    if not shown:
-        return []
-    columns = [max(len(row[at]) for row in [heads, *shown]) for at in range(len(heads))]
-    columns[0] = max(8, min(columns[0], width - sum(columns[1:]) - 2 * (len(columns) - 1)))
-    lines = [""]
-    for row in [heads, *shown]:
-        first = row[0] if len(row[0]) <= columns[0] else row[0][: columns[0] - 1] + "…"
-        cells = [first.ljust(columns[0])]
-        cells += [cell.rjust(columns[at]) for at, cell in enumerate(row) if at]
-        lines.append("  ".join(cells).rstrip())
-    return lines
 
 
 def share(value: float | None) -> str:

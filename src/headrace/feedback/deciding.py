@@ -72,6 +72,7 @@ class Deciding:
         self.step: Step | None = None
         self.memory = NO_MEMORY
         self.events: list[bytes] = []
+        self._alarms: dict[tuple[str, str], Alarm] = {}
         self._adopted: Decision | None = None
         self._memory_at_s: float | None = None
         self._now_s: float | None = None
@@ -197,7 +198,27 @@ class Deciding:
         step = controller.step(self.memory, observations, moment.clock, elapsed_s, orders)
         self.step, self.memory, self._memory_at_s = step, step.memory, moment.steady_s
         self.events = [msgspec.json.encode(one) for one in step.changes]
+        self.events += self._alarm_events(step.alarms, moment.clock)
         return self._number(step.view, moment)
+
+    def _alarm_events(self, alarms: tuple[Alarm, ...], now: float) -> list[bytes]:
+        """Return which alarms have begun and which have ended."""
+        before = self._alarms
+        after = self._alarms = {(one.kind, one.subject): one for one in alarms}
+        begun = [(after[key], True) for key in sorted(after.keys() - before.keys())]
+        ended = [(before[key], False) for key in sorted(before.keys() - after.keys())]
+        return [
+            msgspec.json.encode(
+                {
+                    "at": now,
+                    "alarm": one.kind,
+                    "subject": one.subject,
+                    "text": one.text,
+                    "raised": raised,
+                }
+            )
+            for one, raised in begun + ended
+        ]
 
     def _take_memory(self, decision: Decision) -> None:
         """Continue from the memory that another handed on; from ours when it cannot be read."""

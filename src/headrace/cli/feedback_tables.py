@@ -1,0 +1,111 @@
+"""The feedback loop's state as lines of text. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+from headrace.cli.tables import part
+from headrace.config.units import format_bit_rate
+from headrace.feedback.admin.models import ObserverRow, ServerRow, SiteRow, Status
+
+_ORDER = ("failed", "withdrawn", "draining", "full", "suspect", "recovering", "online")
+
+
+def status_lines(found: Status, width: int) -> list[str]:
+    """Return the whole state as lines, none wider than `width`; what is not well comes first."""
+    lines = [_headline(found)]
+    if found.frozen:
+        because = f": {found.frozen_because}" if found.frozen_because else ""
+        lines.append(f"FROZEN by an operator{because}; headrace feedback thaw ends it")
+    lines += [f"ALARM {one.kind} {one.subject}: {one.text}" for one in found.alarms]
+    lines += part(
+        ["OBSERVER", "HEARD", "DECIDES", "HEARS", "PROBES"],
+        [_observer(one, found.decides) for one in found.observers],
+        width,
+    )
+    lines += part(
+        ["SITE", "KIND", "SERVING", "SENDS", "CAN", "USED", "TARGET"],
+        [_site(one) for one in found.sites],
+        width,
+    )
+    lines += part(
+        ["SERVER", "SITE", "STATE", "SINCE", "WEIGHT", "USED", "PROBE", "WHY"],
+        [_server(one) for one in sorted(found.servers, key=_rank)],
+        width,
+    )
+    return [line[:width] for line in lines]
+
+
+def event_line(line: bytes) -> str:
+    """Return an event of the history as a line of text."""
+    event: dict[str, Any] = json.loads(line)
+    at = datetime.fromtimestamp(event.get("at", 0.0), UTC).strftime("%Y-%m-%d %H:%M:%S")
+    if "alarm" in event:
+        word = "alarm" if event.get("raised") else "no more"
+        return f"{at}  {word}: {event['alarm']} {event.get('subject', '')}: {event.get('text', '')}"
+    reasons = ", ".join(event.get("reasons", ()))
+    note = f" ({event['note']})" if event.get("note") else ""
+    return (
+        f"{at}  {event.get('server', '')}: {event.get('before', '')} -> {event.get('after', '')}: "
+        f"{reasons}{note}"
+    )
+
+
+def _headline(found: Status) -> str:
+    states = Counter(one.state for one in found.servers)
+    counts = ", ".join(f"{states[state]} {state}" for state in _ORDER if states[state])
+    age = "no view yet" if found.view_age_s is None else f"view {found.view}"
+    return (
+        f"{found.observer}: decides {found.decides or 'nobody'}; {age}; mode {found.mode}; "
+        f"{counts or 'no servers'}"
+    )
+
+
+def _observer(one: ObserverRow, decides: str) -> list[str]:
+    mark = " *" if one.observer == decides else ""
+    heard = "never" if one.age_s is None else _age(one.age_s)
+    hears = ",".join(one.hears) or "-"
+    return [one.observer + mark, heard, one.decides or "-", hears, str(one.probes)]
+
+
+def _site(one: SiteRow) -> list[str]:
+    return [
+        one.site,
+        one.kind,
+        f"{one.serving}/{one.servers}",
+        "-" if one.egress_bps is None else format_bit_rate(round(one.egress_bps)),
+        format_bit_rate(round(one.capacity_bps)),
+        "-" if one.used is None else f"{one.used:.0%}",
+        f"{one.target:.0%}",
+    ]
+
+
+def _server(one: ServerRow) -> list[str]:
+    probe = "-" if one.total_s is None else f"{one.total_s * 1000:.0f} ms"
+    why = ",".join([*([f"wish:{one.wish}"] if one.wish else ()), *one.reasons]) or "-"
+    return [
+        one.server,
+        one.site,
+        one.state,
+        _age(one.for_s),
+        f"{one.weight:.2f}",
+        "-" if one.used is None else f"{one.used:.0%}",
+        probe,
+        why,
+    ]
+
+
+def _rank(one: ServerRow) -> tuple[int, str, str]:
+    place = _ORDER.index(one.state) if one.state in _ORDER else 0
+    return place, one.site, one.server
+
+
+def _age(seconds: float) -> str:
+    """Return a time as people say it: `4 s`, `12 min`, `3 h`, `5 d`."""
+    for most, unit, length in ((120, "s", 1), (7200, "min", 60), (172800, "h", 3600)):
+        if seconds < most:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds / 86400:.0f} d"

@@ -1,0 +1,47 @@
+"""Tables of text, and the screen that they are drawn on again and again."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+
+from headrace.cli.admin_client import harmless
+
+HOME, TO_LINE_END, TO_SCREEN_END = "\x1b[H", "\x1b[K", "\x1b[J"
+OTHER_SCREEN, FORMER_SCREEN = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
+
+
+@contextlib.contextmanager
+def screen(first: str) -> Iterator[None]:
+    """Show the terminal's other screen, so that what goes wrong is said on the former."""
+    sys.stdout.write(OTHER_SCREEN)
+    draw([first], 2)
+    try:
+        yield
+    finally:
+        sys.stdout.write(FORMER_SCREEN)
+        sys.stdout.flush()
+
+
+def draw(lines: Sequence[str], height: int) -> None:
+    """Draw lines over what was there, as many as fit."""
+    shown = [line + TO_LINE_END for line in lines[: height - 1]]
+    sys.stdout.write(HOME + "\r\n".join(shown) + TO_SCREEN_END)
+    sys.stdout.flush()
+
+
+def part(heads: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> list[str]:
+    """Return a table whose first column takes the room that the others leave."""
+    shown = [[harmless(cell) for cell in row] for row in rows]
+    if not shown:
+        return []
+    columns = [max(len(row[at]) for row in [heads, *shown]) for at in range(len(heads))]
+    columns[0] = max(8, min(columns[0], width - sum(columns[1:]) - 2 * (len(columns) - 1)))
+    lines = [""]
+    for row in [heads, *shown]:
+        first = row[0] if len(row[0]) <= columns[0] else row[0][: columns[0] - 1] + "…"
+        cells = [first.ljust(columns[0])]
+        cells += [cell.rjust(columns[at]) for at, cell in enumerate(row) if at]
+        lines.append("  ".join(cells).rstrip())
+    return lines

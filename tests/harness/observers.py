@@ -1,0 +1,170 @@
+"""Several observers of one network in memory, each with a clock of its own: what they tell each
+other takes no time, unless a link is cut, one is stopped, or one is killed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from headrace.feedback.control.controller import Controller, ControllerRules
+from headrace.feedback.deciding import Deciding, Moment
+from headrace.feedback.exchange.document import (
+    VERSION,
+    Document,
+    decode_document,
+    encode_document,
+)
+from headrace.feedback.exchange.others import Received
+from headrace.feedback.kept import Decided
+from headrace.feedback.observation import Observations, Observer, Outcome, ProbeRecord, next_record
+from headrace.feedback.orders import NO_ORDERS, Mode, Orders, merge
+from headrace.feedback.states.rules import StateRules
+from headrace.topology.model import Topology
+from headrace.topology.view import View
+
+START = 1_000_000_000.0
+RENEW_S = 30.0
+
+
+@dataclass
+class Member:
+    """One observer. `ahead_s` is by how much its clock is ahead; `blind` sees everything fail."""
+
+    name: str
+    deciding: Deciding
+    ahead_s: float = 0.0
+    runs: bool = True
+    blind: bool = False
+    received: dict[str, Received] = field(default_factory=dict)
+    records: dict[str, ProbeRecord] = field(default_factory=dict)
+    orders: Orders = NO_ORDERS
+    kept: Decided | None = None
+    published: list[View] = field(default_factory=list)
+    events: list[bytes] = field(default_factory=list)
+    number: int = 0
+
+
+class Observers:
+    """All of them, ticking one after the other in each second."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        names: Iterable[str] = ("a", "b", "c"),
+        ahead_s: Mapping[str, float] = {},
+    ) -> None:
+        self.topology = topology
+        self.names = tuple(names)
+        self.now_s = 0.0
+        self.failing: dict[str, Outcome] = {}
+        self.cut: set[frozenset[str]] = set()
+        rules = ControllerRules(StateRules(self.names), Mode.STATES)
+        self.controller = Controller(topology, rules)
+        self.members = {
+            name: self._member(name, ahead_s.get(name, 0.0), None) for name in self.names
+        }
+
+    def __getitem__(self, name: str) -> Member:
+        return self.members[name]
+
+    def seconds(self, count: int) -> None:
+        """Let so much time pass."""
+        for _ in range(count):
+            self.now_s += 1.0
+            for member in self.members.values():
+                if member.runs:
+                    self._tick(member)
+
+    def kill(self, name: str) -> None:
+        """End one: what it knew is gone, but for what it kept."""
+        self.members[name].runs = False
+
+    def restart(self, name: str, *, with_state: bool = True) -> None:
+        """Start it again."""
+        former = self.members[name]
+        kept = former.kept if with_state else None
+        self.members[name] = self._member(name, former.ahead_s, kept)
+        self.members[name].published = former.published
+
+    def stop(self, name: str) -> None:
+        """Freeze one: it continues later as if nothing had been."""
+        self.members[name].runs = False
+
+    def resume(self, name: str) -> None:
+        """Let it continue."""
+        self.members[name].runs = True
+
+    def partition(self, *sides: str) -> None:
+        """Cut all links between the sides, each given by its members' letters."""
+        self.cut = {
+            frozenset((one, other))
+            for side in sides
+            for one in side
+            for other in "".join(sides)
+            if other not in side
+        }
+
+    def decides(self) -> set[str | None]:
+        """Return whom those that run take for the one that decides."""
+        return {one.deciding.decides for one in self.members.values() if one.runs}
+
+    def views(self) -> set[bytes]:
+        """Return the documents that those that run publish now."""
+        return {
+            one.deciding.published.data
+            for one in self.members.values()
+            if one.runs and one.deciding.published is not None
+        }
+
+    def _member(self, name: str, ahead_s: float, kept: Decided | None) -> Member:
+        deciding = Deciding(name)
+        deciding.configure(self.names, 1.0, RENEW_S)
+        member = Member(name, deciding, ahead_s, kept=kept)
+        deciding.begin(kept, self._moment(member))
+        return member
+
+    def _moment(self, member: Member) -> Moment:
+        return Moment(self.now_s, START + self.now_s + member.ahead_s)
+
+    def _tick(self, member: Member) -> None:
+        for server in self.topology.servers:
+            outcome = Outcome.TIMEOUT if member.blind else self.failing.get(server.name, Outcome.OK)
+            member.records[server.name] = next_record(member.records.get(server.name), outcome)
+        observers = {member.name: Observer(member.name, 0.0, dict(member.records))}
+        for name, one in member.received.items():
+            observers[name] = Observer(name, self.now_s - one.at_s, one.document.probes)
+        deciding = member.deciding
+        if deciding.tick(
+            self._moment(member),
+            member.received,
+            Observations(observers),
+            member.orders,
+            self.controller,
+        ):
+            assert deciding.published is not None
+            member.published.append(deciding.published.view)
+        member.events += deciding.events
+        decision = deciding.decision()
+        member.kept = deciding.kept(decision)
+        member.number += 1
+        self._tell(
+            Document(
+                version=VERSION,
+                observer=member.name,
+                number=member.number,
+                awake=deciding.awake,
+                hears=deciding.hears(member.received, self._moment(member)),
+                decides=deciding.decides or "",
+                probes=dict(member.records),
+                orders=member.orders,
+                decision=decision,
+            )
+        )
+
+    def _tell(self, document: Document) -> None:
+        wire, name = encode_document(document), document.observer
+        for other in self.members.values():
+            if other.name != name and other.runs and frozenset((name, other.name)) not in self.cut:
+                other.received[name] = Received(decode_document(wire, name), self.now_s)
+                other.orders = merge(other.orders, document.orders)

@@ -1,0 +1,210 @@
+"""Several observers decide as one: whoever dies, stands still, is cut off or has a wrong clock."""
+
+from __future__ import annotations
+
+import pytest
+
+from headrace.feedback.observation import Outcome
+from headrace.feedback.orders import freeze
+from headrace.topology.view import ServerState, View
+from tests.harness.observers import Observers
+from tests.unit.feedback.networks import network
+
+SERVER = "s0a0"
+
+
+def observers(**options: object) -> Observers:
+    return Observers(network(), **options)  # type: ignore[arg-type]
+
+
+def failed(view: View) -> set[str]:
+    return {name for name, one in view.servers.items() if one.state is ServerState.FAILED}
+
+
+def seen(all_of: Observers) -> set[str]:
+    """Return what the newest view of all of them says has failed."""
+    newest = [one.deciding.published for one in all_of.members.values() if one.runs]
+    return failed(max((one for one in newest if one), key=lambda one: one.order).view)
+
+
+def check_monotone(all_of: Observers) -> None:
+    for one in all_of.members.values():
+        orders = [(view.made_at, view.version) for view in one.published]
+        assert orders == sorted(orders), one.name
+
+
+def test_the_first_decides_and_all_publish_the_same() -> None:
+    three = observers()
+    three.seconds(10)
+    assert three.decides() == {"a"}
+    assert len(three.views()) == 1
+    three.failing[SERVER] = Outcome.REFUSED
+    three.seconds(3)
+    assert seen(three) == {SERVER}
+    assert len(three.views()) == 1
+    check_monotone(three)
+
+
+def test_one_alone_decides_at_once() -> None:
+    one = observers(names=("a",))
+    one.seconds(1)
+    assert one.decides() == {"a"}
+    assert one["a"].deciding.published is not None
+
+
+def test_the_next_continues_when_the_first_is_killed() -> None:
+    three = observers()
+    three.seconds(10)
+    three.failing[SERVER] = Outcome.TIMEOUT
+    three.seconds(5)
+    three.kill("a")
+    three.seconds(10)
+    assert three.decides() == {"b"}
+    assert seen(three) == {SERVER}
+    three.failing["s1a1"] = Outcome.REFUSED
+    three.seconds(4)
+    assert seen(three) == {SERVER, "s1a1"}
+    assert len(three.views()) == 1
+    check_monotone(three)
+
+
+def test_one_that_comes_back_hears_first_what_was_decided() -> None:
+    three = observers()
+    three.seconds(10)
+    three.kill("a")
+    three.failing[SERVER] = Outcome.REFUSED
+    three.seconds(8)
+    three.restart("a")
+    three.seconds(1)
+    assert "a" not in three.decides()
+    three.seconds(10)
+    assert three.decides() == {"a"}
+    assert seen(three) == {SERVER}
+    assert len(three.views()) == 1
+    check_monotone(three)
+
+
+def test_one_that_stood_still_has_no_say_from_before() -> None:
+    three = observers()
+    three.seconds(10)
+    three.stop("a")
+    three.failing[SERVER] = Outcome.TIMEOUT
+    three.seconds(20)
+    assert seen(three) == {SERVER}
+    three.resume("a")
+    for _second in range(12):
+        three.seconds(1)
+        assert seen(three) == {SERVER}
+    assert three.decides() == {"a"}
+    check_monotone(three)
+
+
+@pytest.mark.parametrize("ahead_s", [{"a": 5.0}, {"b": 5.0, "c": -5.0}, {"a": -5.0, "b": 5.0}])
+def test_clocks_that_differ_change_nothing(ahead_s: dict[str, float]) -> None:
+    right, wrong = observers(), observers(ahead_s=ahead_s)
+    for three in (right, wrong):
+        three.seconds(10)
+        three.failing[SERVER] = Outcome.TIMEOUT
+        three.seconds(10)
+        three.kill("a")
+        three.seconds(20)
+        three.failing.clear()
+        three.restart("a")
+        three.seconds(30)
+        check_monotone(three)
+    memories = [three["a"].deciding.known() for three in (right, wrong)]
+    assert memories[0] == memories[1]
+
+
+def test_a_clock_that_is_an_hour_ahead_is_not_followed() -> None:
+    three = observers(ahead_s={"a": 3600.0})
+    three.seconds(10)
+    assert three["b"].deciding.decides == "b"
+    assert three["c"].deciding.decides == "b"
+    three.failing[SERVER] = Outcome.REFUSED
+    three.seconds(3)
+    assert failed(three["b"].published[-1]) == {SERVER}
+
+
+def test_one_that_is_cut_off_takes_nothing_out() -> None:
+    three = observers()
+    three.seconds(10)
+    three.partition("a", "bc")
+    three["a"].blind = True
+    three.seconds(20)
+    assert failed(three["a"].published[-1]) == set()
+    assert three["b"].deciding.decides == "b"
+    three.failing[SERVER] = Outcome.REFUSED
+    three.seconds(3)
+    assert failed(three["b"].published[-1]) == {SERVER}
+    three["a"].blind = False
+    three.cut.clear()
+    three.seconds(10)
+    assert three.decides() == {"a"}
+    assert seen(three) == {SERVER}
+    assert len(three.views()) == 1
+    check_monotone(three)
+
+
+def test_one_that_sees_everything_fail_removes_nobody() -> None:
+    three = observers()
+    three.seconds(10)
+    three["a"].blind = True
+    three.seconds(20)
+    assert seen(three) == set()
+
+
+def test_all_killed_and_started_again_continue() -> None:
+    three = observers()
+    three.seconds(10)
+    three.failing[SERVER] = Outcome.TIMEOUT
+    three.seconds(5)
+    before = three["a"].published[-1]
+    for name in three.names:
+        three.kill(name)
+    three.seconds(30)
+    for name in three.names:
+        three.restart(name)
+    three.seconds(1)
+    assert three.views() == {three["a"].kept.view}  # type: ignore[union-attr]
+    three.seconds(10)
+    assert failed(three["a"].published[-1]) == failed(before) == {SERVER}
+    assert three["a"].published[-1].version >= before.version
+    check_monotone(three)
+
+
+def test_what_was_kept_and_lost_is_told_by_the_others() -> None:
+    three = observers()
+    three.seconds(10)
+    three.failing[SERVER] = Outcome.TIMEOUT
+    three.seconds(5)
+    three.kill("a")
+    three.seconds(1)
+    three.restart("a", with_state=False)
+    for _second in range(10):
+        three.seconds(1)
+        assert seen(three) == {SERVER}
+    check_monotone(three)
+
+
+def test_an_order_given_to_any_of_them_holds_for_all() -> None:
+    three = observers()
+    three.seconds(10)
+    three["c"].orders = freeze(three["c"].orders, True, reason="a test")
+    three.seconds(2)
+    assert all(one.orders.frozen for one in three.members.values())
+
+
+def test_a_view_is_renewed_so_that_it_does_not_age() -> None:
+    three = observers()
+    three.seconds(100)
+    made = [view.made_at for view in three["c"].published]
+    assert max(later - earlier for earlier, later in zip(made, made[1:], strict=False)) <= 31
+
+
+def test_a_change_is_told_as_an_event_to_all() -> None:
+    three = observers()
+    three.seconds(10)
+    three.failing[SERVER] = Outcome.REFUSED
+    three.seconds(3)
+    assert any(SERVER.encode() in event for event in three["a"].events)

@@ -156,6 +156,8 @@ class Observers:
                 awake=deciding.awake,
                 hears=deciding.hears(member.received, self._moment(member)),
                 decides=deciding.decides or "",
+                made_at=deciding.last[0],
+                view=deciding.last[1],
                 probes=dict(member.records),
                 orders=member.orders,
                 decision=decision,

@@ -23,7 +23,7 @@ from headrace.feedback.control.memory import (
 )
 from headrace.feedback.exchange.document import Decision
 from headrace.feedback.exchange.others import Received
-from headrace.feedback.exchange.seniority import Heard, decider
+from headrace.feedback.exchange.seniority import Heard, decider, enough
 from headrace.feedback.kept import Decided
 from headrace.feedback.observation import Observations
 from headrace.feedback.orders import Orders
@@ -77,6 +77,7 @@ class Deciding:
         self._memory_at_s: float | None = None
         self._now_s: float | None = None
         self._asleep_until_s = 0.0
+        self._hears_enough = False
         self._last: Order = BEFORE_ALL
 
     def configure(self, order: Sequence[str], tick_s: float, renew_s: float) -> None:
@@ -85,22 +86,30 @@ class Deciding:
         self._alive_s = ALIVE_TICKS * tick_s
         self._renew_s = renew_s
 
-    def begin(self, decided: Decided | None, moment: Moment) -> None:
-        """Continue from what was decided before the start."""
+    def begin(self, decided: Decided | None, moment: Moment, seen: bytes | None = None) -> None:
+        """Continue from what was decided before the start. `seen` is a view that was published,
+        perhaps after what was kept.
+        """
         self._now_s = moment.steady_s
         self._fall_asleep(moment)
+        if seen is not None:
+            self._take_published(seen, moment)
         if decided is None:
             return
         since_s = min(max(0.0, moment.clock - decided.now), LONGEST_GAP_S)
         self._adopted = Decision(decided.memory, decided.view, decided.now)
         self._memory_at_s = moment.steady_s - since_s
+        self._take_published(decided.view, moment)
+
+    def _take_published(self, data: bytes, moment: Moment) -> None:
+        """Take a view that was published before for the last one, if it is that."""
         try:
-            published = Published.read(decided.view)
+            published = Published.read(data)
         except ViewError as error:
             log.error("kept_view_unusable", problem=str(error))
-        else:
-            if believable(published.order, moment.clock):
-                self.published, self._last = published, published.order
+            return
+        if published.order > self._last and believable(published.order, moment.clock):
+            self.published, self._last = published, published.order
 
     @property
     def awake(self) -> bool:
@@ -117,6 +126,11 @@ class Deciding:
         if self._adopted is not None:
             self._take_memory(self._adopted)
         return self.memory.states
+
+    @property
+    def last(self) -> Order:
+        """The place of the last view that was published here."""
+        return BEFORE_ALL if self.published is None else self.published.order
 
     def hears(self, received: Mapping[str, Received], moment: Moment) -> list[str]:
         """Return whom this observer hears, itself included."""
@@ -141,6 +155,7 @@ class Deciding:
         """
         self.events = []
         self._pass_time(moment)
+        self._look_around(moment, received)
         self.decides = self._who(received, moment)
         if self.decides == self.own:
             return self._decide(moment, observations, orders, controller)
@@ -165,6 +180,19 @@ class Deciding:
             log.warning("stood_still", for_s=round(moment.steady_s - before_s, 1))
             self._fall_asleep(moment)
         self._now_s = moment.steady_s
+
+    def _look_around(self, moment: Moment, received: Mapping[str, Received]) -> None:
+        """Note what others have published; and hear them first, when enough are heard again."""
+        for one in received.values():
+            order = (one.document.made_at, one.document.view)
+            if believable(order, moment.clock):
+                self._last = max(self._last, order)
+        before, self._hears_enough = (
+            self._hears_enough,
+            enough(self.order, frozenset(self.hears(received, moment))),
+        )
+        if self._hears_enough and not before:
+            self._fall_asleep(moment)
 
     def _fall_asleep(self, moment: Moment) -> None:
         """Hear the others first."""
@@ -232,6 +260,7 @@ class Deciding:
         known = self.published
         if (
             known is not None
+            and known.order == self._last
             and known.says_the_same(view)
             and 0.0 <= moment.clock - known.view.made_at < self._renew_s
         ):
@@ -256,7 +285,7 @@ class Deciding:
                 "view_of_observer_refused", observer=one.document.observer, problem=str(error)
             )
             return False
-        if published.order <= self._last or not believable(published.order, moment.clock):
+        if published.order < self._last or not believable(published.order, moment.clock):
             return False
         self.published, self._last = published, published.order
         return True

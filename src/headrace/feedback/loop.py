@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections import Counter
 from functools import partial
@@ -26,7 +27,8 @@ from headrace.feedback.observe.own_records import OwnRecords
 from headrace.feedback.observe.prober import Prober, ProbeTimes
 from headrace.feedback.observe.targets import probes_of, targets_of
 from headrace.feedback.orders import Orders, merge
-from headrace.feedback.publish.targets import Targets
+from headrace.feedback.publish.published import Published
+from headrace.feedback.publish.targets import Targets, read_published
 from headrace.feedback.publish.waiting import Waiting
 from headrace.feedback.rules import rules_of
 from headrace.node.network.signed import Secrets
@@ -59,6 +61,7 @@ class FeedbackLoop:
         self._tasks: list[asyncio.Task[None]] = []
         self._keeper = Keeper()
         self._kept_s = 0.0
+        self._said_anything = False
         self._configure(config)
 
     def _configure(self, config: FeedbackConfig) -> None:
@@ -95,7 +98,8 @@ class FeedbackLoop:
 
     def start(self) -> None:
         """Begin to observe and to decide, from what was decided before."""
-        self.deciding.begin(read_decided(self.config.state_dir), _moment())
+        seen = read_published(self.config.publish.file)
+        self.deciding.begin(read_decided(self.config.state_dir), _moment(), seen)
         self._begin()
 
     async def change(self, config: FeedbackConfig) -> None:
@@ -116,8 +120,7 @@ class FeedbackLoop:
     def _begin(self) -> None:
         config = self.config
         self._targets = Targets(config.publish.file, config.publish.sockets)
-        if self.deciding.published is not None:
-            self._publish()
+        self._said_anything = False
         work = {"ticks": self._tick_forever(), "probes": self.prober.run()}
         if len(config.observers) > 1:
             work["observers"] = self.others.run()
@@ -220,15 +223,17 @@ class FeedbackLoop:
         )
         if deciding.decides != decided_before:
             log.info("decides", observer=deciding.decides, before=decided_before)
-        if changed:
-            self._publish()
+        # What was published before the start is said again as soon as it is known to be the last.
+        again = not self._said_anything and deciding.decides is not None
+        if deciding.published is not None and (changed or again):
+            self._said_anything = True
+            self._publish(deciding.published)
         self._note_events()
         self._tell(moment, observations)
         self.waiting.give_up_old(moment.clock)
 
-    def _publish(self) -> None:
-        published = self.deciding.published
-        assert published is not None
+    def _publish(self, published: Published) -> None:
+        self._kept_s = -math.inf  # so that what is kept is never older for long
         self._targets.publish(published)
         self.waiting.publish(published, time.time())
         log.debug("view_published", version=published.view.version)
@@ -254,13 +259,15 @@ class FeedbackLoop:
             awake=deciding.awake,
             hears=deciding.hears(self.others.received, moment),
             decides=deciding.decides or "",
+            made_at=deciding.last[0],
+            view=deciding.last[1],
             network=self._network.version,
             probes=probes,
             orders=self.orders,
             decision=decision,
         )
         self.telling.tell(document, self.secrets, moment.clock)
-        if moment.steady_s - self._kept_s >= KEEP_AGAIN_S or deciding.events:
+        if moment.steady_s - self._kept_s >= KEEP_AGAIN_S:
             self._kept_s = moment.steady_s
             decided = deciding.kept(decision)
             if decided is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from headrace.config.feedback import FEEDBACK
 from headrace.config.feedback.model import FeedbackConfig
@@ -27,7 +27,11 @@ class FeedbackRole(Role[FeedbackConfig]):
 
     name = "feedback"
     root = FEEDBACK
-    worker_command = WORKER_COMMAND
+
+    @property
+    def worker_command(self) -> Sequence[str]:
+        """The command of its worker process."""
+        return WORKER_COMMAND
 
     def __init__(self) -> None:
         self._config: FeedbackConfig

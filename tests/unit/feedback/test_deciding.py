@@ -146,6 +146,23 @@ def test_one_that_is_cut_off_takes_nothing_out() -> None:
     check_monotone(three)
 
 
+def test_views_follow_each_other_over_a_partition_though_clocks_differ() -> None:
+    three = observers(ahead_s={"b": 5.0})
+    three.seconds(10)
+    three.partition("a", "bc")
+    three.seconds(10)
+    three.failing[SERVER] = Outcome.REFUSED
+    three.seconds(3)
+    assert failed(three["a"].published[-1]) == set()
+    three.cut.clear()
+    for _second in range(6):
+        three.seconds(1)
+        assert SERVER in failed(three["b"].published[-1])
+    assert three.decides() == {"a"}
+    assert len(three.views()) == 1
+    check_monotone(three)
+
+
 def test_one_that_sees_everything_fail_removes_nobody() -> None:
     three = observers()
     three.seconds(10)

@@ -15,6 +15,7 @@ from headrace.errors import HeadraceError
 from headrace.feedback.observation import MOST_PROBED, Name, ProbeRecord
 from headrace.feedback.orders import NO_ORDERS, Orders
 from headrace.topology.view_codec import LARGEST_BYTES as LARGEST_VIEW_BYTES
+from headrace.topology.view_codec import LARGEST_VERSION
 
 LARGEST_BYTES: Final = 32 * 1024**2
 MOST_MEMORY_BYTES: Final = 16 * 1024**2
@@ -43,7 +44,7 @@ class Document(msgspec.Struct, frozen=True):
     """What an observer tells; `number` is another for each. `awake` is whether it may decide: one
     that has just begun, or that stood still, first hears what the others have decided meanwhile.
     `hears` are the observers that it hears, itself included. `decides` is whom it takes for the one
-    that decides.
+    that decides, `made_at` and `view` are the place of the last view that it published.
     """
 
     version: Annotated[int, Meta(ge=VERSION, le=VERSION)]
@@ -52,6 +53,8 @@ class Document(msgspec.Struct, frozen=True):
     awake: bool
     hears: Annotated[list[ObserverName], Meta(max_length=64)]
     decides: Annotated[str, Meta(max_length=64)] = ""
+    made_at: UnixTime = 0.0
+    view: Annotated[int, Meta(ge=0, le=LARGEST_VERSION)] = 0
     network: Annotated[str, Meta(max_length=128)] = ""
     probes: Annotated[dict[Name, ProbeRecord], Meta(max_length=MOST_PROBED)] = {}
     orders: Orders = NO_ORDERS

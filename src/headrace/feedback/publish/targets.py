@@ -15,8 +15,9 @@ import structlog
 
 from headrace.errors import HeadraceError
 from headrace.feedback.publish.published import Published
-from headrace.node.network.view_file import write_view
+from headrace.node.network.view_file import ViewFile, write_view
 from headrace.node.network.view_socket import LONGEST_ANSWER_BYTES, ViewAnswer
+from headrace.topology.view_codec import ViewError
 
 TIMEOUT_S = 2.0
 AGAIN_S = 1.0
@@ -75,6 +76,14 @@ class Targets:
                 if problem:
                     log.info("view_delivered_again", target=name)
                 done, problem = newest, ""
+
+
+def read_published(path: Path | None) -> bytes | None:
+    """Return the view that was published to a file before; None where there is none."""
+    try:
+        return None if path is None else ViewFile(path).read_if_changed()
+    except ViewError:
+        return None
 
 
 async def _to_file(path: Path, published: Published) -> None:

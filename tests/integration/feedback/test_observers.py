@@ -48,8 +48,9 @@ class Watched:
         chosen = [self.observers[name] for name in names or NAMES]
 
         def agree() -> bool:
-            texts = {one.view_file.read_bytes() for one in chosen}
-            return len(texts) == 1 and all(one.states() == states for one in chosen)
+            views = [one.view() for one in chosen]
+            same = views[0] is not None and all(view == views[0] for view in views)
+            return same and all(one.states() == states for one in chosen)
 
         eventually(
             agree, f"all say {states}, and not {[one.states() for one in chosen]}", PATIENCE_S

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from headrace.feedback.observation import Outcome
@@ -216,7 +218,7 @@ def test_a_view_is_renewed_so_that_it_does_not_age() -> None:
     three = observers()
     three.seconds(100)
     made = [view.made_at for view in three["c"].published]
-    assert max(later - earlier for earlier, later in zip(made, made[1:], strict=False)) <= 31
+    assert max(later - earlier for earlier, later in pairwise(made)) <= 31
 
 
 def test_a_change_is_told_as_an_event_to_all() -> None:

@@ -25,12 +25,19 @@ from headrace.feedback.kept import Keeper, keep_decided, keep_orders, read_decid
 from headrace.feedback.observation import Observations, Observer, Outcome, ProbeRecord
 from headrace.feedback.observe.own_records import OwnRecords
 from headrace.feedback.observe.prober import Prober, ProbeTimes
+from headrace.feedback.observe.reports import (
+    PullTimes,
+    ReportPuller,
+    Source,
+    read_token,
+    sources_of,
+)
 from headrace.feedback.observe.targets import probes_of, targets_of
 from headrace.feedback.orders import Orders, merge
 from headrace.feedback.publish.published import Published
 from headrace.feedback.publish.targets import Targets, read_published
 from headrace.feedback.publish.waiting import Waiting
-from headrace.feedback.rules import rules_of
+from headrace.feedback.rules import REPORT_AGE_INTERVALS, rules_of
 from headrace.node.network.signed import Secrets
 from headrace.topology.snapshot import NetworkSnapshot
 
@@ -45,6 +52,7 @@ class FeedbackLoop:
     """All of one observer. `adopt_network` comes before `start`."""
 
     def __init__(self, config: FeedbackConfig, secrets: Secrets) -> None:
+        """Observe nothing until `adopt_network` and `start`. Raises TokenError."""
         self.waiting = Waiting(secrets)
         self.telling = Telling()
         self.records = OwnRecords()
@@ -62,9 +70,9 @@ class FeedbackLoop:
         self._keeper = Keeper()
         self._kept_s = 0.0
         self._said_anything = False
-        self._configure(config)
+        self._configure(config, puller_of(config))
 
-    def _configure(self, config: FeedbackConfig) -> None:
+    def _configure(self, config: FeedbackConfig, puller: ReportPuller | None) -> None:
         """Make what depends on the configuration."""
         self.config = config
         own, names = config.node_id, [one.node_id for one in config.observers]
@@ -77,6 +85,7 @@ class FeedbackLoop:
             probing.interval_s, probing.timeout_s, probing.slow_s, probing.keep_alive
         )
         self.prober = Prober((), probes_of(config.probes), self._probed, times, probing.ca)
+        self.puller = puller
 
     @property
     def secrets(self) -> Secrets:
@@ -94,6 +103,9 @@ class FeedbackLoop:
         self._network = network
         self.controller = Controller(network.topology, rules_of(self.config))
         self.prober.targets = targets_of(network.topology)
+        if self.puller is not None:
+            routers = (Source(one.name, one.admin) for one in self.config.routers)
+            self.puller.sources = (*sources_of(network.topology), *routers)
         self.records.keep_only({server.name for server in network.topology.servers})
 
     def start(self) -> None:
@@ -103,9 +115,12 @@ class FeedbackLoop:
         self._begin()
 
     async def change(self, config: FeedbackConfig) -> None:
-        """Work by another configuration; what is known and decided stays."""
+        """Work by another configuration; what is known and decided stays. Raises TokenError, and
+        then has changed nothing.
+        """
+        puller = puller_of(config)
         await self._stop()
-        self._configure(config)
+        self._configure(config, puller)
         self.adopt_network(self._network)
         self._begin()
 
@@ -122,6 +137,8 @@ class FeedbackLoop:
         self._targets = Targets(config.publish.file, config.publish.sockets)
         self._said_anything = False
         work = {"ticks": self._tick_forever(), "probes": self.prober.run()}
+        if self.puller is not None:
+            work["reports"] = self.puller.run()
         if len(config.observers) > 1:
             work["observers"] = self.others.run()
         loop = asyncio.get_running_loop()
@@ -189,7 +206,8 @@ class FeedbackLoop:
         observers = {own: Observer(own, 0.0, self.records.at(now_s))}
         for name, one in self.others.received.items():
             observers[name] = Observer(name, now_s - one.at_s, one.document.probes)
-        return Observations(observers)
+        reports = {} if self.puller is None else self.puller.at(now_s)
+        return Observations(observers, reports)
 
     # Ticks.
 
@@ -273,6 +291,17 @@ class FeedbackLoop:
             if decided is not None:
                 job = partial(keep_decided, self.config.state_dir, decided)
                 self._keeper.put("decided", job)
+
+
+def puller_of(config: FeedbackConfig) -> ReportPuller | None:
+    """Return what pulls reports; None where no token is configured. Raises TokenError."""
+    pulling = config.reports
+    if pulling.token_file is None:
+        return None
+    times = PullTimes(
+        pulling.interval_s, pulling.timeout_s, REPORT_AGE_INTERVALS * pulling.interval_s
+    )
+    return ReportPuller((), read_token(pulling.token_file), times, config.probing.ca)
 
 
 def _moment() -> Moment:

@@ -13,7 +13,7 @@ import msgspec
 from headrace.config.feedback.model import FeedbackConfig
 from headrace.feedback.admin.questions import answer_question
 from headrace.feedback.handler import FeedbackHandler
-from headrace.feedback.loop import FeedbackLoop
+from headrace.feedback.loop import FeedbackLoop, puller_of
 from headrace.feedback.secrets import WatchedSecrets
 from headrace.http.server.context import ServerContext
 from headrace.http.server.exchange import Handler
@@ -63,8 +63,9 @@ class FeedbackWorker(WorkerRole[FeedbackConfig]):
             self._feedback.start()
 
     def prepare(self, config: FeedbackConfig) -> Change:
-        """Read the secrets. Raises HeadraceError."""
+        """Read the secrets, and the token of reports. Raises HeadraceError."""
         secrets = WatchedSecrets(config.network.secret_file)
+        puller_of(config)
         return AtCommit(lambda: self._adopt(config, secrets))
 
     def _adopt(self, config: FeedbackConfig, secrets: WatchedSecrets) -> None:

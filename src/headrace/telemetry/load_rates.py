@@ -186,7 +186,7 @@ def _flows(
                 sent -= earlier[at]
                 requests -= earlier[at + 1]
             at += 2
-            if requests or sent:
+            if sent > 0 or requests > 0:
                 found = sums.get(pair)
                 sums[pair] = (
                     (sent, requests) if found is None else (found[0] + sent, found[1] + requests)
@@ -197,7 +197,8 @@ def _flows(
         if by_class is None:
             by_class = flows[coverage] = {}
         by_class[content] = Flow(
-            min(MOST_BPS, sent * bits_per_byte_s), min(MOST_PER_S, requests * per_s)
+            min(MOST_BPS, max(0.0, sent * bits_per_byte_s)),
+            min(MOST_PER_S, max(0.0, requests * per_s)),
         )
     return flows
 

@@ -56,6 +56,16 @@ def _metrics(counts: Counts) -> Iterator[RoleMetric]:
         )
     for name, meaning in _COUNTERS.items():
         yield RoleMetric(f"feedback_{name}", meaning, float(values[name]), only_grows=True)
+    yield RoleMetric(
+        "feedback_reports", "Reports of nodes that were taken.", counts.reports, only_grows=True
+    )
+    for kind, count in sorted(counts.refused_reports.items()):
+        yield RoleMetric(
+            f"feedback_reports_refused_{kind}",
+            f"Reports that were refused, or did not come: {kind}.",
+            count,
+            only_grows=True,
+        )
     for state, count in sorted(counts.states.items()):
         yield RoleMetric(f"feedback_servers_{state}", f"Servers that are {state}.", count)
     for outcome, count in sorted(counts.probes.items()):

@@ -78,7 +78,7 @@ class Counts(msgspec.Struct):
     refused_documents: int
     refused_questions: int
     reports: int
-    refused_reports: int
+    refused_reports: dict[str, int]
     undelivered: int
     waiting: int
 
@@ -171,8 +171,8 @@ def _counts(loop: FeedbackLoop) -> Counts:
         probes=dict(loop.outcomes),
         refused_documents=loop.others.refused.total(),
         refused_questions=loop.telling.unknown,
-        reports=0,
-        refused_reports=0,
+        reports=0 if loop.puller is None else loop.puller.taken,
+        refused_reports={} if loop.puller is None else dict(loop.puller.refused),
         undelivered=loop.undelivered(),
         waiting=len(loop.waiting),
     )

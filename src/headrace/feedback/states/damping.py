@@ -24,7 +24,7 @@ _NEGLIGIBLE = 1.0
 
 
 def decayed(flaps: Flaps, elapsed_s: float, rules: StateRules) -> Flaps:
-    """Return what is left after a time."""
+    """Return what is left after a time; of no more than the ceiling."""
     if not flaps.penalty and not flaps.suppressed:
         return flaps
     penalty: float = flaps.penalty * 0.5 ** (elapsed_s / rules.half_life_s)
@@ -36,7 +36,7 @@ def decayed(flaps: Flaps, elapsed_s: float, rules: StateRules) -> Flaps:
 
 def flapped(flaps: Flaps, rules: StateRules) -> Flaps:
     """Return what is left after one more failure."""
-    penalty = min(flaps.penalty + rules.flap_penalty, ceiling(rules))
+    penalty = flaps.penalty + rules.flap_penalty
     return Flaps(penalty, flaps.suppressed or penalty > rules.suppress)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from headrace.feedback.observation import Outcome
+from headrace.feedback.observation import Observations, Observer, Outcome
 from headrace.feedback.orders import Wish, wish_server
 from headrace.feedback.states.model import AlarmKind, State, Why
 from headrace.topology.model import ContentClass, Coverage, Site, SiteChoice, SiteKind, Topology
 from tests.unit.feedback.networks import (
     GONE,
+    OBSERVERS,
     REFUSED,
     RULES,
     Loop,
@@ -192,3 +193,52 @@ def test_a_pinned_server_stands_in_for_others_though_it_fails() -> None:
     loop.orders = wish_server(loop.orders, "s0a0", Wish.ONLINE, now=loop.now)
     loop.see(observed(loop.topology, {"s0a0": REFUSED, "s0a1": GONE}), 5)
     assert loop.states() == {"s0a1": State.FAILED}
+
+
+def test_a_wave_of_failures_is_seen_before_it_has_reached_everybody() -> None:
+    loop = Loop(network())
+    loop.well(5)
+    everything = dict.fromkeys([server.name for server in loop.topology.servers], ONCE)
+    loop.see(observed(loop.topology, everything | {"s0a0": TWICE, "s1a0": TWICE}))
+    assert loop.states() == {}
+
+
+def test_what_failed_a_short_time_before_counts_for_a_mass_failure() -> None:
+    first = [*servers("s0", 2), *servers("s1", 2), "s2a0"]
+    second = [*first, "s0a2", "s1a2"]
+
+    def after(seconds: int) -> dict[str, State]:
+        loop = Loop(network())
+        loop.see(observed(loop.topology, dict.fromkeys(first, GONE)), seconds)
+        assert loop.states() == dict.fromkeys(first, State.FAILED)
+        loop.see(observed(loop.topology, dict.fromkeys(second, GONE)))
+        return loop.states()
+
+    assert after(10) == dict.fromkeys(first, State.FAILED)
+    assert after(40) == dict.fromkeys(second, State.FAILED)
+
+
+def large_and_small() -> Topology:
+    """Return a network with a site of eight servers and one of four."""
+    return replace(
+        network(sites=2),
+        servers=(*network(sites=1, servers=8).servers, *network(sites=2).servers[4:]),
+    )
+
+
+def test_a_large_site_that_serves_badly_is_not_taken_for_gone() -> None:
+    net = large_and_small()
+    loop = Loop(net)
+    step = loop.see(observed(net, dict.fromkeys(servers("s0", 8), WRONG)))
+    assert loop.states() == {}
+    assert [one.kind for one in step.alarms] == [AlarmKind.MASS_FAILURE]
+
+
+def test_a_site_is_gone_only_when_another_is_seen_to_serve() -> None:
+    net = large_and_small()
+    loop = Loop(net)
+    records = dict.fromkeys(servers("s0", 8), GONE)
+    loop.see(Observations({name: Observer(name, 0.0, records) for name in OBSERVERS}))
+    assert loop.states() == {}
+    loop.see(observed(net, records))
+    assert loop.states() == dict.fromkeys(records, State.FAILED)

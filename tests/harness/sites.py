@@ -18,6 +18,7 @@ from tests.harness.toml import to_toml
 from tests.harness.wire import Client
 
 SITE = "here"
+OTHER_SITE = "there"
 MID = "above"
 SECRET = "a-secret-of-tests-that-is-long-enough-for-it"
 
@@ -56,9 +57,11 @@ def running_site(
     peer_tls: Authority | None = None,
     mutual: bool = False,
     mid: tuple[str, ...] = (),
+    other: tuple[str, ...] = (),
 ) -> Iterator[RunningSite]:
     """Start edges that are servers of one site, all of one class; without `member` each is on its
-    own. Those of `names` that `mid` has are of a site above it. `content` are further keys of the
+    own. Those of `names` that `mid` has are of a site above it, those that `other` has of another
+    site below that. `content` are further keys of the
     class, `settings` of each edge's configuration; `further` are more listeners of some. With
     `peer_tls` they ask each other by TLS at a port apart, with certificates of this authority for
     their own names; if that is `mutual`, they share no secret. By default servers have the patience
@@ -66,9 +69,8 @@ def running_site(
     """
     directory.mkdir(parents=True, exist_ok=True)
     places = {name: (f"127.0.1.{number}", free_port()) for number, name in enumerate(names, 1)}
-    description = directory / "network.toml"
     peer_ports = {} if peer_tls is None else {name: free_port() for name in names}
-    description.write_text(to_toml(_description(places, content, peer_ports, mid)))
+    description = _written(directory, _description(places, content, peer_ports, mid, other))
     secret = directory / "secret"
     secret.write_text(SECRET + "\n")
     secret.chmod(0o600)
@@ -99,6 +101,18 @@ def running_site(
                 assert not edge.problems()
 
 
+def described_site(directory: Path, names: tuple[str, ...]) -> Path:
+    """Return the description of one site with these servers, without any of them running."""
+    places = {name: (f"127.0.1.{number}", 8000 + number) for number, name in enumerate(names, 1)}
+    return _written(directory, _description(places, {}, {}, ()))
+
+
+def _written(directory: Path, description: Mapping[str, object]) -> Path:
+    path = directory / "network.toml"
+    path.write_text(to_toml(description))
+    return path
+
+
 def host_of(name: str) -> str:
     """Return the host that the description gives a server."""
     return f"{name}.{HOST}"
@@ -125,18 +139,24 @@ def _description(
     content: Mapping[str, object],
     peer_ports: Mapping[str, int],
     mid: tuple[str, ...],
+    other: tuple[str, ...] = (),
 ) -> dict[str, object]:
     above: list[dict[str, object]] = [{"name": MID, "kind": "mid"}] if mid else []
+    below = {"parents": [MID]} if mid else {}
+    sites = [SITE, OTHER_SITE] if other else [SITE]
     return {
-        "site": [{"name": SITE, **({"parents": [MID]} if mid else {})}, *above],
+        "site": [*({"name": site, **below} for site in sites), *above],
         "server": [
             {
-                "name": name, "site": MID if name in mid else SITE, "host": host_of(name),
+                "name": name, "host": host_of(name),
+                "site": MID if name in mid else OTHER_SITE if name in other else SITE,
                 "ipv4": [address], "http_port": port, "capacity": "10Gbps",
                 **({"peer_port": peer_ports[name], "peer_tls": True} if peer_ports else {}),
             }
             for name, (address, port) in places.items()
         ],
-        "coverage": [{"name": "all", "default": True, "sites": [{"name": SITE}]}],
+        "coverage": [
+            {"name": "all", "default": True, "sites": [{"name": site} for site in sites]}
+        ],
         "class": [{"name": "objects", "hosts": [HOST], **content}],
     }  # fmt: skip

@@ -31,7 +31,7 @@ from headrace.cli.role_file import RoleName, load_for
 from headrace.cli.tables import draw, screen
 from headrace.config.feedback import FEEDBACK
 from headrace.config.units import parse_duration
-from headrace.feedback.admin.models import MOST_LINES, USUAL_LINES, Because, Done, Status
+from headrace.feedback.admin.models import MOST_LINES, USUAL_LINES, Because, Done, DryRun, Status
 
 PLAIN_WIDTH = 120
 COMMAND = "feedback"
@@ -103,6 +103,19 @@ def why(
     client = _client(admin, token_file, config)
     path = f"/feedback/why?name={quote(name, safe='')}"
     for line in run(COMMAND, lambda: client.ask(Because, "GET", path)).lines:
+        typer.echo(harmless(line))
+
+
+@feedback.command(name="dry-run")
+def dry_run(
+    *,
+    admin: AdminOption = None,
+    token_file: TokenOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Print what the balance between sites comes to, whether its weights are in force or not."""
+    client = _client(admin, token_file, config)
+    for line in run(COMMAND, lambda: client.ask(DryRun, "GET", "/feedback/dry-run")).lines:
         typer.echo(harmless(line))
 
 

@@ -17,6 +17,7 @@ import structlog
 from headrace.feedback.control.controller import Controller, Step
 from headrace.feedback.control.memory import (
     NO_MEMORY,
+    Memory,
     MemoryDecodeError,
     decode_memory,
     encode_memory,
@@ -34,7 +35,7 @@ from headrace.feedback.publish.published import (
     believable,
     next_order,
 )
-from headrace.feedback.states.model import Alarm, States
+from headrace.feedback.states.model import Alarm
 from headrace.topology.view import View
 from headrace.topology.view_codec import ViewError
 
@@ -116,16 +117,11 @@ class Deciding:
         """Whether this observer may decide."""
         return self._now_s is not None and self._now_s >= self._asleep_until_s
 
-    @property
-    def alarms(self) -> tuple[Alarm, ...]:
-        """What cannot be settled now, as far as it was decided here."""
-        return () if self.step is None else self.step.alarms
-
-    def known(self) -> States:
-        """Return the states of servers as they are decided."""
+    def known(self) -> Memory:
+        """Return what is remembered by whoever decides."""
         if self._adopted is not None:
             self._take_memory(self._adopted)
-        return self.memory.states
+        return self.memory
 
     @property
     def last(self) -> Order:

@@ -15,7 +15,7 @@ import structlog
 
 from headrace.config.feedback.model import FeedbackConfig
 from headrace.errors import HeadraceError
-from headrace.feedback.control.controller import Controller
+from headrace.feedback.control.controller import Controller, Step
 from headrace.feedback.deciding import Deciding, Moment
 from headrace.feedback.exchange.document import VERSION, Document
 from headrace.feedback.exchange.others import Others
@@ -182,6 +182,16 @@ class FeedbackLoop:
     def problem(self) -> str:
         """Return why this process is of no use; "" if it is: it decides, or follows who does."""
         return "" if self.deciding.decides is not None else "nobody decides yet"
+
+    def shown(self, observations: Observations) -> Step:
+        """Return the last step; of one that follows, what it would have decided itself."""
+        deciding = self.deciding
+        if deciding.step is not None:
+            return deciding.step
+        rules = self.controller.rules
+        own = Controller(self.controller.topology, rules)
+        elapsed_s = rules.balance.interval_s  # so that the balance is worked out
+        return own.step(deciding.known(), observations, time.time(), elapsed_s, self.orders)
 
     # What comes in.
 

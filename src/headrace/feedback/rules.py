@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headrace.config.feedback.model import FeedbackConfig
+from headrace.feedback.balance.rules import BalanceRules
 from headrace.feedback.control.controller import ControllerRules
 from headrace.feedback.orders import Mode
 from headrace.feedback.states.rules import StateRules
@@ -24,4 +25,5 @@ def rules_of(config: FeedbackConfig) -> ControllerRules:
         report_age_s=REPORT_AGE_INTERVALS * config.reports.interval_s,
         **config.states.model_dump(by_alias=False),
     )
-    return ControllerRules(states, Mode(config.mode.replace("-", "_")))
+    balance = BalanceRules(**config.balance.model_dump(by_alias=False))
+    return ControllerRules(states, Mode(config.mode.replace("-", "_")), balance)

@@ -114,7 +114,7 @@ def test_clocks_that_differ_change_nothing(ahead_s: dict[str, float]) -> None:
         three.restart("a")
         three.seconds(30)
         check_monotone(three)
-    memories = [three["a"].deciding.known() for three in (right, wrong)]
+    memories = [three["a"].deciding.known().states for three in (right, wrong)]
     assert memories[0] == memories[1]
 
 

@@ -35,6 +35,7 @@ def _views(config: FeedbackConfig) -> Iterator[Problem]:
     for key, value in (
         ("view", config.network.view),
         ("view_socket", config.network.view_socket),
+        ("view_from", ", ".join(config.network.view_from) or None),
     ):
         if value is not None:
             yield Problem(

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from headrace.config.base import FilePath, Model
+from headrace.config.feedback.balance import BalanceTable
 from headrace.config.feedback.observing import (
     MOST_OBSERVERS,
     MOST_PROBES,
@@ -87,6 +88,9 @@ class FeedbackConfig(NodeConfig):
     )
     states: StatesTable = Field(
         default_factory=StatesTable, description="When a server is taken out and comes back."
+    )
+    balance: BalanceTable = Field(
+        default_factory=BalanceTable, description="How traffic is balanced between sites."
     )
     publish: Publishing = Field(default_factory=Publishing, description="Where the view goes.")
 

@@ -112,6 +112,14 @@ class Because(msgspec.Struct):
     lines: list[str]
 
 
+class DryRun(msgspec.Struct):
+    """What the balance comes to, a sentence a line. `applied`: its weights are in the view."""
+
+    mode: str
+    applied: bool
+    lines: list[str]
+
+
 class HistoryRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much of the history."""
 

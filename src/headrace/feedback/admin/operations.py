@@ -8,6 +8,7 @@ from pathlib import Path
 from headrace.feedback.admin.models import (
     Because,
     Done,
+    DryRun,
     FreezeRequest,
     HistoryRequest,
     ModeRequest,
@@ -17,6 +18,7 @@ from headrace.feedback.admin.models import (
 )
 from headrace.feedback.admin.questions import (
     Answer,
+    AskDryRun,
     AskStatus,
     AskWhy,
     GiveFreeze,
@@ -47,6 +49,12 @@ class Handlers:
     async def why(self, asked: WhyRequest) -> Because:
         """Return the chain of reasons of a server or a site."""
         found = (await self._ask(AskWhy(asked.name))).because
+        assert found is not None
+        return found
+
+    async def dry_run(self, _asked: NoRequest) -> DryRun:
+        """Return what the balance comes to."""
+        found = (await self._ask(AskDryRun())).dry_run
         assert found is not None
         return found
 
@@ -108,6 +116,15 @@ def _questions(handlers: Handlers) -> Operations:
             "The reasons.",
             request=WhyRequest,
             refusals=(404, 503),
+        ),
+        Operation(
+            "GET",
+            "/feedback/dry-run",
+            "What the balance between sites comes to, whether its weights are in force or not.",
+            handlers.dry_run,
+            DryRun,
+            "The reasons.",
+            refusals=(503,),
         ),
         Operation(
             "GET",

@@ -9,6 +9,7 @@ import msgspec
 from headrace.feedback.admin.models import (
     Because,
     Done,
+    DryRun,
     FreezeRequest,
     ModeRequest,
     Status,
@@ -16,7 +17,7 @@ from headrace.feedback.admin.models import (
     WishRequest,
 )
 from headrace.feedback.admin.status import status
-from headrace.feedback.admin.why import why
+from headrace.feedback.admin.why import dry_run, why
 from headrace.feedback.loop import FeedbackLoop
 from headrace.feedback.orders import (
     Mode,
@@ -38,6 +39,10 @@ class AskWhy(msgspec.Struct, tag="why"):
     """Answer with the reasons of a server or a site."""
 
     name: str
+
+
+class AskDryRun(msgspec.Struct, tag="dry_run"):
+    """Answer with what the balance comes to."""
 
 
 class AskCounts(msgspec.Struct, tag="counts"):
@@ -88,12 +93,13 @@ class Answer(msgspec.Struct):
 
     status: Status | None = None
     because: Because | None = None
+    dry_run: DryRun | None = None
     counts: Counts | None = None
     done: Done | None = None
     trouble: Trouble | None = None
 
 
-Question = AskStatus | AskWhy | AskCounts | GiveFreeze | GiveWish | GiveMode
+Question = AskStatus | AskWhy | AskDryRun | AskCounts | GiveFreeze | GiveWish | GiveMode
 _decoder = msgspec.json.Decoder(Question)
 
 
@@ -108,6 +114,8 @@ def answer_question(loop: FeedbackLoop, question: msgspec.Raw) -> Answer:
             if found is None:
                 return Answer(trouble=_unknown(name))
             return Answer(because=found)
+        case AskDryRun():
+            return Answer(dry_run=dry_run(loop))
         case AskCounts():
             return Answer(counts=_counts(loop))
         case GiveFreeze(order=order):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
-from headrace.feedback.admin.models import Because
+from headrace.config.units import format_bit_rate
+from headrace.feedback.admin.models import Because, DryRun
+from headrace.feedback.control.controller import Step
 from headrace.feedback.control.why import lines
-from headrace.feedback.control.why import why as why_server
+from headrace.feedback.control.why import why as why_of
 from headrace.feedback.loop import FeedbackLoop
+from headrace.feedback.orders import Mode, OperatorWish, Wish
 from headrace.feedback.states.model import ServerRecord
 from headrace.feedback.states.ramp import weight
 from headrace.topology.model import Server
@@ -25,41 +27,89 @@ def why(loop: FeedbackLoop, name: str) -> Because | None:
     return None
 
 
+def dry_run(loop: FeedbackLoop) -> DryRun:
+    """Return what the balance comes to."""
+    step = loop.shown(loop.observations(loop.now_s()))
+    found, mode = step.explanation.balance, _mode(loop)
+    if found is None:
+        text = "the balance is not worked out: the mode is states (headrace feedback mode dry_run)"
+        if mode is not Mode.STATES:
+            text = "the balance has not been worked out here yet"
+        return DryRun(str(mode), False, [text])
+    said = [one.says() for one in found.sites]
+    said += [one.says() for one in found.moved] or ["no client is moved"]
+    said.append("these weights are in force" if found.applied else "none of this is in force")
+    return DryRun(str(mode), found.applied, said)
+
+
+def _mode(loop: FeedbackLoop) -> Mode:
+    ordered = loop.orders.mode
+    if ordered is not None and ordered.mode is not None:
+        return ordered.mode
+    return loop.controller.rules.mode
+
+
 def _of_server(loop: FeedbackLoop, server: Server) -> Iterator[str]:
-    """Yield what a step would come to now: the same function as decides, from the same memory."""
-    record = loop.deciding.known().servers.get(server.name, ServerRecord())
-    reasons = ", ".join(record.reasons) or "nothing has been said of it"
-    since = f"has been {record.state} for {record.for_s:.0f} s"
-    yield f"{server.name} of {server.site} {since}: {reasons}"
     observations = loop.observations(loop.now_s())
-    step = loop.controller.step(loop.deciding.memory, observations, time.time(), 0.0, loop.orders)
-    found = why_server(loop.controller, step, observations, server.name)
+    found = why_of(loop.controller, loop.shown(observations), observations, server.name)
     if found is not None:
         yield from lines(found)
     heard = observations.reports.get(server.name)
     if heard is not None:
-        yield (
-            f"it reported {heard.age_s:.1f} s ago: {heard.report.egress_bps:.0f} bit/s of "
-            f"{server.capacity_bps}"
-        )
-    published = loop.deciding.published
-    seen = None if published is None else published.view.servers.get(server.name)
-    said = "as the description has it" if seen is None else f"{seen.state.value}, {seen.weight:g}"
-    version = "no view yet" if published is None else f"view {published.view.version}"
-    yield f"published ({version}): {said}"
+        sent = format_bit_rate(round(heard.report.egress_bps))
+        yield f"it reported {heard.whole_age_s:.1f} s ago that it sends {sent}"
+    for subject, wish in (
+        (server.name, loop.orders.servers.get(server.name)),
+        (server.site, loop.orders.sites.get(server.site)),
+    ):
+        if wish is not None and wish.wish is not Wish.NONE:
+            yield _of_wish(subject, wish)
+    yield from _of_view(loop)
 
 
 def _of_site(loop: FeedbackLoop, site: str) -> Iterator[str]:
-    known = loop.deciding.known().servers
+    known = loop.deciding.known().states.servers
     for server in loop.controller.topology.servers_of(site):
         record = known.get(server.name, ServerRecord())
-        reasons = ", ".join(str(one) for one in record.reasons)
+        reasons = ", ".join(record.reasons)
         share = weight(record, loop.controller.rules.states)
         yield f"{server.name} is {record.state}, weight {share:g}: {reasons or 'not seen yet'}"
+    yield from _of_balance(loop.shown(loop.observations(loop.now_s())), site)
     published = loop.deciding.published
+    if published is not None:
+        for coverage, weights in published.view.coverage.items():
+            if site in weights:
+                yield f"coverage {coverage}: weight {weights[site]:g}"
+        for content, by_coverage in published.view.by_class.items():
+            for coverage, weights in by_coverage.items():
+                if site in weights:
+                    yield f"coverage {coverage}, class {content}: weight {weights[site]:g}"
+    yield from _of_view(loop)
+
+
+def _of_balance(step: Step, site: str) -> Iterator[str]:
+    found = step.explanation.balance
+    if found is None:
+        return
+    load, moved = found.of_site(site)
+    if load is not None:
+        yield load.says()
+    for one in moved:
+        yield one.says()
+    if not found.applied:
+        yield "none of these weights is in force"
+
+
+def _of_wish(subject: str, wish: OperatorWish) -> str:
+    by = f" by {wish.by}" if wish.by else ""
+    return f"order {wish.sequence}{by}: {subject} {wish.wish}: {wish.reason or 'no reason given'}"
+
+
+def _of_view(loop: FeedbackLoop) -> Iterator[str]:
+    published = loop.deciding.published
+    if loop.orders.frozen:
+        yield "an operator has frozen the view: what is observed changes nothing in it"
     if published is None:
         yield "no view has been published yet"
-        return
-    for coverage, weights in published.view.coverage.items():
-        if site in weights:
-            yield f"coverage {coverage}: weight {weights[site]:g}"
+    else:
+        yield f"decided by {loop.deciding.decides or 'nobody'}, in view {published.view.version}"

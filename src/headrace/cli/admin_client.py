@@ -116,13 +116,15 @@ def find_admin(
     admin: str | None,
     token_file: Path | None,
     config_file: Path | None,
-    role: RoleName = RoleName.EDGE,
+    *roles: RoleName,
 ) -> AdminClient:
-    """Return where to ask a node of this role and with which token.
+    """Return where to ask a node of one of these roles (none: an edge) and with which token.
 
     Raises AdminUsage when neither way says it.
     """
-    config = None if config_file is None else _loaded(config_file, role)
+    wanted = roles or (RoleName.EDGE,)
+    role = wanted[0]
+    config = None if config_file is None else _loaded(config_file, wanted)
     if admin is not None:
         try:
             address = parse_address(admin)
@@ -133,9 +135,7 @@ def find_admin(
             f"which {_WORDS[role]}? name it by --admin with --token-file, or --config {role}.toml"
         )
     elif config.admin is None:
-        raise AdminUsage(
-            f"{config_file} has no [admin] table, so its {_WORDS[role]} cannot be asked"
-        )
+        raise AdminUsage(f"{config_file} has no [admin] table, so it cannot be asked")
     else:
         address = config.admin.parsed
     return AdminClient(address, _token(token_file, config))
@@ -212,8 +212,10 @@ def _token(token_file: Path | None, config: NodeConfig | None) -> str:
         raise AdminUsage(f"cannot read the token from {token_file}: {error.strerror}") from error
 
 
-def _loaded(file: Path, role: RoleName) -> NodeConfig:
-    if role is RoleName.EDGE and role_of(file) is RoleName.ROUTER:
+def _loaded(file: Path, roles: tuple[RoleName, ...]) -> NodeConfig:
+    seems = role_of(file)
+    role = seems if seems in roles else roles[0]
+    if role is RoleName.EDGE and seems is RoleName.ROUTER:
         raise AdminUsage(
             f"{file} configures a router, and this asks edges: a router has GET /stats and "
             "/metrics, and says how it decides with headrace locate --router URL"

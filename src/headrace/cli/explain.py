@@ -16,7 +16,7 @@ from headrace.cli.asked import read_view
 from headrace.config.edge import EDGE
 from headrace.config.edge.model import Config
 from headrace.config.loader import load_config
-from headrace.edge.admin.top import WhyNotStored
+from headrace.edge.admin.not_stored import WhyNotStored
 from headrace.edge.explain import NAME_COLUMNS, RequestRefused, explain_request
 from headrace.edge.explain_network import KnownNetwork
 from headrace.errors import HeadraceError

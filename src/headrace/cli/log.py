@@ -1,4 +1,4 @@
-"""`headrace log`: follow the requests of a running edge as they end."""
+"""`headrace log`: follow the requests of a running edge or router as they end."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ from headrace.cli.admin_client import (
     run,
     unreachable,
 )
-from headrace.edge.admin.live import MOST_LINES, MOST_LINES_PER_S, USUAL_LINES_PER_S
+from headrace.cli.role_file import RoleName
+from headrace.node.admin.following import MOST_LINES, MOST_LINES_PER_S, USUAL_LINES_PER_S
 from headrace.telemetry.filter import FIELDS, parse_filter
 from headrace.telemetry.filter_words import FilterError
 
 LONGEST_LINE = 256 * 1024
+ROLES = (RoleName.EDGE, RoleName.ROUTER)
 FILTER_HELP = (
     'Which requests: \'status >= 500 and service == "vod" and path ~ "^/live/"\'. '
     f"Fields: {', '.join(FIELDS)}."
@@ -59,7 +61,7 @@ def log(
     token_file: TokenOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Follow the requests of a running edge as they end, until Ctrl-C.
+    """Follow the requests of a running edge or router as they end, until Ctrl-C.
 
     Fields are compared with == != < <= > >= and in ("a", "b"), texts also with ~ and !~ and a
     pattern (* any run, ? any one character, ^ the beginning, $ the end); and, or, not and
@@ -74,7 +76,7 @@ def log(
         raise typer.Exit(EXIT_USAGE) from error
     if not 0 < sample <= 1:
         fail("log", "--sample must be a share above 0, 1 at most", EXIT_USAGE)
-    client = run("log", lambda: find_admin(admin, token_file, config))
+    client = run("log", lambda: find_admin(admin, token_file, config, *ROLES))
     query = {"filter": filter_text, "rate": str(rate), "sample": repr(sample)}
     if limit is not None:
         query["limit"] = str(limit)
@@ -86,7 +88,7 @@ def log(
         sys.stderr.close()  # nothing is left to say it to
         return
     if limit is None or seen < limit:
-        fail("log", "the edge has stopped, and with it the log", EXIT_REFUSED)
+        fail("log", "it has stopped, and with it the log", EXIT_REFUSED)
 
 
 def _follow(client: AdminClient, query: Mapping[str, str], *, as_json: bool) -> int:
@@ -120,7 +122,7 @@ def as_text(found: Mapping[str, Any]) -> str:
     parts = [
         str(found["time"])[11:23],
         f"{found['status']:3d}",
-        f"{found['cache']:<11}",
+        *([f"{found['cache']:<11}"] if found["cache"] else []),
         f"{found['duration_s']:8.3f}s",
         f"{found['bytes']:>10}",
         found["method"] or "-",
@@ -138,6 +140,7 @@ def as_text(found: Mapping[str, Any]) -> str:
         "switches": found.get("origin_switches"),
         "failed": found.get("origin_failures"),
         "ended": found.get("ended"),
+        "server": found.get("server"),
         "peer": found.get("peer"),
         "client": found["client"],
     }

@@ -1,4 +1,4 @@
-"""`headrace top`: what a running edge is busy with, as a table that is drawn again and again."""
+"""`headrace top`: what a running edge or router is busy with, drawn again and again."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ from headrace.cli.admin_client import (
     ConfigOption,
     TokenOption,
     find_admin,
+    harmless,
     run,
 )
+from headrace.cli.role_file import RoleName
 from headrace.cli.tables import draw, part, screen
-from headrace.edge.admin.requests import MOST_ROWS, USUAL_ROWS
-from headrace.edge.admin.top import Top
+from headrace.node.admin.activity import MOST_ROWS, USUAL_ROWS, Top
 
 PLAIN_WIDTH = 100
+ROLES = (RoleName.EDGE, RoleName.ROUTER)
 
 
 def top(
@@ -42,14 +44,14 @@ def top(
     token_file: TokenOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Show what a running edge is busy with, until Ctrl-C.
+    """Show what a running edge or router is busy with, until Ctrl-C.
 
     Rates, hit ratio, services, slowest origins, hottest objects and busiest clients.
 
     The first table begins the count: what is shown happened since the table before. Without a
     terminal the tables follow one another as plain text.
     """
-    client = run("top", lambda: find_admin(admin, token_file, config))
+    client = run("top", lambda: find_admin(admin, token_file, config, *ROLES))
     drawn = sys.stdout.isatty() and not once and not as_json
     try:
         run("top", lambda: _look(client, interval, limit, once=once, as_json=as_json, drawn=drawn))
@@ -82,29 +84,9 @@ def _look(
 
 def table(top: Top, width: int) -> list[str]:
     """Return the figures as lines of text, none wider than `width`."""
-    lines = [
-        f"{top.requests_per_s:g} requests/s   hits {share(top.hit_ratio)}   "
-        f"out {size(top.sent_bytes_per_s)}/s   from origins "
-        f"{size(top.origin_bytes_per_s)}/s   {top.connections} connections   "
-        f"{top.fills} fills",
-        f"cache   {rates(top.cache_per_s)}",
-        f"status  {rates(top.status_per_s)}",
-        f"not stored  {rates(top.not_stored_per_s)}",
-    ]
-    lines += part(
-        ["SERVICE", "REQ/S", "HITS", "5XX/S", "OUT/S"],
-        [
-            [
-                row.service or "(none)",
-                f"{row.requests_per_s:g}",
-                share(row.hit_ratio),
-                f"{row.errors_per_s:g}",
-                size(row.bytes_per_s),
-            ]
-            for row in top.services
-        ],
-        width,
-    )
+    lines = _of_edge(top) if top.caches else _of_router(top)
+    word = "SERVICE" if top.caches else "CLASS"
+    lines += part(*_services(top, word), width)
     lines += part(
         ["SLOWEST ORIGINS", "WAIT", "REQ/S", "FAILED/S"],
         [
@@ -120,7 +102,7 @@ def table(top: Top, width: int) -> list[str]:
     )
     sampled = max(1, top.objects_sampled)
     lines += part(
-        ["HOTTEST OBJECTS", "SERVICE", "SHARE"],
+        ["HOTTEST OBJECTS", word, "SHARE"],
         [[row.url, row.service, share(row.count / sampled)] for row in top.objects],
         width,
     )
@@ -130,6 +112,44 @@ def table(top: Top, width: int) -> list[str]:
         width,
     )
     return [line[:width] for line in lines]
+
+
+def _of_edge(top: Top) -> list[str]:
+    return [
+        f"{top.requests_per_s:g} requests/s   hits {share(top.hit_ratio)}   "
+        f"out {size(top.sent_bytes_per_s)}/s   from origins "
+        f"{size(top.origin_bytes_per_s)}/s   {top.connections} connections   "
+        f"{top.fills} fills",
+        f"cache   {rates(top.cache_per_s)}",
+        f"status  {rates(top.status_per_s)}",
+        f"not stored  {rates(top.not_stored_per_s)}",
+    ]
+
+
+def _of_router(top: Top) -> list[str]:
+    return [
+        f"{top.requests_per_s:g} requests/s   out {size(top.sent_bytes_per_s)}/s   "
+        f"{top.connections} connections   {sum(top.dns_per_s.values()):g} DNS answers/s",
+        f"status  {rates(top.status_per_s)}",
+        f"dns     {rates(top.dns_per_s)}",
+        f"sent to  {harmless(rates(top.sent_per_s))}",
+    ]
+
+
+def _services(top: Top, word: str) -> tuple[list[str], list[list[str]]]:
+    """Return a table's heads and rows; hits are left out of one that caches nothing."""
+    heads = [word, "REQ/S", *(["HITS"] if top.caches else []), "5XX/S", "OUT/S"]
+    rows = [
+        [
+            row.service or "(none)",
+            f"{row.requests_per_s:g}",
+            *([share(row.hit_ratio)] if top.caches else []),
+            f"{row.errors_per_s:g}",
+            size(row.bytes_per_s),
+        ]
+        for row in top.services
+    ]
+    return heads, rows
 
 
 def share(value: float | None) -> str:

@@ -14,9 +14,8 @@ import msgspec
 from headrace.config import Config
 from headrace.edge.context import WorkerContext
 from headrace.edge.housekeeping import Housekeeping
-from headrace.edge.live_view import live_answer
 from headrace.edge.load.client_load import ClientLoad
-from headrace.edge.messages import read_question
+from headrace.edge.messages import GetReasons, ReasonsAre, read_question
 from headrace.edge.peers.membership import secrets_of
 from headrace.edge.request.accounting import Accounting
 from headrace.edge.request.handler import EdgeHandler
@@ -24,11 +23,13 @@ from headrace.edge.service.services import Services, compile_services
 from headrace.errors import HeadraceError
 from headrace.http.server.context import ServerContext
 from headrace.http.server.exchange import Handler
+from headrace.node.live.answers import live_answer
 from headrace.node.role import WorkerRole
 from headrace.node.worker import run_worker
 from headrace.store import Store, StoreSettings
 from headrace.telemetry.access_log import AccessLog
 from headrace.telemetry.metrics import Snapshot, WorkerMetrics
+from headrace.telemetry.worker_load import GetLoad
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import View
 from headrace.upstream.peering import PeerSecrets
@@ -128,8 +129,15 @@ class EdgeWorker(WorkerRole[Config]):
         return self.metrics.snapshot()
 
     def answer(self, question: msgspec.Raw, server: ServerContext) -> msgspec.Struct | None:
-        """Answer those who watch live. Raises msgspec.DecodeError."""
-        return live_answer(read_question(question), self._accounting, server, self._client_address)
+        """Answer those who watch live, or steer. Raises msgspec.DecodeError."""
+        asked, accounting = read_question(question), self._accounting
+        match asked:
+            case GetReasons(key_hashes=keys):
+                return ReasonsAre([accounting.reasons.of(key) for key in keys])
+            case GetLoad():
+                return accounting.load.answer(asked, self.metrics)
+            case _:
+                return live_answer(asked, accounting.watch, server, self._client_address)
 
     def reopen_logs(self) -> None:
         """Open the access log again. Raises HeadraceError."""

@@ -15,6 +15,7 @@ from headrace.config.router import ROUTER
 from headrace.config.router.model import RouterConfig
 from headrace.node.admin.load import Identity, load_operations
 from headrace.node.admin.operations import Operations
+from headrace.node.admin.watching import watching_operations
 from headrace.node.role import AtCommit, Role
 from headrace.node.running import Node
 from headrace.router.dns.servers import check_free
@@ -61,5 +62,8 @@ class RouterRole(Role[RouterConfig]):
             log.info("dns_listening", listening=self._dns_addresses)
 
     def operations(self, node: Node) -> Operations:
-        """Return what those ask who steer the network."""
-        return load_operations(node, lambda: Identity(self._node_id, "router"))
+        """Return what those ask who watch, and who steer the network."""
+        return (
+            *watching_operations(node, caches=False),
+            *load_operations(node, lambda: Identity(self._node_id, "router")),
+        )

@@ -16,6 +16,8 @@ from headrace.config.router.model import RouterConfig
 from headrace.errors import HeadraceError
 from headrace.http.server.context import ServerContext
 from headrace.http.server.exchange import Handler
+from headrace.node.live.answers import live_answer
+from headrace.node.live.messages import LiveQuestion
 from headrace.node.role import WorkerRole
 from headrace.node.worker import run_worker
 from headrace.router.accounting import Accounting
@@ -30,6 +32,10 @@ from headrace.telemetry.worker_load import GetLoad, WorkerLoad, router_counts
 from headrace.topology.geo import GeoTable
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import View
+
+_questions: msgspec.json.Decoder[LiveQuestion | GetLoad] = msgspec.json.Decoder(
+    LiveQuestion | GetLoad
+)
 
 
 class RouterWorker(WorkerRole[RouterConfig]):
@@ -59,6 +65,7 @@ class RouterWorker(WorkerRole[RouterConfig]):
             self._geo.follow(loop)
         log = open_access_log(config)
         self._accounting = Accounting(self.metrics, context.tallies, log)
+        self._show(config)
         self._dns = DnsServers(loop, self.metrics, context.tallies)
         self._dns.prepare(config.dns, config.state_dir).commit()
         return RouterHandler(context, self._accounting)
@@ -96,6 +103,7 @@ class RouterWorker(WorkerRole[RouterConfig]):
         """Work by a new configuration; `access_log` is None where the old one continues."""
         assert self._accounting is not None
         self._context.adopt(config, debug)
+        self._show(config)
         accounting = self._accounting
         if access_log is None:
             accounting.log.adopt(config.access_log.sample, config.access_log.client_address)
@@ -104,15 +112,27 @@ class RouterWorker(WorkerRole[RouterConfig]):
         old, accounting.log = accounting.log, access_log
         self._loop.run_in_executor(None, old.close)
 
+    def _show(self, config: RouterConfig) -> None:
+        """Show clients' addresses to those who watch live as the access log does."""
+        assert self._accounting is not None
+        self._client_address = config.access_log.client_address
+        self._accounting.watch.show_addresses(self._client_address)
+
     def snapshot(self) -> Snapshot:
         """Return the worker's counts."""
         if self._dns is not None:
             self._dns.note_counts()
         return self.metrics.snapshot() if self._accounting is None else self._accounting.snapshot()
 
-    def answer(self, question: msgspec.Raw, _server: ServerContext) -> WorkerLoad:
-        """Answer how loaded this worker is. Raises msgspec.DecodeError."""
-        msgspec.json.decode(question, type=GetLoad)
+    def answer(self, question: msgspec.Raw, server: ServerContext) -> msgspec.Struct | None:
+        """Answer those who watch live, or steer. Raises msgspec.DecodeError."""
+        asked = _questions.decode(question)
+        if isinstance(asked, GetLoad):
+            return self._load()
+        assert self._accounting is not None
+        return live_answer(asked, self._accounting.watch, server, self._client_address)
+
+    def _load(self) -> WorkerLoad:
         if self._dns is not None:
             self._dns.note_counts()
         load = router_counts(self.metrics, self._instance, time.process_time())

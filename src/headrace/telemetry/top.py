@@ -19,7 +19,9 @@ class OriginRates(msgspec.Struct):
 
 
 class Rates(msgspec.Struct):
-    """What happened in `seconds`: rates, the hit ratio, and the origins, slowest first."""
+    """What happened in `seconds`: rates, the hit ratio, and the origins, slowest first. A router's
+    `sent_per_s` are redirects and DNS answers by server, `dns_per_s` the latter by code.
+    """
 
     seconds: float
     requests_per_s: float
@@ -32,6 +34,8 @@ class Rates(msgspec.Struct):
     status_per_s: dict[str, float]
     not_stored_per_s: dict[str, float]
     origins: list[OriginRates]
+    sent_per_s: dict[str, float] = {}
+    dns_per_s: dict[str, float] = {}
 
 
 def between(before: Snapshot, after: Snapshot, seconds: float) -> Rates:
@@ -54,22 +58,25 @@ def between(before: Snapshot, after: Snapshot, seconds: float) -> Rates:
 
     words = [name for name in after.counters if name.startswith("requests_")]
     by_word = {name.removeprefix("requests_"): grown(name) for name in words}
+    answered = labels("responses")
     requests = sum(by_word.values())
     hits = sum(grown(name) for name in HITS)
     return Rates(
         seconds=round(seconds, 3),
-        requests_per_s=round(requests / span, 2),
+        requests_per_s=round((requests or sum(answered.values())) / span, 2),
         hit_ratio=round(hits / requests, 4) if requests else None,
         sent_bytes_per_s=round(grown("bytes_sent") / span),
         origin_bytes_per_s=round(grown("bytes_from_origin") / span),
         connections=after.gauges.get("connections_open", 0),
         fills=after.gauges.get("fills_active", 0),
         cache_per_s=_rates(by_word, span),
-        status_per_s=_rates(labels("responses"), span),
+        status_per_s=_rates(answered, span),
         not_stored_per_s=_rates(labels("not_stored"), span),
         origins=origins(
             labels("origin_requests"), labels("origin_failures"), labels("origin_wait"), span
         ),
+        sent_per_s=_rates(labels("routed_servers"), span),
+        dns_per_s=_rates(labels("dns_answers"), span),
     )
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from headrace.cli.admin_client import AdminUsage, find_admin
 from headrace.cli.log import as_text, missed, pointed
+from headrace.cli.role_file import RoleName
 from headrace.cli.top import size, table
-from headrace.edge.admin.top import Client, ServiceRates, Top
+from headrace.node.admin.activity import Client, ServiceRates, Top
 from headrace.telemetry.watch import HotObject
 
 LINE: dict[str, Any] = {
@@ -94,3 +96,35 @@ def test_a_routers_configuration_is_called_by_its_name(tmp_path: Path) -> None:
     file.write_text('state_dir = "state"\n[admin]\nlisten = "127.0.0.1:1"\n')
     with pytest.raises(AdminUsage, match=r"router\.toml configures a router"):
         find_admin(None, None, file)
+
+
+def test_log_and_top_may_ask_a_router(tmp_path: Path) -> None:
+    file = tmp_path / "router.toml"
+    file.write_text(
+        'state_dir = "state"\n[[listen]]\naddress = "127.0.0.1:2"\n[network]\nfile = "n"\n'
+        '[admin]\nlisten = "127.0.0.1:1"\ntoken = "a-token-for-tests-only"\n'
+    )
+    found = find_admin(None, None, file, RoleName.EDGE, RoleName.ROUTER)
+    assert (str(found.address), found.token) == ("127.0.0.1:1", "a-token-for-tests-only")
+
+
+def test_a_routers_line_has_no_cache_and_says_where_the_client_went() -> None:
+    assert as_text({**LINE, "cache": "", "status": 302, "server": "n1"}) == (
+        "03:04:05.678 302    0.250s       1000 GET video.example/a service=vod server=n1 "
+        "client=192.0.2.0"
+    )
+
+
+def test_a_routers_table_has_servers_and_dns_and_nothing_of_a_cache() -> None:
+    top = msgspec.structs.replace(
+        TOP,
+        caches=False,
+        sent_per_s={"n1": 2.0, "\x1b": 1.0},
+        dns_per_s={"NOERROR": 4.0, "NXDOMAIN": 1.0},
+        services=[ServiceRates("vod", 1.5, None, 0, 9)],
+    )
+    lines = table(top, 100)
+    assert lines[0] == "20 requests/s   out 2.0 KiB/s   3 connections   5 DNS answers/s"
+    assert lines[3] == "sent to  n1 2  \\x1b 1"
+    assert any(line.split() == ["CLASS", "REQ/S", "5XX/S", "OUT/S"] for line in lines)
+    assert not any("cache" in line or "stored" in line for line in lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headrace.edge.admin.live import Following, FollowRequest, Missed
+from headrace.edge.admin.not_stored import Reasons, WhyNotStored
 from headrace.edge.admin.objects import (
     Edge,
     ObjectPage,
@@ -15,21 +15,20 @@ from headrace.edge.admin.requests import (
     ListRequest,
     PurgeRequest,
     PurgesRequest,
-    RowsRequest,
     UrlRequest,
 )
-from headrace.edge.admin.top import Connections, Load, Top, WhyNotStored
 from headrace.node.admin.load import load_operations
-from headrace.node.admin.operations import Media, Operation, Operations
+from headrace.node.admin.operations import Operation, Operations
+from headrace.node.admin.watching import watching_operations
 from headrace.node.running import Node
-from headrace.telemetry.access_line import AccessLine
 
 
 def edge_operations(edge: Edge, node: Node) -> Operations:
     """Return the operations, carried out by this edge on this node."""
     return (
         *_of_objects(Objects(edge)),
-        *_of_load(Load(edge, node), Following(node)),
+        *watching_operations(node),
+        *_of_reasons(Reasons(edge, node)),
         *load_operations(node, edge.identity),
     )
 
@@ -76,27 +75,8 @@ def _of_objects(handlers: Objects) -> Operations:
     )
 
 
-def _of_load(handlers: Load, following: Following) -> Operations:
+def _of_reasons(handlers: Reasons) -> Operations:
     return (
-        Operation(
-            "GET",
-            "/top",
-            "Rates since the figures before, slowest origins, hottest objects, busiest services. "
-            "The first figures begin to count.",
-            handlers.top,
-            Top,
-            "Figures of all workers together.",
-            request=RowsRequest,
-        ),
-        Operation(
-            "GET",
-            "/connections",
-            "Who holds most connections, by network, as far as the configuration lets it show.",
-            handlers.connections,
-            Connections,
-            "Clients, and the connections of all others.",
-            request=RowsRequest,
-        ),
         Operation(
             "GET",
             "/reasons",
@@ -105,15 +85,5 @@ def _of_load(handlers: Load, following: Following) -> Operations:
             WhyNotStored,
             "Reasons with status, count and time, the latest first.",
             request=UrlRequest,
-        ),
-        Operation(
-            "GET",
-            "/log",
-            "Responses as they end, as lines of JSON, until the client goes.",
-            following.log,
-            Media("application/x-ndjson", (AccessLine, Missed)),
-            "Lines as in the access log; `dropped` and `unexamined` where some are missing.",
-            request=FollowRequest,
-            refusals=(503,),
         ),
     )

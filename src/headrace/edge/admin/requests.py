@@ -13,8 +13,6 @@ from headrace.node.admin.problem import ProblemError
 TARGETS: tuple[PurgeKind, ...] = ("url", "prefix", "tag", "all")
 LARGEST_LISTING = 1000
 USUAL_LISTING = 100
-MOST_ROWS = 50
-USUAL_ROWS = 10
 
 Text = Annotated[str, Meta(min_length=1)]
 
@@ -73,12 +71,6 @@ class UrlRequest(msgspec.Struct, frozen=True):
     url: Annotated[
         str, Meta(min_length=1, description="The whole URL.", examples=["http://host/path"])
     ]
-
-
-class RowsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How much of each list."""
-
-    limit: Annotated[int, Meta(ge=1, le=MOST_ROWS, description="Rows of each list.")] = USUAL_ROWS
 
 
 class PurgesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

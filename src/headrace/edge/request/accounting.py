@@ -1,70 +1,36 @@
-"""Counts what happened to each request and connection, and writes the access log.
-
-Watching live (see `telemetry.watch`) costs a request one comparison while no one does.
-"""
+"""Counts what happened to each request and connection, and writes the access log."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-
-import structlog
 
 from headrace.cache.freshness import current_age_s
 from headrace.edge.hot import HotEntry
 from headrace.edge.load.client_load import SAMPLE_MASK, ClientLoad
 from headrace.edge.request.response import Response
-from headrace.http.parser import RequestHead
 from headrace.http.server.exchange import Exchange
 from headrace.reasons import Reason
 from headrace.telemetry.access_line import AccessRecord, OriginUse
 from headrace.telemetry.access_log import AccessLog
-from headrace.telemetry.connection_counts import ConnectionCounts
-from headrace.telemetry.logs import events_dropped
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.telemetry.not_stored import NotStoredLately, counted_word
-from headrace.telemetry.watch import Watch
+from headrace.telemetry.request_notes import SPREAD, RequestNotes
 from headrace.upstream.attempt_log import AttemptLog
 
-events = structlog.get_logger()
-
-PROTOCOLS = {(1, 0): "HTTP/1.0", (1, 1): "HTTP/1.1"}
 HITS = frozenset(("hit", "stale_hit"))
 FAILURES = frozenset((Reason.ORIGIN_FAILED.word, Reason.STORE_FAILED.word))
 SLOW_CLIENT = Reason.SLOW_CLIENT.word
 NOT_STORED = frozenset(("miss", "pass", "bypass"))
 
 
-class Accounting(ConnectionCounts):
+class Accounting(RequestNotes):
     """The part of the server's handler that only takes note."""
 
     def __init__(self, metrics: WorkerMetrics, log: AccessLog, load: ClientLoad) -> None:
-        super().__init__(metrics)
-        self.log = log
+        super().__init__(metrics, log)
         self.load = load
-        self.watch = Watch()
         self.reasons = NotStoredLately()
-        self._prefix = os.urandom(6).hex()
-        self._number = 0
-        self._noted = log
-        self._noted_lost = self._noted_errors = 0
-
-    def note_losses(self) -> None:
-        """Count what the logs lost since the last look, and say so."""
-        metrics, log = self.metrics, self.log
-        if self._noted is not log:
-            self._noted, self._noted_lost, self._noted_errors = log, 0, 0
-        lost, errors = log.dropped, log.write_errors
-        if lost > self._noted_lost:
-            metrics.log_dropped += lost - self._noted_lost
-            events.warning(
-                "access_log_records_dropped",
-                count=lost - self._noted_lost,
-                write_errors=errors - self._noted_errors,
-            )
-        self._noted_lost, self._noted_errors = lost, errors
-        metrics.events_dropped = events_dropped()
 
     def finished(self, exchange: Exchange, ended: str) -> None:
         """Count a response that ended: "complete", or why it was cut short."""
@@ -120,7 +86,7 @@ class Accounting(ConnectionCounts):
             metrics.clients_cut_slow += 1
         if self.log.enabled:
             self._number += 1
-            if self.log.wanted(exchange.status, self._number * 40503):
+            if self.log.wanted(exchange.status, self._number * SPREAD):
                 self.log.write(self._record(exchange, ended, spent_s, first_byte_s))
         if self.watch.active:
             self._show(exchange, ended, spent_s, first_byte_s)
@@ -166,50 +132,25 @@ class Accounting(ConnectionCounts):
     def _record(
         self, exchange: Exchange, ended: str, spent_s: float, first_byte_s: float
     ) -> AccessRecord:
-        head: RequestHead | None = exchange.head
         context = exchange.context
         now = time.time()
-        service, cache, age_s, reason = "", "error", None, ""
-        path, query = b"", None
-        taken = peer = None
+        first = first_byte_s if exchange.bytes_sent else None
+        record = self._record_of(exchange, ended, now, spent_s, first)
+        record.cache = "error"
+        resource = None
         if type(context) is HotEntry:
-            service, cache = context.resource.service.name, "hit"
-            age_s = current_age_s(context.stored, now)
-            path, query = context.resource.path, context.resource.query
+            resource = context.resource
+            record.cache, record.age_s = "hit", current_age_s(context.stored, now)
         elif isinstance(context, Response):
-            cache, age_s, reason = context.cache, context.age_s, context.reason
-            taken = origin_use(context.attempt_logs)
+            resource = context.resource
+            record.cache, record.age_s, record.reason = context.cache, context.age_s, context.reason
+            record.origins = origin_use(context.attempt_logs)
             if context.peer is not None:
-                peer = f"{context.peer.site}/{context.peer.name}"
-            if context.resource is not None:
-                service = context.resource.service.name
-                path, query = context.resource.path, context.resource.query
-        headers = head.headers if head is not None else None
-        return AccessRecord(
-            started=now - spent_s,
-            request_id=f"{self._prefix}-{self._number:x}",
-            service=service,
-            client=exchange.address,
-            method=head.method if head is not None else b"",
-            host=(head.host or b"") if head is not None else b"",
-            path=path or (head.target if head is not None else b""),
-            query=query,
-            status=exchange.status,
-            bytes_sent=exchange.bytes_sent,
-            duration_s=spent_s,
-            first_byte_s=first_byte_s if exchange.bytes_sent else None,
-            cache=cache,
-            age_s=age_s,
-            range=headers.get(b"range") if headers is not None else None,
-            protocol=PROTOCOLS[head.version] if head is not None else "",
-            tls=exchange.tls_version,
-            user_agent=headers.get(b"user-agent") if headers is not None else None,
-            referer=headers.get(b"referer") if headers is not None else None,
-            ended=ended,
-            origins=taken,
-            reason=reason,
-            peer=peer,
-        )
+                record.peer = f"{context.peer.site}/{context.peer.name}"
+        if resource is not None:
+            record.service = resource.service.name
+            record.path, record.query = resource.path or record.path, resource.query
+        return record
 
 
 def origin_use(attempt_logs: list[AttemptLog]) -> OriginUse | None:

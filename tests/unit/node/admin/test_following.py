@@ -11,14 +11,14 @@ from typing import cast
 import msgspec
 import pytest
 
-from headrace.edge.admin.live import (
+from headrace.node.admin.following import (
     ASK_EVERY_S,
     QUIET_S,
     Following,
     FollowRequest,
 )
-from headrace.edge.messages import Follow, Leave, Lines
 from headrace.node.admin.problem import ProblemError
+from headrace.node.live.messages import Follow, Leave, Lines
 from headrace.telemetry.watch import MOST_FOLLOWERS, Followed
 from tests.harness.fake_node import FakeNode, FakeWorkers
 from tests.harness.virtual_time import run_virtually

@@ -1,4 +1,4 @@
-"""GET /top, /connections and /reasons without a socket."""
+"""GET /top and /connections without a socket."""
 
 from __future__ import annotations
 
@@ -8,19 +8,15 @@ from typing import Any
 
 import msgspec
 
-from headrace.cache.key import KeyRules, key_hash
-from headrace.edge.admin.purging import Directory, ServiceKeys
-from headrace.edge.admin.requests import RowsRequest, UrlRequest
-from headrace.edge.admin.top import (
+from headrace.node.admin.activity import (
     FRESH_S,
+    Activity,
     Client,
-    Load,
+    RowsRequest,
     ServiceRates,
-    ServiceReason,
     service_rates,
 )
-from headrace.edge.messages import GetFigures, GetReasons, ReasonsAre, Seen
-from headrace.telemetry.not_stored import NotStored
+from headrace.node.live.messages import GetFigures, Seen
 from headrace.telemetry.watch import FIGURES_LEASE_S, Figures, HotObject, ServiceFigures
 from tests.harness.fake_node import FakeNode, FakeWorkers
 from tests.harness.virtual_time import run_virtually
@@ -33,18 +29,6 @@ SEEN = [
     ),
     Seen(Figures(2.0, {"live": ServiceFigures(20, 0, 0, 4)}), {"192.0.2.0": 4}, unlisted=1),
 ]
-REASONS = {b"vod": NotStored("no-store", 200, 2, 5.0), b"all": NotStored("private", 200, 1, 9.0)}
-
-
-class Services:
-    """Two services that one host may belong to."""
-
-    directory = Directory(
-        (
-            ServiceKeys("vod", (b"vod.test",), KeyRules()),
-            ServiceKeys("all", (b"*",), KeyRules()),
-        )
-    )
 
 
 class Scene:
@@ -52,14 +36,11 @@ class Scene:
 
     def __init__(self) -> None:
         self.node = FakeNode(FakeWorkers(self._answers))
-        self.load = Load(Services(), self.node)
+        self.load = Activity(self.node)
 
     def _answers(self, question: Any) -> Sequence[msgspec.Struct]:
-        if isinstance(question, GetFigures):
-            return SEEN
-        assert isinstance(question, GetReasons)
-        known = {key_hash(name + b"\nvod.test/a"): [reason] for name, reason in REASONS.items()}
-        return [ReasonsAre([known.get(one, []) for one in question.key_hashes])] * 2
+        assert isinstance(question, GetFigures)
+        return SEEN
 
     @property
     def asked(self) -> int:
@@ -130,18 +111,29 @@ def test_connections_beyond_the_list_are_counted_together() -> None:
     run_virtually(go())
 
 
-def test_reasons_are_of_each_service_that_may_hold_the_url() -> None:
-    scene = Scene()
-
-    async def go() -> None:
-        found = await scene.load.reasons(UrlRequest("http://vod.test/a"))
-        assert found.reasons == [
-            ServiceReason("no-store", 200, 4, 5.0, service="vod"),
-            ServiceReason("private", 200, 2, 9.0, service="all"),
-        ]
-
-    run_virtually(go())
-
-
 def test_a_services_rates_need_no_requests() -> None:
     assert service_rates({"a": ServiceFigures()}, 0.0) == [ServiceRates("a", 0.0, None, 0.0, 0)]
+
+
+def test_who_caches_nothing_has_no_hits() -> None:
+    rates = service_rates({"vod": ServiceFigures(8, 0, 1, 100)}, 2.0, caches=False)
+    assert rates == [ServiceRates("vod", 4.0, None, 0.5, 50)]
+
+
+def test_a_routers_requests_are_its_answers() -> None:
+    node = FakeNode(FakeWorkers(lambda _question: SEEN))
+    activity = Activity(node, caches=False)
+
+    async def go() -> None:
+        await activity.top(RowsRequest())
+        node.metrics.responses[3] += 30
+        node.metrics.routed_servers["n1"] += 20
+        node.metrics.dns_answers["NOERROR"] += 10
+        await asyncio.sleep(10)
+        found = await activity.top(RowsRequest())
+        assert (found.requests_per_s, found.hit_ratio, found.caches) == (3.0, None, False)
+        assert found.status_per_s == {"3xx": 3.0}
+        assert (found.sent_per_s, found.dns_per_s) == ({"n1": 2.0}, {"NOERROR": 1.0})
+        assert all(row.hit_ratio is None for row in found.services)
+
+    run_virtually(go())

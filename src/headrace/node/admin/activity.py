@@ -1,4 +1,4 @@
-"""GET /top, /connections and /reasons: what an edge under load is busy with.
+"""GET /top and /connections: what a node under load is busy with.
 
 The cost is the same whoever asks how often: figures are taken again once in FRESH_S at most, and
 all who ask meanwhile get the same ones.
@@ -9,25 +9,30 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
-from headrace.cache.key import key_hash
-from headrace.edge.admin.purging import Directory
-from headrace.edge.admin.requests import MOST_ROWS, RowsRequest, UrlRequest
-from headrace.edge.messages import GetFigures, GetReasons, ReasonsAre, Seen
+from headrace.node.live.messages import GetFigures, Seen
 from headrace.node.running import Node
 from headrace.telemetry.metrics import Snapshot
-from headrace.telemetry.not_stored import NotStored, together
 from headrace.telemetry.top import Rates, between
 from headrace.telemetry.watch import FIGURES_LEASE_S, HotObject, ServiceFigures, merged
 
 FRESH_S = 1.0
+MOST_ROWS = 50
+USUAL_ROWS = 10
+
+
+class RowsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much of each list."""
+
+    limit: Annotated[int, Meta(ge=1, le=MOST_ROWS, description="Rows of each list.")] = USUAL_ROWS
 
 
 class ServiceRates(msgspec.Struct):
-    """One service's requests; errors are responses of 500 and above."""
+    """The requests of one service, of a router's class; errors are responses of 500 and above."""
 
     service: str
     requests_per_s: float
@@ -46,13 +51,15 @@ class Client(msgspec.Struct):
 class Top(Rates, kw_only=True):
     """What all workers together were busy with since the figures before.
 
-    The count of an object is of `objects_sampled` requests.
+    The count of an object is of `objects_sampled` requests. A router's services are its classes;
+    it `caches` nothing.
     """
 
     services: list[ServiceRates]
     objects: list[HotObject]
     objects_sampled: int
     clients: list[Client]
+    caches: bool = True
 
 
 class Connections(msgspec.Struct):
@@ -62,33 +69,11 @@ class Connections(msgspec.Struct):
     others: int
 
 
-class ServiceReason(NotStored, kw_only=True):
-    """A reason, and the service whose it is."""
-
-    service: str
-
-
-class WhyNotStored(msgspec.Struct):
-    """Why responses for a URL were not stored lately, the latest first."""
-
-    url: str
-    reasons: list[ServiceReason]
-
-
-class Services(Protocol):
-    """The edge's side of these operations."""
-
-    @property
-    def directory(self) -> Directory:
-        """The services' keys by the configuration in force."""
-        ...
-
-
-class Load:
+class Activity:
     """One method for each operation."""
 
-    def __init__(self, services: Services, node: Node) -> None:
-        self._services = services
+    def __init__(self, node: Node, *, caches: bool = True) -> None:
+        self._caches = caches
         self._node = node
         self._taking = asyncio.Lock()
         self._totals: Snapshot | None = None
@@ -115,18 +100,6 @@ class Load:
         others = self._connections.total() - sum(count for _client, count in largest)
         return Connections([Client(*one) for one in largest], others + self._unlisted)
 
-    async def reasons(self, asked: UrlRequest) -> WhyNotStored:
-        """Return why responses for a URL were not stored lately. Raises ProblemError."""
-        keys = self._services.directory.keys(asked.url, service=None, field="url")
-        hashes = [key_hash(key) for _service, key in keys]
-        answers = await self._node.workers.ask_each(GetReasons(hashes), ReasonsAre)
-        found = [
-            ServiceReason(service=service, **msgspec.structs.asdict(reason))
-            for at, (service, _key) in enumerate(keys)
-            for reason in together([answer.reasons[at] for answer in answers])
-        ]
-        return WhyNotStored(asked.url, found)
-
     async def _refreshed(self) -> Top:
         async with self._taking:
             now_s = asyncio.get_running_loop().time()
@@ -146,7 +119,8 @@ class Load:
             rates = between(self._totals or totals, totals, seconds)
             self._top = Top(
                 **msgspec.structs.asdict(rates),
-                services=service_rates(figures.services, figures.seconds),
+                services=service_rates(figures.services, figures.seconds, caches=self._caches),
+                caches=self._caches,
                 objects=figures.objects,
                 objects_sampled=figures.sampled,
                 clients=[Client(*one) for one in self._connections.most_common(MOST_ROWS)],
@@ -155,14 +129,16 @@ class Load:
             return self._top
 
 
-def service_rates(services: Mapping[str, ServiceFigures], seconds: float) -> list[ServiceRates]:
+def service_rates(
+    services: Mapping[str, ServiceFigures], seconds: float, *, caches: bool = True
+) -> list[ServiceRates]:
     """Return the services' figures as rates, the busiest first."""
     span = max(seconds, 0.001)
     rows = [
         ServiceRates(
             service=name,
             requests_per_s=round(one.requests / span, 2),
-            hit_ratio=round(one.hits / one.requests, 4) if one.requests else None,
+            hit_ratio=round(one.hits / one.requests, 4) if caches and one.requests else None,
             errors_per_s=round(one.errors / span, 2),
             bytes_per_s=round(one.bytes / span),
         )

@@ -16,8 +16,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from headrace.edge.messages import Follow, Leave, Lines
 from headrace.node.admin.problem import ProblemError
+from headrace.node.live.messages import Follow, Leave, Lines
 from headrace.node.running import Node
 from headrace.telemetry.filter import parse_filter
 from headrace.telemetry.filter_words import FilterError

@@ -1,5 +1,5 @@
-"""A worker's answers to those who look live: the supervisor's questions for `headrace log`, `top`
-and `explain`.
+"""A worker's answers to those who look live: the supervisor's questions for `headrace log` and
+`top`.
 
 Costs are bounded by the watch (see telemetry.watch); of connections, CLIENTS_VISITED clients at
 most are visited each time, so that a crowd of them does not hold the event loop.
@@ -12,22 +12,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
-from headrace.edge.messages import (
-    Follow,
-    GetFigures,
-    GetReasons,
-    Leave,
-    Lines,
-    Question,
-    ReasonsAre,
-    Seen,
-)
-from headrace.edge.request.accounting import Accounting
 from headrace.http.server.context import ServerContext
+from headrace.node.live.messages import Follow, GetFigures, Leave, Lines, LiveQuestion, Seen
 from headrace.telemetry.access_line import ClientAddress, shown_address
 from headrace.telemetry.filter_words import FilterError
-from headrace.telemetry.watch import Followed
-from headrace.telemetry.worker_load import GetLoad, WorkerLoad
+from headrace.telemetry.watch import Followed, Watch
 
 CLIENTS_VISITED = 4096
 CLIENTS_NAMED = 50
@@ -35,14 +24,13 @@ ELSEWHERE = "-"  # clients without an address (Unix sockets), or whose address i
 
 
 def live_answer(
-    question: Question,
-    accounting: Accounting,
+    question: LiveQuestion,
+    watch: Watch,
     server: ServerContext,
     client_address: ClientAddress,
-) -> Lines | Seen | ReasonsAre | WorkerLoad | None:
+) -> Lines | Seen | None:
     """Return the answer to one question; None where none is due."""
     now_s = time.monotonic()
-    watch = accounting.watch
     match question:
         case Follow():
             try:
@@ -62,10 +50,6 @@ def live_answer(
         case GetFigures():
             largest, unlisted = most_connected(server.clients(), client_address)
             return Seen(watch.figures(now_s), largest, unlisted)
-        case GetReasons(key_hashes=keys):
-            return ReasonsAre([accounting.reasons.of(key) for key in keys])
-        case GetLoad():
-            return accounting.load.answer(question, accounting.metrics)
 
 
 def most_connected(

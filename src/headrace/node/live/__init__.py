@@ -1,0 +1,1 @@
+"""Watching requests live: what the supervisor asks its workers, and what those answer."""

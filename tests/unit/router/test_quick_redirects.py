@@ -114,6 +114,28 @@ def test_nothing_of_another_network_is_followed(
         assert answer.fields.get("location") == expected(router, client, target, secure=secure)
 
 
+def test_heavy_and_wide_shards_are_not_taken_for_light_ones() -> None:
+    """Of those on one arc with them, or first held by one server with them."""
+    shards = [f"film{number}/v1" for number in range(60)]
+    content = ContentClass("vod", (HOST,), shard_pattern=PATTERN, shard_key="{programme}/{version}")
+    topology = replace(two_sites(3), classes=(content,))
+    for view in (
+        View(widths={"vod": dict.fromkeys(shards[::2], 2)}),
+        View(demand={"vod": dict.fromkeys(shards[::2], 0.02)}),
+        View(
+            widths={"vod": dict.fromkeys(shards[::4], 3)},
+            demand={"vod": dict.fromkeys(shards[::2], 0.02)},
+        ),
+    ):
+        router = memory_router(topology, view)
+        for _time in range(3):
+            for client in (NORTH, SOUTH, "192.0.2.99", NOWHERE):
+                for shard in shards:
+                    target = f"/{shard}/1.m4s"
+                    found = router.ask(target, client=client).fields["location"]
+                    assert found == expected(router, client, target, secure=False)
+
+
 def test_the_ways_are_taken() -> None:
     """Or the others here would say nothing of them."""
     router = memory_router()

@@ -16,7 +16,8 @@ from pathlib import Path
 import dns.edns
 import dns.message
 
-from bench.dns.network import names, subnets
+from bench.dns.zone import names
+from bench.network import subnets
 from bench.speed.processes import Program
 
 CLIENT_CORE = 1

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 
 from bench.dns.load import Figure
-from bench.dns.network import NAMES, PREFIXES, SERVERS_EACH, SITES
+from bench.dns.zone import NAMES
+from bench.network import PREFIXES, SERVERS_EACH, SITES
 
 LEAST_OF_KNOT, LEAST_OF_POWERDNS, LEAST_PER_S = 0.5, 0.7, 60_000
 MEANINGS = {

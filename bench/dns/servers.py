@@ -11,7 +11,8 @@ import dns.message
 import dns.query
 from tests.harness.dns_server import free_port
 
-from bench.dns.network import ZONE, description, names, zone_file
+from bench.dns.zone import CONTENT, ZONE, names, zone_file
+from bench.network import description
 from bench.speed.processes import NotStarted, Program
 
 SERVER_CORE = 0
@@ -68,7 +69,7 @@ cache-ttl=60
 
 def start_router(directory: Path) -> tuple[Program, int]:
     """Start the router over a network of 400 servers."""
-    (directory / "network.toml").write_text(description())
+    (directory / "network.toml").write_text(description(CONTENT))
     headrace = str(Path(sys.executable).parent / "headrace")
     config = directory / "router.toml"
     return _start(directory, config, _ROUTER, [headrace, "router", "--config", str(config)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-from bench.routing.network import PREFIXES, SERVERS_EACH, SITES
+from bench.network import PREFIXES, SERVERS_EACH, SITES
 from bench.routing.stand import CLIENTS, WORKS, Figure
 
 LEAST_RATIO, LEAST_PER_S = 0.6, 20_000

@@ -6,11 +6,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.routing.network import HOST, description
+from bench.network import description
 from bench.speed.load import WrongAnswer, wrk
 from bench.speed.processes import Program, free_port
 
 SERVER_CORE = 0
+HOST = "vod.example"
 FIXED = "http://s0x0.cdn.example/film/1.m4s"
 CONNECTIONS = 64
 
@@ -45,6 +46,13 @@ file = "{dir}/network.toml"
 address = "127.0.0.1:{port}"
 [admin]
 listen = "127.0.0.1:0"
+"""
+_CONTENT = f"""\
+[[class]]
+name = "vod"
+hosts = ["{HOST}"]
+shard_pattern = '/(?P<programme>[^/]+)/(?P<version>[^/]+)/'
+shard_key = "{{programme}}/{{version}}"
 """
 
 
@@ -122,7 +130,7 @@ def start_nginx(directory: Path) -> tuple[Program, int]:
 def start_router(directory: Path, more: str = "") -> tuple[Program, int]:
     """Start a router with one worker."""
     port = free_port()
-    (directory / "network.toml").write_text(description())
+    (directory / "network.toml").write_text(description(_CONTENT))
     config = directory / "router.toml"
     config.write_text(_ROUTER.format(dir=directory, port=port, more=more))
     command = [str(Path(sys.executable).parent / "headrace"), "router", "--config", str(config)]

@@ -1,28 +1,29 @@
-"""The network that the bench routes in: as large as a broadcaster's, and the same each time."""
+"""The network that benches route in: as large as a broadcaster's, and the same each time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 SITES, SERVERS_EACH, PREFIXES = 50, 8, 20_000
-HOST = "vod.example"
 
 
-def description() -> str:
-    """Return network.toml."""
-    return "\n".join(_parts())
+def subnets() -> list[str]:
+    """Return the client networks that are covered, /24 each."""
+    return [f"10.{number >> 8}.{number & 255}.0" for number in range(PREFIXES)]
+
+
+def description(content: str) -> str:
+    """Return network.toml. `content` is the table of its one class."""
+    return "\n".join((*_parts(), content))
 
 
 def _parts() -> Iterator[str]:
     each = PREFIXES // SITES
+    nets = subnets()
     for site in range(SITES):
-        first = site * each
-        prefixes = ", ".join(
-            f'"10.{number >> 8}.{number & 255}.0/24"' for number in range(first, first + each)
-        )
+        prefixes = ", ".join(f'"{net}/24"' for net in nets[site * each : (site + 1) * each])
         yield f'[[network]]\nname = "isp{site}"\nprefixes = [{prefixes}]'
         yield f'[[site]]\nname = "site{site}"\nnetwork = "isp{site}"'
-    for site in range(SITES):
         for server in range(SERVERS_EACH):
             name = f"s{site}x{server}"
             yield (
@@ -38,9 +39,4 @@ def _parts() -> Iterator[str]:
     yield (
         '[[coverage]]\nname = "others"\ndefault = true\n'
         'sites = [{ name = "site0", weight = 2 }, { name = "site1", weight = 1 }]'
-    )
-    yield (
-        f'[[class]]\nname = "vod"\nhosts = ["{HOST}"]\n'
-        "shard_pattern = '/(?P<programme>[^/]+)/(?P<version>[^/]+)/'\n"
-        'shard_key = "{programme}/{version}"'
     )

@@ -7,7 +7,7 @@ of bytes, and the names of what is counted once.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from operator import attrgetter
 
 from headrace.telemetry.load_report import MOST_PAIRS, OTHER
 
@@ -15,6 +15,9 @@ Pair = tuple[str, str]
 
 MOST_COUNTED = MOST_PAIRS - 1
 """Pairs of a coverage and a class; the others are counted together."""
+
+
+_BYTES, _REQUESTS = attrgetter("bytes"), attrgetter("requests")
 
 
 class FlowCount:
@@ -79,16 +82,14 @@ class Flows:
         return count
 
     def packed(self) -> bytes:
-        """Return all counts in the order of `pairs`: each flow's bytes, then its requests."""
-        numbers = array("Q")
-        for count in self._counts:
-            numbers.append(count.bytes)
-            numbers.append(count.requests)
+        """Return all counts in the order of `pairs`: the bytes of all flows, then the requests."""
+        numbers = array("Q", map(_BYTES, self._counts))
+        numbers.extend(map(_REQUESTS, self._counts))
         return numbers.tobytes()
 
 
-def unpacked(data: bytes) -> Sequence[int]:
+def unpacked(data: bytes) -> list[int]:
     """Return the numbers that `packed` wrote on this machine."""
     numbers = array("Q")
     numbers.frombytes(data[: len(data) // 16 * 16])
-    return numbers
+    return numbers.tolist()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from operator import sub
 from typing import Literal
 
 from headrace.telemetry.cmcd import PlayerCounts, players_of
+from headrace.telemetry.flow_sums import FlowOrder, Sums
 from headrace.telemetry.flows import Pair, unpacked
 from headrace.telemetry.load_report import (
     MOST_BPS,
@@ -51,37 +53,26 @@ class Reading:
     at_s: float
     workers: Mapping[str, WorkerLoad]
     machine: MachineUse
-    flows: Mapping[str, Sequence[int]] = field(init=False)
+    flows: Mapping[str, list[int]] = field(init=False)
+    _summed: tuple[object, Sums] | None = None
 
     def __post_init__(self) -> None:
         self.flows = {one.table: unpacked(one.flows) for one in self.workers.values()}
 
-
-class PairNames:
-    """The names of the flows in each worker's table. Tables that are gone are forgotten."""
-
-    def __init__(self) -> None:
-        self._pairs: dict[str, list[Pair]] = {}
-
-    @property
-    def known(self) -> dict[str, int]:
-        """Return of how many flows the names are known, by table."""
-        return {table: len(pairs) for table, pairs in self._pairs.items()}
-
-    def take(self, workers: Mapping[str, WorkerLoad]) -> None:
-        """Learn the names that the workers said, of those alone."""
-        kept: dict[str, list[Pair]] = {}
-        for one in workers.values():
-            pairs = self._pairs.get(one.table, [])
-            kept[one.table] = pairs if len(pairs) != one.pairs_from else [*pairs, *one.pairs]
-        self._pairs = kept
-
-    def of(self, table: str) -> list[Pair]:
-        """Return the names of the flows in a table."""
-        return self._pairs.get(table, [])
+    def sums(self, order: FlowOrder, tables: Set[str]) -> Sums:
+        """Return the sums of the flows of some tables, by the order as it is now. They are kept:
+        what is read after one reading is read before the next.
+        """
+        size = len(order.pairs)
+        key = (order.generation, tables == self.flows.keys())
+        if self._summed is None or self._summed[0] != key or not key[1]:
+            self._summed = (key, order.sums(self.flows, tables))
+        sent, requests = self._summed[1]
+        missing = [0] * (size - len(sent))  # of flows that were new in the reading after it
+        return sent + missing, requests + missing
 
 
-def load_report(before: Reading, after: Reading, names: PairNames, node: NodeState) -> LoadReport:
+def load_report(before: Reading, after: Reading, order: FlowOrder, node: NodeState) -> LoadReport:
     """Return what a node says of the time between two readings."""
     span_s = min(max(after.at_s - before.at_s, 0.001), 3600.0)
     grown = {name: min(MOST_PER_S, _grown(before, after, name) / span_s) for name in _SCALARS}
@@ -114,7 +105,7 @@ def load_report(before: Reading, after: Reading, names: PairNames, node: NodeSta
         origin_bps=origin_bytes * 8,
         first_byte=_quantiles(before, after, "first_byte"),
         origin_wait=_quantiles(before, after, "origin_wait"),
-        flows=_flows(before, after, names, span_s),
+        flows=_flows(before, after, order, span_s),
         shards=dict(shares(one.shards for one in after.workers.values())),
         players=_players(after),
         siblings=_siblings(before, after),
@@ -172,34 +163,29 @@ def _quantiles(before: Reading, after: Reading, name: str) -> Quantiles | None:
 
 
 def _flows(
-    before: Reading, after: Reading, names: PairNames, span_s: float
+    before: Reading, after: Reading, order: FlowOrder, span_s: float
 ) -> dict[str, dict[str, Flow]]:
+    # Of a table that is gone nobody knows how it went on; a new one begins at zero.
+    common = before.flows.keys() & after.flows.keys()
+    sent, requests = before.sums(order, common)
+    sent_after, requests_after = after.sums(order, after.flows.keys())
+    sums = {
+        pair: (more, asked)
+        for pair, more, asked in zip(
+            order.pairs, map(sub, sent_after, sent), map(sub, requests_after, requests), strict=True
+        )
+        if more > 0 or asked > 0
+    }
     bits_per_byte_s, per_s = 8 / span_s, 1 / span_s
-    sums: dict[Pair, tuple[int, int]] = {}
-    for table, numbers in after.flows.items():
-        earlier = before.flows.get(table, ())
-        known = len(earlier)
-        at = 0
-        for pair in names.of(table)[: len(numbers) // 2]:
-            sent, requests = numbers[at], numbers[at + 1]
-            if at < known:
-                sent -= earlier[at]
-                requests -= earlier[at + 1]
-            at += 2
-            if sent > 0 or requests > 0:
-                found = sums.get(pair)
-                sums[pair] = (
-                    (sent, requests) if found is None else (found[0] + sent, found[1] + requests)
-                )
     flows: dict[str, dict[str, Flow]] = {}
-    for (coverage, content), (sent, requests) in _fitting(sums).items():
+    for (coverage, content), (more, asked) in _fitting(sums).items():
         by_class = flows.get(coverage)
         if by_class is None:
             by_class = flows[coverage] = {}
-        by_class[content] = Flow(
-            min(MOST_BPS, max(0.0, sent * bits_per_byte_s)),
-            min(MOST_PER_S, max(0.0, requests * per_s)),
-        )
+        bps, rate = more * bits_per_byte_s, asked * per_s
+        if not (0.0 <= bps <= MOST_BPS and 0.0 <= rate <= MOST_PER_S):
+            bps, rate = min(max(bps, 0.0), MOST_BPS), min(max(rate, 0.0), MOST_PER_S)
+        by_class[content] = Flow(bps, rate)
     return flows
 
 

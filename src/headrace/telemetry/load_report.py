@@ -65,7 +65,7 @@ class ReportError(HeadraceError):
         self.kind = kind
 
 
-class Flow(msgspec.Struct, frozen=True, array_like=True):
+class Flow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What clients of one coverage got of one class: bits and requests per second."""
 
     bps: Bps

@@ -26,10 +26,11 @@ def test_all_that_is_counted_is_told_under_its_name_or_another(
     numbers = unpacked(flows.packed())
     assert len(flows.pairs) <= most + 1
     assert len(flows.pairs) == len(set(flows.pairs))
-    assert sum(numbers[::2]) == sum(size for _coverage, _content, size in counted)
-    assert sum(numbers[1::2]) == len(counted)
+    sizes, requests_of = numbers[: len(flows.pairs)], numbers[len(flows.pairs) :]
+    assert sum(sizes) == sum(size for _coverage, _content, size in counted)
+    assert sum(requests_of) == len(counted)
     true = Counter((coverage, content) for coverage, content, _size in counted)
-    for pair, requests in zip(flows.pairs, numbers[1::2], strict=True):
+    for pair, requests in zip(flows.pairs, requests_of, strict=True):
         if pair != (OTHER, OTHER):
             assert true[pair] == requests
 

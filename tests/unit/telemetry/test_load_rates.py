@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.telemetry.cmcd import PlayerCounts
+from headrace.telemetry.flow_sums import FlowOrder
 from headrace.telemetry.flows import Flows
-from headrace.telemetry.load_rates import NodeState, PairNames, Reading, load_report
+from headrace.telemetry.load_rates import NodeState, Reading, load_report
 from headrace.telemetry.load_report import (
     LARGEST_BYTES,
     MOST_PAIRS,
@@ -44,7 +45,7 @@ def reading(at_s: float, *workers: WorkerLoad, machine: MachineUse = MACHINE) ->
 
 
 def report(before: Reading, after: Reading) -> LoadReport:
-    names = PairNames()
+    names = FlowOrder()
     names.take(before.workers)
     # As workers do: names that are known are not said again.
     said = names.known

@@ -18,7 +18,8 @@ import msgspec
 
 from headrace.node.admin.operations import NoRequest, Operation, Operations
 from headrace.node.running import Node
-from headrace.telemetry.load_rates import NodeState, PairNames, Reading, load_report
+from headrace.telemetry.flow_sums import FlowOrder
+from headrace.telemetry.load_rates import NodeState, Reading, load_report
 from headrace.telemetry.load_report import LoadReport
 from headrace.telemetry.machine import Machine
 from headrace.telemetry.worker_load import GetLoad, WorkerLoad
@@ -53,7 +54,7 @@ class Reporter:
         self._identity = identity
         self._clock = clock
         self._reading = asyncio.Lock()
-        self._names = PairNames()
+        self._order = FlowOrder()
         self._before: Reading | None = None
         self._report: LoadReport | None = None
         self._machine: Machine | None = None
@@ -70,7 +71,7 @@ class Reporter:
             elif self._report is not None and age_s < FRESH_S:
                 return msgspec.structs.replace(self._report, age_s=age_s)
             after = await self._read()
-            self._report = load_report(before, after, self._names, self._state())
+            self._report = load_report(before, after, self._order, self._state())
             self._before = after
             return self._report
 
@@ -78,10 +79,10 @@ class Reporter:
         if self._machine is None:
             self._machine = Machine(self._identity().stored_at)
         answers = await self._node.workers.ask_each(
-            GetLoad(self._names.known), WorkerLoad, within_s=ANSWER_S
+            GetLoad(self._order.known), WorkerLoad, within_s=ANSWER_S
         )
         workers = {one.instance: one for one in answers}
-        self._names.take(workers)
+        self._order.take(workers)
         return Reading(self._clock(), workers, self._machine.use())
 
     def _state(self) -> NodeState:

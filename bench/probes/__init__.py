@@ -1,0 +1,1 @@
+"""How late a feedback process probes, and what its probes and a node's report cost."""

@@ -31,6 +31,18 @@ def is_fresh(heard: NodeReport | None, rules: StateRules) -> bool:
     return heard is not None and 0.0 <= heard.whole_age_s <= rules.report_age_s
 
 
+def is_busy(server: Server, heard: NodeReport | None, rules: StateRules) -> bool:
+    """Return whether a server has just reported that it serves a lot, so that it is not dead
+    though it leaves probes without an answer.
+    """
+    if heard is None or not 0.0 <= heard.whole_age_s <= rules.busy_age_s:
+        return False
+    report, used = heard.report, utilisation(server, heard, rules)
+    if used is not None and used >= rules.busy:
+        return True
+    return report.requests_per_s > 0.0 and report.machine_cpu >= rules.busy_cpu
+
+
 def next_load_s(
     record: ServerRecord, is_full: bool, used: float | None, elapsed_s: float, rules: StateRules
 ) -> float:

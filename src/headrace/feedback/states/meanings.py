@@ -35,6 +35,7 @@ REASONS: Mapping[Why, str] = {
     Why.NO_REPORT: "It no longer reports, and answers probes.",
     Why.OTHERS_FAIL: "Several servers ask it in vain, and it answers probes.",
     Why.NO_QUORUM: "Too few observers have probed it lately, or they disagree.",
+    Why.OVERLOADED: "It leaves probes without an answer, and reports that it is busy serving.",
     Why.OVER_CAPACITY: "It sends nearly all that it can.",
     Why.SERVES: "A quorum sees it serve.",
     Why.RAMPED: "It has returned to its whole weight.",

@@ -54,6 +54,7 @@ class Why(enum.StrEnum):
     NO_REPORT = "no_report"
     OTHERS_FAIL = "others_fail"
     NO_QUORUM = "no_quorum"
+    OVERLOADED = "overloaded"
     OVER_CAPACITY = "over_capacity"
     SERVES = "serves"
     RAMPED = "ramped"

@@ -44,6 +44,10 @@ class StateRules:
     full_after_s: float = 2.0
     full_release_s: float = 5.0
 
+    busy: float = 0.5
+    busy_cpu: float = 0.9
+    busy_age_s: float = 3.0
+
     floor: float = 0.5
     floor_dead: float = 0.0
     mass: float = 0.5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -13,7 +13,7 @@ from headrace.feedback.states.damping import Flaps, decayed, flapped, unflapped
 from headrace.feedback.states.floors import find_floors
 from headrace.feedback.states.groups import Groups
 from headrace.feedback.states.hints import hinted_servers
-from headrace.feedback.states.load import is_fresh
+from headrace.feedback.states.load import is_busy, is_fresh
 from headrace.feedback.states.mass import find_mass
 from headrace.feedback.states.model import (
     MOST_REASONS,
@@ -33,6 +33,7 @@ from headrace.feedback.states.rules import StateRules
 from headrace.feedback.states.signals import Evidenced, Finding, collect, find
 from headrace.feedback.states.table import TABLE, Signal
 from headrace.feedback.states.wanted import NOTHING_WANTED, Wanted, wanted
+from headrace.topology.model import Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def step(
     probed = [name for name, record in records.items() if record.state is not State.WITHDRAWN]
     panel = choose_panel(observations.observers, probed, rules)
     verdicts = {
-        name: judge(panel, observations.observers, name, name in hinted, rules) for name in records
+        one.name: _judge(panel, observations, one, one.name in hinted, rules) for one in servers
     }
     holds = _hold(groups, records, verdicts, panel, wishes, rules)
     evidenced = {
@@ -127,6 +128,20 @@ def _known(before: States, name: str, elapsed_s: float, rules: StateRules) -> Se
         return record
     flaps = decayed(Flaps(record.penalty, record.suppressed), elapsed_s, rules)
     return msgspec.structs.replace(record, penalty=flaps.penalty, suppressed=flaps.suppressed)
+
+
+def _judge(
+    panel: Panel, observations: Observations, server: Server, hinted: bool, rules: StateRules
+) -> Verdict:
+    """Return what the panel says of a server, in the light of its report: one that is silent for it
+    has too much to do is not dead. Floors hold such ones, for their load would go to the next.
+    """
+    verdict = judge(panel, observations.observers, server.name, hinted, rules)
+    if not verdict.dead or verdict.refused:
+        return verdict
+    if not is_busy(server, observations.reports.get(server.name), rules):
+        return verdict
+    return replace(verdict, dead=False, reasons=(*verdict.reasons, Why.OVERLOADED))
 
 
 def _released(record: ServerRecord, is_needed: bool) -> ServerRecord:

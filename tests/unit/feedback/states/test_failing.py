@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from headrace.feedback.observation import Outcome
+from headrace.feedback.orders import Wish, wish_server
 from headrace.feedback.states.model import AlarmKind, State, Why
 from headrace.topology.view import ServerState
 from tests.unit.feedback.networks import (
@@ -199,3 +200,28 @@ def test_a_new_server_of_a_running_network_begins_small() -> None:
     larger.well(70)
     assert larger.states() == {}
     assert WELL.successes >= RULES.successes
+
+
+def test_a_suspect_is_cleared_by_two_good_probes() -> None:
+    loop = Loop(NET)
+    loop.see(observed(NET, {"s0a0": ONCE}))
+    loop.see(observed(NET, {"s0a0": probed(*[OK] * 30, Outcome.TIMEOUT, OK)}))
+    assert loop.states() == {"s0a0": State.SUSPECT}
+    loop.see(observed(NET, {"s0a0": probed(*[OK] * 30, Outcome.TIMEOUT, OK, OK)}))
+    assert loop.states() == {}
+
+
+def test_what_an_operator_sees_to_begins_again_without_its_flaps() -> None:
+    for wish in (Wish.WITHDRAWN, Wish.ONLINE):
+        loop = Loop(NET)
+        for _flap in range(3):
+            loop.well(7)
+            loop.see(observed(NET, {"s0a0": GONE}), 2)
+        assert loop.memory.states.servers["s0a0"].suppressed
+        loop.orders = wish_server(loop.orders, "s0a0", wish, now=loop.now)
+        loop.well()
+        loop.orders = wish_server(loop.orders, "s0a0", Wish.NONE, now=loop.now)
+        loop.well()
+        after = loop.memory.states.servers["s0a0"]
+        assert (after.penalty, after.suppressed) == (0.0, False)
+        assert after.state in {State.RECOVERING, State.ONLINE}

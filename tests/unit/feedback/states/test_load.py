@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headrace.feedback.observation import NodeReport, Observations, Outcome
+from headrace.feedback.observation import NodeReport, Observations, Outcome, ProbeRecord
 from headrace.feedback.states.model import State, Why
 from headrace.telemetry.load_report import Asked, LoadReport
 from headrace.topology.view import ServerState
@@ -26,10 +26,12 @@ def report(node: str, used: float = 0.1, **more: object) -> LoadReport:
     return LoadReport(node=node, role="edge", interval_s=5.0, egress_bps=egress_bps, **more)  # type: ignore[arg-type]
 
 
-def reported(reports: Mapping[str, LoadReport], age_s: float = 0.0, **bad: object) -> Observations:
+def reported(
+    reports: Mapping[str, LoadReport], bad: Mapping[str, ProbeRecord] | None = None
+) -> Observations:
     """Return observations with these reports."""
-    seen = observed(NET, bad)  # type: ignore[arg-type]
-    return replace(seen, reports={name: NodeReport(age_s, one) for name, one in reports.items()})
+    seen = observed(NET, bad)
+    return replace(seen, reports={name: NodeReport(0.0, one) for name, one in reports.items()})
 
 
 def test_a_server_is_full_above_one_threshold_for_a_while_until_below_another() -> None:
@@ -108,7 +110,7 @@ def test_failures_of_several_others_make_one_failed_probe_enough() -> None:
     loop.see(reported(complaints), 100)
     assert loop.states() == {"s0a0": State.SUSPECT}
     once = probed(*[Outcome.OK] * 9, Outcome.TIMEOUT)
-    loop.see(reported(complaints, s0a0=once))
+    loop.see(reported(complaints, {"s0a0": once}))
     assert loop.states() == {"s0a0": State.FAILED}
 
 
@@ -116,8 +118,27 @@ def test_one_that_complains_alone_is_not_heard() -> None:
     loop = Loop(NET)
     others = {name: report(name, siblings={"s0a0": Asked(10, 0)}) for name in ("s0a1", "s0a2")}
     loop.see(reported(others | {"s0a3": report("s0a3", siblings={"s0a0": Asked(99, 99)})}))
-    loop.see(reported({"s0a0": report("s0a0", siblings={"s0a0": Asked(99, 99)})}))
+    about = {name: report(name, siblings={"s0a0": Asked(99, 99)}) for name in ("s0a0", "s0a1")}
+    loop.see(reported(about))
     assert loop.states() == {}
+
+
+def test_servers_that_are_silent_since_they_are_busy_are_kept_by_the_floor() -> None:
+    names = [f"s0a{number}" for number in range(4)]
+
+    def after(said: dict[str, LoadReport]) -> list[State]:
+        loop = Loop(NET)
+        for count in range(1, 5):
+            silent = dict.fromkeys(names[:count], GONE)
+            loop.see(reported(said, silent), 40)
+        return sorted(loop.states().values())
+
+    kept = [State.FAILED] * 2 + [State.SUSPECT] * 2
+    assert after({name: report(name, 0.6) for name in names}) == kept
+    hot = {name: report(name, machine_cpu=0.95, requests_per_s=9.0) for name in names}
+    assert after(hot) == kept
+    assert after({name: report(name, machine_cpu=0.95) for name in names}) == [State.FAILED] * 4
+    assert after({name: report(name, 0.1) for name in names}) == [State.FAILED] * 4
 
 
 ODD = st.sampled_from([math.nan, math.inf, -math.inf, -1.0, 1e300])

@@ -15,29 +15,9 @@ import socket
 import sys
 from pathlib import Path
 
+from headrace.node import messages
 from headrace.node.channel import WorkerChannel
 from headrace.node.listeners import open_listener
-from headrace.node.messages import (
-    Abandon,
-    Check,
-    Checked,
-    Commit,
-    Committed,
-    Configure,
-    Drain,
-    Drained,
-    Fatal,
-    GetStats,
-    Message,
-    Prepare,
-    Prepared,
-    Ready,
-    Refused,
-    ReopenLogs,
-    Stats,
-    Stop,
-    Undrain,
-)
 from headrace.telemetry.metrics import WorkerMetrics
 
 
@@ -52,66 +32,70 @@ class FakeWorker:
         self.number = -1
         self.name = ""
         self.draining = False
-        self.prepared: Prepare | None = None
+        self.prepared: messages.Prepare | None = None
         self.listeners: dict[str, socket.socket] = {}
         self.channel: WorkerChannel
 
-    def received(self, message: Message, descriptors: list[int]) -> None:
+    def received(self, message: messages.Message, descriptors: list[int]) -> None:
         match message:
-            case Configure():
+            case messages.Configure():
                 self.configure(message, descriptors)
-            case Prepare():
+            case messages.Prepare():
                 self.prepare(message, descriptors)
-            case Commit(version=version):
+            case messages.Commit(version=version):
                 assert self.prepared is not None
                 self.name = node_id(self.prepared.config)
                 self.adopt(self.prepared, [])
-                self.channel.send(Committed(version))
-            case Abandon():
+                self.channel.send(messages.Committed(version))
+            case messages.Abandon():
                 self.prepared = None
-            case Drain():
+            case messages.Drain():
                 self.draining = True
-            case Undrain():
+            case messages.Undrain():
                 self.draining = False
-            case ReopenLogs():
+            case messages.ReopenLogs():
                 self.metrics.purges += 1
-            case Check(number=number):
+            case messages.Check(number=number):
                 if self.name != "mute":
-                    self.channel.send(Checked(number, self.problem))
-            case GetStats(number=number):
+                    self.channel.send(messages.Checked(number, self.problem))
+            case messages.GetStats(number=number):
                 if self.name != "mute":
-                    self.channel.send(Stats(number, self.metrics.snapshot()))
-            case Stop() if self.name != "stuck":
-                self.channel.send(Drained(self.metrics.snapshot()))
+                    self.channel.send(messages.Stats(number, self.metrics.snapshot()))
+            case messages.Stop() if self.name != "stuck":
+                self.channel.send(messages.Drained(self.metrics.snapshot()))
                 self.done.set()
 
-    def configure(self, message: Configure, descriptors: list[int]) -> None:
+    def configure(self, message: messages.Configure, descriptors: list[int]) -> None:
         self.number = message.worker
         self.name = node_id(message.config)
         self.draining = message.draining
         if self.name.startswith("fatal."):
-            self.channel.send(Fatal(self.name.removeprefix("fatal.")))
+            self.channel.send(messages.Fatal(self.name.removeprefix("fatal.")))
             self.exit_code = 1
             self.done.set()
         elif self.name == "crash" or Path(os.environ.get("FAKE_WORKER_CRASH_IF", "")).is_file():
             os._exit(3)
         else:
             self.adopt(message, descriptors)
-            self.channel.send(Ready(os.getpid(), list(self.listeners)))
+            self.channel.send(messages.Ready(os.getpid(), list(self.listeners)))
 
-    def prepare(self, message: Prepare, descriptors: list[int]) -> None:
+    def prepare(self, message: messages.Prepare, descriptors: list[int]) -> None:
         name = node_id(message.config)
         if name.startswith("refuse."):
             for descriptor in descriptors:
                 os.close(descriptor)
-            self.channel.send(Refused(message.version, name.removeprefix("refuse.")))
+            self.channel.send(messages.Refused(message.version, name.removeprefix("refuse.")))
             return
         self.prepared = message
         self.adopt(message, descriptors, keep_all=True)
-        self.channel.send(Prepared(message.version))
+        self.channel.send(messages.Prepared(message.version))
 
     def adopt(
-        self, message: Configure | Prepare, descriptors: list[int], *, keep_all: bool = False
+        self,
+        message: messages.Configure | messages.Prepare,
+        descriptors: list[int],
+        *,
+        keep_all: bool = False,
     ) -> None:
         handed = iter(descriptors)
         for binding in message.bindings:

@@ -10,6 +10,7 @@ from headrace.feedback.states.rules import StateRules
 
 PROBE_AGE_INTERVALS = 3.5
 REPORT_AGE_INTERVALS = 10.0
+BUSY_AGE_INTERVALS = 3.0
 OBSERVER_AGE_TICKS = 3.0
 
 
@@ -23,6 +24,7 @@ def rules_of(config: FeedbackConfig) -> ControllerRules:
         observer_age_s=OBSERVER_AGE_TICKS * config.tick_s,
         probe_age_s=PROBE_AGE_INTERVALS * max(config.probing.interval_s, config.tick_s),
         report_age_s=REPORT_AGE_INTERVALS * config.reports.interval_s,
+        busy_age_s=BUSY_AGE_INTERVALS * config.reports.interval_s,
         **config.states.model_dump(by_alias=False),
     )
     balance = BalanceRules(**config.balance.model_dump(by_alias=False))

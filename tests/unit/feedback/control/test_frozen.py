@@ -47,6 +47,16 @@ def test_operators_are_obeyed_while_it_is_frozen() -> None:
     assert loop.well().view.servers == {}
 
 
+def test_what_was_withdrawn_before_it_was_frozen_may_return() -> None:
+    loop = Loop(NET)
+    loop.orders = wish_server(loop.orders, "s0a0", Wish.WITHDRAWN, now=loop.now)
+    loop.well()
+    loop.orders = freeze(loop.orders, True)
+    assert loop.well().view.servers["s0a0"].state is ServerState.FAILED
+    loop.orders = wish_server(loop.orders, "s0a0", Wish.NONE, now=loop.now)
+    assert loop.well().view.servers == {}
+
+
 def test_a_frozen_memory_survives_being_written_down() -> None:
     loop = Loop(NET)
     loop.see(observed(NET, {"s0a0": GONE}))

@@ -118,6 +118,12 @@ def test_one_that_complains_alone_is_not_heard() -> None:
     loop = Loop(NET)
     others = {name: report(name, siblings={"s0a0": Asked(10, 0)}) for name in ("s0a1", "s0a2")}
     loop.see(reported(others | {"s0a3": report("s0a3", siblings={"s0a0": Asked(99, 99)})}))
+    asked = {
+        name: report(name, siblings={"s0a0": Asked(9, 0)}) for name in ("s1a0", "s1a1", "s1a2")
+    }
+    two = {name: report(name, siblings={"s0a0": Asked(9, 9)}) for name in ("s0a1", "s0a2")}
+    loop.see(reported(asked | two))
+    assert loop.states() == {}
     about = {name: report(name, siblings={"s0a0": Asked(99, 99)}) for name in ("s0a0", "s0a1")}
     loop.see(reported(about))
     assert loop.states() == {}

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from headrace.feedback.orders import (
     NO_ORDERS,
+    REMEMBERED_S,
     Mode,
     Orders,
     Wish,
@@ -84,6 +85,14 @@ def test_a_wish_ends_when_it_says_so() -> None:
     assert wishes(NET, orders, 99.0) == {"s0a0": Wish.WITHDRAWN}
     assert wishes(NET, orders, 100.0) == {}
     assert without_expired(orders, 100.0) == NO_ORDERS
+
+
+def test_a_wish_that_was_taken_back_is_remembered_for_a_while() -> None:
+    """Or an observer that was away would tell the old wish again."""
+    old = wish_server(NO_ORDERS, "s0a0", Wish.WITHDRAWN, now=0.0)
+    back = wish_server(old, "s0a0", Wish.NONE, now=0.0)
+    assert wishes(NET, merge(without_expired(back, REMEMBERED_S - 1.0), old), 1.0) == {}
+    assert without_expired(back, REMEMBERED_S) == NO_ORDERS
 
 
 def test_a_withdrawn_server_returns_slowly_and_only_to_serve() -> None:

@@ -7,6 +7,7 @@ the functions that routers and edges go by.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -78,8 +79,8 @@ class Kind:
     """Objects that differ in their numbers only."""
 
     __slots__ = (
-        "bit_rate_bps", "caching", "charge_bytes", "chunk_s", "classes", "content", "host", "name",
-        "path", "shard_by_title", "size_bytes",
+        "caching", "charge_bytes", "chunk_s", "classes", "content", "host", "name", "path",
+        "shard_by_title", "size_bytes",
     )  # fmt: skip
 
     def __init__(
@@ -100,7 +101,6 @@ class Kind:
         self.host = host.encode()
         self.path = path
         self.chunk_s = chunk_s
-        self.bit_rate_bps = bit_rate_bps
         self.size_bytes = max(1, round(chunk_s * bit_rate_bps / 8))
         self.charge_bytes = charged_bytes(self.size_bytes)
         self.caching = caching_of(cache_control, self.size_bytes, horizon_s)
@@ -121,6 +121,45 @@ class Kind:
     def shard_of(self, title: str, chunk: int) -> bytes:
         """Return the shard that a piece is of. Raises UnknownContent."""
         return self._classified(title, chunk).shard
+
+
+class Sized(Protocol):
+    """What a server has to know of an object that it serves."""
+
+    @property
+    def caching(self) -> Caching:
+        """How caches treat it."""
+
+    @property
+    def content(self) -> ContentClass:
+        """Its class."""
+
+    @property
+    def size_bytes(self) -> int:
+        """The bytes of its body."""
+
+    @property
+    def charge_bytes(self) -> int:
+        """What a store charges for it."""
+
+    @property
+    def chunk_s(self) -> float:
+        """How long it plays."""
+
+
+class Watched(Protocol):
+    """What is asked for: its pieces have the entries from `base` on, and are of one kind."""
+
+    @property
+    def kind(self) -> Sized:
+        """What they have in common."""
+
+    @property
+    def base(self) -> int:
+        """The entry of the first."""
+
+    def shard(self, chunk: int) -> bytes:
+        """Return the shard of a piece."""
 
 
 class Title:

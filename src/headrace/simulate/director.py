@@ -49,7 +49,9 @@ class Director:
             network.topology, network.placement, self._coverage, None, network.view
         )
 
-    def send(self, client: bytes, content: ContentClass, shard: bytes, now: float) -> Node | None:
+    def send(
+        self, client: bytes | None, content: ContentClass, shard: bytes, now: float
+    ) -> Node | None:
         """Return the node that a client gets to; None where there is none for it, or none that it
         tries is up.
         """
@@ -60,7 +62,7 @@ class Director:
             return None
         return self._node(candidates[0])
 
-    def _by_dns(self, client: bytes, content: ContentClass, now: float) -> Node | None:
+    def _by_dns(self, client: bytes | None, content: ContentClass, now: float) -> Node | None:
         key = (hash_network(client), content.name)
         known = self._answers.get(key)
         if known is None or now >= known.until:
@@ -74,7 +76,9 @@ class Director:
                 return node
         return None
 
-    def _decide(self, client: bytes, content: ContentClass, shard: bytes) -> tuple[Candidate, ...]:
+    def _decide(
+        self, client: bytes | None, content: ContentClass, shard: bytes
+    ) -> tuple[Candidate, ...]:
         self.decisions += 1
         decision = self._routing.decide(Question(client, content, shard))
         candidates, self.coverage = decision.candidates, decision.coverage

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from headrace.errors import HeadraceError
 from headrace.simulate.engine import Result
 from headrace.simulate.network import Source
 from headrace.simulate.tally import SiteSeries
@@ -153,3 +155,17 @@ def as_dict(figures: Figures) -> dict[str, Any]:
     """Return the figures as they stand in JSON."""
     found: dict[str, Any] = msgspec.to_builtins(figures)
     return found
+
+
+class UnreadableFigures(HeadraceError):
+    """A file that has no figures of a simulation."""
+
+
+def read_figures(path: Path) -> Figures:
+    """Return the figures that were written as JSON. Raises UnreadableFigures."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Figures)
+    except (OSError, msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise UnreadableFigures(
+            f"{path}: no figures: {error}; write them by headrace simulate --json"
+        ) from error

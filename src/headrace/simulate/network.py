@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from xxhash import xxh3_128_digest
 
 from headrace.cache.reuse import Action, may_serve_stale_on_error
-from headrace.simulate.content import Title
+from headrace.simulate.content import Watched
 from headrace.simulate.node import Node
 from headrace.topology.model import ContentClass, Topology
 from headrace.topology.placement import Placement
@@ -57,7 +57,7 @@ class Asked:
     others. `is_same`: the one who asks has it, and only asks whether it still holds.
     """
 
-    title: Title
+    title: Watched
     chunk: int
     now: float
     site: str | None = None
@@ -103,7 +103,7 @@ class Network:
         self._tiering = servers.tiering
         self._known: dict[tuple[str, str, bytes, str | None, int], Tiers] = {}
 
-    def serve(self, node: Node, title: Title, chunk: int, now: float) -> Source:
+    def serve(self, node: Node, title: Watched, chunk: int, now: float) -> Source:
         """Serve a piece to a client, by a server that is up; count it there."""
         kind = title.kind
         node.client_requests += 1

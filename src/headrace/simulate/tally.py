@@ -103,7 +103,7 @@ class Tally:
         self.failed = 0
         self.waited_s = 0.0
         self.sessions = 0
-        self._warm_up_s = warm_up_s
+        self.warm_up_s = warm_up_s
         self._whole = 1 / scale
         self._origin_bps = origin_bps
         self._nodes: list[tuple[Site, list[Node]]] = []
@@ -118,7 +118,7 @@ class Tally:
     def end_interval(self, now: float, origins: Origins, viewers: int) -> None:
         """Take all counters of the interval that began at `now`."""
         series, whole, length_s = self.series, self._whole, self.series.interval_s
-        counts = now >= self._warm_up_s
+        counts = now >= self.warm_up_s
         series.at_s.append(now)
         series.viewers.append(viewers * whole)
         origin_bps = origins.bytes * BITS * whole / length_s

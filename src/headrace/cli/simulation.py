@@ -1,0 +1,121 @@
+"""What `headrace simulate` does: runs one network or two, and writes what came of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from headrace.config.loader import load_config
+from headrace.config.scenario import SCENARIO
+from headrace.config.scenario.model import ScenarioConfig
+from headrace.simulate.build import engine_of
+from headrace.simulate.comparison import comparison
+from headrace.simulate.demand.access_logs import Passed, logs_of, read_logs
+from headrace.simulate.engine import Result
+from headrace.simulate.figures import Figures, as_dict, figures_of, read_figures
+from headrace.simulate.progress import ProgressBar
+from headrace.simulate.replay import Moves, replay
+from headrace.simulate.report.page import page
+from headrace.simulate.report.tables import write_tables
+from headrace.simulate.summary import summary
+from headrace.topology.build import load_topology
+
+_FIGURES = ".json"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What is to be written beside the summary, or in its place."""
+
+    report: Path | None
+    csv: Path | None
+    as_json: bool
+
+
+def run(
+    path: Path | None,
+    network: Path | None,
+    against: Path | None,
+    logs: Sequence[str],
+    seed: int | None,
+    output: Output,
+) -> None:
+    """Simulate, and print what came of it. Raises HeadraceError and OSError."""
+    config = _config(path, network, seed)
+    others = [against] if against is not None and against.suffix != _FIGURES else []
+    networks = [*others, config.network]
+    moves = None
+    if logs:
+        results, moves = _replayed(config, networks, logs)
+    else:
+        results = [_run(config.model_copy(update={"network": one})) for one in networks]
+    figures = [_figures(one, config) for one in results]
+    if against is not None and not others:
+        figures.insert(0, read_figures(against))
+    _write(results[-1], figures[-1], output)
+    if output.as_json:
+        typer.echo(json.dumps(as_dict(figures[-1]), indent=2))
+        return
+    for line in _lines(results[-1], figures, moves if others else None):
+        typer.echo(line)
+
+
+def _lines(result: Result, figures: Sequence[Figures], moves: Moves | None) -> Iterator[str]:
+    if len(figures) == 1:
+        return summary(result, figures[0])
+    return comparison(figures[0], figures[-1], moves)
+
+
+def _config(path: Path | None, network: Path | None, seed: int | None) -> ScenarioConfig:
+    if path is None:
+        assert network is not None
+        # Of a replay nothing of a scenario counts but what its defaults say.
+        return ScenarioConfig(network=network, length_s=2.0)
+    config = load_config(path, SCENARIO)
+    changed: dict[str, object] = {} if seed is None else {"seed": seed}
+    return config.model_copy(update=changed if network is None else {**changed, "network": network})
+
+
+def _run(config: ScenarioConfig) -> Result:
+    bar = ProgressBar()
+    try:
+        return engine_of(config, load_topology(config.network)).run(bar)
+    finally:
+        bar.end()
+
+
+def _replayed(
+    config: ScenarioConfig, networks: Sequence[Path], patterns: Sequence[str]
+) -> tuple[list[Result], Moves]:
+    topologies = [load_topology(one) for one in networks]
+    passed = Passed()
+    requests = read_logs(logs_of(patterns), passed)
+    bar = ProgressBar()
+    try:
+        results, moves = replay(config, topologies, requests, progress=bar)
+    finally:
+        bar.end()
+    for count, what in (
+        (passed.unreadable, "lines are none of an access log"),
+        (passed.of_servers, "requests of other servers, which ask by themselves here"),
+        (passed.failed, "requests that were not served, or no GET"),
+    ):
+        if count:
+            typer.echo(f"passed over: {count:,} {what}", err=True)
+    return results, moves
+
+
+def _figures(result: Result, config: ScenarioConfig) -> Figures:
+    prices = config.prices
+    return figures_of(result, prices.site, prices.otherwise, prices.origin)
+
+
+def _write(result: Result, figures: Figures, output: Output) -> None:
+    if output.report is not None:
+        output.report.write_text(page(result, figures), encoding="utf-8")
+    if output.csv is not None:
+        write_tables(output.csv, result, figures)

@@ -86,6 +86,11 @@ class NodeConfig(Model):
         """Where the node keeps what it makes for itself, such as its admin token."""
         raise NotImplementedError
 
+    @property
+    def all_certificates(self) -> list[Certificate]:
+        """Every certificate that the node shows to anyone: they all end some day."""
+        return self.certificates
+
     def to_json(self) -> str:
         """Return the configuration with its secrets, for the channel to a worker. Never log it."""
         return self.model_dump_json(by_alias=False)

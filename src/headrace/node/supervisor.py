@@ -234,7 +234,7 @@ class Supervisor(Generic[ConfigT]):
 
     async def _look_at_files(self) -> None:
         """Note until when certificates hold, and warn of secrets that others can read."""
-        self._certificates = await asyncio.to_thread(expiries, self.config.certificates)
+        self._certificates = await asyncio.to_thread(expiries, self.config.all_certificates)
         for exposed in await asyncio.to_thread(exposed_files, self.config):
             log.warning("secret_file_exposed", file=str(exposed.path), problem=str(exposed))
 

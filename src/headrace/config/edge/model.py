@@ -12,6 +12,7 @@ from headrace.config.edge.options import Limits, Metrics, StoreOptions, Timeouts
 from headrace.config.edge.service import Service
 from headrace.config.network_member import EdgeMember
 from headrace.config.node import NodeConfig
+from headrace.config.server import Certificate
 
 
 class Config(NodeConfig):
@@ -37,3 +38,11 @@ class Config(NodeConfig):
     def state_dir(self) -> Path:
         """The directory of the store."""
         return self.cache_dir
+
+    @property
+    def all_certificates(self) -> list[Certificate]:
+        """Those that clients see, and the one that is shown to other servers."""
+        tiering = None if self.network is None else self.network.tiering
+        if tiering is None or tiering.cert is None or tiering.key is None:
+            return self.certificates
+        return [*self.certificates, Certificate(cert=tiering.cert, key=tiering.key)]

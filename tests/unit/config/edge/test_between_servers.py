@@ -51,6 +51,18 @@ def test_certificates_need_no_secret(authority: Authority) -> None:
     assert complaints(text(listener, pair, tiering=tiering)) == []
 
 
+def test_the_end_of_the_certificate_that_servers_see_is_watched_too(authority: Authority) -> None:
+    shown, asking = authority.issue("one.test"), authority.issue("asking.test")
+    for tiering, expected in (
+        ({}, [shown.cert]),
+        ({"cert": asking.cert, "key": asking.key}, [shown.cert, asking.cert]),
+    ):
+        config = parse_config(
+            text({"tls": True}, shown, tiering=tiering), "edge.toml", EDGE, base=Path("/")
+        )
+        assert [one.cert for one in config.all_certificates] == expected
+
+
 @pytest.mark.parametrize(
     ("listener", "says"),
     [

@@ -25,3 +25,8 @@ class AccessLog(Model):
         default="truncated",
         description="`truncated` keeps 24 bits of an IPv4 address and 48 of an IPv6 one.",
     )
+    cmcd: bool = Field(
+        default=False,
+        description="Also log what players say of themselves with a request (CMCD, CTA-5004): "
+        "whether the buffer ran empty, measured throughput, and what is in the buffer.",
+    )

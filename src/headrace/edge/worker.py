@@ -92,7 +92,8 @@ class EdgeWorker(WorkerRole[Config]):
         self._show(config)
         accounting = self._accounting
         if access_log is None:
-            accounting.log.adopt(config.access_log.sample, config.access_log.client_address)
+            options = config.access_log
+            accounting.log.adopt(options.sample, options.client_address, cmcd=options.cmcd)
             return
         accounting.note_losses()
         old, accounting.log = accounting.log, access_log
@@ -203,7 +204,9 @@ def store_settings(config: Config) -> StoreSettings:
 def open_access_log(config: Config) -> AccessLog:
     """Open the access log. Raises HeadraceError."""
     options = config.access_log
-    return AccessLog(access_log_path(config), options.sample, options.client_address)
+    return AccessLog(
+        access_log_path(config), options.sample, options.client_address, cmcd=options.cmcd
+    )
 
 
 def access_log_path(config: Config) -> Path | str | None:

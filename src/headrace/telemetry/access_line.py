@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from headrace.telemetry.cmcd import parse_cmcd
+
 ClientAddress = Literal["full", "truncated", "none"]
 
 TEXT_LIMIT = 2048
@@ -43,7 +45,8 @@ class AccessRecord(msgspec.Struct, gc=False):
     "complete", or why it was cut short ("client_gone", "slow_client", "stopped", …).
     `origins` is None when no origin was asked. `reason` is the detail of the answer's Cache-Status:
     why it was not stored, or what failed. `server` is where a router sent the client; `peer` the
-    site and the name of the server of the network that asked.
+    site and the name of the server of the network that asked. `cmcd` is what the player said, where
+    that is to be logged.
     """
 
     started: float
@@ -70,6 +73,7 @@ class AccessRecord(msgspec.Struct, gc=False):
     reason: str = ""
     server: str = ""
     peer: str | None = None
+    cmcd: bytes | None = None
 
 
 class AccessLine(msgspec.Struct, omit_defaults=True):
@@ -102,6 +106,9 @@ class AccessLine(msgspec.Struct, omit_defaults=True):
     origin_failures: str = ""
     server: str = ""
     peer: str | None = None
+    starved: bool | None = None
+    throughput_bps: int | None = None
+    buffer_s: float | None = None
 
 
 class LineFormatter:
@@ -124,6 +131,7 @@ class LineFormatter:
         path = record.path.partition(b"?")[0]  # a target that could not be taken apart is whole
         first_byte_s = record.first_byte_s
         origins = record.origins
+        player = None if record.cmcd is None else parse_cmcd(record.cmcd)
         return AccessLine(
             time=self._time(record.started),
             request_id=record.request_id,
@@ -152,6 +160,9 @@ class LineFormatter:
             origin_failures="" if origins is None else origins.failed,
             server=record.server,
             peer=record.peer,
+            starved=None if player is None else player.starved,
+            throughput_bps=None if player is None else player.throughput_bps,
+            buffer_s=None if player is None else player.buffer_s,
         )
 
     def _time(self, started: float) -> str:

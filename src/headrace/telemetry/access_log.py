@@ -40,7 +40,8 @@ class AccessLog:
     """A log that costs its caller one append; see `write`.
 
     `path` is a file, "-" for standard output, or None to log nothing. `sample` is the share
-    (0 to 1) of responses below 400 that `wanted` lets through; errors always pass.
+    (0 to 1) of responses below 400 that `wanted` lets through; errors always pass. With `cmcd`
+    records are to say what players do.
     """
 
     def __init__(
@@ -50,11 +51,13 @@ class AccessLog:
         client_address: ClientAddress = "truncated",
         *,
         query: bool = False,
+        cmcd: bool = False,
         queue_records: int = QUEUE_RECORDS,
         queue_bytes: int = QUEUE_BYTES,
     ) -> None:
         """Open the log. Raises AccessLogError when the file cannot be opened."""
         self.enabled = path is not None
+        self.cmcd = cmcd
         self.write_errors = 0
         self._refused = 0  # by the request path
         self._lost = 0  # by the thread
@@ -89,8 +92,16 @@ class AccessLog:
         """How many records were lost."""
         return self._refused + self._lost
 
-    def adopt(self, sample: float, client_address: ClientAddress, *, query: bool = False) -> None:
+    def adopt(
+        self,
+        sample: float,
+        client_address: ClientAddress,
+        *,
+        query: bool = False,
+        cmcd: bool = False,
+    ) -> None:
         """Take new settings for the records to come; the file stays open."""
+        self.cmcd = cmcd
         self._threshold = round(sample * (1 << SAMPLE_BITS))
         self._formatter = LineFormatter(client_address, query=query)
 
@@ -237,4 +248,5 @@ def _cost_bytes(record: AccessRecord) -> int:
         + len(record.range or b"")
         + len(record.user_agent or b"")
         + len(record.referer or b"")
+        + len(record.cmcd or b"")
     )

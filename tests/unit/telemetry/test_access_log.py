@@ -55,6 +55,13 @@ def line(
     return found
 
 
+def test_what_a_player_says_stands_in_its_line_within_bounds() -> None:
+    said = line(changed(cmcd=b'bs,mtp=2500,bl=1500,sid="a"'))
+    assert (said["starved"], said["throughput_bps"], said["buffer_s"]) == (True, 2_500_000, 1.5)
+    assert line(changed(cmcd=b"mtp=99999999999999")) == line(RECORD) | {"starved": False}
+    assert line(changed(cmcd=b"\0")) == line(RECORD)
+
+
 def test_a_line_says_what_happened() -> None:
     assert line(RECORD) == {
         "time": "2023-11-14T22:13:20.250Z",

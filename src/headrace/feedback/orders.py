@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from headrace.errors import HeadraceError
 
-MOST_WISHES = 10_000
+MOST_WISHES = 2000
 MOST_SEQUENCE = 2**53
 LONGEST_REASON = 300
 REMEMBERED_S = 7 * 86_400.0

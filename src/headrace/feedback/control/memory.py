@@ -17,7 +17,7 @@ from headrace.feedback.orders import NO_ORDERS, Orders
 from headrace.feedback.states.model import Alarm, States
 from headrace.topology.view_codec import WireView
 
-LARGEST_BYTES = 32 * 1024 * 1024
+LARGEST_BYTES = 16 * 1024 * 1024
 FORMAT = 1
 MOST_ALARMS = 100
 

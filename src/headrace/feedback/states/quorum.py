@@ -13,7 +13,7 @@ from headrace.feedback.observation import DEAD, Observer, Outcome, ProbeRecord
 from headrace.feedback.states.model import Evidence, Why
 from headrace.feedback.states.rules import StateRules
 
-MOST_EVIDENCE = 8
+MOST_EVIDENCE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def evidence(
         Evidence(
             name,
             one.outcome,
-            one.age_s + observers[name].age_s,
+            round(one.age_s + observers[name].age_s, 3),
             one.failures,
             one.slow,
             one.successes,

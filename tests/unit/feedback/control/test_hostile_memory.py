@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -17,8 +18,12 @@ from headrace.feedback.control.memory import (
     decode_memory,
     encode_memory,
 )
-from headrace.feedback.orders import Frozen, Orders
+from headrace.feedback.exchange.document import LONGEST_EVENT_BYTES
+from headrace.feedback.observation import Outcome, ProbeRecord
+from headrace.feedback.orders import NO_ORDERS, Frozen, Orders, Wish, wish_server
 from headrace.feedback.states.model import ServerRecord, State, States
+from headrace.feedback.states.quorum import MOST_EVIDENCE
+from headrace.topology.model import Site
 from headrace.topology.view_codec import encode_taken
 from tests.unit.feedback.networks import GONE, RULES, network, observed
 
@@ -102,3 +107,17 @@ def test_too_much_is_refused_unread() -> None:
 def test_what_a_later_version_added_is_passed_over() -> None:
     taken = decode_memory(b'{"later":1,"states":{"servers":{"s0a0":{"more":2}}}}')
     assert msgspec.structs.asdict(taken.states.servers["s0a0"])["state"] is State.ONLINE
+
+
+def test_the_largest_event_fits_into_what_observers_tell_each_other() -> None:
+    observers = tuple(f"{number:064}" for number in range(32))
+    net = network(sites=1, servers=2)
+    long = replace(net.servers[0], name="s" * 64, site="t" * 64)
+    net = replace(net, sites=(Site("t" * 64), *net.sites), servers=(long, *net.servers[1:]))
+    probe = ProbeRecord(Outcome.UNREACHABLE, 0.123456789, 10**6, 10**6, 0, 1.0)
+    seen = observed(net, {"s" * 64: probe}, observers=observers)
+    orders = wish_server(NO_ORDERS, "s" * 64, Wish.WITHDRAWN, now=0.0, reason="\x01" * 999)
+    controller = Controller(net, ControllerRules(replace(RULES, observers=observers)))
+    (change,) = controller.step(Memory(), seen, 1e6, 1.0, orders).changes
+    assert len(change.evidence) == MOST_EVIDENCE
+    assert len(msgspec.json.encode(change)) < LONGEST_EVENT_BYTES

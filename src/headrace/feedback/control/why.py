@@ -107,7 +107,7 @@ def lines(one: ServerWhy) -> Iterator[str]:
         yield f"its flaps left a penalty of {one.penalty:.0f}: {kept}"
     reasons = ", ".join(one.reasons) or "none"
     yield f"that comes to {one.signal} (reasons: {reasons}), so it is {one.state}"
-    yield f"its weight is {one.weight:g}"
+    yield f"it has been {one.state} for {one.for_s:.0f} s; its weight is {one.weight:g}"
     yield f"the view has it {one.view_state}, with weight {one.view_weight:g}"
 
 

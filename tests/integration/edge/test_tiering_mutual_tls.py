@@ -48,11 +48,18 @@ def running(
 
 
 def to_peer_port(
-    site: RunningSite, name: str, authority: Authority, pair: Pair | None = None
+    site: RunningSite,
+    name: str,
+    authority: Authority,
+    pair: Pair | None = None,
+    *,
+    oldest: bool = False,
 ) -> Client:
     """Return a connection to where a server lets others in, with a certificate or without."""
     place = site.topology.server(name)
     context = authority.client_context()
+    if oldest:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
     if pair is not None:
         context.load_cert_chain(pair.cert, pair.key)
     address = (str(place.ipv4[0]), place.peer_port or 0)
@@ -82,7 +89,9 @@ def test_servers_without_a_secret_ask_each_other(running: tuple[Origin, RunningS
     assert site.edges[owner].metric("headrace_peer_requests_total") == 1
 
 
-@pytest.mark.parametrize("shown", ["none", "of another authority", "expired", "a server's own"])
+@pytest.mark.parametrize(
+    "shown", ["none", "of another authority", "expired", "by TLS 1.2", "a server's own"]
+)
 def test_only_who_shows_a_sound_certificate_is_answered(
     running: tuple[Origin, RunningSite], authority: Authority, tmp_path: Path, shown: str
 ) -> None:
@@ -93,12 +102,13 @@ def test_only_who_shows_a_sound_certificate_is_answered(
         "none": None,
         "of another authority": Authority(tmp_path / "others").issue(host),
         "expired": authority.issue(host, file_name="expired", valid_for=YESTERDAY),
+        "by TLS 1.2": authority.issue(host, file_name="sound"),
         "a server's own": authority.issue(host, file_name="sound"),
     }[shown]
     status = None
     with (
         contextlib.suppress(ConnectionEnded, ssl.SSLError, ConnectionError),
-        to_peer_port(site, owner, authority, pair) as stranger,
+        to_peer_port(site, owner, authority, pair, oldest=shown == "by TLS 1.2") as stranger,
     ):
         status = stranger.get("/asked", field_of(other, "/asked")).status
     assert status == (200 if shown == "a server's own" else None)

@@ -18,6 +18,7 @@ from headrace.topology.model import (
     Coverage,
     SiteChoice,
     Topology,
+    Withdrawal,
 )
 from headrace.topology.prefix_set import PrefixSet
 from tests.harness.networks import a_server, two_sites
@@ -129,3 +130,12 @@ def test_from_nothing_and_to_nothing() -> None:
         found = difference(old, new)
         assert found.clients_moved.v4 == 1.0
         assert {part.change for part in found.parts} == {"added" if new is OLD else "removed"}
+
+
+def test_another_schedule_of_maintenance_is_said_and_moves_nobody() -> None:
+    new = replace(OLD, withdrawals=(Withdrawal(0.0, 1.0, site="north"),))
+    found = difference(OLD, new)
+    assert [(one.kind, one.change, one.fields) for one in found.parts] == [
+        ("schedule", "changed", ["withdrawals"])
+    ]
+    assert (found.clients_moved.v4, found.shards_moved) == (0.0, 0.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from headrace.topology.model import (
     AdminState,
     ClientNetwork,
@@ -14,6 +16,7 @@ from headrace.topology.model import (
     StoreBy,
     Topology,
     Widening,
+    Withdrawal,
 )
 from headrace.topology.prefix_set import PrefixSet
 from headrace.topology.tree import Ink, tree
@@ -90,3 +93,21 @@ def test_paint_gets_each_state_and_name_and_changes_nothing_else() -> None:
 def test_a_network_without_anything_is_shown() -> None:
     assert next(iter(tree(Topology()))).startswith("0 edge sites, 0 servers")
     assert len(list(tree(two_sites()))) > 20
+
+
+def test_maintenance_is_shown_in_utc() -> None:
+    scheduled = replace(
+        two_sites(),
+        withdrawals=(
+            Withdrawal(1796086800.0, 1796097600.0, "n1", reason="disks", drain_s=1800.0),
+            Withdrawal(1796090400.0, 1796097600.0, site="mid"),
+        ),
+    )
+    lines = list(tree(scheduled))
+    assert lines[0].endswith(", 2 withdrawals")
+    assert lines[-4:] == [
+        "",
+        "maintenance",
+        "  server n1  2026-12-01 01:00 UTC to 2026-12-01 04:00 UTC, drains 1800 s before: disks",
+        "  site mid  2026-12-01 02:00 UTC to 2026-12-01 04:00 UTC",
+    ]

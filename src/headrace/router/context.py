@@ -60,8 +60,16 @@ class RouterContext:
 
     def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
         """Work by this description and this view."""
+        self.use_network(self.network_under(network, view))
+
+    def network_under(self, network: NetworkSnapshot, view: View) -> RouterNetwork:
+        """Return what to work by under this description and this view; `use_network` does."""
         former: RouterNetwork | None = getattr(self, "network", None)
-        self.network = RouterNetwork(network, view, self.tallies, self.geo, former)
+        return RouterNetwork(network, view, self.tallies, self.geo, former)
+
+    def use_network(self, network: RouterNetwork) -> None:
+        """Work by a network."""
+        self.network = network
         self.sent = (sent_memory(), sent_memory())
         self.askers = (asker_memory(), asker_memory())
 

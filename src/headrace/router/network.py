@@ -4,6 +4,7 @@ for. Made again, whole, whenever the description or the view changes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from headrace.http.serializer import status_line
@@ -123,6 +124,10 @@ class RouterNetwork:
         straight = self.straight(question.client, question.content, question.secure)
         if straight is not None and first.server is not None:
             straight.made[first.server.name] = way
+
+    def steps(self) -> Iterator[None]:
+        """Work out in steps where everything is, so that no question has to wait for it."""
+        return self.placement.steps()
 
     def order(self, coverage: str, site: str) -> int:
         """Return the order of a site in a coverage; one behind all others where it is not in it."""

@@ -21,11 +21,13 @@ from headrace.node.live.messages import LiveQuestion
 from headrace.node.role import WorkerRole
 from headrace.node.worker import run_worker
 from headrace.router.accounting import Accounting
+from headrace.router.adoption import Adoption
 from headrace.router.context import RouterContext
 from headrace.router.debug_access import DebugAccess
 from headrace.router.dns.servers import DnsChange, DnsServers
 from headrace.router.geo import FollowedGeo
 from headrace.router.handler import RouterHandler
+from headrace.router.network import RouterNetwork
 from headrace.telemetry.access_log import AccessLog
 from headrace.telemetry.metrics import Snapshot, WorkerMetrics
 from headrace.telemetry.worker_load import GetLoad, WorkerLoad, router_counts
@@ -52,6 +54,7 @@ class RouterWorker(WorkerRole[RouterConfig]):
         self._dns: DnsServers | None = None
         self._geo: FollowedGeo | None = None
         self._in_force: tuple[NetworkSnapshot, View] | None = None
+        self._adoption: Adoption[RouterNetwork] | None = None
 
     def open(self, config: RouterConfig, loop: asyncio.AbstractEventLoop) -> Handler:
         """Open the access log, the geographic file and DNS; return who answers requests.
@@ -60,6 +63,7 @@ class RouterWorker(WorkerRole[RouterConfig]):
         """
         self._loop = loop
         context = self._context = RouterContext(config, DebugAccess.of(config.debug), self.metrics)
+        self._adoption = Adoption(loop, context.network_under, self._use)
         if config.geo_file is not None:
             self._geo = FollowedGeo(config.geo_file, config.state_dir, self._adopt_geo)
             self._geo.follow(loop)
@@ -71,11 +75,21 @@ class RouterWorker(WorkerRole[RouterConfig]):
         return RouterHandler(context, self._accounting)
 
     def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
-        """Work by this description and this view."""
+        """Work by this description and this view: at once by the first, else when it is worked
+        out.
+        """
+        first = self._in_force is None
         self._in_force = (network, view)
-        self._context.adopt_network(network, view)
+        if first:
+            self._use(self._context.network_under(network, view))
+        else:
+            assert self._adoption is not None
+            self._adoption.begin(network, view)
+
+    def _use(self, network: RouterNetwork) -> None:
+        self._context.use_network(network)
         if self._dns is not None:
-            self._dns.adopt_network(network.topology, self._context.network)
+            self._dns.adopt_network(network.topology, network)
 
     def _adopt_geo(self, table: GeoTable) -> None:
         """Work by another geographic file."""
@@ -147,6 +161,8 @@ class RouterWorker(WorkerRole[RouterConfig]):
 
     async def close(self) -> None:
         """Release everything."""
+        if self._adoption is not None:
+            self._adoption.close()
         if self._accounting is not None:
             self._accounting.log.close()
         if self._dns is not None:

@@ -9,7 +9,7 @@ servers that it may be widened to are chosen beforehand.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -26,6 +26,9 @@ HEAVY = 0.01
 
 MOST_EACH = 16
 """For each server of a site, so many heavy shards are told apart at most, and some more."""
+
+_OF_A_STEP = 64
+_TRIED_IN_A_STEP = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +55,42 @@ class HeavyShards:
 
     __slots__ = ("_all", "_at", "_extras", "_loads", "_ranks", "_site", "_sizes", "shares")
 
-    def __init__(self, site: SiteRing, shares: list[Share], largest: int) -> None:
+    def __init__(self, site: SiteRing, shares: Sequence[Share], largest: int) -> None:
         """`largest` is the number of servers of the largest site."""
+        for _step in self._work_out(site, shares, largest):
+            pass
+
+    @classmethod
+    def steps(
+        cls, site: SiteRing, shares: Sequence[Share], largest: int
+    ) -> Generator[None, None, HeavyShards]:
+        """Return the same, worked out in steps of about a millisecond."""
+        made = object.__new__(cls)
+        yield from made._work_out(site, shares, largest)
+        return made
+
+    def _work_out(
+        self, site: SiteRing, shares: Sequence[Share], largest: int
+    ) -> Generator[None, None, None]:
         self._site = site
         self.shares = heavy_of(shares, site.arcs.fair)
         self._all: list[_Heavy] = []
         self._at: list[int] = []
         self._sizes: list[float] = []
         self._ranks: list[int] = []
-        for one in self.shares:
+        for number, one in enumerate(self.shares):
             self._add(one, largest)
+            if not number % _OF_A_STEP:
+                yield
         self._loads = self._light(site.arcs)
         for server, size in zip(self._at, self._sizes, strict=True):
             self._loads[server] += size
         limits = [heavy_bound(site.ring.count) * share for share in site.arcs.fair]
+        yield
         self._settle(self._at, self._loads, limits, limits)
-        self._extras = self._choose_extras()
+        yield
+        self._extras: list[list[int]] = []
+        yield from self._choose_extras()
 
     def servers(self, number: int) -> list[int]:
         """Return the servers of a heavy shard, in order, as far as it may be widened."""
@@ -101,10 +124,12 @@ class HeavyShards:
         size = one.share / usual
         # Large ones first; those of about the same size in an order that does not change.
         rank = (1024 - math.frexp(size)[1]) << 64 | ring.ranks[arc]
-        for server in islice(self._site.order(arc, self._site.arcs), usual):
-            self._at.append(server)
-            self._sizes.append(size)
-            self._ranks.append(rank)
+        if usual == 1:
+            self._at.append(self._site.arcs.holders[arc])
+        else:
+            self._at += islice(self._site.order(arc, self._site.arcs), usual)
+        self._sizes += [size] * usual
+        self._ranks += [rank] * usual
 
     def _light(self, arcs: Arcs) -> list[float]:
         """Return the load of each server by the light shards."""
@@ -124,28 +149,31 @@ class HeavyShards:
 
         settle(at, self._sizes, self._ranks, loads, keep, room, candidates)
 
-    def _choose_extras(self) -> list[list[int]]:
+    def _choose_extras(self) -> Generator[None, None, None]:
         """Choose for each shard the servers that hold it while it is wider than usual.
 
         Room is set aside for all of them at once, so that none depends on which are in use.
         """
         loads = list(self._loads)
         fair = self._site.arcs.fair
-        extras = []
+        tried = 0
         for number, heavy in enumerate(self._all):
             wanted = heavy.widest - heavy.usual
             chosen: list[int] = []
+            self._extras.append(chosen)
             if wanted:
                 size = self.shares[number].share / heavy.widest
                 there = set(self._at[heavy.first : heavy.first + heavy.usual])
                 for server in self._site.order(heavy.arc, self._site.arcs):
+                    tried += 1
                     if server not in there and loads[server] + size <= WIDENED_BOUND * fair[server]:
                         chosen.append(server)
                         loads[server] += size
                         if len(chosen) == wanted:
                             break
-            extras.append(chosen)
-        return extras
+            if tried >= _TRIED_IN_A_STEP:
+                tried = 0
+                yield
 
 
 def _in_site(width: int, one: Share, servers: int, largest: int) -> int:
@@ -162,11 +190,16 @@ def heavy_bound(servers: int) -> float:
     return 1.2 - 0.012 * servers.bit_length()
 
 
-def heavy_of(shares: list[Share], fair: list[float]) -> list[Share]:
+def most_heavy(servers: int) -> int:
+    """Return how many heavy shards a site with so many servers has at most."""
+    return MOST_EACH * (servers + 4)
+
+
+def heavy_of(shares: Sequence[Share], fair: list[float]) -> list[Share]:
     """Return those of the shares, which are the largest first, that are heavy for a site."""
     least = HEAVY * min(fair)
     found = []
-    for one in shares[: MOST_EACH * (len(fair) + 4)]:
+    for one in shares[: most_heavy(len(fair))]:
         if one.share < least:
             break
         found.append(one)

@@ -73,8 +73,8 @@ class Answer:
 def config_for(
     origin: str, cache_dir: Path, port: int, admin_port: int, overrides: Mapping[str, object]
 ) -> dict[str, object]:
-    """A config of one service for all hosts. `overrides` replace top-level tables; `service` and
-    `listen` add to what is there, `more_services` come behind the one.
+    """A config of one service for all hosts. `overrides` replace top-level tables; `service`,
+    `listen` and `more_admin` add to what is there, `more_services` come behind the one.
     """
     service: dict[str, object] = {"name": "default", "hosts": ["*"], "origins": [origin]}
     changed = dict(overrides)
@@ -86,7 +86,11 @@ def config_for(
         "cache_dir": cache_dir,
         "drain_timeout": 5,
         "listen": listen,
-        "admin": {"listen": f"127.0.0.1:{admin_port}", "token": TOKEN},
+        "admin": {
+            "listen": f"127.0.0.1:{admin_port}",
+            "token": TOKEN,
+            **_table(changed.pop("more_admin", {})),
+        },
         "store": {"size": "1GiB", "slice": "256KiB", "checksum": "off"},
         "service": [service, *_list(changed.pop("more_services", []))],
     }

@@ -11,7 +11,9 @@ from typing import Final
 
 from pydantic import BaseModel
 
-SECRET: Final = frozenset(("secret_file", "token_file", "cookie_secret_file", "key"))
+SECRET: Final = frozenset(
+    ("secret_file", "token_file", "report_token_file", "cookie_secret_file", "key")
+)
 """The names of the settings that are files with secrets: keys of certificates are among them."""
 OTHERS = stat.S_IROTH | stat.S_IWOTH
 

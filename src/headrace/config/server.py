@@ -144,6 +144,11 @@ class Admin(Model):
         description="A file that holds the token. With neither this nor `token`, a token is made "
         "and kept in `admin.token` in the cache directory, readable by its owner only.",
     )
+    report_token_file: FilePath | None = Field(
+        default=None,
+        description="A file with another token, for whom `GET /report` is all that it may ask: the "
+        "feedback processes. Unset: none.",
+    )
 
     @property
     def parsed(self) -> Address:

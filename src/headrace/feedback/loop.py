@@ -29,7 +29,6 @@ from headrace.feedback.observe.reports import (
     PullTimes,
     ReportPuller,
     Source,
-    read_token,
     sources_of,
 )
 from headrace.feedback.observe.targets import probes_of, targets_of
@@ -38,6 +37,7 @@ from headrace.feedback.publish.published import Published
 from headrace.feedback.publish.targets import Targets, read_published
 from headrace.feedback.publish.waiting import Waiting
 from headrace.feedback.rules import REPORT_AGE_INTERVALS, rules_of
+from headrace.node.admin.auth import token_in
 from headrace.node.network.signed import Secrets
 from headrace.topology.snapshot import NetworkSnapshot
 
@@ -311,7 +311,7 @@ def puller_of(config: FeedbackConfig) -> ReportPuller | None:
     times = PullTimes(
         pulling.interval_s, pulling.timeout_s, REPORT_AGE_INTERVALS * pulling.interval_s
     )
-    return ReportPuller((), read_token(pulling.token_file), times, config.probing.ca)
+    return ReportPuller((), token_in(pulling.token_file), times, config.probing.ca)
 
 
 def _moment() -> Moment:

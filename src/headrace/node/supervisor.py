@@ -23,7 +23,7 @@ from headrace.config.loader import load_config
 from headrace.config.problems import ConfigError
 from headrace.errors import HeadraceError
 from headrace.node.admin.app import AdminServer
-from headrace.node.admin.auth import admin_token
+from headrace.node.admin.auth import admin_token, token_in
 from headrace.node.certificate_expiry import expiries
 from headrace.node.listeners import ReservedAddress, rebind, reserve_all
 from headrace.node.network.follower import NetworkFileError, NetworkFollower
@@ -208,9 +208,15 @@ class Supervisor(Generic[ConfigT]):
         if config.network is not None:
             self._network = await NetworkFollower.open(config.network, config.state_dir)
         if config.admin is not None:
-            token = admin_token(config.admin.token, config.admin.token_file, config.state_dir)
+            admin = config.admin
+            token = admin_token(admin.token, admin.token_file, config.state_dir)
+            reports = admin.report_token_file
             self._admin = await AdminServer.open(
-                config.admin.parsed, self, token, self._role.operations(self)
+                admin.parsed,
+                self,
+                token,
+                self._role.operations(self),
+                None if reports is None else token_in(reports),
             )
         await self._pool.start(self._setup(config, self._held), config.workers)
         await self._look_at_files()

@@ -97,6 +97,23 @@ def test_nobody_is_told_without_the_token(site: tuple[Origin, RunningSite]) -> N
     assert servers.edges["one"].ask_admin("POST", "/report").status == 405
 
 
+def test_a_token_for_reports_opens_nothing_else(tmp_path: Path) -> None:
+    for_reports = "for-reports-" + "x" * 20
+    (tmp_path / "reports.token").write_text(for_reports)
+    admin = {"report_token_file": tmp_path / "reports.token"}
+    with Origin() as origin, running_edge(origin.url, tmp_path, {"more_admin": admin}) as edge:
+        for method, path, status in (
+            ("GET", "/report", 200),
+            ("GET", "/stats", 401),
+            ("GET", "/metrics", 401),
+            ("POST", "/drain", 401),
+            ("POST", "/purge", 401),
+            ("POST", "/report", 405),
+        ):
+            assert edge.ask_admin(method, path, token=for_reports).status == status, path
+        assert edge.ask_admin("GET", "/report", token=for_reports + "y").status == 401
+
+
 def test_an_edge_that_drains_says_so_and_one_of_no_network_has_no_flows(tmp_path: Path) -> None:
     with Origin() as origin, running_edge(origin.url, tmp_path, {"node_id": "alone"}) as edge:
         origin.serve("/x", cacheable(SMALL))

@@ -21,7 +21,6 @@ import structlog
 from headrace.feedback.observation import NodeReport, Outcome
 from headrace.feedback.observe.small_request import IdleSockets, Place, Result, SmallRequest
 from headrace.http.origin_url import OriginUrl, parse_origin_url
-from headrace.node.admin.auth import TokenError, admin_token
 from headrace.telemetry.load_report import LARGEST_BYTES, ReportError, decode_report
 from headrace.topology.model import Topology
 
@@ -64,14 +63,6 @@ class _Known:
     report: NodeReport | None = None
     at_s: float = 0.0
     problem: str = ""
-
-
-def read_token(path: Path) -> str:
-    """Return the bearer token in a file. Raises TokenError."""
-    token = admin_token(None, path, path.parent)
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise TokenError(f"the admin token in {path} is none: make one with `openssl rand -hex 32`")
-    return token
 
 
 def sources_of(topology: Topology) -> tuple[Source, ...]:

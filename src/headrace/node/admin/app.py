@@ -47,14 +47,21 @@ class AdminServer:
 
     @classmethod
     async def open(
-        cls, address: Address, node: Node, token: str, own_operations: Operations = ()
+        cls,
+        address: Address,
+        node: Node,
+        token: str,
+        own_operations: Operations = (),
+        report_token: str | None = None,
     ) -> Self:
-        """Listen, and carry out what every role can do and `own_operations`.
+        """Listen, and carry out what every role can do and `own_operations`. `report_token` is for
+        reports alone.
 
         Raises AdminError when the address cannot be listened on.
         """
         operations = all_operations(node, own_operations)
-        app = admin_app(operations, token, unix=isinstance(address, UnixAddress))
+        unix = isinstance(address, UnixAddress)
+        app = admin_app(operations, token, unix=unix, report_token=report_token)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_TIMEOUT_S)
         await runner.setup()
         manager, loop, places = runner.server, asyncio.get_running_loop(), Places()
@@ -112,16 +119,19 @@ def all_operations(node: Node, own_operations: Operations) -> Operations:
     return operations
 
 
-def admin_app(operations: Operations, token: str, *, unix: bool = False) -> web.Application:
+def admin_app(
+    operations: Operations, token: str, *, unix: bool = False, report_token: str | None = None
+) -> web.Application:
     """Return the routes, behind problem details, the page guard and the token, in this order."""
     open_paths = frozenset(one.path for one in operations if not one.needs_token)
+    report_paths = frozenset(one.path for one in operations if one.for_reports)
     app = web.Application(
         client_max_size=BODY_LIMIT_BYTES,
         middlewares=[
             held,
             problems,
             keep_pages_out(open_paths, unix=unix),
-            require_token(token, open_paths),
+            require_token(token, open_paths, report_token, report_paths),
             whole_body,
         ],
     )

@@ -51,6 +51,14 @@ def admin_token(token: str | None, token_file: Path | None, cache_dir: Path) -> 
     return made
 
 
+def token_in(path: Path) -> str:
+    """Return the token in a file. Raises TokenError."""
+    token = _checked(_read(path), str(path))
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise TokenError(f"the admin token in {path} is none: make one with `openssl rand -hex 32`")
+    return token
+
+
 def allowed(authorization: str | None, token: str) -> bool:
     """Return whether an Authorization field carries this token, in the same time either way."""
     scheme, _space, given = (authorization or "").partition(" ")
@@ -60,12 +68,27 @@ def allowed(authorization: str | None, token: str) -> bool:
     return same and scheme.lower() == "bearer"
 
 
-def require_token(token: str, open_paths: Collection[str]) -> Middleware:
-    """Return a middleware that refuses every path but `open_paths` without the token."""
+def require_token(
+    token: str,
+    open_paths: Collection[str],
+    report_token: str | None = None,
+    report_paths: Collection[str] = (),
+) -> Middleware:
+    """Return a middleware that refuses every path but `open_paths` without the token; for
+    `report_paths`, `report_token` will do.
+    """
+
+    def may(request: web.Request) -> bool:
+        given = request.headers.get("Authorization")
+        if allowed(given, token):
+            return True
+        if report_token is None or request.path not in report_paths:
+            return False
+        return allowed(given, report_token)
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path in open_paths or allowed(request.headers.get("Authorization"), token):
+        if request.path in open_paths or may(request):
             return await handler(request)
         return problem_response(
             401,

@@ -107,5 +107,6 @@ def load_operations(node: Node, identity: Callable[[], Identity]) -> Operations:
             Reporter(node, identity).report,
             LoadReport,
             "Rates, and what they are measured against.",
+            for_reports=True,
         ),
     )

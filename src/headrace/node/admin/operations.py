@@ -51,6 +51,8 @@ class Operation:
     refusals: tuple[int, ...] = ()
     """The statuses of its own; those that any such operation may answer with are added."""
     needs_token: bool = True
+    for_reports: bool = False
+    """Whether the token for reports is enough."""
 
     @property
     def takes_body(self) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.node.admin.auth import TokenError, admin_token, allowed
+from headrace.node.admin.auth import TokenError, admin_token, allowed, token_in
 
 TOKEN = "0123456789abcdef"
 
@@ -72,3 +72,15 @@ def test_a_field_of_any_bytes_is_only_wrong(sent: bytes) -> None:
 def test_no_bytes_but_the_token_are_let_in(sent: bytes) -> None:
     text = (b"Bearer " + sent).decode("utf-8", "surrogateescape")
     assert allowed(text, TOKEN) == (sent.strip() == TOKEN.encode())
+
+
+@pytest.mark.parametrize(
+    "text", ["short", "two words, which are many", "line\nbreak-of-a-token-here", "ü" * 20]
+)
+def test_a_file_with_no_token_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "token"
+    file.write_text(text)
+    with pytest.raises(TokenError, match="openssl rand"):
+        token_in(file)
+    file.write_text(TOKEN + "\n")
+    assert token_in(file) == TOKEN

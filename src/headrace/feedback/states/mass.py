@@ -28,12 +28,14 @@ class Mass:
 
 @dataclass(slots=True)
 class _Site:
-    """How many servers of a site are in question, and how many of those look bad, dead, well."""
+    """How many servers of a site are in question, and how many of those look bad; of the bad, how
+    many are not there at all, or refuse; and how many look well."""
 
     name: str
     counted: int = 0
     bad: int = 0
     dead: int = 0
+    refused: int = 0
     well: int = 0
 
     def has_failed(self, rules: StateRules) -> bool:
@@ -57,13 +59,22 @@ def find_mass(
     if not any(site.bad for site in sites):
         return Mass({}, frozenset(), ())
     lost = _lost(sites, rules)
-    bad = sum(site.bad for site in sites if site.name not in lost)
-    counted = sum(site.counted for site in sites if site.name not in lost)
-    if bad >= rules.mass_least and bad > rules.mass * counted:
+    rest = [site for site in sites if site.name not in lost]
+    bad, counted = sum(site.bad for site in rest), sum(site.counted for site in rest)
+    if _is_mass(rest, bad, counted, rules):
         text = f"{bad} of {counted} servers look failed at once: their states are kept"
         held = dict.fromkeys(records, Why.MASS_FAILURE)
         return Mass(held, frozenset(), (Alarm(AlarmKind.MASS_FAILURE, "", text),))
     return _by_site(groups, sites, lost, verdicts, rules)
+
+
+def _is_mass(sites: list[_Site], bad: int, counted: int, rules: StateRules) -> bool:
+    """Return whether so much fails that the observers are the likelier fault: most of it; or all of
+    few servers, of which no host says itself that nothing listens.
+    """
+    if bad >= rules.mass_least and bad > rules.mass * counted:
+        return True
+    return bad == counted >= 2 and not any(site.refused for site in sites)
 
 
 def _by_site(
@@ -99,7 +110,8 @@ def _count(
 ) -> list[_Site]:
     """Return the sites, by those servers that serve or failed a short time ago.
 
-    One failed probe counts: while some servers have failed for good, others are about to.
+    One failed probe counts, or some that were slow: while some servers have failed for good, others
+    are about to.
     """
     sites = []
     for name, servers in groups.by_site.items():
@@ -111,9 +123,10 @@ def _count(
                 continue
             site.counted += 1
             site.well += verdict.successes > 0 and not verdict.down
-            if verdict.down or verdict.failures > 0:
+            if verdict.down or verdict.failures > 0 or 2 * verdict.slow >= rules.slow:
                 site.bad += 1
                 site.dead += verdict.dead
+                site.refused += verdict.refused
         if site.counted:
             sites.append(site)
     return sites

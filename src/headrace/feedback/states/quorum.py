@@ -39,8 +39,8 @@ class Panel:
 class Verdict:
     """What a quorum says of a server. `down`: it failed, `dead` moreover: nothing is there, and
     `refused` that it said so itself. `reasons` are of what failed, the most frequent first.
-    `successes` is what a quorum has seen in a row at least, `failures` likewise; `seen` is by how
-    many it was probed lately.
+    `failures`, `slow` and `successes` are what a quorum has seen in a row at least; `seen` is by
+    how many it was probed lately.
     """
 
     seen: int = 0
@@ -48,6 +48,7 @@ class Verdict:
     dead: bool = False
     refused: bool = False
     failures: int = 0
+    slow: int = 0
     successes: int = 0
     reasons: tuple[Why, ...] = ()
 
@@ -102,6 +103,7 @@ def judge(
         dead >= votes,
         refused >= votes,
         _quorum_has(votes, (one.failures for one in records)),
+        _quorum_has(votes, (one.slow for one in records)),
         _quorum_has(votes, (one.successes for one in records)),
         tuple(sorted(set(failing), key=lambda why: (-failing.count(why), why))),
     )

@@ -74,7 +74,7 @@ def test_what_an_operator_withdrew_does_not_count_for_the_floor() -> None:
 
 def test_the_last_server_is_never_taken_out_and_released_when_another_returns() -> None:
     loop = Loop(network(sites=1, servers=2))
-    both = {"s0a0": GONE, "s0a1": GONE}
+    both = {"s0a0": REFUSED, "s0a1": GONE}
     loop.see(observed(loop.topology, both), 100)
     assert loop.states() == {"s0a0": State.FAILED, "s0a1": State.SUSPECT}
     assert loop.last is not None
@@ -125,6 +125,21 @@ def test_when_most_of_everything_fails_at_once_nothing_changes_and_people_are_ca
     assert [one.kind for one in step.alarms] == [AlarmKind.MASS_FAILURE]
     loop.well(3)
     assert loop.states() == {}
+
+
+def test_when_all_of_two_servers_are_silent_or_slow_it_is_the_observers() -> None:
+    """Unless a host says itself that nothing listens there."""
+    loop = Loop(network(sites=2, servers=1))
+    slow = probed(*[OK] * 9, *[Outcome.SLOW] * 3), probed(*[OK] * 9, *[Outcome.SLOW] * 5)
+    for record in (GONE, WRONG):
+        loop.see(observed(loop.topology, {"s0a0": record, "s1a0": record}), 60)
+        assert loop.states() == {}
+    loop.well(3)
+    loop.see(observed(loop.topology, {"s0a0": slow[1], "s1a0": slow[0]}))
+    assert loop.state("s0a0") is State.ONLINE
+    loop.well(3)
+    loop.see(observed(loop.topology, {"s0a0": REFUSED, "s1a0": ONCE}))
+    assert loop.state("s0a0") is State.FAILED
 
 
 def test_what_was_concluded_just_before_a_mass_failure_is_taken_back() -> None:

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tests.harness.certificates import Authority
 from tests.harness.edge import Edge, free_port
 from tests.harness.held import held_by
 from tests.harness.origin import Origin
@@ -61,6 +62,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--store", default="popular", choices=["own", "popular", "always"])
     parser.add_argument("--fault-share", type=float, default=0.02, help="of the origin's answers")
+    parser.add_argument(
+        "--certificates", action="store_true", help="servers know each other by TLS, not a secret"
+    )
     parser.add_argument("--logs", type=Path, help="keep the servers' logs in this directory")
     options = parser.parse_args()
     print(f"soaking for {options.seconds:g} s with seed {options.seed}", flush=True)
@@ -73,11 +77,20 @@ def soak(directory: Path, options: argparse.Namespace) -> int:
     catalogue, tally, stop = Catalogue(), Tally(), threading.Event()
     script = Script(catalogue, options.fault_share, 0.15, options.seed)
     content = {"store": options.store, "popular_after": 3}
+    authority = Authority(directory / "authority") if options.certificates else None
     tiering = {"first_byte": "100ms", "answer": "1s"}
     with (
         Origin() as origin,
         running_site(
-            origin.url, directory / "site", NAMES, content, SETTINGS, tiering, mid=("mid",)
+            origin.url,
+            directory / "site",
+            NAMES,
+            content,
+            SETTINGS,
+            tiering,
+            mid=("mid",),
+            peer_tls=authority,
+            mutual=options.certificates,
         ) as site,
         Router(directory) as router,
     ):

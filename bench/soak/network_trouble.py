@@ -14,12 +14,14 @@ import time
 from pathlib import Path
 
 from tests.harness.edge import Edge
+from tests.harness.polling import eventually
 from tests.harness.router import Router
 from tests.harness.sites import RunningSite
 
 from bench.soak.clients import World
 from bench.soak.operator import purge
 
+ROUTER_STARTS_S = 120.0  # beside all that this machine does meanwhile
 PURGES = [60, 12, 5, 7, 15, 1]
 
 
@@ -133,8 +135,9 @@ def trouble_router(world: World, router: Router, seed: int) -> None:
         router.ended()
         world.stop.wait(chance.uniform(0.0, 1.0))
         router.events.clear()
+        router.launch()
         try:
-            router.start()
+            eventually(lambda: router.found("ready"), "the router is ready", ROUTER_STARTS_S)
         except AssertionError as error:
             world.tally.note_wrong(f"the router did not start again: {error}: {router.events}")
             return

@@ -23,6 +23,8 @@ _IN_USE = 0x2000 << 3  # the first 19 bits of 2000::
 _V4 = Struct(">I").unpack
 _V4_TOP = Struct(">HB").unpack
 _V6 = Struct(">QQ").unpack
+_V6_HEAD = Struct(">Q").unpack_from
+_V4_END, _V6_END = 1 << 32, 1 << 64  # behind all addresses; of IPv6, behind their upper halves
 _V4_NETWORK = 1 << 8  # addresses of a /24
 _V6_NETWORK = 1 << 16  # upper halves of the addresses of a /48
 _VALUE_BITS = 32
@@ -117,12 +119,12 @@ class V4Ranges:
         starts, index = self.starts, self.index
         top = address >> 16
         at = bisect_right(starts, address, index[top], index[top + 1])
-        end = starts[at] if at < len(starts) else 1 << 32
+        begin = starts[at - 1]
         # Two addresses of one prefix differ below its length only. So the highest bit in which
         # this one differs from its nearest neighbour outside is the lowest of the prefix. The one
         # before the first range differs a bit above all.
-        before = (address | 1 << 32) ^ ((starts[at - 1] | 1 << 32) - 1)
-        after = address ^ end
+        before = address ^ (begin - 1) if begin else _V4_END
+        after = address ^ (starts[at] if at < len(starts) else _V4_END)
         return self.values[at - 1], 33 - (before if before < after else after).bit_length()
 
     def find_network(self, network: bytes) -> int:
@@ -161,8 +163,8 @@ class V6Ranges:
 
     def find(self, client: bytes) -> tuple[int, int]:
         """Return what `V4Ranges.find` returns."""
-        head, tail = _V6(client)
-        upper, lower, index = self.upper, self.lower, self.index
+        (head,) = _V6_HEAD(client)
+        upper, index = self.upper, self.index
         top = (head >> 45) - _IN_USE
         if 0 <= top < INDEX_SIZE - 1:
             at = bisect_right(upper, head, index[top], index[top + 1])
@@ -170,12 +172,12 @@ class V6Ranges:
             at = bisect_right(upper, head)
         begin = upper[at - 1]
         if begin == head:
-            return self._find_within(head, tail, at)
+            return self._find_within(head, _V6(client)[1], at)
         # All of the /64 is in the range: half of each number is enough.
-        if lower[at - 1]:
+        if self.lower[at - 1]:
             begin += 1
-        before = (head | 1 << 64) ^ ((begin | 1 << 64) - 1)
-        after = head ^ (upper[at] if at < len(upper) else 1 << 64)
+        before = head ^ (begin - 1) if begin else _V6_END
+        after = head ^ (upper[at] if at < len(upper) else _V6_END)
         return self.values[at - 1], 65 - (before if before < after else after).bit_length()
 
     def find_network(self, network: bytes) -> int:

@@ -89,13 +89,9 @@ class Answerer:
         much as a look into a table.
         """
         name = data[wire.HEADER_BYTES : end].lower()
-        node = self._names.get(name) or self._matched.get(name)
+        node = self._names.get(name) or self._matched.get(name) or self._find(name, data, end)
         if node is None:
-            if name_end(data, wire.HEADER_BYTES) != end:
-                return None
-            node = self._zones.find(name)
-            if node is None:
-                return None
+            return None
         if layout.has_subnet:
             network = data[layout.deciding]
         else:
@@ -141,6 +137,12 @@ class Answerer:
         else:
             shape.tally.denials += 1
         return b"".join(pieces)
+
+    def _find(self, name: bytes, data: bytes, end: int) -> Node | None:
+        """Return what a name has that was not asked for lately; None where it is none of ours, or
+        has a zero before its end.
+        """
+        return self._zones.find(name) if name_end(data, wire.HEADER_BYTES) == end else None
 
     def _of_new(self, shared: Shared, node: Node, kind: int, network: bytes) -> Section | None:
         """Return the answer for a network that was not seen lately, if there is one."""

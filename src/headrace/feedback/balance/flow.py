@@ -86,34 +86,37 @@ class Flow:
     def _find_path(self, sources: Sequence[int], rooms: Sequence[float]) -> list[int] | None:
         """Return the cheapest path from a site that has too much to one with room."""
         potential = self._potential
+        roomy = [load < room - self._tiny for load, room in zip(self.load, rooms, strict=True)]
+        lowest = min(itertools.compress(potential, roomy), default=None)
+        if lowest is None:
+            return None
         far = [-1] * len(potential)
         came: dict[int, int] = {}
-        queue: list[tuple[int, int]] = []
         known = {site: max(-potential[site], 0) for site in sources}
-        for site, distance in known.items():
-            heapq.heappush(queue, (distance, site))
+        queue = [(distance, site) for site, distance in known.items()]
+        heapq.heapify(queue)
+        end, best = -1, 0
         while queue:
             distance, site = heapq.heappop(queue)
             if far[site] >= 0:
                 continue
+            if end >= 0 and distance + lowest >= best:
+                break  # nothing that is still to come is nearer
             far[site] = distance
             base = distance + potential[site]
+            if roomy[site] and (end < 0 or base < best):
+                end, best = site, base
             for other, (cost, _clusters) in self._hops_of(site).items():
                 if far[other] >= 0:
                     continue
+                # It could be less by amounts too small to count.
                 reached = max(base + cost - potential[other], distance)
-                if reached < known.get(other, reached + 1):
+                if other not in known or reached < known[other]:
                     known[other] = reached
                     came[other] = site
                     heapq.heappush(queue, (reached, other))
-        ends = [
-            (far[site] + potential[site], site)
-            for site, load in enumerate(self.load)
-            if far[site] >= 0 and load < rooms[site] - self._tiny
-        ]
-        if not ends:
+        if end < 0:
             return None
-        end = min(ends)[1]
         limit = far[end]
         for site, distance in enumerate(far):
             potential[site] += limit if distance < 0 else min(distance, limit)

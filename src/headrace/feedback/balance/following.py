@@ -46,15 +46,16 @@ def follow_demand(
     smooth: Demand = {}
     raw: Demand = {}
     kept = 0.5 ** (elapsed_s / FORGOTTEN_S)
+    reaches = {content.name: Reach.of(content) for content in topology.classes}
     for coverage in topology.coverage:
         flows = measured.flows.get(coverage.name, {})
         known = before.demand.get(coverage.name, {})
-        for content in topology.classes:
-            old = known.get(content.name)
-            flow = flows.get(content.name, 0.0)
+        for content, reach in reaches.items():
+            old = known.get(content)
+            flow = flows.get(content, 0.0)
             if not flow and not old:
                 continue
-            shares = present.get((coverage.name, Reach.of(content)), {})
+            shares = present.get((coverage.name, reach), {})
             seen = sum(share * measured.told.get(site, 0.0) for site, share in shares.items())
             if seen < LEAST_SEEN:
                 wanted, now = (old or 0.0) * kept, old or 0.0
@@ -62,9 +63,9 @@ def follow_demand(
                 now = flow / min(seen, 1.0)
                 constant_s = rules.rise_s if old is not None and now > old else rules.fall_s
                 wanted = now if old is None else approach(old, now, elapsed_s, constant_s)
-            raw.setdefault(coverage.name, {})[content.name] = now
+            raw.setdefault(coverage.name, {})[content] = now
             if wanted >= 1.0:
-                smooth.setdefault(coverage.name, {})[content.name] = wanted
+                smooth.setdefault(coverage.name, {})[content] = wanted
     return smooth, raw
 
 

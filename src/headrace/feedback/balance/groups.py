@@ -51,6 +51,22 @@ class Grouping:
     clusters: tuple[Cluster, ...]
 
 
+class Groups:
+    """The clusters of a topology, worked out when other sites can serve than before."""
+
+    def __init__(self, topology: Topology) -> None:
+        self.topology = topology
+        self._alive: frozenset[str] | None = None
+        self._grouping = Grouping((), ())
+
+    def of(self, alive: Collection[str]) -> Grouping:
+        """Return the clusters when these sites can serve."""
+        names = frozenset(alive)
+        if names != self._alive:
+            self._alive, self._grouping = names, group(self.topology, names)
+        return self._grouping
+
+
 def group(topology: Topology, alive: Collection[str]) -> Grouping:
     """Return the clusters of a topology when these sites can serve.
 

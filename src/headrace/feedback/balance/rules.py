@@ -10,8 +10,8 @@ class BalanceRules:
     """The rules of the balance. Shares are from 0 to 1.
 
     Weights are worked out each `interval_s`. Clients return to a site only while it is used to
-    `release` of its target at most. In one interval no more than `step` of a coverage's clients
-    are moved, and nothing is moved for less than `least` of a site's capacity.
+    `release` of its target at most. In one interval no more is moved to a site, or from it, than
+    `step` of its capacity, and nothing for less than `least` of one.
 
     Demand that grows is followed with a time constant of `rise_s`, demand that falls with
     `fall_s`; load that no demand explains with `other_s`, load that is not where the weights should

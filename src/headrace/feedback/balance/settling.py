@@ -102,22 +102,45 @@ def _next(
     before = [now.before[number] for number in numbers]
     if not _worth_it(now, numbers, goal, rules):
         return before
-    widest = max(
-        (
-            abs(after.get(site, 0.0) - shares.get(site, 0.0))
-            for after, shares in zip(goal, before, strict=True)
-            for site in after.keys() | shares.keys()
-        ),
-        default=0.0,
-    )
-    part = min(1.0, rules.step / widest) if widest > 0 else 1.0
+    parts = _parts(now, numbers, before, goal, rules)
     allowed = _allowed(now, numbers, goal, load)
     for _ in range(_HALVINGS):
-        sent = [_mix(old, new, part) for old, new in zip(before, goal, strict=True)]
-        if _fits(now, numbers, sent, load, allowed):
-            break
-        part /= 2
-    return [_mix(old, new, part) for old, new in zip(before, goal, strict=True)]
+        sent = [_mix(*each) for each in zip(before, goal, parts, strict=True)]
+        full = _too_full(now, numbers, sent, load, allowed)
+        if not full:
+            return sent
+        parts = [
+            part / 2 if any(shares.get(site, 0.0) > old.get(site, 0.0) for site in full) else part
+            for part, shares, old in zip(parts, goal, before, strict=True)
+        ]
+    return [_mix(*each) for each in zip(before, goal, parts, strict=True)]
+
+
+def _parts(
+    now: Situation,
+    numbers: Sequence[int],
+    before: Sequence[Shares],
+    goal: Sequence[Shares],
+    rules: BalanceRules,
+) -> list[float]:
+    """Return how much of the way each cluster goes: so that no site changes too much."""
+    coming: dict[int, float] = {}
+    leaving: dict[int, float] = {}
+    for number, old, new in zip(numbers, before, goal, strict=True):
+        for site in sorted(old.keys() | new.keys()):
+            change = now.demand[number] * (new.get(site, 0.0) - old.get(site, 0.0))
+            total = coming if change > 0 else leaving
+            total[site] = total.get(site, 0.0) + abs(change)
+    part = {
+        site: min(1.0, rules.step * now.whole[site] / max(amount, 1.0))
+        for total in (leaving, coming)
+        for site, amount in total.items()
+        if amount > rules.step * now.whole[site]
+    }
+    return [
+        min((part.get(site, 1.0) for site in old.keys() | new.keys()), default=1.0)
+        for old, new in zip(before, goal, strict=True)
+    ]
 
 
 def _goal(now: Situation, numbers: Sequence[int]) -> list[Shares]:
@@ -171,15 +194,15 @@ def _allowed(
     return most
 
 
-def _fits(
+def _too_full(
     now: Situation,
     numbers: Sequence[int],
     sent: Sequence[Shares],
     load: Sequence[float],
     allowed: dict[int, float],
-) -> bool:
-    """Return whether no site gets too much if all that is to come is there before anything that
-    is to leave has left."""
+) -> set[int]:
+    """Return the sites that get too much if all that is to come is there before anything that is
+    to leave has left."""
     worst = [
         {
             site: max(shares.get(site, 0.0), now.arrived[number].get(site, 0.0))
@@ -187,10 +210,11 @@ def _fits(
         }
         for number, shares in zip(numbers, sent, strict=True)
     ]
-    return all(
-        amount <= allowed.get(site, now.whole[site]) * (1.0 + _SAME)
+    return {
+        site
         for site, amount in _loads(now, numbers, worst, load).items()
-    )
+        if amount > allowed.get(site, now.whole[site]) * (1.0 + _SAME)
+    }
 
 
 def _loads(

@@ -20,13 +20,12 @@ from headrace.feedback.balance.following import (
     follow_drift,
     follow_other,
 )
-from headrace.feedback.balance.groups import Cluster, Unit, group
+from headrace.feedback.balance.groups import Cluster, Groups, Unit
 from headrace.feedback.balance.model import Balance, Reach, Shares
 from headrace.feedback.balance.rules import BalanceRules
 from headrace.feedback.balance.settling import Situation, own_of, settle
 from headrace.feedback.balance.solve import Room, Solution, solve
 from headrace.feedback.observation import NodeReport
-from headrace.topology.model import Topology
 from headrace.topology.view import ServerView
 
 _SAME = 1e-3
@@ -45,7 +44,7 @@ class BalanceStep:
 
 def balance(
     before: Balance,
-    topology: Topology,
+    groups: Groups,
     servers: Mapping[str, ServerView],
     reports: Mapping[str, NodeReport],
     rules: BalanceRules,
@@ -53,7 +52,7 @@ def balance(
     *,
     applied: bool = True,
 ) -> BalanceStep:
-    """Return the next step, `elapsed_s` after the last one.
+    """Return the next step of a topology's groups, `elapsed_s` after the last one.
 
     `servers` are as the view has them, `reports` by node. `applied`: the weights are in the view;
     else clients stay where the description has them, and this is what would be done.
@@ -61,7 +60,7 @@ def balance(
     since_s = None if before.since_s is None else before.since_s + elapsed_s
     if since_s is not None and since_s < rules.interval_s * (1.0 - _SAME):
         return BalanceStep(_waiting(before, since_s), None)
-    work = _Work(before, topology, servers, reports, rules, since_s or 0.0, applied)
+    work = _Work(before, groups, servers, reports, rules, since_s or 0.0, applied)
     return work.done()
 
 
@@ -77,7 +76,7 @@ class _Work:
     def __init__(
         self,
         before: Balance,
-        topology: Topology,
+        groups: Groups,
         servers: Mapping[str, ServerView],
         reports: Mapping[str, NodeReport],
         rules: BalanceRules,
@@ -85,12 +84,12 @@ class _Work:
         applied: bool,
     ) -> None:
         self._before = before
-        self._topology = topology
+        topology = self._topology = groups.topology
         self._rules = rules
         self._elapsed_s = elapsed_s
         self._applied = applied
         self._capacities = capacities_of(topology, servers, reports)
-        self._grouping = group(topology, self._capacities)
+        self._grouping = groups.of(self._capacities)
         self._measured = measure(topology, servers, reports, rules)
         self._own = {
             unit: self._named(own_of(cluster))

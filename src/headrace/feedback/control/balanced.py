@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import msgspec
 
 from headrace.feedback.balance.explanation import BalanceExplanation
+from headrace.feedback.balance.groups import Groups
 from headrace.feedback.balance.model import NO_BALANCE, Balance
 from headrace.feedback.balance.rules import BalanceRules
 from headrace.feedback.balance.step import balance
 from headrace.feedback.balance.weights import ByCoverage, view_weights
 from headrace.feedback.observation import NodeReport
 from headrace.feedback.orders import Mode
-from headrace.topology.model import Topology
 from headrace.topology.view import ServerView
 
 
@@ -31,7 +31,7 @@ class Balanced:
 
 def balanced(
     before: Balance,
-    topology: Topology,
+    groups: Groups,
     servers: Mapping[str, ServerView],
     reports: Mapping[str, NodeReport],
     rules: BalanceRules,
@@ -52,7 +52,7 @@ def balanced(
         memory, explanation = msgspec.structs.replace(before, since_s=since_s), None
     else:
         applied = mode is Mode.BOTH
-        step = balance(before, topology, servers, reports, rules, elapsed_s, applied=applied)
+        step = balance(before, groups, servers, reports, rules, elapsed_s, applied=applied)
         memory, explanation = step.memory, step.explanation
-    coverage, by_class = view_weights(memory, topology) if mode is Mode.BOTH else ({}, {})
+    coverage, by_class = view_weights(memory, groups.topology) if mode is Mode.BOTH else ({}, {})
     return Balanced(memory, coverage, by_class, explanation)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from headrace.feedback.balance.explanation import BalanceExplanation
+from headrace.feedback.balance.groups import Groups as ClientGroups
 from headrace.feedback.balance.rules import DEFAULT_RULES, BalanceRules
 from headrace.feedback.control.balanced import balanced
 from headrace.feedback.control.frozen import frozen_view, to_keep
@@ -81,6 +82,7 @@ class Controller:
         self.topology = topology
         self.rules = rules
         self._groups = Groups(topology)
+        self._clients = ClientGroups(topology)
         self._balanced: BalanceExplanation | None = None
 
     def step(
@@ -110,7 +112,7 @@ class Controller:
         mode = self._mode(known)
         shared = balanced(
             memory.balance,
-            self.topology,
+            self._clients,
             servers,
             observations.reports,
             self.rules.balance,

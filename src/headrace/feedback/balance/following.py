@@ -19,6 +19,7 @@ LEAST_SEEN = 0.1
 
 FORGOTTEN_S = 600.0
 MOST_DRIFT = 0.5
+RESTLESS = 8.0
 
 Demand = dict[str, dict[str, float]]
 UnitShares = Mapping[tuple[str, Reach], Mapping[str, float]]
@@ -92,17 +93,24 @@ def follow_drift(
     measured: Measured,
     expected: Mapping[str, float],
     capacities: Mapping[str, float],
+    under_way: Mapping[str, float],
     elapsed_s: float,
     rules: BalanceRules,
 ) -> dict[str, float]:
-    """Return by site what clients get from it beyond what should be by where they were sent."""
+    """Return by site what clients get from it beyond what should be by where they were sent.
+
+    Reports are older than what is expected now, so that little is learned where many clients are
+    on their way to a site or from it: `under_way`, in bits per second.
+    """
     found = {}
     for site, told in measured.told.items():
         old = before.drift.get(site, 0.0)
         if told >= LEAST_SEEN and site in capacities:
             now = measured.clients.get(site, 0.0) / told - expected.get(site, 0.0)
             most = MOST_DRIFT * capacities[site]
-            old = min(max(approach(old, now, elapsed_s, rules.correct_s), -most), most)
+            calm = under_way.get(site, 0.0) < rules.least * capacities[site]
+            constant_s = rules.correct_s if calm else rules.correct_s * RESTLESS
+            old = min(max(approach(old, now, elapsed_s, constant_s), -most), most)
         if abs(old) >= 1.0:
             found[site] = old
     return found

@@ -25,7 +25,7 @@ class BalanceRules:
     step: float = 0.34
     least: float = 0.01
     rise_s: float = 5.0
-    fall_s: float = 20.0
+    fall_s: float = 15.0
     other_s: float = 15.0
     correct_s: float = 60.0
     follow_s: float | None = None

@@ -16,6 +16,7 @@ from headrace.feedback.balance.rules import BalanceRules
 
 Shares = dict[int, float]
 _SAME = 1e-6
+_MARGIN = 0.2
 _HALVINGS = 4
 
 
@@ -156,7 +157,9 @@ def _goal(now: Situation, numbers: Sequence[int]) -> list[Shares]:
             way = released.get(site, 0.0) - best.get(site, 0.0)
             along += weight * way * way
             across += weight * way * (before.get(site, 0.0) - best.get(site, 0.0))
-    part = min(max(across / along, 0.0), 1.0) if along > 0 else 0.0
+    part = across / along if along > 0 else 0.0
+    # What must move is moved a little farther than need be, so that it need not move again soon.
+    part = _MARGIN if part < 0.0 else min(part, 1.0)
     return [_mix(now.best[number], now.released[number], part) for number in numbers]
 
 

@@ -15,6 +15,7 @@ from headrace.feedback.balance.capacities import Capacity, capacities_of
 from headrace.feedback.balance.demand import measure
 from headrace.feedback.balance.explanation import BalanceExplanation, Moved, SiteLoad
 from headrace.feedback.balance.following import (
+    Demand,
     approach,
     follow_demand,
     follow_drift,
@@ -112,7 +113,9 @@ class _Work:
         other = follow_other(self._before, self._measured, elapsed_s, rules)
         expected = self._loads(self._wants(raw), self._arrived)
         whole = {name: one.bps for name, one in self._capacities.items()}
-        drift = follow_drift(self._before, self._measured, expected, whole, elapsed_s, rules)
+        drift = follow_drift(
+            self._before, self._measured, expected, whole, self._under_way(raw), elapsed_s, rules
+        )
         wants = self._wants(demand)
         best, situation = self._situation(wants, other, drift)
         sent = settle(situation, rules)
@@ -186,6 +189,19 @@ class _Work:
             if bps:
                 for site, share in shares.get(unit, own).items():
                     found[site] = found.get(site, 0.0) + share * bps
+        return found
+
+    def _under_way(self, demand: Demand) -> dict[str, float]:
+        """Return by site what is yet to come there, and yet to leave."""
+        found: dict[str, float] = {}
+        if self._applied:
+            wants = self._wants(demand)
+            for unit, arrived in self._arrived.items():
+                own = self._own[unit]
+                sent = self._alive(_of(self._before.weights, unit), own)
+                for site in sorted(arrived.keys() | sent.keys()):
+                    way = abs(sent.get(site, 0.0) - arrived.get(site, 0.0))
+                    found[site] = found.get(site, 0.0) + way * wants.get(unit, 0.0)
         return found
 
     def _situation(

@@ -24,7 +24,7 @@ class BalanceRules:
     release: float = 0.92
     step: float = 0.34
     least: float = 0.01
-    rise_s: float = 5.0
+    rise_s: float = 4.0
     fall_s: float = 15.0
     other_s: float = 15.0
     correct_s: float = 60.0

@@ -215,7 +215,9 @@ class _Work:
         best = solve(clusters, demand, self._rooms(other, drift, 1.0))
         before = [self._mean(one, self._before.weights, wants) for one in clusters]
         moved = any(
-            not _alike(shares, own_of(one)) for shares, one in zip(before, clusters, strict=True)
+            not _alike(shares, own_of(one))
+            for table in (before, best.shares)
+            for shares, one in zip(table, clusters, strict=True)
         )
         released = (
             solve(clusters, demand, self._rooms(other, drift, self._rules.release)).shares

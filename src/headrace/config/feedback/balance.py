@@ -25,7 +25,8 @@ class BalanceTable(Model):
         default=0.34,
         gt=0,
         le=1,
-        description="The share of a coverage's clients that is moved in one interval at most.",
+        description="What comes to a site, or leaves it, in one interval at most: such a share of "
+        "its capacity.",
     )
     least: float = Field(
         default=0.01,
@@ -34,10 +35,10 @@ class BalanceTable(Model):
         description="Nothing is moved for less than such a share of a site's capacity.",
     )
     rise_s: DurationS = Field(
-        default=5.0, gt=0, le=3600, description="The time constant with which growth is followed."
+        default=4.0, gt=0, le=3600, description="The time constant with which growth is followed."
     )
     fall_s: DurationS = Field(
-        default=20.0, gt=0, le=3600, description="The same of demand that falls."
+        default=15.0, gt=0, le=3600, description="The same of demand that falls."
     )
     other_s: DurationS = Field(
         default=15.0, gt=0, le=3600, description="The same of load that no demand explains."

@@ -63,6 +63,10 @@ class Headers:
         removed = frozenset(names)
         return Headers(field for field in self.fields if field[0] not in removed)
 
+    def with_line(self, name: bytes, value: bytes) -> Headers:
+        """Return these fields, of which each has one line, with one more of a new name."""
+        return Headers.of({**(self._index or self._indexed()), name: value})
+
     def plus(self, fields: Iterable[Field]) -> Headers:
         """Return these fields with more lines appended."""
         return Headers((*self.fields, *fields))

@@ -6,6 +6,8 @@ field, and the list made of them:
 
 - Fields that came before, to the byte, are known. Then only the target is asked of llhttp: a
   client's fields stay the same while its URLs change.
+- A proxy's fields differ in the client that it names: that line is cut out, as long as it holds
+  nothing but addresses, and the rest looked up.
 - Other fields are collected by methods that are written in C, and names are put into lower case all
   at once.
 
@@ -14,6 +16,8 @@ refuses.
 """
 
 from __future__ import annotations
+
+import re
 
 import httptools
 
@@ -35,6 +39,11 @@ _VERSION = b" HTTP/1.1\r\n"
 _HEAD_END = b"\r\n\r\n"
 _1_1 = (1, 1)
 _KEEP_ALIVE = b"keep-alive"
+_FORWARDED = b"x-forwarded-for"
+_FORWARDED_LINE = re.compile(
+    rb"\r\n[Xx]-[Ff]orwarded-[Ff]or: "
+    rb"([0-9A-Fa-f:.\[](?:[0-9A-Fa-f:., \[\]]*[0-9A-Fa-f.:\]])?)(?=\r\n)"
+)
 # With these llhttp may be in a body after the head, or take no further request.
 _FRAMING = frozenset(
     (
@@ -109,7 +118,9 @@ class QuickHeads:
         end = head.find(_VERSION)
         fields = self.fields.get(head[end + 11 :])
         if fields is None:
-            return self._with_new_fields(head, end)
+            fields = self._forwarded(head, end)
+            if fields is None:
+                return self._with_new_fields(head, end)
         limits = self._limits
         if end + 9 > limits.line_bytes or len(head) > limits.head_bytes:
             return None
@@ -129,6 +140,16 @@ class QuickHeads:
             _START[:3], target, _1_1, fields, fields.get(b"host"), 0, True, True,
             cmcd=b"CMCD=" in target,
         )  # fmt: skip
+
+    def _forwarded(self, head: bytes, end: int) -> Headers | None:
+        """Return the fields of a head, if they are known but for the client that they name."""
+        line = _FORWARDED_LINE.search(head, end) if end >= 0 else None
+        if line is None:
+            return None
+        fields = self.fields.get(_without(line, head, end))
+        if fields is None or _FORWARDED in fields or len(fields) >= self._limits.header_count:
+            return None
+        return fields.with_line(_FORWARDED, line[1])
 
     def _with_new_fields(self, head: bytes, end: int) -> RequestHead | None:
         limits = self._limits
@@ -176,9 +197,21 @@ class QuickHeads:
         target = head[4:end]
         cmcd = says_cmcd(target, index)
         if plain and (not cmcd or not says_cmcd(b"", index)):
-            lines = head[end + 11 :]
-            if len(lines) <= LONGEST_BYTES and self._door.came_before(hash(lines)):
-                self._known.put(lines, fields)
+            self._remember(head, end, fields)
         return RequestHead(
             _START[:3], target, _1_1, fields, host, 0, True, plain, lone_range, cmcd=cmcd
         )
+
+    def _remember(self, head: bytes, end: int, fields: Headers) -> None:
+        """Know these fields, less the client that they name, if they came before."""
+        lines = head[end + 11 :]
+        line = _FORWARDED_LINE.search(head, end) if _FORWARDED in fields else None
+        if line is not None:
+            lines, fields = _without(line, head, end), fields.without((_FORWARDED,))
+        if len(lines) <= LONGEST_BYTES and self._door.came_before(hash(lines)):
+            self._known.put(lines, fields)
+
+
+def _without(line: re.Match[bytes], head: bytes, end: int) -> bytes:
+    """Return the fields of a head less one line, which has the line end in front, not its own."""
+    return head[end + 11 : line.start() + 2] + head[line.end() + 2 :]

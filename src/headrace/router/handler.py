@@ -19,7 +19,7 @@ from headrace.router.answers import send_json, send_preflight, send_problem
 from headrace.router.api import answer_api
 from headrace.router.askers import Asker
 from headrace.router.asking import Unavailable
-from headrace.router.clients import Client
+from headrace.router.clients import Client, Peer
 from headrace.router.context import RouterContext
 from headrace.router.covered import check_covered
 from headrace.router.explain import explained
@@ -27,6 +27,7 @@ from headrace.router.network import ClassPlaces, Way
 from headrace.router.requested import Requested, requested
 from headrace.router.sent import SentRedirect
 from headrace.routing.question import Question
+from headrace.routing.straight import Straight
 from headrace.topology.classify import Classified
 from headrace.topology.model import Redirect
 
@@ -89,13 +90,13 @@ class RouterHandler:
         usual = USUAL_TARGET.fullmatch(target)
         if usual is not None:
             shard = asker.shard_of(usual[1])
-            straight = asker.straight
-            owners = straight.find(shard)
-            if owners.width == 1 and shard:
+            straight = asker.straight or self._straight_of_proxied(asker, head, secure=secure)
+            owners = straight.find(shard) if straight is not None and shard else None
+            if straight is not None and owners is not None and owners.width == 1:
                 way = straight.made.get(owners.servers[0].name)
                 if isinstance(way, Way):
                     start = way.head + target
-                    if head.known:
+                    if head.known and not asker.peer.trusted:
                         sent = SentRedirect(start, way, asker.authority)
                         context.sent[secure].put((address, host, target), sent)
                     self._send(exchange, head, way, start)
@@ -119,28 +120,41 @@ class RouterHandler:
         ):
             found = self._classified(authority, target)
             if found is not None:
+                self._note_asker(exchange, head, authority, peer)
                 client = peer.client
                 if peer.trusted:
                     client = context.clients.spoken_for(peer, head.headers)
                     secure = secure if client.secure is None else client.secure
-                else:
-                    self._note_asker(exchange, head, authority, client)
                 self._redirect(exchange, head, found, target, client, secure=secure)
                 return
         self._otherwise(exchange, head)
 
     def _note_asker(
-        self, exchange: Exchange, head: RequestHead, authority: bytes, client: Client
+        self, exchange: Exchange, head: RequestHead, authority: bytes, peer: Peer
     ) -> None:
         """Note what will be the same for all that a client asks of a host, where there is such."""
         secure, context = exchange.tls, self.context
         whole = context.network.classes.whole(authority)
         if whole is None:
             return
-        straight = context.network.straight(client.address, whole.content, True if secure else None)
-        if straight is not None:
-            asker = Asker(authority, whole.shard_of, straight)
-            context.askers[secure].put((exchange.address, head.host), asker)
+        straight: Straight | None = None
+        if not peer.trusted:
+            speaks = True if secure else None
+            straight = context.network.straight(peer.client.address, whole.content, speaks)
+            if straight is None:
+                return
+        asker = Asker(authority, peer, whole.content, whole.shard_of, straight)
+        context.askers[secure].put((exchange.address, head.host), asker)
+
+    def _straight_of_proxied(
+        self, asker: Asker, head: RequestHead, *, secure: bool
+    ) -> Straight | None:
+        """Return where the client goes for whom a proxy asks; None: that takes more."""
+        context = self.context
+        client = context.clients.spoken_for(asker.peer, head.headers)
+        if client.secure is not None and client.secure is not secure:
+            return None
+        return context.network.straight(client.address, asker.content, True if secure else None)
 
     def _classified(self, authority: bytes, target: bytes) -> Classified | None:
         """Return what a target asks for whose path is in its one form as the client wrote it;

@@ -136,12 +136,30 @@ def test_heavy_and_wide_shards_are_not_taken_for_light_ones() -> None:
                     assert found == expected(router, client, target, secure=False)
 
 
+@given(networks(), st.lists(ASKED, min_size=1, max_size=8), st.sampled_from(("", "http", "https")))
+@settings(max_examples=40, deadline=None)
+def test_whom_a_proxy_speaks_for_is_sent_where_it_would_be_sent_itself(
+    network: tuple[Topology, View],
+    asked: list[tuple[str, str, tuple[str, ...] | None, str]],
+    proto: str,
+) -> None:
+    router = memory_router(network[0], trusted_proxies=["198.51.100.0/24"])
+    router.adopt(*network)
+    for client, target, covers, method in asked * 3:
+        fields = [("X-Forwarded-For", client)]
+        fields += [("X-Forwarded-Proto", proto)] if proto else []
+        answer = router.ask(target, *fields, client="198.51.100.1", covers=covers, method=method)
+        secure = proto == "https" if proto else covers is not None
+        assert answer.fields.get("location") == expected(router, client, target, secure=secure)
+
+
 def test_the_ways_are_taken() -> None:
     """Or the others here would say nothing of them."""
     router = memory_router()
     for number in range(3):
         router.ask(f"/{number}")
     (asker,) = router.context.askers[0].entries.values()
+    assert asker.straight is not None
     assert asker.straight.made
     for _ in range(3):
         router.ask("/1")

@@ -23,7 +23,7 @@ from headrace.http.validators import CONDITIONS
 _HEAD_END = b"\r\n\r\n"
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^ \t\r\n]+ HTTP/[0-9.]+\r\n")
 
-_PLAIN_OPTIONS = (b"keep-alive", b"close")
+PLAIN_OPTIONS = (b"keep-alive", b"close")
 
 SPECIAL = CONDITIONS | frozenset(
     (
@@ -95,18 +95,6 @@ def says_cmcd(target: bytes, names: Container[bytes]) -> bool:
     return b"CMCD=" in target or b"cmcd-status" in names or b"cmcd-request" in names
 
 
-def without_peer_field(head: RequestHead) -> RequestHead:
-    """Return a head as if it had come without what servers say of themselves to each other."""
-    headers = head.headers.without((PEER_FIELD,))
-    special = [
-        name
-        for name, value in headers
-        if name in SPECIAL and not (name == b"connection" and value.lower() in _PLAIN_OPTIONS)
-    ]
-    lone = headers.get(b"range") if special == [b"range"] else None
-    return msgspec.structs.replace(head, headers=headers, plain=not special, lone_range=lone)
-
-
 class _RequestSink:
     """Receives llhttp's callbacks for one head."""
 
@@ -149,7 +137,7 @@ class _RequestSink:
                 self.te.append(value)
             if name == b"connection":
                 self.connection.append(value)
-                if value.lower() in _PLAIN_OPTIONS:
+                if value.lower() in PLAIN_OPTIONS:
                     return
             elif name == b"range":
                 self.range = value

@@ -32,7 +32,8 @@ from headrace.http.fields import PEER_FIELD
 from headrace.http.hosts import host_of
 from headrace.http.message import Request
 from headrace.http.methods import GET_OR_HEAD, KNOWN, USUAL
-from headrace.http.parser import BadRequest, RequestHead, without_peer_field
+from headrace.http.parser import BadRequest, RequestHead
+from headrace.http.peer_field import without_peer_field
 from headrace.http.server.acceptor import NO_DESCRIPTORS
 from headrace.http.server.exchange import ClientGone, Exchange
 from headrace.reasons import Reason, meaning_of

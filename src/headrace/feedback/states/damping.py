@@ -35,9 +35,10 @@ def decayed(flaps: Flaps, elapsed_s: float, rules: StateRules) -> Flaps:
 
 
 def flapped(flaps: Flaps, rules: StateRules) -> Flaps:
-    """Return what is left after one more failure."""
-    penalty = flaps.penalty + rules.flap_penalty
-    return Flaps(penalty, flaps.suppressed or penalty > rules.suppress)
+    """Return what is left after one more failure. A ceiling below `suppress` takes its place."""
+    most = ceiling(rules)
+    penalty = min(flaps.penalty + rules.flap_penalty, most)
+    return Flaps(penalty, flaps.suppressed or penalty > min(rules.suppress, 0.999 * most))
 
 
 def unflapped(flaps: Flaps, rules: StateRules) -> Flaps:

@@ -29,11 +29,12 @@ class Mass:
 @dataclass(slots=True)
 class _Site:
     """How many servers of a site are in question, and how many of those look bad; of the bad, how
-    many are not there at all, or refuse; and how many look well."""
+    many have failed, are not there at all, or refuse; and how many look well."""
 
     name: str
     counted: int = 0
     bad: int = 0
+    down: int = 0
     dead: int = 0
     refused: int = 0
     well: int = 0
@@ -64,7 +65,8 @@ def find_mass(
     if _is_mass(rest, bad, counted, rules):
         text = f"{bad} of {counted} servers look failed at once: their states are kept"
         held = dict.fromkeys(records, Why.MASS_FAILURE)
-        return Mass(held, frozenset(), (Alarm(AlarmKind.MASS_FAILURE, "", text),))
+        alarm = Alarm(AlarmKind.MASS_FAILURE, "", text)
+        return Mass(held, frozenset(), (alarm,) if any(site.down for site in rest) else ())
     return _by_site(groups, sites, lost, verdicts, rules)
 
 
@@ -97,7 +99,8 @@ def _by_site(
                 held[server.name] = Why.MASS_FAILURE
         what = "it is taken out" if gone else "its servers' states are kept"
         text = f"{site.bad} of {site.counted} servers look failed at once: {what}"
-        alarms.append(Alarm(AlarmKind.SITE_FAILURE, site.name, text))
+        if site.down:  # single probes that failed are not worth an alarm
+            alarms.append(Alarm(AlarmKind.SITE_FAILURE, site.name, text))
     return Mass(held, lost, tuple(alarms))
 
 
@@ -125,6 +128,7 @@ def _count(
             site.well += verdict.successes > 0 and not verdict.down
             if verdict.down or verdict.failures > 0 or 2 * verdict.slow >= rules.slow:
                 site.bad += 1
+                site.down += verdict.down
                 site.dead += verdict.dead
                 site.refused += verdict.refused
         if site.counted:

@@ -130,7 +130,10 @@ class ServerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class States(msgspec.Struct, frozen=True, omit_defaults=True):
-    """All servers' records by name. `steps` is how often there was a step (0: never)."""
+    """All servers' records by name. `steps` is how often there was a step (0: never), `few_s` how
+    long too few observers could be believed.
+    """
 
     servers: Annotated[dict[Name, ServerRecord], Meta(max_length=MOST_SERVERS)] = {}
     steps: Annotated[int, Meta(ge=0, le=MOST_STEPS)] = 0
+    few_s: Age = 0.0

@@ -106,10 +106,11 @@ def step(
         for name, one in evidenced.items()
         if after[name].state is not one.record.state
     )
+    few_s = min(before.few_s + elapsed_s, 1e9) if panel.few else 0.0
     return StateStep(
-        States(after, min(before.steps + 1, MOST_STEPS)),
+        States(after, min(before.steps + 1, MOST_STEPS), few_s),
         changes,
-        (*_observers_alarms(panel), *holds.alarms),
+        (*_observers_alarms(panel, few_s, rules), *holds.alarms),
         panel,
         wishes,
         evidenced,
@@ -238,13 +239,13 @@ def _change(
     )
 
 
-def _observers_alarms(panel: Panel) -> tuple[Alarm, ...]:
-    """Return what is wrong with the observers."""
+def _observers_alarms(panel: Panel, few_s: float, rules: StateRules) -> tuple[Alarm, ...]:
+    """Return what is wrong with the observers. Those that have just begun have seen nothing yet."""
     alarms = [
         Alarm(AlarmKind.UNSOUND_OBSERVER, name, "it sees most servers fail that others see serve")
         for name in panel.unsound
     ]
-    if panel.few:
+    if few_s > rules.observer_age_s:
         text = f"{len(panel.sound)} observers can be believed: no server is taken out"
         alarms.append(Alarm(AlarmKind.FEW_OBSERVERS, "", text))
     return tuple(alarms)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
-from headrace.feedback.observation import Outcome
+from headrace.feedback.observation import Observations, Observer, Outcome
 from headrace.feedback.orders import Wish, wish_server
 from headrace.feedback.states.model import AlarmKind, State, Why
 from headrace.topology.view import ServerState
@@ -177,6 +178,7 @@ def test_what_has_just_failed_stays_out_when_observers_die() -> None:
 def test_without_observers_all_stays_as_it_is() -> None:
     loop = Loop(NET)
     loop.see(observed(NET, {"s0a0": GONE}))
+    assert loop.see(observed(NET, observers=[]), 3).alarms == ()
     step = loop.see(observed(NET, observers=[]), 100)
     assert loop.states() == {"s0a0": State.FAILED}
     assert [one.kind for one in step.alarms] == [AlarmKind.FEW_OBSERVERS]
@@ -225,3 +227,29 @@ def test_what_an_operator_sees_to_begins_again_without_its_flaps() -> None:
         after = loop.memory.states.servers["s0a0"]
         assert (after.penalty, after.suppressed) == (0.0, False)
         assert after.state in {State.RECOVERING, State.ONLINE}
+
+
+def test_an_observer_that_sees_little_has_no_vote() -> None:
+    """Two of three see a server fail; one of the two has lost most of its probes."""
+    loop = Loop(NET)
+    seen = observed(NET, by={"ob1": {"s0a0": TWICE}, "ob2": {"s0a0": TWICE}})
+    few = {name: one for name, one in seen.observers["ob2"].probes.items() if name < "s1"}
+    one_eyed = {**seen.observers, "ob2": Observer("ob2", 0.0, few)}
+    loop.see(Observations(one_eyed))
+    assert loop.states() == {"s0a0": State.SUSPECT}
+    loop.see(seen)
+    assert loop.states() == {"s0a0": State.FAILED}
+
+
+def test_what_was_told_long_ago_does_not_count() -> None:
+    """A probe's age is that which it was told with, and that of the telling."""
+    net = replace(NET, servers=NET.servers[:3])
+    old = dict.fromkeys([one.name for one in net.servers], WELL)
+    stale = {"s0a0": msgspec.structs.replace(WELL, age_s=2.0)}
+    loop = Loop(net, replace(RULES, observers=("ob1", "ob2")))
+    seen = observed(net, {"s0a0": GONE}, observers=["ob2"]).observers
+    for _second in range(3):
+        loop.see(Observations({**seen, "ob1": Observer("ob1", 2.0, {**old, **stale})}))
+        assert loop.memory.states.servers["s0a0"].reasons == (Why.NO_QUORUM,)
+    loop.see(Observations({**seen, "ob1": Observer("ob1", 1.0, {**old, **stale})}))
+    assert loop.states() == {"s0a0": State.SUSPECT}

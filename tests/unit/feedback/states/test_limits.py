@@ -214,8 +214,11 @@ def test_a_wave_of_failures_is_seen_before_it_has_reached_everybody() -> None:
     loop = Loop(network())
     loop.well(5)
     everything = dict.fromkeys([server.name for server in loop.topology.servers], ONCE)
-    loop.see(observed(loop.topology, everything | {"s0a0": TWICE, "s1a0": TWICE}))
+    step = loop.see(observed(loop.topology, everything))
+    assert (loop.states(), step.alarms) == ({}, ())
+    step = loop.see(observed(loop.topology, everything | {"s0a0": TWICE, "s1a0": TWICE}))
     assert loop.states() == {}
+    assert [one.kind for one in step.alarms] == [AlarmKind.MASS_FAILURE]
 
 
 def test_what_failed_a_short_time_before_counts_for_a_mass_failure() -> None:

@@ -114,7 +114,9 @@ def why_down(record: ProbeRecord, more: int, hinted: bool, rules: StateRules) ->
     None: it did not."""
     if record.outcome is Outcome.OK:
         return Why.LOSSY if _is_lossy(record, rules) else None
-    needed = rules.refusals if record.outcome is Outcome.REFUSED or hinted else rules.failures
+    needed = 1 if hinted else rules.failures
+    if record.outcome is Outcome.REFUSED:
+        needed = min(needed, rules.refusals)
     if record.failures >= needed + more:
         return Why(record.outcome)
     if record.slow >= rules.slow + more:

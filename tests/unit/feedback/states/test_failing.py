@@ -56,6 +56,12 @@ def test_a_refused_connection_is_enough_for_a_quorum_of_two_of_three() -> None:
     assert loop.states() == {"s0a0": State.FAILED}
 
 
+def test_a_refused_connection_counts_no_less_than_another_failure() -> None:
+    loop = Loop(NET, replace(RULES, refusals=9))
+    loop.see(observed(NET, {"s0a0": probed(OK, Outcome.REFUSED, Outcome.REFUSED)}))
+    assert loop.states() == {"s0a0": State.FAILED}
+
+
 def test_one_observer_that_is_the_only_one_must_have_seen_more() -> None:
     loop = Loop(NET, replace(RULES, observers=("ob1",)))
     loop.see(observed(NET, {"s0a0": TWICE, "s1a0": REFUSED}, observers=["ob1"]))

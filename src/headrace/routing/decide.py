@@ -23,7 +23,7 @@ from headrace.routing.order import Order, order_sites
 from headrace.routing.plan import Asked, Plan, Planner
 from headrace.routing.question import MOST_AVOIDED, MOST_SITES, Decision, Question
 from headrace.routing.rendezvous import hash_network, network_bits
-from headrace.routing.sites import Sites
+from headrace.routing.sites import Rank, Sites
 from headrace.routing.straight import Straight
 from headrace.topology.coverage import CoverageTable
 from headrace.topology.geo import Places
@@ -39,6 +39,7 @@ _SITES_AHEAD = MOST_SITES + 2
 _NOBODY = frozenset[str]()
 _OrderKey = tuple[object, ...]
 _ClientKey = tuple[bytes, str, bool | None]
+_FixedKey = tuple[str, str, bool | None, int]
 _PlanKey = tuple[int, str, bytes, bool | None, int]
 
 
@@ -80,6 +81,9 @@ class Routing:
         self._orders = BoundedMemory[_OrderKey, tuple[int, Order]](
             memory_bytes // 8, lambda key, _order: 600 + 40 * len(key)
         )
+        # The orders that are the same for all clients of some ranks, with those: half of what a new
+        # client costs. As many as there are coverages and classes.
+        self._fixed: dict[_FixedKey, tuple[tuple[Rank, ...], int, Order]] = {}
         self._clients = BoundedMemory[_ClientKey, Known](
             memory_bytes * 3 // 8, lambda _key, _known: 300
         )
@@ -162,10 +166,16 @@ class Routing:
         most: int,
     ) -> Known:
         network = hash_network(client) + b"\0" + content.name.encode()
-        number, order = self._numbered(
-            eligible.coverage,
-            order_sites(eligible.ranks, network, self.sites.levels(secure), most),
-        )
+        key = (eligible.coverage, content.name, secure, most)
+        fixed = self._fixed.get(key)
+        if fixed is not None and fixed[0] is eligible.ranks:
+            _ranks, number, order = fixed
+        else:
+            levels = self.sites.levels(secure)
+            order = order_sites(eligible.ranks, network, levels, most)
+            number, order = self._numbered(eligible.coverage, order)
+            if not order.shared:
+                self._fixed[key] = (eligible.ranks, number, order)
         length = eligible.prefix_length
         wide = 0 if client is None else max(length, network_bits(client))
         straight = self.planner.straight(order, content, secure)

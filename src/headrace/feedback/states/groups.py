@@ -7,10 +7,10 @@ coverage, its servers are never the last.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from headrace.topology.model import Server, SiteKind, Topology
+from headrace.topology.model import Server, Site, SiteKind, Topology
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,22 +39,32 @@ class Groups:
 
 
 def _groups(topology: Topology) -> dict[str, list[Group]]:
-    kinds = {site.name: site.kind for site in topology.sites}
-    elsewhere = all(one.external for one in topology.classes)
-    names: dict[tuple[str, ...], str] = {}
-    for coverage in topology.coverage:
-        sites = tuple(sorted({choice.site for choice in coverage.sites}))
-        if elsewhere and any(kinds.get(site) is SiteKind.EXTERNAL for site in sites):
-            continue
-        own = tuple(site for site in sites if kinds.get(site) is SiteKind.EDGE)
-        names.setdefault(own, coverage.name)
-    if not any(one.default for one in topology.coverage):
-        edges = tuple(sorted(name for name, kind in kinds.items() if kind is SiteKind.EDGE))
-        names.setdefault(edges, "")
+    by_name = {site.name: site for site in topology.sites}
     found: dict[str, list[Group]] = {}
-    for sites, name in names.items():
-        for secure in (False, True):
-            group = Group(name, secure, sites)
-            for site in sites:
+    for secure in (False, True):
+        names: dict[tuple[str, ...], str] = {}
+        for coverage in topology.coverage:
+            sites = [by_name[choice.site] for choice in coverage.sites if choice.site in by_name]
+            if not _goes_elsewhere(topology, sites, secure):
+                names.setdefault(_edges(sites), coverage.name)
+        if not any(one.default for one in topology.coverage):
+            names.setdefault(_edges(topology.sites), "")
+        for edges, name in names.items():
+            group = Group(name, secure, edges)
+            for site in edges:
                 found.setdefault(site, []).append(group)
     return found
+
+
+def _goes_elsewhere(topology: Topology, sites: Iterable[Site], secure: bool) -> bool:
+    """Return whether an external site among them may have all requests. Nobody is sent from HTTPS
+    to HTTP."""
+    return all(one.external for one in topology.classes) and any(
+        site.kind is SiteKind.EXTERNAL
+        and site.base_url.startswith("https://" if secure else "http")
+        for site in sites
+    )
+
+
+def _edges(sites: Iterable[Site]) -> tuple[str, ...]:
+    return tuple(sorted({site.name for site in sites if site.kind is SiteKind.EDGE}))

@@ -96,9 +96,9 @@ def test_the_last_one_that_speaks_https_is_kept() -> None:
 def test_each_coverage_keeps_one_unless_an_external_site_may_serve() -> None:
     base = network(sites=2, servers=1)
 
-    def states(external: bool) -> dict[str, State]:
+    def states(external: bool, url: str = "https://cdn.example") -> dict[str, State]:
         net = Topology(
-            sites=(*base.sites, Site("cdn", SiteKind.EXTERNAL, base_url="https://cdn.example")),
+            sites=(*base.sites, Site("cdn", SiteKind.EXTERNAL, base_url=url)),
             servers=base.servers,
             coverage=(
                 Coverage("north", (SiteChoice("s0"), SiteChoice("cdn", order=2))),
@@ -112,6 +112,7 @@ def test_each_coverage_keeps_one_unless_an_external_site_may_serve() -> None:
 
     assert states(external=False) == {"s0a0": State.SUSPECT}
     assert states(external=True) == {"s0a0": State.FAILED}
+    assert states(external=True, url="http://cdn.example") == {"s0a0": State.SUSPECT}
 
 
 def test_when_most_of_everything_fails_at_once_nothing_changes_and_people_are_called() -> None:

@@ -116,6 +116,10 @@ class Fluid:
                 found[site] += share * bps
         return found
 
+    def shares(self, stream: Stream) -> Mapping[str, float]:
+        """Return where a stream is served from now."""
+        return self._where.get(stream, {})
+
     def capacities(self) -> dict[str, float]:
         """Return what each site can send now."""
         found: dict[str, float] = {}

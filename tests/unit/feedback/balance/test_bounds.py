@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from headrace.feedback.balance.rules import DEFAULT_RULES
 from headrace.simulate.fluid import Conditions, Fluid, Record, Stream, highest
-from tests.unit.feedback.balance.networks import GBPS, Balancing, network, ring
+from headrace.simulate.fluid_balance import Balancing
+from tests.unit.feedback.balance.networks import GBPS, network, ring
 
 INTERVAL_S = DEFAULT_RULES.interval_s
 DELAYED = Conditions(delay_s=2 * INTERVAL_S)

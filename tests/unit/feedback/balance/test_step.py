@@ -14,9 +14,10 @@ from headrace.feedback.balance.step import BalanceStep, balance
 from headrace.feedback.balance.weights import view_weights
 from headrace.feedback.observation import NodeReport
 from headrace.simulate.fluid import Conditions, Fluid
+from headrace.simulate.fluid_balance import Balancing
 from headrace.topology.model import Site, SiteKind, Topology
 from headrace.topology.view import ServerState, ServerView
-from tests.unit.feedback.balance.networks import GBPS, INSIDE, VOD, Balancing, network, told
+from tests.unit.feedback.balance.networks import GBPS, INSIDE, VOD, network, told
 
 COVERAGE = {"c": [["a"], ["b"]], "d": [["b"]]}
 ELSEWHERE = Site("elsewhere", SiteKind.EXTERNAL, base_url="https://cdn.example.net")

@@ -1,0 +1,1 @@
+"""What different ways to steer traffic between sites do with the same network."""

@@ -111,6 +111,8 @@ class Flow:
                     continue
                 # It could be less by amounts too small to count.
                 reached = max(base + cost - potential[other], distance)
+                if end >= 0 and reached + lowest >= best:
+                    continue
                 if other not in known or reached < known[other]:
                     known[other] = reached
                     came[other] = site

@@ -56,7 +56,8 @@ class Background:
 class ProbedServer:
     """A server at a port of its own that behaves as it is told."""
 
-    def __init__(self, background: Background) -> None:
+    def __init__(self, background: Background, address: str = "127.0.0.1") -> None:
+        self.address = address
         self.manner = Manner.WELL
         self.probes = 0
         self._background = background
@@ -72,7 +73,7 @@ class ProbedServer:
             self._background.do(self._listen(self.port))
 
     async def _listen(self, port: int) -> int:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+        self._server = await asyncio.start_server(self._serve, self.address, port)
         self._background.servers.append(self._server)
         return int(self._server.sockets[0].getsockname()[1])
 

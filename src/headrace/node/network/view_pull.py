@@ -25,6 +25,8 @@ ANSWER_S = 10.0
 """What the answer may take beyond that."""
 PAUSE_S = 0.05
 """Between two questions at least: more than 20 views a second are of no use to anybody."""
+NOTHING_NEW_PAUSE_S = 0.5
+"""After an answer that there is nothing new: one that says so at once is not asked all the time."""
 FIRST_WAIT_S = 0.25
 LONGEST_WAIT_S = 10.0
 
@@ -57,7 +59,7 @@ class ViewPuller:
         wait_s, problem = FIRST_WAIT_S, ""
         while True:
             try:
-                await self._once(client, url)
+                pause_s = PAUSE_S if await self._once(client, url) else NOTHING_NEW_PAUSE_S
             except (NoAnswer, ViewError, ValueError, OSError) as error:
                 if not problem:
                     log.warning("view_not_pulled", source=url, problem=str(error))
@@ -71,12 +73,17 @@ class ViewPuller:
                 if problem:
                     log.info("view_pulled_again", source=url)
                 wait_s, problem = FIRST_WAIT_S, ""
-                await asyncio.sleep(PAUSE_S)
+                await asyncio.sleep(pause_s)
 
-    async def _once(self, client: SignedClient, url: str) -> None:
-        """Ask once. Raises NoAnswer, ViewError, ValueError or OSError."""
+    async def _once(self, client: SignedClient, url: str) -> bool:
+        """Ask once; return whether there was a view.
+
+        Raises NoAnswer, ViewError, ValueError or OSError.
+        """
         secrets: Secrets = await asyncio.to_thread(read_secrets, self._secret_file)
         target = f"/v1/view?after={self._after()}"
         data = await client.ask(url, target, secrets, HOLD_S + ANSWER_S)
-        if data is not None:
-            self._offer(data, url)
+        if data is None:
+            return False
+        self._offer(data, url)
+        return True

@@ -1,0 +1,166 @@
+"""What a feedback process answers over HTTP: to whom, when, and signed for whose question."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from headrace.feedback.exchange.document import VERSION, Document, decode_document
+from headrace.feedback.exchange.telling import Telling
+from headrace.feedback.handler import FeedbackHandler
+from headrace.feedback.publish.published import Published
+from headrace.feedback.publish.waiting import Waiting
+from headrace.node.network.signed import answers, ask_value, new_nonce
+from headrace.telemetry.metrics import WorkerMetrics
+from headrace.topology.view import View
+from tests.harness.memory_exchange import MemoryClient
+
+SECRET = (b"s" * 32,)
+OLD, NEW = Published.of(View(1, 100.0)), Published.of(View(2, 200.0))
+
+
+class Asked:
+    """A handler in memory, and whoever asks it."""
+
+    def __init__(self, secrets: tuple[bytes, ...] = SECRET) -> None:
+        self.waiting, self.telling = Waiting(secrets), Telling()
+        self.handler = FeedbackHandler(WorkerMetrics(), self.waiting, self.telling)
+        self.handler.observers = frozenset("ab")
+
+    def ask(self, target: str, *, secret: bytes | None = SECRET[0], method: str = "GET") -> Any:
+        """Ask, with a proof that one knows the secret."""
+        self.nonce = new_nonce()
+        proof = (
+            ""
+            if secret is None
+            else f"Headrace-Ask: {ask_value((secret,), target, self.nonce)}\r\n"
+        )
+        head = f"{method} {target} HTTP/1.1\r\nHost: h\r\n{proof}\r\n"
+        client = MemoryClient(self.handler, asyncio.get_running_loop())
+        return client.ask(head.encode())
+
+    def is_signed(self, found: Any, target: str) -> bool:
+        """Return whether the answer is signed for the last question."""
+        said = found.fields["headrace-answer"]
+        return answers(SECRET, target, self.nonce, said, found.body)
+
+
+def run(test: Callable[[Asked], Coroutine[Any, Any, None]]) -> None:
+    async def made() -> None:
+        await test(Asked())
+
+    asyncio.run(made())
+
+
+def test_whoever_has_an_older_view_gets_the_newest_at_once() -> None:
+    async def test(asked: Asked) -> None:
+        asked.waiting.publish(NEW, 0.0)
+        for after in ("0,0", "100.0,1"):
+            target = f"/v1/view?after={after}"
+            found = asked.ask(target)
+            assert (found.status, found.body) == (200, NEW.data)
+            assert asked.is_signed(found, target)
+
+    run(test)
+
+
+def test_whoever_has_the_newest_waits_for_the_next() -> None:
+    async def test(asked: Asked) -> None:
+        asked.waiting.publish(OLD, 0.0)
+        found = asked.ask("/v1/view?after=100.0,1")
+        assert (found.status, len(asked.waiting)) == (0, 1)
+        asked.waiting.publish(NEW, 0.0)
+        assert (found.status, found.body, len(asked.waiting)) == (200, NEW.data, 0)
+
+    run(test)
+
+
+def test_an_older_view_answers_nobody() -> None:
+    async def test(asked: Asked) -> None:
+        found = asked.ask("/v1/view?after=150.0,1")
+        asked.waiting.publish(OLD, 0.0)
+        assert found.status == 0
+
+    run(test)
+
+
+def test_draining_keeps_nobody_waiting() -> None:
+    async def test(asked: Asked) -> None:
+        asked.waiting.publish(NEW, 0.0)
+        first = asked.ask("/v1/view?after=200.0,2")
+        asked.waiting.give_up_old(0.0, draining=True)
+        second = asked.ask("/v1/view?after=200.0,2")
+        assert (first.status, second.status, len(asked.waiting)) == (204, 204, 0)
+
+    run(test)
+
+
+def test_whoever_leaves_is_forgotten() -> None:
+    async def test(asked: Asked) -> None:
+        found = asked.ask("/v1/view?after=0,0")
+        other = asked.ask("/v1/observer?from=a&after=-1")
+        asked.handler.finished(found, "client_gone")
+        asked.handler.finished(other, "client_gone")
+        assert len(asked.waiting) == 0
+        asked.waiting.publish(NEW, 0.0)
+        assert found.status == 0
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("target", "secret", "method", "status"),
+    [
+        ("/v1/view?after=0,0", None, "GET", 401),
+        ("/v1/view?after=0,0", b"x" * 32, "GET", 401),
+        ("/v1/observer?from=a&after=1", None, "GET", 401),
+        ("/v1/observer?from=c&after=1", SECRET[0], "GET", 403),
+        ("/v1/observer", SECRET[0], "GET", 403),
+        ("/v1/view?after=nan,1", SECRET[0], "GET", 400),
+        ("/v1/view?" + "&".join("a=b" for _ in range(20)), SECRET[0], "GET", 400),
+        ("/v1/view?after=0,0", SECRET[0], "POST", 405),
+        ("/v1/other", SECRET[0], "GET", 404),
+        ("/v1/view?after=" + "1" * 600, SECRET[0], "GET", 404),
+    ],
+)
+def test_what_is_refused(target: str, secret: bytes | None, method: str, status: int) -> None:
+    async def test(asked: Asked) -> None:
+        asked.waiting.publish(NEW, 0.0)
+        assert asked.ask(target, secret=secret, method=method).status == status
+        assert len(asked.waiting) == 0
+
+    run(test)
+
+
+def test_without_a_secret_nobody_is_told_anything() -> None:
+    async def test() -> None:
+        asked = Asked(secrets=())
+        asked.waiting.publish(NEW, 0.0)
+        assert asked.ask("/v1/view?after=0,0").status == 401
+
+    asyncio.run(test())
+
+
+def test_an_observer_is_told_what_it_does_not_know_and_nothing_twice() -> None:
+    async def test(asked: Asked) -> None:
+        first = asked.ask("/v1/observer?from=b&after=-1")
+        assert first.status == 0
+        asked.telling.tell(_document(1), SECRET, 0.0)
+        assert decode_document(first.body, "a").number == 1
+        second = asked.ask("/v1/observer?from=b&after=1")
+        assert second.status == 0
+        asked.telling.tell(_document(2), SECRET, 0.0)
+        assert decode_document(second.body, "a").number == 2
+        target = "/v1/observer?from=b&after=1"
+        late = asked.ask(target)
+        assert decode_document(late.body, "a").number == 2
+        assert asked.is_signed(late, target)
+
+    run(test)
+
+
+def _document(number: int) -> Document:
+    return Document(version=VERSION, observer="a", number=number, awake=True, hears=["a"])

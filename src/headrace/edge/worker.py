@@ -107,8 +107,9 @@ class EdgeWorker(WorkerRole[Config]):
 
     def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
         """Ask the servers of this network, by this view of its state."""
+        changed = self._accounting.load.adopt(network)
         self.edge.adopt_network(network, view)
-        if self._accounting.load.adopt(network):
+        if changed:
             self.edge.hot.forget_classes()
 
     def drain(self, *, draining: bool) -> None:

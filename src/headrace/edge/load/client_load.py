@@ -1,7 +1,8 @@
 """What clients get of one worker: by coverage and class, by shard, and what players say of it.
 
-An address is looked up once; after that, a response costs two look-ups in tables and two additions.
-Nothing is counted where the edge belongs to no network.
+A response that is sent from what is hot is noted with one addition to a list, and some are counted
+together: in a loop that does nothing else it takes a third of the time. An address is looked up
+once. Nothing is counted where the edge belongs to no network.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from socket import AF_INET, AF_INET6, inet_pton
+from typing import Any
 
 from headrace.bounded import BoundedMemory
 from headrace.edge.service.resource import Resource
@@ -30,6 +32,9 @@ MEMORY_BYTES = 8 * 1024 * 1024
 SAMPLE_MASK = 31
 """Of each flow's requests, those whose number has none of these bits tell their shard."""
 
+FULL = 3 * 128
+"""With so much in the list, what is noted is counted."""
+
 MOST_REPORTS = 512
 """Of players between two reports: the latest."""
 
@@ -40,12 +45,13 @@ Classify = Callable[[Resource], Classified | None]
 
 
 class ClientLoad:
-    """One worker's counts. `rows` has the flows of those addresses that were seen lately, to be
-    looked into directly; `counting` is whether there is a network.
+    """One worker's counts. `hits` is what is noted and not counted yet: for each response an
+    address, the hot entry, and the bytes that were sent. `counting` is whether there is a network.
     """
 
     def __init__(self, classify: Classify, clock: Callable[[], float] = time.monotonic) -> None:
         self.counting = False
+        self.hits: list[Any] = []
         self._classify = classify
         self._clock = clock
         self._table: CoverageTable | None = None
@@ -61,41 +67,60 @@ class ClientLoad:
         self._flows = Flows()
         self._shards = ShardSample()
         self._memory = BoundedMemory[str, Row](MEMORY_BYTES, lambda address, _row: len(address))
-        self.rows = self._memory.entries
+        self._rows = self._memory.entries
         self._default = next((one.name for one in coverage if one.default), OTHER)
 
     def adopt(self, network: NetworkSnapshot) -> bool:
         """Count by this description; return whether it is another than before."""
         if network.coverage is self._table:
             return False
+        self.settle()
         self._table = network.coverage
         self.counting = True
         self._begin(network.topology.coverage)
         return True
 
-    def row_of(self, address: str) -> Row:
+    def settle(self) -> None:
+        """Count what is noted."""
+        rows = self._rows
+        rest = iter(self.hits)
+        for address, entry, sent_bytes in zip(rest, rest, rest, strict=True):
+            row = rows.get(address)
+            if row is None:
+                row = self._row_of(address)
+            content = entry.content
+            if content is None:
+                content = entry.content = self._content_of(entry.resource)
+            flow = row[content]
+            if not flow.requests & SAMPLE_MASK:
+                self._sample(entry.resource, sent_bytes)
+            flow.bytes += sent_bytes
+            flow.requests += 1
+        self.hits.clear()
+
+    def _row_of(self, address: str) -> Row:
         """Return the flows of an address, and remember them."""
         row = self._flows.row(self._coverage_of(address))
         self._memory.put(address, row)
         return row
 
-    def content_of(self, resource: Resource) -> str:
+    def _content_of(self, resource: Resource) -> str:
         """Return the class of what is asked for."""
         found = self._classify(resource)
         return OTHER if found is None else found.content.name
 
     def count(self, address: str, resource: Resource, sent_bytes: int) -> None:
         """Count a response to a client that was not sent from what is hot."""
-        row = self.rows.get(address)
+        row = self._rows.get(address)
         if row is None:
-            row = self.row_of(address)
-        flow = row[self.content_of(resource)]
+            row = self._row_of(address)
+        flow = row[self._content_of(resource)]
         if not flow.requests & SAMPLE_MASK:
-            self.sample(resource, sent_bytes)
+            self._sample(resource, sent_bytes)
         flow.bytes += sent_bytes
         flow.requests += 1
 
-    def sample(self, resource: Resource, sent_bytes: int) -> None:
+    def _sample(self, resource: Resource, sent_bytes: int) -> None:
         """Note which shard a request was for."""
         found = self._classify(resource)
         if found is not None:
@@ -128,6 +153,7 @@ class ClientLoad:
 
     def answer(self, question: GetLoad, metrics: WorkerMetrics) -> WorkerLoad:
         """Return all counts."""
+        self.settle()
         load = edge_counts(metrics, self._instance, time.process_time())
         known = question.known.get(self._name, 0)
         load.table = self._name

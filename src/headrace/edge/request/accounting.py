@@ -7,7 +7,7 @@ import time
 
 from headrace.cache.freshness import current_age_s
 from headrace.edge.hot import HotEntry
-from headrace.edge.load.client_load import SAMPLE_MASK, ClientLoad
+from headrace.edge.load.client_load import FULL, ClientLoad
 from headrace.edge.request.response import Response
 from headrace.http.server.exchange import Exchange
 from headrace.reasons import Reason
@@ -49,18 +49,10 @@ class Accounting(RequestNotes):
             metrics.hit_total.observe(spent_s)
             load = self.load
             if load.counting:
-                # As `load.count` does; a call would cost as much again.
-                row = load.rows.get(exchange.address)
-                if row is None:
-                    row = load.row_of(exchange.address)
-                content = context.content
-                if content is None:
-                    content = context.content = load.content_of(context.resource)
-                flow = row[content]
-                if not flow.requests & SAMPLE_MASK:
-                    load.sample(context.resource, exchange.bytes_sent)
-                flow.bytes += exchange.bytes_sent
-                flow.requests += 1
+                hits = load.hits
+                hits += (exchange.address, context, exchange.bytes_sent)
+                if len(hits) >= FULL:
+                    load.settle()
         elif isinstance(context, Response):
             self._count(context, first_byte_s, spent_s, sent=exchange.bytes_sent > 0)
             if context.resource is not None:

@@ -78,7 +78,11 @@ class Fluid:
         policy: Policy,
         conditions: Conditions,
         step_s: float = 1.0,
+        near: Mapping[str, Mapping[str, float]] | None = None,
     ) -> None:
+        """Begin at time 0. `near` says by coverage which share of its clients is nearest to which
+        site, where their place decides and not weights alone.
+        """
         self.topology = topology
         self.step_s = step_s
         self.now_s = 0.0
@@ -90,6 +94,7 @@ class Fluid:
         self._chance = random.Random(conditions.seed)
         self._coverage = {one.name: one for one in topology.coverage}
         self._classes = {one.name: one for one in topology.classes}
+        self._near = near or {}
         self._where: dict[Stream, dict[str, float]] = {}
         self._targets: dict[Stream, dict[str, float]] = {}
         self._view = NO_VIEW
@@ -185,6 +190,8 @@ class Fluid:
         coverage: Coverage = self._coverage[stream[0]]
         content: ContentClass = self._classes[stream[1]]
         levels = self._sites.levels(None)
+        if coverage.name in self._near:
+            return self._nearest(coverage, content)
         for rank in self._sites.of_coverage(coverage, Reason.BY_COVERAGE, content):
             good = {
                 share.site.name: share.weight
@@ -195,6 +202,28 @@ class Fluid:
                 total = sum(good.values())
                 return {site: weight / total for site, weight in good.items()}
         return {}
+
+    def _nearest(self, coverage: Coverage, content: ContentClass) -> dict[str, float]:
+        """Return where clients are whose place decides: each at the nearest site that keeps it."""
+        levels = self._sites.levels(None)
+        ranks = self._sites.near_of_coverage(coverage, Reason.BY_DEFAULT, content)
+        good = [
+            (share.site.name, share.keeps)
+            for rank in ranks
+            for share in rank.shares
+            if share.weight and levels[share.site.name] is Level.GOOD
+        ]
+        found: dict[str, float] = {}
+        for nearest, part in self._near[coverage.name].items():
+            left = part
+            # Stable: the others by the description's order.
+            order = sorted(good, key=lambda one: one[0] != nearest)
+            for site, keeps in order:
+                found[site] = found.get(site, 0.0) + left * keeps
+                left *= 1.0 - keeps
+            if order:
+                found[order[0][0]] += left
+        return {site: share for site, share in found.items() if share > 0.0}
 
     def _follow_s(self, stream: Stream) -> float:
         follow_s = self._conditions.follow_s

@@ -26,13 +26,15 @@ _PLAIN = ServerView()
 class Measured:
     """What reports say together. By coverage and class, `flows`; by site, `load` is all that its
     servers send, `clients` what of that goes to clients whose coverage and class are known. All in
-    bits per second. `told` is by site what share of its servers, by capacity, has reported.
+    bits per second. `told` is by site what share of its servers, by capacity, has reported;
+    `others` what of `clients` are those of the default coverage.
     """
 
     flows: dict[str, dict[str, float]] = field(default_factory=dict)
     load: dict[str, float] = field(default_factory=dict)
     clients: dict[str, float] = field(default_factory=dict)
     told: dict[str, float] = field(default_factory=dict)
+    others: dict[str, float] = field(default_factory=dict)
 
 
 def measure(
@@ -46,7 +48,7 @@ def measure(
     What a failed server said last does not count: its clients are at others by now.
     """
     found = Measured()
-    coverages = {one.name for one in topology.coverage}
+    coverages = {one.name: one.default for one in topology.coverage}
     classes = {one.name for one in topology.classes}
     serving: dict[str, float] = {}
     heard: dict[str, float] = {}
@@ -71,7 +73,7 @@ def _add(
     server: Server,
     report: LoadReport,
     counts: float,
-    coverages: Collection[str],
+    coverages: Mapping[str, bool],
     classes: Collection[str],
 ) -> None:
     total_bps = sum(flow.bps for one in report.flows.values() for flow in one.values())
@@ -90,6 +92,8 @@ def _add(
                 bps = flow.bps * scale
                 flows[content] = flows.get(content, 0.0) + bps
                 found.clients[site] = found.clients.get(site, 0.0) + bps
+                if coverages[coverage]:
+                    found.others[site] = found.others.get(site, 0.0) + bps
 
 
 def _counts(age_s: float, rules: BalanceRules) -> float:

@@ -7,18 +7,21 @@ what goes to external sites, or to servers whose reports were lost, is not taken
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from headrace.feedback.balance.demand import Measured
 from headrace.feedback.balance.model import Balance, Reach
 from headrace.feedback.balance.rules import BalanceRules
 from headrace.topology.model import Topology
+from headrace.topology.site_capacity import first_weights, normalised, site_capacities
 
 LEAST_SEEN = 0.1
 """Of whom less is seen, nothing is said: what was known stays, and is forgotten slowly."""
 
 FORGOTTEN_S = 600.0
 MOST_DRIFT = 0.5
+_TOLD = 0.5
+_LEAST_BPS = 1e6
 RESTLESS = 8.0
 
 Demand = dict[str, dict[str, float]]
@@ -68,6 +71,40 @@ def follow_demand(
             if wanted >= 1.0:
                 smooth.setdefault(coverage.name, {})[content] = wanted
     return smooth, raw
+
+
+def follow_near(
+    before: Balance,
+    measured: Measured,
+    topology: Topology,
+    moved: Collection[str],
+    elapsed_s: float,
+    rules: BalanceRules,
+) -> Mapping[str, float]:
+    """Return how the clients of the default coverage are spread while nothing of it is moved; as it
+    was, while something is (`moved` coverages), or while not all of their sites report."""
+    coverage = next((one for one in topology.coverage if one.default), None)
+    if coverage is None:
+        return {}
+    if coverage.name in moved:
+        return before.near
+    flows = {}
+    for site in first_weights(coverage, site_capacities(topology)):
+        told = measured.told.get(site, 0.0)
+        if told < _TOLD and site in measured.told:
+            return before.near
+        if told >= _TOLD:
+            flows[site] = measured.others.get(site, 0.0) / told
+    if sum(flows.values()) < _LEAST_BPS:
+        return before.near
+    now = normalised(flows)
+    if not before.near:
+        return now
+    found = {
+        site: approach(before.near.get(site, 0.0), share, elapsed_s, rules.correct_s)
+        for site, share in now.items()
+    }
+    return normalised(found)
 
 
 def follow_other(

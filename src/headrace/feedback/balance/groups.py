@@ -6,7 +6,7 @@ at the same cost are one cluster for the solver: each of them gets the cluster's
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from headrace.feedback.balance.model import Reach
@@ -17,6 +17,10 @@ from headrace.topology.site_capacity import described_weights, site_capacities
 PARENT_TIER, EXTERNAL_TIER = 1000, 2000
 _FIELD = 1 << 40
 """Above all that a part of a cost may sum up to along a chain of moves."""
+
+_NEAR_DIGITS = 2
+_LEAST_KNOWN = 0.05
+_NONE: Mapping[str, float] = {}
 
 _PRICE_STEPS = 1_000_000
 _HIGHEST_PREFERENCE = 1000
@@ -56,21 +60,24 @@ class Groups:
 
     def __init__(self, topology: Topology) -> None:
         self.topology = topology
-        self._alive: frozenset[str] | None = None
+        self._key: tuple[frozenset[str], dict[str, float]] | None = None
         self._grouping = Grouping((), ())
 
-    def of(self, alive: Collection[str]) -> Grouping:
-        """Return the clusters when these sites can serve."""
-        names = frozenset(alive)
-        if names != self._alive:
-            self._alive, self._grouping = names, group(self.topology, names)
+    def of(self, alive: Collection[str], near: Mapping[str, float] = _NONE) -> Grouping:
+        """Return the clusters when these sites can serve; `near` as in `group`."""
+        key = frozenset(alive), {site: round(share, _NEAR_DIGITS) for site, share in near.items()}
+        if key != self._key:
+            self._key, self._grouping = key, group(self.topology, *key)
         return self._grouping
 
 
-def group(topology: Topology, alive: Collection[str]) -> Grouping:
+def group(
+    topology: Topology, alive: Collection[str], near: Mapping[str, float] = _NONE
+) -> Grouping:
     """Return the clusters of a topology when these sites can serve.
 
-    Clients whom none of them can serve are in none.
+    `near` is how clients of the default coverage are spread among the sites of its first order,
+    where that is known. Clients whom no site can serve are in no cluster.
     """
     names = tuple(site.name for site in topology.sites if site.name in alive)
     numbers = {name: number for number, name in enumerate(names)}
@@ -82,7 +89,8 @@ def group(topology: Topology, alive: Collection[str]) -> Grouping:
         described = described_weights(coverage, capacities)
         reached = list(reachable_sites(coverage, sites))
         for reach in reaches:
-            shape = _shape(reached, reach, numbers, described)
+            known = near if coverage.default else _NONE
+            shape = _shape(reached, reach, numbers, described, known)
             if shape is not None:
                 found.setdefault(shape, []).append(Unit(coverage.name, reach))
     return Grouping(names, tuple(_cluster(shape, units) for shape, units in found.items()))
@@ -93,6 +101,7 @@ def _shape(
     reach: Reach,
     numbers: dict[str, int],
     described: dict[str, float],
+    near: Mapping[str, float],
 ) -> tuple[object, ...] | None:
     """Return all that counts of a unit: numbers of sites, own shares, costs, tiers; None: nothing
     serves it."""
@@ -110,6 +119,12 @@ def _shape(
     weights = [
         described.get(each.site.name, 1.0) if _rank(each) == first else 0.0 for each in usable
     ]
+    known = [
+        near.get(each.site.name, 0.0) if weight else 0.0
+        for each, weight in zip(usable, weights, strict=True)
+    ]
+    if sum(known) > _LEAST_KNOWN:
+        weights = known
     total = sum(weights)
     tiers = tuple(_tiers(usable))
     return (

@@ -41,7 +41,8 @@ class Balance(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     `demand` is what clients want, in bits per second. By coverage and reach, for those of whom
     some are not where the description has them: `weights` is where clients are sent, `arrived`
     where they are by now. By site, `other` is load that is no client's, and `drift` what is there
-    beside what should be by the weights.
+    beside what should be by the weights. `near` is how the clients of the default coverage are
+    spread while nothing is moved: their place may decide it, and only routers know that.
     """
 
     since_s: Annotated[float, Meta(ge=0.0, le=1e9)] | None = None
@@ -50,6 +51,7 @@ class Balance(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     arrived: dict[_Name, dict[Reach, Shares]] = {}
     other: dict[_Name, Bps] = {}
     drift: dict[_Name, Signed] = {}
+    near: Shares = {}
 
 
 NO_BALANCE = Balance()

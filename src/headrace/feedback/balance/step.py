@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+import msgspec
+
 from headrace.feedback.balance.capacities import Capacity, capacities_of
 from headrace.feedback.balance.demand import measure
 from headrace.feedback.balance.explanation import BalanceExplanation, Moved, SiteLoad
@@ -19,6 +21,7 @@ from headrace.feedback.balance.following import (
     approach,
     follow_demand,
     follow_drift,
+    follow_near,
     follow_other,
 )
 from headrace.feedback.balance.groups import Cluster, Groups, Unit
@@ -66,9 +69,7 @@ def balance(
 
 
 def _waiting(before: Balance, since_s: float) -> Balance:
-    return Balance(
-        since_s, before.demand, before.weights, before.arrived, before.other, before.drift
-    )
+    return msgspec.structs.replace(before, since_s=since_s)
 
 
 class _Work:
@@ -90,8 +91,10 @@ class _Work:
         self._elapsed_s = elapsed_s
         self._applied = applied
         self._capacities = capacities_of(topology, servers, reports)
-        self._grouping = groups.of(self._capacities)
         self._measured = measure(topology, servers, reports, rules)
+        moved = before.weights.keys() | before.arrived.keys() if applied else ()
+        self._near = dict(follow_near(before, self._measured, topology, moved, elapsed_s, rules))
+        self._grouping = groups.of(self._capacities, self._near)
         self._own = {
             unit: self._named(own_of(cluster))
             for cluster in self._grouping.clusters
@@ -120,7 +123,9 @@ class _Work:
         best, situation = self._situation(wants, other, drift)
         sent = settle(situation, rules)
         weights = self._by_unit(sent)
-        memory = Balance(0.0, demand, _written(weights), _written(self._arrived), other, drift)
+        memory = Balance(
+            0.0, demand, _written(weights), _written(self._arrived), other, drift, self._near
+        )
         return BalanceStep(memory, self._explain(wants, best, weights, other, drift))
 
     def _follow_weights(self) -> Iterator[tuple[Unit, Shares]]:

@@ -99,21 +99,27 @@ def follow_near(
         return before.near
     now = normalised(flows)
     if not before.near:
-        return now
+        return {site: min(share, 1.0) for site, share in now.items()}
     found = {
         site: approach(before.near.get(site, 0.0), share, elapsed_s, rules.correct_s)
         for site, share in now.items()
     }
-    return normalised(found)
+    return {site: min(share, 1.0) for site, share in normalised(found).items()}
 
 
 def follow_other(
-    before: Balance, measured: Measured, elapsed_s: float, rules: BalanceRules
+    before: Balance,
+    measured: Measured,
+    capacities: Mapping[str, float],
+    elapsed_s: float,
+    rules: BalanceRules,
 ) -> dict[str, float]:
     """Return by site what it sends beside what clients of known coverages get."""
     found = {}
     for site, told in measured.told.items():
         old = before.other.get(site)
+        if old is not None:
+            old = min(old, capacities.get(site, 0.0))
         if told < LEAST_SEEN:
             if old:
                 found[site] = old
@@ -141,10 +147,10 @@ def follow_drift(
     """
     found = {}
     for site, told in measured.told.items():
-        old = before.drift.get(site, 0.0)
+        most = MOST_DRIFT * capacities.get(site, 0.0)
+        old = min(max(before.drift.get(site, 0.0), -most), most)
         if told >= LEAST_SEEN and site in capacities:
             now = measured.clients.get(site, 0.0) / told - expected.get(site, 0.0)
-            most = MOST_DRIFT * capacities[site]
             calm = under_way.get(site, 0.0) < rules.least * capacities[site]
             constant_s = rules.correct_s if calm else rules.correct_s * RESTLESS
             old = min(max(approach(old, now, elapsed_s, constant_s), -most), most)

@@ -113,9 +113,9 @@ class _Work:
         demand, raw = follow_demand(
             self._before, self._measured, present, self._topology, elapsed_s, rules
         )
-        other = follow_other(self._before, self._measured, elapsed_s, rules)
-        expected = self._loads(self._wants(raw), self._arrived)
         whole = {name: one.bps for name, one in self._capacities.items()}
+        other = follow_other(self._before, self._measured, whole, elapsed_s, rules)
+        expected = self._loads(self._wants(raw), self._arrived)
         drift = follow_drift(
             self._before, self._measured, expected, whole, self._under_way(raw), elapsed_s, rules
         )
@@ -140,7 +140,7 @@ class _Work:
             end = self._alive(sent, own)
             part = approach(0.0, 1.0, self._elapsed_s, ttls_s[unit.coverage, unit.reach])
             now = {
-                site: share
+                site: min(share, 1.0)
                 for site in sorted(start.keys() | end.keys())
                 if (share := start.get(site, 0.0) * (1 - part) + end.get(site, 0.0) * part) > 1e-6
             }

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from headrace.feedback.balance.model import Balance
 from headrace.feedback.balance.rules import DEFAULT_RULES
 from headrace.simulate.fluid import Conditions, Fluid, Record, Stream, highest
 from headrace.simulate.fluid_balance import Balancing
@@ -159,7 +161,9 @@ def test_no_site_is_filled_by_others_while_there_is_room(
     topology = ring(len(used), ttl_s=follow_s)
     wanted = {f"s{number}": share for number, share in enumerate(used)}
     streams = stepped(wanted, grown, 60)
-    record = run(streams, Balancing(topology), replace(conditions, seed=seed), 300.0)
+    policy = Balancing(topology)
+    record = run(streams, policy, replace(conditions, seed=seed), 300.0)
+    assert msgspec.json.decode(msgspec.json.encode(policy.memory), type=Balance) == policy.memory
     total = sum(wanted.values()) + wanted["s0"] * (grown - 1.0)
     if total > 0.9 * len(used):
         return  # no room: they rise together

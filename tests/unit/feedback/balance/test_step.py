@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from headrace.feedback.balance.groups import Groups
 from headrace.feedback.balance.model import NO_BALANCE, Balance, Reach
@@ -222,3 +224,50 @@ def test_a_step_changes_no_site_by_more_than_it_may() -> None:
     small = replace(DEFAULT_RULES, step=0.1)
     made = balance(NO_BALANCE, Groups(topology), {}, reports, small, 5.0)
     assert planned(made, "a") == pytest.approx(74.0 - 6.0)
+
+
+_names = st.sampled_from(["a", "b", "c", "d", "nobody"])
+_shares = st.dictionaries(_names, st.floats(0, 1), max_size=3)
+_units = st.dictionaries(_names, st.dictionaries(st.sampled_from(Reach), _shares), max_size=3)
+_memories = st.builds(
+    Balance,
+    since_s=st.none() | st.floats(0, 1e9),
+    demand=st.dictionaries(
+        _names, st.dictionaries(st.sampled_from(["vod", "x"]), st.floats(0, 1e18))
+    ),
+    weights=_units,
+    arrived=_units,
+    other=st.dictionaries(_names, st.floats(0, 1e18)),
+    drift=st.dictionaries(_names, st.floats(-1e18, 1e18)),
+    near=_shares,
+)
+
+
+@given(_memories, st.floats(0, 1e5), st.floats(0, 3600))
+@settings(max_examples=150, deadline=None)
+def test_any_memory_is_continued_and_soon_forgotten(
+    before: Balance, gbps: float, elapsed_s: float
+) -> None:
+    """Whatever was adopted: what comes of it is sound, and in the end reports alone count."""
+    topology = replace(
+        network(COVERAGE),
+        coverage=(
+            *network(COVERAGE).coverage[:1],
+            replace(network(COVERAGE).coverage[1], default=True),
+        ),
+    )
+    reports = told(topology, {"a": {("c", "vod"): gbps}, "b": {("d", "vod"): 1.0}})
+    groups = Groups(topology)
+    memory = balance(before, groups, {}, reports, DEFAULT_RULES, elapsed_s).memory
+    for _step in range(2):
+        memory = msgspec.json.decode(msgspec.json.encode(memory), type=Balance)
+        memory = balance(memory, groups, {}, reports, DEFAULT_RULES, 5.0).memory
+        for weights in view_weights(memory, topology)[0].values():
+            assert weights.keys() <= {"a", "b"}
+            assert sum(weights.values()) == pytest.approx(1.0, abs=1e-3)
+    for _step in range(60):
+        memory = balance(memory, groups, {}, reports, DEFAULT_RULES, 60.0).memory
+    fresh = balance(NO_BALANCE, groups, {}, reports, DEFAULT_RULES, 0.0).memory
+    assert memory.demand.keys() == fresh.demand.keys()
+    for coverage, wanted in fresh.demand.items():
+        assert memory.demand[coverage] == pytest.approx(wanted, rel=0.02)

@@ -16,18 +16,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from headrace.feedback.observation import Outcome
-from headrace.http.chunked import BadChunking, ChunkedDecoder
-from headrace.http.parser import BadResponse, parse_response_head
+from headrace.feedback.observe.small_response import SmallResponse
 
 READ_BYTES = 16 * 1024
-LARGEST_HEAD_BYTES = 16 * 1024
 MOST_READS = 1024
-MOST_INTERIM = 4
 READS_AT_ONCE = 8
 LATE_S = 0.1
 """A time limit that is noticed so late passed while this process did not run."""
 
-_CHUNKED, _UNTIL_CLOSE = -1, -2  # as parse_response_head has them
 _OWN_FAULTS = frozenset(
     (
         errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENETUNREACH, errno.ENETDOWN,
@@ -65,9 +61,8 @@ class Result:
 class _State(enum.Enum):
     CONNECTING = 0
     HANDSHAKE = 1
-    HEAD = 2
-    BODY = 3
-    ENDED = 4
+    RESPONSE = 2
+    ENDED = 3
 
 
 class IdleSockets:
@@ -103,11 +98,9 @@ class SmallRequest:
     """
 
     __slots__ = (
-        "_body_left", "_chunked", "_consume", "_deadline_s", "_ended", "_fd", "_first_byte_s",
-        "_head", "_idle", "_interim", "_keeps", "_largest_bytes", "_loop", "_reads", "_reused",
-        "_sock", "_state", "_status", "_timer", "_to_send", "_unread_tls",
-        "_until_close", "_writing", "began_s",
-        "place", "request",
+        "_consume", "_deadline_s", "_ended", "_fd", "_first_byte_s", "_idle", "_largest_bytes",
+        "_loop", "_reads", "_response", "_reused", "_sock", "_state", "_timer", "_to_send",
+        "_unread_tls", "_writing", "began_s", "place", "request",
     )  # fmt: skip
 
     def __init__(
@@ -132,20 +125,15 @@ class SmallRequest:
         self._fd = -1
         self._timer: asyncio.TimerHandle | None = None
         self._deadline_s = 0.0
-        self._reads = self._interim = 0
+        self._reads = 0
         self._reused = False
         self._reset()
 
     def _reset(self) -> None:
         self._state = _State.CONNECTING
         self._to_send = b""
-        self._head = b""
-        self._status = 0
         self._first_byte_s: float | None = None
-        self._body_left = 0
-        self._chunked: ChunkedDecoder | None = None
-        self._keeps = False
-        self._until_close = False
+        self._response = SmallResponse(self._consume, self._largest_bytes)
         self._writing = False
         self._unread_tls = False
 
@@ -245,7 +233,7 @@ class SmallRequest:
     # Sending.
 
     def _send_request(self) -> None:
-        self._state = _State.HEAD
+        self._state = _State.RESPONSE
         self._to_send = self.request
         self._send()
 
@@ -309,79 +297,13 @@ class SmallRequest:
     def _received(self, data: bytes) -> None:
         if self._first_byte_s is None:
             self._first_byte_s = self._loop.time() - self.began_s
-        if self._state is _State.HEAD:
-            self._read_head(data)
-        else:
-            self._read_body(data)
-
-    def _read_head(self, data: bytes) -> None:
-        self._head += data
-        while self._state is _State.HEAD:
-            end = self._head.find(b"\r\n\r\n") + 4
-            if end < 4:
-                if len(self._head) > LARGEST_HEAD_BYTES:
-                    self._end(Outcome.MALFORMED)
-                return
-            try:
-                head = parse_response_head(self._head[:end], b"GET")
-            except BadResponse:
-                self._end(Outcome.MALFORMED)
-                return
-            rest, self._head = self._head[end:], b""
-            self._status = head.status
-            if head.status < 200:
-                self._interim += 1
-                self._head = rest
-                if self._interim > MOST_INTERIM or head.status == 101:
-                    self._end(Outcome.MALFORMED)
-                continue
-            if end > LARGEST_HEAD_BYTES:
-                self._end(Outcome.MALFORMED)
-            elif head.status != 200:
-                self._end(Outcome.STATUS)
-            elif head.body_bytes > self._largest_bytes:
-                self._end(Outcome.MALFORMED)
-            else:
-                self._begin_body(head.body_bytes, rest, keeps=head.keep_alive)
-
-    def _begin_body(self, body_bytes: int, rest: bytes, *, keeps: bool) -> None:
-        self._state = _State.BODY
-        self._keeps = keeps
-        if body_bytes == _CHUNKED:
-            self._chunked = ChunkedDecoder()
-        self._body_left = self._largest_bytes if body_bytes < 0 else body_bytes
-        self._until_close = body_bytes == _UNTIL_CLOSE
-        if rest or body_bytes == 0:
-            self._read_body(rest)
-
-    def _read_body(self, data: bytes) -> None:
-        chunked = self._chunked
-        if chunked is not None:
-            try:
-                pieces = chunked.feed(data)
-            except BadChunking:
-                self._end(Outcome.MALFORMED)
-                return
-        else:
-            pieces = [data]
-        for piece in pieces:
-            self._body_left -= len(piece)
-            if self._body_left < 0:
-                self._end(Outcome.MALFORMED)
-                return
-            self._consume(piece)
-        if chunked is not None:
-            if chunked.complete:
-                self._keeps = self._keeps and not chunked.rest
-                self._end(Outcome.OK)
-        elif self._body_left == 0 and not self._until_close:
-            self._end(Outcome.OK)
+        outcome = self._response.feed(data)
+        if outcome is not None:
+            self._end(outcome)
 
     def _end_of_input(self) -> None:
-        if self._state is _State.BODY and self._until_close:
-            self._end(Outcome.OK)
-        elif not self._again():
-            self._end(Outcome.CUT)
+        if not self._again():
+            self._end(self._response.end_of_input())
 
     def _again(self) -> bool:
         """Connect again where a kept connection was closed before anything came."""
@@ -409,8 +331,8 @@ class SmallRequest:
             return
         total_s = self._loop.time() - self.began_s if outcome is Outcome.OK else None
         ended = self._ended
-        self._release(keep=outcome is Outcome.OK and self._keeps)
-        ended(Result(outcome, self._status, self._first_byte_s, total_s, timed_out))
+        self._release(keep=outcome is Outcome.OK and self._response.keeps)
+        ended(Result(outcome, self._response.status, self._first_byte_s, total_s, timed_out))
 
     def _release(self, *, keep: bool) -> None:
         self._state = _State.ENDED

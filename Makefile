@@ -36,6 +36,7 @@ bench: $(STAMP) ## compare with other servers, and write pages of docs/benchmark
 	$(BIN)/python -m bench.speed --output docs/benchmarks
 	$(BIN)/python -m bench.routing --output docs/benchmarks/redirects.md
 	$(BIN)/python -m bench.dns --output docs/benchmarks/dns.md
+	$(BIN)/python -m bench.balance
 
 bench-quick: $(STAMP) ## the same in two minutes, printed only
 	@scripts/install-bench-peers

@@ -23,7 +23,7 @@ def status_lines(found: Status, width: int) -> list[str]:
     lines += [f"ALARM {one.kind} {one.subject}: {one.text}" for one in found.alarms]
     lines += part(
         ["OBSERVER", "HEARD", "DECIDES", "HEARS", "PROBES"],
-        [_observer(one, found.decides) for one in found.observers],
+        [_observer(one, found) for one in found.observers],
         width,
     )
     lines += part(
@@ -64,10 +64,10 @@ def _headline(found: Status) -> str:
     )
 
 
-def _observer(one: ObserverRow, decides: str) -> list[str]:
-    mark = " *" if one.observer == decides else ""
+def _observer(one: ObserverRow, found: Status) -> list[str]:
+    mark = " *" if one.observer == found.decides else ""
     heard = "never" if one.age_s is None else _age(one.age_s)
-    hears = ",".join(one.hears) or "-"
+    hears = f"{len(one.hears)} of {len(found.observers)}"
     return [one.observer + mark, heard, one.decides or "-", hears, str(one.probes)]
 
 

@@ -43,6 +43,8 @@ from headrace.topology.snapshot import NetworkSnapshot
 
 SOONEST_S = 0.1
 """Between two decisions at least."""
+PAUSES_PER_TICK = 4.0
+"""How many times longer than a decision the pause after it is at least."""
 KEEP_AGAIN_S = 10.0
 
 log = structlog.get_logger("headrace.feedback")
@@ -233,13 +235,16 @@ class FeedbackLoop:
             if regular:
                 self.lateness_s = loop.time() - next_s
                 next_s = max(next_s + tick_s, loop.time())
+            began_s = loop.time()
             try:
                 self.tick()
             except (HeadraceError, OSError) as error:
                 log.error("tick_failed", problem=str(error))
             except Exception:  # a fault of ours: the view in force stays
                 log.exception("tick_failed")
-            await asyncio.sleep(SOONEST_S)
+            # However much fails, most of the time is for probes.
+            took_s = loop.time() - began_s
+            await asyncio.sleep(max(SOONEST_S, PAUSES_PER_TICK * took_s))
 
     def tick(self) -> None:
         """Decide once, publish, and tell the others. Raises HeadraceError or OSError."""

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from headrace.feedback.admin.questions import Answer, AskCounts, Counts
+from headrace.feedback.states.model import State
 from headrace.node.running import Node
 from headrace.telemetry.exposition import RoleFacts, RoleMetric
 from headrace.telemetry.report import Report
@@ -66,7 +67,8 @@ def _metrics(counts: Counts) -> Iterator[RoleMetric]:
             count,
             only_grows=True,
         )
-    for state, count in sorted(counts.states.items()):
+    for state in State:
+        count = counts.states.get(state, 0)
         yield RoleMetric(f"feedback_servers_{state}", f"Servers that are {state}.", count)
     for outcome, count in sorted(counts.probes.items()):
         yield RoleMetric(

@@ -37,8 +37,11 @@ def dry_run(loop: FeedbackLoop) -> DryRun:
             text = "the balance has not been worked out here yet"
         return DryRun(str(mode), False, [text])
     said = [one.says() for one in found.sites]
-    said += [one.says() for one in found.moved] or ["no client is moved"]
-    said.append("these weights are in force" if found.applied else "none of this is in force")
+    said += [one.says() for one in found.moved]
+    if not found.moved:
+        said.append("no client is moved")
+    elif not found.applied:
+        said.append("none of this is in force")
     return DryRun(str(mode), found.applied, said)
 
 

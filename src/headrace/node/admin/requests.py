@@ -136,6 +136,8 @@ def _words(kind: inspect.Type) -> str:
             return f"a number above {kind.gt:g}, {kind.le:g} at most"
         case inspect.FloatType():
             return f"a number{_bounds(kind.ge, kind.le)}"
+        case inspect.LiteralType():
+            return f"one of {', '.join(str(one) for one in kind.values)}"
         case inspect.StrType(min_length=1):
             return "text that is not empty"
         case _:

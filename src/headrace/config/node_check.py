@@ -15,6 +15,8 @@ from headrace.config.peer_secrets import read_secrets
 from headrace.config.problems import Problem
 from headrace.ownership import foreign
 
+_INTERFACES = Path("/sys/class/net")
+
 
 def certificate_problems(config: NodeConfig) -> list[Problem]:
     """Return what is wrong with the certificates."""
@@ -48,6 +50,22 @@ def bad_authorities(path: Path, place: tuple[str | int, ...]) -> Problem | None:
             remedy="name a file of PEM certificates, one after the other",
         )
     return None
+
+
+def interface_problems(config: NodeConfig, interfaces: Path = _INTERFACES) -> list[Problem]:
+    """Return whether there is no network interface as the admin API is to tell of."""
+    name = None if config.admin is None else config.admin.interface
+    if name is None or (interfaces / name).exists():
+        return []
+    known = sorted(path.name for path in interfaces.iterdir()) if interfaces.is_dir() else []
+    return [
+        Problem(
+            path=("admin", "interface"),
+            value=repr(name),
+            message="this machine has no such network interface",
+            remedy=f"name one of {', '.join(known[:10])}" if known else "remove the line",
+        )
+    ]
 
 
 def directory_problems(wanted: Path, key: str) -> list[Problem]:

@@ -149,6 +149,12 @@ class Admin(Model):
         description="A file with another token, for whom `GET /report` is all that it may ask: the "
         "feedback processes. Unset: none.",
     )
+    interface: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,14}$",
+        description="The network interface through which clients are served: its speed and what it "
+        "sends are in `GET /report`. Unset: that of the default route.",
+    )
 
     @property
     def parsed(self) -> Address:

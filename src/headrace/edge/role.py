@@ -115,7 +115,8 @@ class EdgeRole:
         config = self._config
         assert config is not None
         me = None if config.network is None else config.network.me
-        return Identity(me or config.node_id, "edge", config.cache_dir)
+        interface = None if config.admin is None else config.admin.interface
+        return Identity(me or config.node_id, "edge", config.cache_dir, interface)
 
     def purged(self) -> None:
         """Note that a purge is in force: what it freed can be swept now."""

@@ -39,10 +39,12 @@ class RouterRole(Role[RouterConfig]):
     def __init__(self) -> None:
         self._dns_addresses: list[str] = []
         self._node_id = ""
+        self._interface: str | None = None
 
     async def open(self, config: RouterConfig) -> None:
         """Make the directory; check DNS's addresses. Raises HeadraceError or OSError."""
         self._node_id = config.node_id
+        self._interface = None if config.admin is None else config.admin.interface
         if config.dns is not None:
             check_free(config.dns)
             self._dns_addresses = [str(address) for address in config.dns.listen]
@@ -65,5 +67,7 @@ class RouterRole(Role[RouterConfig]):
         """Return what those ask who watch, and who steer the network."""
         return (
             *watching_operations(node, caches=False),
-            *load_operations(node, lambda: Identity(self._node_id, "router")),
+            *load_operations(
+                node, lambda: Identity(self._node_id, "router", interface=self._interface)
+            ),
         )

@@ -33,19 +33,27 @@ class MachineUse:
 
 
 class Machine:
-    """Where to read it. `stored_at` is a path on the disk that counts."""
+    """Where to read it. `stored_at` is a path on the disk that counts; `interface` the network
+    interface (None: that of the default route).
+    """
 
     def __init__(
-        self, stored_at: Path | None = None, *, proc: Path = _PROC, sys: Path = _SYS
+        self,
+        stored_at: Path | None = None,
+        interface: str | None = None,
+        *,
+        proc: Path = _PROC,
+        sys: Path = _SYS,
     ) -> None:
         self._proc = proc
+        self._interface = interface
         self._net = sys / "class" / "net"
         self._disk = None if stored_at is None else _disk_of(stored_at, sys)
 
     def use(self) -> MachineUse:
         """Return the counts as they are now."""
         busy, total = _processors(_text(self._proc / "stat"))
-        interface = default_interface(
+        interface = self._interface or default_interface(
             _text(self._proc / "net" / "route"), _text(self._proc / "net" / "ipv6_route")
         )
         sent = speed = None

@@ -55,6 +55,16 @@ def test_all_is_read(machine: tuple[Path, Path], tmp_path: Path) -> None:
     assert use.disk == DiskUse(1000, 2500)
 
 
+def test_another_interface_may_be_named(machine: tuple[Path, Path]) -> None:
+    proc, sys = machine
+    bond = sys / "class" / "net" / "bond0"
+    (bond / "statistics").mkdir(parents=True)
+    (bond / "statistics" / "tx_bytes").write_text("7\n")
+    (bond / "speed").write_text("20000\n")
+    use = Machine(interface="bond0", proc=proc, sys=sys).use()
+    assert (use.sent_bytes, use.speed_bps) == (7, 20_000_000_000)
+
+
 def test_what_a_machine_does_not_say_is_not_known(
     machine: tuple[Path, Path], tmp_path: Path
 ) -> None:

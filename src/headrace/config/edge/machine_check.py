@@ -10,6 +10,7 @@ from headrace.config.node_check import (
     bad_authorities,
     certificate_problems,
     directory_problems,
+    interface_problems,
     pair_problems,
     secret_problems,
     unreadable,
@@ -19,7 +20,7 @@ from headrace.config.problems import Problem
 
 def machine_problems(config: Config) -> list[Problem]:
     """Everything that this machine does not have as the configuration needs it."""
-    found = certificate_problems(config)
+    found = [*certificate_problems(config), *interface_problems(config)]
     for index, service in enumerate(config.services):
         if service.origin_ca is not None and not service.origin_ca.is_file():
             found.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from headrace.config.node_check import (
     certificate_problems,
     directory_problems,
+    interface_problems,
     secret_problems,
     unreadable,
 )
@@ -14,7 +15,7 @@ from headrace.config.router.model import RouterConfig
 
 def machine_problems(config: RouterConfig) -> list[Problem]:
     """Return everything that this machine does not have as the configuration needs it."""
-    found = certificate_problems(config)
+    found = [*certificate_problems(config), *interface_problems(config)]
     found += [
         Problem(
             path=("listen", index, "peers"),

@@ -16,10 +16,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from headrace.feedback.observation import Outcome
 from headrace.feedback.observe.agreement import Agreement
 from headrace.feedback.observe.small_request import IdleSockets, Place, Result, SmallRequest
 from headrace.feedback.observe.targets import Probe, Target
+
+log = structlog.get_logger("headrace.feedback")
 
 LARGEST_BYTES = 64 * 1024
 USER_AGENT = "headrace-probe"
@@ -120,7 +124,14 @@ class Prober:
             if len(self._running) >= most:
                 self.unmade += 1
             else:
-                self._begin(target, probes[(self._turn + number) % len(probes)])
+                self._begin_safely(target, probes[(self._turn + number) % len(probes)])
+
+    def _begin_safely(self, target: Target, probe: Probe) -> None:
+        try:
+            self._begin(target, probe)
+        except Exception:  # a fault of ours must not end the probes of all others
+            self.unmade += 1
+            log.exception("probe_failed", server=target.server)
 
     async def _sleep_until(self, loop: asyncio.AbstractEventLoop, wanted_s: float) -> None:
         """Sleep in short steps, so that a time in which nothing ran is noticed."""
@@ -147,7 +158,12 @@ class Prober:
             idle=self._idle if self.times.keep_alive else None,
         )
         self._running.add(request)
-        request.start(self.times.timeout_s)
+        try:
+            request.start(self.times.timeout_s)
+        except Exception:
+            self._running.discard(request)
+            request.cancel()
+            raise
 
     def _ended(
         self,

@@ -137,7 +137,7 @@ class ReportPuller:
                 step_s = self.times.interval_s / max(1, len(nodes))
                 for number, node in enumerate(nodes):
                     await asyncio.sleep(max(0.0, next_s + number * step_s - loop.time()))
-                    self._begin(node, loop)
+                    self._begin_safely(node, loop)
                 next_s = max(next_s + self.times.interval_s, loop.time())
                 await asyncio.sleep(max(0.0, next_s - loop.time()))
         finally:
@@ -147,6 +147,15 @@ class ReportPuller:
                 task.cancel()
             self._running.clear()
             self._idle.close()
+
+    def _begin_safely(self, node: str, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            self._begin(node, loop)
+        except Exception:  # a fault of ours must not end the questions to all others
+            request = self._running.pop(node, None)
+            if request is not None:
+                request.cancel()
+            log.exception("report_not_pulled", node=node)
 
     def _begin(self, node: str, loop: asyncio.AbstractEventLoop) -> None:
         known = self._known.get(node)

@@ -34,11 +34,14 @@ ANSWER_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a node is in reports. `stored_at` is a path on the disk that counts."""
+    """Who a node is in reports. `stored_at` is a path on the disk that counts, `interface` the
+    network interface (None: that of the default route).
+    """
 
     name: str
     role: Literal["edge", "router"]
     stored_at: Path | None = None
+    interface: str | None = None
 
 
 class Reporter:
@@ -77,7 +80,8 @@ class Reporter:
 
     async def _read(self) -> Reading:
         if self._machine is None:
-            self._machine = Machine(self._identity().stored_at)
+            identity = self._identity()
+            self._machine = Machine(identity.stored_at, identity.interface)
         answers = await self._node.workers.ask_each(
             GetLoad(self._order.known), WorkerLoad, within_s=ANSWER_S
         )

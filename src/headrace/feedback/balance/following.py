@@ -18,7 +18,7 @@ from headrace.topology.site_capacity import first_weights, normalised, site_capa
 LEAST_SEEN = 0.1
 """Of whom less is seen, nothing is said: what was known stays, and is forgotten slowly."""
 
-FORGOTTEN_S = 600.0
+FORGOTTEN_S = 300.0
 MOST_DRIFT = 0.5
 _TOLD = 0.5
 _LEAST_BPS = 1e6
@@ -63,6 +63,7 @@ def follow_demand(
             seen = sum(share * measured.told.get(site, 0.0) for site, share in shares.items())
             if seen < LEAST_SEEN:
                 wanted, now = (old or 0.0) * kept, old or 0.0
+                wanted = wanted if wanted >= _LEAST_BPS else 0.0
             else:
                 now = flow / min(seen, 1.0)
                 constant_s = rules.rise_s if old is not None and now > old else rules.fall_s

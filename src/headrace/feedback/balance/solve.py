@@ -23,14 +23,18 @@ _HALVINGS = 4
 @dataclass(frozen=True, slots=True)
 class Room:
     """What of a site is there for clients that can be moved: up to its target, up to all of its
-    capacity; `beside` is what else it carries."""
+    capacity; `beside` is what else it carries. What is `closed` keeps what it has, its target, and
+    gets no more at any level."""
 
     target: float
     whole: float
     beside: float = 0.0
+    closed: bool = False
 
     def at(self, level: float) -> float:
         """Return the room at a level beyond the target."""
+        if self.closed:
+            return self.target
         if level <= 1.0:
             return self.target + level * (self.whole - self.target) - self.beside
         return self.whole * level - self.beside

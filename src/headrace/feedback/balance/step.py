@@ -7,7 +7,7 @@ is followed by a model of how clients follow weights, so that it is not moved tw
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from headrace.feedback.balance.capacities import Capacity, capacities_of
 from headrace.feedback.balance.demand import measure
 from headrace.feedback.balance.explanation import BalanceExplanation, Moved, SiteLoad
 from headrace.feedback.balance.following import (
+    LEAST_SEEN,
     Demand,
     approach,
     follow_demand,
@@ -30,6 +31,7 @@ from headrace.feedback.balance.rules import BalanceRules
 from headrace.feedback.balance.settling import Situation, own_of, settle
 from headrace.feedback.balance.solve import Room, Solution, solve
 from headrace.feedback.observation import NodeReport
+from headrace.topology.model import SiteKind
 from headrace.topology.view import ServerView
 
 _SAME = 1e-3
@@ -95,6 +97,7 @@ class _Work:
         moved = before.weights.keys() | before.arrived.keys() if applied else ()
         self._near = dict(follow_near(before, self._measured, topology, moved, elapsed_s, rules))
         self._grouping = groups.of(self._capacities, self._near)
+        self._external = {one.name for one in topology.sites if one.kind is SiteKind.EXTERNAL}
         self._own = {
             unit: self._named(own_of(cluster))
             for cluster in self._grouping.clusters
@@ -217,15 +220,16 @@ class _Work:
         demand = [sum(wants.get(unit, 0.0) for unit in one.units) for one in clusters]
         beside = [max(other.get(name, 0.0) + drift.get(name, 0.0), 0.0) for name in names]
         arrived = _written(self._arrived)
-        best = solve(clusters, demand, self._rooms(other, drift, 1.0))
         before = [self._mean(one, self._before.weights, wants) for one in clusters]
+        closed = self._closed(demand, before)
+        best = solve(clusters, demand, self._rooms(other, drift, 1.0, closed))
         moved = any(
             not _alike(shares, own_of(one))
             for table in (before, best.shares)
             for shares, one in zip(table, clusters, strict=True)
         )
         released = (
-            solve(clusters, demand, self._rooms(other, drift, self._rules.release)).shares
+            solve(clusters, demand, self._rooms(other, drift, self._rules.release, closed)).shares
             if moved
             else best.shares
         )
@@ -241,14 +245,37 @@ class _Work:
         )
         return best, situation
 
+    def _closed(
+        self, demand: Sequence[float], before: Sequence[Mapping[int, float]]
+    ) -> dict[int, float]:
+        """Return what those sites have whose servers do not report: nobody knows their load, so
+        that they get no more."""
+        found: dict[int, float] = {}
+        for number, name in enumerate(self._grouping.names):
+            if name not in self._external and self._measured.told.get(name, 0.0) < LEAST_SEEN:
+                found[number] = 0.0
+        if found:
+            for wanted, shares in zip(demand, before, strict=True):
+                for site, share in shares.items():
+                    if site in found:
+                        found[site] += wanted * share
+        return found
+
     def _rooms(
-        self, other: Mapping[str, float], drift: Mapping[str, float], part: float
+        self,
+        other: Mapping[str, float],
+        drift: Mapping[str, float],
+        part: float,
+        closed: Mapping[int, float],
     ) -> list[Room]:
         found = []
-        for name in self._grouping.names:
+        for number, name in enumerate(self._grouping.names):
             capacity: Capacity = self._capacities[name]
             beside = other.get(name, 0.0) + drift.get(name, 0.0)
-            found.append(Room(capacity.target_bps * part, capacity.bps, beside))
+            if number in closed:
+                found.append(Room(closed[number], closed[number], closed=True))
+            else:
+                found.append(Room(capacity.target_bps * part, capacity.bps, beside))
         return found
 
     def _mean(

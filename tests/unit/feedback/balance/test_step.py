@@ -104,8 +104,19 @@ def test_where_nobody_reports_any_more_what_was_known_stays() -> None:
     silent = steps(topology, {}, count=6, before=made.memory)
     kept = silent.memory.weights["c"][Reach.ANYWHERE]
     assert kept == pytest.approx(made.memory.weights["c"][Reach.ANYWHERE], abs=0.02)
-    forgotten = steps(topology, {}, count=400, before=made.memory)
+    forgotten = steps(topology, {}, count=1000, before=made.memory)
     assert forgotten.memory.weights == {}
+
+
+def test_a_site_that_is_silent_gets_no_more() -> None:
+    """Nobody knows what b sends: its clients are there, and what is too much goes past it."""
+    topology = network({"c": [["a"], ["b"], ["x"]], "d": [["b"]]})
+    reports = told(topology, {"a": {("c", "vod"): 55.0}})
+    heard = steps(topology, reports)
+    assert view_weights(heard.memory, topology)[0]["c"].keys() == {"a", "b"}
+    silent = {name: one for name, one in reports.items() if not name.startswith("b-")}
+    made = steps(topology, silent)
+    assert view_weights(made.memory, topology)[0]["c"].keys() == {"a", "x"}
 
 
 def test_a_failed_servers_last_word_does_not_count() -> None:

@@ -179,15 +179,15 @@ class QuickHeads:
 
     def _judged(self, head: bytes, end: int, index: dict[bytes, bytes]) -> RequestHead | None:
         """Return the head by its fields, each of which has one line."""
-        host = index.get(b"host")
-        if host is None or len(index) > self._limits.header_count:
-            return None
         plain, lone_range = True, None
         if not _FRAMING.isdisjoint(index) and (
             len(_FRAMING.intersection(index)) > 1
             or index.get(b"connection", b"").lower() != _KEEP_ALIVE
         ):
             self._renew()
+            return None
+        host = index.get(b"host")
+        if host is None or len(index) > self._limits.header_count:
             return None
         if not SPECIAL.isdisjoint(index):
             special = SPECIAL.intersection(index) - _FRAMING

@@ -127,6 +127,18 @@ def test_each_oddity_is_judged_as_the_parser_judges_it(known: bool) -> None:
         assert_alike(text, quick.parse(text), parsed(text, RequestParser(LIMITS)))
 
 
+@pytest.mark.parametrize(
+    "line",
+    [b"Content-Length: 99", b"Transfer-Encoding: chunked", b"Connection: close",
+     b"Content-Length: 9\r\n" + b"\r\n".join(b"X%d: a" % n for n in range(6)) + b"\r\nHost: h"],
+)  # fmt: skip
+def test_a_head_that_is_refused_changes_nothing_for_the_next_one(line: bytes) -> None:
+    """Without a Host, or with too many fields."""
+    quick = QuickHeads(LIMITS)
+    assert quick.parse(b"GET /a HTTP/1.1\r\n" + line + b"\r\n\r\n") is None
+    assert quick.parse(USUAL) == RequestParser(LIMITS).parse(USUAL)
+
+
 @given(st.data())
 def test_a_changed_byte_is_judged_as_the_parser_judges_it(data: st.DataObject) -> None:
     """Of a head whose fields are known."""

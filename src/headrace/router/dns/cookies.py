@@ -47,7 +47,8 @@ class Cookies:
 
         `cookie` is the option's data, `client` the address that it came from.
         """
-        shown = client + cookie
+        # A longer one could seem to be that of a longer address: with what it begins with, its own.
+        shown = client + cookie if len(cookie) == CLIENT_BYTES + COOKIE_BYTES else b""
         renewed_s = self._shown.entries.get(shown)
         if renewed_s is not None and renewed_s - RENEW_AFTER_S <= now_s < renewed_s:
             return cookie, True

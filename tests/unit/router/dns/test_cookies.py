@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import dns.message
@@ -46,6 +46,15 @@ def test_a_cookie_is_of_no_use_to_another_client() -> None:
     first, _ = cookies.reply(MINE, CLIENT, NOW_S)
     assert cookies.reply(first, IPv4Address("192.0.2.8").packed, NOW_S)[1] is False
     assert cookies.reply(b"7 bytes!" + first[8:], CLIENT, NOW_S)[1] is False
+
+
+def test_a_cookie_of_a_longer_address_is_none_of_one_that_it_begins_with() -> None:
+    """The cookie of 2001:db8::7, shown by 32.1.13.184 behind the other bytes of that address."""
+    cookies = Cookies([SECRET])
+    client = IPv6Address("2001:db8::7").packed
+    mine, _ = cookies.reply(MINE, client, NOW_S)
+    assert cookies.reply(mine, client, NOW_S)[1] is True
+    assert cookies.reply(client[4:] + mine, client[:4], NOW_S)[1] is False
 
 
 @given(st.integers(0, 23), st.integers(1, 255))

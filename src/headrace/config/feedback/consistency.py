@@ -5,30 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from headrace.config.feedback.model import FeedbackConfig
+from headrace.config.for_servers import for_servers_alone
 from headrace.config.problems import Problem
 
 
 def inconsistencies(config: FeedbackConfig) -> list[Problem]:
     """Return what does not fit together."""
     return [
-        *_listeners(config),
+        *for_servers_alone(config, "a feedback process answers no requests between servers"),
         *_views(config),
         *_observers(config),
         *_probes(config),
         *_routers(config),
         *_states(config),
     ]
-
-
-def _listeners(config: FeedbackConfig) -> Iterator[Problem]:
-    for index, listener in enumerate(config.listeners):
-        if listener.peers:
-            yield Problem(
-                ("listen", index, "peers"),
-                "a feedback process answers no requests between servers",
-                "remove the line",
-                "true",
-            )
 
 
 def _views(config: FeedbackConfig) -> Iterator[Problem]:

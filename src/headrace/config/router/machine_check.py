@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headrace.config.for_servers import for_servers_alone
 from headrace.config.node_check import (
     certificate_problems,
     directory_problems,
@@ -16,16 +17,7 @@ from headrace.config.router.model import RouterConfig
 def machine_problems(config: RouterConfig) -> list[Problem]:
     """Return everything that this machine does not have as the configuration needs it."""
     found = [*certificate_problems(config), *interface_problems(config)]
-    found += [
-        Problem(
-            path=("listen", index, "peers"),
-            value="true",
-            message="a router answers no servers of the network",
-            remedy="remove the line",
-        )
-        for index, listener in enumerate(config.listeners)
-        if listener.peers
-    ]
+    found += for_servers_alone(config, "a router answers no servers of the network")
     found += directory_problems(config.state_directory, "state_dir")
     found += secret_problems(config.network)
     token = config.debug.token_file

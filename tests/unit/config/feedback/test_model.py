@@ -75,6 +75,14 @@ def test_what_is_wrong_is_refused(more: str, message: str) -> None:
         loaded(more)
 
 
+@pytest.mark.parametrize("setting", ["peers = true", 'client_ca = "/ca"'])
+def test_no_address_is_for_servers_alone(setting: str) -> None:
+    """Else certificates would be written down that nobody asks for."""
+    address = 'address = "127.0.0.1:0"'
+    with pytest.raises(ConfigError, match="answers no requests between servers"):
+        loaded("", START.replace(address, f"{address}, {setting}"))
+
+
 def test_observers_need_the_secret_of_the_network() -> None:
     with pytest.raises(ConfigError, match="know each other by the network's secret"):
         loaded(TWO, START.replace(', secret_file = "s"', ""))

@@ -75,6 +75,16 @@ def test_what_this_machine_does_not_have_is_reported(tmp_path: Path) -> None:
     assert "router.toml:5" in str(caught.value)
 
 
+@pytest.mark.parametrize("setting", ["peers = true", 'client_ca = "/ca"'])
+def test_no_address_is_for_servers_alone(tmp_path: Path, setting: str) -> None:
+    """Else certificates would be written down that nobody asks for."""
+    address = 'address = "127.0.0.1:0"'
+    file = tmp_path / "router.toml"
+    file.write_text(START.replace(address, f"{address}, {setting}"))
+    with pytest.raises(ConfigError, match="answers no servers of the network"):
+        check_machine(load_config(file, ROUTER), ROUTER, file)
+
+
 @pytest.mark.parametrize(
     ("text", "role"),
     [

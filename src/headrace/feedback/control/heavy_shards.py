@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta
 
+from headrace.feedback.balance.demand import MOST_OF_CAPACITY
 from headrace.feedback.observation import NodeReport
 from headrace.topology.model import SiteKind, Topology
 from headrace.topology.placement_heavy import HEAVY
@@ -25,11 +26,15 @@ NEW_COUNTS = 0.5
 """How much of the new figures is taken then."""
 
 MOST_SHARDS = 1024
+MOST_BYTES = 512 * 1024
+"""What all names together may take in a document: clients choose them, and a view that is too large
+is none."""
 
 _Name = Annotated[str, Meta(min_length=1, max_length=512)]
 _Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 _Width = Annotated[int, Meta(ge=1, le=65536)]
 _Shares = dict[str, dict[str, float]]
+_Figure = TypeVar("_Figure", int, float)
 
 
 class HeavyShards(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -68,13 +73,16 @@ def next_heavy_shards(
         return HeavyShards(before.demand, before.widths, age_s)
     kept = _heaviest(taken, 0.5 * HEAVY / largest)
     widths = widen(before.widths, taken, topology.classes, largest)
-    return HeavyShards(kept, widths, 0.0)
+    return HeavyShards(kept, _widest(widths), 0.0)
 
 
 def measure(
     reports: Mapping[str, NodeReport], topology: Topology, oldest_s: float
 ) -> _Shares | None:
-    """Return each reported shard's share of the whole demand; None when nobody reports any."""
+    """Return each reported shard's share of the whole demand; None when nobody reports any.
+
+    No server is believed to send more than it can: it would make all others' shards look light.
+    """
     edges = {site.name for site in topology.sites if site.kind is SiteKind.EDGE}
     classes = {one.name for one in topology.classes}
     total_bps = 0.0
@@ -88,7 +96,11 @@ def measure(
             for content, flow in flows.items():
                 if math.isfinite(flow.bps) and flow.bps > 0.0:
                     by_class[content] = by_class.get(content, 0.0) + flow.bps
-        total_bps += sum(by_class.values())
+        said_bps = sum(by_class.values())
+        most_bps = MOST_OF_CAPACITY * server.capacity_bps
+        if said_bps > most_bps:
+            by_class = {name: bps * most_bps / said_bps for name, bps in by_class.items()}
+        total_bps += min(said_bps, most_bps)
         for content, shards in heard.report.shards.items():
             if content not in classes or content not in by_class:
                 continue
@@ -150,13 +162,31 @@ def _mixed(before: _Shares, measured: _Shares) -> _Shares:
 
 def _heaviest(shares: _Shares, least: float) -> _Shares:
     """Return the shards that weigh something, a bounded number of them, in a fixed order."""
-    every = [
-        (-share, content, shard)
-        for content, of_class in shares.items()
-        for shard, share in of_class.items()
-        if share >= least
-    ]
-    kept: _Shares = {}
-    for negative, content, shard in sorted(every)[:MOST_SHARDS]:
-        kept.setdefault(content, {})[shard] = float(f"{-negative:.3g}")
+    return {
+        content: {shard: float(f"{share:.3g}") for shard, share in of_class.items()}
+        for content, of_class in _largest(shares, least).items()
+    }
+
+
+def _widest(widths: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    return _largest(widths, 1)
+
+
+def _largest(
+    figures: Mapping[str, Mapping[str, _Figure]], least: _Figure
+) -> dict[str, dict[str, _Figure]]:
+    """Return the shards of the largest figures, no more than may be kept, in a fixed order."""
+    every = sorted(
+        (-figure, content, shard)
+        for content, of_class in figures.items()
+        for shard, figure in of_class.items()
+        if figure >= least
+    )
+    kept: dict[str, dict[str, _Figure]] = {}
+    left = MOST_BYTES
+    for _order, content, shard in every[:MOST_SHARDS]:
+        left -= len(msgspec.json.encode(shard))
+        if left < 0:
+            break
+        kept.setdefault(content, {})[shard] = figures[content][shard]
     return {content: dict(sorted(kept[content].items())) for content in sorted(kept)}

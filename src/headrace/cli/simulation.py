@@ -13,15 +13,15 @@ from headrace.config.loader import load_config
 from headrace.config.scenario import SCENARIO
 from headrace.config.scenario.model import ScenarioConfig
 from headrace.simulate.build import engine_of
-from headrace.simulate.comparison import comparison
+from headrace.simulate.comparison import beside_each_other, comparison
 from headrace.simulate.demand.access_logs import Passed, logs_of, read_logs
 from headrace.simulate.engine import Result
 from headrace.simulate.figures import Figures, as_dict, figures_of, read_figures
 from headrace.simulate.progress import ProgressBar
 from headrace.simulate.replay import Moves, replay
-from headrace.simulate.report.page import page
+from headrace.simulate.report.page import page, page_of_variants
 from headrace.simulate.report.tables import write_tables
-from headrace.simulate.summary import summary
+from headrace.simulate.summary import summary, table
 from headrace.topology.build import load_topology
 
 _FIGURES = ".json"
@@ -46,6 +46,9 @@ def run(
 ) -> None:
     """Simulate, and print what came of it. Raises HeadraceError and OSError."""
     config = _config(path, network, seed)
+    if config.variants and not logs:
+        _run_variants(config, output)
+        return
     others = [against] if against is not None and against.suffix != _FIGURES else []
     networks = [*others, config.network]
     moves = None
@@ -61,6 +64,22 @@ def run(
         typer.echo(json.dumps(as_dict(figures[-1]), indent=2))
         return
     for line in _lines(results[-1], figures, moves if others else None):
+        typer.echo(line)
+
+
+def _run_variants(config: ScenarioConfig, output: Output) -> None:
+    results = {one.name: _run(config.as_variant(one)) for one in config.variants}
+    figures = {name: _figures(one, config) for name, one in results.items()}
+    if output.report is not None:
+        output.report.write_text(page_of_variants(results, figures), encoding="utf-8")
+    if output.csv is not None:
+        for name, result in results.items():
+            write_tables(output.csv / name, result, figures[name])
+    if output.as_json:
+        document = {name: as_dict(one) for name, one in figures.items()}
+        typer.echo(json.dumps(document, indent=2))
+        return
+    for line in [config.title, "", *table(beside_each_other(figures))]:
         typer.echo(line)
 
 

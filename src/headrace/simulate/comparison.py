@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 from headrace.simulate.figures import Figures, SiteFigures
 from headrace.simulate.replay import Moves
-from headrace.simulate.summary import percent, rate, size
-from headrace.topology.tree import aligned
+from headrace.simulate.summary import percent, rate, size, span, table
 
-_INDENT = "  "
 _LEAST = 0.0005
 
 
 def comparison(before: Figures, after: Figures, moves: Moves | None = None) -> Iterator[str]:
     """Yield the lines, as a person reads them."""
     rows = [("", "before", "after", "change"), *_network(before, after)]
-    yield from _table(rows)
+    yield from table(rows)
     if moves is not None:
         yield ""
         yield from _moves(moves)
@@ -25,7 +23,41 @@ def comparison(before: Figures, after: Figures, moves: Moves | None = None) -> I
     names = dict.fromkeys([*known, *(one.name for one in after.sites)])
     new = {one.name: one for one in after.sites}
     heads = ("site", "peak before", "after", "load before", "after", "hits before", "after")
-    yield from _table([heads, *(_site(name, known.get(name), new.get(name)) for name in names)])
+    yield from table([heads, *(_site(name, known.get(name), new.get(name)) for name in names)])
+
+
+def beside_each_other(figures: Mapping[str, Figures]) -> list[tuple[str, ...]]:
+    """Return rows with the figures of several simulations by their names, the heads first."""
+    columns = [dict(_written(one)) for one in figures.values()]
+    names = [name for name in columns[0] if any(column[name] != _NONE for column in columns)]
+    rows = [(name, *(column[name] for column in columns)) for name in names]
+    return [("", *figures), *rows]
+
+
+def _written(one: Figures) -> Iterator[tuple[str, str]]:
+    edges = [site for site in one.sites if site.kind == "edge"]
+    yield "hits in the first server", percent(one.edge_hit_ratio)
+    yield "hits in the site", percent(one.site_hit_ratio)
+    yield "hits in sites above", percent(one.mid_hit_ratio)
+    yield "origin requests", _count(one.origin_requests)
+    yield "origin peak", rate(one.origin_peak_bps)
+    yield "bytes not from origins", percent(one.origin_offload)
+    yield "fullest site", percent(max((site.peak_load for site in edges), default=0.0))
+    yield "fullest server", percent(max((site.fullest_server for site in edges), default=0.0))
+    yield "above target", span(sum(site.above_target_s for site in edges))
+    yield "above capacity", span(sum(site.above_capacity_s for site in edges))
+    yield "settled within", span(one.settled_s)
+    yield "viewers' time spent waiting", f"{one.rebuffering:.2%}"
+    for name, count in (
+        ("requests in vain", one.failed),
+        ("client networks moved", one.moved_clients),
+        ("requests of other CDNs", one.external_requests),
+    ):
+        yield name, _count(count) if count else _NONE
+    yield "cost", _money(one.cost) if one.cost else _NONE
+
+
+_NONE = "-"
 
 
 def _network(before: Figures, after: Figures) -> Iterator[tuple[str, str, str, str]]:
@@ -72,11 +104,6 @@ def _moves(moves: Moves) -> Iterator[str]:
     )
     if moves.unknown:
         yield f"       {moves.unknown:,} requests that one of both serves nowhere"
-
-
-def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    for row in aligned(rows):
-        yield _INDENT.join(row).rstrip()
 
 
 def _count(value: float) -> str:

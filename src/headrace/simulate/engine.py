@@ -166,17 +166,14 @@ class Engine:
         """Let all sessions ask that are due."""
         end_s = now + self._config.interval_s
         by_chunk = self._config.clients.stay == "chunk"
+        by_ttl = self._config.clients.stay == "ttl"
         observes = self._control is not None
         serve, by_source = self._network.serve, self._tally.by_source
         for session in self._due.pop(interval, ()):
             while session.next_s < end_s:
                 node = session.node
-                if node is None or by_chunk:
-                    title = session.title
-                    node = session.node = self._director.send(
-                        session.client, title.kind.content, title.shard(session.chunk), now
-                    )
-                    session.flow = (self._director.coverage, title.kind.content.name)
+                if node is None or by_chunk or (by_ttl and now >= session.asks_s):
+                    node = self._ask(session, now)
                 if node is None or not node.is_up:
                     self._fail(session)
                     continue
@@ -191,6 +188,7 @@ class Engine:
                     self._fail(session, waits=False)
                 session.chunk += 1
                 session.next_s += session.title.kind.chunk_s
+                session.waited_s = 0.0
                 if session.chunk >= session.end:
                     break
             if session.chunk < session.end:
@@ -198,15 +196,32 @@ class Engine:
             else:
                 self._watching -= 1
 
+    def _ask(self, session: Session, now: float) -> Node | None:
+        """Let a viewer ask the router where to go, and return the node."""
+        title = session.title
+        content = title.kind.content
+        node = self._director.send(session.client, content, title.shard(session.chunk), now)
+        session.node = node
+        session.flow = (self._director.coverage, content.name)
+        session.asks_s = now + content.ttl_s
+        return node
+
     def _fail(self, session: Session, *, waits: bool = True) -> None:
-        """Note that a viewer got nothing of use; it asks the router again after a while."""
+        """Note that a viewer got nothing of use; it asks the router again after a while, until
+        its patience ends.
+        """
         self._tally.failed += 1
         if not waits:
             self._tally.waited_s += session.title.kind.chunk_s
             return
-        self._tally.waited_s += self._config.clients.retry_s
-        session.next_s += self._config.clients.retry_s
+        retry_s = self._config.clients.retry_s
+        self._tally.waited_s += retry_s
+        session.next_s += retry_s
+        session.waited_s += retry_s
         session.node = None
+        if session.waited_s > self._config.clients.patience_s:
+            session.end = session.chunk
+            session.next_s = math.inf
 
     def _result(self) -> Result:
         stores = [(node.server.name, node.store) for node in self.nodes]
@@ -230,8 +245,13 @@ _NOWHERE = Source.NOWHERE
 
 
 def _add_flow(node: Node, session: Session) -> None:
+    """Count a request of a viewer for what its server reports."""
+    title = session.title
     flow = node.flows.get(session.flow)
     if flow is None:
         flow = node.flows[session.flow] = [0, 0]
-    flow[0] += session.title.kind.size_bytes
+    flow[0] += title.kind.size_bytes
     flow[1] += 1
+    if title.kind.content.widening is not None:
+        key = (title.kind.content.name, title.shard(session.chunk))
+        node.shards[key] = node.shards.get(key, 0) + title.kind.size_bytes

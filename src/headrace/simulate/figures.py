@@ -12,6 +12,7 @@ import msgspec
 from headrace.errors import HeadraceError
 from headrace.simulate.engine import Result
 from headrace.simulate.network import Source
+from headrace.simulate.settling import settled_s
 from headrace.simulate.tally import SiteSeries
 from headrace.topology.model import SiteKind
 
@@ -43,7 +44,8 @@ class Figures(msgspec.Struct, frozen=True):
     another server of the site had, too; `mid_hit_ratio` is of what the sites above were asked.
     `origin_offload` is the share of the bytes that clients got which no origin sent. `balance` is
     the mean load of edge sites beside that of the fullest of them, at the height of demand (1: all
-    alike). `rebuffering` is the share of the time that viewers would have waited.
+    alike). `settled_s` is the longest time that loads took to come to rest (see `settling`).
+    `rebuffering` is the share of the time that viewers would have waited.
     """
 
     requests: int
@@ -61,6 +63,7 @@ class Figures(msgspec.Struct, frozen=True):
     failed: int
     rebuffering: float
     balance: float
+    settled_s: float
     moved_clients: int
     moved_keys: float
     views: int
@@ -105,6 +108,7 @@ def figures_of(
         totals.failed,
         waited / (totals.played_s + waited) if waited else 0.0,
         balance,
+        settled_s(result, first),
         result.moved_clients,
         result.moved_keys,
         result.views,

@@ -14,13 +14,14 @@ Flow = tuple[str, str]
 
 class Node:
     """One server. Counters are of the present interval; whoever measures takes them. `flows` has
-    the bytes and requests of clients by coverage and class.
+    the bytes and requests of clients by coverage and class, `shards` the bytes by class and shard,
+    of classes whose shards are widened.
     """
 
     __slots__ = (
         "_popularity", "client_bytes", "client_hits", "client_requests", "flows", "gives_wrong",
         "index", "is_external", "is_slow", "is_up", "peer_bytes", "peer_hits", "peer_requests",
-        "played_s", "server", "site", "store",
+        "played_s", "server", "shards", "site", "store",
     )  # fmt: skip
 
     def __init__(
@@ -35,6 +36,7 @@ class Node:
         self.is_slow = False
         self.gives_wrong = False
         self.flows: dict[Flow, list[int]] = {}
+        self.shards: dict[tuple[str, bytes], int] = {}
         self._popularity: Popularity | None = None
         self.reset()
 
@@ -44,6 +46,7 @@ class Node:
         self.peer_bytes = self.peer_requests = self.peer_hits = 0
         self.played_s = 0.0
         self.flows.clear()
+        self.shards.clear()
 
     @property
     def popularity(self) -> Popularity:

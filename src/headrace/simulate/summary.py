@@ -18,7 +18,7 @@ def summary(result: Result, figures: Figures) -> Iterator[str]:
     if result.title:
         yield result.title
         yield ""
-    yield from _table(summary_rows(figures))
+    yield from table(summary_rows(figures))
     yield ""
     sites = sorted(figures.sites, key=lambda one: -one.peak_load)
     rows = [("site", "kind", "peak", "load", "mean", "fullest server", "above target", "hits")]
@@ -29,7 +29,7 @@ def summary(result: Result, figures: Figures) -> Iterator[str]:
         )
         for one in sites[:_MOST_SITES]
     ]  # fmt: skip
-    yield from _table(rows)
+    yield from table(rows)
     if len(sites) > _MOST_SITES:
         yield f"and {len(sites) - _MOST_SITES} sites more"
     if result.happenings:
@@ -62,6 +62,7 @@ def summary_rows(one: Figures) -> list[tuple[str, str, str]]:
             f"{one.balance:.2f}",
             "mean load of edge sites beside the fullest, at the height",
         ),
+        ("settled", span(one.settled_s), "until loads were at rest, after the slowest event"),
         ("waiting", f"{one.rebuffering:.2%}", f"of the time, {one.failed:,} requests in vain"),
         (
             "moved",
@@ -77,7 +78,8 @@ def summary_rows(one: Figures) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield rows as lines, their cells below each other."""
     for row in aligned(rows):
         yield _INDENT.join(row).rstrip()
 

@@ -15,6 +15,7 @@ def inconsistencies(config: ScenarioConfig) -> list[Problem]:
     return [
         *_nothing_asked(config),
         *_repeated(config),
+        *_repeated_variants(config),
         *_unknown_catalogues(config),
         *_unknown_audiences(config),
         *_too_long(config),
@@ -42,6 +43,19 @@ def _repeated(config: ScenarioConfig) -> Iterator[Problem]:
                     repr(table.name),
                 )
             seen.add(table.name)
+
+
+def _repeated_variants(config: ScenarioConfig) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for index, variant in enumerate(config.variants):
+        if variant.name in seen:
+            yield Problem(
+                ("variant", index, "name"),
+                "another variant has this name already",
+                "give each variant a name of its own",
+                repr(variant.name),
+            )
+        seen.add(variant.name)
 
 
 def _unknown_catalogues(config: ScenarioConfig) -> Iterator[Problem]:

@@ -25,15 +25,19 @@ class ClientsTable(Model):
         "clients of a network keep an answer of the class's `ttl`, which knows nothing of titles. "
         "`anyhow`: to any server of the site, as if nothing were sharded.",
     )
-    stay: Literal["session", "chunk"] = Field(
+    stay: Literal["session", "ttl", "chunk"] = Field(
         default="session",
-        description="Whether a client asks again for each session or for each piece.",
+        description="How long a client stays with a server: for a `session`; for the `ttl` of the "
+        "class, as players do that are steered; or for one `chunk`.",
     )
     retry_s: DurationS = Field(
         default=2.0,
         gt=0,
         le=600,
         description="A client that got nothing asks again after so long.",
+    )
+    patience_s: DurationS = Field(
+        default=60.0, le=86400, description="A viewer who got nothing for so long gives up."
     )
 
 
@@ -69,6 +73,30 @@ class PricesTable(Model):
     )
     otherwise: _PerGb = Field(default=0.0, description="What a GB costs at all other sites.")
     origin: _PerGb = Field(default=0.0, description="What a GB costs that an origin sends.")
+
+
+class VariantTable(Model):
+    """The same scenario with something else in it, to be compared."""
+
+    name: Name = Field(description="A unique short name.")
+    network: FilePath | None = Field(
+        default=None, description="Another description of the network."
+    )
+    clients: ClientsTable | None = Field(default=None, description="In place of `[clients]`.")
+    edges: EdgesTable | None = Field(default=None, description="In place of `[edges]`.")
+    control: ControlTable | None = Field(default=None, description="In place of `[control]`.")
+    new_servers: list[NewServerTable] = Field(
+        default=[],
+        alias="new_server",
+        max_length=1000,
+        description="In place of `[[new_server]]`, if there are any.",
+    )
+    withdrawals: list[WithdrawalTable] = Field(
+        default=[],
+        alias="withdrawal",
+        max_length=1000,
+        description="In place of `[[withdrawal]]`, if there are any.",
+    )
 
 
 class ScenarioConfig(Model):
@@ -122,3 +150,16 @@ class ScenarioConfig(Model):
     edges: EdgesTable = Field(default_factory=EdgesTable, description="The servers.")
     origin: OriginTable = Field(default_factory=OriginTable, description="The origins.")
     prices: PricesTable = Field(default_factory=PricesTable, description="What bytes cost.")
+    variants: list[VariantTable] = Field(
+        default=[],
+        alias="variant",
+        max_length=10,
+        description="The same scenario with something else in it: each is simulated, and they are "
+        "compared.",
+    )
+
+    def as_variant(self, variant: VariantTable) -> ScenarioConfig:
+        """Return the scenario with what a variant has in place of its own."""
+        names = ("network", "clients", "edges", "control", "new_servers", "withdrawals")
+        changed = {name: one for name in names if (one := getattr(variant, name))}
+        return self.model_copy(update={**changed, "variants": []})

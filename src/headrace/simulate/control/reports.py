@@ -12,6 +12,7 @@ from headrace.simulate.node import Node
 from headrace.telemetry.load_report import Flow, LoadReport
 
 _BITS = 8
+_MOST_SHARDS = 64
 _OLDEST_S = 600.0
 
 
@@ -67,4 +68,22 @@ class Reports:
             requests_per_s=(node.client_requests + node.peer_requests) * each_s,
             hits_per_s=(node.client_hits + node.peer_hits) * each_s,
             flows=flows,
+            shards=_heavy_shards(node),
         )
+
+
+def _heavy_shards(node: Node) -> dict[str, dict[str, float]]:
+    """Return the heaviest shards of a node, each with its share of what clients got of its
+    class.
+    """
+    if not node.shards:
+        return {}
+    totals: dict[str, int] = {}
+    for (content, _shard), sent_bytes in node.shards.items():
+        totals[content] = totals.get(content, 0) + sent_bytes
+    heaviest = sorted(node.shards.items(), key=lambda one: (-one[1], one[0]))[:_MOST_SHARDS]
+    found: dict[str, dict[str, float]] = {}
+    for (content, shard), sent_bytes in heaviest:
+        share = sent_bytes / totals[content]
+        found.setdefault(content, {})[shard.decode("latin-1")] = share
+    return found

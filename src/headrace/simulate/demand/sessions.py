@@ -21,10 +21,22 @@ class Session:
     """One viewer. It asks for the piece `chunk` at `next_s`, and ends before `end`.
 
     `node` is where it gets them; None before it knows, and where it knows no more. `flow` is what
-    its server counts it under.
+    its server counts it under, `asks_s` when it asks the router again, if it does so by time;
+    `waited_s` is for how long it has got nothing.
     """
 
-    __slots__ = ("audience", "chunk", "client", "end", "flow", "next_s", "node", "title")
+    __slots__ = (
+        "asks_s",
+        "audience",
+        "chunk",
+        "client",
+        "end",
+        "flow",
+        "next_s",
+        "node",
+        "title",
+        "waited_s",
+    )
 
     def __init__(
         self, audience: int, client: bytes, title: Title, chunk: int, end: int, next_s: float
@@ -37,6 +49,8 @@ class Session:
         self.next_s = next_s
         self.node: Node | None = None
         self.flow: Flow = ("", "")
+        self.asks_s = 0.0
+        self.waited_s = 0.0
 
 
 class OnDemand:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -108,6 +108,40 @@ def plots_of(result: Result) -> Plots:
     ]
     marks = [Mark(one.at_s, one.text) for one in result.happenings]
     return Plots(thin.firsts(series.at_s), marks, charts)
+
+
+def plots_of_variants(results: Mapping[str, Result]) -> Plots:
+    """Return plots with a line for each variant of a scenario, by its name."""
+    first = next(iter(results.values()))
+    thin = Thinning(len(first.series.at_s))
+
+    def chart(
+        title: str, about: str, unit: str, line: Callable[[Result], list[float | None]]
+    ) -> Chart:
+        lines = [Line(name, line(one)) for name, one in results.items()]
+        return Chart(title, about, unit, lines)
+
+    charts = [
+        chart("Bytes from origins", "What origins send to servers.", "bit/s",
+              lambda one: thin.means(one.series.origin_bps)),
+        chart("Hits", "The share of requests that the first server answers from its store.", "%",
+              lambda one: thin.ratios(one.series.hits, one.series.requests)),
+        chart("Fullest site", "The load of that edge site which is the fullest.", "%",
+              lambda one: thin.peaks(_fullest(one, SiteSeries.load))),
+        chart("Fullest server", "The load of that server of an edge site which is the fullest.",
+              "%", lambda one: thin.peaks(_fullest(one, lambda site: site.fullest))),
+        chart("Late", "The share of what is played that comes late, since something is above what "
+              "it can send.", "%", lambda one: thin.peaks(one.series.starved)),
+        chart("In vain", "Requests in vain, beside all requests.", "%",
+              lambda one: thin.ratios(one.series.failed, one.series.requests)),
+    ]  # fmt: skip
+    marks = [Mark(one.at_s, one.text) for one in first.happenings]
+    return Plots(thin.firsts(first.series.at_s), marks, charts)
+
+
+def _fullest(result: Result, load: Callable[[SiteSeries], Sequence[float]]) -> list[float]:
+    edges = [one for one in result.series.sites.values() if one.kind is SiteKind.EDGE]
+    return [max(loads) for loads in zip(*map(load, edges), strict=True)]
 
 
 def _about_sites(count: int) -> str:

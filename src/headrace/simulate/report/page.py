@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 
 import msgspec
 
+from headrace.simulate.comparison import beside_each_other
 from headrace.simulate.engine import Result
 from headrace.simulate.figures import Figures
-from headrace.simulate.report.charts import plots_of
+from headrace.simulate.report.charts import Plots, plots_of, plots_of_variants
 from headrace.simulate.summary import percent, rate, span, summary_rows
 
 
 def page(result: Result, figures: Figures) -> str:
     """Return the page."""
-    plots = msgspec.json.encode(plots_of(result)).decode()
-    title = html.escape(result.title or "Simulation")
+    sites = f"<h2>Sites</h2>\n{_table(_SITE_HEADS, _site_rows(figures))}"
+    return _page(result.title, _table((), summary_rows(figures)), plots_of(result), sites)
+
+
+def page_of_variants(results: Mapping[str, Result], figures: Mapping[str, Figures]) -> str:
+    """Return a page with the variants of a scenario beside each other."""
+    heads, *rows = beside_each_other(figures)
+    title = next(iter(results.values())).title
+    return _page(title, _table(heads, rows), plots_of_variants(results), "")
+
+
+def _page(title: str, totals: str, plots: Plots, more: str) -> str:
     return _PAGE.format(
-        title=title,
+        title=html.escape(title or "Simulation"),
         style=_file("report.css"),
-        totals=_table((), summary_rows(figures)),
-        sites=_table(_SITE_HEADS, _site_rows(figures)),
+        totals=totals,
+        more=more,
         # The data stand in an element of script: nothing in them may end it.
-        data=plots.replace("<", "\\u003c"),
+        data=msgspec.json.encode(plots).decode().replace("<", "\\u003c"),
         script=_file("report.js"),
     )
 
@@ -72,8 +83,7 @@ _PAGE = """\
 <p class="help">Drag over a plot to zoom into all of them; double-click to see everything again.
 Click a name to hide its line.</p>
 <div id="plots"></div>
-<h2>Sites</h2>
-{sites}
+{more}
 <script id="data" type="application/json">{data}</script>
 <script>
 {script}</script>

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from headrace.simulate.engine import Result
+from headrace.simulate.report.charts import plots_of_variants
+from headrace.simulate.report.svg import picture
+from headrace.simulate.settling import settled_s
+from tests.harness.scenarios import a_network, a_scenario, simulated
+
+
+def test_a_network_to_which_nothing_happens_has_nothing_to_settle() -> None:
+    assert settled_s(simulated(), 0) == 0.0
+
+
+@pytest.fixture(scope="module")
+def lost() -> Result:
+    return simulated(
+        interval=10,
+        length=1200,
+        audience=[{"network": "isp-a", "viewers": 900, "curve": [1.0] * 24, "places": 200}],
+        failure=[{"site": "north", "from": 600}],
+        control={"mode": "states"},
+    )
+
+
+def test_it_settles_soon_after_clients_have_gone_to_the_next_site(lost: Result) -> None:
+    assert 10 <= settled_s(lost, 0) <= 60
+
+
+def test_what_happened_before_the_warm_up_does_not_count(lost: Result) -> None:
+    assert settled_s(lost, 70) == 0.0
+
+
+def test_variants_have_a_line_each_in_every_plot_and_picture(lost: Result) -> None:
+    plots = plots_of_variants({"one & only": lost, "other": lost})
+    for chart in plots.charts:
+        assert [line.name for line in chart.lines] == ["one & only", "other"]
+        text = picture(plots, chart)
+        assert text.count("<path ") == 2
+        assert "one &amp; only" in text
+        assert "nan" not in text
+
+
+def test_a_variant_has_its_own_in_place_of_the_scenarios() -> None:
+    variants: list[dict[str, Any]] = [
+        {"name": "plain", "edges": {"tiering": False}},
+        {"name": "other", "new_server": [{"site": "north", "at": 5}]},
+    ]
+    config = a_scenario(variant=variants, clients={"by": "dns"}, new_server=[])
+    plain, other = (config.as_variant(one) for one in config.variants)
+    assert not plain.edges.tiering
+    assert other.edges.tiering
+    assert [plain.clients.by, other.clients.by] == ["dns", "dns"]
+    assert [len(plain.new_servers), len(other.new_servers)] == [0, 1]
+
+
+def test_a_viewer_who_gets_nothing_gives_up() -> None:
+    lost = {"failure": [{"site": "north", "from": 100}], "clients": {"patience": 20}}
+    result = simulated(a_network(), audience=[{"network": "isp-a", "viewers": 60}], **lost)
+    watching = dict(zip(result.series.at_s, result.series.viewers, strict=True))
+    assert watching[590] < watching[95] / 4

@@ -35,6 +35,7 @@ _GAUGES = {
     "frozen": "1 while an operator keeps the view as it is.",
     "view": "The version of the view in force.",
     "lateness_s": "By how much the last decision came later than it should.",
+    "probes_late_s": "By how much a probe of the last turn began too late, at most.",
     "alarms": "What the loop cannot settle by itself.",
     "observers_heard": "Observers that are heard, this one included.",
     "observers": "Observers that are configured.",
@@ -43,6 +44,7 @@ _GAUGES = {
 _COUNTERS = {
     "refused_documents": "Documents of other observers that were refused or did not come.",
     "refused_questions": "Questions of whoever does not know the secret of the network.",
+    "probes_unmade": "Probes without a result, by this machine's fault.",
     "undelivered": "Views that a file or a socket did not take.",
 }
 

@@ -80,6 +80,8 @@ class Counts(msgspec.Struct):
     observers_heard: int
     observers: int
     probes: dict[str, int]
+    probes_unmade: int
+    probes_late_s: float
     refused_documents: int
     refused_questions: int
     reports: int
@@ -177,6 +179,8 @@ def _counts(loop: FeedbackLoop) -> Counts:
         observers_heard=len(heard),
         observers=len(found.observers),
         probes=dict(loop.outcomes),
+        probes_unmade=loop.prober.unmade,
+        probes_late_s=loop.prober.latest_s,
         refused_documents=loop.others.refused.total(),
         refused_questions=loop.telling.unknown,
         reports=0 if loop.puller is None else loop.puller.taken,

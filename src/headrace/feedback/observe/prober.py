@@ -52,8 +52,8 @@ OnResult = Callable[[str, Outcome, float | None, float | None], None]
 class Prober:
     """Probes `targets` for `probes` until `run` is cancelled. Both may be replaced at any time.
 
-    `late_s` has how much later than planned the latest probes began; `unmade` counts those that
-    have no result, by this machine's fault.
+    `late_s` has how much later than planned the latest probes began, `latest_s` the most of the
+    last turn; `unmade` counts those that have no result, by this machine's fault.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Prober:
         self.probes = tuple(probes)
         self.times = times
         self.late_s: deque[float] = deque(maxlen=MOST_LATE_KEPT)
+        self.latest_s = 0.0
         self.unmade = 0
         self._on_result = on_result
         self._tls = ssl.create_default_context(cafile=None if ca is None else str(ca))
@@ -114,17 +115,20 @@ class Prober:
         targets, probes = self._targets, self.probes
         if not probes or not targets:
             return
-        most = _most_open()
+        most, latest_s = _most_open(), 0.0
         step_s = self.times.interval_s / len(targets)
         for number, target in enumerate(targets):
             due_s = began_s + number * step_s
             if due_s > loop.time():
                 await self._sleep_until(loop, due_s)
-            self.late_s.append(max(0.0, loop.time() - due_s))
+            late_s = max(0.0, loop.time() - due_s)
+            self.late_s.append(late_s)
+            latest_s = max(latest_s, late_s)
             if len(self._running) >= most:
                 self.unmade += 1
             else:
                 self._begin_safely(target, probes[(self._turn + number) % len(probes)])
+        self.latest_s = latest_s
 
     def _begin_safely(self, target: Target, probe: Probe) -> None:
         try:

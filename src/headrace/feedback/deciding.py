@@ -30,6 +30,7 @@ from headrace.feedback.observation import Observations
 from headrace.feedback.orders import Orders
 from headrace.feedback.publish.published import (
     BEFORE_ALL,
+    OTHERS_AHEAD_S,
     Order,
     Published,
     believable,
@@ -77,6 +78,7 @@ class Deciding:
         self._adopted: Decision | None = None
         self._memory_at_s: float | None = None
         self._now_s: float | None = None
+        self._clock = 0.0
         self._asleep_until_s = 0.0
         self._hears_enough = False
         self._last: Order = BEFORE_ALL
@@ -91,8 +93,8 @@ class Deciding:
         """Continue from what was decided before the start. `seen` is a view that was published,
         perhaps after what was kept.
         """
-        self._now_s = moment.steady_s
-        self._fall_asleep(moment)
+        self._now_s, self._clock = moment.steady_s, moment.clock
+        self.hear_first(moment)
         if seen is not None:
             self._take_published(seen, moment)
         if decided is None:
@@ -172,26 +174,31 @@ class Deciding:
 
     def _pass_time(self, moment: Moment) -> None:
         before_s = moment.steady_s if self._now_s is None else self._now_s
-        if moment.steady_s - before_s > self._alive_s:
-            log.warning("stood_still", for_s=round(moment.steady_s - before_s, 1))
-            self._fall_asleep(moment)
-        self._now_s = moment.steady_s
+        # While a virtual machine is suspended only the clock on the wall continues.
+        gone_s = max(moment.steady_s - before_s, moment.clock - (self._clock or moment.clock))
+        if gone_s > self._alive_s:
+            log.warning("stood_still", for_s=round(gone_s, 1))
+            self.hear_first(moment)
+        self._now_s, self._clock = moment.steady_s, moment.clock
+        if not believable(self._last, moment.clock):
+            # The clock was set back: nodes would take no view from then until it is there again.
+            self._last = (0.0, self._last[1])
 
     def _look_around(self, moment: Moment, received: Mapping[str, Received]) -> None:
         """Note what others have published; and hear them first, when enough are heard again."""
         for one in received.values():
             order = (one.document.made_at, one.document.view)
-            if believable(order, moment.clock):
+            if believable(order, moment.clock, OTHERS_AHEAD_S):
                 self._last = max(self._last, order)
         before, self._hears_enough = (
             self._hears_enough,
             enough(self.order, frozenset(self.hears(received, moment))),
         )
         if self._hears_enough and not before:
-            self._fall_asleep(moment)
+            self.hear_first(moment)
 
-    def _fall_asleep(self, moment: Moment) -> None:
-        """Hear the others first."""
+    def hear_first(self, moment: Moment) -> None:
+        """Decide nothing before the others, if there are any, could be heard."""
         if len(self.order) > 1:
             self._asleep_until_s = moment.steady_s + self._alive_s
 
@@ -288,8 +295,11 @@ class Deciding:
 
 
 def _is_by_our_time(one: Received, moment: Moment) -> bool:
-    """Return whether an observer's views could be taken: one whose clock is far ahead makes none
-    that could.
+    """Return whether an observer's views could be taken: where its clock is far from ours, they
+    look old or as from the future.
     """
     decision = one.document.decision
-    return decision is None or believable((decision.now, 0), moment.clock)
+    if decision is None:
+        return True
+    now = decision.now + moment.steady_s - one.at_s
+    return abs(now - moment.clock) <= OTHERS_AHEAD_S

@@ -124,6 +124,7 @@ class FeedbackLoop:
         await self._stop()
         self._configure(config, puller)
         self.adopt_network(self._network)
+        self.deciding.hear_first(_moment())
         self._begin()
 
     async def close(self) -> None:

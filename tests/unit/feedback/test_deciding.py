@@ -5,11 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
+from headrace.feedback.deciding import Moment
+from headrace.feedback.exchange.others import Received
 from headrace.feedback.observation import Outcome
 from headrace.feedback.orders import freeze
 from headrace.topology.view import ServerState, View
-from tests.harness.observers import Observers
+from tests.harness.observers import START, Observers
 from tests.unit.feedback.networks import network
 
 SERVER = "s0a0"
@@ -126,6 +129,70 @@ def test_a_clock_that_is_an_hour_ahead_is_not_followed() -> None:
     three.failing[SERVER] = Outcome.REFUSED
     three.seconds(3)
     assert failed(three["b"].published[-1]) == {SERVER}
+
+
+@pytest.mark.parametrize("behind_s", [45.0, 600.0])
+def test_a_clock_that_is_far_behind_keeps_no_view_from_coming(behind_s: float) -> None:
+    three = observers(ahead_s={"a": -behind_s})
+    three.seconds(10)
+    three.failing[SERVER] = Outcome.REFUSED
+    three.seconds(40)
+    assert three["b"].deciding.decides == three["c"].deciding.decides == "b"
+    newest = three["b"].published[-1]
+    assert failed(newest) == {SERVER}
+    assert newest.made_at > START + three.now_s - 31
+
+
+def test_a_clock_that_was_an_hour_ahead_and_is_set_right_keeps_nobody_out() -> None:
+    one = observers(names=("a",))
+    one.seconds(3)
+    one["a"].ahead_s = 3600.0
+    one.failing[SERVER] = Outcome.REFUSED
+    one.seconds(3)
+    one["a"].ahead_s = 0.0
+    one.seconds(1)
+    newest = one["a"].published[-1]
+    assert newest.made_at == START + one.now_s
+    assert newest.version == len(one["a"].published)
+    assert failed(newest) == {SERVER}
+
+
+def test_views_of_an_observer_that_says_it_is_ahead_do_not_pull_ours_ahead() -> None:
+    three = observers()
+    three.seconds(10)
+    three.kill("c")
+    document = three["a"].received["c"].document
+    for _second in range(20):
+        lie = replace(document, made_at=START + three.now_s + 59.9, view=2**53)
+        for name in ("a", "b"):
+            three[name].received["c"] = Received(lie, three.now_s)
+        three.seconds(1)
+        newest = three["a"].published[-1]
+        assert newest.made_at <= START + three.now_s + 30.1
+
+
+def test_one_that_was_suspended_with_its_machine_hears_the_others_first() -> None:
+    three = observers()
+    three.seconds(10)
+    three["a"].ahead_s = -30.0  # no clock of it ran; then the one on the wall is set
+    three.seconds(1)
+    three["a"].ahead_s = 0.0
+    three.seconds(1)
+    assert three["a"].deciding.decides != "a"
+    three.seconds(5)
+    assert three.decides() == {"a"}
+
+
+def test_one_that_forgot_the_others_hears_them_first() -> None:
+    three = observers(names=("a", "b"))
+    three.seconds(10)
+    three.stop("a")
+    three["b"].received.clear()
+    three["b"].deciding.hear_first(Moment(three.now_s, START + three.now_s))
+    before = len(three["b"].published)
+    three.seconds(1)
+    assert three["b"].deciding.decides is None
+    assert len(three["b"].published) == before
 
 
 def test_one_that_is_cut_off_takes_nothing_out() -> None:

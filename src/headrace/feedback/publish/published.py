@@ -16,6 +16,10 @@ from headrace.topology.view import View
 from headrace.topology.view_codec import AHEAD_S, LARGEST_VERSION, decode_view, encode_view
 
 LATER_S: Final = 0.001
+OTHERS_AHEAD_S: Final = AHEAD_S / 2
+"""By how much the clocks of observers may differ. Who follows the order of one that is ahead by all
+that nodes allow makes views that nodes with slower clocks refuse."""
+
 Order = tuple[float, int]
 """When a view was made, and its version."""
 
@@ -58,11 +62,11 @@ def next_order(last: Order, now: float) -> Order:
     return max(now, made_at + LATER_S), min(version + 1, LARGEST_VERSION)
 
 
-def believable(order: Order, now: float) -> bool:
+def believable(order: Order, now: float, ahead_s: float = AHEAD_S) -> bool:
     """Return whether a view may be followed by ours: one from the future, by a clock that is
     wrong, would make ours be refused too.
     """
-    return order[0] <= now + AHEAD_S
+    return order[0] <= now + ahead_s
 
 
 def order_of(text: bytes) -> Order | None:

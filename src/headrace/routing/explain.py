@@ -88,9 +88,12 @@ class Explainer:
         named = ", ".join(_site_words(row) for row in rows)
         how = ", in this client's order" if len(rows) > 1 else ""
         weighed = ", weights by the view" if rank.by_view else ""
+        where = f"rank {number} (by {rank.reason.word}{weighed})"
+        if rank.passed_on:
+            where = "first for those whom their nearest site passes on (weights by the view)"
         return Step(
             "sites",
-            f"rank {number} (by {rank.reason.word}{weighed}){how}: {named}",
+            f"{where}{how}: {named}",
             {
                 "rank": number,
                 "reason": rank.reason.word,

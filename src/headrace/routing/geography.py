@@ -15,8 +15,11 @@ address is, is not known any better."""
 
 
 def ranks_near(ranks: Sequence[Rank], place: Place) -> tuple[Rank, ...]:
-    """Return ranks split by what is known of the client's place; they keep their order."""
-    return tuple(near for rank in ranks for near in _split(rank, place))
+    """Return ranks split by what is known of the client's place; they keep their order. Who is
+    passed on from the nearest site goes where the view says."""
+    return tuple(
+        near for rank in ranks for near in ((rank,) if rank.passed_on else _split(rank, place))
+    )
 
 
 def _split(rank: Rank, place: Place) -> Iterator[Rank]:

@@ -32,8 +32,8 @@ from headrace.topology.view import NO_VIEW, ServerState, View
 class Share(msgspec.Struct, frozen=True):
     """A site and what part of the clients of its rank it should have, as a weight.
 
-    `keeps` is the part that stays of those clients who come to it for its place; the others come to
-    it last.
+    `keeps` is the part that stays of those clients who come to it for its place; the others are
+    passed on, and come to it last.
     """
 
     site: Site
@@ -44,11 +44,13 @@ class Share(msgspec.Struct, frozen=True):
 
 class Rank(msgspec.Struct, frozen=True):
     """Sites that share clients by weight, and why these. A later rank serves only where no earlier
-    one can. `by_view`: it is the view that has them share."""
+    one can. `by_view`: it is the view that has them share. `passed_on`: it is for those clients
+    alone whom their nearest site passes on, and comes first for them."""
 
     shares: tuple[Share, ...]
     reason: Reason
     by_view: bool = False
+    passed_on: bool = False
 
 
 class Level(enum.IntEnum):
@@ -107,7 +109,7 @@ class Sites:
         """Return the same for clients whose place decides in each rank: the description's orders.
 
         Where the view gives a site less than the description does, the site keeps so much less of
-        the clients that come to it.
+        the clients that come to it; they go to those sites that it gives more.
         """
         described = described_weights(coverage, self._capacities)
         seen = self._view.weights(content.name, coverage.name)
@@ -123,8 +125,11 @@ class Sites:
                 Rank(tuple(_keeping(share, keeps) for share in rank.shares), reason, True)
                 for rank in ranks
             )
-        others = [site for site in reached if site.name not in described]
-        return (*ranks, self._rank(others, seen, reason, by_view=True)) if others else ranks
+            more = {name: share - first.get(name, 0.0) for name, share in shares.items()}
+            takers = [site for site in reached if more[site.name] > 0.0]
+            if takers:
+                ranks = (self._rank(takers, more, reason, by_view=True, passed_on=True), *ranks)
+        return ranks
 
     def _reached(self, coverage: Coverage, content: ContentClass) -> Iterator[Site]:
         """Yield the sites that may serve a coverage's clients with a class."""
@@ -189,9 +194,10 @@ class Sites:
         reason: Reason,
         *,
         by_view: bool = False,
+        passed_on: bool = False,
     ) -> Rank:
         shares = (Share(site, weights[site.name], self._seeds[site.name]) for site in sites)
-        return Rank(tuple(shares), reason, by_view)
+        return Rank(tuple(shares), reason, by_view, passed_on)
 
 
 def _keeping(share: Share, keeps: Mapping[str, float]) -> Share:

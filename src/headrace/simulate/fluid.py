@@ -204,25 +204,29 @@ class Fluid:
         return {}
 
     def _nearest(self, coverage: Coverage, content: ContentClass) -> dict[str, float]:
-        """Return where clients are whose place decides: each at the nearest site that keeps it."""
+        """Return where clients are whose place decides: at the nearest site that serves, or where
+        those go whom it passes on."""
         levels = self._sites.levels(None)
         ranks = self._sites.near_of_coverage(coverage, Reason.BY_DEFAULT, content)
-        good = [
-            (share.site.name, share.keeps)
-            for rank in ranks
-            for share in rank.shares
-            if share.weight and levels[share.site.name] is Level.GOOD
-        ]
+        keeps: dict[str, float] = {}
+        takes: dict[str, float] = {}
+        for rank in ranks:
+            for share in rank.shares:
+                if share.weight and levels[share.site.name] is Level.GOOD:
+                    if rank.passed_on:
+                        takes[share.site.name] = share.weight
+                    else:
+                        keeps[share.site.name] = share.keeps
         found: dict[str, float] = {}
+        total = sum(takes.values())
         for nearest, part in self._near[coverage.name].items():
-            left = part
-            # Stable: the others by the description's order.
-            order = sorted(good, key=lambda one: one[0] != nearest)
-            for site, keeps in order:
-                found[site] = found.get(site, 0.0) + left * keeps
-                left *= 1.0 - keeps
-            if order:
-                found[order[0][0]] += left
+            if nearest not in keeps and not keeps:
+                continue
+            site = nearest if nearest in keeps else next(iter(keeps))
+            left = part * (1.0 - keeps[site]) if total else 0.0
+            found[site] = found.get(site, 0.0) + part - left
+            for taker, weight in takes.items():
+                found[taker] = found.get(taker, 0.0) + left * weight / total
         return {site: share for site, share in found.items() if share > 0.0}
 
     def _follow_s(self, stream: Stream) -> float:

@@ -10,7 +10,7 @@ import pytest
 
 from headrace.routing.alike import DECIDE
 from headrace.routing.decide import Routing
-from headrace.routing.explain import Step
+from headrace.routing.explain import Step, places
 from headrace.routing.question import Question
 from headrace.topology.coverage import CoverageTable
 from headrace.topology.geo import Place
@@ -177,6 +177,28 @@ def test_what_is_nearest_keeps_its_part_and_the_others_go_to_the_next() -> None:
     assert {n for n, site in enumerate(fewer) if site == "north"} < {
         n for n, site in enumerate(some) if site == "north"
     }
+
+
+def test_who_is_passed_on_goes_where_the_view_has_more() -> None:
+    """Not to the next nearest: it may be full as well."""
+    topology = replace(two_sites(), classes=(VOD,))
+    geo = Somewhere(Place("NO", "EU", 60.0, 10.0))
+    view = View(coverage={"others": {"north": 0.3, "south": 0.5, "mid": 0.1, "elsewhere": 0.1}})
+    made = routing(view, topology, geo)
+    assert shares(sites_of(made)) == {
+        "north": pytest.approx(0.6, abs=0.03),
+        "mid": pytest.approx(0.2, abs=0.03),
+        "elsewhere": pytest.approx(0.2, abs=0.03),
+    }
+    steps: list[Step] = []
+    made.decide(Question(CLIENTS[0], VOD, b"shard"), steps)
+    said = [step.says for step in steps if step.step == "sites"]
+    assert said[0].startswith("first for those whom their nearest site passes on")
+    assert "keeps 60% of its clients" in said[1]
+    for client in CLIENTS[:200]:
+        names = places(made.decide(Question(client, VOD, b"shard")).candidates)
+        assert len(set(names)) == len(names)
+        assert len(names) > 3
 
 
 def test_who_is_sent_on_from_the_nearest_is_no_fallback() -> None:

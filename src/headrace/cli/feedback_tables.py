@@ -7,6 +7,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
+from headrace.cli.admin_client import harmless
 from headrace.cli.tables import part
 from headrace.config.units import format_bit_rate
 from headrace.feedback.admin.models import ObserverRow, ServerRow, SiteRow, Status
@@ -20,7 +21,10 @@ def status_lines(found: Status, width: int) -> list[str]:
     if found.frozen:
         because = f": {found.frozen_because}" if found.frozen_because else ""
         lines.append(f"FROZEN by an operator{because}; headrace feedback thaw ends it")
-    lines += [f"ALARM {one.kind} {one.subject}: {one.text}" for one in found.alarms]
+    lines += [
+        harmless(" ".join(("ALARM", one.kind, one.subject)).strip() + f": {one.text}")
+        for one in found.alarms
+    ]
     lines += part(
         ["OBSERVER", "HEARD", "DECIDES", "HEARS", "PROBES"],
         [_observer(one, found) for one in found.observers],
@@ -45,7 +49,8 @@ def event_line(line: bytes) -> str:
     at = datetime.fromtimestamp(event.get("at", 0.0), UTC).strftime("%Y-%m-%d %H:%M:%S")
     if "alarm" in event:
         word = "alarm" if event.get("raised") else "no more"
-        return f"{at}  {word}: {event['alarm']} {event.get('subject', '')}: {event.get('text', '')}"
+        about = " ".join((event["alarm"], event.get("subject", ""))).strip()
+        return f"{at}  {word}: {about}: {event.get('text', '')}"
     reasons = ", ".join(event.get("reasons", ()))
     note = f" ({event['note']})" if event.get("note") else ""
     return (

@@ -23,7 +23,7 @@ from headrace.feedback.exchange.telling import Telling
 from headrace.feedback.history import History, log_event
 from headrace.feedback.kept import Keeper, keep_decided, keep_orders, read_decided, read_orders
 from headrace.feedback.observation import Observations, Observer, Outcome, ProbeRecord
-from headrace.feedback.observe.own_records import OwnRecords
+from headrace.feedback.observe.own_records import FEW_FAILURES, OwnRecords
 from headrace.feedback.observe.prober import Prober, ProbeTimes
 from headrace.feedback.observe.reports import (
     PullTimes,
@@ -330,5 +330,5 @@ def _more_fail(before: Document | None, document: Document) -> bool:
     return any(
         one.failures and ((former := known.get(name)) is None or former.failures < one.failures)
         for name, one in document.probes.items()
-        if one.failures <= 3
+        if one.failures <= FEW_FAILURES
     )

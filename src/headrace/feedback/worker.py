@@ -86,7 +86,7 @@ class FeedbackWorker(WorkerRole[FeedbackConfig]):
     def drain(self, *, draining: bool) -> None:
         """Keep nobody waiting for a view while draining: it would keep the process from ending."""
         if self._feedback is not None:
-            self._feedback.waiting.give_up_old(time.time(), draining=draining)
+            self._feedback.waiting.drain(time.time(), draining=draining)
 
     def problem(self) -> str:
         """Return why this process is of no use; "" if it is."""

@@ -91,7 +91,8 @@ def test_draining_keeps_nobody_waiting() -> None:
     async def test(asked: Asked) -> None:
         asked.waiting.publish(NEW, 0.0)
         first = asked.ask("/v1/view?after=200.0,2")
-        asked.waiting.give_up_old(0.0, draining=True)
+        asked.waiting.drain(0.0, draining=True)
+        asked.waiting.give_up_old(0.0)
         second = asked.ask("/v1/view?after=200.0,2")
         assert (first.status, second.status, len(asked.waiting)) == (204, 204, 0)
 

@@ -66,12 +66,16 @@ class Waiting:
                 self.left(exchange)
                 self._answer(exchange, waiter, now)
 
-    def give_up_old(self, now: float, *, draining: bool = False) -> None:
-        """Answer those who have waited long enough: there is nothing new. All, when draining."""
+    def drain(self, now: float, *, draining: bool) -> None:
+        """Keep nobody waiting while draining."""
         self._draining = draining
+        self.give_up_old(now)
+
+    def give_up_old(self, now: float) -> None:
+        """Answer those who have waited long enough: there is nothing new. All, when draining."""
         loop_s = asyncio.get_running_loop().time()
         for exchange, waiter in list(self._waiters.items()):
-            if draining or waiter.until_s <= loop_s:
+            if self._draining or waiter.until_s <= loop_s:
                 self.left(exchange)
                 send_nothing_new(exchange, now)
 

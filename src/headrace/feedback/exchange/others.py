@@ -1,13 +1,15 @@
 """Hears the other observers: each is asked again and again for its newest document, and what came
 last of each is kept, with the moment it came.
 
-One that is gone, hangs or tells nonsense is heard no more, and that is all it does.
+One that is gone, hangs or tells nonsense is heard no more, and that is all it does. One that tells
+something new all the time is asked no more often for it, and less often the longer that takes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +27,10 @@ from headrace.feedback.exchange.document import (
 from headrace.node.network.signed import Secrets
 from headrace.node.network.signed_client import NoAnswer, SignedClient
 
+PAUSE_S = 0.05
+"""Between two documents of one observer at least: more than 20 a second are of no use."""
+PAUSES_PER_READING = 4.0
+"""How many times longer than the reading of a document the pause after it is."""
 FIRST_WAIT_S = 0.1
 ANSWER_S = 1.0
 """What an answer may take beyond the time for which the question may be kept."""
@@ -72,7 +78,7 @@ class Others:
         name, wait_s = other.node_id, FIRST_WAIT_S
         while True:
             try:
-                await self._once(client, other)
+                reading_s = await self._once(client, other)
             except (NoAnswer, DocumentError) as error:
                 kind = error.kind if isinstance(error, NoAnswer) else "malformed"
                 self._note(name, kind, str(error))
@@ -83,7 +89,7 @@ class Others:
                 if self.problems.pop(name, None) is not None:
                     log.info("observer_heard_again", observer=name)
                 wait_s = FIRST_WAIT_S
-                await asyncio.sleep(0)
+                await asyncio.sleep(max(PAUSE_S, reading_s * PAUSES_PER_READING))
                 continue
             await asyncio.sleep(wait_s * random.uniform(0.5, 1.0))
             wait_s = min(wait_s * 2, self._tick_s)
@@ -94,14 +100,16 @@ class Others:
             log.warning("observer_not_heard", observer=name, kind=kind, problem=problem)
         self.problems[name] = problem
 
-    async def _once(self, client: SignedClient, other: ObserverTable) -> None:
-        """Ask once. Raises NoAnswer or DocumentError."""
+    async def _once(self, client: SignedClient, other: ObserverTable) -> float:
+        """Ask once; return how long the document took to read. Raises NoAnswer or DocumentError."""
         known = self.received.get(other.node_id)
         after = -1 if known is None else known.document.number
         target = f"/v1/observer?from={quote(self._own, safe='')}&after={after}"
         data = await client.ask(other.url, target, self._secrets(), self._tick_s + ANSWER_S)
         if data is None:
             raise NoAnswer("empty", f"{other.url} answered nothing")
+        began_s = time.perf_counter()
         document = decode_document(data, other.node_id)
         self.received[other.node_id] = Received(document, asyncio.get_running_loop().time())
         self._heard(None if known is None else known.document, document)
+        return time.perf_counter() - began_s

@@ -5,9 +5,7 @@ the descriptor is the control channel.
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
-import time
 from pathlib import Path
 
 import msgspec
@@ -30,7 +28,7 @@ from headrace.router.handler import RouterHandler
 from headrace.router.network import RouterNetwork
 from headrace.telemetry.access_log import AccessLog
 from headrace.telemetry.metrics import Snapshot, WorkerMetrics
-from headrace.telemetry.worker_load import GetLoad, WorkerLoad, router_counts
+from headrace.telemetry.worker_load import GetLoad, Instance, WorkerLoad, router_counts
 from headrace.topology.geo import GeoTable
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import View
@@ -47,7 +45,7 @@ class RouterWorker(WorkerRole[RouterConfig]):
 
     def __init__(self) -> None:
         self.metrics = WorkerMetrics()
-        self._instance = os.urandom(8).hex()
+        self._instance = Instance()
         self._loop: asyncio.AbstractEventLoop
         self._context: RouterContext
         self._accounting: Accounting | None = None
@@ -150,7 +148,7 @@ class RouterWorker(WorkerRole[RouterConfig]):
     def _load(self) -> WorkerLoad:
         if self._dns is not None:
             self._dns.note_counts()
-        load = router_counts(self.metrics, self._instance, time.process_time())
+        load = router_counts(self.metrics, self._instance)
         load.decisions = self._context.tallies.decisions()
         return load
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from operator import sub
 from typing import Literal
 
+from msgspec.structs import replace
+
 from headrace.telemetry.cmcd import PlayerCounts, players_of
 from headrace.telemetry.flow_sums import FlowOrder, Sums
 from headrace.telemetry.flows import Pair, unpacked
@@ -28,6 +30,9 @@ from headrace.telemetry.machine import MachineUse
 from headrace.telemetry.metrics import BOUNDS_S
 from headrace.telemetry.shard_sample import shares
 from headrace.telemetry.worker_load import WorkerLoad, quantile
+
+_START_S = 5.0
+"""So long a worker may be there before it is asked the first time."""
 
 _BUCKETS = len(BOUNDS_S) + 1
 _SCALARS = ("requests", "hits", "errors", "origin_requests", "origin_errors")
@@ -74,6 +79,7 @@ class Reading:
 
 def load_report(before: Reading, after: Reading, order: FlowOrder, node: NodeState) -> LoadReport:
     """Return what a node says of the time between two readings."""
+    before = _with_silent(before, after)
     span_s = min(max(after.at_s - before.at_s, 0.001), 3600.0)
     grown = {name: min(MOST_PER_S, _grown(before, after, name) / span_s) for name in _SCALARS}
     sent_bytes, origin_bytes = (
@@ -111,6 +117,30 @@ def load_report(before: Reading, after: Reading, order: FlowOrder, node: NodeSta
         siblings=_siblings(before, after),
         decisions=_decisions(before, after, span_s),
     )
+
+
+def carried(before: Reading, answers: Mapping[str, WorkerLoad]) -> dict[str, WorkerLoad]:
+    """Return what workers said, and for one that has said nothing what it said before: when it
+    answers again, it has not begun at zero.
+    """
+    silent = before.workers.keys() - answers.keys()
+    kept = {name: replace(before.workers[name], players={}, pairs=[]) for name in silent}
+    return {**kept, **answers}
+
+
+def _with_silent(before: Reading, after: Reading) -> Reading:
+    """Return the reading before, with those workers that had said nothing then, but were there: how
+    much of what they count is new nobody knows.
+    """
+    old_s = after.at_s - before.at_s + _START_S
+    found = {
+        name: one
+        for name, one in after.workers.items()
+        if name not in before.workers and one.up_s > old_s
+    }
+    if not found:
+        return before
+    return Reading(before.at_s, {**before.workers, **found}, before.machine)
 
 
 def _grown(before: Reading, after: Reading, name: str) -> int:

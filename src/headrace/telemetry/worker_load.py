@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 import msgspec
 
 from headrace.telemetry.cmcd import PlayerCounts
@@ -23,7 +26,7 @@ class GetLoad(msgspec.Struct, tag="get_load"):
 
 
 class WorkerLoad(msgspec.Struct):
-    """In answer to GetLoad. `instance` names the worker: the counts of another begin at zero.
+    """In answer to GetLoad. `instance` names the worker, which began `up_s` ago, at zero.
 
     `flows` are packed (see `telemetry.flows`), those of the table `table`: another begins at zero.
     `pairs` are their names, from the one of the number `pairs_from` on. `first_byte` and
@@ -33,6 +36,7 @@ class WorkerLoad(msgspec.Struct):
 
     instance: str
     cpu_s: float
+    up_s: float = 0.0
     bytes_sent: int = 0
     connections: int = 0
     requests: int = 0
@@ -53,12 +57,28 @@ class WorkerLoad(msgspec.Struct):
     decisions: list[tuple[str, str, str, int]] = []
 
 
-def edge_counts(metrics: WorkerMetrics, instance: str, cpu_s: float) -> WorkerLoad:
+class Instance:
+    """A name for a worker that no other has, and since when it is."""
+
+    __slots__ = ("began_s", "name")
+
+    def __init__(self) -> None:
+        self.name = os.urandom(8).hex()
+        self.began_s = time.monotonic()
+
+    @property
+    def up_s(self) -> float:
+        """Return how long it has been."""
+        return time.monotonic() - self.began_s
+
+
+def edge_counts(metrics: WorkerMetrics, instance: Instance) -> WorkerLoad:
     """Return what an edge's metrics say."""
     by_servers, servers_failed = metrics.peers_asked, metrics.peers_failed
     return WorkerLoad(
-        instance=instance,
-        cpu_s=cpu_s,
+        instance=instance.name,
+        cpu_s=time.process_time(),
+        up_s=instance.up_s,
         bytes_sent=metrics.bytes_sent,
         connections=metrics.connections_open,
         requests=sum(getattr(metrics, name) for name in REQUESTS),
@@ -73,11 +93,12 @@ def edge_counts(metrics: WorkerMetrics, instance: str, cpu_s: float) -> WorkerLo
     )
 
 
-def router_counts(metrics: WorkerMetrics, instance: str, cpu_s: float) -> WorkerLoad:
+def router_counts(metrics: WorkerMetrics, instance: Instance) -> WorkerLoad:
     """Return what a router's metrics say."""
     return WorkerLoad(
-        instance=instance,
-        cpu_s=cpu_s,
+        instance=instance.name,
+        cpu_s=time.process_time(),
+        up_s=instance.up_s,
         bytes_sent=metrics.bytes_sent,
         connections=metrics.connections_open,
         requests=sum(metrics.responses) + metrics.dns_udp_queries + metrics.dns_tcp_queries,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from headrace.telemetry.cmcd import PlayerCounts
 from headrace.telemetry.flow_sums import FlowOrder
 from headrace.telemetry.flows import Flows
-from headrace.telemetry.load_rates import NodeState, Reading, load_report
+from headrace.telemetry.load_rates import NodeState, Reading, carried, load_report
 from headrace.telemetry.load_report import (
     LARGEST_BYTES,
     MOST_PAIRS,
@@ -133,6 +133,28 @@ def test_no_counts_make_a_report_that_would_be_refused(
 
 def replace_time(one: Reading, at_s: float) -> Reading:
     return Reading(at_s, one.workers, one.machine)
+
+
+def test_a_worker_that_was_silent_has_not_begun_at_zero() -> None:
+    flows = Flows()
+    flow = flows.of("a", "vod")
+    flow.bytes, flow.requests = 10**9, 10**6
+    other = worker("b", bytes_sent=100)
+    first = reading(0.0, worker("a", flows, bytes_sent=10**9, up_s=3600.0), other)
+    # It says nothing once, and is carried.
+    second = Reading(1.0, carried(first, {"b": other}), MACHINE)
+    assert report(first, second).egress_bps == 0.0
+    flow.bytes += 1000
+    again = worker("a", flows, bytes_sent=10**9 + 1000, up_s=3602.0)
+    found = report(second, reading(2.0, again, other))
+    assert found.egress_bps == 8000.0
+    assert found.flows == {"a": {"vod": Flow(8000.0, 0.0)}}
+    # It had never been heard, and is old.
+    found = report(reading(0.0, other), reading(1.0, again, other))
+    assert (found.egress_bps, found.flows) == (0.0, {})
+    # It is new.
+    young = worker("a", flows, bytes_sent=1000, up_s=0.5)
+    assert report(reading(0.0, other), reading(1.0, young, other)).egress_bps == 8000.0
 
 
 def test_more_flows_than_fit_are_put_together_the_smallest_first() -> None:

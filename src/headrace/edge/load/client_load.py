@@ -7,7 +7,6 @@ once. Nothing is counted where the edge belongs to no network.
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from headrace.telemetry.flows import Flows, Row
 from headrace.telemetry.load_report import OTHER
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.telemetry.shard_sample import ShardSample
-from headrace.telemetry.worker_load import GetLoad, WorkerLoad, edge_counts
+from headrace.telemetry.worker_load import GetLoad, Instance, WorkerLoad, edge_counts
 from headrace.topology.classify import Classified
 from headrace.topology.coverage import CoverageTable, plain_client
 from headrace.topology.model import Coverage
@@ -57,13 +56,13 @@ class ClientLoad:
         self._table: CoverageTable | None = None
         self._default = OTHER
         self._players: deque[tuple[str, bytes]] = deque(maxlen=MOST_REPORTS)
-        self._instance = os.urandom(8).hex()
+        self._instance = Instance()
         self._tables = 0
         self._begin(())
 
     def _begin(self, coverage: tuple[Coverage, ...]) -> None:
         self._tables += 1
-        self._name = f"{self._instance}-{self._tables}"
+        self._name = f"{self._instance.name}-{self._tables}"
         self._flows = Flows()
         self._shards = ShardSample()
         self._memory = BoundedMemory[str, Row](MEMORY_BYTES, lambda address, _row: len(address))
@@ -154,7 +153,7 @@ class ClientLoad:
     def answer(self, question: GetLoad, metrics: WorkerMetrics) -> WorkerLoad:
         """Return all counts."""
         self.settle()
-        load = edge_counts(metrics, self._instance, time.process_time())
+        load = edge_counts(metrics, self._instance)
         known = question.known.get(self._name, 0)
         load.table = self._name
         load.pairs_from = known if 0 <= known <= len(self._flows.pairs) else 0

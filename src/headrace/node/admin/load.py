@@ -19,7 +19,7 @@ import msgspec
 from headrace.node.admin.operations import NoRequest, Operation, Operations
 from headrace.node.running import Node
 from headrace.telemetry.flow_sums import FlowOrder
-from headrace.telemetry.load_rates import NodeState, Reading, load_report
+from headrace.telemetry.load_rates import NodeState, Reading, carried, load_report
 from headrace.telemetry.load_report import LoadReport
 from headrace.telemetry.machine import Machine
 from headrace.telemetry.worker_load import GetLoad, WorkerLoad
@@ -27,6 +27,9 @@ from headrace.telemetry.worker_load import GetLoad, WorkerLoad
 FRESH_S = 0.5
 LONGEST_S = 15.0
 """What was read longer ago says nothing of now: then a short time is waited for."""
+
+MOST_SILENT = 4
+"""A worker that says nothing so many times in a row is forgotten."""
 
 ANSWER_S = 0.5
 """So long a worker is waited for; one that hangs has no part in the report."""
@@ -61,6 +64,7 @@ class Reporter:
         self._before: Reading | None = None
         self._report: LoadReport | None = None
         self._machine: Machine | None = None
+        self._silent = 0
 
     async def report(self, _asked: NoRequest) -> LoadReport:
         """Return the load since the report before."""
@@ -86,6 +90,10 @@ class Reporter:
             GetLoad(self._order.known), WorkerLoad, within_s=ANSWER_S
         )
         workers = {one.instance: one for one in answers}
+        before = self._before
+        self._silent = self._silent + 1 if before and before.workers.keys() - workers.keys() else 0
+        if before is not None and self._silent <= MOST_SILENT:
+            workers = carried(before, workers)
         self._order.take(workers)
         return Reading(self._clock(), workers, self._machine.use())
 

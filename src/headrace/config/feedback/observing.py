@@ -91,7 +91,8 @@ class Reports(Model):
 
     token_file: FilePath | None = Field(
         default=None,
-        description="A file with the bearer token of the admin APIs. Unset: no report is pulled.",
+        description="A file with the bearer token that the nodes' `admin.report_token_file` has, "
+        "or their admin token. Unset: no report is pulled.",
     )
     interval_s: DurationS = Field(
         default=1.0, ge=0.1, le=60.0, description="Each is pulled once in so long."

@@ -13,8 +13,10 @@ from typing import Any
 
 from tests.harness.polling import eventually
 
-START_WITHIN_S = 60.0
+START_WITHIN_S = 90.0
 STOP_WITHIN_S = 30.0
+RETURN_WITHIN_S = 60.0
+POLL_S = 0.2
 
 
 class Demo:
@@ -62,16 +64,21 @@ class Demo:
     def revive_all(self) -> None:
         """Start again whatever is down, and wait until the routers know."""
         state = self.state()
-        servers = [server for site in state["sites"] for server in site["servers"]]
-        for item in (*servers, *state["origins"], *state["routers"]):
+        others = (*state["origins"], *state["routers"], *state["observers"], state["cloud"])
+        for item in (*self.servers(state).values(), *others):
             if not item["runs"]:
                 self.press("start", item["name"])
         eventually(
-            lambda: all(
-                server["usable"] for site in self.state()["sites"] for server in site["servers"]
-            ),
+            lambda: all(server["usable"] for server in self.servers().values()),
             "every server can be used again",
+            RETURN_WITHIN_S,
+            every_s=POLL_S,
         )
+
+    def servers(self, state: dict[str, Any] | None = None) -> dict[str, dict[str, Any]]:
+        """What the page shows of each server."""
+        sites = (state or self.state())["sites"]
+        return {server["name"]: server for site in sites for server in site["servers"]}
 
     def wait_until_ready(self) -> None:
         def ready() -> bool:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from headrace.lab.assets import MEDIA
-from tests.e2e.demo import Demo
+from tests.e2e.demo import POLL_S, Demo
 from tests.harness.polling import eventually
 
 pytestmark = pytest.mark.alone
@@ -122,7 +122,9 @@ def play_while_it_breaks(
         play.send_signal(signal.SIGSTOP)
         for name in what:
             demo.press("stop", name)
-        eventually(lambda: not leads_to_the_dead(demo), "nobody is sent to the dead")
+        eventually(
+            lambda: not leads_to_the_dead(demo), "nobody is sent to the dead", every_s=POLL_S
+        )
         play.send_signal(signal.SIGCONT)
         printed, complaints = play.communicate(timeout=PLAY_WITHIN_S)
     finally:

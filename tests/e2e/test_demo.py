@@ -43,8 +43,8 @@ def own_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Demo]:
 
 def test_a_signal_ends_every_process_and_removes_the_caches(own_demo: Demo, tmp_path: Path) -> None:
     family = family_of(own_demo)
-    # Two origins; five servers and a router with a worker each.
-    assert len(family) >= 2 + 6 * 2
+    # Two origins and a CDN; five servers, a router and two observers with a worker each.
+    assert len(family) >= 3 + 8 * 2
     assert own_demo.stop(signal.SIGTERM) == 0
     assert alive(family) == []
     assert list((tmp_path / "tmp").iterdir()) == []

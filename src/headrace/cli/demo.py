@@ -27,7 +27,7 @@ def demo(
 ) -> None:
     """Play real video through a network on this machine, and break it.
 
-    Starts two sites of two servers, a site behind them, two origins, a router and a page that
-    shows them; Ctrl-C stops all of it.
+    Starts two sites of two servers, a site behind them, two origins, a router, two observers that
+    keep it healthy and balanced, and a page that shows them; Ctrl-C stops all of it.
     """
     run(listen, port, routers, typer.echo)

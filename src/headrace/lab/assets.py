@@ -4,6 +4,7 @@ nothing.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,13 @@ from headrace.lab.errors import LabError
 HERE = Path(__file__).resolve().parent
 MEDIA = HERE / "media"
 PLAYER = HERE / "player"
+
+PROBE_PATH = "/probe.mp4"
+"""What observers ask every server for: a small object that origins have under this path."""
+PROBE_FILE = "init-3.mp4"
+CROWD_OBJECTS = 96
+"""So many objects the crowd asks for: a server of two has close to half of them."""
+_CROWD_KIND = "seg-2-*.m4s"
 
 _TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -84,7 +92,22 @@ def catalogue(media: Path = MEDIA) -> dict[str, Asset]:
     """Return every path that an origin serves. Raises LabError when the video is missing."""
     if not (media / "master.m3u8").is_file():
         raise LabError(f"no video in {media}: run 'make sample' (it needs ffmpeg)")
-    return {f"/media/{file.name}": _asset(file) for file in media.iterdir()}
+    served = {f"/media/{file.name}": _asset(file) for file in media.iterdir()}
+    served[PROBE_PATH] = _asset(media / PROBE_FILE)
+    pieces = sorted(media.glob(_CROWD_KIND))
+    for number in range(CROWD_OBJECTS):
+        served[crowd_path(number)] = _asset(pieces[number % len(pieces)])
+    return served
+
+
+def crowd_path(number: int) -> str:
+    """Return the path of an object that the crowd asks for."""
+    return f"/crowd/{number % CROWD_OBJECTS:03d}.m4s"
+
+
+def probe_sha256(media: Path = MEDIA) -> str:
+    """Return the hash of what observers ask for, in hex."""
+    return hashlib.sha256((media / PROBE_FILE).read_bytes()).hexdigest()
 
 
 def page_assets(player: Path = PLAYER) -> dict[str, Asset]:

@@ -6,18 +6,22 @@ reach it through a name of its own), and its buttons want a field that no other 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from aiohttp import web
 
 from headrace.lab.assets import Asset, page_headers
+from headrace.lab.crowd import Crowd
 from headrace.lab.errors import LabError
-from headrace.lab.plan import SITES, Plan
+from headrace.lab.observed import Observed
+from headrace.lab.picture import names_of, state_of
+from headrace.lab.plan import Plan
 from headrace.lab.programs import Program
-from headrace.lab.watcher import Watcher
 
 BUTTON_FIELD = "X-Headrace-Demo"
+Press = Callable[[str], Awaitable[None]]
 
 
 class Buttons(Protocol):
@@ -32,49 +36,94 @@ class Buttons(Protocol):
         ...
 
 
-def application(
-    plan: Plan,
-    programs: Mapping[str, Program],
-    watcher: Watcher,
-    buttons: Buttons,
-    served: Mapping[str, Asset],
-) -> web.Application:
-    """Return the page's server."""
-    headers = page_headers(
-        [router.place.url for router in plan.routers]
-        + [server.place.url for server in plan.servers]
-    )
+class Console:
+    """The page's server. What it answers is of its plan, programs, observers and crowd."""
 
-    async def asset(request: web.Request) -> web.StreamResponse:
-        found = served.get(request.path)
-        if found is None:
-            return web.Response(status=404, text="not found\n")
-        return web.FileResponse(found.path, headers={**found.headers, **headers})
+    def __init__(
+        self,
+        plan: Plan,
+        programs: Mapping[str, Program],
+        observed: Observed,
+        crowd: Crowd,
+        buttons: Buttons,
+    ) -> None:
+        self._plan = plan
+        self._programs = programs
+        self._observed = observed
+        self._crowd = crowd
+        self._buttons = buttons
+        servers = (server.place.url for server in plan.servers)
+        self._headers = page_headers(
+            [*(router.place.url for router in plan.routers), *servers, plan.cloud.url]
+        )
 
-    async def state(_request: web.Request) -> web.Response:
-        return web.json_response(state_of(plan, programs, watcher), headers=headers)
+    def application(self, served: Mapping[str, Asset]) -> web.Application:
+        """Return it as an application that serves these files."""
 
-    def button(press: Callable[[Sequence[str]], Awaitable[None]]) -> Callable[..., Any]:
+        async def asset(request: web.Request) -> web.StreamResponse:
+            found = served.get(request.path)
+            if found is None:
+                return web.Response(status=404, text="not found\n")
+            return web.FileResponse(found.path, headers={**found.headers, **self._headers})
+
+        app = web.Application(middlewares=[_own_host_only(self._plan)])
+        app.router.add_get("/api/state", self._state)
+        app.router.add_get("/api/why/{name}", self._why)
+        for path, press in (
+            ("stop/{what}", self._stop),
+            ("start/{what}", self._start),
+            ("viewers/{what}", self._viewers),
+            ("automation/{what}", self._automation),
+        ):
+            app.router.add_post(f"/api/{path}", self._button(press))
+        app.router.add_get("/{path:.*}", asset)
+        return app
+
+    def _picture(self) -> web.Response:
+        now_s = asyncio.get_running_loop().time()
+        found = state_of(self._plan, self._programs, self._observed, self._crowd, now_s)
+        return web.json_response(found, headers=self._headers)
+
+    async def _state(self, _request: web.Request) -> web.Response:
+        return self._picture()
+
+    async def _why(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if self._observed.server(name) is None and self._observed.site(name) is None:
+            return web.Response(status=404, text="there is no such server or site\n")
+        try:
+            lines = await self._observed.why(name)
+        except LabError as error:
+            return web.Response(status=503, text=f"{error}\n")
+        return web.json_response({"lines": lines}, headers=self._headers)
+
+    def _button(self, press: Press) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def pressed(request: web.Request) -> web.Response:
             if request.headers.get(BUTTON_FIELD) != "1":
                 return web.Response(status=403, text=f"the field {BUTTON_FIELD} is missing\n")
-            names = names_of(request.match_info["name"], programs)
-            if not names:
-                return web.Response(status=404, text="there is no such program or site\n")
             try:
-                await press(names)
+                await press(request.match_info["what"])
+            except KeyError:
+                return web.Response(status=404, text="there is no such button\n")
             except LabError as error:
                 return web.Response(status=503, text=f"{error}\n")
-            return web.json_response(state_of(plan, programs, watcher), headers=headers)
+            return self._picture()
 
         return pressed
 
-    app = web.Application(middlewares=[_own_host_only(plan)])
-    app.router.add_get("/api/state", state)
-    app.router.add_post("/api/stop/{name}", button(buttons.stop))
-    app.router.add_post("/api/start/{name}", button(buttons.start))
-    app.router.add_get("/{path:.*}", asset)
-    return app
+    async def _stop(self, name: str) -> None:
+        await self._buttons.stop(names_of(name, self._programs))
+
+    async def _start(self, name: str) -> None:
+        await self._buttons.start(names_of(name, self._programs))
+
+    async def _viewers(self, number: str) -> None:
+        if not (number.isascii() and number.isdigit() and len(number) < 6):
+            raise KeyError(number)
+        self._crowd.want(int(number))
+
+    async def _automation(self, word: str) -> None:
+        await self._observed.freeze(frozen={"freeze": True, "thaw": False}[word])
 
 
 def _own_host_only(plan: Plan) -> Any:
@@ -88,43 +137,3 @@ def _own_host_only(plan: Plan) -> Any:
         return response
 
     return check
-
-
-def names_of(name: str, programs: Mapping[str, Program]) -> tuple[str, ...]:
-    """Return the programs of that name, or of the site of that name."""
-    if name in SITES:
-        return SITES[name]
-    return (name,) if name in programs else ()
-
-
-def state_of(plan: Plan, programs: Mapping[str, Program], watcher: Watcher) -> dict[str, Any]:
-    """Return what the page shows."""
-    return {
-        "router": plan.router.url,
-        "routers": [
-            {"name": router.name, "url": router.place.url, "runs": programs[router.name].runs}
-            for router in plan.routers
-        ],
-        "sites": [
-            {
-                "name": site,
-                "servers": [
-                    {
-                        "name": server.name,
-                        "url": server.place.url,
-                        "runs": programs[server.name].runs,
-                        "usable": not watcher.seen[server.name].failed,
-                        "requests": watcher.seen[server.name].requests,
-                    }
-                    for server in plan.servers
-                    if server.site == site
-                ],
-            }
-            for site in SITES
-        ],
-        "origins": [
-            {"name": name, "url": place.url, "runs": programs[name].runs}
-            for name, place in plan.origins.items()
-        ],
-        "changes": watcher.changes,
-    }

@@ -9,29 +9,28 @@ import asyncio
 import secrets
 import signal
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from aiohttp import web
 
-from headrace.lab.assets import catalogue, page_assets
-from headrace.lab.console import application
+from headrace.lab.assets import catalogue, page_assets, probe_sha256
+from headrace.lab.configuration import edge_toml, feedback_toml, network_toml, router_toml
+from headrace.lab.console import Console
+from headrace.lab.crowd import Crowd
 from headrace.lab.errors import LabError
+from headrace.lab.observed import Observed
 from headrace.lab.plan import (
+    CLOUD,
     Plan,
+    PlannedNode,
+    PlannedServer,
     commands,
-    edge_toml,
     greeting,
     make_plan,
-    network_toml,
-    router_toml,
 )
 from headrace.lab.ports import free_port
 from headrace.lab.programs import Program
-from headrace.lab.watcher import Watcher
-from headrace.node.network.view_file import write_view
-from headrace.topology.view import View
 
 
 def run(host: str, page_port: int, routers: int, say: Callable[[str], None]) -> None:
@@ -56,18 +55,22 @@ class Demo:
         self.plan = plan
         token = secrets.token_hex(16)
         _write_files(plan, token)
-        ready = {server.name: f"{server.admin.url}/ready" for server in plan.servers}
-        ready |= {router.name: f"{router.admin.url}/ready" for router in plan.routers}
-        ready |= {name: f"{place.url}/media/master.m3u8" for name, place in plan.origins.items()}
+        nodes: tuple[PlannedServer | PlannedNode, ...] = (
+            *plan.servers,
+            *plan.routers,
+            *plan.observers,
+        )
+        ready = {node.name: f"{node.admin.url}/ready" for node in nodes}
+        origins = {**plan.origins, CLOUD: plan.cloud}
+        ready |= {name: f"{place.url}/media/master.m3u8" for name, place in origins.items()}
         self.programs = {
             name: Program(name, command, ready[name], plan.directory / f"{name}.log")
             for name, command in commands(plan).items()
         }
-        self.watcher = Watcher(plan, token, self._write_view)
+        sites = {server.place.url: server.site for server in plan.servers}
+        self.crowd = Crowd(plan.router, lambda url: sites.get(url, CLOUD))
+        self.observed = Observed(plan, token, lambda: self.crowd.bps.get(CLOUD, 0.0))
         self._busy = asyncio.Lock()
-
-    def _write_view(self, view: View) -> None:
-        write_view(self.plan.view_file, view)
 
     async def stop(self, names: Sequence[str]) -> None:
         """Kill programs."""
@@ -90,7 +93,7 @@ class Demo:
 
     async def end(self) -> None:
         """End them, those who ask before the origins."""
-        origins = [self.programs[name] for name in self.plan.origins]
+        origins = [self.programs[name] for name in (*self.plan.origins, CLOUD)]
         others = [each for each in self.programs.values() if each not in origins]
         await asyncio.gather(*(program.end() for program in others))
         await asyncio.gather(*(program.end() for program in origins))
@@ -107,6 +110,9 @@ def _write_files(plan: Plan, token: str) -> None:
     for router in plan.routers:
         (plan.directory / router.name).mkdir()
         (plan.directory / f"{router.name}.toml").write_text(router_toml(plan, router))
+    for observer in plan.observers:
+        text = feedback_toml(plan, observer, probe_sha256())
+        (plan.directory / f"{observer.name}.toml").write_text(text)
 
 
 async def _run(demo: Demo, say: Callable[[str], None]) -> None:
@@ -129,18 +135,19 @@ async def _run(demo: Demo, say: Callable[[str], None]) -> None:
 
 async def _life(demo: Demo, say: Callable[[str], None]) -> None:
     """Start everything, say so, and watch. Ends only by raising."""
-    say("Starting two origins, five servers in three sites, and a router…")
-    demo.watcher.publish(time.time())
-    await demo.start(list(demo.programs))
-    page = web.AppRunner(
-        application(demo.plan, demo.programs, demo.watcher, demo, page_assets()),
-        access_log=None,
-        shutdown_timeout=1.0,
-    )
+    say("Starting two origins, five servers in three sites, a router and two observers…")
+    observers = [observer.name for observer in demo.plan.observers]
+    # Observers last: what has not started yet has not failed.
+    await demo.start([name for name in demo.programs if name not in observers])
+    await demo.start(observers)
+    console = Console(demo.plan, demo.programs, demo.observed, demo.crowd, demo)
+    page = web.AppRunner(console.application(page_assets()), access_log=None, shutdown_timeout=1.0)
     await page.setup()
     try:
         await web.TCPSite(page, demo.plan.page.host, demo.plan.page.port).start()
-        say(greeting(demo.plan))
-        await demo.watcher.run(time.time)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(demo.observed.run())
+            tasks.create_task(demo.crowd.run())
+            say(greeting(demo.plan))
     finally:
         await page.cleanup()

@@ -1,8 +1,9 @@
 """What the demo's network consists of, and where everything listens. Pure.
 
-Two sites of two edges, a site between them and the origins, two origins, a router; and the page
-that shows them. All on loopback, each server on an address of its own, unless another host is
-wanted: then everything listens on that one, and ports tell the servers apart.
+Two sites of two edges, a site between them and the origins, two origins, somebody else's CDN for
+what overflows, a router, two observers; and the page that shows them. All on loopback, each server
+on an address of its own, unless another host is wanted: then everything listens on that one, and
+ports tell the servers apart.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
@@ -18,10 +18,12 @@ PAGE_PORT = 8080
 ROUTER_PORT = 8053
 ORIGIN_PORT = 8000
 SERVER_PORT = 8081
+CLOUD_PORT = 8002
+OBSERVER_PORT = 8091
 SITES = {"north": ("n1", "n2"), "south": ("s1", "s2"), "mid": ("m1",)}
 ORIGINS = ("origin-a", "origin-b")
-CLASS = "video"
-CACHE_SIZE = "256MiB"
+CLOUD = "cloud"
+OBSERVERS = ("observer-a", "observer-b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ class PlannedServer:
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedRouter:
-    """A router of the demo: where it serves, and where its admin API is."""
+class PlannedNode:
+    """A router or an observer: where it listens, and where its admin API is."""
 
     name: str
     place: Place
@@ -66,9 +68,11 @@ class Plan:
 
     directory: Path
     page: Place
-    routers: tuple[PlannedRouter, ...]
+    routers: tuple[PlannedNode, ...]
+    cloud: Place
     origins: dict[str, Place] = field(default_factory=dict)
     servers: tuple[PlannedServer, ...] = ()
+    observers: tuple[PlannedNode, ...] = ()
 
     @property
     def router(self) -> Place:
@@ -81,13 +85,8 @@ class Plan:
         return self.directory / "network.toml"
 
     @property
-    def view_file(self) -> Path:
-        """What is known of the network's state."""
-        return self.directory / "view.json"
-
-    @property
     def secret_file(self) -> Path:
-        """The secret that the servers know each other by."""
+        """The secret that servers, routers and observers know each other by."""
         return self.directory / "peers.secret"
 
     @property
@@ -125,7 +124,7 @@ def make_plan(
 
     own = host == LOOPBACK
     page = choose("page", host, page_port)
-    planned: list[PlannedRouter] = []
+    planned: list[PlannedNode] = []
     for number in range(routers):
         name = "router" if routers == 1 else f"router-{number + 1}"
         address = f"127.0.9.{number + 1}" if own and number else host
@@ -133,19 +132,29 @@ def make_plan(
             place = Place(address, free_port(address, planned[0].place.port))
         else:
             place = choose(name, address, ROUTER_PORT if own else ROUTER_PORT + number)
-        planned.append(PlannedRouter(name, place, Place(LOOPBACK, free_port(LOOPBACK, 0))))
+        planned.append(PlannedNode(name, place, Place(LOOPBACK, free_port(LOOPBACK, 0))))
     servers = []
     for number, (name, site) in enumerate(_names(), 1):
         address = f"127.0.{1 + list(SITES).index(site)}.{name[1:]}" if own else host
         place = choose(name, address, SERVER_PORT if own else SERVER_PORT + number)
         admin = Place(LOOPBACK, free_port(LOOPBACK, 0))
         servers.append(PlannedServer(name, site, place, admin))
+    cloud = choose(CLOUD, f"127.0.{len(SITES) + 1}.1" if own else host, CLOUD_PORT)
     return Plan(
         directory,
         page,
         tuple(planned),
+        cloud,
         {name: choose(name, LOOPBACK, ORIGIN_PORT + i) for i, name in enumerate(ORIGINS)},
         tuple(servers),
+        tuple(
+            PlannedNode(
+                name,
+                choose(name, LOOPBACK, OBSERVER_PORT + i),
+                Place(LOOPBACK, free_port(LOOPBACK, 0)),
+            )
+            for i, name in enumerate(OBSERVERS)
+        ),
     )
 
 
@@ -153,114 +162,6 @@ def _names() -> Iterator[tuple[str, str]]:
     for site, servers in SITES.items():
         for server in servers:
             yield server, site
-
-
-def network_toml(plan: Plan) -> str:
-    """Return the description of the network."""
-    parts = [
-        '[[network]]\nname = "home"\nprefixes = ["127.0.0.0/8", "::1/128"]\n',
-        _site("north", "edge", 60.2, 24.9),
-        _site("south", "edge", 41.9, 12.5),
-        _site("mid", "mid", 50.1, 8.7),
-    ]
-    for server in plan.servers:
-        parts.append(
-            f'[[server]]\nname = "{server.name}"\nsite = "{server.site}"\n'
-            f'host = "{server.place.host}"\n{_addresses(server.place.host)}'
-            f"http_port = {server.place.port}\nhttps_port = 0\n"
-            'capacity = "1Gbps"\nstorage = "256MiB"\n'
-        )
-    parts.append(
-        '[[coverage]]\nname = "home"\nnetworks = ["home"]\n'
-        'sites = [{ name = "north" }, { name = "south", order = 2 }]\n'
-    )
-    parts.append(
-        '[[coverage]]\nname = "others"\ndefault = true\n'
-        'sites = [{ name = "north" }, { name = "south" }]\n'
-    )
-    # A segment is a shard by itself: so the page shows both servers of a site at work.
-    parts.append(f'[[class]]\nname = "{CLASS}"\nstore = "own"\nttl = "5s"\n')
-    return "\n".join(parts)
-
-
-def _addresses(host: str) -> str:
-    try:
-        version = ip_address(host).version
-    except ValueError:
-        return ""  # a name: whoever asks resolves it
-    return f'ipv{version} = ["{host}"]\n'
-
-
-def _site(name: str, kind: str, latitude: float, longitude: float) -> str:
-    parents = 'parents = ["mid"]\n' if kind == "edge" else ""
-    return (
-        f'[[site]]\nname = "{name}"\nkind = "{kind}"\n'
-        f"coordinates = [{latitude}, {longitude}]\n{parents}"
-    )
-
-
-def edge_toml(plan: Plan, server: PlannedServer) -> str:
-    """Return the configuration of one server."""
-    origins = "\n".join(
-        f'[[service.pool.origin]]\nname = "{name}"\nurl = "{place.url}"\n'
-        for name, place in plan.origins.items()
-    )
-    return f"""\
-node_id = "{server.name}"
-workers = 1
-cache_dir = "{plan.store(server.name)}"
-log_level = "warning"
-
-[[listen]]
-address = "{server.place}"
-
-[admin]
-listen = "{server.admin}"
-token_file = "{plan.token_file}"
-
-[store]
-size = "{CACHE_SIZE}"
-
-[network]
-file = "{plan.network_file}"
-server = "{server.name}"
-view = "{plan.view_file}"
-secret_file = "{plan.secret_file}"
-
-[[service]]
-name = "{CLASS}"
-hosts = ["*"]
-
-[service.key]
-host = false
-
-[[service.pool]]
-name = "origins"
-{origins}"""
-
-
-def router_toml(plan: Plan, router: PlannedRouter) -> str:
-    """Return the configuration of a router."""
-    return f"""\
-node_id = "{router.name}"
-workers = 1
-state_dir = "{plan.directory / router.name}"
-log_level = "warning"
-
-[[listen]]
-address = "{router.place}"
-
-[admin]
-listen = "{router.admin}"
-token_file = "{plan.token_file}"
-
-[network]
-file = "{plan.network_file}"
-view = "{plan.view_file}"
-
-[steering]
-ttl = "2s"
-"""
 
 
 def greeting(plan: Plan) -> str:
@@ -286,10 +187,11 @@ def commands(plan: Plan) -> dict[str, list[str]]:
     ]
     found = {
         name: [
-            *(sys.executable, "-m", "headrace.lab.origin", "--port", str(place.port)),
+            *(sys.executable, "-m", "headrace.lab.origin"),
+            *("--host", place.host, "--port", str(place.port)),
             *("--router", plan.router.url, *servers),
         ]
-        for name, place in plan.origins.items()
+        for name, place in (*plan.origins.items(), (CLOUD, plan.cloud))
     }
     for server in plan.servers:
         config = plan.directory / f"{server.name}.toml"
@@ -297,4 +199,7 @@ def commands(plan: Plan) -> dict[str, list[str]]:
     for router in plan.routers:
         config = plan.directory / f"{router.name}.toml"
         found[router.name] = [headrace, "router", "--config", str(config)]
+    for observer in plan.observers:
+        config = plan.directory / f"{observer.name}.toml"
+        found[observer.name] = [headrace, "feedback", "--config", str(config)]
     return found

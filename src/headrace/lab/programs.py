@@ -15,7 +15,7 @@ import aiohttp
 
 from headrace.lab.errors import LabError
 
-READY_WITHIN_S = 30.0
+READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 10.0
 _POLL_S = 0.05
 _LOG_TAIL_CHARACTERS = 2000

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
 import pytest
 
-from headrace.lab.assets import MEDIA, catalogue, headers_for, page_assets, page_headers
+from headrace.lab.assets import (
+    CROWD_OBJECTS,
+    MEDIA,
+    PROBE_PATH,
+    catalogue,
+    crowd_path,
+    headers_for,
+    page_assets,
+    page_headers,
+    probe_sha256,
+)
 from headrace.lab.errors import LabError
 
 SEGMENT_S = 4.0
@@ -39,10 +50,12 @@ def test_a_missing_player_library_is_named_with_the_remedy(player: Path) -> None
         page_assets(player)
 
 
-def test_an_origin_serves_the_media_alone() -> None:
+def test_an_origin_serves_the_media_and_what_the_crowd_and_observers_ask_for() -> None:
     served = catalogue()
     assert {"/media/master.m3u8", "/media/manifest.mpd"} <= served.keys()
-    assert all(path.startswith("/media/") for path in served)
+    others = {path for path in served if not path.startswith("/media/")}
+    assert others == {PROBE_PATH} | {crowd_path(number) for number in range(CROWD_OBJECTS)}
+    assert hashlib.sha256(served[PROBE_PATH].path.read_bytes()).hexdigest() == probe_sha256()
 
 
 def test_missing_video_is_named_with_the_remedy(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from headrace.lab.plan import Plan, commands, edge_toml, greeting, make_plan, network_toml
+from headrace.config.feedback.model import FeedbackConfig
+from headrace.lab.configuration import edge_toml, feedback_toml, network_toml, router_toml
+from headrace.lab.plan import Plan, commands, greeting, make_plan
 
 DIRECTORY = Path("/demo")
 
@@ -46,6 +48,7 @@ def test_what_nobody_need_reach_stays_on_loopback() -> None:
     plan = a_plan("192.0.2.7")
     admins = [router.admin for router in plan.routers]
     admins += [server.admin for server in plan.servers]
+    admins += [place for one in plan.observers for place in (one.admin, one.place)]
     assert {place.host for place in [*admins, *plan.origins.values()]} == {"127.0.0.1"}
 
 
@@ -71,16 +74,26 @@ def test_every_file_is_toml_and_names_what_the_others_have(host: str) -> None:
         "north": "edge",
         "south": "edge",
         "mid": "mid",
+        "cloud": "external",
     }
+    observers = [observer.place.url for observer in plan.observers]
+    for router in plan.routers:
+        assert tomllib.loads(router_toml(plan, router))["network"]["view_from"] == observers
     for server in plan.servers:
         edge = tomllib.loads(edge_toml(plan, server))
         assert edge["network"]["server"] == server.name
+        assert edge["network"]["view_from"] == observers
         assert edge["listen"] == [{"address": str(server.place)}]
+    for observer in plan.observers:
+        config = FeedbackConfig(**tomllib.loads(feedback_toml(plan, observer, "0" * 64)))
+        assert [one.url for one in config.observers] == observers
+        assert [one.admin for one in config.routers] == [one.admin.url for one in plan.routers]
 
 
 def test_each_program_has_one_command() -> None:
     assert list(commands(a_plan())) == [
-        *("origin-a", "origin-b", "n1", "n2", "s1", "s2", "m1", "router"),
+        *("origin-a", "origin-b", "cloud", "n1", "n2", "s1", "s2", "m1"),
+        *("router", "observer-a", "observer-b"),
     ]
 
 

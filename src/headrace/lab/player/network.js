@@ -1,9 +1,14 @@
 // Shows the network and its state, asked for twice a second; its buttons kill and revive.
 
+import { showLoad } from "./load.js";
+
 const EVERY_MS = 500;
 const HITS = ["hit", "stale_hit", "revalidated", "collapsed", "partial"];
 
-let known = { routers: [], sites: [], origins: [] };
+const OLD_S = 3;
+const EVENTS = 8;
+
+let known = { routers: [], sites: [], origins: [], observers: [] };
 let last = "";
 let path = [];
 
@@ -28,17 +33,38 @@ function make(tag, text, ...classes) {
   return made;
 }
 
+/** Have the demo do something, and show what came of it. */
+export async function order(action, what) {
+  const response = await fetch(`api/${action}/${what}`, {
+    method: "POST",
+    headers: { "X-Headrace-Demo": "1" },
+  });
+  if (response.ok) show(await response.json());
+}
+
 async function press(action, name, button) {
   button.disabled = true;
   try {
-    const response = await fetch(`api/${action}/${name}`, {
-      method: "POST",
-      headers: { "X-Headrace-Demo": "1" },
-    });
-    if (response.ok) show(await response.json());
+    await order(action, name);
   } finally {
     button.disabled = false;
   }
+}
+
+async function explain(name) {
+  const response = await fetch(`api/why/${name}`);
+  const lines = response.ok ? (await response.json()).lines : [await response.text()];
+  const close = make("button", "close");
+  close.type = "button";
+  close.addEventListener("click", () => {
+    element("why").hidden = true;
+  });
+  const head = make("div", "", "site-name");
+  head.append(make("strong", `Why ${name} is as it is`), close);
+  const list = document.createElement("ul");
+  list.append(...lines.map((line) => make("li", line)));
+  element("why").replaceChildren(head, list);
+  element("why").hidden = false;
 }
 
 function switchFor(name, runs, label) {
@@ -49,24 +75,32 @@ function switchFor(name, runs, label) {
   return button;
 }
 
-function machine(item, state) {
-  const box = make("div", "", "machine", state);
+function machine(item, state, label) {
+  const box = make("div", "", "machine", `is-${state}`);
   box.id = `machine-${item.name}`;
-  box.append(make("strong", item.name), make("span", state, "state"));
+  box.append(make("strong", item.name), label ?? make("span", state, "state"));
   box.append(switchFor(item.name, item.runs, item.name));
   return box;
+}
+
+function server(item) {
+  // A killed server is for the observers what they see of it: at first it is still online.
+  const state = item.state || "unknown";
+  const weight = state === "recovering" ? ` ${Math.round(item.weight * 100)} %` : "";
+  const label = make("button", state + weight, "state");
+  label.type = "button";
+  label.title = item.reasons.join(", ") || "why?";
+  label.setAttribute("aria-label", `why ${item.name} is ${state}`);
+  label.addEventListener("click", () => explain(item.name));
+  return machine(item, state, label);
 }
 
 function siteBox(site) {
   const box = make("div", "", "site");
   const head = make("div", "", "site-name");
-  const anyRuns = site.servers.some((server) => server.runs);
+  const anyRuns = site.servers.some((one) => one.runs);
   head.append(make("strong", site.name), switchFor(site.name, anyRuns, `site ${site.name}`));
-  box.append(head);
-  for (const server of site.servers) {
-    const state = server.runs ? (server.usable ? "up" : "not usable") : "killed";
-    box.append(machine(server, state.replace(" ", "-")));
-  }
+  box.append(head, ...site.servers.map(server));
   return box;
 }
 
@@ -75,15 +109,16 @@ function drawMap() {
   const mid = known.sites.filter((site) => site.name === "mid");
   const plain = (item) => machine(item, item.runs ? "up" : "killed");
   const tiers = [
-    ["Router", known.routers.map(plain)],
+    ["Router", known.routers.map(plain), "Observers", known.observers.map(plain)],
     ["Sites for viewers", edges.map(siteBox)],
-    ["Between", mid.map(siteBox)],
+    ["Between", mid.map(siteBox), "Somebody else's CDN", [plain(known.cloud)]],
     ["Origins", known.origins.map(plain)],
   ];
   element("map").replaceChildren(
-    ...tiers.map(([title, boxes]) => {
+    ...tiers.map(([title, boxes, second, more]) => {
       const tier = make("div", "", "tier");
       tier.append(make("h3", title), ...boxes);
+      if (second) tier.append(make("h3", second), ...more);
       return tier;
     }),
   );
@@ -133,12 +168,23 @@ export function showPath(names) {
   drawPath();
 }
 
+function drawLoop({ loop, observers }) {
+  const words = [];
+  if (!observers.some((one) => one.runs)) {
+    words.push("No observer runs: everybody goes by the last view.");
+  } else if (loop.age_s === null || loop.age_s > OLD_S) words.push("The observers do not answer yet.");
+  else if (!loop.decides) words.push("The observers listen to each other.");
+  else words.push(`${loop.decides} decides.`);
+  if (loop.frozen) words.push("Frozen: nothing changes the view.");
+  words.push(...loop.alarms.map((text) => `Alarm: ${text}`));
+  element("loop").textContent = words.join(" ");
+}
+
 function show(state) {
   known = state;
   const shape = JSON.stringify([
-    state.sites.map((site) => site.servers.map((s) => [s.name, s.runs, s.usable])),
-    state.origins,
-    state.routers,
+    state.sites.map((site) => site.servers.map((s) => [s.runs, s.state, s.weight, s.reasons])),
+    [state.origins, state.routers, state.observers, state.cloud.runs],
   ]);
   if (shape !== last) {
     last = shape;
@@ -147,8 +193,12 @@ function show(state) {
   }
   drawRatios();
   element("changes").replaceChildren(
-    ...state.changes.slice(-3).reverse().map((text) => make("li", text)),
+    ...(state.changes.length ? state.changes : ["nothing yet"])
+      .slice(0, EVENTS)
+      .map((text) => make("li", text)),
   );
+  drawLoop(state);
+  showLoad(state);
 }
 
 /** Get the state once, and keep it current from then on. */

@@ -1,7 +1,8 @@
 // Plays the sample through the router with hls.js, and shows what each segment did.
 
 import { sourceOf } from "./cache-status.js";
-import { follow, serverAt, showPath, siteOf } from "./network.js";
+import { steer } from "./load.js";
+import { follow, order, serverAt, showPath, siteOf } from "./network.js";
 
 const MOST_ROWS = 300;
 const WAYS = { steering: "/media/steering.m3u8", redirect: "/media/redirect.m3u8" };
@@ -126,6 +127,7 @@ function play(router, way) {
 }
 
 async function begin() {
+  steer(order);
   if (!globalThis.Hls?.isSupported()) {
     complain("This browser cannot play the video: it has no Media Source Extensions.");
     await follow();

@@ -45,7 +45,7 @@ SOONEST_S = 0.1
 """Between two decisions at least."""
 PAUSES_PER_TICK = 4.0
 """How many times longer than a decision the pause after it is at least."""
-KEEP_AGAIN_S = 10.0
+KEEP_AGAIN_S = 2.0
 
 log = structlog.get_logger("headrace.feedback")
 
@@ -160,6 +160,7 @@ class FeedbackLoop:
         if orders == self.orders:
             return
         self.orders = orders
+        self._kept_s = -math.inf  # a frozen view is in what is kept, not in what is published
         self._keeper.put("orders", partial(keep_orders, self.config.state_dir, orders))
         self._soon.set()
 

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -63,8 +62,10 @@ class Watched:
             eventually(lambda: one.status()["decides"] == who, f"{who} decides", PATIENCE_S)  # noqa: B023
 
 
-@pytest.fixture
-def watched(tmp_path: Path) -> Iterator[Watched]:
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """All of it, started once: what it takes to start is most of the time."""
+    tmp_path = tmp_path_factory.mktemp("observers")
     with Background() as background, contextlib.ExitStack() as stack:
         servers = {name: ProbedServer(background) for name in SERVERS}
         network = tmp_path / "network.toml"
@@ -119,6 +120,18 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
                 one.send(signal.SIGCONT)
 
 
+@pytest.fixture
+def watched(running: Watched) -> Watched:
+    """Everything well again, whatever the test before did."""
+    for server in running.servers.values():
+        server.become(Manner.WELL)
+    for link in running.links.values():
+        link.cut(False)
+    running.decides("a")
+    running.all_say({})
+    return running
+
+
 def check_monotone(watched: Watched) -> None:
     for name, orders in watched.orders.items():
         assert orders == sorted(orders), name
@@ -126,9 +139,6 @@ def check_monotone(watched: Watched) -> None:
 
 def test_observers_that_die_stop_and_come_back_publish_one_view(watched: Watched) -> None:
     observers, servers = watched.observers, watched.servers
-    watched.decides("a")
-    watched.all_say({})
-
     servers["n1"].become(Manner.GONE)
     watched.all_say({"n1": "failed"})
 
@@ -169,8 +179,6 @@ def test_observers_that_die_stop_and_come_back_publish_one_view(watched: Watched
 
 def test_one_that_is_cut_off_takes_nothing_out_and_joins_again(watched: Watched) -> None:
     observers, servers = watched.observers, watched.servers
-    watched.decides("a")
-    watched.all_say({})
     for pair, link in watched.links.items():
         if "a" in pair:
             link.cut(True)
@@ -187,7 +195,6 @@ def test_one_that_is_cut_off_takes_nothing_out_and_joins_again(watched: Watched)
 
 def test_an_order_given_to_one_holds_at_all_and_over_a_restart(watched: Watched) -> None:
     observers = watched.observers
-    watched.decides("a")
     wish = {"name": "n1", "wish": "draining", "reason": "a new disk", "by": "anna"}
     assert observers["c"].ask("POST", "/feedback/wish", wish).status == 200
     watched.all_say({"n1": "draining"})

@@ -116,3 +116,17 @@ def test_answers_that_the_kernel_does_not_take_are_counted(both: Both) -> None:
 
     assert both.datagrams.answer(answer, 0) == (3, 2)
     assert both.heard(0) == []
+
+
+def test_what_the_kernel_writes_to_never_moves(both: Both) -> None:
+    for number in range(BATCH):
+        both.clients[0].send(b"%d" % number)
+
+    def too_long(data: bytes, _client: bytes, _now_s: int) -> bytes | None:
+        return bytes(SLOT_BYTES + 1) if int(data) == BATCH - 1 else None
+
+    with pytest.raises(BufferError):
+        both.datagrams.answer(too_long, 0)
+    both.clients[0].send(b"1")
+    assert both.datagrams.answer(lambda data, _client, _now_s: data, 0) == (1, 0)
+    assert both.heard(0) == [b"1"]

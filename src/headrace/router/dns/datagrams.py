@@ -83,6 +83,9 @@ class Datagrams:
         self._received, self._sent = bytearray(BATCH * slot_bytes), bytearray(BATCH * slot_bytes)
         self._in, self._in_vectors = self._heads(self._received)
         self._out, self._out_vectors = self._heads(self._sent)
+        # The kernel is told where these are, so that they must not move: while somebody looks at
+        # them they cannot grow. An answer that is too long for the last slot is a BufferError.
+        self._pinned = tuple(memoryview(held) for held in (self._names, self._sent))
         # The fields that change from one batch to the next, to be read and written as numbers.
         self._data = memoryview(self._received)
         self._lengths = memoryview(self._in).cast("B").cast("I")

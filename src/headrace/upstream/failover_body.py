@@ -212,8 +212,11 @@ class FailoverResponse:
         request, begun, sent = self._request, self._begun, self._sent
         self.close()
         request.blame(self._origin, error.failure, str(error))
-        if self._missing() == 0:
+        missing = self._missing()
+        if missing == 0:
             return
+        if missing is not None and missing < 0:
+            raise error  # longer than it said: there is no byte from which another could continue
         state = request.attempts.state
         if begun is None or sent is None or not state.pool.origins[self._origin].switching:
             raise error

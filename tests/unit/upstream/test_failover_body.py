@@ -358,6 +358,17 @@ def test_a_part_that_breaks_off_behind_its_last_byte_is_whole(end: Script) -> No
     conversation(talk)
 
 
+def test_a_part_that_is_longer_than_it_said_is_continued_by_nobody() -> None:
+    async def talk(scene: Scene) -> None:
+        where = f"Content-Range: bytes 0-9/{SIZE}"
+        scene.network.origin("a", playbook(*in_chunks(BODY[:AT], where, status=206), reset))
+        scene.network.origin("b", serving(BODY, TAG))
+        assert (await broken_off(scene)).failure is Failure.BODY_RESET
+        assert scene.network.connects == ["a"]
+
+    conversation(talk)
+
+
 @pytest.mark.parametrize("end", [reset, close])
 def test_where_the_end_is_not_known_the_last_byte_is_asked_for_again(end: Script) -> None:
     async def talk(scene: Scene) -> None:

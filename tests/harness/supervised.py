@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from tests.harness.polling import eventually
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,8 @@ def test_it_tells_what_clients_got_by_coverage_and_class(
         flow = found.flows["all"]["objects"]
         assert flow.requests_per_s * found.interval_s == pytest.approx(40)
         assert flow.bps * found.interval_s / 8 > 40 * len(SMALL)
-        assert found.egress_bps >= flow.bps
+        # The same rate, added up in another order.
+        assert found.egress_bps >= flow.bps * (1 - 1e-9)
         assert found.shards["objects"]["/counted"] == pytest.approx(1.0)
         # One address does not speak for all players.
         players = found.players["all"]

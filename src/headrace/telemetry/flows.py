@@ -16,6 +16,8 @@ Pair = tuple[str, str]
 MOST_COUNTED = MOST_PAIRS - 1
 """Pairs of a coverage and a class; the others are counted together."""
 
+ALL_OTHERS = (OTHER, OTHER)
+
 
 _BYTES, _REQUESTS = attrgetter("bytes"), attrgetter("requests")
 
@@ -54,7 +56,6 @@ class Flows:
         self._known: dict[Pair, FlowCount] = {}
         self._rows: dict[str, Row] = {}
         self._most = most
-        self._other = FlowCount()
 
     def of(self, coverage: str, content: str) -> FlowCount:
         """Return where a flow is counted."""
@@ -62,10 +63,8 @@ class Flows:
         found = self._known.get(pair)
         if found is not None:
             return found
-        if len(self.pairs) >= self._most:
-            if not self._known.get((OTHER, OTHER)):
-                self._add((OTHER, OTHER), self._other)
-            return self._other
+        if pair == ALL_OTHERS or len(self.pairs) >= self._most:
+            return self._known.get(ALL_OTHERS) or self._add(ALL_OTHERS, FlowCount())
         return self._add(pair, FlowCount())
 
     def row(self, coverage: str) -> Row:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from headrace.telemetry.flows import Flows, unpacked
@@ -14,6 +14,7 @@ NAMES = st.sampled_from(["a", "b", "c", "d", OTHER])
 COUNTED = st.lists(st.tuples(NAMES, NAMES, st.integers(0, 2**40)), max_size=60)
 
 
+@example([("a", "a", 0), (OTHER, OTHER, 0), ("a", "b", 1)], 2)
 @given(COUNTED, st.integers(0, 30))
 def test_all_that_is_counted_is_told_under_its_name_or_another(
     counted: list[tuple[str, str, int]], most: int

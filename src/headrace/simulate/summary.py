@@ -67,7 +67,7 @@ def summary_rows(one: Figures) -> list[tuple[str, str, str]]:
         (
             "moved",
             f"{one.moved_clients:,}",
-            f"client networks to another site, {percent(one.moved_keys)} of the shards to another "
+            f"client networks to another site, each shard {one.moved_keys:.2f} times to another "
             f"server, in {one.views:,} views",
         ),
     ]

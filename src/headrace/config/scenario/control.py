@@ -31,7 +31,9 @@ class ControlTable(Model):
         "servers that fail are left out (version 1). `both`: traffic is balanced between sites, "
         "too (version 2).",
     )
-    observers: int = Field(default=3, ge=1, le=100, description="How many observe.")
+    observers: int = Field(
+        default=3, alias="observers", ge=1, le=100, description="How many observe."
+    )
     probe_s: DurationS = Field(
         default=1.0, ge=0.1, le=60, description="How often each observer probes each server."
     )

@@ -103,6 +103,11 @@ class _Work:
             for cluster in self._grouping.clusters
             for unit in cluster.units
         }
+        self._serve = {
+            unit: frozenset(self._grouping.names[site] for site in cluster.sites)
+            for cluster in self._grouping.clusters
+            for unit in cluster.units
+        }
         # Where clients are by now, of those units alone that were moved.
         self._arrived = dict(self._follow_weights())
 
@@ -139,8 +144,8 @@ class _Work:
             sent = _of(self._before.weights, unit) if self._applied else None
             if old is None and sent is None:
                 continue
-            start = self._alive(old, own)
-            end = self._alive(sent, own)
+            start = self._alive(unit, old)
+            end = self._alive(unit, sent)
             part = approach(0.0, 1.0, self._elapsed_s, ttls_s[unit.coverage, unit.reach])
             now = {
                 site: min(share, 1.0)
@@ -169,13 +174,16 @@ class _Work:
                 )
         return found
 
-    def _alive(self, shares: Mapping[str, float] | None, own: Shares) -> Shares:
-        """Return shares among sites that can serve: those of others go to the rest."""
+    def _alive(self, unit: Unit, shares: Mapping[str, float] | None) -> Shares:
+        """Return shares among sites that can serve a unit: those of others go to the rest."""
         if shares is None:
-            return own
-        usable = {site: share for site, share in shares.items() if site in self._capacities}
+            return self._own[unit]
+        can = self._serve[unit]
+        usable = {site: share for site, share in shares.items() if site in can}
         total = sum(usable.values())
-        return {site: share / total for site, share in usable.items()} if total > 0 else own
+        if total <= 0:
+            return self._own[unit]
+        return {site: share / total for site, share in usable.items()}
 
     def _wants(self, demand: Mapping[str, Mapping[str, float]]) -> dict[Unit, float]:
         reaches = {content.name: Reach.of(content) for content in self._topology.classes}
@@ -205,8 +213,7 @@ class _Work:
         if self._applied:
             wants = self._wants(demand)
             for unit, arrived in self._arrived.items():
-                own = self._own[unit]
-                sent = self._alive(_of(self._before.weights, unit), own)
+                sent = self._alive(unit, _of(self._before.weights, unit))
                 for site in sorted(arrived.keys() | sent.keys()):
                     way = abs(sent.get(site, 0.0) - arrived.get(site, 0.0))
                     found[site] = found.get(site, 0.0) + way * wants.get(unit, 0.0)
@@ -296,8 +303,8 @@ class _Work:
             if known is None:
                 shares = own
             else:
-                alive = self._alive(known, self._own[unit])
-                shares = {numbers[site]: one for site, one in alive.items() if site in numbers}
+                alive = self._alive(unit, known)
+                shares = {numbers[site]: one for site, one in alive.items()}
             for site, share in shares.items():
                 found[site] = found.get(site, 0.0) + weight * share
         return {site: share / total for site, share in found.items()}

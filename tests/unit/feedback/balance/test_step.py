@@ -229,6 +229,21 @@ def test_a_site_that_is_gone_from_the_description_is_forgotten() -> None:
     assert sum(after.memory.weights["c"][Reach.ANYWHERE].values()) == pytest.approx(1.0)
 
 
+def test_a_site_that_a_coverage_has_no_more_keeps_no_share_of_its_clients() -> None:
+    former = network({"c": [["a"], ["b"]], "d": [["x", "y"]]})
+    loads = {"a": {("c", "vod"): 55.0}}
+    moved = steps(former, told(former, loads), count=6)
+    assert moved.memory.weights["c"][Reach.ANYWHERE].keys() == {"a", "b"}
+    # The coverage has another site than that which helped it; what it helped is served elsewhere.
+    after = network({"c": [["a", "x"]], "d": [["b", "y"]]})
+    little = told(after, {"a": {("c", "vod"): 0.2}, "x": {("c", "vod"): 0.2}})
+    made = balance(moved.memory, Groups(after), {}, little, DEFAULT_RULES, 5.0)
+    for table in (made.memory.weights, made.memory.arrived):
+        for shares in table.get("c", {}).values():
+            assert shares.keys() <= {"a", "x"}
+            assert sum(shares.values()) == pytest.approx(1.0, abs=1e-3)
+
+
 def test_a_step_changes_no_site_by_more_than_it_may() -> None:
     topology = network(COVERAGE)
     reports = told(topology, {"a": {("c", "vod"): 74.0}, "b": {("d", "vod"): 1.0}})

@@ -24,7 +24,7 @@ EDGE: dict[str, object] = {
 }
 PAGE = cacheable(b"the page")
 FOR_A_DAY = headers(cache_control="public, max-age=86400")
-PROVOKED = [400, 401, 402, 403, 405, 406, 407, 408, 411, 412, 413, 414, 415, 416, 417, 418, 421,
+PROVOKED = [400, 401, 402, 403, 405, 406, 407, 408, 411, 412, 413, 414, 415, 417, 418, 421,
             426, 428, 429, 431, 451, 499, 501, 505, 511, 599]  # fmt: skip
 
 
@@ -34,6 +34,12 @@ def test_a_provoked_error_is_for_who_provoked_it(
 ) -> None:
     origin.serve(path, [Reply(status=status, headers=FOR_A_DAY, body=b"bad"), PAGE])
     assert edge.get(path).status == status
+    assert edge.get(path).body == b"the page"
+
+
+def test_a_416_that_nothing_asked_for_is_no_answer(edge: Edge, origin: Origin, path: str) -> None:
+    origin.serve(path, [Reply(status=416, headers=FOR_A_DAY, body=b"bad"), PAGE])
+    assert edge.get(path).status == 502
     assert edge.get(path).body == b"the page"
 
 

@@ -20,7 +20,7 @@ from tests.harness.toml import to_toml
 NAMES = ("a", "b", "c")
 SERVERS = ("n1", "n2", "n3", "s1", "s2", "s3")
 SITES = {"n": "north", "s": "south"}
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 @dataclass

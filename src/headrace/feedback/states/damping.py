@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from headrace.feedback.states.model import MOST_PENALTY
 from headrace.feedback.states.rules import StateRules
 
 
@@ -48,7 +49,8 @@ def unflapped(flaps: Flaps, rules: StateRules) -> Flaps:
 
 
 def ceiling(rules: StateRules) -> float:
-    """Return the largest penalty: it decays to `reuse` in the longest time of suppression."""
+    """Return the largest penalty: it decays to `reuse` in the longest time of suppression, and
+    fits into a memory."""
     doublings = min(rules.longest_suppress_s / rules.half_life_s, 60.0)
     most: float = rules.reuse * 2.0**doublings
-    return most
+    return min(most, MOST_PENALTY)

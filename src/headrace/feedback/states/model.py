@@ -13,6 +13,7 @@ from headrace.feedback.observation import Age, InARow, Name, Outcome
 MOST_SERVERS = 100_000
 MOST_REASONS = 8
 MOST_STEPS = 2**53
+MOST_PENALTY = 1e9
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
@@ -123,7 +124,7 @@ class ServerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     for_s: Age = 0.0
     reasons: Annotated[tuple[Why, ...], Meta(max_length=MOST_REASONS)] = ()
     ramp: Share = 1.0
-    penalty: Annotated[float, Meta(ge=0.0, le=1e9)] = 0.0
+    penalty: Annotated[float, Meta(ge=0.0, le=MOST_PENALTY)] = 0.0
     suppressed: bool = False
     load_s: Age = 0.0
     silent_s: Age | None = None

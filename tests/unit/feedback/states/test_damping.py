@@ -7,7 +7,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.feedback.control.memory import Memory, decode_memory, encode_memory
 from headrace.feedback.states.damping import Flaps, ceiling, decayed, flapped, unflapped
+from headrace.feedback.states.model import ServerRecord, States
 from tests.unit.feedback.networks import RULES
 
 
@@ -50,3 +52,16 @@ def test_a_failure_that_was_none_is_taken_back() -> None:
     before = Flaps(2000.0)
     assert unflapped(flapped(before, RULES), RULES).penalty == before.penalty
     assert unflapped(Flaps(500.0), RULES) == Flaps()
+
+
+def test_what_any_number_of_flaps_left_fits_into_a_memory() -> None:
+    rules = replace(
+        RULES, flap_penalty=1e6, reuse=7e5, suppress=1e6, half_life_s=86_400.0,
+        longest_suppress_s=7 * 86_400.0,
+    )  # fmt: skip
+    for extreme in (rules, replace(rules, half_life_s=1.0, longest_suppress_s=86_400.0)):
+        flaps = Flaps()
+        for _flap in range(2000):
+            flaps = flapped(flaps, extreme)
+        memory = Memory(states=States({"s0a0": ServerRecord(penalty=flaps.penalty)}))
+        assert decode_memory(encode_memory(memory)) == memory

@@ -38,7 +38,7 @@ from headrace.http.parser import (
     RequestParser,
     find_head_end,
 )
-from headrace.http.server.exchange import ClientGone, Handler
+from headrace.http.server.exchange import NO_FLOWS, ClientGone, Handler
 from headrace.http.server.head_cache import HeadCache
 from headrace.http.server.send_queue import DAMAGE, BodyDamaged, Residency, View, read_body
 
@@ -98,6 +98,7 @@ class MemoryExchange:
         self.head: RequestHead | None = None
         self.request: RequestHead | None = None  # the head, which stays when the answer has ended
         self.context: object = None
+        self.flows = NO_FLOWS
         self.covered = client.covered
         self.head_only = False
         self.keep_alive = True

@@ -74,6 +74,11 @@ class Flows:
             row = self._rows[coverage] = Row(self, coverage)
         return row
 
+    def end(self) -> None:
+        """Empty all rows: whoever kept one learns so that it counts no more."""
+        for row in self._rows.values():
+            row.clear()
+
     def _add(self, pair: Pair, count: FlowCount) -> FlowCount:
         self._known[pair] = count
         self.pairs.append(pair)

@@ -7,7 +7,7 @@ import time
 
 from headrace.cache.freshness import current_age_s
 from headrace.edge.hot import HotEntry
-from headrace.edge.load.client_load import FULL, ClientLoad
+from headrace.edge.load.client_load import SAMPLE_MASK, ClientLoad
 from headrace.edge.request.response import Response
 from headrace.http.server.exchange import Exchange
 from headrace.reasons import Reason
@@ -36,7 +36,7 @@ class Accounting(RequestNotes):
         """Count a response that ended: "complete", or why it was cut short."""
         context = exchange.context
         metrics = self.metrics
-        began = exchange.began
+        began, sent_bytes = exchange.began, exchange.bytes_sent
         spent_s = first_byte_s = exchange.ended - began
         if exchange.first_byte:
             first_byte_s = exchange.first_byte - began
@@ -49,30 +49,34 @@ class Accounting(RequestNotes):
             metrics.hit_total.observe(spent_s)
             load = self.load
             if load.counting:
-                hits = load.hits
-                hits += (exchange.address, context, exchange.bytes_sent)
-                if len(hits) >= FULL:
-                    load.settle()
+                flow = exchange.flows.get(context.content)
+                if flow is None:
+                    flow = load.flow_of(exchange, context)
+                requests = flow.requests
+                if not requests & SAMPLE_MASK:
+                    load.sample(context.resource, sent_bytes)
+                flow.requests = requests + 1
+                flow.bytes += sent_bytes
         elif isinstance(context, Response):
-            self._count(context, first_byte_s, spent_s, sent=exchange.bytes_sent > 0)
+            self._count(context, first_byte_s, spent_s, sent=sent_bytes > 0)
             if context.resource is not None:
                 tally = context.resource.service.tally
                 tally.hits += context.cache in HITS
                 if self.load.counting and context.peer is None:
-                    self.load.count(exchange.address, context.resource, exchange.bytes_sent)
+                    self.load.count(exchange.address, context.resource, sent_bytes)
             if context.cache in NOT_STORED and context.reason:
                 self._not_stored(context, exchange.status)
             if ended != "complete" and isinstance(context.task, asyncio.Task):
                 context.task.cancel()
         if tally is not None:
             tally.requests += 1
-            tally.bytes_sent += exchange.bytes_sent
+            tally.bytes_sent += sent_bytes
             if exchange.status >= 500 or (ended != "complete" and ended in FAILURES):
                 tally.errors += 1
         head = exchange.head
         if head is not None and head.cmcd and self.load.counting:
             self.load.player(exchange.address, head)
-        metrics.bytes_sent += exchange.bytes_sent
+        metrics.bytes_sent += sent_bytes
         metrics.responses[exchange.status // 100] += 1
         if ended != "complete" and ended == SLOW_CLIENT:
             metrics.clients_cut_slow += 1

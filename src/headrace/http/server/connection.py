@@ -19,6 +19,7 @@ from headrace.http.chunked import ChunkedDecoder
 from headrace.http.parser import BadRequest, RequestHead, find_head_end
 from headrace.http.server.context import ServerContext
 from headrace.http.server.ending import EndingSide
+from headrace.http.server.exchange import NO_FLOWS
 from headrace.http.server.receiving import PIPELINE_BYTES
 from headrace.http.server.sending import State
 from headrace.http.server.timer_wheel import UNWATCHED
@@ -47,8 +48,8 @@ class Connection(EndingSide):
     """
 
     __slots__ = (
-        "_asked_again", "_searched", "began", "context", "covered", "ended", "in_turn", "listener",
-        "next_turn",
+        "_asked_again", "_searched", "began", "context", "covered", "ended", "flows", "in_turn",
+        "listener", "next_turn",
     )  # fmt: skip
     peers_only = False
     client_certificate: ClientCertificate | None = None
@@ -60,6 +61,7 @@ class Connection(EndingSide):
         self.listener = listener
         self.bucket = UNWATCHED
         self.context: object = None
+        self.flows = NO_FLOWS
         self.covered: bytes | None = None  # the authority that the certificate was found to cover
         self.began = self.ended = 0.0
         self._asked_again = False

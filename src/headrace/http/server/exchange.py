@@ -6,12 +6,15 @@ from memory. Nothing here knows a socket.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from headrace.http.message import Field
 from headrace.http.parser import BadRequest, RequestHead
 from headrace.http.server.send_queue import Residency, View
 from headrace.http.server.tls_context import ClientCertificate
+
+NO_FLOWS: dict[Any, Any] = {}
+"""Those of a connection of which nothing was counted; never written to."""
 
 
 class ClientGone(ConnectionError):
@@ -22,15 +25,17 @@ class Exchange(Protocol):
     """A request that is to be answered with `respond` and its like, or with `start`, `queue`,
     `flushed` and `finish`; its body may be read meanwhile.
 
-    `context` is the handler's own; `covered` the authority that the certificate was found to
-    cover. `status` is 0 until an answer has begun. `began`, `first_byte` and `ended` are seconds
-    of the monotonic clock, 0 until they have come.
+    `context` is the handler's own, and so are `flows`, which stay for all requests of a connection
+    (`NO_FLOWS` before anything was counted). `covered` is the authority that the certificate was
+    found to cover. `status` is 0 until an answer has begun. `began`, `first_byte` and `ended` are
+    seconds of the monotonic clock, 0 until they have come.
     """
 
     address: str
     tls: bool
     head: RequestHead | None
     context: object
+    flows: dict[Any, Any]
     covered: bytes | None
     head_only: bool
     keep_alive: bool

@@ -10,6 +10,7 @@ import pytest
 from headrace.edge.load.client_load import MOST_OF_ONE, MOST_REPORTS, ClientLoad
 from headrace.edge.service.resource import Resource
 from headrace.http.parser import HeadLimits, RequestHead, RequestParser
+from headrace.http.server.exchange import NO_FLOWS
 from headrace.telemetry.flows import Pair, unpacked
 from headrace.telemetry.load_report import OTHER
 from headrace.telemetry.metrics import WorkerMetrics
@@ -47,6 +48,10 @@ def entry(path: bytes = b"/film") -> Any:
     return SimpleNamespace(content=None, resource=resource(path))
 
 
+def exchange(address: str) -> Any:
+    return SimpleNamespace(address=address, flows=NO_FLOWS)
+
+
 def told(load: ClientLoad) -> dict[Pair, tuple[int, int]]:
     answer = load.answer(GetLoad(), WorkerMetrics())
     numbers = unpacked(answer.flows)
@@ -74,7 +79,9 @@ def test_a_client_is_of_its_coverage(address: str, coverage: str) -> None:
     load = ClientLoad(classify)
     load.adopt(network())
     load.count(address, resource(), 100)
-    load.hits += (address, entry(), 50)
+    flow = load.flow_of(exchange(address), entry())
+    flow.bytes += 50
+    flow.requests += 1
     assert told(load) == {(coverage, "vod"): (150, 2)}
 
 
@@ -97,6 +104,20 @@ def test_another_description_begins_at_zero_and_a_new_view_does_not() -> None:
     after = load.answer(GetLoad({before.table: 1}), WorkerMetrics())
     assert after.instance == before.instance
     assert (after.table != before.table, after.pairs_from, after.pairs) == (True, 0, [])
+
+
+def test_a_connection_keeps_its_flows_until_there_is_another_description() -> None:
+    load = ClientLoad(classify)
+    load.adopt(network())
+    client, film = exchange("192.0.2.9"), entry()
+    flow = load.flow_of(client, film)
+    assert client.flows.get(film.content) is flow
+    assert client.flows.get(entry().content) is None  # the class is not known yet
+    load.adopt(network())
+    assert client.flows.get(film.content) is None
+    again = load.flow_of(client, film)
+    assert client.flows.get(film.content) is again is not flow
+    assert not NO_FLOWS
 
 
 def test_names_that_are_known_are_not_said_again() -> None:

@@ -135,13 +135,15 @@ class Observers:
         for name, one in member.received.items():
             observers[name] = Observer(name, self.now_s - one.at_s, one.document.probes)
         deciding = member.deciding
-        if deciding.tick(
-            self._moment(member),
+        moment = self._moment(member)
+        work = deciding.begin_tick(
+            moment,
             member.received,
             Observations(observers),
             member.orders,
             self.controller,
-        ):
+        )
+        if deciding.end_tick(moment, None if work is None else work()):
             assert deciding.published is not None
             member.published.append(deciding.published.view)
         member.events += deciding.events

@@ -7,8 +7,9 @@ next continues from the memory that it handed on last.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -80,7 +81,7 @@ class Deciding:
         self._now_s: float | None = None
         self._clock = 0.0
         self._asleep_until_s = 0.0
-        self._hears_enough = False
+        self._hears_enough = self._followed = False
         self._last: Order = BEFORE_ALL
 
     def configure(self, order: Sequence[str], tick_s: float, renew_s: float) -> None:
@@ -139,27 +140,42 @@ class Deciding:
             or (name in received and moment.steady_s - received[name].at_s <= self._alive_s)
         ]
 
-    def tick(
+    def begin_tick(
         self,
         moment: Moment,
         received: Mapping[str, Received],
         observations: Observations,
         orders: Orders,
         controller: Controller,
-    ) -> bool:
-        """Decide, or follow whoever does; return whether there is another view to publish.
+    ) -> Callable[[], Step] | None:
+        """Follow whoever decides, or return what works out what is decided here: it needs nothing
+        but values, and may run in a thread.
 
-        What happened is in `events`, until the next tick.
+        `end_tick` comes before the next; without it nothing was decided. What happened is in
+        `events`, until the next tick.
         """
         self.events = []
+        self._followed = False
         self._pass_time(moment)
         self._look_around(moment, received)
         self.decides = self._who(received, moment)
         if self.decides == self.own:
-            return self._decide(moment, observations, orders, controller)
+            return self._to_decide(moment, observations, orders, controller)
         if self.decides is not None:
-            return self._follow(received[self.decides], moment)
-        return False
+            self._followed = self._follow(received[self.decides], moment)
+        return None
+
+    def end_tick(self, moment: Moment, step: Step | None) -> bool:
+        """Decide what was worked out since `begin_tick` at this moment, if anything was; return
+        whether there is another view to publish.
+        """
+        if step is None:
+            return self._followed
+        self._adopted = None
+        self.step, self.memory, self._memory_at_s = step, step.memory, moment.steady_s
+        self.events = [msgspec.json.encode(one) for one in step.changes]
+        self.events += self._alarm_events(step.alarms, moment.clock)
+        return self._number(step.view, moment)
 
     def decision(self) -> Decision | None:
         """Return what the others are told of what was decided here; None when they decide."""
@@ -214,23 +230,19 @@ class Deciding:
         heard[self.own] = Heard(0.0, self.awake, own)
         return decider(self.order, heard, self._alive_s)
 
-    def _decide(
+    def _to_decide(
         self,
         moment: Moment,
         observations: Observations,
         orders: Orders,
         controller: Controller,
-    ) -> bool:
+    ) -> Callable[[], Step]:
         if self._adopted is not None:
             self._take_memory(self._adopted)
-            self._adopted = None
         last_s = moment.steady_s if self._memory_at_s is None else self._memory_at_s
         elapsed_s = max(0.0, moment.steady_s - last_s)
-        step = controller.step(self.memory, observations, moment.clock, elapsed_s, orders)
-        self.step, self.memory, self._memory_at_s = step, step.memory, moment.steady_s
-        self.events = [msgspec.json.encode(one) for one in step.changes]
-        self.events += self._alarm_events(step.alarms, moment.clock)
-        return self._number(step.view, moment)
+        memory, now = self.memory, moment.clock
+        return partial(controller.step, memory, observations, now, elapsed_s, orders)
 
     def _alarm_events(self, alarms: tuple[Alarm, ...], now: float) -> list[bytes]:
         """Return which alarms have begun and which have ended."""

@@ -43,7 +43,7 @@ from headrace.topology.snapshot import NetworkSnapshot
 
 SOONEST_S = 0.1
 """Between two decisions at least."""
-PAUSES_PER_TICK = 4.0
+PAUSES_PER_TICK = 3.0
 """How many times longer than a decision the pause after it is at least."""
 KEEP_AGAIN_S = 2.0
 
@@ -239,7 +239,7 @@ class FeedbackLoop:
                 next_s = max(next_s + tick_s, loop.time())
             began_s = loop.time()
             try:
-                self.tick()
+                await self.tick()
             except (HeadraceError, OSError) as error:
                 log.error("tick_failed", problem=str(error))
             except Exception:  # a fault of ours: the view in force stays
@@ -248,14 +248,20 @@ class FeedbackLoop:
             took_s = loop.time() - began_s
             await asyncio.sleep(max(SOONEST_S, PAUSES_PER_TICK * took_s))
 
-    def tick(self) -> None:
-        """Decide once, publish, and tell the others. Raises HeadraceError or OSError."""
+    async def tick(self) -> None:
+        """Decide once, publish, and tell the others. Raises HeadraceError or OSError.
+
+        What is decided is worked out in a thread: in a large network that takes so long that probes
+        would be late. Cancelled meanwhile, nothing was decided.
+        """
         moment, deciding = _moment(), self.deciding
         observations = self.observations(moment.steady_s)
         decided_before = deciding.decides
-        changed = deciding.tick(
+        work = deciding.begin_tick(
             moment, self.others.received, observations, self.orders, self.controller
         )
+        step = None if work is None else await asyncio.to_thread(work)
+        changed = deciding.end_tick(moment, step)
         if deciding.decides != decided_before:
             log.info("decides", observer=deciding.decides, before=decided_before)
         # What was published before the start is said again as soon as it is known to be the last.

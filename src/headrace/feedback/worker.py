@@ -24,6 +24,9 @@ from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import View
 
 SECRETS_S = 2.0
+SWITCH_S = 0.0005
+"""For so long a decision that is being worked out may hold up a probe, each time that it waits.
+With the interpreter's 5 ms, probes of good servers would look slow."""
 
 
 class FeedbackWorker(WorkerRole[FeedbackConfig]):
@@ -121,4 +124,5 @@ class FeedbackWorker(WorkerRole[FeedbackConfig]):
 
 
 if __name__ == "__main__":
+    sys.setswitchinterval(SWITCH_S)
     sys.exit(run_worker(FeedbackWorker))

@@ -1,0 +1,84 @@
+"""The loop keeps observing while it decides, and what was not worked out is not decided."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headrace.config.feedback.model import FeedbackConfig
+from headrace.feedback.control.controller import Controller, Step
+from headrace.feedback.deciding import Moment
+from headrace.feedback.loop import FeedbackLoop
+from headrace.feedback.rules import rules_of
+from headrace.topology.coverage import CoverageTable
+from headrace.topology.snapshot import NetworkSnapshot
+from tests.unit.feedback.networks import network
+
+NEVER_S = 20.0
+
+
+class Slow(Controller):
+    """Its steps end when they are let."""
+
+    may_end: threading.Event
+    ended_in_time = False
+
+    def step(self, *values: Any, **named: Any) -> Step:
+        self.ended_in_time = self.may_end.wait(NEVER_S)
+        return super().step(*values, **named)
+
+
+def made(folder: Path) -> tuple[FeedbackLoop, Slow]:
+    """Return a loop that has not begun to probe, and its controller."""
+    config = FeedbackConfig.model_validate(
+        {
+            "node_id": "a",
+            "listen": [{"address": "127.0.0.1:0"}],
+            "state_dir": folder,
+            "network": {"file": folder / "network.toml"},
+            "probe": [{"host": "h.example", "path": "/x"}],
+        }
+    )
+    topology = network()
+    loop = FeedbackLoop(config, ())
+    loop.adopt_network(NetworkSnapshot(topology, "v1", CoverageTable(topology)))
+    slow = loop.controller = Slow(topology, rules_of(config))
+    slow.may_end = threading.Event()
+    loop.deciding.begin(None, Moment(asyncio.get_running_loop().time(), 1000.0))
+    loop._begin()
+    for task in loop._tasks:
+        task.cancel()
+    return loop, slow
+
+
+def test_a_step_does_not_hold_up_what_else_runs(tmp_path: Path) -> None:
+    async def test() -> None:
+        loop, slow = made(tmp_path)
+        asyncio.get_running_loop().call_soon(slow.may_end.set)  # runs during the step, or too late
+        await loop.tick()
+        assert slow.ended_in_time
+        assert loop.deciding.published is not None
+        await loop.close()
+
+    asyncio.run(test())
+
+
+def test_a_step_that_is_cancelled_decides_nothing(tmp_path: Path) -> None:
+    async def test() -> None:
+        loop, slow = made(tmp_path)
+        ticking = asyncio.create_task(loop.tick())
+        await asyncio.sleep(0)
+        ticking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await ticking
+        slow.may_end.set()
+        assert (loop.deciding.step, loop.deciding.published) == (None, None)
+        await loop.tick()
+        assert loop.deciding.published is not None
+        await loop.close()
+
+    asyncio.run(test())

@@ -62,7 +62,7 @@ class StatesTable(Model):
         default=0.95,
         gt=0,
         le=1,
-        description="A server that sends such a share of what it can is full: no new clients.",
+        description="A server that sends such a share of what it can is full, and gets less.",
     )
     full_below: float = Field(
         default=0.85, gt=0, le=1, description="Below it, it is not. Less than `full_above`."

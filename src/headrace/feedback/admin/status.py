@@ -10,7 +10,7 @@ from headrace.feedback.loop import FeedbackLoop
 from headrace.feedback.observation import Observations
 from headrace.feedback.orders import Orders, Wish
 from headrace.feedback.states.model import SERVING, Alarm, ServerRecord, States
-from headrace.feedback.states.ramp import weight
+from headrace.feedback.states.ramp import offered
 from headrace.topology.model import AdminState, Server
 from headrace.topology.site_capacity import site_capacities
 from headrace.topology.view import NO_VIEW
@@ -66,7 +66,7 @@ def _server_row(
         site=server.site,
         state=str(record.state),
         for_s=record.for_s,
-        weight=weight(record, loop.controller.rules.states),
+        weight=offered(record, loop.controller.rules.states),
         reasons=[str(one) for one in record.reasons],
         probes={
             name: str(one.probes[server.name].outcome)

@@ -12,7 +12,7 @@ from headrace.feedback.control.why import why as why_of
 from headrace.feedback.loop import FeedbackLoop
 from headrace.feedback.orders import Mode, OperatorWish, Wish
 from headrace.feedback.states.model import ServerRecord
-from headrace.feedback.states.ramp import weight
+from headrace.feedback.states.ramp import offered
 from headrace.topology.model import Server
 
 
@@ -75,7 +75,7 @@ def _of_site(loop: FeedbackLoop, site: str) -> Iterator[str]:
     for server in loop.controller.topology.servers_of(site):
         record = known.get(server.name, ServerRecord())
         reasons = ", ".join(record.reasons)
-        share = weight(record, loop.controller.rules.states)
+        share = offered(record, loop.controller.rules.states)
         yield f"{server.name} is {record.state}, weight {share:g}: {reasons or 'not seen yet'}"
     yield from _of_balance(loop.shown(loop.observations(loop.now_s())), site)
     published = loop.deciding.published

@@ -23,7 +23,7 @@ from headrace.feedback.observation import Observations
 from headrace.feedback.orders import NO_ORDERS, Mode, Orders, merge, without_expired
 from headrace.feedback.states.groups import Groups
 from headrace.feedback.states.model import Alarm, Change, ServerRecord, State, States
-from headrace.feedback.states.ramp import weight
+from headrace.feedback.states.ramp import offered, weight
 from headrace.feedback.states.rules import StateRules
 from headrace.feedback.states.step import StateStep
 from headrace.feedback.states.step import step as step_states
@@ -35,7 +35,7 @@ _SEEN: Mapping[State, ServerState] = {
     State.ONLINE: ServerState.ONLINE,
     State.SUSPECT: ServerState.ONLINE,
     State.RECOVERING: ServerState.ONLINE,
-    State.FULL: ServerState.FULL,
+    State.FULL: ServerState.ONLINE,
     State.DRAINING: ServerState.DRAINING,
     State.FAILED: ServerState.FAILED,
     State.WITHDRAWN: ServerState.FAILED,
@@ -113,7 +113,7 @@ class Controller:
         shared = balanced(
             memory.balance,
             self._clients,
-            servers,
+            self._able(step.states),
             observations.reports,
             self.rules.balance,
             elapsed_s,
@@ -157,10 +157,19 @@ class Controller:
         seen = {name: self._seen(record) for name, record in states.servers.items()}
         return {name: one for name, one in seen.items() if one != _PLAIN}
 
+    def _able(self, states: States) -> dict[str, ServerView]:
+        """Return what servers are able to carry: one whose weight is lowered for its load has as
+        much room as before, and so has its site."""
+        able = {
+            name: ServerView(one.state, weight(states.servers[name], self.rules.states))
+            for name, one in self._servers(states).items()
+        }
+        return {name: one for name, one in able.items() if one != _PLAIN}
+
     def _seen(self, record: ServerRecord) -> ServerView:
         """Return what the view says of one. The weight of what is out is of no matter, and stays
         what it is without a view."""
-        state = _SEEN[record.state]
+        state = ServerState.FULL if record.shut else _SEEN[record.state]
         if state is ServerState.FAILED:
             return ServerView(state)
-        return ServerView(state, weight(record, self.rules.states))
+        return ServerView(state, offered(record, self.rules.states))

@@ -11,7 +11,7 @@ from headrace.feedback.observation import Observations, ProbeRecord
 from headrace.feedback.orders import Wish
 from headrace.feedback.states.model import State, Why
 from headrace.feedback.states.quorum import Panel, why_down
-from headrace.feedback.states.ramp import weight
+from headrace.feedback.states.ramp import offered
 from headrace.feedback.states.rules import StateRules
 from headrace.feedback.states.signals import Evidenced
 from headrace.feedback.states.table import Signal
@@ -85,7 +85,7 @@ def why(
         record.penalty,
         record.suppressed,
         record.ramp,
-        weight(record, rules),
+        offered(record, rules),
         one.used,
         seen.state.value,
         seen.weight,

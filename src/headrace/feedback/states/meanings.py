@@ -13,7 +13,7 @@ STATES: Mapping[State, str] = {
     State.RECOVERING: "It serves again: its weight rises in steps.",
     State.DRAINING: "It ends what it serves, and gets new clients only when no other is left.",
     State.WITHDRAWN: "Nobody asks it.",
-    State.FULL: "It keeps its clients, and gets new ones only when no other is left.",
+    State.FULL: "It sends nearly all that it can: its weight falls until it does not.",
 }
 
 REASONS: Mapping[Why, str] = {

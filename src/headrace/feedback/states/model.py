@@ -117,7 +117,9 @@ class ServerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `for_s` is how long it has been in its state, `ramp` how far it has returned, `penalty` what
     its flaps left, `load_s` how long its load has been past the threshold that would change its
-    state, `silent_s` how long it has not reported (None: it never did).
+    state, `silent_s` how long it has not reported (None: it never did). `relief` is the share of
+    its weight that its load leaves it, `mark` the load that says whether the last change of that
+    has taken effect, `calm_s` how long there was none past it. `shut`: its whole site is full.
     """
 
     state: State = State.ONLINE
@@ -128,6 +130,10 @@ class ServerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     suppressed: bool = False
     load_s: Age = 0.0
     silent_s: Age | None = None
+    relief: Share = 1.0
+    mark: Annotated[float, Meta(ge=0.0, le=1e3)] = 0.0
+    calm_s: Age = 0.0
+    shut: bool = False
 
 
 class States(msgspec.Struct, frozen=True, omit_defaults=True):

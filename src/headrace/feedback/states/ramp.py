@@ -19,10 +19,16 @@ def next_ramp(ramp: float, elapsed_s: float, rules: StateRules) -> float:
 
 
 def weight(record: ServerRecord, rules: StateRules) -> float:
-    """Return the share of a server's capacity that counts for new clients."""
+    """Return the share of a server's capacity that it has returned to."""
     if record.state in {State.FAILED, State.WITHDRAWN}:
         return 0.0
     if record.state not in _BY_RAMP or record.ramp >= 1.0:
         return 1.0
     risen = int(record.ramp * rules.ramp_steps + 1e-9) / rules.ramp_steps
     return rules.ramp_from + (1.0 - rules.ramp_from) * risen
+
+
+def offered(record: ServerRecord, rules: StateRules) -> float:
+    """Return the share of a server's capacity that counts for new clients: what it has returned to,
+    less what its load forbids."""
+    return weight(record, rules) * record.relief

@@ -13,6 +13,9 @@ class StateRules:
     A server failed when a quorum has seen `failures` failed probes, `refusals` that were refused,
     or `slow` that were slow; an observer that decides alone must have seen `alone` more. It
     returns after `successes`, its weight from `ramp_from` to 1 in `ramp_steps` over `ramp_s`.
+
+    A full server's weight is lowered to `full_floor` of it at least, and raised by `full_step` at
+    a time; both only when nothing more has come of the last change for `full_wait_s`.
     """
 
     observers: tuple[str, ...]
@@ -43,6 +46,9 @@ class StateRules:
     full_below: float = 0.85
     full_after_s: float = 2.0
     full_release_s: float = 5.0
+    full_wait_s: float = 10.0
+    full_step: float = 0.05
+    full_floor: float = 0.1
 
     busy: float = 0.5
     busy_cpu: float = 0.9

@@ -29,6 +29,7 @@ from headrace.feedback.states.model import (
 )
 from headrace.feedback.states.quorum import Panel, Verdict, choose_panel, evidence, judge
 from headrace.feedback.states.ramp import next_ramp
+from headrace.feedback.states.relief import relieve
 from headrace.feedback.states.rules import StateRules
 from headrace.feedback.states.signals import Evidenced, Finding, collect, find
 from headrace.feedback.states.table import TABLE, Signal
@@ -101,6 +102,7 @@ def step(
     }
     findings = {name: find(one, elapsed_s, rules) for name, one in evidenced.items()}
     after = {name: _next(one, findings[name], elapsed_s, rules) for name, one in evidenced.items()}
+    after = relieve(after, evidenced, findings, elapsed_s, rules)
     changes = tuple(
         _change(one, findings[name], after[name].state, panel, observations, rules, now)
         for name, one in evidenced.items()

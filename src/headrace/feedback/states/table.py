@@ -18,7 +18,8 @@ Each step finds one signal for each server; the first that applies wins:
 9. `unseen`: no quorum has probed it lately.
 
 What a state is for clients: `online`, `suspect` and `recovering` get new ones by their weight (a
-suspect's stays what it was), `full` and `draining` keep theirs, `failed` and `withdrawn` have none.
+suspect's stays what it was), `full` by one that is lowered; `draining` keeps its own; `failed` and
+`withdrawn` have none.
 """
 
 from __future__ import annotations

@@ -40,7 +40,8 @@ def test_a_server_is_full_above_one_threshold_for_a_while_until_below_another() 
     assert loop.states() == {}
     step = loop.see(reported({"s0a0": report("s0a0", 0.96)}))
     assert loop.states() == {"s0a0": State.FULL}
-    assert step.view.servers["s0a0"].state is ServerState.FULL
+    assert step.view.servers["s0a0"].state is ServerState.ONLINE
+    assert step.view.servers["s0a0"].weight == pytest.approx(0.875)
     loop.see(reported({"s0a0": report("s0a0", 0.9)}), 60)
     assert loop.states() == {"s0a0": State.FULL}
     loop.see(reported({"s0a0": report("s0a0", 0.8)}), 4)
@@ -72,7 +73,10 @@ def test_a_recovering_server_that_is_full_continues_its_ramp_later() -> None:
     assert loop.states() == {"s0a0": State.FULL}
     step = loop.see(reported({"s0a0": report("s0a0", 0.1)}), 5)
     assert loop.states() == {"s0a0": State.RECOVERING}
-    assert step.view.servers["s0a0"].weight == pytest.approx(0.55)
+    record = loop.memory.states.servers["s0a0"]
+    assert record.ramp == pytest.approx(0.5, abs=0.05)
+    assert record.relief < 1.0
+    assert step.view.servers["s0a0"].weight == pytest.approx(0.55 * record.relief)
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ def _written(one: Figures) -> Iterator[tuple[str, str]]:
     yield "hits in sites above", percent(one.mid_hit_ratio)
     yield "origin requests", _count(one.origin_requests)
     yield "origin peak", rate(one.origin_peak_bps)
+    yield "peak of sites above", rate(one.mid_peak_bps) if one.mid_peak_bps else _NONE
     yield "bytes not from origins", percent(one.origin_offload)
     yield "fullest site", percent(max((site.peak_load for site in edges), default=0.0))
     yield "fullest server", percent(max((site.fullest_server for site in edges), default=0.0))
@@ -50,6 +51,7 @@ def _written(one: Figures) -> Iterator[tuple[str, str]]:
     yield "viewers' time spent waiting", f"{one.rebuffering:.2%}"
     for name, count in (
         ("requests in vain", one.failed),
+        ("viewers who gave up", one.gave_up),
         ("client networks moved", one.moved_clients),
         ("requests of other CDNs", one.external_requests),
     ):
@@ -77,6 +79,7 @@ def _network(before: Figures, after: Figures) -> Iterator[tuple[str, str, str, s
         ("peak to clients", before.peak_bps, after.peak_bps, rate),
         ("requests of other CDNs", before.external_requests, after.external_requests, _count),
         ("requests in vain", before.failed, after.failed, _count),
+        ("viewers who gave up", before.gave_up, after.gave_up, _count),
         ("cost", before.cost, after.cost, _money),
     ):
         if was or now:

@@ -220,6 +220,7 @@ class Engine:
         session.waited_s += retry_s
         session.node = None
         if session.waited_s > self._config.clients.patience_s:
+            self._tally.gave_up += 1
             session.end = session.chunk
             session.next_s = math.inf
 

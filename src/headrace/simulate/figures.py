@@ -45,7 +45,9 @@ class Figures(msgspec.Struct, frozen=True):
     `origin_offload` is the share of the bytes that clients got which no origin sent. `balance` is
     the mean load of edge sites beside that of the fullest of them, at the height of demand (1: all
     alike). `settled_s` is the longest time that loads took to come to rest (see `settling`).
-    `rebuffering` is the share of the time that viewers would have waited.
+    `rebuffering` is the share of the time that viewers would have waited; those who got
+    nothing for too long `gave_up`, and do not wait any more. `mid_peak_bps` is the most that the
+    sites above sent.
     """
 
     requests: int
@@ -70,6 +72,8 @@ class Figures(msgspec.Struct, frozen=True):
     evictions: int
     cost: float
     sites: list[SiteFigures]
+    gave_up: int = 0
+    mid_peak_bps: float = 0.0
 
 
 def figures_of(
@@ -115,7 +119,14 @@ def figures_of(
         result.evictions,
         sum(one.cost for one in sites) + totals.origin_bytes / GB * origin_price,
         sites,
+        totals.gave_up,
+        _mid_peak(list(series.sites.values()), first),
     )
+
+
+def _mid_peak(sites: list[SiteSeries], first: int) -> float:
+    of_each = [one.sent_bps[first:] for one in sites if one.kind is SiteKind.MID]
+    return max(map(math.fsum, zip(*of_each, strict=True)), default=0.0)
 
 
 def _of_site(

@@ -10,7 +10,7 @@ import enum
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from headrace.config.scenario.events import FailureTable, NewServerTable, WithdrawalTable
+from headrace.config.scenario.events import FailureTable, NewServerTable, Whose, WithdrawalTable
 from headrace.config.scenario.model import ScenarioConfig
 from headrace.errors import HeadraceError
 from headrace.simulate.network import Origins
@@ -133,18 +133,18 @@ def _all(config: ScenarioConfig, topology: Topology) -> Iterator[Happening]:
         cause += 1
         yield from _failing(failure, topology, cause)
     for withdrawal in config.withdrawals:
-        names = _names(withdrawal, topology)
+        names = names_of(withdrawal, topology)
         turns = [(name,) for name in names] if withdrawal.each_s else [names]
         for turn, servers in enumerate(turns):
             cause += 1
             yield from _withdrawing(withdrawal, servers, turn, cause)
     for table in config.new_servers:
         cause += 1
-        yield from _coming(table, _names(table, topology), cause)
+        yield from _coming(table, names_of(table, topology), cause)
 
 
 def _failing(table: FailureTable, topology: Topology, cause: int) -> Iterator[Happening]:
-    servers = () if table.origins else _names(table, topology)
+    servers = () if table.origins else names_of(table, topology)
     what = What.ORIGINS if table.origins else What(table.how)
     whose = "the origins" if table.origins else _text(servers, table.site)
     yield Happening(table.from_s, what, True, servers, cause, f"{whose}: {_WORDS[what]}")
@@ -165,7 +165,7 @@ _WORDS = {
 def _withdrawing(
     table: WithdrawalTable, servers: tuple[str, ...], turn: int, cause: int
 ) -> Iterator[Happening]:
-    from_s = table.from_s + turn * table.each_s
+    from_s = table.from_s + turn * (table.each_s + table.drains_s)
     until_s = from_s + table.each_s if table.each_s else table.until_s
     whose = _text(servers, table.site)
     drains_s = max(0.0, from_s - table.drains_s)
@@ -190,9 +190,8 @@ def _coming(table: NewServerTable, servers: tuple[str, ...], cause: int) -> Iter
             )  # fmt: skip
 
 
-def _names(
-    table: FailureTable | WithdrawalTable | NewServerTable, topology: Topology
-) -> tuple[str, ...]:
+def names_of(table: Whose, topology: Topology) -> tuple[str, ...]:
+    """Return the servers that a table speaks of. Raises UnknownServer."""
     known = {server.name for server in topology.servers}
     for name in table.servers:
         if name not in known:

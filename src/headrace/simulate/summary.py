@@ -63,7 +63,11 @@ def summary_rows(one: Figures) -> list[tuple[str, str, str]]:
             "mean load of edge sites beside the fullest, at the height",
         ),
         ("settled", span(one.settled_s), "until loads were at rest, after the slowest event"),
-        ("waiting", f"{one.rebuffering:.2%}", f"of the time, {one.failed:,} requests in vain"),
+        (
+            "waiting",
+            f"{one.rebuffering:.2%}",
+            f"of the time, {one.failed:,} requests in vain, {one.gave_up:,} viewers gave up",
+        ),
         (
             "moved",
             f"{one.moved_clients:,}",

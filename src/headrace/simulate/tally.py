@@ -60,7 +60,7 @@ class Series:
 class Totals:
     """What is counted after the warm-up. `starved_s` is what viewers would have waited for: video
     that came later than it was played, since a server or a site was above what it can send;
-    `waited_s` the time that they got nothing at all.
+    `waited_s` the time that they got nothing at all. Those whose patience ended are in `gave_up`.
     """
 
     requests: int = 0
@@ -70,6 +70,7 @@ class Totals:
     origin_bytes: int = 0
     origin_refused: int = 0
     failed: int = 0
+    gave_up: int = 0
     played_s: float = 0.0
     starved_s: float = 0.0
     waited_s: float = 0.0
@@ -101,6 +102,7 @@ class Tally:
         self.totals = Totals()
         self.by_source = [0] * len(Source)
         self.failed = 0
+        self.gave_up = 0
         self.waited_s = 0.0
         self.sessions = 0
         self.warm_up_s = warm_up_s
@@ -140,7 +142,7 @@ class Tally:
                 node.reset()
         origins.reset()
         self.by_source = [0] * len(Source)
-        self.failed = self.sessions = 0
+        self.failed = self.gave_up = self.sessions = 0
         self.waited_s = 0.0
 
     def _end_of_site(self, site: Site, nodes: list[Node], *, counts: bool) -> tuple[float, float]:
@@ -209,6 +211,7 @@ class Tally:
         totals.origin_bytes += round(origins.bytes * whole)
         totals.origin_refused += round(origins.refused * whole)
         totals.failed += round(self.failed * whole)
+        totals.gave_up += round(self.gave_up * whole)
         totals.played_s += played_s * whole
         late = played_s * (1 - share) * self.by_source[Source.ORIGIN] / max(1, requests)
         totals.starved_s += (starved_s + late) * whole

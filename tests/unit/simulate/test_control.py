@@ -2,11 +2,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from headrace.feedback.orders import Mode
 from headrace.feedback.states.model import AlarmKind, State
 from headrace.simulate.build import engine_of
 from headrace.simulate.control.loop import Loop
 from headrace.simulate.engine import Result
+from headrace.simulate.happenings import UnknownServer
 from tests.harness.scenarios import a_network, a_scenario, loads_between, simulated
 
 FAILURE = {"servers": ["n1"], "from": 200, "until": 400}
@@ -61,6 +64,34 @@ def test_one_bad_observer_of_three_removes_nobody() -> None:
     assert loop.changes == []
     assert result.totals.failed == 0
     assert AlarmKind.UNSOUND_OBSERVER in {alarm.kind for _at, alarm in loop.alarms}
+
+
+def changed_by(bad_observer: dict[str, Any], observers: int = 3) -> set[str]:
+    """Return the servers of which the loop thought anything else than that they serve."""
+    control = {"mode": "states", "observers": observers, "bad_observer": [bad_observer]}
+    _result, loop = steered(control=control)
+    return {change.server for change in loop.changes}
+
+
+def test_observers_can_be_wrong_about_some_servers() -> None:
+    assert changed_by({"servers": ["n1"], "from": 100}, observers=1) == {"n1"}
+
+
+def test_a_quorum_that_is_wrong_removes_what_serves_and_one_of_three_does_not() -> None:
+    assert changed_by({"servers": ["n1"], "count": 1, "from": 100}) == set()
+    assert changed_by({"servers": ["n1"], "count": 2, "from": 100}) == {"n1"}
+
+
+def test_a_bad_observer_has_seen_nothing_before_it_became_one() -> None:
+    bad = {"servers": ["n1"], "from": 100}
+    _result, loop = steered(control={"mode": "states", "observers": 1, "bad_observer": [bad]})
+    failed = [change.at for change in loop.changes if change.after is State.FAILED]
+    assert 101 < failed[0] < 110
+
+
+def test_a_bad_observer_of_unknown_servers_is_refused() -> None:
+    with pytest.raises(UnknownServer):
+        changed_by({"servers": ["nobody"], "from": 100})
 
 
 def test_clients_of_a_lost_site_are_served_by_the_next() -> None:

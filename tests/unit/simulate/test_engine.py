@@ -96,6 +96,29 @@ def test_sessions_end_where_they_are_while_a_site_drains() -> None:
     assert sum(loads_between(result, "south", 200, 300)) > 0
 
 
+def test_a_server_drains_when_the_one_before_has_returned() -> None:
+    withdrawal = {"site": "north", "from": 200, "each": 100, "drains": 50}
+    seen = [(one.at_s, one.text) for one in simulated(withdrawal=[withdrawal]).happenings]
+    assert seen[:6] == [
+        (150, "n1: draining"),
+        (200, "n1: withdrawn"),
+        (300, "n1: returned"),
+        (300, "n2: draining"),
+        (350, "n2: withdrawn"),
+        (450, "n2: returned"),
+    ]
+
+
+def test_who_gets_nothing_for_too_long_gives_up() -> None:
+    failure = {"site": "north", "from": 200, "until": 400}
+    audience = [{"network": "isp-a", "viewers": 50}]
+    lost = simulated(audience=audience, failure=[failure], clients={"patience": 30}).totals
+    patient = simulated(audience=audience, failure=[failure], clients={"patience": 600}).totals
+    assert lost.gave_up > 30
+    assert patient.gave_up == 0
+    assert lost.waited_s < patient.waited_s
+
+
 def test_a_server_that_lost_its_store_fills_it_again() -> None:
     failure = {"site": "south", "from": 300, "until": 305}
     kept = simulated(failure=[failure])

@@ -7,18 +7,20 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from headrace.config.base import Model
+from headrace.config.scenario.events import Whose
 from headrace.config.units import DurationS
 
 
-class BadObserverTable(Model):
-    """Observers that see what is not so."""
+class BadObserverTable(Whose):
+    """Observers that see what is not so: of some servers, or of all where none are named."""
 
     count: int = Field(default=1, ge=1, le=100, description="How many of the observers.")
     from_s: DurationS = Field(description="From when on.")
     until_s: DurationS | None = Field(default=None, description="Until when. Unset: to the end.")
     sees: Literal["failures", "nothing"] = Field(
         default="failures",
-        description="`failures`: every probe of it fails. `nothing`: it says no more.",
+        description="`failures`: every probe of it fails. `nothing`: it says no more, of any "
+        "server.",
     )
 
 

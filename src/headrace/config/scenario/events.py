@@ -11,7 +11,7 @@ from headrace.config.network.words import Name
 from headrace.config.units import DurationS
 
 
-class _Whose(Model):
+class Whose(Model):
     """Servers of the network: some by name, or those of a site."""
 
     servers: list[Name] = Field(default=[], max_length=10_000, description="These servers.")
@@ -21,7 +21,7 @@ class _Whose(Model):
     )
 
 
-class FailureTable(_Whose):
+class FailureTable(Whose):
     """Servers that fail, or the origins."""
 
     origins: bool = Field(default=False, description="The origins, in place of servers.")
@@ -44,7 +44,7 @@ class FailureTable(_Whose):
         return self
 
 
-class WithdrawalTable(_Whose):
+class WithdrawalTable(Whose):
     """Servers that an operator withdraws, from and until a time: maintenance."""
 
     from_s: DurationS = Field(description="When they are withdrawn.")
@@ -54,7 +54,9 @@ class WithdrawalTable(_Whose):
         description="One after the other, each for so long, from `from` on. 0: all at once.",
     )
     drains_s: DurationS = Field(
-        default=0.0, description="For so long before, they get no new clients."
+        default=0.0,
+        description="For so long before, they get no new clients. With `each`, that of the next "
+        "begins when the one before has returned.",
     )
     loses_store: bool = Field(
         default=False, description="They come back with nothing in their stores."
@@ -68,7 +70,7 @@ class WithdrawalTable(_Whose):
         return self
 
 
-class NewServerTable(_Whose):
+class NewServerTable(Whose):
     """Servers that come to the network while it runs, with nothing in their stores."""
 
     at_s: DurationS = Field(description="When they come.")

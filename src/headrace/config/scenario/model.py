@@ -118,7 +118,8 @@ class ScenarioConfig(Model):
         ge=0.1,
         le=600,
         description="The step of the clock: load is measured over it, and requests within one are "
-        "of the same moment.",
+        "of the same moment. Let it be no shorter than the pieces, or who asks together makes "
+        "peaks.",
     )
     scale: float = Field(
         default=1.0,

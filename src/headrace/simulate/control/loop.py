@@ -44,7 +44,7 @@ class Loop:
         self.alarms: list[tuple[float, Alarm]] = []
         self._controller = Controller(topology, ControllerRules(rules, mode))
         self._memory = NO_MEMORY
-        self._probes = Probes(table.observers, table.bad_observers)
+        self._probes = Probes(table.observers, table.bad_observers, topology)
         self._reports = Reports(table, chance_of(config.seed, "reports"), 1 / config.scale)
         self._view = NO_VIEW
         self._calm = False
@@ -69,8 +69,9 @@ class Loop:
         begins = now - interval_s
         view = self._view
         for turn in range(1, count + 1):
-            self._probes.probe(nodes)
-            view = self._once(begins + interval_s * turn / count, interval_s / count)
+            at = begins + interval_s * turn / count
+            self._probes.probe(nodes, at)
+            view = self._once(at, interval_s / count)
         if view == self._view:
             return None
         self._view = view

@@ -124,6 +124,8 @@ def plots_of_variants(results: Mapping[str, Result]) -> Plots:
     charts = [
         chart("Bytes from origins", "What origins send to servers.", "bit/s",
               lambda one: thin.means(one.series.origin_bps)),
+        chart("Bytes of sites above", "What the sites above send to servers.", "bit/s",
+              lambda one: thin.means(_sent_by_mid(one))),
         chart("Hits", "The share of requests that the first server answers from its store.", "%",
               lambda one: thin.ratios(one.series.hits, one.series.requests)),
         chart("Fullest site", "The load of that edge site which is the fullest.", "%",
@@ -142,6 +144,12 @@ def plots_of_variants(results: Mapping[str, Result]) -> Plots:
 def _fullest(result: Result, load: Callable[[SiteSeries], Sequence[float]]) -> list[float]:
     edges = [one for one in result.series.sites.values() if one.kind is SiteKind.EDGE]
     return [max(loads) for loads in zip(*map(load, edges), strict=True)]
+
+
+def _sent_by_mid(result: Result) -> list[float]:
+    sites = [one for one in result.series.sites.values() if one.kind is SiteKind.MID]
+    sent = [math.fsum(of_all) for of_all in zip(*(one.sent_bps for one in sites), strict=True)]
+    return sent or [0.0] * len(result.series.at_s)
 
 
 def _about_sites(count: int) -> str:

@@ -27,13 +27,13 @@ SHOWN = {
     "evening": ("Bytes to clients, and from origins", "Load of sites"),
     "flash-crowd": ("Fullest server",),
     "site-loss": ("Fullest site", "In vain"),
-    "upgrade": ("Hits", "Fullest server"),
-    "sharding": ("Hits", "Bytes from origins"),
+    "upgrade": ("In vain",),
+    "sharding": ("Bytes from origins",),
     "tiering": ("Bytes from origins",),
     "eviction": ("Hits",),
     "balance": ("Fullest site", "Late"),
-    "bad-observer": ("In vain", "Fullest site"),
-    "new-server": ("Bytes from origins", "Fullest server"),
+    "bad-observer": ("Fullest site",),
+    "new-server": ("Bytes of sites above",),
 }
 """Which plots each page shows."""
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from headrace.config.loader import load_config
 from headrace.config.scenario import SCENARIO
 from headrace.simulate.build import engine_of
@@ -36,6 +38,8 @@ SHOWN = {
     "new-server": ("Bytes of sites above",),
 }
 """Which plots each page shows."""
+WITHOUT_WARM_UP = {"new-server"}
+"""Where what happens would be small beside the filling of all stores."""
 
 
 def main() -> None:
@@ -53,8 +57,19 @@ def main() -> None:
             result = engine_of(config, load_topology(config.network)).run()
             plots = plots_of(result)
             lines = list(summary(result, figures_of(result, {}, 0.0, 0.0)))
-        draw(name, plots)
+        draw(name, after(plots, config.warm_up_s) if name in WITHOUT_WARM_UP else plots)
         print(f"{name}\n", *lines, "", sep="\n")
+
+
+def after(plots: Plots, begins_s: float) -> Plots:
+    """Return what plots show from a time on."""
+    first = sum(at_s < begins_s for at_s in plots.at_s)
+    charts = [
+        replace(one, lines=[replace(line, values=line.values[first:]) for line in one.lines])
+        for one in plots.charts
+    ]
+    marks = [mark for mark in plots.marks if mark.at_s >= begins_s]
+    return Plots(plots.at_s[first:], marks, charts)
 
 
 def draw(name: str, plots: Plots) -> None:

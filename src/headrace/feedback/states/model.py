@@ -120,6 +120,7 @@ class ServerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     state, `silent_s` how long it has not reported (None: it never did). `relief` is the share of
     its weight that its load leaves it, `mark` the load that says whether the last change of that
     has taken effect, `calm_s` how long there was none past it. `shut`: its whole site is full.
+    `raised`: its relief has risen since it was lowered; `wait_s` is how long it waits to rise.
     """
 
     state: State = State.ONLINE
@@ -134,6 +135,8 @@ class ServerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     mark: Annotated[float, Meta(ge=0.0, le=1e3)] = 0.0
     calm_s: Age = 0.0
     shut: bool = False
+    raised: bool = False
+    wait_s: Age = 0.0
 
 
 class States(msgspec.Struct, frozen=True, omit_defaults=True):

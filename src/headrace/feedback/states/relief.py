@@ -63,7 +63,7 @@ def _site(
             found[name] = _next(record, evidenced[name], mean, elapsed_s, rules, shut=shut)
         else:
             found[name] = msgspec.structs.replace(
-                record, relief=1.0, mark=0.0, calm_s=0.0, shut=False
+                record, relief=1.0, mark=0.0, calm_s=0.0, shut=False, raised=False, wait_s=0.0
             )
     return {**found, **_relative({name: found[name] for name in serving})}
 
@@ -102,6 +102,8 @@ def _next(
     before, used = one.record, one.used
     goal = max(aim(rules), mean)
     relief, mark, calm_s = before.relief, before.mark, min(before.calm_s + elapsed_s, 1e9)
+    raised = before.raised
+    wait_s = max(before.wait_s * 0.5 ** (elapsed_s / rules.full_half_life_s), rules.full_wait_s)
     if used is None:
         # Nobody knows its load: it returns as one that is idle.
         mark, sent = 0.0, 0.0
@@ -112,18 +114,27 @@ def _next(
         if used < mark - _STILL:
             mark, calm_s = used, 0.0
         if begins or (record.state is State.FULL and calm_s >= rules.full_wait_s):
-            lowered = relief * min(goal / used, 1.0)
+            lowered = relief * min(max(goal / used, rules.full_cut), 1.0)
             relief, mark, calm_s = max(lowered, min(rules.full_floor, relief)), used, 0.0
+            if raised:
+                wait_s, raised = min(wait_s * 2, rules.full_longest_wait_s), False
     elif relief < 1.0 and sent < goal:
         if sent > mark + _STILL:
             mark, calm_s = sent, 0.0
-        if calm_s >= rules.full_wait_s:
+        if calm_s >= wait_s:
             most = relief * goal / sent if sent > 0 else 1.0
             relief, mark, calm_s = min(1.0, relief + rules.full_step, most), sent, 0.0
+            raised = True
     else:
         mark, calm_s = sent, 0.0
     return msgspec.structs.replace(
-        record, relief=relief, mark=min(mark, 1e3), calm_s=calm_s, shut=shut
+        record,
+        relief=relief,
+        mark=min(mark, 1e3),
+        calm_s=calm_s,
+        shut=shut,
+        raised=raised,
+        wait_s=wait_s,
     )
 
 
@@ -134,6 +145,6 @@ def _relative(serving: Records) -> Records:
     if most >= 1.0:
         return serving
     return {
-        name: msgspec.structs.replace(record, relief=min(1.0, record.relief / most))
+        name: msgspec.structs.replace(record, relief=min(1.0, record.relief / most), raised=True)
         for name, record in serving.items()
     }

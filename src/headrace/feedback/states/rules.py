@@ -15,7 +15,9 @@ class StateRules:
     returns after `successes`, its weight from `ramp_from` to 1 in `ramp_steps` over `ramp_s`.
 
     A full server's weight is lowered to `full_floor` of it at least, and raised by `full_step` at
-    a time; both only when nothing more has come of the last change for `full_wait_s`.
+    a time; both only when nothing more has come of the last change for `full_wait_s`. At once it is
+    lowered to `full_cut` of what it was at most. Each time that raising it made it full again, it
+    waits twice as long, to `full_longest_wait_s`; half of that is forgotten in `full_half_life_s`.
     """
 
     observers: tuple[str, ...]
@@ -49,6 +51,9 @@ class StateRules:
     full_wait_s: float = 10.0
     full_step: float = 0.05
     full_floor: float = 0.1
+    full_cut: float = 0.7
+    full_longest_wait_s: float = 300.0
+    full_half_life_s: float = 1800.0
 
     busy: float = 0.5
     busy_cpu: float = 0.9

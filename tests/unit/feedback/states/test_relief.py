@@ -14,7 +14,7 @@ from headrace.feedback.orders import Mode, Wish, wish_server
 from headrace.feedback.states.model import State
 from headrace.telemetry.load_report import LoadReport
 from headrace.topology.model import Topology
-from headrace.topology.view import ServerState
+from headrace.topology.view import ServerState, ServerView
 from tests.unit.feedback.networks import GONE, Loop, observed
 from tests.unit.feedback.states.crowd import MBPS, Crowd, network, swing
 
@@ -102,9 +102,9 @@ def test_it_waits_while_its_load_falls_and_then_gives_more() -> None:
     for used in (1.5, 1.4, 1.3, 1.2):
         step = loop.see(told(TWO, s0a0=used, s0a1=0.1), 6)
         weights.append(step.view.servers["s0a0"].weight)
-    assert weights == [pytest.approx(0.8 / 1.5)] * 4
+    assert weights == [pytest.approx(0.7)] * 4
     step = loop.see(told(TWO, s0a0=1.2, s0a1=0.1), 11)
-    assert step.view.servers["s0a0"].weight == pytest.approx(0.8 / 1.5 * 0.8 / 1.2)
+    assert step.view.servers["s0a0"].weight == pytest.approx(0.7 * 0.7)
 
 
 def test_it_never_gives_all() -> None:
@@ -167,3 +167,20 @@ def test_a_server_that_failed_or_is_pinned_is_not_relieved_any_more() -> None:
     loop.orders = wish_server(loop.orders, "s0a0", Wish.ONLINE, now=loop.now)
     step = loop.see(told(TWO, s0a0=1.0, s0a1=0.4))
     assert step.view.servers == {}
+
+
+def test_one_that_is_full_again_when_it_is_raised_waits_longer_each_time() -> None:
+    loop = Loop(TWO)
+    waits = []
+    for _time in range(3):
+        step = loop.see(told(TWO, s0a0=1.0, s0a1=0.4), 3)
+        lowered = step.view.servers["s0a0"].weight
+        seconds = 0
+        while step.view.servers.get("s0a0", ServerView()).weight <= lowered:
+            step = loop.see(told(TWO, s0a0=0.7, s0a1=0.4))
+            seconds += 1
+            assert seconds < 100
+        waits.append(seconds)
+    assert waits[0] <= 11
+    assert waits[1] > 1.7 * waits[0]
+    assert waits[2] > 1.7 * waits[1]

@@ -41,7 +41,7 @@ COUNTERS = frozenset(
 )
 NO_REASONS = frozenset(("disk", "full", "resumed"))  # of the events that count no failure
 # Here `problem` and `detail` are sentences for an operator.
-SENTENCES = ("cli", "config", "node", "edge/admin")
+SENTENCES = ("cli", "config", "node", "edge/admin", "feedback/kept")
 
 
 def modules() -> list[Path]:

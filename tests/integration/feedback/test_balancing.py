@@ -148,9 +148,7 @@ def balanced(tmp_path: Path) -> Iterator[Balanced]:
         )
         router.launch()
         feedback.write(
-            description,
-            tables=f'[reports]\ntoken_file = "{token}"\n[balance]\ninterval = "2s"\n'
-            "[states]\nfull_above = 1.0\nfull_below = 0.9\n",
+            description, tables=f'[reports]\ntoken_file = "{token}"\n[balance]\ninterval = "2s"\n'
         )
         feedback.start()
         router.event("ready")

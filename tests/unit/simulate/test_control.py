@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from headrace.feedback.observation import NodeReport
 from headrace.feedback.orders import Mode
 from headrace.feedback.states.model import AlarmKind, State
 from headrace.simulate.build import engine_of
 from headrace.simulate.control.loop import Loop
+from headrace.simulate.control.reports import Reports
 from headrace.simulate.engine import Result
 from headrace.simulate.happenings import UnknownServer
 from tests.harness.scenarios import a_network, a_scenario, loads_between, simulated
@@ -92,6 +95,25 @@ def test_a_bad_observer_has_seen_nothing_before_it_became_one() -> None:
 def test_a_bad_observer_of_unknown_servers_is_refused() -> None:
     with pytest.raises(UnknownServer):
         changed_by({"servers": ["nobody"], "from": 100})
+
+
+def test_reports_are_known_at_each_probe_until_the_next_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ages: list[float] = []
+    known = Reports.known
+
+    def noted(reports: Reports, now: float) -> Mapping[str, NodeReport]:
+        found = known(reports, now)
+        ages.extend(one.age_s for one in found.values())
+        return found
+
+    monkeypatch.setattr(Reports, "known", noted)
+    network = a_network(4)
+    config = a_scenario(interval=5, failure=[FAILURE])
+    engine_of(config, network, Loop(config, network, Mode.STATES)).run()
+    assert {round(age) for age in ages} >= {0, 1, 2, 3, 4}
+    assert min(ages) >= 0
 
 
 def test_clients_of_a_lost_site_are_served_by_the_next() -> None:

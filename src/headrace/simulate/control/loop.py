@@ -60,7 +60,6 @@ class Loop:
         `told` is what operators say of servers.
         """
         nodes = [node for node in nodes if not node.is_external]
-        self._reports.collect(nodes, now, interval_s)
         self._order(told)
         disturbed = any(not node.is_up or node.is_slow or node.gives_wrong for node in nodes)
         count = max(1, round(interval_s / self.table.probe_s))
@@ -71,6 +70,9 @@ class Loop:
         for turn in range(1, count + 1):
             at = begins + interval_s * turn / count
             self._probes.probe(nodes, at)
+            if turn == count:
+                # They are made at the end: before it, those of the interval before are known.
+                self._reports.collect(nodes, now, interval_s)
             view = self._once(at, interval_s / count)
         if view == self._view:
             return None

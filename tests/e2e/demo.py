@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
+import urllib.parse
 import urllib.request
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,16 @@ START_WITHIN_S = 90.0
 STOP_WITHIN_S = 30.0
 RETURN_WITHIN_S = 60.0
 POLL_S = 0.2
+
+
+def listens(url: str) -> bool:
+    """Return whether something accepts connections at a URL."""
+    place = urllib.parse.urlsplit(url)
+    try:
+        socket.create_connection((place.hostname, place.port), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 class Demo:
@@ -62,7 +75,7 @@ class Demo:
             assert response.status == 200
 
     def revive_all(self) -> None:
-        """Start again whatever is down, and wait until the routers know."""
+        """Start again whatever is down, and wait until it answers and the routers know."""
         state = self.state()
         others = (*state["origins"], *state["routers"], *state["observers"], state["cloud"])
         for item in (*self.servers(state).values(), *others):
@@ -74,6 +87,13 @@ class Demo:
             RETURN_WITHIN_S,
             every_s=POLL_S,
         )
+        for item in others:
+            eventually(
+                partial(listens, item["url"]),
+                f"{item['name']} can be asked again",
+                RETURN_WITHIN_S,
+                every_s=POLL_S,
+            )
 
     def servers(self, state: dict[str, Any] | None = None) -> dict[str, dict[str, Any]]:
         """What the page shows of each server."""

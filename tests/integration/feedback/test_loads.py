@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from headrace.telemetry.load_report import LoadReport, encode_report
+from headrace.topology.view import ServerView
 from tests.harness.edge import free_port
 from tests.harness.feedback import HOST, Feedback
 from tests.harness.polling import eventually
@@ -86,6 +87,11 @@ class Loaded:
         rows = {row["server"]: row for row in self.feedback.status()["servers"]}
         return rows[server]
 
+    def weight(self, server: str) -> float:
+        view = self.feedback.view()
+        assert view is not None
+        return view.servers.get(server, ServerView()).weight
+
     def until(self, holds: Any, what: str) -> None:
         eventually(holds, what, PATIENCE_S, every_s=0.2)
 
@@ -125,13 +131,16 @@ def loaded(tmp_path: Path) -> Iterator[Loaded]:
         yield Loaded(feedback, admins)
 
 
-def test_a_server_that_reports_that_it_is_full_gets_no_new_clients(loaded: Loaded) -> None:
+def test_a_server_that_reports_that_it_is_full_gets_fewer_clients(loaded: Loaded) -> None:
     loaded.until(lambda: loaded.counts()["reports"] >= 6, "reports are taken")
     assert loaded.row("n1")["egress_bps"] == 1e9
     loaded.admins["n1"].egress_bps = 9.9e9
-    loaded.until(lambda: loaded.feedback.states() == {"n1": "full"}, "n1 is full")
+    loaded.until(lambda: loaded.row("n1")["state"] == "full", "n1 is full")
+    loaded.until(lambda: loaded.weight("n1") < 1.0, "its weight is lowered in the view")
+    assert loaded.feedback.states() == {}
+    assert {loaded.weight("n2"), loaded.weight("n3")} == {1.0}
     loaded.admins["n1"].egress_bps = 2e9
-    loaded.until(lambda: loaded.feedback.states() == {}, "n1 is full no more")
+    loaded.until(lambda: loaded.row("n1")["state"] == "online", "n1 is full no more")
 
 
 NONSENSE = {

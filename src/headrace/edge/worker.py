@@ -23,6 +23,7 @@ from headrace.edge.service.services import Services, compile_services
 from headrace.errors import HeadraceError
 from headrace.http.server.context import ServerContext
 from headrace.http.server.exchange import Handler
+from headrace.node.access_logs import access_log_path, open_access_log
 from headrace.node.live.answers import live_answer
 from headrace.node.role import WorkerRole
 from headrace.node.worker import run_worker
@@ -58,7 +59,7 @@ class EdgeWorker(WorkerRole[Config]):
         self._loop = loop
         services = compile_services(config, self.metrics.services)
         store = Store.open(config.cache_dir, store_settings(config))
-        access_log = open_access_log(config)
+        access_log = open_access_log(config.access_log)
         edge = self._edge = WorkerContext(
             loop, config, services, store, self.metrics, SocketNetwork(loop)
         )
@@ -75,8 +76,8 @@ class EdgeWorker(WorkerRole[Config]):
         secrets = peer_secrets(config)
         # A log whose file stays the same continues: its reader may hang, and each thread that waits
         # for it would stay.
-        same = access_log_path(config) == self._accounting.log.path
-        log = None if same else open_access_log(config)
+        same = access_log_path(config.access_log) == self._accounting.log.path
+        log = None if same else open_access_log(config.access_log)
         return EdgeChange(self, config, services, log, secrets)
 
     def adopt(
@@ -200,20 +201,6 @@ def store_settings(config: Config) -> StoreSettings:
     """Return the store's settings for a worker, which verifies checksums itself, on a thread."""
     options = config.store
     return StoreSettings(size_bytes=options.size_bytes, slice_bytes=options.slice_bytes)
-
-
-def open_access_log(config: Config) -> AccessLog:
-    """Open the access log. Raises HeadraceError."""
-    options = config.access_log
-    return AccessLog(
-        access_log_path(config), options.sample, options.client_address, cmcd=options.cmcd
-    )
-
-
-def access_log_path(config: Config) -> Path | str | None:
-    """Return where the access log goes: a file, "-", or None for nowhere."""
-    path = config.access_log.path
-    return path if path is None or path == "-" else Path(path)
 
 
 if __name__ == "__main__":

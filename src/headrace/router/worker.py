@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path
 
 import msgspec
 
@@ -14,6 +13,7 @@ from headrace.config.router.model import RouterConfig
 from headrace.errors import HeadraceError
 from headrace.http.server.context import ServerContext
 from headrace.http.server.exchange import Handler
+from headrace.node.access_logs import access_log_path, open_access_log
 from headrace.node.live.answers import live_answer
 from headrace.node.live.messages import LiveQuestion
 from headrace.node.role import WorkerRole
@@ -65,7 +65,7 @@ class RouterWorker(WorkerRole[RouterConfig]):
         if config.geo_file is not None:
             self._geo = FollowedGeo(config.geo_file, config.state_dir, self._adopt_geo)
             self._geo.follow(loop)
-        log = open_access_log(config)
+        log = open_access_log(config.access_log)
         self._accounting = Accounting(self.metrics, context.tallies, log)
         self._show(config)
         self._dns = DnsServers(loop, self.metrics, context.tallies)
@@ -102,10 +102,10 @@ class RouterWorker(WorkerRole[RouterConfig]):
         debug = DebugAccess.of(config.debug)
         # A log whose file stays the same continues: its reader may hang, and each thread that waits
         # for it would stay.
-        same = access_log_path(config) == self._accounting.log.path
+        same = access_log_path(config.access_log) == self._accounting.log.path
         dns = self._dns.prepare(config.dns, config.state_dir)
         try:
-            access_log = None if same else open_access_log(config)
+            access_log = None if same else open_access_log(config.access_log)
         except (HeadraceError, OSError):
             dns.abandon()
             raise
@@ -196,20 +196,6 @@ class RouterChange:
         self._dns.abandon()
         if self._access_log is not None:
             self._access_log.end()
-
-
-def open_access_log(config: RouterConfig) -> AccessLog:
-    """Open the access log. Raises HeadraceError."""
-    options = config.access_log
-    return AccessLog(
-        access_log_path(config), options.sample, options.client_address, cmcd=options.cmcd
-    )
-
-
-def access_log_path(config: RouterConfig) -> Path | str | None:
-    """Return where the access log goes: a file, "-", or None for nowhere."""
-    path = config.access_log.path
-    return path if path is None or path == "-" else Path(path)
 
 
 if __name__ == "__main__":

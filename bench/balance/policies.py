@@ -68,8 +68,8 @@ class Threshold(Policy):
         return View(servers={**servers, **full})
 
 
-class ByRoom(Policy):
-    """All sites of a coverage share its clients by what each has left."""
+class ByLoads(Policy):
+    """The weights of a coverage's sites follow from their loads."""
 
     def __init__(self, topology: Topology) -> None:
         self._topology = topology
@@ -83,41 +83,34 @@ class ByRoom(Policy):
     ) -> View:
         """Return the view."""
         loads = self._loads.of(servers, reports)
-        return View(
-            servers=servers,
-            coverage={
-                one.name: {
-                    choice.site: round(max(1.0 - loads.get(choice.site, 0.0), LEAST_WEIGHT), 3)
-                    for choice in one.sites
-                }
-                for one in self._topology.coverage
-            },
-        )
+        coverage = {
+            one.name: self.weights(
+                {choice.site: loads.get(choice.site, 0.0) for choice in one.sites}
+            )
+            for one in self._topology.coverage
+        }
+        return View(servers=servers, coverage=coverage)
+
+    def weights(self, loads: Mapping[str, float]) -> dict[str, float]:
+        """Return the weights of the sites that have these loads."""
+        raise NotImplementedError
 
 
-class TwoChoices(Policy):
+class ByRoom(ByLoads):
+    """All sites of a coverage share its clients by what each has left."""
+
+    def weights(self, loads: Mapping[str, float]) -> dict[str, float]:
+        """Return what each has left."""
+        return {site: round(max(1.0 - load, LEAST_WEIGHT), 3) for site, load in loads.items()}
+
+
+class TwoChoices(ByLoads):
     """For each client the router draws two sites of its coverage, and takes the one that is less
     loaded by the last report."""
 
-    def __init__(self, topology: Topology) -> None:
-        self._topology = topology
-        self._loads = Loads(topology)
-
-    def step(
-        self,
-        servers: Mapping[str, ServerView],
-        reports: Mapping[str, NodeReport],
-        elapsed_s: float,
-    ) -> View:
-        """Return the view that sends as many to each site as the draws do."""
-        loads = self._loads.of(servers, reports)
-        coverage = {}
-        for one in self._topology.coverage:
-            names = [choice.site for choice in one.sites]
-            ordered = sorted(names, key=lambda site: (loads.get(site, 0.0), site))
-            count = len(ordered)
-            # The one at place n wins against itself and all that come after it.
-            coverage[one.name] = {
-                site: (2 * (count - place) - 1) / count**2 for place, site in enumerate(ordered)
-            }
-        return View(servers=servers, coverage=coverage)
+    def weights(self, loads: Mapping[str, float]) -> dict[str, float]:
+        """Return as many for each site as the draws send there."""
+        ordered = sorted(loads, key=lambda site: (loads[site], site))
+        count = len(ordered)
+        # The one at place n wins against itself and all that come after it.
+        return {site: (2 * (count - place) - 1) / count**2 for place, site in enumerate(ordered)}

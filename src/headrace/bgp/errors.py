@@ -1,0 +1,9 @@
+"""What can go wrong with a speaker as a whole."""
+
+from __future__ import annotations
+
+from headrace.errors import HeadraceError
+
+
+class BgpError(HeadraceError):
+    """A speaker cannot be used. The message names what was wrong and the remedy."""

@@ -1,0 +1,31 @@
+"""The one interface that every speaker has, whatever program is behind it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from headrace.bgp.announcement import Announcement
+
+
+class Speaker(Protocol):
+    """A BGP speaker: told what is to be announced as a whole, it works out what changes.
+
+    It is made with its sessions and a `Listener`, to which it reports from `start` until `close`
+    returned. Whatever dies behind it, it starts again, and announces what was set last.
+    """
+
+    async def start(self) -> None:
+        """Start the program, or find it, and return; sessions come up later. Raises BgpError."""
+
+    def set(self, announcements: frozenset[Announcement]) -> None:
+        """Announce these from now on and nothing else. Returns at once. Raises ValueError.
+
+        Sets that follow each other quickly may be joined: the last one counts.
+        """
+
+    async def close(self, *, graceful: bool) -> None:
+        """End the sessions and the program, in bounded time.
+
+        Gracefully: routers that were promised a graceful restart keep the routes for its time.
+        Otherwise everything is withdrawn and the routers are told.
+        """

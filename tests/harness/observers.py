@@ -25,17 +25,20 @@ from headrace.topology.view import View
 
 START = 1_000_000_000.0
 RENEW_S = 30.0
+FIRST_ROUND_S = 10.0
 
 
 @dataclass
 class Member:
-    """One observer. `ahead_s` is by how much its clock is ahead; `blind` sees everything fail."""
+    """One observer. `ahead_s` is by how much its clock is ahead; `blind` sees everything fail,
+    `unreached` probes nothing."""
 
     name: str
     deciding: Deciding
     ahead_s: float = 0.0
     runs: bool = True
     blind: bool = False
+    unreached: bool = False
     received: dict[str, Received] = field(default_factory=dict)
     records: dict[str, ProbeRecord] = field(default_factory=dict)
     orders: Orders = NO_ORDERS
@@ -58,6 +61,7 @@ class Observers:
         self.names = tuple(names)
         self.now_s = 0.0
         self.failing: dict[str, Outcome] = {}
+        self.unprobed: set[str] = set()
         self.cut: set[frozenset[str]] = set()
         rules = ControllerRules(StateRules(self.names), Mode.STATES)
         self.controller = Controller(topology, rules)
@@ -119,7 +123,8 @@ class Observers:
 
     def _member(self, name: str, ahead_s: float, kept: Decided | None) -> Member:
         deciding = Deciding(name)
-        deciding.configure(self.names, 1.0, RENEW_S)
+        deciding.configure(self.names, 1.0, RENEW_S, FIRST_ROUND_S)
+        deciding.waits_for = frozenset(one.name for one in self.topology.servers)
         member = Member(name, deciding, ahead_s, kept=kept)
         deciding.begin(kept, self._moment(member))
         return member
@@ -129,6 +134,8 @@ class Observers:
 
     def _tick(self, member: Member) -> None:
         for server in self.topology.servers:
+            if server.name in self.unprobed or member.unreached:
+                continue
             outcome = Outcome.TIMEOUT if member.blind else self.failing.get(server.name, Outcome.OK)
             member.records[server.name] = next_record(member.records.get(server.name), outcome)
         observers = {member.name: Observer(member.name, 0.0, dict(member.records))}

@@ -26,6 +26,7 @@ from headrace.feedback.control.memory import (
 from headrace.feedback.exchange.document import Decision
 from headrace.feedback.exchange.others import Received
 from headrace.feedback.exchange.seniority import Heard, decider, enough
+from headrace.feedback.first_round import undetermined, unprobed_alarm
 from headrace.feedback.kept import Decided
 from headrace.feedback.observation import Observations
 from headrace.feedback.orders import Orders
@@ -37,7 +38,9 @@ from headrace.feedback.publish.published import (
     believable,
     next_order,
 )
+from headrace.feedback.raised import Raised
 from headrace.feedback.states.model import Alarm
+from headrace.feedback.states.rules import StateRules
 from headrace.topology.view import View
 from headrace.topology.view_codec import ViewError
 
@@ -61,12 +64,15 @@ class Moment:
 
 class Deciding:
     """What is decided. `published` is the view in force, `decides` who decides, None: nobody yet.
-    `step` is the last own one.
+    `step` is the last own one. `waits_for` are the servers that probes can say something of,
+    `alarms` what only this observer has to say.
+    `knows`: there is a memory, or probes have said how servers are.
     """
 
     order: tuple[str, ...]
     _alive_s: float
     _renew_s: float
+    _first_round_s: float
 
     def __init__(self, own: str) -> None:
         self.own = own
@@ -75,8 +81,12 @@ class Deciding:
         self.step: Step | None = None
         self.memory = NO_MEMORY
         self.events: list[bytes] = []
-        self._alarms: dict[tuple[str, str], Alarm] = {}
+        self.waits_for: frozenset[str] = frozenset()
+        self.alarms: tuple[Alarm, ...] = ()
+        self._raised, self._own_raised = Raised(), Raised()
+        self.knows, self._knows_by_s = False, 0.0
         self._adopted: Decision | None = None
+        self._memory_of: Decision | None = None
         self._memory_at_s: float | None = None
         self._now_s: float | None = None
         self._clock = 0.0
@@ -84,8 +94,13 @@ class Deciding:
         self._hears_enough = self._followed = False
         self._last: Order = BEFORE_ALL
 
-    def configure(self, order: Sequence[str], tick_s: float, renew_s: float) -> None:
-        """Work with these observers, ticks and renewals; before anything else."""
+    def configure(
+        self, order: Sequence[str], tick_s: float, renew_s: float, first_round_s: float
+    ) -> None:
+        """Work with these observers, ticks and renewals; before anything else. Without a memory it
+        waits `first_round_s` at most until it knows all servers.
+        """
+        self._first_round_s = first_round_s
         self.order = tuple(order) or (self.own,)
         self._alive_s = ALIVE_TICKS * tick_s
         self._renew_s = renew_s
@@ -95,6 +110,7 @@ class Deciding:
         perhaps after what was kept.
         """
         self._now_s, self._clock = moment.steady_s, moment.clock
+        self._knows_by_s = moment.steady_s + self._first_round_s
         self.hear_first(moment)
         if seen is not None:
             self._take_published(seen, moment)
@@ -103,6 +119,7 @@ class Deciding:
         since_s = min(max(0.0, moment.clock - decided.now), LONGEST_GAP_S)
         self._adopted = Decision(decided.memory, decided.view, decided.now)
         self._memory_at_s = moment.steady_s - since_s
+        self._take_memory(self._adopted)
         self._take_published(decided.view, moment)
 
     def _take_published(self, data: bytes, moment: Moment) -> None:
@@ -118,7 +135,7 @@ class Deciding:
     @property
     def awake(self) -> bool:
         """Whether this observer may decide."""
-        return self._now_s is not None and self._now_s >= self._asleep_until_s
+        return self.knows and self._now_s is not None and self._now_s >= self._asleep_until_s
 
     def known(self) -> Memory:
         """Return what is remembered by whoever decides."""
@@ -158,6 +175,7 @@ class Deciding:
         self._followed = False
         self._pass_time(moment)
         self._look_around(moment, received)
+        self._learn(moment, observations, controller.rules.states)
         self.decides = self._who(received, moment)
         if self.decides == self.own:
             return self._to_decide(moment, observations, orders, controller)
@@ -169,12 +187,14 @@ class Deciding:
         """Decide what was worked out since `begin_tick` at this moment, if anything was; return
         whether there is another view to publish.
         """
+        own = self._own_raised.events(self.alarms, moment.clock)
         if step is None:
+            self.events += own
             return self._followed
         self._adopted = None
         self.step, self.memory, self._memory_at_s = step, step.memory, moment.steady_s
         self.events = [msgspec.json.encode(one) for one in step.changes]
-        self.events += self._alarm_events(step.alarms, moment.clock)
+        self.events += [*self._raised.events(step.alarms, moment.clock), *own]
         return self._number(step.view, moment)
 
     def decision(self) -> Decision | None:
@@ -213,6 +233,17 @@ class Deciding:
         if self._hears_enough and not before:
             self.hear_first(moment)
 
+    def _learn(self, moment: Moment, observations: Observations, rules: StateRules) -> None:
+        """Note whether it is known how all servers are: from a memory, or by own probes. What is
+        not known after a bounded time is told as an alarm.
+        """
+        if self.knows and not self.alarms:
+            return
+        own = observations.observers.get(self.own)
+        unknown = undetermined(self.waits_for, {} if own is None else own.probes, rules)
+        self.knows = self.knows or not unknown or moment.steady_s >= self._knows_by_s
+        self.alarms = (unprobed_alarm(unknown),) if self.knows and unknown else ()
+
     def hear_first(self, moment: Moment) -> None:
         """Decide nothing before the others, if there are any, could be heard."""
         if len(self.order) > 1:
@@ -244,29 +275,14 @@ class Deciding:
         memory, now = self.memory, moment.clock
         return partial(controller.step, memory, observations, now, elapsed_s, orders)
 
-    def _alarm_events(self, alarms: tuple[Alarm, ...], now: float) -> list[bytes]:
-        """Return which alarms have begun and which have ended."""
-        before = self._alarms
-        after = self._alarms = {(one.kind, one.subject): one for one in alarms}
-        begun = [(after[key], True) for key in sorted(after.keys() - before.keys())]
-        ended = [(before[key], False) for key in sorted(before.keys() - after.keys())]
-        return [
-            msgspec.json.encode(
-                {
-                    "at": now,
-                    "alarm": one.kind,
-                    "subject": one.subject,
-                    "text": one.text,
-                    "raised": raised,
-                }
-            )
-            for one, raised in begun + ended
-        ]
-
     def _take_memory(self, decision: Decision) -> None:
         """Continue from the memory that another handed on; from ours when it cannot be read."""
+        if decision is self._memory_of:
+            return
+        self._memory_of = decision
         try:
             self.memory = decode_memory(decision.memory)
+            self.knows = True
         except MemoryDecodeError as error:
             log.error("memory_refused", problem=str(error))
 
@@ -290,6 +306,8 @@ class Deciding:
         if decision is None or decision is self._adopted:
             return False
         self._adopted, self.step, self._memory_at_s = decision, None, one.at_s
+        if not self.knows:
+            self._take_memory(decision)
         self.events = list(decision.events)
         if self.published is not None and decision.view == self.published.data:
             return False

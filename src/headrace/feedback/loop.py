@@ -31,7 +31,7 @@ from headrace.feedback.observe.reports import (
     Source,
     sources_of,
 )
-from headrace.feedback.observe.targets import probes_of, targets_of
+from headrace.feedback.observe.targets import probed, probes_of, targets_of
 from headrace.feedback.orders import Orders, merge
 from headrace.feedback.publish.published import Published
 from headrace.feedback.publish.targets import Targets, read_published
@@ -46,6 +46,9 @@ SOONEST_S = 0.1
 PAUSES_PER_TICK = 3.0
 """How many times longer than a decision the pause after it is at least."""
 KEEP_AGAIN_S = 2.0
+FIRST_ROUND_S = 10.0
+FIRST_ROUND_INTERVALS = 10.0
+"""For so long, and so many intervals of probes, an observer without a memory waits for them."""
 
 log = structlog.get_logger("headrace.feedback")
 
@@ -78,7 +81,9 @@ class FeedbackLoop:
         """Make what depends on the configuration."""
         self.config = config
         own, names = config.node_id, [one.node_id for one in config.observers]
-        self.deciding.configure(names, config.tick_s, config.publish.renew_s)
+        self.deciding.configure(
+            names, config.tick_s, config.publish.renew_s, _first_round_s(config)
+        )
         self.others = Others(
             own, config.observers, lambda: self.secrets, config.tick_s, self._heard
         )
@@ -105,6 +110,7 @@ class FeedbackLoop:
         self._network = network
         self.controller = Controller(network.topology, rules_of(self.config))
         self.prober.targets = targets_of(network.topology)
+        self.deciding.waits_for = probed(self.prober.targets, self.prober.probes)
         if self.puller is not None:
             routers = (Source(one.name, one.admin) for one in self.config.routers)
             self.puller.sources = (*sources_of(network.topology), *routers)
@@ -185,7 +191,10 @@ class FeedbackLoop:
 
     def problem(self) -> str:
         """Return why this process is of no use; "" if it is: it decides, or follows who does."""
-        return "" if self.deciding.decides is not None else "nobody decides yet"
+        deciding = self.deciding
+        if deciding.decides is not None:
+            return ""
+        return "nobody decides yet" if deciding.knows else "it does not know all servers yet"
 
     def shown(self, observations: Observations) -> Step:
         """Return the last step; of one that follows, what it would have decided itself."""
@@ -325,6 +334,10 @@ def puller_of(config: FeedbackConfig) -> ReportPuller | None:
         pulling.interval_s, pulling.timeout_s, REPORT_AGE_INTERVALS * pulling.interval_s
     )
     return ReportPuller((), token_in(pulling.token_file), times, config.probing.ca)
+
+
+def _first_round_s(config: FeedbackConfig) -> float:
+    return max(FIRST_ROUND_S, FIRST_ROUND_INTERVALS * config.probing.interval_s)
 
 
 def _moment() -> Moment:

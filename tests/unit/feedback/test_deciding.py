@@ -57,6 +57,59 @@ def test_one_alone_decides_at_once() -> None:
     assert one["a"].deciding.published is not None
 
 
+def test_one_with_no_memory_publishes_nothing_before_it_knows_all_servers() -> None:
+    one = observers(names=("a",))
+    one.unprobed = {SERVER}
+    one.seconds(3)
+    assert one["a"].published == []
+    assert one["a"].deciding.decides is None
+    one.unprobed.clear()
+    one.failing[SERVER] = Outcome.TIMEOUT
+    one.seconds(2)
+    assert one["a"].published == []
+    one.seconds(2)
+    assert failed(one["a"].published[0]) == {SERVER}
+    assert one["a"].deciding.alarms == ()
+
+
+def test_what_cannot_be_probed_is_waited_for_so_long_and_then_an_alarm() -> None:
+    one = observers(names=("a",))
+    one.unprobed = {SERVER}
+    one.seconds(12)
+    assert one["a"].published != []
+    assert SERVER in one["a"].deciding.alarms[0].text
+    one.unprobed.clear()
+    one.seconds(2)
+    assert one["a"].deciding.alarms == ()
+    raised = [event for event in one["a"].events if b"unprobed" in event]
+    assert [b'"raised":true' in event for event in raised] == [True, False]
+
+
+def test_a_senior_with_no_memory_takes_over_when_it_has_adopted_one() -> None:
+    three = observers()
+    three.seconds(10)
+    three.failing[SERVER] = Outcome.TIMEOUT
+    three.seconds(5)
+    three.kill("a")
+    three.seconds(5)
+    three.restart("a", with_state=False)
+    three["a"].unreached = True
+    for _second in range(10):
+        three.seconds(1)
+        assert seen(three) == {SERVER}
+    assert three.decides() == {"a"}
+
+
+def test_a_senior_that_knows_nothing_lets_the_next_begin() -> None:
+    two = observers(names=("a", "b"))
+    two["a"].unreached = True
+    began: list[str] = []
+    for _second in range(8):
+        two.seconds(1)
+        began += [name for name in two.names if two[name].deciding.step is not None]
+    assert began[0] == "b"
+
+
 def test_the_next_continues_when_the_first_is_killed() -> None:
     three = observers()
     three.seconds(10)

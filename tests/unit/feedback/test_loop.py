@@ -13,6 +13,7 @@ from headrace.config.feedback.model import FeedbackConfig
 from headrace.feedback.control.controller import Controller, Step
 from headrace.feedback.deciding import Moment
 from headrace.feedback.loop import FeedbackLoop
+from headrace.feedback.observation import Outcome
 from headrace.feedback.rules import rules_of
 from headrace.topology.coverage import CoverageTable
 from headrace.topology.snapshot import NetworkSnapshot
@@ -48,6 +49,8 @@ def made(folder: Path) -> tuple[FeedbackLoop, Slow]:
     loop.adopt_network(NetworkSnapshot(topology, "v1", CoverageTable(topology)))
     slow = loop.controller = Slow(topology, rules_of(config))
     slow.may_end = threading.Event()
+    for server in topology.servers:
+        loop.records.note(server.name, Outcome.OK, None, None, loop.now_s())
     loop.deciding.begin(None, Moment(asyncio.get_running_loop().time(), 1000.0))
     loop._begin()
     for task in loop._tasks:

@@ -40,7 +40,7 @@ def status(loop: FeedbackLoop) -> Status:
         ],
         sites=list(_site_rows(loop, known, observations)),
         observers=list(_observer_rows(loop, observations)),
-        alarms=[_alarm_row(one) for one in step.alarms],
+        alarms=[_alarm_row(one) for one in (*step.alarms, *loop.deciding.alarms)],
         coverage={name: dict(weights) for name, weights in view.coverage.items()},
         by_class={
             content: {name: dict(weights) for name, weights in coverage.items()}

@@ -21,7 +21,7 @@ import structlog
 from headrace.feedback.observation import Outcome
 from headrace.feedback.observe.agreement import Agreement
 from headrace.feedback.observe.small_request import IdleSockets, Place, Result, SmallRequest
-from headrace.feedback.observe.targets import Probe, Target
+from headrace.feedback.observe.targets import Probe, Target, is_secure, port_for
 
 log = structlog.get_logger("headrace.feedback")
 
@@ -147,8 +147,7 @@ class Prober:
 
     def _begin(self, target: Target, probe: Probe, tries: int = 1) -> None:
         address = target.addresses[(self._turn + tries) % len(target.addresses)]
-        secure = probe.https if probe.https is not None else target.https_port is not None
-        port = target.https_port if secure else target.http_port
+        secure, port = is_secure(target, probe), port_for(target, probe)
         if port is None:
             return
         place = Place(address, port, self._tls if secure else None, probe.host if secure else None)

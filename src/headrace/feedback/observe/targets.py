@@ -47,6 +47,24 @@ def targets_of(topology: Topology) -> tuple[Target, ...]:
     )
 
 
+def probed(targets: Iterable[Target], probes: Iterable[Probe]) -> frozenset[str]:
+    """Return the names of the servers of which probes can say something."""
+    kinds = tuple(probes)
+    return frozenset(
+        one.server for one in targets if any(port_for(one, kind) is not None for kind in kinds)
+    )
+
+
+def port_for(target: Target, probe: Probe) -> int | None:
+    """Return the port that a probe asks; None where the server has no such."""
+    return target.https_port if is_secure(target, probe) else target.http_port
+
+
+def is_secure(target: Target, probe: Probe) -> bool:
+    """Return whether a probe asks by TLS."""
+    return probe.https if probe.https is not None else target.https_port is not None
+
+
 def probes_of(tables: Iterable[ProbeTable]) -> tuple[Probe, ...]:
     """Return what servers are asked for."""
     return tuple(

@@ -55,4 +55,7 @@ ALARMS: Mapping[AlarmKind, str] = {
     AlarmKind.UNSOUND_OBSERVER: "It is not heard: it sees most fail that others see serve.",
     AlarmKind.FLOOR: "Servers of a site fail and are kept, since no fewer may serve.",
     AlarmKind.LAST: "The last server that clients of a coverage have fails, and is kept.",
+    AlarmKind.UNPROBED: "It decides before its probes have said anything of these servers.",
+    AlarmKind.OBSERVERS_DIFFER: "Observers have different lists of observers.",
+    AlarmKind.SENIOR_DIFFERS: "What is published is not what follows from what is observed.",
 }

@@ -77,6 +77,9 @@ class AlarmKind(enum.StrEnum):
     UNSOUND_OBSERVER = "unsound_observer"
     FLOOR = "floor"
     LAST = "last"
+    UNPROBED = "unprobed"
+    OBSERVERS_DIFFER = "observers_differ"
+    SENIOR_DIFFERS = "senior_differs"
 
 
 class Alarm(msgspec.Struct, frozen=True, order=True):

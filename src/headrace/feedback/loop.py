@@ -109,6 +109,7 @@ class FeedbackLoop:
         """Observe this network from now on."""
         self._network = network
         self.controller = Controller(network.topology, rules_of(self.config))
+        self.others.network = network.topology.name
         self.prober.targets = targets_of(network.topology)
         self.deciding.waits_for = probed(self.prober.targets, self.prober.probes)
         if self.puller is not None:
@@ -312,6 +313,7 @@ class FeedbackLoop:
             made_at=deciding.last[0],
             view=deciding.last[1],
             network=self._network.version,
+            network_name=self._network.topology.name,
             probes=probes,
             orders=self.orders,
             decision=decision,

@@ -20,6 +20,7 @@ TARGET = 0.5
 def network_toml(plan: Plan) -> str:
     """Return the description of the network."""
     parts = [
+        'name = "demo"\n',
         '[[network]]\nname = "home"\nprefixes = ["127.0.0.0/8", "::1/128"]\n',
         _site("north", "edge", 60.2, 24.9),
         _site("south", "edge", 41.9, 12.5),

@@ -91,6 +91,7 @@ def build(config: NetworkConfig, files: PrefixFiles | None = None) -> Topology:
         tuple(_coverage(one, prefixes_of(one, read)) for one in config.coverage),
         tuple(map(_class, config.classes)),
         tuple(map(_withdrawal, config.withdrawals)),
+        config.name,
     )
 
 

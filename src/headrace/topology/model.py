@@ -226,6 +226,7 @@ class Topology(_Named):
     coverage: tuple[Coverage, ...] = ()
     classes: tuple[ContentClass, ...] = ()
     withdrawals: tuple[Withdrawal, ...] = ()
+    name: str = ""
 
     def servers_of(self, site: str) -> tuple[Server, ...]:
         """Return the servers of a site."""

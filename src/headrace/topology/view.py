@@ -41,7 +41,8 @@ class View:
     sites that share its clients, whatever their orders are; `by_class` has the same by the name of
     a class first, for requests of that class. By the name of a class and the key of a shard, for
     the heavy shards only: `demand` has the measured share of the site-wide demand that the shard
-    draws, `widths` on how many servers of a site it is held. All are decided by whoever writes the
+    draws, `widths` on how many servers of a site it is held. `network` is the name of the network
+    that it is of ("": it does not say). All are decided by whoever writes the
     view, so that all who read it agree.
     """
 
@@ -54,6 +55,7 @@ class View:
     by_class: Mapping[str, Mapping[str, Mapping[str, float]]] = field(
         default_factory=lambda: _NOTHING
     )
+    network: str = ""
 
     def weights(self, content: str, coverage: str) -> Mapping[str, float]:
         """Return the weights of the sites for requests of a class by clients of a coverage; none

@@ -41,6 +41,7 @@ class Refusal(enum.StrEnum):
     FROM_THE_FUTURE = "from_the_future"
     OLDER = "older"
     UNREADABLE = "unreadable"
+    OTHER_NETWORK = "other_network"
 
 
 class ViewError(HeadraceError):
@@ -68,6 +69,7 @@ class WireView(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     demand: dict[Name, dict[Name, Share]] = {}
     widths: dict[Name, dict[Name, Width]] = {}
     by_class: dict[Name, dict[Name, dict[Name, Weight]]] = {}
+    network: Annotated[str, Meta(max_length=512)] = ""
 
 
 _decoder = msgspec.json.Decoder(WireView)
@@ -96,6 +98,7 @@ def view_of(wire: WireView) -> View:
         _fixed(wire.demand),
         _fixed(wire.widths),
         MappingProxyType({name: _fixed(one) for name, one in wire.by_class.items()}),
+        wire.network,
     )
 
 
@@ -127,7 +130,18 @@ def wire_of(view: View) -> WireView:
             content: {name: dict(weights) for name, weights in coverage.items()}
             for content, coverage in view.by_class.items()
         },
+        view.network,
     )
+
+
+def check_network(view: View, name: str) -> None:
+    """Raise ViewError for a view of another network than the one of this name. A view that names
+    none, as those of older observers, is taken, and so is every one where the name is "".
+    """
+    if name and view.network and view.network != name:
+        raise ViewError(
+            Refusal.OTHER_NETWORK, f"it is of the network {view.network!r}, and this is {name!r}"
+        )
 
 
 def check_newer(view: View, in_force: View, now: float) -> bool:

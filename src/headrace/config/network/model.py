@@ -21,6 +21,12 @@ MOST_WITHDRAWALS = 10_000
 class NetworkConfig(Model):
     """A network: whom it serves, from which places, and how it treats what is asked for."""
 
+    name: str = Field(
+        default="",
+        max_length=128,
+        description="The name of the whole network. Views say it, and nodes refuse those of another"
+        " network. Unset: every view that is signed with the secret is taken.",
+    )
     networks: list[NetworkTable] = Field(
         default=[], alias="network", max_length=10_000, description="Networks of clients."
     )

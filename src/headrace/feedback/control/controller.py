@@ -7,7 +7,7 @@ observations and the same orders come to the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -128,11 +128,13 @@ class Controller:
             demand=heavy.demand,
             widths=heavy.widths,
             by_class=shared.by_class,
+            network=self.topology.name,
         )
         kept = None
         if known.frozen:
             kept = wire_of(to_keep(view, step.wishes)) if memory.kept is None else memory.kept
             view = frozen_view(view_of(kept), step.wishes)
+            view = replace(view, network=self.topology.name)
         after = msgspec.structs.replace(
             memory,
             at=at,

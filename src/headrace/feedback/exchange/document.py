@@ -44,7 +44,8 @@ class Document(msgspec.Struct, frozen=True):
     """What an observer tells; `number` is another for each. `awake` is whether it may decide: one
     that has just begun, or that stood still, first hears what the others have decided meanwhile.
     `hears` are the observers that it hears, itself included. `decides` is whom it takes for the one
-    that decides, `made_at` and `view` are the place of the last view that it published.
+    that decides, `made_at` and `view` are the place of the last view that it published. `network`
+    is the version of its description, `network_name` the name in it ("": none).
     """
 
     version: Annotated[int, Meta(ge=VERSION, le=VERSION)]
@@ -56,6 +57,7 @@ class Document(msgspec.Struct, frozen=True):
     made_at: UnixTime = 0.0
     view: Annotated[int, Meta(ge=0, le=LARGEST_VERSION)] = 0
     network: Annotated[str, Meta(max_length=128)] = ""
+    network_name: Annotated[str, Meta(max_length=512)] = ""
     probes: Annotated[dict[Name, ProbeRecord], Meta(max_length=MOST_PROBED)] = {}
     orders: Orders = NO_ORDERS
     decision: Decision | None = None
@@ -74,8 +76,8 @@ def encode_document(document: Document) -> bytes:
     return _encoder.encode(document)
 
 
-def decode_document(data: bytes, observer: str) -> Document:
-    """Return what this observer tells. Raises DocumentError."""
+def decode_document(data: bytes, observer: str, network: str = "") -> Document:
+    """Return what this observer tells of the network of this name. Raises DocumentError."""
     if len(data) > LARGEST_BYTES:
         raise DocumentError(f"a document has at most {LARGEST_BYTES} bytes")
     try:
@@ -84,4 +86,6 @@ def decode_document(data: bytes, observer: str) -> Document:
         raise DocumentError(str(error)[:300]) from error
     if found.observer != observer:
         raise DocumentError(f"it is {found.observer!r}'s, and {observer!r} was asked")
+    if network and found.network_name and found.network_name != network:
+        raise DocumentError(f"it is of the network {found.network_name!r}, not {network!r}")
     return found

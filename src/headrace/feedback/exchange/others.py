@@ -47,7 +47,9 @@ class Received:
 
 
 class Others:
-    """What was heard. `heard` is called after every document; `refused` counts by kind."""
+    """What was heard. `heard` is called after every document; `refused` counts by kind;
+    `network` is the name of the one that is observed.
+    """
 
     def __init__(
         self,
@@ -60,6 +62,7 @@ class Others:
         self.received: dict[str, Received] = {}
         self.refused: Counter[str] = Counter()
         self.problems: dict[str, str] = {}
+        self.network = ""
         self._own = own
         self._observers = [one for one in observers if one.node_id != own]
         self._secrets = secrets
@@ -109,7 +112,7 @@ class Others:
         if data is None:
             raise NoAnswer("empty", f"{other.url} answered nothing")
         began_s = time.perf_counter()
-        document = decode_document(data, other.node_id)
+        document = decode_document(data, other.node_id, self.network)
         self.received[other.node_id] = Received(document, asyncio.get_running_loop().time())
         self._heard(None if known is None else known.document, document)
         return time.perf_counter() - began_s

@@ -68,7 +68,7 @@ class NetworkFollower:
         self._last_refusal = ""
         self._last_refused_at: float | None = None
         self._file_refused = False
-        self._views = Views(member.view_max_age_s)
+        self._views = Views(member.view_max_age_s, network.topology.name)
         self._view_file = None if member.view is None else ViewFile(member.view)
         self._view_socket: ViewSocket | None = None
         self._view_changed = asyncio.Event()
@@ -210,6 +210,7 @@ class NetworkFollower:
         log.info("network_taken", version=found.network.version, file=str(self._member.file))
         if not same:
             self._network, self._file = found.network, found.file
+            self._views.network = found.network.topology.name
             view = self._views.in_force(found.network.topology)
             self.sharing.share(file=found.file, view=view)
             self._note_states(view)

@@ -10,7 +10,7 @@ import structlog
 from headrace.topology.model import Topology
 from headrace.topology.view import NO_VIEW, ServerState, View
 from headrace.topology.view_age import aged, step_of_age
-from headrace.topology.view_codec import AHEAD_S, ViewError, check_newer, decode_view
+from headrace.topology.view_codec import AHEAD_S, ViewError, check_network, check_newer, decode_view
 
 LOG_AGAIN_S = 600.0
 """A kind of refusal that was logged is not logged again for so long; its count has each."""
@@ -20,9 +20,11 @@ log = structlog.get_logger("headrace.network")
 
 @dataclass(slots=True)
 class Views:
-    """What is known of views. `said` is the newest view as it was written; times are Unix time."""
+    """What is known of views. `network` is the own one's name, `said` the newest view as it
+    was written; times are Unix time."""
 
     max_age_s: float
+    network: str = ""
     said: View = NO_VIEW
     source: str = ""
     taken_at: float = 0.0
@@ -35,6 +37,7 @@ class Views:
         """Take a document if it is newer; return whether it was. Raises ViewError."""
         try:
             view = decode_view(data)
+            check_network(view, self.network)
             newer = check_newer(view, self.said, now)
         except ViewError as error:
             self.refuse(error, source, now)

@@ -38,6 +38,14 @@ def test_a_document_of_another_observer_is_refused() -> None:
         decode_document(encode_document(DOCUMENT), "b")
 
 
+def test_a_document_of_another_network_is_refused() -> None:
+    wire = encode_document(msgspec.structs.replace(DOCUMENT, network_name="theirs"))
+    with pytest.raises(DocumentError, match="the network 'theirs', not 'ours'"):
+        decode_document(wire, "a", "ours")
+    assert decode_document(wire, "a").network_name == "theirs"
+    assert decode_document(encode_document(DOCUMENT), "a", "ours") == DOCUMENT
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [

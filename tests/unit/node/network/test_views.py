@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,17 @@ def test_a_file_that_is_none_costs_no_descriptor(tmp_path: Path) -> None:
         with pytest.raises(ViewError, match="is no file"):
             ViewFile(tmp_path).read_if_changed()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_view_of_another_network_is_refused_and_one_without_a_name_is_taken() -> None:
+    views = Views(600.0, "ours")
+    with pytest.raises(ViewError, match="'theirs'"):
+        taken(views, replace(FULL, network="theirs"))
+    assert views.refused == {"other_network": 1}
+    assert views.said is NO_VIEW
+    assert taken(views, replace(FULL, network="ours"))
+    assert taken(views, View(2, 1000.0))  # as written before views had names
+    assert taken(Views(600.0), replace(FULL, network="theirs"))
 
 
 def test_a_clock_that_was_set_back_keeps_no_view_out() -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+_ROUNDS_UP = 0.0005
+"""What is less than this below a unit would be written as 1,000 of the next smaller one."""
+_THREE_DIGITS = 999.5
+
 
 class SiteLoad(msgspec.Struct, frozen=True):
     """A site as the balance sees it, in bits per second.
@@ -26,15 +30,15 @@ class SiteLoad(msgspec.Struct, frozen=True):
     def says(self) -> str:
         """Return it in a sentence."""
         words = [
-            f"{self.site} sends {_gbps(self.measured_bps)} of {_gbps(self.capacity_bps)}",
-            f"is to send {_gbps(self.target_bps)} at most",
-            f"would send {_gbps(self.described_bps)} if nothing were moved",
-            f"and {_gbps(self.planned_bps)} as clients are sent now",
+            f"{self.site} sends {_rate(self.measured_bps)} of {_rate(self.capacity_bps)}",
+            f"is to send {_rate(self.target_bps)} at most",
+            f"would send {_rate(self.described_bps)} if nothing were moved",
+            f"and {_rate(self.planned_bps)} as clients are sent now",
         ]
         if self.other_bps >= 1e6:
-            words.append(f"{_gbps(self.other_bps)} of that is no client's")
+            words.append(f"{_rate(self.other_bps)} of that is no client's")
         if abs(self.drift_bps) >= 1e6:
-            words.append(f"{_gbps(self.drift_bps)} of that is beside what weights should bring")
+            words.append(f"{_rate(self.drift_bps)} of that is beside what weights should bring")
         if self.told < 0.99:
             words.append(f"{self.told:.0%} of its servers report")
         return ", ".join(words)
@@ -67,7 +71,7 @@ class Moved(msgspec.Struct, frozen=True):
         far = ", ".join(f"{site} {share:.1%}" for site, share in self.arrived.items())
         moves = f"{', '.join(gone)}, {', '.join(come)}" if gone else "nothing any more"
         return (
-            f"coverage {self.coverage} ({self.reach}) wants {_gbps(self.demand_bps)}; moved: "
+            f"coverage {self.coverage} ({self.reach}) wants {_rate(self.demand_bps)}; moved: "
             f"{moves}; arrived so far: {far}"
         )
 
@@ -90,5 +94,13 @@ class BalanceExplanation(msgspec.Struct, frozen=True):
         return load, touched
 
 
-def _gbps(bps: float) -> str:
-    return f"{bps / 1e9:.3g} Gb/s"
+def _rate(bps: float) -> str:
+    """Return a rate in the unit in which it is a number from 1 to 1,000."""
+    for unit, size in (("Gb/s", 1e9), ("Mb/s", 1e6), ("kb/s", 1e3)):
+        if abs(bps) >= size * (1 - _ROUNDS_UP):
+            return f"{_digits(bps / size)} {unit}"
+    return f"{_digits(bps)} b/s"
+
+
+def _digits(number: float) -> str:
+    return f"{number:.3g}" if abs(number) < _THREE_DIGITS else f"{number:.0f}"

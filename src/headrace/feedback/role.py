@@ -13,6 +13,7 @@ from headrace.config.feedback import FEEDBACK
 from headrace.config.feedback.model import FeedbackConfig
 from headrace.feedback.admin.facts import FeedbackReport, feedback_facts
 from headrace.feedback.admin.operations import operations
+from headrace.feedback.state_lock import StateLock
 from headrace.node.admin.operations import Operations
 from headrace.node.role import Role
 from headrace.node.running import Node
@@ -36,6 +37,7 @@ class FeedbackRole(Role[FeedbackConfig]):
     def __init__(self) -> None:
         self._config: FeedbackConfig
         self._node: Node | None = None
+        self._lock: StateLock | None = None
 
     @property
     def report(self) -> type[Report]:
@@ -47,9 +49,15 @@ class FeedbackRole(Role[FeedbackConfig]):
         return {"state_dir": config.state_directory, "node_id": config.node_id}
 
     async def open(self, config: FeedbackConfig) -> None:
-        """Make the directory. Raises OSError."""
+        """Make the directory and keep it. Raises ConfigError or OSError."""
         self._config = config
         await asyncio.to_thread(config.state_directory.mkdir, 0o700, parents=True, exist_ok=True)
+        self._lock = await asyncio.to_thread(StateLock.take, config.state_directory)
+
+    async def close(self) -> None:
+        """Leave the directory to others."""
+        if self._lock is not None:
+            self._lock.release()
 
     async def facts(self) -> RoleFacts:
         """Return what the worker says of itself."""

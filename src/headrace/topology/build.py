@@ -14,6 +14,7 @@ from headrace.config.network.classes import ClassTable, WideningTable
 from headrace.config.network.model import NetworkConfig
 from headrace.config.network.places import CoverageTable, ServerTable, SiteTable
 from headrace.config.network.schedule import WithdrawalTable
+from headrace.config.network.vips import AnnounceTable
 from headrace.config.problems import Problem
 from headrace.http.hosts import literal_address
 from headrace.topology.checks import prefix_problems, prefixes_of
@@ -35,6 +36,7 @@ from headrace.topology.model import (
 )
 from headrace.topology.prefix_file import PrefixFiles
 from headrace.topology.prefix_set import PrefixSet
+from headrace.topology.vips import Announce, PreferBy, Vip
 
 AddressT = TypeVar("AddressT", IPv4Address, IPv6Address)
 
@@ -111,14 +113,38 @@ def _site(table: SiteTable) -> Site:
         table.base_url or "",
         table.price_per_gb,
         table.preference,
+        _announce(table.announce or AnnounceTable()),
+    )
+
+
+def _announce(table: AnnounceTable) -> Announce:
+    return Announce(
+        table.neighbours,
+        PreferBy(table.preference),
+        table.med,
+        table.med_step,
+        table.prepend,
+        tuple(table.communities),
+        table.ipv4_length,
+        table.ipv6_length,
+        table.graceful_shutdown,
+        table.linger_s,
+        table.drain_s,
     )
 
 
 def _server(table: ServerTable) -> Server:
+    vips = tuple(
+        Vip(
+            None if one.ipv4 is None else IPv4Address(one.ipv4),
+            None if one.ipv6 is None else IPv6Address(one.ipv6),
+        )
+        for one in table.vips
+    )
     return Server(
         table.name,
         table.site,
-        table.host,
+        _host(table, vips),
         tuple(map(IPv4Address, table.ipv4)) or _literal(table, IPv4Address),
         tuple(map(IPv6Address, table.ipv6)) or _literal(table, IPv6Address),
         table.http_port or None,
@@ -129,7 +155,19 @@ def _server(table: ServerTable) -> Server:
         table.storage_bytes,
         AdminState(table.state),
         table.admin or "",
+        vips,
     )
+
+
+def _host(table: ServerTable, vips: tuple[Vip, ...]) -> str:
+    """Return the name that clients are sent to; where it is an address, that of a VIP."""
+    literal = literal_address(table.host)
+    if literal is None:
+        return table.host
+    addresses = [one for vip in vips for one in vip.addresses if one.version == literal.version]
+    if not addresses or literal in addresses:
+        return table.host
+    return f"[{addresses[0]}]" if literal.version == 6 else str(addresses[0])
 
 
 def _literal(table: ServerTable, kind: type[AddressT]) -> tuple[AddressT, ...]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
 from headrace.topology.prefix_set import NO_PREFIXES, PrefixSet
+from headrace.topology.vips import ANNOUNCE_AS_USUAL, Announce, Vip
 
 Address = IPv4Address | IPv6Address
 
@@ -66,6 +67,7 @@ class Site:
     `parents` are the mid sites that its servers ask before the origins, in order. `base_url` is
     an external site's: what it serves is found there under its own path and query. Where several
     may take an overflow, the lowest `price_per_gb` does, then the highest `preference`.
+    `announce` is how its servers announce their VIPs.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Site:
     base_url: str = ""
     price_per_gb: float = 0.0
     preference: int = 0
+    announce: Announce = ANNOUNCE_AS_USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,17 @@ class Server:
     storage_bytes: int = 0
     state: AdminState = AdminState.ONLINE
     admin_url: str = ""
+    vips: tuple[Vip, ...] = ()
+
+    @property
+    def client_ipv4(self) -> tuple[IPv4Address, ...]:
+        """Where clients find it by IPv4: its VIPs, else its own addresses."""
+        return tuple(one.ipv4 for one in self.vips if one.ipv4 is not None) or self.ipv4
+
+    @property
+    def client_ipv6(self) -> tuple[IPv6Address, ...]:
+        """Where clients find it by IPv6: its VIPs, else its own addresses."""
+        return tuple(one.ipv6 for one in self.vips if one.ipv6 is not None) or self.ipv6
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,9 @@ def _about_site(site: Site, servers: Sequence[Server]) -> str:
         words.append(f"preference {site.preference}")
     if site.parents:
         words.append("asks " + ", then ".join(site.parents))
+    if any(one.vips for one in servers):
+        least = min(site.announce.neighbours, len(servers) - 1)
+        words.append(f"VIPs by {site.announce.preference.value}, {counted(least, 'neighbour')}")
     return _INDENT.join(words)
 
 
@@ -162,6 +165,7 @@ def _servers(servers: Sequence[Server], paint: Paint) -> Iterator[str]:
             _storage(server.storage_bytes),
             _where(server),
             " ".join(_some([str(address) for address in (*server.ipv4, *server.ipv6)])),
+            _vips(server),
         )
         for server in servers
     ]
@@ -169,6 +173,11 @@ def _servers(servers: Sequence[Server], paint: Paint) -> Iterator[str]:
         name, state, *rest = row
         painted = (paint(name, Ink.NAME), paint(state, _STATES[server.state]), *rest)
         yield (_INDENT * 2 + _INDENT.join(painted)).rstrip()
+
+
+def _vips(server: Server) -> str:
+    addresses = [str(address) for vip in server.vips for address in vip.addresses]
+    return " ".join(["VIPs", *_some(addresses)]) if addresses else ""
 
 
 def _where(server: Server) -> str:

@@ -23,6 +23,7 @@ from headrace.topology.model import (
     Withdrawal,
 )
 from headrace.topology.prefix_set import PrefixSet
+from headrace.topology.vips import Announce, PreferBy, Vip
 
 EXAMPLE = Path(__file__).parents[3] / "docs/examples/network.toml"
 EVERYTHING = """
@@ -43,6 +44,19 @@ target_utilisation = 0.7
 price_per_gb = 0.004
 preference = 2
 parents = ["mid"]
+
+[site.announce]
+neighbours = 0
+preference = "community"
+med = 7
+med_step = 8
+prepend = 2
+communities = ["64500:09", "64500:1:4294967295"]
+ipv4_length = 31
+ipv6_length = 64
+graceful_shutdown = false
+linger = "1m"
+drain = 20
 
 [[site]]
 name = "mid"
@@ -67,6 +81,7 @@ admin = "http://N1.example:9090"
 capacity = "2.5Gbps"
 storage = "1TB"
 state = "draining"
+vips = [{ ipv4 = "198.51.100.128", ipv6 = "2001:DB8:0:1::1" }, { ipv4 = "198.51.100.130" }]
 
 [[server]]
 name = "m1"
@@ -135,6 +150,19 @@ def test_every_key_arrives(tmp_path: Path) -> None:
             "",
             0.004,
             2,
+            Announce(
+                0,
+                PreferBy.COMMUNITY,
+                7,
+                8,
+                2,
+                ("64500:9", "64500:1:4294967295"),
+                31,
+                64,
+                False,
+                60.0,
+                20.0,
+            ),
         ),
         Site("mid", SiteKind.MID),
         Site("other", SiteKind.EXTERNAL, base_url="https://cdn.example.net/x"),
@@ -143,6 +171,10 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         "n1", "north", "n1.example", (IPv4Address("198.51.100.1"),), (IPv6Address("2001:db8::1"),),
         None, 8443, 9000, True, 2_500_000_000, 10**12, AdminState.DRAINING,
         "http://n1.example:9090",
+        (
+            Vip(IPv4Address("198.51.100.128"), IPv6Address("2001:db8:0:1::1")),
+            Vip(IPv4Address("198.51.100.130")),
+        ),
     )  # fmt: skip
     assert topology.servers[1] == Server("m1", "mid", "m1.example")
     (coverage,) = topology.coverage
@@ -188,6 +220,29 @@ def tables_at(table: Any, path: Sequence[str]) -> Iterator[dict[str, Any]]:
             yield one
         elif path[0] in one:
             yield from tables_at(one[path[0]], path[1:])
+
+
+def test_clients_are_sent_to_vips_where_a_server_has_any(tmp_path: Path) -> None:
+    path = tmp_path / "network.toml"
+    server = '[[server]]\nname = "{0}"\nsite = "north"\nhost = "{1}"\n{2}\n'
+    path.write_text(
+        '[[site]]\nname = "north"\n[[class]]\nname = "all"\n'
+        + server.format("a", "192.0.2.1", 'vips = [{ ipv4 = "192.0.2.8" }, { ipv4 = "192.0.2.9" }]')
+        + server.format("b", "192.0.2.11", 'ipv4 = ["192.0.2.2"]\nvips = [{ ipv4 = "192.0.2.11" }]')
+        + server.format("c", "[2001:db8::3]", 'vips = [{ ipv6 = "2001:db8:1::3" }]')
+        + server.format(
+            "d", "192.0.2.4", 'ipv6 = ["2001:db8::4"]\nvips = [{ ipv6 = "2001:db8::8" }]'
+        )
+        + server.format("e", "192.0.2.5", "")
+    )
+    a, b, c, d, e = load_topology(path).servers
+    assert (a.host, list(map(str, a.ipv4))) == ("192.0.2.8", ["192.0.2.1"])
+    assert (b.host, list(map(str, b.ipv4))) == ("192.0.2.11", ["192.0.2.2"])
+    assert (c.host, list(map(str, c.ipv6))) == ("[2001:db8:1::3]", ["2001:db8::3"])
+    assert (d.host, e.host) == ("192.0.2.4", "192.0.2.5")  # no VIP of this family
+    assert list(map(str, a.client_ipv4)) == ["192.0.2.8", "192.0.2.9"]
+    assert (d.client_ipv4, list(map(str, d.client_ipv6))) == (d.ipv4, ["2001:db8::8"])
+    assert (e.client_ipv4, e.client_ipv6) == (e.ipv4, ())
 
 
 def test_a_host_that_is_an_address_is_the_servers_address(tmp_path: Path) -> None:

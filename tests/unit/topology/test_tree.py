@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
 
 from headrace.topology.model import (
     AdminState,
@@ -20,6 +21,7 @@ from headrace.topology.model import (
 )
 from headrace.topology.prefix_set import PrefixSet
 from headrace.topology.tree import Ink, tree
+from headrace.topology.vips import Vip
 from tests.harness.networks import two_sites
 
 ALL = Topology(
@@ -93,6 +95,17 @@ def test_paint_gets_each_state_and_name_and_changes_nothing_else() -> None:
 def test_a_network_without_anything_is_shown() -> None:
     assert next(iter(tree(Topology()))).startswith("0 edge sites, 0 servers")
     assert len(list(tree(two_sites()))) > 20
+
+
+def test_vips_are_shown_beside_the_own_addresses() -> None:
+    network = two_sites()
+    vips = (Vip(IPv4Address("192.0.2.9"), IPv6Address("2001:db8::9")), Vip(IPv4Address("1.1.1.1")))
+    first, *others = network.servers
+    lines = list(tree(replace(network, servers=(replace(first, vips=vips), *others))))
+    (site,) = (line for line in lines if "VIPs by" in line)
+    assert site.endswith("VIPs by med, 1 neighbour")
+    (server,) = (line for line in lines if "2001:db8::9" in line)
+    assert server.endswith("198.51.100.1  VIPs 192.0.2.9 2001:db8::9 1.1.1.1")
 
 
 def test_maintenance_is_shown_in_utc() -> None:

@@ -20,6 +20,8 @@ from headrace.config.network.reach import unreached
 from headrace.config.network.schedule import wrong_withdrawals
 from headrace.config.network.unaddressed import unaddressed
 from headrace.config.network.withdrawn_at_once import withdrawn_at_once
+from headrace.config.network.wrong_announcements import wrong_announcements
+from headrace.config.network.wrong_vips import wrong_vips
 from headrace.config.problems import Problem, Severity
 from headrace.http.hosts import is_host_name
 from headrace.http.origin_url import parse_origin_url
@@ -49,6 +51,8 @@ def inconsistencies(config: NetworkConfig) -> list[Problem]:
             {site.name: site.kind for site in config.sites},
         ),
         *withdrawn_at_once(config),
+        *wrong_vips(config),
+        *wrong_announcements(config),
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from headrace.config.base import FilePath, Model
+from headrace.config.network.vips import MOST_VIPS, AnnounceTable, VipTable
 from headrace.config.network.words import (
     AdminUrl,
     BaseUrl,
@@ -101,6 +102,9 @@ class SiteTable(Model):
         description="For an external site: what it serves is found there, under its own path and "
         "query.",
     )
+    announce: AnnounceTable | None = Field(
+        default=None, description="How its servers announce their VIPs."
+    )
 
 
 class ServerTable(Model):
@@ -135,6 +139,12 @@ class ServerTable(Model):
         default="online",
         description="`draining` gets no new clients while others are left; `withdrawn` is left "
         "alone by all.",
+    )
+    vips: list[VipTable] = Field(
+        default=[],
+        max_length=MOST_VIPS,
+        description="Addresses that clients are sent to in place of its own, and that its "
+        'neighbours take over: `[{ ipv4 = "192.0.2.129" }, { ipv4 = "192.0.2.130" }]`.',
     )
 
 

@@ -199,9 +199,9 @@ def _servers(candidates: Sequence[Candidate], first: Candidate, most: int) -> li
 def _data(kind: int, servers: list[Server], alpn: Sequence[str]) -> list[bytes]:
     """Return the data of a type's records."""
     if kind == wire.A:
-        return [one.packed for server in servers for one in server.ipv4[:MOST_ADDRESSES]]
+        return [one.packed for server in servers for one in server.client_ipv4[:MOST_ADDRESSES]]
     if kind == wire.AAAA:
-        return [one.packed for server in servers for one in server.ipv6[:MOST_ADDRESSES]]
+        return [one.packed for server in servers for one in server.client_ipv6[:MOST_ADDRESSES]]
     return _https(servers, alpn) if kind == wire.HTTPS else []
 
 
@@ -225,8 +225,12 @@ def _https(servers: list[Server], alpn: Sequence[str]) -> list[bytes]:
                 target,
                 alpn=alpn,
                 port=None if port == HTTPS_PORT else port,
-                ipv4=[one.packed for server in group for one in server.ipv4[:MOST_ADDRESSES]],
-                ipv6=[one.packed for server in group for one in server.ipv6[:MOST_ADDRESSES]],
+                ipv4=[
+                    one.packed for server in group for one in server.client_ipv4[:MOST_ADDRESSES]
+                ],
+                ipv6=[
+                    one.packed for server in group for one in server.client_ipv6[:MOST_ADDRESSES]
+                ],
             )
         )
     return data if secure else []

@@ -79,8 +79,8 @@ def records_of_zone(zone: DnsZone) -> ZoneRecords:
 def records_of_server(server: Server, alpn: Sequence[str]) -> Records:
     """Return the records of a server's name."""
     records = Records()
-    ipv4 = [address.packed for address in server.ipv4]
-    ipv6 = [address.packed for address in server.ipv6]
+    ipv4 = [address.packed for address in server.client_ipv4]
+    ipv6 = [address.packed for address in server.client_ipv6]
     for data in ipv4:
         records.add(wire.A, data)
     for data in ipv6:

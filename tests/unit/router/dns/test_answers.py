@@ -15,6 +15,7 @@ import pytest
 
 from headrace.topology.model import AdminState, ContentClass, Coverage, Server, SiteChoice, Topology
 from headrace.topology.prefix_set import PrefixSet
+from headrace.topology.vips import Vip
 from tests.harness.dns_messages import Asked, query, subnet_of, values
 from tests.harness.dns_server import dns_config, dns_network, ipv4_of
 
@@ -222,6 +223,21 @@ def test_a_server_without_ipv6_has_none_to_give() -> None:
     assert message.rcode() == dns.rcode.NOERROR
     assert message.answer == []
     assert len(message.authority) == 1
+
+
+def test_a_server_with_vips_is_named_by_them_and_never_by_its_own_address() -> None:
+    vips = (Vip(IPv4Address("192.0.2.129")), Vip(IPv4Address("192.0.2.130")))
+    network = dns_network(1)
+    servers = tuple(
+        replace(server, vips=vips) if server.name == "n1" else server for server in network.servers
+    )
+    asked = Asked(topology=replace(network, servers=servers))
+    both = ["192.0.2.129", "192.0.2.130"]
+    hints = 'ipv4hint="192.0.2.129,192.0.2.130" ipv6hint="2001:db8:c::1"'
+    for name in ("vod.example", "n1.cdn.example"):
+        assert values(asked.ask(name)) == both
+        assert values(asked.ask(name, "AAAA")) == ["2001:db8:c::1"]  # of a family without VIPs
+        assert values(asked.ask(name, "HTTPS")) == [f'1 . alpn="http/1.1" {hints}']
 
 
 def test_https_names_a_port_that_is_not_the_usual_one() -> None:

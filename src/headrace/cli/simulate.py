@@ -40,6 +40,12 @@ def simulate(
     csv: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write tables for other programs there.")
     ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE", help="Take no more memory: 4GB. Without: what the machine has left."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Simulate a network: its routing, sharding, tiers, stores and control, under a scenario or
@@ -49,7 +55,18 @@ def simulate(
     """
     # Imported here: the other commands need none of it to start.
     from headrace.cli.simulation import Output, run
+    from headrace.simulate.bounds import MemoryBound
 
     if path is None and (network is None or not log):
         raise typer.BadParameter("name a scenario, or a --network and --log")
-    run(path, network, against, log or [], seed, Output(report, csv, as_json))
+    bound = MemoryBound(None if memory is None else _size(memory))
+    run(path, network, against, log or [], seed, Output(report, csv, as_json), bound)
+
+
+def _size(text: str) -> int:
+    from headrace.config.units import parse_size
+
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--memory: {error}") from None

@@ -12,13 +12,15 @@ import typer
 from headrace.config.loader import load_config
 from headrace.config.scenario import SCENARIO
 from headrace.config.scenario.model import ScenarioConfig
+from headrace.simulate.bounds import MemoryBound
 from headrace.simulate.build import engine_of
 from headrace.simulate.comparison import beside_each_other, comparison
 from headrace.simulate.demand.access_logs import Passed, logs_of, read_logs
-from headrace.simulate.engine import Result
+from headrace.simulate.engine import Progress, Result
 from headrace.simulate.figures import Figures, as_dict, figures_of, read_figures
 from headrace.simulate.progress import ProgressBar
 from headrace.simulate.replay import Moves, replay
+from headrace.simulate.report.files import check_directory, check_file, write_file
 from headrace.simulate.report.page import page, page_of_variants
 from headrace.simulate.report.tables import write_tables
 from headrace.simulate.summary import summary, table
@@ -35,6 +37,13 @@ class Output:
     csv: Path | None
     as_json: bool
 
+    def check(self) -> None:
+        """Raise UnwritableOutput where something cannot be written, before anything is run."""
+        if self.report is not None:
+            check_file(self.report)
+        if self.csv is not None:
+            check_directory(self.csv)
+
 
 def run(
     path: Path | None,
@@ -43,22 +52,25 @@ def run(
     logs: Sequence[str],
     seed: int | None,
     output: Output,
+    memory: MemoryBound,
 ) -> None:
-    """Simulate, and print what came of it. Raises HeadraceError and OSError."""
+    """Simulate, and print what came of it. Raises HeadraceError."""
     config = _config(path, network, seed)
+    output.check()
     if config.variants and not logs:
-        _run_variants(config, output)
+        _run_variants(config, output, memory)
         return
     others = [against] if against is not None and against.suffix != _FIGURES else []
     networks = [*others, config.network]
+    # Read before the run, which may be long.
+    earlier = [read_figures(against)] if against is not None and not others else []
     moves = None
     if logs:
-        results, moves = _replayed(config, networks, logs)
+        results, moves = _replayed(config, networks, logs, memory)
     else:
-        results = [_run(config.model_copy(update={"network": one})) for one in networks]
-    figures = [_figures(one, config) for one in results]
-    if against is not None and not others:
-        figures.insert(0, read_figures(against))
+        each = [config.model_copy(update={"network": one}) for one in networks]
+        results = [_run(one, memory) for one in each]
+    figures = [*earlier, *(_figures(one, config) for one in results)]
     _write(results[-1], figures[-1], output)
     if output.as_json:
         typer.echo(json.dumps(as_dict(figures[-1]), indent=2))
@@ -67,11 +79,11 @@ def run(
         typer.echo(line)
 
 
-def _run_variants(config: ScenarioConfig, output: Output) -> None:
-    results = {one.name: _run(config.as_variant(one)) for one in config.variants}
+def _run_variants(config: ScenarioConfig, output: Output, memory: MemoryBound) -> None:
+    results = {one.name: _run(config.as_variant(one), memory) for one in config.variants}
     figures = {name: _figures(one, config) for name, one in results.items()}
     if output.report is not None:
-        output.report.write_text(page_of_variants(results, figures), encoding="utf-8")
+        write_file(output.report, page_of_variants(results, figures))
     if output.csv is not None:
         for name, result in results.items():
             write_tables(output.csv / name, result, figures[name])
@@ -99,29 +111,41 @@ def _config(path: Path | None, network: Path | None, seed: int | None) -> Scenar
     return config.model_copy(update=changed if network is None else {**changed, "network": network})
 
 
-def _run(config: ScenarioConfig) -> Result:
+def _run(config: ScenarioConfig, memory: MemoryBound) -> Result:
     bar = ProgressBar()
     try:
-        return engine_of(config, load_topology(config.network)).run(bar)
+        return engine_of(config, load_topology(config.network)).run(_watched(bar, memory))
     finally:
         bar.end()
 
 
+def _watched(bar: ProgressBar, memory: MemoryBound) -> Progress:
+    """Return what shows the progress, and ends a run that takes too much memory."""
+
+    def progress(share: float, requests: int) -> None:
+        memory.check()
+        bar(share, requests)
+
+    return progress
+
+
 def _replayed(
-    config: ScenarioConfig, networks: Sequence[Path], patterns: Sequence[str]
+    config: ScenarioConfig, networks: Sequence[Path], patterns: Sequence[str], memory: MemoryBound
 ) -> tuple[list[Result], Moves]:
     topologies = [load_topology(one) for one in networks]
     passed = Passed()
     requests = read_logs(logs_of(patterns), passed)
     bar = ProgressBar()
     try:
-        results, moves = replay(config, topologies, requests, progress=bar)
+        results, moves = replay(config, topologies, requests, progress=_watched(bar, memory))
     finally:
         bar.end()
     for count, what in (
         (passed.unreadable, "lines are none of an access log"),
         (passed.of_servers, "requests of other servers, which ask by themselves here"),
         (passed.failed, "requests that were not served, or no GET"),
+        (passed.misplaced, "requests of quite another time than those around them"),
+        (passed.damaged_files, "ends of compressed logs that are cut short or broken"),
     ):
         if count:
             typer.echo(f"passed over: {count:,} {what}", err=True)
@@ -135,6 +159,6 @@ def _figures(result: Result, config: ScenarioConfig) -> Figures:
 
 def _write(result: Result, figures: Figures, output: Output) -> None:
     if output.report is not None:
-        output.report.write_text(page(result, figures), encoding="utf-8")
+        write_file(output.report, page(result, figures))
     if output.csv is not None:
         write_tables(output.csv, result, figures)

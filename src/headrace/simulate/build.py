@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 from headrace.config.scenario.demand import CatalogueTable, LiveTable
 from headrace.config.scenario.model import ScenarioConfig
 from headrace.errors import HeadraceError
+from headrace.simulate.bounds import check_intervals
 from headrace.simulate.content import Kind, Title
 from headrace.simulate.control.loop import loop_of
 from headrace.simulate.demand.audience import Audience
@@ -30,6 +32,7 @@ def engine_of(config: ScenarioConfig, topology: Topology, control: Control | Non
     """Return a simulation, ready to be run; `control` in place of what the scenario says. Raises
     HeadraceError.
     """
+    check_intervals(math.ceil(config.length_s / config.interval_s), len(topology.sites))
     nodes, demand = nodes_of(config, topology), demand_of(config, topology)
     return Engine(config, topology, nodes, demand, control or loop_of(config, topology))
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from headrace.errors import HeadraceError
+from headrace.node.network.files import opened
 from headrace.simulate.engine import Result
 from headrace.simulate.network import Source
 from headrace.simulate.settling import settled_s
@@ -17,6 +19,8 @@ from headrace.simulate.tally import SiteSeries
 from headrace.topology.model import SiteKind
 
 GB = 10**9
+_MOST_FIGURES_BYTES = 16 * 1024**2
+_Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
 
 class SiteFigures(msgspec.Struct, frozen=True):
@@ -24,8 +28,8 @@ class SiteFigures(msgspec.Struct, frozen=True):
     how long it sent more than that; `fullest_server` is the highest load of any of its servers.
     """
 
-    name: str
-    kind: str
+    name: _Name
+    kind: _Name
     peak_bps: float
     peak_load: float
     mean_load: float
@@ -179,7 +183,8 @@ class UnreadableFigures(HeadraceError):
 def read_figures(path: Path) -> Figures:
     """Return the figures that were written as JSON. Raises UnreadableFigures."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Figures)
+        with opened(path) as file:
+            return msgspec.json.decode(file.read(_MOST_FIGURES_BYTES), type=Figures)
     except (OSError, msgspec.DecodeError, ValueError, RecursionError) as error:
         raise UnreadableFigures(
             f"{path}: no figures: {error}; write them by headrace simulate --json"

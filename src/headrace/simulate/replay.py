@@ -1,7 +1,8 @@
 """What if: recorded requests, given to networks side by side, request by request.
 
 Each network is simulated as if clients asked its router for each object. Objects are as large as
-the responses were, and fresh for as long as one says, since logs do not have their lifetimes.
+the largest response was until then, clients get as many bytes as they got, and all is fresh for as
+long as one says, since logs do not have lifetimes.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from xxhash import xxh3_64_intdigest
+
 from headrace.config.scenario.model import ScenarioConfig
 from headrace.routing.rendezvous import hash_network
+from headrace.simulate.bounds import check_intervals
 from headrace.simulate.build import nodes_of
 from headrace.simulate.content import Caching, caching_of, charged_bytes
 from headrace.simulate.demand.access_logs import Request
 from headrace.simulate.director import Director
 from headrace.simulate.engine import Progress, Result
-from headrace.simulate.network import Network, Origins, Servers
+from headrace.simulate.network import Network, Origins, Servers, Source
 from headrace.simulate.node import Node
 from headrace.simulate.tally import Tally
 from headrace.topology.classify import Classes, Classified
@@ -27,6 +31,9 @@ FRESH = "max-age=86400"
 _TOLD_EVERY = 5000
 _MOST_QUIET = 100_000
 """So many intervals without a request are counted; of a longer gap the rest is left out."""
+MOST_REMEMBERED = 500_000
+"""So many objects are classified and kept; then all are forgotten, and classified when they come
+again. What stores hold of them stays."""
 
 
 class Recorded:
@@ -42,6 +49,12 @@ class Recorded:
         self.charge_bytes = charged_bytes(size_bytes)
         self.caching = caching
         self.chunk_s = 0.0
+
+    def grow(self, size_bytes: int) -> None:
+        """Be at least so large: what was seen first may have been a part of it, or nothing new."""
+        if size_bytes > self.size_bytes:
+            self.size_bytes = size_bytes
+            self.charge_bytes = charged_bytes(size_bytes)
 
     @property
     def kind(self) -> Recorded:
@@ -104,7 +117,10 @@ class World:
         found = self._classes.of(*key)
         made = None
         if found is not None:
-            made = Recorded(len(self._objects), found, request.size_bytes, caching)
+            number = xxh3_64_intdigest(b"\0".join(key))
+            made = Recorded(number, found, request.size_bytes, caching)
+        if len(self._objects) >= MOST_REMEMBERED:
+            self._objects.clear()
         self._objects[key] = made
         return made
 
@@ -114,7 +130,13 @@ class World:
         if node is None or known is None or not node.is_up:
             self.tally.failed += 1
             return
-        self.tally.by_source[self.network.serve(node, known, 0, now)] += 1
+        known.grow(request.size_bytes)
+        source = self.network.serve(node, known, 0, now)
+        self.tally.by_source[source] += 1
+        if source is Source.NOWHERE:
+            self.tally.failed += 1
+        else:
+            node.client_bytes += request.size_bytes - known.size_bytes
 
     def result(self, title: str) -> Result:
         """Return what came of it."""
@@ -167,8 +189,11 @@ def replay(
 
 
 def _next_interval(worlds: Sequence[World], interval: int, to: int) -> int:
-    """End an interval, and those in which there was no request."""
-    for number in range(interval, min(to, interval + _MOST_QUIET)):
+    """End an interval, and those in which there was no request. Raises TooLarge."""
+    ended = min(to - interval, _MOST_QUIET)
+    for world in worlds:
+        check_intervals(len(world.tally.series.at_s) + ended, len(world.topology.sites))
+    for number in range(interval, interval + ended):
         for world in worlds:
             world.tally.end_interval(number * world.tally.series.interval_s, world.origins, 0)
     return to

@@ -8,6 +8,9 @@ from headrace.config.problems import Problem
 from headrace.config.scenario.model import ScenarioConfig
 
 MOST_INTERVALS = 1_000_000
+MOST_REQUESTS = 1_000_000_000
+MOST_AT_ONCE = 5_000_000
+"""So many viewers at once, titles, and networks of clients each, in the model that is run."""
 
 
 def inconsistencies(config: ScenarioConfig) -> list[Problem]:
@@ -19,6 +22,7 @@ def inconsistencies(config: ScenarioConfig) -> list[Problem]:
         *_unknown_catalogues(config),
         *_unknown_audiences(config),
         *_too_long(config),
+        *_too_much(config),
     ]
 
 
@@ -97,3 +101,43 @@ def _too_long(config: ScenarioConfig) -> Iterator[Problem]:
             ("warm_up",), "nothing is left to count", "make warm_up shorter than length",
             f"{config.warm_up_s:g}",
         )  # fmt: skip
+
+
+def _too_much(config: ScenarioConfig) -> Iterator[Problem]:
+    """Yield what no machine could run in a useful time, or keep in its memory."""
+    remedy = "lower scale, so that a part stands for the whole, or make the scenario smaller"
+    viewers = sum(table.viewers for table in config.audiences)
+    viewers += sum(table.viewers for table in config.live)
+    for key, count, most, what in (
+        ("audience", _requests(config) * config.scale, MOST_REQUESTS, "requests"),
+        ("audience", viewers * config.scale, MOST_AT_ONCE, "viewers at once"),
+        (
+            "catalogue",
+            sum(table.titles for table in config.catalogues) * config.scale,
+            MOST_AT_ONCE,
+            "titles",
+        ),
+        (
+            "audience",
+            float(sum(table.places for table in config.audiences)),
+            MOST_AT_ONCE,
+            "networks of clients",
+        ),
+    ):
+        if count > most:
+            yield Problem((key,), f"{count:,.0f} {what}, of {most:,} at most", remedy)
+
+
+def _requests(config: ScenarioConfig) -> float:
+    """Return how many requests there are if all viewers watch all the time."""
+    chunks = {table.name: table.chunk_s for table in config.catalogues}
+    count = 0.0
+    for audience in config.audiences:
+        shortest = min((chunks[name] for name in audience.catalogues if name in chunks), default=0)
+        shortest = shortest or min(chunks.values(), default=0)
+        if shortest:
+            count += audience.viewers * config.length_s / shortest
+    for event in config.live:
+        left_s = max(0.0, config.length_s - event.at_s)
+        count += event.viewers * min(event.length_s, left_s) / event.chunk_s
+    return count

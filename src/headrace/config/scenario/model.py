@@ -14,6 +14,9 @@ from headrace.config.scenario.events import FailureTable, NewServerTable, Withdr
 from headrace.config.units import DurationS, SizeBytes
 
 _PerGb = Annotated[float, Field(ge=0, le=1e6)]
+_Line = Annotated[
+    str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$")
+]
 
 
 class ClientsTable(Model):
@@ -102,7 +105,7 @@ class VariantTable(Model):
 class ScenarioConfig(Model):
     """A simulation: what runs, for how long, and what is asked for."""
 
-    title: str = Field(default="", max_length=200, description="What it shows, in a line.")
+    title: _Line = Field(default="", description="What it shows, in a line.")
     network: FilePath = Field(description="The description of the network.")
     seed: int = Field(default=1, ge=0, le=2**62, description="The same seed, the same result.")
     length_s: DurationS = Field(gt=1, le=30 * 86400, description="How long it runs.")

@@ -1,18 +1,19 @@
 """Demand as it was: the requests of clients in the access logs of edges, in order of time.
 
 A log may be anything: lines that are none of ours are counted and passed over, those of other
-servers of the network as well, since simulated servers ask each other by themselves.
+servers of the network as well, since simulated servers ask each other by themselves. So is a line
+of quite another time than those before and after it: one would move all that follows.
 """
 
 from __future__ import annotations
 
 import glob
-import gzip
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from ipaddress import ip_address
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated
 
@@ -20,9 +21,9 @@ import msgspec
 from msgspec import Meta
 
 from headrace.errors import HeadraceError
+from headrace.simulate.demand.log_lines import lines_of
 from headrace.topology.coverage import client_of
 
-_LONGEST_LINE = 64 * 1024
 _UNSTORED = frozenset({"bypass", "pass"})
 _Text = Annotated[str, Meta(max_length=4096)]
 
@@ -62,11 +63,13 @@ class Request:
 
 @dataclass(slots=True)
 class Passed:
-    """Lines that were passed over, by why."""
+    """Lines that were passed over, by why; and logs that end too early, or are broken."""
 
     unreadable: int = 0
     of_servers: int = 0
     failed: int = 0
+    misplaced: int = 0
+    damaged_files: int = 0
 
 
 def logs_of(patterns: Sequence[str]) -> list[Path]:
@@ -80,17 +83,12 @@ def logs_of(patterns: Sequence[str]) -> list[Path]:
 def read_logs(paths: Iterable[Path], passed: Passed) -> Iterator[Request]:
     """Yield the requests of clients, in order of time; count in `passed` what is passed over.
 
-    Raises OSError.
+    Raises UnreadableLog.
     """
-    merged = heapq.merge(*(_lines(path, passed) for path in paths), key=lambda line: line.time)
+    logs = [_in_place(_lines(path, passed), passed) for path in paths]
     clients: dict[str, bytes | None] = {}
     latest = 0.0
-    for line in merged:
-        try:
-            at = datetime.fromisoformat(line.time).timestamp()
-        except ValueError:
-            passed.unreadable += 1
-            continue
+    for at, line in heapq.merge(*logs, key=itemgetter(0)):
         # A line is written when its response ends, so that some stand behind later ones.
         latest = max(latest, at)
         text = line.client or ""
@@ -107,21 +105,58 @@ def read_logs(paths: Iterable[Path], passed: Passed) -> Iterator[Request]:
 _MOST_CLIENTS = 1_000_000
 
 
-def _lines(path: Path, passed: Passed) -> Iterator[LoggedLine]:
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rb") as file:
-        while text := file.readline(_LONGEST_LINE):
-            try:
-                line = _decoder.decode(text)
-            except (msgspec.DecodeError, ValueError, RecursionError):
-                passed.unreadable += 1
-                continue
-            if line.peer is not None:
-                passed.of_servers += 1
-            elif line.status not in _SERVED or line.method != "GET":
-                passed.failed += 1
-            else:
-                yield line
+LEAP_S = 30 * 86400.0
+"""A line that is so far from the one before it is believed if the next one is near it."""
+
+_Timed = tuple[float, LoggedLine]
+
+
+def _in_place(lines: Iterator[_Timed], passed: Passed) -> Iterator[_Timed]:
+    """Yield the lines of a log, less those of quite another time than their neighbours."""
+    latest: float | None = None
+    doubtful: _Timed | None = None
+    for one in lines:
+        if latest is not None and abs(one[0] - latest) <= LEAP_S:
+            if doubtful is not None:
+                passed.misplaced += 1
+                doubtful = None
+            latest = one[0]
+            yield one
+        elif doubtful is not None and abs(one[0] - doubtful[0]) <= LEAP_S:
+            latest = one[0]
+            yield doubtful
+            yield one
+            doubtful = None
+        else:
+            passed.misplaced += doubtful is not None
+            doubtful = one
+    if doubtful is not None and latest is None:
+        yield doubtful
+    elif doubtful is not None:
+        passed.misplaced += 1
+
+
+def _damaged(passed: Passed) -> None:
+    passed.damaged_files += 1
+
+
+def _lines(path: Path, passed: Passed) -> Iterator[_Timed]:
+    for text in lines_of(path, lambda: _damaged(passed)):
+        try:
+            line = _decoder.decode(text)
+            at = datetime.fromisoformat(line.time)
+            if at.tzinfo is None:
+                at = at.replace(tzinfo=UTC)
+            at_s = at.timestamp()
+        except (msgspec.DecodeError, ValueError, OverflowError, RecursionError):
+            passed.unreadable += 1
+            continue
+        if line.peer is not None:
+            passed.of_servers += 1
+        elif line.status not in _SERVED or line.method != "GET":
+            passed.failed += 1
+        else:
+            yield at_s, line
 
 
 _SERVED = frozenset({200, 206, 304})

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from headrace.simulate.engine import Result
 from headrace.simulate.figures import Figures, as_dict
+from headrace.simulate.report.files import check_directory, write_files
 
 Row = Sequence[str | float | int]
 
 
 def write_tables(directory: Path, result: Result, figures: Figures) -> None:
-    """Write `network.csv`, `sites.csv`, `events.csv` and `figures.csv`. Raises OSError."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, rows in (
-        ("network.csv", network_rows(result)),
-        ("sites.csv", site_rows(result)),
-        ("events.csv", event_rows(result)),
-        ("figures.csv", figure_rows(figures)),
-    ):
-        with (directory / name).open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows(rows)
+    """Write `network.csv`, `sites.csv`, `events.csv` and, last of all, `figures.csv`: where that
+    is, all are of one run. Raises UnwritableOutput.
+    """
+    check_directory(directory)
+    write_files(
+        {
+            directory / "network.csv": _text(network_rows(result)),
+            directory / "sites.csv": _text(site_rows(result)),
+            directory / "events.csv": _text(event_rows(result)),
+            directory / "figures.csv": _text(figure_rows(figures)),
+        }
+    )
+
+
+def _text(rows: Iterable[Row]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def network_rows(result: Result) -> Iterator[Row]:

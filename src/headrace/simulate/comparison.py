@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 
 from headrace.simulate.figures import Figures, SiteFigures
 from headrace.simulate.replay import Moves
-from headrace.simulate.summary import percent, rate, size, span, table
+from headrace.simulate.summary import money, percent, rate, size, span, table
 
 _LEAST = 0.0005
 
 
 def comparison(before: Figures, after: Figures, moves: Moves | None = None) -> Iterator[str]:
     """Yield the lines, as a person reads them."""
-    rows = [("", "before", "after", "change"), *_network(before, after)]
+    rows: list[tuple[str, ...]] = [("", "before", "after", "change"), *_network(before, after)]
     yield from table(rows)
     if moves is not None:
         yield ""
@@ -22,8 +22,13 @@ def comparison(before: Figures, after: Figures, moves: Moves | None = None) -> I
     known = {one.name: one for one in before.sites}
     names = dict.fromkeys([*known, *(one.name for one in after.sites)])
     new = {one.name: one for one in after.sites}
-    heads = ("site", "peak before", "after", "load before", "after", "hits before", "after")
-    yield from table([heads, *(_site(name, known.get(name), new.get(name)) for name in names)])
+    columns = ["peak", "load", "fullest server", "hits"]
+    priced = any(one.cost for one in (*before.sites, *after.sites))
+    if priced:
+        columns.append("cost")
+    heads = ("site", *(head for name in columns for head in (f"{name} before", "after")))
+    rows = [_site(name, known.get(name), new.get(name), len(columns)) for name in names]
+    yield from table([heads, *rows])
 
 
 def beside_each_other(figures: Mapping[str, Figures]) -> list[tuple[str, ...]]:
@@ -52,11 +57,11 @@ def _written(one: Figures) -> Iterator[tuple[str, str]]:
     for name, count in (
         ("requests in vain", one.failed),
         ("viewers who gave up", one.gave_up),
-        ("client networks moved", one.moved_clients),
+        ("moves of client networks", one.moved_clients),
         ("requests of other CDNs", one.external_requests),
     ):
         yield name, _count(count) if count else _NONE
-    yield "cost", _money(one.cost) if one.cost else _NONE
+    yield "cost", money(one.cost) if one.cost else _NONE
 
 
 _NONE = "-"
@@ -80,21 +85,26 @@ def _network(before: Figures, after: Figures) -> Iterator[tuple[str, str, str, s
         ("requests of other CDNs", before.external_requests, after.external_requests, _count),
         ("requests in vain", before.failed, after.failed, _count),
         ("viewers who gave up", before.gave_up, after.gave_up, _count),
-        ("cost", before.cost, after.cost, _money),
+        ("cost", before.cost, after.cost, money),
     ):
         if was or now:
             yield name, written(was), written(now), _relative(was, now)
 
 
-def _site(name: str, before: SiteFigures | None, after: SiteFigures | None) -> tuple[str, ...]:
-    was, now = _cells(before), _cells(after)
-    return (name, *(cell for pair in zip(was, now, strict=True) for cell in pair))
+def _site(
+    name: str, before: SiteFigures | None, after: SiteFigures | None, columns: int
+) -> tuple[str, ...]:
+    pairs = [*zip(_cells(before), _cells(after), strict=True)][:columns]
+    return (name, *(cell for pair in pairs for cell in pair))
 
 
-def _cells(one: SiteFigures | None) -> tuple[str, str, str]:
+def _cells(one: SiteFigures | None) -> tuple[str, ...]:
     if one is None:
-        return ("-", "-", "-")
-    return (rate(one.peak_bps), percent(one.peak_load), percent(one.hit_ratio))
+        return ("-",) * 5
+    return (
+        rate(one.peak_bps), percent(one.peak_load), percent(one.fullest_server),
+        percent(one.hit_ratio), money(one.cost),
+    )  # fmt: skip
 
 
 def _moves(moves: Moves) -> Iterator[str]:
@@ -111,10 +121,6 @@ def _moves(moves: Moves) -> Iterator[str]:
 
 def _count(value: float) -> str:
     return f"{value:,.0f}"
-
-
-def _money(value: float) -> str:
-    return f"{value:,.2f}"
 
 
 def _points(change: float) -> str:

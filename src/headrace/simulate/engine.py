@@ -47,6 +47,27 @@ class Control(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """What moved: how often a client network came to another site for a class, how often each
+    shard to another server on the average; and the decisions and views in which it did.
+    """
+
+    clients: int = 0
+    keys: float = 0.0
+    decisions: int = 0
+    views: int = 0
+
+    def since(self, before: Moved) -> Moved:
+        """Return what moved since then."""
+        return Moved(
+            self.clients - before.clients,
+            self.keys - before.keys,
+            self.decisions - before.decisions,
+            self.views - before.views,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What came of a simulation."""
 
@@ -55,10 +76,7 @@ class Result:
     series: Series
     totals: Totals
     happenings: tuple[Happening, ...]
-    moved_clients: int
-    moved_keys: float
-    decisions: int
-    views: int
+    moved: Moved
     evictions: int
     stored_bytes: Mapping[str, int]
     warm_up_s: float
@@ -99,6 +117,8 @@ class Engine:
         )
         self._due: dict[int, list[Session]] = {}
         self._watching = 0
+        self._moved_before = Moved()
+        self._evicted_before = 0
 
     def run(self, progress: Progress | None = None) -> Result:
         """Run to the end."""
@@ -107,6 +127,8 @@ class Engine:
         requests = 0
         for interval in range(count):
             now = interval * config.interval_s
+            if now - config.interval_s < config.warm_up_s <= now:
+                self._end_warm_up()
             self._prepare(now)
             for demand in self._demand:
                 for session in demand.begin(now, config.interval_s):
@@ -126,6 +148,15 @@ class Engine:
     def nodes(self) -> list[Node]:
         """All nodes, in the order of the description."""
         return list(self._nodes.values())
+
+    def _end_warm_up(self) -> None:
+        """Count what moves and what is evicted from now on."""
+        self._moved_before = self._moved()
+        self._evicted_before = sum(node.store.evictions for node in self._nodes.values())
+
+    def _moved(self) -> Moved:
+        director = self._director
+        return Moved(director.moved_clients, self._moved_keys, director.decisions, self._views)
 
     def _prepare(self, now: float) -> None:
         """Let happen what is due, and take the view that comes, as near as intervals are."""
@@ -185,6 +216,7 @@ class Engine:
                 if observes:
                     _add_flow(node, session)
                 if node.gives_wrong:
+                    node.played_s -= session.title.kind.chunk_s
                     self._fail(session, waits=False)
                 session.chunk += 1
                 session.next_s += session.title.kind.chunk_s
@@ -232,11 +264,8 @@ class Engine:
             self._tally.series,
             self._tally.totals,
             tuple(self._happenings.seen),
-            self._director.moved_clients,
-            self._moved_keys,
-            self._director.decisions,
-            self._views,
-            sum(store.evictions for _name, store in stores),
+            self._moved().since(self._moved_before),
+            sum(store.evictions for _name, store in stores) - self._evicted_before,
             {name: store.used_bytes for name, store in stores},
             self._config.warm_up_s,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +26,8 @@ _Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 class SiteFigures(msgspec.Struct, frozen=True):
     """A site. Loads are shares of what it can send; `above_target_s` and `above_capacity_s` are
     how long it sent more than that; `fullest_server` is the highest load of any of its servers.
+    `balance` is the load of the site at its peak beside that of its fullest server then (1: all
+    alike). `cost` is of what it sent to clients.
     """
 
     name: _Name
@@ -39,6 +41,7 @@ class SiteFigures(msgspec.Struct, frozen=True):
     hit_ratio: float
     client_bytes: int
     cost: float
+    balance: float = 0.0
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -83,16 +86,19 @@ class Figures(msgspec.Struct, frozen=True):
 def figures_of(
     result: Result, prices: Mapping[str, float], usual_price: float, origin_price: float
 ) -> Figures:
-    """Return the figures. Prices are those of a GB."""
+    """Return the figures. Prices are those of a GB: what a scenario says of a site, else the
+    description, else the usual one.
+    """
     totals, series = result.totals, result.series
     first = sum(at < result.warm_up_s for at in series.at_s)
+    described = {one.name: one.price_per_gb for one in result.topology.sites}
     sites = [
         _of_site(
             one,
             first,
             series.interval_s,
             totals.site_client_bytes.get(name, 0),
-            prices.get(name, usual_price),
+            prices.get(name, described.get(name) or usual_price),
         )
         for name, one in series.sites.items()
     ]
@@ -114,12 +120,12 @@ def figures_of(
         1 - totals.origin_bytes / totals.client_bytes if totals.client_bytes else 0.0,
         by[Source.EXTERNAL],
         totals.failed,
-        waited / (totals.played_s + waited) if waited else 0.0,
+        waited / (totals.played_s + totals.waited_s) if waited else 0.0,
         balance,
         settled_s(result, first),
-        result.moved_clients,
-        result.moved_keys,
-        result.views,
+        result.moved.clients,
+        result.moved.keys,
+        result.moved.views,
         result.evictions,
         sum(one.cost for one in sites) + totals.origin_bytes / GB * origin_price,
         sites,
@@ -150,7 +156,16 @@ def _of_site(
         hits / requests if requests else 0.0,
         client_bytes,
         client_bytes / GB * price,
+        _evenness(one, loads, first),
     )
+
+
+def _evenness(one: SiteSeries, loads: Sequence[float], first: int) -> float:
+    if not loads:
+        return 0.0
+    at = max(range(len(loads)), key=lambda number: (loads[number], -number))
+    fullest = one.fullest[first + at]
+    return min(1.0, loads[at] / fullest) if fullest else 0.0
 
 
 def _height(sites: list[SiteSeries], first: int) -> tuple[float, float]:

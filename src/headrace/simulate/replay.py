@@ -20,7 +20,7 @@ from headrace.simulate.build import nodes_of
 from headrace.simulate.content import Caching, caching_of, charged_bytes
 from headrace.simulate.demand.access_logs import Request
 from headrace.simulate.director import Director
-from headrace.simulate.engine import Progress, Result
+from headrace.simulate.engine import Moved, Progress, Result
 from headrace.simulate.network import Network, Origins, Servers, Source
 from headrace.simulate.node import Node
 from headrace.simulate.tally import Tally
@@ -147,10 +147,7 @@ class World:
             self.tally.series,
             self.tally.totals,
             (),
-            0,
-            0.0,
-            self.director.decisions,
-            0,
+            Moved(decisions=self.director.decisions),
             sum(store.evictions for store in stores),
             {name: node.store.used_bytes for name, node in self.nodes.items()},
             self.tally.warm_up_s,

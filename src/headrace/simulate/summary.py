@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from headrace.simulate.engine import Result
@@ -21,11 +22,18 @@ def summary(result: Result, figures: Figures) -> Iterator[str]:
     yield from table(summary_rows(figures))
     yield ""
     sites = sorted(figures.sites, key=lambda one: -one.peak_load)
-    rows = [("site", "kind", "peak", "load", "mean", "fullest server", "above target", "hits")]
+    priced = any(one.cost for one in sites)
+    rows = [
+        (
+            "site", "kind", "peak", "load", "mean", "fullest server", "above target", "hits",
+            *(("cost",) if priced else ()),
+        )
+    ]  # fmt: skip
     rows += [
         (
             one.name, one.kind, rate(one.peak_bps), percent(one.peak_load), percent(one.mean_load),
             percent(one.fullest_server), span(one.above_target_s), percent(one.hit_ratio),
+            *((money(one.cost),) if priced else ()),
         )
         for one in sites[:_MOST_SITES]
     ]  # fmt: skip
@@ -62,7 +70,7 @@ def summary_rows(one: Figures) -> list[tuple[str, str, str]]:
             f"{one.balance:.2f}",
             "mean load of edge sites beside the fullest, at the height",
         ),
-        ("settled", span(one.settled_s), "until loads were at rest, after the slowest event"),
+        ("settled", span(one.settled_s), "until traffic was at rest, after the slowest event"),
         (
             "waiting",
             f"{one.rebuffering:.2%}",
@@ -71,14 +79,16 @@ def summary_rows(one: Figures) -> list[tuple[str, str, str]]:
         (
             "moved",
             f"{one.moved_clients:,}",
-            f"client networks to another site, each shard {one.moved_keys:.2f} times to another "
-            f"server, in {one.views:,} views",
+            f"moves of client networks to another site, each shard {one.moved_keys:.2f} times to "
+            f"another server, in {one.views:,} views",
         ),
     ]
     if one.external_requests:
         rows.append(("external", f"{one.external_requests:,}", "requests served by other CDNs"))
     if one.cost:
-        rows.append(("cost", f"{one.cost:,.2f}", ""))
+        sites = math.fsum(site.cost for site in one.sites)
+        text = f"{money(sites)} of sites, {money(one.cost - sites)} of origins"
+        rows.append(("cost", money(one.cost), text))
     return rows
 
 
@@ -86,6 +96,11 @@ def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Yield rows as lines, their cells below each other."""
     for row in aligned(rows):
         yield _INDENT.join(row).rstrip()
+
+
+def money(amount: float) -> str:
+    """Return an amount of whatever currency prices are in."""
+    return f"{amount:,.2f}"
 
 
 def percent(share: float) -> str:

@@ -58,9 +58,10 @@ class Series:
 
 @dataclass(slots=True)
 class Totals:
-    """What is counted after the warm-up. `starved_s` is what viewers would have waited for: video
-    that came later than it was played, since a server or a site was above what it can send;
-    `waited_s` the time that they got nothing at all. Those whose patience ended are in `gave_up`.
+    """What is counted after the warm-up. `played_s` is the time for which viewers were served;
+    `starved_s` the part of it that they would have waited, since a server, a site or the origins
+    were above what they can send; `waited_s` the time in which they got nothing at all. Those
+    whose patience ended are in `gave_up`.
     """
 
     requests: int = 0
@@ -213,7 +214,9 @@ class Tally:
         totals.failed += round(self.failed * whole)
         totals.gave_up += round(self.gave_up * whole)
         totals.played_s += played_s * whole
-        late = played_s * (1 - share) * self.by_source[Source.ORIGIN] / max(1, requests)
+        # What came in time from its server may have come late from the origins.
+        from_origins = self.by_source[Source.ORIGIN] / max(1, requests)
+        late = (played_s - starved_s) * (1 - share) * from_origins
         totals.starved_s += (starved_s + late) * whole
         totals.waited_s += self.waited_s * whole
         totals.sessions += round(self.sessions * whole)

@@ -84,7 +84,7 @@ def test_clients_of_a_withdrawn_site_are_served_by_the_next_of_their_coverage() 
     )
     assert max(loads_between(result, "north", 200, 400)) == 0
     assert sum(loads_between(result, "south", 200, 400)) > 0
-    assert result.moved_clients > 0
+    assert result.moved.clients > 0
 
 
 def test_sessions_end_where_they_are_while_a_site_drains() -> None:

@@ -7,12 +7,49 @@ import pytest
 from headrace.simulate.engine import Result
 from headrace.simulate.report.charts import plots_of_variants
 from headrace.simulate.report.svg import picture
-from headrace.simulate.settling import settled_s
+from headrace.simulate.settling import WITHIN, settled, settled_s
 from tests.harness.scenarios import a_network, a_scenario, simulated
 
 
 def test_a_network_to_which_nothing_happens_has_nothing_to_settle() -> None:
     assert settled_s(simulated(), 0) == 0.0
+
+
+STAYS = [[0.6, 0.4]] * 100
+REST = 60
+
+
+def test_what_stays_is_at_rest_at_once() -> None:
+    assert settled(STAYS, REST, WITHIN) == 0
+
+
+def test_traffic_that_moves_is_at_rest_when_it_has_moved() -> None:
+    moves = [[1.0 - step / 20, step / 20] for step in range(20)]
+    assert 18 <= settled([*moves, *[[0.0, 1.0]] * 100], REST, WITHIN) <= 20
+
+
+def test_one_that_swings_to_the_end_never_is() -> None:
+    swings = [[0.5 + 0.2 * (-1) ** (number // 5), 0.5] for number in range(100)]
+    assert settled(swings, REST, WITHIN) > 90
+
+
+def test_one_that_swings_less_than_a_twentieth_is_at_rest() -> None:
+    swings = [[0.5 + 0.03 * sign, 0.5 - 0.03 * sign] for sign in (1, -1)] * 50
+    assert settled(swings, REST, WITHIN) == 0
+
+
+def test_the_growth_of_the_day_is_no_movement() -> None:
+    curve = [0.1] * 12 + [1.0] * 12
+    result = simulated(
+        starts="11h",
+        interval=10,
+        length=3600,
+        audience=[{"network": name, "viewers": 800, "curve": curve} for name in ("isp-a", "isp-b")],
+        failure=[{"servers": ["n1"], "from": 300, "until": 310, "how": "slow"}],
+    )
+    load = result.series.sites["north"].load()
+    assert load[-1] > 5 * load[35]
+    assert settled_s(result, 0) <= 30
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from headrace.simulate.comparison import beside_each_other
 from headrace.simulate.engine import Result
 from headrace.simulate.figures import Figures
 from headrace.simulate.report.charts import Plots, plots_of, plots_of_variants
-from headrace.simulate.summary import percent, rate, span, summary_rows
+from headrace.simulate.summary import money, percent, rate, span, summary_rows
 
 
 def page(result: Result, figures: Figures) -> str:
@@ -42,7 +42,7 @@ def _page(title: str, totals: str, plots: Plots, more: str) -> str:
 
 _SITE_HEADS = (
     "site", "kind", "peak", "load", "mean load", "fullest server", "above target",
-    "above capacity", "hits",
+    "above capacity", "hits", "cost",
 )  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def _site_rows(figures: Figures) -> Iterable[Sequence[str]]:
         yield (
             one.name, one.kind, rate(one.peak_bps), percent(one.peak_load), percent(one.mean_load),
             percent(one.fullest_server), span(one.above_target_s), span(one.above_capacity_s),
-            percent(one.hit_ratio),
+            percent(one.hit_ratio), money(one.cost) if one.cost else "-",
         )  # fmt: skip
 
 

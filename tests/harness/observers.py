@@ -4,13 +4,14 @@ other takes no time, unless a link is cut, one is stopped, or one is killed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from headrace.feedback.control.controller import Controller, ControllerRules
 from headrace.feedback.deciding import Deciding, Moment
 from headrace.feedback.exchange.document import (
     VERSION,
+    Decision,
     Document,
     decode_document,
     encode_document,
@@ -19,6 +20,7 @@ from headrace.feedback.exchange.others import Received
 from headrace.feedback.kept import Decided
 from headrace.feedback.observation import Observations, Observer, Outcome, ProbeRecord, next_record
 from headrace.feedback.orders import NO_ORDERS, Mode, Orders, merge
+from headrace.feedback.shadow import Shadow
 from headrace.feedback.states.rules import StateRules
 from headrace.topology.model import Topology
 from headrace.topology.view import View
@@ -31,14 +33,17 @@ FIRST_ROUND_S = 10.0
 @dataclass
 class Member:
     """One observer. `ahead_s` is by how much its clock is ahead; `blind` sees everything fail,
-    `unreached` probes nothing."""
+    `unreached` probes nothing;
+    `lie` is what it tells in place of what it decided."""
 
     name: str
     deciding: Deciding
+    shadow: Shadow
     ahead_s: float = 0.0
     runs: bool = True
     blind: bool = False
     unreached: bool = False
+    lie: Callable[[Decision], Decision] = lambda decision: decision
     received: dict[str, Received] = field(default_factory=dict)
     records: dict[str, ProbeRecord] = field(default_factory=dict)
     orders: Orders = NO_ORDERS
@@ -125,7 +130,7 @@ class Observers:
         deciding = Deciding(name)
         deciding.configure(self.names, 1.0, RENEW_S, FIRST_ROUND_S)
         deciding.waits_for = frozenset(one.name for one in self.topology.servers)
-        member = Member(name, deciding, ahead_s, kept=kept)
+        member = Member(name, deciding, Shadow(deciding), ahead_s, kept=kept)
         deciding.begin(kept, self._moment(member))
         return member
 
@@ -154,7 +159,13 @@ class Observers:
             assert deciding.published is not None
             member.published.append(deciding.published.view)
         member.events += deciding.events
+        shadow = member.shadow
+        compare = shadow.begin(moment, Observations(observers), member.orders, self.controller)
+        if compare is not None:
+            shadow.end(compare())
         decision = deciding.decision()
+        if decision is not None:
+            decision = member.lie(decision)
         member.kept = deciding.kept(decision)
         member.number += 1
         self._tell(

@@ -39,7 +39,7 @@ from headrace.feedback.publish.published import (
     next_order,
 )
 from headrace.feedback.raised import Raised
-from headrace.feedback.states.model import Alarm
+from headrace.feedback.states.model import Alarm, AlarmKind
 from headrace.feedback.states.rules import StateRules
 from headrace.topology.view import View
 from headrace.topology.view_codec import ViewError
@@ -64,8 +64,7 @@ class Moment:
 
 class Deciding:
     """What is decided. `published` is the view in force, `decides` who decides, None: nobody yet.
-    `step` is the last own one. `waits_for` are the servers that probes can say something of,
-    `alarms` what only this observer has to say.
+    `step` is the last own one. `waits_for` are the servers that probes can say something of.
     `knows`: there is a memory, or probes have said how servers are.
     """
 
@@ -82,7 +81,7 @@ class Deciding:
         self.memory = NO_MEMORY
         self.events: list[bytes] = []
         self.waits_for: frozenset[str] = frozenset()
-        self.alarms: tuple[Alarm, ...] = ()
+        self._own_alarms: dict[AlarmKind, Alarm] = {}
         self._raised, self._own_raised = Raised(), Raised()
         self.knows, self._knows_by_s = False, 0.0
         self._adopted: Decision | None = None
@@ -142,6 +141,23 @@ class Deciding:
         if self._adopted is not None:
             self._take_memory(self._adopted)
         return self.memory
+
+    @property
+    def alarms(self) -> tuple[Alarm, ...]:
+        """What only this observer has to say."""
+        return tuple(self._own_alarms.values())
+
+    def say(self, kind: AlarmKind, alarm: Alarm | None) -> None:
+        """Raise an alarm of this observer, or end the one of this kind."""
+        if alarm is None:
+            self._own_alarms.pop(kind, None)
+        else:
+            self._own_alarms[kind] = alarm
+
+    def all_alarms(self) -> tuple[Alarm, ...]:
+        """Return the alarms of whoever decides, and the own ones."""
+        decided = self.known().alarms if self.step is None else self.step.alarms
+        return (*decided, *self.alarms)
 
     @property
     def last(self) -> Order:
@@ -237,12 +253,13 @@ class Deciding:
         """Note whether it is known how all servers are: from a memory, or by own probes. What is
         not known after a bounded time is told as an alarm.
         """
-        if self.knows and not self.alarms:
+        if self.knows and AlarmKind.UNPROBED not in self._own_alarms:
             return
         own = observations.observers.get(self.own)
         unknown = undetermined(self.waits_for, {} if own is None else own.probes, rules)
         self.knows = self.knows or not unknown or moment.steady_s >= self._knows_by_s
-        self.alarms = (unprobed_alarm(unknown),) if self.knows and unknown else ()
+        told = unprobed_alarm(unknown) if self.knows and unknown else None
+        self.say(AlarmKind.UNPROBED, told)
 
     def hear_first(self, moment: Moment) -> None:
         """Decide nothing before the others, if there are any, could be heard."""

@@ -37,8 +37,11 @@ from headrace.feedback.publish.published import Published
 from headrace.feedback.publish.targets import Targets, read_published
 from headrace.feedback.publish.waiting import Waiting
 from headrace.feedback.rules import REPORT_AGE_INTERVALS, rules_of
+from headrace.feedback.shadow import Shadow
+from headrace.feedback.states.model import State, States
 from headrace.node.admin.auth import token_in
 from headrace.node.network.signed import Secrets
+from headrace.topology.model import Topology
 from headrace.topology.snapshot import NetworkSnapshot
 
 SOONEST_S = 0.1
@@ -64,13 +67,16 @@ class FeedbackLoop:
         self.history = History(config.state_dir)
         self.orders: Orders = read_orders(config.state_dir)
         self.deciding = Deciding(config.node_id)
+        self.shadow = Shadow(self.deciding)
         self.lateness_s = 0.0
         self.outcomes: Counter[str] = Counter()
         self.controller: Controller
+        self._own_controller: Controller
         self._network: NetworkSnapshot
         self._targets: Targets
         self._number = time.time_ns() // 1000
         self._soon = asyncio.Event()
+        self._counted: tuple[States, Topology, Counter[str]] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._keeper = Keeper()
         self._kept_s = 0.0
@@ -108,7 +114,9 @@ class FeedbackLoop:
     def adopt_network(self, network: NetworkSnapshot) -> None:
         """Observe this network from now on."""
         self._network = network
-        self.controller = Controller(network.topology, rules_of(self.config))
+        rules = rules_of(self.config)
+        self.controller = Controller(network.topology, rules)
+        self._own_controller = Controller(network.topology, rules)  # keeps what it explains apart
         self.others.network = network.topology.name
         self.prober.targets = targets_of(network.topology)
         self.deciding.waits_for = probed(self.prober.targets, self.prober.probes)
@@ -197,15 +205,21 @@ class FeedbackLoop:
             return ""
         return "nobody decides yet" if deciding.knows else "it does not know all servers yet"
 
-    def shown(self, observations: Observations) -> Step:
-        """Return the last step; of one that follows, what it would have decided itself."""
-        deciding = self.deciding
-        if deciding.step is not None:
-            return deciding.step
-        rules = self.controller.rules
-        own = Controller(self.controller.topology, rules)
-        elapsed_s = rules.balance.interval_s  # so that the balance is worked out
-        return own.step(deciding.known(), observations, time.time(), elapsed_s, self.orders)
+    def shown(self) -> Step | None:
+        """Return the last step; of one that follows, what it would have decided itself a moment
+        ago. None: nothing was worked out yet.
+        """
+        return self.deciding.step or self.shadow.step
+
+    def states(self) -> Counter[str]:
+        """Return how many servers are in each state; counted once for each memory."""
+        known, topology = self.deciding.known().states, self.controller.topology
+        counted = self._counted
+        if counted is None or counted[0] is not known or counted[1] is not topology:
+            records = (known.servers.get(one.name) for one in topology.servers)
+            states = Counter(str(State.ONLINE if one is None else one.state) for one in records)
+            counted = self._counted = (known, topology, states)
+        return counted[2]
 
     # What comes in.
 
@@ -282,6 +296,9 @@ class FeedbackLoop:
         self._note_events()
         self._tell(moment, observations)
         self.waiting.give_up_old(moment.clock)
+        compare = self.shadow.begin(moment, observations, self.orders, self._own_controller)
+        if compare is not None:
+            self.shadow.end(await asyncio.to_thread(compare))
 
     def _publish(self, published: Published) -> None:
         self._kept_s = -math.inf  # so that what is kept is never older for long

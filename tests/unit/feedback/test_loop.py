@@ -7,17 +7,22 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from headrace.config.feedback.model import FeedbackConfig
+from headrace.feedback.admin.questions import answer_question
 from headrace.feedback.control.controller import Controller, Step
+from headrace.feedback.control.memory import NO_MEMORY, encode_memory
 from headrace.feedback.deciding import Moment
+from headrace.feedback.kept import Decided
 from headrace.feedback.loop import FeedbackLoop
 from headrace.feedback.observation import Outcome
 from headrace.feedback.rules import rules_of
+from headrace.feedback.states.model import Alarm, AlarmKind
 from headrace.topology.coverage import CoverageTable
 from headrace.topology.snapshot import NetworkSnapshot
-from tests.unit.feedback.networks import network
+from tests.unit.feedback.networks import network, observed, probed
 
 NEVER_S = 20.0
 
@@ -82,6 +87,35 @@ def test_a_step_that_is_cancelled_decides_nothing(tmp_path: Path) -> None:
         assert (loop.deciding.step, loop.deciding.published) == (None, None)
         await loop.tick()
         assert loop.deciding.published is not None
+        await loop.close()
+
+    asyncio.run(test())
+
+
+class Unused(Controller):
+    """Fails when a step is asked for."""
+
+    def step(self, *values: Any, **named: Any) -> Step:
+        raise AssertionError("a question works nothing out")
+
+
+def test_who_follows_answers_questions_from_what_memory_holds(tmp_path: Path) -> None:
+    async def test() -> None:
+        loop, slow = made(tmp_path)
+        topology, rules = slow.topology, slow.rules
+        gone = {"s0a0": probed(*[Outcome.TIMEOUT] * 4)}
+        step = Controller(topology, rules).step(NO_MEMORY, observed(topology, gone, "a"), 1e9, 1.0)
+        alarm = Alarm(AlarmKind.LAST, "all", "a test")
+        memory = msgspec.structs.replace(step.memory, alarms=(alarm,))
+        loop.deciding.begin(Decided(1e9, encode_memory(memory), b""), Moment(loop.now_s(), 1e9))
+        loop.controller = loop._own_controller = Unused(topology, rules)
+        for _ in range(2):
+            counts = answer_question(loop, msgspec.Raw(b'{"type":"counts"}')).counts
+            assert counts is not None
+            assert counts.states == {"online": 11, "failed": 1}
+            assert counts.alarms == 1
+        for asked in (b'{"type":"status"}', b'{"type":"dry_run"}', b'{"type":"why","name":"s0a0"}'):
+            assert answer_question(loop, msgspec.Raw(asked)).trouble is None
         await loop.close()
 
     asyncio.run(test())

@@ -163,25 +163,28 @@ def _unknown(name: str) -> Trouble:
 
 
 def _counts(loop: FeedbackLoop) -> Counts:
-    found = status(loop)
-    states: dict[str, int] = {}
-    for server in found.servers:
-        states[server.state] = states.get(server.state, 0) + 1
-    heard = [one for one in found.observers if one.age_s is not None and not one.problem]
+    """Return the counts, from what memory holds: they are asked for again and again."""
+    deciding, others = loop.deciding, loop.others
+    published = deciding.published
+    heard = [
+        name
+        for name in deciding.order
+        if name == deciding.own or (name in others.received and name not in others.problems)
+    ]
     return Counts(
-        decides=found.decides == found.observer,
-        frozen=found.frozen,
-        view=found.view,
-        view_age_s=found.view_age_s,
-        lateness_s=found.lateness_s,
-        states=states,
-        alarms=len(found.alarms),
+        decides=deciding.decides == deciding.own,
+        frozen=loop.orders.frozen,
+        view=0 if published is None else published.view.version,
+        view_age_s=None if published is None else max(0.0, time.time() - published.view.made_at),
+        lateness_s=loop.lateness_s,
+        states=dict(loop.states()),
+        alarms=len(deciding.all_alarms()),
         observers_heard=len(heard),
-        observers=len(found.observers),
+        observers=len(deciding.order),
         probes=dict(loop.outcomes),
         probes_unmade=loop.prober.unmade,
         probes_late_s=loop.prober.latest_s,
-        refused_documents=loop.others.refused.total(),
+        refused_documents=others.refused.total(),
         refused_questions=loop.telling.unknown,
         reports=0 if loop.puller is None else loop.puller.taken,
         refused_reports={} if loop.puller is None else dict(loop.puller.refused),

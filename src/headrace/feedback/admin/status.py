@@ -19,7 +19,7 @@ from headrace.topology.view import NO_VIEW
 def status(loop: FeedbackLoop) -> Status:
     """Return everything as this observer knows it now."""
     observations, orders = loop.observations(loop.now_s()), loop.orders
-    step, known = loop.shown(observations), loop.deciding.known().states
+    known = loop.deciding.known().states
     published = loop.deciding.published
     view = NO_VIEW if published is None else published.view
     mode = orders.mode.mode if orders.mode is not None and orders.mode.mode is not None else None
@@ -40,7 +40,7 @@ def status(loop: FeedbackLoop) -> Status:
         ],
         sites=list(_site_rows(loop, known, observations)),
         observers=list(_observer_rows(loop, observations)),
-        alarms=[_alarm_row(one) for one in (*step.alarms, *loop.deciding.alarms)],
+        alarms=[_alarm_row(one) for one in loop.deciding.all_alarms()],
         coverage={name: dict(weights) for name, weights in view.coverage.items()},
         by_class={
             content: {name: dict(weights) for name, weights in coverage.items()}

@@ -29,8 +29,8 @@ def why(loop: FeedbackLoop, name: str) -> Because | None:
 
 def dry_run(loop: FeedbackLoop) -> DryRun:
     """Return what the balance comes to."""
-    step = loop.shown(loop.observations(loop.now_s()))
-    found, mode = step.explanation.balance, _mode(loop)
+    step, mode = loop.shown(), _mode(loop)
+    found = None if step is None else step.explanation.balance
     if found is None:
         text = "the balance is not worked out: the mode is states (headrace feedback mode dry_run)"
         if mode is not Mode.STATES:
@@ -54,7 +54,8 @@ def _mode(loop: FeedbackLoop) -> Mode:
 
 def _of_server(loop: FeedbackLoop, server: Server) -> Iterator[str]:
     observations = loop.observations(loop.now_s())
-    found = why_of(loop.controller, loop.shown(observations), observations, server.name)
+    step = loop.shown()
+    found = None if step is None else why_of(loop.controller, step, observations, server.name)
     if found is not None:
         yield from lines(found)
     heard = observations.reports.get(server.name)
@@ -77,7 +78,9 @@ def _of_site(loop: FeedbackLoop, site: str) -> Iterator[str]:
         reasons = ", ".join(record.reasons)
         share = offered(record, loop.controller.rules.states)
         yield f"{server.name} is {record.state}, weight {share:g}: {reasons or 'not seen yet'}"
-    yield from _of_balance(loop.shown(loop.observations(loop.now_s())), site)
+    step = loop.shown()
+    if step is not None:
+        yield from _of_balance(step, site)
     published = loop.deciding.published
     if published is not None:
         for coverage, weights in published.view.coverage.items():

@@ -1,4 +1,4 @@
-"""The admin API of a running edge, as the commands reach it: where, with which token, and how."""
+"""The admin API of a running node, as the commands reach it: where, with which token, and how."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import msgspec
 import typer
 
-from headrace.cli.role_file import ROOTS, RoleName, role_of
+from headrace.cli.role_file import ROOTS, RoleName, has_keys_of, role_of
 from headrace.config import Address, UnixAddress
 from headrace.config.addresses import parse_address
 from headrace.config.loader import load_config
@@ -29,6 +29,15 @@ _WORDS = {
     RoleName.ROUTER: "router",
     RoleName.FEEDBACK: "feedback process",
 }
+_INSTEAD = {
+    RoleName.EDGE: "headrace top and headrace log watch an edge",
+    RoleName.ROUTER: (
+        "headrace top and headrace log watch a router, and headrace locate --router URL says how "
+        "it decides"
+    ),
+    RoleName.FEEDBACK: "headrace feedback status shows what a feedback process knows",
+}
+NOTHING_AT = "nothing at "
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 AdminOption = Annotated[
@@ -46,12 +55,12 @@ Result = TypeVar("Result")
 Answer = TypeVar("Answer", bound=msgspec.Struct)
 
 
-class EdgeUnreachable(HeadraceError):
+class NodeUnreachable(HeadraceError):
     """No admin API answers."""
 
 
 class AdminRefused(HeadraceError):
-    """The edge refused what was asked. `status` and `detail` are its answer's."""
+    """The node refused what was asked. `status` and `detail` are its answer's."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(f"{status}: {detail}")
@@ -69,20 +78,21 @@ class AdminClient:
 
     address: Address
     token: str
+    node: str = _WORDS[RoleName.EDGE]  # what is asked, in words
 
     def ask(self, answer: type[Answer], method: str, path: str, body: object = None) -> Answer:
-        """Ask once; return the answer. Raises EdgeUnreachable or AdminRefused."""
+        """Ask once; return the answer. Raises NodeUnreachable or AdminRefused."""
         connection, response = self.open(method, path, body)
         try:
             found = _json(self.address, response.status, response.read())
             return msgspec.convert(found, answer)
         except msgspec.ValidationError as error:
-            raise EdgeUnreachable(
-                f"{self.address} answers otherwise than expected: {error}; has the edge another "
-                "version?"
+            raise NodeUnreachable(
+                f"{self.address} answers otherwise than expected: {error}; has it another version "
+                "than this command?"
             ) from error
         except (OSError, http.client.HTTPException) as error:
-            raise unreachable(self.address, error) from error
+            raise self.unreachable(error) from error
         finally:
             connection.close()
 
@@ -91,7 +101,7 @@ class AdminClient:
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         """Ask once; return the connection and the response, of which the body is not read.
 
-        Raises EdgeUnreachable, or AdminRefused when its status is not 200.
+        Raises NodeUnreachable, or AdminRefused when its status is not 200.
         """
         connection = _connection(self.address)
         fields = {"Authorization": f"Bearer {self.token}"}
@@ -106,10 +116,24 @@ class AdminClient:
             answer = _json(self.address, response.status, response.read())
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            raise unreachable(self.address, error) from error
+            raise self.unreachable(error) from error
         connection.close()
-        detail = answer.get("detail", "") if isinstance(answer, dict) else ""
-        raise AdminRefused(response.status, str(detail))
+        detail = str(answer.get("detail", "")) if isinstance(answer, dict) else ""
+        if response.status == 404 and detail.startswith(NOTHING_AT):
+            detail += f"; is {self.address} the admin API of {_with_article(self.node)}?"
+        raise AdminRefused(response.status, detail)
+
+    def unreachable(self, error: Exception) -> NodeUnreachable:
+        """Return the error that says why there is no answer, and what to check."""
+        if isinstance(error, TimeoutError):
+            return NodeUnreachable(
+                f"no answer from {self.address} within {TIMEOUT_S:.0f} s: the {self.node} hangs, "
+                "or what is sent to it is dropped on the way"
+            )
+        return NodeUnreachable(
+            f"no answer from {self.address}: {error}; is the {self.node} running, with [admin] "
+            "listen set to this address?"
+        )
 
 
 def find_admin(
@@ -138,15 +162,7 @@ def find_admin(
         raise AdminUsage(f"{config_file} has no [admin] table, so it cannot be asked")
     else:
         address = config.admin.parsed
-    return AdminClient(address, _token(token_file, config))
-
-
-def unreachable(address: Address, error: Exception) -> EdgeUnreachable:
-    """Return the error that says why there is no answer, and what to check."""
-    return EdgeUnreachable(
-        f"no answer from {address}: {error}; is the edge running, with [admin] listen set to "
-        "this address?"
-    )
+    return AdminClient(address, _token(token_file, config), _node_of(wanted))
 
 
 def run(command: str, work: Callable[[], Result]) -> Result:
@@ -196,13 +212,16 @@ def _json(address: Address, status: int, content: bytes) -> Any:
     try:
         return json.loads(content)
     except ValueError as error:
-        raise EdgeUnreachable(f"{address} is not an admin API: it answered {status}") from error
+        raise NodeUnreachable(f"{address} is not an admin API: it answered {status}") from error
 
 
 def _token(token_file: Path | None, config: NodeConfig | None) -> str:
     if token_file is None:
         if config is None or config.admin is None:
-            raise AdminUsage("which token? give --token-file (the edge's cache_dir/admin.token)")
+            raise AdminUsage(
+                "which token? give --token-file (admin.token in an edge's cache_dir, in another "
+                "node's state_dir)"
+            )
         if config.admin.token is not None:
             return config.admin.token
         token_file = config.admin.token_file or config.state_dir / TOKEN_FILE_NAME
@@ -214,14 +233,22 @@ def _token(token_file: Path | None, config: NodeConfig | None) -> str:
 
 def _loaded(file: Path, roles: tuple[RoleName, ...]) -> NodeConfig:
     seems = role_of(file)
-    role = seems if seems in roles else roles[0]
-    if role is RoleName.EDGE and seems is RoleName.ROUTER:
+    if seems not in roles and has_keys_of(seems, file):
         raise AdminUsage(
-            f"{file} configures a router, and this asks edges: a router has GET /stats and "
-            "/metrics, and says how it decides with headrace locate --router URL"
+            f"{file} configures {_with_article(_WORDS[seems])}, and this asks "
+            f"{_with_article(_node_of(roles))}: {_INSTEAD[seems]}"
         )
+    role = seems if seems in roles else roles[0]
     try:
         found: NodeConfig = load_config(file, ROOTS[role])
     except HeadraceError as error:
         raise AdminUsage(str(error)) from error
     return found
+
+
+def _node_of(roles: tuple[RoleName, ...]) -> str:
+    return " or ".join(_WORDS[role] for role in roles)
+
+
+def _with_article(node: str) -> str:
+    return f"{'an' if node[0] in 'aeiou' else 'a'} {node}"

@@ -22,7 +22,6 @@ from headrace.cli.admin_client import (
     find_admin,
     harmless,
     run,
-    unreachable,
 )
 from headrace.cli.role_file import RoleName
 from headrace.node.admin.following import MOST_LINES, MOST_LINES_PER_S, USUAL_LINES_PER_S
@@ -112,7 +111,7 @@ def _lines(client: AdminClient, path: str) -> Iterator[bytes]:
             if line.strip():
                 yield line.strip()
     except (OSError, http.client.HTTPException) as error:
-        raise unreachable(client.address, error) from error
+        raise client.unreachable(error) from error
     finally:
         connection.close()
 

@@ -16,7 +16,7 @@ from headrace.cli.admin_client import (
     AdminRefused,
     AdminUsage,
     ConfigOption,
-    EdgeUnreachable,
+    NodeUnreachable,
     TokenOption,
     find_admin,
     harmless,
@@ -127,7 +127,7 @@ def _all_purged(client: AdminClient, bodies: list[dict[str, Any]]) -> bool:
     where = f"{client.address}: "
     try:
         return not [body for body in bodies if not _purged(client, body, where)]
-    except EdgeUnreachable as error:
+    except NodeUnreachable as error:
         typer.echo(f"headrace purge: not purged there: {error}", err=True)
         return False
 

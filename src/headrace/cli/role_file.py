@@ -69,22 +69,23 @@ def role_of(path: Path) -> RoleName:
 def load_for(path: Path, root: Root[RootT]) -> RootT:
     """Return the configuration of a role. Raises ConfigError; NotOfARole for another one's file."""
     seems = role_of(path)
-    if ROOTS[seems] is not root and _has_keys_of(seems, path) and not _has_own_keys(root, path):
+    if ROOTS[seems] is not root and has_keys_of(seems, path) and not _has_own_keys(root, path):
         raise NotOfARole(
             f"{path} configures {_NAMED[seems]}: run headrace {seems.value} --config {path}"
         )
     return load_config(path, root)
 
 
+def has_keys_of(role: RoleName, path: Path) -> bool:
+    """Return whether a file has a key that only files of this role have."""
+    document = _document(path)
+    return any(key in document for key in _ONLY[role])
+
+
 def _has_own_keys(root: Root[Any], path: Path) -> bool:
     document = _document(path)
     keys = {key for role, own in ROOTS.items() if own is root for key in _ONLY[role]}
     return any(key in document for key in keys - _SHARED)
-
-
-def _has_keys_of(role: RoleName, path: Path) -> bool:
-    document = _document(path)
-    return any(key in document for key in _ONLY[role])
 
 
 def _document(path: Path) -> Mapping[str, Any]:

@@ -93,7 +93,8 @@ def require_token(
         return problem_response(
             401,
             "the admin token is missing or wrong: send `Authorization: Bearer <token>`; it is what "
-            "admin.token or admin.token_file sets, else in the cache directory's admin.token",
+            "admin.token or admin.token_file sets, else what the file admin.token holds in its "
+            "state_dir (an edge's cache_dir)",
             headers={"WWW-Authenticate": 'Bearer realm="headrace"'},
         )
 

@@ -8,12 +8,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from headrace.damping import MOST_PENALTY
 from headrace.feedback.observation import Age, InARow, Name, Outcome
 
 MOST_SERVERS = 100_000
 MOST_REASONS = 8
 MOST_STEPS = 2**53
-MOST_PENALTY = 1e9
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from headrace.damping import Flaps, decayed, flapped, unflapped
 from headrace.feedback.observation import Observations
 from headrace.feedback.orders import Orders, Wish
-from headrace.feedback.states.damping import Flaps, decayed, flapped, unflapped
 from headrace.feedback.states.floors import find_floors
 from headrace.feedback.states.groups import Groups
 from headrace.feedback.states.hints import hinted_servers

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from headrace.feedback.orders import Orders, Wish
 from headrace.feedback.states.model import Why
-from headrace.topology.model import AdminState, Server, Topology, Withdrawal
+from headrace.topology.model import AdminState, Server, Topology
+from headrace.topology.schedule import scheduled_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,11 @@ _DESCRIBED: Mapping[AdminState, Wanted] = {
     AdminState.ONLINE: NOTHING_WANTED,
     AdminState.DRAINING: Wanted(Wish.DRAINING, Why.DESCRIPTION),
     AdminState.WITHDRAWN: Wanted(Wish.WITHDRAWN, Why.DESCRIPTION),
+}
+_WISHES: Mapping[AdminState, Wish] = {
+    AdminState.ONLINE: Wish.NONE,
+    AdminState.DRAINING: Wish.DRAINING,
+    AdminState.WITHDRAWN: Wish.WITHDRAWN,
 }
 _ENDS: Mapping[Wish, int] = {Wish.ONLINE: 0, Wish.NONE: 1, Wish.DRAINING: 2, Wish.WITHDRAWN: 3}
 
@@ -61,7 +67,7 @@ def _scheduled(topology: Topology, now: float) -> tuple[dict[str, Wanted], dict[
     servers: dict[str, Wanted] = {}
     sites: dict[str, Wanted] = {}
     for one in topology.withdrawals:
-        wish = _wish_of(one, now)
+        wish = _WISHES[scheduled_state(one, now)]
         if wish is Wish.NONE:
             continue
         by_name, name = (servers, one.server) if one.server else (sites, one.site)
@@ -69,14 +75,6 @@ def _scheduled(topology: Topology, now: float) -> tuple[dict[str, Wanted], dict[
         if severer is not None:
             by_name[name] = severer
     return servers, sites
-
-
-def _wish_of(withdrawal: Withdrawal, now: float) -> Wish:
-    if withdrawal.start <= now < withdrawal.end:
-        return Wish.WITHDRAWN
-    if withdrawal.start - withdrawal.drain_s <= now < withdrawal.start:
-        return Wish.DRAINING
-    return Wish.NONE
 
 
 def _severer(one: Wanted | None, other: Wanted | None) -> Wanted | None:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.damping import Flaps, ceiling, decayed, flapped, unflapped
 from headrace.feedback.control.memory import Memory, decode_memory, encode_memory
-from headrace.feedback.states.damping import Flaps, ceiling, decayed, flapped, unflapped
 from headrace.feedback.states.model import ServerRecord, States
 from tests.unit.feedback.networks import RULES
 

@@ -1,0 +1,1 @@
+"""The role that announces a server's addresses, and its neighbours'."""

@@ -1,0 +1,1 @@
+"""Which addresses a server announces, how, and why. Pure."""

@@ -1,0 +1,80 @@
+"""Whether others would serve a VIP if this server left it. Pure, and in doubt: no.
+
+A server knows its neighbours by what is wanted of them, by the view, and by its own checks of their
+addresses. It relies on one only when all of these agree, and its check is younger than the time
+for which it was worse than its neighbours itself: of two that leave at once, each has then seen the
+other drain, and both stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from headrace.topology.model import AdminState
+from headrace.topology.view import ServerState, View
+from headrace.vip.plan.drain import LEAST_S
+from headrace.vip.plan.health import Soundness
+from headrace.vip.plan.model import Address
+from headrace.vip.plan.order import Candidates
+from headrace.vip.plan.wanted import Wanted
+
+NEIGHBOUR_AGE_S = LEAST_S - 2.0
+"""How old a check of a neighbour may be: less than the time that it announces what it withdraws."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """What a server's own checks say of another one, at a Unix time. `leaving`: it says that it
+    drains. `announces` are the VIPs that it says it announces to serve them, neither as one that
+    drains nor as one that is impaired (None: it does not say).
+    """
+
+    soundness: Soundness
+    at: float
+    leaving: bool = False
+    announces: frozenset[Address] | None = None
+
+
+def others_serve(
+    me: str,
+    vip: Address,
+    candidates: Candidates,
+    wishes: Mapping[str, Wanted],
+    view: View,
+    neighbours: Mapping[str, Neighbour],
+    now: float,
+) -> bool:
+    """Return whether another candidate is known to serve a VIP. Of a view that is too old, there is
+    nothing in `view`."""
+    return any(
+        name != me
+        and name in wishes
+        and wishes[name].state is AdminState.ONLINE
+        and not _failed(name, view)
+        and _checked(neighbours.get(name), vip, now)
+        for name in candidates.names
+    )
+
+
+def all_leave(candidates: Candidates, wishes: Mapping[str, Wanted]) -> bool:
+    """Return whether description or schedule withdraw all candidates: then nobody is to stay."""
+    return all(
+        name in wishes and wishes[name].state is AdminState.WITHDRAWN and wishes[name].planned
+        for name in candidates.names
+    )
+
+
+def _failed(name: str, view: View) -> bool:
+    seen = view.servers.get(name)
+    return seen is not None and seen.state is ServerState.FAILED
+
+
+def _checked(neighbour: Neighbour | None, vip: Address, now: float) -> bool:
+    return (
+        neighbour is not None
+        and neighbour.soundness is Soundness.SOUND
+        and not neighbour.leaving
+        and abs(now - neighbour.at) <= NEIGHBOUR_AGE_S
+        and (neighbour.announces is None or vip in neighbour.announces)
+    )

@@ -1,0 +1,202 @@
+"""What a server announces at a moment, of all that it knows. Pure.
+
+For each VIP, the first that applies:
+
+1. `not_checked`, `failed`: without a check that passed nothing is announced, whoever wants it.
+2. `forced`: an operator wants it out at once.
+3. `withdrawn`: it is out, and others are known to serve it, or description or schedule withdraw all
+   candidates. While neither is so it is announced as `last`, worse than all others.
+4. `drains`: worse than all others, and marked as GRACEFUL_SHUTDOWN.
+5. `degraded`, `seen_failed`, `damped`: worse than all that serve.
+6. `leaving`: it was a candidate before the description changed; so that servers that do not have
+   the new one yet and servers that have it never leave a VIP between them.
+7. `lingers`, `owner`, `neighbour`: by its rank.
+
+Nothing that is kept back here depends on what others are believed to do, except 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from headrace.topology.model import Server
+from headrace.topology.view import NO_VIEW, ServerState, View
+from headrace.vip.plan.drain import first, next_drain
+from headrace.vip.plan.floor import Neighbour, all_leave, others_serve
+from headrace.vip.plan.health import Soundness, Verdict
+from headrace.vip.plan.model import (
+    Address,
+    Drain,
+    Held,
+    Memory,
+    Phase,
+    Plan,
+    PlannedVip,
+    Standing,
+    Why,
+)
+from headrace.vip.plan.order import Candidates, SiteOrder
+from headrace.vip.plan.preference import announcement
+from headrace.vip.plan.wanted import Order, Wanted, wanted
+
+HOLD_S = 60.0
+"""How long a VIP is held that the server is no candidate for any more: until all have the new
+description."""
+VIEW_AGE_S = 60.0
+"""How old a view may be that is believed about failures."""
+
+SEEN_FAILED_AFTER_S = 15.0
+"""How long a VIP has been sound for its own server until a view that says otherwise counts: one
+that has just healed is soon seen to."""
+
+_NOT_CHECKED = Verdict(Soundness.UNKNOWN, why="not checked yet")
+_MEMBER = Wanted()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a server knows when it plans. `verdicts` are those of its own checks of each VIP,
+    `neighbours` of its checks of the others' own addresses; `view_age_s` is how old the view is;
+    `own` is an operator's order to it; `connections` are how many clients it has (None: not known).
+    """
+
+    order: SiteOrder
+    server: str
+    verdicts: Mapping[Address, Verdict]
+    neighbours: Mapping[str, Neighbour] = field(default_factory=dict)
+    view: View = NO_VIEW
+    view_age_s: float = 0.0
+    own: Order | None = None
+    connections: int | None = None
+
+
+def plan(known: Known, memory: Memory | None, now: float) -> tuple[Plan, Memory]:
+    """Return what to announce at a Unix time, and what to remember for the next plan.
+
+    Without a memory, it has announced nothing yet.
+    """
+    order, me = known.order, known.server
+    wishes = wanted(order, known.view, now, me, known.own)
+    mine = wishes.get(me, _MEMBER)
+    drain = (
+        first(mine, now)
+        if memory is None
+        else next_drain(memory.drain, mine, known.connections, order.site.announce, now)
+    )
+    ranks = _ranks(order, me)
+    held = {} if memory is None else _held(order, ranks, memory, now)
+    believed = known.view if known.view_age_s <= VIEW_AGE_S else NO_VIEW
+    planned = [
+        _planned(known, wishes, believed, drain, vip, owner, rank, vip in held, now)
+        for vip, (owner, rank) in (
+            *ranks.items(),
+            *((vip, (one.owner, one.rank)) for vip, one in held.items()),
+        )
+    ]
+    return Plan(me, tuple(planned)), Memory(ranks, held, drain)
+
+
+def _ranks(order: SiteOrder, me: str) -> dict[Address, tuple[str, int]]:
+    """Return the owner and the rank of each VIP that a server is a candidate for, its own first."""
+    found = [
+        (rank, vip, one.owner)
+        for vip, one in order.vips.items()
+        if (rank := one.rank(me)) is not None
+    ]
+    found.sort(key=lambda each: (each[0], each[1].version, int(each[1])))
+    return {vip: (owner, rank) for rank, vip, owner in found}
+
+
+def _held(
+    order: SiteOrder, ranks: Mapping[Address, tuple[str, int]], memory: Memory, now: float
+) -> dict[Address, Held]:
+    """Return the VIPs that a server was a candidate for, but for those that are own addresses of
+    servers now.
+    """
+    own = {one for server in order.servers.values() for one in (*server.ipv4, *server.ipv6)}
+    found = {vip: one for vip, one in memory.held.items() if now < one.until <= now + HOLD_S}
+    for vip, (owner, rank) in memory.ranks.items():
+        found[vip] = Held(owner, rank, now + HOLD_S)
+    return {vip: one for vip, one in found.items() if vip not in ranks and vip not in own}
+
+
+def _planned(
+    known: Known,
+    wishes: Mapping[str, Wanted],
+    view: View,
+    drain: Drain,
+    vip: Address,
+    owner: str,
+    rank: int,
+    is_held: bool,
+    now: float,
+) -> PlannedVip:
+    verdict = known.verdicts.get(vip, _NOT_CHECKED)
+    candidates = known.order.vips.get(vip) or Candidates(owner, 0, (owner, known.server))
+    may_leave = all_leave(candidates, wishes) or others_serve(
+        known.server, vip, candidates, wishes, view, known.neighbours, now
+    )
+    mine = wishes.get(known.server, _MEMBER)
+    standing, why, note = _leaving(verdict, mine, drain, may_leave=may_leave) or _staying(
+        verdict, drain, _is_seen_failed(known.server, verdict, view), is_held, rank
+    )
+    announced = None
+    if standing is not Standing.OUT:
+        next_hop = _next_hop(known.order.servers.get(known.server), vip)
+        announced = announcement(known.order.site.announce, vip, standing, rank, next_hop)
+    return PlannedVip(vip, owner, rank, standing, why, note, announced)
+
+
+_Judged = tuple[Standing, Why, str]
+
+
+def _leaving(verdict: Verdict, mine: Wanted, drain: Drain, *, may_leave: bool) -> _Judged | None:
+    """Return what holds of a VIP that may not be announced, or that its server leaves."""
+    if verdict.soundness is Soundness.UNKNOWN:
+        return Standing.OUT, Why.NOT_CHECKED, verdict.why
+    if verdict.soundness is Soundness.FAILED:
+        return Standing.OUT, Why.FAILED, verdict.why
+    if drain.phase is Phase.OUT:
+        if mine.force:
+            return Standing.OUT, Why.FORCED, mine.note
+        if may_leave:
+            return Standing.OUT, Why.WITHDRAWN, mine.note
+        return Standing.DRAINING, Why.LAST, mine.note
+    if drain.phase is Phase.WORSE:
+        return Standing.DRAINING, Why.DRAINS, mine.note
+    return None
+
+
+def _staying(
+    verdict: Verdict, drain: Drain, is_seen_failed: bool, is_held: bool, rank: int
+) -> _Judged:
+    """Return what holds of a VIP that is served."""
+    if verdict.soundness is Soundness.DEGRADED:
+        return Standing.IMPAIRED, Why.DEGRADED, verdict.why
+    if is_seen_failed:
+        return Standing.IMPAIRED, Why.SEEN_FAILED, ""
+    if verdict.damped:
+        return Standing.IMPAIRED, Why.DAMPED, ""
+    if is_held:
+        return Standing.LEAVING, Why.LEAVING, ""
+    if drain.phase is Phase.LINGERING:
+        return Standing.SERVING, Why.LINGERS, ""
+    return Standing.SERVING, Why.NEIGHBOUR if rank else Why.OWNER, ""
+
+
+def _is_seen_failed(server: str, verdict: Verdict, view: View) -> bool:
+    seen = view.servers.get(server)
+    return (
+        seen is not None
+        and seen.state is ServerState.FAILED
+        and verdict.for_s >= SEEN_FAILED_AFTER_S
+    )
+
+
+def _next_hop(server: Server | None, vip: Address) -> Address | None:
+    """Return the own address of a server by which routers reach it (None: the session's)."""
+    if server is None:
+        return None
+    own = server.ipv4 if vip.version == 4 else server.ipv6
+    return own[0] if own else None

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from headrace.node.network import view_pull
 from headrace.node.network.signed import answer_value, asked_nonce, digest_of
+from headrace.node.network.signed_client import SignedClient
 from headrace.node.network.view_pull import ViewPuller
 from headrace.node.network.views import Views
 from headrace.topology.view import View
@@ -145,5 +147,54 @@ def test_a_secret_that_cannot_be_read_is_read_again(
             await asyncio.sleep(0.3)
             path.write_bytes(SECRET + b"\n")
             await until(lambda: views.said.version == 2)
+
+    asyncio.run(test())
+
+
+def test_one_that_is_gone_is_asked_again_soon_and_not_by_all_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    sleep = asyncio.sleep
+
+    async def noted(wait_s: float) -> None:
+        waits.append(wait_s)
+        await sleep(0)
+
+    async def test() -> None:
+        async with pulled(tmp_path / "secret", more=("http://127.0.0.1:1",)):
+            while len(waits) < 60:
+                await sleep(0.001)
+
+    monkeypatch.setattr("headrace.node.network.view_pull.asyncio.sleep", noted)
+    asyncio.run(test())
+    assert all(0 < wait_s <= 2.0 for wait_s in waits)
+    assert waits[0] <= 0.25
+    later = waits[10:]
+    assert min(later) >= 1.0
+    assert len(set(later)) > len(later) / 2
+
+
+def test_a_connection_notices_when_the_other_machine_is_gone() -> None:
+    async def test() -> None:
+        process = Process(View(1, NOW), hangs=True)
+        url = await process.start()
+        client = SignedClient.open(1000)
+        asked = asyncio.create_task(client.ask(url, "/v1/view?after=0,0", (SECRET,), 9.0))
+        await until(lambda: process.asked == 1)
+        (connection,) = (
+            sock
+            for held in client.session.connector._acquired  # type: ignore[union-attr]
+            if held.transport is not None
+            and (sock := held.transport.get_extra_info("socket")) is not None
+        )
+        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        silent_s = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+        again_s = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL)
+        tries = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT)
+        assert silent_s + again_s * tries <= 5
+        asked.cancel()
+        await client.close()
+        await process.stop()
 
     asyncio.run(test())

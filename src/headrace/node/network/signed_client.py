@@ -5,6 +5,7 @@ believed only when the signature is for this very question.
 from __future__ import annotations
 
 import asyncio
+import socket
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,9 +17,29 @@ from headrace.node.network.signed import ANSWER_FIELD, ASK_FIELD, Secrets, answe
 from headrace.node.network.signed import new_nonce as some_nonce
 
 CONNECT_S = 2.0
+SILENT_S, AGAIN_S, TRIES = 2, 1, 2
+"""A question may be kept for long, and nothing is sent meanwhile. So the other machine is asked
+whether it is still there: after so many seconds, again after so many, so often."""
 _CHUNK_BYTES = 64 * 1024
 _FIELD_BYTES = 8190
 _NOTHING_NEW = 204
+
+
+def noticing_socket(place: aiohttp.AddrInfoType) -> socket.socket:
+    """Return a socket that notices within seconds when the other machine is gone, or was started
+    again.
+    """
+    family, kind, protocol, *_ = place
+    made = socket.socket(family, kind, protocol)
+    for level, option, value in (
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SILENT_S),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, AGAIN_S),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, TRIES),
+        (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * (SILENT_S + AGAIN_S * TRIES)),
+    ):
+        made.setsockopt(level, option, value)
+    return made
 
 
 class NoAnswer(HeadraceError):
@@ -40,7 +61,9 @@ class SignedClient:
     def open(cls, most_bytes: int) -> Self:
         """Return a client whose answers have at most so many bytes. Needs a running loop."""
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, limit_per_host=4, force_close=False),
+            connector=aiohttp.TCPConnector(
+                limit=0, limit_per_host=4, force_close=False, socket_factory=noticing_socket
+            ),
             headers={"User-Agent": f"headrace/{__version__}", "Accept-Encoding": "identity"},
             auto_decompress=False,
             trust_env=False,

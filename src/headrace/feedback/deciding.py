@@ -29,7 +29,7 @@ from headrace.feedback.exchange.seniority import Heard, decider, enough
 from headrace.feedback.first_round import undetermined, unprobed_alarm
 from headrace.feedback.kept import Decided
 from headrace.feedback.observation import Observations
-from headrace.feedback.orders import Orders
+from headrace.feedback.orders import Orders, believed
 from headrace.feedback.publish.published import (
     BEFORE_ALL,
     OTHERS_AHEAD_S,
@@ -298,7 +298,9 @@ class Deciding:
             return
         self._memory_of = decision
         try:
-            self.memory = decode_memory(decision.memory)
+            memory = decode_memory(decision.memory)
+            orders = believed(memory.orders, self._clock)
+            self.memory = msgspec.structs.replace(memory, orders=orders)
             self.knows = True
         except MemoryDecodeError as error:
             log.error("memory_refused", problem=str(error))

@@ -7,8 +7,11 @@ history.
 
 from __future__ import annotations
 
+import math
 import os
-from collections import deque
+import threading
+import time
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -18,10 +21,13 @@ import structlog
 NAME = "feedback.history"
 OLDER = "feedback.history.1"
 MOST_BYTES = 8 * 1024**2
-REMEMBERED = 1024
+REMEMBERED_BYTES = 4 * 1024**2
+MOST_ADDED_BYTES = 1024**2
+"""Of what happens at one moment: some 3,000 changes."""
+MOST_UNWRITTEN_BYTES = 8 * 1024**2
 TOLD = 128
+TOLD_S = 10.0
 LONGEST_LINE_BYTES = 4096
-
 
 log = structlog.get_logger("headrace.feedback")
 
@@ -33,28 +39,76 @@ class History:
         self._file = directory / NAME
         self._older = directory / OLDER
         self._most_bytes = most_bytes
-        self.recent: deque[bytes] = deque(self._lines(), maxlen=REMEMBERED)
-        self._unwritten: deque[bytes] = deque(maxlen=REMEMBERED)
+        self._recent: OrderedDict[bytes, float] = OrderedDict()
+        self._recent_bytes = 0
+        self._lock = threading.Lock()  # `write` runs in a thread
+        self._unwritten: list[bytes] = []
+        self._unwritten_bytes = self._not_written = 0
+        for line in self._lines():
+            self._remember(line, -math.inf)
 
-    def add(self, events: Iterable[bytes]) -> list[bytes]:
-        """Take what is not among the last events; return that. `write` writes it down."""
-        known = set(self.recent)
-        new = [line for line in events if line not in known and len(line) <= LONGEST_LINE_BYTES]
-        self.recent.extend(new)
-        self._unwritten.extend(new)
+    def add(self, events: Iterable[bytes], now: float = 0.0) -> list[bytes]:
+        """Take what is not among the last events; return that. `write` writes it down.
+
+        Of more than fits, only the first are taken, and an event says how many were not.
+        """
+        new: list[bytes] = []
+        taken, left_out = 0, 0
+        for line in dict.fromkeys(events):
+            if line in self._recent:
+                continue
+            if len(line) > LONGEST_LINE_BYTES or taken + len(line) > MOST_ADDED_BYTES:
+                left_out += 1
+                continue
+            taken += len(line)
+            new.append(line)
+        if left_out:
+            new.append(_left_out(left_out, now))
+        for line in new:
+            self._remember(line, now)
+        with self._lock:
+            for line in new:
+                if self._unwritten_bytes + len(line) > MOST_UNWRITTEN_BYTES:
+                    self._not_written += 1
+                    continue
+                self._unwritten.append(line)
+                self._unwritten_bytes += len(line)
         return new
 
-    def write(self) -> None:
-        """Write down what was taken. Raises OSError."""
-        data = b""
-        while self._unwritten:
-            data += self._unwritten.popleft() + b"\n"
-        if data:
-            self._append(data)
+    def _remember(self, line: bytes, now: float) -> None:
+        self._recent[line] = now
+        self._recent_bytes += len(line)
+        while self._recent_bytes > REMEMBERED_BYTES:
+            self._recent_bytes -= len(self._recent.popitem(last=False)[0])
 
-    def told(self) -> list[bytes]:
-        """Return the last few, for the other observers."""
-        return list(self.recent)[-TOLD:]
+    def write(self) -> None:
+        """Write down what was taken. Raises OSError; what could not be written is counted, and the
+        count is written down later.
+        """
+        with self._lock:
+            lines, not_written = self._unwritten, self._not_written
+            self._unwritten, self._unwritten_bytes, self._not_written = [], 0, 0
+        if not_written:
+            lines.append(_left_out(not_written, time.time()))
+        try:
+            if lines:
+                self._append(b"".join(line + b"\n" for line in lines))
+        except OSError:
+            with self._lock:
+                self._not_written += not_written + len(lines) - bool(not_written)
+            raise
+
+    def told(self, now: float) -> list[bytes]:
+        """Return the last for the other observers: all of the last seconds, and a few more."""
+        found: list[bytes] = []
+        left_bytes = MOST_ADDED_BYTES + LONGEST_LINE_BYTES
+        for line, at in reversed(self._recent.items()):
+            left_bytes -= len(line)
+            if left_bytes < 0 or (len(found) >= TOLD and at < now - TOLD_S):
+                break
+            found.append(line)
+        found.reverse()
+        return found
 
     def last(self, count: int, about: str = "") -> list[bytes]:
         """Return the last lines, the newest first; with `about`, of this server or site alone."""
@@ -86,6 +140,12 @@ class History:
                             yield line[:-1]
             except OSError:
                 continue
+
+
+def _left_out(count: int, now: float) -> bytes:
+    text = f"{count} changes of this moment were too many to be kept"
+    event = {"at": now, "alarm": "history_cut", "subject": "", "text": text, "raised": True}
+    return msgspec.json.encode(event)
 
 
 def _is_about(line: bytes, about: str) -> bool:

@@ -32,7 +32,7 @@ from headrace.feedback.observe.reports import (
     sources_of,
 )
 from headrace.feedback.observe.targets import probed, probes_of, targets_of
-from headrace.feedback.orders import Orders, merge
+from headrace.feedback.orders import Orders, believed, merge
 from headrace.feedback.publish.published import Published
 from headrace.feedback.publish.targets import Targets, read_published
 from headrace.feedback.publish.waiting import Waiting
@@ -65,7 +65,7 @@ class FeedbackLoop:
         self.telling = Telling()
         self.records = OwnRecords()
         self.history = History(config.state_dir)
-        self.orders: Orders = read_orders(config.state_dir)
+        self.orders: Orders = believed(read_orders(config.state_dir), time.time())
         self.deciding = Deciding(config.node_id)
         self.shadow = Shadow(self.deciding)
         self.lateness_s = 0.0
@@ -232,7 +232,10 @@ class FeedbackLoop:
             self._soon.set()
 
     def _heard(self, before: Document | None, document: Document) -> None:
-        merged = merge(self.orders, document.orders)
+        told = believed(document.orders, time.time())
+        if told is not document.orders:
+            self.others.note_unbelieved_orders(document.observer)
+        merged = merge(self.orders, told)
         if merged != self.orders:
             self.give(merged)
         if document.decision is not None or _more_fail(before, document):
@@ -307,7 +310,7 @@ class FeedbackLoop:
         log.debug("view_published", version=published.view.version)
 
     def _note_events(self) -> None:
-        new = self.history.add(self.deciding.events)
+        new = self.history.add(self.deciding.events, time.time())
         if new:
             self._keeper.put("history", self.history.write)
         for line in new:
@@ -317,7 +320,7 @@ class FeedbackLoop:
         deciding, own = self.deciding, self.config.node_id
         decision = deciding.decision()
         if decision is not None:
-            decision.events.extend(self.history.told())
+            decision.events.extend(self.history.told(time.time()))
         self._number += 1
         probes: dict[str, ProbeRecord] = observations.observers[own].probes
         document = Document(

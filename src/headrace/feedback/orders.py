@@ -96,6 +96,13 @@ class Orders(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 
 NO_ORDERS = Orders()
 
+SEQUENCES_A_SECOND = 1000
+SEQUENCES_AHEAD_S = 60.0
+FIRST_SEQUENCES = 1_000_000
+"""Sequences count up by one. One that is larger than time allows, as a broken observer may tell it,
+is not believed: no later order could win against the largest. What time allows grows faster than
+operators give orders, so that every order wins in the end against all that was believed."""
+
 _Order = TypeVar("_Order", OperatorWish, Frozen, ModeOrder)
 
 
@@ -160,6 +167,19 @@ def merge(one: Orders, other: Orders) -> Orders:
         _merged(one.sites, other.sites),
         _later(one.freeze, other.freeze),
         _later(one.mode, other.mode),
+    )
+
+
+def believed(orders: Orders, now: float) -> Orders:
+    """Return the orders whose sequence can be one at this time."""
+    most = max(FIRST_SEQUENCES, int((now + SEQUENCES_AHEAD_S) * SEQUENCES_A_SECOND))
+    if orders.next_sequence <= most:
+        return orders
+    return Orders(
+        {name: one for name, one in orders.servers.items() if one.sequence < most},
+        {name: one for name, one in orders.sites.items() if one.sequence < most},
+        None if orders.freeze is None or orders.freeze.sequence >= most else orders.freeze,
+        None if orders.mode is None or orders.mode.sequence >= most else orders.mode,
     )
 
 

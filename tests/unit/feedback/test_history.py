@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import pytest
 
-from headrace.feedback.history import NAME, OLDER, History
+from headrace.feedback.history import MOST_ADDED_BYTES, NAME, OLDER, History
 
 
 def event(number: int, server: str = "n1", site: str = "north") -> bytes:
@@ -47,8 +48,50 @@ def test_it_is_bounded_on_disk(tmp_path: Path) -> None:
     assert history.last(3) == [event(499), event(498), event(497)]
 
 
-def test_a_line_that_is_too_long_is_left_out(tmp_path: Path) -> None:
-    assert History(tmp_path).add([b"x" * 5000]) == []
+def said(line: bytes) -> str:
+    return str(msgspec.json.decode(line)["text"])
+
+
+def test_a_line_that_is_too_long_is_left_out_and_that_is_said(tmp_path: Path) -> None:
+    (line,) = History(tmp_path).add([b"x" * 5000])
+    assert said(line).startswith("1 changes")
+
+
+def test_all_that_changes_at_one_moment_is_kept_and_told(tmp_path: Path) -> None:
+    senior, follower = History(tmp_path / "a"), History(tmp_path / "b")
+    (tmp_path / "a").mkdir()
+    many = [event(1, f"n{number}") for number in range(2000)]
+    assert senior.add(many, 100.0) == many
+    senior.write()
+    assert senior.last(5000) == many[::-1]
+    assert senior.told(100.5) == many
+    assert follower.add(senior.told(100.5)) == many
+    assert follower.add(senior.told(101.5)) == []
+    assert senior.told(200.0) == many[-128:]
+
+
+def test_more_than_is_kept_is_said(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    many = [event(number) + b" " * 3000 for number in range(1000)]
+    taken = history.add(many, 100.0)
+    assert sum(map(len, taken)) < MOST_ADDED_BYTES + 1000
+    assert (
+        said(taken[-1])
+        == f"{1000 - (len(taken) - 1)} changes of this moment were too many to be kept"
+    )
+    assert history.told(100.0) == taken
+
+
+def test_what_a_full_disk_did_not_take_is_said_later(tmp_path: Path) -> None:
+    history = History(tmp_path / "later")
+    history.add([event(1), event(2)])
+    with pytest.raises(OSError, match="later"):
+        history.write()
+    (tmp_path / "later").mkdir()
+    history.add([event(3)])
+    history.write()
+    cut, last = history.last(10)
+    assert (last, said(cut)[:9]) == (event(3), "2 changes")
 
 
 def test_half_a_line_at_the_end_is_passed_over(tmp_path: Path) -> None:

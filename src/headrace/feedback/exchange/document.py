@@ -19,7 +19,7 @@ from headrace.topology.view_codec import LARGEST_VERSION
 
 LARGEST_BYTES: Final = 32 * 1024**2
 MOST_MEMORY_BYTES: Final = 16 * 1024**2
-MOST_EVENTS: Final = 256
+MOST_EVENTS: Final = 100_000
 LONGEST_EVENT_BYTES: Final = 4096
 VERSION: Final = 1
 

@@ -63,6 +63,7 @@ class Others:
         self.refused: Counter[str] = Counter()
         self.problems: dict[str, str] = {}
         self.network = ""
+        self._unbelieved: set[str] = set()
         self._own = own
         self._observers = [one for one in observers if one.node_id != own]
         self._secrets = secrets
@@ -96,6 +97,15 @@ class Others:
                 continue
             await asyncio.sleep(wait_s * random.uniform(0.5, 1.0))
             wait_s = min(wait_s * 2, self._tick_s)
+
+    def note_unbelieved_orders(self, name: str) -> None:
+        """Count that an observer tells of orders with sequences that cannot be; log it once."""
+        self.refused["orders"] += 1
+        if name not in self._unbelieved:
+            self._unbelieved.add(name)
+            log.error(
+                "orders_refused", observer=name, problem="their sequence is larger than any can be"
+            )
 
     def _note(self, name: str, kind: str, problem: str) -> None:
         self.refused[kind] += 1

@@ -1,0 +1,55 @@
+"""Orders of operators: a broken observer that tells of impossible ones keeps no later one out."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from headrace.feedback.orders import (
+    MOST_SEQUENCE,
+    NO_ORDERS,
+    Frozen,
+    Mode,
+    ModeOrder,
+    OperatorWish,
+    Orders,
+    Wish,
+    believed,
+    freeze,
+    merge,
+    wish_server,
+)
+
+NOW = 1_800_000_000.0
+
+
+def poisoned(sequence: int) -> Orders:
+    """Return orders that all have this sequence."""
+    wish = OperatorWish(Wish.WITHDRAWN, sequence)
+    return Orders({"n1": wish}, {"north": wish}, Frozen(True, sequence), ModeOrder(None, sequence))
+
+
+def test_a_sequence_that_cannot_be_is_not_believed() -> None:
+    for sequence in (MOST_SEQUENCE, MOST_SEQUENCE - 1, int(NOW + 61) * 1000):
+        assert believed(poisoned(sequence), NOW) == NO_ORDERS
+    sound = wish_server(NO_ORDERS, "n2", Wish.DRAINING, now=NOW)
+    mixed = replace(merge(sound, poisoned(MOST_SEQUENCE)), mode=ModeOrder(Mode.BOTH, 7))
+    assert believed(mixed, NOW) == replace(sound, mode=ModeOrder(Mode.BOTH, 7))
+
+
+@given(st.integers(0, MOST_SEQUENCE), st.floats(0, 4e9))
+def test_a_later_order_wins_against_all_that_was_believed(sequence: int, now: float) -> None:
+    known = believed(poisoned(sequence), now)
+    later = freeze(known, False)
+    # A millisecond later everybody believes it, whoever's clock is that of the first or not.
+    assert believed(later, now + 0.002) == later
+    assert merge(known, later).freeze == later.freeze
+    assert not merge(poisoned(sequence) if known != NO_ORDERS else known, later).frozen
+
+
+def test_orders_are_believed_by_a_clock_that_was_never_set() -> None:
+    orders = NO_ORDERS
+    for _ in range(100):
+        orders = wish_server(orders, "n1", Wish.ONLINE, now=NOW)
+    assert believed(orders, 0.0) == orders

@@ -32,6 +32,7 @@ from headrace.cli.tables import draw, screen
 from headrace.config.feedback import FEEDBACK
 from headrace.config.units import parse_duration
 from headrace.feedback.admin.models import MOST_LINES, USUAL_LINES, Because, Done, DryRun, Status
+from headrace.feedback.orders import Mode, Wish
 
 PLAIN_WIDTH = 120
 COMMAND = "feedback"
@@ -140,7 +141,15 @@ def history(
         with contextlib.closing(connection):
             return response.read().splitlines()
 
-    for line in run(COMMAND, read):
+    lines = run(COMMAND, read)
+    if not lines:
+        if about:
+            run(
+                COMMAND,
+                lambda: client.ask(Because, "GET", f"/feedback/why?name={quote(about, safe='')}"),
+            )
+        typer.echo("headrace feedback: nothing has changed", err=True)
+    for line in lines:
         typer.echo(line.decode() if as_json else harmless(event_line(line)))
 
 
@@ -172,7 +181,7 @@ def thaw(
 def want(
     name: Name,
     wish: Annotated[
-        str,
+        Wish,
         typer.Argument(
             metavar="online|draining|withdrawn|none",
             help="`online`, whatever is observed; `none` takes the last wish back.",
@@ -188,7 +197,7 @@ def want(
     config: ConfigOption = None,
 ) -> None:
     """Want a server, or all servers of a site, drained, withdrawn or online."""
-    body: dict[str, object] = {"name": name, "wish": wish, "reason": reason}
+    body: dict[str, object] = {"name": name, "wish": wish.value, "reason": reason}
     if for_ is not None:
         try:
             body["for_s"] = parse_duration(for_)
@@ -197,12 +206,22 @@ def want(
     _order(_client(admin, token_file, config), "wish", body)
 
 
+def _parsed_mode(text: str) -> str:
+    """Return a mode as the admin API has it, written as the configuration has it or so."""
+    wanted = text.replace("-", "_")
+    if wanted not in (*Mode, "configured"):
+        raise typer.BadParameter(f"{text!r} is none of states, dry-run, both and configured")
+    return wanted
+
+
 @feedback.command(name="mode")
 def mode(
     wanted: Annotated[
         str,
         typer.Argument(
-            metavar="states|dry_run|both|configured", help="`configured`: what the file says."
+            metavar="states|dry-run|both|configured",
+            help="`configured`: what the file says.",
+            parser=_parsed_mode,
         ),
     ],
     *,

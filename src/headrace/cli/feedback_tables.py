@@ -9,7 +9,7 @@ from typing import Any
 
 from headrace.cli.admin_client import harmless
 from headrace.cli.tables import part
-from headrace.config.units import format_bit_rate
+from headrace.config.units import format_bit_rate, rounded_bit_rate
 from headrace.feedback.admin.models import ObserverRow, ServerRow, SiteRow, Status
 
 _ORDER = ("failed", "withdrawn", "draining", "full", "suspect", "recovering", "online")
@@ -21,6 +21,13 @@ def status_lines(found: Status, width: int) -> list[str]:
     if found.frozen:
         because = f": {found.frozen_because}" if found.frozen_because else ""
         lines.append(f"FROZEN by an operator{because}; headrace feedback thaw ends it")
+    lines += [
+        harmless(
+            f"observer {one.observer} is not heard: {one.problem or 'it has said nothing yet'}"
+        )
+        for one in found.observers
+        if not _is_heard(one)
+    ]
     lines += [
         harmless(" ".join(("ALARM", one.kind, one.subject)).strip() + f": {one.text}")
         for one in found.alarms
@@ -64,9 +71,13 @@ def _headline(found: Status) -> str:
     counts = ", ".join(f"{states[state]} {state}" for state in _ORDER if states[state])
     age = "no view yet" if found.view_age_s is None else f"view {found.view}"
     return (
-        f"{found.observer}: decides {found.decides or 'nobody'}; {age}; mode {found.mode}; "
-        f"{counts or 'no servers'}"
+        f"{found.observer}: decides {found.decides or 'nobody'}; {age}; mode "
+        f"{found.mode.replace('_', '-')}; {counts or 'no servers'}"
     )
+
+
+def _is_heard(one: ObserverRow) -> bool:
+    return one.age_s is not None and not one.problem
 
 
 def _observer(one: ObserverRow, found: Status) -> list[str]:
@@ -81,7 +92,7 @@ def _site(one: SiteRow) -> list[str]:
         one.site,
         one.kind,
         f"{one.serving}/{one.servers}",
-        "-" if one.egress_bps is None else format_bit_rate(round(one.egress_bps)),
+        "-" if one.egress_bps is None else rounded_bit_rate(one.egress_bps),
         format_bit_rate(round(one.capacity_bps)),
         "-" if one.used is None else f"{one.used:.0%}",
         f"{one.target:.0%}",

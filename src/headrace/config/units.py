@@ -127,6 +127,16 @@ def format_bit_rate(rate_bps: int) -> str:
     return f"{rate_bps}bps"
 
 
+def rounded_bit_rate(rate_bps: float) -> str:
+    """Return a measured rate in three digits: `"28.3kbps"`, `"2.67Gbps"`, `"0bps"`."""
+    for unit in ("bps", "kbps", "Mbps", "Gbps", "Tbps"):
+        amount = rate_bps / BIT_RATE_UNITS[unit]
+        if amount < 999.5 or unit == "Tbps":
+            break
+    digits = f"{amount:.3g}" if amount < 999.5 else f"{amount:.0f}"
+    return f"{digits}{unit}"
+
+
 def format_size(size_bytes: int) -> int | str:
     """Return the shortest exact spelling: `"10GiB"` where a binary unit divides, else plain
     bytes.

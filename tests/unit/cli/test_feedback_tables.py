@@ -76,3 +76,15 @@ def test_events_are_lines() -> None:
     assert event_line(msgspec.json.encode(alarm)) == (
         "1970-01-01 00:00:00  alarm: mass_failure: 4 of 6"
     )
+
+
+def test_observers_that_are_not_heard_are_said_at_the_top() -> None:
+    lines = status_lines(STATUS, 120)
+    assert lines[1] == "observer c is not heard: gone"
+    assert not any(line.startswith("observer a is not") for line in lines)
+
+
+def test_measured_rates_are_rounded() -> None:
+    site = SiteRow("north", "edge", 3, 1, 30e9, 0.8, 28306.7, 0.0)
+    lines = status_lines(msgspec.structs.replace(STATUS, sites=[site]), 120)
+    assert any("28.3kbps" in line for line in lines)

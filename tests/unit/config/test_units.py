@@ -13,6 +13,7 @@ from headrace.config.units import (
     parse_bit_rate,
     parse_duration,
     parse_size,
+    rounded_bit_rate,
 )
 
 
@@ -87,3 +88,20 @@ def test_thousands_of_digits_are_no_quantity(parse: Callable[[object], object]) 
     for text in ("9" * 5000, "9" * 400 + ".5TB", "1." + "9" * 400 + "Gbps"):
         with pytest.raises(ValueError, match=r"^not a"):
             parse(text)
+
+
+@pytest.mark.parametrize(
+    ("rate_bps", "text"),
+    [
+        (0.0, "0bps"),
+        (999.4, "999bps"),
+        (999.6, "1kbps"),
+        (28306.7, "28.3kbps"),
+        (2_668_959.0, "2.67Mbps"),
+        (12e9, "12Gbps"),
+        (999.6e9, "1Tbps"),
+        (1.2345e15, "1234Tbps"),
+    ],
+)
+def test_measured_bit_rates_have_three_digits(rate_bps: float, text: str) -> None:
+    assert rounded_bit_rate(rate_bps) == text

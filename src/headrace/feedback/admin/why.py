@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from headrace.config.units import format_bit_rate
+from headrace.config.units import rounded_bit_rate
 from headrace.feedback.admin.models import Because, DryRun
 from headrace.feedback.control.controller import Step
 from headrace.feedback.control.why import lines
@@ -32,7 +32,7 @@ def dry_run(loop: FeedbackLoop) -> DryRun:
     step, mode = loop.shown(), _mode(loop)
     found = None if step is None else step.explanation.balance
     if found is None:
-        text = "the balance is not worked out: the mode is states (headrace feedback mode dry_run)"
+        text = "the balance is not worked out: the mode is states (headrace feedback mode dry-run)"
         if mode is not Mode.STATES:
             text = "the balance has not been worked out here yet"
         return DryRun(str(mode), False, [text])
@@ -60,7 +60,7 @@ def _of_server(loop: FeedbackLoop, server: Server) -> Iterator[str]:
         yield from lines(found)
     heard = observations.reports.get(server.name)
     if heard is not None:
-        sent = format_bit_rate(round(heard.report.egress_bps))
+        sent = rounded_bit_rate(heard.report.egress_bps)
         yield f"it reported {heard.whole_age_s:.1f} s ago that it sends {sent}"
     for subject, wish in (
         (server.name, loop.orders.servers.get(server.name)),

@@ -108,7 +108,8 @@ def lines(one: ServerWhy) -> Iterator[str]:
     reasons = ", ".join(one.reasons) or "none"
     yield f"that comes to {one.signal} (reasons: {reasons}), so it is {one.state}"
     yield f"it has been {one.state} for {one.for_s:.0f} s; its weight is {one.weight:g}"
-    yield f"the view has it {one.view_state}, with weight {one.view_weight:g}"
+    share = "" if one.view_state == "failed" else f", with weight {one.view_weight:g}"
+    yield f"the view has it {one.view_state}{share}"
 
 
 def _votes(

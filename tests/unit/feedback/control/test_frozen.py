@@ -138,6 +138,6 @@ def test_why_says_the_whole_chain() -> None:
         "its flaps left a penalty of 1000: not enough to keep it out",
         "that comes to down (reasons: timeout), so it is failed",
         "it has been failed for 0 s; its weight is 0",
-        "the view has it failed, with weight 1",
+        "the view has it failed",
     ]
     assert why(loop.controller, step, seen, "s9") is None

@@ -1,0 +1,254 @@
+"""One run of ExaBGP: the child, its API's pipes, and its log. It says what it reads, no more.
+
+ExaBGP writes to its API and blocks while that is full, so everything is read at once; what is
+written waits here, and the speaker above bounds how much that is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from headrace.bgp.errors import BgpError
+from headrace.bgp.exabgp.helper import MARK
+from headrace.bgp.exabgp.messages import LIMIT_BYTES
+from headrace.bgp.lines import LineSplitter
+
+HERE = Path(__file__).parent
+READ_BYTES = 256 * 1024
+LOG_LINE_BYTES = 4096
+SHOWN_LETTERS = 300
+LINES_A_SECOND = 20
+START_S = 20.0
+KILL_S = 5.0
+PIPE_BYTES = 1 << 20
+
+log = structlog.get_logger()
+
+
+def helper_command() -> str:
+    """Return how ExaBGP starts its helper. Raises BgpError.
+
+    ExaBGP splits what it runs at commas, blanks and quotes, so the paths must have none.
+    """
+    words = [os.path.realpath(sys.executable), "-I", "-S", str(HERE / "helper.py")]
+    for word in words:
+        if set(word) & set(" ,;'\"\\{}[]()#") or not word.isascii():
+            raise BgpError(f"ExaBGP cannot start {word}: install Headrace in a path of plain names")
+    return " ".join(words)
+
+
+class Process:
+    """ExaBGP, once. `on_line` has each line of its API; `on_end` is called at its end, one time."""
+
+    def __init__(
+        self, on_line: Callable[[bytes], None], on_end: Callable[[str], None], user: str
+    ) -> None:
+        self._on_line = on_line
+        self._on_end = on_end
+        self._user = user
+        self._loop = asyncio.get_running_loop()
+        self._child: asyncio.subprocess.Process | None = None
+        self._channel: socket.socket | None = None
+        self._pipes: list[int] = []
+        self._unsent = b""
+        self._lines = LineSplitter(LIMIT_BYTES)
+        self._log_lines = LineSplitter(LOG_LINE_BYTES)
+        self._shown = (0, 0)
+        self._ready: asyncio.Future[None] = self._loop.create_future()
+        self._ended = False
+        self.last_word = ""
+
+    @property
+    def pid(self) -> int:
+        """Return the child's number, 0 before it was started."""
+        return self._child.pid if self._child else 0
+
+    @property
+    def oversized(self) -> int:
+        """Return how many lines of the API were too long to be read."""
+        return self._lines.dropped
+
+    async def start(self, configuration: str) -> None:
+        """Start ExaBGP, and return when its API can be spoken to. Raises BgpError."""
+        ours, theirs = socket.socketpair()
+        try:
+            self._child = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", str(HERE / "program.py"), str(os.getpid())),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=theirs.fileno(),
+                env=_environment(self._user),
+            )
+        except OSError as error:
+            ours.close()
+            raise BgpError(f"ExaBGP cannot be started: {error.strerror}") from None
+        finally:
+            theirs.close()
+        ours.setblocking(False)
+        self._channel = ours
+        self._loop.add_reader(ours, self._read_log)
+        assert self._child.stdin is not None
+        self._child.stdin.write(configuration.encode())
+        self._child.stdin.close()
+        try:
+            await asyncio.wait_for(asyncio.shield(self._ready), START_S)
+        except TimeoutError:
+            await self.kill()
+            raise BgpError(f"ExaBGP did not start within {START_S:.0f} s") from None
+        except BgpError:
+            await self.kill()
+            raise
+
+    def send(self, line: str) -> None:
+        """Send a command. Returns at once."""
+        idle = not self._unsent
+        self._unsent += line.encode() + b"\n"
+        if idle:
+            self._write()
+
+    async def kill(self) -> None:
+        """End it without a word to anyone, and wait until it is gone."""
+        self._finish("killed")
+        if self._child is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._child.kill()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._child.wait(), KILL_S)
+
+    async def terminate(self) -> None:
+        """Let it close its sessions, and kill it when it does not end."""
+        self._finish("closed")
+        if self._child is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._child.send_signal(signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._child.wait(), KILL_S)
+            return
+        await self.kill()
+
+    def _read_log(self) -> None:
+        assert self._channel is not None
+        try:
+            part, descriptors, _flags, _ = socket.recv_fds(self._channel, READ_BYTES, 2)
+        except BlockingIOError:
+            return
+        except OSError:
+            part, descriptors = b"", []
+        if descriptors:
+            self._take_pipes(descriptors)
+        for line in self._log_lines.feed(part):
+            if line + b"\n" != MARK:
+                self._show(line)
+        if not part and not descriptors:
+            self._finish(self.last_word or "it ended")
+
+    def _take_pipes(self, descriptors: list[int]) -> None:
+        if self._pipes or len(descriptors) != 2:
+            for one in descriptors:
+                os.close(one)
+            return
+        self._pipes = descriptors
+        for one in descriptors:
+            os.set_blocking(one, False)
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(descriptors[0], fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        self._loop.add_reader(descriptors[0], self._read)
+        if not self._ready.done():
+            self._ready.set_result(None)
+        if self._unsent:
+            self._write()
+
+    def _read(self) -> None:
+        try:
+            part = os.read(self._pipes[0], READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            part = b""
+        if not part:
+            self._finish(self.last_word or "it ended")
+            return
+        for line in self._lines.feed(part):
+            if self._ended:
+                return
+            self._on_line(line)
+
+    def _write(self) -> None:
+        if self._ended or not self._pipes:
+            return
+        self._loop.remove_writer(self._pipes[1])
+        try:
+            sent = os.write(self._pipes[1], self._unsent)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._finish(self.last_word or "it ended")
+            return
+        self._unsent = self._unsent[sent:]
+        if self._unsent:
+            self._loop.add_writer(self._pipes[1], self._write)
+
+    def _show(self, line: bytes) -> None:
+        text = line.decode(errors="replace").strip()[:SHOWN_LETTERS]
+        if not text:
+            return
+        self.last_word = text
+        second, shown = int(self._loop.time()), 0
+        if self._shown[0] == second:
+            shown = self._shown[1]
+        self._shown = (second, shown + 1)
+        if shown < LINES_A_SECOND:
+            log.debug("exabgp", line=text)
+
+    def _finish(self, why: str) -> None:
+        """Let go of everything but the child itself, once."""
+        if self._ended:
+            return
+        self._ended = True
+        if self._channel is not None:
+            self._loop.remove_reader(self._channel)
+            self._channel.close()
+        if self._pipes:
+            self._loop.remove_reader(self._pipes[0])
+            self._loop.remove_writer(self._pipes[1])
+            for one in self._pipes:
+                os.close(one)
+        if not self._ready.done():
+            self._ready.set_exception(BgpError(f"ExaBGP did not start: {why}"))
+            self._ready.exception()
+        self._on_end(why)
+
+
+def _environment(user: str) -> dict[str, str]:
+    """Return what ExaBGP's own settings are; nothing of this process's environment is passed on."""
+    settings = {
+        "api_ack": "true",
+        "api_cli": "false",
+        "api_respawn": "false",
+        "api_terminate": "true",
+        "cache_attributes": "false",
+        "daemon_daemonize": "false",
+        "daemon_user": user,
+        "log_destination": "stderr",
+        "log_short": "true",
+        "log_statistics": "false",
+        "tcp_bind": "",
+    }
+    return {
+        "PATH": os.defpath,
+        "PYTHONUNBUFFERED": "1",
+        **{f"exabgp_{name}": value for name, value in settings.items()},
+    }

@@ -1,0 +1,291 @@
+"""ExaBGP as a `Speaker`: kept running, told what to announce, and heard."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import structlog
+
+from headrace.bgp.announcement import Announcement, IPNetwork
+from headrace.bgp.backoff import Backoff
+from headrace.bgp.changes import Desired
+from headrace.bgp.errors import BgpError
+from headrace.bgp.events import (
+    Acknowledged,
+    DownReason,
+    Dropped,
+    DropReason,
+    Listener,
+    Refused,
+    SessionKey,
+    SpeakerChanged,
+    SpeakerEvent,
+    SpeakerState,
+)
+from headrace.bgp.exabgp import messages, text
+from headrace.bgp.exabgp.process import Process, helper_command
+from headrace.bgp.received import ReceivedRoutes
+from headrace.bgp.session import Session, read_password, unique
+from headrace.bgp.sessions import SessionStates
+
+WINDOW = 16
+"""Commands that are not answered yet. ExaBGP answers in order, so each answer has its command."""
+ANSWER_S = 3.0
+"""Without an answer for so long, ExaBGP hangs. It answers within 20 ms; a router's hold time is
+three seconds at least."""
+PING_S = 1.0
+TICK_S = 0.25
+WITHDRAW_S = 1.0
+FLUSH_S = 0.15
+USER = "nobody"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """What an answer is about: a change of a prefix, or (without one) only whether it lives."""
+
+    sent_s: float
+    prefix: IPNetwork | None = None
+    announcement: Announcement | None = None
+
+
+class ExaBgpSpeaker:
+    """A supervised ExaBGP. `user` is who it runs as when this process is root."""
+
+    def __init__(
+        self, sessions: tuple[Session, ...], listener: Listener, *, user: str = USER
+    ) -> None:
+        self._sessions = unique(sessions)
+        self._families = {one.family for one in sessions}
+        self._listener = listener
+        self._user = user
+        self._wanted = Desired()
+        self._outstanding: deque[_Command] = deque()
+        self._teardowns: dict[SessionKey, None] = {}
+        self._asked_s = 0.0
+        self._unreadable = False
+        self._received = ReceivedRoutes(sessions)
+        self._backoff = Backoff()
+        self._process: Process | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._ended = asyncio.Event()
+        self._answered = asyncio.Event()
+        self._closing = False
+
+    async def start(self) -> None:
+        """Start ExaBGP. What was set before is announced with the first word. Raises BgpError."""
+        self._loop = asyncio.get_running_loop()
+        self._states = SessionStates(self._sessions, self._now_s())
+        await self._launch()
+        self._keeper = asyncio.create_task(self._keep())
+
+    def set(self, announcements: frozenset[Announcement]) -> None:
+        """Announce these from now on and nothing else. Raises ValueError."""
+        for one in announcements:
+            if one.family not in self._families:
+                raise ValueError(f"{one.prefix} has no session of its family to be announced on")
+        self._wanted.set(announcements)
+        self._send_changes()
+
+    def dropped(self) -> dict[DropReason, int]:
+        """Return how much of what routers announced was not taken, by reason."""
+        return dict(self._received.dropped)
+
+    @property
+    def pid(self) -> int:
+        """Return the number of the process that runs now."""
+        return self._process.pid if self._process else 0
+
+    def tear_down(self, session: SessionKey) -> None:
+        """End a session at once, for another way has shown that the router is gone.
+
+        It is made again by itself as soon as the router answers.
+        """
+        if self._process is not None and not self._ended.is_set():
+            self._teardowns[session] = None
+            self._send_changes()
+            for event in self._states.down(session, DownReason.BFD, "", self._now_s()):
+                self._listener(event)
+
+    async def close(self, *, graceful: bool) -> None:
+        """End ExaBGP. Gracefully: killed, so that routers keep the routes if they were promised it.
+
+        Otherwise everything is withdrawn first, for ExaBGP says no goodbye to a router with which
+        graceful restart was agreed.
+        """
+        self._closing = True
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+        process = self._process
+        if process is None:
+            return
+        if not graceful and not self._ended.is_set():
+            self.set(frozenset())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._all_answered(), WITHDRAW_S)
+            # An answer says that ExaBGP knows; it sends with its next round.
+            await asyncio.sleep(FLUSH_S)
+            await process.terminate()
+        else:
+            await process.kill()
+        self._all_lost(DownReason.CLOSED, "")
+        self._listener(SpeakerChanged(SpeakerState.CLOSED))
+
+    async def _all_answered(self) -> None:
+        while self._outstanding:
+            self._answered.clear()
+            await self._answered.wait()
+
+    async def _launch(self) -> None:
+        passwords = {
+            one.key: read_password(one.password_file)
+            for one in self._sessions
+            if one.password_file is not None
+        }
+        self._ended.clear()
+        self._outstanding.clear()
+        self._teardowns.clear()
+        process = Process(self._read, self._on_end, self._user)
+        self._process = process
+        announced = self._wanted.started()
+        configuration = text.configuration(self._sessions, passwords, announced, helper_command())
+        await process.start(configuration)
+        self._listener(SpeakerChanged(SpeakerState.STARTED))
+        for one in announced:
+            self._listener(Acknowledged(one.prefix))
+        self._send_changes()
+
+    async def _keep(self) -> None:
+        """Start ExaBGP again whenever it ended or hangs, and report what takes too long."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), TICK_S)
+            now_s = self._now_s()
+            if self._ended.is_set():
+                await self._again(SpeakerState.DIED)
+            elif self._outstanding and now_s - self._outstanding[0].sent_s > ANSWER_S:
+                await self._again(SpeakerState.HANGS)
+            else:
+                self._ping(now_s)
+                self._report(self._states.overdue(now_s))
+
+    async def _again(self, state: SpeakerState) -> None:
+        process = self._process
+        assert process is not None
+        why = process.last_word
+        await process.kill()
+        self._all_lost(DownReason.SPEAKER, why)
+        while True:
+            wait_s = self._backoff.failed(self._now_s())
+            self._listener(SpeakerChanged(state, why, wait_s))
+            log.warning("speaker_restarts", state=state.value, detail=why, again_in_s=wait_s)
+            await asyncio.sleep(wait_s)
+            try:
+                await self._launch()
+            except BgpError as error:
+                state, why = SpeakerState.DIED, str(error)
+                if self._process is not None:
+                    await self._process.kill()
+            else:
+                return
+
+    def _ping(self, now_s: float) -> None:
+        """Ask whether ExaBGP lives, while nothing else is asked: this alone is answered at once,
+        before what was asked earlier.
+        """
+        if not self._outstanding and now_s - self._asked_s >= PING_S:
+            self._send("#", _Command(now_s))
+
+    def _send(self, line: str, command: _Command) -> None:
+        assert self._process is not None
+        self._outstanding.append(command)
+        self._asked_s = command.sent_s
+        self._process.send(line)
+
+    def _send_changes(self) -> None:
+        """Tell what is to change, as far as the window is open."""
+        if self._process is None or self._ended.is_set() or self._pinging():
+            return
+        if self._teardowns:
+            # Answered at once, so before what was asked earlier: only when nothing else is open.
+            if not self._outstanding:
+                session, _ = self._teardowns.popitem()
+                self._send(text.teardown_line(session), _Command(self._now_s()))
+            return
+        while len(self._outstanding) < WINDOW and (change := self._wanted.take_change()):
+            prefix, announcement = change
+            line = (
+                text.withdraw_line(self._sessions, prefix)
+                if announcement is None
+                else text.announce_line(self._sessions, announcement)
+            )
+            self._send(line, _Command(self._now_s(), prefix, announcement))
+
+    def _pinging(self) -> bool:
+        return bool(self._outstanding) and self._outstanding[0].prefix is None
+
+    def _read(self, line: bytes) -> None:
+        match messages.read_line(line):
+            case messages.Done():
+                self._answer(refused=False)
+            case messages.Failed():
+                self._answer(refused=True)
+            case messages.State(session, down, detail) if session in self._states:
+                if down is None:
+                    self._report(self._states.up(session, self._now_s()))
+                else:
+                    self._report(self._states.down(session, down, detail, self._now_s()))
+                    self._report(self._received.ended(session))
+            case messages.Update(session, announced, withdrawn, attributes) if (
+                session in self._states
+            ):
+                for prefix in withdrawn:
+                    self._report(self._received.withdrawn(session, prefix))
+                own = self._wanted.desired
+                for prefix in announced:
+                    self._report(self._received.announced(session, prefix, attributes, own))
+            case messages.Unreadable(session, detail):
+                if session is not None and session in self._states:
+                    self._report(self._received.drop(session, DropReason.UNREADABLE, detail))
+                elif not self._unreadable:
+                    self._unreadable = True
+                    self._listener(Dropped(None, DropReason.UNREADABLE, detail))
+
+    def _answer(self, *, refused: bool) -> None:
+        if not self._outstanding:
+            return
+        command = self._outstanding.popleft()
+        if command.prefix is not None and refused:
+            self._wanted.refused(command.prefix, command.announcement)
+            remedy = "see what ExaBGP logs about it"
+            detail = self._process.last_word if self._process else ""
+            self._listener(Refused(command.prefix, detail, remedy))
+        elif command.prefix is not None:
+            self._listener(Acknowledged(command.prefix, command.announcement is None))
+        self._answered.set()
+        self._send_changes()
+
+    def _on_end(self, why: str) -> None:
+        self._ended.set()
+        self._outstanding.clear()
+        self._answered.set()
+
+    def _all_lost(self, reason: DownReason, detail: str) -> None:
+        self._report(self._states.all_down(reason, detail, self._now_s()))
+        for session in self._sessions:
+            self._report(self._received.ended(session.key))
+
+    def _report(self, events: Iterable[SpeakerEvent]) -> None:
+        for event in events:
+            self._listener(event)
+
+    def _now_s(self) -> float:
+        return asyncio.get_running_loop().time()

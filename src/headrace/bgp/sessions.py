@@ -1,0 +1,86 @@
+"""How each session is, so that only what changes is reported. Pure: `now` is an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from headrace.bgp.events import (
+    DownReason,
+    SessionDown,
+    SessionKey,
+    SessionUp,
+)
+from headrace.bgp.session import Session
+
+PATIENCE_S = 10.0
+"""A router that has not been reached for so long is reported; most are within two seconds."""
+
+REMEDIES = {
+    DownReason.CONNECTING: "check the address, the password (MD5), the hops (TTL) and port 179 "
+    "on both sides: with a wrong one the kernel drops packets without a word",
+    DownReason.PEER_CLOSED: "see the router's log: it closed the connection without a reason",
+    DownReason.NOTIFIED: "see the router's log: it ended the session, or refused it",
+    DownReason.HOLD_TIMER: "check the link: nothing came from the router for the hold time",
+    DownReason.WRONG_AS: "compare the router's AS number with `peer_as`",
+    DownReason.MALFORMED: "see what the router sends: it broke the protocol",
+    DownReason.TOO_MANY_PREFIXES: "raise the limit of prefixes on the router, or announce fewer",
+    DownReason.BFD: "check the link: the router did not answer for the time of detection",
+    DownReason.SPEAKER: "see the log of the speaker",
+}
+
+
+class SessionStates:
+    """Up, down and why, for each session."""
+
+    def __init__(self, sessions: Iterable[Session], now_s: float) -> None:
+        self._up: dict[SessionKey, bool] = {one.key: False for one in sessions}
+        self._reason: dict[SessionKey, DownReason | None] = dict.fromkeys(self._up)
+        self._since_s: dict[SessionKey, float] = dict.fromkeys(self._up, now_s)
+
+    def __contains__(self, session: object) -> bool:
+        """Return whether it is one of those configured."""
+        return session in self._up
+
+    def is_up(self, session: SessionKey) -> bool:
+        """Return whether it is established."""
+        return self._up[session]
+
+    def any_up(self) -> bool:
+        """Return whether any is established."""
+        return any(self._up.values())
+
+    def up(self, session: SessionKey, now_s: float) -> Iterator[SessionUp]:
+        """Note that it is established."""
+        if not self._up[session]:
+            self._up[session] = True
+            self._reason[session] = None
+            self._since_s[session] = now_s
+            yield SessionUp(session)
+
+    def down(
+        self, session: SessionKey, reason: DownReason, detail: str, now_s: float
+    ) -> Iterator[SessionDown]:
+        """Note that it ended or could not be made; the same reason again is no news."""
+        was_up, former = self._up[session], self._reason[session]
+        self._up[session] = False
+        if was_up:
+            self._since_s[session] = now_s
+        # A router that refuses by closing says less than it said before.
+        less = reason is DownReason.PEER_CLOSED and former is not None
+        if was_up or (reason is not former and not less):
+            self._reason[session] = reason
+            yield SessionDown(session, reason, detail, REMEDIES.get(reason, ""))
+
+    def all_down(self, reason: DownReason, detail: str, now_s: float) -> Iterator[SessionDown]:
+        """Note that all that were up ended."""
+        for session, up in list(self._up.items()):
+            if up:
+                yield from self.down(session, reason, detail, now_s)
+
+    def overdue(self, now_s: float) -> Iterator[SessionDown]:
+        """Report those that have not been reached for long, once."""
+        for session, up in list(self._up.items()):
+            waited_s = now_s - self._since_s[session]
+            if not up and self._reason[session] is None and waited_s >= PATIENCE_S:
+                detail = f"not established for {PATIENCE_S:.0f} s"
+                yield from self.down(session, DownReason.CONNECTING, detail, now_s)

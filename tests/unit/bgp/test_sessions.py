@@ -1,0 +1,55 @@
+"""Only what changes about a session is reported."""
+
+from __future__ import annotations
+
+from headrace.bgp.events import DownReason, SessionDown, SessionUp
+from headrace.bgp.sessions import PATIENCE_S, SessionStates
+from tests.unit.bgp.test_received import ROUTER
+from tests.unit.bgp.test_session import session
+
+
+def states() -> SessionStates:
+    return SessionStates([session()], 0.0)
+
+
+def reasons(events: object) -> list[DownReason]:
+    return [one.reason for one in events]  # type: ignore[attr-defined]
+
+
+def test_a_router_that_flaps_with_one_reason_is_reported_for_each_time_it_was_up() -> None:
+    known = states()
+    assert list(known.up(ROUTER, 1.0)) == [SessionUp(ROUTER)]
+    assert list(known.up(ROUTER, 1.0)) == []
+    assert reasons(known.down(ROUTER, DownReason.PEER_CLOSED, "", 2.0)) == [DownReason.PEER_CLOSED]
+    for second in range(3, 30):
+        assert list(known.down(ROUTER, DownReason.PEER_CLOSED, "", second)) == []
+    assert list(known.up(ROUTER, 31.0)) == [SessionUp(ROUTER)]
+    assert len(list(known.down(ROUTER, DownReason.PEER_CLOSED, "", 32.0))) == 1
+
+
+def test_a_refusal_is_not_hidden_by_the_closed_connections_between() -> None:
+    known = states()
+    told = []
+    for second in range(5):
+        told += reasons(known.down(ROUTER, DownReason.WRONG_AS, "", second))
+        told += reasons(known.down(ROUTER, DownReason.PEER_CLOSED, "", second))
+    assert told == [DownReason.WRONG_AS]
+
+
+def test_what_is_not_reached_for_long_is_reported_once_with_what_to_check() -> None:
+    known = states()
+    assert list(known.overdue(PATIENCE_S - 1)) == []
+    (told,) = known.overdue(PATIENCE_S)
+    assert told.reason is DownReason.CONNECTING
+    assert "MD5" in told.remedy
+    assert list(known.overdue(PATIENCE_S * 2)) == []
+
+
+def test_a_dead_speaker_ends_only_what_was_up() -> None:
+    known = states()
+    assert list(known.all_down(DownReason.SPEAKER, "", 1.0)) == []
+    list(known.up(ROUTER, 2.0))
+    assert known.any_up()
+    (told,) = known.all_down(DownReason.SPEAKER, "killed", 3.0)
+    assert isinstance(told, SessionDown)
+    assert not known.any_up()

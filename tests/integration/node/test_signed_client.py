@@ -69,6 +69,7 @@ def test_nothing_new_is_none() -> None:
         (lambda _head: b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "signature"),
         (lambda head: signed(head, b"x" * (MOST_BYTES + 1)), "too_large"),
         (lambda _head: b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n\r\n", "status"),
+        (lambda _head: b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", "secret"),
         (lambda _head: b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", "status"),
         (lambda _head: b"\x16\x03\x01 garbage\r\n\r\n", "unreachable"),
         (lambda _head: b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 100_000, "unreachable"),
@@ -96,6 +97,6 @@ def test_nobody_at_all_is_unreachable() -> None:
         finally:
             await client.close()
 
-    with pytest.raises(NoAnswer, match="http") as caught:
+    with pytest.raises(NoAnswer, match=r"^http://127.0.0.1:1: Connection refused$") as caught:
         asyncio.run(ask())
     assert caught.value.kind == "unreachable"

@@ -64,6 +64,7 @@ class Others:
         self.problems: dict[str, str] = {}
         self.network = ""
         self._unbelieved: set[str] = set()
+        self._logged: set[tuple[str, str]] = set()
         self._own = own
         self._observers = [one for one in observers if one.node_id != own]
         self._secrets = secrets
@@ -92,6 +93,7 @@ class Others:
             else:
                 if self.problems.pop(name, None) is not None:
                     log.info("observer_heard_again", observer=name)
+                    self._logged = {one for one in self._logged if one[0] != name}
                 wait_s = FIRST_WAIT_S
                 await asyncio.sleep(max(PAUSE_S, reading_s * PAUSES_PER_READING))
                 continue
@@ -109,7 +111,8 @@ class Others:
 
     def _note(self, name: str, kind: str, problem: str) -> None:
         self.refused[kind] += 1
-        if name not in self.problems:
+        if (name, kind) not in self._logged:  # each kind once, until it is heard again
+            self._logged.add((name, kind))
             log.warning("observer_not_heard", observer=name, kind=kind, problem=problem)
         self.problems[name] = problem
 

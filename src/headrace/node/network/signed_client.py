@@ -5,6 +5,8 @@ believed only when the signature is for this very question.
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 from dataclasses import dataclass
 from typing import Self
@@ -23,6 +25,10 @@ whether it is still there: after so many seconds, again after so many, so often.
 _CHUNK_BYTES = 64 * 1024
 _FIELD_BYTES = 8190
 _NOTHING_NEW = 204
+_UNKNOWN = 401
+
+
+_COMPARE = "compare the files that secret_file names here and there"
 
 
 def noticing_socket(place: aiohttp.AddrInfoType) -> socket.socket:
@@ -96,6 +102,8 @@ class SignedClient:
             ):
                 if response.status == _NOTHING_NEW:
                     return None
+                if response.status == _UNKNOWN:
+                    raise NoAnswer("secret", f"{base} does not know our secret: {_COMPARE}")
                 if response.status != 200:
                     raise NoAnswer("status", f"{base} answered {response.status}")
                 body = await self._whole(base, response)
@@ -103,10 +111,9 @@ class SignedClient:
         except TimeoutError:
             raise NoAnswer("timeout", f"{base} did not answer in time") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            text = str(error)[:200] or type(error).__name__
-            raise NoAnswer("unreachable", f"{base}: {text}") from None
+            raise NoAnswer("unreachable", f"{base}: {_what_failed(error)}") from None
         if not answers(secrets, target, nonce, said, body):
-            raise NoAnswer("signature", f"{base} does not know the secret of the network")
+            raise NoAnswer("signature", f"{base} answered without our secret: {_COMPARE}")
         return body
 
     async def _whole(self, base: str, response: aiohttp.ClientResponse) -> bytes:
@@ -117,3 +124,11 @@ class SignedClient:
             if len(found) > self.most_bytes:
                 raise NoAnswer("too_large", f"{base} answered more than {self.most_bytes} bytes")
         return bytes(found)
+
+
+def _what_failed(error: Exception) -> str:
+    """Return it in the system's words where it has some."""
+    code = error.errno if isinstance(error, aiohttp.ClientConnectorError) else None
+    if code is not None and code in errno.errorcode:
+        return os.strerror(code)
+    return str(error)[:200] or type(error).__name__

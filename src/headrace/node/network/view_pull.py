@@ -58,23 +58,26 @@ class ViewPuller:
             await client.close()
 
     async def _follow(self, client: SignedClient, url: str) -> None:
-        wait_s, problem = FIRST_WAIT_S, ""
+        wait_s = FIRST_WAIT_S
+        logged: set[str] = set()  # each kind once, until a view comes again
         while True:
             try:
                 pause_s = PAUSE_S if await self._once(client, url) else NOTHING_NEW_PAUSE_S
             except (NoAnswer, ViewError, ValueError, OSError) as error:
-                if not problem:
+                kind = error.kind if isinstance(error, NoAnswer) else type(error).__name__
+                if kind not in logged:
+                    logged.add(kind)
                     log.warning("view_not_pulled", source=url, problem=str(error))
-                problem = str(error)
                 await asyncio.sleep(wait_s * random.uniform(0.5, 1.0))
                 wait_s = min(wait_s * 2, LONGEST_WAIT_S)
             except Exception:  # a fault of ours must not end the following
                 log.exception("view_not_pulled", source=url)
                 await asyncio.sleep(FAULT_WAIT_S)
             else:
-                if problem:
+                if logged:
                     log.info("view_pulled_again", source=url)
-                wait_s, problem = FIRST_WAIT_S, ""
+                wait_s = FIRST_WAIT_S
+                logged.clear()
                 await asyncio.sleep(pause_s)
 
     async def _once(self, client: SignedClient, url: str) -> bool:

@@ -6,11 +6,12 @@ import asyncio
 import time
 
 import pytest
+from structlog.testing import capture_logs
 
 from headrace.config.feedback.observing import ObserverTable
 from headrace.feedback.exchange.document import VERSION, Document, encode_document
 from headrace.feedback.exchange.others import PAUSE_S, PAUSES_PER_READING, Others
-from headrace.node.network.signed_client import SignedClient
+from headrace.node.network.signed_client import NoAnswer, SignedClient
 
 OBSERVERS = [ObserverTable(node_id=name, url=f"http://{name}.example:1") for name in ("a", "b")]
 ASKED = 8
@@ -54,3 +55,47 @@ def test_between_two_documents_is_a_pause(
     at_s = asyncio.run(asked(monkeypatch, reading_s))
     least_s = max(PAUSE_S, reading_s * PAUSES_PER_READING)
     assert at_s[-1] - at_s[0] >= 0.9 * (ASKED - 1) * least_s
+
+
+class Troubled:
+    """Gives no answer: refused twice, then another secret, then an answer, then refused."""
+
+    def __init__(self) -> None:
+        self.enough = asyncio.Event()
+        self._kinds = iter(("unreachable", "unreachable", "secret", "", "unreachable"))
+
+    async def ask(self, *_question: object) -> bytes:
+        kind = next(self._kinds, None)
+        if kind is None:
+            self.enough.set()
+            await asyncio.Event().wait()
+        if kind:
+            raise NoAnswer(kind, f"it is {kind}")
+        return encode_document(Document(VERSION, "b", 1, awake=True, hears=["a", "b"]))
+
+    async def close(self) -> None:
+        pass
+
+
+async def _ask_the_troubled(client: Troubled) -> None:
+    heard = Others("a", OBSERVERS, lambda: (b"secret",), 0.01, lambda *_: None)
+    task = asyncio.create_task(heard.run())
+    await client.enough.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def test_each_kind_of_trouble_is_logged_once_until_it_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = Troubled()
+    monkeypatch.setattr(SignedClient, "open", lambda _most_bytes: client)
+    with capture_logs() as logged:
+        asyncio.run(_ask_the_troubled(client))
+    said = [(one["event"], one.get("kind")) for one in logged]
+    assert said == [
+        ("observer_not_heard", "unreachable"),
+        ("observer_not_heard", "secret"),
+        ("observer_heard_again", None),
+        ("observer_not_heard", "unreachable"),
+    ]

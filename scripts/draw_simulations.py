@@ -34,6 +34,7 @@ SHOWN = {
     "tiering": ("Bytes from origins",),
     "eviction": ("Hits",),
     "balance": ("Fullest site", "Late"),
+    "controllers": ("Fullest site", "Late"),
     "bad-observer": ("Fullest site",),
     "new-server": ("Bytes of sites above",),
 }

@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.balance.policies import ByRoom, Threshold, TwoChoices
 from bench.balance.scenes import HAPPENS_S, UNTIL_S, Scene, network
+from headrace.simulate.control.rivals import ByRoom, Threshold, TwoChoices
 from headrace.simulate.fluid import Conditions, Fluid, Policy, Record
 from headrace.simulate.fluid_balance import Balancing
 from headrace.topology.model import Topology

@@ -16,8 +16,8 @@ SCENARIOS = sorted(
 )
 
 
-def test_there_are_ten() -> None:
-    assert len(SCENARIOS) == 10
+def test_there_are_eleven() -> None:
+    assert len(SCENARIOS) == 11
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)

@@ -33,6 +33,14 @@ class ControlTable(Model):
         "servers that fail are left out (version 1). `both`: traffic is balanced between sites, "
         "too (version 2).",
     )
+    controller: Literal["headrace", "none", "threshold", "proportional", "two-choices"] = Field(
+        default="headrace",
+        description="What decides about load, in mode `both`; the others are there to be compared "
+        "with. `none`: servers that fail are left out, and nothing more. `threshold`: a site above "
+        "85 % gets no new clients until it is below 70 %. `proportional`: the sites of a coverage "
+        "share its clients by the room that each has. `two-choices`: for each client two of them "
+        "are drawn, and the less loaded one gets it.",
+    )
     observers: int = Field(
         default=3, alias="observers", ge=1, le=100, description="How many observe."
     )
@@ -62,4 +70,6 @@ class ControlTable(Model):
     def _has_so_many(self) -> Self:
         if any(one.count > self.observers for one in self.bad_observers):
             raise ValueError("more observers are bad than there are: lower count")
+        if self.controller != "headrace" and self.mode != "both":
+            raise ValueError('another controller needs to decide: write mode = "both"')
         return self

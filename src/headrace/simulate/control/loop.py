@@ -14,10 +14,12 @@ from headrace.feedback.control.controller import Controller, ControllerRules
 from headrace.feedback.control.memory import NO_MEMORY
 from headrace.feedback.observation import Observations
 from headrace.feedback.orders import Mode, OperatorWish, Orders, Wish
-from headrace.feedback.states.model import Alarm, Change
+from headrace.feedback.states.model import Alarm, Change, State, States
+from headrace.feedback.states.ramp import weight
 from headrace.feedback.states.rules import StateRules
 from headrace.simulate.control.probes import Probes, observer_names
 from headrace.simulate.control.reports import Reports
+from headrace.simulate.control.rivals import rival
 from headrace.simulate.demand.chance import chance_of
 from headrace.simulate.node import Node
 from headrace.topology.model import Topology
@@ -42,6 +44,10 @@ class Loop:
         self.table = table
         self.changes: list[Change] = []
         self.alarms: list[tuple[float, Alarm]] = []
+        self._rules = rules
+        self._rival = None if table.controller == "headrace" else rival(table.controller, topology)
+        # A rival decides about load in place of version 2, and of what version 1 does about it.
+        mode = mode if self._rival is None else Mode.STATES
         self._controller = Controller(topology, ControllerRules(rules, mode))
         self._memory = NO_MEMORY
         self._probes = Probes(table.observers, table.bad_observers, topology)
@@ -90,7 +96,10 @@ class Loop:
         self.alarms += [(now, one) for one in sorted(alarms - self._known_alarms)]
         self._known_alarms = alarms
         self._calm = not step.changes and not step.view.servers and not alarms
-        return step.view
+        if self._rival is None:
+            return step.view
+        able = able_servers(step.memory.states, self._rules)
+        return self._rival.step(able, observations.reports, elapsed_s)
 
     def _order(self, told: Mapping[str, ServerView]) -> None:
         """Give the controller the orders that operators' words come to."""
@@ -112,6 +121,25 @@ class Loop:
 
 
 _UNSEEN = ServerView()
+
+
+def able_servers(states: States, rules: StateRules) -> dict[str, ServerView]:
+    """Return what servers are able to carry, whatever their load is; nothing of those that can
+    all.
+    """
+    found: dict[str, ServerView] = {}
+    for name, record in states.servers.items():
+        one = ServerView(_ABLE.get(record.state, ServerState.ONLINE), weight(record, rules))
+        if one != _UNSEEN:
+            found[name] = one
+    return found
+
+
+_ABLE = {
+    State.FAILED: ServerState.FAILED,
+    State.WITHDRAWN: ServerState.FAILED,
+    State.DRAINING: ServerState.DRAINING,
+}
 
 
 def loop_of(config: ScenarioConfig, topology: Topology) -> Loop | None:

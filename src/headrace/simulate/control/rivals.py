@@ -1,4 +1,4 @@
-"""What others do: nothing; a threshold; weights by room; the better of two.
+"""What others do about load: nothing; a threshold; weights by room; the better of two. Pure.
 
 They see the same reports as the balance does, as late, as incomplete and as wrong.
 """
@@ -6,11 +6,14 @@ They see the same reports as the balance does, as late, as incomplete and as wro
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from headrace.feedback.observation import NodeReport
 from headrace.simulate.fluid import Policy
 from headrace.topology.model import Topology
 from headrace.topology.view import ServerState, ServerView, View
+
+Name = Literal["none", "threshold", "proportional", "two-choices"]
 
 OUT_ABOVE, IN_BELOW = 0.85, 0.7
 """A site is out above the one, and in again below the other."""
@@ -114,3 +117,12 @@ class TwoChoices(ByLoads):
         count = len(ordered)
         # The one at place n wins against itself and all that come after it.
         return {site: (2 * (count - place) - 1) / count**2 for place, site in enumerate(ordered)}
+
+
+def rival(name: Name, topology: Topology) -> Policy:
+    """Return the one that a scenario names."""
+    if name == "threshold":
+        return Threshold(topology)
+    if name == "proportional":
+        return ByRoom(topology)
+    return TwoChoices(topology) if name == "two-choices" else Policy()

@@ -59,6 +59,12 @@ class NetworkMember(Model):
         '`["http://192.0.2.1:8091"]`. Each is asked for views, and answers as soon as there is a '
         "new one; of all that come, the newest counts. Needs `secret_file`.",
     )
+    feedback_ca: FilePath | None = Field(
+        default=None,
+        description="A PEM file of the authorities that sign the certificates of feedback "
+        "processes, where `view_from` (in a feedback process: `[[observer]]`) has https URLs. "
+        "Unset: the system's.",
+    )
     secret_file: FilePath | None = Field(
         default=None,
         description="A file with the secret by which the network's servers know each other: one "
@@ -87,6 +93,7 @@ class NetworkMember(Model):
             "network.view": self.view,
             "network.view_socket": self.view_socket,
             "network.view_from": self.view_from,
+            "network.feedback_ca": self.feedback_ca,
             "network.view_max_age": self.view_max_age_s,
         }
 

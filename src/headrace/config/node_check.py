@@ -86,9 +86,20 @@ def directory_problems(wanted: Path, key: str) -> list[Problem]:
     ]
 
 
-def secret_problems(member: NetworkMember | None) -> list[Problem]:
-    """Return why the secrets of the network can not be used, or why there must be some."""
-    path = None if member is None else member.secret_file
+def member_problems(member: NetworkMember | None) -> list[Problem]:
+    """Return what of the `[network]` table cannot be used on this machine: the secrets of the
+    network, and the authorities of feedback processes.
+    """
+    if member is None:
+        return []
+    found = _secret_problems(member.secret_file)
+    if member.feedback_ca is not None:
+        bad = bad_authorities(member.feedback_ca, ("network", "feedback_ca"))
+        found += [] if bad is None else [bad]
+    return found
+
+
+def _secret_problems(path: Path | None) -> list[Problem]:
     if path is None:
         return []
     try:

@@ -91,7 +91,12 @@ class FeedbackLoop:
             names, config.tick_s, config.publish.renew_s, _first_round_s(config)
         )
         self.others = Others(
-            own, config.observers, lambda: self.secrets, config.tick_s, self._heard
+            own,
+            config.observers,
+            lambda: self.secrets,
+            config.tick_s,
+            self._heard,
+            config.network.feedback_ca,
         )
         probing = config.probing
         times = ProbeTimes(

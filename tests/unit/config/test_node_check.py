@@ -6,8 +6,10 @@ from pathlib import Path
 
 from headrace.config.edge import EDGE
 from headrace.config.loader import validate_document
+from headrace.config.network_member import NetworkMember
 from headrace.config.node import NodeConfig
-from headrace.config.node_check import interface_problems
+from headrace.config.node_check import interface_problems, member_problems
+from tests.harness.certificates import Authority
 
 
 def config(interface: str | None) -> NodeConfig:
@@ -32,3 +34,15 @@ def test_an_interface_that_is_named_must_be_there(tmp_path: Path) -> None:
     assert "eth0" in problem.remedy
     (problem,) = interface_problems(config("eth0"), tmp_path / "no")
     assert problem.remedy == "remove the line"
+
+
+def test_the_authorities_of_feedback_processes_must_be_some(tmp_path: Path) -> None:
+    wrong = tmp_path / "ca.pem"
+    wrong.write_text("no certificate\n")
+    for path in (wrong, tmp_path / "missing"):
+        member = NetworkMember(file=tmp_path / "network.toml", feedback_ca=path)
+        (problem,) = member_problems(member)
+        assert problem.path == ("network", "feedback_ca")
+    right = Authority(tmp_path / "authority").ca_file
+    assert member_problems(NetworkMember(file=tmp_path / "n", feedback_ca=right)) == []
+    assert member_problems(None) == []

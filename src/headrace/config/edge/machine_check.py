@@ -11,8 +11,8 @@ from headrace.config.node_check import (
     certificate_problems,
     directory_problems,
     interface_problems,
+    member_problems,
     pair_problems,
-    secret_problems,
     unreadable,
 )
 from headrace.config.problems import Problem
@@ -32,7 +32,7 @@ def machine_problems(config: Config) -> list[Problem]:
                 )
             )
         found += _missing_files(index, service)
-    found += secret_problems(config.network)
+    found += member_problems(config.network)
     found += _between_servers(config)
     found += directory_problems(config.cache_dir, "cache_dir")
     return found

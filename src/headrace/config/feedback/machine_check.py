@@ -7,7 +7,7 @@ from headrace.config.node_check import (
     certificate_problems,
     directory_problems,
     interface_problems,
-    secret_problems,
+    member_problems,
     unreadable,
 )
 from headrace.config.problems import Problem
@@ -17,7 +17,7 @@ def machine_problems(config: FeedbackConfig) -> list[Problem]:
     """Return everything that this machine does not have as the configuration needs it."""
     found = [*certificate_problems(config), *interface_problems(config)]
     found += directory_problems(config.state_directory, "state_dir")
-    found += secret_problems(config.network)
+    found += member_problems(config.network)
     if config.publish.file is not None:
         found += directory_problems(config.publish.file.parent, "publish")
     for path, place in (

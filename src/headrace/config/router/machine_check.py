@@ -7,7 +7,7 @@ from headrace.config.node_check import (
     certificate_problems,
     directory_problems,
     interface_problems,
-    secret_problems,
+    member_problems,
     unreadable,
 )
 from headrace.config.problems import Problem
@@ -19,7 +19,7 @@ def machine_problems(config: RouterConfig) -> list[Problem]:
     found = [*certificate_problems(config), *interface_problems(config)]
     found += for_servers_alone(config, "a router answers no servers of the network")
     found += directory_problems(config.state_directory, "state_dir")
-    found += secret_problems(config.network)
+    found += member_problems(config.network)
     token = config.debug.token_file
     for path, place in (
         (config.network.file, ("network", "file")),

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote
 
 import structlog
@@ -32,6 +33,7 @@ PAUSE_S = 0.05
 PAUSES_PER_READING = 4.0
 """How many times longer than the reading of a document the pause after it is."""
 FIRST_WAIT_S = 0.1
+FAULT_WAIT_S = 5.0
 ANSWER_S = 1.0
 """What an answer may take beyond the time for which the question may be kept."""
 
@@ -58,6 +60,7 @@ class Others:
         secrets: Callable[[], Secrets],
         tick_s: float,
         heard: Callable[[Document | None, Document], None],
+        ca: Path | None = None,
     ) -> None:
         self.received: dict[str, Received] = {}
         self.refused: Counter[str] = Counter()
@@ -70,14 +73,24 @@ class Others:
         self._secrets = secrets
         self._tick_s = tick_s
         self._heard = heard
+        self._ca = ca
 
     async def run(self) -> None:
         """Ask until it is cancelled."""
-        client = SignedClient.open(LARGEST_BYTES)
+        client = await self._client()
         try:
             await asyncio.gather(*(self._follow(client, one) for one in self._observers))
         finally:
             await client.close()
+
+    async def _client(self) -> SignedClient:
+        """Return what asks; wait for a file of authorities that cannot be used now."""
+        while True:
+            try:
+                return SignedClient.open(LARGEST_BYTES, self._ca)
+            except OSError as error:
+                log.error("observers_not_heard", source=str(self._ca), problem=str(error))
+                await asyncio.sleep(FAULT_WAIT_S)
 
     async def _follow(self, client: SignedClient, other: ObserverTable) -> None:
         name, wait_s = other.node_id, FIRST_WAIT_S

@@ -119,6 +119,7 @@ class NetworkFollower:
                 member.secret_file,
                 lambda: self._views.after(time.time()),
                 self._offered,
+                member.feedback_ca,
             )
             parts.append(puller.run())
         await asyncio.gather(*parts)

@@ -8,7 +8,9 @@ import asyncio
 import errno
 import os
 import socket
+import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import aiohttp
@@ -64,11 +66,18 @@ class SignedClient:
     most_bytes: int
 
     @classmethod
-    def open(cls, most_bytes: int) -> Self:
-        """Return a client whose answers have at most so many bytes. Needs a running loop."""
+    def open(cls, most_bytes: int, ca: Path | None = None) -> Self:
+        """Return a client whose answers have at most so many bytes; `ca` has the authorities of
+        certificates (None: the system's). Needs a running loop. Raises OSError for a bad `ca`.
+        """
+        trusted = None if ca is None else ssl.create_default_context(cafile=str(ca))
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=0, limit_per_host=4, force_close=False, socket_factory=noticing_socket
+                limit=0,
+                limit_per_host=4,
+                force_close=False,
+                socket_factory=noticing_socket,
+                ssl=True if trusted is None else trusted,
             ),
             headers={"User-Agent": f"headrace/{__version__}", "Accept-Encoding": "identity"},
             auto_decompress=False,

@@ -42,20 +42,35 @@ class ViewPuller:
     """Asks each of `urls` again and again. `after` says of which view a newer one is wanted."""
 
     def __init__(
-        self, urls: Sequence[str], secret_file: Path, after: Callable[[], str], offer: Offer
+        self,
+        urls: Sequence[str],
+        secret_file: Path,
+        after: Callable[[], str],
+        offer: Offer,
+        ca: Path | None = None,
     ) -> None:
         self._urls = tuple(urls)
         self._secret_file = secret_file
         self._after = after
         self._offer = offer
+        self._ca = ca
 
     async def run(self) -> None:
         """Ask until it is cancelled."""
-        client = SignedClient.open(LARGEST_BYTES)
+        client = await self._client()
         try:
             await asyncio.gather(*(self._follow(client, url) for url in self._urls))
         finally:
             await client.close()
+
+    async def _client(self) -> SignedClient:
+        """Return what asks; wait for a file of authorities that cannot be used now."""
+        while True:
+            try:
+                return SignedClient.open(LARGEST_BYTES, self._ca)
+            except OSError as error:
+                log.error("view_not_pulled", source=str(self._ca), problem=str(error))
+                await asyncio.sleep(FAULT_WAIT_S)
 
     async def _follow(self, client: SignedClient, url: str) -> None:
         wait_s = FIRST_WAIT_S

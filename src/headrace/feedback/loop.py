@@ -32,7 +32,7 @@ from headrace.feedback.observe.reports import (
     sources_of,
 )
 from headrace.feedback.observe.targets import probed, probes_of, targets_of
-from headrace.feedback.orders import Orders, believed, merge
+from headrace.feedback.orders import Orders, believed, merge, new_orders
 from headrace.feedback.publish.published import Published
 from headrace.feedback.publish.targets import Targets, read_published
 from headrace.feedback.publish.waiting import Waiting
@@ -179,6 +179,8 @@ class FeedbackLoop:
         """Go by other orders from now on, and tell the other observers."""
         if orders == self.orders:
             return
+        for order in new_orders(self.orders, orders):
+            log.warning("order_taken", **order)
         self.orders = orders
         self._kept_s = -math.inf  # a frozen view is in what is kept, not in what is published
         self._keeper.put("orders", partial(keep_orders, self.config.state_dir, orders))

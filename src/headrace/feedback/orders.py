@@ -7,6 +7,7 @@ and come to the same. Of two orders about the same thing the one with the higher
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -231,3 +232,28 @@ def _later(one: _Order | None, other: _Order | None) -> _Order | None:
     if one is None or other is None:
         return other if one is None else one
     return max(one, other, key=lambda order: (order.sequence, msgspec.json.encode(order)))
+
+
+def wish_in_force(orders: Orders, server: str, site: str, now: float) -> OperatorWish | None:
+    """Return the wish that counts for a server now: its own, else its site's."""
+    for one in (orders.servers.get(server), orders.sites.get(site)):
+        if one is not None and one.wish is not Wish.NONE and not is_over(one, now):
+            return one
+    return None
+
+
+def is_over(wish: OperatorWish, now: float) -> bool:
+    """Return whether a wish has ended by itself."""
+    return wish.until is not None and wish.until <= now
+
+
+def new_orders(before: Orders, after: Orders) -> Iterator[dict[str, object]]:
+    """Yield the orders that were not there before, as fields of a log's line."""
+    for known, given in ((before.servers, after.servers), (before.sites, after.sites)):
+        for subject, wish in given.items():
+            if known.get(subject) != wish:
+                yield {"subject": subject, **msgspec.to_builtins(wish)}
+    if after.freeze is not None and after.freeze != before.freeze:
+        yield {"subject": "view", **msgspec.to_builtins(after.freeze)}
+    if after.mode is not None and after.mode != before.mode:
+        yield {"subject": "mode", **msgspec.to_builtins(after.mode)}

@@ -18,7 +18,10 @@ from headrace.feedback.orders import (
     believed,
     freeze,
     merge,
+    new_orders,
+    wish_in_force,
     wish_server,
+    wish_site,
 )
 
 NOW = 1_800_000_000.0
@@ -53,3 +56,28 @@ def test_orders_are_believed_by_a_clock_that_was_never_set() -> None:
     for _ in range(100):
         orders = wish_server(orders, "n1", Wish.ONLINE, now=NOW)
     assert believed(orders, 0.0) == orders
+
+
+def test_a_wish_that_is_over_is_in_force_no_more() -> None:
+    orders = wish_server(NO_ORDERS, "n1", Wish.DRAINING, now=NOW, until=NOW + 15.0)
+    orders = wish_site(orders, "north", Wish.WITHDRAWN, now=NOW, until=NOW + 60.0)
+    found = [wish_in_force(orders, "n1", "north", NOW + after) for after in (0.0, 15.0, 60.0)]
+    assert [one and one.wish for one in found] == [Wish.DRAINING, Wish.WITHDRAWN, None]
+    taken_back = wish_server(orders, "n1", Wish.NONE, now=NOW)
+    one = wish_in_force(taken_back, "n1", "north", NOW)
+    assert one is not None
+    assert one.wish is Wish.WITHDRAWN
+
+
+def test_new_orders_are_told_once_and_whole() -> None:
+    wished = wish_site(NO_ORDERS, "north", Wish.DRAINING, now=NOW, reason="disks", by="ann")
+    frozen = freeze(wished, True, reason="who did that", by="bob")
+    assert list(new_orders(NO_ORDERS, NO_ORDERS)) == []
+    [first] = new_orders(NO_ORDERS, wished)
+    assert first["subject"] == "north"
+    assert (first["wish"], first["reason"], first["by"]) == ("draining", "disks", "ann")
+    [second] = new_orders(wished, frozen)
+    assert second["subject"] == "view"
+    assert (second["frozen"], second["reason"], second["by"]) == (True, "who did that", "bob")
+    both = [one["subject"] for one in new_orders(NO_ORDERS, poisoned(3))]
+    assert both == ["n1", "north", "view", "mode"]

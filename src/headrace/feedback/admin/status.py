@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from headrace.feedback.admin.models import AlarmRow, ObserverRow, ServerRow, SiteRow, Status
 from headrace.feedback.loop import FeedbackLoop
 from headrace.feedback.observation import Observations
-from headrace.feedback.orders import Orders, Wish
+from headrace.feedback.orders import Orders, wish_in_force
 from headrace.feedback.states.model import SERVING, Alarm, ServerRecord, States
 from headrace.feedback.states.ramp import offered
 from headrace.topology.model import AdminState, Server
@@ -60,7 +60,7 @@ def _server_row(
     own = observations.observers[loop.config.node_id].probes.get(server.name)
     heard = observations.reports.get(server.name)
     egress = None if heard is None else heard.report.egress_bps
-    wish = orders.servers.get(server.name) or orders.sites.get(server.site)
+    wish = wish_in_force(orders, server.name, server.site, time.time())
     return ServerRow(
         server=server.name,
         site=server.site,
@@ -78,7 +78,7 @@ def _server_row(
         used=None if egress is None else egress / server.capacity_bps,
         penalty=record.penalty,
         suppressed=record.suppressed,
-        wish="" if wish is None or wish.wish is Wish.NONE else str(wish.wish),
+        wish="" if wish is None else str(wish.wish),
     )
 
 

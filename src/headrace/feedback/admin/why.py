@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from headrace.config.units import rounded_bit_rate
@@ -10,7 +11,7 @@ from headrace.feedback.control.controller import Step
 from headrace.feedback.control.why import lines
 from headrace.feedback.control.why import why as why_of
 from headrace.feedback.loop import FeedbackLoop
-from headrace.feedback.orders import Mode, OperatorWish, Wish
+from headrace.feedback.orders import Mode, OperatorWish, Wish, is_over
 from headrace.feedback.states.model import ServerRecord
 from headrace.feedback.states.ramp import offered
 from headrace.topology.model import Server
@@ -66,7 +67,7 @@ def _of_server(loop: FeedbackLoop, server: Server) -> Iterator[str]:
         (server.name, loop.orders.servers.get(server.name)),
         (server.site, loop.orders.sites.get(server.site)),
     ):
-        if wish is not None and wish.wish is not Wish.NONE:
+        if wish is not None and wish.wish is not Wish.NONE and not is_over(wish, time.time()):
             yield _of_wish(subject, wish)
     yield from _of_view(loop)
 
@@ -108,7 +109,13 @@ def _of_balance(step: Step, site: str) -> Iterator[str]:
 
 def _of_wish(subject: str, wish: OperatorWish) -> str:
     by = f" by {wish.by}" if wish.by else ""
-    return f"order {wish.sequence}{by}: {subject} {wish.wish}: {wish.reason or 'no reason given'}"
+    until = (
+        ""
+        if wish.until is None
+        else time.strftime(" until %Y-%m-%dT%H:%M:%SZ", time.gmtime(wish.until))
+    )
+    reason = wish.reason or "no reason given"
+    return f"order {wish.sequence}{by}: {subject} {wish.wish}{until}: {reason}"
 
 
 def _of_view(loop: FeedbackLoop) -> Iterator[str]:

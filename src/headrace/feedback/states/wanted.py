@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from headrace.feedback.orders import Orders, Wish
+from headrace.feedback.orders import Orders, Wish, wish_in_force
 from headrace.feedback.states.model import Why
 from headrace.topology.model import AdminState, Server, Topology
 from headrace.topology.schedule import scheduled_state
@@ -54,12 +54,8 @@ def wanted(topology: Topology, orders: Orders, now: float) -> dict[str, Wanted]:
 
 
 def _order(orders: Orders, server: Server, now: float) -> Wanted | None:
-    for wish in (orders.servers.get(server.name), orders.sites.get(server.site)):
-        if wish is None or wish.wish is Wish.NONE:
-            continue
-        if wish.until is None or wish.until > now:
-            return Wanted(wish.wish, Why.OPERATOR, wish.reason)
-    return None
+    wish = wish_in_force(orders, server.name, server.site, now)
+    return None if wish is None else Wanted(wish.wish, Why.OPERATOR, wish.reason)
 
 
 def _scheduled(topology: Topology, now: float) -> tuple[dict[str, Wanted], dict[str, Wanted]]:

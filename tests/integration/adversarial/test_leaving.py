@@ -37,8 +37,10 @@ def scripted() -> Iterator[Origin]:
         yield running
 
 
-@pytest.fixture(params=[1, 2], ids=["one-worker", "two-workers"])
-def edge(scripted: Origin, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Edge]:
+@pytest.fixture(params=[1, 2], ids=["one-worker", "two-workers"], scope="module")
+def edge(
+    scripted: Origin, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Edge]:
     overrides = {
         "workers": request.param,
         "store": {
@@ -48,7 +50,7 @@ def edge(scripted: Origin, tmp_path: Path, request: pytest.FixtureRequest) -> It
             "open_files": OPEN_FILES,
         },
     }
-    with running_edge(scripted.url, tmp_path, overrides) as running:
+    with running_edge(scripted.url, tmp_path_factory.mktemp("edge"), overrides) as running:
         yield running
 
 

@@ -10,19 +10,7 @@ from typing import Annotated
 import typer
 
 from headrace import __version__
-from headrace.cli.check import check
-from headrace.cli.demo import demo
-from headrace.cli.edge import edge
-from headrace.cli.explain import explain
-from headrace.cli.feedback import feedback
-from headrace.cli.locate import locate
-from headrace.cli.log import log
-from headrace.cli.network import network
-from headrace.cli.purge import purge
-from headrace.cli.router import router
-from headrace.cli.shard import shard
-from headrace.cli.simulate import simulate
-from headrace.cli.top import top
+from headrace.cli.commands import Commands
 from headrace.errors import HeadraceError
 
 EXIT_USAGE = 2
@@ -31,6 +19,7 @@ STDOUT = 1
 
 app = typer.Typer(
     name="headrace",
+    cls=Commands,
     help="A content delivery network that one team can run itself.",
     no_args_is_help=True,
     add_completion=False,
@@ -38,19 +27,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command(name="edge")(edge)
-app.command(name="router")(router)
-app.command(name="check")(check)
-app.command(name="demo")(demo)
-app.command(name="purge")(purge)
-app.command(name="explain")(explain)
-app.command(name="locate")(locate)
-app.command(name="log")(log)
-app.command(name="shard")(shard)
-app.command(name="simulate")(simulate)
-app.command(name="top")(top)
-app.add_typer(network)
-app.add_typer(feedback)
 
 
 def _print_version(wanted: bool) -> None:

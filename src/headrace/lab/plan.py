@@ -172,6 +172,7 @@ def greeting(plan: Plan) -> str:
         f"DASH:    {plan.router.url}/media/manifest.mpd\n"
         "Ask twice, and Cache-Status reports where the segment came from, then a hit:\n"
         f"  curl -sLD - -o /dev/null {plan.router.url}/media/seg-0-001.m4s\n"
+        f"Files:   {plan.directory}\n"
         "Stop with Ctrl-C."
     )
 

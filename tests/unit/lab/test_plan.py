@@ -108,3 +108,4 @@ def test_the_greeting_gives_addresses_that_a_browser_can_open() -> None:
     text = greeting(a_plan("2001:db8::7"))
     assert "Page:    http://[2001:db8::7]:8080/\n" in text
     assert "http://[2001:db8::7]:8053/media/master.m3u8\n" in text
+    assert f"Files:   {DIRECTORY}\n" in text

@@ -11,6 +11,7 @@ const EVENTS = 8;
 let known = { routers: [], sites: [], origins: [], observers: [] };
 let last = "";
 let path = [];
+let explained = "";
 
 const element = (id) => document.getElementById(id);
 
@@ -52,19 +53,29 @@ async function press(action, name, button) {
 }
 
 async function explain(name) {
-  const response = await fetch(`api/why/${name}`);
-  const lines = response.ok ? (await response.json()).lines : [await response.text()];
+  explained = name;
   const close = make("button", "close");
   close.type = "button";
   close.addEventListener("click", () => {
+    explained = "";
     element("why").hidden = true;
   });
   const head = make("div", "", "site-name");
   head.append(make("strong", `Why ${name} is as it is`), close);
-  const list = document.createElement("ul");
-  list.append(...lines.map((line) => make("li", line)));
-  element("why").replaceChildren(head, list);
-  element("why").hidden = false;
+  element("why").replaceChildren(head, document.createElement("ul"));
+  await renewReasons();
+  element("why").hidden = explained === "";
+}
+
+/** Show the reasons of now, if any are shown: what was observed is soon no longer so. */
+async function renewReasons() {
+  const name = explained;
+  if (!name) return;
+  const response = await fetch(`api/why/${name}`);
+  const lines = response.ok ? (await response.json()).lines : [await response.text()];
+  // Another server was pressed meanwhile.
+  if (name !== explained) return;
+  element("why").querySelector("ul").replaceChildren(...lines.map((line) => make("li", line)));
 }
 
 function switchFor(name, runs, label) {
@@ -212,6 +223,7 @@ export async function follow() {
   const again = async () => {
     try {
       await ask();
+      await renewReasons();
       element("problem").hidden = element("problem").dataset.by === "network" || element("problem").hidden;
     } catch {
       element("problem").textContent = "The demo does not answer. Is it still running?";

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,3 +25,27 @@ def test_every_page_is_in_the_navigation() -> None:
     nav = (ROOT / "mkdocs.yml").read_text()
     pages = [str(page.relative_to(ROOT / "docs")) for page in PAGES]
     assert [page for page in pages if not re.search(rf"\b{re.escape(page)}$", nav, re.M)] == []
+
+
+_ALARMING = ("warning", "error", "exception", "critical")
+_WITHOUT_PAGES_YET = ("bgp", "vip", "lab")  # their pages come with the role that they make up
+
+
+def _alarming_events() -> Iterator[str]:
+    """Yield the events that the code logs as warnings or errors."""
+    source = ROOT / "src" / "headrace"
+    for path in source.rglob("*.py"):
+        if path.relative_to(source).parts[0] in _WITHOUT_PAGES_YET:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(attr=level), args=[ast.Constant(value=str(event)), *_]
+                ) if level in _ALARMING and event.isidentifier():
+                    yield event
+
+
+def test_every_event_that_may_wake_somebody_is_explained() -> None:
+    events, text = set(_alarming_events()), "".join(page.read_text() for page in PAGES)
+    assert "origin_ejected" in events
+    assert sorted(event for event in events if f"`{event}`" not in text) == []

@@ -165,6 +165,15 @@ class HotResponses:
             if not variants:
                 del self._variants[key]
 
+    def release(self, opened: OpenBody) -> None:
+        """Drop the entry that holds a file open whose room the disk is to have back."""
+        place = opened.place
+        if place is None:
+            return
+        entry = self.get(place.key, place.variant)
+        if entry is not None and entry.opened is opened:
+            self.drop(place.key, place.variant)
+
     def purge(self, rules: Iterable[PurgeRule]) -> None:
         """Drop what these rules hit."""
         for rule in rules:

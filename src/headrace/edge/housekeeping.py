@@ -10,7 +10,6 @@ from headrace.edge.context import WorkerContext
 from headrace.store import StoreError
 
 PERIOD_S = 2.0
-LOOKS_PER_ROUND = 256
 
 
 class Housekeeping:
@@ -27,7 +26,7 @@ class Housekeeping:
         except StoreError as error:
             edge.store_trouble(error)  # requests see to it themselves
         edge.hot.drop_unused(time.time())
-        edge.bodies.drop_removed(LOOKS_PER_ROUND)
+        edge.bodies.drop_removed()
         edge.store.state.publish_held(held_bytes())
         edge.membership.look_at_secrets()
         self._timer = edge.loop.call_later(PERIOD_S, self._tend)

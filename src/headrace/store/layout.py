@@ -50,6 +50,11 @@ def slice_key(version: bytes, n: int) -> bytes:
     return version + n.to_bytes(4, "big")
 
 
+def slice_of(key: bytes) -> tuple[bytes, int]:
+    """Return the version and the number that a slice key is made of."""
+    return key[:-4], int.from_bytes(key[-4:], "big")
+
+
 def slot_of(key: bytes) -> int:
     """Return which hit counter a slice key uses; for those that share one it is a bit wrong."""
     return xxhash.xxh3_64_intdigest(key) % SLOTS

@@ -33,6 +33,7 @@ from headrace.store.layout import (
     record_key,
     slice_file,
     slice_key,
+    slice_of,
     slot_of,
 )
 from headrace.store.live_purges import LivePurges, encode_rule, newest_rules
@@ -47,6 +48,7 @@ from headrace.store.transaction import Transaction, invalidated
 
 # `Store.list` hides the built-in name inside the class.
 Numbers = list[int]
+Numbered = list[tuple[bytes, int]]
 Rules = list[PurgeRule]
 Page = tuple[list[StoredResponse], bytes | None]
 Inspection = list[dict[str, Any]]
@@ -66,7 +68,11 @@ class Store:
         state: SharedState,
         clock: Callable[[], float],
     ) -> None:
-        """Take what `open` has opened."""
+        """Take what `open` has opened.
+
+        `on_removed` of a process that keeps slices open is told the versions and numbers of those
+        whose files it has removed just now: until they are closed they take room on the disk.
+        """
         self.path = path
         self.settings = settings
         self.index = index
@@ -81,6 +87,7 @@ class Store:
             checksum=settings.checksum_on_open,
             on_fault=self._remove_faulty,
         )
+        self.on_removed: Callable[[Numbered], None] | None = None
         self._closed = False
 
     @staticmethod
@@ -324,6 +331,8 @@ class Store:
             yield transaction
         for key in transaction.doomed:
             remove(f"{self.objects}/{slice_file(key)}")
+        if transaction.doomed and self.on_removed is not None:
+            self.on_removed([slice_of(key) for key in transaction.doomed])
 
     def _commit(self, finished: Part, stored: StoredResponse, length: int, record: bool) -> bool:
         """Index a part that is complete (see Part.finish)."""

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from headrace.cache.record import StoredResponse
-from headrace.edge.body.open_files import OpenBody
+from headrace.edge.body.open_files import OpenBody, Place
 from headrace.edge.hot import RECHECK_S, HotEntry, HotResponses, cost_bytes
 
 
@@ -126,3 +126,20 @@ def test_large_heads_and_keys_count() -> None:
         stored(1), headers=((b"x-large", b"v" * 30_000),), key=b"k" * 20_000, variant=b"v" * 8000
     )
     assert cost_bytes(large, 0) > 6 * 30_000 + 3 * 28_000
+
+
+def test_a_file_whose_room_the_disk_is_to_have_back_is_released(tmp_path: Path) -> None:
+    hot = HotResponses(files=10, memory_bytes=10 * ONE_BYTES)
+    body, other = opened(tmp_path, 0), opened(tmp_path, 1)
+    for each in (body, other):
+        each.place = Place(stored(0).key, b"", stored(0).version, 0)
+    made = entry(0, body)
+    hot.put(made)
+    hot.release(other)
+    assert (made.opened, len(hot)) == (body, 1)
+    hot.release(body)
+    assert (made.opened, len(hot), hot.held_files) == (None, 0, 0)
+    in_memory = entry(0)
+    hot.put(in_memory)
+    hot.release(body)
+    assert hot.get(stored(0).key, b"") is in_memory

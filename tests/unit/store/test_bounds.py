@@ -33,6 +33,18 @@ def test_bytes_stay_within_the_size_after_every_commit(tmp_path: Path) -> None:
         )
 
 
+def test_a_process_is_told_at_once_which_slices_it_has_removed(tmp_path: Path) -> None:
+    told: list[tuple[bytes, int]] = []
+    with a_store(tmp_path, size_bytes=10 * 2 * PAGE) as store:
+        store.on_removed = told.extend
+        for number in range(30):
+            fill(store, a_record(b"s\nh/%d" % number, version=str(number)))
+        records = [a_record(b"s\nh/%d" % number, version=str(number)) for number in range(30)]
+        gone = [(stored.version, 0) for stored in records if not store.slices(stored)]
+        assert len(gone) == 20
+        assert sorted(told) == sorted(gone)
+
+
 def test_what_is_hit_outlives_what_is_not(tmp_path: Path) -> None:
     popular = a_record(b"s\nh/popular", version="popular")
     with a_store(tmp_path, size_bytes=20 * 2 * PAGE) as store:

@@ -19,7 +19,7 @@ BLOCK_BYTES = 512
 
 def held_bytes() -> int:
     """Return the blocks of this process's parts and deleted files, each file once. 1 µs for each
-    open.
+    open. Bodies that are kept (`OpenBodies`) are released as soon as their files are deleted.
     """
     blocks: dict[int, int] = {}
     for fd, counted in _descriptors():
@@ -33,7 +33,7 @@ def held_bytes() -> int:
 def _descriptors() -> Iterator[tuple[int, bool]]:
     """Open files, and whether the index counts them for as long as they have a name."""
     for body in list(LIVE_BODIES):
-        if body.fd >= 0:
+        if body.fd >= 0 and not body.kept:
             yield body.fd, True
     for growing in list(LIVE_SLICES):
         if (fd := growing.fd) >= 0:

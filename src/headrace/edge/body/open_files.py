@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from mmap import mmap
 from weakref import WeakSet
 
@@ -30,9 +29,12 @@ LIVE_BODIES: WeakSet[OpenBody] = WeakSet()
 
 
 class OpenBody(MappedBody):
-    """A mapped slice and its hit counter's place in the store."""
+    """A mapped slice, what it is a slice of, and its hit counter's place in the store.
 
-    __slots__ = ("__weakref__", "slot")
+    `kept`: `OpenBodies` keeps it, and releases it when its file is deleted.
+    """
+
+    __slots__ = ("__weakref__", "kept", "place", "slot")
 
     def __init__(
         self,
@@ -41,6 +43,7 @@ class OpenBody(MappedBody):
         size_bytes: int,
         slot: int,
         *,
+        place: Place | None = None,
         resident: bool = False,
         mapping: mmap | None = None,
         on_damage: OnDamage | None = None,
@@ -49,6 +52,8 @@ class OpenBody(MappedBody):
             fd, offset, size_bytes, resident=resident, mapping=mapping, on_damage=on_damage
         )
         self.slot = slot
+        self.place = place
+        self.kept = False
         LIVE_BODIES.add(self)
 
 
@@ -65,14 +70,21 @@ class Place:
 class OpenBodies:
     """A bounded collection of open slices, by version and number.
 
-    A damaged one leaves by itself; `on_damage` is told where it was and what is wrong.
+    A damaged one leaves by itself; `on_damage` is told where it was and what is wrong. One whose
+    file is deleted leaves too, for the disk has its room back only when nobody has it open:
+    `on_removed` is told, so that others of this process release it as well.
     """
 
     def __init__(
-        self, store: Store, limit: int, on_damage: Callable[[Place, str], None] | None = None
+        self,
+        store: Store,
+        limit: int,
+        on_damage: Callable[[Place, str], None] | None = None,
+        on_removed: Callable[[OpenBody], None] | None = None,
     ) -> None:
         self.limit = limit
         self._on_damage = on_damage
+        self._on_removed = on_removed
         self._looks_at_others = False
         self._store = store
         self._bodies: OrderedDict[SliceId, OpenBody] = OrderedDict()
@@ -107,9 +119,10 @@ class OpenBodies:
 
     def take(self, stored: StoredResponse, number: int, found: OpenSlice) -> OpenBody:
         """Map a slice that the store opened. Raises BodyError."""
+        place = _place(stored, number)
         body = OpenBody(
             found.fd, found.offset, found.length, found.slot,
-            on_damage=self._teller(stored, number),
+            place=place, on_damage=partial(self._damaged, place),
         )  # fmt: skip
         self._keep(stored, number, body)
         self._store.touch(body.slot)
@@ -119,22 +132,19 @@ class OpenBodies:
         """Keep a slice that this worker has just written."""
         if not growing.written or growing.part is None:
             return
+        place = _place(stored, growing.number)
         try:
             body = OpenBody(
                 os.dup(growing.part.fd), growing.part.body_offset, growing.written,
-                self._store.slot(stored.version, growing.number), resident=True,
-                mapping=growing.mapping, on_damage=self._teller(stored, growing.number),
+                self._store.slot(stored.version, growing.number), place=place, resident=True,
+                mapping=growing.mapping, on_damage=partial(self._damaged, place),
             )  # fmt: skip
         except (OSError, BodyError):
             return  # it will be opened again when it is asked for
         self._keep(stored, growing.number, body)
 
-    def _teller(self, stored: StoredResponse, number: int) -> OnDamage:
-        place = Place(stored.key, stored.variant, stored.version, number)
-        return partial(self._damaged, place)
-
     def _damaged(self, place: Place, problem: str) -> None:
-        self._bodies.pop((place.version, place.number), None)
+        self._release((place.version, place.number))
         if self._on_damage is not None:
             self._on_damage(place, problem)
         if self._looks_at_others:
@@ -151,24 +161,32 @@ class OpenBodies:
 
     def _keep(self, stored: StoredResponse, number: int, body: OpenBody) -> None:
         body.from_file = stored.length > LARGE_BYTES
+        self._release((stored.version, number))
         self._bodies[(stored.version, number)] = body
+        body.kept = True
         while len(self._bodies) > self.limit:
-            self._bodies.popitem(last=False)
+            self._release(next(iter(self._bodies)))
 
-    def drop_removed(self, most: int) -> int:
-        """Release files that are no longer in the store, so that their space is freed.
+    def _release(self, slice_id: SliceId) -> OpenBody | None:
+        body = self._bodies.pop(slice_id, None)
+        if body is not None:
+            body.kept = False
+        return body
 
-        Looks at up to `most` of the least recently used; returns how many were closed.
-        """
-        looked_at = list(islice(self._bodies.items(), most))
-        removed = 0
-        for slice_id, body in looked_at:
-            if os.fstat(body.fd).st_nlink == 0:
-                del self._bodies[slice_id]
-                removed += 1
-            else:
-                self._bodies.move_to_end(slice_id)
-        return removed
+    def removed(self, slices: Iterable[SliceId]) -> None:
+        """Release slices whose files this process has just removed."""
+        for slice_id in slices:
+            body = self._release(slice_id)
+            if body is not None and self._on_removed is not None:
+                self._on_removed(body)
+
+    def drop_removed(self) -> None:
+        """Release slices whose files another process has removed. 1 µs for each."""
+        self.removed([key for key, body in self._bodies.items() if not os.fstat(body.fd).st_nlink])
 
     def __len__(self) -> int:
         return len(self._bodies)
+
+
+def _place(stored: StoredResponse, number: int) -> Place:
+    return Place(stored.key, stored.variant, stored.version, number)

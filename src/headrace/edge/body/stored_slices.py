@@ -28,8 +28,8 @@ REMEMBERED_AS_VERIFIED = 65_536
 class StoredSlices:
     """The stored slices of one worker; `bodies` are those that it has open.
 
-    `forget_hot` drops a key's variant from what is answered at once; `on_trouble` takes what goes
-    wrong with the store itself.
+    `forget_hot` drops a key's variant from what is answered at once, `release_hot` what holds a
+    body open there; `on_trouble` takes what goes wrong with the store itself.
     """
 
     def __init__(
@@ -40,10 +40,12 @@ class StoredSlices:
         open_files: int,
         *,
         forget_hot: Callable[[bytes, bytes], None],
+        release_hot: Callable[[OpenBody], None],
         on_trouble: Callable[[Exception], None],
     ) -> None:
         self.verifies = False
-        self.bodies = OpenBodies(store, open_files, self._damaged)
+        self.bodies = OpenBodies(store, open_files, self._damaged, release_hot)
+        store.on_removed = self.bodies.removed
         self._loop = loop
         self._store = store
         self._metrics = metrics
@@ -83,6 +85,8 @@ class StoredSlices:
 
     def close(self) -> None:
         """End the threads. What is open stays so for those who send it."""
+        if self._store.on_removed == self.bodies.removed:
+            self._store.on_removed = None
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _is_sound(self, found: OpenSlice) -> bool:

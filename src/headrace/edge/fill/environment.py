@@ -73,7 +73,8 @@ class FillEnvironment:
         self.hot = HotResponses(config.store.open_files, config.store.memory_bytes)
         self.slices = StoredSlices(
             loop, store, metrics, config.store.open_files,
-            forget_hot=self.hot.drop, on_trouble=self.store_trouble,
+            forget_hot=self.hot.drop, release_hot=self.hot.release,
+            on_trouble=self.store_trouble,
         )  # fmt: skip
         self.bodies = self.slices.bodies
         # One for all fills, for none keeps bytes in it across an await: it stays in the

@@ -7,15 +7,19 @@ known: `sweep` removes the namespaces whose process is gone.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
+import socket
 import subprocess
+import threading
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
 PREFIX = "hrt-"
+CLONE_NEWNET = 0x40000000
 _numbers = count(1)
 
 
@@ -26,6 +30,13 @@ def run(*command: str, text: str | None = None) -> str:
     )
     assert done.returncode == 0, f"{' '.join(command)}: {done.stderr or done.stdout}"
     return done.stdout
+
+
+def enter(name: str) -> None:
+    """Take the calling thread into a namespace, for good."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with Path(f"/run/netns/{name}").open("rb") as file:
+        assert libc.setns(file.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
 
 
 def sweep() -> None:
@@ -65,6 +76,25 @@ class Namespace:
         """Start a command inside, with what it has to complain about in a file."""
         with log.open("ab") as file:
             return self.popen(command, stderr=file, **options)
+
+    def listen(self, address: str, port: int) -> socket.socket:
+        """A socket that listens inside: it stays there, whoever uses it."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        made: list[socket.socket] = []
+
+        def make() -> None:
+            enter(self.name)
+            one = socket.socket(family)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.bind((address, port))
+            one.listen()
+            made.append(one)
+
+        # Namespaces are of threads, so one of its own goes there.
+        thread = threading.Thread(target=make)
+        thread.start()
+        thread.join()
+        return made[0]
 
     def ip(self, *words: str) -> str:
         """Run `ip` inside."""

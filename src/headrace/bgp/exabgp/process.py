@@ -109,6 +109,10 @@ class Process:
         except BgpError:
             await self.kill()
             raise
+        # Not before: what it says comes after the word that it started.
+        self._loop.add_reader(self._pipes[0], self._read)
+        if self._unsent:
+            self._write()
 
     def send(self, line: str) -> None:
         """Send a command. Returns at once."""
@@ -165,11 +169,8 @@ class Process:
             os.set_blocking(one, False)
         with contextlib.suppress(OSError):
             fcntl.fcntl(descriptors[0], fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        self._loop.add_reader(descriptors[0], self._read)
         if not self._ready.done():
             self._ready.set_result(None)
-        if self._unsent:
-            self._write()
 
     def _read(self) -> None:
         try:

@@ -6,12 +6,15 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import structlog
 
 from headrace.bgp.announcement import Announcement, IPNetwork
 from headrace.bgp.backoff import Backoff
+from headrace.bgp.bfd.monitor import BfdMonitor
+from headrace.bgp.bfd.text import Pace
 from headrace.bgp.changes import Desired
 from headrace.bgp.errors import BgpError
 from headrace.bgp.events import (
@@ -55,16 +58,30 @@ class _Command:
     announcement: Announcement | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Bfd:
+    """Where bfdd has its files, a directory for it alone, and its pace."""
+
+    directory: Path
+    pace: Pace = field(default_factory=Pace)
+
+
 class ExaBgpSpeaker:
     """A supervised ExaBGP. `user` is who it runs as when this process is root."""
 
     def __init__(
-        self, sessions: tuple[Session, ...], listener: Listener, *, user: str = USER
+        self,
+        sessions: tuple[Session, ...],
+        listener: Listener,
+        *,
+        user: str = USER,
+        bfd: Bfd | None = None,
     ) -> None:
         self._sessions = unique(sessions)
         self._families = {one.family for one in sessions}
         self._listener = listener
         self._user = user
+        self._bfd = self._monitor(bfd)
         self._wanted = Desired()
         self._outstanding: deque[_Command] = deque()
         self._teardowns: dict[SessionKey, None] = {}
@@ -76,13 +93,18 @@ class ExaBgpSpeaker:
         self._keeper: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
         self._answered = asyncio.Event()
-        self._closing = False
 
     async def start(self) -> None:
         """Start ExaBGP. What was set before is announced with the first word. Raises BgpError."""
         self._loop = asyncio.get_running_loop()
         self._states = SessionStates(self._sessions, self._now_s())
         await self._launch()
+        if self._bfd is not None:
+            try:
+                await self._bfd.start()
+            except BgpError:
+                await self._process_gone()
+                raise
         self._keeper = asyncio.create_task(self._keep())
 
     def set(self, announcements: frozenset[Announcement]) -> None:
@@ -102,16 +124,17 @@ class ExaBgpSpeaker:
         """Return the number of the process that runs now."""
         return self._process.pid if self._process else 0
 
-    def tear_down(self, session: SessionKey) -> None:
-        """End a session at once, for another way has shown that the router is gone.
+    def tear_down(self, session: SessionKey, why: str = "") -> None:
+        """End a session at once, for BFD has shown that the router is gone.
 
         It is made again by itself as soon as the router answers.
         """
         if self._process is not None and not self._ended.is_set():
             self._teardowns[session] = None
             self._send_changes()
-            for event in self._states.down(session, DownReason.BFD, "", self._now_s()):
+            for event in self._states.down(session, DownReason.BFD, why, self._now_s()):
                 self._listener(event)
+            self._report(self._received.ended(session))
 
     async def close(self, *, graceful: bool) -> None:
         """End ExaBGP. Gracefully: killed, so that routers keep the routes if they were promised it.
@@ -119,11 +142,12 @@ class ExaBgpSpeaker:
         Otherwise everything is withdrawn first, for ExaBGP says no goodbye to a router with which
         graceful restart was agreed.
         """
-        self._closing = True
         if self._keeper is not None:
             self._keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeper
+        if self._bfd is not None:
+            await self._bfd.close()
         process = self._process
         if process is None:
             return
@@ -138,6 +162,18 @@ class ExaBgpSpeaker:
             await process.kill()
         self._all_lost(DownReason.CLOSED, "")
         self._listener(SpeakerChanged(SpeakerState.CLOSED))
+
+    def _monitor(self, bfd: Bfd | None) -> BfdMonitor | None:
+        watched = tuple(one for one in self._sessions if one.bfd)
+        if not watched:
+            return None
+        if bfd is None:
+            raise ValueError("sessions with BFD need a directory for bfdd")
+        return BfdMonitor(watched, bfd.directory, self.tear_down, bfd.pace)
+
+    async def _process_gone(self) -> None:
+        if self._process is not None:
+            await self._process.kill()
 
     async def _all_answered(self) -> None:
         while self._outstanding:
@@ -192,8 +228,7 @@ class ExaBgpSpeaker:
                 await self._launch()
             except BgpError as error:
                 state, why = SpeakerState.DIED, str(error)
-                if self._process is not None:
-                    await self._process.kill()
+                await self._process_gone()
             else:
                 return
 

@@ -1,0 +1,175 @@
+"""A supervised bfdd, asked twenty times a second whether the routers are there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pwd
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from headrace.bgp.backoff import Backoff
+from headrace.bgp.bfd.text import Pace, configuration, read_peers
+from headrace.bgp.errors import BgpError
+from headrace.bgp.events import SessionKey
+from headrace.bgp.frr.vty import Vty
+from headrace.bgp.session import Session
+
+PROGRAM = Path("/usr/lib/frr/bfdd")
+USER = "frr"
+POLL_S = 0.05
+START_S = 5.0
+LOG_LETTERS = 300
+
+log = structlog.get_logger()
+
+OnDown = Callable[[SessionKey, str], None]
+
+
+class BfdMonitor:
+    """bfdd for those sessions, in `directory`, which it must have for itself.
+
+    `on_down` is called when a router that was there is gone. A bfdd that dies is started again and
+    means nothing: the hold time of BGP still counts.
+    """
+
+    def __init__(
+        self, sessions: tuple[Session, ...], directory: Path, on_down: OnDown, pace: Pace
+    ) -> None:
+        self._sessions = sessions
+        self._directory = directory
+        self._on_down = on_down
+        self._pace = pace
+        self._up: dict[SessionKey, bool] = {}
+        self._child: asyncio.subprocess.Process | None = None
+        self._vty = Vty(directory / "bfdd.vty")
+        self._backoff = Backoff()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start bfdd, and return when it can be asked. Raises BgpError."""
+        await self._launch()
+        self._task = asyncio.create_task(self._watch())
+
+    async def close(self) -> None:
+        """End bfdd; the routers are not told, which with BGP gone is what they expect."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self._kill()
+
+    @property
+    def pid(self) -> int:
+        """Return the number of the process that runs now."""
+        return self._child.pid if self._child else 0
+
+    def up(self, session: SessionKey) -> bool:
+        """Return whether that router answers."""
+        return self._up.get(session, False)
+
+    async def _launch(self) -> None:
+        file = self._prepare()
+        path = self._directory
+        output = (path / "bfdd.log").open("wb")
+        try:
+            # With -t it ends at the end of its standard input, so with this process at the latest.
+            self._child = await asyncio.create_subprocess_exec(
+                *(str(PROGRAM), "-t", "-f", str(file), "-i", str(path / "bfdd.pid")),
+                *("-z", str(path / "zserv.api"), "--vty_socket", str(path), "-P", "0"),
+                *("--bfdctl", str(path / "bfdd.sock"), "-u", USER, "-g", USER),
+                *("--log", "stdout"),
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={"PATH": os.defpath},
+            )
+        except OSError as error:
+            raise BgpError(
+                f"{PROGRAM} cannot be started: {error.strerror}; install the package frr"
+            ) from None
+        finally:
+            output.close()
+        waiting = asyncio.get_running_loop().time() + START_S
+        while True:
+            try:
+                await self._ask()
+            except BgpError as error:
+                ended = self._child.returncode is not None
+                if not ended and asyncio.get_running_loop().time() < waiting:
+                    await asyncio.sleep(0.02)
+                    continue
+                await self._kill()
+                raise BgpError(f"bfdd does not start: {self._last_word() or error}") from None
+            return
+
+    def _prepare(self) -> Path:
+        """Write its configuration, where bfdd's user may write as well. Raises BgpError."""
+        file = self._directory / "bfdd.conf"
+        try:
+            for former in ("bfdd.vty", "bfdd.sock", "bfdd.pid"):
+                (self._directory / former).unlink(missing_ok=True)
+            file.write_text(configuration(self._sessions, self._pace))
+            if os.geteuid() == 0:
+                user = pwd.getpwnam(USER)
+                os.chown(self._directory, user.pw_uid, user.pw_gid)
+        except KeyError:
+            raise BgpError(f"there is no user {USER}: install the package frr") from None
+        except OSError as error:
+            raise BgpError(f"{file} cannot be written: {error.strerror}") from None
+        return file
+
+    def _last_word(self) -> str:
+        try:
+            with (self._directory / "bfdd.log").open("rb") as file:
+                return file.read(4096).decode(errors="replace").strip()[-LOG_LETTERS:]
+        except OSError:
+            return ""
+
+    async def _ask(self) -> None:
+        try:
+            peers = read_peers(await self._vty.ask("show bfd peers json"))
+        except ValueError as error:
+            raise BgpError(str(error)) from None
+        for session, (up, why) in peers.items():
+            was_up = self._up.get(session, False)
+            self._up[session] = up
+            if was_up and not up:
+                log.warning("bfd_down", router=str(session), detail=why)
+                self._on_down(session, why)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_S)
+            try:
+                await self._ask()
+            except BgpError as error:
+                await self._again(str(error))
+
+    async def _again(self, why: str) -> None:
+        while True:
+            self._up.clear()
+            await self._kill()
+            wait_s = self._backoff.failed(asyncio.get_running_loop().time())
+            log.warning("bfd_restarts", detail=why, again_in_s=wait_s)
+            await asyncio.sleep(wait_s)
+            try:
+                await self._launch()
+            except BgpError as error:
+                why = str(error)
+            else:
+                return
+
+    async def _kill(self) -> None:
+        self._vty.close()
+        if self._child is None:
+            return
+        if self._child.stdin is not None:
+            self._child.stdin.close()
+        with contextlib.suppress(ProcessLookupError):
+            self._child.kill()
+        await self._child.wait()

@@ -134,10 +134,16 @@ def _replayed(
 ) -> tuple[list[Result], Moves]:
     topologies = [load_topology(one) for one in networks]
     passed = Passed()
-    requests = read_logs(logs_of(patterns), passed)
+    paths = logs_of(patterns)
+    size_bytes = sum(path.stat().st_size for path in paths if path.is_file()) or 1
     bar = ProgressBar()
+    watched = _watched(bar, memory)
+
+    def progress(_share: float, count: int) -> None:
+        watched(min(1.0, passed.read_bytes / size_bytes), count)
+
     try:
-        results, moves = replay(config, topologies, requests, progress=_watched(bar, memory))
+        results, moves = replay(config, topologies, read_logs(paths, passed), progress=progress)
     finally:
         bar.end()
     for count, what in (

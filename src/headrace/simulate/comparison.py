@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 from headrace.simulate.figures import Figures, SiteFigures
 from headrace.simulate.replay import Moves
-from headrace.simulate.summary import money, percent, rate, size, span, table
+from headrace.simulate.summary import FULLEST_ABOVE, money, percent, rate, size, span, table
 
 _LEAST = 0.0005
+_NOTHING = 1e-6
 
 
 def comparison(before: Figures, after: Figures, moves: Moves | None = None) -> Iterator[str]:
     """Yield the lines, as a person reads them."""
-    rows: list[tuple[str, ...]] = [("", "before", "after", "change"), *_network(before, after)]
+    rows = [("", "before", "after", "change"), *_network(before, after)]
     yield from table(rows)
     if moves is not None:
         yield ""
         yield from _moves(moves)
     yield ""
-    known = {one.name: one for one in before.sites}
-    names = dict.fromkeys([*known, *(one.name for one in after.sites)])
-    new = {one.name: one for one in after.sites}
-    columns = ["peak", "load", "fullest server", "hits"]
-    priced = any(one.cost for one in (*before.sites, *after.sites))
-    if priced:
-        columns.append("cost")
-    heads = ("site", *(head for name in columns for head in (f"{name} before", "after")))
-    rows = [_site(name, known.get(name), new.get(name), len(columns)) for name in names]
-    yield from table([heads, *rows])
+    yield from _sites(before, after)
 
 
 def beside_each_other(figures: Mapping[str, Figures]) -> list[tuple[str, ...]]:
@@ -40,7 +33,6 @@ def beside_each_other(figures: Mapping[str, Figures]) -> list[tuple[str, ...]]:
 
 
 def _written(one: Figures) -> Iterator[tuple[str, str]]:
-    edges = [site for site in one.sites if site.kind == "edge"]
     yield "hits in the first server", percent(one.edge_hit_ratio)
     yield "hits in the site", percent(one.site_hit_ratio)
     yield "hits in sites above", percent(one.mid_hit_ratio)
@@ -48,10 +40,10 @@ def _written(one: Figures) -> Iterator[tuple[str, str]]:
     yield "origin peak", rate(one.origin_peak_bps)
     yield "peak of sites above", rate(one.mid_peak_bps) if one.mid_peak_bps else _NONE
     yield "bytes not from origins", percent(one.origin_offload)
-    yield "fullest site", percent(max((site.peak_load for site in edges), default=0.0))
-    yield "fullest server", percent(max((site.fullest_server for site in edges), default=0.0))
-    yield "above target", span(sum(site.above_target_s for site in edges))
-    yield "above capacity", span(sum(site.above_capacity_s for site in edges))
+    yield "fullest site", percent(_fullest(one))
+    yield "fullest server", percent(_fullest_server(one))
+    yield "above target", span(_above_target_s(one))
+    yield "above capacity", span(_above_capacity_s(one))
     yield "settled within", span(one.settled_s)
     yield "viewers' time spent waiting", f"{one.rebuffering:.2%}"
     for name, count in (
@@ -74,6 +66,8 @@ def _network(before: Figures, after: Figures) -> Iterator[tuple[str, str, str, s
         ("hits in sites above", before.mid_hit_ratio, after.mid_hit_ratio),
         ("bytes not from origins", before.origin_offload, after.origin_offload),
         ("viewers' time spent waiting", before.rebuffering, after.rebuffering),
+        ("fullest site", _fullest(before), _fullest(after)),
+        ("fullest server", _fullest_server(before), _fullest_server(after)),
         ("balance at the height", before.balance, after.balance),
     ):
         yield name, percent(was), percent(now), _points(now - was)
@@ -85,25 +79,41 @@ def _network(before: Figures, after: Figures) -> Iterator[tuple[str, str, str, s
         ("requests of other CDNs", before.external_requests, after.external_requests, _count),
         ("requests in vain", before.failed, after.failed, _count),
         ("viewers who gave up", before.gave_up, after.gave_up, _count),
-        ("cost", before.cost, after.cost, money),
+        ("above target", _above_target_s(before), _above_target_s(after), span),
+        ("above capacity", _above_capacity_s(before), _above_capacity_s(after), span),
+        ("cost of sites", _of_sites(before), _of_sites(after), money),
+        ("cost of origins", before.cost - _of_sites(before), after.cost - _of_sites(after), money),
     ):
-        if was or now:
+        if max(was, now) > _NOTHING:
             yield name, written(was), written(now), _relative(was, now)
 
 
-def _site(
-    name: str, before: SiteFigures | None, after: SiteFigures | None, columns: int
-) -> tuple[str, ...]:
-    pairs = [*zip(_cells(before), _cells(after), strict=True)][:columns]
-    return (name, *(cell for pair in pairs for cell in pair))
+def _sites(before: Figures, after: Figures) -> Iterator[str]:
+    """Yield two rows for each site in which something changes."""
+    was = {one.name: one for one in before.sites}
+    now = {one.name: one for one in after.sites}
+    names = dict.fromkeys([*was, *now])
+    priced = any(one.cost for one in (*before.sites, *after.sites))
+    heads = ("site", "", "peak", "load", "fullest", "above", "hits", *(("cost",) if priced else ()))
+    rows: list[tuple[str, ...]] = [heads]
+    for name in names:
+        cells = [_cells(known.get(name))[: len(heads) - 2] for known in (was, now)]
+        if cells[0] != cells[1]:
+            rows += [(name, "before", *cells[0]), ("", "after", *cells[1])]
+    if len(rows) > 1:
+        yield from table(rows)
+        yield FULLEST_ABOVE
+    same = len(names) - len(rows) // 2
+    if same:
+        yield f"{same} {'site' if same == 1 else 'sites'} as before"
 
 
 def _cells(one: SiteFigures | None) -> tuple[str, ...]:
     if one is None:
-        return ("-",) * 5
+        return ("-",) * 6
     return (
         rate(one.peak_bps), percent(one.peak_load), percent(one.fullest_server),
-        percent(one.hit_ratio), money(one.cost),
+        span(one.above_target_s), percent(one.hit_ratio), money(one.cost),
     )  # fmt: skip
 
 
@@ -115,8 +125,37 @@ def _moves(moves: Moves) -> Iterator[str]:
         f"       {percent(moves.to_another_site / asked)} of the requests to another site, "
         f"{percent(moves.to_another_server / asked)} to another server of theirs"
     )
+    if moves.moved_bytes:
+        yield (
+            f"       {size(moves.moved_bytes)} of objects, of {size(moves.bytes)}, at servers "
+            "that have to fetch them first"
+        )
     if moves.unknown:
         yield f"       {moves.unknown:,} requests that one of both serves nowhere"
+
+
+def _edges(one: Figures) -> list[SiteFigures]:
+    return [site for site in one.sites if site.kind == "edge"]
+
+
+def _fullest(one: Figures) -> float:
+    return max((site.peak_load for site in _edges(one)), default=0.0)
+
+
+def _fullest_server(one: Figures) -> float:
+    return max((site.fullest_server for site in _edges(one)), default=0.0)
+
+
+def _above_target_s(one: Figures) -> float:
+    return sum(site.above_target_s for site in _edges(one))
+
+
+def _above_capacity_s(one: Figures) -> float:
+    return sum(site.above_capacity_s for site in _edges(one))
+
+
+def _of_sites(one: Figures) -> float:
+    return math.fsum(site.cost for site in one.sites)
 
 
 def _count(value: float) -> str:
@@ -131,4 +170,4 @@ def _relative(was: float, now: float) -> str:
     if not was:
         return "new"
     change = now / was - 1
-    return "-" if abs(change) < _LEAST else f"{change:+.1%}"
+    return "-" if abs(change) < _LEAST else f"{100 * change:+,.1f} %"

@@ -39,7 +39,16 @@ again. What stores hold of them stays."""
 class Recorded:
     """An object of a log, as one network classifies it."""
 
-    __slots__ = ("_shard", "base", "caching", "charge_bytes", "chunk_s", "content", "size_bytes")
+    __slots__ = (
+        "_shard",
+        "base",
+        "caching",
+        "charge_bytes",
+        "chunk_s",
+        "content",
+        "has_moved",
+        "size_bytes",
+    )
 
     def __init__(self, number: int, found: Classified, size_bytes: int, caching: Caching) -> None:
         self.base = number
@@ -48,7 +57,9 @@ class Recorded:
         self.size_bytes = size_bytes
         self.charge_bytes = charged_bytes(size_bytes)
         self.caching = caching
-        self.chunk_s = 0.0
+        self.has_moved: bool | None = None
+        # Logs do not say how long one plays it: each counts alike.
+        self.chunk_s = 1.0
 
     def grow(self, size_bytes: int) -> None:
         """Be at least so large: what was seen first may have been a part of it, or nothing new."""
@@ -71,6 +82,8 @@ class Moves:
     """What the last network does otherwise than the first: requests that come to another site, or
     to another server of the same; client networks that are sent to another site for any of their
     requests; and how many there were of each. `unknown`: requests that no class of one is for.
+    `bytes` are those of all objects, `moved_bytes` of those that come to another server: what has
+    to be fetched again, once, when one network becomes the other.
     """
 
     requests: int = 0
@@ -79,6 +92,16 @@ class Moves:
     clients: set[bytes] = field(default_factory=set)
     moved_clients: set[bytes] = field(default_factory=set)
     unknown: int = 0
+    bytes: int = 0
+    moved_bytes: int = 0
+
+    def count(self, known: Recorded, *, has_moved: bool) -> None:
+        """Count an object the first time, and the first time that it moves."""
+        if known.has_moved is None:
+            self.bytes += known.size_bytes
+        if has_moved and not known.has_moved:
+            self.moved_bytes += known.size_bytes
+        known.has_moved = has_moved or bool(known.has_moved)
 
 
 class World:
@@ -208,7 +231,11 @@ def _step(
     moves.clients.add(network)
     if first is None or last is None:
         moves.unknown += 1
-    elif first.site != last.site:
+        return
+    known = worlds[-1].object_of(request, caching)
+    if known is not None:
+        moves.count(known, has_moved=first.server.name != last.server.name)
+    if first.site != last.site:
         moves.to_another_site += 1
         moves.moved_clients.add(network)
     elif first.server.name != last.server.name:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from headrace.simulate.engine import Result
@@ -10,8 +11,10 @@ from headrace.simulate.figures import Figures
 from headrace.topology.tree import aligned
 
 _INDENT = "  "
+_WIDTH = 80
 _MOST_SITES = 30
 _MOST_HAPPENINGS = 20
+FULLEST_ABOVE = "fullest: its fullest server; above: how long it was above its target"
 
 
 def summary(result: Result, figures: Figures) -> Iterator[str]:
@@ -19,13 +22,13 @@ def summary(result: Result, figures: Figures) -> Iterator[str]:
     if result.title:
         yield result.title
         yield ""
-    yield from table(summary_rows(figures))
+    yield from _noted(summary_rows(figures))
     yield ""
     sites = sorted(figures.sites, key=lambda one: -one.peak_load)
     priced = any(one.cost for one in sites)
     rows = [
         (
-            "site", "kind", "peak", "load", "mean", "fullest server", "above target", "hits",
+            "site", "kind", "peak", "load", "mean", "fullest", "above", "hits",
             *(("cost",) if priced else ()),
         )
     ]  # fmt: skip
@@ -38,6 +41,7 @@ def summary(result: Result, figures: Figures) -> Iterator[str]:
         for one in sites[:_MOST_SITES]
     ]  # fmt: skip
     yield from table(rows)
+    yield FULLEST_ABOVE
     if len(sites) > _MOST_SITES:
         yield f"and {len(sites) - _MOST_SITES} sites more"
     if result.happenings:
@@ -46,6 +50,16 @@ def summary(result: Result, figures: Figures) -> Iterator[str]:
             yield f"{clock(one.at_s)}{_INDENT}{one.text}"
         if len(result.happenings) > _MOST_HAPPENINGS:
             yield f"and {len(result.happenings) - _MOST_HAPPENINGS} events more"
+
+
+def _noted(rows: Sequence[tuple[str, str, str]]) -> Iterator[str]:
+    """Yield rows whose last cell is broken where a line of a terminal ends."""
+    broken: list[tuple[str, str, str]] = []
+    taken = sum(max(len(row[place]) for row in rows) + len(_INDENT) for place in (0, 1))
+    for name, value, text in rows:
+        first, *more = textwrap.wrap(text, _WIDTH - taken) or [""]
+        broken += [(name, value, first), *(("", "", line) for line in more)]
+    return table(broken)
 
 
 def summary_rows(one: Figures) -> list[tuple[str, str, str]]:

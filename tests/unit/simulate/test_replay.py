@@ -171,7 +171,7 @@ def test_a_comparison_says_what_would_be_otherwise() -> None:
     assert f"{before.origin_requests:,}" in text
     assert f"{after.origin_requests:,}" in text
     assert after.origin_requests > before.origin_requests
-    for name in ("north", "south", "mid", "cost", "0 of 1 client networks"):
+    for name in ("north", "cost", "0 of 1 client networks"):
         assert name in text
 
 
@@ -262,3 +262,54 @@ def test_figures_that_are_none_are_refused(directory: Path) -> None:
         ["simulate", str(directory / "scenario.toml"), "--against", str(directory / "before.json")],
     )
     assert isinstance(result.exception, HeadraceError)
+
+
+def test_objects_that_come_to_another_server_are_counted_once() -> None:
+    three, four = a_network(3), a_network(4)
+    four = replace(four, servers=tuple(one for one in four.servers if one.name != "s4"))
+    _results, moves = replay(CONFIG, [three, four], some_requests())
+    # Each of the 40 objects is asked for ten times.
+    assert moves.bytes == 40 * 100_000
+    assert moves.moved_bytes == moves.to_another_server // 10 * 100_000 > 0
+    _results, moves = replay(CONFIG, [three, three], some_requests())
+    assert moves.moved_bytes == 0
+
+
+def test_what_is_above_capacity_is_waited_for_in_a_replay_too() -> None:
+    network = a_network(1)
+    slow = replace(
+        network, servers=tuple(replace(one, capacity_bps=1_600_000) for one in network.servers)
+    )
+    (before, after), _moves = replay(CONFIG, [network, slow], some_requests())
+    assert figures_of(before, {}, 0.0, 0.0).rebuffering == 0.0
+    # 4 requests of 100 kB a second are 3.2 Mbit/s.
+    assert figures_of(after, {}, 0.0, 0.0).rebuffering == pytest.approx(0.5)
+
+
+def test_a_comparison_has_the_sites_that_change_before_and_after() -> None:
+    three, four = a_network(3), a_network(4)
+    four = replace(four, servers=tuple(one for one in four.servers if one.name != "s4"))
+    small = [
+        replace(one, servers=tuple(replace(of, capacity_bps=10**7) for of in one.servers))
+        for one in (three, four)
+    ]
+    results, moves = replay(CONFIG, small, some_requests())
+    before, after = (figures_of(one, {"north": 2.0}, 0.0, 0.0) for one in results)
+    lines = list(comparison(before, after, moves))
+    text = "\n".join(lines)
+    assert max(map(len, lines)) <= 90
+    for words in ("cost of sites", "fullest server", "of objects", "sites as before"):
+        assert words in text
+    assert [line.split()[:2] for line in lines if line.startswith("north")] == [["north", "before"]]
+    assert not any(line.startswith("south") for line in lines)
+
+
+def test_how_far_logs_are_read_is_known(tmp_path: Path) -> None:
+    paths = [
+        a_log(tmp_path / name, *(a_record(path=b"/%d" % number) for number in range(3000)))
+        for name in ("access.log", "access.2.log.gz")
+    ]
+    passed = Passed()
+    assert len(list(read_logs(paths, passed))) == 6000
+    size_bytes = sum(path.stat().st_size for path in paths)
+    assert 0.6 * size_bytes < passed.read_bytes <= size_bytes

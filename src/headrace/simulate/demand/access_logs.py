@@ -10,8 +10,9 @@ from __future__ import annotations
 import glob
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from ipaddress import ip_address
 from operator import itemgetter
 from pathlib import Path
@@ -63,13 +64,16 @@ class Request:
 
 @dataclass(slots=True)
 class Passed:
-    """Lines that were passed over, by why; and logs that end too early, or are broken."""
+    """Lines that were passed over, by why; and logs that end too early, or are broken.
+    `read_bytes` is how far the logs have been read.
+    """
 
     unreadable: int = 0
     of_servers: int = 0
     failed: int = 0
     misplaced: int = 0
     damaged_files: int = 0
+    read_bytes: int = field(default=0, compare=False)
 
 
 def logs_of(patterns: Sequence[str]) -> list[Path]:
@@ -140,8 +144,12 @@ def _damaged(passed: Passed) -> None:
     passed.damaged_files += 1
 
 
+def _read(passed: Passed, size_bytes: int) -> None:
+    passed.read_bytes += size_bytes
+
+
 def _lines(path: Path, passed: Passed) -> Iterator[_Timed]:
-    for text in lines_of(path, lambda: _damaged(passed)):
+    for text in lines_of(path, partial(_damaged, passed), partial(_read, passed)):
         try:
             line = _decoder.decode(text)
             at = datetime.fromisoformat(line.time)

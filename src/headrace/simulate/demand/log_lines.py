@@ -14,6 +14,7 @@ from headrace.errors import HeadraceError
 from headrace.node.network.files import opened
 
 LONGEST_LINE = 64 * 1024
+_TOLD_EVERY = 1000
 _GZIP = b"\x1f\x8b"
 
 
@@ -21,9 +22,12 @@ class UnreadableLog(HeadraceError):
     """A log cannot be opened, or is no file."""
 
 
-def lines_of(path: Path, damaged: Callable[[], None]) -> Iterator[bytes]:
+def lines_of(
+    path: Path, damaged: Callable[[], None], read: Callable[[int], None]
+) -> Iterator[bytes]:
     """Yield the lines; of one that is too long an empty one. `damaged` is called where a
-    compressed log ends too early or is broken: what comes before counts.
+    compressed log ends too early or is broken: what comes before counts. `read` is told now and
+    then how many bytes of the file were read since it was told before.
 
     Raises UnreadableLog.
     """
@@ -37,13 +41,25 @@ def lines_of(path: Path, damaged: Callable[[], None]) -> Iterator[bytes]:
             file.seek(0)
             if is_packed:
                 with gzip.open(file) as unpacked:
-                    yield from _lines(unpacked)
+                    yield from _telling(_lines(unpacked), file, read)
             else:
-                yield from _lines(file)
+                yield from _telling(_lines(file), file, read)
         except (EOFError, zlib.error, gzip.BadGzipFile):
             damaged()
         except OSError as error:
             raise UnreadableLog(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _telling(
+    lines: Iterator[bytes], file: BinaryIO, read: Callable[[int], None]
+) -> Iterator[bytes]:
+    told = 0
+    for number, line in enumerate(lines):
+        if number % _TOLD_EVERY == 0:
+            at = file.tell()
+            read(at - told)
+            told = at
+        yield line
 
 
 def _lines(file: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:

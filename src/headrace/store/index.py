@@ -97,6 +97,7 @@ class Index:
             mode=0o600,
         )
         self._data_fd = os.open(path / "data.mdb", os.O_RDWR | os.O_CLOEXEC)
+        self._path = path
         self._map_bytes = map_bytes
         self._reserved_bytes = 0
         try:
@@ -163,7 +164,10 @@ class Index:
             if used + MIN_MARGIN_BYTES <= self._reserved_bytes:
                 return
             self._state.count_full()
-            raise StoreFull(f"no room on disk for the index: {error.strerror}") from error
+            raise StoreFull(
+                f"the index {self._path} needs {-(-target // 1024**2)} MiB on disk: "
+                f"{error.strerror}; free some, or give the store a larger disk"
+            ) from error
         self._reserved_bytes = target
 
     def occupied_bytes(self, transaction: Any) -> int:

@@ -36,7 +36,7 @@ class SharedState:
         fd = open_file(path, os.O_RDWR | os.O_CREAT)
         try:
             # Allocated in full: a page that finds no room when it is touched would be a SIGBUS.
-            os.posix_fallocate(fd, 0, _SIZE_BYTES)
+            _reserve(fd, path)
             self._mapping = mmap.mmap(fd, _SIZE_BYTES)
         finally:
             os.close(fd)
@@ -132,3 +132,12 @@ def began_at(process: int) -> int:
     except OSError:
         return 0
     return int(text.rpartition(b")")[2].split()[19])
+
+
+def _reserve(fd: int, path: Path) -> None:
+    """Give the file its room on disk. Raises OSError, which names the file."""
+    try:
+        os.posix_fallocate(fd, 0, _SIZE_BYTES)
+    except OSError as error:
+        told = f"{error.strerror}: it needs {-(-_SIZE_BYTES // 1024**2)} MiB on disk; free some"
+        raise OSError(error.errno, told, str(path)) from error

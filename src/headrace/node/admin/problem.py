@@ -111,7 +111,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             problem.status, problem.detail, field=problem.field, errors=problem.errors
         )
     except (HeadraceError, OSError) as error:
-        log.error("admin_request_failed", path=request.path, problem=str(error))
+        if request.transport is not None and not request.transport.is_closing():
+            log.error("admin_request_failed", path=request.path, problem=str(error))
         return problem_response(500, str(error))
     except web.HTTPMethodNotAllowed as refusal:
         allowed = ", ".join(sorted(refusal.allowed_methods))

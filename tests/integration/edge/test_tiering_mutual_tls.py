@@ -125,6 +125,12 @@ def test_a_certificate_speaks_for_its_own_server_alone(
         with to_peer_port(site, owner, authority, pair) as stranger:
             assert stranger.get("/asked", field_of(other, "/asked")).status == 421
     assert refused(site, owner, "peer_certificate") == before + 3
+    logged = [
+        one["certificate_for"]
+        for one in site.edges[owner].events("peer_refused")
+        if one["reason"] == "peer_certificate"
+    ]
+    assert logged[-3:] == [["nobody.example.test"], [host_of(owner)], []]  # no wildcard counts
 
 
 def test_a_certificate_alone_says_too_little(

@@ -45,6 +45,7 @@ log = structlog.get_logger()
 
 ALLOWED = b", ".join(USUAL)
 
+_MOST_NAMES = 8
 _NO_PEER = "the request is not one of a server that is known here"
 _LOOP = (
     "this request has come through here too often: the origin leads back here, or two nodes in a "
@@ -154,11 +155,12 @@ class EdgeHandler(HotHits):
         self.edge.metrics.peer_requests_refused[found.value] += 1
         membership = self.edge.membership
         if membership.server:
-            comes_from = membership.server_at(exchange.address)
+            shown = exchange.client_certificate
             log.warning(
                 "peer_refused",
                 reason=found.value,
-                comes_from=comes_from,
+                comes_from=membership.server_at(exchange.address),
+                certificate_for=None if shown is None else sorted(shown.hosts)[:_MOST_NAMES],
                 meaning=meaning_of(found.value),
             )
         return None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +13,11 @@ import typer
 from headrace.cli.role_file import ROOTS, RoleName, role_of
 from headrace.config.exposed_files import exposed_files
 from headrace.config.loader import load_config
-from headrace.config.network_member import NetworkMember
+from headrace.config.network_member import EdgeMember, NetworkMember
 from headrace.config.problems import Problem
+from headrace.config.server import Certificate
+
+_MOST_NAMES = 10
 
 
 def check(
@@ -41,19 +46,57 @@ def check(
     check_machine(config, root, path)
     for exposed in exposed_files(config):
         typer.echo(f"{path}: warning: {exposed}", err=True)
+    warnings = list(_expired(config.all_certificates))
     if config.network is not None:
-        _check_membership(config.network, path)
+        warnings += _check_membership(config.network, path)
+    for text in warnings:
+        typer.echo(f"{path}: warning: {text}", err=True)
     typer.echo(effective_toml(config, root), nl=False)
 
 
-def _check_membership(member: NetworkMember, path: Path) -> None:
-    """Check the description of the network, and that this node is in it. Raises ConfigError."""
+def _expired(certificates: Iterable[Certificate]) -> Iterator[str]:
+    """Yield which certificates have expired."""
+    from headrace.node.certificate_expiry import read_certificate
+
+    now = datetime.now(UTC)
+    for one in certificates:
+        shown = read_certificate(one.cert)
+        if shown is not None and shown.not_valid_after_utc <= now:
+            since = f"{shown.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}"
+            yield f"the certificate in {one.cert} has expired on {since}: whoever checks refuses it"
+
+
+def _check_membership(member: NetworkMember, path: Path) -> Iterator[str]:
+    """Check the description of the network, and that this node is in it; yield what is odd.
+
+    Raises ConfigError.
+    """
     from headrace.config.loader import refuse
     from headrace.topology.build import load_topology
     from headrace.topology.membership import missing_server
 
-    text = missing_server(load_topology(member.file), member.me)
+    topology = load_topology(member.file)
+    text = missing_server(topology, member.me)
     if text:
         remedy = "write the name of the server that this edge is, or add it to the description"
         problem = Problem(("network", "server"), text, remedy, repr(member.me))
         refuse([problem], path)
+    host = next((one.host for one in topology.servers if one.name == member.me), None)
+    if host is not None and isinstance(member, EdgeMember) and member.tiering.cert is not None:
+        yield from _not_for(host, member.tiering.cert)
+
+
+def _not_for(host: str, file: Path) -> Iterator[str]:
+    """Yield that the certificate shown to other servers is not for this server's host."""
+    from headrace.node.certificate_expiry import read_certificate
+    from headrace.node.tls import certificate_names
+
+    shown = read_certificate(file)
+    names = frozenset[str]() if shown is None else certificate_names(shown)
+    if shown is not None and host not in names:
+        told = ", ".join(sorted(names)[:_MOST_NAMES]) or "no name"
+        yield (
+            f"network.tiering.cert = '{file}': is for {told}, and the description gives this "
+            f"server the host {host}: servers with a client_ca will not believe it "
+            "(peer_certificate)"
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import structlog
 from cryptography import x509
@@ -21,9 +22,8 @@ def read_expiries(certificates: Sequence[Certificate], now: float) -> dict[str, 
     """
     found = {}
     for certificate in certificates:
-        try:
-            shown = x509.load_pem_x509_certificates(certificate.cert.read_bytes())[0]
-        except (OSError, ValueError):
+        shown = read_certificate(certificate.cert)
+        if shown is None:
             continue
         until = shown.not_valid_after_utc.timestamp()
         found[str(certificate.cert)] = until
@@ -31,6 +31,14 @@ def read_expiries(certificates: Sequence[Certificate], now: float) -> dict[str, 
             since = datetime.fromtimestamp(until, UTC).isoformat()
             log.error("certificate_expired", file=str(certificate.cert), expired=since)
     return found
+
+
+def read_certificate(file: Path) -> x509.Certificate | None:
+    """Return the certificate that a file shows; None where it cannot be read."""
+    try:
+        return x509.load_pem_x509_certificates(file.read_bytes())[0]
+    except (OSError, ValueError):
+        return None
 
 
 def expiries(certificates: Sequence[Certificate]) -> dict[str, float]:

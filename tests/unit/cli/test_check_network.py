@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 from headrace.cli.main import app
 from headrace.config.problems import ConfigError
+from tests.harness.certificates import Authority
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "network.toml"
 
@@ -59,3 +61,23 @@ def test_a_secret_that_others_can_read_is_warned_of(tmp_path: Path) -> None:
         secret.chmod(mode)
         told = check(tmp_path, "oslo1", more=f'secret_file = "{secret}"\n')
         assert (f"edge.toml: warning: {secret} is open to every user" in told) is warned
+
+
+def test_a_certificate_that_is_not_for_the_own_host_is_warned_of(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    for host, warned in (("oslo1.cdn.example.org", False), ("oslo2.cdn.example.org", True)):
+        pair = authority.issue(host, file_name=host)
+        more = f'[network.tiering]\ncert = "{pair.cert}"\nkey = "{pair.key}"\n'
+        told = check(tmp_path, "oslo1", more=more)
+        assert ("is for oslo2.cdn.example.org, and the description gives" in told) is warned
+        assert ("peer_certificate" in told) is warned
+
+
+def test_a_certificate_that_has_expired_is_warned_of(tmp_path: Path) -> None:
+    host = "oslo1.cdn.example.org"
+    for valid_for, warned in ((timedelta(days=1), False), (timedelta(days=-1), True)):
+        name = f"{host}.{valid_for.days}"
+        pair = Authority(tmp_path).issue(host, file_name=name, valid_for=valid_for)
+        more = f'[network.tiering]\ncert = "{pair.cert}"\nkey = "{pair.key}"\n'
+        told = check(tmp_path, "oslo1", more=more)
+        assert (f"warning: the certificate in {pair.cert} has expired on 20" in told) is warned

@@ -182,6 +182,11 @@ class MemoryEdge:
         (stored,) = self.stored(target)
         return Path(self.store.objects) / slice_file(slice_key(stored.version, number))
 
+    def hits(self, target: str, number: int = 0) -> int:
+        """Return how many hits of a stored slice the eviction knows of."""
+        (stored,) = self.stored(target)
+        return self.store.state.hits(self.store.slot(stored.version, number))
+
     def cut(self, target: str, number: int = 0) -> None:
         """Cut a stored slice's file short."""
         os.truncate(self.path_of(target, number), 4096)

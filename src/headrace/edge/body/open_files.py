@@ -91,10 +91,16 @@ class OpenBodies:
 
     def get(self, version: bytes, number: int) -> OpenBody | None:
         """Return an open slice; counts as a use, for eviction too."""
+        body = self.peek(version, number)
+        if body is not None:
+            self._store.touch(body.slot)
+        return body
+
+    def peek(self, version: bytes, number: int) -> OpenBody | None:
+        """Return an open slice for an answer that is counted when it is sent."""
         body = self._bodies.get((version, number))
         if body is not None:
             self._bodies.move_to_end((version, number))
-            self._store.touch(body.slot)
         return body
 
     def pieces(self, stored: StoredResponse, start: int, end: int) -> list[View] | None:
@@ -118,14 +124,13 @@ class OpenBodies:
         return found
 
     def take(self, stored: StoredResponse, number: int, found: OpenSlice) -> OpenBody:
-        """Map a slice that the store opened. Raises BodyError."""
+        """Map a slice that the store opened; no use is counted. Raises BodyError."""
         place = _place(stored, number)
         body = OpenBody(
             found.fd, found.offset, found.length, found.slot,
             place=place, on_damage=partial(self._damaged, place),
         )  # fmt: skip
         self._keep(stored, number, body)
-        self._store.touch(body.slot)
         return body
 
     def adopt(self, stored: StoredResponse, growing: LocalSlice) -> None:

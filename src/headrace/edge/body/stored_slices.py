@@ -55,7 +55,10 @@ class StoredSlices:
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="disk")
 
     async def open(self, stored: StoredResponse, number: int) -> OpenBody | None:
-        """Open a slice; None when it is not there or is damaged. Raises OSError."""
+        """Open a slice, which counts as a use; None when it is not there or is damaged.
+
+        Raises OSError.
+        """
         found = self._store.open_slice(stored, number)
         if found is None:
             return None
@@ -69,10 +72,12 @@ class StoredSlices:
                 self._verified.clear()
             self._verified[slice_id] = mark
         try:
-            return self.bodies.take(stored, number, found)
+            body = self.bodies.take(stored, number, found)
         except BodyError as error:
             self._take_out(stored, number, str(error))
             return None
+        self._store.touch(body.slot)
+        return body
 
     def trusts(self, version: bytes, number: int, found: OpenSlice | None = None) -> bool:
         """Return whether a stored slice may be sent without a look at its checksum first; with

@@ -166,6 +166,8 @@ class HotHits:
         start, end = spans[0]
         pieces: list[View]
         if entry.body is not None:
+            if entry.slot >= 0:
+                self._touch(entry.slot)
             pieces = [(entry.body[start:end], entry.opened, start)]
         else:
             found = edge.bodies.pieces(stored, start, end)

@@ -102,7 +102,7 @@ def _whole_body(
     """
     if not stored.length:
         return memoryview(b""), -1
-    opened = edge.bodies.get(stored.version, 0)
+    opened = edge.bodies.peek(stored.version, 0)
     if opened is not None:
         return (opened if opened.size_bytes == stored.length else None), opened.slot
     if not edge.slices.trusts(stored.version, 0):

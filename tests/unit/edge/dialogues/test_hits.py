@@ -265,3 +265,23 @@ def test_what_cannot_be_promoted_takes_the_longer_way(size: int, trouble: str) -
         assert (film.status, film.body) == (200, body)
 
     dialogue()
+
+
+@pytest.mark.parametrize("body", [b"film", LARGE, FILM], ids=["memory", "file", "slices"])
+@pytest.mark.parametrize("range", [None, "1-2"])
+@pytest.mark.parametrize("hot", ["hot", "open", "closed"])
+@in_memory()
+async def test_each_hit_counts_once_for_eviction(
+    edge: MemoryEdge, body: bytes, range: str | None, hot: str
+) -> None:
+    edge.origin(serving(body, FRESH))
+    await edge.get("/film")
+    assert edge.hits("/film") == 0
+    for hits in (1, 2, 3):
+        if hot == "closed":
+            edge.close_files()
+        if hot != "hot":
+            edge.context.hot.clear()
+        film = await edge.get("/film", range=range)
+        assert film.body == (body if range is None else body[1:3])
+        assert edge.hits("/film") == hits

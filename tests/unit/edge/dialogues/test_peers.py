@@ -36,6 +36,17 @@ async def test_a_server_gets_what_is_stored_and_how_old_it_is(edge: MemoryEdge) 
 
 
 @in_memory()
+async def test_what_servers_ask_for_counts_once_for_eviction(edge: MemoryEdge) -> None:
+    join(edge)
+    edge.origin(serving(b"short", FRESH, TAG))
+    await edge.get("/film", said(edge, "/film"))
+    assert edge.hits("/film") == 0
+    for hits in (1, 2, 3):
+        assert (await edge.get("/film", said(edge, "/film"))).word == "hit"
+        assert edge.hits("/film") == hits
+
+
+@in_memory()
 async def test_a_server_is_answered_from_what_is_ready_as_a_client_is(edge: MemoryEdge) -> None:
     join(edge)
     edge.origin(serving(b"short", FRESH, TAG))

@@ -4,7 +4,7 @@ other takes no time, unless a link is cut, one is stopped, or one is killed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from headrace.feedback.control.controller import Controller, ControllerRules
@@ -16,6 +16,7 @@ from headrace.feedback.exchange.document import (
     decode_document,
     encode_document,
 )
+from headrace.feedback.exchange.lists import Listed, list_digest
 from headrace.feedback.exchange.others import Received
 from headrace.feedback.kept import Decided
 from headrace.feedback.observation import Observations, Observer, Outcome, ProbeRecord, next_record
@@ -61,9 +62,11 @@ class Observers:
         topology: Topology,
         names: Iterable[str] = ("a", "b", "c"),
         ahead_s: Mapping[str, float] = {},
+        lists: Mapping[str, Sequence[str]] = {},
     ) -> None:
         self.topology = topology
         self.names = tuple(names)
+        self.lists = {name: tuple(lists.get(name, self.names)) for name in self.names}
         self.now_s = 0.0
         self.failing: dict[str, Outcome] = {}
         self.unprobed: set[str] = set()
@@ -128,7 +131,7 @@ class Observers:
 
     def _member(self, name: str, ahead_s: float, kept: Decided | None) -> Member:
         deciding = Deciding(name)
-        deciding.configure(self.names, 1.0, RENEW_S, FIRST_ROUND_S)
+        deciding.configure(self.lists[name], 1.0, RENEW_S, FIRST_ROUND_S)
         deciding.waits_for = frozenset(one.name for one in self.topology.servers)
         member = Member(name, deciding, Shadow(deciding), ahead_s, kept=kept)
         deciding.begin(kept, self._moment(member))
@@ -148,6 +151,7 @@ class Observers:
             observers[name] = Observer(name, self.now_s - one.at_s, one.document.probes)
         deciding = member.deciding
         moment = self._moment(member)
+        deciding.hear_askers(self._askers(member))
         work = deciding.begin_tick(
             moment,
             member.received,
@@ -178,15 +182,27 @@ class Observers:
                 decides=deciding.decides or "",
                 made_at=deciding.last[0],
                 view=deciding.last[1],
+                list_digest=deciding.list_digest,
                 probes=dict(member.records),
                 orders=member.orders,
                 decision=decision,
             )
         )
 
+    def _reaches(self, one: str, other: str) -> bool:
+        return self[other].runs and one != other and frozenset((one, other)) not in self.cut
+
+    def _askers(self, member: Member) -> dict[str, Listed]:
+        """Return who asks an observer: those whose lists have it."""
+        return {
+            name: Listed(list_digest(self.lists[name]))
+            for name in self.names
+            if member.name in self.lists[name] and self._reaches(member.name, name)
+        }
+
     def _tell(self, document: Document) -> None:
         wire, name = encode_document(document), document.observer
         for other in self.members.values():
-            if other.name != name and other.runs and frozenset((name, other.name)) not in self.cut:
+            if name in self.lists[other.name] and self._reaches(name, other.name):
                 other.received[name] = Received(decode_document(wire, name), self.now_s)
                 other.orders = merge(other.orders, document.orders)

@@ -24,6 +24,7 @@ from headrace.feedback.control.memory import (
     encode_memory,
 )
 from headrace.feedback.exchange.document import Decision
+from headrace.feedback.exchange.lists import Listed, by_list, list_digest, right_list, told
 from headrace.feedback.exchange.others import Received
 from headrace.feedback.exchange.seniority import Heard, decider, enough
 from headrace.feedback.first_round import undetermined, unprobed_alarm
@@ -69,7 +70,8 @@ class Deciding:
     """
 
     order: tuple[str, ...]
-    _alive_s: float
+    list_digest: str
+    alive_s: float
     _renew_s: float
     _first_round_s: float
 
@@ -90,7 +92,8 @@ class Deciding:
         self._now_s: float | None = None
         self._clock = 0.0
         self._asleep_until_s = 0.0
-        self._hears_enough = self._followed = False
+        self._hears_enough = self._followed = self._stands_back = False
+        self._askers: Mapping[str, Listed] = {}
         self._last: Order = BEFORE_ALL
 
     def configure(
@@ -101,7 +104,8 @@ class Deciding:
         """
         self._first_round_s = first_round_s
         self.order = tuple(order) or (self.own,)
-        self._alive_s = ALIVE_TICKS * tick_s
+        self.list_digest = list_digest(self.order)
+        self.alive_s = ALIVE_TICKS * tick_s
         self._renew_s = renew_s
 
     def begin(self, decided: Decided | None, moment: Moment, seen: bytes | None = None) -> None:
@@ -134,7 +138,12 @@ class Deciding:
     @property
     def awake(self) -> bool:
         """Whether this observer may decide."""
-        return self.knows and self._now_s is not None and self._now_s >= self._asleep_until_s
+        return (
+            self.knows
+            and not self._stands_back
+            and self._now_s is not None
+            and self._now_s >= self._asleep_until_s
+        )
 
     def known(self) -> Memory:
         """Return what is remembered by whoever decides."""
@@ -170,7 +179,7 @@ class Deciding:
             name
             for name in self.order
             if name == self.own
-            or (name in received and moment.steady_s - received[name].at_s <= self._alive_s)
+            or (name in received and moment.steady_s - received[name].at_s <= self.alive_s)
         ]
 
     def begin_tick(
@@ -191,6 +200,7 @@ class Deciding:
         self._followed = False
         self._pass_time(moment)
         self._look_around(moment, received)
+        self._compare_lists(moment, received)
         self._learn(moment, observations, controller.rules.states)
         self.decides = self._who(received, moment)
         if self.decides == self.own:
@@ -228,7 +238,7 @@ class Deciding:
         before_s = moment.steady_s if self._now_s is None else self._now_s
         # While a virtual machine is suspended only the clock on the wall continues.
         gone_s = max(moment.steady_s - before_s, moment.clock - (self._clock or moment.clock))
-        if gone_s > self._alive_s:
+        if gone_s > self.alive_s:
             log.warning("stood_still", for_s=round(gone_s, 1))
             self.hear_first(moment)
         self._now_s, self._clock = moment.steady_s, moment.clock
@@ -261,10 +271,27 @@ class Deciding:
         told = unprobed_alarm(unknown) if self.knows and unknown else None
         self.say(AlarmKind.UNPROBED, told)
 
+    def hear_askers(self, askers: Mapping[str, Listed]) -> None:
+        """Know which lists those have that ask this observer now."""
+        self._askers = askers
+
+    def _compare_lists(self, moment: Moment, received: Mapping[str, Received]) -> None:
+        """Stand back while more observers have another list than this one."""
+        lists = dict(self._askers)
+        for name, one in received.items():
+            if moment.steady_s - one.at_s <= self.alive_s:
+                lists[name] = Listed(one.document.list_digest, one.document.hears)
+        lists[self.own] = Listed(self.list_digest)
+        found = by_list(self.own, lists)
+        self._stands_back = right_list(found) != self.list_digest
+        text = told(self.own, found, lists)
+        alarm = Alarm(AlarmKind.OBSERVERS_DIFFER, "", text) if text else None
+        self.say(AlarmKind.OBSERVERS_DIFFER, alarm)
+
     def hear_first(self, moment: Moment) -> None:
         """Decide nothing before the others, if there are any, could be heard."""
         if len(self.order) > 1:
-            self._asleep_until_s = moment.steady_s + self._alive_s
+            self._asleep_until_s = moment.steady_s + self.alive_s
 
     def _who(self, received: Mapping[str, Received], moment: Moment) -> str | None:
         heard = {
@@ -274,9 +301,13 @@ class Deciding:
             for name, one in received.items()
             if _is_by_our_time(one, moment)
         }
+        if self._stands_back:
+            # By another list than ours; whoever decides by it says so.
+            decide = [name for name in heard if received[name].document.decides == name]
+            return decider(sorted(decide), heard, self.alive_s)
         own = frozenset(self.hears(received, moment))
         heard[self.own] = Heard(0.0, self.awake, own)
-        return decider(self.order, heard, self._alive_s)
+        return decider(self.order, heard, self.alive_s)
 
     def _to_decide(
         self,

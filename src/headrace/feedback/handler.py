@@ -24,6 +24,7 @@ from headrace.telemetry.metrics import WorkerMetrics
 
 VIEW, OBSERVER = b"/v1/view", b"/v1/observer"
 LONGEST_TARGET = 512
+LONGEST_NAME = 64
 MOST_PARAMETERS = 8
 _ASK = ASK_FIELD.lower().encode()
 
@@ -31,13 +32,10 @@ log = structlog.get_logger("headrace.feedback")
 
 
 class FeedbackHandler(ConnectionCounts):
-    """The server's handler: see `headrace.http.server.exchange.Handler`. `observers` are those
-    that may ask for observations.
-    """
+    """The server's handler: see `headrace.http.server.exchange.Handler`."""
 
     def __init__(self, metrics: WorkerMetrics, waiting: Waiting, telling: Telling) -> None:
         super().__init__(metrics)
-        self.observers: frozenset[str] = frozenset()
         self._waiting = waiting
         self._telling = telling
 
@@ -76,9 +74,12 @@ class FeedbackHandler(ConnectionCounts):
                 raise BadRequest(400, "after is no made_at,version")
             self._waiting.ask(exchange, head.target, nonce, after, now)
             return
-        if asked.get("from") not in self.observers:
+        name, digest = asked.get("from", ""), asked.get("list", "")
+        if not 0 < len(name) <= LONGEST_NAME or len(digest) > LONGEST_NAME:
             self._telling.unknown += 1
-            raise BadRequest(403, "this is for the observers that the configuration names")
+            raise BadRequest(403, "this is for observers, which say who they are")
+        # Also one that the own list does not have: it is to hear that there is another list.
+        self._telling.note_asker(name, digest, time.monotonic())
         text = asked.get("after", "-1")
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
         self._telling.ask(exchange, head.target, nonce, number, secrets, now)

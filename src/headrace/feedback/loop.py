@@ -291,6 +291,7 @@ class FeedbackLoop:
         moment, deciding = _moment(), self.deciding
         observations = self.observations(moment.steady_s)
         decided_before = deciding.decides
+        deciding.hear_askers(self.telling.askers(time.monotonic() - deciding.alive_s))
         work = deciding.begin_tick(
             moment, self.others.received, observations, self.orders, self.controller
         )
@@ -340,6 +341,7 @@ class FeedbackLoop:
             made_at=deciding.last[0],
             view=deciding.last[1],
             network=self._network.version,
+            list_digest=deciding.list_digest,
             network_name=self._network.topology.name,
             probes=probes,
             orders=self.orders,

@@ -53,7 +53,6 @@ class FeedbackWorker(WorkerRole[FeedbackConfig]):
         self._secrets = WatchedSecrets(config.network.secret_file)
         feedback = self._feedback = FeedbackLoop(config, self._secrets.secrets)
         self._handler = FeedbackHandler(self.metrics, feedback.waiting, feedback.telling)
-        self._handler.observers = frozenset(one.node_id for one in config.observers)
         self._watching = loop.create_task(self._watch_secrets())
         return self._handler
 
@@ -76,7 +75,6 @@ class FeedbackWorker(WorkerRole[FeedbackConfig]):
         assert feedback is not None
         self._secrets = secrets
         feedback.use_secrets(secrets.secrets)
-        self._handler.observers = frozenset(one.node_id for one in config.observers)
         before = self._changing
 
         async def change() -> None:

@@ -28,7 +28,6 @@ class Asked:
     def __init__(self, secrets: tuple[bytes, ...] = SECRET) -> None:
         self.waiting, self.telling = Waiting(secrets), Telling()
         self.handler = FeedbackHandler(WorkerMetrics(), self.waiting, self.telling)
-        self.handler.observers = frozenset("ab")
 
     def ask(self, target: str, *, secret: bytes | None = SECRET[0], method: str = "GET") -> Any:
         """Ask, with a proof that one knows the secret."""
@@ -118,7 +117,8 @@ def test_whoever_leaves_is_forgotten() -> None:
         ("/v1/view?after=0,0", None, "GET", 401),
         ("/v1/view?after=0,0", b"x" * 32, "GET", 401),
         ("/v1/observer?from=a&after=1", None, "GET", 401),
-        ("/v1/observer?from=c&after=1", SECRET[0], "GET", 403),
+        ("/v1/observer?from=" + "c" * 65 + "&after=1", SECRET[0], "GET", 403),
+        ("/v1/observer?from=c&list=" + "c" * 65 + "&after=1", SECRET[0], "GET", 403),
         ("/v1/observer", SECRET[0], "GET", 403),
         ("/v1/view?after=nan,1", SECRET[0], "GET", 400),
         ("/v1/view?" + "&".join("a=b" for _ in range(20)), SECRET[0], "GET", 400),
@@ -159,6 +159,21 @@ def test_an_observer_is_told_what_it_does_not_know_and_nothing_twice() -> None:
         late = asked.ask(target)
         assert decode_document(late.body, "a").number == 2
         assert asked.is_signed(late, target)
+
+    run(test)
+
+
+def test_who_asks_is_known_with_its_list_also_when_it_is_in_none_of_ours() -> None:
+    async def test(asked: Asked) -> None:
+        assert asked.ask("/v1/observer?from=c&list=1234&after=-1").status == 0
+        for number in range(200):
+            asked.ask(f"/v1/observer?from=x{number}&list=1&after=-1")
+        assert len(asked.telling.askers(0.0)) == 64
+        asked.ask("/v1/observer?from=c&list=5678&after=-1")
+        assert asked.telling.askers(0.0)["c"].digest == "5678"
+        assert asked.telling.askers(1e12) == {}
+        asked.ask("/v1/observer?from=d&list=1&after=-1", secret=b"x" * 32)
+        assert "d" not in asked.telling.askers(0.0)
 
     run(test)
 

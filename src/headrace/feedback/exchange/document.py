@@ -45,7 +45,8 @@ class Document(msgspec.Struct, frozen=True):
     that has just begun, or that stood still, first hears what the others have decided meanwhile.
     `hears` are the observers that it hears, itself included. `decides` is whom it takes for the one
     that decides, `made_at` and `view` are the place of the last view that it published. `network`
-    is the version of its description, `network_name` the name in it ("": none).
+    is the version of its description, `network_name` the name in it ("": none),
+    `list_digest` what stands for the list of observers that it has.
     """
 
     version: Annotated[int, Meta(ge=VERSION, le=VERSION)]
@@ -58,6 +59,7 @@ class Document(msgspec.Struct, frozen=True):
     view: Annotated[int, Meta(ge=0, le=LARGEST_VERSION)] = 0
     network: Annotated[str, Meta(max_length=128)] = ""
     network_name: Annotated[str, Meta(max_length=512)] = ""
+    list_digest: Annotated[str, Meta(max_length=64)] = ""
     probes: Annotated[dict[Name, ProbeRecord], Meta(max_length=MOST_PROBED)] = {}
     orders: Orders = NO_ORDERS
     decision: Decision | None = None

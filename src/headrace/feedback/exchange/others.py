@@ -25,6 +25,7 @@ from headrace.feedback.exchange.document import (
     DocumentError,
     decode_document,
 )
+from headrace.feedback.exchange.lists import list_digest
 from headrace.node.network.signed import Secrets
 from headrace.node.network.signed_client import NoAnswer, SignedClient
 
@@ -69,6 +70,7 @@ class Others:
         self._unbelieved: set[str] = set()
         self._logged: set[tuple[str, str]] = set()
         self._own = own
+        self._list = list_digest([one.node_id for one in observers])
         self._observers = [one for one in observers if one.node_id != own]
         self._secrets = secrets
         self._tick_s = tick_s
@@ -133,7 +135,8 @@ class Others:
         """Ask once; return how long the document took to read. Raises NoAnswer or DocumentError."""
         known = self.received.get(other.node_id)
         after = -1 if known is None else known.document.number
-        target = f"/v1/observer?from={quote(self._own, safe='')}&after={after}"
+        own = f"from={quote(self._own, safe='')}&list={self._list}"
+        target = f"/v1/observer?{own}&after={after}"
         data = await client.ask(other.url, target, self._secrets(), self._tick_s + ANSWER_S)
         if data is None:
             raise NoAnswer("empty", f"{other.url} answered nothing")

@@ -38,7 +38,7 @@ class Talkative:
 async def asked(monkeypatch: pytest.MonkeyPatch, reading_s: float) -> list[float]:
     """Return when a talkative observer was asked, whose documents take so long to read."""
     client = Talkative()
-    monkeypatch.setattr(SignedClient, "open", lambda _most_bytes: client)
+    monkeypatch.setattr(SignedClient, "open", lambda *_: client)
     heard = Others("a", OBSERVERS, lambda: (b"secret",), 1.0, lambda *_: time.sleep(reading_s))
     task = asyncio.create_task(heard.run())
     await client.enough.wait()
@@ -89,7 +89,7 @@ def test_each_kind_of_trouble_is_logged_once_until_it_is_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client = Troubled()
-    monkeypatch.setattr(SignedClient, "open", lambda _most_bytes: client)
+    monkeypatch.setattr(SignedClient, "open", lambda *_: client)
     with capture_logs() as logged:
         asyncio.run(_ask_the_troubled(client))
     said = [(one["event"], one.get("kind")) for one in logged]

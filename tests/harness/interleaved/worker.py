@@ -8,7 +8,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from headrace.edge.body.growing_slice import LIVE_SLICES, LocalSlice, RemoteSlice
+from headrace.edge.body.growing_slice import LIVE_SLICES, LocalSlice
+from headrace.edge.body.remote_slice import RemoteSlice
 from headrace.edge.clock import Clock
 from headrace.edge.context import WorkerContext
 from headrace.edge.load.client_load import ClientLoad

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from headrace.edge.body.growing_slice import GrowingSlice, RemoteSlice
+from headrace.edge.body.growing_slice import GrowingSlice
+from headrace.edge.body.remote_slice import RemoteSlice
 from headrace.edge.fill.fill import Fill
 from headrace.upstream.attempt_log import AttemptLog
 

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from headrace.cache.slice_requests import can_be_completed
-from headrace.edge.body.growing_slice import GrowingSlice, HolderDied, RemoteSlice, SliceFailed
+from headrace.edge.body.growing_slice import GrowingSlice, HolderDied, SliceFailed
+from headrace.edge.body.remote_slice import RemoteSlice
 from headrace.edge.fill.asked import FillRequest
 from headrace.edge.fill.backoff import Tries
 from headrace.edge.fill.environment import FillEnvironment

@@ -7,11 +7,12 @@ history.
 
 from __future__ import annotations
 
+import heapq
 import math
 import os
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -112,11 +113,14 @@ class History:
 
     def last(self, count: int, about: str = "") -> list[bytes]:
         """Return the last lines, the newest first; with `about`, of this server or site alone."""
-        found: deque[bytes] = deque(maxlen=count)
-        for line in self._lines():
-            if not about or _is_about(line, about):
-                found.append(line)
-        return list(reversed(found))
+        told = (
+            (event.at, place, line)
+            for place, line in enumerate(self._lines())
+            if (event := _names(line)) is not None
+            and (not about or about in (event.server, event.site))
+        )
+        # Events that others told stand where they came, which may be long after they were.
+        return [line for _at, _place, line in heapq.nlargest(count, told)]
 
     def _append(self, data: bytes) -> None:
         if self._size() + len(data) > self._most_bytes:
@@ -148,16 +152,16 @@ def _left_out(count: int, now: float) -> bytes:
     return msgspec.json.encode(event)
 
 
-def _is_about(line: bytes, about: str) -> bool:
-    """Return whether an event is about a server or a site."""
+def _names(line: bytes) -> _Names | None:
+    """Return when an event was, and about whom; None for what is none."""
     try:
-        event = msgspec.json.decode(line, type=_Names)
+        return msgspec.json.decode(line, type=_Names)
     except (msgspec.DecodeError, ValueError):
-        return False
-    return about in (event.server, event.site)
+        return None
 
 
 class _Names(msgspec.Struct):
+    at: float = 0.0
     server: str = ""
     site: str = ""
 

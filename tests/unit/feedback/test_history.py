@@ -97,3 +97,12 @@ def test_what_a_full_disk_did_not_take_is_said_later(tmp_path: Path) -> None:
 def test_half_a_line_at_the_end_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(event(1) + b"\n" + event(2)[:10])
     assert History(tmp_path).last(10) == [event(1)]
+
+
+def test_what_others_told_late_stands_where_it_belongs(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    history.add([event(5), event(7)])
+    history.add([event(2), event(6)])  # another observer's, of a time when this one was away
+    history.write()
+    assert history.last(10) == [event(7), event(6), event(5), event(2)]
+    assert history.last(2) == [event(7), event(6)]

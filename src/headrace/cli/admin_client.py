@@ -226,9 +226,14 @@ def _token(token_file: Path | None, config: NodeConfig | None) -> str:
             return config.admin.token
         token_file = config.admin.token_file or config.state_dir / TOKEN_FILE_NAME
     try:
-        return token_file.read_text().strip()
+        token = token_file.read_text("ascii").strip()
     except OSError as error:
         raise AdminUsage(f"cannot read the token from {token_file}: {error.strerror}") from error
+    except ValueError:
+        token = ""
+    if not token.isprintable() or not token:
+        raise AdminUsage(f"{token_file} does not hold a token: one line of visible characters")
+    return token
 
 
 def _loaded(file: Path, roles: tuple[RoleName, ...]) -> NodeConfig:

@@ -103,3 +103,14 @@ def test_the_admin_api_of_another_role_is_asked_about(tmp_path: Path) -> None:
         result = CliRunner().invoke(app, command)
     assert result.exit_code == 1
     assert f"is {address} the admin API of a feedback process?" in result.output
+
+
+@pytest.mark.parametrize("content", ["a\nsecret", "", "caf\u00e9", "a\x1b[2J"])
+def test_a_file_that_holds_no_token_is_named_and_not_shown(tmp_path: Path, content: str) -> None:
+    token = tmp_path / "token"
+    token.write_text(content, "utf-8")
+    asked = ["feedback", "status", "--once", "--admin", "127.0.0.1:9", "--token-file", str(token)]
+    result = CliRunner().invoke(app, asked)
+    assert result.exit_code == 2
+    assert f"{token} does not hold a token" in result.output
+    assert "secret" not in result.output

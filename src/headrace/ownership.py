@@ -17,13 +17,13 @@ def foreign(path: Path) -> tuple[str, str] | None:
     user = os.geteuid()
     if found.st_uid != user:
         return (
-            f"{path} belongs to {_name(found.st_uid)}, but the edge runs as {_name(user)}",
-            f"run `chown -R {_name(user)} {path}`, or choose another cache_dir",
+            f"{path} belongs to {_name(found.st_uid)}, but headrace runs as {_name(user)}",
+            f"run `chown -R {_name(user)} {path}`, or choose another directory",
         )
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return (
             f"{path} can be written to by others (mode {stat.S_IMODE(found.st_mode):04o})",
-            f"run `chmod 0700 {path}` after a look at what is in it, or choose another cache_dir",
+            f"run `chmod 0700 {path}` after a look at what is in it, or choose another directory",
         )
     return None
 

@@ -102,7 +102,7 @@ class Supervisor(Generic[ConfigT]):
             await starting
             await stop_asked
             await self._stop()
-        except HeadraceError as error:
+        except (HeadraceError, OSError) as error:
             if not self._stopping.is_set():
                 log.error("start_failed", problem=str(error))
                 wrong_file = isinstance(error, ConfigError | NetworkFileError)

@@ -281,7 +281,7 @@ def test_a_directory_of_another_user_is_refused(tmp_path: Path) -> None:
     place = tmp_path / "cache"
     place.mkdir()
     os.chown(place, 12345, -1)
-    with pytest.raises(StoreError, match=f"{place} belongs to 12345, but the edge runs as"):
+    with pytest.raises(StoreError, match=f"{place} belongs to 12345, but headrace runs as"):
         Store.claim(place)
 
 

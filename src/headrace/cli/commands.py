@@ -13,6 +13,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
+from headrace.cli.examples import examples
+
 NAMES = (
     "edge", "router", "check", "demo", "purge", "explain", "locate", "log", "shard", "simulate",
     "top", "network", "feedback",
@@ -45,5 +47,5 @@ def _command(name: str) -> object:
     if isinstance(found, typer.Typer):
         return get_group(found)
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    alone.command(name=name)(found)
+    alone.command(name=name, epilog=examples(name))(found)
     return get_command(alone)

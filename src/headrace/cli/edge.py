@@ -53,9 +53,13 @@ def edge(
         Path | None, typer.Option(metavar="DIR", help="Directory of the store.")
     ] = None,
     node_id: Annotated[
-        str | None, typer.Option(metavar="ID", help="Name in Via and Cache-Status.")
+        str | None,
+        typer.Option(metavar="ID", help="Name in Via and Cache-Status. Unset: the host name."),
     ] = None,
-    workers: Annotated[int | None, typer.Option(metavar="N", help="Worker processes.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Worker processes. Unset: one for each processor."),
+    ] = None,
     tls_cert: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="PEM certificate; all addresses then speak TLS."),
@@ -64,19 +68,23 @@ def edge(
         Path | None, typer.Option(metavar="FILE", help="PEM key of the certificate.")
     ] = None,
     admin: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Address of the admin API.")
+        str | None, typer.Option(metavar="ADDRESS", help="Address of the admin API. Unset: none.")
     ] = None,
     admin_token_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="File with its token.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="File with its token. Unset: one is made, in the store's directory.",
+        ),
     ] = None,
     cache_size: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Size of the store: 10GiB.")
+        str | None, typer.Option(metavar="SIZE", help="Size of the store. Unset: 10GiB.")
     ] = None,
     access_log: Annotated[
-        str | None, typer.Option(metavar="FILE", help="File, or - for stdout.")
+        str | None, typer.Option(metavar="FILE", help="File, or - for stdout. Unset: none.")
     ] = None,
     log_level: Annotated[
-        str | None, typer.Option(metavar="LEVEL", help="debug, info, warning, error.")
+        str | None, typer.Option(metavar="LEVEL", help="debug, info, warning, error. Unset: info.")
     ] = None,
 ) -> None:
     """Run the caching server until a signal stops it."""

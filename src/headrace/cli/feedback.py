@@ -26,6 +26,7 @@ from headrace.cli.admin_client import (
     harmless,
     run,
 )
+from headrace.cli.examples import examples
 from headrace.cli.feedback_tables import event_line, status_lines
 from headrace.cli.role_file import RoleName, load_for
 from headrace.cli.tables import draw, screen
@@ -69,7 +70,7 @@ def run_feedback(
     raise typer.Exit(run_node(FeedbackRole(), wanted, config))
 
 
-@feedback.command(name="status")
+@feedback.command(name="status", epilog=examples("feedback status"))
 def status(
     *,
     once: Annotated[bool, typer.Option("--once", help="Print it once and end.")] = False,
@@ -92,7 +93,7 @@ def status(
         sys.stderr.close()  # nothing is left to say it to
 
 
-@feedback.command(name="why")
+@feedback.command(name="why", epilog=examples("feedback why"))
 def why(
     name: Name,
     *,
@@ -107,7 +108,7 @@ def why(
         typer.echo(harmless(line))
 
 
-@feedback.command(name="dry-run")
+@feedback.command(name="dry-run", epilog=examples("feedback dry-run"))
 def dry_run(
     *,
     admin: AdminOption = None,
@@ -120,7 +121,7 @@ def dry_run(
         typer.echo(harmless(line))
 
 
-@feedback.command(name="history")
+@feedback.command(name="history", epilog=examples("feedback history"))
 def history(
     about: Annotated[str, typer.Argument(metavar="[SERVER|SITE]", help="Of this one alone.")] = "",
     *,
@@ -153,7 +154,7 @@ def history(
         typer.echo(line.decode() if as_json else harmless(event_line(line)))
 
 
-@feedback.command(name="freeze")
+@feedback.command(name="freeze", epilog=examples("feedback freeze"))
 def freeze(
     *,
     reason: Reason = "",
@@ -165,7 +166,7 @@ def freeze(
     _order(_client(admin, token_file, config), "freeze", {"frozen": True, "reason": reason})
 
 
-@feedback.command(name="thaw")
+@feedback.command(name="thaw", epilog=examples("feedback thaw"))
 def thaw(
     *,
     reason: Reason = "",
@@ -177,7 +178,7 @@ def thaw(
     _order(_client(admin, token_file, config), "freeze", {"frozen": False, "reason": reason})
 
 
-@feedback.command(name="want")
+@feedback.command(name="want", epilog=examples("feedback want"))
 def want(
     name: Name,
     wish: Annotated[
@@ -214,7 +215,7 @@ def _parsed_mode(text: str) -> str:
     return wanted
 
 
-@feedback.command(name="mode")
+@feedback.command(name="mode", epilog=examples("feedback mode"))
 def mode(
     wanted: Annotated[
         str,

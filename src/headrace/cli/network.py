@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from headrace.cli.examples import examples
 from headrace.cli.network_diff import diff
 from headrace.config.problems import MOST_LISTED
 from headrace.topology.tree import Ink, plain, summary, tree
@@ -30,7 +31,7 @@ _COLOURS = {
 }
 
 
-@network.command(name="check")
+@network.command(name="check", epilog=examples("network check"))
 def check(
     path: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="The description: network.toml.")
@@ -61,7 +62,7 @@ def check(
     typer.echo(f"{path}: sound: {summary(description.topology)}")
 
 
-@network.command(name="show")
+@network.command(name="show", epilog=examples("network show"))
 def show(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="The description: network.toml.")],
     *,
@@ -82,7 +83,7 @@ def show(
         typer.echo(line)
 
 
-network.command(name="diff")(diff)
+network.command(name="diff", epilog=examples("network diff"))(diff)
 
 
 def wants_colour() -> bool:

@@ -1,0 +1,84 @@
+"""What stands at the end of each command's help: lines that can be typed."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+WIDTH = 76
+"""Of an example: a terminal has 80 columns, and help indents."""
+
+EXAMPLES = MappingProxyType(
+    {
+        "edge": (
+            "headrace edge --config edge.toml",
+            "headrace edge --listen 127.0.0.1:8080 --origin http://127.0.0.1:8000"
+            " --cache-dir /tmp/headrace",
+        ),
+        "router": ("headrace router --config router.toml",),
+        "check": ("headrace check edge.toml", "headrace check --schema --role router"),
+        "demo": ("headrace demo", "headrace demo --port 0 --routers 2"),
+        "purge": (
+            "headrace purge https://vod.example.org/film/v1/seg1.m4s --config edge.toml",
+            "headrace purge --tag film-7 --soft --token-file network.admin"
+            " --admin 192.0.2.1:9090 --admin 192.0.2.2:9090",
+        ),
+        "explain": (
+            "headrace explain https://vod.example.org/film/v1/seg1.m4s --config edge.toml",
+            "headrace explain https://vod.example.org/ -H 'Cookie: a=b' --config edge.toml --live",
+        ),
+        "locate": (
+            "headrace locate --network network.toml --client 192.0.2.7"
+            " https://vod.example.org/film/v1/seg1.m4s",
+            "headrace locate --router http://127.0.0.1:8080 --token-file debug.token"
+            " https://vod.example.org/film/v1/seg1.m4s",
+        ),
+        "log": (
+            "headrace log --config edge.toml",
+            "headrace log 'status >= 500 and path ~ \"^/live/\"' --limit 20 --config edge.toml",
+        ),
+        "shard": (
+            "headrace shard --network network.toml https://vod.example.org/film/v1/seg1.m4s",
+            "headrace shard --network network.toml --site oslo --view view.json"
+            " https://vod.example.org/film/v1/seg1.m4s",
+        ),
+        "simulate": (
+            "headrace simulate scenario.toml --report report.html",
+            "headrace simulate --network new.toml --against old.toml --log 'access*.log'",
+        ),
+        "top": ("headrace top --config edge.toml", "headrace top --once --config router.toml"),
+        "network check": ("headrace network check network.toml",),
+        "network show": ("headrace network show network.toml",),
+        "network diff": ("headrace network diff network.toml new.toml",),
+        "feedback status": ("headrace feedback status --config feedback.toml",),
+        "feedback why": ("headrace feedback why oslo2 --config feedback.toml",),
+        "feedback dry-run": ("headrace feedback dry-run --config feedback.toml",),
+        "feedback history": (
+            "headrace feedback history --config feedback.toml",
+            "headrace feedback history oslo2 --limit 10 --config feedback.toml",
+        ),
+        "feedback freeze": ('headrace feedback freeze --reason "roll-out" --config feedback.toml',),
+        "feedback thaw": ("headrace feedback thaw --config feedback.toml",),
+        "feedback want": (
+            'headrace feedback want oslo2 draining --for 2h --reason "a new disk"'
+            " --config feedback.toml",
+            "headrace feedback want oslo2 none --config feedback.toml",
+        ),
+        "feedback mode": ("headrace feedback mode dry-run --config feedback.toml",),
+    }
+)
+"""By a command's words."""
+
+
+def examples(command: str) -> str:
+    """Return the end of a command's help. Lines stand as they are, for they can be copied."""
+    lines = (f"  {part}" for line in EXAMPLES[command] for part in _folded(line))
+    return "\n".join(("\b", "Examples:", *lines))
+
+
+def _folded(line: str) -> tuple[str, ...]:
+    """Return a line as it fits a terminal, folded once where a shell continues it."""
+    if len(line) <= WIDTH:
+        return (line,)
+    start = line[: WIDTH - 1]
+    at = start.rindex(" --" if " --" in start else " ")
+    return f"{line[:at]} \\", f"    {line[at + 1 :]}"

@@ -65,7 +65,7 @@ def test_a_wrong_one_ends_with_every_problem_and_code_2(
 
 def test_the_schema_is_printed_without_a_file() -> None:
     schema = json.loads(network("check", "--schema").stdout)
-    kinds = ["network", "site", "server", "coverage", "class", "withdrawal"]
+    kinds = ["name", "network", "site", "server", "coverage", "class", "withdrawal"]
     assert list(schema["properties"]) == kinds
     assert network("check").exit_code == EXIT_USAGE
 

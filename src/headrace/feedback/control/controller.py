@@ -133,8 +133,7 @@ class Controller:
         kept = None
         if known.frozen:
             kept = wire_of(to_keep(view, step.wishes)) if memory.kept is None else memory.kept
-            view = frozen_view(view_of(kept), step.wishes)
-            view = replace(view, network=self.topology.name)
+            view = replace(frozen_view(view_of(kept), step.wishes), network=view.network)
         after = msgspec.structs.replace(
             memory,
             at=at,
@@ -145,8 +144,7 @@ class Controller:
             kept=kept,
             alarms=step.alarms[:MOST_ALARMS],
         )
-        why = Explanation(step, self._balanced)
-        return Step(after, view, step.changes, step.alarms, why)
+        return Step(after, view, step.changes, step.alarms, Explanation(step, self._balanced))
 
     def _mode(self, orders: Orders) -> Mode:
         """Return the mode: the operator's, else the configured one."""

@@ -86,8 +86,8 @@ def _dealt(
     """Return the neighbours of each of a server's VIPs, dealt in turns."""
     bids = {index: _by_bid(owner, index, others, seeds) for index in indexes}
     lists: dict[int, list[str]] = {index: [] for index in indexes}
-    used: Counter[str] = Counter()
     for _turn in range(min(neighbours, len(others))):
+        used: Counter[str] = Counter()
         for index in indexes:
             taken = lists[index]
             best, least = "", HIGHEST_COUNT

@@ -12,6 +12,7 @@ import typer
 from headrace.config.loader import load_config
 from headrace.config.scenario import SCENARIO
 from headrace.config.scenario.model import ScenarioConfig
+from headrace.errors import HeadraceError
 from headrace.simulate.bounds import MemoryBound
 from headrace.simulate.build import engine_of
 from headrace.simulate.comparison import beside_each_other, comparison
@@ -27,6 +28,10 @@ from headrace.simulate.summary import summary, table
 from headrace.topology.build import load_topology
 
 _FIGURES = ".json"
+
+
+class Unclear(HeadraceError):
+    """What is asked for cannot be done at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,12 @@ def run(
     """Simulate, and print what came of it. Raises HeadraceError."""
     config = _config(path, network, seed)
     output.check()
-    if config.variants and not logs:
+    if config.variants and (logs or against is not None):
+        raise Unclear(
+            f"{path} has variants, which are compared with each other: take [[variant]] out, or "
+            f"leave out {'--log' if logs else '--against'}"
+        )
+    if config.variants:
         _run_variants(config, output, memory)
         return
     others = [against] if against is not None and against.suffix != _FIGURES else []

@@ -313,3 +313,16 @@ def test_how_far_logs_are_read_is_known(tmp_path: Path) -> None:
     assert len(list(read_logs(paths, passed))) == 6000
     size_bytes = sum(path.stat().st_size for path in paths)
     assert 0.6 * size_bytes < passed.read_bytes <= size_bytes
+
+
+@pytest.mark.parametrize("option", ["--log", "--against"])
+def test_variants_beside_something_else_to_compare_are_refused(
+    directory: Path, option: str
+) -> None:
+    path = directory / "scenario.toml"
+    path.write_text(SCENARIO + '[[variant]]\nname = "one"\nedges = { eviction = "lru" }\n')
+    result = CliRunner().invoke(
+        app, ["simulate", str(path), option, str(directory / "network.toml")]
+    )
+    assert isinstance(result.exception, HeadraceError)
+    assert option in str(result.exception)

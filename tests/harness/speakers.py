@@ -126,14 +126,24 @@ class BirdRouter:
         self.where = where
         self._directory = directory / f"bird-{next(_numbers)}"
         self._directory.mkdir()
-        self._socket = self._directory / "bird.ctl"
+        self.socket = self._directory / "bird.ctl"
         self.file = self._directory / "bird.conf"
         self.write(configuration)
-        self.process = where.logged(
-            ["bird", "-f", "-c", str(self.file), "-s", str(self._socket)],
+        self.again()
+
+    def again(self) -> None:
+        """Start it, the first time or once more."""
+        self.socket.unlink(missing_ok=True)
+        self.process = self.where.logged(
+            ["bird", "-f", "-c", str(self.file), "-s", str(self.socket)],
             self._directory / "bird.log",
         )
-        eventually(self._socket.exists, "BIRD has its socket", PATIENCE_S)
+        eventually(self.socket.exists, "BIRD has its socket", PATIENCE_S)
+
+    def stop(self) -> None:
+        """Kill it."""
+        self.process.kill()
+        self.process.wait()
 
     def write(self, configuration: str) -> None:
         """Write its configuration."""
@@ -141,7 +151,7 @@ class BirdRouter:
 
     def ask(self, *words: str) -> str:
         """What it answers to a command."""
-        command = [*self.where.prefix, "birdc", "-s", str(self._socket), *words]
+        command = [*self.where.prefix, "birdc", "-s", str(self.socket), *words]
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
     def via(self, prefix: str) -> str | None:
@@ -173,24 +183,32 @@ class FrrRouter:
         self.directory = directory / f"frr-{next(_numbers)}"
         self.directory.mkdir(mode=0o777)
         self.directory.chmod(0o777)
-        for parent in list(self.directory.parents)[:2]:
-            parent.chmod(0o755)
-        self.processes = {}
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
         for daemon in daemons:
-            file = self.directory / f"{daemon}.conf"
-            file.write_text(configuration if daemon == "bgpd" else "")
-            self.processes[daemon] = where.logged(
-                [
-                    f"/usr/lib/frr/{daemon}",
-                    *("-f", str(file), "-i", str(self.directory / f"{daemon}.pid")),
-                    *("-z", str(self.directory / "zserv.api")),
-                    *("--vty_socket", str(self.directory), "-P", "0"),
-                    *("-u", "root", "-g", "root"),
-                    *(("--bfdctl", str(self.directory / "bfdd.sock")) if daemon == "bfdd" else ()),
-                ],
-                self.directory / f"{daemon}.log",
+            (self.directory / f"{daemon}.conf").write_text(
+                configuration if daemon == "bgpd" else ""
             )
-            eventually((self.directory / f"{daemon}.vty").exists, f"{daemon} runs", PATIENCE_S)
+            self.run(daemon)
+
+    def run(self, daemon: str) -> None:
+        """Start one daemon, the first time or once more."""
+        path = self.directory
+        (path / f"{daemon}.vty").unlink(missing_ok=True)
+        self.processes[daemon] = self.where.logged(
+            [
+                *(f"/usr/lib/frr/{daemon}", "-f", str(path / f"{daemon}.conf")),
+                *("-i", str(path / f"{daemon}.pid"), "-z", str(path / "zserv.api")),
+                *("--vty_socket", str(path), "-P", "0", "-u", "frr", "-g", "frr"),
+                *("--log", f"file:{path / daemon}.log"),
+            ],
+            path / f"{daemon}.err",
+        )
+        eventually((path / f"{daemon}.vty").exists, f"{daemon} runs", PATIENCE_S)
+
+    def stop(self, daemon: str) -> None:
+        """Kill one daemon."""
+        self.processes[daemon].kill()
+        self.processes[daemon].wait()
 
     def ask(self, *commands: str) -> str:
         """What vtysh answers."""

@@ -33,9 +33,7 @@ protocol bfd {
 
 
 def speaker(site: Site, number: int, directory: Path, *sessions: Session) -> RunningSpeaker:
-    """A server's ExaBGP and bfdd; the directory must be reached by bfdd's user."""
-    for outer in [directory, *list(directory.parents)[:2]]:
-        outer.chmod(0o755)
+    """A server's ExaBGP and bfdd."""
     bfd = Bfd(directory / f"bfd{number}", Pace())
     bfd.directory.mkdir()
     where = site.servers[number - 1]
@@ -43,7 +41,7 @@ def speaker(site: Site, number: int, directory: Path, *sessions: Session) -> Run
 
 
 def test_a_black_hole_moves_the_vip_long_before_the_hold_time(
-    namespaces: Namespaces, tmp_path: Path
+    namespaces: Namespaces, open_path: Path
 ) -> None:
     site = make_site(namespaces)
     text = "router id 10.99.0.1;\n" + BFD
@@ -51,12 +49,12 @@ def test_a_black_hole_moves_the_vip_long_before_the_hold_time(
         for v6 in (False, True):
             slow = bird_neighbor(number, v6=v6, more="bfd on;").replace("time 3;", "time 90;")
             text += slow
-    router = BirdRouter(site.router, tmp_path, text)
+    router = BirdRouter(site.router, open_path, text)
     servers = []
     for number, med in ((1, 100), (2, 200)):
         # A hold time that cannot be what is noticed first.
         pair = [session(number, v6=v6, bfd=True, hold_time_s=90) for v6 in (False, True)]
-        one = speaker(site, number, tmp_path, *pair)
+        one = speaker(site, number, open_path, *pair)
         one.start(announcement(VIPS[0], med), announcement(VIPS_V6[0], med))
         one.event(SessionUp, number=2)
         servers.append(one)
@@ -77,15 +75,15 @@ def test_a_black_hole_moves_the_vip_long_before_the_hold_time(
 
 
 def test_bfdd_that_dies_costs_nothing_and_leaves_nothing(
-    namespaces: Namespaces, tmp_path: Path
+    namespaces: Namespaces, open_path: Path
 ) -> None:
     site = make_site(namespaces, 1)
     # The router has no BFD, so that its end means nothing to it.
-    router = BirdRouter(site.router, tmp_path, "router id 10.99.0.1;\n" + bird_neighbor(1))
-    one = speaker(site, 1, tmp_path, session(1, bfd=True))
+    router = BirdRouter(site.router, open_path, "router id 10.99.0.1;\n" + bird_neighbor(1))
+    one = speaker(site, 1, open_path, session(1, bfd=True))
     one.start(announcement(VIPS[0]))
     router.goes_via(VIPS[0], NEXT[0])
-    file = tmp_path / "bfd1" / "bfdd.pid"
+    file = open_path / "bfd1" / "bfdd.pid"
     one.ask("pid")  # Answered when it has started.
     first = int(file.read_text())
     os.kill(first, signal.SIGKILL)

@@ -16,6 +16,10 @@ STATUS_BYTES = 4
 """An answer ends with three zeros and a byte that says how it went."""
 
 
+class VtyRefusedError(BgpError):
+    """The daemon is there, and refused a command."""
+
+
 class Vty:
     """A connection to one daemon. Questions are asked one after the other."""
 
@@ -62,5 +66,5 @@ class Vty:
                 raise BgpError(f"{self._socket} answers with more than {ANSWER_BYTES} bytes")
         text = answer[:-STATUS_BYTES].rstrip(b"\0").decode(errors="replace")
         if answer[-1]:
-            raise BgpError(f"{self._socket} refused `{command}`: {text.strip()[:200]}")
+            raise VtyRefusedError(f"`{command}`: {text.strip()[:200]}")
         return text

@@ -1,0 +1,1 @@
+"""BIRD as the speaker where a site has it already: a file that its configuration includes."""

@@ -1,0 +1,94 @@
+"""BIRD, told by a file that its configuration includes, which is checked before it counts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from headrace.bgp.announcement import Announcement, IPNetwork
+from headrace.bgp.bird.control import FIRST_ERROR, Control
+from headrace.bgp.bird.text import include_text, read_protocols, read_routes
+from headrace.bgp.errors import BgpError
+from headrace.bgp.events import Attributes, SessionKey
+from headrace.bgp.polled import RefusedError, Seen
+
+SOCKET = Path("/run/bird/bird.ctl")
+INCLUDE = Path("/etc/bird/headrace.conf")
+
+
+class BirdDaemon:
+    """A BIRD whose configuration has `include` in it."""
+
+    def __init__(self, local_as: int, *, socket: Path = SOCKET, include: Path = INCLUDE) -> None:
+        self._local_as = local_as
+        self._include = include
+        self._control = Control(socket)
+        self._names: dict[SessionKey, str] = {}
+
+    def check(self, announcements: Iterable[Announcement]) -> None:
+        """Accept everything."""
+
+    async def apply(self, announcements: list[Announcement]) -> None:
+        """Replace the file and reload, or keep the former. Raises RefusedError, BgpError."""
+        former = self._read()
+        text = include_text(announcements, self._local_as)
+        self._write(text)
+        code, answer = await self._control.ask("configure check")
+        if code < FIRST_ERROR:
+            code, answer = await self._control.ask("configure soft")
+        if code < FIRST_ERROR:
+            return
+        if former is None:
+            self._write(include_text([], self._local_as))
+        else:
+            self._write(former)
+        raise RefusedError(f"BIRD refuses the configuration: {_last(answer)}")
+
+    async def sessions(self) -> dict[SessionKey, Seen]:
+        """Return how its sessions are. Raises BgpError."""
+        _code, answer = await self._control.ask("show protocols all")
+        protocols = read_protocols(answer)
+        self._names = {session: name for session, (name, _seen) in protocols.items()}
+        return {session: seen for session, (_name, seen) in protocols.items()}
+
+    async def received(self, session: SessionKey) -> Mapping[IPNetwork, Attributes]:
+        """Return what a router announces. Raises BgpError."""
+        name = self._names.get(session)
+        if name is None:
+            return {}
+        code, answer = await self._control.ask(f"show route protocol {name} all")
+        return read_routes(answer) if code < FIRST_ERROR else {}
+
+    def disconnect(self) -> None:
+        """Close the control socket."""
+        self._control.close()
+
+    def _read(self) -> str | None:
+        try:
+            return self._include.read_text()
+        except (OSError, ValueError):
+            return None
+
+    def _write(self, text: str) -> None:
+        """Put the file there whole, readable by BIRD's user. Raises BgpError."""
+        new = self._include.with_name(f".{self._include.name}.new")
+        try:
+            with new.open("w") as file:
+                os.fchmod(file.fileno(), 0o644)
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(self._include)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                new.unlink()
+            raise BgpError(f"{self._include} cannot be written: {error.strerror}") from None
+
+
+def _last(answer: str) -> str:
+    """Return the line that says what is wrong, which comes after those about reading."""
+    lines = [line for line in answer.splitlines() if line and not re.match("Reading", line)]
+    return (lines or [""])[-1][:300]

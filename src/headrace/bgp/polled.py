@@ -1,0 +1,199 @@
+"""A `Speaker` over a daemon that is there already, BIRD or FRR: told by files or commands, and
+asked how it is. What ends with this process is the asking: the daemon goes on announcing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from headrace.bgp.announcement import Announcement, IPNetwork, by_prefix
+from headrace.bgp.errors import BgpError
+from headrace.bgp.events import (
+    Acknowledged,
+    Attributes,
+    DownReason,
+    DropReason,
+    Listener,
+    Refused,
+    SessionKey,
+    SpeakerChanged,
+    SpeakerEvent,
+    SpeakerState,
+)
+from headrace.bgp.received import ReceivedRoutes
+from headrace.bgp.session import Session, unique
+from headrace.bgp.sessions import SessionStates
+
+POLL_S = 0.25
+AGAIN_S = 1.0
+RECEIVE_S = 5.0
+"""What routers announce changes by the day, and a table of it costs something to be written."""
+
+log = structlog.get_logger()
+
+
+class RefusedError(BgpError):
+    """The daemon is there and will not do what it was told; what it announced before, stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How the daemon says that a session is."""
+
+    up: bool
+    reason: DownReason | None = None
+    detail: str = ""
+
+
+class Daemon(Protocol):
+    """What BIRD and FRR have in common."""
+
+    async def apply(self, announcements: list[Announcement]) -> None:
+        """Let it announce exactly these. Raises RefusedError, BgpError."""
+
+    async def sessions(self) -> dict[SessionKey, Seen]:
+        """Return how its sessions are. Raises BgpError."""
+
+    async def received(self, session: SessionKey) -> Mapping[IPNetwork, Attributes]:
+        """Return what a router announces. Raises BgpError."""
+
+    def check(self, announcements: Iterable[Announcement]) -> None:
+        """Refuse what this daemon cannot be told. Raises ValueError."""
+
+    def disconnect(self) -> None:
+        """Close what it is asked by."""
+
+
+class PolledSpeaker:
+    """BIRD or FRR, asked four times a second."""
+
+    def __init__(
+        self, sessions: tuple[Session, ...], listener: Listener, *, daemon: Daemon
+    ) -> None:
+        self._sessions = unique(sessions)
+        self._listener = listener
+        self._daemon = daemon
+        self._desired: dict[IPNetwork, Announcement] = {}
+        self._told: dict[IPNetwork, Announcement] | None = None
+        self._changed = asyncio.Event()
+        self._there = False
+        self._received = ReceivedRoutes(sessions)
+        self._received_s = float("-inf")
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Find the daemon and tell it what was set. Raises BgpError."""
+        self._states = SessionStates(self._sessions, self._now_s())
+        await self._apply()
+        self._now_there()
+        self._task = asyncio.create_task(self._run())
+
+    def set(self, announcements: frozenset[Announcement]) -> None:
+        """Announce these from now on and nothing else. Raises ValueError."""
+        families = {one.family for one in self._sessions}
+        for one in announcements:
+            if one.family not in families:
+                raise ValueError(f"{one.prefix} has no session of its family to be announced on")
+        self._daemon.check(announcements)
+        self._desired = by_prefix(announcements)
+        self._changed.set()
+
+    def dropped(self) -> dict[DropReason, int]:
+        """Return how much of what routers announced was not taken, by reason."""
+        return dict(self._received.dropped)
+
+    async def close(self, *, graceful: bool) -> None:
+        """Stop asking. Gracefully: the daemon goes on announcing. Otherwise all is withdrawn."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if not graceful:
+            self._desired = {}
+            try:
+                await self._apply()
+            except BgpError as error:
+                log.error("not_withdrawn", detail=str(error))
+        self._daemon.disconnect()
+        self._listener(SpeakerChanged(SpeakerState.CLOSED))
+
+    async def _run(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), POLL_S)
+            try:
+                if self._changed.is_set() or not self._there:
+                    await self._apply()
+                    self._now_there()
+                await self._ask()
+            except BgpError as error:
+                self._gone(str(error))
+                await asyncio.sleep(AGAIN_S)
+
+    async def _apply(self) -> None:
+        self._changed.clear()
+        desired = dict(self._desired)
+        try:
+            await self._daemon.apply(list(desired.values()))
+        except RefusedError as error:
+            self._listener(Refused(None, str(error), "see the daemon's log and configuration"))
+            return
+        told, self._told = self._told or {}, desired
+        for prefix, announcement in desired.items():
+            if told.get(prefix) != announcement:
+                self._listener(Acknowledged(prefix))
+        for prefix in told:
+            if prefix not in desired:
+                self._listener(Acknowledged(prefix, withdrawn=True))
+
+    async def _ask(self) -> None:
+        now_s = self._now_s()
+        seen = await self._daemon.sessions()
+        for session in self._sessions:
+            how = seen.get(session.key)
+            if how is None:
+                detail = "the daemon has no such session configured"
+                how = Seen(False, DownReason.OTHER, detail)
+            if how.up:
+                self._report(self._states.up(session.key, now_s))
+            elif how.reason is not None or self._states.is_up(session.key):
+                reason = how.reason or DownReason.OTHER
+                self._report(self._states.down(session.key, reason, how.detail, now_s))
+                self._report(self._received.ended(session.key))
+        self._report(self._states.overdue(now_s))
+        if now_s - self._received_s >= RECEIVE_S:
+            self._received_s = now_s
+            for session in self._sessions:
+                if session.intake.most and self._states.is_up(session.key):
+                    routes = await self._daemon.received(session.key)
+                    own = self._desired
+                    self._report(self._received.replaced(session.key, routes, own))
+
+    def _now_there(self) -> None:
+        if not self._there:
+            self._there = True
+            self._listener(SpeakerChanged(SpeakerState.STARTED))
+
+    def _gone(self, why: str) -> None:
+        if self._there:
+            self._there = False
+            self._told = None
+            self._received_s = float("-inf")
+            log.warning("speaker_gone", detail=why)
+            self._listener(SpeakerChanged(SpeakerState.DIED, why, AGAIN_S))
+            self._report(self._states.all_down(DownReason.SPEAKER, why, self._now_s()))
+            for session in self._sessions:
+                self._report(self._received.ended(session.key))
+
+    def _report(self, events: Iterable[SpeakerEvent]) -> None:
+        for event in events:
+            self._listener(event)
+
+    def _now_s(self) -> float:
+        return asyncio.get_running_loop().time()

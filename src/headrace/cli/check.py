@@ -89,7 +89,7 @@ def _check_membership(member: NetworkMember, path: Path) -> Iterator[str]:
 def _not_for(host: str, file: Path) -> Iterator[str]:
     """Yield that the certificate shown to other servers is not for this server's host."""
     from headrace.node.certificate_expiry import read_certificate
-    from headrace.node.tls import certificate_names
+    from headrace.node.tls_certificate import certificate_names
 
     shown = read_certificate(file)
     names = frozenset[str]() if shown is None else certificate_names(shown)

@@ -8,7 +8,6 @@ import os
 import ssl
 from pathlib import Path
 
-from headrace.config.certificate_files import load_pair
 from headrace.config.network_member import NetworkMember
 from headrace.config.node import NodeConfig
 from headrace.config.peer_secrets import read_secrets
@@ -29,6 +28,8 @@ def certificate_problems(config: NodeConfig) -> list[Problem]:
 
 def pair_problems(cert: Path, key: Path, place: tuple[str | int, ...]) -> list[Problem]:
     """Return what is wrong with a certificate and its key."""
+    from headrace.config.certificate_files import load_pair  # cryptography takes its time
+
     fault = load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), cert, key)
     if fault is None:
         return []

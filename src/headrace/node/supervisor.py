@@ -24,7 +24,6 @@ from headrace.config.problems import ConfigError
 from headrace.errors import HeadraceError
 from headrace.node.admin.app import AdminServer
 from headrace.node.admin.auth import admin_token, token_in
-from headrace.node.certificate_expiry import expiries
 from headrace.node.listeners import ReservedAddress, rebind, reserve_all
 from headrace.node.network.follower import NetworkFileError, NetworkFollower
 from headrace.node.questions import Questions
@@ -240,7 +239,12 @@ class Supervisor(Generic[ConfigT]):
 
     async def _look_at_files(self) -> None:
         """Note until when certificates hold, and warn of secrets that others can read."""
-        self._certificates = await asyncio.to_thread(expiries, self.config.all_certificates)
+        certificates, found = self.config.all_certificates, {}
+        if certificates:
+            from headrace.node.certificate_expiry import expiries  # cryptography takes its time
+
+            found = await asyncio.to_thread(expiries, certificates)
+        self._certificates = found
         for exposed in await asyncio.to_thread(exposed_files, self.config):
             log.warning("secret_file_exposed", file=str(exposed.path), problem=str(exposed))
 

@@ -13,9 +13,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Self
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from headrace.errors import HeadraceError
 
 KEY_BYTES = 80  # OpenSSL: 16 of name, 32 for HMAC, 32 for AES
@@ -58,6 +55,9 @@ def secret_for(secret: bytes, fingerprint: bytes) -> bytes:
     """Return one certificate's own key, the same on all workers, made of the key that they
     share.
     """
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     return HKDF(SHA256(), KEY_BYTES, salt=None, info=b"headrace ticket " + fingerprint).derive(
         secret
     )

@@ -59,11 +59,11 @@ def _expired(certificates: Iterable[Certificate]) -> Iterator[str]:
     from headrace.node.certificate_expiry import read_certificate
 
     now = datetime.now(UTC)
-    for one in certificates:
-        shown = read_certificate(one.cert)
+    for file in dict.fromkeys(one.cert for one in certificates):
+        shown = read_certificate(file)
         if shown is not None and shown.not_valid_after_utc <= now:
             since = f"{shown.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}"
-            yield f"the certificate in {one.cert} has expired on {since}: whoever checks refuses it"
+            yield f"the certificate in {file} has expired on {since}: whoever checks refuses it"
 
 
 def _check_membership(member: NetworkMember, path: Path) -> Iterator[str]:

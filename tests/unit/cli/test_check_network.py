@@ -79,5 +79,6 @@ def test_a_certificate_that_has_expired_is_warned_of(tmp_path: Path) -> None:
         name = f"{host}.{valid_for.days}"
         pair = Authority(tmp_path).issue(host, file_name=name, valid_for=valid_for)
         more = f'[network.tiering]\ncert = "{pair.cert}"\nkey = "{pair.key}"\n'
+        more += f'[[certificate]]\ncert = "{pair.cert}"\nkey = "{pair.key}"\n'
         told = check(tmp_path, "oslo1", more=more)
-        assert (f"warning: the certificate in {pair.cert} has expired on 20" in told) is warned
+        assert told.count(f"warning: the certificate in {pair.cert} has expired on 20") == warned

@@ -239,10 +239,17 @@ def _client(admin: str | None, token_file: Path | None, config: Path | None) -> 
 
 
 def _order(client: AdminClient, what: str, body: dict[str, object]) -> None:
-    by = f"{getpass.getuser()}@{socket.gethostname()}" if os.environ.get("USER") else ""
-    order = {**body, "by": by[:200]}
+    order = {**body, "by": f"{_user()}@{socket.gethostname()}"[:200]}
     done = run(COMMAND, lambda: client.ask(Done, "POST", f"/feedback/{what}", order))
     typer.echo(f"in force: order {done.sequence}; the other observers are told")
+
+
+def _user() -> str:
+    """Return who gives the order, also through sudo; a number for a user without a name."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _look(

@@ -20,7 +20,8 @@ def status_lines(found: Status, width: int) -> list[str]:
     lines = [_headline(found)]
     if found.frozen:
         because = f": {found.frozen_because}" if found.frozen_because else ""
-        lines.append(f"FROZEN by an operator{because}; headrace feedback thaw ends it")
+        by = found.frozen_by or "an operator"
+        lines.append(harmless(f"FROZEN by {by}{because}; headrace feedback thaw ends it"))
     lines += [
         harmless(
             f"observer {one.observer} is not heard: {one.problem or 'it has said nothing yet'}"

@@ -63,6 +63,24 @@ def test_a_mode_may_be_written_as_in_the_configuration(admin: _Admin, written: s
     assert body["mode"] == "dry_run"
 
 
+@pytest.mark.parametrize(
+    ("environment", "by"),
+    [({"SUDO_USER": "ann", "USER": "root"}, "ann@"), ({"USER": "bob"}, "bob@"), ({}, "@")],
+)
+def test_an_order_says_who_gave_it(
+    admin: _Admin, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], by: str
+) -> None:
+    for name in ("SUDO_USER", "USER", "LOGNAME", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert CliRunner().invoke(app, ["feedback", "thaw"]).exit_code == 0
+    [(_method, _path, body)] = admin.asked
+    assert isinstance(body, dict)
+    assert by in body["by"]
+    assert not body["by"].startswith("@")
+
+
 def test_the_history_of_what_does_not_exist_is_no_empty_one(admin: _Admin) -> None:
     result = CliRunner().invoke(app, ["feedback", "history", "nosuch"])
     assert result.exit_code == 1

@@ -52,6 +52,8 @@ def test_a_frozen_view_is_said_at_the_top() -> None:
     assert status_lines(frozen, 120)[1] == (
         "FROZEN by an operator: a new rack; headrace feedback thaw ends it"
     )
+    by_whom = msgspec.structs.replace(frozen, frozen_by="ann@oslo1\x1b[2J")
+    assert status_lines(by_whom, 120)[1].startswith("FROZEN by ann@oslo1\\x1b[2J: a new rack;")
 
 
 def test_no_line_is_wider_than_the_screen() -> None:

@@ -96,6 +96,7 @@ class Status(msgspec.Struct):
     alarms: list[AlarmRow]
     coverage: dict[str, dict[str, float]] = {}
     by_class: dict[str, dict[str, dict[str, float]]] = {}
+    frozen_by: str = ""
 
 
 class WhyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -31,6 +31,7 @@ def status(loop: FeedbackLoop) -> Status:
         mode=str(mode or loop.controller.rules.mode),
         frozen=orders.frozen,
         frozen_because=freeze.reason if freeze is not None and freeze.frozen else "",
+        frozen_by=freeze.by if freeze is not None and freeze.frozen else "",
         view=view.version,
         view_age_s=None if published is None else max(0.0, time.time() - view.made_at),
         lateness_s=loop.lateness_s,

@@ -64,6 +64,14 @@ EXAMPLES = MappingProxyType(
             "headrace feedback want oslo2 none --config feedback.toml",
         ),
         "feedback mode": ("headrace feedback mode dry-run --config feedback.toml",),
+        "vip plan": (
+            "headrace vip plan --network network.toml --server oslo1",
+            "headrace vip plan --network network.toml --server oslo1 --failed oslo2",
+        ),
+        "vip explain": (
+            "headrace vip explain 192.0.2.129 --network network.toml --draining oslo1",
+        ),
+        "vip takeover": ("headrace vip takeover --network network.toml --failed oslo1",),
     }
 )
 """By a command's words."""

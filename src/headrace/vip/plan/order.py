@@ -2,9 +2,9 @@
 
 Each candidate bids for each VIP by weighted rendezvous, so that a server that joins or leaves
 changes the lists that it enters or leaves, and hardly others. The VIPs of one server take their
-neighbours in turns, first all first ones, then all second ones, and none twice while there are
-others: what a server carried falls upon as many neighbours as it has VIPs. States are no part of
-this: a server that fails keeps its place.
+neighbours in turns: first all first ones, then all second ones, and in one turn none twice while
+there are others. So what a server carried falls upon as many neighbours as it has VIPs. States are
+no part of this: a server that fails keeps its place.
 """
 
 from __future__ import annotations

@@ -1,0 +1,156 @@
+"""`headrace vip`: what servers announce, who takes over what, and why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headrace.cli.examples import examples
+from headrace.errors import HeadraceError
+from headrace.topology.build import load_topology
+from headrace.topology.model import Topology
+from headrace.vip.plan.assumed import Assumed, assumed_plans
+from headrace.vip.plan.model import Address
+from headrace.vip.plan.order import SiteOrder, site_order
+from headrace.vip.plan.pages import plan_lines, takeover_lines, vip_lines
+
+_MOST_NAMED = 10
+
+vip = typer.Typer(
+    name="vip",
+    help="Addresses that move between servers: what each announces, and who takes over what.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Network = Annotated[Path, typer.Option(metavar="FILE", help="The network's description.")]
+Failed = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Assume that this server has failed.")
+]
+Draining = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Assume that this server drains.")
+]
+Withdrawn = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Assume that this one has drained.")
+]
+
+
+class BadVipQuestion(HeadraceError):
+    """What is asked for is not in the description."""
+
+
+@vip.command(name="plan", epilog=examples("vip plan"))
+def plan(
+    *,
+    network: Network,
+    server: Annotated[str, typer.Option(metavar="NAME", help="The server that announces.")],
+    failed: Failed = None,
+    draining: Draining = None,
+    withdrawn: Withdrawn = None,
+) -> None:
+    """Print what a server announces, by the description alone.
+
+    All servers and checks are assumed to be sound, but for those that are named.
+    """
+    topology = load_topology(network)
+    order = _site_of(topology, server)
+    assumed = _assumed(order, failed, draining, withdrawn)
+    _print(plan_lines(order, assumed_plans(order, assumed, time.time())[server]))
+
+
+@vip.command(name="explain", epilog=examples("vip explain"))
+def explain(
+    address: Annotated[str, typer.Argument(metavar="VIP", help="The address.")],
+    *,
+    network: Network,
+    failed: Failed = None,
+    draining: Draining = None,
+    withdrawn: Withdrawn = None,
+) -> None:
+    """Print who may announce a VIP, in order, what each does, and who has it."""
+    topology = load_topology(network)
+    asked, owner = _owner(topology, address)
+    order = _site_of(topology, owner)
+    assumed = _assumed(order, failed, draining, withdrawn)
+    _print(vip_lines(order, assumed_plans(order, assumed, time.time()), asked))
+
+
+@vip.command(name="takeover", epilog=examples("vip takeover"))
+def takeover(
+    *,
+    network: Network,
+    site: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this site. Unset: all with VIPs.")
+    ] = None,
+    failed: Failed = None,
+    draining: Draining = None,
+    withdrawn: Withdrawn = None,
+) -> None:
+    """Print who takes over the load of whom, and how much that comes to.
+
+    Clients are assumed to be spread by capacity, and evenly over the VIPs of a server.
+    """
+    topology = load_topology(network)
+    with_vips = dict.fromkeys(one.site for one in topology.servers if one.vips)
+    if site is not None and site not in with_vips:
+        raise BadVipQuestion(f"no server of {site!r} has a VIP: name {_some(with_vips)}")
+    named = {*(failed or ()), *(draining or ()), *(withdrawn or ())}
+    _known(named, [one.name for one in topology.servers])
+    for number, name in enumerate([site] if site is not None else with_vips):
+        order = site_order(topology, name)
+        failed_here, draining_here, withdrawn_here = (
+            tuple(one for one in each or () if one in order.servers)
+            for each in (failed, draining, withdrawn)
+        )
+        assumed = Assumed(failed_here, draining_here, withdrawn_here)
+        _print([*([""] if number else []), f"{name}: {len(order.servers)} servers", ""])
+        _print(takeover_lines(order, assumed, time.time()))
+
+
+def _site_of(topology: Topology, server: str) -> SiteOrder:
+    _known([server], [one.name for one in topology.servers])
+    return site_order(topology, topology.server(server).site)
+
+
+def _owner(topology: Topology, text: str) -> tuple[Address, str]:
+    try:
+        asked = ip_address(text)
+    except ValueError:
+        raise BadVipQuestion(f"{text!r} is not an address: write one of the VIPs") from None
+    owners = {each: one.name for one in topology.servers for v in one.vips for each in v.addresses}
+    if asked not in owners:
+        raise BadVipQuestion(f"{asked} is no VIP: name {_some(map(str, owners))}")
+    return asked, owners[asked]
+
+
+def _assumed(
+    order: SiteOrder,
+    failed: list[str] | None,
+    draining: list[str] | None,
+    withdrawn: list[str] | None,
+) -> Assumed:
+    found = Assumed(tuple(failed or ()), tuple(draining or ()), tuple(withdrawn or ()))
+    _known({*found.failed, *found.draining, *found.withdrawn}, list(order.servers))
+    return found
+
+
+def _known(names: Collection[str], servers: Collection[str]) -> None:
+    for name in names:
+        if name not in servers:
+            raise BadVipQuestion(f"there is no server {name!r} here: name {_some(servers)}")
+
+
+def _some(names: Iterable[str]) -> str:
+    known = list(names)
+    shown = ", ".join(known[:_MOST_NAMED]) + (", …" if len(known) > _MOST_NAMED else "")
+    return f"one of {shown}" if known else "one that the description has: there is none"
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        typer.echo(line)

@@ -1,0 +1,26 @@
+"""What each word of a plan means, for those who read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from headrace.vip.plan.model import Why
+
+MEANINGS: Mapping[Why, str] = MappingProxyType(
+    {
+        Why.OWNER: "its own VIP",
+        Why.NEIGHBOUR: "a neighbour's VIP, for when that one fails",
+        Why.LEAVING: "no neighbour of the owner any more; announced until all know that",
+        Why.LINGERS: "it drains: its connections end by themselves, its VIPs stay for now",
+        Why.DEGRADED: "served, but a check found something wrong",
+        Why.DAMPED: "sound, but it failed again and again",
+        Why.SEEN_FAILED: "sound for itself, but the feedback loop sees it fail",
+        Why.DRAINS: "it drains: worse than all others, before it is withdrawn",
+        Why.LAST: "to be withdrawn, but nobody else is known to serve it",
+        Why.NOT_CHECKED: "no check has found it served",
+        Why.FAILED: "a check failed",
+        Why.WITHDRAWN: "withdrawn",
+        Why.FORCED: "withdrawn at once, by an operator",
+    }
+)

@@ -1,0 +1,69 @@
+"""`headrace vip`: what is planned, asked on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from headrace.cli.main import app
+from headrace.errors import HeadraceError
+
+EXAMPLE = str(Path(__file__).parents[3] / "docs/examples/vips.toml")
+
+
+def said(*words: str) -> str:
+    result = CliRunner().invoke(app, ["vip", *words, "--network", EXAMPLE])
+    if isinstance(result.exception, HeadraceError):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_a_plan_follows_what_is_assumed() -> None:
+    assert "6 of 6 announced" in said("plan", "--server", "oslo1")
+    assert "0 of 6 announced" in said("plan", "--server", "oslo1", "--failed", "oslo1")
+    assert "65535:0" in said("plan", "--server", "oslo1", "--draining", "oslo1")
+    assert "0 of 6 announced" in said("plan", "--server", "oslo1", "--withdrawn", "oslo1")
+    alone = said(
+        "plan",
+        "--server",
+        "oslo1",
+        "--withdrawn",
+        "oslo1",
+        "--failed",
+        "oslo2",
+        "--failed",
+        "oslo3",
+    )
+    assert alone.count("last: to be withdrawn, but nobody else") == 6
+
+
+def test_a_vip_is_explained_by_its_candidates() -> None:
+    lines = said("explain", "198.51.100.129").splitlines()
+    assert lines[0].startswith("198.51.100.129: VIP 1 of oslo1 in oslo")
+    assert lines[-1] == "oslo1 has it"
+    assert said("explain", "198.51.100.129", "--failed", "oslo1").splitlines()[-1] != lines[-1]
+
+
+def test_takeovers_of_one_site_or_of_all_that_have_vips() -> None:
+    assert said("takeover") == said("takeover", "--site", "oslo")
+    assert "who carries what" not in said("takeover")
+    assert "who carries what" in said("takeover", "--failed", "oslo2")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["plan", "--server", "rome1"], "no server 'rome1' here: name one of oslo1, oslo2, oslo3"),
+        (["plan", "--server", "oslo1", "--failed", "x"], "there is no server 'x' here"),
+        (["explain", "oslo1"], "'oslo1' is not an address"),
+        (["explain", "192.0.2.1"], "192.0.2.1 is no VIP: name one of 198.51.100.129, "),
+        (["takeover", "--site", "rome"], "no server of 'rome' has a VIP: name one of oslo"),
+        (["takeover", "--draining", "x"], "there is no server 'x' here"),
+    ],
+)
+def test_what_is_not_there_is_said_with_what_is(words: list[str], message: str) -> None:
+    with pytest.raises(HeadraceError, match=message):
+        said(*words)

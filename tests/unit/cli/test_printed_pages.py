@@ -106,3 +106,19 @@ def test_the_page_on_tiering_shows_who_is_asked(tmp_path: Path) -> None:
     write_network_of_the_first_page(tmp_path)
     ((asked, shown),) = shown_on("network/tiering.md", "explain")
     assert printed_by(asked).startswith(shown.removesuffix("…\n"))
+
+
+def test_the_feedback_loop_of_its_first_page_is_sound(tmp_path: Path) -> None:
+    write_network_of_the_first_page(tmp_path)
+    page = (DOCS / "feedback/index.md").read_text()
+    found = re.search(r"```toml\n# feedback\.toml\n([^`]*)```", page)
+    lines = re.search(r"```toml\n(secret_file = [^`]*)```", page)
+    assert found
+    assert lines
+    (tmp_path / "feedback.toml").write_text(found[1].replace("/tmp/", f"{tmp_path}/"))
+    assert str(tmp_path / "network.toml") in printed_by("check feedback.toml")
+    router = (tmp_path / "router.toml").read_text()
+    file = 'file = "network.toml"\n'
+    assert file in router
+    (tmp_path / "router.toml").write_text(router.replace(file, file + lines[1]))
+    assert "http://127.0.0.1:8091" in printed_by("check router.toml")

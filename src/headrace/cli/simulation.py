@@ -16,7 +16,7 @@ from headrace.errors import HeadraceError
 from headrace.simulate.bounds import MemoryBound
 from headrace.simulate.build import engine_of
 from headrace.simulate.comparison import beside_each_other, comparison
-from headrace.simulate.demand.access_logs import Passed, logs_of, read_logs
+from headrace.simulate.demand.access_logs import NoLogs, Passed, logs_of, read_logs
 from headrace.simulate.engine import Progress, Result
 from headrace.simulate.figures import Figures, as_dict, figures_of, read_figures
 from headrace.simulate.progress import ProgressBar
@@ -165,6 +165,8 @@ def _replayed(
     ):
         if count:
             typer.echo(f"passed over: {count:,} {what}", err=True)
+    if not moves.requests:
+        raise NoLogs("the logs have no request of a client that was served: name those of edges")
     return results, moves
 
 

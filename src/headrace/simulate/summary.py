@@ -65,7 +65,11 @@ def _noted(rows: Sequence[tuple[str, str, str]]) -> Iterator[str]:
 def summary_rows(one: Figures) -> list[tuple[str, str, str]]:
     """Return the figures of the whole network: name, value and what it says."""
     rows = [
-        ("requests", f"{one.requests:,}", f"of {one.sessions:,} sessions that began"),
+        (
+            "requests",
+            f"{one.requests:,}",
+            f"of {one.sessions:,} sessions that began" if one.sessions else "",
+        ),
         ("sent", size(one.client_bytes), f"to clients, {rate(one.peak_bps)} at the height"),
         (
             "hits",

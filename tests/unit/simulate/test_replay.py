@@ -326,3 +326,16 @@ def test_variants_beside_something_else_to_compare_are_refused(
     )
     assert isinstance(result.exception, HeadraceError)
     assert option in str(result.exception)
+
+
+def test_logs_without_a_request_are_refused(directory: Path) -> None:
+    (directory / "access.log").write_text('127.0.0.1 - - "GET / HTTP/1.0" 200 2326\n')
+    result = CliRunner().invoke(
+        app,
+        [
+            "simulate", "--network", str(directory / "network.toml"),
+            "--log", str(directory / "access.log"), "--json",
+        ],
+    )  # fmt: skip
+    assert isinstance(result.exception, HeadraceError)
+    assert "1 lines are none of an access log" in result.output

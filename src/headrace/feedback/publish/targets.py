@@ -56,7 +56,7 @@ class Targets:
 
     async def _deliver(self, name: str, deliver: Callable[[Published], Awaitable[None]]) -> None:
         done: Published | None = None
-        problem = ""
+        logged: set[tuple[str, int | None]] = set()  # each kind once, until it is delivered again
         while True:
             newest, changed = self._newest, self._changed
             if newest is None or newest is done:
@@ -66,16 +66,19 @@ class Targets:
                 await deliver(newest)
             except (HeadraceError, OSError, ValueError) as error:
                 self.failed[name] += 1
-                if not problem:
-                    log.error("view_not_delivered", target=name, problem=str(error))
-                problem = str(error) or type(error).__name__
+                kind = (type(error).__name__, getattr(error, "errno", None))
+                if kind not in logged:
+                    logged.add(kind)
+                    problem = str(error) or type(error).__name__
+                    log.error("view_not_delivered", target=name, problem=problem)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(AGAIN_S):
                         await changed.wait()
             else:
-                if problem:
+                if logged:
                     log.info("view_delivered_again", target=name)
-                done, problem = newest, ""
+                    logged.clear()
+                done = newest
 
 
 def read_published(path: Path | None) -> bytes | None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from structlog.testing import capture_logs
+
 from headrace.feedback.publish.published import Published
 from headrace.feedback.publish.targets import Targets, read_published
 from headrace.node.network.view_socket import ViewSocket
@@ -98,3 +100,31 @@ def test_what_is_no_view_is_not_taken_for_one(tmp_path: Path) -> None:
     assert read_published(None) is None
     assert read_published(tmp_path / "none") is None
     assert read_published(tmp_path) is None
+
+
+def test_each_kind_of_trouble_is_logged_once_until_it_is_over(tmp_path: Path) -> None:
+    place = tmp_path / "run"
+    file = place / "view.json"
+
+    async def test() -> None:
+        targets = Targets(file, [])
+        for number in (1, 2):  # nobody has made the directory
+            targets.publish(Published.of(View(number, 100.0 + number)))
+            await until(lambda number=number: targets.failed.total() >= number)  # type: ignore[misc]
+        place.write_text("in the way")
+        targets.publish(OLD)
+        await until(lambda: targets.failed.total() >= 3)
+        place.unlink()
+        place.mkdir()
+        targets.publish(NEW)
+        await until(lambda: read_published(file) == NEW.data + b"\n")
+        await targets.close()
+
+    with capture_logs() as logged:
+        run(test())
+    said = [(one["event"], one.get("problem", "").partition("]")[0][1:]) for one in logged]
+    assert said == [
+        ("view_not_delivered", "Errno 2"),
+        ("view_not_delivered", "Errno 20"),
+        ("view_delivered_again", ""),
+    ]

@@ -307,7 +307,15 @@ class FeedbackLoop:
         self._note_events()
         self._tell(moment, observations)
         self.waiting.give_up_old(moment.clock)
-        compare = self.shadow.begin(moment, observations, self.orders, self._own_controller)
+        senior = self.others.received.get(deciding.decides or "")
+        compare = self.shadow.begin(
+            moment,
+            observations,
+            self.orders,
+            self._own_controller,
+            same_description=senior is not None
+            and senior.document.network == self._network.version,
+        )
         if compare is not None:
             self.shadow.end(await asyncio.to_thread(compare))
 

@@ -41,10 +41,16 @@ class Shadow:
         self._differed: dict[str, int] = {}
 
     def begin(
-        self, moment: Moment, observations: Observations, orders: Orders, controller: Controller
+        self,
+        moment: Moment,
+        observations: Observations,
+        orders: Orders,
+        controller: Controller,
+        *,
+        same_description: bool = True,
     ) -> Callable[[], Step] | None:
         """Return what works out the own step, when it is time again; it may run in a thread, and
-        `end` takes what comes of it.
+        `end` takes what comes of it. It is compared where both go by the same description.
         """
         deciding = self._deciding
         senior = deciding.decides
@@ -57,7 +63,7 @@ class Shadow:
         if moment.steady_s < self._next_s:
             return None
         self._next_s = moment.steady_s + EVERY_S
-        self._published = deciding.published.view
+        self._published = deciding.published.view if same_description else None
         elapsed_s = controller.rules.balance.interval_s  # so that the balance is worked out
         memory, now = deciding.known(), moment.clock
         return partial(controller.step, memory, observations, now, elapsed_s, orders)
@@ -65,13 +71,13 @@ class Shadow:
     def end(self, step: Step) -> None:
         """Compare what was worked out with what was published."""
         self.step = step
-        if self._published is None or self._senior is None:
-            return
-        found = dict(differences(self._published, step.view))
+        found: dict[str, str] = {}
+        if self._published is not None:
+            found = dict(differences(self._published, step.view))
         self._differed = {name: self._differed.get(name, 0) + 1 for name in found}
         lasting = [name for name, times in self._differed.items() if times >= LASTING]
         alarm = None
-        if lasting:
+        if lasting and self._senior is not None:
             told = "; ".join(found[name] for name in lasting[:MOST_NAMED])
             more = f"; and {len(lasting) - MOST_NAMED} more" if len(lasting) > MOST_NAMED else ""
             alarm = Alarm(AlarmKind.SENIOR_DIFFERS, self._senior, f"{told}{more}"[:1024])

@@ -7,14 +7,17 @@ from dataclasses import replace
 import msgspec
 
 from headrace.feedback.control.memory import decode_memory, encode_memory
+from headrace.feedback.deciding import Moment
 from headrace.feedback.exchange.document import Decision
 from headrace.feedback.observation import Outcome
+from headrace.feedback.orders import NO_ORDERS
+from headrace.feedback.publish.published import Published
 from headrace.feedback.shadow import differences
 from headrace.feedback.states.model import AlarmKind, State
 from headrace.topology.view import NO_VIEW, ServerState, ServerView, View
 from headrace.topology.view_codec import decode_view, encode_view
-from tests.harness.observers import Observers
-from tests.unit.feedback.networks import network
+from tests.harness.observers import START, Observers
+from tests.unit.feedback.networks import network, observed
 
 SERVER = "s0a0"
 NET = network()
@@ -81,6 +84,25 @@ def test_what_changes_or_flaps_raises_none() -> None:
         assert [alarmed(three, name) for name in ("b", "c")] == [[], []]
     assert three["b"].shadow.step is not None
     assert three["a"].shadow.step is None
+
+
+def test_by_another_description_nothing_is_compared() -> None:
+    three = Observers(NET)
+    three.seconds(10)
+    member, moment = three["b"], Moment(three.now_s, START + three.now_s)
+    published = member.deciding.published
+    assert published is not None
+    wrong = Published.of(replace(published.view, servers=DEAD))
+    for same in (True, False):
+        for later_s in range(6, 40, 6):
+            member.deciding.published = wrong
+            moment = Moment(moment.steady_s + later_s, moment.clock + later_s)
+            work = member.shadow.begin(
+                moment, observed(NET), NO_ORDERS, three.controller, same_description=same
+            )
+            assert work is not None
+            member.shadow.end(work())
+        assert bool(alarmed(three, "b")) is same
 
 
 def test_differences_are_of_states_and_of_weights_that_matter() -> None:

@@ -313,3 +313,24 @@ def test_servers_that_are_no_more_in_the_network_are_not_spoken_of() -> None:
             assert not seen.of("n1")
 
     run(main())
+
+
+def test_a_silent_server_is_asked_again_at_once_and_no_more_often_than_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("headrace.feedback.observe.prober.STALL_S", 1e9)
+
+    async def main() -> None:
+        silent = says(b"", then_hangs=True)
+        times = ProbeTimes(interval_s=1.0, timeout_s=0.1, slow_s=0.1)
+        async with served(silent) as port:
+            target = Target("n1", ("127.0.0.1",), port, None)
+            async with probing([target], times=times) as (prober, seen):
+                turns: list[int] = []
+                for count in range(1, 5):
+                    await seen.until(lambda: len(seen.results) >= count)  # noqa: B023
+                    turns.append(prober._turn)
+                assert set(seen.of("n1")) == {Outcome.TIMEOUT}
+                assert turns == [1, 1, 3, 4]
+
+    run(main())

@@ -74,6 +74,8 @@ class Prober:
         self._agreements: dict[Probe, Agreement] = {}
         self._idle = IdleSockets()
         self._running: set[SmallRequest] = set()
+        self._silent: set[str] = set()
+        self._ahead: set[str] = set()
         self._turn = 0
         self._stalled_s = -1.0
         self.targets = tuple(targets)
@@ -91,6 +93,8 @@ class Prober:
         for agreement in self._agreements.values():
             agreement.keep_only(self._names)
         self._idle.close()
+        self._silent &= self._names
+        self._ahead &= self._names
 
     async def run(self) -> None:
         """Probe until it is cancelled."""
@@ -124,6 +128,9 @@ class Prober:
             late_s = max(0.0, loop.time() - due_s)
             self.late_s.append(late_s)
             latest_s = max(latest_s, late_s)
+            if target.server in self._ahead:
+                self._ahead.remove(target.server)  # it has been probed already
+                continue
             if len(self._running) >= most:
                 self.unmade += 1
             else:
@@ -190,6 +197,20 @@ class Prober:
             self.unmade += 1
             return
         self._on_result(server, outcome, result.first_byte_s, result.total_s)
+        if outcome is not Outcome.TIMEOUT:
+            self._silent.discard(server)
+        elif server not in self._silent:
+            self._silent.add(server)
+            self._probe_ahead(target)
+
+    def _probe_ahead(self, target: Target) -> None:
+        """Begin the next probe of a server that is silent for the first time: one more and it has
+        failed. As many are made as else, this one only comes sooner.
+        """
+        probes = self.probes
+        if probes and target.server not in self._ahead and len(self._running) < _most_open():
+            self._ahead.add(target.server)
+            self._begin_safely(target, probes[(self._turn + 1) % len(probes)])
 
     def _judged(self, server: str, probe: Probe, digest: bytes, result: Result) -> Outcome | None:
         """Return how a probe ended, by what came too."""

@@ -45,13 +45,20 @@ def _in_a_directory_with_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "docs/examples").mkdir(parents=True)
     for file in ("network.toml", "docs/examples/network.toml"):
         (tmp_path / file).write_text(EXAMPLE)
+    (tmp_path / "vips.toml").write_text((DOCS / "examples/vips.toml").read_text())
     failed = {"version": 1, "made_at": 1764130000.0, "servers": {"oslo2": {"state": "failed"}}}
     (tmp_path / "view.json").write_text(json.dumps(failed))
 
 
 @pytest.mark.parametrize(
     ("page", "command", "blocks"),
-    [("network/sharding.md", "shard", 2), ("network/routing.md", "locate", 1)],
+    [
+        ("network/sharding.md", "shard", 2),
+        ("network/routing.md", "locate", 1),
+        ("vip/plan.md", "vip plan", 1),
+        ("vip/plan.md", "vip takeover", 2),
+        ("vip/plan.md", "vip explain", 1),
+    ],
 )
 def test_a_page_shows_what_is_printed(page: str, command: str, blocks: int) -> None:
     found = shown_on(page, command)

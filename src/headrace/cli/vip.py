@@ -96,12 +96,10 @@ def takeover(
     Clients are assumed to be spread by capacity, and evenly over the VIPs of a server.
     """
     topology = load_topology(network)
-    with_vips = dict.fromkeys(one.site for one in topology.servers if one.vips)
-    if site is not None and site not in with_vips:
-        raise BadVipQuestion(f"no server of {site!r} has a VIP: name {_some(with_vips)}")
+    sites = _sites(topology, site)
     named = {*(failed or ()), *(draining or ()), *(withdrawn or ())}
     _known(named, [one.name for one in topology.servers])
-    for number, name in enumerate([site] if site is not None else with_vips):
+    for number, name in enumerate(sites):
         order = site_order(topology, name)
         failed_here, draining_here, withdrawn_here = (
             tuple(one for one in each or () if one in order.servers)
@@ -110,6 +108,16 @@ def takeover(
         assumed = Assumed(failed_here, draining_here, withdrawn_here)
         _print([*([""] if number else []), f"{name}: {len(order.servers)} servers", ""])
         _print(takeover_lines(order, assumed, time.time()))
+
+
+def _sites(topology: Topology, asked: str | None) -> list[str]:
+    """Return the sites with VIPs, or the one asked for. Raises BadVipQuestion."""
+    found = list(dict.fromkeys(one.site for one in topology.servers if one.vips))
+    if asked is None:
+        return found
+    if asked not in found:
+        raise BadVipQuestion(f"no server of {asked!r} has a VIP: name {_some(found)}")
+    return [asked]
 
 
 def _site_of(topology: Topology, server: str) -> SiteOrder:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import msgspec
 import typer
 
-from headrace.cli.role_file import ROOTS, RoleName, has_keys_of, role_of
+from headrace.cli.role_file import RoleName, has_keys_of, role_of, root_of
 from headrace.config import Address, UnixAddress
 from headrace.config.addresses import parse_address
 from headrace.config.loader import load_config
@@ -245,7 +245,7 @@ def _loaded(file: Path, roles: tuple[RoleName, ...]) -> NodeConfig:
         )
     role = seems if seems in roles else roles[0]
     try:
-        found: NodeConfig = load_config(file, ROOTS[role])
+        found: NodeConfig = load_config(file, root_of(role))
     except HeadraceError as error:
         raise AdminUsage(str(error)) from error
     return found

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from headrace.cli.role_file import ROOTS, RoleName, role_of
+from headrace.cli.role_file import RoleName, role_of, root_of
 from headrace.config.exposed_files import exposed_files
 from headrace.config.loader import load_config
 from headrace.config.network_member import EdgeMember, NetworkMember
@@ -33,7 +33,7 @@ def check(
 ) -> None:
     """Check a configuration file, and print every value in force."""
     if schema:
-        model = ROOTS[role or RoleName.EDGE].model
+        model = root_of(role or RoleName.EDGE).model
         typer.echo(json.dumps(model.model_json_schema(by_alias=True), indent=2))
         return
     if path is None:
@@ -41,7 +41,7 @@ def check(
     from headrace.config.effective import effective_toml
     from headrace.config.loader import check_machine
 
-    root = ROOTS[role or role_of(path)]
+    root = root_of(role or role_of(path))
     config = load_config(path, root, warn=lambda text: typer.echo(text, err=True))
     check_machine(config, root, path)
     for exposed in exposed_files(config):

@@ -5,14 +5,12 @@ from __future__ import annotations
 import enum
 import tomllib
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from headrace.config.edge import EDGE
-from headrace.config.feedback import FEEDBACK
 from headrace.config.loader import load_config
 from headrace.config.root import Root, RootT
-from headrace.config.router import ROUTER
 from headrace.errors import HeadraceError
 
 
@@ -24,10 +22,11 @@ class RoleName(enum.StrEnum):
     FEEDBACK = "feedback"
 
 
-ROOTS: Mapping[RoleName, Root[Any]] = {
-    RoleName.EDGE: EDGE,
-    RoleName.ROUTER: ROUTER,
-    RoleName.FEEDBACK: FEEDBACK,
+# Where each root is. Only the one that is asked for is imported: its models take time to build.
+_PLACES = {
+    RoleName.EDGE: ("headrace.config.edge", "EDGE"),
+    RoleName.ROUTER: ("headrace.config.router", "ROUTER"),
+    RoleName.FEEDBACK: ("headrace.config.feedback", "FEEDBACK"),
 }
 _EDGES_ONLY = ("cache_dir", "service", "site")
 _ROUTERS_ONLY = ("state_dir", "steering", "dns", "trusted_proxies", "forwarded_field", "api_hosts")
@@ -50,6 +49,13 @@ class NotOfARole(HeadraceError):
     """The file is the description of a network, which no role is configured by."""
 
 
+def root_of(role: RoleName) -> Root[Any]:
+    """Return how a role is configured."""
+    module, name = _PLACES[role]
+    root: Root[Any] = getattr(import_module(module), name)
+    return root
+
+
 def role_of(path: Path) -> RoleName:
     """Return whose configuration a file seems to be: an edge's, unless it has keys that only a
     router's or a feedback process's has. What cannot be read is left to the loader, which says why.
@@ -69,7 +75,7 @@ def role_of(path: Path) -> RoleName:
 def load_for(path: Path, root: Root[RootT]) -> RootT:
     """Return the configuration of a role. Raises ConfigError; NotOfARole for another one's file."""
     seems = role_of(path)
-    if ROOTS[seems] is not root and has_keys_of(seems, path) and not _has_own_keys(root, path):
+    if root_of(seems) is not root and has_keys_of(seems, path) and not _has_own_keys(root, path):
         raise NotOfARole(
             f"{path} configures {_NAMED[seems]}: run headrace {seems.value} --config {path}"
         )
@@ -84,7 +90,7 @@ def has_keys_of(role: RoleName, path: Path) -> bool:
 
 def _has_own_keys(root: Root[Any], path: Path) -> bool:
     document = _document(path)
-    keys = {key for role, own in ROOTS.items() if own is root for key in _ONLY[role]}
+    keys = {key for role in RoleName if root_of(role) is root for key in _ONLY[role]}
     return any(key in document for key in keys - _SHARED)
 
 

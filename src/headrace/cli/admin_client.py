@@ -19,7 +19,7 @@ from headrace.config.addresses import parse_address
 from headrace.config.loader import load_config
 from headrace.config.node import NodeConfig
 from headrace.errors import HeadraceError
-from headrace.node.admin.auth import TOKEN_FILE_NAME
+from headrace.node.admin.token import TOKEN_FILE_NAME
 
 TIMEOUT_S = 30.0
 EXIT_REFUSED = 1

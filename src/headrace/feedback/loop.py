@@ -39,7 +39,7 @@ from headrace.feedback.publish.waiting import Waiting
 from headrace.feedback.rules import REPORT_AGE_INTERVALS, rules_of
 from headrace.feedback.shadow import Shadow
 from headrace.feedback.states.model import State, States
-from headrace.node.admin.auth import token_in
+from headrace.node.admin.token import token_in
 from headrace.node.network.signed import Secrets
 from headrace.topology.model import Topology
 from headrace.topology.snapshot import NetworkSnapshot

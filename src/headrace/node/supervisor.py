@@ -23,7 +23,7 @@ from headrace.config.loader import load_config
 from headrace.config.problems import ConfigError
 from headrace.errors import HeadraceError
 from headrace.node.admin.app import AdminServer
-from headrace.node.admin.auth import admin_token, token_in
+from headrace.node.admin.token import admin_token, token_in
 from headrace.node.listeners import ReservedAddress, rebind, reserve_all
 from headrace.node.network.follower import NetworkFileError, NetworkFollower
 from headrace.node.questions import Questions

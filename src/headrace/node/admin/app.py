@@ -21,7 +21,8 @@ from headrace.node.admin.guard import keep_pages_out
 from headrace.node.admin.held_connections import HeldConnection, Places, held, whole_body
 from headrace.node.admin.openapi import document
 from headrace.node.admin.operations import Media, NoRequest, Operation, Operations
-from headrace.node.admin.problem import as_json, problems
+from headrace.node.admin.problem import as_json
+from headrace.node.admin.problem_responses import problems
 from headrace.node.admin.requests import read_body, read_query
 from headrace.node.running import Node
 

@@ -13,7 +13,8 @@ from collections.abc import Collection
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from headrace.node.admin.problem import Handler, ProblemError
+from headrace.node.admin.problem import ProblemError
+from headrace.node.admin.problem_responses import Handler
 
 
 def own_names() -> frozenset[str]:

@@ -16,7 +16,7 @@ import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestPayloadError
 
-from headrace.node.admin.problem import Handler, problem_response
+from headrace.node.admin.problem_responses import Handler, problem_response
 
 CONNECTIONS = 64
 FIRST_REQUEST_S = 10.0

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.node.admin.auth import TokenError, admin_token, allowed, token_in
+from headrace.node.admin.auth import allowed
+from headrace.node.admin.token import TokenError, admin_token, token_in
 
 TOKEN = "0123456789abcdef"
 

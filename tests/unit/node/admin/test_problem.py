@@ -10,7 +10,7 @@ from aiohttp import ClientConnectionResetError, web
 from aiohttp.test_utils import make_mocked_request
 from structlog.testing import capture_logs
 
-from headrace.node.admin.problem import problems
+from headrace.node.admin.problem_responses import problems
 
 
 @pytest.mark.parametrize(("leaving", "logged"), [(True, []), (False, ["admin_request_failed"])])

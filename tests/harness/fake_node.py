@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from headrace.node.running import AnswerT
-from headrace.telemetry.exposition import ServerFacts
+from headrace.telemetry.facts import ServerFacts
 from headrace.telemetry.metrics import Snapshot, WorkerMetrics
 from headrace.telemetry.report import Report
 

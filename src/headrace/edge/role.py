@@ -23,7 +23,7 @@ from headrace.node.admin.load import Identity
 from headrace.node.admin.operations import Operations
 from headrace.node.role import AtCommit
 from headrace.node.running import Node
-from headrace.telemetry.exposition import RoleFacts
+from headrace.telemetry.facts import RoleFacts
 
 WORKER_COMMAND = (sys.executable, "-m", "headrace.edge.worker")
 

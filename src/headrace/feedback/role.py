@@ -17,7 +17,7 @@ from headrace.feedback.state_lock import StateLock
 from headrace.node.admin.operations import Operations
 from headrace.node.role import Role
 from headrace.node.running import Node
-from headrace.telemetry.exposition import RoleFacts
+from headrace.telemetry.facts import RoleFacts
 from headrace.telemetry.report import Report
 
 WORKER_COMMAND = (sys.executable, "-m", "headrace.feedback.worker")

@@ -24,7 +24,7 @@ from headrace.http.server.context import ServerContext
 from headrace.http.server.exchange import Handler
 from headrace.node.admin.operations import Operations
 from headrace.node.running import Node
-from headrace.telemetry.exposition import RoleFacts
+from headrace.telemetry.facts import RoleFacts
 from headrace.telemetry.metrics import Snapshot
 from headrace.telemetry.report import Report
 from headrace.topology.snapshot import NetworkSnapshot

@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from headrace.telemetry.exposition import ServerFacts
+from headrace.telemetry.facts import ServerFacts
 from headrace.telemetry.metrics import Snapshot
 from headrace.telemetry.report import Report
 

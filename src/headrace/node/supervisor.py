@@ -35,7 +35,7 @@ from headrace.node.ticket_keys import TicketKey
 from headrace.node.worker_pool import WorkerPool
 from headrace.node.worker_problems import NONE_SERVES
 from headrace.node.worker_process import Setup, State, Worker
-from headrace.telemetry.exposition import ServerFacts, WorkerFacts
+from headrace.telemetry.facts import ServerFacts, WorkerFacts
 from headrace.telemetry.logs import configure_logging
 from headrace.telemetry.metrics import Snapshot
 from headrace.telemetry.processes import process_use

@@ -6,10 +6,8 @@ nothing itself; everything comes in as values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
-from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -20,68 +18,11 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from headrace.telemetry.facts import ServerFacts, WorkerFacts
 from headrace.telemetry.metrics import BOUNDS_S, MEANINGS, HistogramSnapshot, Kind, Snapshot
-from headrace.telemetry.network import NetworkFacts, network_families
+from headrace.telemetry.network_metrics import network_families
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerFacts:
-    """One worker process: its number, whether it serves, and what it has used.
-
-    `started` is Unix seconds.
-    """
-
-    number: int
-    pid: int
-    ready: bool
-    started: float
-    cpu_s: float | None = None
-    resident_bytes: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RoleMetric:
-    """One number beside the workers' counts: `headrace_<name>`, with `_total` if it only grows."""
-
-    name: str
-    help: str
-    value: float
-    only_grows: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RoleFacts:
-    """What a role's supervisor knows beside its workers: as metrics, and as keys of the report."""
-
-    metrics: tuple[RoleMetric, ...] = ()
-    report: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ServerFacts:
-    """What the supervisor knows of the whole node at the moment of a scrape.
-
-    `started` is Unix seconds; `not_ready_because` is None while clients are welcome; `listening`
-    are the addresses in use. `certificates`: when they expire, Unix seconds, by file.
-    """
-
-    version: str
-    python: str
-    started: float
-    not_ready_because: str | None
-    draining: bool
-    workers_wanted: int
-    worker_exits: int
-    reloads_succeeded: int
-    reloads_failed: int
-    listening: tuple[str, ...] = ()
-    workers: tuple[WorkerFacts, ...] = ()
-    workers_leaving: int = 0
-    role: RoleFacts = RoleFacts()
-    network: NetworkFacts | None = None
-    certificates: Mapping[str, float] = field(default_factory=dict)
 
 
 def exposition(snapshot: Snapshot, facts: ServerFacts) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from headrace.telemetry.exposition import ServerFacts, WorkerFacts
+from headrace.telemetry.facts import ServerFacts, WorkerFacts
 from headrace.telemetry.metrics import MEANINGS, Kind, Snapshot
 from headrace.telemetry.network import NetworkFacts
 

@@ -27,7 +27,7 @@ from headrace.node.admin.load import Identity
 from headrace.node.admin.openapi import document
 from headrace.node.questions import Questions
 from headrace.node.worker_pool import WorkerPool
-from headrace.telemetry.exposition import ServerFacts
+from headrace.telemetry.facts import ServerFacts
 from headrace.telemetry.metrics import Snapshot, WorkerMetrics
 from tests.harness.admin_operations import edge_admin_operations, misfits
 from tests.harness.fake_store import FakeStore

@@ -8,11 +8,8 @@ import math
 from prometheus_client.parser import text_string_to_metric_families
 
 from headrace.edge.admin.report import STORE_COUNTERS, STORE_GAUGES, EdgeReport, edge_facts
-from headrace.telemetry.exposition import (
-    ServerFacts,
-    WorkerFacts,
-    exposition,
-)
+from headrace.telemetry.exposition import exposition
+from headrace.telemetry.facts import ServerFacts, WorkerFacts
 from headrace.telemetry.metrics import MEANINGS, WorkerMetrics
 from headrace.telemetry.network import NetworkFacts, ViewFacts
 from headrace.telemetry.report import report

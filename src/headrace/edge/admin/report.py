@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from headrace.telemetry.exposition import RoleFacts, RoleMetric
+from headrace.telemetry.facts import RoleFacts, RoleMetric
 from headrace.telemetry.report import Report
 
 STORE_GAUGES: Mapping[str, tuple[str, str]] = {

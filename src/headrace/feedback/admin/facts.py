@@ -10,7 +10,7 @@ import msgspec
 from headrace.feedback.admin.questions import Answer, AskCounts, Counts
 from headrace.feedback.states.model import State
 from headrace.node.running import Node
-from headrace.telemetry.exposition import RoleFacts, RoleMetric
+from headrace.telemetry.facts import RoleFacts, RoleMetric
 from headrace.telemetry.report import Report
 
 

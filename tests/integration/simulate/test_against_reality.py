@@ -28,15 +28,14 @@ from tests.harness.replayed import replayed
 from tests.harness.sites import OTHER_SITE, SITE, described_site, running_site
 
 WITHIN = 0.05
-# Stores of 64 objects that fill in a third of a second hold a few more than they should for a
-# moment: real edges ask for up to a tenth less than simulated ones.
-TINY_WITHIN = 0.15
 MEASURED = Path(__file__).parents[3] / "docs" / "benchmarks" / "tiering.json"
 
 HERE, THERE, ABOVE = ("one", "two"), ("three", "four"), ("mid",)
-OBJECTS, REQUESTS, WARM_UP = 300, 2400, 900
-BODY_BYTES = 32 * 1024
-STORE_BYTES = 2 * 1024 * 1024
+OBJECTS, REQUESTS, WARM_UP = 600, 4800, 1800
+BODY_BYTES = 20 * 1024
+"""Too large to be answered from memory for a moment after it was evicted."""
+STORE_BYTES = 4 * 1024 * 1024
+"""170 objects: all of the upper server's are replaced within seconds."""
 
 
 @pytest.mark.parametrize("arrangement", Arrangement, ids=lambda one: one.name.lower())
@@ -84,7 +83,7 @@ def test_two_sites_below_a_third_do_what_the_simulator_says(tmp_path: Path) -> N
         topology, trace, warm_up=WARM_UP, body_bytes=BODY_BYTES, store_bytes=STORE_BYTES
     )
     assert found.hits == pytest.approx(hits, rel=WITHIN)
-    assert found.at_origin == pytest.approx(at_origin, rel=TINY_WITHIN)
+    assert found.at_origin == pytest.approx(at_origin, rel=WITHIN)
     assert 0 < at_origin < hits < len(trace)
 
 

@@ -22,7 +22,8 @@ from headrace.topology.snapshot import version_of
 class Part(msgspec.Struct):
     """A part of the description: `change` is `added`, `removed`, `changed`, or "" for none;
     `fields` are what changed of it.
-    The class `*` stands for the order of classes, the schedule `*` for all withdrawals.
+    The network `*` stands for the name of the whole, the class `*` for the order of classes, the
+    schedule `*` for all withdrawals.
     """
 
     kind: str
@@ -116,6 +117,7 @@ def difference(old: Topology, new: Topology) -> Difference:
     shards = _shard_moves(old, new)
     every = [one.moved for by_class in shards.values() for one in by_class.values()]
     parts = [
+        *([] if old.name == new.name else [Part("network", "*", "changed", ["name"])]),
         *_parts("network", old.networks, new.networks),
         *_parts("site", old.sites, new.sites),
         *_parts("server", old.servers, new.servers),

@@ -139,3 +139,9 @@ def test_another_schedule_of_maintenance_is_said_and_moves_nobody() -> None:
         ("schedule", "changed", ["withdrawals"])
     ]
     assert (found.clients_moved.v4, found.shards_moved) == (0.0, 0.0)
+
+
+def test_another_name_of_the_whole_network_is_a_change() -> None:
+    named = difference(OLD, replace(OLD, name="ours")).parts
+    (part,) = (one for one in named if one.change)
+    assert (part.kind, part.name, part.fields) == ("network", "*", ["name"])

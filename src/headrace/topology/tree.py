@@ -106,6 +106,9 @@ def summary(topology: Topology) -> str:
         counted(len(topology.coverage), "coverage", "coverages"),
         counted(len(topology.classes), "class", "classes"),
     ]
+    vips = sum(len(server.vips) for server in topology.servers)
+    if vips:
+        parts.append(counted(vips, "VIP"))
     if topology.withdrawals:
         parts.append(counted(len(topology.withdrawals), "withdrawal"))
     return ", ".join(parts)

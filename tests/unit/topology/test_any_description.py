@@ -41,6 +41,9 @@ ANYTHING: st.SearchStrategy[Any] = st.recursive(
 GOOD = tomllib.loads(
     (Path(__file__).parents[3] / "docs/examples/network.toml").read_text(encoding="utf-8")
 )
+GOOD["site"][0]["announce"] = {"preference": "specific", "communities": ["1:1"], "neighbours": 1}
+GOOD["server"][0]["vips"] = [{"ipv4": "192.0.2.16", "ipv6": "2001:db8::8"}, {"ipv4": "192.0.2.24"}]
+GOOD["server"][1]["vips"] = [{"ipv4": "192.0.2.32", "ipv6": "2001:db8::10"}]
 VALUES = st.one_of(
     ANYTHING,
     st.sampled_from(
@@ -80,13 +83,22 @@ VALUES = st.one_of(
             {"above": 0.5},
             ["oslo1.cdn.example.org"],
             [{"name": "oslo"}],
+            "192.0.2.16",
+            "198.51.100.1",
+            "2001:db8::8",
+            [{"ipv4": "192.0.2.17"}],
+            "med",
+            "prepend",
+            "community",
+            31,
         ]
     ),
 )  # fmt: skip
 KEYS = st.sampled_from(
     ["name", "kind", "network", "networks", "parents", "prefixes", "prefix_file", "default",
      "state", "external", "shard_key", "shard_pattern", "http_port", "https_port", "peer_port",
-     "capacity", "storage", "ttl", "widening", "sites", "weight", "order", "site", "ipv4", "x"]
+     "capacity", "storage", "ttl", "widening", "sites", "weight", "order", "site", "ipv4", "ipv6",
+     "vips", "announce", "neighbours", "preference", "communities", "ipv4_length", "x"]
 )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import IPv4Address, ip_network
 
 import pytest
 from hypothesis import given
@@ -21,6 +21,7 @@ from headrace.topology.model import (
     Withdrawal,
 )
 from headrace.topology.prefix_set import PrefixSet
+from headrace.topology.vips import Vip
 from tests.harness.networks import a_server, two_sites
 
 OLD = two_sites()
@@ -145,3 +146,19 @@ def test_another_name_of_the_whole_network_is_a_change() -> None:
     named = difference(OLD, replace(OLD, name="ours")).parts
     (part,) = (one for one in named if one.change)
     assert (part.kind, part.name, part.fields) == ("network", "*", ["name"])
+
+
+def test_other_vips_and_another_way_to_announce_them_are_said_and_move_no_shard() -> None:
+    first, *others = OLD.servers
+    site, *sites = OLD.sites
+    new = replace(
+        OLD,
+        sites=(replace(site, announce=replace(site.announce, neighbours=1)), *sites),
+        servers=(replace(first, vips=(Vip(IPv4Address("192.0.2.9")),)), *others),
+    )
+    found = difference(OLD, new)
+    assert [(one.kind, one.name, one.fields) for one in found.parts] == [
+        ("site", "north", ["announce"]),
+        ("server", first.name, ["vips"]),
+    ]
+    assert (found.clients_moved.v4, found.shards_moved) == (0.0, 0.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from random import Random
 
 import pytest
@@ -19,6 +19,7 @@ from headrace.topology.placement_site import SiteRing
 from headrace.topology.prefix_set import PrefixSet
 from headrace.topology.snapshot import check, decode, encode, topology_of, version_of
 from headrace.topology.view import NO_VIEW, ServerState, ServerView, View
+from headrace.topology.vips import Vip
 from tests.harness.networks import two_sites
 
 CLASS = ContentClass(
@@ -30,7 +31,14 @@ CLASS = ContentClass(
 NETWORK = replace(
     two_sites(),
     classes=(CLASS,),
-    servers=tuple(replace(one, ipv6=(IPv6Address("2001:db8::1"),)) for one in two_sites().servers),
+    servers=tuple(
+        replace(
+            one,
+            ipv6=(IPv6Address("2001:db8::1"),),
+            vips=(Vip(IPv4Address("192.0.2.1")), Vip(ipv6=IPv6Address("2001:db8::2"))),
+        )
+        for one in two_sites().servers
+    ),
 )
 DATA = encode(NETWORK)
 

@@ -102,6 +102,7 @@ def test_vips_are_shown_beside_the_own_addresses() -> None:
     vips = (Vip(IPv4Address("192.0.2.9"), IPv6Address("2001:db8::9")), Vip(IPv4Address("1.1.1.1")))
     first, *others = network.servers
     lines = list(tree(replace(network, servers=(replace(first, vips=vips), *others))))
+    assert lines[0].endswith(", 2 VIPs")
     (site,) = (line for line in lines if "VIPs by" in line)
     assert site.endswith("VIPs by med, 1 neighbour")
     (server,) = (line for line in lines if "2001:db8::9" in line)

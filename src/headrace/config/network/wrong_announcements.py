@@ -131,6 +131,8 @@ def shortest(announce: AnnounceTable, version: int) -> int:
 
 def _swallowed(config: NetworkConfig) -> Iterator[Problem]:
     """Yield a problem for each VIP one of whose prefixes has another VIP in it, or a server."""
+    if not any(server.vips for server in config.servers):
+        return
     announces = {site.name: site.announce or AnnounceTable() for site in config.sites}
     sites = {site.name: index for index, site in enumerate(config.sites)}
     places = [

@@ -30,10 +30,6 @@ FEWEST_STATES = 500
 Event = AdminState | Topology | None
 SCRIPTS: dict[str, dict[str, list[Event]]] = {
     "two drain": {"n1": [AdminState.DRAINING], "n2": [AdminState.DRAINING]},
-    "one returns as another drains": {
-        "n1": [AdminState.DRAINING, None],
-        "n2": [AdminState.DRAINING],
-    },
     "a description withdraws one as another drains": {
         "n1": [WITHOUT_N1],
         "n2": [WITHOUT_N1, AdminState.WITHDRAWN],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
@@ -38,6 +39,14 @@ Draining = Annotated[
 Withdrawn = Annotated[
     list[str] | None, typer.Option(metavar="NAME", help="Assume that this one has drained.")
 ]
+At = Annotated[
+    datetime | None,
+    typer.Option(
+        metavar="TIME",
+        formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"],
+        help="Ask of this time, for planned maintenance: 2026-12-01T02:00:00+01:00. Unset: now.",
+    ),
+]
 
 
 class BadVipQuestion(HeadraceError):
@@ -52,6 +61,7 @@ def plan(
     failed: Failed = None,
     draining: Draining = None,
     withdrawn: Withdrawn = None,
+    at: At = None,
 ) -> None:
     """Print what a server announces, by the description alone.
 
@@ -60,7 +70,7 @@ def plan(
     topology = load_topology(network)
     order = _site_of(topology, server)
     assumed = _assumed(order, failed, draining, withdrawn)
-    _print(plan_lines(order, assumed_plans(order, assumed, time.time())[server]))
+    _print(plan_lines(order, assumed_plans(order, assumed, _moment(at))[server]))
 
 
 @vip.command(name="explain", epilog=examples("vip explain"))
@@ -71,13 +81,14 @@ def explain(
     failed: Failed = None,
     draining: Draining = None,
     withdrawn: Withdrawn = None,
+    at: At = None,
 ) -> None:
     """Print who may announce a VIP, in order, what each does, and who has it."""
     topology = load_topology(network)
     asked, owner = _owner(topology, address)
     order = _site_of(topology, owner)
     assumed = _assumed(order, failed, draining, withdrawn)
-    _print(vip_lines(order, assumed_plans(order, assumed, time.time()), asked))
+    _print(vip_lines(order, assumed_plans(order, assumed, _moment(at)), asked))
 
 
 @vip.command(name="takeover", epilog=examples("vip takeover"))
@@ -90,6 +101,7 @@ def takeover(
     failed: Failed = None,
     draining: Draining = None,
     withdrawn: Withdrawn = None,
+    at: At = None,
 ) -> None:
     """Print who takes over the load of whom, and how much that comes to.
 
@@ -107,7 +119,7 @@ def takeover(
         )
         assumed = Assumed(failed_here, draining_here, withdrawn_here)
         _print([*([""] if number else []), f"{name}: {len(order.servers)} servers", ""])
-        _print(takeover_lines(order, assumed, time.time()))
+        _print(takeover_lines(order, assumed, _moment(at)))
 
 
 def _sites(topology: Topology, asked: str | None) -> list[str]:
@@ -157,6 +169,10 @@ def _some(names: Iterable[str]) -> str:
     known = list(names)
     shown = ", ".join(known[:_MOST_NAMED]) + (", …" if len(known) > _MOST_NAMED else "")
     return f"one of {shown}" if known else "one that the description has: there is none"
+
+
+def _moment(at: datetime | None) -> float:
+    return time.time() if at is None else at.timestamp()
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -53,6 +53,19 @@ def test_takeovers_of_one_site_or_of_all_that_have_vips() -> None:
     assert "who carries what" in said("takeover", "--failed", "oslo2")
 
 
+def test_a_plan_may_be_asked_of_a_time_of_maintenance(tmp_path: Path) -> None:
+    path = tmp_path / "network.toml"
+    withdrawal = '[[withdrawal]]\nsite = "oslo"\nfrom = 2026-12-01T02:00:00+01:00\n'
+    path.write_text(f"{Path(EXAMPLE).read_text()}\n{withdrawal}until = 2026-12-01T04:00:00+01:00\n")
+    for at, announced in (
+        ("2026-12-01T00:59:59+00:00", 6),
+        ("2026-12-01T01:00:00Z", 0),
+        ("2026-12-01T04:00+01:00", 6),
+    ):
+        asked = ["vip", "plan", "--network", str(path), "--server", "oslo1", "--at", at]
+        assert f"{announced} of 6 announced" in CliRunner().invoke(app, asked).stdout
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

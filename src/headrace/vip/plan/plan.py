@@ -37,7 +37,7 @@ from headrace.vip.plan.model import (
     Why,
 )
 from headrace.vip.plan.order import Candidates, SiteOrder
-from headrace.vip.plan.preference import announcement
+from headrace.vip.plan.preference import announcement, block
 from headrace.vip.plan.wanted import Order, Wanted, wanted
 
 HOLD_S = 60.0
@@ -111,14 +111,21 @@ def _ranks(order: SiteOrder, me: str) -> dict[Address, tuple[str, int]]:
 def _held(
     order: SiteOrder, ranks: Mapping[Address, tuple[str, int]], memory: Memory, now: float
 ) -> dict[Address, Held]:
-    """Return the VIPs that a server was a candidate for, but for those that are own addresses of
-    servers now.
-    """
-    own = {one for server in order.servers.values() for one in (*server.ipv4, *server.ipv6)}
+    """Return the VIPs that a server was a candidate for, but for those whose prefixes have another
+    VIP or a server in them by now: no prefix is announced in two ways, or for two."""
     found = {vip: one for vip, one in memory.held.items() if now < one.until <= now + HOLD_S}
     for vip, (owner, rank) in memory.ranks.items():
         found[vip] = Held(owner, rank, now + HOLD_S)
-    return {vip: one for vip, one in found.items() if vip not in ranks and vip not in own}
+    own = {one for server in order.servers.values() for one in (*server.ipv4, *server.ipv6)}
+    kept: dict[Address, Held] = {}
+    for vip, one in found.items():
+        if vip in ranks or vip in own:
+            continue
+        around = block(order.site.announce, vip)
+        others = (*order.vips, *own, *kept) if around.num_addresses > 1 else ()
+        if not any(other in around and other != vip for other in others):
+            kept[vip] = one
+    return kept
 
 
 def _planned(

@@ -12,6 +12,7 @@ from headrace.bgp.announcement import (
     GRACEFUL_SHUTDOWN,
     Announcement,
     Community,
+    IPNetwork,
     LargeCommunity,
     parse_community,
     parse_large_community,
@@ -24,6 +25,14 @@ def level(announce: Announce, standing: Standing, rank: int) -> int:
     """Return how bad an announcement is: 0 is the best."""
     ranks = announce.neighbours + 1
     return standing * ranks + min(rank, ranks - 1)
+
+
+def block(announce: Announce, vip: Address) -> IPNetwork:
+    """Return the shortest prefix that is announced for a VIP."""
+    length = announce.ipv4_length if vip.version == 4 else announce.ipv6_length
+    if announce.preference is PreferBy.SPECIFIC:
+        length -= announce.neighbours + 1
+    return ip_network((vip, length), strict=False)
 
 
 def announcement(

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from headrace.bgp.announcement import GRACEFUL_SHUTDOWN
+from headrace.bgp.announcement import GRACEFUL_SHUTDOWN, by_prefix
 from headrace.topology.model import AdminState, Topology, Withdrawal
 from headrace.topology.view import ServerState, ServerView, View
-from headrace.topology.vips import Announce, PreferBy
+from headrace.topology.vips import Announce, PreferBy, Vip
 from headrace.vip.plan.health import Soundness, Verdict
 from headrace.vip.plan.model import Address, Memory, Plan, Standing, Why
 from headrace.vip.plan.order import site_order
@@ -237,6 +237,22 @@ def test_what_it_was_a_neighbour_of_is_held_for_a_while() -> None:
     assert all(standings[vip] == (Standing.LEAVING, Why.LEAVING) for vip in left)
     late, _ = plan(known(topology=more), memory, NOW + HOLD_S + 1)
     assert not left & set(late.addresses)
+
+
+def test_what_is_held_gives_way_to_a_vip_in_its_prefix() -> None:
+    """Between two descriptions, each fine by itself, a block may get another VIP."""
+    announce = Announce(1, PreferBy.SPECIFIC)
+    before = a_site(SITE.servers, announce)
+    first = SITE.server("n1").vips[0]
+    assert first.ipv4 is not None
+    moved = replace(SITE.server("n1"), vips=(Vip(ipv4=first.ipv4 + 1),))
+    after_it = a_site([moved, *SITE.servers[1:]], announce)
+    _, memory = plan(known(topology=before), None, NOW)
+    verdicts = all_sound(before) | all_sound(after_it)
+    found, _ = plan(known(topology=after_it, verdicts=verdicts), memory, NOW)
+    assert first.ipv4 not in found.addresses
+    assert first.ipv6 in found.addresses
+    assert len(by_prefix(found.announcements)) == len(found.vips)
 
 
 @pytest.mark.parametrize("by", PreferBy)

@@ -29,11 +29,20 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
 
 
 @pytest.fixture
-def own_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Demo]:
-    """A demo for one test, whose temporary files are the test's."""
+def taken() -> Iterator[int]:
+    """A port that somebody else listens at."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield listening.getsockname()[1]
+
+
+@pytest.fixture
+def own_demo(tmp_path: Path, taken: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Demo]:
+    """A demo for one test, whose temporary files are the test's, and whose port is taken."""
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    running = Demo(tmp_path / "demo.log", "--port", "0")
+    running = Demo(tmp_path / "demo.log", "--port", str(taken))
     try:
         running.wait_until_ready()
         yield running
@@ -41,7 +50,10 @@ def own_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Demo]:
         running.kill()
 
 
-def test_a_signal_ends_every_process_and_removes_the_caches(own_demo: Demo, tmp_path: Path) -> None:
+def test_a_signal_ends_every_process_and_removes_the_caches(
+    own_demo: Demo, taken: int, tmp_path: Path
+) -> None:
+    assert f"port {taken} is taken: the page listens on" in own_demo.output
     family = family_of(own_demo)
     # Two origins and a CDN; five servers, a router and two observers with a worker each.
     assert len(family) >= 3 + 8 * 2
@@ -54,20 +66,6 @@ def test_nothing_runs_on_when_the_demo_is_killed(own_demo: Demo) -> None:
     family = family_of(own_demo)
     own_demo.kill()
     eventually(lambda: not alive(family), "every process has ended", 30)
-
-
-def test_a_taken_port_is_replaced_and_said(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        demo = Demo(tmp_path / "demo.log", "--port", str(port))
-        try:
-            demo.wait_until_ready()
-            assert f"port {port} is taken: the page listens on" in demo.output
-            assert demo.stop() == 0
-        finally:
-            demo.kill()
 
 
 def test_an_address_of_all_is_refused_with_the_remedy(tmp_path: Path) -> None:

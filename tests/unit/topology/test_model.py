@@ -48,7 +48,7 @@ def test_what_finds_names_is_no_part_of_the_value() -> None:
     assert hash(asked.sites) == hash(fresh.sites)
     assert copy.deepcopy(asked) == fresh
     assert [one.name for one in fields(asked)] == [
-        "networks", "sites", "servers", "coverage", "classes", "withdrawals"
+        "networks", "sites", "servers", "coverage", "classes", "withdrawals", "name"
     ]  # fmt: skip
     other = replace(asked, sites=asked.sites[:1])
     with pytest.raises(KeyError):

@@ -120,9 +120,7 @@ class Others:
         self.refused["orders"] += 1
         if name not in self._unbelieved:
             self._unbelieved.add(name)
-            log.error(
-                "orders_refused", observer=name, problem="their sequence is larger than any can be"
-            )
+            log.error("orders_refused", observer=name, found="a sequence larger than any can be")
 
     def _note(self, name: str, kind: str, problem: str) -> None:
         self.refused[kind] += 1

@@ -73,7 +73,7 @@ def bird_neighbor(number: int, *, v6: bool = False, more: str = "", export: str 
 protocol bgp s{number}v{version} {{
     local {net}1 as {ROUTER_AS};
     neighbor {net}2 as {SITE_AS};
-    hold time 3; error wait time 1,5; connect retry time 2;
+    hold time 3; error wait time 1,2; connect retry time 2;
     {more}
     ipv{version} {{ import all; export {export}; }};
 }}

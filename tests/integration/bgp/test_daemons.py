@@ -42,12 +42,12 @@ router id 10.99.1.2;
 include "INCLUDE";
 protocol bgp isp4 {{
     local 10.99.1.2 as {SITE_AS}; neighbor 10.99.1.1 as {ROUTER_AS};
-    hold time 3; error wait time 1,5; connect retry time 2;
+    hold time 3; error wait time 1,2; connect retry time 2;
     ipv4 {{ import all; export filter headrace; }};
 }}
 protocol bgp isp6 {{
     local fd99:1::2 as {SITE_AS}; neighbor fd99:1::1 as {ROUTER_AS};
-    hold time 3; error wait time 1,5; connect retry time 2;
+    hold time 3; error wait time 1,2; connect retry time 2;
     ipv6 {{ import all; export filter headrace; }};
 }}
 """

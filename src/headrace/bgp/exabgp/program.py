@@ -1,8 +1,8 @@
 """ExaBGP as it is run here. Run as a file of its own: it imports nothing of Headrace.
 
 It ends with the process that started it, holds only so much memory, and tries a router that is away
-every two seconds; ExaBGP's own waiting grows to a minute, for which a healed server would be
-without its VIP.
+again and again within three seconds. ExaBGP's own waiting grows to a minute, and that of the kernel
+between two packets of one try as well: for so long a healed server would be without its VIP.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
 SUPPORTED = ("5.0.",)
-RETRY_S = 2.0
+RETRY_S = 1.0
+CONNECT_S = 1.2
 MEMORY_BYTES = 1 << 30
 PR_SET_PDEATHSIG = 1
 PR_SET_NO_NEW_PRIVS = 38
@@ -49,12 +51,23 @@ def run_exabgp(configuration: str) -> int:
     from exabgp.logger import log
     from exabgp.reactor.delay import Delay
     from exabgp.reactor.loop import Reactor
+    from exabgp.reactor.network.error import NotConnected
+    from exabgp.reactor.network.outgoing import Outgoing
 
     def increase(self: Any) -> None:
         self._time = time.time() + self._next
         self._next = RETRY_S
 
+    def establish(self: Any) -> Iterator[bool]:
+        until = time.time() + CONNECT_S
+        for connected in waiting(self):
+            if not connected and time.time() > until:
+                self.close()
+                raise NotConnected("the router does not answer")
+            yield connected
+
     Delay.increase = increase
+    waiting, Outgoing.establish = Outgoing.establish, establish
     log.init(getenv())
     return int(Reactor(Configuration([configuration], text=True)).run())
 

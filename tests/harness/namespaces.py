@@ -142,6 +142,7 @@ class Namespaces:
         self._made: list[Namespace] = []
 
     def __enter__(self) -> Self:
+        assert os.geteuid() == 0, "network namespaces need root"
         sweep()
         return self
 

@@ -129,6 +129,7 @@ class Edge:
         self._command = [str(Path(sys.executable).parent / "headrace"), "edge", *arguments]
         self._output = output
         self.process = self._start()
+        self._told_to_stop: subprocess.Popen[bytes] | None = None
 
     def _start(self) -> subprocess.Popen[bytes]:
         with self._log_file.open("ab") as log:
@@ -276,10 +277,15 @@ class Edge:
 
         eventually(ready, "the edge is ready", START_TIMEOUT_S)
 
+    def begin_to_stop(self) -> None:
+        """SIGTERM, unless it has ended or was told before."""
+        if self._told_to_stop is not self.process and self.process.poll() is None:
+            self._told_to_stop = self.process
+            self.signal(signal.SIGTERM)
+
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
-        if self.process.poll() is None:
-            self.signal(signal.SIGTERM)
+        self.begin_to_stop()
         return self.process.wait(STOP_TIMEOUT_S)
 
     def end(self) -> None:

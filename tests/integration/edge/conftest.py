@@ -38,6 +38,8 @@ def edges(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             return running[known]
 
         yield start
+        for edge in running.values():  # all at once: each waits a second or two for itself
+            edge.begin_to_stop()
 
 
 @pytest.fixture(scope="module")

@@ -53,6 +53,7 @@ class Workers:
         assert end(worker) == -signal.SIGKILL, "a worker read what nobody stored, or failed"
 
 
+@pytest.mark.timeout(300)  # it starts 27 processes, one after the other
 @pytest.mark.parametrize("seed", [1])
 def test_after_any_kill_all_that_is_served_is_whole(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)

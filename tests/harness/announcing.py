@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from headrace.bgp.announcement import Announcement
 from headrace.topology.model import AdminState, Topology
 from headrace.topology.view import NO_VIEW, View
-from headrace.vip.plan.floor import Neighbour
+from headrace.vip.plan.floor import Neighbour, said_to_neighbours
 from headrace.vip.plan.health import Soundness, Verdict
-from headrace.vip.plan.model import Address, Memory, Phase, Plan, Standing
+from headrace.vip.plan.model import Address, Memory, Plan, Standing
 from headrace.vip.plan.order import SiteOrder, site_order
 from headrace.vip.plan.plan import Known, plan
 from headrace.vip.plan.wanted import Order
@@ -52,15 +52,12 @@ class AnnouncingSite:
         one = self.servers[name]
         for other in self.servers if others is None else others:
             seen = self.servers[other]
-            leaving = seen.memory is not None and seen.memory.drain.phase is not Phase.SERVING
-            announced = frozenset(
-                each.vip for each in seen.plan.vips if each.standing <= Standing.LEAVING
-            )
+            leaving, announces = said_to_neighbours(seen.plan, seen.memory or Memory())
             one.neighbours[other] = Neighbour(
                 seen.verdict.soundness,
                 self.now,
                 leaving,
-                announced if self.says_vips else None,
+                announces if self.says_vips else None,
             )
 
     def step(self, name: str) -> Plan:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from headrace.topology.model import AdminState, Server
 from headrace.vip.plan.floor import Neighbour
 from headrace.vip.plan.health import Soundness, Verdict
-from headrace.vip.plan.model import Address, Drain, Memory, Phase, Plan, PlannedVip, Standing
+from headrace.vip.plan.model import Address, Drain, Memory, Phase, Plan, Standing
 from headrace.vip.plan.order import SiteOrder
 from headrace.vip.plan.plan import Known, plan
 from headrace.vip.plan.wanted import Order
@@ -31,8 +31,18 @@ class Assumed:
 ALL_WELL = Assumed()
 
 
-def assumed_plans(order: SiteOrder, assumed: Assumed, now: float) -> dict[str, Plan]:
-    """Return the plan of each server of a site at a Unix time."""
+def assumed_plans(
+    order: SiteOrder,
+    assumed: Assumed,
+    now: float,
+    but_for_failed: Mapping[str, Plan] | None = None,
+) -> dict[str, Plan]:
+    """Return the plan of each server of a site at a Unix time.
+
+    `but_for_failed` are the plans before some of them failed, of which those are taken that do not
+    depend on others: all but those of servers that leave.
+    """
+    known = but_for_failed or {}
     leaving = {*assumed.draining, *assumed.withdrawn}
     neighbours = {
         name: Neighbour(
@@ -40,7 +50,16 @@ def assumed_plans(order: SiteOrder, assumed: Assumed, now: float) -> dict[str, P
         )
         for name in order.servers
     }
-    return {name: _planned(order, name, assumed, neighbours, now) for name in order.servers}
+    return {
+        name: known[name]
+        if name in known and name not in assumed.failed and _stays(known[name])
+        else _planned(order, name, assumed, neighbours, now)
+        for name in order.servers
+    }
+
+
+def _stays(plan: Plan) -> bool:
+    return all(one.standing < Standing.DRAINING for one in plan.vips)
 
 
 def _planned(
@@ -63,18 +82,16 @@ def _planned(
     return plan(known, memory, now)[0]
 
 
-def holder(plans: Mapping[str, Plan], vip: Address) -> tuple[str, PlannedVip] | None:
-    """Return who has a VIP by these plans: whose announcement is the best. None: nobody."""
-    found = [
-        (one.standing, one.rank, name, one)
-        for name, each in plans.items()
-        for one in each.vips
-        if one.vip == vip and one.standing is not Standing.OUT
-    ]
-    if not found:
-        return None
-    _standing, _rank, name, one = min(found, key=lambda each: each[:3])
-    return name, one
+def holders(plans: Mapping[str, Plan]) -> dict[Address, str]:
+    """Return who has each VIP by these plans: whose announcement is the best. It lacks those that
+    nobody announces."""
+    best: dict[Address, tuple[Standing, int, str]] = {}
+    for name, each in plans.items():
+        for one in each.vips:
+            found = (one.standing, one.rank, name)
+            if one.standing is not Standing.OUT and (one.vip not in best or found < best[one.vip]):
+                best[one.vip] = found
+    return {vip: name for vip, (_standing, _rank, name) in best.items()}
 
 
 def load_of(server: Server) -> float:
@@ -89,12 +106,12 @@ def carried(order: SiteOrder, plans: Mapping[str, Plan]) -> dict[str, dict[str, 
     else's, and are not counted.
     """
     found: dict[str, dict[str, float]] = {}
+    who = holders(plans)
     for server in order.servers.values():
         for vip in server.vips:
             addresses = vip.addresses
             for address in addresses:
-                who = holder(plans, address)
-                name = "" if who is None else who[0]
+                name = who.get(address, "")
                 share = load_of(server) / len(server.vips) / len(addresses)
                 by_owner = found.setdefault(name, {})
                 by_owner[server.name] = by_owner.get(server.name, 0.0) + share

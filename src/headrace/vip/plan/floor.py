@@ -15,7 +15,7 @@ from headrace.topology.model import AdminState
 from headrace.topology.view import ServerState, View
 from headrace.vip.plan.drain import LEAST_S
 from headrace.vip.plan.health import Soundness
-from headrace.vip.plan.model import Address
+from headrace.vip.plan.model import Address, Memory, Phase, Plan, Standing
 from headrace.vip.plan.order import Candidates
 from headrace.vip.plan.wanted import Wanted
 
@@ -34,6 +34,12 @@ class Neighbour:
     at: float
     leaving: bool = False
     announces: frozenset[Address] | None = None
+
+
+def said_to_neighbours(plan: Plan, memory: Memory) -> tuple[bool, frozenset[Address]]:
+    """Return what a server says of itself for others' `Neighbour`: `leaving` and `announces`."""
+    serves = frozenset(one.vip for one in plan.vips if one.standing <= Standing.LEAVING)
+    return memory.drain.phase is not Phase.SERVING, serves
 
 
 def others_serve(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from headrace.bgp.announcement import Announcement, community_text
 from headrace.topology.tree import aligned
-from headrace.vip.plan.assumed import ALL_WELL, Assumed, assumed_plans, carried, holder
+from headrace.vip.plan.assumed import ALL_WELL, Assumed, assumed_plans, carried, holders
 from headrace.vip.plan.meanings import MEANINGS
 from headrace.vip.plan.model import Address, Plan, PlannedVip
 from headrace.vip.plan.order import SiteOrder
@@ -46,14 +46,14 @@ def vip_lines(order: SiteOrder, plans: Mapping[str, Plan], vip: Address) -> Iter
     ]
     yield from _table(("rank", "server", "announced", "why"), rows)
     yield ""
-    who = holder(plans, vip)
-    yield f"{NOBODY if who is None else who[0]} has it"
+    yield f"{holders(plans).get(vip, NOBODY)} has it"
 
 
 def takeover_lines(order: SiteOrder, assumed: Assumed, now: float) -> Iterator[str]:
     """Yield who carries what in an assumed state, and then if one more server failed."""
     before = carried(order, assumed_plans(order, ALL_WELL, now))
-    after = carried(order, assumed_plans(order, assumed, now))
+    plans = assumed_plans(order, assumed, now)
+    after = carried(order, plans)
     if assumed != ALL_WELL:
         yield "who carries what"
         yield from _carried(order, before, after)
@@ -64,7 +64,7 @@ def takeover_lines(order: SiteOrder, assumed: Assumed, now: float) -> Iterator[s
         if name in assumed.failed:
             continue
         more = replace(assumed, failed=(*assumed.failed, name))
-        found = carried(order, assumed_plans(order, more, now))
+        found = carried(order, assumed_plans(order, more, now, plans))
         takers = [
             f"{taker or NOBODY} {_percent(gain, total)}"
             for taker, gain, total in _gains(order, after, found, name)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.topology.vips import Announce
-from headrace.vip.plan.assumed import ALL_WELL, Assumed, assumed_plans, carried, holder
+from headrace.vip.plan.assumed import ALL_WELL, Assumed, assumed_plans, carried, holders
 from headrace.vip.plan.meanings import MEANINGS
 from headrace.vip.plan.model import Why
 from headrace.vip.plan.order import site_order
@@ -30,8 +30,17 @@ def test_who_has_a_vip_is_whom_a_router_chooses(assumed: Assumed) -> None:
     plans = assumed_plans(ORDER, assumed, NOW)
     routes = {name: one.announcements for name, one in plans.items()}
     for vip in ORDER.vips:
-        found = holder(plans, vip)
-        assert (None if found is None else found[0]) == Router().chosen(vip, routes)
+        assert holders(plans).get(vip) == Router().chosen(vip, routes)
+
+
+@given(STATES, st.sampled_from(names_of(3)))
+@settings(max_examples=60)
+def test_plans_of_before_a_failure_are_taken_where_they_are_the_same(
+    assumed: Assumed, name: str
+) -> None:
+    more = replace(assumed, failed=(*assumed.failed, name))
+    before = assumed_plans(ORDER, assumed, NOW)
+    assert assumed_plans(ORDER, more, NOW, before) == assumed_plans(ORDER, more, NOW)
 
 
 @given(STATES)

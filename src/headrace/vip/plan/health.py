@@ -36,7 +36,7 @@ class Soundness(enum.Enum):
 @dataclass(frozen=True, slots=True)
 class HealthRules:
     """Counts of checks in a row, for how long a check counts, and the rules of damping: with the
-    defaults, the third failure within a minute damps for two minutes or so.
+    defaults, the third failure within half a minute damps for about two minutes.
     """
 
     failures: int = 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,7 +72,16 @@ def test_a_verdict_says_why_and_for_how_long() -> None:
 FLAP = [FAILED, PASSED, PASSED, PASSED]
 
 
-def test_the_third_failure_in_a_minute_damps() -> None:
+@pytest.mark.parametrize(("apart_s", "is_damped"), [(15, True), (30, False)])
+def test_it_matters_how_far_apart_three_failures_are(apart_s: int, is_damped: bool) -> None:
+    health = Health()
+    for second in range(3 * apart_s + 4):
+        failed = second % apart_s == 3
+        health = checked(health, FAILED if failed else PASSED, "", 1000.0 + second)
+    assert verdict(health, 1000.0 + 3 * apart_s + 4).damped is is_damped
+
+
+def test_the_third_failure_in_half_a_minute_damps() -> None:
     assert not verdict(after([*[PASSED] * 3, *FLAP * 2]), 1006.0).damped
     damped = after([*[PASSED] * 3, *FLAP * 3])
     assert verdict(damped, 1008.0).soundness is Soundness.SOUND

@@ -75,10 +75,10 @@ FLAP = [FAILED, PASSED, PASSED, PASSED]
 @pytest.mark.parametrize(("apart_s", "is_damped"), [(15, True), (30, False)])
 def test_it_matters_how_far_apart_three_failures_are(apart_s: int, is_damped: bool) -> None:
     health = Health()
-    for second in range(3 * apart_s + 4):
+    for second in range(2 * apart_s + 8):
         failed = second % apart_s == 3
         health = checked(health, FAILED if failed else PASSED, "", 1000.0 + second)
-    assert verdict(health, 1000.0 + 3 * apart_s + 4).damped is is_damped
+    assert verdict(health, 1000.0 + 2 * apart_s + 7).damped is is_damped
 
 
 def test_the_third_failure_in_half_a_minute_damps() -> None:

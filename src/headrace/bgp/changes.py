@@ -2,63 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from headrace.bgp.announcement import Announcement, IPNetwork, by_prefix
 
+Change = tuple[IPNetwork, Announcement | None]
+"""A prefix with its announcement, or with None to withdraw it."""
 
-def next_changes(
-    desired: Mapping[IPNetwork, Announcement],
-    told: Mapping[IPNetwork, Announcement],
-    refused: Mapping[IPNetwork, Announcement | None],
-) -> Iterable[tuple[IPNetwork, Announcement | None]]:
-    """Yield each prefix with its announcement, or with None to withdraw it.
+
+def changes(
+    told: Mapping[IPNetwork, Announcement], desired: Mapping[IPNetwork, Announcement]
+) -> Iterator[Change]:
+    """Yield what differs.
 
     Announcements come before withdrawals: a prefix that takes over from another is there before
-    that one goes. What was refused is not said a second time.
+    that one goes.
     """
     for prefix, announcement in desired.items():
-        if told.get(prefix) != announcement and refused.get(prefix, ...) != announcement:
+        if told.get(prefix) != announcement:
             yield prefix, announcement
     for prefix in told:
-        if prefix not in desired and refused.get(prefix, ...) is not None:
+        if prefix not in desired:
             yield prefix, None
 
 
 class Desired:
-    """What a speaker is to announce, was told, and refused."""
+    """What a speaker is to announce, was told, and is still to be told."""
 
     def __init__(self) -> None:
         self.desired: dict[IPNetwork, Announcement] = {}
         self.told: dict[IPNetwork, Announcement] = {}
-        self._refused: dict[IPNetwork, Announcement | None] = {}
+        self._waiting: dict[IPNetwork, Announcement | None] = {}
 
     def set(self, announcements: Iterable[Announcement]) -> None:
         """Replace what is desired; what was refused is tried once more. Raises ValueError."""
         self.desired = by_prefix(announcements)
-        self._refused = {}
+        self._waiting = dict(changes(self.told, self.desired))
 
-    def take_change(self) -> tuple[IPNetwork, Announcement | None] | None:
+    def take_change(self) -> Change | None:
         """Return the next change, which counts as told from now on, or None."""
-        for prefix, announcement in next_changes(self.desired, self.told, self._refused):
-            self._note(prefix, announcement)
+        for prefix in self._waiting:
+            announcement = self._waiting.pop(prefix)
+            if announcement is None:
+                self.told.pop(prefix, None)
+            else:
+                self.told[prefix] = announcement
             return prefix, announcement
         return None
 
     def refused(self, prefix: IPNetwork, announcement: Announcement | None) -> None:
-        """Note that a change was not made, so that it is not tried again for ever."""
-        self._refused[prefix] = announcement
-        if announcement is not None:
-            self.told.pop(prefix, None)
+        """Note that an announcement was not made."""
+        if announcement is not None and self.told.get(prefix) == announcement:
+            del self.told[prefix]
 
     def started(self) -> list[Announcement]:
         """Return what a speaker that starts is told at once."""
         self.told = dict(self.desired)
-        self._refused = {}
+        self._waiting = {}
         return list(self.desired.values())
-
-    def _note(self, prefix: IPNetwork, announcement: Announcement | None) -> None:
-        if announcement is None:
-            self.told.pop(prefix, None)
-        else:
-            self.told[prefix] = announcement

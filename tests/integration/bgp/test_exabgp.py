@@ -228,12 +228,17 @@ def test_routes_stay_when_the_router_was_promised_a_restart(
     router.goes_via(VIPS[0], None)
 
 
-def test_nothing_is_left_behind_a_killed_supervisor(namespaces: Namespaces, tmp_path: Path) -> None:
+@pytest.mark.parametrize("frozen", [False, True])
+def test_nothing_is_left_behind_a_killed_supervisor(
+    namespaces: Namespaces, tmp_path: Path, *, frozen: bool
+) -> None:
     site = make_site(namespaces, 1)
     first = speaker(site, 1, tmp_path, session(1))
     first.start(announcement(VIPS[0]))
     first.event(SpeakerChanged)
     assert len(site.servers[0].pids()) == 3
+    if frozen:
+        os.kill(first.ask("pid"), signal.SIGSTOP)
     first.process.kill()
     first.process.wait()
     eventually(lambda: not site.servers[0].pids(), "ExaBGP and its helper are gone")

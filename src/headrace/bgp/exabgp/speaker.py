@@ -303,6 +303,9 @@ class ExaBgpSpeaker:
             remedy = "see what ExaBGP logs about it"
             detail = self._process.last_word if self._process else ""
             self._listener(Refused(command.prefix, detail, remedy))
+            if command.announcement is None:
+                # What it announces is not known any more, so it must start over.
+                self._ended.set()
         elif command.prefix is not None:
             self._listener(Acknowledged(command.prefix, command.announcement is None))
         self._answered.set()

@@ -1,0 +1,1 @@
+"""A network in network namespaces of this machine: planned, configured, built, broken, removed."""

@@ -1,0 +1,291 @@
+"""The configuration of each program of a lab, and the description of its network. Pure.
+
+Written as an operator would write them: each is a whole file that the program could be started with
+elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from headrace.config.lab.model import SiteTable
+from headrace.config.units import format_bit_rate
+from headrace.lab.assets import PROBE_PATH, probe_sha256
+from headrace.lab.network.plan import Kind, LabPlan, Node
+
+HOST = "video.cdn.test"
+ZONE = "cdn.test"
+CLASS = "video"
+ORIGIN_PORT = 8000
+HTTP_PORT = 80
+EDGE_ADMIN, ROUTER_ADMIN, FEEDBACK_ADMIN, VIP_ADMIN = 9090, 9091, 9092, 9093
+OBSERVER_PORT, VIP_PORT = 8091, 8093
+
+
+def files(plan: LabPlan) -> Iterator[tuple[str, str]]:
+    """Yield every generated configuration but BIRD's: its path in the lab's directory, its text."""
+    yield "network.toml", network_toml(plan)
+    for node in plan.of(Kind.SERVER, Kind.MID):
+        yield f"{node.name}/edge.toml", edge_toml(plan, node)
+    for node in plan.of(Kind.SERVER):
+        yield f"{node.name}/vip.toml", vip_toml(plan, node)
+    for node in plan.of(Kind.ROUTER):
+        yield f"{node.name}/router.toml", router_toml(plan, node)
+    for node in plan.of(Kind.OBSERVER):
+        yield f"{node.name}/feedback.toml", feedback_toml(plan, node)
+    for node in plan.of(Kind.CLIENT):
+        resolvers = (f"nameserver {one.ipv4}\n" for one in plan.of(Kind.ROUTER))
+        yield f"{node.name}/resolv.conf", "".join(resolvers)
+
+
+def network_toml(plan: LabPlan) -> str:
+    """Return the description of the network."""
+    parts = [f'name = "{plan.name}"\n']
+    for isp in plan.config.isps:
+        addresses = plan.isps[isp.name]
+        parts.append(
+            f'[[network]]\nname = "{isp.name}"\nas_numbers = [{isp.as_number}]\n'
+            f'prefixes = ["{addresses.clients_v4}", "{addresses.clients_v6}"]\n'
+        )
+    parents = 'parents = ["mid"]\n' if plan.of(Kind.MID) else ""
+    for site in plan.config.sites:
+        parts.append(
+            f'[[site]]\nname = "{site.name}"\nnetwork = "{site.isp}"\n{parents}\n'
+            f"[site.announce]\n{_announce(site)}"
+        )
+    if parents:
+        parts.append('[[site]]\nname = "mid"\nkind = "mid"\n')
+    parts += [_server(plan, node) for node in plan.of(Kind.SERVER, Kind.MID)]
+    for index, isp in enumerate(plan.config.isps):
+        parts.append(_coverage(plan, isp.name, default=index == 0))
+    # Every server has what it is probed for itself: its answer says nothing of other servers.
+    parts.append(f'[[class]]\nname = "probes"\npaths = ["{PROBE_PATH}"]\ntiering = false\n')
+    parts.append(f'[[class]]\nname = "{CLASS}"\nhosts = ["{HOST}"]\nstore = "own"\nttl = "3s"\n')
+    return "\n".join(parts)
+
+
+def _announce(site: SiteTable) -> str:
+    table = site.announce
+    lines = [
+        f"neighbours = {table.neighbours}",
+        f'preference = "{table.preference}"',
+        f"med = {table.med}",
+        f"med_step = {table.med_step}",
+        f"prepend = {table.prepend}",
+        f"graceful_shutdown = {str(table.graceful_shutdown).lower()}",
+        f"linger = {table.linger_s:g}",
+        f"drain = {table.drain_s:g}",
+    ]
+    if table.communities:
+        lines.append(f"communities = [{_listed(table.communities)}]")
+    return "\n".join(lines) + "\n"
+
+
+def _listed(words: list[str]) -> str:
+    return ", ".join(f'"{word}"' for word in words)
+
+
+def _server(plan: LabPlan, node: Node) -> str:
+    capacity = "" if not node.isp else _capacity(plan.site(node.site))
+    vips = ", ".join(f'{{ ipv4 = "{v4}", ipv6 = "{v6}" }}' for v4, v6 in node.vips)
+    return (
+        f'[[server]]\nname = "{node.name}"\nsite = "{node.site}"\n'
+        f'host = "{node.name}.{ZONE}"\nipv4 = ["{node.ipv4}"]\nipv6 = ["{node.ipv6}"]\n'
+        f"http_port = {HTTP_PORT}\nhttps_port = 0\n"
+        f'admin = "http://{node.ipv4}:{EDGE_ADMIN}"\n{capacity}'
+        f"storage = {plan.config.store_bytes}\n" + (f"vips = [{vips}]\n" if vips else "")
+    )
+
+
+def _capacity(site: SiteTable) -> str:
+    return f'capacity = "{format_bit_rate(site.capacity_bps)}"\n'
+
+
+def _coverage(plan: LabPlan, isp: str, *, default: bool) -> str:
+    choices = ", ".join(
+        f'{{ name = "{site.name}" }}'
+        if site.isp == isp
+        else f'{{ name = "{site.name}", order = 2 }}'
+        for site in plan.config.sites
+    )
+    also = "default = true\n" if default else ""
+    return f'[[coverage]]\nname = "{isp}"\nnetworks = ["{isp}"]\n{also}sites = [{choices}]\n'
+
+
+def edge_toml(plan: LabPlan, node: Node) -> str:
+    """Return the configuration of a server's edge."""
+    home = plan.directory / node.name
+    origins = "\n".join(
+        f'[[service.pool.origin]]\nname = "{one.name}"\nurl = "http://{one.ipv4}:{ORIGIN_PORT}"\n'
+        for one in plan.of(Kind.ORIGIN)
+    )
+    return f"""\
+node_id = "{node.name}"
+workers = 1
+cache_dir = "{home / "store"}"
+log_level = "warning"
+
+# On every address, so on each VIP as soon as it is bound.
+[[listen]]
+address = "*:{HTTP_PORT}"
+
+{_admin(plan, f"{node.ipv4}:{EDGE_ADMIN}")}
+[store]
+size = {plan.config.store_bytes}
+
+{_network(plan)}server = "{node.name}"
+{_follows(plan)}
+[[service]]
+name = "{CLASS}"
+hosts = ["*"]
+
+[service.key]
+host = false
+
+[[service.pool]]
+name = "origins"
+{origins}"""
+
+
+def vip_toml(plan: LabPlan, node: Node) -> str:
+    """Return the configuration of what announces a server's addresses."""
+    site = plan.site(node.site)
+    as_number = next(isp.as_number for isp in plan.config.isps if isp.name == node.isp)
+    assert node.peer is not None  # a server has a line to its ISP's router
+    sessions = "\n".join(
+        f'[[router]]\nname = "{node.isp}"\naddress = "{peer}"\nlocal_address = "{own}"\n'
+        f"as = {as_number}\nhold_time = {site.hold_time_s:g}\nbfd = {str(site.bfd).lower()}\n"
+        for peer, own in ((node.peer.ipv4, node.ipv4), (node.peer.ipv6, node.ipv6))
+    )
+    return f"""\
+node_id = "{node.name}-vip"
+state_dir = "{plan.directory / node.name / "vip"}"
+log_level = "info"
+
+# The other servers of the site ask here what this one announces.
+[[listen]]
+address = "{node.ipv4}:{VIP_PORT}"
+
+{_admin(plan, f"{node.ipv4}:{VIP_ADMIN}")}
+{_network(plan)}server = "{node.name}"
+{_follows(plan)}
+[speaker]
+kind = "exabgp"
+as = {site.as_number}
+router_id = "{node.ipv4}"
+
+{sessions}
+[[check]]
+host = "{HOST}"
+path = "{PROBE_PATH}"
+sha256 = "{probe_sha256()}"
+
+[edge]
+admin = "http://{node.ipv4}:{EDGE_ADMIN}"
+token_file = "{token_file(plan)}"
+
+[neighbours]
+port = {VIP_PORT}
+"""
+
+
+def router_toml(plan: LabPlan, node: Node) -> str:
+    """Return the configuration of a request router."""
+    names = ", ".join(f'"{one.name}.{ZONE}"' for one in plan.of(Kind.ROUTER))
+    records = "\n".join(
+        f'[[dns.zone.record]]\nname = "{one.name}"\ntype = "{kind}"\nvalue = "{value}"\n'
+        for one in plan.of(Kind.ROUTER)
+        for kind, value in (("A", one.ipv4), ("AAAA", one.ipv6))
+    )
+    return f"""\
+node_id = "{node.name}"
+workers = 1
+state_dir = "{plan.directory / node.name / "state"}"
+log_level = "warning"
+
+[[listen]]
+address = "*:{HTTP_PORT}"
+
+{_admin(plan, f"{node.ipv4}:{ROUTER_ADMIN}")}
+{_network(plan)}{_follows(plan)}
+[steering]
+ttl = "2s"
+
+[dns]
+listen = ["{node.ipv4}:53", "[{node.ipv6}]:53"]
+
+[[dns.zone]]
+name = "{ZONE}"
+nameservers = [{names}]
+ttl = "3s"
+
+{records}"""
+
+
+def feedback_toml(plan: LabPlan, node: Node) -> str:
+    """Return the configuration of an observer."""
+    observers = "\n".join(
+        f'[[observer]]\nnode_id = "{one.name}"\nurl = "{_url(one, OBSERVER_PORT)}"\n'
+        for one in plan.of(Kind.OBSERVER)
+    )
+    routers = "\n".join(
+        f'[[router]]\nname = "{one.name}"\nadmin = "{_url(one, ROUTER_ADMIN)}"\n'
+        for one in plan.of(Kind.ROUTER)
+    )
+    return f"""\
+node_id = "{node.name}"
+state_dir = "{plan.directory / node.name / "state"}"
+log_level = "warning"
+
+[[listen]]
+address = "{node.ipv4}:{OBSERVER_PORT}"
+
+{_admin(plan, f"{node.ipv4}:{FEEDBACK_ADMIN}")}
+{_network(plan)}
+{observers}
+[[probe]]
+host = "{HOST}"
+path = "{PROBE_PATH}"
+sha256 = "{probe_sha256()}"
+
+[reports]
+token_file = "{token_file(plan)}"
+
+{routers}
+# A server that has failed often is kept out for half a minute, not for half an hour.
+[states]
+successes = 3
+ramp = "6s"
+half_life = "20s"
+suppress = 2000
+longest_suppress = "30s"
+"""
+
+
+def secret_file(plan: LabPlan) -> Path:
+    """Return the file of the secret that all nodes know each other by."""
+    return plan.directory / "peers.secret"
+
+
+def token_file(plan: LabPlan) -> Path:
+    """Return the file of the token of all admin APIs."""
+    return plan.directory / "admin.token"
+
+
+def _url(node: Node, port: int) -> str:
+    return f"http://{node.ipv4}:{port}"
+
+
+def _admin(plan: LabPlan, listen: str) -> str:
+    return f'[admin]\nlisten = "{listen}"\ntoken_file = "{token_file(plan)}"\n'
+
+
+def _network(plan: LabPlan) -> str:
+    network = plan.directory / "network.toml"
+    return f'[network]\nfile = "{network}"\nsecret_file = "{secret_file(plan)}"\n'
+
+
+def _follows(plan: LabPlan) -> str:
+    urls = [_url(one, OBSERVER_PORT) for one in plan.of(Kind.OBSERVER)]
+    return f"view_from = [{_listed(urls)}]\n" if urls else ""

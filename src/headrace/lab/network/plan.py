@@ -1,0 +1,209 @@
+"""What a lab consists of: its nodes, each a network namespace, and the lines between them. Pure.
+
+Every node hangs on one line, which is called by the node's name: a server's and a client's leads to
+the ISP's router, all others', those of the ISPs' routers too, to the exchange.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from headrace.config.lab.model import LabConfig, LineTable, SiteTable
+from headrace.lab.network.addresses import (
+    EXCHANGE_V4,
+    EXCHANGE_V6,
+    IspAddresses,
+    Pair,
+    at_exchange,
+    default_route,
+    isp_addresses,
+)
+
+PREFIX = "headrace."
+EXCHANGE = "exchange"
+UP_DEVICE = "up"
+"""What the device of a node's own line is called in it."""
+CLIENTS_BRIDGE = "clients"
+EXCHANGE_BRIDGE = "exchange"
+
+
+class Kind(enum.Enum):
+    """What a node is."""
+
+    EXCHANGE = "exchange"
+    ISP = "isp"
+    CLIENT = "client"
+    SERVER = "server"
+    MID = "mid"
+    ORIGIN = "origin"
+    ROUTER = "router"
+    OBSERVER = "observer"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A part of the lab. `isp` and `site` are empty where it stands in none; `peer` is the ISP's
+    router at the other end of a server's or a client's line.
+    """
+
+    name: str
+    kind: Kind
+    own: Pair
+    isp: str = ""
+    site: str = ""
+    peer: Pair | None = None
+    vips: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def ipv4(self) -> str:
+        """Return its own IPv4 address."""
+        return self.own.ipv4
+
+    @property
+    def ipv6(self) -> str:
+        """Return its own IPv6 address."""
+        return self.own.ipv6
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line from a node up to another. `bridge` is what its upper end is a port of, if any;
+    `upper_pair` are the addresses of the upper end where there is none.
+    """
+
+    node: str
+    upper: str
+    upper_device: str
+    table: LineTable
+    bridge: str = ""
+    upper_pair: Pair | None = None
+
+    @property
+    def slow(self) -> bool:
+        """Return whether it delays or loses packets."""
+        return self.table.delay_s > 0 or self.table.loss > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route of a node: a prefix, and by which address it leads there."""
+
+    prefix: str
+    via: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabPlan:
+    """A lab that could be built. `directory` is where all its files are."""
+
+    config: LabConfig
+    directory: Path
+    nodes: dict[str, Node]
+    lines: dict[str, Line]
+    isps: dict[str, IspAddresses] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Return the lab's name."""
+        return self.config.name
+
+    def namespace(self, node: str) -> str:
+        """Return the name of a node's network namespace."""
+        return f"{PREFIX}{self.name}.{node}"
+
+    def of(self, *kinds: Kind) -> list[Node]:
+        """Return the nodes of these kinds, in order."""
+        return [node for node in self.nodes.values() if node.kind in kinds]
+
+    def site(self, name: str) -> SiteTable:
+        """Return a site's table."""
+        return next(site for site in self.config.sites if site.name == name)
+
+    def group(self, name: str) -> list[Node]:
+        """Return the nodes that a name means: a node, all servers of a site, or all that stands in
+        an ISP. Empty where it means nothing.
+        """
+        if name in self.isps:
+            return [node for node in self.nodes.values() if name in (node.name, node.isp)]
+        if name in self.nodes:
+            return [self.nodes[name]]
+        return [node for node in self.nodes.values() if node.site == name]
+
+    def routes(self, node: Node) -> Iterator[Route]:
+        """Yield what a node knows beyond its own links. Routes to VIPs are not among them."""
+        if node.peer is not None:
+            yield Route(default_route(ipv6=False), node.peer.ipv4)
+            yield Route(default_route(ipv6=True), node.peer.ipv6)
+        elif node.kind is not Kind.EXCHANGE:
+            for name, addresses in self.isps.items():
+                if name != node.name:
+                    yield Route(str(addresses.ipv4), self.nodes[name].ipv4)
+                    yield Route(str(addresses.ipv6), self.nodes[name].ipv6)
+
+
+def make_plan(config: LabConfig, directory: Path) -> LabPlan:
+    """Return the plan of a topology."""
+    shares = isp_addresses(len(config.isps))
+    isps = {isp.name: shares[index] for index, isp in enumerate(config.isps)}
+    plan = LabPlan(config, directory, {}, {}, isps)
+    _add_exchange(plan)
+    for isp in config.isps:
+        _add_clients(plan, isp.name, isp.clients, isp.access)
+        _add_servers(plan, isp.name)
+    return plan
+
+
+def _add(plan: LabPlan, node: Node, line: Line | None = None) -> None:
+    plan.nodes[node.name] = node
+    if line is not None:
+        plan.lines[node.name] = line
+
+
+def _add_exchange(plan: LabPlan) -> None:
+    config = plan.config
+    nothing = LineTable()
+    pairs = at_exchange()
+    middle = Pair(str(EXCHANGE_V4[0]), str(EXCHANGE_V6[0]), 24, 64)
+    _add(plan, Node(EXCHANGE, Kind.EXCHANGE, middle))
+    wanted = [(isp.name, Kind.ISP, isp.exchange) for isp in config.isps]
+    for kind, count in (
+        (Kind.ORIGIN, config.origins),
+        (Kind.MID, config.mids),
+        (Kind.ROUTER, config.routers),
+        (Kind.OBSERVER, config.observers),
+    ):
+        wanted += [(f"{kind.value}{number}", kind, nothing) for number in range(1, count + 1)]
+    for (name, kind, table), pair in zip(wanted, pairs, strict=False):
+        isp = name if kind is Kind.ISP else ""
+        site = "mid" if kind is Kind.MID else ""
+        line = Line(name, EXCHANGE, name, table, EXCHANGE_BRIDGE)
+        _add(plan, Node(name, kind, pair, isp=isp, site=site), line)
+
+
+def _add_clients(plan: LabPlan, isp: str, count: int, table: LineTable) -> None:
+    addresses = plan.isps[isp]
+    for number in range(1, count + 1):
+        node = Node(
+            f"{isp}-client{number}",
+            Kind.CLIENT,
+            addresses.client(number),
+            isp=isp,
+            peer=addresses.client(0),
+        )
+        _add(plan, node, Line(node.name, isp, f"client{number}", table, CLIENTS_BRIDGE))
+
+
+def _add_servers(plan: LabPlan, isp: str) -> None:
+    addresses = plan.isps[isp]
+    number = vip = 0
+    for site in (site for site in plan.config.sites if site.isp == isp):
+        for index in range(1, site.servers + 1):
+            router, own = addresses.line(number)
+            name = f"{site.name}{index}"
+            vips = tuple(addresses.vip(vip + each) for each in range(site.vips))
+            node = Node(name, Kind.SERVER, own, isp=isp, site=site.name, peer=router, vips=vips)
+            _add(plan, node, Line(name, isp, name, site.line, upper_pair=router))
+            number, vip = number + 1, vip + site.vips

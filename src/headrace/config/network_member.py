@@ -72,6 +72,12 @@ class NetworkMember(Model):
         "read again when it changes. Unset: no server is asked, and none is believed, but by "
         "certificates.",
     )
+    learn_coverage: bool = Field(
+        default=False,
+        description="Ask the servers of sites that learn coverage (`[coverage.learnt]`) what their "
+        "ISP's routers announce, and keep it in the files that the description names. Needs "
+        "`secret_file`.",
+    )
     view_max_age_s: DurationS = Field(
         default=600.0,
         ge=1.0,
@@ -94,6 +100,7 @@ class NetworkMember(Model):
             "network.view_socket": self.view_socket,
             "network.view_from": self.view_from,
             "network.feedback_ca": self.feedback_ca,
+            "network.learn_coverage": self.learn_coverage,
             "network.view_max_age": self.view_max_age_s,
         }
 
@@ -103,6 +110,11 @@ class NetworkMember(Model):
             raise ValueError(
                 "view_from needs secret_file: views are signed with the secret of the network, so "
                 "name the file that the feedback processes have"
+            )
+        if self.learn_coverage and self.secret_file is None:
+            raise ValueError(
+                "learn_coverage needs secret_file: what servers learnt is signed with the secret "
+                "of the network, so name the file that they have"
             )
         return self
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import TypeVar
 from headrace.config.loader import load_config
 from headrace.config.network import NETWORK
 from headrace.config.network.classes import ClassTable, WideningTable
+from headrace.config.network.learnt import LearntTable
 from headrace.config.network.model import NetworkConfig
 from headrace.config.network.places import CoverageTable, ServerTable, SiteTable
 from headrace.config.network.schedule import WithdrawalTable
@@ -19,6 +22,8 @@ from headrace.config.problems import Problem
 from headrace.http.hosts import literal_address
 from headrace.topology.checks import prefix_problems, prefixes_of
 from headrace.topology.families import unserved_families
+from headrace.topology.learnt_rules import LearntRules
+from headrace.topology.learnt_taken import learnt_problems, with_learnt
 from headrace.topology.model import (
     AdminState,
     ClientNetwork,
@@ -70,6 +75,7 @@ def load_description(path: Path) -> Description:
             *NETWORK.inconsistencies(config),
             *prefix_problems(config, files),
             *unserved_families(config, files),
+            *_unlearnt(config, files),
         ]
 
     warnings: list[str] = []
@@ -83,6 +89,18 @@ def build(config: NetworkConfig, files: PrefixFiles | None = None) -> Topology:
     read.
     """
     read = PrefixFiles() if files is None else files
+    return with_learnt(_described(config, read), read)
+
+
+def _unlearnt(config: NetworkConfig, files: PrefixFiles) -> Iterator[Problem]:
+    """Yield a warning for what is in files of learnt prefixes and is not taken."""
+    if any(one.learnt is not None for one in config.coverage):
+        with contextlib.suppress(ValueError):  # a value with a problem of its own
+            yield from learnt_problems(_described(config, files), files)
+
+
+def _described(config: NetworkConfig, read: PrefixFiles) -> Topology:
+    """Return it without what is learnt."""
     return Topology(
         tuple(
             ClientNetwork(one.name, tuple(one.as_numbers), prefixes_of(one, read))
@@ -156,6 +174,7 @@ def _server(table: ServerTable) -> Server:
         AdminState(table.state),
         table.admin or "",
         vips,
+        table.vip_listener or "",
     )
 
 
@@ -183,6 +202,28 @@ def _coverage(table: CoverageTable, prefixes: PrefixSet) -> Coverage:
         tuple(table.networks),
         prefixes,
         table.default,
+        None if table.learnt is None else _learnt(table.learnt),
+    )
+
+
+def _learnt(table: LearntTable) -> LearntRules:
+    return LearntRules(
+        table.site,
+        str(table.file),
+        PrefixSet.of(table.within),
+        tuple(table.origin_as),
+        tuple(table.communities),
+        table.shortest_v4,
+        table.longest_v4,
+        table.shortest_v6,
+        table.longest_v6,
+        table.private,
+        table.most,
+        table.taking == "automatic",
+        table.most_changed,
+        table.most_prefixes,
+        table.settle_s,
+        table.keep_s,
     )
 
 

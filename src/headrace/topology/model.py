@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
+from headrace.topology.learnt_rules import LearntRules
 from headrace.topology.prefix_set import NO_PREFIXES, PrefixSet
 from headrace.topology.vips import ANNOUNCE_AS_USUAL, Announce, Vip
 
@@ -91,7 +92,7 @@ class Server:
     """A caching server. `host` is the name that clients are sent to; `http_port` and `https_port`
     are where it serves them (None: it does not). `peer_port` is where other servers ask it (None:
     where clients do); `storage_bytes` is what its store may hold; `admin_url` is where its
-    admin API answers ("": nowhere).
+    admin API answers ("": nowhere), `vip_listener_url` where its process for VIPs does.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Server:
     state: AdminState = AdminState.ONLINE
     admin_url: str = ""
     vips: tuple[Vip, ...] = ()
+    vip_listener_url: str = ""
 
     @property
     def client_ipv4(self) -> tuple[IPv4Address, ...]:
@@ -137,7 +139,7 @@ class Coverage:
     """Which sites serve whom: clients of `networks`, and of `prefixes`.
 
     With `default`, those of no other coverage. A longer prefix comes before a shorter one, whoever
-    wrote it.
+    wrote it. `learnt` says what of the ISP's announcements is among the prefixes.
     """
 
     name: str
@@ -145,6 +147,7 @@ class Coverage:
     networks: tuple[str, ...] = ()
     prefixes: PrefixSet = field(default=NO_PREFIXES, repr=False)
     default: bool = False
+    learnt: LearntRules | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 from headrace.config.network import NETWORK
 from headrace.config.schema import keys_of, tables
 from headrace.topology.build import load_topology
+from headrace.topology.learnt_rules import LearntRules
 from headrace.topology.model import (
     AdminState,
     Redirect,
@@ -78,6 +79,7 @@ https_port = 8443
 peer_port = 9000
 peer_tls = true
 admin = "http://N1.example:9090"
+vip_listener = "http://N1.example:8093"
 capacity = "2.5Gbps"
 storage = "1TB"
 state = "draining"
@@ -95,6 +97,24 @@ prefixes = ["198.18.0.0/15"]
 prefix_file = "more.prefixes"
 default = true
 sites = [{ name = "north", weight = 2 }, { name = "other", order = 2 }]
+
+[coverage.learnt]
+site = "north"
+file = "/nowhere/learnt.prefixes"
+within = ["192.0.2.0/24", "2001:DB8::/32"]
+origin_as = [64500]
+communities = ["64500:07"]
+shortest_v4 = 9
+longest_v4 = 25
+shortest_v6 = 21
+longest_v6 = 49
+private = true
+most = 7
+taking = "approved"
+most_changed = 0.5
+most_prefixes = 8
+settle = "5s"
+keep = "2m"
 
 [[class]]
 name = "vod"
@@ -175,12 +195,17 @@ def test_every_key_arrives(tmp_path: Path) -> None:
             Vip(IPv4Address("198.51.100.128"), IPv6Address("2001:db8:0:1::1")),
             Vip(IPv4Address("198.51.100.130")),
         ),
+        "http://n1.example:8093",
     )  # fmt: skip
     assert topology.servers[1] == Server("m1", "mid", "m1.example")
     (coverage,) = topology.coverage
     assert coverage.sites == (SiteChoice("north", 2.0), SiteChoice("other", order=2))
     assert (coverage.networks, coverage.default) == (("isp",), True)
     assert coverage.prefixes == PrefixSet.of(["198.18.0.0/15", "192.0.2.128/25"])
+    assert coverage.learnt == LearntRules(
+        "north", "/nowhere/learnt.prefixes", PrefixSet.of(["192.0.2.0/24", "2001:db8::/32"]),
+        (64500,), ("64500:7",), 9, 25, 21, 49, True, 7, False, 0.5, 8, 5.0, 120.0,
+    )  # fmt: skip
     (vod,) = topology.classes
     assert (vod.hosts, vod.paths, vod.kinds) == (("*.example",), ("/v/*",), ("segment", "video/*"))
     assert vod.shard_pattern is not None

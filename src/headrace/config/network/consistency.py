@@ -21,6 +21,7 @@ from headrace.config.network.schedule import wrong_withdrawals
 from headrace.config.network.unaddressed import unaddressed
 from headrace.config.network.withdrawn_at_once import withdrawn_at_once
 from headrace.config.network.wrong_announcements import wrong_announcements
+from headrace.config.network.wrong_learnt import wrong_learnt
 from headrace.config.network.wrong_vips import wrong_vips
 from headrace.config.problems import Problem, Severity
 from headrace.http.hosts import is_host_name
@@ -53,6 +54,7 @@ def inconsistencies(config: NetworkConfig) -> list[Problem]:
         *withdrawn_at_once(config),
         *wrong_vips(config),
         *wrong_announcements(config),
+        *wrong_learnt(config),
     ]
 
 
@@ -203,6 +205,7 @@ def _coverage(config: NetworkConfig) -> Iterator[Problem]:
             coverage.networks
             or coverage.prefixes
             or coverage.prefix_file is not None
+            or coverage.learnt is not None
             or coverage.default
         ):
             yield Problem(

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from headrace.config.base import FilePath, Model
+from headrace.config.network.learnt import LearntTable
 from headrace.config.network.vips import MOST_VIPS, AnnounceTable, VipTable
 from headrace.config.network.words import (
     AdminUrl,
@@ -128,6 +129,11 @@ class ServerTable(Model):
         description="Where its admin API answers those who steer the network: "
         "`http://192.0.2.1:9090`. Unset: its load is not asked for.",
     )
+    vip_listener: AdminUrl | None = Field(
+        default=None,
+        description="Where its `headrace vip run` answers other nodes: `http://192.0.2.1:8093`. "
+        "Unset: no node learns coverage from it.",
+    )
     capacity_bps: CapacityBps = Field(
         default=10_000_000_000,
         description="What it can send. Shards and clients are spread in proportion.",
@@ -184,4 +190,8 @@ class CoverageTable(Model):
         max_length=1000,
         description="The sites that serve them: "
         '`[{ name = "north" }, { name = "south", order = 2 }]`.',
+    )
+    learnt: LearntTable | None = Field(
+        default=None,
+        description="More prefixes, learnt from what the ISP's routers announce to servers.",
     )

@@ -50,7 +50,8 @@ def signatures_of(paths: Iterable[str | Path]) -> Signatures:
 
 
 def files_of(description: Path) -> list[Path]:
-    """Return the files that a description consists of: itself, and those of prefixes it names.
+    """Return the files that a description consists of: itself, and those of prefixes it names,
+    learnt ones too.
 
     One that cannot be read names none.
     """
@@ -67,7 +68,14 @@ def files_of(description: Path) -> list[Path]:
     for key in ("network", "coverage"):
         tables: Any = document.get(key)
         for table in tables if isinstance(tables, list) else []:
-            name = table.get("prefix_file") if isinstance(table, dict) else None
-            if isinstance(name, str) and "\0" not in name and len(found) < MOST_FILES:
-                found.append(base / name)
-    return list(dict.fromkeys(found))
+            found += [base / name for name in _files_in(table)]
+    return list(dict.fromkeys(found))[:MOST_FILES]
+
+
+def _files_in(table: Any) -> list[str]:
+    """Return the names of files that a table has, whatever it is."""
+    if not isinstance(table, dict):
+        return []
+    learnt = table.get("learnt")
+    names = [table.get("prefix_file"), learnt.get("file") if isinstance(learnt, dict) else None]
+    return [name for name in names if isinstance(name, str) and "\0" not in name]

@@ -26,6 +26,7 @@ REMEDIES = {
     DownReason.TOO_MANY_PREFIXES: "raise the limit of prefixes on the router, or announce fewer",
     DownReason.BFD: "check the link: the router did not answer for the time of detection",
     DownReason.SPEAKER: "see the log of the speaker",
+    DownReason.OTHER: "see the logs of the speaker and of the router",
 }
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from headrace.bgp.announcement import Announcement
+from headrace.bgp.events import DropReason
 
 
 class Speaker(Protocol):
@@ -22,6 +24,9 @@ class Speaker(Protocol):
 
         Sets that follow each other quickly may be joined: the last one counts.
         """
+
+    def dropped(self) -> Mapping[DropReason, int]:
+        """Return how much of what routers announced was not taken so far, by reason."""
 
     async def close(self, *, graceful: bool) -> None:
         """End the sessions and the program, in bounded time.

@@ -55,8 +55,8 @@ def run_exabgp(configuration: str) -> int:
     from exabgp.reactor.network.outgoing import Outgoing
 
     def increase(self: Any) -> None:
-        self._time = time.time() + self._next
-        self._next = RETRY_S
+        # The first time too: a router that lets sessions come and go would do so all the time.
+        self._time = time.time() + RETRY_S
 
     def establish(self: Any) -> Iterator[bool]:
         until = time.time() + CONNECT_S

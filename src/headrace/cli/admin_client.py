@@ -28,6 +28,7 @@ _WORDS = {
     RoleName.EDGE: "edge",
     RoleName.ROUTER: "router",
     RoleName.FEEDBACK: "feedback process",
+    RoleName.VIP: "VIP process",
 }
 _INSTEAD = {
     RoleName.EDGE: "headrace top and headrace log watch an edge",
@@ -36,6 +37,7 @@ _INSTEAD = {
         "it decides"
     ),
     RoleName.FEEDBACK: "headrace feedback status shows what a feedback process knows",
+    RoleName.VIP: "headrace vip status shows what a VIP process announces",
 }
 NOTHING_AT = "nothing at "
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}

@@ -64,11 +64,21 @@ EXAMPLES = MappingProxyType(
             "headrace feedback want oslo2 none --config feedback.toml",
         ),
         "feedback mode": ("headrace feedback mode dry-run --config feedback.toml",),
+        "vip run": ("headrace vip run --config vip.toml",),
+        "vip status": (
+            "headrace vip status --config vip.toml",
+            "headrace vip status --check --config vip.toml",
+        ),
+        "vip events": ("headrace vip events 192.0.2.129 --config vip.toml",),
+        "vip drain": ('headrace vip drain --reason "new disks" --config vip.toml',),
+        "vip return": ("headrace vip return --config vip.toml",),
         "vip plan": (
+            "headrace vip plan --config vip.toml",
             "headrace vip plan --network network.toml --server oslo1",
             "headrace vip plan --network network.toml --server oslo1 --failed oslo2",
         ),
         "vip explain": (
+            "headrace vip explain 192.0.2.129 --config vip.toml",
             "headrace vip explain 192.0.2.129 --network network.toml --draining oslo1",
         ),
         "vip takeover": ("headrace vip takeover --network network.toml --failed oslo1",),

@@ -20,6 +20,7 @@ class RoleName(enum.StrEnum):
     EDGE = "edge"
     ROUTER = "router"
     FEEDBACK = "feedback"
+    VIP = "vip"
 
 
 # Where each root is. Only the one that is asked for is imported: its models take time to build.
@@ -27,21 +28,26 @@ _PLACES = {
     RoleName.EDGE: ("headrace.config.edge", "EDGE"),
     RoleName.ROUTER: ("headrace.config.router", "ROUTER"),
     RoleName.FEEDBACK: ("headrace.config.feedback", "FEEDBACK"),
+    RoleName.VIP: ("headrace.config.vip", "VIP"),
 }
 _EDGES_ONLY = ("cache_dir", "service", "site")
 _ROUTERS_ONLY = ("state_dir", "steering", "dns", "trusted_proxies", "forwarded_field", "api_hosts")
 _FEEDBACKS_ONLY = ("probe", "probing", "observer", "publish", "states", "balance", "tick", "mode")
+_VIPS_ONLY = ("speaker", "check", "checking", "addresses", "neighbours", "edge")
 _ONLY = {
     RoleName.EDGE: _EDGES_ONLY,
     RoleName.ROUTER: _ROUTERS_ONLY,
     RoleName.FEEDBACK: _FEEDBACKS_ONLY,
+    RoleName.VIP: _VIPS_ONLY,
 }
-_SHARED = {"state_dir"}  # a router's and a feedback process's
+_SHARED = {"state_dir"}  # of all but an edge
 _NAMED = {
     RoleName.EDGE: "an edge",
     RoleName.ROUTER: "a router",
     RoleName.FEEDBACK: "a feedback process",
+    RoleName.VIP: "a process that announces VIPs",
 }
+_RUN = {RoleName.VIP: "vip run"}
 _DESCRIPTIONS_ONLY = ("server", "coverage", "class")
 
 
@@ -58,7 +64,8 @@ def root_of(role: RoleName) -> Root[Any]:
 
 def role_of(path: Path) -> RoleName:
     """Return whose configuration a file seems to be: an edge's, unless it has keys that only a
-    router's or a feedback process's has. What cannot be read is left to the loader, which says why.
+    router's, a feedback or a VIP process's has. What cannot be read is left to the loader, which
+    says why.
 
     Raises NotOfARole.
     """
@@ -67,6 +74,8 @@ def role_of(path: Path) -> RoleName:
     routers = any(key in document for key in _ROUTERS_ONLY)
     if any(key in document for key in _FEEDBACKS_ONLY) and not edges:
         return RoleName.FEEDBACK
+    if any(key in document for key in _VIPS_ONLY) and not edges:
+        return RoleName.VIP
     if any(key in document for key in _DESCRIPTIONS_ONLY) and "cache_dir" not in document:
         raise NotOfARole(f"{path} describes a network: headrace network check {path} checks it")
     return RoleName.ROUTER if routers and not edges else RoleName.EDGE
@@ -77,7 +86,8 @@ def load_for(path: Path, root: Root[RootT]) -> RootT:
     seems = role_of(path)
     if root_of(seems) is not root and has_keys_of(seems, path) and not _has_own_keys(root, path):
         raise NotOfARole(
-            f"{path} configures {_NAMED[seems]}: run headrace {seems.value} --config {path}"
+            f"{path} configures {_NAMED[seems]}: run headrace {_RUN.get(seems, seems.value)} "
+            f"--config {path}"
         )
     return load_config(path, root)
 

@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from headrace.cli import vip_running as running
+from headrace.cli.admin_client import AdminOption, ConfigOption, TokenOption
 from headrace.cli.examples import examples
 from headrace.errors import HeadraceError
 from headrace.topology.build import load_topology
@@ -29,7 +31,20 @@ vip = typer.Typer(
     rich_markup_mode=None,
 )
 
+for _name, _command in (
+    ("run", running.run_vip),
+    ("status", running.status),
+    ("events", running.events),
+    ("drain", running.drain),
+    ("return", running.back),
+):
+    vip.command(name=_name, epilog=examples(f"vip {_name}"))(_command)
+
 Network = Annotated[Path, typer.Option(metavar="FILE", help="The network's description.")]
+MaybeNetwork = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Ask nobody: go by the network's description."),
+]
 Failed = Annotated[
     list[str] | None, typer.Option(metavar="NAME", help="Assume that this server has failed.")
 ]
@@ -56,17 +71,28 @@ class BadVipQuestion(HeadraceError):
 @vip.command(name="plan", epilog=examples("vip plan"))
 def plan(
     *,
-    network: Network,
-    server: Annotated[str, typer.Option(metavar="NAME", help="The server that announces.")],
+    network: MaybeNetwork = None,
+    server: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The server that announces.")
+    ] = None,
     failed: Failed = None,
     draining: Draining = None,
     withdrawn: Withdrawn = None,
     at: At = None,
+    admin: AdminOption = None,
+    token_file: TokenOption = None,
+    config: ConfigOption = None,
 ) -> None:
-    """Print what a server announces, by the description alone.
+    """Print what the server that runs here announces.
 
-    All servers and checks are assumed to be sound, but for those that are named.
+    With --network, what any server would, by the description alone. All servers and checks are
+    then assumed to be sound, but for those that are named.
     """
+    if network is None:
+        _print(running.planned(running.client_of(admin, token_file, config)))
+        return
+    if server is None:
+        raise BadVipQuestion("whose plan? name the server with --server")
     topology = load_topology(network)
     order = _site_of(topology, server)
     assumed = _assumed(order, failed, draining, withdrawn)
@@ -77,13 +103,22 @@ def plan(
 def explain(
     address: Annotated[str, typer.Argument(metavar="VIP", help="The address.")],
     *,
-    network: Network,
+    network: MaybeNetwork = None,
     failed: Failed = None,
     draining: Draining = None,
     withdrawn: Withdrawn = None,
     at: At = None,
+    admin: AdminOption = None,
+    token_file: TokenOption = None,
+    config: ConfigOption = None,
 ) -> None:
-    """Print who may announce a VIP, in order, what each does, and who has it."""
+    """Print who may announce a VIP and why, as the server that runs here knows.
+
+    With --network, by the description alone.
+    """
+    if network is None:
+        _print(running.explained(running.client_of(admin, token_file, config), address))
+        return
     topology = load_topology(network)
     asked, owner = _owner(topology, address)
     order = _site_of(topology, owner)

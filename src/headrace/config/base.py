@@ -27,6 +27,7 @@ _TABLES_IN_SINGULAR = {
     "observers": "observer",
     "probes": "probe",
     "routers": "router",
+    "checks": "check",
 }
 
 

@@ -25,8 +25,9 @@ from headrace.config.router import ROUTER
 from headrace.config.scenario import SCENARIO
 from headrace.config.schema import header, keys_of, nested_model, tables
 from headrace.config.units import format_bit_rate, format_size
+from headrace.config.vip import VIP
 
-ROOTS: tuple[Root[Any], ...] = (EDGE, ROUTER, FEEDBACK, NETWORK, SCENARIO)
+ROOTS: tuple[Root[Any], ...] = (EDGE, ROUTER, FEEDBACK, VIP, NETWORK, SCENARIO)
 _TITLE = "# Configuration reference\n"
 _NOTATION = """\
 A file is [TOML](https://toml.io). Durations are seconds (`2.5`) or texts (`"250ms"`, `"10s"`,

@@ -1,0 +1,189 @@
+"""Run a VIP process, and ask or tell one that runs."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import os
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+import msgspec
+import typer
+
+from headrace.cli.admin_client import (
+    AdminClient,
+    AdminOption,
+    ConfigOption,
+    TokenOption,
+    find_admin,
+    harmless,
+    run,
+)
+from headrace.cli.role_file import RoleName, load_for
+from headrace.cli.tables import draw, screen
+from headrace.cli.vip_tables import complaints, event_line, status_lines
+from headrace.config.units import parse_duration
+from headrace.config.vip import VIP
+from headrace.vip.admin.models import MOST_EVENTS, Done, EventList, Explained, Status
+
+PLAIN_WIDTH = 140
+COMMAND = "vip"
+EXIT_NOT_WELL = 1
+
+
+def run_vip(
+    *,
+    config: Annotated[Path, typer.Option(metavar="FILE", help="Run by this configuration file.")],
+) -> None:
+    """Check this server's VIPs and announce them, until a signal stops it."""
+    wanted = load_for(config, VIP)
+    from headrace.node.supervisor import run as run_node
+    from headrace.vip.role import VipRole
+
+    raise typer.Exit(run_node(VipRole(), wanted, config))
+
+
+def status(
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Print only what is wrong, and exit with 1 if anything is."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON objects, one each time.")] = False,
+    interval: Annotated[
+        float, typer.Option(min=0.2, max=60.0, help="Seconds between tables.")
+    ] = 1.0,
+    admin: AdminOption = None,
+    token_file: TokenOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Show what this server announces, its sessions, its checks and its neighbours."""
+    client = client_of(admin, token_file, config)
+    if check:
+        found = run(COMMAND, lambda: client.ask(Status, "GET", "/vip/status"))
+        wrong = [harmless(one) for one in complaints(found)]
+        for one in wrong:
+            typer.echo(one)
+        raise typer.Exit(EXIT_NOT_WELL if wrong else 0)
+    drawn = watch and sys.stdout.isatty() and not as_json
+    try:
+        run(COMMAND, lambda: _look(client, interval, watch=watch, as_json=as_json, drawn=drawn))
+    except KeyboardInterrupt:
+        return
+    except BrokenPipeError:
+        sys.stderr.close()  # nothing is left to say it to
+
+
+def events(
+    about: Annotated[str, typer.Argument(metavar="[VIP|ROUTER]", help="Of this one alone.")] = "",
+    *,
+    limit: Annotated[
+        int, typer.Option(min=1, max=MOST_EVENTS, help="So many events at most.")
+    ] = 50,
+    admin: AdminOption = None,
+    token_file: TokenOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Print what changed since the start and why, the newest first."""
+    client = client_of(admin, token_file, config)
+    path = f"/vip/events?limit={limit}&about={quote(about, safe='')}"
+    for one in run(COMMAND, lambda: client.ask(EventList, "GET", path)).events:
+        typer.echo(event_line(one))
+
+
+def drain(
+    *,
+    reason: Annotated[str, typer.Option(help="Why; it is kept.", metavar="TEXT")] = "",
+    for_: Annotated[
+        str | None, typer.Option("--for", metavar="TIME", help='It returns by itself: "2h".')
+    ] = None,
+    now: Annotated[bool, typer.Option("--now", help="Do not wait for connections to end.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Be out at once, whoever else serves.")
+    ] = False,
+    admin: AdminOption = None,
+    token_file: TokenOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Let this server leave: connections end, neighbours take over, its VIPs are withdrawn.
+
+    The order is kept over restarts, until `headrace vip return`.
+    """
+    body: dict[str, object] = {"reason": reason, "by": _by(), "now": now, "force": force}
+    if for_ is not None:
+        try:
+            body["for_s"] = parse_duration(for_)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--for") from None
+    _order(client_of(admin, token_file, config), "drain", body)
+
+
+def back(
+    *,
+    admin: AdminOption = None,
+    token_file: TokenOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Let this server serve again: take `headrace vip drain` back."""
+    _order(client_of(admin, token_file, config), "return", {"by": _by()})
+
+
+def client_of(admin: str | None, token_file: Path | None, config: Path | None) -> AdminClient:
+    """Return where to ask a VIP process."""
+    return run(COMMAND, lambda: find_admin(admin, token_file, config, RoleName.VIP))
+
+
+def explained(client: AdminClient, vip: str) -> Iterator[str]:
+    """Yield why a VIP is announced as it is, by the process that runs."""
+    path = f"/vip/explain?vip={quote(vip, safe='')}"
+    for line in run(COMMAND, lambda: client.ask(Explained, "GET", path)).lines:
+        yield harmless(line)
+
+
+def planned(client: AdminClient) -> Iterator[str]:
+    """Yield what the process that runs announces."""
+    found = run(COMMAND, lambda: client.ask(Status, "GET", "/vip/status"))
+    yield from status_lines(msgspec.structs.replace(found, sessions=[], neighbours=[]), PLAIN_WIDTH)
+
+
+def _order(client: AdminClient, what: str, body: dict[str, object]) -> None:
+    done = run(COMMAND, lambda: client.ask(Done, "POST", f"/vip/{what}", body))
+    note = f" ({done.note})" if done.note else ""
+    typer.echo(harmless(f"in force: wanted {done.wanted}{note}; now {done.phase}"))
+
+
+def _by() -> str:
+    """Return who gives the order, also through sudo; a number for a user without a name."""
+    try:
+        user = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"[:200]
+
+
+def _look(
+    client: AdminClient, interval_s: float, *, watch: bool, as_json: bool, drawn: bool
+) -> None:
+    with screen("headrace vip: asking…") if drawn else contextlib.nullcontext():
+        while True:
+            found = client.ask(Status, "GET", "/vip/status")
+            if as_json:
+                sys.stdout.write(json.dumps(msgspec.to_builtins(found)) + "\n")
+            elif drawn:
+                size = shutil.get_terminal_size()
+                draw(status_lines(found, size.columns), size.lines)
+            else:
+                sys.stdout.write("\n".join([*status_lines(found, PLAIN_WIDTH), ""]))
+            sys.stdout.flush()
+            if not watch:
+                return
+            time.sleep(interval_s)

@@ -1,0 +1,138 @@
+"""What a VIP process says of itself, as lines of text. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from headrace.cli.admin_client import harmless
+from headrace.cli.tables import part
+from headrace.vip.admin.models import EventRow, NeighbourRow, SessionRow, Status, VipRow
+
+
+def status_lines(found: Status, width: int) -> list[str]:
+    """Return the whole state as lines, none wider than `width`."""
+    lines = [harmless(one) for one in (*_head(found), *_edge(found), *complaints(found))]
+    lines += part(
+        ["VIP", "OF", "RANK", "STANDING", "ANNOUNCED", "CHECKS", "WHY"],
+        [_vip(one) for one in found.vips],
+        width,
+    )
+    lines += part(
+        ["ROUTER", "NAME", "SESSION", "SINCE", "PREFIXES", "WHY"],
+        [_session(one) for one in found.sessions],
+        width,
+    )
+    lines += part(
+        ["NEIGHBOUR", "EDGE", "DRAINS", "ANNOUNCES", "ASKED", "WHY"],
+        [_neighbour(one) for one in found.neighbours],
+        width,
+    )
+    return [line[:width] for line in lines]
+
+
+def complaints(found: Status) -> Iterator[str]:
+    """Yield what is not as it should be, a line for each: nothing where all is well.
+
+    What somebody wants so is no complaint.
+    """
+    if found.speaker_problem and found.speaker != "started":
+        yield f"speaker: {found.speaker}: {found.speaker_problem}"
+    if found.addresses_problem:
+        yield f"addresses: {found.addresses_problem}"
+    if found.edge is not None and found.edge.problem:
+        yield f"edge: {found.edge.problem}"
+    for session in found.sessions:
+        if not session.up:
+            why = "; ".join(one for one in (session.reason, session.detail, session.remedy) if one)
+            yield f"session {session.router}: down for {_span(session.for_s)}: {why or 'no answer'}"
+    for one in found.vips:
+        out = found.wanted != "online" and one.why in ("withdrawn", "forced", "drains", "lingers")
+        if one.rank == 0 and one.standing != "serving" and not out:
+            note = f" ({one.note})" if one.note else ""
+            yield f"VIP {one.vip}: {one.standing}: {one.meaning}{note}"
+
+
+def event_line(one: EventRow) -> str:
+    """Return an event as a line of text."""
+    at = datetime.fromtimestamp(one.at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    about = f" {one.about}" if one.about else ""
+    detail = f": {one.detail}" if one.detail else ""
+    return harmless(f"{at}  {one.kind}{about}{detail}")
+
+
+def _head(found: Status) -> Iterator[str]:
+    served = sum(one.announced != "" for one in found.vips)
+    up = sum(one.up for one in found.sessions)
+    yield (
+        f"{found.server} in {found.site}: {found.phase} for {_span(found.phase_s)}; "
+        f"{served} of {len(found.vips)} VIPs announced, {up} of {len(found.sessions)} sessions up"
+    )
+    if found.wanted != "online":
+        yield f"wanted: {found.wanted}: {found.wanted_note}"
+    if found.order is not None:
+        until = ""
+        if found.order.until is not None:
+            at = datetime.fromtimestamp(found.order.until, UTC)
+            until = f" until {at:%Y-%m-%d %H:%M:%S}"
+        reason = f": {found.order.reason}" if found.order.reason else ""
+        by = found.order.by or "somebody"
+        yield f"ordered by {by}{until}{reason}; headrace vip return takes it back"
+
+
+def _edge(found: Status) -> Iterator[str]:
+    edge = found.edge
+    if edge is None or edge.problem:
+        return
+    state = "draining" if edge.draining else "serving"
+    counted = "" if edge.connections is None else f", {edge.connections} connections"
+    unready = f", not ready: {edge.unready}" if edge.unready else ""
+    yield f"edge: {state}{counted}{unready}"
+
+
+def _vip(one: VipRow) -> list[str]:
+    taken = "" if one.acknowledged or not one.announced else " (not taken yet)"
+    damped = ", damped" if one.damped else ""
+    why = one.why + (f": {one.note}" if one.note else "")
+    if one.check and one.check not in why:
+        why += f" ({one.check})"
+    return [
+        one.vip,
+        one.owner,
+        str(one.rank),
+        one.standing,
+        (one.announced or "-") + taken,
+        f"{one.soundness} {_span(one.for_s)}{damped}",
+        harmless(why),
+    ]
+
+
+def _session(one: SessionRow) -> list[str]:
+    why = ": ".join(part for part in (one.reason, one.detail) if part)
+    return [
+        one.router,
+        one.name or "-",
+        "up" if one.up else "down",
+        _span(one.for_s),
+        str(one.received),
+        harmless(why),
+    ]
+
+
+def _neighbour(one: NeighbourRow) -> list[str]:
+    return [
+        one.server,
+        one.soundness,
+        "yes" if one.leaving else "no",
+        str(len(one.announces)),
+        f"{one.age_s:.1f} s ago",
+        harmless(one.problem),
+    ]
+
+
+def _span(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f}s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f}m"
+    return f"{seconds / 3600:.0f}h"

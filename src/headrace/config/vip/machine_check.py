@@ -1,0 +1,77 @@
+"""What the configuration of VIPs asks of its machine."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from headrace.config.node_check import (
+    bad_authorities,
+    certificate_problems,
+    directory_problems,
+    interface_problems,
+    member_problems,
+    unreadable,
+)
+from headrace.config.problems import Problem
+from headrace.config.vip.model import VipConfig
+
+_INTERFACES = Path("/sys/class/net")
+_BFDD = Path("/usr/lib/frr/bfdd")
+
+
+def machine_problems(config: VipConfig) -> list[Problem]:
+    """Return everything that this machine does not have as the configuration needs it."""
+    found = [*certificate_problems(config), *interface_problems(config)]
+    found += directory_problems(config.state_directory, "state_dir")
+    found += member_problems(config.network)
+    found += _files(config)
+    found += _programs(config)
+    return found
+
+
+def _files(config: VipConfig) -> Iterator[Problem]:
+    files: list[tuple[Path | None, tuple[str | int, ...]]] = [
+        (config.network.file, ("network", "file")),
+        (None if config.edge is None else config.edge.token_file, ("edge", "token_file")),
+    ]
+    files += [
+        (router.password_file, ("router", index, "password_file"))
+        for index, router in enumerate(config.routers)
+    ]
+    for path, place in files:
+        problem = None if path is None else unreadable(path, place)
+        if problem is not None:
+            yield problem
+    if config.checking.ca is not None:
+        bad = bad_authorities(config.checking.ca, ("checking", "ca"))
+        if bad is not None:
+            yield bad
+
+
+def _programs(config: VipConfig) -> Iterator[Problem]:
+    name = config.addresses.interface
+    if _INTERFACES.is_dir() and not (_INTERFACES / name).exists():
+        yield Problem(
+            ("addresses", "interface"),
+            "this machine has no such network interface",
+            "name one that it has, such as lo",
+            repr(name),
+        )
+    if shutil.which("ip", path="/usr/sbin:/usr/bin:/sbin:/bin") is None:
+        yield Problem(
+            ("addresses",),
+            "there is no program ip, by which addresses are bound",
+            "install the package iproute2",
+        )
+    if config.speaker.kind != "exabgp":
+        return
+    for index, router in enumerate(config.routers):
+        if router.bfd and not _BFDD.exists():
+            yield Problem(
+                ("router", index, "bfd"),
+                f"there is no {_BFDD}, by which BFD is spoken beside ExaBGP",
+                "install the package frr, or remove the line",
+                "true",
+            )

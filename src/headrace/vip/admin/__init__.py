@@ -1,0 +1,1 @@
+"""The admin API of the process that announces: what operators ask and order."""

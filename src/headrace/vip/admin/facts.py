@@ -1,0 +1,73 @@
+"""What a process that announces adds to a node's metrics and report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from headrace.node.running import Node
+from headrace.telemetry.facts import RoleFacts, RoleMetric
+from headrace.telemetry.report import Report
+from headrace.vip.admin.questions import Answer, AskCounts, Counts
+
+
+class VipReport(Report, kw_only=True):
+    """Node, workers, counts, and what is announced (null while no worker answers)."""
+
+    vip: Counts | None = None
+
+
+async def vip_facts(node: Node, watchdog_bites: int) -> RoleFacts:
+    """Return what the worker counts, as shown."""
+    bites = RoleMetric(
+        "vip_watchdog_bites",
+        "Times that the process which checks hung and was killed.",
+        watchdog_bites,
+        only_grows=True,
+    )
+    found = await node.workers.ask_each(AskCounts(), Answer)
+    if not found or found[0].counts is None:
+        return RoleFacts((bites,), {"vip": None})
+    counts = found[0].counts
+    report: dict[str, Any] = {"vip": counts}
+    return RoleFacts((bites, *_metrics(counts)), report)
+
+
+_GAUGES = {
+    "sessions": ("sessions", "BGP sessions that are configured."),
+    "sessions_up": ("sessions_up", "BGP sessions that are established."),
+    "vips": ("vips", "VIPs that this server is a candidate for."),
+    "announced": ("announced", "VIPs that are announced."),
+    "owned_announced": ("owned_announced", "Own VIPs that are announced."),
+    "damped": ("damped", "VIPs that are sound, but failed again and again."),
+    "draining": ("draining", "1 while the server drains."),
+    "out": ("out", "1 while the server is withdrawn."),
+    "check_last_s": ("check_seconds", "What the last check took."),
+    "check_slowest_s": ("check_slowest_seconds", "What the slowest of the latest checks took."),
+    "late_s": ("late_seconds", "How late the process ran lately, at most."),
+    "received": ("received_prefixes", "Prefixes that routers announce and that are taken."),
+    "speaker_problem": ("speaker_problem", "1 while the speaker cannot be started."),
+    "addresses_problem": ("addresses_problem", "1 while addresses cannot be bound."),
+}
+_COUNTERS = {
+    "checks_unmade": ("checks_unmade", "Checks without a result, by this process's fault."),
+    "dropped": ("dropped_kinds", "Kinds of what routers announce that were not taken."),
+    "speaker_starts": ("speaker_starts", "Times that the speaker was started."),
+    "not_kept": ("not_kept", "Times that the state could not be written."),
+}
+
+
+def _metrics(counts: Counts) -> Iterator[RoleMetric]:
+    values = msgspec.to_builtins(counts)
+    for key, (name, meaning) in _GAUGES.items():
+        yield RoleMetric(f"vip_{name}", meaning, float(values[key]))
+    for key, (name, meaning) in _COUNTERS.items():
+        yield RoleMetric(f"vip_{name}", meaning, float(values[key]), only_grows=True)
+    for kind, count in sorted(counts.checks.items()):
+        meaning = f"Checks that ended so: {kind}."
+        yield RoleMetric(f"vip_checks_{kind}", meaning, count, only_grows=True)
+    for kind, count in sorted(counts.changes.items()):
+        meaning = f"Changes of the plan of this kind: {kind}."
+        yield RoleMetric(f"vip_changes_{kind}", meaning, count, only_grows=True)

@@ -1,0 +1,182 @@
+"""What the admin API of VIPs takes and returns."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+MOST_EVENTS = 1000
+LONGEST_S = 30 * 86_400.0
+
+Words = Annotated[str, Meta(max_length=300)]
+
+
+class VipRow(msgspec.Struct):
+    """A VIP: whose it is, this server's place among its candidates (0: the owner's), how and why it
+    is announced or not, and what the checks of it say.
+
+    `announced` is the route in words ("": none); `acknowledged`: the speaker has taken it.
+    """
+
+    vip: str
+    owner: str
+    rank: int
+    standing: str
+    why: str
+    meaning: str
+    note: str
+    announced: str
+    acknowledged: bool
+    soundness: str
+    damped: bool
+    check: str
+    checked_s: float | None
+    for_s: float
+    bound: bool
+
+
+class SessionRow(msgspec.Struct):
+    """A session with a router, for how long it is up or down, and why."""
+
+    router: str
+    name: str
+    up: bool
+    for_s: float
+    reason: str
+    detail: str
+    remedy: str
+    received: int
+
+
+class NeighbourRow(msgspec.Struct):
+    """Another server of the site, as this one knows it."""
+
+    server: str
+    soundness: str
+    leaving: bool
+    announces: list[str]
+    age_s: float
+    problem: str
+
+
+class EdgeRow(msgspec.Struct):
+    """The edge on this machine (null: not known)."""
+
+    draining: bool | None
+    connections: int | None
+    unready: str
+    problem: str
+
+
+class OrderRow(msgspec.Struct):
+    """What an operator ordered."""
+
+    state: str
+    reason: str
+    by: str
+    at: float
+    until: float | None
+    force: bool
+
+
+class Status(msgspec.Struct):
+    """All that this server knows of its VIPs."""
+
+    server: str
+    site: str
+    phase: str
+    phase_s: float
+    order: OrderRow | None
+    wanted: str
+    wanted_note: str
+    speaker: str
+    speaker_problem: str
+    addresses_problem: str
+    plan_age_s: float
+    view: int
+    edge: EdgeRow | None
+    vips: list[VipRow]
+    sessions: list[SessionRow]
+    neighbours: list[NeighbourRow]
+
+
+class Explained(msgspec.Struct):
+    """The reasons, as lines."""
+
+    lines: list[str]
+
+
+class EventRow(msgspec.Struct):
+    """Something that changed, at a Unix time."""
+
+    at: float
+    kind: str
+    about: str
+    detail: str
+
+
+class EventList(msgspec.Struct):
+    """The last ones, the newest first."""
+
+    events: list[EventRow]
+
+
+class ExplainRequest(msgspec.Struct):
+    """Which VIP."""
+
+    vip: Annotated[
+        str, Meta(max_length=45, description="The address.", examples=["198.51.100.129"])
+    ]
+
+
+class EventsRequest(msgspec.Struct):
+    """Which events."""
+
+    limit: Annotated[
+        int, Meta(ge=1, le=MOST_EVENTS, description="So many at most.", examples=[20])
+    ] = 50
+    about: Annotated[
+        str, Meta(max_length=128, description="Of this VIP or router alone.", examples=[""])
+    ] = ""
+
+
+class DrainRequest(msgspec.Struct):
+    """How the server is to leave."""
+
+    reason: Annotated[Words, Meta(description="Why.", examples=["new disks"])] = ""
+    by: Annotated[Words, Meta(description="Who orders it.", examples=["ada@desk"])] = ""
+    for_s: Annotated[
+        Annotated[float, Meta(gt=0, le=LONGEST_S)] | None,
+        Meta(description="It returns by itself after so long."),
+    ] = None
+    now: Annotated[
+        bool, Meta(description="Do not wait for connections to end: be worse at once.")
+    ] = False
+    force: Annotated[
+        bool, Meta(description="Be out at once, whoever else serves: connections are cut.")
+    ] = False
+
+
+class ReturnRequest(msgspec.Struct):
+    """That the server is to serve again."""
+
+    by: Annotated[Words, Meta(description="Who orders it.", examples=["ada@desk"])] = ""
+
+
+class Done(msgspec.Struct):
+    """The order is in force. `phase` is how far the server is, `wanted` what is wanted of it now,
+    by whom `note`.
+    """
+
+    phase: str
+    wanted: str
+    note: str
+
+
+class Trouble(msgspec.Struct):
+    """Why something could not be done: a status of HTTP, and words."""
+
+    status: int
+    detail: str

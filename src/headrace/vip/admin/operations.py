@@ -1,0 +1,139 @@
+"""The operations of the admin API that a process which announces adds to those of every role."""
+
+from __future__ import annotations
+
+from headrace.node.admin.operations import NoRequest, Operation, Operations
+from headrace.node.admin.problem import ProblemError
+from headrace.node.running import Node
+from headrace.node.worker_problems import NONE_SERVES
+from headrace.vip.admin.models import (
+    Done,
+    DrainRequest,
+    EventList,
+    EventsRequest,
+    Explained,
+    ExplainRequest,
+    ReturnRequest,
+    Status,
+)
+from headrace.vip.admin.questions import (
+    Answer,
+    AskEvents,
+    AskExplain,
+    AskStatus,
+    GiveDrain,
+    GiveReturn,
+    Question,
+)
+
+
+class Handlers:
+    """One method for each operation."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def status(self, _asked: NoRequest) -> Status:
+        """Return the whole table."""
+        found = (await self._ask(AskStatus())).status
+        assert found is not None
+        return found
+
+    async def explain(self, asked: ExplainRequest) -> Explained:
+        """Return the reasons of a VIP."""
+        found = (await self._ask(AskExplain(asked.vip))).explained
+        assert found is not None
+        return found
+
+    async def events(self, asked: EventsRequest) -> EventList:
+        """Return the last events."""
+        found = (await self._ask(AskEvents(asked))).events
+        assert found is not None
+        return found
+
+    async def drain(self, asked: DrainRequest) -> Done:
+        """Leave."""
+        return await self._give(GiveDrain(asked))
+
+    async def back(self, asked: ReturnRequest) -> Done:
+        """Serve again."""
+        return await self._give(GiveReturn(asked.by))
+
+    async def _give(self, order: Question) -> Done:
+        done = (await self._ask(order)).done
+        assert done is not None
+        return done
+
+    async def _ask(self, question: Question) -> Answer:
+        """Return the worker's answer. Raises ProblemError."""
+        found = await self._node.workers.ask_each(question, Answer)
+        if not found:
+            raise ProblemError(503, NONE_SERVES)
+        if found[0].trouble is not None:
+            raise ProblemError(found[0].trouble.status, found[0].trouble.detail)
+        return found[0]
+
+
+def operations(node: Node) -> Operations:
+    """Return the operations, carried out by this node."""
+    handlers = Handlers(node)
+    return (*_questions(handlers), *_orders(handlers))
+
+
+def _questions(handlers: Handlers) -> Operations:
+    return (
+        Operation(
+            "GET",
+            "/vip/status",
+            "VIPs, sessions, neighbours and checks as this server knows them: its plan.",
+            handlers.status,
+            Status,
+            "The state.",
+            refusals=(503,),
+        ),
+        Operation(
+            "GET",
+            "/vip/explain",
+            "Why a VIP is announced from here as it is, or is not.",
+            handlers.explain,
+            Explained,
+            "The reasons.",
+            request=ExplainRequest,
+            refusals=(404, 503),
+        ),
+        Operation(
+            "GET",
+            "/vip/events",
+            "What changed since the start and why, the newest first.",
+            handlers.events,
+            EventList,
+            "The events.",
+            request=EventsRequest,
+            refusals=(503,),
+        ),
+    )
+
+
+def _orders(handlers: Handlers) -> Operations:
+    return (
+        Operation(
+            "POST",
+            "/vip/drain",
+            "Leave: first without new clients, then worse than the neighbours, then withdrawn.",
+            handlers.drain,
+            Done,
+            "The order is in force, and kept over restarts.",
+            request=DrainRequest,
+            refusals=(503,),
+        ),
+        Operation(
+            "POST",
+            "/vip/return",
+            "Serve again: take the order to leave back.",
+            handlers.back,
+            Done,
+            "The order is in force. Description and loop may want otherwise.",
+            request=ReturnRequest,
+            refusals=(503,),
+        ),
+    )

@@ -1,0 +1,186 @@
+"""What the supervisor asks its worker, and the worker's answers."""
+
+from __future__ import annotations
+
+import time
+from ipaddress import ip_address
+
+import msgspec
+
+from headrace.topology.model import AdminState
+from headrace.vip.admin.models import (
+    Done,
+    DrainRequest,
+    EventList,
+    EventRow,
+    EventsRequest,
+    Explained,
+    Status,
+    Trouble,
+)
+from headrace.vip.admin.status import explain, status, wish_of
+from headrace.vip.announcing import Announcing
+from headrace.vip.plan.wanted import Order
+
+
+class AskBeat(msgspec.Struct, tag="beat"):
+    """Answer with who you are, and how old the last plan is."""
+
+
+class AskStatus(msgspec.Struct, tag="status"):
+    """Answer with the status."""
+
+
+class AskCounts(msgspec.Struct, tag="counts"):
+    """Answer with the counts."""
+
+
+class AskExplain(msgspec.Struct, tag="explain"):
+    """Answer with the reasons of a VIP."""
+
+    vip: str
+
+
+class AskEvents(msgspec.Struct, tag="events"):
+    """Answer with the last events."""
+
+    request: EventsRequest
+
+
+class GiveDrain(msgspec.Struct, tag="drain"):
+    """Leave."""
+
+    order: DrainRequest
+
+
+class GiveReturn(msgspec.Struct, tag="return"):
+    """Serve again."""
+
+    by: str
+
+
+class Beat(msgspec.Struct):
+    """The process, and the age of its last plan."""
+
+    pid: int
+    plan_age_s: float
+
+
+class Counts(msgspec.Struct):
+    """What the worker counts, beside its requests."""
+
+    sessions: int
+    sessions_up: int
+    vips: int
+    announced: int
+    owned_announced: int
+    damped: int
+    draining: bool
+    out: bool
+    checks: dict[str, int]
+    checks_unmade: int
+    check_last_s: float
+    check_slowest_s: float
+    late_s: float
+    changes: dict[str, int]
+    received: int
+    dropped: int
+    speaker_starts: int
+    speaker_problem: bool
+    addresses_problem: bool
+    not_kept: int
+
+
+class Answer(msgspec.Struct):
+    """One of these is there."""
+
+    beat: Beat | None = None
+    status: Status | None = None
+    counts: Counts | None = None
+    explained: Explained | None = None
+    events: EventList | None = None
+    done: Done | None = None
+    trouble: Trouble | None = None
+
+
+Question = AskBeat | AskStatus | AskCounts | AskExplain | AskEvents | GiveDrain | GiveReturn
+_decoder = msgspec.json.Decoder(Question)
+
+
+def answer_question(server: Announcing, question: msgspec.Raw, pid: int) -> Answer:
+    """Return the answer. Raises msgspec.DecodeError."""
+    asked: Question = _decoder.decode(question)
+    match asked:
+        case AskBeat():
+            return Answer(beat=Beat(pid, server.age_s()))
+        case AskStatus():
+            return Answer(status=status(server))
+        case AskCounts():
+            return Answer(counts=_counts(server))
+        case AskExplain(vip=vip):
+            return _explained(server, vip)
+        case AskEvents(request=request):
+            found = server.events.last(request.limit, request.about)
+            rows = [EventRow(one.at, one.kind, one.about, one.detail) for one in found]
+            return Answer(events=EventList(rows))
+        case GiveDrain(order=order):
+            return _drain(server, order)
+        case GiveReturn(by=by):
+            server.give(None, by)
+            return _done(server)
+
+
+def _explained(server: Announcing, text: str) -> Answer:
+    try:
+        asked = ip_address(text)
+    except ValueError:
+        return Answer(trouble=Trouble(404, f"{text!r} is no address"))
+    lines = explain(server, asked)
+    if lines is None:
+        return Answer(
+            trouble=Trouble(
+                404, f"{asked} is no VIP of {server.order.site.name}: see GET /vip/status"
+            )
+        )
+    return Answer(explained=Explained(lines))
+
+
+def _drain(server: Announcing, asked: DrainRequest) -> Answer:
+    out = asked.now or asked.force
+    until = None if asked.for_s is None else time.time() + asked.for_s
+    state = AdminState.WITHDRAWN if out else AdminState.DRAINING
+    server.give(Order(state, asked.reason, until, asked.force), asked.by)
+    return _done(server)
+
+
+def _done(server: Announcing) -> Answer:
+    wish = wish_of(server)
+    return Answer(done=Done(server.phase.value, wish.state.value, wish.note))
+
+
+def _counts(server: Announcing) -> Counts:
+    said, checks = server.said, server.checker.counts
+    announced = [one for one in server.plan.vips if one.announcement is not None]
+    phase = server.phase.value
+    return Counts(
+        sessions=len(said.sessions),
+        sessions_up=sum(one.up for one in said.sessions.values()),
+        vips=len(server.plan.vips),
+        announced=len(announced),
+        owned_announced=sum(one.rank == 0 for one in announced),
+        damped=sum(one.why.value == "damped" for one in server.plan.vips),
+        draining=phase in ("lingering", "worse"),
+        out=phase == "out",
+        checks={found.value: count for found, count in checks.found.items()},
+        checks_unmade=checks.unmade,
+        check_last_s=checks.last_s,
+        check_slowest_s=checks.slowest_s,
+        late_s=checks.late_s,
+        changes=dict(server.changes),
+        received=sum(one.received for one in said.sessions.values()),
+        dropped=sum(said.dropped.values()),
+        speaker_starts=said.starts,
+        speaker_problem=bool(server.speaker_problem),
+        addresses_problem=bool(server.bound.problem),
+        not_kept=server.keeper.failed,
+    )

@@ -1,0 +1,183 @@
+"""What operators are shown, of what the process knows."""
+
+from __future__ import annotations
+
+import time
+
+from headrace.bgp.announcement import Announcement, community_text
+from headrace.vip.admin.models import (
+    EdgeRow,
+    NeighbourRow,
+    OrderRow,
+    SessionRow,
+    Status,
+    VipRow,
+)
+from headrace.vip.announcing import Announcing
+from headrace.vip.plan.health import Health, verdict
+from headrace.vip.plan.meanings import MEANINGS
+from headrace.vip.plan.model import Address, PlannedVip
+from headrace.vip.plan.wanted import Wanted, wanted
+
+
+def wish_of(server: Announcing) -> Wanted:
+    """Return what is wanted of this server now, and whose words say so."""
+    return wanted(server.order, server.view, time.time(), server.me, server.own)[server.me]
+
+
+def status(server: Announcing) -> Status:
+    """Return all that this server knows of its VIPs."""
+    now, wish = time.time(), wish_of(server)
+    memory = server.memory
+    return Status(
+        server=server.me,
+        site=server.order.site.name,
+        phase=server.phase.value,
+        phase_s=0.0 if memory is None else max(0.0, now - memory.drain.since),
+        order=_order(server),
+        wanted=wish.state.value,
+        wanted_note=wish.note,
+        speaker="not started" if server.said.state is None else server.said.state.value,
+        speaker_problem=server.speaker_problem or server.said.detail,
+        addresses_problem=server.bound.problem,
+        plan_age_s=server.age_s(),
+        view=server.view.version,
+        edge=_edge(server),
+        vips=[_vip(server, one, now) for one in server.plan.vips],
+        sessions=_sessions(server, now),
+        neighbours=[_neighbour(server, name, now) for name in _others(server)],
+    )
+
+
+def explain(server: Announcing, vip: Address) -> list[str] | None:
+    """Return why a VIP is announced from here as it is; None for what is no VIP of the site."""
+    candidates = server.order.vips.get(vip)
+    planned = next((one for one in server.plan.vips if one.vip == vip), None)
+    if candidates is None and planned is None:
+        return None
+    lines = []
+    if candidates is not None:
+        names = " > ".join(candidates.names)
+        lines.append(f"{vip} is VIP {candidates.index + 1} of {candidates.owner}: {names}")
+    if planned is None:
+        lines.append(f"{server.me} is no candidate for it, and announces nothing")
+        return lines
+    note = f" ({planned.note})" if planned.note else ""
+    what = route_text(planned.announcement) or "nothing"
+    lines.append(f"{server.me} announces {what}")
+    lines.append(f"because {planned.why.value}: {MEANINGS[planned.why]}{note}")
+    lines += _check_lines(server, vip)
+    wish = wish_of(server)
+    lines.append(f"wanted of {server.me}: {wish.state.value} {wish.note}".rstrip())
+    lines.append(f"phase: {server.phase.value}")
+    for name in () if candidates is None else candidates.names:
+        if name != server.me:
+            lines.append(_neighbour_line(server, name, vip))
+    return lines
+
+
+def _check_lines(server: Announcing, vip: Address) -> list[str]:
+    health = server.health.get(vip)
+    if health is None:
+        return ["checks: none has ended yet"]
+    now = time.time()
+    found = verdict(health, now, server.rules)
+    why = f": {found.why}" if found.why else ""
+    lines = [f"checks: {found.soundness.value} for {found.for_s:.1f} s{why}"]
+    if found.damped:
+        lines.append(f"damped: penalty {health.flaps.penalty:.0f}, it failed again and again")
+    return lines
+
+
+def _neighbour_line(server: Announcing, name: str, vip: Address) -> str:
+    known = server.neighbours.known.get(name)
+    if known is None:
+        return f"{name}: not asked yet"
+    age_s = max(0.0, time.time() - known.at)
+    problem = server.neighbours.problems.get(name, "")
+    has = "announces it" if vip in (known.announces or ()) else "does not announce it to serve it"
+    leaving = ", drains" if known.leaving else ""
+    told = f": {problem}" if problem else f", {has}{leaving}"
+    return f"{name}: {known.soundness.value}{told}; {age_s:.1f} s ago"
+
+
+def route_text(route: Announcement | None) -> str:
+    """Return a route in words; "" for none."""
+    if route is None:
+        return ""
+    words = [str(route.prefix)]
+    if route.med is not None:
+        words.append(f"med {route.med}")
+    if route.prepend:
+        words.append(f"prepend {route.prepend}")
+    words += [community_text(one) for one in sorted(route.communities)]
+    words += [community_text(one) for one in sorted(route.large_communities)]
+    return " ".join(words)
+
+
+def _order(server: Announcing) -> OrderRow | None:
+    kept = server.keeper.kept.order
+    if kept is None or server.own is None:
+        return None
+    return OrderRow(kept.state.value, kept.reason, kept.by, kept.at, kept.until, kept.force)
+
+
+def _edge(server: Announcing) -> EdgeRow | None:
+    edge = server.edge
+    if edge is None:
+        return None
+    return EdgeRow(edge.draining, edge.connections, edge.unready, edge.problem)
+
+
+def _vip(server: Announcing, one: PlannedVip, now: float) -> VipRow:
+    health = server.health.get(one.vip, Health())
+    found = verdict(health, now, server.rules)
+    route = one.announcement
+    return VipRow(
+        vip=str(one.vip),
+        owner=one.owner,
+        rank=one.rank,
+        standing=one.standing.name.lower(),
+        why=one.why.value,
+        meaning=MEANINGS[one.why],
+        note=one.note,
+        announced=route_text(route),
+        acknowledged=route is not None and route.prefix in server.said.acknowledged,
+        soundness=found.soundness.value,
+        damped=found.damped,
+        check=found.why,
+        checked_s=None if health.at is None else max(0.0, now - health.at),
+        for_s=found.for_s,
+        bound=one.vip in server.bound.own,
+    )
+
+
+def _sessions(server: Announcing, now: float) -> list[SessionRow]:
+    names = {one.address: one.name for one in server.config.routers}
+    return [
+        SessionRow(
+            str(key),
+            names.get(key.peer, ""),
+            one.up,
+            max(0.0, now - one.since),
+            one.reason,
+            one.detail,
+            one.remedy,
+            one.received,
+        )
+        for key, one in server.said.sessions.items()
+    ]
+
+
+def _others(server: Announcing) -> list[str]:
+    return [name for name in server.order.servers if name != server.me]
+
+
+def _neighbour(server: Announcing, name: str, now: float) -> NeighbourRow:
+    known = server.neighbours.known.get(name)
+    problem = server.neighbours.problems.get(name, "")
+    if known is None:
+        return NeighbourRow(name, "unknown", False, [], 0.0, problem or "not asked yet")
+    announces = sorted(str(one) for one in known.announces or ())
+    age_s = max(0.0, now - known.at)
+    return NeighbourRow(name, known.soundness.value, known.leaving, announces, age_s, problem)

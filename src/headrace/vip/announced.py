@@ -1,0 +1,58 @@
+"""From a plan to what a speaker is told, and what changed between two plans. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from headrace.bgp.announcement import Announcement, Family, IPNetwork
+from headrace.vip.events import Event
+from headrace.vip.plan.model import Plan, Standing
+
+
+def announceable(plan: Plan, families: Collection[Family]) -> frozenset[Announcement]:
+    """Return the announcements that have a session of their family. Of several for one prefix, as
+    short prefixes may be that cover several VIPs, the best counts.
+    """
+    best: dict[IPNetwork, Announcement] = {}
+    for one in plan.announcements:
+        known = best.get(one.prefix)
+        if one.family in families and (known is None or _worth(one) < _worth(known)):
+            best[one.prefix] = one
+    return frozenset(best.values())
+
+
+def changed(before: Plan, after: Plan, now: float) -> Iterator[Event]:
+    """Yield what changed, VIP by VIP, with the reason of the new state."""
+    former = {one.vip: one for one in before.vips}
+    for one in after.vips:
+        was = former.pop(one.vip, None)
+        if was is not None and (was.standing, was.why, was.rank, was.announcement) == (
+            one.standing,
+            one.why,
+            one.rank,
+            one.announcement,
+        ):
+            continue
+        announced, was_announced = one.announcement is not None, _is_announced(was)
+        if not announced and not was_announced and was is not None:
+            kind = "reason"
+        elif not announced and was is None:
+            kind = "planned"
+        elif announced and not was_announced:
+            kind = "announced"
+        else:
+            kind = "changed" if announced else "withdrawn"
+        note = f": {one.note}" if one.note else ""
+        standing = "" if one.standing is Standing.OUT else f" as {one.standing.name.lower()}"
+        yield Event(now, kind, str(one.vip), f"{one.why}{note}{standing}")
+    for was in former.values():
+        if was.announcement is not None:
+            yield Event(now, "withdrawn", str(was.vip), "no candidate for it any more")
+
+
+def _is_announced(one: object) -> bool:
+    return getattr(one, "announcement", None) is not None
+
+
+def _worth(one: Announcement) -> tuple[int, int, str]:
+    return one.med or 0, one.prepend, str(one)

@@ -1,0 +1,325 @@
+"""The running process: checks, neighbours, orders and the view on one side, BGP on the other, and a
+plan at each change and each turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import time
+from collections import Counter
+from collections.abc import Callable
+from ipaddress import ip_address
+
+import msgspec
+import structlog
+
+from headrace.bgp.backoff import Backoff
+from headrace.bgp.errors import BgpError
+from headrace.bgp.events import SpeakerEvent
+from headrace.bgp.speaker import Speaker
+from headrace.config.vip.model import VipConfig
+from headrace.node.network.signed import Secrets
+from headrace.topology.model import AdminState, Server
+from headrace.topology.snapshot import NetworkSnapshot
+from headrace.topology.view import NO_VIEW, View
+from headrace.vip.addresses.bound import Bound
+from headrace.vip.announced import announceable, changed
+from headrace.vip.checks.checker import Checker, Pace
+from headrace.vip.checks.judged import Judged
+from headrace.vip.edge_admin import EdgeAdmin
+from headrace.vip.events import Event, Events
+from headrace.vip.kept import Keeper, boot_id, read_kept
+from headrace.vip.memory import memory_of, order_of, with_memory, with_order
+from headrace.vip.plan.health import (
+    Found,
+    Health,
+    HealthRules,
+    checked,
+    verdict,
+)
+from headrace.vip.plan.model import Address, Memory, Phase, Plan
+from headrace.vip.plan.order import SiteOrder, site_order
+from headrace.vip.plan.plan import Known, plan
+from headrace.vip.plan.wanted import Order, wanted
+from headrace.vip.rules import NoPortError, checks_of, rules_of
+from headrace.vip.site.document import encode_said, said_of
+from headrace.vip.site.neighbours import Asking, Neighbours
+from headrace.vip.speak.made import make_speaker, sessions_of
+from headrace.vip.speak.said import Said
+
+TURN_S = 0.2
+"""A plan is made once in so long at least."""
+
+log = structlog.get_logger("headrace.vip")
+
+SpeakerMaker = Callable[[VipConfig, Callable[[SpeakerEvent], None]], Speaker]
+
+
+class Announcing:
+    """All of one server. `adopt_network` comes before `start`."""
+
+    def __init__(
+        self, config: VipConfig, secrets: Callable[[], Secrets], maker: SpeakerMaker = make_speaker
+    ) -> None:
+        """Do nothing until `adopt_network` and `start`. Raises HeadraceError or OSError."""
+        self.config = config
+        self.me = config.network.me
+        self.events = Events()
+        self.health: dict[Address, Health] = {}
+        self.rules: HealthRules = rules_of(config)
+        self.plan = Plan(self.me)
+        self.view = NO_VIEW
+        self.order: SiteOrder
+        self.speaker_problem = "it was not started yet"
+        self.changes: Counter[str] = Counter()
+        self.planned_s = 0.0
+        self.said = Said([one.key for one in sessions_of(config)], time.time())
+        self._secrets = secrets
+        self._maker = maker
+        self._families = {one.family for one in sessions_of(config)}
+        kept = read_kept(config.state_dir)
+        self.keeper = Keeper(config.state_dir, kept)
+        self.own: Order | None = order_of(kept)
+        self.memory: Memory | None = memory_of(kept)
+        self._soon = asyncio.Event()
+        self._speaker: Speaker | None = None
+        self._speaking = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._context = ssl.create_default_context(
+            cafile=None if config.checking.ca is None else str(config.checking.ca)
+        )
+        edge = config.edge
+        self.edge = None if edge is None else EdgeAdmin(edge.admin, edge.token_file)
+        own = (ip_address(one) for one in kept.bound if kept.boot == boot_id())
+        self.bound = Bound(config.addresses.interface, frozenset(own), self._note_bound)
+        self.checker: Checker
+        self.neighbours: Neighbours
+
+    # Life.
+
+    def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
+        """Plan for this network, and by this view, from now on."""
+        topology = network.topology
+        if not any(one.name == self.me for one in topology.servers):
+            log.error("server_not_described", server=self.me)
+            return
+        self.order = site_order(topology, topology.server(self.me).site)
+        self.view = view
+        if self._tasks:
+            self.neighbours.want(self._others())
+            self._take_checks()
+        self._soon.set()
+
+    def start(self) -> None:
+        """Bind, check, speak and plan from now on."""
+        loop = asyncio.get_running_loop()
+        config = self.config
+        checks = checks_of(config, self.order.servers[self.me])
+        checking, asking = config.checking, config.neighbours
+        pace = Pace(checking.interval_s, checking.timeout_s, checking.connection_s)
+        self.checker = Checker(checks, pace, self._context, self._checked)
+        self.neighbours = Neighbours(
+            Asking(asking.port, asking.interval_s, asking.timeout_s),
+            checks[0],
+            self._context,
+            self._secrets,
+        )
+        self._plan_now()
+        self._tasks = [loop.create_task(self._plan_forever()), loop.create_task(self._speak())]
+        if self.edge is not None:
+            self._tasks.append(loop.create_task(self.edge.run()))
+        if config.addresses.bind:
+            self.bound.start()
+        self.checker.start()
+        self.neighbours.want(self._others())
+
+    async def close(self) -> None:
+        """Stop, and leave as `at_stop` says."""
+        keep = self.config.speaker.at_stop == "keep"
+        for one in self._tasks:
+            one.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await self.checker.close()
+            await self.neighbours.close()
+        if self._speaker is not None and self._speaking:
+            await self._speaker.close(graceful=keep)
+        if self.config.addresses.bind:
+            await self.bound.close(remove=not keep)
+        await self.keeper.close()
+
+    def _take_checks(self) -> None:
+        """Check by what the description says of ports now."""
+        try:
+            self.checker.checks = checks_of(self.config, self.order.servers[self.me])
+        except NoPortError as error:
+            log.error("checks_unchanged", problem=str(error))
+
+    # What operators want.
+
+    def give(self, order: Order | None, by: str) -> None:
+        """Go by an operator's order from now on; None takes the last one back."""
+        self.own = order
+        now = time.time()
+        self.keeper.put(with_order(self.keeper.kept, order, by, now))
+        kind = "return" if order is None else order.state.value
+        self.events.add(Event(now, "order", self.me, f"{kind} by {by or 'somebody'}"))
+        self._soon.set()
+
+    # What neighbours hear.
+
+    def document(self) -> bytes:
+        """Return what the other servers of the site are told."""
+        return encode_said(said_of(self.plan, self.phase))
+
+    @property
+    def phase(self) -> Phase:
+        """How far this server is on its way out."""
+        return Phase.SERVING if self.memory is None else self.memory.drain.phase
+
+    def problem(self) -> str:
+        """Return why nothing is announced from here; "" where there is nothing to complain of."""
+        if self.speaker_problem:
+            return self.speaker_problem
+        return self.bound.problem if self.config.addresses.bind else ""
+
+    def age_s(self) -> float:
+        """Return how long ago the last plan was made."""
+        return asyncio.get_running_loop().time() - self.planned_s
+
+    # Turns.
+
+    async def _plan_forever(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._soon.wait(), TURN_S)
+            self._soon.clear()
+            try:
+                self._plan_now()
+            except Exception:  # what was announced stays; the watchdog ends it if this does not
+                log.exception("plan_failed")
+
+    def _plan_now(self) -> None:
+        now = time.time()
+        if self.own is not None and self.own.until is not None and now >= self.own.until:
+            self.give(None, "its time")
+        verdicts = {vip: verdict(one, now, self.rules) for vip, one in self.health.items()}
+        known = Known(
+            self.order,
+            self.me,
+            verdicts,
+            {} if not self._tasks else self.neighbours.known,
+            self.view,
+            max(0.0, now - self.view.made_at) if self.view.made_at else 0.0,
+            self.own,
+            self._connections(),
+        )
+        former = self.plan
+        self.plan, self.memory = plan(known, self.memory, now)
+        for event in changed(former, self.plan, now):
+            self.changes[event.kind] += 1
+            self.events.add(event)
+        self._adopt_addresses()
+        self._tell_edge(now)
+        self._tell()
+        self.keeper.put(with_memory(self.keeper.kept, self.memory))
+        self.planned_s = asyncio.get_running_loop().time()
+
+    def _adopt_addresses(self) -> None:
+        addresses = self.plan.addresses
+        self.checker.keeps = self.phase is Phase.SERVING
+        self.checker.want(addresses)
+        self.bound.want(addresses)
+        for gone in self.health.keys() - set(addresses):
+            del self.health[gone]
+
+    def _tell(self) -> None:
+        if self._speaker is not None and self._speaking:
+            self._speaker.set(announceable(self.plan, self._families))
+
+    def _checked(self, vip: Address, judged: Judged) -> None:
+        """Take the result of a check."""
+        if judged.unbound:
+            self.bound.missed()
+        found, why = judged.found, judged.why
+        if found is Found.PASSED and self.edge is not None and self.edge.unready:
+            found, why = Found.IMPAIRED, f"the edge is not ready: {self.edge.unready}"
+        now = time.time()
+        before = self.health.get(vip, Health(since=now))
+        after = checked(before, found, why, now, self.rules)
+        self.health[vip] = after
+        if after.soundness is not before.soundness:
+            self._soon.set()
+
+    # The edge.
+
+    def _connections(self) -> int | None:
+        """Return how many clients the edge has, once it drains; None while that is not known."""
+        if self.edge is None or self.edge.draining is not True:
+            return None
+        return self.edge.connections
+
+    def _tell_edge(self, now: float) -> None:
+        """Let the edge drain while the server is wanted out by order or plan, and only then: what
+        the loop wants, it wants by what the edge reports.
+        """
+        edge = self.edge
+        if edge is None or edge.draining is None:
+            return
+        wish = wanted(self.order, NO_VIEW, now, self.me, self.own)[self.me]
+        told = self.keeper.kept.drained_edge
+        if wish.state is not AdminState.ONLINE:
+            if not told and not edge.draining:
+                self._note_edge(told=True)
+            edge.want(drained=True)
+        elif told and edge.draining:
+            edge.want(drained=False)
+        else:
+            if told:
+                self._note_edge(told=False)
+            edge.want(drained=None)
+
+    def _note_edge(self, *, told: bool) -> None:
+        self.keeper.put(msgspec.structs.replace(self.keeper.kept, drained_edge=told))
+
+    # BGP.
+
+    async def _speak(self) -> None:
+        """Start the speaker, and try again while it cannot be started."""
+        backoff = Backoff()
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                speaker = self._maker(self.config, self._heard)
+                self._speaker = speaker
+                speaker.set(announceable(self.plan, self._families))
+                await speaker.start()
+            except (BgpError, OSError) as error:
+                wait_s = backoff.failed(loop.time())
+                problem = str(error)
+                if problem != self.speaker_problem:
+                    self.speaker_problem = problem
+                    self.events.add(Event(time.time(), "speaker_failed", "", problem))
+                await asyncio.sleep(wait_s)
+                continue
+            self._speaking = True
+            self.speaker_problem = ""
+            self._tell()
+            return
+
+    def _heard(self, event: SpeakerEvent) -> None:
+        for told in self.said.heard(event, time.time()):
+            self.events.add(told)
+
+    # Small parts.
+
+    def _others(self) -> list[Server]:
+        return [one for name, one in self.order.servers.items() if name != self.me]
+
+    async def _note_bound(self, own: frozenset[Address]) -> None:
+        """Have it on the disk which addresses are this process's own. Raises OSError."""
+        bound = tuple(sorted(str(one) for one in own))
+        self.keeper.put(msgspec.structs.replace(self.keeper.kept, bound=bound, boot=boot_id()))
+        await self.keeper.flush()

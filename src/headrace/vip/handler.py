@@ -1,0 +1,100 @@
+"""Answers the other servers of the site, which ask what this one announces.
+
+Whoever does not prove that it knows the secret of the network gets nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from headrace.http.answers import error_response, prepared_head
+from headrace.http.dates import format_http_date
+from headrace.http.parser import BadRequest
+from headrace.http.server.exchange import Exchange
+from headrace.node.network.signed import (
+    ANSWER_FIELD,
+    ASK_FIELD,
+    Secrets,
+    answer_value,
+    asked_nonce,
+    digest_of,
+)
+from headrace.reasons import Reason
+from headrace.telemetry.connection_counts import ConnectionCounts
+from headrace.telemetry.metrics import WorkerMetrics
+from headrace.vip.site.neighbours import PATH
+
+_PATH = PATH.encode()
+_ASK, _ANSWER = ASK_FIELD.lower().encode(), ANSWER_FIELD.lower().encode()
+
+log = structlog.get_logger("headrace.vip")
+
+
+class VipHandler(ConnectionCounts):
+    """The server's handler: see `headrace.http.server.exchange.Handler`. `document` returns what
+    this server announces now; `unknown` counts who asked without being of the network.
+    """
+
+    def __init__(
+        self,
+        metrics: WorkerMetrics,
+        document: Callable[[], bytes],
+        secrets: Callable[[], Secrets],
+    ) -> None:
+        super().__init__(metrics)
+        self.unknown = 0
+        self._document = document
+        self._secrets = secrets
+
+    def handle(self, exchange: Exchange) -> None:
+        """Answer a request. A fault of ours must not leave its client waiting."""
+        try:
+            self._answer(exchange)
+        except BadRequest as error:
+            _send_problem(exchange, error.status, str(error))
+        except Exception:
+            log.exception("request_failed")
+            if exchange.status:
+                exchange.abort(Reason.INTERNAL_ERROR.word)
+            else:
+                _send_problem(exchange, 500, "this process failed at the request")
+
+    def _answer(self, exchange: Exchange) -> None:
+        """Answer a request. Raises BadRequest."""
+        head = exchange.head
+        assert head is not None
+        if head.target != _PATH:
+            raise BadRequest(404, f"there is {PATH} for the servers of the site")
+        if head.method != b"GET":
+            raise BadRequest(405, "this answers GET only")
+        secrets = self._secrets()
+        nonce = asked_nonce(secrets, head.target, head.headers.get(_ASK)) if secrets else None
+        if nonce is None:
+            self.unknown += 1
+            raise BadRequest(401, "this is for who knows the secret of the network")
+        body = self._document()
+        fields = [
+            (b"date", format_http_date(time.time())),
+            (b"content-type", b"application/json"),
+            (b"cache-control", b"no-store"),
+            (_ANSWER, answer_value(secrets, head.target, nonce, digest_of(body))),
+        ]
+        exchange.respond(200, prepared_head(200, fields, len(body)), memoryview(body))
+
+    def refused(self, exchange: Exchange, error: BadRequest) -> None:
+        """Answer a request that cannot be understood; the connection closes afterwards."""
+        self.parse_error(error.status)
+        _send_problem(exchange, error.status, str(error))
+
+    def finished(self, exchange: Exchange, ended: str) -> None:
+        """Count a response that ended."""
+        self.metrics.bytes_sent += exchange.bytes_sent
+        self.metrics.responses[exchange.status // 100] += 1
+
+
+def _send_problem(exchange: Exchange, status: int, detail: str) -> None:
+    fields, body = error_response(status, detail, time.time())
+    exchange.respond(status, prepared_head(status, fields, len(body)), memoryview(body))

@@ -1,0 +1,1 @@
+"""The other servers of the site: what this one tells them, and what it asks them."""

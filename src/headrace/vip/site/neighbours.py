@@ -1,0 +1,134 @@
+"""Asks the other servers of the site, at their own addresses, whether they serve and what they
+announce: nobody leaves a VIP that it does not know another server to have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from headrace.node.network.signed import Secrets
+from headrace.node.network.signed_client import NoAnswer, SignedClient
+from headrace.topology.model import Server
+from headrace.vip.checks.judged import Check, Judged, judge_answer, judge_error
+from headrace.vip.checks.request import BadAnswer, CheckConnection
+from headrace.vip.plan.floor import Neighbour
+from headrace.vip.plan.health import Found, Soundness
+from headrace.vip.plan.model import Address
+from headrace.vip.site.document import LARGEST_BYTES, SaidError, decode_said
+
+PATH = "/v1/vip"
+
+log = structlog.get_logger("headrace.vip")
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How others are asked: see `[neighbours]`."""
+
+    port: int
+    interval_s: float
+    timeout_s: float
+    ca: Path | None = None
+
+
+class Neighbours:
+    """What is known of the other servers. `known` has them by name, `problems` why one cannot be
+    relied on."""
+
+    def __init__(
+        self, asking: Asking, check: Check, context: ssl.SSLContext, secrets: Callable[[], Secrets]
+    ) -> None:
+        self.known: dict[str, Neighbour] = {}
+        self.problems: dict[str, str] = {}
+        self._asking = asking
+        self._check = check
+        self._context = context
+        self._secrets = secrets
+        self._servers: dict[str, Server] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._client: SignedClient | None = None
+
+    def want(self, servers: Iterable[Server]) -> None:
+        """Ask these from now on, and no others."""
+        self._servers = {one.name: one for one in servers}
+        for name in set(self._tasks) - set(self._servers):
+            self._tasks.pop(name).cancel()
+            self.known.pop(name, None)
+            self.problems.pop(name, None)
+        loop = asyncio.get_running_loop()
+        if self._client is None:
+            self._client = SignedClient.open(LARGEST_BYTES)
+        missing = [name for name in self._servers if name not in self._tasks]
+        for number, name in enumerate(missing):
+            delay_s = self._asking.interval_s * number / len(missing)
+            self._tasks[name] = loop.create_task(self._ask_forever(name, delay_s))
+
+    async def close(self) -> None:
+        """Stop."""
+        for one in self._tasks.values():
+            one.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        if self._client is not None:
+            await self._client.close()
+
+    async def _ask_forever(self, name: str, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+        loop = asyncio.get_running_loop()
+        while True:
+            began_s = loop.time()
+            # What it says was so when it was asked at the latest.
+            at = time.time()
+            try:
+                found = await self._ask(self._servers[name], at)
+            except Exception:  # a fault of ours must not end the questions to it
+                log.exception("neighbour_not_asked", server=name)
+                found = Neighbour(Soundness.UNKNOWN, at)
+            self.known[name] = found
+            await asyncio.sleep(max(0.0, self._asking.interval_s - (loop.time() - began_s)))
+
+    async def _ask(self, server: Server, at: float) -> Neighbour:
+        address = _own_address(server)
+        if address is None:
+            self.problems[server.name] = "the description has no address of its own for it"
+            return Neighbour(Soundness.UNKNOWN, at)
+        judged = await self._check_edge(address)
+        if judged.found is not Found.PASSED:
+            self.problems[server.name] = judged.why
+            impaired = judged.found is Found.IMPAIRED
+            return Neighbour(Soundness.DEGRADED if impaired else Soundness.FAILED, at)
+        try:
+            assert self._client is not None
+            host = f"[{address}]" if address.version == 6 else str(address)
+            base, within_s = f"http://{host}:{self._asking.port}", self._asking.timeout_s
+            data = await self._client.ask(base, PATH, self._secrets(), within_s)
+            said = decode_said(data or b"", server.name)
+            announces = said.addresses
+        except (NoAnswer, SaidError) as error:
+            self.problems[server.name] = str(error)
+            return Neighbour(Soundness.UNKNOWN, at)
+        self.problems.pop(server.name, None)
+        return Neighbour(Soundness.SOUND, at, said.leaving, announces)
+
+    async def _check_edge(self, address: Address) -> Judged:
+        check, connection = self._check, None
+        try:
+            async with asyncio.timeout(self._asking.timeout_s):
+                connection = await CheckConnection.open(address, check, self._context, here=False)
+                return judge_answer(check, await connection.ask(check))
+        except (OSError, BadAnswer) as error:
+            return judge_error(check, error)
+        finally:
+            if connection is not None:
+                connection.close()
+
+
+def _own_address(server: Server) -> Address | None:
+    own: tuple[Address, ...] = (*server.ipv4, *server.ipv6)
+    return own[0] if own else None

@@ -1,0 +1,86 @@
+"""The speaker that a configuration asks for."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from headrace.bgp.bfd.text import Pace
+from headrace.bgp.bird.daemon import INCLUDE, SOCKET, BirdDaemon
+from headrace.bgp.events import Listener
+from headrace.bgp.exabgp.speaker import Bfd, ExaBgpSpeaker
+from headrace.bgp.frr.daemon import SOCKETS, FrrDaemon
+from headrace.bgp.polled import Daemon, PolledSpeaker
+from headrace.bgp.session import Intake, Session
+from headrace.bgp.speaker import Speaker
+from headrace.config.vip.model import VipConfig
+from headrace.config.vip.speaking import RouterSession
+
+BFD_DIRECTORY = "bfd"
+
+
+def sessions_of(config: VipConfig) -> tuple[Session, ...]:
+    """Return the sessions with all routers."""
+    return tuple(_session(config, one) for one in config.routers)
+
+
+def daemon_of(config: VipConfig) -> Daemon | None:
+    """Return the daemon that announces by itself; None where ExaBGP is started."""
+    speaking = config.speaker
+    if speaking.kind == "bird":
+        return BirdDaemon(
+            speaking.as_number,
+            socket=speaking.bird_socket or SOCKET,
+            include=speaking.bird_include or INCLUDE,
+        )
+    if speaking.kind == "frr":
+        return FrrDaemon(speaking.as_number, sockets=speaking.frr_sockets or SOCKETS)
+    return None
+
+
+def make_speaker(config: VipConfig, listener: Listener) -> Speaker:
+    """Return the speaker, which has not been started. Raises OSError."""
+    sessions, daemon = sessions_of(config), daemon_of(config)
+    if daemon is not None:
+        return PolledSpeaker(sessions, listener, daemon=daemon)
+    bfd = None
+    if any(one.bfd for one in sessions):
+        bfd = Bfd(_bfd_directory(config.state_dir), _pace(config))
+    return ExaBgpSpeaker(sessions, listener, user=config.speaker.user, bfd=bfd)
+
+
+def _session(config: VipConfig, router: RouterSession) -> Session:
+    speaking = config.speaker
+    return Session(
+        peer=router.address,
+        local=router.local_address,
+        peer_as=router.as_number,
+        local_as=speaking.as_number,
+        router_id=speaking.router_id or _first_ipv4(config),
+        description=router.name,
+        hold_time_s=int(router.hold_time_s),
+        password_file=router.password_file,
+        ttl_security_hops=router.ttl_security,
+        graceful_restart_s=int(router.graceful_restart_s),
+        passive=router.passive,
+        port=router.port,
+        bfd=router.bfd and speaking.kind == "exabgp",
+        intake=Intake(most=router.most_prefixes, within=tuple(router.within)),
+    )
+
+
+def _first_ipv4(config: VipConfig) -> IPv4Address:
+    own = (one.local_address for one in config.routers)
+    return next(one for one in own if isinstance(one, IPv4Address))
+
+
+def _pace(config: VipConfig) -> Pace:
+    speaking = config.speaker
+    return Pace(round(speaking.bfd_interval_s * 1000), speaking.bfd_multiplier)
+
+
+def _bfd_directory(state_dir: Path) -> Path:
+    """Return a directory for bfdd alone, which the user of FRR can reach."""
+    directory = state_dir / BFD_DIRECTORY
+    directory.mkdir(mode=0o750, exist_ok=True)
+    return directory

@@ -1,0 +1,96 @@
+"""What a speaker has said: its sessions, what it refused, and how often it was started. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from headrace.bgp.announcement import IPNetwork
+from headrace.bgp.events import (
+    Acknowledged,
+    Dropped,
+    Lost,
+    Received,
+    Refused,
+    SessionDown,
+    SessionKey,
+    SessionUp,
+    SpeakerChanged,
+    SpeakerEvent,
+    SpeakerState,
+)
+from headrace.vip.events import Event
+
+MOST_REFUSED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """A session: since when it is up or down, in Unix time, why it is down, and what helps."""
+
+    up: bool = False
+    since: float = 0.0
+    reason: str = ""
+    detail: str = ""
+    remedy: str = ""
+    ups: int = 0
+    received: int = 0
+
+
+class Said:
+    """Everything that matters of what the speaker said since the start."""
+
+    def __init__(self, sessions: Iterable[SessionKey], now: float) -> None:
+        self.sessions = {one: SessionFacts(since=now) for one in sessions}
+        self.acknowledged: set[IPNetwork] = set()
+        self.refused: dict[IPNetwork | None, str] = {}
+        self.state: SpeakerState | None = None
+        self.detail = ""
+        self.starts = 0
+        self.dropped: Counter[str] = Counter()
+
+    def heard(self, event: SpeakerEvent, now: float) -> Iterator[Event]:
+        """Take what the speaker said; yield what is worth to be told."""
+        match event:
+            case SessionUp(session):
+                before = self.sessions.get(session, SessionFacts())
+                ups = before.ups + 1
+                self.sessions[session] = SessionFacts(True, now, ups=ups)
+                yield Event(now, "session_up", str(session))
+            case SessionDown(session, reason, detail, remedy):
+                before = self.sessions.get(session, SessionFacts())
+                since = now if before.up else before.since
+                self.sessions[session] = SessionFacts(
+                    False, since, reason.value, detail, remedy, before.ups
+                )
+                yield Event(now, "session_down", str(session), f"{reason.value}: {detail}")
+            case Acknowledged(prefix, withdrawn):
+                self.refused.pop(prefix, None)
+                (self.acknowledged.discard if withdrawn else self.acknowledged.add)(prefix)
+            case Refused(prefix, detail, remedy):
+                if len(self.refused) < MOST_REFUSED:
+                    self.refused[prefix] = detail
+                yield Event(now, "refused", str(prefix or "all"), f"{detail}; {remedy}")
+            case Received(session, _prefix, _attributes):
+                self._count(session, 1)
+            case Lost(session, _prefix):
+                self._count(session, -1)
+            case Dropped(session, reason, detail, remedy):
+                self.dropped[reason.value] += 1
+                yield Event(now, "dropped", str(session or ""), f"{reason.value}: {detail}")
+            case SpeakerChanged(state, detail, _again_in_s):
+                yield from self._changed(state, detail, now)
+
+    def _changed(self, state: SpeakerState, detail: str, now: float) -> Iterator[Event]:
+        self.state, self.detail = state, detail
+        if state is SpeakerState.STARTED:
+            self.starts += 1
+        else:
+            self.acknowledged.clear()
+        yield Event(now, f"speaker_{state.value}", "", detail)
+
+    def _count(self, session: SessionKey, by: int) -> None:
+        known = self.sessions.get(session)
+        if known is not None:
+            self.sessions[session] = replace(known, received=max(0, known.received + by))

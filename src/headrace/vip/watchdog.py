@@ -1,0 +1,94 @@
+"""Watches the worker from the supervisor: one that does not come to a decision in time is killed.
+ExaBGP dies with it; a BIRD or an FRR, which does not, is told to withdraw everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+import structlog
+
+from headrace.bgp.errors import BgpError
+from headrace.config.vip.model import VipConfig
+from headrace.node.running import Node
+from headrace.vip.admin.questions import Answer, AskBeat
+from headrace.vip.speak.made import daemon_of
+
+ASK_S = 0.2
+
+log = structlog.get_logger("headrace.vip")
+
+
+class Watchdog:
+    """Asks for a beat five times a second. `bites` counts workers that were killed."""
+
+    def __init__(self, config: VipConfig, node: Node) -> None:
+        self.bites = 0
+        self._config = config
+        self._node = node
+        self._pid = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._task = asyncio.get_running_loop().create_task(self._watch())
+
+    async def close(self) -> None:
+        """Stop."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        limit_s = self._config.checking.watchdog_s
+        beat_s, withdrawn = loop.time(), False
+        while True:
+            asked_s = loop.time()
+            found = await self._node.workers.ask_each(AskBeat(), Answer, within_s=limit_s / 2)
+            if loop.time() - asked_s > limit_s:
+                beat_s = loop.time()  # this process itself did not run
+            beat = found[0].beat if found else None
+            if beat is not None and beat.plan_age_s < limit_s:
+                self._pid, beat_s, withdrawn = beat.pid, loop.time(), False
+            elif loop.time() - beat_s >= limit_s and not withdrawn:
+                self._bite()
+                withdrawn = await self._withdraw()
+            await asyncio.sleep(ASK_S)
+
+    def _bite(self) -> None:
+        """Kill the worker that was heard last, if it is there."""
+        pid, self._pid = self._pid, 0
+        if pid and parent_of(pid) == os.getpid():
+            self.bites += 1
+            log.error("worker_hangs", pid=pid, limit_s=self._config.checking.watchdog_s)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    async def _withdraw(self) -> bool:
+        """Let a daemon that goes on by itself announce nothing; return whether that is done."""
+        daemon = daemon_of(self._config)
+        if daemon is None:
+            return True
+        try:
+            await daemon.apply([])
+        except BgpError as error:
+            log.error("not_withdrawn", problem=str(error))
+            return False
+        finally:
+            daemon.disconnect()
+        log.warning("withdrawn_without_worker")
+        return True
+
+
+def parent_of(pid: int) -> int:
+    """Return a process's parent; 0 where there is no such process."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace")
+    except OSError:
+        return 0
+    return int(text.rpartition(")")[2].split()[1])

@@ -1,0 +1,88 @@
+"""The part of the one worker process that checks and announces. Run as
+`python -m headrace.vip.worker <descriptor>`; the descriptor is the control channel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+import msgspec
+
+from headrace.config.vip.model import VipConfig
+from headrace.http.server.context import ServerContext
+from headrace.http.server.exchange import Handler
+from headrace.node.network.signed import Secrets
+from headrace.node.role import AtCommit, Change, WorkerRole
+from headrace.node.worker import run_worker
+from headrace.telemetry.metrics import Snapshot, WorkerMetrics
+from headrace.topology.snapshot import NetworkSnapshot
+from headrace.topology.view import View
+from headrace.vip.admin.questions import answer_question
+from headrace.vip.announcing import Announcing, SpeakerMaker
+from headrace.vip.handler import VipHandler
+from headrace.vip.secrets import read_network_secrets
+from headrace.vip.speak.made import make_speaker
+
+
+class VipWorker(WorkerRole[VipConfig]):
+    """What announces, in its worker process."""
+
+    model = VipConfig
+
+    def __init__(self, maker: SpeakerMaker = make_speaker) -> None:
+        self.metrics = WorkerMetrics()
+        self._maker = maker
+        self._secrets: Secrets = ()
+        self._announcing: Announcing | None = None
+        self._started = False
+
+    def open(self, config: VipConfig, loop: asyncio.AbstractEventLoop) -> Handler:
+        """Read the secrets and what was kept; return who answers the other servers.
+
+        Raises HeadraceError or OSError.
+        """
+        self._secrets = read_network_secrets(config)
+        announcing = self._announcing = Announcing(config, lambda: self._secrets, self._maker)
+        return VipHandler(self.metrics, announcing.document, lambda: self._secrets)
+
+    def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
+        """Announce by this network and this view from now on."""
+        announcing = self._announcing
+        assert announcing is not None
+        announcing.adopt_network(network, view)
+        if not self._started:
+            self._started = True
+            announcing.start()
+
+    def prepare(self, config: VipConfig) -> Change:
+        """Read the secrets again. Raises HeadraceError."""
+        secrets = read_network_secrets(config)
+
+        def adopt() -> None:
+            self._secrets = secrets
+
+        return AtCommit(adopt)
+
+    def problem(self) -> str:
+        """Return why nothing is announced from here; "" where it is."""
+        return "" if self._announcing is None else self._announcing.problem()
+
+    def snapshot(self) -> Snapshot:
+        """Return the worker's counts."""
+        return self.metrics.snapshot()
+
+    def answer(self, question: msgspec.Raw, server: ServerContext) -> msgspec.Struct | None:
+        """Answer what the supervisor asks. Raises msgspec.DecodeError."""
+        assert self._announcing is not None
+        return answer_question(self._announcing, question, os.getpid())
+
+    async def close(self) -> None:
+        """Leave the routers, and remove what was bound."""
+        if self._announcing is not None:
+            await self._announcing.close()
+
+
+if __name__ == "__main__":
+    sys.exit(run_worker(VipWorker))

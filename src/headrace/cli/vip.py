@@ -92,7 +92,7 @@ def plan(
         _print(running.planned(running.client_of(admin, token_file, config)))
         return
     if server is None:
-        raise BadVipQuestion("whose plan? name the server with --server")
+        raise typer.BadParameter("name the server", param_hint="--server")
     topology = load_topology(network)
     order = _site_of(topology, server)
     assumed = _assumed(order, failed, draining, withdrawn)

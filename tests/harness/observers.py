@@ -66,6 +66,8 @@ class Observers:
     ) -> None:
         self.topology = topology
         self.names = tuple(names)
+        self.strangers: dict[str, Listed] = {}  # whoever asks all of them
+        self.untruths: dict[str, Callable[[Document], Document]] = {}
         self.lists = {name: tuple(lists.get(name, self.names)) for name in self.names}
         self.now_s = 0.0
         self.failing: dict[str, Outcome] = {}
@@ -194,14 +196,15 @@ class Observers:
 
     def _askers(self, member: Member) -> dict[str, Listed]:
         """Return who asks an observer: those whose lists have it."""
-        return {
+        return self.strangers | {
             name: Listed(list_digest(self.lists[name]))
             for name in self.names
             if member.name in self.lists[name] and self._reaches(member.name, name)
         }
 
     def _tell(self, document: Document) -> None:
-        wire, name = encode_document(document), document.observer
+        name = document.observer
+        wire = encode_document(self.untruths.get(name, lambda told: told)(document))
         for other in self.members.values():
             if name in self.lists[other.name] and self._reaches(name, other.name):
                 other.received[name] = Received(decode_document(wire, name), self.now_s)

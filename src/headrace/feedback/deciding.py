@@ -277,14 +277,16 @@ class Deciding:
 
     def _compare_lists(self, moment: Moment, received: Mapping[str, Received]) -> None:
         """Stand back while more observers have another list than this one."""
-        lists = dict(self._askers)
-        for name, one in received.items():
-            if moment.steady_s - one.at_s <= self.alive_s:
-                lists[name] = Listed(one.document.list_digest, one.document.hears)
-        lists[self.own] = Listed(self.list_digest)
-        found = by_list(self.own, lists)
-        self._stands_back = right_list(found) != self.list_digest
-        text = told(self.own, found, lists)
+        heard = {
+            name: Listed(one.document.list_digest, one.document.hears)
+            for name, one in received.items()
+            if moment.steady_s - one.at_s <= self.alive_s
+        }
+        lists = {**self._askers, **heard, self.own: Listed(self.list_digest)}
+        found = by_list(self.own, lists, self.order)
+        right = right_list(found, self.list_digest, heard, self._askers)
+        self._stands_back = right != self.list_digest
+        text = told(self.own, found, lists, stands_back=self._stands_back)
         alarm = Alarm(AlarmKind.OBSERVERS_DIFFER, "", text) if text else None
         self.say(AlarmKind.OBSERVERS_DIFFER, alarm)
 

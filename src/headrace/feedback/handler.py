@@ -6,6 +6,7 @@ of it.
 
 from __future__ import annotations
 
+import re
 import time
 from urllib.parse import parse_qsl
 
@@ -24,8 +25,10 @@ from headrace.telemetry.metrics import WorkerMetrics
 
 VIEW, OBSERVER = b"/v1/view", b"/v1/observer"
 LONGEST_TARGET = 512
-LONGEST_NAME = 64
+LONGEST_LIST = 64
 MOST_PARAMETERS = 8
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
+"""What can be a `node_id`: an alarm may name whoever asks."""
 _ASK = ASK_FIELD.lower().encode()
 
 log = structlog.get_logger("headrace.feedback")
@@ -75,11 +78,11 @@ class FeedbackHandler(ConnectionCounts):
             self._waiting.ask(exchange, head.target, nonce, after, now)
             return
         name, digest = asked.get("from", ""), asked.get("list", "")
-        if not 0 < len(name) <= LONGEST_NAME or len(digest) > LONGEST_NAME:
+        if not _NAME.fullmatch(name) or len(digest) > LONGEST_LIST:
             self._telling.unknown += 1
             raise BadRequest(403, "this is for observers, which say who they are")
         # Also one that the own list does not have: it is to hear that there is another list.
-        self._telling.note_asker(name, digest, time.monotonic())
+        self._telling.askers.note(name, digest, exchange.address, time.monotonic())
         text = asked.get("after", "-1")
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
         self._telling.ask(exchange, head.target, nonce, number, secrets, now)

@@ -291,7 +291,7 @@ class FeedbackLoop:
         moment, deciding = _moment(), self.deciding
         observations = self.observations(moment.steady_s)
         decided_before = deciding.decides
-        deciding.hear_askers(self.telling.askers(time.monotonic() - deciding.alive_s))
+        deciding.hear_askers(self.telling.askers.since(time.monotonic() - deciding.alive_s))
         work = deciding.begin_tick(
             moment, self.others.received, observations, self.orders, self.controller
         )

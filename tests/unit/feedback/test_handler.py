@@ -120,6 +120,8 @@ def test_whoever_leaves_is_forgotten() -> None:
         ("/v1/observer?from=" + "c" * 65 + "&after=1", SECRET[0], "GET", 403),
         ("/v1/observer?from=c&list=" + "c" * 65 + "&after=1", SECRET[0], "GET", 403),
         ("/v1/observer", SECRET[0], "GET", 403),
+        ("/v1/observer?from=%1b]0;mine%07&after=1", SECRET[0], "GET", 403),
+        ("/v1/observer?from=a%0ab&after=1", SECRET[0], "GET", 403),
         ("/v1/view?after=nan,1", SECRET[0], "GET", 400),
         ("/v1/view?" + "&".join("a=b" for _ in range(20)), SECRET[0], "GET", 400),
         ("/v1/view?after=0,0", SECRET[0], "POST", 405),
@@ -168,12 +170,12 @@ def test_who_asks_is_known_with_its_list_also_when_it_is_in_none_of_ours() -> No
         assert asked.ask("/v1/observer?from=c&list=1234&after=-1").status == 0
         for number in range(200):
             asked.ask(f"/v1/observer?from=x{number}&list=1&after=-1")
-        assert len(asked.telling.askers(0.0)) == 64
+        assert len(asked.telling.askers.since(0.0)) == 1
         asked.ask("/v1/observer?from=c&list=5678&after=-1")
-        assert asked.telling.askers(0.0)["c"].digest == "5678"
-        assert asked.telling.askers(1e12) == {}
+        assert asked.telling.askers.since(0.0)["c"].digest == "5678"
+        assert asked.telling.askers.since(1e12) == {}
         asked.ask("/v1/observer?from=d&list=1&after=-1", secret=b"x" * 32)
-        assert "d" not in asked.telling.askers(0.0)
+        assert "d" not in asked.telling.askers.since(0.0)
 
     run(test)
 

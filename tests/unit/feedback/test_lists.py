@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import permutations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.feedback.exchange.lists import Listed, by_list, list_digest, right_list
+from headrace.feedback.exchange.document import Document
+from headrace.feedback.exchange.lists import Askers, Listed, by_list, list_digest, right_list
 from headrace.feedback.observation import Outcome
 from headrace.feedback.states.model import AlarmKind
 from tests.harness.observers import Observers
@@ -100,6 +102,63 @@ def test_all_that_hear_each_other_find_the_same_list(digests: dict[str, str]) ->
     assert len(found) == 1
     counts = sorted(list(digests.values()).count(one) for one in set(digests.values()))
     assert list(digests.values()).count(found.pop()) == counts[-1]
+
+
+FALSE = "ffffffffffffffff"
+"""Of lists that as many have it would win."""
+
+
+@pytest.mark.parametrize("names", ["a", "ab", "abc"])
+@pytest.mark.parametrize("calls_itself", ["!", "edge-7", "b"])
+def test_one_node_that_knows_the_secret_silences_no_observer(names: str, calls_itself: str) -> None:
+    them = Observers(network(), names=tuple(names))
+    them.strangers = {calls_itself: Listed(FALSE)}
+    them.seconds(15)
+    assert who_decide(them) == {"a"}
+    for name in names[1:]:
+        them.kill(name)
+    them.seconds(10)
+    assert who_decide(them) == {"a"}
+
+
+@pytest.mark.parametrize("names", ["abc", "abcd"])
+def test_the_last_observer_does_not_take_over_by_untruths_of_whom_it_hears(names: str) -> None:
+    def untrue(told: Document) -> Document:
+        hears = [f"x{number}" for number in range(60)]
+        return msgspec.structs.replace(told, hears=hears, list_digest=FALSE, decides=told.observer)
+
+    them = Observers(network(), names=tuple(names))
+    them.untruths[names[-1]] = untrue
+    them.seconds(15)
+    assert them["a"].deciding.decides == "a"
+    assert them["b"].deciding.decides == "a"
+
+
+def test_whoever_asks_has_one_vote_for_its_network() -> None:
+    askers = Askers()
+    for number in range(200):
+        askers.note(f"x{number}", FALSE, "192.0.2.7", 100.0)
+        askers.note(f"y{number}", FALSE, f"2001:db8::{number:x}", 100.0)
+    assert len(askers.since(0.0)) == 2
+    for number in range(200):
+        askers.note(f"z{number}", "1", f"198.51.100.{number}", 100.0)
+    assert len(askers.since(0.0)) == 64
+
+
+def test_of_several_in_one_network_the_same_one_counts_again_and_again() -> None:
+    askers = Askers()
+    for second in range(40):
+        askers.note("d", "1", "192.0.2.7", float(second))
+        if second < 20:
+            askers.note("c", "2", "192.0.2.7", float(second))
+        assert set(askers.since(second - 15.0)) == {"c" if second < 29 else "d"}
+
+
+def test_observers_that_are_tried_out_on_one_machine_all_count() -> None:
+    askers = Askers()
+    for name in "abc":
+        askers.note(name, "1", "127.0.0.1", 100.0)
+    assert set(askers.since(100.0)) == set("abc")
 
 
 def test_a_digest_stands_for_names_in_their_order() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from headrace.feedback.exchange.document import Document, encode_document
-from headrace.feedback.exchange.lists import MOST_ASKERS, Listed
+from headrace.feedback.exchange.lists import Askers
 from headrace.feedback.publish.waiting import send_signed
 from headrace.http.server.exchange import Exchange
 from headrace.node.network.signed import Secrets, answer_value, digest_of
@@ -31,7 +31,7 @@ class Telling:
         self._document: Document | None = None
         self._data, self._digest = b"", b""
         self._waiting: dict[Exchange, _Question] = {}
-        self._askers: dict[str, tuple[Listed, float]] = {}
+        self.askers = Askers()
 
     def ask(
         self,
@@ -49,17 +49,6 @@ class Telling:
             self._waiting[exchange] = question
         else:
             self._answer(exchange, question, secrets, now)
-
-    def note_asker(self, name: str, digest: str, now: float) -> None:
-        """Note that an observer has asked, and which list of observers it has."""
-        self._askers.pop(name, None)
-        if len(self._askers) >= MOST_ASKERS:
-            del self._askers[next(iter(self._askers))]
-        self._askers[name] = (Listed(digest), now)
-
-    def askers(self, since: float) -> dict[str, Listed]:
-        """Return who has asked since then, with their lists."""
-        return {name: one for name, (one, at) in self._askers.items() if at >= since}
 
     def left(self, exchange: Exchange) -> None:
         """Forget whoever does not wait any more."""

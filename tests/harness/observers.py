@@ -204,7 +204,7 @@ class Observers:
 
     def _tell(self, document: Document) -> None:
         name = document.observer
-        wire = encode_document(self.untruths.get(name, lambda told: told)(document))
+        wire = encode_document(self.untruths[name](document) if name in self.untruths else document)
         for other in self.members.values():
             if name in self.lists[other.name] and self._reaches(name, other.name):
                 other.received[name] = Received(decode_document(wire, name), self.now_s)

@@ -45,14 +45,20 @@ class Authority:
         self.ca_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def issue(
-        self, *names: str, file_name: str | None = None, valid_for: datetime.timedelta = LIFETIME
+        self,
+        *names: str,
+        file_name: str | None = None,
+        valid_for: datetime.timedelta = LIFETIME,
+        instead_of_names: x509.ExtensionType | None = None,
     ) -> Pair:
         """A certificate for these host names or addresses, written to files."""
         key = ec.generate_private_key(ec.SECP256R1())
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         certificate = (
             _builder(_name(names[0]), self._name, key.public_key(), valid_for)
-            .add_extension(x509.SubjectAlternativeName([_general(n) for n in names]), False)
+            .add_extension(
+                instead_of_names or x509.SubjectAlternativeName([_general(n) for n in names]), False
+            )
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs=False), critical=True)
             .add_extension(issuer, critical=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -89,12 +90,19 @@ def _check_membership(member: NetworkMember, path: Path) -> Iterator[str]:
 def _not_for(host: str, file: Path) -> Iterator[str]:
     """Yield that the certificate shown to other servers is not for this server's host."""
     from headrace.node.certificate_expiry import read_certificate
-    from headrace.node.tls_certificate import certificate_names
+    from headrace.node.tls_certificate import CertificateError, certificate_names
 
     shown = read_certificate(file)
-    names = frozenset[str]() if shown is None else certificate_names(shown)
-    if shown is not None and host not in names:
-        told = ", ".join(sorted(names)[:_MOST_NAMES]) or "no name"
+    if shown is None:
+        return
+    try:
+        names = certificate_names(shown)
+    except CertificateError as error:
+        yield f"network.tiering.cert = '{file}': {error}"
+        return
+    if host not in names:
+        printable = (one if one.isprintable() else ascii(one) for one in sorted(names))
+        told = ", ".join(islice(printable, _MOST_NAMES)) or "no name"
         yield (
             f"network.tiering.cert = '{file}': is for {told}, and the description gives this "
             f"server the host {host}: servers with a client_ca will not believe it "

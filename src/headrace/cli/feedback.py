@@ -151,7 +151,9 @@ def history(
             )
         typer.echo("headrace feedback: nothing has changed", err=True)
     for line in lines:
-        typer.echo(line.decode() if as_json else harmless(event_line(line)))
+        typer.echo(
+            line.decode(errors="backslashreplace") if as_json else harmless(event_line(line))
+        )
 
 
 @feedback.command(name="freeze", epilog=examples("feedback freeze"))

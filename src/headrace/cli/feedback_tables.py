@@ -52,8 +52,14 @@ def status_lines(found: Status, width: int) -> list[str]:
 
 
 def event_line(line: bytes) -> str:
-    """Return an event of the history as a line of text."""
-    event: dict[str, Any] = json.loads(line)
+    """Return an event of the history as a line of text; what is none, as it is."""
+    try:
+        return _told(json.loads(line))
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError):
+        return line.decode(errors="backslashreplace")
+
+
+def _told(event: dict[str, Any]) -> str:
     at = datetime.fromtimestamp(event.get("at", 0.0), UTC).strftime("%Y-%m-%d %H:%M:%S")
     if "alarm" in event:
         word = "alarm" if event.get("raised") else "no more"

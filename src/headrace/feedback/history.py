@@ -15,9 +15,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import structlog
+from msgspec import Meta
 
 NAME = "feedback.history"
 OLDER = "feedback.history.1"
@@ -29,6 +31,8 @@ MOST_UNWRITTEN_BYTES = 8 * 1024**2
 TOLD = 128
 TOLD_S = 10.0
 LONGEST_LINE_BYTES = 4096
+_LATEST = 1e11
+"""A Unix time of the year 5138: what is later no calendar has."""
 
 log = structlog.get_logger("headrace.feedback")
 
@@ -49,7 +53,7 @@ class History:
             self._remember(line, -math.inf)
 
     def add(self, events: Iterable[bytes], now: float = 0.0) -> list[bytes]:
-        """Take what is not among the last events; return that. `write` writes it down.
+        """Take what is not among the last events, and is one; return that. `write` writes it down.
 
         Of more than fits, only the first are taken, and an event says how many were not.
         """
@@ -61,6 +65,8 @@ class History:
             if len(line) > LONGEST_LINE_BYTES or taken + len(line) > MOST_ADDED_BYTES:
                 left_out += 1
                 continue
+            if not _is_event(line):
+                continue  # another version's, or another observer's fault: nobody could read it
             taken += len(line)
             new.append(line)
         if left_out:
@@ -161,9 +167,32 @@ def _names(line: bytes) -> _Names | None:
 
 
 class _Names(msgspec.Struct):
-    at: float = 0.0
+    at: Annotated[float, Meta(ge=0.0, le=_LATEST)] = 0.0
     server: str = ""
     site: str = ""
+
+
+class _Event(_Names):
+    """What `headrace feedback history` prints of an event."""
+
+    before: str = ""
+    after: str = ""
+    reasons: list[str] = []
+    note: str = ""
+    alarm: str = ""
+    subject: str = ""
+    text: str = ""
+    raised: bool = False
+
+
+def _is_event(line: bytes) -> bool:
+    """Return whether a line is a whole event of text alone, on one line."""
+    try:
+        line.decode()
+        msgspec.json.decode(line, type=_Event)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return False
+    return b"\n" not in line
 
 
 def log_event(line: bytes, decided_by: str | None) -> None:

@@ -25,10 +25,15 @@ class CertificateError(HeadraceError):
 
 def certificate_names(certificate: x509.Certificate) -> frozenset[str]:
     """Return the DNS names and addresses of a certificate's subjectAltName (the subject's common
-    name if it has none).
+    name if it has none). Raises CertificateError for some that cannot be read: OpenSSL takes them.
     """
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise CertificateError(
+            f"the names in a certificate (subjectAltName) cannot be read ({error}): have it issued "
+            "for host names and addresses"
+        ) from error
     except x509.ExtensionNotFound:
         common = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
         return frozenset(str(attribute.value).lower() for attribute in common)
@@ -74,7 +79,10 @@ def context_of(
     if fault is not None:
         raise CertificateError(str(fault))
     shown = _read(certificate.cert)
-    context.names = certificate_names(shown)
+    try:
+        context.names = certificate_names(shown)
+    except CertificateError as error:
+        raise CertificateError(f"{certificate.cert}: {error}") from error
     context.checks_hosts = options.refuse_uncovered_hosts
     oldest = ssl.TLSVersion.TLSv1_3 if options.min_version == "1.3" else ssl.TLSVersion.TLSv1_2
     context.minimum_version = oldest

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from typer.testing import CliRunner
 
 from headrace.cli.main import app
@@ -82,3 +83,21 @@ def test_a_certificate_that_has_expired_is_warned_of(tmp_path: Path) -> None:
         more += f'[[certificate]]\ncert = "{pair.cert}"\nkey = "{pair.key}"\n'
         told = check(tmp_path, "oslo1", more=more)
         assert told.count(f"warning: the certificate in {pair.cert} has expired on 20") == warned
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ("30058703010203", "the names in a certificate (subjectAltName) cannot be read"),
+        ("3004a3023000", "the names in a certificate (subjectAltName) cannot be read"),
+        ("300882061b5d303b6107", r"is for '\x1b]0;a\x07', and the description gives"),
+    ],
+    ids=["address", "type", "terminal"],
+)
+def test_names_of_a_certificate_that_cannot_be_read_or_printed_are_warned_of(
+    tmp_path: Path, names: str, told: str
+) -> None:
+    extension = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.17"), bytes.fromhex(names))
+    pair = Authority(tmp_path).issue("oslo1.cdn.example.org", instead_of_names=extension)
+    more = f'[network.tiering]\ncert = "{pair.cert}"\nkey = "{pair.key}"\n'
+    assert told in check(tmp_path, "oslo1", more=more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from headrace.cli.feedback_tables import event_line, status_lines
 from headrace.feedback.admin.models import AlarmRow, ObserverRow, ServerRow, SiteRow, Status
@@ -90,3 +91,11 @@ def test_measured_rates_are_rounded() -> None:
     site = SiteRow("north", "edge", 3, 1, 30e9, 0.8, 28306.7, 0.0)
     lines = status_lines(msgspec.structs.replace(STATUS, sites=[site]), 120)
     assert any("28.3kbps" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b'{"at":1e300}', b'{"at":"now"}', b'{"alarm":1}', b'{"reasons":[1]}', b"[]", b"\xff", b""],
+)
+def test_what_is_no_event_is_printed_as_it_is(line: bytes) -> None:
+    assert event_line(line) == line.decode(errors="backslashreplace")

@@ -106,3 +106,26 @@ def test_what_others_told_late_stands_where_it_belongs(tmp_path: Path) -> None:
     history.write()
     assert history.last(10) == [event(7), event(6), event(5), event(2)]
     assert history.last(2) == [event(7), event(6)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"at":1e300,"server":"n1"}',
+        b'{"at":-1,"server":"n1"}',
+        b'{"at":2,"server":"n1",\n"site":""}',
+        b'{"at":2,"server":"n1","more":"\xff"}',
+        b'{"at":2,"server":"n1","alarm":1}',
+        b'{"at":2,"server":"n1","reasons":[1]}',
+        b'{"at":2,"server":"n1"} {}',
+        b'{"at":2,"server":"n1","more":' + b"[" * 2000 + b"]" * 2000 + b"}",
+        b"[1]",
+    ],
+)
+def test_what_nobody_could_read_is_not_taken_from_other_observers(
+    tmp_path: Path, line: bytes
+) -> None:
+    history = History(tmp_path)
+    assert history.add([line, event(1)], 100.0) == [event(1)]
+    history.write()
+    assert history.last(10) == [event(1)]

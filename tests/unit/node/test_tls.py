@@ -6,9 +6,14 @@ import gc
 import weakref
 from pathlib import Path
 
+import pytest
+from cryptography import x509
+
 from headrace.config.edge import EDGE
 from headrace.config.loader import validate_document
+from headrace.config.server import Certificate, TlsOptions
 from headrace.node.tls import server_context
+from headrace.node.tls_certificate import CertificateError, context_of
 from tests.harness.certificates import Authority
 
 
@@ -31,3 +36,14 @@ def test_contexts_do_not_wait_for_the_collector_of_cycles(tmp_path: Path) -> Non
         assert held() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("names", ["30058703010203", "3004a3023000"], ids=["address", "type"])
+def test_names_that_cannot_be_read_refuse_the_certificate_by_its_file(
+    tmp_path: Path, names: str
+) -> None:
+    extension = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.17"), bytes.fromhex(names))
+    pair = Authority(tmp_path).issue("a.test", instead_of_names=extension)
+    certificate = Certificate(cert=pair.cert, key=pair.key)
+    with pytest.raises(CertificateError, match=r"a.test.pem: the names in a certificate"):
+        context_of(certificate, TlsOptions(), b"", "")

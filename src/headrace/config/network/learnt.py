@@ -80,14 +80,14 @@ class LearntTable(Model):
         default=0.1,
         ge=0,
         le=1,
-        description="The share of the addresses, of either family, that one change may add and "
-        "remove. The first set changes all of them.",
+        description="The share of the addresses, of either family, that all changes of an hour may "
+        "add and remove. The first set changes all of them. 1: any.",
     )
     most_prefixes: int = Field(
         default=1000,
         ge=1,
         le=MOST_LEARNT,
-        description="How many prefixes one change may add and remove.",
+        description="How many prefixes all changes of an hour may add and remove.",
     )
     settle_s: DurationS = Field(
         default=30.0,

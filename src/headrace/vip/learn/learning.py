@@ -1,0 +1,156 @@
+"""Coverage that a server learns: one object between the speaker, the nodes and the operator. Pure:
+times are Unix times.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from hashlib import sha256
+
+from headrace.bgp.announcement import IPNetwork
+from headrace.bgp.events import (
+    Attributes,
+    Dropped,
+    DropReason,
+    Lost,
+    Received,
+    SessionDown,
+    SessionKey,
+    SessionUp,
+    SpeakerEvent,
+)
+from headrace.topology.learnt_document import LearntDocument, texts_of
+from headrace.topology.learnt_taken import filter_of, owners_of
+from headrace.topology.model import Topology
+from headrace.topology.prefix_set import NO_PREFIXES, PrefixSet
+from headrace.vip.learn.history import MOST_ENTRIES, Entry, KeptCoverage, KeptLearning
+from headrace.vip.learn.learner import Learner, NotProposedError
+from headrace.vip.learn.status import LearningStatus, status_of
+
+_DIGEST_LETTERS = 16
+
+
+class Learning:
+    """All coverage that is learnt at the site of `server`. `kept` is what `keep` returned before a
+    restart. `history` has the newest entry last.
+    """
+
+    def __init__(self, server: str, kept: KeptLearning | None = None) -> None:
+        kept = kept or KeptLearning()
+        self.server = server
+        self.history: deque[Entry] = deque(kept.history, MOST_ENTRIES)
+        self._taken = {one.name: PrefixSet(one.v4, one.v6) for one in kept.coverage}
+        self._learners: dict[str, Learner] = {}
+        self._network = ""
+        # What routers announce, as the speaker keeps it: for rules that come later.
+        self._up: set[SessionKey] = set()
+        self._routes: dict[SessionKey, dict[IPNetwork, Attributes]] = {}
+
+    def described(self, topology: Topology, now: float) -> None:
+        """Follow a description from now on. Its prefixes must be in it, for those of other
+        networks are not taken.
+        """
+        self._network = topology.name
+        here = next((one.site for one in topology.servers if one.name == self.server), "")
+        wanted = [one for one in topology.coverage if one.learnt and one.learnt.site == here]
+        owners = owners_of(topology.networks) if wanted else None
+        former, self._learners = self._learners, {}
+        for one in wanted:
+            assert one.learnt is not None
+            filtering = filter_of(topology, one, owners)
+            known = former.get(one.name)
+            if known is None:
+                taken = self._taken.get(one.name, NO_PREFIXES)
+                known = Learner(one.name, one.learnt, filtering, taken, now)
+                self._tell(known, now)
+            elif one.learnt != known.rules:
+                known.rules_are(one.learnt, filtering, now)
+                self._tell(known, now)
+            else:
+                known.heard.rules_are(one.learnt, filtering, now)
+            self._learners[one.name] = known
+
+    @property
+    def learns(self) -> bool:
+        """Whether there is anything to learn here."""
+        return bool(self._learners)
+
+    def heard(self, event: SpeakerEvent, now: float) -> None:
+        """Take in what the speaker reports."""
+        match event:
+            case SessionUp(session):
+                self._up.add(session)
+            case SessionDown(session):
+                self._up.discard(session)
+            case Received(session, prefix, attributes):
+                self._routes.setdefault(session, {})[prefix] = attributes
+            case Lost(session, prefix):
+                self._routes.get(session, {}).pop(prefix, None)
+        for learner in self._learners.values():
+            match event:
+                case SessionUp(session):
+                    learner.heard.up(session, now)
+                case SessionDown(session):
+                    learner.heard.down(session, now)
+                case Received(session, prefix, attributes):
+                    learner.heard.announced(session, prefix, attributes, now)
+                case Lost(session, prefix):
+                    learner.heard.lost(session, prefix, now)
+                case Dropped(flooded, DropReason.TOO_MANY) if flooded is not None:
+                    learner.heard.overflowed(flooded)
+
+    def tick(self, now: float) -> list[Entry]:
+        """Let time pass, about once a second; return what happened."""
+        found = [entry for one in self._learners.values() for entry in one.tick(now)]
+        self.history.extend(found)
+        return found
+
+    def approve(self, coverage: str, digest: str, by: str, now: float) -> Entry:
+        """Take the change that waits. Raises NotProposedError."""
+        entry = self._learner(coverage).approve(digest, by, now)
+        self.history.append(entry)
+        return entry
+
+    def reject(self, coverage: str, digest: str, by: str, now: float) -> Entry:
+        """Leave a change that waits. Raises NotProposedError."""
+        entry = self._learner(coverage).reject(digest, by, now)
+        self.history.append(entry)
+        return entry
+
+    def document(self) -> LearntDocument:
+        """Return what nodes are told."""
+        coverage = {name: texts_of(one.in_force) for name, one in self._learners.items()}
+        digest = sha256(repr(sorted(coverage.items())).encode()).hexdigest()[:_DIGEST_LETTERS]
+        return LearntDocument(self.server, self._network, digest, coverage)
+
+    def status(self) -> LearningStatus:
+        """Return what there is to say."""
+        return LearningStatus(
+            self.server,
+            [status_of(one) for one in self._learners.values()],
+            list(reversed(self.history)),
+        )
+
+    def keep(self) -> KeptLearning:
+        """Return what is to survive a restart."""
+        return KeptLearning(
+            tuple(
+                KeptCoverage(name, one.taken.v4, one.taken.v6)
+                for name, one in self._learners.items()
+            ),
+            tuple(self.history),
+        )
+
+    def _tell(self, learner: Learner, now: float) -> None:
+        """Tell one what routers have announced."""
+        for session in self._up:
+            learner.heard.up(session, now)
+            for prefix, attributes in self._routes.get(session, {}).items():
+                learner.heard.announced(session, prefix, attributes, now)
+
+    def _learner(self, coverage: str) -> Learner:
+        found = self._learners.get(coverage)
+        if found is None:
+            some = ", ".join(self._learners) or "none"
+            raise NotProposedError(f"{coverage[:64]!r} is not learnt here: what is is {some}")
+        return found

@@ -230,7 +230,8 @@ def test_too_many_change_nothing_and_are_told() -> None:
     isp.announce("81.7.0.0/16")
     isp.wait(120)
     assert isp.told() == {"81.7.0.0/16"}
-    assert isp.kinds() == ["taken", "alarm", "alarm-over", "taken"]
+    assert isp.kinds() == ["taken", "alarm", "alarm-over", "taken", "taken"]
+    assert [one.added for one in isp.entries if one.kind == "taken"] == [1, 0, 1]
 
 
 def test_more_than_the_speaker_keeps_is_too_many() -> None:

@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 
 from headrace.bgp.announcement import Announcement, IPNetwork, by_prefix
-from headrace.bgp.errors import BgpError
+from headrace.bgp.errors import BgpError, TooMuchError
 from headrace.bgp.events import (
     Acknowledged,
     Attributes,
@@ -34,6 +34,8 @@ POLL_S = 0.25
 AGAIN_S = 1.0
 RECEIVE_S = 5.0
 """What routers announce changes by the day, and a table of it costs something to be written."""
+
+MUCH_S = 60.0
 
 log = structlog.get_logger()
 
@@ -84,7 +86,7 @@ class PolledSpeaker:
         self._changed = asyncio.Event()
         self._there = False
         self._received = ReceivedRoutes(sessions)
-        self._received_s = float("-inf")
+        self._receive_next_s = float("-inf")
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -167,13 +169,21 @@ class PolledSpeaker:
                 self._report(self._states.down(session.key, reason, how.detail, now_s))
                 self._report(self._received.ended(session.key))
         self._report(self._states.overdue(now_s))
-        if now_s - self._received_s >= RECEIVE_S:
-            self._received_s = now_s
+        if now_s >= self._receive_next_s:
+            self._receive_next_s = now_s + RECEIVE_S
             for session in self._sessions:
                 if session.intake.most and self._states.is_up(session.key):
-                    routes = await self._daemon.received(session.key)
-                    own = self._desired
-                    self._report(self._received.replaced(session.key, routes, own))
+                    await self._receive(session.key, now_s)
+
+    async def _receive(self, session: SessionKey, now_s: float) -> None:
+        try:
+            routes = await self._daemon.received(session)
+        except TooMuchError as error:
+            # Of a router's making, so no reason to give the daemon up; what is known stays.
+            self._receive_next_s = now_s + MUCH_S
+            self._report(self._received.drop(session, DropReason.TOO_MANY, str(error)))
+        else:
+            self._report(self._received.replaced(session, routes, self._desired))
 
     def _now_there(self) -> None:
         if not self._there:
@@ -184,7 +194,7 @@ class PolledSpeaker:
         if self._there:
             self._there = False
             self._told = None
-            self._received_s = float("-inf")
+            self._receive_next_s = float("-inf")
             log.warning("speaker_gone", detail=why)
             self._listener(SpeakerChanged(SpeakerState.DIED, why, AGAIN_S))
             self._report(self._states.all_down(DownReason.SPEAKER, why, self._now_s()))

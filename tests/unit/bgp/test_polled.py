@@ -8,11 +8,13 @@ from ipaddress import ip_network
 from typing import Any
 
 from headrace.bgp.announcement import Announcement, IPNetwork
-from headrace.bgp.errors import BgpError
+from headrace.bgp.errors import BgpError, TooMuchError
 from headrace.bgp.events import (
     Acknowledged,
     Attributes,
     DownReason,
+    Dropped,
+    DropReason,
     Lost,
     Received,
     Refused,
@@ -38,6 +40,7 @@ class FakeDaemon:
         self.applied: list[frozenset[Announcement]] = []
         self.error: BgpError | None = None
         self.seen = Seen(True)
+        self.flooded = False
         self.routes: dict[IPNetwork, Attributes] = {TAKEN: Attributes()}
 
     async def apply(self, announcements: list[Announcement]) -> None:
@@ -51,6 +54,8 @@ class FakeDaemon:
         return {ROUTER: self.seen}
 
     async def received(self, session: SessionKey) -> Mapping[IPNetwork, Attributes]:
+        if self.flooded:
+            raise TooMuchError("16 MB")
         return self.routes
 
     def check(self, announcements: Iterable[Announcement]) -> None:
@@ -101,6 +106,22 @@ def test_its_life() -> None:
         assert daemon.applied[-1] == {TWO}
         await speaker.close(graceful=True)
         assert daemon.applied[-1] == {TWO}
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+
+
+def test_a_router_that_floods_the_daemon_is_reported_and_no_more() -> None:
+    async def run() -> None:
+        events: list[Any] = []
+        daemon = FakeDaemon()
+        daemon.flooded = True
+        speaker = PolledSpeaker((session(intake=Intake(5)),), events.append, daemon=daemon)
+        await speaker.start()
+        await until(events, Dropped)
+        (dropped,) = (one for one in events if isinstance(one, Dropped))
+        assert dropped.reason is DropReason.TOO_MANY
+        assert not [one for one in events if isinstance(one, SessionDown)]
+        await speaker.close(graceful=True)
 
     asyncio.run(asyncio.wait_for(run(), 20))
 

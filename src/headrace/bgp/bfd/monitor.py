@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import grp
 import os
 import pwd
 import subprocess
@@ -20,7 +21,7 @@ from headrace.bgp.frr.vty import Vty
 from headrace.bgp.session import Session
 
 PROGRAM = Path("/usr/lib/frr/bfdd")
-USER = "frr"
+FRR = "frr"
 POLL_S = 0.05
 START_S = 5.0
 LOG_LETTERS = 300
@@ -74,6 +75,7 @@ class BfdMonitor:
 
     async def _launch(self) -> None:
         file = self._prepare()
+        user, group = _user_and_group()
         path = self._directory
         output = (path / "bfdd.log").open("wb")
         try:
@@ -81,7 +83,7 @@ class BfdMonitor:
             self._child = await asyncio.create_subprocess_exec(
                 *(str(PROGRAM), "-t", "-f", str(file), "-i", str(path / "bfdd.pid")),
                 *("-z", str(path / "zserv.api"), "--vty_socket", str(path), "-P", "0"),
-                *("--bfdctl", str(path / "bfdd.sock"), "-u", USER, "-g", USER),
+                *("--bfdctl", str(path / "bfdd.sock"), "-u", user, "-g", group),
                 *("--log", "stdout"),
                 stdin=subprocess.PIPE,
                 stdout=output,
@@ -115,10 +117,10 @@ class BfdMonitor:
                 (self._directory / former).unlink(missing_ok=True)
             file.write_text(configuration(self._sessions, self._pace))
             if os.geteuid() == 0:
-                user = pwd.getpwnam(USER)
+                user = pwd.getpwnam(FRR)
                 os.chown(self._directory, user.pw_uid, user.pw_gid)
         except KeyError:
-            raise BgpError(f"there is no user {USER}: install the package frr") from None
+            raise BgpError(f"there is no user {FRR}: install the package frr") from None
         except OSError as error:
             raise BgpError(f"{file} cannot be written: {error.strerror}") from None
         return file
@@ -173,3 +175,10 @@ class BfdMonitor:
         with contextlib.suppress(ProcessLookupError):
             self._child.kill()
         await self._child.wait()
+
+
+def _user_and_group() -> tuple[str, str]:
+    """Return as whom bfdd runs: as FRR's user when this process may choose, else as its own."""
+    if os.geteuid() == 0:
+        return FRR, FRR
+    return pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name

@@ -6,9 +6,9 @@ import asyncio
 import re
 from pathlib import Path
 
-from headrace.bgp.errors import BgpError
+from headrace.bgp.errors import BgpError, TooMuchError
 
-ANSWER_BYTES = 32 << 20
+ANSWER_BYTES = 16 << 20
 LINE_BYTES = 64 * 1024
 ANSWER_S = 10.0
 FIRST_ERROR = 8000
@@ -62,7 +62,7 @@ class Control:
                 raise BgpError(f"{self._socket} was closed by BIRD")
             size += len(line)
             if size > ANSWER_BYTES:
-                raise BgpError(f"{self._socket} answers with more than {ANSWER_BYTES} bytes")
+                raise TooMuchError(f"{self._socket} answers with more than {ANSWER_BYTES} bytes")
             coded = _CODED.match(line)
             text = line[5:] if coded else line[1:]
             lines.append(text.rstrip(b"\n").decode(errors="replace"))

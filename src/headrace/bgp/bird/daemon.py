@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import re
@@ -60,7 +61,10 @@ class BirdDaemon:
         if name is None:
             return {}
         code, answer = await self._control.ask(f"show route protocol {name} all")
-        return read_routes(answer) if code < FIRST_ERROR else {}
+        if code >= FIRST_ERROR:
+            return {}
+        # Megabytes of text would hold up everything else.
+        return await asyncio.to_thread(read_routes, answer)
 
     def disconnect(self) -> None:
         """Close the control socket."""

@@ -32,6 +32,8 @@ LINES_A_SECOND = 20
 START_S = 20.0
 KILL_S = 5.0
 PIPE_BYTES = 1 << 20
+LAST_WORDS = ("performing shutdown", "exiting on peer termination")
+"""What it says after what it died of."""
 
 log = structlog.get_logger()
 
@@ -203,10 +205,11 @@ class Process:
             self._loop.add_writer(self._pipes[1], self._write)
 
     def _show(self, line: bytes) -> None:
-        text = line.decode(errors="replace").strip()[:SHOWN_LETTERS]
+        text = " ".join(line.decode(errors="replace").split())[:SHOWN_LETTERS]
         if not text:
             return
-        self.last_word = text
+        if not text.endswith(LAST_WORDS):
+            self.last_word = text
         second, shown = int(self._loop.time()), 0
         if self._shown[0] == second:
             shown = self._shown[1]
@@ -228,9 +231,16 @@ class Process:
             for one in self._pipes:
                 os.close(one)
         if not self._ready.done():
-            self._ready.set_exception(BgpError(f"ExaBGP did not start: {why}"))
+            self._ready.set_exception(BgpError(f"ExaBGP did not start: {why}{self._remedy(why)}"))
             self._ready.exception()
         self._on_end(why)
+
+    def _remedy(self, why: str) -> str:
+        """Return what helps when its helper does not start, which is mostly a matter of rights."""
+        if "helper" not in why:
+            return ""
+        program = helper_command().split()[0]
+        return f"; {self._user} must be able to run {program} and to read {HERE / 'helper.py'}"
 
 
 def _environment(user: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ bgpd that starts again announces nothing until it is told.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -50,8 +51,10 @@ class FrrDaemon:
         """Return what a router announces. Raises BgpError."""
         family = f"ipv{session.family.value}"
         question = f"show bgp {family} unicast neighbors {session.peer} routes json"
+        answer = await self._vty.ask(question)
         try:
-            return read_routes(await self._vty.ask(question))
+            # Megabytes of text would hold up everything else.
+            return await asyncio.to_thread(read_routes, answer)
         except ValueError as error:
             raise BgpError(str(error)) from None
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from headrace.bgp.errors import BgpError
+from headrace.bgp.errors import BgpError, TooMuchError
 
 ANSWER_BYTES = 16 << 20
 ANSWER_S = 5.0
@@ -63,7 +63,7 @@ class Vty:
                 raise BgpError(f"{self._socket} was closed by its daemon")
             answer += part
             if len(answer) > ANSWER_BYTES:
-                raise BgpError(f"{self._socket} answers with more than {ANSWER_BYTES} bytes")
+                raise TooMuchError(f"{self._socket} answers with more than {ANSWER_BYTES} bytes")
         text = answer[:-STATUS_BYTES].rstrip(b"\0").decode(errors="replace")
         if answer[-1]:
             raise VtyRefusedError(f"`{command}`: {text.strip()[:200]}")

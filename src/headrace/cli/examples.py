@@ -49,6 +49,28 @@ EXAMPLES = MappingProxyType(
         "network check": ("headrace network check network.toml",),
         "network show": ("headrace network show network.toml",),
         "network diff": ("headrace network diff network.toml new.toml",),
+        "lab up": (
+            "sudo headrace lab up",
+            "sudo headrace lab up --topology small",
+            "sudo headrace lab up --topology my-lab.toml --name mine",
+        ),
+        "lab status": ("sudo headrace lab status",),
+        "lab exec": (
+            "sudo headrace lab exec north-client1 -- curl -sv http://video.cdn.test/probe.mp4",
+            "sudo headrace lab exec oslo1 -- ip address",
+        ),
+        "lab kill": (
+            "sudo headrace lab kill oslo1:edge",
+            "sudo headrace lab kill oslo1:speaker",
+            "sudo headrace lab kill oslo1 --signal STOP",
+        ),
+        "lab cut": (
+            "sudo headrace lab cut oslo1",
+            "sudo headrace lab cut oslo1 --silent",
+            "sudo headrace lab cut oslo rome",
+        ),
+        "lab heal": ("sudo headrace lab heal", "sudo headrace lab heal oslo1"),
+        "lab down": ("sudo headrace lab down",),
         "feedback status": ("headrace feedback status --config feedback.toml",),
         "feedback why": ("headrace feedback why oslo2 --config feedback.toml",),
         "feedback dry-run": ("headrace feedback dry-run --config feedback.toml",),

@@ -122,6 +122,12 @@ class LabPlan:
         """Return a site's table."""
         return next(site for site in self.config.sites if site.name == name)
 
+    @property
+    def names(self) -> list[str]:
+        """Return every name that means something."""
+        sites = [node.site for node in self.nodes.values() if node.site]
+        return list(dict.fromkeys([*self.nodes, *sites]))
+
     def group(self, name: str) -> list[Node]:
         """Return the nodes that a name means: a node, all servers of a site, or all that stands in
         an ISP. Empty where it means nothing.

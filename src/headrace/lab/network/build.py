@@ -1,0 +1,148 @@
+"""Builds the namespaces of a lab and the lines between them, cuts and heals them, removes them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import cache
+
+from headrace.lab.errors import LabError
+from headrace.lab.namespaces.namespace import End, Namespace, addressed, link, names
+from headrace.lab.network.cuts import Cut, rules, touched
+from headrace.lab.network.plan import (
+    CLIENTS_BRIDGE,
+    EXCHANGE_BRIDGE,
+    PREFIX,
+    UP_DEVICE,
+    Kind,
+    LabPlan,
+    Line,
+    Node,
+)
+from headrace.lab.network.shaping import shaping
+
+RELAY = "relay-"
+RELAY_LOWER, RELAY_UPPER = "lower", "upper"
+
+
+def namespace(plan: LabPlan, node: str) -> Namespace:
+    """Return a node's namespace, there or not."""
+    return Namespace(plan.namespace(node))
+
+
+def left_of(lab: str) -> list[Namespace]:
+    """Return the namespaces that there are of a lab."""
+    return [Namespace(name) for name in names(f"{PREFIX}{lab}.")]
+
+
+def relayed(plan: LabPlan) -> list[Line]:
+    """Return the lines in whose middle a relay has to stand."""
+    return [] if has_netem() else [line for line in plan.lines.values() if line.slow]
+
+
+@cache
+def has_netem() -> bool:
+    """Return whether this machine's kernel can delay packets by itself. Raises LabError."""
+    probe = Namespace(f"{PREFIX}probe-netem")
+    probe.remove()
+    probe.add()
+    try:
+        probe.tc("qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms")
+    except LabError:
+        return False
+    else:
+        return True
+    finally:
+        probe.remove()
+
+
+def build(plan: LabPlan) -> None:
+    """Make everything that a plan has. Raises LabError; what was made until then stays."""
+    slow = {line.node for line in relayed(plan)}
+    for name in plan.nodes:
+        namespace(plan, name).add()
+    for node in plan.nodes.values():
+        _make_bridges(plan, node)
+    for line in plan.lines.values():
+        if line.node in slow:
+            _make_relayed(plan, line)
+        else:
+            link(_lower(plan, line), _upper(plan, line))
+        _finish_line(plan, line)
+    for node in plan.nodes.values():
+        namespace(plan, node.name).ip_lines(
+            f"route replace {route.prefix} via {route.via}" for route in plan.routes(node)
+        )
+
+
+def _make_bridges(plan: LabPlan, node: Node) -> None:
+    if node.kind is Kind.EXCHANGE:
+        bridge, addresses = EXCHANGE_BRIDGE, []
+    elif node.kind is Kind.ISP:
+        bridge, addresses = CLIENTS_BRIDGE, list(plan.isps[node.name].client(0).on_link)
+    else:
+        return
+    where = namespace(plan, node.name)
+    where.ip("link", "add", "name", bridge, "type", "bridge", "forward_delay", "0")
+    end = End(where, bridge, addresses)
+    where.ip_lines([*addressed(end), f"link set dev {bridge} up"])
+
+
+def _lower(plan: LabPlan, line: Line) -> End:
+    return End(namespace(plan, line.node), UP_DEVICE, plan.nodes[line.node].own.on_link)
+
+
+def _upper(plan: LabPlan, line: Line) -> End:
+    pair = line.upper_pair
+    return End(namespace(plan, line.upper), line.upper_device, pair.on_link if pair else ())
+
+
+def _make_relayed(plan: LabPlan, line: Line) -> None:
+    middle = namespace(plan, RELAY + line.node)
+    middle.add()
+    link(_lower(plan, line), End(middle, RELAY_LOWER))
+    link(_upper(plan, line), End(middle, RELAY_UPPER))
+
+
+def _finish_line(plan: LabPlan, line: Line) -> None:
+    lower, upper = _lower(plan, line), _upper(plan, line)
+    if line.bridge:
+        upper.where.ip("link", "set", "dev", upper.device, "master", line.bridge)
+    words = shaping(line.table, netem=has_netem())
+    if words is not None:
+        for end in (lower, upper):
+            end.where.tc("qdisc", "add", "dev", end.device, "root", *words)
+
+
+def apply_cuts(plan: LabPlan, cuts: Collection[Cut], changed: Cut) -> None:
+    """Bring to the namespaces what is cut now; `changed` is new, or is no more. Raises LabError."""
+    for node in touched(plan, changed):
+        namespace(plan, node.name).nft(rules(plan, cuts, node))
+    if changed.of_line and not changed.silent:
+        _set_line(plan, plan.lines[changed.one], up=changed not in cuts)
+
+
+def _set_line(plan: LabPlan, line: Line, *, up: bool) -> None:
+    """Take a line down, or up again, so that its nodes see a cable without the other end. What is
+    set down is beyond them where it can be, for a device that is set down itself loses its routes.
+    """
+    word = "up" if up else "down"
+    middle = namespace(plan, RELAY + line.node)
+    if middle.exists:
+        middle.ip_lines(f"link set dev {end} {word}" for end in (RELAY_LOWER, RELAY_UPPER))
+        return
+    upper = _upper(plan, line)
+    upper.where.ip("link", "set", "dev", upper.device, word)
+    if up:
+        upper.where.ip_lines(addressed(upper))
+
+
+def demolish(lab: str) -> None:
+    """Remove what there is of a lab, with all that runs in it. Raises LabError."""
+    problems = []
+    for one in left_of(lab):
+        try:
+            one.remove()
+        except LabError as error:
+            problems.append(str(error))
+    if problems:
+        raise LabError("; ".join(problems))

@@ -1,0 +1,105 @@
+"""The programs of a lab: in which node each runs, by which command, and when it is ready. Pure."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from headrace.lab.network.build import RELAY, RELAY_LOWER, RELAY_UPPER
+from headrace.lab.network.configuration import (
+    EDGE_ADMIN,
+    FEEDBACK_ADMIN,
+    ORIGIN_PORT,
+    ROUTER_ADMIN,
+    VIP_ADMIN,
+)
+from headrace.lab.network.plan import Kind, LabPlan, Line, Node
+
+BIRD_SOCKET = "bird.ctl"
+SPEAKER = "speaker"
+"""The process that a server's `vip` starts for BGP; not a program of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program. It is ready when `ready_url` answers with 200, or `ready_file` is there.
+
+    Programs of a lower stage start first. A signal to one that is `alone` is not for the processes
+    that it has started.
+    """
+
+    node: str
+    name: str
+    command: tuple[str, ...]
+    stage: int
+    ready_url: str = ""
+    ready_file: Path | None = None
+    alone: bool = False
+
+    @property
+    def key(self) -> str:
+        """Return what it is called: node:name."""
+        return f"{self.node}:{self.name}"
+
+
+def programs(plan: LabPlan, relays: list[Line]) -> list[Program]:
+    """Return all programs, in the order of their start."""
+    found = [_relay(line) for line in relays]
+    for node in plan.nodes.values():
+        found += _of(plan, node)
+    return sorted(found, key=lambda program: program.stage)
+
+
+def _relay(line: Line) -> Program:
+    command = (
+        *(sys.executable, "-m", "headrace.lab.network.relay", RELAY_LOWER, RELAY_UPPER),
+        *("--delay", f"{line.table.delay_s:g}", "--loss", f"{line.table.loss:g}"),
+    )
+    return Program(RELAY + line.node, "relay", command, 0)
+
+
+def _of(plan: LabPlan, node: Node) -> Iterator[Program]:
+    home = plan.directory / node.name
+    match node.kind:
+        case Kind.ISP:
+            control = home / BIRD_SOCKET
+            command = ("bird", "-f", "-c", str(home / "bird.conf"), "-s", str(control))
+            yield Program(node.name, "bird", command, 0, ready_file=control)
+        case Kind.ORIGIN:
+            yield Program(
+                node.name,
+                "origin",
+                (
+                    *(sys.executable, "-m", "headrace.lab.origin"),
+                    *("--host", node.ipv4, "--port", str(ORIGIN_PORT)),
+                ),
+                0,
+                f"http://{node.ipv4}:{ORIGIN_PORT}/media/master.m3u8",
+            )
+        case Kind.MID | Kind.SERVER:
+            yield _role(home, node, "edge", EDGE_ADMIN, 1)
+            if node.kind is Kind.SERVER and find_spec("headrace.vip.role"):
+                yield Program(
+                    node.name,
+                    "vip",
+                    (_headrace(), "vip", "run", "--config", str(home / "vip.toml")),
+                    2,
+                    f"http://{node.ipv4}:{VIP_ADMIN}/live",
+                    alone=True,
+                )
+        case Kind.ROUTER:
+            yield _role(home, node, "router", ROUTER_ADMIN, 2)
+        case Kind.OBSERVER:  # last: what has not started yet has not failed
+            yield _role(home, node, "feedback", FEEDBACK_ADMIN, 3)
+
+
+def _role(home: Path, node: Node, role: str, admin: int, stage: int) -> Program:
+    command = (_headrace(), role, "--config", str(home / f"{role}.toml"))
+    return Program(node.name, role, command, stage, f"http://{node.ipv4}:{admin}/ready")
+
+
+def _headrace() -> str:
+    return str(Path(sys.executable).with_name("headrace"))

@@ -1,0 +1,165 @@
+"""What a lab is doing: its processes and lines, BGP sessions, and where each VIP's packets go."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from headrace.lab.errors import LabError
+from headrace.lab.network.bird import Best, read_routes, read_sessions, session_name
+from headrace.lab.network.control import Lab
+from headrace.lab.network.cuts import Cut
+from headrace.lab.network.plan import Kind, LabPlan, Node
+from headrace.lab.network.programs import BIRD_SOCKET
+from headrace.lab.network.requests import Ask
+from headrace.lab.network.state import LabState
+
+_BIRDC_S = 5.0
+NO_ROUTE = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class AtRouter:
+    """What an ISP's router says: its sessions by their names, and its routes to VIPs."""
+
+    sessions: dict[str, str] = field(default_factory=dict)
+    routes: dict[str, Best] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A lab at a moment. `kept` says whether its keeper answers."""
+
+    plan: LabPlan
+    state: LabState | None
+    kept: bool
+    routers: dict[str, AtRouter]
+
+    def vip_rows(self) -> list[dict[str, Any]]:
+        """Return every VIP with its owner, and by which server its ISP's router reaches it."""
+        rows = []
+        for node in self.plan.of(Kind.SERVER):
+            router = self.routers.get(node.isp, AtRouter())
+            for vip in (address for pair in node.vips for address in pair):
+                best = _best(router, vip)
+                via = server_of(self.plan, best.session) if best else NO_ROUTE
+                others = best.others if best else 0
+                rows.append(
+                    {
+                        "vip": vip,
+                        "owner": node.name,
+                        "router": node.isp,
+                        "via": via,
+                        "others": others,
+                    }
+                )
+        return rows
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as JSON takes it."""
+        return {
+            "name": self.plan.name,
+            "directory": str(self.plan.directory),
+            "kept": self.kept,
+            "state": msgspec.to_builtins(self.state),
+            "sessions": {name: router.sessions for name, router in self.routers.items()},
+            "vips": self.vip_rows(),
+        }
+
+
+def _best(router: AtRouter, vip: str) -> Best | None:
+    return router.routes.get(f"{vip}/{128 if ':' in vip else 32}")
+
+
+def server_of(plan: LabPlan, session: str) -> str:
+    """Return the server that an ISP's router has a session with."""
+    for node in plan.of(Kind.SERVER):
+        if session in (session_name(node, 4), session_name(node, 6)):
+            return node.name
+    return session
+
+
+def observe(lab: Lab) -> Observed:
+    """Return how a lab is now. Raises LabError."""
+    try:
+        state, kept = lab.do(Ask()).state, True
+    except LabError:
+        state, kept = lab.state(), False
+    routers = {node.name: ask_router(lab.directory / node.name) for node in lab.plan.of(Kind.ISP)}
+    return Observed(lab.plan, state, kept, routers)
+
+
+def ask_router(home: Path) -> AtRouter:
+    """Return what the BIRD of an ISP says; nothing, if it does not answer."""
+    sessions = _birdc(home, "show", "protocols")
+    routes = _birdc(home, "show", "route", "where", "source = RTS_BGP")
+    return AtRouter(read_sessions(sessions), {one.prefix: one for one in read_routes(routes)})
+
+
+def _birdc(home: Path, *words: str) -> str:
+    command = ["birdc", "-r", "-s", str(home / BIRD_SOCKET), *words]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_BIRDC_S
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
+
+
+def status_lines(observed: Observed) -> list[str]:
+    """Return it as tables."""
+    plan, state = observed.plan, observed.state
+    word = "runs" if observed.kept and state and state.ready else "starts"
+    if not observed.kept:
+        word = "is no more, but parts of it are left: headrace lab down removes them"
+    lines = [f"The lab {plan.name} {word}; its files are in {plan.directory}", ""]
+    cuts = state.cuts if state else []
+    rows = [_node_row(plan, node, state, cuts) for node in plan.nodes.values()]
+    lines += table(("NODE", "KIND", "IPV4", "LINE", "PROCESSES"), rows)
+    between = [str(one) for one in cuts if not one.of_line]
+    lines += ["", *(f"cut: {one}" for one in between)] if between else []
+    sessions = [
+        (name, server_of(plan, session), "IPv6" if session.endswith("_6") else "IPv4", text)
+        for name, router in observed.routers.items()
+        for session, text in router.sessions.items()
+    ]
+    lines += ["", *table(("ROUTER", "SESSION WITH", "FAMILY", "STATE"), sessions)]
+    vips = [
+        (row["vip"], row["owner"], row["router"], row["via"], str(row["others"]))
+        for row in observed.vip_rows()
+    ]
+    lines += ["", *table(("VIP", "OWNER", "ROUTER", "GOES TO", "ALSO ANNOUNCED BY"), vips)]
+    return lines
+
+
+def _node_row(
+    plan: LabPlan, node: Node, state: LabState | None, cuts: Sequence[Cut]
+) -> tuple[str, str, str, str, str]:
+    own = [one for one in cuts if one.of_line and one.one == node.name]
+    line = "cut" if any(not one.silent for one in own) else "cut silently" if own else "up"
+    if node.name not in plan.lines:
+        line = ""
+    words = []
+    for program in state.programs if state else []:
+        if program.node == node.name:
+            alive = program.process is not None and program.process.lives
+            how = "stopped" if program.paused and alive else "runs" if alive else "down"
+            again = f", {program.restarts} restarts" if program.restarts else ""
+            words.append(f"{program.name} {how}{again}")
+    address = node.ipv4 if node.kind is not Kind.EXCHANGE else ""
+    return node.name, node.kind.value, address, line, "; ".join(words)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return columns of text."""
+    every = [tuple(heads), *(tuple(row) for row in rows)]
+    widths = [max(len(row[at]) for row in every) for at in range(len(heads))]
+    return [
+        "  ".join(cell.ljust(widths[at]) for at, cell in enumerate(row)).rstrip() for row in every
+    ]

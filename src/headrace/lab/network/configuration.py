@@ -131,7 +131,11 @@ log_level = "warning"
 address = "*:{HTTP_PORT}"
 
 {_admin(plan, f"{node.ipv4}:{EDGE_ADMIN}")}
+[limits]
+connections = 4000
+
 [store]
+open_files = 512
 size = {plan.config.store_bytes}
 
 {_network(plan)}server = "{node.name}"

@@ -132,10 +132,16 @@ def read_routes(text: str) -> dict[IPNetwork, Attributes]:
     return found
 
 
+_PAIR = re.compile(r"\(([0-9]{1,5}), ?([0-9]{1,5})\)")
+_TRIPLE = re.compile(r"\(([0-9]{1,10}), ?([0-9]{1,10}), ?([0-9]{1,10})\)")
+
+
 def _attributes(fields: dict[str, str]) -> Attributes:
-    path = re.findall(r"\d+", fields.get("as_path", ""))[:MOST_PATH]
-    pairs = re.findall(r"\((\d+), ?(\d+)\)", fields.get("community", ""))
-    triples = re.findall(r"\((\d+), ?(\d+), ?(\d+)\)", fields.get("large_community", ""))
+    path = re.findall(r"[0-9]{1,10}", fields.get("as_path", ""))[:MOST_PATH]
+    pairs = re.findall(r"\(([0-9]{1,5}), ?([0-9]{1,5})\)", fields.get("community", ""))
+    triples = re.findall(
+        r"\(([0-9]{1,10}), ?([0-9]{1,10}), ?([0-9]{1,10})\)", fields.get("large_community", "")
+    )
     return Attributes(
         as_path=tuple(int(one) for one in path),
         med=_number(fields.get("med")),
@@ -148,4 +154,5 @@ def _attributes(fields: dict[str, str]) -> Attributes:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdecimal() else None
+    right = text is not None and re.fullmatch(r"[0-9]{1,10}", text)
+    return int(text) if text is not None and right else None

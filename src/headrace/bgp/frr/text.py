@@ -52,7 +52,12 @@ def read_networks(running: str) -> dict[IPNetwork, str]:
     found: dict[IPNetwork, str] = {}
     for line in running.splitlines():
         words = line.split()
-        if words[:1] == ["network"] and words[2:3] == ["route-map"] and words[3].startswith(MARK):
+        if (
+            words[:1] == ["network"]
+            and words[2:3] == ["route-map"]
+            and words[3:4]
+            and words[3].startswith(MARK)
+        ):
             with suppress(ValueError):
                 found[ip_network(words[1])] = words[3]
     return found
@@ -170,6 +175,6 @@ def read_routes(text: str) -> dict[IPNetwork, Attributes]:
     for prefix, ways in read.routes.items():
         with suppress(ValueError, IndexError):
             first = ways[0]
-            path = tuple(int(one) for one in re.findall(r"\d+", first.path)[:MOST_PATH])
+            path = tuple(int(one) for one in re.findall(r"[0-9]{1,10}", first.path)[:MOST_PATH])
             found[ip_network(prefix)] = Attributes(path, first.metric, first.loc_prf)
     return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headrace.bgp.announcement import Announcement
 from headrace.bgp.bird.text import include_text, read_protocols, read_routes
@@ -111,3 +113,16 @@ def test_routes_are_read() -> None:
 def test_names_that_could_be_more_than_a_name_are_left_out() -> None:
     text = "'x all'   BGP        ---        up\n    Neighbor address: 10.0.0.1\n"
     assert read_protocols(text) == {}
+
+
+LINES = st.lists(
+    st.sampled_from([*PROTOCOLS.splitlines(), *ROUTES.splitlines()]) | st.text(max_size=30)
+).map("\n".join)
+
+
+@given(LINES)
+def test_no_answer_is_an_error(text: str) -> None:
+    read_protocols(text)
+    for attributes in read_routes(text).values():
+        assert len(attributes.as_path) <= 64
+        assert len(attributes.communities) <= 32

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
 
 from hypothesis import given
@@ -129,6 +130,15 @@ def test_sessions_are_read() -> None:
     assert seen[SessionKey(ip_address("fd99:1::2"))].reason is DownReason.WRONG_AS
     assert seen[SessionKey(ip_address("fd99:1::3"))].reason is None
     assert len(seen) == 4
+
+
+@given(st.text(max_size=50) | st.sampled_from(["[]", "7", "null", '{"x": {}}', '{"routes": 7}']))
+def test_nonsense_is_a_value_error_at_most(text: str) -> None:
+    for read in (read_neighbors, read_routes):
+        with suppress(ValueError):
+            read(text)
+    assert read_maps(text) == set()
+    assert read_networks(text) == {}
 
 
 def test_routes_are_read() -> None:

@@ -22,6 +22,7 @@ from headrace.errors import HeadraceError
 from headrace.node.admin.token import TOKEN_FILE_NAME
 
 TIMEOUT_S = 30.0
+LARGEST_ANSWER_BYTES = 64 * 1024**2
 EXIT_REFUSED = 1
 EXIT_USAGE = 2
 _WORDS = {
@@ -86,7 +87,7 @@ class AdminClient:
         """Ask once; return the answer. Raises NodeUnreachable or AdminRefused."""
         connection, response = self.open(method, path, body)
         try:
-            found = _json(self.address, response.status, response.read())
+            found = _json(self.address, response)
             return msgspec.convert(found, answer)
         except msgspec.ValidationError as error:
             raise NodeUnreachable(
@@ -115,7 +116,7 @@ class AdminClient:
             response = connection.getresponse()
             if response.status == 200:
                 return connection, response
-            answer = _json(self.address, response.status, response.read())
+            answer = _json(self.address, response)
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise self.unreachable(error) from error
@@ -123,7 +124,7 @@ class AdminClient:
         detail = str(answer.get("detail", "")) if isinstance(answer, dict) else ""
         if response.status == 404 and detail.startswith(NOTHING_AT):
             detail += f"; is {self.address} the admin API of {_with_article(self.node)}?"
-        raise AdminRefused(response.status, detail)
+        raise AdminRefused(response.status, harmless(detail))
 
     def unreachable(self, error: Exception) -> NodeUnreachable:
         """Return the error that says why there is no answer, and what to check."""
@@ -178,8 +179,8 @@ def run(command: str, work: Callable[[], Result]) -> Result:
 
 
 def fail(command: str, problem: str, code: int) -> NoReturn:
-    """Say it and leave."""
-    typer.echo(f"headrace {command}: {problem}", err=True)
+    """Say it and leave. Whoever was asked may have a part in the words."""
+    typer.echo(f"headrace {command}: {harmless_lines(problem)}", err=True)
     raise typer.Exit(code)
 
 
@@ -190,6 +191,11 @@ def harmless(text: str) -> str:
     return "".join(
         one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
     )
+
+
+def harmless_lines(text: str) -> str:
+    """Return the same of several lines."""
+    return "\n".join(map(harmless, text.split("\n")))
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -210,11 +216,17 @@ def _connection(address: Address) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(host, address.port, timeout=TIMEOUT_S)
 
 
-def _json(address: Address, status: int, content: bytes) -> Any:
+def _json(address: Address, response: http.client.HTTPResponse) -> Any:
+    """Return an answer of JSON. Raises NodeUnreachable, OSError, HTTPException."""
+    content = response.read(LARGEST_ANSWER_BYTES + 1)
     try:
+        if len(content) > LARGEST_ANSWER_BYTES:
+            raise ValueError("too large")
         return json.loads(content)
-    except ValueError as error:
-        raise NodeUnreachable(f"{address} is not an admin API: it answered {status}") from error
+    except (ValueError, RecursionError) as error:
+        raise NodeUnreachable(
+            f"{address} is not an admin API: it answered {response.status}"
+        ) from error
 
 
 def _token(token_file: Path | None, config: NodeConfig | None) -> str:

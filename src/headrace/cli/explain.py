@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 
 import typer
 
-from headrace.cli.admin_client import EXIT_REFUSED, AdminClient, find_admin, run
+from headrace.cli.admin_client import EXIT_REFUSED, AdminClient, find_admin, harmless, run
 from headrace.cli.asked import read_view
 from headrace.config.edge import EDGE
 from headrace.config.edge.model import Config
@@ -78,7 +78,7 @@ def explain(
     if as_json:
         typer.echo(json.dumps(_by_name([*said, *lately]), indent=2, ensure_ascii=False))
     elif lately:
-        typer.echo("\n".join(lately))
+        typer.echo("\n".join(map(harmless, lately)))
     if refused:
         raise typer.Exit(EXIT_REFUSED)
 

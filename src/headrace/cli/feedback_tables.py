@@ -55,7 +55,15 @@ def event_line(line: bytes) -> str:
     """Return an event of the history as a line of text; what is none, as it is."""
     try:
         return _told(json.loads(line))
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError):
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        OSError,
+        RecursionError,
+    ):
         return line.decode(errors="backslashreplace")
 
 

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 import typer
 
+from headrace.cli.admin_client import harmless
 from headrace.cli.asked import parts_of, read_view
 from headrace.errors import HeadraceError
 from headrace.router.explain import Explanation, explain
@@ -80,7 +81,7 @@ def locate(
         typer.echo(json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False))
     else:
         for line in _lines(found):
-            typer.echo(line)
+            typer.echo(harmless(line))
     if not found.candidates:
         raise typer.Exit(EXIT_NOWHERE)
 
@@ -198,9 +199,9 @@ def _detail(body: bytes) -> str:
     """Return what a problem document says, of a body that may be anything."""
     try:
         found = json.loads(body)
-    except ValueError:
-        return body[:200].decode("utf-8", "replace")
-    return str(found.get("detail", found))[:300] if isinstance(found, dict) else ""
+    except (ValueError, RecursionError):
+        return harmless(body[:200].decode("utf-8", "replace"))
+    return harmless(str(found.get("detail", found))[:300]) if isinstance(found, dict) else ""
 
 
 def _lines(found: Explanation) -> Iterator[str]:

@@ -17,6 +17,7 @@ from headrace.cli.admin_client import (
     AdminClient,
     AdminOption,
     ConfigOption,
+    NodeUnreachable,
     TokenOption,
     fail,
     find_admin,
@@ -94,14 +95,26 @@ def _follow(client: AdminClient, query: Mapping[str, str], *, as_json: bool) -> 
     """Print what comes; how many requests it was."""
     seen = 0
     for line in _lines(client, f"/log?{urlencode(query)}"):
-        found = json.loads(line)
-        if "dropped" in found:
-            typer.echo(missed(found), err=True)
+        try:
+            found = json.loads(line)
+            is_gap = "dropped" in found
+            text = missed(found) if is_gap else _shown(found, as_json=as_json)
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
+            raise NodeUnreachable(
+                f"{client.address} tells what is no request; has it another version than this "
+                "command?"
+            ) from error
+        if is_gap:
+            typer.echo(harmless(text), err=True)
             continue
         seen += 1
-        sys.stdout.write((line.decode() if as_json else as_text(found)) + "\n")
+        sys.stdout.write(text + "\n")
         sys.stdout.flush()
     return seen
+
+
+def _shown(found: Mapping[str, Any], *, as_json: bool) -> str:
+    return json.dumps(found, separators=(",", ":")) if as_json else as_text(found)
 
 
 def _lines(client: AdminClient, path: str) -> Iterator[bytes]:

@@ -52,7 +52,9 @@ def main() -> None:
     try:
         app()
     except HeadraceError as error:
-        typer.echo(f"headrace: {error}", err=True)
+        from headrace.cli.admin_client import harmless_lines  # a node may have a part in the words
+
+        typer.echo(f"headrace: {harmless_lines(str(error))}", err=True)
         sys.exit(EXIT_USAGE)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):

@@ -111,7 +111,7 @@ def table(top: Top, width: int) -> list[str]:
         [[row.client, str(row.connections)] for row in top.clients],
         width,
     )
-    return [line[:width] for line in lines]
+    return [harmless(line[:width]) for line in lines]
 
 
 def _of_edge(top: Top) -> list[str]:
@@ -132,7 +132,7 @@ def _of_router(top: Top) -> list[str]:
         f"{top.connections} connections   {sum(top.dns_per_s.values()):g} DNS answers/s",
         f"status  {rates(top.status_per_s)}",
         f"dns     {rates(top.dns_per_s)}",
-        f"sent to  {harmless(rates(top.sent_per_s))}",
+        f"sent to  {rates(top.sent_per_s)}",
     ]
 
 

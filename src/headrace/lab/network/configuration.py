@@ -178,6 +178,7 @@ address = "{node.ipv4}:{VIP_PORT}"
 kind = "exabgp"
 as = {site.as_number}
 router_id = "{node.ipv4}"
+user = "{plan.speaker_user}"
 
 {sessions}
 [[check]]

@@ -26,6 +26,7 @@ PREFIX = "headrace."
 EXCHANGE = "exchange"
 UP_DEVICE = "up"
 """What the device of a node's own line is called in it."""
+USER = "nobody"
 CLIENTS_BRIDGE = "clients"
 EXCHANGE_BRIDGE = "exchange"
 
@@ -97,13 +98,16 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class LabPlan:
-    """A lab that could be built. `directory` is where all its files are."""
+    """A lab that could be built. `directory` is where all its files are. `speaker_user` is who
+    speakers of BGP run as.
+    """
 
     config: LabConfig
     directory: Path
     nodes: dict[str, Node]
     lines: dict[str, Line]
     isps: dict[str, IspAddresses] = field(default_factory=dict)
+    speaker_user: str = USER
 
     @property
     def name(self) -> str:
@@ -150,11 +154,11 @@ class LabPlan:
                     yield Route(str(addresses.ipv6), self.nodes[name].ipv6)
 
 
-def make_plan(config: LabConfig, directory: Path) -> LabPlan:
+def make_plan(config: LabConfig, directory: Path, speaker_user: str = USER) -> LabPlan:
     """Return the plan of a topology."""
     shares = isp_addresses(len(config.isps))
     isps = {isp.name: shares[index] for index, isp in enumerate(config.isps)}
-    plan = LabPlan(config, directory, {}, {}, isps)
+    plan = LabPlan(config, directory, {}, {}, isps, speaker_user)
     _add_exchange(plan)
     for isp in config.isps:
         _add_clients(plan, isp.name, isp.clients, isp.access)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from headrace.lab.network.build import RELAY, RELAY_LOWER, RELAY_UPPER
@@ -81,7 +80,7 @@ def _of(plan: LabPlan, node: Node) -> Iterator[Program]:
             )
         case Kind.MID | Kind.SERVER:
             yield _role(home, node, "edge", EDGE_ADMIN, 1)
-            if node.kind is Kind.SERVER and find_spec("headrace.vip.role"):
+            if node.kind is Kind.SERVER:
                 yield Program(
                     node.name,
                     "vip",

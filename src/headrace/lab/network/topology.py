@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import sys
 from pathlib import Path
 
 from headrace.config.lab import LAB
 from headrace.config.loader import load_config
 from headrace.lab.errors import LabError
-from headrace.lab.network.plan import LabPlan, make_plan
+from headrace.lab.network.plan import USER, LabPlan, make_plan
 from headrace.lab.network.state import TOPOLOGY_FILE
 
 SHIPPED = Path(__file__).parent / "topologies"
@@ -33,4 +36,15 @@ def find_topology(wanted: str) -> Path:
 def load_plan(directory: Path) -> LabPlan:
     """Return the plan of the lab in a directory, by which it is called. Raises ConfigError."""
     config = load_config(directory / TOPOLOGY_FILE, LAB)
-    return make_plan(config.model_copy(update={"name": directory.name}), directory)
+    named = config.model_copy(update={"name": directory.name})
+    return make_plan(named, directory, speaker_user())
+
+
+def speaker_user() -> str:
+    """Return who ExaBGP can run as: nobody, unless Headrace is installed where only root may read,
+    as in root's home.
+    """
+    for path in (Path(os.path.realpath(sys.executable)), Path(__file__)):
+        if not all(one.stat().st_mode & stat.S_IXOTH for one in path.parents):
+            return "root"
+    return USER

@@ -17,7 +17,7 @@ from headrace.cli.examples import examples
 
 NAMES = (
     "edge", "router", "check", "demo", "purge", "explain", "locate", "log", "shard", "simulate",
-    "top", "network", "feedback", "vip", "lab",
+    "top", "network", "feedback", "vip", "lab", "tickets",
 )  # fmt: skip
 """Each is a function or a group, in the module of that name beside this one."""
 

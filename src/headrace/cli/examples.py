@@ -71,6 +71,11 @@ EXAMPLES = MappingProxyType(
         ),
         "lab heal": ("headrace lab heal", "headrace lab heal oslo1"),
         "lab down": ("headrace lab down",),
+        "tickets new": (
+            "headrace tickets new /etc/headrace/ticket.secrets",
+            "headrace tickets new --forget /etc/headrace/ticket.secrets",
+        ),
+        "tickets show": ("headrace tickets show /etc/headrace/ticket.secrets",),
         "feedback status": ("headrace feedback status --config feedback.toml",),
         "feedback why": ("headrace feedback why oslo2 --config feedback.toml",),
         "feedback dry-run": ("headrace feedback dry-run --config feedback.toml",),

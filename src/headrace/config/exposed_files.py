@@ -12,7 +12,14 @@ from typing import Final
 from pydantic import BaseModel
 
 SECRET: Final = frozenset(
-    ("secret_file", "token_file", "report_token_file", "cookie_secret_file", "key")
+    (
+        "secret_file",
+        "token_file",
+        "report_token_file",
+        "cookie_secret_file",
+        "ticket_secret_file",
+        "key",
+    )
 )
 """The names of the settings that are files with secrets: keys of certificates are among them."""
 OTHERS = stat.S_IROTH | stat.S_IWOTH
@@ -37,13 +44,19 @@ def exposed_files(config: BaseModel) -> list[ExposedFile]:
     """Return those of the files that exist, each once."""
     found = {}
     for path in _secret_files(config):
-        try:
-            mode = stat.S_IMODE(os.stat(path).st_mode)
-        except OSError:
-            continue  # whoever reads it says so
-        if mode & OTHERS:
-            found[path] = ExposedFile(path, mode)
+        exposed = exposure(path)
+        if exposed is not None:
+            found[path] = exposed
     return list(found.values())
+
+
+def exposure(path: Path) -> ExposedFile | None:
+    """Return a file if every user can read it; None otherwise, or where there is none."""
+    try:
+        mode = stat.S_IMODE(os.stat(path).st_mode)
+    except OSError:
+        return None  # whoever reads it says so
+    return ExposedFile(path, mode) if mode & OTHERS else None
 
 
 def _secret_files(value: object) -> Iterator[Path]:

@@ -6,24 +6,46 @@ from __future__ import annotations
 
 import os
 import ssl
+import time
 from pathlib import Path
 
 from headrace.config.network_member import NetworkMember
 from headrace.config.node import NodeConfig
 from headrace.config.peer_secrets import read_secrets
 from headrace.config.problems import Problem
+from headrace.config.ticket_secrets import none_in_force, read_ticket_secrets
+from headrace.http.server.ticket_keys import keys_can_be_set
 from headrace.ownership import foreign
 
 _INTERFACES = Path("/sys/class/net")
 
 
-def certificate_problems(config: NodeConfig) -> list[Problem]:
-    """Return what is wrong with the certificates."""
-    return [
+def tls_problems(config: NodeConfig) -> list[Problem]:
+    """Return what is wrong with the certificates, and with the secrets for tickets."""
+    found = [
         problem
         for index, certificate in enumerate(config.certificates)
         for problem in pair_problems(certificate.cert, certificate.key, ("certificate", index))
     ]
+    return found + ticket_problems(config.tls.ticket_secret_file)
+
+
+def ticket_problems(path: Path | None) -> list[Problem]:
+    """Return why the secrets for session tickets cannot be used on this machine."""
+    if path is None:
+        return []
+    remedy = "run `headrace tickets new` with a file's name, and put that file on every server"
+    try:
+        problem = none_in_force(read_ticket_secrets(path), time.time())
+    except ValueError as error:
+        problem = str(error)
+    if not problem and not keys_can_be_set():
+        problem = "this Python has OpenSSL linked into it, and sets no keys for tickets"
+        remedy = "run headrace with the Python of your distribution, or remove the line"
+    if not problem:
+        return []
+    place = ("tls", "ticket_secret_file")
+    return [Problem(path=place, value=repr(str(path)), message=problem, remedy=remedy)]
 
 
 def pair_problems(cert: Path, key: Path, place: tuple[str | int, ...]) -> list[Problem]:

@@ -124,6 +124,13 @@ class TlsOptions(Model):
         default=True,
         description="Let clients resume sessions with tickets, which saves a handshake's work.",
     )
+    ticket_secret_file: FilePath | None = Field(
+        default=None,
+        description="A file with the secrets of which keys for tickets are made: with the same "
+        "file and the same certificate a client resumes on every server of a site. It is read "
+        "again when it changes; `headrace tickets new` writes it. Unset: this node has random keys "
+        "of its own.",
+    )
 
 
 class Admin(Model):

@@ -42,14 +42,13 @@ class Binding(msgspec.Struct, frozen=True):
 class Configure(msgspec.Struct, tag="configure"):
     """The first message a worker gets. It listens, then answers Ready (or Fatal).
 
-    `config` is the Config model as JSON; `ticket_keys` is what ticket_keys.install takes.
+    `config` is the Config model as JSON.
     """
 
     worker: int
     version: int
     config: str
     bindings: list[Binding]
-    ticket_keys: bytes
     draining: bool = False
 
 
@@ -63,7 +62,6 @@ class Prepare(msgspec.Struct, tag="prepare"):
     version: int
     config: str
     bindings: list[Binding]
-    ticket_keys: bytes
 
 
 class Commit(msgspec.Struct, tag="commit"):
@@ -119,6 +117,15 @@ class TakeNetwork(msgspec.Struct, tag="take_network"):
     description: bool
 
 
+class TakeTicketSecrets(msgspec.Struct, tag="take_ticket_secrets"):
+    """Seal session tickets with keys made of the first secret, open those of each. No answer.
+
+    The first of these comes before Configure.
+    """
+
+    secrets: list[bytes]
+
+
 # A role's own messages, which the node passes on unread.
 
 
@@ -147,6 +154,7 @@ ToWorker = (
     | Check
     | ReopenLogs
     | TakeNetwork
+    | TakeTicketSecrets
     | RoleQuestion
     | RoleNotice
 )

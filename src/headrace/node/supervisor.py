@@ -31,7 +31,7 @@ from headrace.node.readiness import CHECK_TIMEOUT_S, Readiness
 from headrace.node.reload import NotServingError, check_reloadable, worker_config
 from headrace.node.role import ConfigT, Role
 from headrace.node.systemd import notify
-from headrace.node.ticket_keys import TicketKey
+from headrace.node.tickets.keeper import TicketKeeper, TicketSecretsError
 from headrace.node.worker_pool import WorkerPool
 from headrace.node.worker_problems import NONE_SERVES
 from headrace.node.worker_process import Setup, State, Worker
@@ -45,6 +45,7 @@ HEARTBEAT_S = 5.0
 SILENCE_CHECK_S = 1.0
 EXIT_FAILED = 1
 EXIT_CONFIG = 2
+_WRONG_FILE = (ConfigError, NetworkFileError, TicketSecretsError)
 
 log = structlog.get_logger("headrace.supervisor")
 
@@ -80,7 +81,7 @@ class Supervisor(Generic[ConfigT]):
         self._pool = WorkerPool(role.worker_command, welcome=self._welcome)
         self._readiness = Readiness(lambda: self._pool.questions.unsound(CHECK_TIMEOUT_S))
         self._version = 1
-        self._ticket_key = TicketKey.generate(self._started)
+        self._tickets = TicketKeeper(lambda: self._pool.everyone)
         self._held: list[ReservedAddress] = []
         self._reloading = asyncio.Lock()
         self._stopping = asyncio.Event()
@@ -104,7 +105,7 @@ class Supervisor(Generic[ConfigT]):
         except (HeadraceError, OSError) as error:
             if not self._stopping.is_set():
                 log.error("start_failed", problem=str(error))
-                wrong_file = isinstance(error, ConfigError | NetworkFileError)
+                wrong_file = isinstance(error, _WRONG_FILE)
                 return EXIT_CONFIG if wrong_file else EXIT_FAILED
         finally:
             stop_asked.cancel()
@@ -162,6 +163,7 @@ class Supervisor(Generic[ConfigT]):
             role=own,
             network=None if self._network is None else self._network.facts(),
             certificates=self._certificates,
+            ticket_secret=self._tickets.id_in_force,
         )
 
     def drain(self) -> None:
@@ -204,6 +206,7 @@ class Supervisor(Generic[ConfigT]):
         config = self.config
         self._held = reserve_all(config.listeners)
         await self._role.open(config)
+        self._tickets.use(self._tickets.read(config.tls.ticket_secret_file))
         if config.network is not None:
             self._network = await NetworkFollower.open(config.network, config.state_dir)
         if config.admin is not None:
@@ -225,6 +228,7 @@ class Supervisor(Generic[ConfigT]):
             self._in_background(self._network.follow(), "network")
         self._in_background(self._heartbeat(), "heartbeat")
         self._in_background(self._watch_silence(), "silence")
+        self._in_background(self._tickets.follow(), "tickets")
         log.info(
             "ready",
             version=__version__,
@@ -251,10 +255,10 @@ class Supervisor(Generic[ConfigT]):
     async def _change(self, config: ConfigT) -> None:
         fixed = self._role.fixed
         check_reloadable(self.config, config, fixed(self.config), fixed(config))
+        tickets = self._tickets.read(config.tls.ticket_secret_file)
         change = await self._role.prepare(config)
         added: list[ReservedAddress] = []
         try:
-            self._ticket_key = self._ticket_key.renewed(time.time())
             wanted, added = rebind(self._held, config.listeners)
             self._version += 1
             await self._pool.reload(self._setup(config, wanted), config.workers)
@@ -264,6 +268,7 @@ class Supervisor(Generic[ConfigT]):
             change.abandon()
             raise
         change.commit()
+        self._tickets.use(tickets)
         kept = {reservation.socket for reservation in wanted}
         for reservation in self._held:
             if reservation.socket not in kept:
@@ -306,21 +311,11 @@ class Supervisor(Generic[ConfigT]):
             before, unsound = unsound, await self.readiness()
             if unsound != before:
                 log.warning("readiness_changed", ready=unsound is None, problem=unsound)
-            await self._renew_ticket_key()
 
     async def _watch_silence(self) -> None:
         while True:
             await asyncio.sleep(SILENCE_CHECK_S)
             self._pool.kill_silent(asyncio.get_running_loop().time())
-
-    async def _renew_ticket_key(self) -> None:
-        if self._ticket_key.renewed(time.time()) is self._ticket_key:
-            return
-        async with self._reloading:
-            try:
-                await self._change(self.config)
-            except (HeadraceError, OSError) as error:
-                log.error("ticket_key_not_renewed", problem=str(error))
 
     # Signals.
 
@@ -353,6 +348,7 @@ class Supervisor(Generic[ConfigT]):
     # Small parts.
 
     def _welcome(self, worker: Worker) -> None:
+        self._tickets.welcome(worker)
         if self._network is not None:
             self._network.welcome(worker)
 
@@ -366,7 +362,6 @@ class Supervisor(Generic[ConfigT]):
                 for reservation in held
                 if reservation.binding.host is None
             ),
-            ticket_keys=self._ticket_key.secret,
             drain_timeout_s=config.drain_timeout_s,
         )
 

@@ -12,23 +12,23 @@ import ssl
 
 from headrace.config.node import NodeConfig
 from headrace.http.server.tls_context import CertificateContext
+from headrace.node.tickets.installed import InstalledKeys
 
 
 def server_contexts(
-    config: NodeConfig, ticket_secret: bytes
+    config: NodeConfig, tickets: InstalledKeys
 ) -> dict[str, CertificateContext | None]:
     """Return the contexts for TLS listeners, by the file of their clients' authorities ("": clients
     need no certificate). Raises CertificateError with the file that is wrong.
     """
     wanted = {"" if one.client_ca is None else str(one.client_ca) for one in config.listeners}
     return {
-        authorities: server_context(config, ticket_secret, authorities)
-        for authorities in wanted | {""}
+        authorities: server_context(config, tickets, authorities) for authorities in wanted | {""}
     }
 
 
 def server_context(
-    config: NodeConfig, ticket_secret: bytes, client_ca: str = ""
+    config: NodeConfig, tickets: InstalledKeys, client_ca: str = ""
 ) -> CertificateContext | None:
     """Return the context for TLS listeners, or None when no certificate is configured.
 
@@ -41,7 +41,7 @@ def server_context(
     from headrace.node.tls_certificate import context_of
 
     contexts = [
-        context_of(certificate, config.tls, ticket_secret, client_ca)
+        context_of(certificate, config.tls, tickets, client_ca)
         for certificate in config.certificates
     ]
     default = contexts[0]

@@ -13,7 +13,7 @@ from headrace.config.server import Certificate, TlsOptions
 from headrace.errors import HeadraceError
 from headrace.http.server.tls_context import PROTOCOLS, CertificateContext
 from headrace.http.server.tls_socket import OP_ENABLE_KTLS
-from headrace.node.ticket_keys import install, secret_for
+from headrace.node.tickets.installed import InstalledKeys
 
 # For TLS 1.2: forward secrecy, and authenticated encryption only.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
@@ -69,7 +69,7 @@ def _ask_for_certificates(context: CertificateContext, client_ca: str) -> None:
 
 
 def context_of(
-    certificate: Certificate, options: TlsOptions, ticket_secret: bytes, client_ca: str
+    certificate: Certificate, options: TlsOptions, tickets: InstalledKeys, client_ca: str
 ) -> CertificateContext:
     """Return the context of one certificate. Raises CertificateError with the file that is
     wrong.
@@ -104,8 +104,7 @@ def context_of(
         _ask_for_certificates(context, client_ca)
     elif options.session_tickets:
         context.num_tickets = 1
-        if ticket_secret:
-            install(context, secret_for(ticket_secret, shown.fingerprint(hashes.SHA256())))
+        tickets.give(context, shown.fingerprint(hashes.SHA256()))
     else:
         context.num_tickets = 0
         context.options |= ssl.OP_NO_TICKET

@@ -52,11 +52,13 @@ from headrace.node.messages import (
     Stats,
     Stop,
     TakeNetwork,
+    TakeTicketSecrets,
     Undrain,
 )
 from headrace.node.network.taking import TakenNetwork
 from headrace.node.readiness import problem_of
 from headrace.node.role import ConfigT, WorkerRole
+from headrace.node.tickets.installed import InstalledKeys
 from headrace.node.tls import server_contexts
 from headrace.telemetry.logs import configure_logging
 
@@ -114,6 +116,7 @@ class WorkerLoop(Generic[ConfigT]):
         self._drain_timeout_s = 0.0
         self._prepared: Preparation[ConfigT] | None = None
         self._network = TakenNetwork()
+        self._tickets = InstalledKeys()
         self._listeners: dict[str, Listener] = {}
         self._ending: asyncio.Task[None] | None = None
         self._stopping = False
@@ -137,6 +140,8 @@ class WorkerLoop(Generic[ConfigT]):
                 if server is not None:
                     self._network.hand_to(self._role.adopt_network)
                 self.channel.send(NetworkTaken(message.number, problem))
+            case TakeTicketSecrets(secrets=secrets):
+                self._tickets.take(secrets)
             case _ if server is None:
                 if not self.done.is_set():
                     log.error("message_before_configuration", message=type(message).__name__)
@@ -181,7 +186,7 @@ class WorkerLoop(Generic[ConfigT]):
         try:
             config = self._role.model.from_json(message.config)
             configure_logging(config.log_level, worker=self._number)
-            contexts = server_contexts(config, message.ticket_keys)
+            contexts = server_contexts(config, self._tickets)
             server = Server(self._role.open(config, self._loop), self._loop)
             configure_server(server, config)
             if not self._network.hand_to(self._role.adopt_network) and config.network is not None:
@@ -203,7 +208,9 @@ class WorkerLoop(Generic[ConfigT]):
     def _prepare(self, message: Prepare, descriptors: list[int]) -> None:
         self._abandon()
         try:
-            self._prepared = Preparation(message, descriptors, self._listeners, self._role)
+            self._prepared = Preparation(
+                message, descriptors, self._listeners, self._role, self._tickets
+            )
         except (HeadraceError, OSError) as error:
             self.channel.send(Refused(message.version, str(error)))
             return
@@ -287,6 +294,7 @@ class Preparation(Generic[ConfigT]):
         descriptors: list[int],
         present: dict[str, Listener],
         role: WorkerRole[ConfigT],
+        tickets: InstalledKeys,
     ) -> None:
         """Build it. Raises HeadraceError or OSError, and then holds nothing."""
         self.version = message.version
@@ -294,7 +302,7 @@ class Preparation(Generic[ConfigT]):
         with contextlib.ExitStack() as undo:
             undo.callback(close_descriptors, descriptors)
             self.config = role.model.from_json(message.config)
-            self.contexts = server_contexts(self.config, message.ticket_keys)
+            self.contexts = server_contexts(self.config, tickets)
             self.change = role.prepare(self.config)
             undo.callback(self.change.abandon)
             handed = iter(descriptors)

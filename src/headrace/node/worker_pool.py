@@ -155,7 +155,7 @@ class WorkerPool:
         """
         async with self._changing:
             asked = [worker for worker in self.workers if worker.state is State.READY]
-            prepare = Prepare(setup.version, setup.config, list(setup.bindings), setup.ticket_keys)
+            prepare = Prepare(setup.version, setup.config, list(setup.bindings))
             answers = await asyncio.gather(
                 *(
                     worker.ask(

@@ -54,7 +54,6 @@ class Setup:
     config: str
     bindings: tuple[Binding, ...]
     descriptors: tuple[int, ...]
-    ticket_keys: bytes
     drain_timeout_s: float
 
 
@@ -150,7 +149,6 @@ class Worker:
                 version=setup.version,
                 config=setup.config,
                 bindings=list(setup.bindings),
-                ticket_keys=setup.ticket_keys,
                 draining=draining,
             ),
             setup.descriptors,

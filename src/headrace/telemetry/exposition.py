@@ -114,6 +114,14 @@ def server_families(facts: ServerFacts) -> Iterator[Metric]:
     for file, until in sorted(facts.certificates.items()):
         expiry.add_metric([file], until)
     yield expiry
+    secret = GaugeMetricFamily(
+        "headrace_ticket_secret_in_force",
+        "Always 1: of which shared secret keys for session tickets are made.",
+        labels=["secret"],
+    )
+    if facts.ticket_secret:
+        secret.add_metric([facts.ticket_secret], 1)
+    yield secret
     yield from _process_families(facts.workers)
     yield from network_families(facts.network)
     for metric in facts.role.metrics:

@@ -48,6 +48,7 @@ class ServerFacts:
 
     `started` is Unix seconds; `not_ready_because` is None while clients are welcome; `listening`
     are the addresses in use. `certificates`: when they expire, Unix seconds, by file.
+    `ticket_secret`: what tells the shared secret for session tickets from others; "" without one.
     """
 
     version: str
@@ -65,3 +66,4 @@ class ServerFacts:
     role: RoleFacts = RoleFacts()
     network: NetworkFacts | None = None
     certificates: Mapping[str, float] = field(default_factory=dict)
+    ticket_secret: str = ""

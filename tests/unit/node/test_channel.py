@@ -7,11 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.node.channel import ChannelError, FrameReader, encode
-from headrace.node.messages import Binding, Configure, Drain, GetStats, Message, Refused, Stats
+from headrace.node.messages import (
+    Binding,
+    Configure,
+    Drain,
+    GetStats,
+    Message,
+    Refused,
+    Stats,
+    TakeTicketSecrets,
+)
 from headrace.telemetry.metrics import WorkerMetrics
 
 MESSAGES: list[Message] = [
-    Configure(1, 2, "{}", [Binding("127.0.0.1:0", "127.0.0.1", 8080)], b"\x00\xff" * 40),
+    Configure(1, 2, "{}", [Binding("127.0.0.1:0", "127.0.0.1", 8080)]),
+    TakeTicketSecrets([b"\x00\xff" * 16, b"\n" * 32]),
     Drain(),
     GetStats(7),
     Refused(3, "no\nway ✗"),

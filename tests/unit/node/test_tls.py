@@ -12,6 +12,7 @@ from cryptography import x509
 from headrace.config.edge import EDGE
 from headrace.config.loader import validate_document
 from headrace.config.server import Certificate, TlsOptions
+from headrace.node.tickets.installed import InstalledKeys
 from headrace.node.tls import server_context
 from headrace.node.tls_certificate import CertificateError, context_of
 from tests.harness.certificates import Authority
@@ -27,9 +28,11 @@ def test_contexts_do_not_wait_for_the_collector_of_cycles(tmp_path: Path) -> Non
         "service": [{"name": "a", "hosts": ["*"], "origins": ["http://127.0.0.1:9"]}],
     }
     config = validate_document(document, EDGE, lambda _path: "test", base=tmp_path)
+    tickets = InstalledKeys()
+    tickets.take([b"s" * 32, b"t" * 32])
     gc.disable()
     try:
-        context = server_context(config, b"")
+        context = server_context(config, tickets)
         assert context is not None
         held = weakref.ref(context)
         del context
@@ -46,4 +49,4 @@ def test_names_that_cannot_be_read_refuse_the_certificate_by_its_file(
     pair = Authority(tmp_path).issue("a.test", instead_of_names=extension)
     certificate = Certificate(cert=pair.cert, key=pair.key)
     with pytest.raises(CertificateError, match=r"a.test.pem: the names in a certificate"):
-        context_of(certificate, TlsOptions(), b"", "")
+        context_of(certificate, TlsOptions(), InstalledKeys(), "")

@@ -131,10 +131,10 @@ class Dialogue:
         return self.channel.last()
 
     def start(self, greeting: str = "hello") -> Message:
-        return self.say(Configure(3, 1, config(greeting), [self.held.binding], b""))
+        return self.say(Configure(3, 1, config(greeting), [self.held.binding]))
 
     def prepare(self, version: int, greeting: str, *more: Binding) -> Message:
-        return self.say(Prepare(version, config(greeting), [self.held.binding, *more], b""))
+        return self.say(Prepare(version, config(greeting), [self.held.binding, *more]))
 
     async def end(self) -> None:
         self.say(Stop(0.0))
@@ -189,7 +189,7 @@ def test_a_change_is_adopted_when_it_is_committed() -> None:
     assert talk(part).role.noted == ["prepare good day", "commit good day", "drain"]
 
 
-@pytest.mark.parametrize("then", [Abandon(2), Prepare(3, config("bye"), [], b"")])
+@pytest.mark.parametrize("then", [Abandon(2), Prepare(3, config("bye"), [])])
 def test_a_change_that_does_not_come_to_be_is_abandoned(then: Message) -> None:
     def part(told: Dialogue) -> None:
         told.start()

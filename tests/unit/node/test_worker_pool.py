@@ -195,7 +195,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
 
 
 def setup(version: int) -> Setup:
-    return Setup(version, "{}", (), (), b"", DRAIN_S)
+    return Setup(version, "{}", (), (), DRAIN_S)
 
 
 class Run:

@@ -47,6 +47,7 @@ FACTS = ServerFacts(
     role=edge_facts(dict.fromkeys((*STORE_GAUGES, *STORE_COUNTERS), 7.0), 6),
     network=NETWORK,
     certificates={"/etc/cdn.pem": 2000.0},
+    ticket_secret="3fa9c1d2",
 )
 
 
@@ -154,6 +155,7 @@ def test_the_report_names_each_worker() -> None:
 def test_the_end_of_each_certificate_is_told() -> None:
     found = samples(WorkerMetrics())
     assert found["headrace_certificate_expires_timestamp_seconds{file=/etc/cdn.pem}"] == 2000.0
+    assert found["headrace_ticket_secret_in_force{secret=3fa9c1d2}"] == 1.0
 
 
 def test_the_network_in_force_is_reported() -> None:

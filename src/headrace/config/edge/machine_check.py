@@ -8,11 +8,11 @@ from headrace.config.edge.model import Config
 from headrace.config.edge.service import Service
 from headrace.config.node_check import (
     bad_authorities,
-    certificate_problems,
     directory_problems,
     interface_problems,
     member_problems,
     pair_problems,
+    tls_problems,
     unreadable,
 )
 from headrace.config.problems import Problem
@@ -20,7 +20,7 @@ from headrace.config.problems import Problem
 
 def machine_problems(config: Config) -> list[Problem]:
     """Everything that this machine does not have as the configuration needs it."""
-    found = [*certificate_problems(config), *interface_problems(config)]
+    found = [*tls_problems(config), *interface_problems(config)]
     for index, service in enumerate(config.services):
         if service.origin_ca is not None and not service.origin_ca.is_file():
             found.append(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from headrace.config.feedback.model import FeedbackConfig
 from headrace.config.node_check import (
-    certificate_problems,
     directory_problems,
     interface_problems,
     member_problems,
+    tls_problems,
     unreadable,
 )
 from headrace.config.problems import Problem
@@ -15,7 +15,7 @@ from headrace.config.problems import Problem
 
 def machine_problems(config: FeedbackConfig) -> list[Problem]:
     """Return everything that this machine does not have as the configuration needs it."""
-    found = [*certificate_problems(config), *interface_problems(config)]
+    found = [*tls_problems(config), *interface_problems(config)]
     found += directory_problems(config.state_directory, "state_dir")
     found += member_problems(config.network)
     if config.publish.file is not None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from headrace.config.for_servers import for_servers_alone
 from headrace.config.node_check import (
-    certificate_problems,
     directory_problems,
     interface_problems,
     member_problems,
+    tls_problems,
     unreadable,
 )
 from headrace.config.problems import Problem
@@ -16,7 +16,7 @@ from headrace.config.router.model import RouterConfig
 
 def machine_problems(config: RouterConfig) -> list[Problem]:
     """Return everything that this machine does not have as the configuration needs it."""
-    found = [*certificate_problems(config), *interface_problems(config)]
+    found = [*tls_problems(config), *interface_problems(config)]
     found += for_servers_alone(config, "a router answers no servers of the network")
     found += directory_problems(config.state_directory, "state_dir")
     found += member_problems(config.network)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from headrace.config.node_check import (
     bad_authorities,
-    certificate_problems,
     directory_problems,
     interface_problems,
     member_problems,
+    tls_problems,
     unreadable,
 )
 from headrace.config.problems import Problem
@@ -23,7 +23,7 @@ _BFDD = Path("/usr/lib/frr/bfdd")
 
 def machine_problems(config: VipConfig) -> list[Problem]:
     """Return everything that this machine does not have as the configuration needs it."""
-    found = [*certificate_problems(config), *interface_problems(config)]
+    found = [*tls_problems(config), *interface_problems(config)]
     found += directory_problems(config.state_directory, "state_dir")
     found += member_problems(config.network)
     found += _files(config)

@@ -1,4 +1,5 @@
-"""Reads the server's name and the protocols that a client offers, before OpenSSL sees its hello.
+"""Reads the server's name, the protocols that a client offers and which key sealed its ticket,
+before OpenSSL sees its hello.
 
 So a connection begins with its own certificate's context, keys for tickets included, and one that
 offers only protocols that are not spoken here ends before it has cost a handshake. OpenSSL reads
@@ -9,9 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from headrace.http.server.ticket_keys import NAME_BYTES
+
 HELLO_BYTES = 32 * 1024
 _HANDSHAKE, _CLIENT_HELLO = 22, 1
-_SERVER_NAME, _ALPN = 0, 16
+_SERVER_NAME, _ALPN, _SESSION_TICKET, _PRE_SHARED_KEY = 0, 16, 35, 41
 
 
 class NotAHello(ValueError):
@@ -20,10 +23,15 @@ class NotAHello(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ClientHello:
-    """`protocols` is None when the client does not ask for any (no ALPN)."""
+    """`protocols` is None when the client does not ask for any (no ALPN).
+
+    `ticket_key` is the name of the key that sealed the client's ticket, of its first one if it has
+    several; None when it brings none. It is the client's word: only OpenSSL opens tickets.
+    """
 
     server_name: str | None
     protocols: tuple[bytes, ...] | None
+    ticket_key: bytes | None = None
 
 
 class HelloRecords:
@@ -84,6 +92,7 @@ def parse_hello(body: bytes) -> ClientHello:
     reader.block(1)  # compression
     name: str | None = None
     protocols: tuple[bytes, ...] | None = None
+    ticket = b""
     if not reader.done:
         extensions = _Reader(reader.block(2))
         while not extensions.done:
@@ -97,7 +106,20 @@ def parse_hello(body: bytes) -> ClientHello:
                 while not offered.done:
                     found.append(offered.block(1))
                 protocols = tuple(found)
-    return ClientHello(name, protocols)
+            elif kind == _SESSION_TICKET:  # TLS 1.2 (RFC 5077 section 3.2)
+                ticket = content.rest() or ticket
+            elif kind == _PRE_SHARED_KEY:  # TLS 1.3 (RFC 8446 section 4.2.11)
+                ticket = _first_identity(content)
+    named = len(ticket) > NAME_BYTES
+    return ClientHello(name, protocols, ticket[:NAME_BYTES] if named else None)
+
+
+def _first_identity(content: _Reader) -> bytes:
+    """Return a TLS 1.3 ticket; b"" for what is out of place, which OpenSSL may never read."""
+    try:
+        return _Reader(content.block(2)).block(2)
+    except NotAHello:
+        return b""
 
 
 def _server_name(content: _Reader) -> str | None:
@@ -132,6 +154,9 @@ class _Reader:
             raise NotAHello("it ends early")
         self._at += size
         return found
+
+    def rest(self) -> bytes:
+        return self.take(len(self._data) - self._at)
 
     def number(self, size: int) -> int:
         return int.from_bytes(self.take(size), "big")

@@ -1,13 +1,20 @@
-"""A TLS context that knows for which hosts its certificate speaks."""
+"""A TLS context that knows for which hosts its certificate speaks, and opens tickets of several
+keys.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+from headrace.http.server.ticket_keys import NAME_BYTES, exchange, install
 
 PROTOCOLS = ("http/1.1",)
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,40 @@ class CertificateContext(ssl.SSLContext):
     names: frozenset[str] = frozenset()
     others: dict[str, CertificateContext] = {}  # noqa: RUF012 - replaced, never changed
     checks_hosts = True
+    _sealing = b""
+    _opening: dict[bytes, bytes] = {}  # noqa: RUF012 - replaced, never changed
+
+    def take_ticket_keys(self, keys: Sequence[bytes]) -> bool:
+        """Seal tickets with the first of these keys, open those of each; forget all others.
+
+        False when this Python hides its OpenSSL. Raises TicketKeyError.
+        """
+        # Each is installed once, so that none is met first in the middle of a handshake.
+        for key in reversed(keys):
+            if not install(self, key):
+                return False
+        self._sealing = keys[0]
+        self._opening = {key[:NAME_BYTES]: key for key in keys[1:]}
+        return True
+
+    def has_other_key(self, name: bytes | None) -> bool:
+        """Return whether a ticket that begins so was sealed with a key that only opens."""
+        return name in self._opening
+
+    def opening(self, name: bytes, step: Callable[[], _Result]) -> _Result:
+        """Take the step of a handshake that opens a ticket sealed with the key of this name.
+
+        What a later step seals is sealed with the first key again. Contexts belong to the thread of
+        their loop, which does nothing else meanwhile.
+        """
+        key = self._opening.get(name)
+        if key is None:  # forgotten since
+            return step()
+        exchange(self, key)
+        try:
+            return step()
+        finally:
+            exchange(self, self._sealing)
 
     def context_for(self, name: str | None) -> CertificateContext:
         """Return the context for the name that a client asked for: by the whole name, else by a

@@ -28,7 +28,7 @@ NO_APPLICATION_PROTOCOL = b"\x15\x03\x03\x00\x02\x02\x78"  # a fatal alert (RFC 
 class HandshakingSide(TlsMemory):
     """A connection that shakes hands. `TlsSocket` builds on it."""
 
-    __slots__ = ("_hello", "_shaking_bytes")
+    __slots__ = ("_hello", "_shaking_bytes", "_ticket_key")
 
     def __init__(
         self, sock: socket.socket, context: ssl.SSLContext, outgoing: ssl.MemoryBIO
@@ -37,6 +37,8 @@ class HandshakingSide(TlsMemory):
         # What has come of the client's hello, until it is whole.
         self._hello = HelloRecords() if isinstance(context, CertificateContext) else None
         self._shaking_bytes = 0
+        # The key that sealed the client's ticket, if it is not the one that seals now.
+        self._ticket_key: bytes | None = None
 
     def do_handshake(self) -> None:
         """Continue the handshake. Raises SSLWantReadError, SSLWantWriteError, OSError."""
@@ -45,7 +47,10 @@ class HandshakingSide(TlsMemory):
             self._greet(self._hello)
         while True:
             try:
-                self._use(self._tls.do_handshake)
+                if self._ticket_key is None:
+                    self._use(self._tls.do_handshake)
+                else:
+                    self._use(self._open_ticket)
             except ssl.SSLWantReadError:
                 self._flush()
                 self._fill()
@@ -82,6 +87,14 @@ class HandshakingSide(TlsMemory):
             self._shaking_bytes = len(begun.received)
             self._feed(bytes(begun.received))
 
+    def _open_ticket(self) -> None:
+        """Take the handshake's first step, in which OpenSSL opens the client's ticket."""
+        name, self._ticket_key = self._ticket_key, None
+        context = self._tls.context
+        assert name is not None
+        assert isinstance(context, CertificateContext)
+        context.opening(name, self._tls.do_handshake)
+
     def _turn_to(self, hello: ClientHello) -> None:
         if hello.protocols is not None and not SPOKEN.intersection(hello.protocols):
             with contextlib.suppress(OSError):
@@ -92,6 +105,8 @@ class HandshakingSide(TlsMemory):
         context = default.context_for(hello.server_name)
         if context is not default:
             self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        if context.has_other_key(hello.ticket_key):
+            self._ticket_key = hello.ticket_key
 
     def _fill(self) -> None:
         """Feed OpenSSL more of the handshake. Raises SSLWantReadError, TlsBroken, OSError."""

@@ -1,0 +1,1 @@
+"""Session tickets: which keys seal and open them, over periods, servers and worker processes."""

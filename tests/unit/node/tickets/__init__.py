@@ -1,0 +1,1 @@
+"""Session tickets: keys over periods, servers and workers."""

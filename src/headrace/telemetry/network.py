@@ -25,6 +25,17 @@ class ViewFacts(msgspec.Struct):
     not_online: dict[str, str] = {}
 
 
+class LearntFacts(msgspec.Struct):
+    """Coverage that is learnt: prefixes by coverage; how many a server said that are not taken and
+    one of each kind; what is wrong, by server or coverage.
+    """
+
+    prefixes: dict[str, int]
+    refused: dict[str, int]
+    first_refused: dict[str, str]
+    problems: dict[str, str]
+
+
 class NetworkFacts(msgspec.Struct):
     """The description in force and what was refused since the start. Times in Unix seconds.
 
@@ -47,3 +58,4 @@ class NetworkFacts(msgspec.Struct):
     views_refused: dict[str, int]
     last_view_refusal: str
     file_refused: bool = False
+    learnt: LearntFacts | None = None

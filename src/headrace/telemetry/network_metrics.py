@@ -45,6 +45,7 @@ def network_families(facts: NetworkFacts | None) -> Iterator[Metric]:
         value=facts.workers_behind,
     )
     yield from _view_families(facts)
+    yield from _learnt_families(facts)
 
 
 def _view_families(facts: NetworkFacts) -> Iterator[Metric]:
@@ -75,3 +76,30 @@ def _view_families(facts: NetworkFacts) -> Iterator[Metric]:
     for reason, count in sorted(facts.views_refused.items()):
         refused.add_metric([reason], count)
     yield refused
+
+
+def _learnt_families(facts: NetworkFacts) -> Iterator[Metric]:
+    learnt = facts.learnt
+    if learnt is None:
+        return
+    prefixes = GaugeMetricFamily(
+        "headrace_network_learnt_prefixes",
+        "Prefixes that were learnt from an ISP, as they are kept.",
+        labels=["coverage"],
+    )
+    for name, count in sorted(learnt.prefixes.items()):
+        prefixes.add_metric([name], count)
+    yield prefixes
+    refused = CounterMetricFamily(
+        "headrace_network_learnt_refused",
+        "Documents and prefixes that servers learnt and that were refused.",
+        labels=["reason"],
+    )
+    for reason, count in sorted(learnt.refused.items()):
+        refused.add_metric([reason], count)
+    yield refused
+    yield GaugeMetricFamily(
+        "headrace_network_learnt_problems",
+        "Servers that are not heard, and files that cannot be written.",
+        value=len(learnt.problems),
+    )

@@ -11,7 +11,7 @@ from headrace.edge.admin.report import STORE_COUNTERS, STORE_GAUGES, EdgeReport,
 from headrace.telemetry.exposition import exposition
 from headrace.telemetry.facts import ServerFacts, WorkerFacts
 from headrace.telemetry.metrics import MEANINGS, WorkerMetrics
-from headrace.telemetry.network import NetworkFacts, ViewFacts
+from headrace.telemetry.network import LearntFacts, NetworkFacts, ViewFacts
 from headrace.telemetry.report import report
 
 NETWORK = NetworkFacts(
@@ -27,6 +27,7 @@ NETWORK = NetworkFacts(
     view=ViewFacts(3, 990.0, 20.0, "socket", 991.0, 0.5, {"oslo1": "failed", "oslo2": "failed"}),
     views_refused={"older": 4},
     last_view_refusal="socket: older",
+    learnt=LearntFacts({"at-a": 7}, {"not-within": 2}, {}, {"a1": "gone"}),
     file_refused=True,
 )
 FACTS = ServerFacts(
@@ -167,6 +168,9 @@ def test_the_network_in_force_is_reported() -> None:
     assert found["headrace_network_view_servers{state=failed}"] == 2
     assert found["headrace_network_view_servers{state=full}"] == 0
     assert found["headrace_network_views_refused_total{reason=older}"] == 4
+    assert found["headrace_network_learnt_prefixes{coverage=at-a}"] == 7
+    assert found["headrace_network_learnt_refused_total{reason=not-within}"] == 2
+    assert found["headrace_network_learnt_problems{}"] == 1
     assert report(WorkerMetrics().snapshot(), FACTS, EdgeReport).network is NETWORK
 
 

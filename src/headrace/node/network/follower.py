@@ -21,6 +21,7 @@ from headrace.errors import HeadraceError
 from headrace.node.network.compiling import Compiled, SealedFile, compiled
 from headrace.node.network.files import Signatures, signatures_of
 from headrace.node.network.last_good import NAME, keep_last_good
+from headrace.node.network.learnt_pull import LearntPuller
 from headrace.node.network.outcome import Outcome
 from headrace.node.network.sharing import Receiver, Sharing
 from headrace.node.network.view_file import ViewFile
@@ -73,6 +74,11 @@ class NetworkFollower:
         self._view_socket: ViewSocket | None = None
         self._view_changed = asyncio.Event()
         self._not_online: dict[str, str] = {}
+        self._learnt: LearntPuller | None = None
+        if member.learn_coverage and member.secret_file is not None:
+            self._learnt = LearntPuller(
+                lambda: self._network.topology, member.secret_file, member.feedback_ca
+            )
         self.sharing = Sharing(file)
 
     @classmethod
@@ -122,6 +128,8 @@ class NetworkFollower:
                 member.feedback_ca,
             )
             parts.append(puller.run())
+        if self._learnt is not None:
+            parts.append(self._learnt.run())
         await asyncio.gather(*parts)
 
     async def close(self) -> None:
@@ -158,6 +166,7 @@ class NetworkFollower:
             views_refused=dict(views.refused),
             last_view_refusal=views.last_refusal,
             file_refused=self._file_refused,
+            learnt=None if self._learnt is None else self._learnt.facts(),
         )
 
     # The description.

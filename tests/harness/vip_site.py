@@ -186,7 +186,7 @@ class VipServer:
             for one in (self.edge, self.vip):
                 ended = one.process is None or one.process.poll() is not None
                 assert not ended, f"{one.command[1]} ended:\n{one.log()[-4000:]}"
-            return "live" in self.curl("http://127.0.0.1:9093/live")
+            return "live" in self.curl("http://127.0.0.1:9093/live") and bool(self.status())
 
         eventually(answers, f"{self.name} answers", PATIENCE_S, every_s=0.2)
 

@@ -97,8 +97,11 @@ EXAMPLES = MappingProxyType(
             "headrace vip status --check --config vip.toml",
         ),
         "vip events": ("headrace vip events 192.0.2.129 --config vip.toml",),
-        "vip drain": ('headrace vip drain --reason "new disks" --config vip.toml',),
-        "vip return": ("headrace vip return --config vip.toml",),
+        "vip drain": (
+            'headrace vip drain --reason "new disks" --wait 10m --config vip.toml',
+            "headrace vip drain --for 2h --config vip.toml",
+        ),
+        "vip return": ("headrace vip return --wait 1m --config vip.toml",),
         "vip plan": (
             "headrace vip plan --config vip.toml",
             "headrace vip plan --network network.toml --server oslo1",

@@ -10,7 +10,7 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -23,6 +23,7 @@ from headrace.cli.admin_client import (
     AdminOption,
     ConfigOption,
     TokenOption,
+    fail,
     find_admin,
     harmless,
     run,
@@ -37,6 +38,14 @@ from headrace.vip.admin.models import MOST_EVENTS, Done, EventList, Explained, S
 PLAIN_WIDTH = 140
 COMMAND = "vip"
 EXIT_NOT_WELL = 1
+LOOK_S = 0.5
+
+Wait = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME", help='Return when it is done, and with 1 when that takes longer: "5m".'
+    ),
+]
 
 
 def run_vip(
@@ -110,6 +119,7 @@ def drain(
     force: Annotated[
         bool, typer.Option("--force", help="Be out at once, whoever else serves.")
     ] = False,
+    wait: Wait = None,
     admin: AdminOption = None,
     token_file: TokenOption = None,
     config: ConfigOption = None,
@@ -118,23 +128,27 @@ def drain(
 
     The order is kept over restarts, until `headrace vip return`.
     """
+    wait_s = _seconds(wait, "--wait")
     body: dict[str, object] = {"reason": reason, "by": _by(), "now": now, "force": force}
     if for_ is not None:
-        try:
-            body["for_s"] = parse_duration(for_)
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--for") from None
-    _order(client_of(admin, token_file, config), "drain", body)
+        body["for_s"] = _seconds(for_, "--for")
+    client = client_of(admin, token_file, config)
+    _order(client, "drain", body)
+    _wait(client, wait_s, lambda found: () if found.phase == "out" else (f"it is {found.phase}",))
 
 
 def back(
     *,
+    wait: Wait = None,
     admin: AdminOption = None,
     token_file: TokenOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Let this server serve again: take `headrace vip drain` back."""
-    _order(client_of(admin, token_file, config), "return", {"by": _by()})
+    wait_s = _seconds(wait, "--wait")
+    client = client_of(admin, token_file, config)
+    _order(client, "return", {"by": _by()})
+    _wait(client, wait_s, _not_serving)
 
 
 def client_of(admin: str | None, token_file: Path | None, config: Path | None) -> AdminClient:
@@ -159,6 +173,36 @@ def _order(client: AdminClient, what: str, body: dict[str, object]) -> None:
     done = run(COMMAND, lambda: client.ask(Done, "POST", f"/vip/{what}", body))
     note = f" ({done.note})" if done.note else ""
     typer.echo(harmless(f"in force: wanted {done.wanted}{note}; now {done.phase}"))
+
+
+def _seconds(text: str | None, option: str) -> float:
+    """Return a duration; 0 for none. Raises BadParameter."""
+    if text is None:
+        return 0.0
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+def _wait(client: AdminClient, wait_s: float, missing: Callable[[Status], Iterable[str]]) -> None:
+    """Wait until nothing is missing; leave with 1 when it takes too long."""
+    until_s = time.monotonic() + wait_s
+    while wait_s:
+        found = run(COMMAND, lambda: client.ask(Status, "GET", "/vip/status"))
+        wrong = list(missing(found))
+        if not wrong:
+            typer.echo(f"done: {found.server} is {found.phase}")
+            return
+        if time.monotonic() >= until_s:
+            fail(COMMAND, harmless(f"not in {wait_s:g} s: {'; '.join(wrong)}"), EXIT_NOT_WELL)
+        time.sleep(LOOK_S)
+
+
+def _not_serving(found: Status) -> list[str]:
+    """Return what a server that is to serve lacks yet."""
+    wanted = [] if found.wanted == "online" else [f"wanted {found.wanted}: {found.wanted_note}"]
+    return [*wanted, *complaints(found)]
 
 
 def _by() -> str:

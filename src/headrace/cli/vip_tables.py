@@ -69,7 +69,8 @@ def _head(found: Status) -> Iterator[str]:
         f"{served} of {len(found.vips)} VIPs announced, {up} of {len(found.sessions)} sessions up"
     )
     if found.wanted != "online":
-        yield f"wanted: {found.wanted}: {found.wanted_note}"
+        left = "" if found.clients is None else f"; {found.clients} connections left"
+        yield f"wanted: {found.wanted}: {found.wanted_note}{left}"
     if found.order is not None:
         until = ""
         if found.order.until is not None:

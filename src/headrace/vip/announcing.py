@@ -28,6 +28,7 @@ from headrace.vip.addresses.bound import Bound
 from headrace.vip.announced import announceable, changed
 from headrace.vip.checks.checker import Checker, Pace
 from headrace.vip.checks.judged import Judged
+from headrace.vip.clients import Clients
 from headrace.vip.edge_admin import EdgeAdmin
 from headrace.vip.events import Event, Events
 from headrace.vip.kept import Keeper, boot_id, read_kept
@@ -76,6 +77,7 @@ class Announcing:
         self.changes: Counter[str] = Counter()
         self.planned_s = 0.0
         self.said = Said([one.key for one in sessions_of(config)], time.time())
+        self.clients = Clients()
         self._secrets = secrets
         self._maker = maker
         self._families = {one.family for one in sessions_of(config)}
@@ -144,6 +146,7 @@ class Announcing:
         if self._tasks:
             await self.checker.close()
             await self.neighbours.close()
+            await self.clients.close()
         if self._speaker is not None and self._speaking:
             await self._speaker.close(graceful=keep)
         if self.config.addresses.bind:
@@ -214,7 +217,7 @@ class Announcing:
             self.view,
             max(0.0, now - self.view.made_at) if self.view.made_at else 0.0,
             self.own,
-            self._connections(),
+            self.clients.count(),
         )
         former = self.plan
         self.plan, self.memory = plan(known, self.memory, now)
@@ -222,6 +225,9 @@ class Announcing:
             self.changes[event.kind] += 1
             self.events.add(event)
         self._adopt_addresses()
+        wish = wanted(self.order, self.view, now, self.me, self.own)[self.me]
+        leaves = wish.state is not AdminState.ONLINE
+        self.clients.want(self.plan.addresses if leaves else ())
         self._tell_edge(now)
         self._tell()
         self.keeper.put(with_memory(self.keeper.kept, self.memory))
@@ -254,12 +260,6 @@ class Announcing:
             self._soon.set()
 
     # The edge.
-
-    def _connections(self) -> int | None:
-        """Return how many clients the edge has, once it drains; None while that is not known."""
-        if self.edge is None or self.edge.draining is not True:
-            return None
-        return self.edge.connections
 
     def _tell_edge(self, now: float) -> None:
         """Let the edge drain while the server is wanted out by order or plan, and only then: what

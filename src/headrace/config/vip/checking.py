@@ -51,7 +51,7 @@ class Checking(Model):
         "system's.",
     )
     watchdog_s: DurationS = Field(
-        default=1.5,
+        default=3.0,
         ge=0.3,
         le=30.0,
         description="When the process that checks has not come to a decision for so long, it is "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from headrace.config.node_check import (
@@ -67,6 +68,13 @@ def _programs(config: VipConfig) -> Iterator[Problem]:
         )
     if config.speaker.kind != "exabgp":
         return
+    if find_spec("exabgp") is None:
+        yield Problem(
+            ("speaker", "kind"),
+            "ExaBGP is not installed beside Headrace",
+            "run pip install --require-hashes -r requirements/vip.txt in its environment",
+            "'exabgp'",
+        )
     for index, router in enumerate(config.routers):
         if router.bfd and not _BFDD.exists():
             yield Problem(

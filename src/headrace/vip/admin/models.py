@@ -82,7 +82,9 @@ class OrderRow(msgspec.Struct):
 
 
 class Status(msgspec.Struct):
-    """All that this server knows of its VIPs."""
+    """All that this server knows of its VIPs. `clients` are the connections that they have, counted
+    while the server leaves (null: not counted).
+    """
 
     server: str
     site: str
@@ -96,6 +98,7 @@ class Status(msgspec.Struct):
     addresses_problem: str
     plan_age_s: float
     view: int
+    clients: int | None
     edge: EdgeRow | None
     vips: list[VipRow]
     sessions: list[SessionRow]

@@ -42,6 +42,7 @@ def status(server: Announcing) -> Status:
         addresses_problem=server.bound.problem,
         plan_age_s=server.age_s(),
         view=server.view.version,
+        clients=server.clients.count(),
         edge=_edge(server),
         vips=[_vip(server, one, now) for one in server.plan.vips],
         sessions=_sessions(server, now),

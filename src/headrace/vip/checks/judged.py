@@ -69,7 +69,7 @@ def judge_error(check: Check, error: Exception) -> Judged:
                 Found.FAILED, f"the certificate is not for {check.host}: {error.verify_message}"
             )
         case ssl.SSLError():
-            return Judged(Found.FAILED, f"no TLS: {error.reason or error}")
+            return Judged(Found.FAILED, f"no TLS: {str(error)[:200]}")
         case TimeoutError():
             return Judged(Found.DOUBTFUL, "no answer in time")
         case ConnectionRefusedError():

@@ -1,0 +1,160 @@
+"""What fails at one server is its own: its VIPs go to the neighbour, and come back healed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness.namespaces import Namespaces
+from tests.harness.vip_site import BODY, HOST, TOKEN, VipServer, VipSite, vip6_of, vip_of
+
+
+@pytest.fixture
+def site(namespaces: Namespaces, open_path: Path) -> VipSite:
+    """A site of two servers that announce their VIPs."""
+    made = VipSite(namespaces, open_path)
+    made.start()
+    return made
+
+
+@pytest.fixture
+def small_disk(open_path: Path) -> Iterator[Path]:
+    """A file system for the store of the first server."""
+    path = open_path / "s1" / "cache"
+    yield path
+    subprocess.run(["umount", "-l", path], check=False)
+
+
+def moved(site: VipSite) -> None:
+    """Wait until both VIPs of server 1 go to server 2, and see that they are served."""
+    site.goes_to(vip_of(1), 2)
+    site.goes_to(vip6_of(1), 2)
+    assert site.fetch(vip_of(1)) == BODY
+
+
+def purge(server: VipServer) -> None:
+    """Forget what its edge has stored."""
+    purged = server.curl(
+        *("-H", f"Authorization: Bearer {TOKEN}", "--json", '{"all": true}'),
+        "http://127.0.0.1:9090/purge",
+    )
+    assert "generation" in purged, purged
+
+
+def test_another_certificate_or_other_bytes_take_the_vip_away(site: VipSite) -> None:
+    first = site.servers[1]
+    other = site.authority.issue("other.example", file_name="other")
+    first.write_edge(other)
+    first.edge.send(signal.SIGHUP)
+    moved(site)
+    assert "the certificate is not for vod.example" in first.events()
+    first.write_edge(site.pair)
+    first.edge.send(signal.SIGHUP)
+    site.settled()
+
+    probe = site.directory / "files" / "probe"
+    probe.write_bytes(b"something else\n")
+    purge(first)
+    moved(site)
+    assert "other bytes for vod.example/probe" in first.events()
+    done = first.headrace("status", "--check")
+    assert done.returncode == 1
+    assert f"VIP {vip_of(1)}: out" in done.stdout
+    probe.write_bytes(BODY)
+    purge(first)
+    site.settled()
+    assert first.headrace("status", "--check").returncode == 0
+
+
+def test_what_hangs_is_noticed_and_what_is_killed_comes_back(site: VipSite) -> None:
+    first = site.servers[1]
+    first.edge.send(signal.SIGSTOP)
+    moved(site)
+    first.edge.send(signal.SIGCONT)
+    site.settled()
+    # The process that checks: its supervisor kills it, and what it announced goes with it.
+    worker = first.vip.children("headrace.vip.worker")[0]
+    os.kill(worker, signal.SIGSTOP)
+    moved(site)
+    site.settled()
+    assert first.vip.children("headrace.vip.worker")[0] != worker
+    assert "worker_hangs" in first.vip.log()
+    # The speaker.
+    os.kill(first.vip.children("program.py")[0], signal.SIGKILL)
+    moved(site)
+    site.settled()
+    # All of it: what it bound stays, is known to be its own by the next one, and goes with that.
+    first.vip.kill()
+    moved(site)
+    assert vip_of(1) in first.bound()
+    first.vip.start()
+    site.settled()
+    assert first.vip.stop() == 0
+    assert first.bound() == set()
+    assert site.fetch(vip_of(1)) == BODY
+
+
+def test_an_address_that_somebody_removed_is_bound_again_and_others_stay(site: VipSite) -> None:
+    first = site.servers[1]
+    first.where.ip("address", "add", "192.0.2.77/32", "dev", "lo")
+    first.where.ip("address", "del", f"{vip_of(1)}/32", "dev", "lo")
+    site.until(lambda: "the address is not bound" in first.events(), "a check misses it")
+    site.settled()
+    assert {vip_of(1), vip_of(2), vip6_of(1), vip6_of(2), "192.0.2.77"} == first.bound()
+    assert first.vip.stop() == 0
+    assert first.bound() == {"192.0.2.77"}
+
+
+def test_a_store_that_takes_nothing_is_worse_than_a_neighbours(
+    namespaces: Namespaces, open_path: Path, small_disk: Path
+) -> None:
+    site = VipSite(namespaces, open_path)
+    small_disk.mkdir()
+    options = "mode=0700,size=96m"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", small_disk], check=True)
+    site.start()
+    first = site.servers[1]
+    with (small_disk / "filler").open("wb", buffering=0) as filler:
+        try:
+            while filler.write(bytes(1 << 12)):
+                pass
+        except OSError as error:
+            assert error.errno == errno.ENOSPC
+    # An object that is not stored yet: what is stored can be read.
+    first.vip.stop()
+    other = {"host": HOST, "path": "/probe?another", "stored": True}
+    first.write_vip(check=[other])
+    first.vip.start()
+    site.until(
+        lambda: {one["why"] for one in first.status().get("vips", [])} == {"degraded"},
+        "its VIPs are degraded",
+    )
+    assert "did not come from the store" in first.headrace("explain", vip_of(1)).stdout
+    moved(site)
+    assert "BGP.med" in site.router.ask("show", "route", f"{vip_of(1)}/32", "all")
+    (small_disk / "filler").unlink()
+    site.settled()
+
+
+def test_a_server_that_fails_again_and_again_is_damped(site: VipSite) -> None:
+    first = site.servers[1]
+    for _time in range(3):
+        first.edge.kill()
+        moved(site)
+        first.edge.start()
+        site.until(lambda: first.curl("http://127.0.0.1:9090/ready"), "the edge is back")
+        site.until(
+            lambda: "sound" in [one["soundness"] for one in first.status().get("vips", [])],
+            "its checks pass",
+        )
+    site.until(
+        lambda: [one["why"] for one in first.status()["vips"]].count("damped") >= 2,
+        "its VIPs are damped",
+    )
+    moved(site)

@@ -1,0 +1,71 @@
+"""What a speaker says becomes what is known of its sessions, and what people are told."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+
+from headrace.bgp.events import (
+    Acknowledged,
+    Attributes,
+    DownReason,
+    Dropped,
+    DropReason,
+    Lost,
+    Received,
+    Refused,
+    SessionDown,
+    SessionKey,
+    SessionUp,
+    SpeakerChanged,
+    SpeakerEvent,
+    SpeakerState,
+)
+from headrace.vip.speak.said import Said
+
+KEY = SessionKey(ip_address("10.0.0.1"))
+PREFIX = ip_network("192.0.2.1/32")
+
+
+def told(said: Said, event: SpeakerEvent, now: float = 5.0) -> list[str]:
+    """The kinds of what people are told."""
+    return [one.kind for one in said.heard(event, now)]
+
+
+def test_sessions_go_up_and_down_with_reasons() -> None:
+    said = Said([KEY], 1.0)
+    assert told(said, SessionUp(KEY), 2.0) == ["session_up"]
+    assert (said.sessions[KEY].up, said.sessions[KEY].since) == (True, 2.0)
+    down = SessionDown(KEY, DownReason.HOLD_TIMER, "nothing came", "check the link")
+    assert told(said, down, 3.0) == ["session_down"]
+    found = said.sessions[KEY]
+    assert (found.up, found.since, found.reason, found.ups) == (False, 3.0, "hold-timer", 1)
+    told(said, down, 4.0)
+    assert said.sessions[KEY].since == 3.0
+
+
+def test_what_the_speaker_took_is_known_until_it_dies() -> None:
+    said = Said([KEY], 1.0)
+    assert told(said, Acknowledged(PREFIX)) == []
+    assert said.acknowledged == {PREFIX}
+    told(said, Acknowledged(PREFIX, withdrawn=True))
+    assert said.acknowledged == set()
+    told(said, Acknowledged(PREFIX))
+    assert told(said, SpeakerChanged(SpeakerState.DIED, "killed", 0.2)) == ["speaker_died"]
+    assert said.acknowledged == set()
+    told(said, SpeakerChanged(SpeakerState.STARTED))
+    assert said.starts == 1
+
+
+def test_refusals_and_what_routers_announce_are_counted() -> None:
+    said = Said([KEY], 1.0)
+    assert told(said, Refused(PREFIX, "no next hop")) == ["refused"]
+    assert said.refused == {PREFIX: "no next hop"}
+    told(said, Acknowledged(PREFIX))
+    assert said.refused == {}
+    assert told(said, Received(KEY, PREFIX, Attributes())) == []
+    assert said.sessions[KEY].received == 1
+    told(said, Lost(KEY, PREFIX))
+    told(said, Lost(KEY, PREFIX))
+    assert said.sessions[KEY].received == 0
+    assert told(said, Dropped(KEY, DropReason.TOO_MANY, "1,000")) == ["dropped"]
+    assert said.dropped == {"too-many": 1}

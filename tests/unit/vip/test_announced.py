@@ -1,0 +1,57 @@
+"""What a speaker is told of a plan, and what people are told of its changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+
+from headrace.bgp.announcement import Announcement, Family
+from headrace.vip.announced import announceable, changed
+from headrace.vip.plan.model import Plan, PlannedVip, Standing, Why
+
+V4, V6 = ip_address("192.0.2.1"), ip_address("2001:db8::1")
+
+
+def planned(vip: str, med: int | None = 100, prefix: str = "") -> PlannedVip:
+    """A VIP that is announced with a metric (None: it is not)."""
+    address = ip_address(vip)
+    route = None if med is None else Announcement(ip_network(prefix or vip), med=med)
+    standing = Standing.OUT if route is None else Standing.SERVING
+    return PlannedVip(address, "s1", 0, standing, Why.OWNER, announcement=route)
+
+
+def test_only_what_has_a_session_of_its_family_is_said() -> None:
+    plan = Plan("s1", (planned("192.0.2.1"), planned("2001:db8::1")))
+    assert {one.family for one in announceable(plan, {Family.IPV4})} == {Family.IPV4}
+    assert announceable(plan, set()) == frozenset()
+
+
+def test_of_two_for_one_prefix_the_best_is_said() -> None:
+    plan = Plan(
+        "s1", (planned("192.0.2.0", 300, "192.0.2.0/31"), planned("192.0.2.1", 200, "192.0.2.0/31"))
+    )
+    (route,) = announceable(plan, set(Family))
+    assert route.med == 200
+
+
+def kinds(before: Plan, after: Plan) -> list[tuple[str, str]]:
+    """What is told, and of which VIP."""
+    return [(one.kind, one.about) for one in changed(before, after, 1.0)]
+
+
+def test_each_change_is_told_once() -> None:
+    none, out = Plan("s1"), Plan("s1", (planned("192.0.2.1", None),))
+    in_, worse = Plan("s1", (planned("192.0.2.1"),)), Plan("s1", (planned("192.0.2.1", 500),))
+    assert kinds(none, out) == [("planned", "192.0.2.1")]
+    assert kinds(out, in_) == kinds(none, in_) == [("announced", "192.0.2.1")]
+    assert kinds(in_, in_) == []
+    assert kinds(in_, worse) == [("changed", "192.0.2.1")]
+    assert kinds(worse, out) == kinds(worse, none) == [("withdrawn", "192.0.2.1")]
+    failed = Plan("s1", (replace(out.vips[0], why=Why.FAILED, note="nothing listens"),))
+    (event,) = changed(out, failed, 1.0)
+    assert (event.kind, event.detail) == ("reason", "failed: nothing listens")
+
+
+def test_the_note_of_a_check_alone_is_no_change() -> None:
+    one = planned("192.0.2.1")
+    assert kinds(Plan("s1", (one,)), Plan("s1", (replace(one, note="other words"),))) == []

@@ -1,0 +1,49 @@
+"""What is kept comes back as it was; what cannot be read is left out."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from headrace.topology.model import AdminState
+from headrace.vip.kept import NAME, Kept, read_kept, write_kept
+from headrace.vip.memory import memory_of, order_of, with_memory, with_order
+from headrace.vip.plan.model import Drain, Held, Memory, Phase
+from headrace.vip.plan.wanted import Order
+
+A, B = ip_address("192.0.2.1"), ip_address("2001:db8::1")
+
+
+def test_an_order_and_a_memory_come_back(tmp_path: Path) -> None:
+    order = Order(AdminState.DRAINING, "new disks", 1e9, force=True)
+    memory = Memory(
+        {A: ("s1", 0), B: ("s2", 1)}, {A: Held("s3", 2, 1e9)}, Drain(Phase.WORSE, 123.0)
+    )
+    kept = with_memory(with_order(Kept(), order, "ada@desk", 100.0), memory)
+    write_kept(tmp_path, kept)
+    found = read_kept(tmp_path)
+    assert found == kept
+    assert order_of(found) == order
+    assert memory_of(found) == memory
+    assert found.order is not None
+    assert (found.order.by, found.order.at) == ("ada@desk", 100.0)
+    assert (tmp_path / NAME).stat().st_mode & 0o777 == 0o600
+
+
+def test_nothing_kept_is_nothing_remembered(tmp_path: Path) -> None:
+    assert read_kept(tmp_path) == Kept()
+    assert memory_of(Kept()) is None
+    assert order_of(Kept()) is None
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"phase": "asleep"}', b"\xff", b"[" * 9999])
+def test_a_file_that_cannot_be_read_is_left_out(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / NAME).write_bytes(data)
+    assert read_kept(tmp_path) == Kept()
+
+
+def test_serving_is_written_once_whenever_it_began() -> None:
+    first = with_memory(Kept(), Memory({}, {}, Drain(Phase.SERVING, 1.0)))
+    assert with_memory(Kept(), Memory({}, {}, Drain(Phase.SERVING, 2.0))) == first

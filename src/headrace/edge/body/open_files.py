@@ -89,30 +89,24 @@ class OpenBodies:
         self._store = store
         self._bodies: OrderedDict[SliceId, OpenBody] = OrderedDict()
 
-    def get(self, version: bytes, number: int) -> OpenBody | None:
-        """Return an open slice; counts as a use, for eviction too."""
-        body = self.peek(version, number)
-        if body is not None:
-            self._store.touch(body.slot)
-        return body
-
     def peek(self, version: bytes, number: int) -> OpenBody | None:
-        """Return an open slice for an answer that is counted when it is sent."""
+        """Return an open slice. Whoever sends it counts that (`Store.touch`)."""
         body = self._bodies.get((version, number))
         if body is not None:
             self._bodies.move_to_end((version, number))
         return body
 
     def pieces(self, stored: StoredResponse, start: int, end: int) -> list[View] | None:
-        """Return the bytes from `start` to `end` as views of open slices; None when one is not
-        open.
+        """Return the bytes from `start` to `end` as views of open slices, which counts as a use of
+        each; None when one is not open.
         """
         found: list[View] = []
+        slots: list[int] = []
         slice_bytes = stored.slice_bytes
         at = start
         while at < end:
             number = at // slice_bytes
-            body = self.get(stored.version, number)
+            body = self.peek(stored.version, number)
             if body is None:
                 return None
             base = number * slice_bytes
@@ -120,7 +114,11 @@ class OpenBodies:
             if body.size_bytes < last:
                 return None
             found.append((body.view[first:last], body, first))
+            slots.append(body.slot)
             at = base + last
+        # Not before all are there: who finds one missing takes another way, and counts there.
+        for slot in slots:
+            self._store.touch(slot)
         return found
 
     def take(self, stored: StoredResponse, number: int, found: OpenSlice) -> OpenBody:

@@ -47,6 +47,10 @@ class FillRefs:
             if slices.version == version and number > slices.furthest:
                 slices.furthest = number
 
+    def fetched(self, version: bytes, number: int) -> bool:
+        """Return whether one of these fills has fetched a slice."""
+        return any(fill.slices.fetched(version, number) for fill in self._held)
+
     def unsaved(self, version: bytes, number: int) -> GrowingSlice | None:
         """Return a complete slice that one of these fills has and the store does not."""
         for fill in self._held:

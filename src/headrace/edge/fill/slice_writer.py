@@ -96,6 +96,10 @@ class SliceWriter:
         last = self._wanted.last
         return number in (self.number, self.number + 1) and (last is None or number <= last)
 
+    def fetched(self, version: bytes, number: int) -> bool:
+        """Return whether this has come to a slice, so that it was not stored before."""
+        return version == self.version and self._wanted.first <= number <= self.number
+
     async def reached(self, number: int) -> GrowingSlice | None:
         """Wait until slice `number` is written; None when it will not be."""
         growing = self._growing

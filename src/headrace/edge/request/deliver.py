@@ -210,8 +210,10 @@ class Delivery:
         for pause_s in pauses(edge.lock_wait_s):
             if was_unknown and self.stored.length >= 0:
                 return None
-            body = edge.bodies.get(version, number)
+            body = edge.bodies.peek(version, number)
             if body is not None:
+                if not self._refs.fetched(version, number):
+                    edge.store.touch(body.slot)  # what was fetched for this request is no hit
                 return body
             found = edge.fills.growing(version, number)
             if found is not None:

@@ -63,7 +63,7 @@ def test_a_deleted_file_that_is_being_sent_is_held_until_it_is_sent(store: Store
     sent = filled(store, bodies, 0)
     for number in range(1, 5 * FILES):
         filled(store, bodies, number)
-    assert bodies.get(record(0).version, 0) is None
+    assert bodies.peek(record(0).version, 0) is None
     assert sent.view.tobytes() == BODY
     assert held_bytes() == 2 * PAGE_BYTES
     del sent

@@ -276,7 +276,9 @@ async def test_each_hit_counts_once_for_eviction(
 ) -> None:
     edge.origin(serving(body, FRESH))
     await edge.get("/film")
-    assert edge.hits("/film") == 0
+    (stored,) = edge.stored("/film")
+    last = (len(body) - 1) // stored.slice_bytes
+    assert edge.hits("/film") == edge.hits("/film", last) == 0
     for hits in (1, 2, 3):
         if hot == "closed":
             edge.close_files()
@@ -285,3 +287,20 @@ async def test_each_hit_counts_once_for_eviction(
         film = await edge.get("/film", range=range)
         assert film.body == (body if range is None else body[1:3])
         assert edge.hits("/film") == hits
+        if range is None:
+            assert edge.hits("/film", last) == hits
+
+
+@in_memory()
+async def test_a_range_of_which_some_is_not_open_counts_once_for_eviction(edge: MemoryEdge) -> None:
+    edge.origin(serving(FILM, FRESH))
+    await edge.get("/film")
+    (stored,) = edge.stored("/film")
+    assert len(FILM) > stored.slice_bytes
+    await edge.get("/film")
+    for hits in (2, 3):
+        del edge.context.bodies._bodies[stored.version, 1]
+        film = await edge.get("/film", range="0-")
+        assert film.body == FILM
+        assert edge.hits("/film") == hits
+        assert edge.hits("/film", 1) == hits

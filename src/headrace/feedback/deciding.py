@@ -49,6 +49,8 @@ ALIVE_TICKS: Final = 2.5
 """An observer that has not been heard for so many ticks is gone, and one that stood still for as
 long first hears what happened meanwhile."""
 
+DIFFER_S: Final = 5.0
+"""For so long the alarm stays after lists of observers were found to differ."""
 LONGEST_GAP_S: Final = 3600.0
 """More than this is never taken for the time between two steps over a restart."""
 
@@ -94,6 +96,7 @@ class Deciding:
         self._asleep_until_s = 0.0
         self._hears_enough = self._followed = self._stands_back = False
         self._askers: Mapping[str, Listed] = {}
+        self._differ_until_s = 0.0
         self._last: Order = BEFORE_ALL
 
     def configure(
@@ -287,8 +290,11 @@ class Deciding:
         right = right_list(found, self.list_digest, heard, self._askers)
         self._stands_back = right != self.list_digest
         text = told(self.own, found, lists, stands_back=self._stands_back)
-        alarm = Alarm(AlarmKind.OBSERVERS_DIFFER, "", text) if text else None
-        self.say(AlarmKind.OBSERVERS_DIFFER, alarm)
+        if text:
+            self._differ_until_s = moment.steady_s + DIFFER_S
+            self.say(AlarmKind.OBSERVERS_DIFFER, Alarm(AlarmKind.OBSERVERS_DIFFER, "", text))
+        elif moment.steady_s >= self._differ_until_s:
+            self.say(AlarmKind.OBSERVERS_DIFFER, None)
 
     def hear_first(self, moment: Moment) -> None:
         """Decide nothing before the others, if there are any, could be heard."""

@@ -134,6 +134,19 @@ def test_the_last_observer_does_not_take_over_by_untruths_of_whom_it_hears(names
     assert them["b"].deciding.decides == "a"
 
 
+def test_whoever_asks_by_one_list_and_another_in_turn_fills_no_history() -> None:
+    them = Observers(network())
+    told = 0
+    for second in range(40):
+        them.strangers = {"x": Listed(FALSE)} if second % 2 else {}
+        them.seconds(1)
+        told += sum(b"observers_differ" in one for one in them["a"].deciding.events)
+    assert told == 1
+    them.strangers = {}
+    them.seconds(10)
+    assert alarmed(them) == set()
+
+
 def test_whoever_asks_has_one_vote_for_its_network() -> None:
     askers = Askers()
     for number in range(200):

@@ -39,13 +39,16 @@ from headrace.http.server.exchange import ClientGone, Exchange
 from headrace.reasons import Reason, meaning_of
 from headrace.store import StoreError
 from headrace.upstream.errors import OriginError
-from headrace.upstream.peering import Peer
+from headrace.upstream.peering import Peer, PeerRefusal
 
 log = structlog.get_logger()
 
 ALLOWED = b", ".join(USUAL)
 
 _MOST_NAMES = 8
+_LOG_AGAIN_S = 10.0
+_MOST_REFUSED = 256
+_Refused = tuple[PeerRefusal, str | None, tuple[str, ...] | None]
 _NO_PEER = "the request is not one of a server that is known here"
 _LOOP = (
     "this request has come through here too often: the origin leads back here, or two nodes in a "
@@ -63,6 +66,7 @@ class EdgeHandler(HotHits):
         self.event = accounting.event
         self.connections_changed = accounting.connections_changed
         self._posts = PostStoring(edge)
+        self._logged: dict[_Refused, float] = {}
 
     def handle(self, exchange: Exchange) -> None:
         """Answer a request, or start to."""
@@ -156,14 +160,30 @@ class EdgeHandler(HotHits):
         membership = self.edge.membership
         if membership.server:
             shown = exchange.client_certificate
+            comes_from = membership.server_at(exchange.address)
+            hosts = None if shown is None else tuple(sorted(shown.hosts)[:_MOST_NAMES])
+            if not self._is_to_be_logged((found, comes_from, hosts)):
+                return None
             log.warning(
                 "peer_refused",
                 reason=found.value,
-                comes_from=membership.server_at(exchange.address),
-                certificate_for=None if shown is None else sorted(shown.hosts)[:_MOST_NAMES],
+                comes_from=comes_from,
+                certificate_for=hosts,
                 meaning=meaning_of(found.value),
             )
         return None
+
+    def _is_to_be_logged(self, kind: _Refused) -> bool:
+        """Return whether a kind of refusal was not logged lately: any client may claim to be a
+        server, as often as it likes.
+        """
+        now, logged = self.edge.monotonic(), self._logged
+        if now < logged.get(kind, 0.0):
+            return False
+        if len(logged) >= _MOST_REFUSED:
+            logged.clear()
+        logged[kind] = now + _LOG_AGAIN_S
+        return True
 
     @staticmethod
     def _unknown_method(head: RequestHead, resource: Resource, answer: Response) -> None:

@@ -102,6 +102,23 @@ async def test_what_servers_say_reaches_no_origin_and_no_key(edge: MemoryEdge) -
     assert len(edge.stored("/film")) == 0 or len(edge.stored("/film")) == 1
 
 
+@in_memory(network=MEMBER)
+async def test_clients_that_claim_to_be_servers_fill_no_log(edge: MemoryEdge) -> None:
+    join(edge)
+    edge.origin(serving(FILM, FRESH, TAG))
+    forged = said(edge, "/film", secrets=type(SECRETS)((b"x" * 32,)))
+    with capture_logs() as logs:
+        for _ in range(20):
+            assert (await edge.get("/film", forged)).status == 421
+        assert len(logs) == 1
+        assert (await edge.get("/film", "Headrace-Peer: nonsense")).status == 421
+        assert [each["reason"] for each in logs] == ["peer_signature", "peer_malformed"]
+        await asyncio.sleep(11)
+        await edge.get("/film", forged)
+        assert len(logs) == 3
+    assert edge.metrics.peer_requests_refused["peer_signature"] == 21
+
+
 @pytest.mark.parametrize(
     ("how", "reason"),
     [

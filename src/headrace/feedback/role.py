@@ -13,10 +13,10 @@ from headrace.config.feedback import FEEDBACK
 from headrace.config.feedback.model import FeedbackConfig
 from headrace.feedback.admin.facts import FeedbackReport, feedback_facts
 from headrace.feedback.admin.operations import operations
-from headrace.feedback.state_lock import StateLock
 from headrace.node.admin.operations import Operations
 from headrace.node.role import Role
 from headrace.node.running import Node
+from headrace.node.state_lock import StateLock
 from headrace.telemetry.facts import RoleFacts
 from headrace.telemetry.report import Report
 
@@ -52,7 +52,7 @@ class FeedbackRole(Role[FeedbackConfig]):
         """Make the directory and keep it. Raises ConfigError or OSError."""
         self._config = config
         await asyncio.to_thread(config.state_directory.mkdir, 0o700, parents=True, exist_ok=True)
-        self._lock = await asyncio.to_thread(StateLock.take, config.state_directory)
+        self._lock = await asyncio.to_thread(StateLock.take, config.state_directory, self.name)
 
     async def close(self) -> None:
         """Leave the directory to others."""

@@ -14,9 +14,9 @@ from headrace.config.feedback.model import FeedbackConfig
 from headrace.feedback.admin.questions import answer_question
 from headrace.feedback.handler import FeedbackHandler
 from headrace.feedback.loop import FeedbackLoop, puller_of
-from headrace.feedback.secrets import WatchedSecrets
 from headrace.http.server.context import ServerContext
 from headrace.http.server.exchange import Handler
+from headrace.node.network.watched_secrets import WatchedSecrets
 from headrace.node.role import AtCommit, Change, WorkerRole
 from headrace.node.worker import run_worker
 from headrace.telemetry.metrics import Snapshot, WorkerMetrics

@@ -40,7 +40,7 @@ from headrace.vip.plan.health import (
     checked,
     verdict,
 )
-from headrace.vip.plan.model import Address, Memory, Phase, Plan
+from headrace.vip.plan.model import Address, Memory, Phase, Plan, Why
 from headrace.vip.plan.order import SiteOrder, site_order
 from headrace.vip.plan.plan import Known, plan
 from headrace.vip.plan.wanted import Order, wanted
@@ -52,6 +52,8 @@ from headrace.vip.speak.said import Said
 
 TURN_S = 0.2
 """A plan is made once in so long at least."""
+
+FIRST_CHECKS_S = 5.0
 
 log = structlog.get_logger("headrace.vip")
 
@@ -290,6 +292,8 @@ class Announcing:
         """Start the speaker, and try again while it cannot be started."""
         backoff = Backoff()
         loop = asyncio.get_running_loop()
+        if any(one.graceful_restart_s for one in self.config.routers):
+            await self._first_checks()
         while True:
             try:
                 speaker = self._maker(self.config, self._heard)
@@ -308,6 +312,16 @@ class Announcing:
             self.speaker_problem = ""
             self._tell()
             return
+
+    async def _first_checks(self) -> None:
+        """Wait, for a while, until it is known what is served: a router that kept the routes over a
+        restart drops those that the speaker does not begin with.
+        """
+        until_s = asyncio.get_running_loop().time() + FIRST_CHECKS_S
+        while asyncio.get_running_loop().time() < until_s:
+            await asyncio.sleep(TURN_S)
+            if all(one.why is not Why.NOT_CHECKED for one in self.plan.vips):
+                return
 
     def _heard(self, event: SpeakerEvent) -> None:
         for told in self.said.heard(event, time.time()):

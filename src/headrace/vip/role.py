@@ -14,11 +14,11 @@ from headrace.config.vip.model import VipConfig
 from headrace.node.admin.operations import Operations
 from headrace.node.role import Role
 from headrace.node.running import Node
+from headrace.node.state_lock import StateLock
 from headrace.telemetry.facts import RoleFacts
 from headrace.telemetry.report import Report
 from headrace.vip.admin.facts import VipReport, vip_facts
 from headrace.vip.admin.operations import operations
-from headrace.vip.state_lock import StateLock
 from headrace.vip.watchdog import Watchdog
 
 WORKER_COMMAND = (sys.executable, "-m", "headrace.vip.worker")
@@ -65,7 +65,7 @@ class VipRole(Role[VipConfig]):
         self._config = config
         # Others may pass through: bfdd, which runs as a user of its own, has a directory in it.
         await asyncio.to_thread(config.state_directory.mkdir, 0o711, parents=True, exist_ok=True)
-        self._lock = await asyncio.to_thread(StateLock.take, config.state_directory)
+        self._lock = await asyncio.to_thread(StateLock.take, config.state_directory, self.name)
 
     def started(self) -> None:
         """Begin to watch the worker."""

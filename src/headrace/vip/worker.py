@@ -13,7 +13,7 @@ import msgspec
 from headrace.config.vip.model import VipConfig
 from headrace.http.server.context import ServerContext
 from headrace.http.server.exchange import Handler
-from headrace.node.network.signed import Secrets
+from headrace.node.network.watched_secrets import WatchedSecrets
 from headrace.node.role import AtCommit, Change, WorkerRole
 from headrace.node.worker import run_worker
 from headrace.telemetry.metrics import Snapshot, WorkerMetrics
@@ -22,7 +22,6 @@ from headrace.topology.view import View
 from headrace.vip.admin.questions import answer_question
 from headrace.vip.announcing import Announcing, SpeakerMaker
 from headrace.vip.handler import VipHandler
-from headrace.vip.secrets import read_network_secrets
 from headrace.vip.speak.made import make_speaker
 
 
@@ -34,7 +33,8 @@ class VipWorker(WorkerRole[VipConfig]):
     def __init__(self, maker: SpeakerMaker = make_speaker) -> None:
         self.metrics = WorkerMetrics()
         self._maker = maker
-        self._secrets: Secrets = ()
+        self._secrets = WatchedSecrets(None)
+        self._watching: asyncio.Task[None] | None = None
         self._announcing: Announcing | None = None
         self._started = False
 
@@ -43,9 +43,10 @@ class VipWorker(WorkerRole[VipConfig]):
 
         Raises HeadraceError or OSError.
         """
-        self._secrets = read_network_secrets(config)
-        announcing = self._announcing = Announcing(config, lambda: self._secrets, self._maker)
-        return VipHandler(self.metrics, announcing.document, lambda: self._secrets)
+        known = self._secrets = WatchedSecrets(config.network.secret_file)
+        self._watching = loop.create_task(known.watch())
+        announcing = self._announcing = Announcing(config, lambda: known.secrets, self._maker)
+        return VipHandler(self.metrics, announcing.document, lambda: known.secrets)
 
     def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
         """Announce by this network and this view from now on."""
@@ -57,13 +58,9 @@ class VipWorker(WorkerRole[VipConfig]):
             announcing.start()
 
     def prepare(self, config: VipConfig) -> Change:
-        """Read the secrets again. Raises HeadraceError."""
-        secrets = read_network_secrets(config)
-
-        def adopt() -> None:
-            self._secrets = secrets
-
-        return AtCommit(adopt)
+        """Read the secrets again, at once. Raises HeadraceError."""
+        WatchedSecrets(config.network.secret_file)
+        return AtCommit(self._secrets.look)
 
     def problem(self) -> str:
         """Return why nothing is announced from here; "" where it is."""
@@ -80,6 +77,9 @@ class VipWorker(WorkerRole[VipConfig]):
 
     async def close(self) -> None:
         """Leave the routers, and remove what was bound."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
         if self._announcing is not None:
             await self._announcing.close()
 

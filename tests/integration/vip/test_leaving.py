@@ -45,7 +45,7 @@ def test_a_drained_server_ends_what_runs_and_returns_when_it_is_told(site: VipSi
     first = site.servers[1]
     running = site.where.popen(
         [
-            *("curl", "-sS", "--limit-rate", "1M", "-o", str(site.directory / "got")),
+            *("curl", "-sS", "--limit-rate", "2M", "-o", str(site.directory / "got")),
             *("--cacert", str(site.authority.ca_file)),
             *("--resolve", f"{HOST}:443:{vip_of(1)}", f"https://{HOST}{LARGE}"),
         ]

@@ -12,6 +12,7 @@ from headrace.config.edge import EDGE
 from headrace.config.feedback import FEEDBACK
 from headrace.config.loader import load_config
 from headrace.config.router import ROUTER
+from headrace.config.vip import VIP
 
 ROOT = Path(__file__).parents[3]
 PACKAGING = ROOT / "packaging"
@@ -35,7 +36,7 @@ def test_every_command_names_the_unit_as_it_is_called() -> None:
         if found != "without"
     ]
     assert named
-    units = ("headrace-edge", "headrace-router", "headrace-feedback")
+    units = ("headrace-edge", "headrace-router", "headrace-feedback", "headrace-vip")
     assert {found.removesuffix(".service") for _page, found in named} == set(units)
 
 
@@ -100,3 +101,22 @@ def test_a_feedback_process_has_a_unit_and_a_first_configuration_that_fit() -> N
     assert {key: feedback[key] for key in feedback if key not in own} == {
         key: router[key] for key in router if key not in own and not key.startswith("LogsDirectory")
     }
+
+
+def test_a_vip_process_has_a_unit_and_a_first_configuration_that_fit() -> None:
+    vip, feedback = unit("headrace-vip.service"), unit("headrace-feedback.service")
+    config = load_config(PACKAGING / "vip.toml", VIP)
+    assert str(config.state_dir) == f"/var/lib/{vip['StateDirectory']}"
+    assert int(vip["TimeoutStopSec"]) > config.drain_timeout_s + 10
+    assert vip["ExecStart"].endswith("headrace vip run --config /etc/headrace/vip.toml")
+    # At a shutdown, units stop in the reverse order.
+    assert "headrace-edge.service" in (PACKAGING / "headrace-vip.service").read_text()
+    own = {"ExecStart", "StateDirectory", "StateDirectoryMode", "RestartSec", "LimitNOFILE"}
+    own |= {"AmbientCapabilities", "CapabilityBoundingSet", "RestrictAddressFamilies"}
+    assert {key: vip[key] for key in vip if key not in own} == {
+        key: feedback[key]
+        for key in feedback
+        if key not in own and not key.startswith("RuntimeDirectory")
+    }
+    assert vip["CapabilityBoundingSet"] == vip["AmbientCapabilities"] == "CAP_NET_ADMIN"
+    assert "AF_NETLINK" in vip["RestrictAddressFamilies"]

@@ -35,7 +35,7 @@ async def vip_facts(node: Node, watchdog_bites: int) -> RoleFacts:
     return RoleFacts((bites, *_metrics(counts)), report)
 
 
-_GAUGES = {
+GAUGES = {
     "sessions": ("sessions", "BGP sessions that are configured."),
     "sessions_up": ("sessions_up", "BGP sessions that are established."),
     "vips": ("vips", "VIPs that this server is a candidate for."),
@@ -51,7 +51,7 @@ _GAUGES = {
     "speaker_problem": ("speaker_problem", "1 while the speaker cannot be started."),
     "addresses_problem": ("addresses_problem", "1 while addresses cannot be bound."),
 }
-_COUNTERS = {
+COUNTERS = {
     "checks_unmade": ("checks_unmade", "Checks without a result, by this process's fault."),
     "dropped": ("dropped_kinds", "Kinds of what routers announce that were not taken."),
     "speaker_starts": ("speaker_starts", "Times that the speaker was started."),
@@ -61,9 +61,9 @@ _COUNTERS = {
 
 def _metrics(counts: Counts) -> Iterator[RoleMetric]:
     values = msgspec.to_builtins(counts)
-    for key, (name, meaning) in _GAUGES.items():
+    for key, (name, meaning) in GAUGES.items():
         yield RoleMetric(f"vip_{name}", meaning, float(values[key]))
-    for key, (name, meaning) in _COUNTERS.items():
+    for key, (name, meaning) in COUNTERS.items():
         yield RoleMetric(f"vip_{name}", meaning, float(values[key]), only_grows=True)
     for kind, count in sorted(counts.checks.items()):
         meaning = f"Checks that ended so: {kind}."

@@ -17,7 +17,8 @@ class VipRow(msgspec.Struct):
     """A VIP: whose it is, this server's place among its candidates (0: the owner's), how and why it
     is announced or not, and what the checks of it say.
 
-    `announced` is the route in words ("": none); `acknowledged`: the speaker has taken it.
+    `announced` is the route in words ("": none); `acknowledged`: the speaker has taken it; `bound`:
+    a check found the address on this machine.
     """
 
     vip: str

@@ -14,6 +14,7 @@ from headrace.vip.admin.models import (
     VipRow,
 )
 from headrace.vip.announcing import Announcing
+from headrace.vip.checks.judged import UNBOUND
 from headrace.vip.plan.health import Health, verdict
 from headrace.vip.plan.meanings import MEANINGS
 from headrace.vip.plan.model import Address, PlannedVip
@@ -149,7 +150,7 @@ def _vip(server: Announcing, one: PlannedVip, now: float) -> VipRow:
         check=found.why,
         checked_s=None if health.at is None else max(0.0, now - health.at),
         for_s=found.for_s,
-        bound=one.vip in server.bound.own,
+        bound=health.at is not None and health.why != UNBOUND,
     )
 
 

@@ -159,7 +159,12 @@ class Checker:
             if connection is not None:
                 connection.close()
             return None, judge_error(check, error)
-        except BaseException:
+        except Exception as error:  # a fault of ours must not end the checks
+            log.exception("check_failed", vip=str(address))
+            if connection is not None:
+                connection.close()
+            return None, judge_error(check, error)
+        except asyncio.CancelledError:
             if connection is not None:
                 connection.close()
             raise

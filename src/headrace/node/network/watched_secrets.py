@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import structlog
@@ -11,7 +12,9 @@ from headrace.errors import HeadraceError
 from headrace.node.network.files import Signature, signature_of
 from headrace.node.network.signed import Secrets
 
-log = structlog.get_logger("headrace.feedback")
+WATCH_S = 2.0
+
+log = structlog.get_logger("headrace.network")
 
 
 class BadSecrets(HeadraceError):
@@ -44,3 +47,9 @@ class WatchedSecrets:
             log.error("secrets_refused", file=str(self._path), problem=str(error))
             return
         log.info("secrets_changed", secrets=len(self.secrets))
+
+    async def watch(self) -> None:
+        """Read the file again whenever it changes, until it is cancelled."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            await asyncio.to_thread(self.look)

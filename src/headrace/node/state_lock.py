@@ -1,4 +1,4 @@
-"""Keeps a state directory for one VIP process: two would overwrite each other's orders.
+"""Keeps a state directory for one process of a role: two would overwrite what the other keeps.
 
 The lock is the kernel's (`flock`), so it is gone with the process that has it, however it ends.
 """
@@ -14,7 +14,6 @@ from typing import Self
 
 from headrace.config.problems import ConfigError, Problem
 
-NAME = "vip.lock"
 _LONGEST_PID = 20
 
 
@@ -25,16 +24,19 @@ class StateLock:
     _descriptor: int | None
 
     @classmethod
-    def take(cls, directory: Path) -> Self:
-        """Take a directory. Raises ConfigError when another process has it, or OSError."""
+    def take(cls, directory: Path, role: str) -> Self:
+        """Take a directory for a role.
+
+        Raises ConfigError when another process has it, or OSError.
+        """
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(directory / NAME, flags, 0o600)
+        descriptor = os.open(directory / f"{role}.lock", flags, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             owner = os.read(descriptor, _LONGEST_PID).decode("ascii", "replace").strip()
             os.close(descriptor)
-            raise _taken(directory, owner) from None
+            raise _taken(directory, role, owner) from None
         except OSError:
             os.close(descriptor)
             raise
@@ -50,12 +52,12 @@ class StateLock:
             self._descriptor = None
 
 
-def _taken(directory: Path, owner: str) -> ConfigError:
+def _taken(directory: Path, role: str, owner: str) -> ConfigError:
     who = f"process {owner}" if owner.isdigit() else "another process"
     problem = Problem(
         ("state_dir",),
-        f"another VIP process keeps its orders and addresses there ({who})",
+        f"another {role} process keeps there what it decides ({who})",
         "stop that one, or give this one a state_dir, a node_id and listeners of its own",
         repr(str(directory)),
     )
-    return ConfigError([problem], lambda _path: "vip")
+    return ConfigError([problem], lambda _path: role)

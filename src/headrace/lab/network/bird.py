@@ -109,8 +109,7 @@ def read_sessions(text: str) -> dict[str, str]:
     for line in text.splitlines():
         words = line.split()
         if len(words) >= 4 and words[1] == "BGP":
-            state = words[5] if len(words) > 5 else words[3]
-            found[words[0]] = state if words[3] != "up" else "Established"
+            found[words[0]] = words[5] if len(words) > 5 else words[3]
     return found
 
 

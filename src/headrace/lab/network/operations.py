@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 from collections.abc import Iterator, Mapping
 
@@ -12,8 +11,8 @@ from headrace.lab.errors import LabError
 from headrace.lab.network.build import apply_cuts
 from headrace.lab.network.cuts import Cut, make_cut
 from headrace.lab.network.plan import LabPlan
-from headrace.lab.network.processes import descendants
-from headrace.lab.network.programs import SPEAKER
+from headrace.lab.network.processes import descendants, named, send
+from headrace.lab.network.programs import SPEAKER, SPEAKER_COMMAND
 from headrace.lab.network.requests import Ask, Heal, Kill, MakeCut, Request, Start
 from headrace.lab.network.runner import Runner
 
@@ -64,20 +63,17 @@ class Operations:
             return list(self._kill_speakers(name, number))
         targets = self._targets(target)
         for runner in targets:
-            if process == "" and runner.program.alone and runner.pid:
-                # All of the node is meant, so what the program has started too.
-                for pid in descendants(runner.pid):
-                    _send(pid, number)
-            runner.signal(number)
+            # Where all of a node is meant, nothing is spared.
+            runner.signal(number, sparing=bool(process))
         return [f"{runner.program.key}: {number.name}" for runner in targets]
 
     def _kill_speakers(self, name: str, number: signal.Signals) -> Iterator[str]:
         runners = [one for one in self._targets(f"{name}:vip") if one.pid]
-        pids = [pid for one in runners for pid in descendants(one.pid, naming="exabgp/program.py")]
+        pids = [pid for one in runners for pid in named(descendants(one.pid), SPEAKER_COMMAND)]
         if not pids:
             raise LabError(f"no speaker runs in {name}")
         for pid in pids:
-            _send(pid, number)
+            send(pid, number)
         yield f"{name}:{SPEAKER}: {number.name}"
 
     async def _start(self, runners: list[Runner]) -> list[str]:
@@ -129,8 +125,3 @@ def signal_of(name: str) -> signal.Signals:
     with contextlib.suppress(KeyError, ValueError):
         return signal.Signals(int(word)) if word.isdecimal() else signal.Signals[f"SIG{word}"]
     raise LabError(f"{name} is no signal: write KILL, TERM, STOP or CONT")
-
-
-def _send(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)

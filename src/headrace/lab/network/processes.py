@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def descendants(pid: int, *, naming: str = "") -> list[int]:
-    """Return the processes that one has started, and theirs, nearest first. With `naming`, only
-    those whose command has that word in it, and of a chain of them the first.
+def descendants(pid: int, *, sparing: str = "") -> list[int]:
+    """Return the processes that one has started, and theirs, nearest first. Those whose command has
+    the word `sparing` in it are left out, and theirs with them.
     """
     children = _children()
     found = []
     waiting = list(children[pid])
     while waiting:
         each = waiting.pop(0)
-        fits = naming in _command(each)
-        if fits:
+        if not sparing or sparing not in _command(each):
             found.append(each)
-        if not naming or not fits:
             waiting += children[each]
     return found
+
+
+def named(pids: Iterable[int], word: str) -> list[int]:
+    """Return those of some processes whose command has that word in it."""
+    return [pid for pid in pids if word in _command(pid)]
 
 
 def _children() -> defaultdict[int, list[int]]:
@@ -40,3 +46,9 @@ def _command(pid: int) -> str:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         return b" ".join(words).decode(errors="replace")
     return ""
+
+
+def send(pid: int, number: signal.Signals) -> None:
+    """Send a signal, if the process is still there."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)

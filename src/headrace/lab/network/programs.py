@@ -20,14 +20,15 @@ from headrace.lab.network.plan import Kind, LabPlan, Line, Node
 BIRD_SOCKET = "bird.ctl"
 SPEAKER = "speaker"
 """The process that a server's `vip` starts for BGP; not a program of its own."""
+SPEAKER_COMMAND = "exabgp/program.py"
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
     """A program. It is ready when `ready_url` answers with 200, or `ready_file` is there.
 
-    Programs of a lower stage start first. A signal to one that is `alone` is not for the processes
-    that it has started.
+    Programs of a lower stage start first. A signal to one is for all that it has started as well,
+    but for those whose command has the word `spares` in it.
     """
 
     node: str
@@ -36,7 +37,7 @@ class Program:
     stage: int
     ready_url: str = ""
     ready_file: Path | None = None
-    alone: bool = False
+    spares: str = ""
 
     @property
     def key(self) -> str:
@@ -87,7 +88,7 @@ def _of(plan: LabPlan, node: Node) -> Iterator[Program]:
                     (_headrace(), "vip", "run", "--config", str(home / "vip.toml")),
                     2,
                     f"http://{node.ipv4}:{VIP_ADMIN}/live",
-                    alone=True,
+                    spares=SPEAKER_COMMAND,
                 )
         case Kind.ROUTER:
             yield _role(home, node, "router", ROUTER_ADMIN, 2)

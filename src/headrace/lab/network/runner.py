@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from headrace.lab.errors import LabError
 from headrace.lab.namespaces.enter import inside
+from headrace.lab.network.processes import descendants, send
 from headrace.lab.network.programs import Program
 from headrace.lab.network.state import ProgramState, process_id
 
@@ -125,20 +126,18 @@ class Runner:
             return inside(self._namespace, lambda: answers(self.program.ready_url))
         return False
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal; to those that it has started too, unless it is to be `alone`. After one
-        that ends it, it stays down until it is started again.
+    def signal(self, number: signal.Signals, *, sparing: bool = False) -> None:
+        """Send a signal to it and to all that it has started; with `sparing` not to what it spares.
+        After one that ends it, it stays down until it is started again.
         """
         if number in _ENDING:
             self.wanted = False
         if not self.pid:
             return
         self.paused = number is signal.SIGSTOP or (self.paused and number is not signal.SIGCONT)
-        with contextlib.suppress(ProcessLookupError):
-            if self.program.alone:
-                os.kill(self.pid, number)
-            else:
-                os.killpg(self.pid, number)
+        others = descendants(self.pid, sparing=self.program.spares if sparing else "")
+        for pid in (self.pid, *others):
+            send(pid, number)
         self._changed()
 
     async def end(self) -> None:

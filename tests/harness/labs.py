@@ -1,0 +1,93 @@
+"""Labs for tests: each has a name of its own, and is told what to do by `headrace lab`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from headrace.lab.namespaces.namespace import names
+from headrace.lab.network.plan import PREFIX
+from headrace.lab.network.state import LabState, read_state
+from tests.harness.polling import eventually
+
+ROOT = Path(__file__).parents[2]
+HEADRACE = str(Path(sys.executable).with_name("headrace"))
+PATIENCE_S = 60.0
+_numbers = count(1)
+
+
+class TestedLab:
+    """A lab by a name that no other test has."""
+
+    __test__ = False
+
+    def __init__(self, state_dir: Path) -> None:
+        self.name = f"t{os.getpid()}-{next(_numbers)}"
+        self.state_dir = state_dir
+
+    def __call__(self, command: str, *words: str, code: int = 0) -> str:
+        """What a command says; it must end with that code."""
+        options = ["--name", self.name, "--state-dir", str(self.state_dir)]
+        done = subprocess.run(
+            [HEADRACE, "lab", command, *options, *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
+            cwd=ROOT,
+        )
+        assert done.returncode == code, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+    @property
+    def state(self) -> LabState:
+        """What is kept of it."""
+        found = read_state(self.state_dir / self.name)
+        assert found is not None
+        return found
+
+    def vips(self) -> dict[str, str]:
+        """By which server each VIP's packets go."""
+        rows: list[dict[str, Any]] = json.loads(self("status", "--json"))["vips"]
+        return {row["vip"]: row["via"] for row in rows}
+
+    def goes_to(self, vip: str, server: str) -> None:
+        """Wait until a VIP's packets go to a server."""
+        eventually(
+            lambda: self.vips()[vip] == server, f"{vip} goes to {server}", PATIENCE_S, every_s=0.3
+        )
+
+    def fetch(self, client: str, url: str) -> tuple[str, bytes]:
+        """The answer to a GET from a client: its head and body."""
+        done = subprocess.run(
+            [
+                *(HEADRACE, "lab", "exec", "--name", self.name),
+                *("--state-dir", str(self.state_dir), client, "--"),
+                *("curl", "-gsS", "-m", "10", "-D", "/dev/stderr", url),
+            ],
+            capture_output=True,
+            check=False,
+            timeout=60,
+            cwd=ROOT,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stderr.decode(), done.stdout
+
+    def left(self) -> list[str]:
+        """Everything that there is of it."""
+        processes = []
+        for one in Path("/proc").iterdir():
+            if one.name.isdecimal():
+                try:
+                    words = (one / "cmdline").read_bytes()
+                except OSError:
+                    continue
+                if f"{self.state_dir}/{self.name}".encode() in words:
+                    processes.append(words.decode(errors="replace"))
+        files = [str(one) for one in self.state_dir.glob(f"{self.name}*")]
+        return [*names(f"{PREFIX}{self.name}."), *processes, *files]

@@ -1,0 +1,143 @@
+"""A small lab on this machine: an ISP with BIRD, two servers that announce, clients that ask."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from headrace.lab.assets import MEDIA, PROBE_FILE
+from tests.harness.labs import TestedLab
+from tests.harness.polling import eventually
+
+pytestmark = pytest.mark.timeout(400)
+CLIENT = "north-client1"
+VIP, VIP_V6, OTHER_VIP = "192.0.2.129", "2001:db8:1:f::1", "192.0.2.130"
+PROBE = (MEDIA / PROBE_FILE).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[TestedLab]:
+    assert os.geteuid() == 0, "a lab needs root"
+    root = Path(tempfile.mkdtemp(prefix="hrt-"))
+    root.chmod(0o755)
+    made = TestedLab(root)
+    try:
+        made("up", "--topology", "small")
+        yield made
+    finally:
+        if made.left():
+            made("down")
+        left = made.left()
+        shutil.rmtree(root, ignore_errors=True)
+    assert left == []
+
+
+def served_by(lab: TestedLab, url: str) -> str:
+    """Which server a client gets the right bytes from."""
+    head, body = lab.fetch(CLIENT, url)
+    assert body == PROBE
+    line = next(line for line in head.splitlines() if line.lower().startswith("cache-status:"))
+    return line.split(":", 1)[1].split(";")[0].strip()
+
+
+def test_clients_reach_vips_of_both_families_by_the_isps_router(lab: TestedLab) -> None:
+    lab.goes_to(VIP, "oslo1")
+    lab.goes_to(VIP_V6, "oslo1")
+    lab.goes_to(OTHER_VIP, "oslo2")
+    assert served_by(lab, f"http://{VIP}/probe.mp4") == "oslo1"
+    assert served_by(lab, f"http://[{VIP_V6}]/probe.mp4") == "oslo1"
+    assert served_by(lab, f"http://{OTHER_VIP}/probe.mp4") == "oslo2"
+
+
+def test_clients_find_the_host_by_the_labs_dns(lab: TestedLab) -> None:
+    lab.goes_to(VIP, "oslo1")
+    assert served_by(lab, "http://video.cdn.test/probe.mp4") in ("oslo1", "oslo2")
+
+
+def test_a_second_lab_of_the_name_is_refused_and_harms_nothing(lab: TestedLab) -> None:
+    assert "runs already" in lab("up", "--topology", "small", code=2)
+    assert served_by(lab, f"http://{OTHER_VIP}/probe.mp4") == "oslo2"
+
+
+def test_a_killed_edge_loses_its_vip_until_it_is_healed(lab: TestedLab) -> None:
+    lab.goes_to(VIP, "oslo1")
+    assert lab("kill", "oslo1:edge") == "oslo1:edge: SIGKILL\n"
+    lab.goes_to(VIP, "oslo2")
+    assert served_by(lab, f"http://{VIP}/probe.mp4") == "oslo2"
+    assert "edge down" in lab("status")
+    assert "oslo1:edge: started" in lab("heal")
+    lab.goes_to(VIP, "oslo1")
+
+
+@pytest.mark.parametrize("how", [(), ("--silent",)], ids=["down", "silently"])
+def test_a_cut_line_moves_the_vip_and_a_healed_one_brings_it_back(
+    lab: TestedLab, how: tuple[str, ...]
+) -> None:
+    lab.goes_to(VIP, "oslo1")
+    lab("cut", "oslo1", *how)
+    lab.goes_to(VIP, "oslo2")
+    assert served_by(lab, f"http://{VIP}/probe.mp4") == "oslo2"
+    lab("heal", "oslo1")
+    lab.goes_to(VIP, "oslo1")
+    lab.goes_to(VIP_V6, "oslo1")
+    assert served_by(lab, f"http://[{VIP_V6}]/probe.mp4") == "oslo1"
+
+
+def test_a_split_drops_what_goes_between_two(lab: TestedLab) -> None:
+    lab("cut", CLIENT, "router1")
+    try:
+        with pytest.raises(AssertionError, match="timed out"):
+            lab.fetch(CLIENT, "http://203.0.113.3/probe.mp4")
+        assert lab.fetch(CLIENT, f"http://{OTHER_VIP}/probe.mp4")[1] == PROBE
+    finally:
+        lab("heal")
+    assert "302" in lab.fetch(CLIENT, "http://203.0.113.3/probe.mp4")[0]
+
+
+def test_a_program_that_ends_by_itself_is_started_again(lab: TestedLab) -> None:
+    origin = next(one for one in lab.state.programs if one.name == "origin")
+    assert origin.process is not None
+    os.kill(origin.process.pid, signal.SIGKILL)
+
+    def again() -> bool:
+        now = next(one for one in lab.state.programs if one.name == "origin")
+        return now.restarts == 1 and now.process is not None and now.process.lives
+
+    eventually(again, "the origin runs again", 30.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("kill", "oslo9"), "oslo9 is no node, site or ISP"),
+        (("kill", "oslo1:router"), "it has edge, vip"),
+        (("kill", "oslo1", "--signal", "NONSENSE"), "is no signal"),
+        (("cut", "paris"), "there is no line paris"),
+        (("exec", "paris", "true"), "there is no node paris"),
+    ],
+)
+def test_a_mistake_is_said(lab: TestedLab, words: tuple[str, ...], said: str) -> None:
+    assert said in lab(*words, code=2)
+
+
+def test_after_kill_9_programs_end_and_the_next_up_cleans(lab: TestedLab) -> None:
+    """The last of this file: it ends the lab."""
+    before = lab.state
+    os.kill(before.keeper.pid, signal.SIGKILL)
+    processes = [one.process for one in before.programs if one.process is not None]
+    eventually(lambda: not any(one.lives for one in processes), "all programs ended", 30.0)
+    assert "is no more" in lab("status")
+    assert "nothing keeps the lab" in lab("kill", "oslo1", code=2)
+    lab("up", "--topology", "small")
+    lab.goes_to(VIP, "oslo1")
+    assert lab.state.keeper.pid != before.keeper.pid
+    os.kill(lab.state.keeper.pid, signal.SIGKILL)
+    lab("down")
+    assert lab.left() == []
+    assert "there is nothing of a lab" in lab("down", code=2)

@@ -102,6 +102,15 @@ EXAMPLES = MappingProxyType(
             "headrace vip drain --for 2h --config vip.toml",
         ),
         "vip return": ("headrace vip return --wait 1m --config vip.toml",),
+        "vip coverage show": ("headrace vip coverage show --config vip.toml",),
+        "vip coverage diff": ("headrace vip coverage diff --config vip.toml",),
+        "vip coverage approve": (
+            "headrace vip coverage approve --config vip.toml",
+            "headrace vip coverage approve north-oslo --change 1f2e3d4c5b6a --config vip.toml",
+        ),
+        "vip coverage reject": (
+            "headrace vip coverage reject north-oslo --change 1f2e3d4c5b6a --config vip.toml",
+        ),
         "vip plan": (
             "headrace vip plan --config vip.toml",
             "headrace vip plan --network network.toml --server oslo1",

@@ -14,6 +14,7 @@ import typer
 from headrace.cli import vip_running as running
 from headrace.cli.admin_client import AdminOption, ConfigOption, TokenOption
 from headrace.cli.examples import examples
+from headrace.cli.vip_coverage import coverage
 from headrace.errors import HeadraceError
 from headrace.topology.build import load_topology
 from headrace.topology.model import Topology
@@ -39,6 +40,8 @@ for _name, _command in (
     ("return", running.back),
 ):
     vip.command(name=_name, epilog=examples(f"vip {_name}"))(_command)
+
+vip.add_typer(coverage)
 
 Network = Annotated[Path, typer.Option(metavar="FILE", help="The network's description.")]
 MaybeNetwork = Annotated[

@@ -129,7 +129,7 @@ def drain(
     The order is kept over restarts, until `headrace vip return`.
     """
     wait_s = _seconds(wait, "--wait")
-    body: dict[str, object] = {"reason": reason, "by": _by(), "now": now, "force": force}
+    body: dict[str, object] = {"reason": reason, "by": who(), "now": now, "force": force}
     if for_ is not None:
         body["for_s"] = _seconds(for_, "--for")
     client = client_of(admin, token_file, config)
@@ -147,7 +147,7 @@ def back(
     """Let this server serve again: take `headrace vip drain` back."""
     wait_s = _seconds(wait, "--wait")
     client = client_of(admin, token_file, config)
-    _order(client, "return", {"by": _by()})
+    _order(client, "return", {"by": who()})
     _wait(client, wait_s, _not_serving)
 
 
@@ -205,7 +205,7 @@ def _not_serving(found: Status) -> list[str]:
     return [*wanted, *complaints(found)]
 
 
-def _by() -> str:
+def who() -> str:
     """Return who gives the order, also through sudo; a number for a user without a name."""
     try:
         user = os.environ.get("SUDO_USER") or getpass.getuser()

@@ -32,6 +32,7 @@ from headrace.vip.clients import Clients
 from headrace.vip.edge_admin import EdgeAdmin
 from headrace.vip.events import Event, Events
 from headrace.vip.kept import Keeper, boot_id, read_kept
+from headrace.vip.learn.running import RunningLearning
 from headrace.vip.memory import memory_of, order_of, with_memory, with_order
 from headrace.vip.plan.health import (
     Found,
@@ -80,6 +81,8 @@ class Announcing:
         self.planned_s = 0.0
         self.said = Said([one.key for one in sessions_of(config)], time.time())
         self.clients = Clients()
+        takes = any(one.most_prefixes for one in config.routers)
+        self.learning = RunningLearning(self.me, config.state_dir, self.events, takes=takes)
         self._secrets = secrets
         self._maker = maker
         self._families = {one.family for one in sessions_of(config)}
@@ -111,6 +114,7 @@ class Announcing:
             return
         self.order = site_order(topology, topology.server(self.me).site)
         self.view = view
+        self.learning.adopt_network(network)
         if self._tasks:
             self.neighbours.want(self._others())
             self._take_checks()
@@ -137,6 +141,7 @@ class Announcing:
         if config.addresses.bind:
             self.bound.start()
         self.checker.start()
+        self.learning.start()
         self.neighbours.want(self._others())
 
     async def close(self) -> None:
@@ -151,6 +156,7 @@ class Announcing:
             await self.clients.close()
         if self._speaker is not None and self._speaking:
             await self._speaker.close(graceful=keep)
+        await self.learning.close()
         if self.config.addresses.bind:
             await self.bound.close(remove=not keep)
         await self.keeper.close()
@@ -324,6 +330,7 @@ class Announcing:
                 return
 
     def _heard(self, event: SpeakerEvent) -> None:
+        self.learning.heard(event)
         for told in self.said.heard(event, time.time()):
             self.events.add(told)
 

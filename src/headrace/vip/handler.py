@@ -14,6 +14,7 @@ from headrace.http.answers import error_response, prepared_head
 from headrace.http.dates import format_http_date
 from headrace.http.parser import BadRequest
 from headrace.http.server.exchange import Exchange
+from headrace.node.network.learnt_pull import PATH as LEARNT_PATH
 from headrace.node.network.signed import (
     ANSWER_FIELD,
     ASK_FIELD,
@@ -28,6 +29,9 @@ from headrace.telemetry.metrics import WorkerMetrics
 from headrace.vip.site.neighbours import PATH
 
 _PATH = PATH.encode()
+_COVERAGE = LEARNT_PATH.encode()
+_AFTER = _COVERAGE + b"?after="
+_LONGEST_TARGET = 256
 _ASK, _ANSWER = ASK_FIELD.lower().encode(), ANSWER_FIELD.lower().encode()
 
 log = structlog.get_logger("headrace.vip")
@@ -35,18 +39,21 @@ log = structlog.get_logger("headrace.vip")
 
 class VipHandler(ConnectionCounts):
     """The server's handler: see `headrace.http.server.exchange.Handler`. `document` returns what
-    this server announces now; `unknown` counts who asked without being of the network.
+    this server announces now, `learnt` the coverage that it has learnt, with a digest; `unknown`
+    counts who asked without being of the network.
     """
 
     def __init__(
         self,
         metrics: WorkerMetrics,
         document: Callable[[], bytes],
+        learnt: Callable[[], tuple[str, bytes]],
         secrets: Callable[[], Secrets],
     ) -> None:
         super().__init__(metrics)
         self.unknown = 0
         self._document = document
+        self._learnt = learnt
         self._secrets = secrets
 
     def handle(self, exchange: Exchange) -> None:
@@ -66,8 +73,9 @@ class VipHandler(ConnectionCounts):
         """Answer a request. Raises BadRequest."""
         head = exchange.head
         assert head is not None
-        if head.target != _PATH:
-            raise BadRequest(404, f"there is {PATH} for the servers of the site")
+        path = head.target.partition(b"?")[0]
+        if (head.target != _PATH and path != _COVERAGE) or len(head.target) > _LONGEST_TARGET:
+            raise BadRequest(404, f"there is {PATH} for servers of the site, and {LEARNT_PATH}")
         if head.method != b"GET":
             raise BadRequest(405, "this answers GET only")
         secrets = self._secrets()
@@ -75,7 +83,10 @@ class VipHandler(ConnectionCounts):
         if nonce is None:
             self.unknown += 1
             raise BadRequest(401, "this is for who knows the secret of the network")
-        body = self._document()
+        body = self._document() if path == _PATH else self._if_new(head.target)
+        if body is None:
+            exchange.respond(204, prepared_head(204, [(b"cache-control", b"no-store")], None))
+            return
         fields = [
             (b"date", format_http_date(time.time())),
             (b"content-type", b"application/json"),
@@ -83,6 +94,11 @@ class VipHandler(ConnectionCounts):
             (_ANSWER, answer_value(secrets, head.target, nonce, digest_of(body))),
         ]
         exchange.respond(200, prepared_head(200, fields, len(body)), memoryview(body))
+
+    def _if_new(self, target: bytes) -> bytes | None:
+        """Return what was learnt; None for who has it already."""
+        digest, body = self._learnt()
+        return None if target == _AFTER + digest.encode() else body
 
     def refused(self, exchange: Exchange, error: BadRequest) -> None:
         """Answer a request that cannot be understood; the connection closes afterwards."""

@@ -46,7 +46,12 @@ class VipWorker(WorkerRole[VipConfig]):
         known = self._secrets = WatchedSecrets(config.network.secret_file)
         self._watching = loop.create_task(known.watch())
         announcing = self._announcing = Announcing(config, lambda: known.secrets, self._maker)
-        return VipHandler(self.metrics, announcing.document, lambda: known.secrets)
+        return VipHandler(
+            self.metrics,
+            announcing.document,
+            announcing.learning.document,
+            lambda: known.secrets,
+        )
 
     def adopt_network(self, network: NetworkSnapshot, view: View) -> None:
         """Announce by this network and this view from now on."""

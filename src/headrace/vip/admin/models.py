@@ -179,6 +179,18 @@ class Done(msgspec.Struct):
     note: str
 
 
+class CoverageRequest(msgspec.Struct):
+    """Which change of which coverage."""
+
+    coverage: Annotated[
+        str, Meta(max_length=128, description="The coverage.", examples=["north-oslo"])
+    ]
+    digest: Annotated[
+        str, Meta(max_length=64, description="The change that waits.", examples=["1f2e3d4c5b6a"])
+    ]
+    by: Annotated[Words, Meta(description="Who decides it.", examples=["ada@desk"])] = ""
+
+
 class Trouble(msgspec.Struct):
     """Why something could not be done: a status of HTTP, and words."""
 

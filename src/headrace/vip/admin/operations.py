@@ -7,6 +7,7 @@ from headrace.node.admin.problem import ProblemError
 from headrace.node.running import Node
 from headrace.node.worker_problems import NONE_SERVES
 from headrace.vip.admin.models import (
+    CoverageRequest,
     Done,
     DrainRequest,
     EventList,
@@ -18,13 +19,17 @@ from headrace.vip.admin.models import (
 )
 from headrace.vip.admin.questions import (
     Answer,
+    AskCoverage,
     AskEvents,
     AskExplain,
     AskStatus,
+    DecideCoverage,
     GiveDrain,
     GiveReturn,
     Question,
 )
+from headrace.vip.learn.history import Entry
+from headrace.vip.learn.status import LearningStatus
 
 
 class Handlers:
@@ -59,6 +64,25 @@ class Handlers:
         """Serve again."""
         return await self._give(GiveReturn(asked.by))
 
+    async def coverage(self, _asked: NoRequest) -> LearningStatus:
+        """Return what is learnt."""
+        found = (await self._ask(AskCoverage())).coverage
+        assert found is not None
+        return found
+
+    async def approve(self, asked: CoverageRequest) -> Entry:
+        """Take a change that waits."""
+        return await self._decide(DecideCoverage(asked, approve=True))
+
+    async def reject(self, asked: CoverageRequest) -> Entry:
+        """Leave a change that waits."""
+        return await self._decide(DecideCoverage(asked, approve=False))
+
+    async def _decide(self, decision: DecideCoverage) -> Entry:
+        found = (await self._ask(decision)).decided
+        assert found is not None
+        return found
+
     async def _give(self, order: Question) -> Done:
         done = (await self._ask(order)).done
         assert done is not None
@@ -77,7 +101,41 @@ class Handlers:
 def operations(node: Node) -> Operations:
     """Return the operations, carried out by this node."""
     handlers = Handlers(node)
-    return (*_questions(handlers), *_orders(handlers))
+    return (*_questions(handlers), *_orders(handlers), *_coverage(handlers))
+
+
+def _coverage(handlers: Handlers) -> Operations:
+    return (
+        Operation(
+            "GET",
+            "/vip/coverage",
+            "What this server learns of the ISP's clients: in force, heard, waiting, refused.",
+            handlers.coverage,
+            LearningStatus,
+            "The state.",
+            refusals=(503,),
+        ),
+        Operation(
+            "POST",
+            "/vip/coverage/approve",
+            "Take a change of learnt coverage that waits.",
+            handlers.approve,
+            Entry,
+            "It is in force here; nodes have it within seconds.",
+            request=CoverageRequest,
+            refusals=(409, 503),
+        ),
+        Operation(
+            "POST",
+            "/vip/coverage/reject",
+            "Leave a change that waits, until what routers announce is another.",
+            handlers.reject,
+            Entry,
+            "It is not taken.",
+            request=CoverageRequest,
+            refusals=(409, 503),
+        ),
+    )
 
 
 def _questions(handlers: Handlers) -> Operations:

@@ -9,6 +9,7 @@ import msgspec
 
 from headrace.topology.model import AdminState
 from headrace.vip.admin.models import (
+    CoverageRequest,
     Done,
     DrainRequest,
     EventList,
@@ -20,6 +21,10 @@ from headrace.vip.admin.models import (
 )
 from headrace.vip.admin.status import explain, status, wish_of
 from headrace.vip.announcing import Announcing
+from headrace.vip.learn.history import Entry
+from headrace.vip.learn.learner import NotProposedError
+from headrace.vip.learn.running import RunningLearning
+from headrace.vip.learn.status import LearningStatus
 from headrace.vip.plan.wanted import Order
 
 
@@ -57,6 +62,17 @@ class GiveReturn(msgspec.Struct, tag="return"):
     """Serve again."""
 
     by: str
+
+
+class AskCoverage(msgspec.Struct, tag="coverage"):
+    """Answer with what is learnt."""
+
+
+class DecideCoverage(msgspec.Struct, tag="decide"):
+    """Take a change that waits, or leave it."""
+
+    request: CoverageRequest
+    approve: bool
 
 
 class Beat(msgspec.Struct):
@@ -100,10 +116,22 @@ class Answer(msgspec.Struct):
     explained: Explained | None = None
     events: EventList | None = None
     done: Done | None = None
+    coverage: LearningStatus | None = None
+    decided: Entry | None = None
     trouble: Trouble | None = None
 
 
-Question = AskBeat | AskStatus | AskCounts | AskExplain | AskEvents | GiveDrain | GiveReturn
+Question = (
+    AskBeat
+    | AskStatus
+    | AskCounts
+    | AskExplain
+    | AskEvents
+    | GiveDrain
+    | GiveReturn
+    | AskCoverage
+    | DecideCoverage
+)
 _decoder = msgspec.json.Decoder(Question)
 
 
@@ -128,6 +156,18 @@ def answer_question(server: Announcing, question: msgspec.Raw, pid: int) -> Answ
         case GiveReturn(by=by):
             server.give(None, by)
             return _done(server)
+        case AskCoverage():
+            return Answer(coverage=server.learning.status())
+        case DecideCoverage(request=wish, approve=approve):
+            return _decide(server.learning, wish, approve=approve)
+
+
+def _decide(learning: RunningLearning, asked: CoverageRequest, *, approve: bool) -> Answer:
+    decide = learning.approve if approve else learning.reject
+    try:
+        return Answer(decided=decide(asked.coverage, asked.digest, asked.by))
+    except NotProposedError as error:
+        return Answer(trouble=Trouble(409, str(error)))
 
 
 def _explained(server: Announcing, text: str) -> Answer:

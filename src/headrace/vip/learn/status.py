@@ -60,11 +60,12 @@ class CoverageStatus(msgspec.Struct):
 
 
 class LearningStatus(msgspec.Struct):
-    """All of it; `history` begins with the last."""
+    """All of it; `history` begins with the last, `problem` says why nothing is learnt."""
 
     server: str
     coverage: list[CoverageStatus]
     history: list[Entry]
+    problem: str = ""
 
 
 def status_of(learner: Learner) -> CoverageStatus:

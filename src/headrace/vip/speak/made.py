@@ -65,7 +65,14 @@ def _session(config: VipConfig, router: RouterSession) -> Session:
         passive=router.passive,
         port=router.port,
         bfd=router.bfd and speaking.kind == "exabgp",
-        intake=Intake(most=router.most_prefixes, within=tuple(router.within)),
+        # What is taken into coverage is judged where that is known, with reasons.
+        intake=Intake(
+            most=router.most_prefixes,
+            longest_v4=32,
+            longest_v6=128,
+            within=tuple(router.within),
+            private=True,
+        ),
     )
 
 

@@ -72,6 +72,12 @@ class Listener(Model):
         "both.",
     )
 
+    freebind: bool = Field(
+        default=False,
+        description="Listen on an address that this machine does not have yet, such as a VIP that "
+        "is bound later. An address of all (`[::]:443`) needs no such thing.",
+    )
+
     peers: bool = Field(
         default=False,
         description="Answer only other servers of the network here: everybody else gets 421. Of "

@@ -23,6 +23,8 @@ from headrace.errors import HeadraceError
 from headrace.http.server.acceptor import Listener as OpenListener
 from headrace.node.messages import Binding
 
+IP_FREEBIND = 15  # Linux; the module `socket` has no name for it
+
 
 class ListenError(HeadraceError):
     """An address cannot be listened on."""
@@ -36,7 +38,13 @@ def open_listener(binding: Binding) -> socket.socket:
     if binding.host is None:
         raise ListenError(f"{binding.address} is a Unix socket: its descriptor comes by message")
     address = TcpAddress(binding.host, binding.port)
-    sock = _bound(address, binding.address, v6_only=binding.v6_only, reuse_port=True)
+    sock = _bound(
+        address,
+        binding.address,
+        v6_only=binding.v6_only,
+        reuse_port=True,
+        freebind=binding.freebind,
+    )
     try:
         sock.listen(binding.backlog)
     except OSError as error:
@@ -113,11 +121,11 @@ def reserve(listener: Listener) -> ReservedAddress:
     address = listener.parsed
     if isinstance(address, UnixAddress):
         return _reserve_unix(listener, address.path)
-    text, v6_only = listener.address, listener.v6_only
+    text, v6_only, freebind = listener.address, listener.v6_only, listener.freebind
     if address.port:
         # SO_REUSEPORT alone would quietly share the port with another server of the same user.
-        _bound(address, text, v6_only=v6_only, reuse_port=False).close()
-    sock = _bound(address, text, v6_only=v6_only, reuse_port=True)
+        _bound(address, text, v6_only=v6_only, reuse_port=False, freebind=freebind).close()
+    sock = _bound(address, text, v6_only=v6_only, reuse_port=True, freebind=freebind)
     binding = Binding(
         address=listener.address,
         host=address.host,
@@ -127,6 +135,7 @@ def reserve(listener: Listener) -> ReservedAddress:
         v6_only=v6_only,
         peers=listener.peers,
         client_ca=str(listener.client_ca or ""),
+        freebind=freebind,
     )
     return ReservedAddress(binding, sock, None, 0)
 
@@ -170,10 +179,13 @@ def _changed(binding: Binding, listener: Listener) -> Binding:
     return Binding(
         binding.address, binding.host, binding.port, listener.tls, listener.backlog,
         v6_only=binding.v6_only, peers=listener.peers, client_ca=str(listener.client_ca or ""),
+        freebind=listener.freebind,
     )  # fmt: skip
 
 
-def _bound(address: TcpAddress, text: str, *, v6_only: bool, reuse_port: bool) -> socket.socket:
+def _bound(
+    address: TcpAddress, text: str, *, v6_only: bool, reuse_port: bool, freebind: bool
+) -> socket.socket:
     family = socket.AF_INET6 if address.is_v6 else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -182,6 +194,8 @@ def _bound(address: TcpAddress, text: str, *, v6_only: bool, reuse_port: bool) -
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if address.is_v6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(v6_only))
+        if freebind:
+            sock.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)  # of IPv6 sockets too
         sock.bind((address.host, address.port))
     except OSError as error:
         sock.close()
@@ -231,7 +245,8 @@ def _refused(text: str, error: OSError) -> ListenError:
     remedies = {
         errno.EADDRINUSE: "another process uses it: stop that process or choose another port",
         errno.EACCES: "not permitted: run with CAP_NET_BIND_SERVICE or choose a port above 1023",
-        errno.EADDRNOTAVAIL: "this machine does not have that address",
+        errno.EADDRNOTAVAIL: "this machine does not have that address; where it comes later, as a "
+        "VIP does, set freebind",
         errno.ENOENT: "the directory does not exist: create it",
     }
     remedy = remedies.get(error.errno or 0, error.strerror or str(error))

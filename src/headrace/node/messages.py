@@ -18,7 +18,8 @@ class Binding(msgspec.Struct, frozen=True):
     Unix socket `host` is None and `port` 0: the listening descriptor comes with the message, in
     the order of the bindings whose `host` is None. `name` tells listeners apart. `peers`: only
     other servers of the network are answered. `client_ca`: the file of the authorities that sign
-    the certificates of clients, which have to show one; "" where they have not.
+    the certificates of clients, which have to show one; "" where they have not. `freebind`: the
+    machine need not have the address yet.
     """
 
     address: str
@@ -29,6 +30,7 @@ class Binding(msgspec.Struct, frozen=True):
     v6_only: bool = False
     peers: bool = False
     client_ca: str = ""
+    freebind: bool = False
 
     @property
     def name(self) -> str:

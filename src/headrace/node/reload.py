@@ -59,6 +59,8 @@ def _socket_settings_changed(old: NodeConfig, new: NodeConfig) -> list[str]:
             continue
         if listener.v6_only != former.v6_only:
             changed.append(f"v6_only of {listener.address}")
+        if listener.freebind != former.freebind:
+            changed.append(f"freebind of {listener.address}")
         if listener.unix_mode != former.unix_mode and listener.address.startswith("unix:"):
             changed.append(f"unix_mode of {listener.address}")
     return changed

@@ -70,6 +70,13 @@ def test_an_address_of_another_machine_is_refused() -> None:
         reserve(Listener(address="192.0.2.1:0"))
 
 
+@pytest.mark.parametrize("address", ["192.0.2.1:0", "[2001:db8::1]:0"])
+def test_an_address_that_comes_later_is_listened_on(held: ExitStack, address: str) -> None:
+    binding = taken(held, Listener(address=address, freebind=True)).binding
+    assert binding.freebind
+    open_listener(binding).close()
+
+
 def test_a_worker_cannot_open_a_unix_socket_itself() -> None:
     with pytest.raises(ListenError, match="descriptor comes by message"):
         open_listener(Binding("unix:/run/x", None, 0))

@@ -120,6 +120,9 @@ class AdminClient:
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise self.unreachable(error) from error
+        except NodeUnreachable:
+            connection.close()
+            raise
         connection.close()
         detail = str(answer.get("detail", "")) if isinstance(answer, dict) else ""
         if response.status == 404 and detail.startswith(NOTHING_AT):
@@ -198,6 +201,13 @@ def harmless_lines(text: str) -> str:
     return "\n".join(map(harmless, text.split("\n")))
 
 
+def harmless_json(found: object) -> str:
+    """Return a value as JSON for people and programs, without what a terminal would obey."""
+    text = json.dumps(found, indent=2, ensure_ascii=False)
+    plain = all(line.isprintable() for line in text.split("\n"))
+    return text if plain else json.dumps(found, indent=2)
+
+
 class _UnixConnection(http.client.HTTPConnection):
     def __init__(self, path: Path) -> None:
         super().__init__("localhost", timeout=TIMEOUT_S)
@@ -218,7 +228,8 @@ def _connection(address: Address) -> http.client.HTTPConnection:
 
 def _json(address: Address, response: http.client.HTTPResponse) -> Any:
     """Return an answer of JSON. Raises NodeUnreachable, OSError, HTTPException."""
-    content = response.read(LARGEST_ANSWER_BYTES + 1)
+    with response:  # not read to its end, it would keep the socket
+        content = response.read(LARGEST_ANSWER_BYTES + 1)
     try:
         if len(content) > LARGEST_ANSWER_BYTES:
             raise ValueError("too large")

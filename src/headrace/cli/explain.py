@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +10,14 @@ from urllib.parse import urlencode, urlsplit
 
 import typer
 
-from headrace.cli.admin_client import EXIT_REFUSED, AdminClient, find_admin, harmless, run
+from headrace.cli.admin_client import (
+    EXIT_REFUSED,
+    AdminClient,
+    find_admin,
+    harmless,
+    harmless_json,
+    run,
+)
 from headrace.cli.asked import read_view
 from headrace.config.edge import EDGE
 from headrace.config.edge.model import Config
@@ -76,7 +82,7 @@ def explain(
         typer.echo("\n".join(said))  # before the running edge is asked, which may fail
     lately = run("explain", lambda: _lately(find_admin(None, None, config), url)) if live else []
     if as_json:
-        typer.echo(json.dumps(_by_name([*said, *lately]), indent=2, ensure_ascii=False))
+        typer.echo(harmless_json(_by_name([*said, *lately])))
     elif lately:
         typer.echo("\n".join(map(harmless, lately)))
     if refused:

@@ -18,6 +18,7 @@ import msgspec
 import typer
 
 from headrace.cli.admin_client import (
+    LARGEST_ANSWER_BYTES,
     AdminClient,
     AdminOption,
     ConfigOption,
@@ -140,7 +141,7 @@ def history(
     def read() -> list[bytes]:
         connection, response = client.open("GET", path)
         with contextlib.closing(connection):
-            return response.read().splitlines()
+            return response.read(LARGEST_ANSWER_BYTES).splitlines()
 
     lines = run(COMMAND, read)
     if not lines:

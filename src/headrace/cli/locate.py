@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 import typer
 
-from headrace.cli.admin_client import harmless
+from headrace.cli.admin_client import harmless, harmless_json
 from headrace.cli.asked import parts_of, read_view
 from headrace.errors import HeadraceError
 from headrace.router.explain import Explanation, explain
@@ -78,7 +78,7 @@ def locate(
     """
     found = _decision(url, client, network, view, geo, router, token_file)
     if as_json:
-        typer.echo(json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False))
+        typer.echo(harmless_json(msgspec.to_builtins(found)))
     else:
         for line in _lines(found):
             typer.echo(harmless(line))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -94,22 +95,23 @@ def log(
 def _follow(client: AdminClient, query: Mapping[str, str], *, as_json: bool) -> int:
     """Print what comes; how many requests it was."""
     seen = 0
-    for line in _lines(client, f"/log?{urlencode(query)}"):
-        try:
-            found = json.loads(line)
-            is_gap = "dropped" in found
-            text = missed(found) if is_gap else _shown(found, as_json=as_json)
-        except (ValueError, TypeError, LookupError, RecursionError) as error:
-            raise NodeUnreachable(
-                f"{client.address} tells what is no request; has it another version than this "
-                "command?"
-            ) from error
-        if is_gap:
-            typer.echo(harmless(text), err=True)
-            continue
-        seen += 1
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
+    with contextlib.closing(_lines(client, f"/log?{urlencode(query)}")) as lines:
+        for line in lines:
+            try:
+                found = json.loads(line)
+                is_gap = "dropped" in found
+                text = missed(found) if is_gap else _shown(found, as_json=as_json)
+            except (ValueError, TypeError, LookupError, RecursionError) as error:
+                raise NodeUnreachable(
+                    f"{client.address} tells what is no request; has it another version than this "
+                    "command?"
+                ) from error
+            if is_gap:
+                typer.echo(harmless(text), err=True)
+                continue
+            seen += 1
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
     return seen
 
 
@@ -117,7 +119,7 @@ def _shown(found: Mapping[str, Any], *, as_json: bool) -> str:
     return json.dumps(found, separators=(",", ":")) if as_json else as_text(found)
 
 
-def _lines(client: AdminClient, path: str) -> Iterator[bytes]:
+def _lines(client: AdminClient, path: str) -> Generator[bytes]:
     connection, response = client.open("GET", path)
     try:
         while line := response.readline(LONGEST_LINE):
@@ -126,6 +128,7 @@ def _lines(client: AdminClient, path: str) -> Iterator[bytes]:
     except (OSError, http.client.HTTPException) as error:
         raise client.unreachable(error) from error
     finally:
+        response.close()
         connection.close()
 
 

@@ -116,16 +116,22 @@ def test_an_answer_without_an_end_is_not_read(
     assert "is not an admin API" in output
 
 
-def test_what_a_router_says_of_a_decision_is_written_out() -> None:
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
+def test_what_a_router_says_of_a_decision_is_written_out(as_json: tuple[str, ...]) -> None:
     decision = Explanation(
         ESCAPE, 0, None, ESCAPE, "", "", "", 0, False, [], [Step(ESCAPE, ESCAPE)]
     )
     with answering(200, msgspec.json.encode(decision)) as address:
         result = CliRunner().invoke(
-            app, ["locate", "http://a.test/x", "--router", f"http://{address}"], color=True
+            app,
+            ["locate", "http://a.test/x", "--router", f"http://{address}", *as_json],
+            color=True,
         )
-    assert r"\x1b]0;mine" in result.output
+    shown = r"\u001b" if as_json else r"\x1b"
+    assert f"{shown}]0;mine" in result.output
     assert is_harmless(result.output)
+    if as_json:
+        assert json.loads(result.output)["network"] == ESCAPE
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, ESCAPE.encode(), b'{"detail":%s}' % TITLE])

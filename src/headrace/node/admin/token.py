@@ -56,6 +56,10 @@ def _read(path: Path) -> str:
         return path.read_text()
     except OSError as error:
         raise TokenError(f"cannot read the admin token from {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise TokenError(
+            f"the admin token in {path} is no text: make one with `openssl rand -hex 32`"
+        ) from error
 
 
 def _checked(token: str, source: str) -> str:

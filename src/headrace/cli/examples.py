@@ -70,6 +70,10 @@ EXAMPLES = MappingProxyType(
             "headrace lab cut oslo rome",
         ),
         "lab heal": ("headrace lab heal", "headrace lab heal oslo1"),
+        "lab drill": (
+            "headrace lab drill edge-kill --repeat 10",
+            "headrace lab drill all --repeat 10 --output drills",
+        ),
         "lab down": ("headrace lab down",),
         "tickets new": (
             "headrace tickets new /etc/headrace/ticket.secrets",

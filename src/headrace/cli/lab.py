@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from headrace.cli.examples import examples
+from headrace.cli.lab_drill import drill
 from headrace.config.lab import LAB
 from headrace.config.loader import load_config
 from headrace.lab.errors import LabError
@@ -34,6 +35,9 @@ NameOption = Annotated[
     str | None,
     typer.Option("--name", metavar="NAME", help="Which lab. Unset: the only one that runs."),
 ]
+
+
+lab.command(name="drill", epilog=examples("lab drill"))(drill)
 
 
 @lab.callback()

@@ -18,6 +18,9 @@ PLAYER = HERE / "player"
 PROBE_PATH = "/probe.mp4"
 """What observers ask every server for: a small object that origins have under this path."""
 PROBE_FILE = "init-3.mp4"
+LONG_PATH = "/long.mp4"
+"""A large object, for downloads that last."""
+LONG_BYTES = 16 * 1024 * 1024
 CROWD_OBJECTS = 96
 """So many objects the crowd asks for: a server of two has close to half of them."""
 _CROWD_KIND = "seg-2-*.m4s"
@@ -108,6 +111,12 @@ def crowd_path(number: int) -> str:
 def probe_sha256(media: Path = MEDIA) -> str:
     """Return the hash of what observers ask for, in hex."""
     return hashlib.sha256((media / PROBE_FILE).read_bytes()).hexdigest()
+
+
+def long_bytes(media: Path = MEDIA) -> bytes:
+    """Return the large object: pieces of the video, one after another, again and again."""
+    pieces = b"".join(file.read_bytes() for file in sorted(media.glob("seg-*.m4s")))
+    return (pieces * (LONG_BYTES // len(pieces) + 1))[:LONG_BYTES]
 
 
 def page_assets(player: Path = PLAYER) -> dict[str, Asset]:

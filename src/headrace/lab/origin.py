@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import xxhash
 from aiohttp import web
 
-from headrace.lab.assets import MEDIA, Asset, catalogue, headers_for
+from headrace.lab.assets import LONG_PATH, MEDIA, Asset, catalogue, headers_for, long_bytes
 from headrace.lab.manifests import PATHWAY, redirected, redirected_media, steered, steered_dash
 
 _STOP_WITHIN_S = 2.0
@@ -38,19 +38,19 @@ def guided(router: str, servers: Mapping[str, str]) -> dict[str, bytes]:
 
 
 def application(
-    served: Mapping[str, Asset], manifests: Mapping[str, bytes] | None = None
+    served: Mapping[str, Asset], made: Mapping[str, bytes] | None = None
 ) -> web.Application:
-    """Serve exactly these paths, so no path leads elsewhere."""
-    made = manifests or {}
+    """Serve exactly these paths, files and what is `made`, so no path leads elsewhere."""
+    made = made or {}
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        manifest = made.get(request.path)
-        if manifest is not None:
+        body = made.get(request.path)
+        if body is not None:
             headers = {
                 **headers_for(request.path),
-                "ETag": f'"{xxhash.xxh3_64_hexdigest(manifest)}"',
+                "ETag": f'"{xxhash.xxh3_64_hexdigest(body)}"',
             }
-            return web.Response(body=manifest, headers=headers)
+            return web.Response(body=body, headers=headers)
         asset = served.get(request.path)
         if asset is None:
             return web.Response(status=404, text="not found\n")
@@ -73,14 +73,14 @@ def application(
     return app
 
 
-async def serve(host: str, port: int, manifests: Mapping[str, bytes]) -> None:
+async def serve(host: str, port: int, made: Mapping[str, bytes]) -> None:
     """Serve until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     runner = web.AppRunner(
-        application(catalogue(), manifests), access_log=None, shutdown_timeout=_STOP_WITHIN_S
+        application(catalogue(), made), access_log=None, shutdown_timeout=_STOP_WITHIN_S
     )
     await runner.setup()
     try:
@@ -99,8 +99,9 @@ def main() -> None:
     parser.add_argument("--server", action="append", default=[], metavar="NAME=URL")
     arguments = parser.parse_args()
     servers = dict(pair.split("=", 1) for pair in arguments.server)
-    manifests = guided(arguments.router, servers) if arguments.router else {}
-    asyncio.run(serve(arguments.host, arguments.port, manifests))
+    made = guided(arguments.router, servers) if arguments.router else {}
+    made[LONG_PATH] = long_bytes()
+    asyncio.run(serve(arguments.host, arguments.port, made))
 
 
 if __name__ == "__main__":

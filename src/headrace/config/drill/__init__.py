@@ -1,0 +1,5 @@
+"""The scenario of a drill, as a root."""
+
+from headrace.config.drill.root import DRILL
+
+__all__ = ["DRILL"]

@@ -1,0 +1,132 @@
+"""Everything that a client does, each thing at its time, and within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+
+from headrace.lab.assets import crowd_path
+from headrace.lab.drill.client.attempt import attempt, request_bytes
+from headrace.lab.drill.client.download import download
+from headrace.lab.drill.client.questions import by_dns, by_http
+from headrace.lab.drill.records import (
+    MOST_ATTEMPTS,
+    Answer,
+    Asked,
+    Attempt,
+    Download,
+    Orders,
+    Record,
+    Target,
+)
+
+MOST_OPEN = 1500
+_ENDS_S = 0.05
+_PATHS = 12
+"""So many objects, which stand on different servers, are asked for of request routers."""
+
+
+class Client:
+    """One client. `stop` ends it before its time."""
+
+    def __init__(self, orders: Orders) -> None:
+        self.record = Record(orders.name)
+        self._orders = orders
+        self._open: set[asyncio.Task[None]] = set()
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """Begin nothing new, and end."""
+        self._stop.set()
+
+    async def run(self) -> Record:
+        """Ask until the time is over, and return what was seen."""
+        orders = self._orders
+        small = request_bytes(orders.name, orders.small.path)
+        rows = [self._row(one, small) for one in orders.targets]
+        rows += [self._questions(one) for one in orders.asked]
+        loops = [asyncio.create_task(row) for row in rows]
+        downloads = [asyncio.create_task(self._downloads(one)) for one in orders.downloads]
+        try:
+            async with asyncio.timeout(max(0.0, orders.until_s - time.monotonic())):
+                await self._stop.wait()
+        except TimeoutError:
+            pass
+        for task in (*loops, *downloads):
+            task.cancel()
+        await asyncio.gather(*loops, *downloads, return_exceptions=True)
+        if self._open:
+            await asyncio.wait(self._open, timeout=orders.patience_s + _ENDS_S)
+        self._raise_of([*loops, *downloads])
+        self.record.attempts.sort(key=lambda one: one.planned_s)
+        return self.record
+
+    def _raise_of(self, tasks: list[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    async def _every(
+        self, first_s: float, every_s: float, what: Callable[[float], Coroutine[None, None, None]]
+    ) -> None:
+        """Begin something at each time, whether or not what began before has ended. Times that
+        have passed already are taken one after another: none is left out, and each says how late
+        it was.
+        """
+        loop = asyncio.get_running_loop()
+        planned_s = first_s
+        while True:
+            await asyncio.sleep(max(0.0, planned_s - time.monotonic()))
+            task = loop.create_task(what(planned_s))
+            self._open.add(task)
+            task.add_done_callback(self._open.discard)
+            planned_s += every_s
+
+    async def _row(self, target: Target, request: bytes) -> None:
+        orders, note = self._orders, self.record.attempts
+
+        async def once(planned_s: float) -> None:
+            began_s = time.monotonic()
+            if len(note) >= MOST_ATTEMPTS:
+                return
+            if len(self._open) > MOST_OPEN:
+                note.append(Attempt(target.host, planned_s, began_s, began_s, "refrained"))
+                return
+            outcome, server = await attempt(
+                target.host, target.port, request, orders.small, orders.patience_s
+            )
+            note.append(Attempt(target.host, planned_s, began_s, time.monotonic(), outcome, server))
+
+        await self._every(orders.from_s + target.phase_s, target.every_s, once)
+
+    async def _questions(self, asked: Asked) -> None:
+        orders = self._orders
+        host, port, wait_s = asked.host, asked.port, orders.patience_s
+
+        async def once(_planned_s: float) -> None:
+            began_s = time.monotonic()
+            if len(self.record.answers) >= MOST_ATTEMPTS:
+                return
+            if asked.kind == "dns":
+                places = await by_dns(host, port, orders.name, wait_s)
+            else:
+                path = crowd_path(len(self.record.answers) % _PATHS)
+                places = await by_http(host, port, orders.name, path, wait_s)
+            self.record.answers.append(Answer(asked.kind, began_s, places))
+
+        await self._every(orders.from_s, asked.every_s, once)
+
+    async def _downloads(self, target: Target) -> None:
+        """Download one after another. The last of them is left when the time is over."""
+        orders = self._orders
+        await asyncio.sleep(max(0.0, orders.from_s + target.phase_s - time.monotonic()))
+        while True:
+            one: Download = await download(
+                target.host, target.port, orders.name, orders.long, orders.download_s
+            )
+            self.record.downloads.append(one)
+            if asyncio.current_task().cancelling():  # type: ignore[union-attr]
+                return
+            if one.outcome != "ok":
+                await asyncio.sleep(target.every_s)

@@ -1,0 +1,83 @@
+"""Runs drills one after another, each in the lab that it wants, and reports them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from headrace.config.drill.model import DrillConfig
+from headrace.lab.drill.figures import Figures, figures_of
+from headrace.lab.drill.report import Drilled, Report, machine
+from headrace.lab.drill.run import Drill
+from headrace.lab.drill.shipped import topology_text
+from headrace.lab.drill.summary import summarize
+from headrace.lab.drill.tables import run_line
+from headrace.lab.errors import LabError
+from headrace.lab.network.control import Lab, end_lab, start_lab
+
+LAB_NAME = "drill"
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be run: scenarios by name, how often each, and where labs have their files."""
+
+    scenarios: Mapping[str, DrillConfig]
+    repeat: int
+    root: Path
+    topology: str | None = None
+
+
+def run_drills(wanted: Wanted, say: Say) -> Report:
+    """Run drills, and return the report. Drills that want the same lab share it. Raises LabError,
+    ConfigError, OSError.
+    """
+    by_topology: dict[str, list[str]] = {}
+    for name, config in wanted.scenarios.items():
+        text = topology_text(config, name=wanted.topology)
+        by_topology.setdefault(text, []).append(name)
+    found: dict[str, Drilled] = {}
+    for text, names in by_topology.items():
+        lab = _lab(wanted.root, text, say)
+        try:
+            for name in names:
+                found[name] = asyncio.run(_drill(lab, name, wanted, say))
+        finally:
+            end_lab(wanted.root, LAB_NAME)
+    drills = [found[name] for name in wanted.scenarios]
+    return Report(machine(), os.cpu_count() or 1, drills)
+
+
+def _lab(root: Path, topology: str, say: Say) -> Lab:
+    root.mkdir(parents=True, exist_ok=True)
+    file = root / f"{LAB_NAME}.toml"
+    file.write_text(topology)
+    try:
+        return start_lab(root, LAB_NAME, file, say)
+    finally:
+        file.unlink()
+
+
+async def _drill(lab: Lab, name: str, wanted: Wanted, say: Say) -> Drilled:
+    """Run one drill as often as wanted. A run that fails to end is not left out: it raises."""
+    config = wanted.scenarios[name]
+    say(f"{name}: {config.title}")
+    runs: list[Figures] = []
+    async with Drill(lab, config) as drill:
+        for number in range(1, wanted.repeat + 1):
+            try:
+                seen = await drill.once()
+            except LabError as error:
+                raise LabError(f"{name}, run {number}: {error}") from None
+            figures = figures_of(seen)
+            runs.append(figures)
+            say(f"  {run_line(number, figures)}")
+            for refusal in figures.refused:
+                say(f"    refused: {refusal}")
+    healed = any(step.healed for step in config.steps)
+    summary = summarize(name, config.title, runs, config.expect, healed)
+    return Drilled(summary, config.expect.works_again_s, runs)

@@ -1,0 +1,145 @@
+"""Does to a lab what the steps of a drill say."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from headrace.config.drill.model import StepTable
+from headrace.lab.errors import LabError
+from headrace.lab.namespaces.enter import inside
+from headrace.lab.network.control import Lab
+from headrace.lab.network.programs import Program, programs
+from headrace.lab.network.requests import Heal, Kill, MakeCut, Request, Start
+from headrace.lab.network.runner import answers
+
+_SIGNALS = {"kill": "KILL", "stop": "STOP", "continue": "CONT"}
+_POLL_S = 0.02
+_ENDS_S = 20.0
+_COMMAND_S = 30.0
+
+
+class Hands:
+    """What is done to a lab, and taken back. All of it may be done to several at once."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._originals: dict[Path, str] = {}
+
+    async def take(self, step: StepTable) -> None:
+        """Take a step, to its end. Raises LabError, OSError."""
+        await asyncio.gather(*(self._take(step, node) for node in step.on or [""]))
+
+    async def restore(self) -> None:
+        """Take back all that steps have left: cuts, what is down, what was configured. Raises
+        LabError, OSError.
+        """
+        for file in list(self._originals):
+            await self._configure(file, lambda _text: "", back=True)
+        await self._do(Heal())
+
+    async def _take(self, step: StepTable, node: str) -> None:
+        target = f"{node}:{step.program}"
+        match step.do:
+            case "kill" | "stop" | "continue":
+                await self._do(Kill(target, _SIGNALS[step.do]))
+            case "start":
+                await self._do(Start(target))
+            case "restart":
+                await self._restart(node, step.program)
+            case "power-off":
+                # The line first: what ends has no time to say goodbye.
+                await self._do(MakeCut(node))
+                await self._do(Kill(node))
+            case "power-on":
+                await self._do(Heal(node))
+            case "cut" | "black-hole":
+                await self._do(MakeCut(node, None, step.do == "black-hole"))
+            case "split":
+                await self._do(MakeCut(node, step.from_, True))
+            case "heal":
+                await self._do(Heal(node or None))
+            case "drain" | "return":
+                await self._order(node, step.do)
+            case "configure" | "restore":
+                file = self._lab.directory / self._lab.node(node).name / f"{step.program}.toml"
+                await self._configure(
+                    file, lambda text: text.replace(step.text, step.by), step.do == "restore"
+                )
+            case "slow":
+                await self._slow(target, step)
+            case "nothing":
+                pass
+
+    async def _do(self, request: Request) -> None:
+        await asyncio.to_thread(self._lab.do, request)
+
+    async def _restart(self, node: str, program: str) -> None:
+        await self._do(Kill(f"{node}:{program}", "TERM"))
+        until_s = time.monotonic() + _ENDS_S
+        while self._runs(node, program):
+            if time.monotonic() > until_s:
+                raise LabError(f"{node}:{program} does not end within {_ENDS_S:g} s")
+            await asyncio.sleep(_POLL_S)
+        await self._do(Start(f"{node}:{program}"))
+
+    def _runs(self, node: str, program: str) -> bool:
+        state = self._lab.state()
+        found = state.programs if state is not None else []
+        those = [one for one in found if (one.node, one.name) == (node, program)]
+        return any(one.process is not None and one.process.lives for one in those)
+
+    async def _slow(self, target: str, step: StepTable) -> None:
+        """Let a program stand still for a part of each period."""
+        until_s = time.monotonic() + step.for_s
+        try:
+            while time.monotonic() < until_s:
+                await self._do(Kill(target, "STOP"))
+                await asyncio.sleep(step.still_s)
+                await self._do(Kill(target, "CONT"))
+                await asyncio.sleep(step.period_s - step.still_s)
+        finally:
+            await self._do(Kill(target, "CONT"))
+
+    async def _order(self, node: str, word: str) -> None:
+        """Give an operator's order, as operators do. Raises LabError."""
+        config = self._lab.directory / self._lab.node(node).name / "vip.toml"
+        headrace = str(Path(sys.executable).with_name("headrace"))
+        process = await asyncio.create_subprocess_exec(
+            *("ip", "netns", "exec", self._lab.plan.namespace(node)),
+            *(headrace, "vip", word, "--config", str(config)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await asyncio.wait_for(process.communicate(), _COMMAND_S)
+        if process.returncode:
+            raise LabError(f"headrace vip {word}: {said.decode(errors='replace').strip()[-500:]}")
+
+    async def _configure(self, file: Path, change: Callable[[str], str], back: bool) -> None:
+        """Change a configuration file, or take its change back, and have it read again."""
+        if back:
+            text = self._originals.pop(file, None)
+        else:
+            before = file.read_text()
+            text = change(before)
+            if text == before:
+                raise LabError(f"{file}: what the drill wants to replace is not there")
+            self._originals.setdefault(file, before)
+        if text is not None:
+            file.write_text(text)
+            await self._do(Kill(f"{file.parent.name}:{file.stem}", "HUP"))
+
+    async def ready(self, nodes: Sequence[str]) -> bool:
+        """Return whether all programs of nodes answer. Raises LabError."""
+        wanted = [
+            one for one in programs(self._lab.plan, []) if one.node in nodes and one.ready_url
+        ]
+
+        def asked(one: Program) -> bool:
+            return inside(self._lab.plan.namespace(one.node), lambda: answers(one.ready_url))
+
+        return all(await asyncio.gather(*(asyncio.to_thread(asked, one) for one in wanted)))

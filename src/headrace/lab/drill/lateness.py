@@ -1,0 +1,42 @@
+"""Whether figures are those of the network, or of a client that had no time to ask. Pure.
+
+A client notes when it wanted to begin each request, and when it did. A figure is refused where it
+could be explained by how late the client was while it arose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from headrace.lab.drill.records import Attempt
+
+LEAST_S = 0.02
+SHARE = 0.25
+_AROUND_S = 0.1
+
+
+def lateness_s(attempts: Iterable[Attempt], from_s: float, until_s: float) -> float:
+    """Return how late requests were at most that were to begin in that time."""
+    return max((one.late_s for one in attempts if from_s <= one.planned_s <= until_s), default=0.0)
+
+
+def explained(attempts: Iterable[Attempt], event_s: float, figure_s: float) -> float | None:
+    """Return how late the client was, if that may explain a time which began at the event; None
+    where the figure stands.
+    """
+    late_s = lateness_s(attempts, event_s - _AROUND_S, event_s + figure_s + _AROUND_S)
+    return late_s if late_s > max(LEAST_S, SHARE * figure_s) else None
+
+
+def own_timeouts(attempts: Sequence[Attempt], patience_s: float) -> set[int]:
+    """Return the places of the requests that ran out of time while the client stood still for so
+    much of it that their answers may have been there. `attempts` are in the order of `planned_s`.
+    """
+    still_s = SHARE * patience_s
+    stands = [(one.planned_s, one.began_s) for one in attempts if one.late_s > still_s]
+    return {
+        place
+        for place, one in enumerate(attempts)
+        if one.outcome == "timeout"
+        and any(began <= one.ended_s and ended >= one.began_s for began, ended in stands)
+    }

@@ -1,0 +1,97 @@
+"""What each client of a drill does, from the plan of a lab and a scenario. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from headrace.config.drill.model import DrillConfig
+from headrace.lab.drill.records import Asked, Body, Orders, Target
+from headrace.lab.errors import LabError
+from headrace.lab.network.configuration import HOST, HTTP_PORT
+from headrace.lab.network.plan import Kind, LabPlan, Node
+
+_QUESTIONS: tuple[tuple[int, Literal["dns", "http"]], ...] = ((53, "dns"), (HTTP_PORT, "http"))
+
+
+def owners(plan: LabPlan) -> dict[str, str]:
+    """Return the owner of each VIP, of both families."""
+    return {
+        address: node.name
+        for node in plan.of(Kind.SERVER)
+        for pair in node.vips
+        for address in pair
+    }
+
+
+def affected(plan: LabPlan, config: DrillConfig) -> list[str]:
+    """Return the VIPs that a drill's event is about. Raises LabError for what is no server."""
+    known = {node.name for node in plan.of(Kind.SERVER)}
+    for name in config.affected:
+        if name not in known:
+            raise LabError(f"the lab has no server {name}: name some of {', '.join(sorted(known))}")
+    return [vip for vip, owner in owners(plan).items() if owner in config.affected]
+
+
+def next_hops(plan: LabPlan, isp: str) -> dict[str, str]:
+    """Return the servers by the addresses that the router of an ISP reaches them at."""
+    return {
+        address: node.name
+        for node in plan.of(Kind.SERVER)
+        if node.isp == isp
+        for address in (node.ipv4, node.ipv6)
+    }
+
+
+def clients(plan: LabPlan) -> list[Node]:
+    """Return one client of each ISP."""
+    first: dict[str, Node] = {}
+    for node in plan.of(Kind.CLIENT):
+        first.setdefault(node.isp, node)
+    return list(first.values())
+
+
+def orders_for(
+    plan: LabPlan, config: DrillConfig, small: Body, long: Body, from_s: float, until_s: float
+) -> dict[str, Orders]:
+    """Return the orders of each client, by its name."""
+    vips = affected(plan, config)
+    load = config.load
+    return {
+        node.name: Orders(
+            from_s=from_s,
+            until_s=until_s,
+            name=HOST,
+            small=small,
+            long=long,
+            patience_s=load.patience_s,
+            targets=list(_targets(owners(plan), vips, config)),
+            downloads=[
+                Target(vip, HTTP_PORT, 0.25, phase_s=0.1 * number)
+                for vip in vips
+                for number in range(load.downloads)
+            ],
+            download_s=load.download_s,
+            asked=[
+                Asked(router.ipv4, port, kind, load.questions_s)
+                for router in plan.of(Kind.ROUTER)
+                for port, kind in _QUESTIONS
+            ],
+        )
+        for node in clients(plan)
+    }
+
+
+def _targets(every: Mapping[str, str], vips: list[str], config: DrillConfig) -> Iterator[Target]:
+    """Yield what is asked, each at a moment of its own, so that requests do not come in bursts."""
+    for number, vip in enumerate(every):
+        every_s = config.load.every_s if vip in vips else config.load.others_s
+        yield Target(vip, HTTP_PORT, every_s, phase_s=every_s * number / len(every))
+
+
+def leaving(plan: LabPlan, config: DrillConfig) -> list[str]:
+    """Return what request routers say for a server that they are to send nobody to."""
+    nodes = [plan.nodes[name] for name in config.affected]
+    own = [address for node in nodes for address in (node.ipv4, node.ipv6)]
+    hosts = [f"{node.name}.{HOST.split('.', 1)[1]}" for node in nodes]
+    return [*affected(plan, config), *own, *hosts]

@@ -1,0 +1,104 @@
+"""What a drill's client is told to do, and what it brings back. Values alone.
+
+All times are of CLOCK_MONOTONIC, which all processes of a machine share.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+MOST_ATTEMPTS = 400_000
+MOST_TARGETS = 200
+Outcome = Literal[
+    "ok", "refused", "unreachable", "timeout", "reset", "status", "wrong", "short", "refrained"
+]
+"""`wrong`: a whole body with other bytes. `short`: it ended early. `refrained`: the client had too
+much open to begin."""
+
+Interval = Annotated[float, msgspec.Meta(gt=0, le=60)]
+
+
+class Body(msgspec.Struct, frozen=True):
+    """An object, and what its body has to be."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A VIP that is asked again and again by new connections."""
+
+    host: str
+    port: int
+    every_s: Interval
+    phase_s: float = 0.0
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A request router that is asked again and again: by DNS for a name, or by HTTP."""
+
+    host: str
+    port: int
+    kind: Literal["dns", "http"]
+    every_s: Interval
+
+
+class Orders(msgspec.Struct, frozen=True):
+    """Everything that a client does, from `from_s` to `until_s` at the latest."""
+
+    from_s: float
+    until_s: float
+    name: str
+    small: Body
+    long: Body
+    patience_s: float
+    targets: Annotated[list[Target], msgspec.Meta(max_length=MOST_TARGETS)] = []
+    downloads: Annotated[list[Target], msgspec.Meta(max_length=MOST_TARGETS)] = []
+    download_s: float = 10.0
+    asked: Annotated[list[Asked], msgspec.Meta(max_length=MOST_TARGETS)] = []
+
+
+class Attempt(msgspec.Struct, frozen=True, array_like=True):
+    """A request on a connection of its own. `server` is who says that it answered."""
+
+    host: str
+    planned_s: float
+    began_s: float
+    ended_s: float
+    outcome: Outcome
+    server: str = ""
+
+    @property
+    def late_s(self) -> float:
+        """Return how late it was for the client's own fault."""
+        return self.began_s - self.planned_s
+
+
+class Download(msgspec.Struct, frozen=True, array_like=True):
+    """A long download."""
+
+    host: str
+    began_s: float
+    ended_s: float
+    outcome: Outcome
+    bytes: int
+
+
+class Answer(msgspec.Struct, frozen=True, array_like=True):
+    """Where a request router sends clients. Empty where it said nothing."""
+
+    kind: Literal["dns", "http"]
+    began_s: float
+    places: list[str]
+
+
+class Record(msgspec.Struct):
+    """What one client saw."""
+
+    client: str
+    attempts: list[Attempt] = []
+    downloads: list[Download] = []
+    answers: list[Answer] = []

@@ -1,0 +1,95 @@
+"""The report of drills: a table, a page with a picture, and JSON with every run. Writes files."""
+
+from __future__ import annotations
+
+import html
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from headrace.lab.drill.figures import Figures
+from headrace.lab.drill.picture import Row, picture
+from headrace.lab.drill.summary import Summary
+from headrace.lab.drill.tables import HEADS, load_lines, markdown_table, row
+
+_TITLE = "New connections work again after"
+_STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;color:#24292f}"
+    "table{border-collapse:collapse}td,th{padding:.2rem .6rem;border-bottom:1px solid #d8dde3;"
+    "text-align:right}td:first-child,th:first-child{text-align:left}"
+)
+
+
+class Drilled(msgspec.Struct, frozen=True):
+    """A drill with all its runs."""
+
+    summary: Summary
+    hoped_s: float | None
+    runs: list[Figures]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """All that were run, and on what."""
+
+    machine: str
+    cpus: int
+    drills: list[Drilled]
+
+
+def machine() -> str:
+    """Return the kernel and Python that it ran on."""
+    return f"Linux {platform.release()}, Python {platform.python_version()}"
+
+
+def rows_of(drills: Sequence[Drilled]) -> list[Row]:
+    """Return the picture's rows."""
+    return [
+        Row(
+            one.summary.title,
+            [run.works_again_s for run in one.runs if not run.refused],
+            one.summary.works_again.median_s,
+            one.hoped_s,
+        )
+        for one in drills
+    ]
+
+
+def write_report(directory: Path, report: Report) -> list[Path]:
+    """Write `drills.json`, `drills.md`, `drills.svg` and `drills.html`. Raises OSError."""
+    directory.mkdir(parents=True, exist_ok=True)
+    summaries = [one.summary for one in report.drills]
+    svg = picture(_TITLE, rows_of(report.drills))
+    written = {
+        "drills.json": msgspec.json.format(msgspec.json.encode(report), indent=1).decode(),
+        "drills.md": "\n".join([*markdown_table(summaries), ""]),
+        "drills.svg": svg,
+        "drills.html": page(report, svg),
+    }
+    for name, text in written.items():
+        (directory / name).write_text(text)
+    return [directory / name for name in written]
+
+
+def page(report: Report, svg: str) -> str:
+    """Return the page: the picture, the table, and the load of each server."""
+    heads = "".join(f"<th>{html.escape(one)}</th>" for one in HEADS)
+    rows = [
+        "".join(f"<td>{html.escape(cell)}</td>" for cell in row(one.summary))
+        for one in report.drills
+    ]
+    loads = [
+        f"<h3>{html.escape(one.summary.title)}</h3><p>"
+        + "<br>".join(html.escape(line) for line in [*load_lines(one.runs), *one.summary.missed])
+        + "</p>"
+        for one in report.drills
+    ]
+    body = "".join(f"<tr>{cells}</tr>" for cells in rows)
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Drills</title>'
+        f"<style>{_STYLE}</style></head><body><h1>Drills</h1><p>{html.escape(report.machine)}, "
+        f"{report.cpus} processors. Dots are runs, strokes medians, orange marks what was hoped "
+        f"for.</p>{svg}<table><tr>{heads}</tr>{body}</table><h2>Requests that servers answered</h2>"
+        f"{''.join(loads)}</body></html>\n"
+    )

@@ -1,0 +1,209 @@
+"""Runs a drill once: clients ask, steps are taken at their times, routers' routes are followed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from headrace.config.drill.consistency import longest_s
+from headrace.config.drill.model import DrillConfig, StepTable
+from headrace.lab.drill.bodies import long_body, small_body
+from headrace.lab.drill.figures import Seen
+from headrace.lab.drill.hands import Hands
+from headrace.lab.drill.netlink import RouteWatch
+from headrace.lab.drill.orders import affected, leaving, next_hops, orders_for, owners
+from headrace.lab.drill.records import Orders, Record
+from headrace.lab.errors import LabError
+from headrace.lab.network.control import Lab
+from headrace.lab.network.plan import Kind
+
+HOME_WITHIN_S = 180.0
+_CLIENTS_START_S = 2.0
+_POLL_S = 0.02
+_ENDS_S = 30.0
+_MOST_BYTES = 256 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Times:
+    """When the steps were taken that count."""
+
+    began_s: float
+    event_s: float = 0.0
+    healed_s: float | None = None
+
+
+class Drill:
+    """A drill in a lab that runs. Use as an asynchronous context manager: it leaves the lab healed.
+
+    `watches` follow the routers of the ISPs, by their names.
+    """
+
+    def __init__(self, lab: Lab, config: DrillConfig) -> None:
+        self._lab = lab
+        self._config = config
+        self._hands = Hands(lab)
+        self._stack = contextlib.ExitStack()
+        self._watches: dict[str, RouteWatch] = {}
+        self._owners = owners(lab.plan)
+        self._affected = affected(lab.plan, config)
+
+    async def __aenter__(self) -> Drill:
+        """Begin to follow the routes. Raises LabError."""
+        for node in self._lab.plan.of(Kind.ISP):
+            watch = RouteWatch(
+                self._lab.plan.namespace(node.name), next_hops(self._lab.plan, node.name)
+            )
+            self._watches[node.name] = self._stack.enter_context(watch)
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        """Heal the lab, and end."""
+        self._stack.close()
+        await self._hands.restore()
+
+    async def once(self) -> Seen:
+        """Run it once, and return what was seen. Raises LabError, OSError."""
+        await self._settle()
+        config, plan = self._config, self._lab.plan
+        from_s = time.monotonic() + _CLIENTS_START_S
+        until_s = from_s + longest_s(config) + _ENDS_S
+        orders = orders_for(plan, config, small_body(), long_body(), from_s, until_s)
+        times = Times(from_s)
+        async with contextlib.AsyncExitStack() as stack:
+            clients = {
+                name: await stack.enter_async_context(_Client(plan.namespace(name), one))
+                for name, one in orders.items()
+            }
+            await _until(from_s + config.before_s)
+            await self._take_steps(times)
+            await asyncio.sleep(config.after_s)
+            ended_s = time.monotonic()
+            records = await asyncio.gather(*(client.end() for client in clients.values()))
+        for name, record in zip(clients, records, strict=True):
+            record.client = name
+        return Seen(
+            began_s=from_s,
+            event_s=times.event_s,
+            healed_s=times.healed_s,
+            ended_s=ended_s,
+            patience_s=config.load.patience_s,
+            owners=self._owners,
+            affected=self._affected,
+            leaving=leaving(plan, config),
+            records=records,
+            moves=sorted(
+                (move for watch in self._watches.values() for move in watch.moves()),
+                key=lambda move: move.at_s,
+            ),
+        )
+
+    async def _settle(self) -> None:
+        """Heal what a run before has left, and wait until every VIP is with its owner."""
+        await self._hands.restore()
+        await self._wait(self._is_home, self._owners, HOME_WITHIN_S, "every VIP is with its owner")
+
+    async def _take_steps(self, times: Times) -> None:
+        config = self._config
+        base_s = time.monotonic()
+        event = next((at for at, step in enumerate(config.steps) if step.event), 0)
+        for number, step in enumerate(config.steps):
+            if step.at_s is not None:
+                await _until(base_s + step.at_s)
+            await self._moment(step)
+            now_s = time.monotonic()
+            if number == event:
+                times.event_s = now_s
+            if step.healed:
+                times.healed_s = now_s
+            await self._hands.take(step)
+
+    async def _moment(self, step: StepTable) -> None:
+        """Wait for what a step waits for. Raises LabError when that does not come."""
+        vips = [vip for vip, owner in self._owners.items() if owner in step.on]
+        names = ", ".join(step.on)
+        if step.when == "moved":
+            await self._wait(self._has_moved, vips, step.within_s, f"VIPs of {names} have moved")
+        elif step.when == "home":
+            await self._wait(self._is_home, vips, step.within_s, f"VIPs of {names} are back")
+        elif step.when == "ready":
+            until_s = time.monotonic() + step.within_s
+            while not await self._hands.ready(step.on):
+                if time.monotonic() > until_s:
+                    raise LabError(f"{names}: not ready within {step.within_s:g} s")
+                await asyncio.sleep(5 * _POLL_S)
+
+    async def _wait(self, test: object, vips: Collection[str], within_s: float, what: str) -> None:
+        assert callable(test)
+        until_s = time.monotonic() + within_s
+        while not test(vips):
+            if time.monotonic() > until_s:
+                raise LabError(f"{what}: not within {within_s:g} s; routes: {self._routes(vips)}")
+            await asyncio.sleep(_POLL_S)
+
+    def _now(self) -> Mapping[str, str]:
+        return {vip: who for watch in self._watches.values() for vip, who in watch.now().items()}
+
+    def _is_home(self, vips: Collection[str]) -> bool:
+        now = self._now()
+        return all(now.get(vip) == self._owners[vip] for vip in vips)
+
+    def _has_moved(self, vips: Collection[str]) -> bool:
+        now = self._now()
+        return all(now.get(vip, "") not in ("", self._owners[vip]) for vip in vips)
+
+    def _routes(self, vips: Collection[str]) -> str:
+        now = self._now()
+        wrong = (f"{vip} at {now.get(vip) or 'nobody'}" for vip in vips)
+        return ", ".join(wrong)
+
+
+class _Client:
+    """A client as a process in its namespace."""
+
+    def __init__(self, namespace: str, orders: Orders) -> None:
+        self._namespace = namespace
+        self._orders = orders
+
+    async def __aenter__(self) -> _Client:
+        program = "headrace.lab.drill.client"
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "headrace.lab.namespaces.inside", self._namespace),
+            *(str(os.getpid()), sys.executable, "-m", program),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=_MOST_BYTES,
+        )
+        assert self._process.stdin is not None
+        self._process.stdin.write(msgspec.json.encode(self._orders) + b"\n")
+        await self._process.stdin.drain()
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+
+    async def end(self) -> Record:
+        """Let it end, and return what it saw. Raises LabError."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            said, _ = await asyncio.wait_for(self._process.communicate(), _ENDS_S)
+            return msgspec.json.decode(said, type=Record)
+        except TimeoutError:
+            raise LabError("a client of the drill does not end") from None
+        except msgspec.MsgspecError as error:
+            raise LabError(f"a client of the drill failed: {error}") from None
+
+
+async def _until(at_s: float) -> None:
+    await asyncio.sleep(max(0.0, at_s - time.monotonic()))

@@ -1,0 +1,89 @@
+"""The results of drills as a table, for a terminal and for a page. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from headrace.lab.drill.figures import Figures
+from headrace.lab.drill.summary import Spread, Summary, written_s
+
+HEADS = (
+    "event", "works again", "worst", "routes", "back", "DNS", "HTTP", "failed", "others",
+    "on return", "cut", "wrong", "runs",
+)  # fmt: skip
+
+
+def row(one: Summary) -> tuple[str, ...]:
+    """Return the cells of a drill."""
+    back = "" if one.back is None else written_s(one.back.median_s)
+    runs = f"{one.runs}" + (f" (+{one.refused} refused)" if one.refused else "")
+    return (
+        one.title,
+        written_s(one.works_again.median_s),
+        written_s(one.works_again.worst_s),
+        _routed(one.routed),
+        back,
+        _routed(one.dns),
+        _routed(one.http),
+        str(one.failed),
+        str(one.failed_others),
+        "" if one.back is None else str(one.failed_back),
+        str(one.cut + one.cut_back),
+        str(one.wrong),
+        runs,
+    )
+
+
+def _routed(one: Spread) -> str:
+    """Return the median; where nothing moved there is none."""
+    return "–" if one.median_s is None else written_s(one.median_s)
+
+
+def text_table(summaries: Iterable[Summary]) -> list[str]:
+    """Return the table for a terminal."""
+    rows = [HEADS, *(row(one) for one in summaries)]
+    widths = [max(len(each[at]) for each in rows) for at in range(len(HEADS))]
+    return [
+        "  ".join(
+            cell.ljust(widths[at]) if at == 0 else cell.rjust(widths[at])
+            for at, cell in enumerate(each)
+        ).rstrip()
+        for each in rows
+    ]
+
+
+def markdown_table(summaries: Iterable[Summary]) -> list[str]:
+    """Return the table for a page."""
+    lines = [f"| {' | '.join(HEADS)} |", "|---" + "|--:" * (len(HEADS) - 1) + "|"]
+    return [*lines, *(f"| {' | '.join(row(one))} |" for one in summaries)]
+
+
+def run_line(number: int, figures: Figures) -> str:
+    """Return one run in a line."""
+    parts = [
+        f"run {number}: works again after {written_s(figures.works_again_s)}",
+        f"routes moved after {written_s(figures.routed_s)}",
+        f"{figures.failed} of {figures.requests} requests failed",
+    ]
+    if figures.failed_others:
+        parts.append(f"{figures.failed_others} to others")
+    if figures.back_s is not None:
+        parts.append(f"back after {written_s(figures.back_s)}")
+    if figures.cut or figures.cut_back:
+        parts.append(f"{figures.cut + figures.cut_back} downloads cut")
+    if figures.wrong:
+        parts.append(f"{figures.wrong} bodies WRONG")
+    parts.append(f"clients at most {written_s(figures.late_s)} late")
+    return "; ".join(parts)
+
+
+def load_lines(runs: Sequence[Figures]) -> list[str]:
+    """Return what servers answered a second, before the event and after: the mean of all runs."""
+    names = sorted({name for run in runs for name in run.load})
+    lines = []
+    for name in names:
+        pairs = [run.load[name] for run in runs if name in run.load]
+        before = sum(pair.before for pair in pairs) / len(runs)
+        after = sum(pair.after for pair in pairs) / len(runs)
+        lines.append(f"{name}: {before:.0f}/s before, {after:.0f}/s after")
+    return lines

@@ -1,0 +1,93 @@
+"""The shipped drills fit the lab that they want, and are within bounds."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from headrace.config.lab import LAB
+from headrace.config.loader import load_config
+from headrace.lab.drill.bodies import long_body, small_body
+from headrace.lab.drill.orders import affected, clients, leaving, next_hops, orders_for, owners
+from headrace.lab.drill.shipped import find_scenarios, shipped, topology_text
+from headrace.lab.errors import LabError
+from headrace.lab.network.plan import Kind, LabPlan, make_plan
+
+TABLE = {
+    "edge-kill", "speaker-kill", "link-down", "edge-hang", "black-hole", "black-hole-bfd", "drain",
+    "rolling-upgrade", "two-of-three",
+}  # fmt: skip
+
+
+def plan_of(tmp_path: Path, text: str) -> LabPlan:
+    file = tmp_path / "lab.toml"
+    file.write_text(text)
+    return make_plan(load_config(file, LAB), tmp_path)
+
+
+def test_every_promise_has_a_drill() -> None:
+    assert set(shipped()) >= TABLE
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_its_names_are_in_its_lab(tmp_path: Path, name: str) -> None:
+    (config,) = find_scenarios([name]).values()
+    plan = plan_of(tmp_path, topology_text(config))
+
+    assert affected(plan, config)
+    for step in config.steps:
+        for node in [*step.on, *([step.from_] if step.from_ else [])]:
+            assert plan.group(node), node
+
+
+def test_bfd_is_added_to_the_topology() -> None:
+    (config,) = find_scenarios(["black-hole-bfd"]).values()
+
+    assert all(site["bfd"] for site in tomllib.loads(topology_text(config))["site"])
+
+
+def test_all_are_found_at_once_and_nothing_else() -> None:
+    assert list(find_scenarios(["all"])) == shipped()
+    with pytest.raises(LabError, match="name a file, or some of all, "):
+        find_scenarios(["nothing"])
+
+
+def test_orders(tmp_path: Path) -> None:
+    (config,) = find_scenarios(["edge-kill"]).values()
+    plan = plan_of(tmp_path, topology_text(config))
+
+    orders = orders_for(plan, config, small_body(), long_body(), 10.0, 60.0)
+
+    assert set(orders) == {"north-client1", "south-client1"} == {one.name for one in clients(plan)}
+    one = orders["south-client1"]
+    every = {target.host: target.every_s for target in one.targets}
+    # Two VIPs of two families for each of six servers, those of one of them more often.
+    assert len(every) == len(owners(plan)) == 24
+    often = {host for host, every_s in every.items() if every_s == config.load.every_s}
+    assert often == set(affected(plan, config)) == {target.host for target in one.downloads}
+    assert {asked.kind for asked in one.asked} == {"dns", "http"}
+    # Not all at the same moment.
+    assert len({target.phase_s for target in one.targets}) > 12
+
+
+def test_addresses_of_a_server_lead_to_it(tmp_path: Path) -> None:
+    (config,) = find_scenarios(["edge-kill"]).values()
+    plan = plan_of(tmp_path, topology_text(config))
+    node = plan.nodes["oslo2"]
+
+    assert next_hops(plan, "north")[node.ipv6] == "oslo2"
+    assert node.ipv4 not in next_hops(plan, "south")
+    assert len(next_hops(plan, "north")) == 2 * sum(
+        one.isp == "north" for one in plan.of(Kind.SERVER)
+    )
+
+
+def test_who_is_not_to_be_sent_to(tmp_path: Path) -> None:
+    (config,) = find_scenarios(["edge-kill"]).values()
+    plan = plan_of(tmp_path, topology_text(config))
+
+    assert "oslo1.cdn.test" in leaving(plan, config)
+    with pytest.raises(LabError, match="no server milan1"):
+        affected(plan, config.model_copy(update={"affected": ["milan1"]}))

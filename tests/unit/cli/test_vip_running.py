@@ -1,0 +1,148 @@
+"""Tables of a VIP process, what counts as wrong, and commands that wait."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from headrace.cli import vip_running as commands
+from headrace.cli.admin_client import AdminClient
+from headrace.cli.main import app
+from headrace.cli.vip_tables import complaints, event_line, status_lines
+from headrace.vip.admin.models import (
+    Done,
+    EdgeRow,
+    EventRow,
+    NeighbourRow,
+    OrderRow,
+    SessionRow,
+    Status,
+    VipRow,
+)
+
+VIP = VipRow(
+    "192.0.2.1", "s1", 0, "serving", "owner", "its own VIP", "", "192.0.2.1/32 med 100",
+    True, "sound", False, "", 0.1, 60.0, True,
+)  # fmt: skip
+WELL = Status(
+    server="s1",
+    site="oslo",
+    phase="serving",
+    phase_s=60.0,
+    order=None,
+    wanted="online",
+    wanted_note="by the description",
+    speaker="started",
+    speaker_problem="",
+    addresses_problem="",
+    plan_age_s=0.1,
+    view=7,
+    clients=None,
+    edge=EdgeRow(False, 12, "", ""),
+    vips=[VIP],
+    sessions=[SessionRow("10.0.0.1", "north", True, 60.0, "", "", "", 0)],
+    neighbours=[NeighbourRow("s2", "sound", False, ["192.0.2.1"], 0.5, "")],
+)
+OUT = msgspec.structs.replace(
+    VIP,
+    standing="out",
+    why="failed",
+    meaning="a check failed",
+    note="nothing listens",
+    announced="",
+)
+
+
+def changed(**what: Any) -> Status:
+    """What is well, but for this."""
+    return msgspec.structs.replace(WELL, **what)
+
+
+def test_what_is_well_is_shown_without_a_complaint() -> None:
+    lines = status_lines(WELL, 140)
+    assert lines[0] == ("s1 in oslo: serving for 60s; 1 of 1 VIPs announced, 1 of 1 sessions up")
+    assert "edge: serving, 12 connections" in lines
+    assert list(complaints(WELL)) == []
+    assert max(map(len, status_lines(WELL, 40))) <= 40
+
+
+@pytest.mark.parametrize(
+    ("found", "complaint"),
+    [
+        (changed(vips=[OUT]), "VIP 192.0.2.1: out: a check failed (nothing listens)"),
+        (
+            changed(sessions=[SessionRow("10.0.0.1", "", False, 3.0, "wrong-as", "2", "see", 0)]),
+            "session 10.0.0.1: down for 3s: wrong-as; 2; see",
+        ),
+        (changed(speaker="died", speaker_problem="killed"), "speaker: died: killed"),
+        (changed(addresses_problem="no ip"), "addresses: no ip"),
+        (changed(edge=EdgeRow(None, None, "", "refused")), "edge: refused"),
+    ],
+)
+def test_what_is_wrong_is_said(found: Status, complaint: str) -> None:
+    assert list(complaints(found)) == [complaint]
+    assert complaint in status_lines(found, 140)
+
+
+def test_what_somebody_wants_is_no_complaint() -> None:
+    withdrawn = msgspec.structs.replace(OUT, why="withdrawn")
+    order = OrderRow("draining", "new disks", "ada@desk", 1.0, 3600.0, False)
+    found = changed(vips=[withdrawn], wanted="draining", phase="out", order=order, clients=3)
+    assert list(complaints(found)) == []
+    text = "\n".join(status_lines(found, 140))
+    assert "wanted: draining: by the description; 3 connections left" in text
+    assert "ordered by ada@desk until 1970-01-01 01:00:00: new disks" in text
+
+
+def test_what_comes_from_elsewhere_cannot_steer_a_terminal() -> None:
+    assert "\x1b" not in event_line(EventRow(0.0, "dropped", "\x1b[2J", "\x1b]0;x"))
+    named = NeighbourRow("s2", "unknown", False, [], 0.0, "\x1b[31m")
+    assert "\x1b" not in "".join(status_lines(changed(neighbours=[named]), 140))
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What the process answers, one after the other; the last one stays."""
+    told: list[object] = []
+
+    def ask(
+        _self: AdminClient, _answer: object, _method: str, _path: str, _body: object = None
+    ) -> object:
+        return told.pop(0) if len(told) > 1 else told[0]
+
+    monkeypatch.setattr(AdminClient, "ask", ask)
+    monkeypatch.setattr(commands, "client_of", lambda *_where: AdminClient(None, ""))  # type: ignore[arg-type]
+    monkeypatch.setattr(commands, "LOOK_S", 0.0)
+    return told
+
+
+def test_a_drain_waits_until_the_server_is_out(answers: list[object]) -> None:
+    answers += [Done("serving", "draining", ""), WELL, changed(phase="worse"), changed(phase="out")]
+    result = CliRunner().invoke(app, ["vip", "drain", "--wait", "1m"])
+    assert result.exit_code == 0
+    assert result.output.splitlines()[-1] == "done: s1 is out"
+
+
+def test_a_wait_that_is_too_long_is_a_failure(answers: list[object]) -> None:
+    answers += [Done("serving", "online", ""), changed(vips=[OUT])]
+    result = CliRunner().invoke(app, ["vip", "return", "--wait", "10ms"])
+    assert result.exit_code == 1
+    assert "not in 0.01 s: VIP 192.0.2.1: out: a check failed (nothing listens)" in result.output
+
+
+def test_a_check_says_what_is_wrong_by_its_exit_code(answers: list[object]) -> None:
+    answers.append(WELL)
+    assert CliRunner().invoke(app, ["vip", "status", "--check"]).exit_code == 0
+    answers[:] = [changed(vips=[OUT])]
+    result = CliRunner().invoke(app, ["vip", "status", "--check"])
+    assert (result.exit_code, "VIP 192.0.2.1: out" in result.output) == (1, True)
+
+
+@pytest.mark.parametrize("option", ["--wait", "--for"])
+def test_a_time_that_is_none_is_refused(option: str) -> None:
+    result = CliRunner().invoke(app, ["vip", "drain", option, "soon"])
+    assert result.exit_code == 2
+    assert option in result.output

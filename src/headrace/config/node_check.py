@@ -14,7 +14,7 @@ from headrace.config.node import NodeConfig
 from headrace.config.peer_secrets import read_secrets
 from headrace.config.problems import Problem
 from headrace.config.ticket_secrets import none_in_force, read_ticket_secrets
-from headrace.http.server.ticket_keys import keys_can_be_set
+from headrace.http.server.ticket_keys import KEYS_CANNOT_BE_SET, keys_can_be_set
 from headrace.ownership import foreign
 
 _INTERFACES = Path("/sys/class/net")
@@ -40,7 +40,7 @@ def ticket_problems(path: Path | None) -> list[Problem]:
     except ValueError as error:
         problem = str(error)
     if not problem and not keys_can_be_set():
-        problem = "this Python has OpenSSL linked into it, and sets no keys for tickets"
+        problem = KEYS_CANNOT_BE_SET
         remedy = "run headrace with the Python of your distribution, or remove the line"
     if not problem:
         return []

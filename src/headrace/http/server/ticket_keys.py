@@ -15,6 +15,7 @@ from functools import cache
 
 from headrace.errors import HeadraceError
 
+KEYS_CANNOT_BE_SET = "this Python has OpenSSL linked into it, and sets no keys for tickets"
 NAME_BYTES = 16
 KEY_BYTES = 80  # OpenSSL: 16 of name, 32 for HMAC, 32 for AES
 

@@ -24,6 +24,7 @@ from headrace.config.ticket_secrets import (
     read_ticket_secrets,
 )
 from headrace.errors import HeadraceError
+from headrace.http.server.ticket_keys import KEYS_CANNOT_BE_SET, keys_can_be_set
 from headrace.node.channel import Channel
 from headrace.node.messages import TakeTicketSecrets
 from headrace.node.network.files import Signature, signature_of
@@ -91,6 +92,8 @@ class TicketKeeper:
         problem = none_in_force(found, self._clock())
         if problem:
             raise TicketSecretsError(f"{path}: {problem}")
+        if not keys_can_be_set():
+            raise TicketSecretsError(f"{path}: {KEYS_CANNOT_BE_SET}")
         return SecretsFile(path, seen, found)
 
     def use(self, file: SecretsFile) -> None:

@@ -72,9 +72,7 @@ def new(
         return
     added = TicketSecret(float(begins), randomness.token_urlsafe(32).encode())
     kept = (*needed(present, now), added)
-    if len(kept) > MOST_SECRETS:
-        raise TicketFileError(f"{path} has {len(kept)} secrets then: remove those to come first")
-    _write(path, text_of(kept))
+    _write(path, kept)
     typer.echo(f"{path}: {added.id} from {_when(added.begins)}, {len(kept)} in the file")
 
 
@@ -123,8 +121,10 @@ def _read(path: Path) -> tuple[TicketSecret, ...]:
         raise TicketFileError(f"{path}: {error}") from error
 
 
-def _write(path: Path, text: bytes) -> None:
+def _write(path: Path, secrets: Sequence[TicketSecret]) -> None:
     """Replace the file in one step; it keeps its owner and its mode. Raises TicketFileError."""
+    if len(secrets) > MOST_SECRETS:
+        raise TicketFileError(f"{path} has {len(secrets)} secrets then: remove some to come first")
     made = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE)
@@ -135,7 +135,7 @@ def _write(path: Path, text: bytes) -> None:
                     if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
                         os.fchown(descriptor, before.st_uid, before.st_gid)
                     os.fchmod(descriptor, before.st_mode & 0o7777)
-                file.write(text)
+                file.write(text_of(secrets))
                 file.flush()
                 os.fsync(descriptor)
             made.replace(path)

@@ -53,7 +53,10 @@ def install(context: ssl.SSLContext, key: bytes) -> bool:
 
 
 def exchange(context: ssl.SSLContext, key: bytes) -> bool:
-    """Do as `install` does with a key that was installed before, unchecked."""
+    """Do as `install` does, unchecked, with a key that was installed before.
+
+    Raises TicketKeyError.
+    """
     control = _openssl_control()
     if control is None:
         return False

@@ -11,13 +11,17 @@ TEST_PLAYERS := tests/e2e/players/vendor/hls.js
 export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz bench bench-quick lint format docs serve-docs sample pictures hooks lock clean
+.PHONY: help demo lab test fuzz bench bench-quick lint format docs serve-docs sample pictures hooks lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(STAMP) $(PLAYER) ## play real video through a network on this machine
 	@$(BIN)/headrace demo
+
+lab: $(STAMP) ## build a network of two ISPs in network namespaces, to be broken (as root)
+	@scripts/install-lab-tools $(BIN)
+	@$(BIN)/headrace lab up $(if $(TOPOLOGY),--topology $(TOPOLOGY))
 
 test: $(STAMP) $(PLAYER) $(TEST_PLAYERS) ## run lint, types, import contracts, docs and all tests
 	@scripts/install-test-tools

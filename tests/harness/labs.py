@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,6 +23,23 @@ ROOT = Path(__file__).parents[2]
 HEADRACE = str(Path(sys.executable).with_name("headrace"))
 PATIENCE_S = 60.0
 _numbers = count(1)
+
+
+@contextlib.contextmanager
+def tested_lab() -> Iterator[TestedLab]:
+    """A lab that is not there yet, and of which nothing is left afterwards."""
+    assert os.geteuid() == 0, "a lab needs root"
+    root = Path(tempfile.mkdtemp(prefix="hrt-"))
+    root.chmod(0o755)
+    made = TestedLab(root)
+    try:
+        yield made
+    finally:
+        if made.left():
+            made("down")
+        left = made.left()
+        shutil.rmtree(root, ignore_errors=True)
+    assert left == []
 
 
 class TestedLab:

@@ -20,6 +20,7 @@ from headrace.config.base import Written
 from headrace.config.drill import DRILL
 from headrace.config.edge import EDGE
 from headrace.config.feedback import FEEDBACK
+from headrace.config.lab import LAB
 from headrace.config.network import NETWORK
 from headrace.config.root import Root
 from headrace.config.router import ROUTER
@@ -28,7 +29,7 @@ from headrace.config.schema import header, keys_of, nested_model, tables
 from headrace.config.units import format_bit_rate, format_size
 from headrace.config.vip import VIP
 
-ROOTS: tuple[Root[Any], ...] = (EDGE, ROUTER, FEEDBACK, VIP, NETWORK, SCENARIO, DRILL)
+ROOTS: tuple[Root[Any], ...] = (EDGE, ROUTER, FEEDBACK, VIP, NETWORK, SCENARIO, LAB, DRILL)
 _TITLE = "# Configuration reference\n"
 _NOTATION = """\
 A file is [TOML](https://toml.io). Durations are seconds (`2.5`) or texts (`"250ms"`, `"10s"`,

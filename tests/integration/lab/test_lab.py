@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from headrace.lab.assets import MEDIA, PROBE_FILE
-from tests.harness.labs import TestedLab
+from tests.harness.labs import TestedLab, tested_lab
 from tests.harness.polling import eventually
 
 pytestmark = pytest.mark.timeout(400)
@@ -23,19 +20,9 @@ PROBE = (MEDIA / PROBE_FILE).read_bytes()
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[TestedLab]:
-    assert os.geteuid() == 0, "a lab needs root"
-    root = Path(tempfile.mkdtemp(prefix="hrt-"))
-    root.chmod(0o755)
-    made = TestedLab(root)
-    try:
+    with tested_lab() as made:
         made("up", "--topology", "small")
         yield made
-    finally:
-        if made.left():
-            made("down")
-        left = made.left()
-        shutil.rmtree(root, ignore_errors=True)
-    assert left == []
 
 
 def served_by(lab: TestedLab, url: str) -> str:
@@ -112,32 +99,12 @@ def test_a_program_that_ends_by_itself_is_started_again(lab: TestedLab) -> None:
     eventually(again, "the origin runs again", 30.0)
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("kill", "oslo9"), "oslo9 is no node, site or ISP"),
-        (("kill", "oslo1:router"), "it has edge, vip"),
-        (("kill", "oslo1", "--signal", "NONSENSE"), "is no signal"),
-        (("cut", "paris"), "there is no line paris"),
-        (("exec", "paris", "true"), "there is no node paris"),
-    ],
-)
-def test_a_mistake_is_said(lab: TestedLab, words: tuple[str, ...], said: str) -> None:
-    assert said in lab(*words, code=2)
-
-
-def test_after_kill_9_programs_end_and_the_next_up_cleans(lab: TestedLab) -> None:
-    """The last of this file: it ends the lab."""
-    before = lab.state
-    os.kill(before.keeper.pid, signal.SIGKILL)
-    processes = [one.process for one in before.programs if one.process is not None]
-    eventually(lambda: not any(one.lives for one in processes), "all programs ended", 30.0)
-    assert "is no more" in lab("status")
-    assert "nothing keeps the lab" in lab("kill", "oslo1", code=2)
-    lab("up", "--topology", "small")
-    lab.goes_to(VIP, "oslo1")
-    assert lab.state.keeper.pid != before.keeper.pid
-    os.kill(lab.state.keeper.pid, signal.SIGKILL)
-    lab("down")
-    assert lab.left() == []
-    assert "there is nothing of a lab" in lab("down", code=2)
+def test_a_mistake_is_said(lab: TestedLab) -> None:
+    for words, said in {
+        ("kill", "oslo9"): "oslo9 is no node, site or ISP",
+        ("kill", "oslo1:router"): "it has edge, vip",
+        ("kill", "oslo1", "--signal", "NONSENSE"): "is no signal",
+        ("cut", "paris"): "there is no line paris",
+        ("exec", "paris", "true"): "there is no node paris",
+    }.items():
+        assert said in lab(*words, code=2)

@@ -15,7 +15,7 @@ LAB = Root(
         Path("docs/reference/lab.md"),
         """\
 This page is generated from the schema. `headrace lab up --topology lab.toml` reads such a file.
-[The lab](../vip/lab.md) shows what becomes of it.
+[The lab](../vip/lab.md) shows what it comes to.
 """,
         "",
         title="Reference of a lab's topology",

@@ -61,7 +61,7 @@ def network_toml(plan: LabPlan) -> str:
         parts.append(_coverage(plan, isp.name, default=index == 0))
     # Every server has what it is probed for itself: its answer says nothing of other servers.
     parts.append(f'[[class]]\nname = "probes"\npaths = ["{PROBE_PATH}"]\ntiering = false\n')
-    parts.append(f'[[class]]\nname = "{CLASS}"\nhosts = ["{HOST}"]\nstore = "own"\nttl = "3s"\n')
+    parts.append(f'[[class]]\nname = "{CLASS}"\nstore = "own"\nttl = "3s"\n')
     return "\n".join(parts)
 
 

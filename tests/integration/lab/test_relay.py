@@ -1,0 +1,49 @@
+"""A relay between two namespaces: everything arrives, whole, and later."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.harness.namespaces import Namespaces
+from tests.harness.polling import eventually
+
+DELAY_S = 0.02
+CONNECT = """
+import hashlib, socket, sys, time
+began = time.monotonic()
+one = socket.create_connection((sys.argv[1], 80), 10)
+took = time.monotonic() - began
+got = hashlib.sha256()
+while block := one.recv(65536):
+    got.update(block)
+print(took, got.hexdigest())
+"""
+
+
+def test_a_connection_passes_whole_and_takes_longer(tmp_path: Path) -> None:
+    body = bytes(range(256)) * 8192
+    with Namespaces() as namespaces:
+        client, relay, server = (namespaces.add(name) for name in ("client", "relay", "server"))
+        namespaces.link((client, "up", ["192.0.2.1/30", "2001:db8::1/64"]), (relay, "lower", []))
+        namespaces.link((server, "up", ["192.0.2.2/30", "2001:db8::2/64"]), (relay, "upper", []))
+        command = [sys.executable, "-m", "headrace.lab.network.relay", "lower", "upper"]
+        out = tmp_path / "out"
+        with out.open("wb") as file:
+            relay.logged([*command, "--delay", str(DELAY_S)], tmp_path / "log", stdout=file)
+        eventually(lambda: out.read_bytes() == b"relaying\n", "the relay runs")
+        for address in ("192.0.2.2", "2001:db8::2"):
+            listener = server.listen(address, 80)
+            asking = client.popen([sys.executable, "-c", CONNECT, address], stdout=subprocess.PIPE)
+            listener.settimeout(20)
+            accepted, _ = listener.accept()
+            with accepted, listener:
+                accepted.sendall(body)
+            assert asking.stdout is not None
+            took, got = asking.stdout.read().split()
+            assert got.decode() == hashlib.sha256(body).hexdigest()
+            # There and back.
+            assert float(took) >= 2 * DELAY_S
+            assert asking.wait(20) == 0

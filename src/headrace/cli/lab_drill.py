@@ -25,6 +25,9 @@ def drill(
         str | None,
         typer.Option(metavar="FILE", help="Another topology than the scenarios want."),
     ] = None,
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="What to call the lab.")
+    ] = "drill",
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
     state_dir: Annotated[
         Path, typer.Option("--state-dir", metavar="DIR", help="Where labs have their files.")
@@ -51,7 +54,7 @@ def drill(
         refuse_missing(load_config(find_topology(wanted), LAB))
     home_is_usable(state_dir)
     report = run_drills(
-        Wanted(found, repeat, state_dir, topology), lambda line: typer.echo(line, err=as_json)
+        Wanted(found, repeat, state_dir, name, topology), lambda line: typer.echo(line, err=as_json)
     )
     if as_json:
         typer.echo(msgspec.json.encode(report).decode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,17 +19,18 @@ from headrace.lab.drill.tables import run_line
 from headrace.lab.errors import LabError
 from headrace.lab.network.control import Lab, end_lab, start_lab
 
-LAB_NAME = "drill"
+USUAL_NAME = "drill"
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be run: scenarios by name, how often each, and where labs have their files."""
+    """What is to be run: scenarios by name, how often each, and the lab's name and place."""
 
     scenarios: Mapping[str, DrillConfig]
     repeat: int
     root: Path
+    name: str = USUAL_NAME
     topology: str | None = None
 
 
@@ -42,24 +44,21 @@ def run_drills(wanted: Wanted, say: Say) -> Report:
         by_topology.setdefault(text, []).append(name)
     found: dict[str, Drilled] = {}
     for text, names in by_topology.items():
-        lab = _lab(wanted.root, text, say)
+        lab = _lab(wanted, text, say)
         try:
             for name in names:
                 found[name] = asyncio.run(_drill(lab, name, wanted, say))
         finally:
-            end_lab(wanted.root, LAB_NAME)
+            end_lab(wanted.root, wanted.name)
     drills = [found[name] for name in wanted.scenarios]
     return Report(machine(), os.cpu_count() or 1, drills)
 
 
-def _lab(root: Path, topology: str, say: Say) -> Lab:
-    root.mkdir(parents=True, exist_ok=True)
-    file = root / f"{LAB_NAME}.toml"
-    file.write_text(topology)
-    try:
-        return start_lab(root, LAB_NAME, file, say)
-    finally:
-        file.unlink()
+def _lab(wanted: Wanted, topology: str, say: Say) -> Lab:
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+        file.write(topology)
+        file.flush()
+        return start_lab(wanted.root, wanted.name, Path(file.name), say)
 
 
 async def _drill(lab: Lab, name: str, wanted: Wanted, say: Say) -> Drilled:

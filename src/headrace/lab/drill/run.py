@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -28,7 +29,6 @@ HOME_WITHIN_S = 180.0
 _CLIENTS_START_S = 2.0
 _POLL_S = 0.02
 _ENDS_S = 30.0
-_MOST_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -166,7 +166,9 @@ class Drill:
 
 
 class _Client:
-    """A client as a process in its namespace."""
+    """A client as a process in its namespace. What it saw comes in a file, so that it never waits
+    for this process.
+    """
 
     def __init__(self, namespace: str, orders: Orders) -> None:
         self._namespace = namespace
@@ -174,12 +176,12 @@ class _Client:
 
     async def __aenter__(self) -> _Client:
         program = "headrace.lab.drill.client"
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "headrace.lab.namespaces.inside", self._namespace),
             *(str(os.getpid()), sys.executable, "-m", program),
             stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=_MOST_BYTES,
+            stdout=self._said,
         )
         assert self._process.stdin is not None
         self._process.stdin.write(msgspec.json.encode(self._orders) + b"\n")
@@ -191,18 +193,24 @@ class _Client:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()
+        self._said.close()
 
     async def end(self) -> Record:
         """Let it end, and return what it saw. Raises LabError."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
-            said, _ = await asyncio.wait_for(self._process.communicate(), _ENDS_S)
-            return msgspec.json.decode(said, type=Record)
+            code = await asyncio.wait_for(self._process.wait(), _ENDS_S)
         except TimeoutError:
             raise LabError("a client of the drill does not end") from None
+        if code:
+            raise LabError(f"a client of the drill ended with {code}")
+        self._said.seek(0)
+        said = self._said.read()
+        try:
+            return msgspec.json.decode(said, type=Record)
         except msgspec.MsgspecError as error:
-            raise LabError(f"a client of the drill failed: {error}") from None
+            raise LabError(f"a client of the drill wrote {len(said)} bytes: {error}") from None
 
 
 async def _until(at_s: float) -> None:

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from headrace.bgp.announcement import Family, community_text
-from headrace.bgp.events import Attributes, SessionKey
+from headrace.bgp.events import Attributes, DropReason, SessionKey
 from headrace.damping import NO_FLAPS, Flaps, decayed, flapped
 from headrace.topology.learnt_rules import Filter, LearntRules, NotTaken
 from headrace.topology.prefix_set import V4_RECORD, Prefix, PrefixSet, record_of, set_of_records
@@ -21,6 +21,15 @@ RESYNC_S = 60.0
 HELD_PER_TAKEN = 2
 """So many times as many prefixes as may be taken are remembered, to see when they are fewer."""
 MOST_FLAPS = 50_000
+_LONGEST_DETAIL = 64
+_DROPPED = {
+    DropReason.DEFAULT_ROUTE: NotTaken.DEFAULT_ROUTE,
+    DropReason.TOO_LONG: NotTaken.TOO_LONG,
+    DropReason.TOO_SHORT: NotTaken.TOO_SHORT,
+    DropReason.NOT_ALLOWED: NotTaken.NOT_WITHIN,
+    DropReason.NOT_GLOBAL: NotTaken.NOT_GLOBAL,
+    DropReason.TOO_MANY: NotTaken.TOO_MANY,
+}
 _FORGET_S = 60.0
 _AGAIN_S = 10.0
 
@@ -114,6 +123,13 @@ class Heard:
         session = self._session(key)
         if session.down_s is None:
             session.down_s = now_s
+
+    def dropped(self, reason: DropReason, detail: str) -> None:
+        """Count what the speaker did not take; it tells the first of each kind and session."""
+        word = _DROPPED.get(reason)
+        if word is not None:
+            self.refused[word] += 1
+            self.first.setdefault(word, detail[:_LONGEST_DETAIL])
 
     def overflowed(self, key: SessionKey) -> None:
         """Note that a session announces more than its speaker keeps."""

@@ -19,6 +19,7 @@ from headrace.bgp.events import (
     SessionUp,
     SpeakerEvent,
 )
+from headrace.topology.ancestors import Ancestors
 from headrace.topology.learnt_document import LearntDocument, texts_of
 from headrace.topology.learnt_taken import filter_of, owners_of
 from headrace.topology.model import Topology
@@ -42,22 +43,24 @@ class Learning:
         self._taken = {one.name: PrefixSet(one.v4, one.v6) for one in kept.coverage}
         self._learners: dict[str, Learner] = {}
         self._network = ""
+        self._owners: Ancestors[str] | None = None
         # What routers announce, as the speaker keeps it: for rules that come later.
         self._up: set[SessionKey] = set()
         self._routes: dict[SessionKey, dict[IPNetwork, Attributes]] = {}
 
-    def described(self, topology: Topology, now: float) -> None:
-        """Follow a description from now on. Its prefixes must be in it, for those of other
-        networks are not taken.
+    def described(self, topology: Topology, now: float, *, whole: bool = True) -> None:
+        """Follow a description from now on. One that is not `whole` lacks its prefixes:
+        the clients of other networks are then those of the description before.
         """
         self._network = topology.name
         here = next((one.site for one in topology.servers if one.name == self.server), "")
         wanted = [one for one in topology.coverage if one.learnt and one.learnt.site == here]
-        owners = owners_of(topology.networks) if wanted else None
+        if whole:
+            self._owners = owners_of(topology.networks) if wanted else None
         former, self._learners = self._learners, {}
         for one in wanted:
             assert one.learnt is not None
-            filtering = filter_of(topology, one, owners)
+            filtering = filter_of(topology, one, self._owners)
             known = former.get(one.name)
             if known is None:
                 taken = self._taken.get(one.name, NO_PREFIXES)
@@ -96,8 +99,10 @@ class Learning:
                     learner.heard.announced(session, prefix, attributes, now)
                 case Lost(session, prefix):
                     learner.heard.lost(session, prefix, now)
-                case Dropped(flooded, DropReason.TOO_MANY) if flooded is not None:
-                    learner.heard.overflowed(flooded)
+                case Dropped(dropping, reason, detail):
+                    learner.heard.dropped(reason, detail)
+                    if reason is DropReason.TOO_MANY and dropping is not None:
+                        learner.heard.overflowed(dropping)
 
     def tick(self, now: float) -> list[Entry]:
         """Let time pass, about once a second; return what happened."""

@@ -56,7 +56,7 @@ class RunningLearning:
     def adopt_network(self, network: NetworkSnapshot) -> None:
         """Learn by this network from now on."""
         self._version = network.version
-        self._described(network.topology)
+        self._described(network.topology, whole=False)
         if self._learning.learns:
             loop = asyncio.get_running_loop()
             self._tasks = [one for one in self._tasks if not one.done()]
@@ -102,8 +102,8 @@ class RunningLearning:
         """Leave the change that waits. Raises NotProposedError."""
         return self._note(self._learning.reject(coverage, digest, by, time.time()))
 
-    def _described(self, topology: Topology) -> None:
-        self._learning.described(topology, time.time())
+    def _described(self, topology: Topology, *, whole: bool) -> None:
+        self._learning.described(topology, time.time(), whole=whole)
         self._document = None
 
     async def _find_owners(self, version: str) -> None:
@@ -115,7 +115,7 @@ class RunningLearning:
             whole = await asyncio.to_thread(read_whole, self._directory, version)
             if whole is not None and version == self._version:
                 if sum(len(one.prefixes) for one in whole.networks) <= MOST_OWNED:
-                    self._described(whole)
+                    self._described(whole, whole=True)
                 return
 
     async def _tick_forever(self) -> None:

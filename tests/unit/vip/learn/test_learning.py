@@ -237,6 +237,8 @@ def test_too_many_change_nothing_and_are_told() -> None:
 def test_more_than_the_speaker_keeps_is_too_many() -> None:
     isp = router()
     isp.overflow()
+    (refused,) = isp.learning.status().coverage[0].refused
+    assert (refused.reason, refused.count) == ("too-many", 1)
     isp.announce("81.1.0.0/16")
     isp.wait(60)
     assert isp.told() == set()
@@ -326,3 +328,18 @@ def test_in_the_end_exactly_what_is_announced_counts(steps: list[tuple[str, int,
     if waiting is not None:
         isp.learning.approve("at-a", waiting.digest, "me", isp.now)
     assert isp.told() == announced[V4] | announced[OTHER_V4]
+
+
+def test_a_description_without_its_prefixes_keeps_the_others_out() -> None:
+    isp = router()
+    whole = learning_topology(RULES)
+    nobody = tuple(replace(one, prefixes=PrefixSet()) for one in whole.networks)
+    bare = replace(whole, networks=nobody)
+    isp.learning.described(bare, isp.now, whole=False)
+    isp.announce("81.200.1.0/24", "81.1.0.0/16")
+    isp.wait(60)
+    assert isp.told() == {"81.1.0.0/16"}
+    isp.learning.described(bare, isp.now)
+    isp.announce("81.200.1.0/24")
+    isp.wait(60)
+    assert isp.told() == {"81.1.0.0/16", "81.200.1.0/24"}

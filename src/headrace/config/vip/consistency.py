@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from headrace.config.addresses import TcpAddress
 from headrace.config.for_servers import for_servers_alone
 from headrace.config.problems import Problem, Severity
 from headrace.config.vip.model import VipConfig
@@ -21,6 +22,7 @@ def inconsistencies(config: VipConfig) -> list[Problem]:
         *_numbers(config),
         *_router_id(config),
         *_own_daemon(config),
+        *_listeners(config),
         *_times(config),
     ]
 
@@ -126,6 +128,27 @@ def _own_daemon(config: VipConfig) -> Iterator[Problem]:
                     str(value),
                     severity=Severity.WARNING,
                 )
+
+
+def _listeners(config: VipConfig) -> Iterator[Problem]:
+    for index, listener in enumerate(config.listeners):
+        if listener.tls:
+            yield Problem(
+                ("listen", index, "tls"),
+                "the other servers ask without TLS: what is said here is signed, and no secret",
+                "remove the line",
+                "true",
+            )
+    ports = {one.port for each in config.listeners if isinstance(one := each.parsed, TcpAddress)}
+    if config.neighbours.port not in ports:
+        yield Problem(
+            ("neighbours", "port"),
+            "this server does not listen there itself: the others are asked at a port of their own",
+            "let all servers of a site listen on the same port, and name it here",
+            str(config.neighbours.port),
+            severity=Severity.WARNING,
+            concerns=(("listen",),),
+        )
 
 
 def _times(config: VipConfig) -> Iterator[Problem]:

@@ -29,8 +29,9 @@ def loaded(
     router: str = ROUTER,
     more: str = "",
     check: str = CHECK,
+    tls: str = "",
 ) -> VipConfig:
-    text = f'state_dir = "state"\n{network}{LISTEN}{speaker}{router}{check}{more}'
+    text = f'state_dir = "state"\n{network}{LISTEN}{tls}{speaker}{router}{check}{more}'
     return parse_config(text, "vip.toml", VIP, base=Path("/base"))
 
 
@@ -74,6 +75,10 @@ def test_a_worker_gets_the_same_configuration() -> None:
         ({"router": ""}, "router"),
         ({"speaker": f'{SPEAKER}kind = "gobgp"\n'}, "speaker.kind"),
         ({"more": "[checks]\n"}, "checks"),
+        (
+            {"more": '[[certificate]]\ncert = "c"\nkey = "k"\n', "tls": "tls = true\n"},
+            "listen[0].tls = true: the other servers ask without TLS",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named_with_a_remedy(parts: dict[str, str], message: str) -> None:
@@ -108,3 +113,14 @@ def test_the_values_arrive() -> None:
     )
     rules = rules_of(config)
     assert (rules.failures, rules.successes, rules.check_age_s) == (3, 4, 3.0)
+
+
+def test_a_port_of_neighbours_that_is_not_the_own_one_is_warned_of() -> None:
+    text = f'state_dir = "state"\n{NETWORK}{LISTEN}{SPEAKER}{ROUTER}{CHECK}'
+    warned: list[str] = []
+    parse_config(text, "vip.toml", VIP, base=Path("/base"), warn=warned.append)
+    assert "neighbours.port = 8093: this server does not listen there itself" in "".join(warned)
+    warned.clear()
+    same = text.replace("127.0.0.1:0", "127.0.0.1:8093")
+    parse_config(same, "vip.toml", VIP, base=Path("/base"), warn=warned.append)
+    assert warned == []

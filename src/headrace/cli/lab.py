@@ -12,8 +12,7 @@ from headrace.cli.examples import examples
 from headrace.cli.lab_drill import drill
 from headrace.config.lab import LAB
 from headrace.config.loader import load_config
-from headrace.lab.errors import LabError
-from headrace.lab.network.control import Lab, end_lab, open_lab, start_lab
+from headrace.lab.network.control import Lab, end_known_lab, open_lab, start_lab
 from headrace.lab.network.home import DEFAULT_ROOT, labs
 from headrace.lab.network.missing import home_is_usable, refuse_missing, with_system_path
 from headrace.lab.network.requests import Heal, Kill, MakeCut
@@ -110,8 +109,6 @@ def execute(
 ) -> None:
     """Run a command in a node's namespace. Clients there ask the lab's name servers."""
     words = command[1:] if command[0] == "--" else command
-    if not words:
-        raise LabError("say what to run: headrace lab exec NODE -- COMMAND")
     open_lab(state_dir, name).execute(node, words)
 
 
@@ -180,8 +177,7 @@ def down(
     else:
         wanted = [open_lab(state_dir, None).plan.name]
     for one in wanted:
-        if not end_lab(state_dir, one):
-            raise LabError(f"there is nothing of a lab {one}")
+        end_known_lab(state_dir, one)
         typer.echo(f"The lab {one} is gone.")
 
 

@@ -81,6 +81,8 @@ class Lab:
 
     def execute(self, name: str, command: Sequence[str]) -> None:
         """Become a command in a node, with the name servers that it has. Raises LabError."""
+        if not command:
+            raise LabError("say what to run: headrace lab exec NODE -- COMMAND")
         node = self.node(name)
         resolver = self.directory / node.name / "resolv.conf"
         settle(self.plan.namespace(node.name), resolver if resolver.exists() else None)
@@ -159,3 +161,9 @@ def end_lab(root: Path, name: str) -> bool:
         demolish(name)
         remove_home(directory)
     return True
+
+
+def end_known_lab(root: Path, name: str) -> None:
+    """End a lab as `end_lab` does. Raises LabError when there is none, too; OSError."""
+    if not end_lab(root, name):
+        raise LabError(f"there is nothing of a lab {name}")

@@ -207,7 +207,7 @@ def _entry(entry: Entry) -> str:
             f"{entry.digest}: {entry.added} prefixes come, {entry.removed} go, "
             f"{100 * entry.share:.1f} % of the addresses"
         )
-    said += [entry.detail] if entry.detail else []
+    said += [entry.detail] if entry.detail and not entry.digest else []
     said += [f"by {entry.by}"] if entry.by else []
     return "  ".join(said)
 

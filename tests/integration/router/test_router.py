@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -217,6 +218,44 @@ key = "{pair.key}"
             assert client.get("/f", ("Host", "other.example")).status in (400, 404, 421)
         with Client(router.address, tls=context, server_name=HOST, host="other.example") as client:
             assert client.get("/v1/locate?url=x").status == 421
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_client_resumes_on_another_router_with_the_same_secrets(
+    tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    authority = Authority(tmp_path / "ca")
+    pair = authority.issue(HOST)
+    secrets = tmp_path / "ticket.secrets"
+    secrets.write_bytes(b"0123456789" * 4 + b"\n")
+    secrets.chmod(0o600)
+    context = authority.client_context()
+    context.minimum_version = context.maximum_version = version
+    session: ssl.SSLSession | None = None
+    resumed = []
+    with contextlib.ExitStack() as running:
+        for name in "ab":
+            (tmp_path / name).mkdir()
+            router = running.enter_context(Router(tmp_path / name))
+            router.write(
+                listen=f"""
+[[listen]]
+address = "127.0.0.1:0"
+tls = true
+[[certificate]]
+cert = "{pair.cert}"
+key = "{pair.key}"
+[tls]
+ticket_secret_file = "{secrets}"
+"""
+            )
+            router.start()
+            with Client(router.address, tls=context, server_name=HOST, session=session) as client:
+                assert client.get("/film/1", ("Host", HOST)).status == 302
+                assert isinstance(client.sock, ssl.SSLSocket)
+                session = client.sock.session
+                resumed.append(client.sock.session_reused)
+    assert resumed == [False, True]
 
 
 def test_two_routers_answer_alike_and_one_may_die(router: Router, tmp_path: Path) -> None:

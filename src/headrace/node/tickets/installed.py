@@ -16,6 +16,10 @@ class InstalledKeys:
         self._secrets: tuple[bytes, ...] = ()
         self._contexts: WeakKeyDictionary[CertificateContext, bytes] = WeakKeyDictionary()
 
+    def __len__(self) -> int:
+        """Return how many contexts there are."""
+        return len(self._contexts)
+
     def take(self, secrets: Sequence[bytes]) -> None:
         """Seal with the first of these secrets from now on, and open with each."""
         self._secrets = tuple(secrets)

@@ -131,3 +131,50 @@ def test_a_certificate_speaks_for_its_names_alone() -> None:
         assert not context.speaks_for(host)
     context.checks_hosts = False
     assert context.speaks_for("b.test")
+
+
+def extended(*extensions: tuple[int, bytes]) -> ClientHello:
+    """What is read of a hello with a name and these extensions."""
+    name = b"\x00\x0d" + b"\x00" + b"\x00\x0a" + b"named.test"
+    listed = b"".join(
+        kind.to_bytes(2, "big") + len(content).to_bytes(2, "big") + content
+        for kind, content in [(0, name), *extensions]
+    )
+    head = b"\x03\x03" + bytes(32) + b"\x00" + b"\x00\x02\x13\x01" + b"\x01\x00"
+    return parse_hello(head + len(listed).to_bytes(2, "big") + listed)
+
+
+def identities(*tickets: bytes) -> bytes:
+    """The front of the extension pre_shared_key; binders follow."""
+    listed = b"".join(
+        len(ticket).to_bytes(2, "big") + ticket + b"\x00\x00\x00\x01" for ticket in tickets
+    )
+    return len(listed).to_bytes(2, "big") + listed + b"\x00\x21\x20" + bytes(32)
+
+
+NAMED = b"a name of 16 byt"
+TICKET = NAMED + bytes(100)
+
+
+@pytest.mark.parametrize(
+    ("extensions", "key"),
+    [
+        ([], None),
+        ([(35, b"")], None),
+        ([(35, TICKET)], NAMED),
+        ([(35, NAMED)], None),
+        ([(41, identities(TICKET))], NAMED),
+        ([(41, identities(TICKET, b"another" * 20))], NAMED),
+        ([(35, b""), (41, identities(TICKET))], NAMED),
+        ([(41, identities(b""))], None),
+    ],
+)
+def test_the_key_of_a_ticket_is_read(
+    extensions: list[tuple[int, bytes]], key: bytes | None
+) -> None:
+    assert extended(*extensions).ticket_key == key
+
+
+@given(st.binary(max_size=60), st.binary(max_size=60))
+def test_whatever_stands_for_a_ticket_the_name_is_read(ticket: bytes, shared: bytes) -> None:
+    assert extended((35, ticket), (41, shared)).server_name == "named.test"

@@ -162,3 +162,16 @@ def test_a_step_that_fails_leaves_the_present_key(client: ssl.SSLContext, pair: 
         server.opening(OLD[:NAME_BYTES], fail)
     session = Shaken(client, server).session
     assert Shaken(client, serving(pair, NOW), session).resumed
+
+
+def test_a_hello_that_comes_twice_costs_a_full_handshake(authority: Authority, pair: Pair) -> None:
+    client = authority.client_context()
+    old, now = serving(pair, OLD), serving(pair, NOW, OLD)
+    for server in (old, now):
+        server.set_ecdh_curve("prime256v1")  # not the one of which the client sends a share
+    session = Shaken(client, old).session
+    assert Shaken(client, serving(pair, OLD), session).resumed
+    twice = Shaken(client, now, session)
+    assert twice.named == OLD[:NAME_BYTES]
+    assert not twice.resumed
+    assert Shaken(client, now, twice.session).resumed

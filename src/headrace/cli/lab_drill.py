@@ -28,6 +28,10 @@ def drill(
     name: Annotated[
         str, typer.Option("--name", metavar="NAME", help="What to call the lab.")
     ] = "drill",
+    keepalived: Annotated[
+        bool,
+        typer.Option("--keepalived", help="Measure keepalived's VRRP beside it, as installed."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
     state_dir: Annotated[
         Path, typer.Option("--state-dir", metavar="DIR", help="Where labs have their files.")
@@ -54,7 +58,8 @@ def drill(
         refuse_missing(load_config(find_topology(wanted), LAB))
     home_is_usable(state_dir)
     report = run_drills(
-        Wanted(found, repeat, state_dir, name, topology), lambda line: typer.echo(line, err=as_json)
+        Wanted(found, repeat, state_dir, name, topology, keepalived),
+        lambda line: typer.echo(line, err=as_json),
     )
     if as_json:
         typer.echo(msgspec.json.encode(report).decode())

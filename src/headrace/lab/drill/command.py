@@ -16,6 +16,7 @@ from headrace.lab.drill.run import Drill
 from headrace.lab.drill.shipped import topology_text
 from headrace.lab.drill.summary import summarize
 from headrace.lab.drill.tables import run_line
+from headrace.lab.drill.vrrp import run_beside
 from headrace.lab.errors import LabError
 from headrace.lab.network.control import Lab, end_lab, start_lab
 
@@ -25,13 +26,15 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be run: scenarios by name, how often each, and the lab's name and place."""
+    """What is to be run: scenarios by name, how often each, the lab's name and
+    place, and whether keepalived is to be set beside it."""
 
     scenarios: Mapping[str, DrillConfig]
     repeat: int
     root: Path
     name: str = USUAL_NAME
     topology: str | None = None
+    keepalived: bool = False
 
 
 def run_drills(wanted: Wanted, say: Say) -> Report:
@@ -51,6 +54,8 @@ def run_drills(wanted: Wanted, say: Say) -> Report:
         finally:
             end_lab(wanted.root, wanted.name)
     drills = [found[name] for name in wanted.scenarios]
+    if wanted.keepalived:
+        drills += run_beside(wanted.root, wanted.name, wanted.repeat, say)
     return Report(machine(), os.cpu_count() or 1, drills)
 
 

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import sys
-import tempfile
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-
-import msgspec
 
 from headrace.config.drill.consistency import longest_s
 from headrace.config.drill.model import DrillConfig, StepTable
@@ -20,7 +15,7 @@ from headrace.lab.drill.figures import Seen
 from headrace.lab.drill.hands import Hands
 from headrace.lab.drill.netlink import RouteWatch
 from headrace.lab.drill.orders import affected, leaving, next_hops, orders_for, owners
-from headrace.lab.drill.records import Orders, Record
+from headrace.lab.drill.process import ENDS_S, ClientProcess
 from headrace.lab.errors import LabError
 from headrace.lab.network.control import Lab
 from headrace.lab.network.plan import Kind
@@ -28,7 +23,6 @@ from headrace.lab.network.plan import Kind
 HOME_WITHIN_S = 180.0
 _CLIENTS_START_S = 2.0
 _POLL_S = 0.02
-_ENDS_S = 30.0
 
 
 @dataclass(slots=True)
@@ -74,12 +68,12 @@ class Drill:
         await self._settle()
         config, plan = self._config, self._lab.plan
         from_s = time.monotonic() + _CLIENTS_START_S
-        until_s = from_s + longest_s(config) + _ENDS_S
+        until_s = from_s + longest_s(config) + ENDS_S
         orders = orders_for(plan, config, small_body(), long_body(), from_s, until_s)
         times = Times(from_s)
         async with contextlib.AsyncExitStack() as stack:
             clients = {
-                name: await stack.enter_async_context(_Client(plan.namespace(name), one))
+                name: await stack.enter_async_context(ClientProcess(plan.namespace(name), one))
                 for name, one in orders.items()
             }
             await _until(from_s + config.before_s)
@@ -163,54 +157,6 @@ class Drill:
         now = self._now()
         wrong = (f"{vip} at {now.get(vip) or 'nobody'}" for vip in vips)
         return ", ".join(wrong)
-
-
-class _Client:
-    """A client as a process in its namespace. What it saw comes in a file, so that it never waits
-    for this process.
-    """
-
-    def __init__(self, namespace: str, orders: Orders) -> None:
-        self._namespace = namespace
-        self._orders = orders
-
-    async def __aenter__(self) -> _Client:
-        program = "headrace.lab.drill.client"
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "headrace.lab.namespaces.inside", self._namespace),
-            *(str(os.getpid()), sys.executable, "-m", program),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=self._said,
-        )
-        assert self._process.stdin is not None
-        self._process.stdin.write(msgspec.json.encode(self._orders) + b"\n")
-        await self._process.stdin.drain()
-        return self
-
-    async def __aexit__(self, *_error: object) -> None:
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
-        self._said.close()
-
-    async def end(self) -> Record:
-        """Let it end, and return what it saw. Raises LabError."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            code = await asyncio.wait_for(self._process.wait(), _ENDS_S)
-        except TimeoutError:
-            raise LabError("a client of the drill does not end") from None
-        if code:
-            raise LabError(f"a client of the drill ended with {code}")
-        self._said.seek(0)
-        said = self._said.read()
-        try:
-            return msgspec.json.decode(said, type=Record)
-        except msgspec.MsgspecError as error:
-            raise LabError(f"a client of the drill wrote {len(said)} bytes: {error}") from None
 
 
 async def _until(at_s: float) -> None:

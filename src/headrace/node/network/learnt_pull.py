@@ -34,6 +34,7 @@ PATH = "/v1/coverage"
 POLL_S = 5.0
 ANSWER_S = 4.0
 MOST_AT_ONCE = 16
+FAULT_WAIT_S = 10.0
 _HEADER = "# Learnt from the ISP's routers by the servers of {site}. Replaced by Headrace.\n"
 
 log = structlog.get_logger("headrace.network")
@@ -50,7 +51,7 @@ class LearntPuller:
         self._topology = topology
         self._secret_file = secret_file
         self._ca = ca
-        self._sets = LearntSets(time.monotonic())
+        self._sets = LearntSets()
         self._described: Topology | None = None
         self._present: dict[str, PrefixSet] = {}
         self._problems: dict[str, str] = {}
@@ -67,7 +68,7 @@ class LearntPuller:
 
     async def run(self) -> None:
         """Ask until it is cancelled."""
-        client = SignedClient.open(LARGEST_BYTES, self._ca)
+        client = await self._client()
         try:
             while True:
                 try:
@@ -77,6 +78,15 @@ class LearntPuller:
                 await asyncio.sleep(POLL_S)
         finally:
             await client.close()
+
+    async def _client(self) -> SignedClient:
+        """Return what asks; wait for a file of authorities that cannot be used now."""
+        while True:
+            try:
+                return SignedClient.open(LARGEST_BYTES, self._ca)
+            except OSError as error:
+                self._told("authorities", f"{self._ca}: {error}")
+                await asyncio.sleep(FAULT_WAIT_S)
 
     async def _round(self, client: SignedClient) -> None:
         topology = self._topology()

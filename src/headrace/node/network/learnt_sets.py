@@ -3,7 +3,7 @@ servers has. Pure. Times are of a clock that does not jump.
 
 Servers of a site hear the same routers, each on sessions of its own, so one that misses a prefix
 has lost a session sooner than the ISP its clients. A server that was not heard for `keep` counts no
-more; until it was heard first, or for so long from the start, what was known before stays.
+more; until it was heard first, or for as long, what was known before stays.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from headrace.topology.learnt_document import LearntDocument, prefixes_in
 from headrace.topology.learnt_rules import NotTaken
@@ -42,10 +43,10 @@ class LearntSets:
     time that it says another set; `first` names one of each kind, with its server.
     """
 
-    def __init__(self, now_s: float) -> None:
+    def __init__(self) -> None:
         self.refused: Counter[str] = Counter()
         self.first: dict[str, str] = {}
-        self._began_s = now_s
+        self._waited_since_s: dict[tuple[str, str], float] = {}
         self._said: dict[tuple[str, str], Said] = {}
         self._documents: dict[str, LearntDocument] = {}
         self._unions: dict[str, tuple[tuple[PrefixSet, ...], PrefixSet]] = {}
@@ -92,9 +93,11 @@ class LearntSets:
         """
         names = {one.name for one in sources_of(topology)}
         coverage = {one.name for one in topology.coverage if one.learnt is not None}
-        for server, name in list(self._said):
-            if server not in names or name not in coverage:
-                del self._said[server, name]
+        known: tuple[dict[tuple[str, str], Any], ...] = (self._said, self._waited_since_s)
+        for each in known:
+            for server, name in list(each):
+                if server not in names or name not in coverage:
+                    del each[server, name]
         self._documents.clear()
 
     def wanted(
@@ -116,8 +119,9 @@ class LearntSets:
                 said = self._said.get((name, one.name))
                 if said is not None and now_s - said.at_s < one.learnt.keep_s:
                     parts.append(said.prefixes)
-                elif said is None and now_s - self._began_s < one.learnt.keep_s:
-                    waits = True
+                elif said is None:
+                    since_s = self._waited_since_s.setdefault((name, one.name), now_s)
+                    waits = waits or now_s - since_s < one.learnt.keep_s
             if waits:
                 parts.append(present(one))
             found = self._union(one.name, tuple(parts))

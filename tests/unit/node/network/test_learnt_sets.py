@@ -34,7 +34,7 @@ def wanted(sets: LearntSets, now_s: float, present: str = "") -> set[str] | None
 
 
 def test_a_prefix_of_any_server_counts_and_one_that_all_lost_does_not() -> None:
-    sets = LearntSets(0.0)
+    sets = LearntSets()
     sets.offer(A1, says(A1, "81.1.0.0/16", "81.2.0.0/16"), TOPOLOGY, 1.0)
     sets.offer(A2, says(A2, "81.1.0.0/16"), TOPOLOGY, 1.0)
     assert wanted(sets, 2.0) == {"81.1.0.0/16", "81.2.0.0/16"}
@@ -43,7 +43,7 @@ def test_a_prefix_of_any_server_counts_and_one_that_all_lost_does_not() -> None:
 
 
 def test_until_all_were_heard_what_was_known_stays() -> None:
-    sets = LearntSets(0.0)
+    sets = LearntSets()
     assert wanted(sets, 1.0, "81.9.0.0/16") == {"81.9.0.0/16"}
     sets.offer(A1, says(A1, "81.1.0.0/16"), TOPOLOGY, 1.0)
     assert wanted(sets, 2.0, "81.9.0.0/16") == {"81.1.0.0/16", "81.9.0.0/16"}
@@ -51,8 +51,19 @@ def test_until_all_were_heard_what_was_known_stays() -> None:
     assert wanted(sets, 101.0, "81.9.0.0/16") == {"81.1.0.0/16"}
 
 
+def test_coverage_that_is_new_in_the_description_keeps_what_its_file_has() -> None:
+    sets = LearntSets()
+    for server in (A1, A2):
+        sets.offer(server, says(server, "81.1.0.0/16"), TOPOLOGY, 1.0)
+    renamed = replace(TOPOLOGY.coverage[0], name="renamed")
+    later = replace(TOPOLOGY, coverage=(renamed,))
+    sets.forget(later)
+    known = PrefixSet.of(["81.1.0.0/16"])
+    assert list(sets.wanted(later, lambda _: known, 10_000.0)) == [(renamed, known)]
+
+
 def test_a_server_that_is_silent_for_long_counts_no_more() -> None:
-    sets = LearntSets(0.0)
+    sets = LearntSets()
     for server in (A1, A2):
         sets.offer(server, says(server, f"81.{server.name[1]}.0.0/16"), TOPOLOGY, 1.0)
     sets.unchanged(A1, 50.0)
@@ -62,7 +73,7 @@ def test_a_server_that_is_silent_for_long_counts_no_more() -> None:
 
 
 def test_nonsense_of_a_server_is_counted_and_not_taken() -> None:
-    sets = LearntSets(0.0)
+    sets = LearntSets()
     document = says(A1, "0.0.0.0/0", "82.0.0.0/16", "81.1.0.0/16", "::ffff:83.0.0.0/112")
     for _ in range(2):
         sets.offer(A1, document, TOPOLOGY, 1.0)
@@ -73,7 +84,7 @@ def test_nonsense_of_a_server_is_counted_and_not_taken() -> None:
 
 
 def test_too_many_change_nothing() -> None:
-    sets = LearntSets(0.0)
+    sets = LearntSets()
     sets.offer(A1, says(A1, "81.1.0.0/16"), TOPOLOGY, 1.0)
     sets.offer(A2, says(A2, "81.1.0.0/16"), TOPOLOGY, 1.0)
     flood = [f"81.0.{number}.0/24" for number in range(4)]
@@ -86,7 +97,7 @@ def test_too_many_change_nothing() -> None:
 
 
 def test_a_document_that_cannot_be_read_is_refused_whole() -> None:
-    sets = LearntSets(0.0)
+    sets = LearntSets()
     sets.offer(A1, says(A1, "81.1.0.0/16"), TOPOLOGY, 1.0)
     with pytest.raises(LearntError, match="not a prefix"):
         sets.offer(A1, says(A1, "81.2.0.0/16", "junk"), TOPOLOGY, 2.0)
@@ -96,7 +107,7 @@ def test_a_document_that_cannot_be_read_is_refused_whole() -> None:
 
 def test_a_server_says_nothing_of_coverage_that_is_not_its_own() -> None:
     other = Server("b1", "b", "b1.example", vip_listener_url="http://b1.example:8093")
-    sets = LearntSets(0.0)
+    sets = LearntSets()
     sets.offer(other, says(other, "81.1.0.0/16"), TOPOLOGY, 1.0)
     for server in (A1, A2):
         sets.offer(server, says(server), TOPOLOGY, 1.0)
@@ -104,7 +115,7 @@ def test_a_server_says_nothing_of_coverage_that_is_not_its_own() -> None:
 
 
 def test_coverage_that_a_server_does_not_know_yet_is_not_empty() -> None:
-    sets = LearntSets(0.0)
+    sets = LearntSets()
     sets.offer(A1, says(A1, coverage="former"), TOPOLOGY, 1.0)
     sets.offer(A2, says(A2, coverage="former"), TOPOLOGY, 1.0)
     assert wanted(sets, 2.0, "81.9.0.0/16") == {"81.9.0.0/16"}
@@ -114,9 +125,7 @@ def test_withdrawn_servers_and_other_sites_are_not_asked() -> None:
     assert [one.name for one in sources_of(TOPOLOGY)] == ["a1", "a2"]
     away = replace(A1, state=AdminState.WITHDRAWN)
     assert sources_of(replace(TOPOLOGY, servers=(away,))) == []
-    nobody = list(
-        LearntSets(0.0).wanted(replace(TOPOLOGY, servers=(away,)), lambda _: NO_PREFIXES, 1)
-    )
+    nobody = list(LearntSets().wanted(replace(TOPOLOGY, servers=(away,)), lambda _: NO_PREFIXES, 1))
     assert nobody == []  # the file is somebody else's
 
 

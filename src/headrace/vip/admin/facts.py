@@ -50,12 +50,16 @@ GAUGES = {
     "received": ("received_prefixes", "Prefixes that routers announce and that are taken."),
     "speaker_problem": ("speaker_problem", "1 while the speaker cannot be started."),
     "addresses_problem": ("addresses_problem", "1 while addresses cannot be bound."),
+    "learnt_prefixes": ("learnt_prefixes", "Prefixes of learnt coverage that nodes are told."),
+    "learnt_waiting": ("learnt_waiting", "Changes of learnt coverage that wait for approval."),
+    "learnt_alarms": ("learnt_alarms", "Coverage of which too much is announced to be learnt."),
 }
 COUNTERS = {
     "checks_unmade": ("checks_unmade", "Checks without a result, by this process's fault."),
     "dropped": ("dropped_kinds", "Kinds of what routers announce that were not taken."),
     "speaker_starts": ("speaker_starts", "Times that the speaker was started."),
     "not_kept": ("not_kept", "Times that the state could not be written."),
+    "learnt_not_taken": ("learnt_not_taken", "Prefixes announced that may not be learnt."),
 }
 
 

@@ -105,6 +105,10 @@ class Counts(msgspec.Struct):
     speaker_problem: bool
     addresses_problem: bool
     not_kept: int
+    learnt_prefixes: int
+    learnt_waiting: int
+    learnt_alarms: int
+    learnt_not_taken: int
 
 
 class Answer(msgspec.Struct):
@@ -202,6 +206,7 @@ def _counts(server: Announcing) -> Counts:
     said, checks = server.said, server.checker.counts
     announced = [one for one in server.plan.vips if one.announcement is not None]
     phase = server.phase.value
+    learnt = server.learning.counts()
     return Counts(
         sessions=len(said.sessions),
         sessions_up=sum(one.up for one in said.sessions.values()),
@@ -223,4 +228,8 @@ def _counts(server: Announcing) -> Counts:
         speaker_problem=bool(server.speaker_problem),
         addresses_problem=bool(server.bound.problem),
         not_kept=server.keeper.failed,
+        learnt_prefixes=learnt.prefixes,
+        learnt_waiting=learnt.waiting,
+        learnt_alarms=learnt.alarms,
+        learnt_not_taken=learnt.not_taken,
     )

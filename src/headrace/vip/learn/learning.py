@@ -5,6 +5,7 @@ times are Unix times.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from hashlib import sha256
 
 from headrace.bgp.announcement import IPNetwork
@@ -29,6 +30,18 @@ from headrace.vip.learn.learner import Learner, NotProposedError
 from headrace.vip.learn.status import LearningStatus, status_of
 
 _DIGEST_LETTERS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class LearningCounts:
+    """Prefixes that nodes are told, changes that wait, coverage with an alarm, and prefixes that
+    were announced and not taken.
+    """
+
+    prefixes: int = 0
+    waiting: int = 0
+    alarms: int = 0
+    not_taken: int = 0
 
 
 class Learning:
@@ -127,6 +140,16 @@ class Learning:
         coverage = {name: texts_of(one.in_force) for name, one in self._learners.items()}
         digest = sha256(repr(sorted(coverage.items())).encode()).hexdigest()[:_DIGEST_LETTERS]
         return LearntDocument(self.server, self._network, digest, coverage)
+
+    def counts(self) -> LearningCounts:
+        """Return the sums of all coverage."""
+        every = self._learners.values()
+        return LearningCounts(
+            sum(len(one.in_force) for one in every),
+            sum(one.waiting is not None for one in every),
+            sum(bool(one.alarm) for one in every),
+            sum(one.heard.refused.total() for one in every),
+        )
 
     def status(self) -> LearningStatus:
         """Return what there is to say."""

@@ -26,7 +26,7 @@ from headrace.vip.learn.history import (
     KeptLearning,
     decode_kept,
 )
-from headrace.vip.learn.learning import Learning
+from headrace.vip.learn.learning import Learning, LearningCounts
 from headrace.vip.learn.status import LearningStatus
 
 NAME = "learnt.state"
@@ -93,6 +93,10 @@ class RunningLearning:
         elif not self._takes:
             found.problem = "nothing of a router is taken: set most_prefixes of [[router]]"
         return found
+
+    def counts(self) -> LearningCounts:
+        """Return what metrics show."""
+        return self._learning.counts()
 
     def approve(self, coverage: str, digest: str, by: str) -> Entry:
         """Take the change that waits. Raises NotProposedError."""

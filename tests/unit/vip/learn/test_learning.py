@@ -12,7 +12,7 @@ from headrace.topology.prefix_set import PrefixSet
 from headrace.vip.learn.heard import RESYNC_S
 from headrace.vip.learn.history import KeptError, decode_kept
 from headrace.vip.learn.learner import NotProposedError
-from headrace.vip.learn.learning import Learning
+from headrace.vip.learn.learning import Learning, LearningCounts
 from tests.harness.announced import OTHER_V4, START, V4, V6, Router, learning_topology
 
 WITHIN = PrefixSet.of(["81.0.0.0/8", "2a00::/16"])
@@ -164,6 +164,7 @@ def test_a_large_change_waits_for_somebody() -> None:
     (status,) = isp.learning.status().coverage
     assert status.waiting is not None
     assert (status.waiting.prefixes_added, status.waiting.share) == (10, 1.0)
+    assert isp.learning.counts() == LearningCounts(0, 1, 0, 0)
     with pytest.raises(NotProposedError, match="that waits is"):
         isp.learning.approve("at-a", "another", "me", isp.now)
     with pytest.raises(NotProposedError, match="is not learnt here"):
@@ -223,6 +224,7 @@ def test_too_many_change_nothing_and_are_told() -> None:
     assert isp.told() == {"81.100.0.0/16"}
     (status,) = isp.learning.status().coverage
     assert "more than 20 prefixes" in status.alarm
+    assert isp.learning.counts() == LearningCounts(1, 0, 1, 100 - 2 * RULES.most + 1)
     assert status.heard <= 2 * RULES.most
     isp.withdraw(*flood)
     isp.down()

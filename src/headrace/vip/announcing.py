@@ -340,7 +340,10 @@ class Announcing:
         return [one for name, one in self.order.servers.items() if name != self.me]
 
     async def _note_bound(self, own: frozenset[Address]) -> None:
-        """Have it on the disk which addresses are this process's own. Raises OSError."""
+        """Have it on the disk which addresses are this process's own, where the disk takes it: an
+        address that is left behind one day does no harm, and one that is not bound serves nobody.
+        """
         bound = tuple(sorted(str(one) for one in own))
         self.keeper.put(msgspec.structs.replace(self.keeper.kept, bound=bound, boot=boot_id()))
-        await self.keeper.flush()
+        with contextlib.suppress(OSError):  # it is logged, and tried again with the next change
+            await self.keeper.flush()

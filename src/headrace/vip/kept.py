@@ -7,6 +7,7 @@ bound nothing and was ordered nothing.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 from typing import Annotated
@@ -134,7 +135,12 @@ class Keeper:
         """Return when the value is on the disk. Raises OSError."""
         async with self._lock:
             while self._written != (wanted := self._wanted):
-                await asyncio.to_thread(write_kept, self._directory, wanted)
+                try:
+                    await asyncio.to_thread(write_kept, self._directory, wanted)
+                except OSError as error:
+                    self.failed += 1
+                    log.error("not_kept", problem=error.strerror)
+                    raise
                 self._written = wanted
 
     async def close(self) -> None:
@@ -144,8 +150,5 @@ class Keeper:
         await self._in_background()
 
     async def _in_background(self) -> None:
-        try:
+        with contextlib.suppress(OSError):
             await self.flush()
-        except OSError as error:
-            self.failed += 1
-            log.error("not_kept", problem=error.strerror)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from headrace.topology.model import AdminState
-from headrace.vip.kept import NAME, Kept, read_kept, write_kept
+from headrace.vip.kept import NAME, Keeper, Kept, read_kept, write_kept
 from headrace.vip.memory import memory_of, order_of, with_memory, with_order
 from headrace.vip.plan.model import Drain, Held, Memory, Phase
 from headrace.vip.plan.wanted import Order
@@ -47,3 +48,18 @@ def test_a_file_that_cannot_be_read_is_left_out(tmp_path: Path, data: bytes) -> 
 def test_serving_is_written_once_whenever_it_began() -> None:
     first = with_memory(Kept(), Memory({}, {}, Drain(Phase.SERVING, 1.0)))
     assert with_memory(Kept(), Memory({}, {}, Drain(Phase.SERVING, 2.0))) == first
+
+
+def test_a_disk_that_takes_nothing_is_counted_and_tried_again(tmp_path: Path) -> None:
+    async def keep() -> int:
+        keeper = Keeper(tmp_path / "missing", Kept())
+        keeper.put(Kept(drained_edge=True))
+        with pytest.raises(OSError, match="missing"):
+            await keeper.flush()
+        (tmp_path / "missing").mkdir()
+        keeper.put(Kept(drained_edge=True, bound=("192.0.2.1",)))
+        await keeper.close()
+        return keeper.failed
+
+    assert asyncio.run(keep()) >= 1
+    assert read_kept(tmp_path / "missing") == Kept(drained_edge=True, bound=("192.0.2.1",))

@@ -26,12 +26,12 @@ _numbers = count(1)
 
 
 @contextlib.contextmanager
-def tested_lab() -> Iterator[TestedLab]:
+def fresh_lab() -> Iterator[LabUnderTest]:
     """A lab that is not there yet, and of which nothing is left afterwards."""
     assert os.geteuid() == 0, "a lab needs root"
     root = Path(tempfile.mkdtemp(prefix="hrt-"))
     root.chmod(0o755)
-    made = TestedLab(root)
+    made = LabUnderTest(root)
     try:
         yield made
     finally:
@@ -42,10 +42,8 @@ def tested_lab() -> Iterator[TestedLab]:
     assert left == []
 
 
-class TestedLab:
+class LabUnderTest:
     """A lab by a name that no other test has."""
-
-    __test__ = False
 
     def __init__(self, state_dir: Path) -> None:
         self.name = f"t{os.getpid()}-{next(_numbers)}"

@@ -7,18 +7,18 @@ import signal
 
 import pytest
 
-from tests.harness.labs import TestedLab, tested_lab
+from tests.harness.labs import LabUnderTest, fresh_lab
 from tests.harness.polling import eventually
 
 pytestmark = pytest.mark.timeout(400)
 
 
 def test_after_kill_9_programs_end_and_the_next_up_cleans() -> None:
-    with tested_lab() as lab:
+    with fresh_lab() as lab:
         _kill_and_clean(lab)
 
 
-def _kill_and_clean(lab: TestedLab) -> None:
+def _kill_and_clean(lab: LabUnderTest) -> None:
     lab("up", "--topology", "small")
     before = lab.state
     os.kill(before.keeper.pid, signal.SIGKILL)

@@ -13,18 +13,18 @@ import msgspec
 import pytest
 
 from headrace.lab.drill.report import Report
-from tests.harness.labs import HEADRACE, ROOT, TestedLab
+from tests.harness.labs import HEADRACE, ROOT, LabUnderTest
 
 pytestmark = pytest.mark.timeout(500)
 
 
 @pytest.fixture
-def lab() -> Iterator[TestedLab]:
+def lab() -> Iterator[LabUnderTest]:
     """A name and a place for a lab; the drill makes it, and removes it."""
     assert os.geteuid() == 0, "a lab needs root"
     root = Path(tempfile.mkdtemp(prefix="hrt-"))
     root.chmod(0o755)
-    made = TestedLab(root)
+    made = LabUnderTest(root)
     yield made
     left = made.left()
     if left:
@@ -33,7 +33,7 @@ def lab() -> Iterator[TestedLab]:
     assert left == []
 
 
-def drill(lab: TestedLab, *words: str) -> tuple[int, Report, str]:
+def drill(lab: LabUnderTest, *words: str) -> tuple[int, Report, str]:
     """Run drills; what they came to, and what was said beside it."""
     place = ["--name", lab.name, "--state-dir", str(lab.state_dir)]
     done = subprocess.run(
@@ -48,7 +48,7 @@ def drill(lab: TestedLab, *words: str) -> tuple[int, Report, str]:
     return done.returncode, msgspec.json.decode(done.stdout, type=Report), done.stderr
 
 
-def test_an_edge_is_killed_under_load(lab: TestedLab, tmp_path: Path) -> None:
+def test_an_edge_is_killed_under_load(lab: LabUnderTest, tmp_path: Path) -> None:
     code, report, said = drill(lab, "edge-kill", "--output", str(tmp_path))
 
     (one,) = report.drills

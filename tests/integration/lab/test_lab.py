@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from headrace.lab.assets import MEDIA, PROBE_FILE
-from tests.harness.labs import TestedLab, tested_lab
+from tests.harness.labs import LabUnderTest, fresh_lab
 from tests.harness.polling import eventually
 
 pytestmark = pytest.mark.timeout(400)
@@ -19,13 +19,13 @@ PROBE = (MEDIA / PROBE_FILE).read_bytes()
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[TestedLab]:
-    with tested_lab() as made:
+def lab() -> Iterator[LabUnderTest]:
+    with fresh_lab() as made:
         made("up", "--topology", "small")
         yield made
 
 
-def served_by(lab: TestedLab, url: str) -> str:
+def served_by(lab: LabUnderTest, url: str) -> str:
     """Which server a client gets the right bytes from."""
     head, body = lab.fetch(CLIENT, url)
     assert body == PROBE
@@ -33,7 +33,7 @@ def served_by(lab: TestedLab, url: str) -> str:
     return line.split(":", 1)[1].split(";")[0].strip()
 
 
-def test_clients_reach_vips_of_both_families_by_the_isps_router(lab: TestedLab) -> None:
+def test_clients_reach_vips_of_both_families_by_the_isps_router(lab: LabUnderTest) -> None:
     lab.goes_to(VIP, "oslo1")
     lab.goes_to(VIP_V6, "oslo1")
     lab.goes_to(OTHER_VIP, "oslo2")
@@ -42,17 +42,17 @@ def test_clients_reach_vips_of_both_families_by_the_isps_router(lab: TestedLab) 
     assert served_by(lab, f"http://{OTHER_VIP}/probe.mp4") == "oslo2"
 
 
-def test_clients_find_the_host_by_the_labs_dns(lab: TestedLab) -> None:
+def test_clients_find_the_host_by_the_labs_dns(lab: LabUnderTest) -> None:
     lab.goes_to(VIP, "oslo1")
     assert served_by(lab, "http://video.cdn.test/probe.mp4") in ("oslo1", "oslo2")
 
 
-def test_a_second_lab_of_the_name_is_refused_and_harms_nothing(lab: TestedLab) -> None:
+def test_a_second_lab_of_the_name_is_refused_and_harms_nothing(lab: LabUnderTest) -> None:
     assert "runs already" in lab("up", "--topology", "small", code=2)
     assert served_by(lab, f"http://{OTHER_VIP}/probe.mp4") == "oslo2"
 
 
-def test_a_killed_edge_loses_its_vip_until_it_is_healed(lab: TestedLab) -> None:
+def test_a_killed_edge_loses_its_vip_until_it_is_healed(lab: LabUnderTest) -> None:
     lab.goes_to(VIP, "oslo1")
     assert lab("kill", "oslo1:edge") == "oslo1:edge: SIGKILL\n"
     lab.goes_to(VIP, "oslo2")
@@ -64,7 +64,7 @@ def test_a_killed_edge_loses_its_vip_until_it_is_healed(lab: TestedLab) -> None:
 
 @pytest.mark.parametrize("how", [(), ("--silent",)], ids=["down", "silently"])
 def test_a_cut_line_moves_the_vip_and_a_healed_one_brings_it_back(
-    lab: TestedLab, how: tuple[str, ...]
+    lab: LabUnderTest, how: tuple[str, ...]
 ) -> None:
     lab.goes_to(VIP, "oslo1")
     lab("cut", "oslo1", *how)
@@ -76,7 +76,7 @@ def test_a_cut_line_moves_the_vip_and_a_healed_one_brings_it_back(
     assert served_by(lab, f"http://[{VIP_V6}]/probe.mp4") == "oslo1"
 
 
-def test_a_split_drops_what_goes_between_two(lab: TestedLab) -> None:
+def test_a_split_drops_what_goes_between_two(lab: LabUnderTest) -> None:
     lab("cut", CLIENT, "router1")
     try:
         with pytest.raises(AssertionError, match="timed out"):
@@ -87,7 +87,7 @@ def test_a_split_drops_what_goes_between_two(lab: TestedLab) -> None:
     assert "302" in lab.fetch(CLIENT, "http://203.0.113.3/probe.mp4")[0]
 
 
-def test_a_program_that_ends_by_itself_is_started_again(lab: TestedLab) -> None:
+def test_a_program_that_ends_by_itself_is_started_again(lab: LabUnderTest) -> None:
     origin = next(one for one in lab.state.programs if one.name == "origin")
     assert origin.process is not None
     os.kill(origin.process.pid, signal.SIGKILL)
@@ -99,7 +99,7 @@ def test_a_program_that_ends_by_itself_is_started_again(lab: TestedLab) -> None:
     eventually(again, "the origin runs again", 30.0)
 
 
-def test_a_mistake_is_said(lab: TestedLab) -> None:
+def test_a_mistake_is_said(lab: LabUnderTest) -> None:
     for words, said in {
         ("kill", "oslo9"): "oslo9 is no node, site or ISP",
         ("kill", "oslo1:router"): "it has edge, vip",

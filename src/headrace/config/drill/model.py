@@ -84,6 +84,16 @@ class LoadTable(Model):
     others_s: DurationS = Field(
         default=0.1, ge=0.005, le=5, description="The same to each of the other VIPs."
     )
+    most: int = Field(
+        default=500,
+        ge=10,
+        le=5000,
+        description="So many requests a second at most to all affected VIPs, by all clients: with "
+        "more VIPs, `every` grows. Clients and servers share one machine.",
+    )
+    most_others: int = Field(
+        default=100, ge=10, le=5000, description="The same for all other VIPs."
+    )
     questions_s: DurationS = Field(
         default=0.1,
         ge=0.02,

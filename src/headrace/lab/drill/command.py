@@ -67,21 +67,28 @@ def _lab(wanted: Wanted, topology: str, say: Say) -> Lab:
 
 
 async def _drill(lab: Lab, name: str, wanted: Wanted, say: Say) -> Drilled:
-    """Run one drill as often as wanted. A run that fails to end is not left out: it raises."""
+    """Run one drill until as many runs as wanted count, with as many more at most as were refused.
+    A run that fails to end is said, and the next one begins.
+    """
     config = wanted.scenarios[name]
     say(f"{name}: {config.title}")
     runs: list[Figures] = []
+    errors: list[str] = []
     async with Drill(lab, config) as drill:
-        for number in range(1, wanted.repeat + 1):
+        for number in range(1, 2 * wanted.repeat + 1):
+            if len([run for run in runs if not run.refused]) + len(errors) >= wanted.repeat:
+                break
             try:
-                seen = await drill.once()
+                figures = figures_of(await drill.once())
             except LabError as error:
-                raise LabError(f"{name}, run {number}: {error}") from None
-            figures = figures_of(seen)
+                errors.append(f"run {number}: {error}")
+                say(f"  {errors[-1]}")
+                continue
             runs.append(figures)
             say(f"  {run_line(number, figures)}")
-            for refusal in figures.refused:
-                say(f"    refused: {refusal}")
+            if figures.refused:
+                also = f", and {len(figures.refused) - 1} more" if len(figures.refused) > 1 else ""
+                say(f"    refused: {figures.refused[0]}{also}")
     healed = any(step.healed for step in config.steps)
-    summary = summarize(name, config.title, runs, config.expect, healed)
+    summary = summarize(name, config.title, runs, config.expect, healed, errors)
     return Drilled(summary, config.expect.works_again_s, runs)

@@ -18,7 +18,7 @@ from headrace.lab.network.runner import answers
 
 _SIGNALS = {"kill": "KILL", "stop": "STOP", "continue": "CONT"}
 _POLL_S = 0.02
-_ENDS_S = 20.0
+_ENDS_S = 90.0
 _COMMAND_S = 30.0
 
 

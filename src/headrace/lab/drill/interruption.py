@@ -61,8 +61,9 @@ def interruption(
     # A row that the end of the watch cuts off is believed if it has enough of them.
     if start is None or len(after) - start < LASTING_ROW:
         return Interruption(None, None)
-    again_s = after[start].began_s
-    return Interruption(again_s - event_s, again_s - began_s)
+    # What was begun before the event, beside a request that it broke, may be first of the row.
+    again_s = max(after[start].began_s, event_s)
+    return Interruption(again_s - event_s, max(0.0, again_s - began_s))
 
 
 def _lasts(row: Sequence[Attempt]) -> bool:

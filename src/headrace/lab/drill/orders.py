@@ -11,6 +11,8 @@ from headrace.lab.errors import LabError
 from headrace.lab.network.configuration import HOST, HTTP_PORT
 from headrace.lab.network.plan import Kind, LabPlan, Node
 
+_MOST_DOWNLOADED = 4
+"""From so many VIPs there are long downloads."""
 _QUESTIONS: tuple[tuple[int, Literal["dns", "http"]], ...] = ((53, "dns"), (HTTP_PORT, "http"))
 
 
@@ -65,10 +67,10 @@ def orders_for(
             small=small,
             long=long,
             patience_s=load.patience_s,
-            targets=list(_targets(owners(plan), vips, config)),
+            targets=list(_targets(owners(plan), vips, config, len(clients(plan)))),
             downloads=[
                 Target(vip, HTTP_PORT, 0.25, phase_s=0.1 * number)
-                for vip in vips
+                for vip in vips[:_MOST_DOWNLOADED]
                 for number in range(load.downloads)
             ],
             download_s=load.download_s,
@@ -82,10 +84,15 @@ def orders_for(
     }
 
 
-def _targets(every: Mapping[str, str], vips: list[str], config: DrillConfig) -> Iterator[Target]:
+def _targets(
+    every: Mapping[str, str], vips: list[str], config: DrillConfig, askers: int
+) -> Iterator[Target]:
     """Yield what is asked, each at a moment of its own, so that requests do not come in bursts."""
+    load = config.load
+    own_s = max(load.every_s, len(vips) * askers / load.most)
+    others_s = max(load.others_s, (len(every) - len(vips)) * askers / load.most_others)
     for number, vip in enumerate(every):
-        every_s = config.load.every_s if vip in vips else config.load.others_s
+        every_s = own_s if vip in vips else others_s
         yield Target(vip, HTTP_PORT, every_s, phase_s=every_s * number / len(every))
 
 

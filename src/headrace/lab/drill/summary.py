@@ -59,9 +59,16 @@ def spread(times_s: Sequence[float | None]) -> Spread:
 
 
 def summarize(
-    name: str, title: str, runs: Sequence[Figures], expect: ExpectTable, healed: bool
+    name: str,
+    title: str,
+    runs: Sequence[Figures],
+    expect: ExpectTable,
+    healed: bool,
+    errors: Sequence[str] = (),
 ) -> Summary:
-    """Return the row of a drill. Runs whose figures were refused count for nothing but `wrong`."""
+    """Return the row of a drill. Runs whose figures were refused count for nothing but `wrong`;
+    `errors` are those that did not end.
+    """
     good = [run for run in runs if not run.refused]
     count = _worst_of(good)
     made = Summary(
@@ -84,7 +91,7 @@ def summarize(
         cut_back=count(lambda run: run.cut_back),
         late_s=max((run.late_s for run in good), default=0.0),
     )
-    return msgspec.structs.replace(made, missed=list(_missed(made, expect)))
+    return msgspec.structs.replace(made, missed=[*_missed(made, expect), *errors])
 
 
 def _worst_of(runs: Sequence[Figures]) -> Callable[[Callable[[Figures], int]], int]:

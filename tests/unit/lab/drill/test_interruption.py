@@ -51,6 +51,15 @@ def test_what_was_open_at_the_event_is_lost_with_it() -> None:
     assert rounded(interruption(attempts, 0.495)) == (0.005, 0.005)
 
 
+def test_successes_that_were_open_at_the_event_do_not_come_before_it() -> None:
+    attempts = [
+        Attempt("vip", at, at, at + (0.9 if number == 1 else 0.1), "reset" if number == 1 else "ok")
+        for number, at in enumerate(EVERY_S * each for each in range(100))
+    ]
+
+    assert rounded(interruption(attempts, 0.03)) == (0.0, 0.0)
+
+
 def test_what_failed_and_ended_before_the_event_is_not_of_it() -> None:
     attempts = row(["reset"] + ["ok"] * 300)
 

@@ -79,6 +79,12 @@ def test_refused_runs_count_for_nothing_but_wrong_bytes() -> None:
     assert found.missed == ["1 bodies were wrong"]
 
 
+def test_a_run_that_did_not_end_is_missed() -> None:
+    found = summarize("a", "A", [figures(0.1)], ExpectTable(), True, ["run 2: no end"])
+
+    assert (found.runs, found.missed) == (1, ["run 2: no end"])
+
+
 def test_no_run_could_be_judged() -> None:
     found = summarize("a", "A", [figures(0.1, refused=["late"])], ExpectTable(), True)
 

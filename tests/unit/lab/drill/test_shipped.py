@@ -65,9 +65,13 @@ def test_orders(tmp_path: Path) -> None:
     every = {target.host: target.every_s for target in one.targets}
     # Two VIPs of two families for each of six servers, those of one of them more often.
     assert len(every) == len(owners(plan)) == 24
-    often = {host for host, every_s in every.items() if every_s == config.load.every_s}
+    often = {host for host, every_s in every.items() if every_s < 0.1}
     assert often == set(affected(plan, config)) == {target.host for target in one.downloads}
     assert {asked.kind for asked in one.asked} == {"dns", "http"}
+    # No more in all than clients and servers have time for.
+    assert sum(2 / every[host] for host in often) <= config.load.most + 1e-6
+    others = sum(2 / every_s for host, every_s in every.items() if host not in often)
+    assert others <= config.load.most_others + 1e-6
     # Not all at the same moment.
     assert len({target.phase_s for target in one.targets}) > 12
 

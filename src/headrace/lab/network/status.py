@@ -12,6 +12,7 @@ import msgspec
 
 from headrace.lab.errors import LabError
 from headrace.lab.network.bird import Best, read_routes, read_sessions, session_name
+from headrace.lab.network.checks import Checks, ask_checks
 from headrace.lab.network.control import Lab
 from headrace.lab.network.cuts import Cut
 from headrace.lab.network.plan import Kind, LabPlan, Node
@@ -39,6 +40,7 @@ class Observed:
     state: LabState | None
     kept: bool
     routers: dict[str, AtRouter]
+    checks: Checks = field(default_factory=dict)
 
     def vip_rows(self) -> list[dict[str, Any]]:
         """Return every VIP with its owner, and by which server its ISP's router reaches it."""
@@ -56,6 +58,7 @@ class Observed:
                         "router": node.isp,
                         "via": via,
                         "others": others,
+                        "checks": self.checks.get(vip, {}),
                     }
                 )
         return rows
@@ -91,7 +94,7 @@ def observe(lab: Lab) -> Observed:
     except LabError:
         state, kept = lab.state(), False
     routers = {node.name: ask_router(lab.directory / node.name) for node in lab.plan.of(Kind.ISP)}
-    return Observed(lab.plan, state, kept, routers)
+    return Observed(lab.plan, state, kept, routers, ask_checks(lab.plan))
 
 
 def ask_router(home: Path) -> AtRouter:
@@ -131,11 +134,18 @@ def status_lines(observed: Observed) -> list[str]:
     ]
     lines += ["", *table(("ROUTER", "SESSION WITH", "FAMILY", "STATE"), sessions)]
     vips = [
-        (row["vip"], row["owner"], row["router"], row["via"], str(row["others"]))
+        (row["vip"], row["owner"], row["router"], row["via"], str(row["others"]), sound_at(row))
         for row in observed.vip_rows()
     ]
-    lines += ["", *table(("VIP", "OWNER", "ROUTER", "GOES TO", "ALSO ANNOUNCED BY"), vips)]
+    lines += ["", *table(("VIP", "OWNER", "ROUTER", "GOES TO", "ALSO FROM", "SOUND AT"), vips)]
     return lines
+
+
+def sound_at(row: dict[str, Any]) -> str:
+    """Return at how many of the servers that say something of a VIP it is sound."""
+    checks = row["checks"]
+    sound = sum(word == "sound" for word in checks.values())
+    return f"{sound} of {len(checks)}" if checks else NO_ROUTE
 
 
 def _node_row(

@@ -1,0 +1,58 @@
+"""What the servers of a lab say of their VIPs: each is asked for what its checks find."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+
+from headrace.lab.errors import LabError
+from headrace.lab.namespaces.enter import inside
+from headrace.lab.network.configuration import VIP_ADMIN, token_file
+from headrace.lab.network.plan import Kind, LabPlan, Node
+from headrace.vip.admin.models import Status
+
+_ASKING_S = 2.0
+_AT_ONCE = 8
+_MOST_BYTES = 4 * 1024 * 1024
+Checks = dict[str, dict[str, str]]
+"""By VIP and server: sound, degraded, failed, or what else the server says of it."""
+
+
+def ask_checks(plan: LabPlan) -> Checks:
+    """Return what the checks of all servers find. A server that does not answer is not in it."""
+    try:
+        token = token_file(plan).read_text().strip()
+    except OSError:
+        return {}
+    servers = plan.of(Kind.SERVER)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = pool.map(lambda node: _ask(plan, node, token), servers)
+    return merged(zip((node.name for node in servers), found, strict=True))
+
+
+def merged(answers: Iterable[tuple[str, Status | None]]) -> Checks:
+    """Return the answers of servers by VIP."""
+    found: Checks = {}
+    for server, status in answers:
+        for row in status.vips if status is not None else []:
+            found.setdefault(row.vip, {})[server] = row.soundness
+    return found
+
+
+def _ask(plan: LabPlan, node: Node, token: str) -> Status | None:
+    try:
+        return inside(plan.namespace(node.name), lambda: _get(node.ipv4, token))
+    except (LabError, OSError, http.client.HTTPException, msgspec.MsgspecError):
+        return None
+
+
+def _get(address: str, token: str) -> Status:
+    connection = http.client.HTTPConnection(address, VIP_ADMIN, timeout=_ASKING_S)
+    try:
+        connection.request("GET", "/vip/status", headers={"Authorization": f"Bearer {token}"})
+        return msgspec.json.decode(connection.getresponse().read(_MOST_BYTES), type=Status)
+    finally:
+        connection.close()

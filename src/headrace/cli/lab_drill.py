@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -57,6 +59,8 @@ def drill(
     for wanted in {topology or one.topology for one in found.values()}:
         refuse_missing(load_config(find_topology(wanted), LAB))
     home_is_usable(state_dir)
+    # Ended by whoever, the lab goes too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     report = run_drills(
         Wanted(found, repeat, state_dir, name, topology, keepalived),
         lambda line: typer.echo(line, err=as_json),

@@ -1,0 +1,95 @@
+"""What steps of a drill ask of a lab's keeper."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from headrace.config.drill.model import StepTable
+from headrace.lab.drill.hands import Hands
+from headrace.lab.errors import LabError
+from headrace.lab.network.control import Lab
+from headrace.lab.network.requests import Heal, Kill, MakeCut, Request, Start
+
+
+class FakeLab:
+    """Keeps what it is asked."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.asked: list[Request] = []
+
+    def do(self, request: Request) -> None:
+        """Take a request."""
+        self.asked.append(request)
+
+    def node(self, name: str) -> Any:
+        """Return a node, by its name alone."""
+        return type("Node", (), {"name": name})
+
+
+def taken(tmp_path: Path, **step: Any) -> list[Request]:
+    lab = FakeLab(tmp_path)
+    asyncio.run(Hands(cast(Lab, lab)).take(StepTable.model_validate({"on": ["oslo1"], **step})))
+    return lab.asked
+
+
+@pytest.mark.parametrize(
+    ("step", "asked"),
+    [
+        ({"do": "kill"}, [Kill("oslo1:edge", "KILL")]),
+        ({"do": "stop", "program": "vip"}, [Kill("oslo1:vip", "STOP")]),
+        ({"do": "continue"}, [Kill("oslo1:edge", "CONT")]),
+        ({"do": "start"}, [Start("oslo1:edge")]),
+        ({"do": "power-off"}, [MakeCut("oslo1"), Kill("oslo1")]),
+        ({"do": "power-on"}, [Heal("oslo1")]),
+        ({"do": "cut"}, [MakeCut("oslo1")]),
+        ({"do": "black-hole"}, [MakeCut("oslo1", None, True)]),
+        ({"do": "split", "from": "rome"}, [MakeCut("oslo1", "rome", True)]),
+        ({"do": "heal"}, [Heal("oslo1")]),
+        ({"do": "heal", "on": []}, [Heal(None)]),
+        ({"do": "nothing"}, []),
+    ],
+)
+def test_steps(tmp_path: Path, step: dict[str, Any], asked: list[Request]) -> None:
+    assert taken(tmp_path, **step) == asked
+
+
+def test_several_at_once(tmp_path: Path) -> None:
+    asked = taken(tmp_path, do="kill", on=["oslo1", "oslo2"])
+
+    assert {cast(Kill, one).target for one in asked} == {"oslo1:edge", "oslo2:edge"}
+
+
+def test_slow_ends_with_the_program_running(tmp_path: Path) -> None:
+    asked = taken(tmp_path, do="slow", **{"for": 0.05, "still": 0.01, "period": 0.02})
+
+    assert cast(Kill, asked[0]).signal == "STOP"
+    assert cast(Kill, asked[-1]).signal == "CONT"
+
+
+def test_a_configuration_is_changed_and_brought_back(tmp_path: Path) -> None:
+    lab = FakeLab(tmp_path)
+    hands = Hands(cast(Lab, lab))
+    file = tmp_path / "oslo1" / "edge.toml"
+    file.parent.mkdir()
+    file.write_text('hosts = ["*"]\n')
+    change = {"do": "configure", "on": ["oslo1"], "text": '"*"', "by": '"nobody"'}
+
+    asyncio.run(hands.take(StepTable.model_validate(change)))
+    assert file.read_text() == 'hosts = ["nobody"]\n'
+    asyncio.run(hands.restore())
+    assert file.read_text() == 'hosts = ["*"]\n'
+    assert lab.asked == [Kill("oslo1:edge", "HUP"), Kill("oslo1:edge", "HUP"), Heal()]
+
+
+def test_what_is_to_be_replaced_has_to_be_there(tmp_path: Path) -> None:
+    file = tmp_path / "oslo1" / "edge.toml"
+    file.parent.mkdir()
+    file.write_text("workers = 1\n")
+
+    with pytest.raises(LabError, match="is not there"):
+        taken(tmp_path, do="configure", text="hosts", by="host")

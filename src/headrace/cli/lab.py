@@ -101,13 +101,13 @@ def status(
     context_settings={"allow_interspersed_args": False},
 )
 def execute(
-    node: Annotated[str, typer.Argument(metavar="NODE", help="A node.")],
+    node: Annotated[str, typer.Argument(metavar="MACHINE", help="A machine of the lab.")],
     command: Annotated[list[str], typer.Argument(metavar="COMMAND…", help="What to run there.")],
     *,
     name: NameOption = None,
     state_dir: Root = DEFAULT_ROOT,
 ) -> None:
-    """Run a command in a node's namespace. Clients there ask the lab's name servers."""
+    """Run a command on a machine of the lab. Clients ask the lab's name servers."""
     words = command[1:] if command[0] == "--" else command
     open_lab(state_dir, name).execute(node, words)
 
@@ -116,7 +116,7 @@ def execute(
 def kill(
     target: Annotated[
         str,
-        typer.Argument(metavar="NAME[:PROCESS]", help="A node or a site; one of its processes."),
+        typer.Argument(metavar="NAME[:PROCESS]", help="A machine, or a site; a process there."),
     ],
     *,
     signal: Annotated[
@@ -131,9 +131,11 @@ def kill(
 
 @lab.command(name="cut", epilog=examples("lab cut"))
 def cut(
-    one: Annotated[str, typer.Argument(metavar="LINE|A", help="The node whose line it is; or A.")],
+    one: Annotated[
+        str, typer.Argument(metavar="LINE|A", help="The machine whose line it is; or A.")
+    ],
     other: Annotated[
-        str | None, typer.Argument(metavar="B", help="Between A and B: nodes, sites or ISPs.")
+        str | None, typer.Argument(metavar="B", help="Between A and B: machines, sites or ISPs.")
     ] = None,
     *,
     silent: Annotated[
@@ -143,7 +145,7 @@ def cut(
     name: NameOption = None,
     state_dir: Root = DEFAULT_ROOT,
 ) -> None:
-    """Cut a node's line, or drop what goes between two."""
+    """Cut a machine's line, or drop what goes between two."""
     _print(open_lab(state_dir, name).do(MakeCut(one, other, silent)).done)
 
 

@@ -101,10 +101,10 @@ def test_a_program_that_ends_by_itself_is_started_again(lab: LabUnderTest) -> No
 
 def test_a_mistake_is_said(lab: LabUnderTest) -> None:
     for words, said in {
-        ("kill", "oslo9"): "oslo9 is no node, site or ISP",
+        ("kill", "oslo9"): "oslo9 is no machine, site or ISP",
         ("kill", "oslo1:router"): "it has edge, vip",
         ("kill", "oslo1", "--signal", "NONSENSE"): "is no signal",
         ("cut", "paris"): "there is no line paris",
-        ("exec", "paris", "true"): "there is no node paris",
+        ("exec", "paris", "true"): "there is no machine paris",
     }.items():
         assert said in lab(*words, code=2)

@@ -76,13 +76,13 @@ class Lab:
     def node(self, name: str) -> Node:
         """Return a node. Raises LabError."""
         if name not in self.plan.nodes:
-            raise LabError(f"there is no node {name}: name one of {', '.join(self.plan.nodes)}")
+            raise LabError(f"there is no machine {name}: name one of {', '.join(self.plan.nodes)}")
         return self.plan.nodes[name]
 
     def execute(self, name: str, command: Sequence[str]) -> None:
         """Become a command in a node, with the name servers that it has. Raises LabError."""
         if not command:
-            raise LabError("say what to run: headrace lab exec NODE -- COMMAND")
+            raise LabError("say what to run: headrace lab exec MACHINE -- COMMAND")
         node = self.node(name)
         resolver = self.directory / node.name / "resolv.conf"
         settle(self.plan.namespace(node.name), resolver if resolver.exists() else None)

@@ -55,7 +55,9 @@ def make_cut(plan: LabPlan, one: str, other: str | None, *, silent: bool) -> Cut
             return Cut(lower, silent=silent)
     for name in (one, other):
         if not members(plan, name):
-            raise LabError(f"{name} is no node, site or ISP: name one of {', '.join(plan.names)}")
+            raise LabError(
+                f"{name} is no machine, site or ISP: name one of {', '.join(plan.names)}"
+            )
     left, right = members(plan, one), members(plan, other)
     if {node.name for node in left} & {node.name for node in right}:
         raise LabError(f"{one} and {other} have parts in common: name two that are apart")

@@ -48,7 +48,7 @@ class Operations:
         nodes = [node.name for node in self._plan.group(name)]
         if not nodes:
             known = ", ".join(self._plan.names)
-            raise LabError(f"{name} is no node, site or ISP: name one of {known}")
+            raise LabError(f"{name} is no machine, site or ISP: name one of {known}")
         found = [one for one in self._runners.values() if one.program.node in nodes]
         wanted = [one for one in found if process in ("", one.program.name)]
         if not wanted:
@@ -115,7 +115,7 @@ class Operations:
         with contextlib.suppress(LabError):  # a node without programs has a line all the same
             return healed + await self._start(self._targets(one))
         if node not in self._plan.names:
-            raise LabError(f"{node} is no node, site or ISP")
+            raise LabError(f"{node} is no machine, site or ISP")
         return healed
 
 

@@ -46,7 +46,7 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A part of the lab. `isp` and `site` are empty where it stands in none; `peer` is the ISP's
+    """A machine of the lab. `isp` and `site` are empty where it stands in none; `peer` is the ISP's
     router at the other end of a server's or a client's line.
     """
 

@@ -124,7 +124,7 @@ def status_lines(observed: Observed) -> list[str]:
     lines = [f"The lab {plan.name} {word}; its files are in {plan.directory}", ""]
     cuts = state.cuts if state else []
     rows = [_node_row(plan, node, state, cuts) for node in plan.nodes.values()]
-    lines += table(("NODE", "KIND", "IPV4", "LINE", "PROCESSES"), rows)
+    lines += table(("MACHINE", "KIND", "IPV4", "LINE", "PROCESSES"), rows)
     between = [str(one) for one in cuts if not one.of_line]
     lines += ["", *(f"cut: {one}" for one in between)] if between else []
     sessions = [

@@ -28,7 +28,7 @@ def test_between_two_without_a_line_packets_are_dropped() -> None:
     [
         ("exchange", None, "there is no line exchange"),
         ("oslo", None, "there is no line oslo"),
-        ("oslo", "paris", "paris is no node, site or ISP"),
+        ("oslo", "paris", "paris is no machine, site or ISP"),
         ("oslo", "oslo2", "have parts in common"),
         ("north", "oslo", "have parts in common"),
     ],

@@ -26,6 +26,7 @@ NAME = "one.test"
 HEADRACE = str(Path(sys.executable).parent / "headrace")
 PATH = "/shared"
 Version = ssl.TLSVersion
+VERSIONS = (Version.TLSv1_2, Version.TLSv1_3)
 
 
 class Visitor:
@@ -49,6 +50,19 @@ class Visitor:
             if keep:
                 self.session = client.sock.session
             return bool(client.sock.session_reused)
+
+
+class Visitors:
+    """One for each version of TLS."""
+
+    def __init__(self, authority: Authority) -> None:
+        self.each = {version: Visitor(authority, version) for version in VERSIONS}
+
+    def visit(self, server: Server, *, keep: bool = True) -> bool:
+        """Make one request each; return whether the sessions were resumed, all or none."""
+        found = {one.visit(server, keep=keep) for one in self.each.values()}
+        assert len(found) == 1
+        return found.pop()
 
 
 class Site:
@@ -75,8 +89,8 @@ class Site:
             )  # fmt: skip
         return made.stdout
 
-    def visitor(self, version: Version) -> Visitor:
-        return Visitor(self.authority, version)
+    def visitors(self) -> Visitors:
+        return Visitors(self.authority)
 
     def server(
         self,
@@ -150,12 +164,6 @@ def site(tmp_path: Path, origin: Origin) -> Iterator[Site]:
         yield Site(tmp_path, origin, running)
 
 
-@pytest.fixture(params=[Version.TLSv1_2, Version.TLSv1_3], ids=["tls12", "tls13"])
-def version(request: pytest.FixtureRequest) -> Version:
-    found: Version = request.param
-    return found
-
-
 def move(site: Site, by_s: float, *servers: Server) -> None:
     """Set the clock ahead by whole periods, and wait until each worker of the servers follows."""
     before = {server: server.sealing() for server in servers}
@@ -170,13 +178,13 @@ def move(site: Site, by_s: float, *servers: Server) -> None:
         )
 
 
-def test_a_client_resumes_on_the_neighbour_and_back(site: Site, version: Version) -> None:
+def test_a_client_resumes_on_the_neighbour_and_back(site: Site) -> None:
     one, two = site.server("one"), site.server("two")
-    visitor = site.visitor(version)
-    assert not visitor.visit(one)
+    visitors = site.visitors()
+    assert not visitors.visit(one)
     for server in (two, one, two, two, one):
-        assert visitor.visit(server)
-    assert (one.resumed, two.resumed) == (2, 3)
+        assert visitors.visit(server)
+    assert (one.resumed, two.resumed) == (4, 6)
     assert one.sealing() == two.sealing()
 
 
@@ -188,41 +196,42 @@ def test_openssl_resumes_on_the_neighbour(site: Site, tmp_path: Path, option: st
     assert "Reused, TLSv1" in two.openssl(option, "-sess_in", kept)
 
 
-def test_periods_go_by_without_a_gap(site: Site, version: Version) -> None:
+def test_periods_go_by_without_a_gap(site: Site) -> None:
     one, two = site.server("one"), site.server("two")
-    visitor = site.visitor(version)
-    visitor.visit(one)
-    with visitor.connect(one) as waiting:
+    visitors = site.visitors()
+    visitors.visit(one)
+    with visitors.each[Version.TLSv1_3].connect(one) as waiting:
         assert waiting.get(PATH, ("Host", NAME)).status == 200
         move(site, PERIOD_S, one, two)
-        assert visitor.visit(two, keep=False)
-        assert visitor.visit(two)  # TLS 1.3: and brings home a ticket of the present period
+        assert visitors.visit(two, keep=False)
+        assert visitors.visit(two)  # TLS 1.3: and brings home a ticket of the present period
         move(site, PERIOD_S, one, two)
-        assert visitor.visit(one) is (version is Version.TLSv1_3)
+        kept = {version: one_of.visit(one) for version, one_of in visitors.each.items()}
+        assert kept == {Version.TLSv1_2: False, Version.TLSv1_3: True}
         assert waiting.get(PATH, ("Host", NAME)).status == 200  # and no connection was cut
     assert one.edge.metric("headrace_worker_exits_total") == 0
 
 
-def test_clocks_may_differ(site: Site, version: Version, tmp_path: Path) -> None:
+def test_clocks_may_differ(site: Site, tmp_path: Path) -> None:
     ahead = ShiftedClock(tmp_path / "ahead")
     ahead.set(site.clock.now() + PERIOD_S)
     one, two = site.server("one"), site.server("two", clock=ahead)
     assert one.sealing() != two.sealing()
     for first, second in ((one, two), (two, one)):
-        visitor = site.visitor(version)
-        visitor.visit(first)
-        assert visitor.visit(second)
+        visitors = site.visitors()
+        visitors.visit(first)
+        assert visitors.visit(second)
 
 
-def test_a_new_secret_comes_into_force_without_a_gap(site: Site, version: Version) -> None:
+def test_a_new_secret_comes_into_force_without_a_gap(site: Site) -> None:
     one, two = site.server("one"), site.server("two")
     old = site.run_command("show").split()[0]
     new = site.run_command("new").split()[1]
     for server in (one, two):
         assert [event["secret"] for event in server.edge.events("ticket_secret_in_force")] == [old]
     move(site, PERIOD_S, one, two)
-    visitor = site.visitor(version)
-    visitor.visit(one)
+    visitors = site.visitors()
+    visitors.visit(one)
     move(site, PERIOD_S, one, two)
     for server in (one, two):
         assert [event["secret"] for event in server.edge.events("ticket_secret_in_force")] == [
@@ -230,62 +239,62 @@ def test_a_new_secret_comes_into_force_without_a_gap(site: Site, version: Versio
             new,
         ]
         assert server.edge.metric("headrace_ticket_secret_in_force", secret=new) == 1
-    assert visitor.visit(two)
-    assert visitor.visit(one)
+    assert visitors.visit(two)
+    assert visitors.visit(one)
 
 
-def test_a_restart_and_a_reload_forget_nothing(site: Site, version: Version) -> None:
+def test_a_restart_and_a_reload_forget_nothing(site: Site) -> None:
     one, two = site.server("one"), site.server("two")
-    visitor = site.visitor(version)
-    visitor.visit(one)
+    visitors = site.visitors()
+    visitors.visit(one)
     one.restart()
-    assert visitor.visit(one)
+    assert visitors.visit(one)
     two.edge.reload()
-    assert visitor.visit(two)
+    assert visitors.visit(two)
     two.edge.kill_worker()
     two.edge.expected_errors.add("worker_died")
     eventually(lambda: len(two.edge.worker_pids()) == 2, "the worker is replaced", 30)
     for _ in range(6):
-        assert visitor.visit(two)
+        assert visitors.visit(two)
 
 
-def test_another_sites_secret_opens_nothing(site: Site, version: Version, tmp_path: Path) -> None:
+def test_another_sites_secret_opens_nothing(site: Site, tmp_path: Path) -> None:
     theirs = tmp_path / "their.secrets"
     subprocess.run([HEADRACE, "tickets", "new", str(theirs)], check=True, timeout=60)
     one, other = site.server("one"), site.server("other", secrets=theirs)
-    visitor = site.visitor(version)
-    visitor.visit(one)
-    assert not visitor.visit(other, keep=False)
-    assert visitor.visit(one)
+    visitors = site.visitors()
+    visitors.visit(one)
+    assert not visitors.visit(other, keep=False)
+    assert visitors.visit(one)
 
 
-def test_another_certificate_for_the_same_name_opens_nothing(site: Site, version: Version) -> None:
+def test_another_certificate_for_the_same_name_opens_nothing(site: Site) -> None:
     pair = site.authority.issue(NAME, file_name="another")
     one, other = site.server("one"), site.server("other", pair=pair)
-    visitor = site.visitor(version)
-    visitor.visit(one)
-    assert not visitor.visit(other, keep=False)
-    assert visitor.visit(one)
+    visitors = site.visitors()
+    visitors.visit(one)
+    assert not visitors.visit(other, keep=False)
+    assert visitors.visit(one)
 
 
-def test_a_secret_that_was_stolen_is_forgotten_at_once(site: Site, version: Version) -> None:
+def test_a_secret_that_was_stolen_is_forgotten_at_once(site: Site) -> None:
     one = site.server("one")
-    visitor = site.visitor(version)
-    visitor.visit(one)
+    visitors = site.visitors()
+    visitors.visit(one)
     before = one.sealing()
     site.run_command("new", "--forget")
     eventually(lambda: all(one.sealing() != before for _ in range(6)), "another key seals", 30)
-    assert not visitor.visit(one)
-    assert visitor.visit(one)
+    assert not visitors.visit(one)
+    assert visitors.visit(one)
 
 
 def test_a_file_that_is_cut_open_to_all_or_gone_costs_nobody_a_session(
-    site: Site, version: Version
+    site: Site,
 ) -> None:
     one = site.server("one")
     one.edge.expected_errors.add("ticket_secrets_refused")
-    visitor = site.visitor(version)
-    visitor.visit(one)
+    visitors = site.visitors()
+    visitors.visit(one)
     whole = site.secrets.read_bytes()
     for length in (0, 20, len(whole) - 1):
         site.secrets.write_bytes(whole[:length])
@@ -297,32 +306,32 @@ def test_a_file_that_is_cut_open_to_all_or_gone_costs_nobody_a_session(
             "the file is refused",
             30,
         )
-        assert visitor.visit(one)
+        assert visitors.visit(one)
     site.secrets.write_bytes(whole)
     os.chmod(site.secrets, 0o644)
     os.utime(site.secrets, (1, 1))
     eventually(lambda: bool(one.edge.events("secret_file_exposed")), "it is reported", 30)
     site.secrets.unlink()
     for _ in range(3):
-        assert visitor.visit(one)
+        assert visitors.visit(one)
     text = one.edge.log()
     assert whole.decode().strip() not in text
 
 
-def test_a_reload_takes_the_setting_away_and_brings_it_back(site: Site, version: Version) -> None:
+def test_a_reload_takes_the_setting_away_and_brings_it_back(site: Site) -> None:
     one, two = site.server("one"), site.server("two")
-    visitor = site.visitor(version)
-    visitor.visit(one)
-    with visitor.connect(one) as waiting:
+    visitors = site.visitors()
+    visitors.visit(one)
+    with visitors.each[Version.TLSv1_3].connect(one) as waiting:
         assert waiting.get(PATH, ("Host", NAME)).status == 200
         own = {**one.options, "tls": {}}
         one.edge.write_config(site.configuration(one, own))
         one.edge.reload()
-        assert not visitor.visit(one, keep=False)
-        assert visitor.visit(two, keep=False)
+        assert not visitors.visit(one, keep=False)
+        assert visitors.visit(two, keep=False)
         one.edge.write_config(site.configuration(one, one.options))
         one.edge.reload()
-        assert visitor.visit(one)
+        assert visitors.visit(one)
         assert waiting.get(PATH, ("Host", NAME)).status == 200
 
 

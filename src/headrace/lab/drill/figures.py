@@ -153,7 +153,7 @@ def _count(counts: _Counts, seen: Seen, record: Record) -> None:
             counts.others.append(found)
             continue
         counts.own.append(found)
-        if found.works_again_s:
+        if found.works_again_s is not None:
             late_s = explained(attempts, seen.event_s, found.works_again_s)
             if late_s is not None:
                 counts.refused.append(

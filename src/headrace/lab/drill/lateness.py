@@ -11,8 +11,11 @@ from collections.abc import Iterable, Sequence
 from headrace.lab.drill.records import Attempt
 
 LEAST_S = 0.02
+UNSEEN_S = 0.1
+"""Where no request failed: an interruption so long could have been missed by one as late."""
 SHARE = 0.25
 _AROUND_S = 0.1
+_UNSEEN_WITHIN_S = 1.0
 
 
 def lateness_s(attempts: Iterable[Attempt], from_s: float, until_s: float) -> float:
@@ -24,6 +27,9 @@ def explained(attempts: Iterable[Attempt], event_s: float, figure_s: float) -> f
     """Return how late the client was, if that may explain a time which began at the event; None
     where the figure stands.
     """
+    if figure_s <= 0:
+        late_s = lateness_s(attempts, event_s - _AROUND_S, event_s + _UNSEEN_WITHIN_S)
+        return late_s if late_s > UNSEEN_S else None
     late_s = lateness_s(attempts, event_s - _AROUND_S, event_s + figure_s + _AROUND_S)
     return late_s if late_s > max(LEAST_S, SHARE * figure_s) else None
 

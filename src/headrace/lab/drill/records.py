@@ -15,7 +15,7 @@ Outcome = Literal[
     "ok", "refused", "unreachable", "timeout", "reset", "status", "wrong", "short", "refrained"
 ]
 """`wrong`: a whole body with other bytes. `short`: it ended early. `refrained`: the client had too
-much open to begin."""
+much open to begin, or was too late."""
 
 Interval = Annotated[float, msgspec.Meta(gt=0, le=60)]
 

@@ -29,6 +29,13 @@ def test_but_not_a_long_one() -> None:
     assert explained(attempts, 0.5, 2.5) is None
 
 
+def test_a_client_that_stood_still_at_the_event_may_have_missed_it() -> None:
+    attempts = [begun(at / 100, 0.2 if at == 60 else 0.0) for at in range(200)]
+
+    assert explained(attempts, 0.55, 0.0) is not None
+    assert explained(attempts, 0.8, 0.0) is None
+
+
 def test_nor_one_at_another_time() -> None:
     attempts = [begun(at / 100, 0.2 if at == 190 else 0.0) for at in range(200)]
 

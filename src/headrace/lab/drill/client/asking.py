@@ -22,6 +22,8 @@ from headrace.lab.drill.records import (
 )
 
 MOST_OPEN = 1500
+LATEST_S = 1.0
+"""What is later than that is not begun: it would make all that follows late as well."""
 _ENDS_S = 0.05
 _PATHS = 12
 """So many objects, which stand on different servers, are asked for of request routers."""
@@ -90,7 +92,7 @@ class Client:
             began_s = time.monotonic()
             if len(note) >= MOST_ATTEMPTS:
                 return
-            if len(self._open) > MOST_OPEN:
+            if len(self._open) > MOST_OPEN or began_s - planned_s > LATEST_S:
                 note.append(Attempt(target.host, planned_s, began_s, began_s, "refrained"))
                 return
             outcome, server = await attempt(
@@ -104,9 +106,9 @@ class Client:
         orders = self._orders
         host, port, wait_s = asked.host, asked.port, orders.patience_s
 
-        async def once(_planned_s: float) -> None:
+        async def once(planned_s: float) -> None:
             began_s = time.monotonic()
-            if len(self.record.answers) >= MOST_ATTEMPTS:
+            if len(self.record.answers) >= MOST_ATTEMPTS or began_s - planned_s > LATEST_S:
                 return
             if asked.kind == "dns":
                 places = await by_dns(host, port, orders.name, wait_s)

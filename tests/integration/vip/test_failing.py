@@ -14,6 +14,8 @@ import pytest
 from tests.harness.namespaces import Namespaces
 from tests.harness.vip_site import BODY, HOST, TOKEN, VipServer, VipSite, vip6_of, vip_of
 
+pytestmark = pytest.mark.timeout(400)
+
 
 @pytest.fixture
 def site(namespaces: Namespaces, open_path: Path) -> VipSite:

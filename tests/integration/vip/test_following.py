@@ -14,6 +14,8 @@ from headrace.topology.view_codec import encode_view
 from tests.harness.namespaces import Namespaces
 from tests.harness.vip_site import BODY, ROUTER_AS, VipSite, vip6_of, vip_of
 
+pytestmark = pytest.mark.timeout(400)
+
 
 @pytest.fixture
 def site(namespaces: Namespaces, open_path: Path) -> VipSite:

@@ -20,6 +20,8 @@ from tests.harness.vip_site import (
     vip_of,
 )
 
+pytestmark = pytest.mark.timeout(400)
+
 
 @pytest.fixture
 def site(namespaces: Namespaces, open_path: Path) -> VipSite:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from functools import cache
+from pathlib import Path
 
 from headrace.lab.errors import LabError
 from headrace.lab.namespaces.namespace import End, Namespace, addressed, link, names
@@ -21,6 +23,8 @@ from headrace.lab.network.plan import (
 from headrace.lab.network.shaping import shaping
 
 RELAY = "relay-"
+PROBE = f"{PREFIX}probe-"
+"""What a namespace to try something in is called, with the number of the process behind it."""
 RELAY_LOWER, RELAY_UPPER = "lower", "upper"
 
 
@@ -42,8 +46,7 @@ def relayed(plan: LabPlan) -> list[Line]:
 @cache
 def has_netem() -> bool:
     """Return whether this machine's kernel can delay packets by itself. Raises LabError."""
-    probe = Namespace(f"{PREFIX}probe-netem")
-    probe.remove()
+    probe = Namespace(f"{PROBE}{os.getpid()}")
     probe.add()
     try:
         probe.tc("qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms")
@@ -137,9 +140,12 @@ def _set_line(plan: LabPlan, line: Line, *, up: bool) -> None:
 
 
 def demolish(lab: str) -> None:
-    """Remove what there is of a lab, with all that runs in it. Raises LabError."""
+    """Remove what there is of a lab, with all that runs in it, and what trials of this machine have
+    left. Raises LabError.
+    """
     problems = []
-    for one in left_of(lab):
+    gone = [one for one in names(PROBE) if not Path("/proc", one.removeprefix(PROBE)).exists()]
+    for one in [*left_of(lab), *(Namespace(name) for name in gone)]:
         try:
             one.remove()
         except LabError as error:

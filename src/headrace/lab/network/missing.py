@@ -13,7 +13,7 @@ from pathlib import Path
 from headrace.config.lab.model import LabConfig
 from headrace.lab.errors import LabError
 from headrace.lab.namespaces.namespace import End, Namespace, link
-from headrace.lab.network.plan import PREFIX
+from headrace.lab.network.build import PROBE
 
 SYSTEM_PATH = ("/usr/sbin", "/sbin", "/usr/lib/frr")
 _TOOLS = {"ip": "iproute2", "tc": "iproute2", "nft": "nftables", "bird": "bird2", "birdc": "bird2"}
@@ -69,7 +69,7 @@ def _tools(config: LabConfig) -> Iterator[Missing]:
 
 def _kernel(config: LabConfig) -> Iterator[Missing]:
     """Try what a lab is made of, in a namespace that is removed again."""
-    probe = Namespace(f"{PREFIX}probe-{os.getpid()}")
+    probe = Namespace(f"{PROBE}{os.getpid()}")
     try:
         try:
             probe.add()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -44,37 +44,41 @@ def drill(
     Exits with 1 where a body was wrong, or what a scenario hopes for did not come.
     """
     # Imported here: the other commands of a lab need none of it to start.
+    from headrace.lab.drill.command import Wanted
+    from headrace.lab.drill.shipped import find_scenarios
+
+    found = find_scenarios(scenarios)
+    _run(Wanted(found, repeat, state_dir, name, topology, keepalived), output, as_json)
+
+
+def _run(wanted: Any, output: Path | None, as_json: bool) -> None:
+    """Run what is wanted, and print and write what came of it."""
     import msgspec
 
     from headrace.config.lab import LAB
     from headrace.config.loader import load_config
-    from headrace.lab.drill.command import Wanted, run_drills
+    from headrace.lab.drill.command import run_drills
     from headrace.lab.drill.report import write_report
-    from headrace.lab.drill.shipped import find_scenarios
     from headrace.lab.drill.tables import text_table
     from headrace.lab.network.missing import home_is_usable, refuse_missing
     from headrace.lab.network.topology import find_topology
 
-    found = find_scenarios(scenarios)
-    for wanted in {topology or one.topology for one in found.values()}:
-        refuse_missing(load_config(find_topology(wanted), LAB))
-    home_is_usable(state_dir)
+    for one in {wanted.topology or each.topology for each in wanted.scenarios.values()}:
+        refuse_missing(load_config(find_topology(one), LAB))
+    home_is_usable(wanted.root)
     # Ended by whoever, the lab goes too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    report = run_drills(
-        Wanted(found, repeat, state_dir, name, topology, keepalived),
-        lambda line: typer.echo(line, err=as_json),
-    )
+    report = run_drills(wanted, lambda line: typer.echo(line, err=as_json))
     if as_json:
         typer.echo(msgspec.json.encode(report).decode())
     else:
-        for line in ["", *text_table(one.summary for one in report.drills)]:
+        for line in ["", *text_table(each.summary for each in report.drills)]:
             typer.echo(line)
-    for one in report.drills:
-        for missed in one.summary.missed:
-            typer.echo(f"{one.summary.name}: {missed}", err=True)
+    missed = [(each.summary.name, what) for each in report.drills for what in each.summary.missed]
+    for drilled, what in missed:
+        typer.echo(f"{drilled}: {what}", err=True)
     if output is not None:
         for path in write_report(output, report):
             typer.echo(f"wrote {path}", err=True)
-    if any(one.summary.missed for one in report.drills):
+    if missed:
         raise typer.Exit(1)

@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,13 +72,19 @@ class Command:
 @contextlib.contextmanager
 def follower(edge: Edge, query: str = "") -> Iterator[http.client.HTTPResponse]:
     """A raw reader of GET /log, who follows when this begins: both workers know him."""
-    admin = http.client.HTTPConnection("127.0.0.1", edge.admin_port, timeout=20)
-    with contextlib.closing(admin):
-        admin.request("GET", f"/log?{query}", headers={"Authorization": f"Bearer {TOKEN}"})
-        with contextlib.closing(admin.getresponse()) as response:
-            assert response.status == 200
-            response.readline()  # written once every worker has answered the first look
-            yield response
+    until = time.monotonic() + 30.0
+    while True:
+        admin = http.client.HTTPConnection("127.0.0.1", edge.admin_port, timeout=20)
+        with contextlib.closing(admin):
+            admin.request("GET", f"/log?{query}", headers={"Authorization": f"Bearer {TOKEN}"})
+            with contextlib.closing(admin.getresponse()) as response:
+                if response.status == 503 and time.monotonic() < until:
+                    time.sleep(0.2)  # those of the tests before are not gone yet: the most follow
+                    continue
+                assert response.status == 200
+                response.readline()  # written once every worker has answered the first look
+                yield response
+                return
 
 
 def path_is(path: str) -> str:

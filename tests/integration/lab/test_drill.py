@@ -15,7 +15,8 @@ import pytest
 from headrace.lab.drill.report import Report
 from tests.harness.labs import HEADRACE, ROOT, LabUnderTest
 
-pytestmark = pytest.mark.timeout(500)
+# Alone: what a drill measures on a machine that is busy with others is refused.
+pytestmark = [pytest.mark.timeout(500), pytest.mark.alone]
 
 
 @pytest.fixture
@@ -52,8 +53,9 @@ def test_an_edge_is_killed_under_load(lab: LabUnderTest, tmp_path: Path) -> None
     code, report, said = drill(lab, "edge-kill", "--output", str(tmp_path))
 
     (one,) = report.drills
-    (run,) = one.runs
-    assert run.wrong == 0
+    assert all(run.wrong == 0 for run in one.runs)
+    # On a busy machine a run's figures may be refused, and it is repeated: the last one counts.
+    run = one.runs[-1]
     assert run.requests > 500
     # The event was seen, and it passed: clients of the VIP lost something and got it back.
     assert run.failed > 0

@@ -78,7 +78,8 @@ class Learner:
         for family in sorted(lapsed ^ self._lapsed, key=lambda one: one.value):
             if self._of(family):
                 kind = "lapsed" if family in lapsed else "heard-again"
-                yield Entry(now, kind, self.name, detail=f"IPv{family.value}")
+                which = f"IPv{family.value}"
+                yield Entry(now, kind, self.name, detail=which)
         self._lapsed = lapsed
         if self.heard.tick(now):
             self._settled = self.heard.settled

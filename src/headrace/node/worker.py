@@ -207,6 +207,10 @@ class WorkerLoop(Generic[ConfigT]):
 
     def _prepare(self, message: Prepare, descriptors: list[int]) -> None:
         self._abandon()
+        if self._stopping:
+            close_descriptors(descriptors)
+            self.channel.send(Refused(message.version, "the worker stops"))
+            return
         try:
             self._prepared = Preparation(
                 message, descriptors, self._listeners, self._role, self._tickets
@@ -222,6 +226,8 @@ class WorkerLoop(Generic[ConfigT]):
             prepared.abandon()
 
     def _commit(self, version: int, server: Server) -> None:
+        if self._stopping:
+            return  # it was told to stop between the two steps
         prepared, self._prepared = self._prepared, None
         if prepared is None or prepared.version != version:
             log.error("commit_without_preparation", version=version)
@@ -261,6 +267,7 @@ class WorkerLoop(Generic[ConfigT]):
         if self._stopping:
             return
         self._stopping = True
+        self._abandon()
         if self.server is None:
             self.done.set()
             return

@@ -203,6 +203,18 @@ def test_a_change_that_does_not_come_to_be_is_abandoned(then: Message) -> None:
     assert talk(part).role.noted[:2] == ["prepare good day", "abandon good day"]
 
 
+def test_a_change_that_a_stop_overtakes_is_abandoned() -> None:
+    async def part(told: Dialogue) -> None:
+        told.start()
+        told.prepare(2, "good day")
+        told.say(Stop(0.0))
+        told.say(Commit(2))
+        assert told.prepare(3, "bye") == Refused(3, "the worker stops")
+        await told.loop.done.wait()
+
+    assert talk(part).role.noted == ["prepare good day", "abandon good day", "drain"]
+
+
 def test_what_a_role_refuses_changes_nothing() -> None:
     def part(told: Dialogue) -> None:
         told.start()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import http.client
 import json
+import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -282,3 +284,12 @@ def _node_of(roles: tuple[RoleName, ...]) -> str:
 
 def _with_article(node: str) -> str:
     return f"{'an' if node[0] in 'aeiou' else 'a'} {node}"
+
+
+def who() -> str:
+    """Return who gives an order, also through sudo; a number for a user without a name."""
+    try:
+        user = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"[:200]

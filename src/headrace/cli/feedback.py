@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
-import json
-import os
-import shutil
-import socket
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
-import msgspec
 import typer
 
 from headrace.cli.admin_client import (
@@ -26,11 +21,12 @@ from headrace.cli.admin_client import (
     find_admin,
     harmless,
     run,
+    who,
 )
 from headrace.cli.examples import examples
 from headrace.cli.feedback_tables import event_line, status_lines
 from headrace.cli.role_file import RoleName, load_for
-from headrace.cli.tables import draw, screen
+from headrace.cli.tables import show
 from headrace.config.feedback import FEEDBACK
 from headrace.config.units import parse_duration
 from headrace.feedback.admin.models import MOST_LINES, USUAL_LINES, Because, Done, DryRun, Status
@@ -87,7 +83,17 @@ def status(
     client = _client(admin, token_file, config)
     drawn = sys.stdout.isatty() and not once and not as_json
     try:
-        run(COMMAND, lambda: _look(client, interval, once=once, as_json=as_json, drawn=drawn))
+        run(
+            COMMAND,
+            lambda: show(
+                _looks(client, interval, once=once),
+                status_lines,
+                first="headrace feedback: asking…",
+                plain_width=PLAIN_WIDTH,
+                as_json=as_json,
+                drawn=drawn,
+            ),
+        )
     except KeyboardInterrupt:
         return
     except BrokenPipeError:
@@ -242,33 +248,14 @@ def _client(admin: str | None, token_file: Path | None, config: Path | None) -> 
 
 
 def _order(client: AdminClient, what: str, body: dict[str, object]) -> None:
-    order = {**body, "by": f"{_user()}@{socket.gethostname()}"[:200]}
+    order = {**body, "by": who()}
     done = run(COMMAND, lambda: client.ask(Done, "POST", f"/feedback/{what}", order))
     typer.echo(f"in force: order {done.sequence}; the other observers are told")
 
 
-def _user() -> str:
-    """Return who gives the order, also through sudo; a number for a user without a name."""
-    try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
-
-
-def _look(
-    client: AdminClient, interval_s: float, *, once: bool, as_json: bool, drawn: bool
-) -> None:
-    with screen("headrace feedback: asking…") if drawn else contextlib.nullcontext():
-        while True:
-            found = client.ask(Status, "GET", "/feedback/status")
-            if as_json:
-                sys.stdout.write(json.dumps(msgspec.to_builtins(found)) + "\n")
-            elif drawn:
-                size = shutil.get_terminal_size()
-                draw(status_lines(found, size.columns), size.lines)
-            else:
-                sys.stdout.write("\n".join([*status_lines(found, PLAIN_WIDTH), ""]))
-            sys.stdout.flush()
-            if once:
-                return
-            time.sleep(interval_s)
+def _looks(client: AdminClient, interval_s: float, *, once: bool) -> Iterator[Status]:
+    while True:
+        yield client.ask(Status, "GET", "/feedback/status")
+        if once:
+            return
+        time.sleep(interval_s)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+import msgspec
 
 from headrace.cli.admin_client import harmless
 
 HOME, TO_LINE_END, TO_SCREEN_END = "\x1b[H", "\x1b[K", "\x1b[J"
+Found = TypeVar("Found")
 OTHER_SCREEN, FORMER_SCREEN = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 
 
@@ -29,6 +35,28 @@ def draw(lines: Sequence[str], height: int) -> None:
     shown = [line + TO_LINE_END for line in lines[: height - 1]]
     sys.stdout.write(HOME + "\r\n".join(shown) + TO_SCREEN_END)
     sys.stdout.flush()
+
+
+def show(
+    looks: Iterable[Found],
+    lines: Callable[[Found, int], Sequence[str]],
+    *,
+    first: str,
+    plain_width: int,
+    as_json: bool,
+    drawn: bool,
+) -> None:
+    """Show each look as it comes: drawn over the one before, or printed, as a table or as JSON."""
+    with screen(first) if drawn else contextlib.nullcontext():
+        for found in looks:
+            if as_json:
+                sys.stdout.write(json.dumps(msgspec.to_builtins(found)) + "\n")
+            elif drawn:
+                size = shutil.get_terminal_size()
+                draw(lines(found, size.columns), size.lines)
+            else:
+                sys.stdout.write("\n".join([*lines(found, plain_width), ""]))
+            sys.stdout.flush()
 
 
 def part(heads: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> list[str]:

@@ -17,9 +17,10 @@ from headrace.cli.admin_client import (
     TokenOption,
     harmless,
     run,
+    who,
 )
 from headrace.cli.examples import examples
-from headrace.cli.vip_running import COMMAND, client_of, who
+from headrace.cli.vip_running import COMMAND, client_of
 from headrace.errors import HeadraceError
 from headrace.vip.learn.history import Entry
 from headrace.vip.learn.status import CoverageStatus, LearningStatus, WaitingChange

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import getpass
-import json
-import os
-import shutil
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -27,9 +21,10 @@ from headrace.cli.admin_client import (
     find_admin,
     harmless,
     run,
+    who,
 )
 from headrace.cli.role_file import RoleName, load_for
-from headrace.cli.tables import draw, screen
+from headrace.cli.tables import show
 from headrace.cli.vip_tables import complaints, event_line, status_lines
 from headrace.config.units import parse_duration
 from headrace.config.vip import VIP
@@ -85,7 +80,17 @@ def status(
         raise typer.Exit(EXIT_NOT_WELL if wrong else 0)
     drawn = watch and sys.stdout.isatty() and not as_json
     try:
-        run(COMMAND, lambda: _look(client, interval, watch=watch, as_json=as_json, drawn=drawn))
+        run(
+            COMMAND,
+            lambda: show(
+                _looks(client, interval, watch=watch),
+                status_lines,
+                first="headrace vip: asking…",
+                plain_width=PLAIN_WIDTH,
+                as_json=as_json,
+                drawn=drawn,
+            ),
+        )
     except KeyboardInterrupt:
         return
     except BrokenPipeError:
@@ -205,29 +210,9 @@ def _not_serving(found: Status) -> list[str]:
     return [*wanted, *complaints(found)]
 
 
-def who() -> str:
-    """Return who gives the order, also through sudo; a number for a user without a name."""
-    try:
-        user = os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"[:200]
-
-
-def _look(
-    client: AdminClient, interval_s: float, *, watch: bool, as_json: bool, drawn: bool
-) -> None:
-    with screen("headrace vip: asking…") if drawn else contextlib.nullcontext():
-        while True:
-            found = client.ask(Status, "GET", "/vip/status")
-            if as_json:
-                sys.stdout.write(json.dumps(msgspec.to_builtins(found)) + "\n")
-            elif drawn:
-                size = shutil.get_terminal_size()
-                draw(status_lines(found, size.columns), size.lines)
-            else:
-                sys.stdout.write("\n".join([*status_lines(found, PLAIN_WIDTH), ""]))
-            sys.stdout.flush()
-            if not watch:
-                return
-            time.sleep(interval_s)
+def _looks(client: AdminClient, interval_s: float, *, watch: bool) -> Iterator[Status]:
+    while True:
+        yield client.ask(Status, "GET", "/vip/status")
+        if not watch:
+            return
+        time.sleep(interval_s)

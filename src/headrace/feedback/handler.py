@@ -15,12 +15,10 @@ import structlog
 from headrace.feedback.exchange.telling import Telling
 from headrace.feedback.publish.published import order_of
 from headrace.feedback.publish.waiting import Waiting
-from headrace.http.answers import error_response, prepared_head
 from headrace.http.parser import BadRequest
 from headrace.http.server.exchange import Exchange
+from headrace.node.answering import Answering
 from headrace.node.network.signed import ASK_FIELD, Secrets, asked_nonce
-from headrace.reasons import Reason
-from headrace.telemetry.connection_counts import ConnectionCounts
 from headrace.telemetry.metrics import WorkerMetrics
 
 VIEW, OBSERVER = b"/v1/view", b"/v1/observer"
@@ -34,28 +32,18 @@ _ASK = ASK_FIELD.lower().encode()
 log = structlog.get_logger("headrace.feedback")
 
 
-class FeedbackHandler(ConnectionCounts):
+class FeedbackHandler(Answering):
     """The server's handler: see `headrace.http.server.exchange.Handler`."""
+
+    log = log
+    fault = "the feedback process failed at this request"
 
     def __init__(self, metrics: WorkerMetrics, waiting: Waiting, telling: Telling) -> None:
         super().__init__(metrics)
         self._waiting = waiting
         self._telling = telling
 
-    def handle(self, exchange: Exchange) -> None:
-        """Answer a request. A fault of ours must not leave its client waiting."""
-        try:
-            self._answer(exchange)
-        except BadRequest as error:
-            _send_problem(exchange, error.status, str(error))
-        except Exception:
-            log.exception("request_failed")
-            if exchange.status:
-                exchange.abort(Reason.INTERNAL_ERROR.word)
-            else:
-                _send_problem(exchange, 500, "the feedback process failed at this request")
-
-    def _answer(self, exchange: Exchange) -> None:
+    def answer(self, exchange: Exchange) -> None:
         """Answer a request. Raises BadRequest."""
         head = exchange.head
         assert head is not None
@@ -87,18 +75,12 @@ class FeedbackHandler(ConnectionCounts):
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
         self._telling.ask(exchange, head.target, nonce, number, secrets, now)
 
-    def refused(self, exchange: Exchange, error: BadRequest) -> None:
-        """Answer a request that cannot be understood; the connection closes afterwards."""
-        self.parse_error(error.status)
-        _send_problem(exchange, error.status, str(error))
-
     def finished(self, exchange: Exchange, ended: str) -> None:
         """Count a response that ended; who was cut waits no more."""
         if ended != "complete":
             self._waiting.left(exchange)
             self._telling.left(exchange)
-        self.metrics.bytes_sent += exchange.bytes_sent
-        self.metrics.responses[exchange.status // 100] += 1
+        super().finished(exchange, ended)
 
 
 def _parameters(query: bytes) -> dict[str, str]:
@@ -107,8 +89,3 @@ def _parameters(query: bytes) -> dict[str, str]:
         return dict(parse_qsl(query.decode("ascii"), max_num_fields=MOST_PARAMETERS))
     except ValueError:
         raise BadRequest(400, "the query is not made of name=value pairs") from None
-
-
-def _send_problem(exchange: Exchange, status: int, detail: str) -> None:
-    fields, body = error_response(status, detail, time.time())
-    exchange.respond(status, prepared_head(status, fields, len(body)), memoryview(body))

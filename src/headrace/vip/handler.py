@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 import structlog
 
-from headrace.http.answers import error_response, prepared_head
+from headrace.http.answers import prepared_head
 from headrace.http.dates import format_http_date
 from headrace.http.parser import BadRequest
 from headrace.http.server.exchange import Exchange
+from headrace.node.answering import Answering
 from headrace.node.network.learnt_pull import PATH as LEARNT_PATH
 from headrace.node.network.signed import (
     ANSWER_FIELD,
@@ -23,8 +24,6 @@ from headrace.node.network.signed import (
     asked_nonce,
     digest_of,
 )
-from headrace.reasons import Reason
-from headrace.telemetry.connection_counts import ConnectionCounts
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.vip.site.neighbours import PATH
 
@@ -37,11 +36,14 @@ _ASK, _ANSWER = ASK_FIELD.lower().encode(), ANSWER_FIELD.lower().encode()
 log = structlog.get_logger("headrace.vip")
 
 
-class VipHandler(ConnectionCounts):
+class VipHandler(Answering):
     """The server's handler: see `headrace.http.server.exchange.Handler`. `document` returns what
     this server announces now, `learnt` the coverage that it has learnt, with a digest; `unknown`
     counts who asked without being of the network.
     """
+
+    log = log
+    fault = "this process failed at the request"
 
     def __init__(
         self,
@@ -56,20 +58,7 @@ class VipHandler(ConnectionCounts):
         self._learnt = learnt
         self._secrets = secrets
 
-    def handle(self, exchange: Exchange) -> None:
-        """Answer a request. A fault of ours must not leave its client waiting."""
-        try:
-            self._answer(exchange)
-        except BadRequest as error:
-            _send_problem(exchange, error.status, str(error))
-        except Exception:
-            log.exception("request_failed")
-            if exchange.status:
-                exchange.abort(Reason.INTERNAL_ERROR.word)
-            else:
-                _send_problem(exchange, 500, "this process failed at the request")
-
-    def _answer(self, exchange: Exchange) -> None:
+    def answer(self, exchange: Exchange) -> None:
         """Answer a request. Raises BadRequest."""
         head = exchange.head
         assert head is not None
@@ -99,18 +88,3 @@ class VipHandler(ConnectionCounts):
         """Return what was learnt; None for who has it already."""
         digest, body = self._learnt()
         return None if target == _AFTER + digest.encode() else body
-
-    def refused(self, exchange: Exchange, error: BadRequest) -> None:
-        """Answer a request that cannot be understood; the connection closes afterwards."""
-        self.parse_error(error.status)
-        _send_problem(exchange, error.status, str(error))
-
-    def finished(self, exchange: Exchange, ended: str) -> None:
-        """Count a response that ended."""
-        self.metrics.bytes_sent += exchange.bytes_sent
-        self.metrics.responses[exchange.status // 100] += 1
-
-
-def _send_problem(exchange: Exchange, status: int, detail: str) -> None:
-    fields, body = error_response(status, detail, time.time())
-    exchange.respond(status, prepared_head(status, fields, len(body)), memoryview(body))

@@ -11,7 +11,11 @@ import pytest
 
 from tests.unit.simulate.test_replay import NETWORK, SCENARIO
 
-COMMAND = "from headrace.cli.main import main; main()"
+# What a shell runs in the background ignores an interrupt, and so would a command begun by it.
+COMMAND = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from headrace.cli.main import main; main()"
+)
 
 
 def begun(directory: Path) -> subprocess.Popen[bytes]:
@@ -47,6 +51,10 @@ def test_a_run_that_is_ended_leaves_nothing_half_written(tmp_path: Path, number:
             process.send_signal(number)  # Python drops an exception where it frees an object
         else:
             break
+    else:
+        process.kill()
+        process.communicate()
+        pytest.fail(f"ten times signal {number}, and it runs on")
     assert process.returncode != 0
     assert out == b""
     assert b"Traceback" not in errors

@@ -69,13 +69,13 @@ def up(
 
 
 def _greeting(started: Lab) -> list[str]:
-    client = next((one for one in started.plan.nodes if "-client" in one), "")
+    client = next((one for one in started.plan.machines if "-client" in one), "")
     lines = [
         f"The lab {started.plan.name} runs; its files are in {started.directory}",
         "  headrace lab status",
         f"  headrace lab exec {client} -- curl -sv http://video.cdn.test/media/master.m3u8",
     ]
-    server = next((one.name for one in started.plan.nodes.values() if one.vips), "")
+    server = next((one.name for one in started.plan.machines.values() if one.vips), "")
     return [*lines, f"  headrace lab kill {server}:edge", "  headrace lab down"]
 
 
@@ -101,7 +101,7 @@ def status(
     context_settings={"allow_interspersed_args": False},
 )
 def execute(
-    node: Annotated[str, typer.Argument(metavar="MACHINE", help="A machine of the lab.")],
+    machine: Annotated[str, typer.Argument(metavar="MACHINE", help="A machine of the lab.")],
     command: Annotated[list[str], typer.Argument(metavar="COMMAND…", help="What to run there.")],
     *,
     name: NameOption = None,
@@ -109,7 +109,7 @@ def execute(
 ) -> None:
     """Run a command on a machine of the lab. Clients ask the lab's name servers."""
     words = command[1:] if command[0] == "--" else command
-    open_lab(state_dir, name).execute(node, words)
+    open_lab(state_dir, name).execute(machine, words)
 
 
 @lab.command(name="kill", epilog=examples("lab kill"))

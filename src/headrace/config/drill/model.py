@@ -10,7 +10,7 @@ from headrace.config.base import Model
 from headrace.config.units import DurationS
 
 LONGEST_S = 600.0
-NodeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
+MachineName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
 Process = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,20}$")]
 Action = Literal[
     "kill", "stop", "continue", "start", "restart", "power-off", "power-on", "cut", "black-hole",
@@ -39,21 +39,22 @@ class StepTable(Model):
     do: Action = Field(
         description="`kill` (SIGKILL), `stop` (SIGSTOP) or `continue` (SIGCONT) a program; `start` "
         "it again; `restart`: end it by SIGTERM, then start it; `power-off`: kill all programs of "
-        "a node at once and take its line down, `power-on`: both back; `cut` a line, so that both "
-        "ends see it; `black-hole`: drop all that is on it, without a word; `split` two sites, "
-        "ISPs or nodes (`on` and `from`); `heal` what was cut; `drain` and `return` a server; "
+        "a machine at once and take its line down, `power-on`: both back; `cut` a line, so that "
+        "both ends see it; `black-hole`: drop all that is on it, without a word; `split` two "
+        "sites, ISPs or machines (`on` and `from`); `heal` what was cut; `drain` and `return` a "
+        "server; "
         "`configure`: replace `text` by `by` in a program's configuration, and reload it, "
         "`restore` it; `slow`: the program stands still for `still` of each `period`, as one "
         "whose disk lets it wait, until `for` is over; `nothing`.",
     )
-    on: list[NodeName] = Field(
+    on: list[MachineName] = Field(
         default=[], max_length=16, description="What it is done to, all at the same moment."
     )
-    from_: NodeName | None = Field(
+    from_: MachineName | None = Field(
         default=None, alias="from", description="For `split`: the other side."
     )
     program: Process = Field(
-        default="edge", description="Which program of the node: `edge`, `vip`, `speaker`, …."
+        default="edge", description="Which program of the machine: `edge`, `vip`, `speaker`, …."
     )
     text: str = Field(default="", max_length=1000, description="For `configure`: what is replaced.")
     by: str = Field(default="", max_length=1000, description="By what.")
@@ -141,7 +142,7 @@ class DrillConfig(Model):
     bfd: bool | None = Field(
         default=None, description="Have it with BFD at every site, or without. Unset: as it says."
     )
-    affected: list[NodeName] = Field(
+    affected: list[MachineName] = Field(
         min_length=1, max_length=16, description="The servers whose VIPs are affected."
     )
     before_s: DurationS = Field(

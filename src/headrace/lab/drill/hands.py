@@ -31,7 +31,7 @@ class Hands:
 
     async def take(self, step: StepTable) -> None:
         """Take a step, to its end. Raises LabError, OSError."""
-        await asyncio.gather(*(self._take(step, node) for node in step.on or [""]))
+        await asyncio.gather(*(self._take(step, machine) for machine in step.on or [""]))
 
     async def restore(self) -> None:
         """Take back all that steps have left: cuts, what is down, what was configured. Raises
@@ -41,31 +41,33 @@ class Hands:
             await self._configure(file, lambda _text: "", back=True)
         await self._do(Heal())
 
-    async def _take(self, step: StepTable, node: str) -> None:
-        target = f"{node}:{step.program}"
+    async def _take(self, step: StepTable, machine: str) -> None:
+        target = f"{machine}:{step.program}"
         match step.do:
             case "kill" | "stop" | "continue":
                 await self._do(Kill(target, _SIGNALS[step.do]))
             case "start":
                 await self._do(Start(target))
             case "restart":
-                await self._restart(node, step.program)
+                await self._restart(machine, step.program)
             case "power-off":
                 # The line first: what ends has no time to say goodbye.
-                await self._do(MakeCut(node))
-                await self._do(Kill(node))
+                await self._do(MakeCut(machine))
+                await self._do(Kill(machine))
             case "power-on":
-                await self._do(Heal(node))
+                await self._do(Heal(machine))
             case "cut" | "black-hole":
-                await self._do(MakeCut(node, None, step.do == "black-hole"))
+                await self._do(MakeCut(machine, None, step.do == "black-hole"))
             case "split":
-                await self._do(MakeCut(node, step.from_, True))
+                await self._do(MakeCut(machine, step.from_, True))
             case "heal":
-                await self._do(Heal(node or None))
+                await self._do(Heal(machine or None))
             case "drain" | "return":
-                await self._order(node, step.do)
+                await self._order(machine, step.do)
             case "configure" | "restore":
-                file = self._lab.directory / self._lab.node(node).name / f"{step.program}.toml"
+                file = (
+                    self._lab.directory / self._lab.machine(machine).name / f"{step.program}.toml"
+                )
                 await self._configure(
                     file, lambda text: text.replace(step.text, step.by), step.do == "restore"
                 )
@@ -77,19 +79,19 @@ class Hands:
     async def _do(self, request: Request) -> None:
         await asyncio.to_thread(self._lab.do, request)
 
-    async def _restart(self, node: str, program: str) -> None:
-        await self._do(Kill(f"{node}:{program}", "TERM"))
+    async def _restart(self, machine: str, program: str) -> None:
+        await self._do(Kill(f"{machine}:{program}", "TERM"))
         until_s = time.monotonic() + _ENDS_S
-        while self._runs(node, program):
+        while self._runs(machine, program):
             if time.monotonic() > until_s:
-                raise LabError(f"{node}:{program} does not end within {_ENDS_S:g} s")
+                raise LabError(f"{machine}:{program} does not end within {_ENDS_S:g} s")
             await asyncio.sleep(_POLL_S)
-        await self._do(Start(f"{node}:{program}"))
+        await self._do(Start(f"{machine}:{program}"))
 
-    def _runs(self, node: str, program: str) -> bool:
+    def _runs(self, machine: str, program: str) -> bool:
         state = self._lab.state()
         found = state.programs if state is not None else []
-        those = [one for one in found if (one.node, one.name) == (node, program)]
+        those = [one for one in found if (one.machine, one.name) == (machine, program)]
         return any(one.process is not None and one.process.lives for one in those)
 
     async def _slow(self, target: str, step: StepTable) -> None:
@@ -104,12 +106,12 @@ class Hands:
         finally:
             await self._do(Kill(target, "CONT"))
 
-    async def _order(self, node: str, word: str) -> None:
+    async def _order(self, machine: str, word: str) -> None:
         """Give an operator's order, as operators do. Raises LabError."""
-        config = self._lab.directory / self._lab.node(node).name / "vip.toml"
+        config = self._lab.directory / self._lab.machine(machine).name / "vip.toml"
         headrace = str(Path(sys.executable).with_name("headrace"))
         process = await asyncio.create_subprocess_exec(
-            *("ip", "netns", "exec", self._lab.plan.namespace(node)),
+            *("ip", "netns", "exec", self._lab.plan.namespace(machine)),
             *(headrace, "vip", word, "--config", str(config)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -133,13 +135,13 @@ class Hands:
             file.write_text(text)
             await self._do(Kill(f"{file.parent.name}:{file.stem}", "HUP"))
 
-    async def ready(self, nodes: Sequence[str]) -> bool:
-        """Return whether all programs of nodes answer. Raises LabError."""
+    async def ready(self, machines: Sequence[str]) -> bool:
+        """Return whether all programs of machines answer. Raises LabError."""
         wanted = [
-            one for one in programs(self._lab.plan, []) if one.node in nodes and one.ready_url
+            one for one in programs(self._lab.plan, []) if one.machine in machines and one.ready_url
         ]
 
         def asked(one: Program) -> bool:
-            return inside(self._lab.plan.namespace(one.node), lambda: answers(one.ready_url))
+            return inside(self._lab.plan.namespace(one.machine), lambda: answers(one.ready_url))
 
         return all(await asyncio.gather(*(asyncio.to_thread(asked, one) for one in wanted)))

@@ -9,7 +9,7 @@ from headrace.config.drill.model import DrillConfig
 from headrace.lab.drill.records import Asked, Body, Orders, Target
 from headrace.lab.errors import LabError
 from headrace.lab.network.configuration import HOST, HTTP_PORT
-from headrace.lab.network.plan import Kind, LabPlan, Node
+from headrace.lab.network.plan import Kind, LabPlan, Machine
 
 _MOST_DOWNLOADED = 4
 """From so many VIPs there are long downloads."""
@@ -19,16 +19,16 @@ _QUESTIONS: tuple[tuple[int, Literal["dns", "http"]], ...] = ((53, "dns"), (HTTP
 def owners(plan: LabPlan) -> dict[str, str]:
     """Return the owner of each VIP, of both families."""
     return {
-        address: node.name
-        for node in plan.of(Kind.SERVER)
-        for pair in node.vips
+        address: machine.name
+        for machine in plan.of(Kind.SERVER)
+        for pair in machine.vips
         for address in pair
     }
 
 
 def affected(plan: LabPlan, config: DrillConfig) -> list[str]:
     """Return the VIPs that a drill's event is about. Raises LabError for what is no server."""
-    known = {node.name for node in plan.of(Kind.SERVER)}
+    known = {machine.name for machine in plan.of(Kind.SERVER)}
     for name in config.affected:
         if name not in known:
             raise LabError(f"the lab has no server {name}: name some of {', '.join(sorted(known))}")
@@ -38,18 +38,18 @@ def affected(plan: LabPlan, config: DrillConfig) -> list[str]:
 def next_hops(plan: LabPlan, isp: str) -> dict[str, str]:
     """Return the servers by the addresses that the router of an ISP reaches them at."""
     return {
-        address: node.name
-        for node in plan.of(Kind.SERVER)
-        if node.isp == isp
-        for address in (node.ipv4, node.ipv6)
+        address: machine.name
+        for machine in plan.of(Kind.SERVER)
+        if machine.isp == isp
+        for address in (machine.ipv4, machine.ipv6)
     }
 
 
-def clients(plan: LabPlan) -> list[Node]:
+def clients(plan: LabPlan) -> list[Machine]:
     """Return one client of each ISP."""
-    first: dict[str, Node] = {}
-    for node in plan.of(Kind.CLIENT):
-        first.setdefault(node.isp, node)
+    first: dict[str, Machine] = {}
+    for machine in plan.of(Kind.CLIENT):
+        first.setdefault(machine.isp, machine)
     return list(first.values())
 
 
@@ -60,7 +60,7 @@ def orders_for(
     vips = affected(plan, config)
     load = config.load
     return {
-        node.name: Orders(
+        machine.name: Orders(
             from_s=from_s,
             until_s=until_s,
             name=HOST,
@@ -80,7 +80,7 @@ def orders_for(
                 for port, kind in _QUESTIONS
             ],
         )
-        for node in clients(plan)
+        for machine in clients(plan)
     }
 
 
@@ -98,7 +98,7 @@ def _targets(
 
 def leaving(plan: LabPlan, config: DrillConfig) -> list[str]:
     """Return what request routers say for a server that they are to send nobody to."""
-    nodes = [plan.nodes[name] for name in config.affected]
-    own = [address for node in nodes for address in (node.ipv4, node.ipv6)]
-    hosts = [f"{node.name}.{HOST.split('.', 1)[1]}" for node in nodes]
+    machines = [plan.machines[name] for name in config.affected]
+    own = [address for machine in machines for address in (machine.ipv4, machine.ipv6)]
+    hosts = [f"{machine.name}.{HOST.split('.', 1)[1]}" for machine in machines]
     return [*affected(plan, config), *own, *hosts]

@@ -51,11 +51,11 @@ class Drill:
 
     async def __aenter__(self) -> Drill:
         """Begin to follow the routes. Raises LabError."""
-        for node in self._lab.plan.of(Kind.ISP):
+        for machine in self._lab.plan.of(Kind.ISP):
             watch = RouteWatch(
-                self._lab.plan.namespace(node.name), next_hops(self._lab.plan, node.name)
+                self._lab.plan.namespace(machine.name), next_hops(self._lab.plan, machine.name)
             )
-            self._watches[node.name] = self._stack.enter_context(watch)
+            self._watches[machine.name] = self._stack.enter_context(watch)
         return self
 
     async def __aexit__(self, *_error: object) -> None:

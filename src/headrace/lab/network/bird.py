@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from headrace.config.lab.model import IspTable, SiteTable
-from headrace.lab.network.plan import Kind, LabPlan, Node
+from headrace.lab.network.plan import Kind, LabPlan, Machine
 
 BFD_INTERVAL_MS, BFD_MULTIPLIER = 100, 3
 
@@ -20,7 +20,8 @@ def bird_conf(plan: LabPlan, isp: IspTable) -> str:
     addresses = plan.isps[isp.name]
     sites = [site for site in plan.config.sites if site.isp == isp.name]
     parts = [
-        f"router id {plan.nodes[isp.name].ipv4};\nlog stderr {{ warning, error, fatal, bug }};\n",
+        f"router id {plan.machines[isp.name].ipv4};\n"
+        "log stderr { warning, error, fatal, bug };\n",
         "protocol device { scan time 2; }\n",
         "# What clients are told of this ISP: servers may learn from it whom they serve.\n"
         + "".join(
@@ -42,10 +43,10 @@ def bird_conf(plan: LabPlan, isp: IspTable) -> str:
         )
     for site in sites:
         parts += [_filter(plan, site, version) for version in (4, 6)]
-    for node in plan.of(Kind.SERVER):
-        if node.isp == isp.name:
-            site = plan.site(node.site)
-            parts += [_session(isp, site, node, version) for version in (4, 6)]
+    for machine in plan.of(Kind.SERVER):
+        if machine.isp == isp.name:
+            site = plan.site(machine.site)
+            parts += [_session(isp, site, machine, version) for version in (4, 6)]
     return "\n".join(parts)
 
 
@@ -68,12 +69,14 @@ def _filter(plan: LabPlan, site: SiteTable, version: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _session(isp: IspTable, site: SiteTable, node: Node, version: int) -> str:
-    assert node.peer is not None  # a server has a line to its ISP's router
-    own, server = (node.peer.ipv4, node.ipv4) if version == 4 else (node.peer.ipv6, node.ipv6)
+def _session(isp: IspTable, site: SiteTable, machine: Machine, version: int) -> str:
+    assert machine.peer is not None  # a server has a line to its ISP's router
+    own, server = (
+        (machine.peer.ipv4, machine.ipv4) if version == 4 else (machine.peer.ipv6, machine.ipv6)
+    )
     bfd = "    bfd on;\n" if site.bfd else ""
     return (
-        f"protocol bgp {session_name(node, version)} {{\n"
+        f"protocol bgp {session_name(machine, version)} {{\n"
         f"    local {own} as {isp.as_number};\n    neighbor {server} as {site.as_number};\n"
         f"    direct;\n{bfd}"
         f"    hold time {site.hold_time_s:g};\n    keepalive time 1;\n"
@@ -85,9 +88,9 @@ def _session(isp: IspTable, site: SiteTable, node: Node, version: int) -> str:
     )
 
 
-def session_name(node: Node, version: int) -> str:
+def session_name(machine: Machine, version: int) -> str:
     """Return what BIRD calls a session with a server."""
-    return f"{_symbol(node.name)}_{version}"
+    return f"{_symbol(machine.name)}_{version}"
 
 
 def _symbol(name: str) -> str:

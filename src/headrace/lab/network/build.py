@@ -18,7 +18,7 @@ from headrace.lab.network.plan import (
     Kind,
     LabPlan,
     Line,
-    Node,
+    Machine,
 )
 from headrace.lab.network.shaping import shaping
 
@@ -28,9 +28,9 @@ PROBE = f"{PREFIX}probe-"
 RELAY_LOWER, RELAY_UPPER = "lower", "upper"
 
 
-def namespace(plan: LabPlan, node: str) -> Namespace:
-    """Return a node's namespace, there or not."""
-    return Namespace(plan.namespace(node))
+def namespace(plan: LabPlan, machine: str) -> Namespace:
+    """Return a machine's namespace, there or not."""
+    return Namespace(plan.namespace(machine))
 
 
 def left_of(lab: str) -> list[Namespace]:
@@ -60,38 +60,38 @@ def has_netem() -> bool:
 
 def build(plan: LabPlan) -> None:
     """Make everything that a plan has. Raises LabError; what was made until then stays."""
-    slow = {line.node for line in relayed(plan)}
-    for name in plan.nodes:
+    slow = {line.machine for line in relayed(plan)}
+    for name in plan.machines:
         namespace(plan, name).add()
-    for node in plan.nodes.values():
-        _make_bridges(plan, node)
+    for machine in plan.machines.values():
+        _make_bridges(plan, machine)
     for line in plan.lines.values():
-        if line.node in slow:
+        if line.machine in slow:
             _make_relayed(plan, line)
         else:
             link(_lower(plan, line), _upper(plan, line))
         _finish_line(plan, line)
-    for node in plan.nodes.values():
-        namespace(plan, node.name).ip_lines(
-            f"route replace {route.prefix} via {route.via}" for route in plan.routes(node)
+    for machine in plan.machines.values():
+        namespace(plan, machine.name).ip_lines(
+            f"route replace {route.prefix} via {route.via}" for route in plan.routes(machine)
         )
 
 
-def _make_bridges(plan: LabPlan, node: Node) -> None:
-    if node.kind is Kind.EXCHANGE:
+def _make_bridges(plan: LabPlan, machine: Machine) -> None:
+    if machine.kind is Kind.EXCHANGE:
         bridge, addresses = EXCHANGE_BRIDGE, []
-    elif node.kind is Kind.ISP:
-        bridge, addresses = CLIENTS_BRIDGE, list(plan.isps[node.name].client(0).on_link)
+    elif machine.kind is Kind.ISP:
+        bridge, addresses = CLIENTS_BRIDGE, list(plan.isps[machine.name].client(0).on_link)
     else:
         return
-    where = namespace(plan, node.name)
+    where = namespace(plan, machine.name)
     where.ip("link", "add", "name", bridge, "type", "bridge", "forward_delay", "0")
     end = End(where, bridge, addresses)
     where.ip_lines([*addressed(end), f"link set dev {bridge} up"])
 
 
 def _lower(plan: LabPlan, line: Line) -> End:
-    return End(namespace(plan, line.node), UP_DEVICE, plan.nodes[line.node].own.on_link)
+    return End(namespace(plan, line.machine), UP_DEVICE, plan.machines[line.machine].own.on_link)
 
 
 def _upper(plan: LabPlan, line: Line) -> End:
@@ -100,7 +100,7 @@ def _upper(plan: LabPlan, line: Line) -> End:
 
 
 def _make_relayed(plan: LabPlan, line: Line) -> None:
-    middle = namespace(plan, RELAY + line.node)
+    middle = namespace(plan, RELAY + line.machine)
     middle.add()
     link(_lower(plan, line), End(middle, RELAY_LOWER))
     link(_upper(plan, line), End(middle, RELAY_UPPER))
@@ -118,18 +118,19 @@ def _finish_line(plan: LabPlan, line: Line) -> None:
 
 def apply_cuts(plan: LabPlan, cuts: Collection[Cut], changed: Cut) -> None:
     """Bring to the namespaces what is cut now; `changed` is new, or is no more. Raises LabError."""
-    for node in touched(plan, changed):
-        namespace(plan, node.name).nft(rules(plan, cuts, node))
+    for machine in touched(plan, changed):
+        namespace(plan, machine.name).nft(rules(plan, cuts, machine))
     if changed.of_line and not changed.silent:
         _set_line(plan, plan.lines[changed.one], up=changed not in cuts)
 
 
 def _set_line(plan: LabPlan, line: Line, *, up: bool) -> None:
-    """Take a line down, or up again, so that its nodes see a cable without the other end. What is
-    set down is beyond them where it can be, for a device that is set down itself loses its routes.
+    """Take a line down, or up again, so that its machines see a cable without the other end. What
+    is set down is beyond them where it can be, for a device that is set down itself loses its
+    routes.
     """
     word = "up" if up else "down"
-    middle = namespace(plan, RELAY + line.node)
+    middle = namespace(plan, RELAY + line.machine)
     if middle.exists:
         middle.ip_lines(f"link set dev {end} {word}" for end in (RELAY_LOWER, RELAY_UPPER))
         return

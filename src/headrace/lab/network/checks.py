@@ -11,7 +11,7 @@ import msgspec
 from headrace.lab.errors import LabError
 from headrace.lab.namespaces.enter import inside
 from headrace.lab.network.configuration import VIP_ADMIN, token_file
-from headrace.lab.network.plan import Kind, LabPlan, Node
+from headrace.lab.network.plan import Kind, LabPlan, Machine
 from headrace.vip.admin.models import Status
 
 _ASKING_S = 2.0
@@ -29,8 +29,8 @@ def ask_checks(plan: LabPlan) -> Checks:
         return {}
     servers = plan.of(Kind.SERVER)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = pool.map(lambda node: _ask(plan, node, token), servers)
-    return merged(zip((node.name for node in servers), found, strict=True))
+        found = pool.map(lambda machine: _ask(plan, machine, token), servers)
+    return merged(zip((machine.name for machine in servers), found, strict=True))
 
 
 def merged(answers: Iterable[tuple[str, Status | None]]) -> Checks:
@@ -42,9 +42,9 @@ def merged(answers: Iterable[tuple[str, Status | None]]) -> Checks:
     return found
 
 
-def _ask(plan: LabPlan, node: Node, token: str) -> Status | None:
+def _ask(plan: LabPlan, machine: Machine, token: str) -> Status | None:
     try:
-        return inside(plan.namespace(node.name), lambda: _get(node.ipv4, token))
+        return inside(plan.namespace(machine.name), lambda: _get(machine.ipv4, token))
     except (LabError, OSError, http.client.HTTPException, msgspec.MsgspecError):
         return None
 

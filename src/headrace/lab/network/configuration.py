@@ -12,7 +12,7 @@ from pathlib import Path
 from headrace.config.lab.model import SiteTable
 from headrace.config.units import format_bit_rate
 from headrace.lab.assets import PROBE_PATH, probe_sha256
-from headrace.lab.network.plan import Kind, LabPlan, Node
+from headrace.lab.network.plan import Kind, LabPlan, Machine
 
 HOST = "video.cdn.test"
 ZONE = "cdn.test"
@@ -26,17 +26,17 @@ OBSERVER_PORT, VIP_PORT = 8091, 8093
 def files(plan: LabPlan) -> Iterator[tuple[str, str]]:
     """Yield every generated configuration but BIRD's: its path in the lab's directory, its text."""
     yield "network.toml", network_toml(plan)
-    for node in plan.of(Kind.SERVER, Kind.MID):
-        yield f"{node.name}/edge.toml", edge_toml(plan, node)
-    for node in plan.of(Kind.SERVER):
-        yield f"{node.name}/vip.toml", vip_toml(plan, node)
-    for node in plan.of(Kind.ROUTER):
-        yield f"{node.name}/router.toml", router_toml(plan, node)
-    for node in plan.of(Kind.OBSERVER):
-        yield f"{node.name}/feedback.toml", feedback_toml(plan, node)
-    for node in plan.of(Kind.CLIENT):
+    for machine in plan.of(Kind.SERVER, Kind.MID):
+        yield f"{machine.name}/edge.toml", edge_toml(plan, machine)
+    for machine in plan.of(Kind.SERVER):
+        yield f"{machine.name}/vip.toml", vip_toml(plan, machine)
+    for machine in plan.of(Kind.ROUTER):
+        yield f"{machine.name}/router.toml", router_toml(plan, machine)
+    for machine in plan.of(Kind.OBSERVER):
+        yield f"{machine.name}/feedback.toml", feedback_toml(plan, machine)
+    for machine in plan.of(Kind.CLIENT):
         resolvers = (f"nameserver {one.ipv4}\n" for one in plan.of(Kind.ROUTER))
-        yield f"{node.name}/resolv.conf", "".join(resolvers)
+        yield f"{machine.name}/resolv.conf", "".join(resolvers)
 
 
 def network_toml(plan: LabPlan) -> str:
@@ -56,7 +56,7 @@ def network_toml(plan: LabPlan) -> str:
         )
     if parents:
         parts.append('[[site]]\nname = "mid"\nkind = "mid"\n')
-    parts += [_server(plan, node) for node in plan.of(Kind.SERVER, Kind.MID)]
+    parts += [_server(plan, machine) for machine in plan.of(Kind.SERVER, Kind.MID)]
     for index, isp in enumerate(plan.config.isps):
         parts.append(_coverage(plan, isp.name, default=index == 0))
     # Every server has what it is probed for itself: its answer says nothing of other servers.
@@ -86,14 +86,14 @@ def _listed(words: list[str]) -> str:
     return ", ".join(f'"{word}"' for word in words)
 
 
-def _server(plan: LabPlan, node: Node) -> str:
-    capacity = "" if not node.isp else _capacity(plan.site(node.site))
-    vips = ", ".join(f'{{ ipv4 = "{v4}", ipv6 = "{v6}" }}' for v4, v6 in node.vips)
+def _server(plan: LabPlan, machine: Machine) -> str:
+    capacity = "" if not machine.isp else _capacity(plan.site(machine.site))
+    vips = ", ".join(f'{{ ipv4 = "{v4}", ipv6 = "{v6}" }}' for v4, v6 in machine.vips)
     return (
-        f'[[server]]\nname = "{node.name}"\nsite = "{node.site}"\n'
-        f'host = "{node.name}.{ZONE}"\nipv4 = ["{node.ipv4}"]\nipv6 = ["{node.ipv6}"]\n'
+        f'[[server]]\nname = "{machine.name}"\nsite = "{machine.site}"\n'
+        f'host = "{machine.name}.{ZONE}"\nipv4 = ["{machine.ipv4}"]\nipv6 = ["{machine.ipv6}"]\n'
         f"http_port = {HTTP_PORT}\nhttps_port = 0\n"
-        f'admin = "http://{node.ipv4}:{EDGE_ADMIN}"\n{capacity}'
+        f'admin = "http://{machine.ipv4}:{EDGE_ADMIN}"\n{capacity}'
         f"storage = {plan.config.store_bytes}\n" + (f"vips = [{vips}]\n" if vips else "")
     )
 
@@ -113,15 +113,15 @@ def _coverage(plan: LabPlan, isp: str, *, default: bool) -> str:
     return f'[[coverage]]\nname = "{isp}"\nnetworks = ["{isp}"]\n{also}sites = [{choices}]\n'
 
 
-def edge_toml(plan: LabPlan, node: Node) -> str:
+def edge_toml(plan: LabPlan, machine: Machine) -> str:
     """Return the configuration of a server's edge."""
-    home = plan.directory / node.name
+    home = plan.directory / machine.name
     origins = "\n".join(
         f'[[service.pool.origin]]\nname = "{one.name}"\nurl = "http://{one.ipv4}:{ORIGIN_PORT}"\n'
         for one in plan.of(Kind.ORIGIN)
     )
     return f"""\
-node_id = "{node.name}"
+node_id = "{machine.name}"
 workers = 1
 cache_dir = "{home / "store"}"
 log_level = "warning"
@@ -130,7 +130,7 @@ log_level = "warning"
 [[listen]]
 address = "*:{HTTP_PORT}"
 
-{_admin(plan, f"{node.ipv4}:{EDGE_ADMIN}")}
+{_admin(plan, f"{machine.ipv4}:{EDGE_ADMIN}")}
 [limits]
 connections = 4000
 
@@ -138,7 +138,7 @@ connections = 4000
 open_files = 512
 size = {plan.config.store_bytes}
 
-{_network(plan)}server = "{node.name}"
+{_network(plan)}server = "{machine.name}"
 {_follows(plan)}
 [[service]]
 name = "{CLASS}"
@@ -152,32 +152,32 @@ name = "origins"
 {origins}"""
 
 
-def vip_toml(plan: LabPlan, node: Node) -> str:
+def vip_toml(plan: LabPlan, machine: Machine) -> str:
     """Return the configuration of what announces a server's addresses."""
-    site = plan.site(node.site)
-    as_number = next(isp.as_number for isp in plan.config.isps if isp.name == node.isp)
-    assert node.peer is not None  # a server has a line to its ISP's router
+    site = plan.site(machine.site)
+    as_number = next(isp.as_number for isp in plan.config.isps if isp.name == machine.isp)
+    assert machine.peer is not None  # a server has a line to its ISP's router
     sessions = "\n".join(
-        f'[[router]]\nname = "{node.isp}"\naddress = "{peer}"\nlocal_address = "{own}"\n'
+        f'[[router]]\nname = "{machine.isp}"\naddress = "{peer}"\nlocal_address = "{own}"\n'
         f"as = {as_number}\nhold_time = {site.hold_time_s:g}\nbfd = {str(site.bfd).lower()}\n"
-        for peer, own in ((node.peer.ipv4, node.ipv4), (node.peer.ipv6, node.ipv6))
+        for peer, own in ((machine.peer.ipv4, machine.ipv4), (machine.peer.ipv6, machine.ipv6))
     )
     return f"""\
-node_id = "{node.name}-vip"
-state_dir = "{plan.directory / node.name / "vip"}"
+node_id = "{machine.name}-vip"
+state_dir = "{plan.directory / machine.name / "vip"}"
 log_level = "info"
 
 # The other servers of the site ask here what this one announces.
 [[listen]]
-address = "{node.ipv4}:{VIP_PORT}"
+address = "{machine.ipv4}:{VIP_PORT}"
 
-{_admin(plan, f"{node.ipv4}:{VIP_ADMIN}")}
-{_network(plan)}server = "{node.name}"
+{_admin(plan, f"{machine.ipv4}:{VIP_ADMIN}")}
+{_network(plan)}server = "{machine.name}"
 {_follows(plan)}
 [speaker]
 kind = "exabgp"
 as = {site.as_number}
-router_id = "{node.ipv4}"
+router_id = "{machine.ipv4}"
 user = "{plan.speaker_user}"
 
 {sessions}
@@ -187,7 +187,7 @@ path = "{PROBE_PATH}"
 sha256 = "{probe_sha256()}"
 
 [edge]
-admin = "http://{node.ipv4}:{EDGE_ADMIN}"
+admin = "http://{machine.ipv4}:{EDGE_ADMIN}"
 token_file = "{token_file(plan)}"
 
 [neighbours]
@@ -195,7 +195,7 @@ port = {VIP_PORT}
 """
 
 
-def router_toml(plan: LabPlan, node: Node) -> str:
+def router_toml(plan: LabPlan, machine: Machine) -> str:
     """Return the configuration of a request router."""
     names = ", ".join(f'"{one.name}.{ZONE}"' for one in plan.of(Kind.ROUTER))
     records = "\n".join(
@@ -204,21 +204,21 @@ def router_toml(plan: LabPlan, node: Node) -> str:
         for kind, value in (("A", one.ipv4), ("AAAA", one.ipv6))
     )
     return f"""\
-node_id = "{node.name}"
+node_id = "{machine.name}"
 workers = 1
-state_dir = "{plan.directory / node.name / "state"}"
+state_dir = "{plan.directory / machine.name / "state"}"
 log_level = "warning"
 
 [[listen]]
 address = "*:{HTTP_PORT}"
 
-{_admin(plan, f"{node.ipv4}:{ROUTER_ADMIN}")}
+{_admin(plan, f"{machine.ipv4}:{ROUTER_ADMIN}")}
 {_network(plan)}{_follows(plan)}
 [steering]
 ttl = "2s"
 
 [dns]
-listen = ["{node.ipv4}:53", "[{node.ipv6}]:53"]
+listen = ["{machine.ipv4}:53", "[{machine.ipv6}]:53"]
 
 [[dns.zone]]
 name = "{ZONE}"
@@ -228,7 +228,7 @@ ttl = "3s"
 {records}"""
 
 
-def feedback_toml(plan: LabPlan, node: Node) -> str:
+def feedback_toml(plan: LabPlan, machine: Machine) -> str:
     """Return the configuration of an observer."""
     observers = "\n".join(
         f'[[observer]]\nnode_id = "{one.name}"\nurl = "{_url(one, OBSERVER_PORT)}"\n'
@@ -239,14 +239,14 @@ def feedback_toml(plan: LabPlan, node: Node) -> str:
         for one in plan.of(Kind.ROUTER)
     )
     return f"""\
-node_id = "{node.name}"
-state_dir = "{plan.directory / node.name / "state"}"
+node_id = "{machine.name}"
+state_dir = "{plan.directory / machine.name / "state"}"
 log_level = "warning"
 
 [[listen]]
-address = "{node.ipv4}:{OBSERVER_PORT}"
+address = "{machine.ipv4}:{OBSERVER_PORT}"
 
-{_admin(plan, f"{node.ipv4}:{FEEDBACK_ADMIN}")}
+{_admin(plan, f"{machine.ipv4}:{FEEDBACK_ADMIN}")}
 {_network(plan)}
 {observers}
 [[probe]]
@@ -278,8 +278,8 @@ def token_file(plan: LabPlan) -> Path:
     return plan.directory / "admin.token"
 
 
-def _url(node: Node, port: int) -> str:
-    return f"http://{node.ipv4}:{port}"
+def _url(machine: Machine, port: int) -> str:
+    return f"http://{machine.ipv4}:{port}"
 
 
 def _admin(plan: LabPlan, listen: str) -> str:

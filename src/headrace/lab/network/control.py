@@ -22,7 +22,7 @@ from headrace.lab.namespaces.enter import settle
 from headrace.lab.network.build import demolish, left_of
 from headrace.lab.network.home import labs, locked, remove_home
 from headrace.lab.network.keeper import FAILED, READY
-from headrace.lab.network.plan import LabPlan, Node
+from headrace.lab.network.plan import LabPlan, Machine
 from headrace.lab.network.requests import MOST_BYTES, Reply, Request
 from headrace.lab.network.state import (
     CONTROL_SOCKET,
@@ -73,19 +73,21 @@ class Lab:
         """Return what is kept of it on disk; None if that is nothing. Raises LabError."""
         return read_state(self.directory)
 
-    def node(self, name: str) -> Node:
-        """Return a node. Raises LabError."""
-        if name not in self.plan.nodes:
-            raise LabError(f"there is no machine {name}: name one of {', '.join(self.plan.nodes)}")
-        return self.plan.nodes[name]
+    def machine(self, name: str) -> Machine:
+        """Return a machine. Raises LabError."""
+        if name not in self.plan.machines:
+            raise LabError(
+                f"there is no machine {name}: name one of {', '.join(self.plan.machines)}"
+            )
+        return self.plan.machines[name]
 
     def execute(self, name: str, command: Sequence[str]) -> None:
-        """Become a command in a node, with the name servers that it has. Raises LabError."""
+        """Become a command in a machine, with the name servers that it has. Raises LabError."""
         if not command:
             raise LabError("say what to run: headrace lab exec MACHINE -- COMMAND")
-        node = self.node(name)
-        resolver = self.directory / node.name / "resolv.conf"
-        settle(self.plan.namespace(node.name), resolver if resolver.exists() else None)
+        machine = self.machine(name)
+        resolver = self.directory / machine.name / "resolv.conf"
+        settle(self.plan.namespace(machine.name), resolver if resolver.exists() else None)
         try:
             os.execvp(command[0], list(command))
         except OSError as error:

@@ -1,9 +1,9 @@
 """What is cut of a lab, and the packet filter's rules that come from it. Pure.
 
 A line is cut by taking it down, so that both ends see it at once, or silently: then everything on
-it is dropped, and nobody is told. Between two nodes, sites or ISPs that have no line of their own,
-packets from the addresses of one to those of the other are dropped. VIPs are not among these: they
-are of whoever announces them.
+it is dropped, and nobody is told. Between two machines, sites or ISPs that have no line of their
+own, packets from the addresses of one to those of the other are dropped. VIPs are not among these:
+they are of whoever announces them.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from headrace.lab.errors import LabError
-from headrace.lab.network.plan import UP_DEVICE, Kind, LabPlan, Node
+from headrace.lab.network.plan import UP_DEVICE, Kind, LabPlan, Machine
 
 TABLE = "headrace_lab"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Cut:
-    """A cut: of the line of node `one`, or between `one` and `other`."""
+    """A cut: of the line of machine `one`, or between `one` and `other`."""
 
     one: str
     other: str = ""
@@ -59,29 +59,29 @@ def make_cut(plan: LabPlan, one: str, other: str | None, *, silent: bool) -> Cut
                 f"{name} is no machine, site or ISP: name one of {', '.join(plan.names)}"
             )
     left, right = members(plan, one), members(plan, other)
-    if {node.name for node in left} & {node.name for node in right}:
+    if {machine.name for machine in left} & {machine.name for machine in right}:
         raise LabError(f"{one} and {other} have parts in common: name two that are apart")
     first, second = sorted((one, other))
     return Cut(first, second, silent=True)
 
 
-def members(plan: LabPlan, name: str) -> list[Node]:
-    """Return the nodes of a cut's side: those that have addresses."""
-    return [node for node in plan.group(name) if node.kind is not Kind.EXCHANGE]
+def members(plan: LabPlan, name: str) -> list[Machine]:
+    """Return the machines of a cut's side: those that have addresses."""
+    return [machine for machine in plan.group(name) if machine.kind is not Kind.EXCHANGE]
 
 
-def rules(plan: LabPlan, cuts: Iterable[Cut], node: Node) -> str:
-    """Return the rules of a node's packet filter: the whole of its table, which is made again."""
+def rules(plan: LabPlan, cuts: Iterable[Cut], machine: Machine) -> str:
+    """Return the rules of a machine's packet filter: the whole of its table, which is replaced."""
     incoming, outgoing = [], []
     for cut in sorted(cuts):
         if cut.of_line:
-            if cut.silent and cut.one == node.name:
+            if cut.silent and cut.one == machine.name:
                 incoming.append(f'iifname "{UP_DEVICE}" drop')
                 outgoing.append(f'oifname "{UP_DEVICE}" drop')
             continue
         for here, there in ((cut.one, cut.other), (cut.other, cut.one)):
-            if node in members(plan, here):
-                own, far = _addresses([node]), _addresses(members(plan, there))
+            if machine in members(plan, here):
+                own, far = _addresses([machine]), _addresses(members(plan, there))
                 for family in ("ip", "ip6"):
                     of, to = _set(own[family]), _set(far[family])
                     incoming.append(f"{family} saddr {to} {family} daddr {of} drop")
@@ -99,16 +99,19 @@ def rules(plan: LabPlan, cuts: Iterable[Cut], node: Node) -> str:
     return f"{text}table inet {TABLE} {{\n{inner}}}\n"
 
 
-def _addresses(nodes: Collection[Node]) -> dict[str, list[str]]:
-    return {"ip": [node.ipv4 for node in nodes], "ip6": [node.ipv6 for node in nodes]}
+def _addresses(machines: Collection[Machine]) -> dict[str, list[str]]:
+    return {
+        "ip": [machine.ipv4 for machine in machines],
+        "ip6": [machine.ipv6 for machine in machines],
+    }
 
 
 def _set(addresses: Sequence[str]) -> str:
     return f"{{ {', '.join(addresses)} }}"
 
 
-def touched(plan: LabPlan, cut: Cut) -> list[Node]:
-    """Return the nodes whose rules depend on a cut."""
+def touched(plan: LabPlan, cut: Cut) -> list[Machine]:
+    """Return the machines whose rules depend on a cut."""
     if cut.of_line:
-        return [plan.nodes[cut.one]] if cut.silent else []
+        return [plan.machines[cut.one]] if cut.silent else []
     return [*members(plan, cut.one), *members(plan, cut.other)]

@@ -55,16 +55,16 @@ class Keeper:
         self.runners = {
             program.key: Runner(
                 program,
-                plan.namespace(program.node),
-                self._log(program.node, program.name),
+                plan.namespace(program.machine),
+                self._log(program.machine, program.name),
                 self.save,
             )
             for program in programs(plan, relayed(plan))
         }
         self.operations = Operations(plan, self.runners)
 
-    def _log(self, node: str, name: str) -> Path:
-        home = self.plan.directory / node
+    def _log(self, machine: str, name: str) -> Path:
+        home = self.plan.directory / machine
         home.mkdir(exist_ok=True)
         return home / f"{name}.log"
 
@@ -184,7 +184,7 @@ def keep(root: Path, name: str, topology: Path) -> None:
             shutil.copyfile(topology, directory / TOPOLOGY_FILE)
             plan = load_plan(directory)
             write_files(plan)
-            say(f"building {len(plan.nodes)} namespaces …")
+            say(f"building {len(plan.machines)} namespaces …")
             build(plan)
             asyncio.run(Keeper(plan).run())
         finally:

@@ -45,11 +45,11 @@ class Operations:
     def _targets(self, target: str) -> list[Runner]:
         """Return the runners that a target means: NAME, or NAME:PROCESS. Raises LabError."""
         name, _, process = target.partition(":")
-        nodes = [node.name for node in self._plan.group(name)]
-        if not nodes:
+        machines = [machine.name for machine in self._plan.group(name)]
+        if not machines:
             known = ", ".join(self._plan.names)
             raise LabError(f"{name} is no machine, site or ISP: name one of {known}")
-        found = [one for one in self._runners.values() if one.program.node in nodes]
+        found = [one for one in self._runners.values() if one.program.machine in machines]
         wanted = [one for one in found if process in ("", one.program.name)]
         if not wanted:
             names = ", ".join(dict.fromkeys(one.program.name for one in found))
@@ -63,7 +63,7 @@ class Operations:
             return list(self._kill_speakers(name, number))
         targets = self._targets(target)
         for runner in targets:
-            # Where all of a node is meant, nothing is spared.
+            # Where all of a machine is meant, nothing is spared.
             runner.signal(number, sparing=bool(process))
         return [f"{runner.program.key}: {number.name}" for runner in targets]
 
@@ -103,19 +103,19 @@ class Operations:
         if one is None:
             healed = [line for cut in sorted(self.cuts) for line in self._mend(cut)]
             return healed + await self._start(list(self._runners.values()))
-        node = one.partition(":")[0]
+        machine = one.partition(":")[0]
         if other is not None:
             place = make_cut(self._plan, one, other, silent=False).place
             return [
                 line for cut in sorted(self.cuts) if cut.place == place for line in self._mend(cut)
             ]
-        names = {node, *(each.name for each in self._plan.group(node))}
+        names = {machine, *(each.name for each in self._plan.group(machine))}
         cuts = [cut for cut in sorted(self.cuts) if names & {cut.one, cut.other}]
-        healed = [line for cut in cuts for line in self._mend(cut)] if node == one else []
-        with contextlib.suppress(LabError):  # a node without programs has a line all the same
+        healed = [line for cut in cuts for line in self._mend(cut)] if machine == one else []
+        with contextlib.suppress(LabError):  # a machine without programs has a line all the same
             return healed + await self._start(self._targets(one))
-        if node not in self._plan.names:
-            raise LabError(f"{node} is no machine, site or ISP")
+        if machine not in self._plan.names:
+            raise LabError(f"{machine} is no machine, site or ISP")
         return healed
 
 

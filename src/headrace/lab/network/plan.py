@@ -1,7 +1,7 @@
-"""What a lab consists of: its nodes, each a network namespace, and the lines between them. Pure.
+"""What a lab consists of: its machines, each a network namespace, and the lines between them. Pure.
 
-Every node hangs on one line, which is called by the node's name: a server's and a client's leads to
-the ISP's router, all others', those of the ISPs' routers too, to the exchange.
+Every machine hangs on one line, which is called by the machine's name: a server's and a client's
+leads to the ISP's router, all others', those of the ISPs' routers too, to the exchange.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from headrace.lab.network.addresses import (
 PREFIX = "headrace."
 EXCHANGE = "exchange"
 UP_DEVICE = "up"
-"""What the device of a node's own line is called in it."""
+"""What the device of a machine's own line is called in it."""
 USER = "nobody"
 CLIENTS_BRIDGE = "clients"
 EXCHANGE_BRIDGE = "exchange"
 
 
 class Kind(enum.Enum):
-    """What a node is."""
+    """What a machine is."""
 
     EXCHANGE = "exchange"
     ISP = "isp"
@@ -45,7 +45,7 @@ class Kind(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class Machine:
     """A machine of the lab. `isp` and `site` are empty where it stands in none; `peer` is the ISP's
     router at the other end of a server's or a client's line.
     """
@@ -71,11 +71,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line from a node up to another. `bridge` is what its upper end is a port of, if any;
+    """A line from a machine up to another. `bridge` is what its upper end is a port of, if any;
     `upper_pair` are the addresses of the upper end where there is none.
     """
 
-    node: str
+    machine: str
     upper: str
     upper_device: str
     table: LineTable
@@ -90,7 +90,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route of a node: a prefix, and by which address it leads there."""
+    """A route of a machine: a prefix, and by which address it leads there."""
 
     prefix: str
     via: str
@@ -104,7 +104,7 @@ class LabPlan:
 
     config: LabConfig
     directory: Path
-    nodes: dict[str, Node]
+    machines: dict[str, Machine]
     lines: dict[str, Line]
     isps: dict[str, IspAddresses] = field(default_factory=dict)
     speaker_user: str = USER
@@ -114,13 +114,13 @@ class LabPlan:
         """Return the lab's name."""
         return self.config.name
 
-    def namespace(self, node: str) -> str:
-        """Return the name of a node's network namespace."""
-        return f"{PREFIX}{self.name}.{node}"
+    def namespace(self, machine: str) -> str:
+        """Return the name of a machine's network namespace."""
+        return f"{PREFIX}{self.name}.{machine}"
 
-    def of(self, *kinds: Kind) -> list[Node]:
-        """Return the nodes of these kinds, in order."""
-        return [node for node in self.nodes.values() if node.kind in kinds]
+    def of(self, *kinds: Kind) -> list[Machine]:
+        """Return the machines of these kinds, in order."""
+        return [machine for machine in self.machines.values() if machine.kind in kinds]
 
     def site(self, name: str) -> SiteTable:
         """Return a site's table."""
@@ -129,29 +129,31 @@ class LabPlan:
     @property
     def names(self) -> list[str]:
         """Return every name that means something."""
-        sites = [node.site for node in self.nodes.values() if node.site]
-        return list(dict.fromkeys([*self.nodes, *sites]))
+        sites = [machine.site for machine in self.machines.values() if machine.site]
+        return list(dict.fromkeys([*self.machines, *sites]))
 
-    def group(self, name: str) -> list[Node]:
-        """Return the nodes that a name means: a node, all servers of a site, or all that stands in
-        an ISP. Empty where it means nothing.
+    def group(self, name: str) -> list[Machine]:
+        """Return the machines that a name means: a machine, all servers of a site, or all that
+        stands in an ISP. Empty where it means nothing.
         """
         if name in self.isps:
-            return [node for node in self.nodes.values() if name in (node.name, node.isp)]
-        if name in self.nodes:
-            return [self.nodes[name]]
-        return [node for node in self.nodes.values() if node.site == name]
+            return [
+                machine for machine in self.machines.values() if name in (machine.name, machine.isp)
+            ]
+        if name in self.machines:
+            return [self.machines[name]]
+        return [machine for machine in self.machines.values() if machine.site == name]
 
-    def routes(self, node: Node) -> Iterator[Route]:
-        """Yield what a node knows beyond its own links. Routes to VIPs are not among them."""
-        if node.peer is not None:
-            yield Route(default_route(ipv6=False), node.peer.ipv4)
-            yield Route(default_route(ipv6=True), node.peer.ipv6)
-        elif node.kind is not Kind.EXCHANGE:
+    def routes(self, machine: Machine) -> Iterator[Route]:
+        """Yield what a machine knows beyond its own links. Routes to VIPs are not among them."""
+        if machine.peer is not None:
+            yield Route(default_route(ipv6=False), machine.peer.ipv4)
+            yield Route(default_route(ipv6=True), machine.peer.ipv6)
+        elif machine.kind is not Kind.EXCHANGE:
             for name, addresses in self.isps.items():
-                if name != node.name:
-                    yield Route(str(addresses.ipv4), self.nodes[name].ipv4)
-                    yield Route(str(addresses.ipv6), self.nodes[name].ipv6)
+                if name != machine.name:
+                    yield Route(str(addresses.ipv4), self.machines[name].ipv4)
+                    yield Route(str(addresses.ipv6), self.machines[name].ipv6)
 
 
 def make_plan(config: LabConfig, directory: Path, speaker_user: str = USER) -> LabPlan:
@@ -166,10 +168,10 @@ def make_plan(config: LabConfig, directory: Path, speaker_user: str = USER) -> L
     return plan
 
 
-def _add(plan: LabPlan, node: Node, line: Line | None = None) -> None:
-    plan.nodes[node.name] = node
+def _add(plan: LabPlan, machine: Machine, line: Line | None = None) -> None:
+    plan.machines[machine.name] = machine
     if line is not None:
-        plan.lines[node.name] = line
+        plan.lines[machine.name] = line
 
 
 def _add_exchange(plan: LabPlan) -> None:
@@ -177,7 +179,7 @@ def _add_exchange(plan: LabPlan) -> None:
     nothing = LineTable()
     pairs = at_exchange()
     middle = Pair(str(EXCHANGE_V4[0]), str(EXCHANGE_V6[0]), 24, 64)
-    _add(plan, Node(EXCHANGE, Kind.EXCHANGE, middle))
+    _add(plan, Machine(EXCHANGE, Kind.EXCHANGE, middle))
     wanted = [(isp.name, Kind.ISP, isp.exchange) for isp in config.isps]
     for kind, count in (
         (Kind.ORIGIN, config.origins),
@@ -190,20 +192,20 @@ def _add_exchange(plan: LabPlan) -> None:
         isp = name if kind is Kind.ISP else ""
         site = "mid" if kind is Kind.MID else ""
         line = Line(name, EXCHANGE, name, table, EXCHANGE_BRIDGE)
-        _add(plan, Node(name, kind, pair, isp=isp, site=site), line)
+        _add(plan, Machine(name, kind, pair, isp=isp, site=site), line)
 
 
 def _add_clients(plan: LabPlan, isp: str, count: int, table: LineTable) -> None:
     addresses = plan.isps[isp]
     for number in range(1, count + 1):
-        node = Node(
+        machine = Machine(
             f"{isp}-client{number}",
             Kind.CLIENT,
             addresses.client(number),
             isp=isp,
             peer=addresses.client(0),
         )
-        _add(plan, node, Line(node.name, isp, f"client{number}", table, CLIENTS_BRIDGE))
+        _add(plan, machine, Line(machine.name, isp, f"client{number}", table, CLIENTS_BRIDGE))
 
 
 def _add_servers(plan: LabPlan, isp: str) -> None:
@@ -214,6 +216,8 @@ def _add_servers(plan: LabPlan, isp: str) -> None:
             router, own = addresses.line(number)
             name = f"{site.name}{index}"
             vips = tuple(addresses.vip(vip + each) for each in range(site.vips))
-            node = Node(name, Kind.SERVER, own, isp=isp, site=site.name, peer=router, vips=vips)
-            _add(plan, node, Line(name, isp, name, site.line, upper_pair=router))
+            machine = Machine(
+                name, Kind.SERVER, own, isp=isp, site=site.name, peer=router, vips=vips
+            )
+            _add(plan, machine, Line(name, isp, name, site.line, upper_pair=router))
             number, vip = number + 1, vip + site.vips

@@ -1,4 +1,4 @@
-"""The programs of a lab: in which node each runs, by which command, and when it is ready. Pure."""
+"""The programs of a lab: on which machine each runs, by which command, when it is ready. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from headrace.lab.network.configuration import (
     ROUTER_ADMIN,
     VIP_ADMIN,
 )
-from headrace.lab.network.plan import Kind, LabPlan, Line, Node
+from headrace.lab.network.plan import Kind, LabPlan, Line, Machine
 
 BIRD_SOCKET = "bird.ctl"
 SPEAKER = "speaker"
@@ -31,7 +31,7 @@ class Program:
     but for those whose command has the word `spares` in it.
     """
 
-    node: str
+    machine: str
     name: str
     command: tuple[str, ...]
     stage: int
@@ -41,15 +41,15 @@ class Program:
 
     @property
     def key(self) -> str:
-        """Return what it is called: node:name."""
-        return f"{self.node}:{self.name}"
+        """Return what it is called: machine:name."""
+        return f"{self.machine}:{self.name}"
 
 
 def programs(plan: LabPlan, relays: list[Line]) -> list[Program]:
     """Return all programs, in the order of their start."""
     found = [_relay(line) for line in relays]
-    for node in plan.nodes.values():
-        found += _of(plan, node)
+    for machine in plan.machines.values():
+        found += _of(plan, machine)
     return sorted(found, key=lambda program: program.stage)
 
 
@@ -58,47 +58,47 @@ def _relay(line: Line) -> Program:
         *(sys.executable, "-m", "headrace.lab.network.relay", RELAY_LOWER, RELAY_UPPER),
         *("--delay", f"{line.table.delay_s:g}", "--loss", f"{line.table.loss:g}"),
     )
-    return Program(RELAY + line.node, "relay", command, 0)
+    return Program(RELAY + line.machine, "relay", command, 0)
 
 
-def _of(plan: LabPlan, node: Node) -> Iterator[Program]:
-    home = plan.directory / node.name
-    match node.kind:
+def _of(plan: LabPlan, machine: Machine) -> Iterator[Program]:
+    home = plan.directory / machine.name
+    match machine.kind:
         case Kind.ISP:
             control = home / BIRD_SOCKET
             command = ("bird", "-f", "-c", str(home / "bird.conf"), "-s", str(control))
-            yield Program(node.name, "bird", command, 0, ready_file=control)
+            yield Program(machine.name, "bird", command, 0, ready_file=control)
         case Kind.ORIGIN:
             yield Program(
-                node.name,
+                machine.name,
                 "origin",
                 (
                     *(sys.executable, "-m", "headrace.lab.origin"),
-                    *("--host", node.ipv4, "--port", str(ORIGIN_PORT)),
+                    *("--host", machine.ipv4, "--port", str(ORIGIN_PORT)),
                 ),
                 0,
-                f"http://{node.ipv4}:{ORIGIN_PORT}/media/master.m3u8",
+                f"http://{machine.ipv4}:{ORIGIN_PORT}/media/master.m3u8",
             )
         case Kind.MID | Kind.SERVER:
-            yield _role(home, node, "edge", EDGE_ADMIN, 1)
-            if node.kind is Kind.SERVER:
+            yield _role(home, machine, "edge", EDGE_ADMIN, 1)
+            if machine.kind is Kind.SERVER:
                 yield Program(
-                    node.name,
+                    machine.name,
                     "vip",
                     (_headrace(), "vip", "run", "--config", str(home / "vip.toml")),
                     2,
-                    f"http://{node.ipv4}:{VIP_ADMIN}/live",
+                    f"http://{machine.ipv4}:{VIP_ADMIN}/live",
                     spares=SPEAKER_COMMAND,
                 )
         case Kind.ROUTER:
-            yield _role(home, node, "router", ROUTER_ADMIN, 2)
+            yield _role(home, machine, "router", ROUTER_ADMIN, 2)
         case Kind.OBSERVER:  # last: what has not started yet has not failed
-            yield _role(home, node, "feedback", FEEDBACK_ADMIN, 3)
+            yield _role(home, machine, "feedback", FEEDBACK_ADMIN, 3)
 
 
-def _role(home: Path, node: Node, role: str, admin: int, stage: int) -> Program:
+def _role(home: Path, machine: Machine, role: str, admin: int, stage: int) -> Program:
     command = (_headrace(), role, "--config", str(home / f"{role}.toml"))
-    return Program(node.name, role, command, stage, f"http://{node.ipv4}:{admin}/ready")
+    return Program(machine.name, role, command, stage, f"http://{machine.ipv4}:{admin}/ready")
 
 
 def _headrace() -> str:

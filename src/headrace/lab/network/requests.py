@@ -10,7 +10,7 @@ MOST_BYTES = 1024 * 1024
 
 
 class Kill(msgspec.Struct, frozen=True, tag="kill"):
-    """Send a signal to a node's programs, or to one of them."""
+    """Send a signal to a machine's programs, or to one of them."""
 
     target: str
     signal: str = "KILL"

@@ -56,7 +56,7 @@ class Runner:
     def state(self) -> ProgramState:
         """Return what is kept of it."""
         return ProgramState(
-            self.program.node,
+            self.program.machine,
             self.program.name,
             process_id(self.pid) if self.pid else None,
             self.wanted,

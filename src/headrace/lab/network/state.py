@@ -36,7 +36,7 @@ class ProcessId(msgspec.Struct, frozen=True):
 class ProgramState(msgspec.Struct, frozen=True):
     """A program of the lab. `wanted`: it is to run; `paused`: it was stopped by SIGSTOP."""
 
-    node: str
+    machine: str
     name: str
     process: ProcessId | None
     wanted: bool = True

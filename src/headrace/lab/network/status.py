@@ -15,7 +15,7 @@ from headrace.lab.network.bird import Best, read_routes, read_sessions, session_
 from headrace.lab.network.checks import Checks, ask_checks
 from headrace.lab.network.control import Lab
 from headrace.lab.network.cuts import Cut
-from headrace.lab.network.plan import Kind, LabPlan, Node
+from headrace.lab.network.plan import Kind, LabPlan, Machine
 from headrace.lab.network.programs import BIRD_SOCKET
 from headrace.lab.network.requests import Ask
 from headrace.lab.network.state import LabState
@@ -45,17 +45,17 @@ class Observed:
     def vip_rows(self) -> list[dict[str, Any]]:
         """Return every VIP with its owner, and by which server its ISP's router reaches it."""
         rows = []
-        for node in self.plan.of(Kind.SERVER):
-            router = self.routers.get(node.isp, AtRouter())
-            for vip in (address for pair in node.vips for address in pair):
+        for machine in self.plan.of(Kind.SERVER):
+            router = self.routers.get(machine.isp, AtRouter())
+            for vip in (address for pair in machine.vips for address in pair):
                 best = _best(router, vip)
                 via = server_of(self.plan, best.session) if best else NO_ROUTE
                 others = best.others if best else 0
                 rows.append(
                     {
                         "vip": vip,
-                        "owner": node.name,
-                        "router": node.isp,
+                        "owner": machine.name,
+                        "router": machine.isp,
                         "via": via,
                         "others": others,
                         "checks": self.checks.get(vip, {}),
@@ -81,9 +81,9 @@ def _best(router: AtRouter, vip: str) -> Best | None:
 
 def server_of(plan: LabPlan, session: str) -> str:
     """Return the server that an ISP's router has a session with."""
-    for node in plan.of(Kind.SERVER):
-        if session in (session_name(node, 4), session_name(node, 6)):
-            return node.name
+    for machine in plan.of(Kind.SERVER):
+        if session in (session_name(machine, 4), session_name(machine, 6)):
+            return machine.name
     return session
 
 
@@ -93,7 +93,9 @@ def observe(lab: Lab) -> Observed:
         state, kept = lab.do(Ask()).state, True
     except LabError:
         state, kept = lab.state(), False
-    routers = {node.name: ask_router(lab.directory / node.name) for node in lab.plan.of(Kind.ISP)}
+    routers = {
+        machine.name: ask_router(lab.directory / machine.name) for machine in lab.plan.of(Kind.ISP)
+    }
     return Observed(lab.plan, state, kept, routers, ask_checks(lab.plan))
 
 
@@ -123,7 +125,7 @@ def status_lines(observed: Observed) -> list[str]:
         word = "is no more, but parts of it are left: headrace lab down removes them"
     lines = [f"The lab {plan.name} {word}; its files are in {plan.directory}", ""]
     cuts = state.cuts if state else []
-    rows = [_node_row(plan, node, state, cuts) for node in plan.nodes.values()]
+    rows = [_machine_row(plan, machine, state, cuts) for machine in plan.machines.values()]
     lines += table(("MACHINE", "KIND", "IPV4", "LINE", "PROCESSES"), rows)
     between = [str(one) for one in cuts if not one.of_line]
     lines += ["", *(f"cut: {one}" for one in between)] if between else []
@@ -148,22 +150,22 @@ def sound_at(row: dict[str, Any]) -> str:
     return f"{sound} of {len(checks)}" if checks else NO_ROUTE
 
 
-def _node_row(
-    plan: LabPlan, node: Node, state: LabState | None, cuts: Sequence[Cut]
+def _machine_row(
+    plan: LabPlan, machine: Machine, state: LabState | None, cuts: Sequence[Cut]
 ) -> tuple[str, str, str, str, str]:
-    own = [one for one in cuts if one.of_line and one.one == node.name]
+    own = [one for one in cuts if one.of_line and one.one == machine.name]
     line = "cut" if any(not one.silent for one in own) else "cut silently" if own else "up"
-    if node.name not in plan.lines:
+    if machine.name not in plan.lines:
         line = ""
     words = []
     for program in state.programs if state else []:
-        if program.node == node.name:
+        if program.machine == machine.name:
             alive = program.process is not None and program.process.lives
             how = "stopped" if program.paused and alive else "runs" if alive else "down"
             again = f", {program.restarts} restarts" if program.restarts else ""
             words.append(f"{program.name} {how}{again}")
-    address = node.ipv4 if node.kind is not Kind.EXCHANGE else ""
-    return node.name, node.kind.value, address, line, "; ".join(words)
+    address = machine.ipv4 if machine.kind is not Kind.EXCHANGE else ""
+    return machine.name, machine.kind.value, address, line, "; ".join(words)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

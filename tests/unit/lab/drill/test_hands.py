@@ -26,9 +26,9 @@ class FakeLab:
         """Take a request."""
         self.asked.append(request)
 
-    def node(self, name: str) -> Any:
-        """Return a node, by its name alone."""
-        return type("Node", (), {"name": name})
+    def machine(self, name: str) -> Any:
+        """Return a machine, by its name alone."""
+        return type("Machine", (), {"name": name})
 
 
 def taken(tmp_path: Path, **step: Any) -> list[Request]:

@@ -38,8 +38,8 @@ def test_its_names_are_in_its_lab(tmp_path: Path, name: str) -> None:
 
     assert affected(plan, config)
     for step in config.steps:
-        for node in [*step.on, *([step.from_] if step.from_ else [])]:
-            assert plan.group(node), node
+        for machine in [*step.on, *([step.from_] if step.from_ else [])]:
+            assert plan.group(machine), machine
 
 
 def test_bfd_is_added_to_the_topology() -> None:
@@ -79,10 +79,10 @@ def test_orders(tmp_path: Path) -> None:
 def test_addresses_of_a_server_lead_to_it(tmp_path: Path) -> None:
     (config,) = find_scenarios(["edge-kill"]).values()
     plan = plan_of(tmp_path, topology_text(config))
-    node = plan.nodes["oslo2"]
+    machine = plan.machines["oslo2"]
 
-    assert next_hops(plan, "north")[node.ipv6] == "oslo2"
-    assert node.ipv4 not in next_hops(plan, "south")
+    assert next_hops(plan, "north")[machine.ipv6] == "oslo2"
+    assert machine.ipv4 not in next_hops(plan, "south")
     assert len(next_hops(plan, "north")) == 2 * sum(
         one.isp == "north" for one in plan.of(Kind.SERVER)
     )

@@ -40,30 +40,30 @@ def test_what_cannot_be_cut_is_said(one: str, other: str | None, words: str) -> 
 
 def test_a_line_that_is_down_needs_no_rules() -> None:
     assert touched(PLAN, Cut("oslo1")) == []
-    assert "chain" not in rules(PLAN, {Cut("oslo1")}, PLAN.nodes["oslo1"])
+    assert "chain" not in rules(PLAN, {Cut("oslo1")}, PLAN.machines["oslo1"])
 
 
 def test_a_silent_line_drops_all_there_is_on_it() -> None:
     cut = Cut("oslo1", silent=True)
-    text = rules(PLAN, {cut}, PLAN.nodes["oslo1"])
+    text = rules(PLAN, {cut}, PLAN.machines["oslo1"])
     assert 'iifname "up" drop' in text
     assert 'oifname "up" drop' in text
-    assert "chain" not in rules(PLAN, {cut}, PLAN.nodes["oslo2"])
+    assert "chain" not in rules(PLAN, {cut}, PLAN.machines["oslo2"])
 
 
 def test_a_split_holds_on_both_sides_for_both_families() -> None:
     cut = make_cut(PLAN, "oslo", "rome", silent=False)
-    assert {node.name for node in touched(PLAN, cut)} == {
+    assert {machine.name for machine in touched(PLAN, cut)} == {
         f"{site}{number}" for site in ("oslo", "rome") for number in (1, 2, 3)
     }
-    text = rules(PLAN, {cut}, PLAN.nodes["oslo1"])
+    text = rules(PLAN, {cut}, PLAN.machines["oslo1"])
     far = "198.51.100.65, 198.51.100.67, 198.51.100.69"
     assert f"ip saddr {{ {far} }} ip daddr {{ 192.0.2.65 }} drop" in text
     assert "ip6 saddr { 2001:db8:1:100::2 } ip6 daddr { 2001:db8:2:100::2" in text
 
 
 def test_rules_begin_by_removing_those_before() -> None:
-    assert rules(PLAN, (), PLAN.nodes["oslo1"]).splitlines() == [
+    assert rules(PLAN, (), PLAN.machines["oslo1"]).splitlines() == [
         "table inet headrace_lab {}",
         "delete table inet headrace_lab",
     ]

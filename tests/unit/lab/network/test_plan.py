@@ -22,7 +22,7 @@ def test_the_two_isps_have_all_parts() -> None:
         Kind.ROUTER: 1,
         Kind.OBSERVER: 2,
     }
-    assert set(plan.lines) == set(plan.nodes) - {"exchange"}
+    assert set(plan.lines) == set(plan.machines) - {"exchange"}
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -31,27 +31,27 @@ def test_names_of_devices_and_namespaces_fit_the_kernel(name: str) -> None:
     ports = [(line.upper, line.upper_device) for line in plan.lines.values()]
     assert len(set(ports)) == len(ports)
     assert all(len(device) <= 15 for _, device in ports)
-    assert len({plan.namespace(node) for node in plan.nodes}) == len(plan.nodes)
+    assert len({plan.namespace(machine) for machine in plan.machines}) == len(plan.machines)
 
 
 def test_a_name_means_a_node_a_site_or_an_isp() -> None:
     plan = plan_of()
-    assert [node.name for node in plan.group("oslo2")] == ["oslo2"]
-    assert [node.name for node in plan.group("rome")] == ["rome1", "rome2", "rome3"]
-    north = [node.name for node in plan.group("north")]
+    assert [machine.name for machine in plan.group("oslo2")] == ["oslo2"]
+    assert [machine.name for machine in plan.group("rome")] == ["rome1", "rome2", "rome3"]
+    north = [machine.name for machine in plan.group("north")]
     assert north == ["north", "north-client1", "north-client2", "oslo1", "oslo2", "oslo3"]
     assert plan.group("paris") == []
 
 
 def test_everybody_knows_the_way_to_both_isps() -> None:
     plan = plan_of()
-    at_server = {route.prefix: route.via for route in plan.routes(plan.nodes["oslo1"])}
+    at_server = {route.prefix: route.via for route in plan.routes(plan.machines["oslo1"])}
     assert set(at_server) == {"0.0.0.0/0", "::/0"}
     assert at_server["0.0.0.0/0"] == "192.0.2.64"
-    at_isp = {route.prefix: route.via for route in plan.routes(plan.nodes["north"])}
+    at_isp = {route.prefix: route.via for route in plan.routes(plan.machines["north"])}
     assert at_isp == {
-        "198.51.100.0/24": plan.nodes["south"].ipv4,
-        "2001:db8:2::/48": plan.nodes["south"].ipv6,
+        "198.51.100.0/24": plan.machines["south"].ipv4,
+        "2001:db8:2::/48": plan.machines["south"].ipv6,
     }
-    at_origin = [route.prefix for route in plan.routes(plan.nodes["origin1"])]
+    at_origin = [route.prefix for route in plan.routes(plan.machines["origin1"])]
     assert len(at_origin) == 4

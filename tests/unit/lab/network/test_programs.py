@@ -16,5 +16,5 @@ def test_who_observes_starts_last_and_relays_first() -> None:
 
 
 def test_a_server_has_an_edge_and_what_announces_its_addresses() -> None:
-    names = [one.name for one in programs(plan_of("small"), []) if one.node == "oslo1"]
+    names = [one.name for one in programs(plan_of("small"), []) if one.machine == "oslo1"]
     assert names == ["edge", "vip"]

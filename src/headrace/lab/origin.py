@@ -14,6 +14,7 @@ import xxhash
 from aiohttp import web
 
 from headrace.lab.assets import LONG_PATH, MEDIA, Asset, catalogue, headers_for, long_bytes
+from headrace.lab.lasting import lasting
 from headrace.lab.manifests import PATHWAY, redirected, redirected_media, steered, steered_dash
 
 _STOP_WITHIN_S = 2.0
@@ -44,7 +45,7 @@ def application(
     made = made or {}
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        body = made.get(request.path)
+        body = made.get(request.path) or lasting(request.path)
         if body is not None:
             headers = {
                 **headers_for(request.path),

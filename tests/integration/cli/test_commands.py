@@ -33,6 +33,15 @@ def headrace(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_the_package_is_the_same_command(tmp_path: Path) -> None:
+    (tmp_path / "edge.toml").write_text(SMALL.replace("hosts", "guests"))
+    command = [sys.executable, "-m", "headrace", "check", str(tmp_path / "edge.toml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    same = headrace("check", str(tmp_path / "edge.toml"))
+    assert (done.returncode, done.stdout, done.stderr) == (2, same.stdout, same.stderr)
+    assert f"{tmp_path / 'edge.toml'}:" in done.stderr
+
+
 def test_check_prints_the_effective_configuration(tmp_path: Path) -> None:
     (tmp_path / "edge.toml").write_text(SMALL)
     done = headrace("check", str(tmp_path / "edge.toml"))

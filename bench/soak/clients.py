@@ -30,6 +30,7 @@ from bench.soak.objects import (
 )
 from bench.soak.tally import Tally
 
+REFUSED_S = 0.05
 FAULTS = (500, 502, 503, 504)
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
@@ -144,6 +145,9 @@ def minded(world: World):  # type: ignore[no-untyped-def]
         world.tally.note_wrong(str(error))
     except TimeoutError as error:
         world.tally.note_wrong(f"a client waited 30 s: {error}")
+    except ConnectionRefusedError:
+        world.tally.count("connections refused")
+        time.sleep(REFUSED_S)
     except (ConnectionError, ConnectionEnded, ssl.SSLError):
         world.tally.count("connections broken")
         time.sleep(0.01)

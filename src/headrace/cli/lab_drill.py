@@ -34,6 +34,10 @@ def drill(
         bool,
         typer.Option("--keepalived", help="Measure keepalived's VRRP beside it, as installed."),
     ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--continue", help="Make only the runs that --output does not have yet."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
     state_dir: Annotated[
         Path, typer.Option("--state-dir", metavar="DIR", help="Where labs have their files.")
@@ -45,30 +49,36 @@ def drill(
     """
     # Imported here: the other commands of a lab need none of it to start.
     from headrace.lab.drill.command import Wanted
+    from headrace.lab.drill.report import read_report
     from headrace.lab.drill.shipped import find_scenarios
+    from headrace.lab.errors import LabError
 
+    if resume and output is None:
+        raise LabError("--continue needs --output: the directory of the series to continue")
     found = find_scenarios(scenarios)
-    _run(Wanted(found, repeat, state_dir, name, topology, keepalived), output, as_json)
+    before = read_report(output) if resume and output is not None else None
+    wanted = Wanted(found, repeat, state_dir, name, topology, keepalived, before)
+    _run(wanted, output, as_json)
 
 
 def _run(wanted: Any, output: Path | None, as_json: bool) -> None:
     """Run what is wanted, and print and write what came of it."""
     import msgspec
 
-    from headrace.config.lab import LAB
-    from headrace.config.loader import load_config
     from headrace.lab.drill.command import run_drills
     from headrace.lab.drill.report import write_report
     from headrace.lab.drill.tables import text_table
-    from headrace.lab.network.missing import home_is_usable, refuse_missing
-    from headrace.lab.network.topology import find_topology
+    from headrace.lab.network.missing import home_is_usable
 
-    for one in {wanted.topology or each.topology for each in wanted.scenarios.values()}:
-        refuse_missing(load_config(find_topology(one), LAB))
     home_is_usable(wanted.root)
     # Ended by whoever, the lab goes too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    report = run_drills(wanted, lambda line: typer.echo(line, err=as_json))
+
+    def keep(report: Any) -> None:
+        if output is not None:
+            write_report(output, report)
+
+    report = run_drills(wanted, lambda line: typer.echo(line, err=as_json), keep)
     if as_json:
         typer.echo(msgspec.json.encode(report).decode())
     else:

@@ -10,6 +10,7 @@ from headrace.vip.checks.judged import Check
 from headrace.vip.plan.health import HealthRules
 
 LEAST_AGE_S = 2.0
+LONGEST_HALF_LIVES = 5.0
 
 
 class NoPortError(HeadraceError):
@@ -24,6 +25,8 @@ def rules_of(config: VipConfig) -> HealthRules:
         failures=checking.failures,
         successes=checking.successes,
         check_age_s=max(LEAST_AGE_S, 2 * round_s),
+        half_life_s=checking.half_life_s,
+        longest_suppress_s=LONGEST_HALF_LIVES * checking.half_life_s,
     )
 
 

@@ -86,3 +86,12 @@ def test_what_is_marked_twice(tmp_path: Path) -> None:
     twice = GOOD.replace('when = "home"', 'when = "home"\nhealed = true')
 
     assert "another step says so already" in problems(tmp_path, twice)
+
+
+def test_steps_in_turn_have_neither_times_nor_names(tmp_path: Path) -> None:
+    text = GOOD.replace('affected = ["oslo1"]', 'affected = ["oslo"]\nin_turn = "oslo"')
+
+    found = problems(tmp_path, text)
+
+    assert "step[0].at = 0: steps that are taken for one server after the other" in found
+    assert "it is for the server whose turn it is" in found

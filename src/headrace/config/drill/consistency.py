@@ -28,11 +28,25 @@ def _steps(config: DrillConfig) -> Iterator[Problem]:
                     f"{step.at_s:g}",
                 )
             last_s = step.at_s
-        yield from _one(place, step)
+            if config.in_turn is not None:
+                yield Problem(
+                    (*place, "at"),
+                    "steps that are taken for one server after the other have no times",
+                    "let it wait for something: `when`, `wait`",
+                    f"{step.at_s:g}",
+                )
+        if config.in_turn is not None and step.on:
+            yield Problem(
+                (*place, "on"),
+                "it is for the server whose turn it is",
+                "leave it out, or in_turn",
+                str(step.on),
+            )
+        yield from _one(place, step, in_turn=config.in_turn is not None)
 
 
-def _one(place: tuple[str | int, ...], step: StepTable) -> Iterator[Problem]:
-    if not step.on and (step.do not in _OF_NOTHING or step.when is not None):
+def _one(place: tuple[str | int, ...], step: StepTable, *, in_turn: bool) -> Iterator[Problem]:
+    if not step.on and not in_turn and (step.do not in _OF_NOTHING or step.when is not None):
         yield Problem((*place, "on"), f"{step.do} needs to know of what", "write on = [...]", "[]")
     if (step.do == "split") != (step.from_ is not None):
         yield Problem(
@@ -96,5 +110,5 @@ def longest_s(config: DrillConfig) -> float:
     for step in config.steps:
         now_s = max(now_s, step.at_s or 0.0)
         now_s += step.within_s if step.when is not None else 0.0
-        now_s += step.for_s
+        now_s += step.for_s + step.wait_s
     return config.before_s + now_s + config.after_s

@@ -16,7 +16,7 @@ Action = Literal[
     "kill", "stop", "continue", "start", "restart", "power-off", "power-on", "cut", "black-hole",
     "split", "heal", "drain", "return", "configure", "restore", "slow", "nothing",
 ]  # fmt: skip
-Moment = Literal["moved", "home", "ready"]
+Moment = Literal["moved", "home", "ready", "alive"]
 Title = Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 
 
@@ -31,7 +31,8 @@ class StepTable(Model):
     when: Moment | None = Field(
         default=None,
         description="Wait for this first: `moved`: no VIP of `on` goes to its owner any more; "
-        "`home`: all of them do again; `ready`: all programs of `on` answer.",
+        "`home`: all of them do again; `ready`: all programs of `on` say that they are ready; "
+        "`alive`: they answer at all, as one that drains does.",
     )
     within_s: DurationS = Field(
         default=60.0, gt=0, le=LONGEST_S, description="The longest to wait. Then the run fails."
@@ -55,6 +56,13 @@ class StepTable(Model):
     )
     program: Process = Field(
         default="edge", description="Which program of the machine: `edge`, `vip`, `speaker`, …."
+    )
+    wait_s: DurationS = Field(
+        default=0.0,
+        alias="wait",
+        le=LONGEST_S,
+        description="For `drain` and `return`: wait until the server is out, or serves, for so "
+        "long at most.",
     )
     text: str = Field(default="", max_length=1000, description="For `configure`: what is replaced.")
     by: str = Field(default="", max_length=1000, description="By what.")
@@ -143,13 +151,20 @@ class DrillConfig(Model):
         default=None, description="Have it with BFD at every site, or without. Unset: as it says."
     )
     affected: list[MachineName] = Field(
-        min_length=1, max_length=16, description="The servers whose VIPs are affected."
+        min_length=1,
+        max_length=16,
+        description="The servers whose VIPs are affected. A site means all of its servers.",
+    )
+    in_turn: MachineName | None = Field(
+        default=None,
+        description="All steps are taken for each server of this site, one server after the other: "
+        "`on` is then that server.",
     )
     before_s: DurationS = Field(
-        default=2.0, ge=0.5, le=60, description="The load runs so long before the first step."
+        default=1.0, ge=0.5, le=60, description="The load runs so long before the first step."
     )
     after_s: DurationS = Field(
-        default=4.0, ge=0.5, le=LONGEST_S, description="And so long after the last."
+        default=2.0, ge=0.5, le=LONGEST_S, description="And so long after the last."
     )
     steps: list[StepTable] = Field(
         alias="step", min_length=1, max_length=100, description="The steps, in order."

@@ -74,6 +74,13 @@ class SiteTable(Model):
     bfd: bool = Field(
         default=False, description="Whether they also watch each other by BFD. Needs FRR's bfdd."
     )
+    half_life_s: DurationS = Field(
+        default=5.0,
+        ge=1,
+        le=3600,
+        description="After so long, its servers have forgotten half of what failed: so short, for "
+        "whoever breaks things again and again is not to wait for their damping.",
+    )
     capacity_bps: CapacityBps = Field(
         default=100_000_000, description="What the network's description says a server can send."
     )

@@ -45,6 +45,13 @@ class Checking(Model):
         le=100,
         description="So many checks in a row must find a VIP served before it is announced.",
     )
+    half_life_s: DurationS = Field(
+        default=60.0,
+        ge=1.0,
+        le=3600.0,
+        description="Failures are forgotten by half in so long. The third within half of it damps "
+        "the VIP for about twice as long: it is announced, but worse than by others.",
+    )
     ca: FilePath | None = Field(
         default=None,
         description="A PEM file of the authorities that sign the edge's certificates. Unset: the "

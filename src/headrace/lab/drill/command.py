@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from headrace.config.drill.model import DrillConfig
+from headrace.config.lab import LAB
+from headrace.config.loader import load_config
+from headrace.lab.drill.expanded import expanded
 from headrace.lab.drill.figures import Figures, figures_of
-from headrace.lab.drill.report import Drilled, Report, machine
+from headrace.lab.drill.report import Report, machine
 from headrace.lab.drill.run import Drill
+from headrace.lab.drill.series import Row, resumed, row_of
 from headrace.lab.drill.shipped import topology_text
-from headrace.lab.drill.summary import summarize
 from headrace.lab.drill.tables import run_line
-from headrace.lab.drill.vrrp import run_beside
+from headrace.lab.drill.vrrp import beside, vrrp_rows
 from headrace.lab.errors import LabError
 from headrace.lab.network.control import Lab, end_lab, start_lab
+from headrace.lab.network.missing import refuse_missing
+from headrace.lab.network.plan import make_plan
 
 USUAL_NAME = "drill"
+_NICENESS = -10
 Say = Callable[[str], None]
+Keep = Callable[[Report], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is to be run: scenarios by name, how often each, the lab's name and
-    place, and whether keepalived is to be set beside it."""
+    place, and whether keepalived is to be set beside it. `before` is what was run already.
+    """
 
     scenarios: Mapping[str, DrillConfig]
     repeat: int
@@ -35,60 +44,125 @@ class Wanted:
     name: str = USUAL_NAME
     topology: str | None = None
     keepalived: bool = False
+    before: Report | None = None
 
 
-def run_drills(wanted: Wanted, say: Say) -> Report:
-    """Run drills, and return the report. Drills that want the same lab share it. Raises LabError,
-    ConfigError, OSError.
-    """
-    by_topology: dict[str, list[str]] = {}
-    for name, config in wanted.scenarios.items():
-        text = topology_text(config, name=wanted.topology)
-        by_topology.setdefault(text, []).append(name)
-    found: dict[str, Drilled] = {}
-    for text, names in by_topology.items():
-        lab = _lab(wanted, text, say)
+class Series:
+    """All drills that are wanted. `keep` is given the report after each run."""
+
+    def __init__(self, wanted: Wanted, say: Say, keep: Keep) -> None:
+        self._wanted = wanted
+        self._say = say
+        self._keep = keep
+        self.rows: dict[str, Row] = {}
+        self._by_topology: dict[str, list[str]] = {}
+        for name, config in wanted.scenarios.items():
+            text = topology_text(config, name=wanted.topology)
+            self.rows[name] = row_of(name, config, text)
+            self._by_topology.setdefault(text, []).append(name)
+        self._beside = vrrp_rows() if wanted.keepalived else []
+        self.rows |= {row.name: row for row in self._beside}
+
+    def report(self) -> Report:
+        """Return what there is of it until now."""
+        begun = [row.done() for row in self.rows.values() if row.runs or row.errors]
+        return Report(machine(), os.cpu_count() or 1, begun)
+
+    def run(self) -> Report:
+        """Run what is left of it, and return the whole. Drills that want the same lab share it.
+        Raises LabError, ConfigError, OSError.
+        """
+        if self._wanted.before is not None:
+            for name in resumed(self.rows, self._wanted.before.drills):
+                self._say(f"{name}: it was another drill before; all its runs are made again")
+        # Before any lab is built: all that is wrong is known at once.
+        for text, names in list(self._by_topology.items()):
+            self._by_topology[text] = self._checked(text, names)
+        if self._wanted.scenarios and not any(self._by_topology.values()):
+            raise LabError("none of these drills can be run in this lab")
+        for text, names in self._by_topology.items():
+            left = [name for name in names if self.rows[name].left(self._wanted.repeat)]
+            if left:
+                self._in_lab(text, left)
+        if any(row.left(self._wanted.repeat) for row in self._beside):
+            wanted = self._wanted
+            asyncio.run(beside(wanted.root, wanted.name, wanted.repeat, self._beside, self._ran))
+        return self.report()
+
+    def _checked(self, text: str, names: list[str]) -> list[str]:
+        """Return the drills that a lab has everything for; what the machine lacks is an error."""
+        with _file(text) as file:
+            config = load_config(file, LAB)
+        refuse_missing(config)
+        plan = make_plan(config, self._wanted.root)
+        good = []
+        for name in names:
+            try:
+                expanded(self._wanted.scenarios[name], plan)
+            except LabError as error:
+                self._say(f"{name}: left out: {error}")
+                del self.rows[name]
+            else:
+                good.append(name)
+        return good
+
+    def _in_lab(self, text: str, names: list[str]) -> None:
+        wanted = self._wanted
+        with _file(text) as file:
+            lab = start_lab(wanted.root, wanted.name, file, self._say)
         try:
             for name in names:
-                found[name] = asyncio.run(_drill(lab, name, wanted, say))
+                with _hurried():
+                    asyncio.run(self._drill(lab, self.rows[name]))
         finally:
             end_lab(wanted.root, wanted.name)
-    drills = [found[name] for name in wanted.scenarios]
-    if wanted.keepalived:
-        drills += run_beside(wanted.root, wanted.name, wanted.repeat, say)
-    return Report(machine(), os.cpu_count() or 1, drills)
+
+    async def _drill(self, lab: Lab, row: Row) -> None:
+        """Run one drill until as many runs as wanted count. A run that fails to end is said, and
+        the next one begins.
+        """
+        self._say(f"{row.name}: {row.title}")
+        async with Drill(lab, self._wanted.scenarios[row.name]) as drill:
+            while row.left(self._wanted.repeat):
+                try:
+                    figures = figures_of(await drill.once())
+                except LabError as error:
+                    row.errors.append(f"run {len(row.runs) + len(row.errors) + 1}: {error}")
+                    self._say(f"  {row.errors[-1]}")
+                    self._keep(self.report())
+                else:
+                    self._ran(row, figures)
+
+    def _ran(self, row: Row, figures: Figures) -> None:
+        row.runs.append(figures)
+        self._say(f"  {run_line(len(row.runs) + len(row.errors), figures)}")
+        if figures.refused:
+            also = f", and {len(figures.refused) - 1} more" if len(figures.refused) > 1 else ""
+            self._say(f"    refused: {figures.refused[0]}{also}")
+        self._keep(self.report())
 
 
-def _lab(wanted: Wanted, topology: str, say: Say) -> Lab:
+def run_drills(wanted: Wanted, say: Say, keep: Keep = lambda _report: None) -> Report:
+    """Run drills, and return the report. Raises LabError, ConfigError, OSError."""
+    return Series(wanted, say, keep).run()
+
+
+@contextlib.contextmanager
+def _file(text: str) -> Iterator[Path]:
     with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
-        file.write(topology)
+        file.write(text)
         file.flush()
-        return start_lab(wanted.root, wanted.name, Path(file.name), say)
+        yield Path(file.name)
 
 
-async def _drill(lab: Lab, name: str, wanted: Wanted, say: Say) -> Drilled:
-    """Run one drill until as many runs as wanted count, with as many more at most as were refused.
-    A run that fails to end is said, and the next one begins.
-    """
-    config = wanted.scenarios[name]
-    say(f"{name}: {config.title}")
-    runs: list[Figures] = []
-    errors: list[str] = []
-    async with Drill(lab, config) as drill:
-        for number in range(1, 2 * wanted.repeat + 1):
-            if len([run for run in runs if not run.refused]) + len(errors) >= wanted.repeat:
-                break
-            try:
-                figures = figures_of(await drill.once())
-            except LabError as error:
-                errors.append(f"run {number}: {error}")
-                say(f"  {errors[-1]}")
-                continue
-            runs.append(figures)
-            say(f"  {run_line(number, figures)}")
-            if figures.refused:
-                also = f", and {len(figures.refused) - 1} more" if len(figures.refused) > 1 else ""
-                say(f"    refused: {figures.refused[0]}{also}")
-    healed = any(step.healed for step in config.steps)
-    summary = summarize(name, config.title, runs, config.expect, healed, errors)
-    return Drilled(summary, config.expect.works_again_s, runs)
+@contextlib.contextmanager
+def _hurried() -> Iterator[None]:
+    """Let this process, which notes when routes change, go before those that it watches."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, 0, before)

@@ -63,7 +63,7 @@ class Hands:
             case "heal":
                 await self._do(Heal(machine or None))
             case "drain" | "return":
-                await self._order(machine, step.do)
+                await self._order(machine, step.do, step.wait_s)
             case "configure" | "restore":
                 file = (
                     self._lab.directory / self._lab.machine(machine).name / f"{step.program}.toml"
@@ -106,18 +106,19 @@ class Hands:
         finally:
             await self._do(Kill(target, "CONT"))
 
-    async def _order(self, machine: str, word: str) -> None:
+    async def _order(self, machine: str, word: str, wait_s: float) -> None:
         """Give an operator's order, as operators do. Raises LabError."""
+        waits = ("--wait", f"{wait_s:g}s") if wait_s else ()
         config = self._lab.directory / self._lab.machine(machine).name / "vip.toml"
         headrace = str(Path(sys.executable).with_name("headrace"))
         process = await asyncio.create_subprocess_exec(
             *("ip", "netns", "exec", self._lab.plan.namespace(machine)),
-            *(headrace, "vip", word, "--config", str(config)),
+            *(headrace, "vip", word, *waits, "--config", str(config)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        said, _ = await asyncio.wait_for(process.communicate(), _COMMAND_S)
+        said, _ = await asyncio.wait_for(process.communicate(), wait_s + _COMMAND_S)
         if process.returncode:
             raise LabError(f"headrace vip {word}: {said.decode(errors='replace').strip()[-500:]}")
 
@@ -135,13 +136,18 @@ class Hands:
             file.write_text(text)
             await self._do(Kill(f"{file.parent.name}:{file.stem}", "HUP"))
 
-    async def ready(self, machines: Sequence[str]) -> bool:
-        """Return whether all programs of machines answer. Raises LabError."""
+    async def ready(self, machines: Sequence[str], *, alive: bool = False) -> bool:
+        """Return whether all programs of machines say that they are ready; with `alive`, whether
+        they answer at all. Raises LabError.
+        """
         wanted = [
             one for one in programs(self._lab.plan, []) if one.machine in machines and one.ready_url
         ]
 
         def asked(one: Program) -> bool:
-            return inside(self._lab.plan.namespace(one.machine), lambda: answers(one.ready_url))
+            return inside(
+                self._lab.plan.namespace(one.machine),
+                lambda: answers(one.ready_url, anything=alive),
+            )
 
         return all(await asyncio.gather(*(asyncio.to_thread(asked, one) for one in wanted)))

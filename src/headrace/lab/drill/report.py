@@ -9,25 +9,18 @@ from pathlib import Path
 
 import msgspec
 
-from headrace.lab.drill.figures import Figures
 from headrace.lab.drill.picture import Row, picture
-from headrace.lab.drill.summary import Summary
+from headrace.lab.drill.series import Drilled
 from headrace.lab.drill.tables import HEADS, load_lines, markdown_table, row
+from headrace.lab.errors import LabError
 
+REPORT_FILE = "drills.json"
 _TITLE = "New connections work again after"
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;color:#24292f}"
     "table{border-collapse:collapse}td,th{padding:.2rem .6rem;border-bottom:1px solid #d8dde3;"
     "text-align:right}td:first-child,th:first-child{text-align:left}"
 )
-
-
-class Drilled(msgspec.Struct, frozen=True):
-    """A drill with all its runs."""
-
-    summary: Summary
-    hoped_s: float | None
-    runs: list[Figures]
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -56,19 +49,35 @@ def rows_of(drills: Sequence[Drilled]) -> list[Row]:
     ]
 
 
+def read_report(directory: Path) -> Report | None:
+    """Return the report that is in a directory; None if there is none. Raises LabError."""
+    path = directory / REPORT_FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Report)
+    except FileNotFoundError:
+        return None
+    except msgspec.MsgspecError as error:
+        raise LabError(
+            f"{path}: {error}: name another directory, or leave out --continue"
+        ) from None
+
+
 def write_report(directory: Path, report: Report) -> list[Path]:
     """Write `drills.json`, `drills.md`, `drills.svg` and `drills.html`. Raises OSError."""
     directory.mkdir(parents=True, exist_ok=True)
     summaries = [one.summary for one in report.drills]
     svg = picture(_TITLE, rows_of(report.drills))
     written = {
-        "drills.json": msgspec.json.format(msgspec.json.encode(report), indent=1).decode(),
+        REPORT_FILE: msgspec.json.format(msgspec.json.encode(report), indent=1).decode(),
         "drills.md": "\n".join([*markdown_table(summaries), ""]),
         "drills.svg": svg,
         "drills.html": page(report, svg),
     }
     for name, text in written.items():
-        (directory / name).write_text(text)
+        # Whole or not at all: a series may be interrupted just now.
+        new = directory / f"{name}.new"
+        new.write_text(text)
+        new.replace(directory / name)
     return [directory / name for name in written]
 
 

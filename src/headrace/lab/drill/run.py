@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from headrace.config.drill.consistency import longest_s
 from headrace.config.drill.model import DrillConfig, StepTable
 from headrace.lab.drill.bodies import long_body, small_body
+from headrace.lab.drill.expanded import expanded
 from headrace.lab.drill.figures import Seen
 from headrace.lab.drill.hands import Hands
 from headrace.lab.drill.netlink import RouteWatch
@@ -21,7 +22,7 @@ from headrace.lab.network.control import Lab
 from headrace.lab.network.plan import Kind
 
 HOME_WITHIN_S = 180.0
-_CLIENTS_START_S = 2.0
+_CLIENTS_START_S = 1.0
 _POLL_S = 0.02
 
 
@@ -42,12 +43,12 @@ class Drill:
 
     def __init__(self, lab: Lab, config: DrillConfig) -> None:
         self._lab = lab
-        self._config = config
+        self._config = expanded(config, lab.plan)
         self._hands = Hands(lab)
         self._stack = contextlib.ExitStack()
         self._watches: dict[str, RouteWatch] = {}
         self._owners = owners(lab.plan)
-        self._affected = affected(lab.plan, config)
+        self._affected = affected(lab.plan, self._config)
 
     async def __aenter__(self) -> Drill:
         """Begin to follow the routes. Raises LabError."""
@@ -127,11 +128,11 @@ class Drill:
             await self._wait(self._has_moved, vips, step.within_s, f"VIPs of {names} have moved")
         elif step.when == "home":
             await self._wait(self._is_home, vips, step.within_s, f"VIPs of {names} are back")
-        elif step.when == "ready":
+        elif step.when is not None:
             until_s = time.monotonic() + step.within_s
-            while not await self._hands.ready(step.on):
+            while not await self._hands.ready(step.on, alive=step.when == "alive"):
                 if time.monotonic() > until_s:
-                    raise LabError(f"{names}: not ready within {step.within_s:g} s")
+                    raise LabError(f"{names}: not {step.when} within {step.within_s:g} s")
                 await asyncio.sleep(5 * _POLL_S)
 
     async def _wait(self, test: object, vips: Collection[str], within_s: float, what: str) -> None:

@@ -14,17 +14,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from headrace.config.drill.model import ExpectTable
 from headrace.lab.drill.bodies import long_body, small_body
 from headrace.lab.drill.figures import Figures, Seen, figures_of
 from headrace.lab.drill.process import ENDS_S, ClientProcess
 from headrace.lab.drill.records import Orders, Target
-from headrace.lab.drill.report import Drilled
-from headrace.lab.drill.summary import summarize
-from headrace.lab.drill.tables import run_line
+from headrace.lab.drill.series import Row, digest
 from headrace.lab.errors import LabError
 from headrace.lab.namespaces.namespace import End, Namespace, link
 from headrace.lab.network.plan import PREFIX
@@ -40,10 +37,10 @@ ADVERTS_S = (1.0, 0.1)
 _SERVERS = ("one", "two")
 _PORT = 80
 _EVERY_S, _PATIENCE_S = 0.01, 0.9
-_STARTS_S, _BEFORE_S, _AFTER_S = 2.0, 2.0, 7.0
+_STARTS_S, _BEFORE_S, _AFTER_S = 1.0, 1.0, 5.5
 _HOME_WITHIN_S = 40.0
 _POLL_S = 0.1
-Say = Callable[[str], None]
+Ran = Callable[[Row, Figures], None]
 
 
 def configuration(server: str, advert_s: float) -> str:
@@ -82,11 +79,12 @@ vrrp_instance site {{
 class Vrrp:
     """Two servers, a router and a client. Use as a context manager."""
 
-    def __init__(self, directory: Path, name: str, advert_s: float) -> None:
+    def __init__(self, directory: Path, lab: str, advert_s: float) -> None:
         self._directory = directory
         self._advert_s = advert_s
+        # Of the lab by its name: whatever ends this process, what is left goes with the lab.
         self._spaces = {
-            role: Namespace(f"{PREFIX}{name}-vrrp.{role}")
+            role: Namespace(f"{PREFIX}{lab}.vrrp{1000 * advert_s:g}-{role}")
             for role in ("router", "client", *_SERVERS)
         }
         self._processes: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
@@ -216,18 +214,30 @@ class Vrrp:
         )
 
 
-def run_beside(root: Path, name: str, repeat: int, say: Say) -> list[Drilled]:
-    """Run every event with slow and with quick advertisements. Raises LabError, OSError."""
-    found = []
-    for advert_s in ADVERTS_S:
-        with Vrrp(root / f"{name}-vrrp", name, advert_s) as vrrp:
-            for event, words in EVENTS.items():
-                title = f"keepalived, adverts each {advert_s:g} s: {words}"
-                say(title)
-                runs = []
-                for number in range(1, repeat + 1):
-                    runs.append(asyncio.run(vrrp.once(event)))
-                    say(f"  {run_line(number, runs[-1])}")
-                summary = summarize(f"vrrp-{event}", title, runs, ExpectTable(), False)
-                found.append(Drilled(summary, None, runs))
-    return found
+def vrrp_rows() -> list[Row]:
+    """Return the rows of every event, with slow and with quick advertisements. Pure."""
+    return [
+        Row(
+            f"vrrp-{event}-{1000 * advert_s:g}ms",
+            f"keepalived, adverts each {advert_s:g} s: {words}",
+            digest(configuration(_SERVERS[0], advert_s), event, f"{_BEFORE_S} {_AFTER_S}"),
+        )
+        for advert_s in ADVERTS_S
+        for event, words in EVENTS.items()
+    ]
+
+
+async def beside(root: Path, lab: str, repeat: int, rows: Sequence[Row], ran: Ran) -> None:
+    """Run what is left of `rows`, as `vrrp_rows` makes them, those of slow and of quick
+    advertisements at the same time; `ran` is told of each run. Raises LabError, OSError.
+    """
+    by_name = {row.name: row for row in rows}
+
+    async def with_adverts(advert_s: float) -> None:
+        with Vrrp(root / f"{lab}-vrrp{1000 * advert_s:g}", lab, advert_s) as vrrp:
+            for event in EVENTS:
+                row = by_name[f"vrrp-{event}-{1000 * advert_s:g}ms"]
+                while row.left(repeat):
+                    ran(row, await vrrp.once(event))
+
+    await asyncio.gather(*(with_adverts(advert_s) for advert_s in ADVERTS_S))

@@ -180,6 +180,9 @@ as = {site.as_number}
 router_id = "{machine.ipv4}"
 user = "{plan.speaker_user}"
 
+[checking]
+half_life = {site.half_life_s:g}
+
 {sessions}
 [[check]]
 host = "{HOST}"

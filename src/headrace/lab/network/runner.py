@@ -178,13 +178,13 @@ def _tail(path: Path, most: int) -> bytes:
     return b""
 
 
-def answers(url: str) -> bool:
-    """Return whether a GET of `url` is answered with 200, from here."""
+def answers(url: str, *, anything: bool = False) -> bool:
+    """Return whether a GET of `url` is answered, from here: with 200, or with `anything`."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=1.0)
     try:
         connection.request("GET", parts.path)
-        return connection.getresponse().status == 200
+        return connection.getresponse().status == 200 or anything
     except (OSError, http.client.HTTPException):
         return False
     finally:

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from headrace.config.drill.model import ExpectTable
 from headrace.lab.drill.figures import Figures, Load
 from headrace.lab.drill.picture import x_of
-from headrace.lab.drill.report import Drilled, Report, write_report
+from headrace.lab.drill.report import REPORT_FILE, Report, read_report, write_report
+from headrace.lab.drill.series import Drilled
 from headrace.lab.drill.summary import Spread, spread, summarize, written_s
 from headrace.lab.drill.tables import markdown_table, run_line, text_table
+from headrace.lab.errors import LabError
 
 
 def figures(works_again_s: float | None, **changed: Any) -> Figures:
@@ -83,6 +86,9 @@ def test_a_run_that_did_not_end_is_missed() -> None:
     found = summarize("a", "A", [figures(0.1)], ExpectTable(), True, ["run 2: no end"])
 
     assert (found.runs, found.missed) == (1, ["run 2: no end"])
+    assert summarize("a", "A", [], ExpectTable(), True, ["run 1: no end"]).missed == [
+        "run 1: no end"
+    ]
 
 
 def test_no_run_could_be_judged() -> None:
@@ -134,3 +140,16 @@ def test_the_files(tmp_path: Path) -> None:
     assert "a &lt;b&gt; &amp; c" in page
     assert "<b>" not in page
     assert "oslo2: 10/s before, 110/s after" in page
+
+
+def test_a_report_is_read_again_to_be_continued(tmp_path: Path) -> None:
+    summary = summarize("a", "A", [figures(0.2)], ExpectTable(), True)
+    report = Report("m", 2, [Drilled(summary, 1.0, [figures(0.2)], ["run 2: no end"], "d")])
+
+    assert read_report(tmp_path) is None
+    write_report(tmp_path, report)
+
+    assert read_report(tmp_path) == report
+    (tmp_path / REPORT_FILE).write_text("{")
+    with pytest.raises(LabError, match="leave out --continue"):
+        read_report(tmp_path)

@@ -38,6 +38,10 @@ def drill(
         bool,
         typer.Option("--continue", help="Make only the runs that --output does not have yet."),
     ] = False,
+    players: Annotated[
+        list[str] | None,
+        typer.Option("--player", metavar="NAME", help="Let one play meanwhile: ffmpeg, hls.js."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
     state_dir: Annotated[
         Path, typer.Option("--state-dir", metavar="DIR", help="Where labs have their files.")
@@ -57,7 +61,8 @@ def drill(
         raise LabError("--continue needs --output: the directory of the series to continue")
     found = find_scenarios(scenarios)
     before = read_report(output) if resume and output is not None else None
-    wanted = Wanted(found, repeat, state_dir, name, topology, keepalived, before)
+    played = tuple(dict.fromkeys(players or ()))
+    wanted = Wanted(found, repeat, state_dir, name, topology, keepalived, before, played)
     _run(wanted, output, as_json)
 
 
@@ -66,10 +71,13 @@ def _run(wanted: Any, output: Path | None, as_json: bool) -> None:
     import msgspec
 
     from headrace.lab.drill.command import run_drills
+    from headrace.lab.drill.players.audience import refuse_missing_players
+    from headrace.lab.drill.players_table import players_rows
     from headrace.lab.drill.report import write_report
-    from headrace.lab.drill.tables import text_table
+    from headrace.lab.drill.tables import aligned, text_table
     from headrace.lab.network.missing import home_is_usable
 
+    refuse_missing_players(wanted.players)
     home_is_usable(wanted.root)
     # Ended by whoever, the lab goes too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -83,6 +91,9 @@ def _run(wanted: Any, output: Path | None, as_json: bool) -> None:
         typer.echo(msgspec.json.encode(report).decode())
     else:
         for line in ["", *text_table(each.summary for each in report.drills)]:
+            typer.echo(line)
+        rows = players_rows(each.summary for each in report.drills)
+        for line in ["", *aligned(rows)] if rows else ():
             typer.echo(line)
     missed = [(each.summary.name, what) for each in report.drills for what in each.summary.missed]
     for drilled, what in missed:

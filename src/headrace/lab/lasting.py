@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -41,7 +42,21 @@ def lasting(path: str, media: Path = MEDIA) -> bytes | None:
     return _piece(media / found[2], int(found[1]))
 
 
-def playlist(sample: str, rendition: int) -> str:
+def one_loop(media: Path = MEDIA) -> Iterator[tuple[str, bytes]]:
+    """Yield the paths of a stream that ends after the first loop, and what is there. Raises
+    OSError.
+    """
+    yield MASTER_PATH, (media / "master.m3u8").read_bytes()
+    for rendition in range(RENDITIONS):
+        text = playlist((media / f"media_{rendition}.m3u8").read_text(), rendition, 1)
+        yield f"{LASTING}media_{rendition}.m3u8", text.encode()
+        yield f"{LASTING}init-{rendition}.mp4", (media / f"init-{rendition}.mp4").read_bytes()
+        for number in range(1, _SEGMENTS + 1):
+            name = f"seg-{rendition}-{number:03d}.m4s"
+            yield f"{LASTING}00/{name}", (media / name).read_bytes()
+
+
+def playlist(sample: str, rendition: int, loops: int = LOOPS) -> str:
     """Return a rendition's playlist, from that of the sample."""
     pieces = [(float(length), name) for length, name in _LENGTH.findall(sample)][:_SEGMENTS]
     rest_s = LOOP_S - sum(length for length, _name in pieces)
@@ -54,7 +69,7 @@ def playlist(sample: str, rendition: int) -> str:
         "#EXT-X-PLAYLIST-TYPE:VOD",
         f'#EXT-X-MAP:URI="init-{rendition}.mp4"',
     ]
-    for loop in range(LOOPS):
+    for loop in range(loops):
         for length, name in pieces:
             lines += [f"#EXTINF:{length:.6f},", f"{loop:02d}/{name}"]
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""])

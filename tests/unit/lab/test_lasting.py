@@ -8,7 +8,16 @@ import struct
 import pytest
 
 from headrace.lab.assets import MEDIA
-from headrace.lab.lasting import LOOP_S, LOOPS, MASTER_PATH, RENDITIONS, lasting, later, playlist
+from headrace.lab.lasting import (
+    LOOP_S,
+    LOOPS,
+    MASTER_PATH,
+    RENDITIONS,
+    lasting,
+    later,
+    one_loop,
+    playlist,
+)
 
 
 def text(path: str) -> str:
@@ -85,3 +94,12 @@ def test_the_last_piece_of_a_loop_fills_it() -> None:
 
     assert found.startswith("#EXTM3U\n")
     assert "#EXTINF:3.500000,\n00/seg-a\n#EXTINF:56.500000,\n00/seg-b\n" in found
+
+
+def test_one_loop_is_the_beginning() -> None:
+    found = dict(one_loop())
+
+    pieces = {path: data for path, data in found.items() if "/seg-" in path}
+    assert len(pieces) == 15 * RENDITIONS
+    assert all(lasting(path) == data for path, data in pieces.items())
+    assert found["/lasting/media_0.m3u8"].count(b"#EXTINF") == 15

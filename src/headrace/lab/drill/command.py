@@ -15,6 +15,7 @@ from headrace.config.lab import LAB
 from headrace.config.loader import load_config
 from headrace.lab.drill.expanded import expanded
 from headrace.lab.drill.figures import Figures, figures_of
+from headrace.lab.drill.players_table import player_line
 from headrace.lab.drill.report import Report, machine
 from headrace.lab.drill.run import Drill
 from headrace.lab.drill.series import Row, resumed, row_of
@@ -35,7 +36,8 @@ Keep = Callable[[Report], None]
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is to be run: scenarios by name, how often each, the lab's name and
-    place, and whether keepalived is to be set beside it. `before` is what was run already.
+    place, whether keepalived is to be set beside it. `before` is what was run already; `players`
+    play meanwhile.
     """
 
     scenarios: Mapping[str, DrillConfig]
@@ -45,6 +47,7 @@ class Wanted:
     topology: str | None = None
     keepalived: bool = False
     before: Report | None = None
+    players: tuple[str, ...] = ()
 
 
 class Series:
@@ -58,7 +61,7 @@ class Series:
         self._by_topology: dict[str, list[str]] = {}
         for name, config in wanted.scenarios.items():
             text = topology_text(config, name=wanted.topology)
-            self.rows[name] = row_of(name, config, text)
+            self.rows[name] = row_of(name, config, text, wanted.players)
             self._by_topology.setdefault(text, []).append(name)
         self._beside = vrrp_rows() if wanted.keepalived else []
         self.rows |= {row.name: row for row in self._beside}
@@ -122,7 +125,8 @@ class Series:
         the next one begins.
         """
         self._say(f"{row.name}: {row.title}")
-        async with Drill(lab, self._wanted.scenarios[row.name]) as drill:
+        scenario = self._wanted.scenarios[row.name]
+        async with Drill(lab, scenario, self._wanted.players) as drill:
             while row.left(self._wanted.repeat):
                 try:
                     figures = figures_of(await drill.once())
@@ -136,6 +140,8 @@ class Series:
     def _ran(self, row: Row, figures: Figures) -> None:
         row.runs.append(figures)
         self._say(f"  {run_line(len(row.runs) + len(row.errors), figures)}")
+        for played in figures.played:
+            self._say(f"    {player_line(played)}")
         if figures.refused:
             also = f", and {len(figures.refused) - 1} more" if len(figures.refused) > 1 else ""
             self._say(f"    refused: {figures.refused[0]}{also}")

@@ -11,6 +11,7 @@ import msgspec
 from headrace.lab.drill.interruption import Interruption, failed, interruption
 from headrace.lab.drill.lateness import explained, lateness_s, own_timeouts
 from headrace.lab.drill.moves import Move, back_s, left_owner_s
+from headrace.lab.drill.players.played import Played
 from headrace.lab.drill.records import Answer, Attempt, Download, Record
 
 _DECIDED_ROW = 20
@@ -31,6 +32,7 @@ class Seen(msgspec.Struct, frozen=True):
     leaving: list[str]
     records: list[Record]
     moves: list[Move]
+    played: list[Played] = []
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -68,6 +70,7 @@ class Figures(msgspec.Struct, frozen=True):
     unjudged: int
     load: dict[str, Load] = {}
     refused: list[str] = []
+    played: list[Played] = []
 
 
 @dataclass(slots=True)
@@ -121,6 +124,7 @@ def figures_of(seen: Seen) -> Figures:
         unjudged=counts.unjudged,
         load=load_of(seen),
         refused=counts.refused,
+        played=seen.played,
     )
 
 

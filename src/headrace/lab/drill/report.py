@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 
 from headrace.lab.drill.picture import Row, picture
+from headrace.lab.drill.players_table import players_rows
 from headrace.lab.drill.series import Drilled
-from headrace.lab.drill.tables import HEADS, load_lines, markdown_table, row
+from headrace.lab.drill.tables import HEADS, load_lines, markdown_table, marked_down, row
 from headrace.lab.errors import LabError
 
 REPORT_FILE = "drills.json"
@@ -67,9 +68,11 @@ def write_report(directory: Path, report: Report) -> list[Path]:
     directory.mkdir(parents=True, exist_ok=True)
     summaries = [one.summary for one in report.drills]
     svg = picture(_TITLE, rows_of(report.drills))
+    players = players_rows(summaries)
+    tables = [*markdown_table(summaries), "", *(marked_down(players) if players else ())]
     written = {
         REPORT_FILE: msgspec.json.format(msgspec.json.encode(report), indent=1).decode(),
-        "drills.md": "\n".join([*markdown_table(summaries), ""]),
+        "drills.md": "\n".join(tables).rstrip() + "\n",
         "drills.svg": svg,
         "drills.html": page(report, svg),
     }
@@ -95,10 +98,19 @@ def page(report: Report, svg: str) -> str:
         for one in report.drills
     ]
     body = "".join(f"<tr>{cells}</tr>" for cells in rows)
+    players = players_rows(one.summary for one in report.drills)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Drills</title>'
         f"<style>{_STYLE}</style></head><body><h1>Drills</h1><p>{html.escape(report.machine)}, "
         f"{report.cpus} processors. Dots are runs, strokes medians, orange marks what was hoped "
-        f"for.</p>{svg}<table><tr>{heads}</tr>{body}</table><h2>Requests that servers answered</h2>"
+        f"for.</p>{svg}<table><tr>{heads}</tr>{body}</table>"
+        f"{_players(players)}<h2>Requests that servers answered</h2>"
         f"{''.join(loads)}</body></html>\n"
     )
+
+
+def _players(rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+    lines = ("".join(f"<td>{html.escape(cell)}</td>" for cell in cells) for cells in rows)
+    return f"<h2>Players</h2><table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"

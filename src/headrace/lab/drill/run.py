@@ -16,6 +16,8 @@ from headrace.lab.drill.figures import Seen
 from headrace.lab.drill.hands import Hands
 from headrace.lab.drill.netlink import RouteWatch
 from headrace.lab.drill.orders import affected, leaving, next_hops, orders_for, owners
+from headrace.lab.drill.players.audience import Audience
+from headrace.lab.drill.players.viewers import viewers
 from headrace.lab.drill.process import ENDS_S, ClientProcess
 from headrace.lab.errors import LabError
 from headrace.lab.network.control import Lab
@@ -41,9 +43,10 @@ class Drill:
     `watches` follow the routers of the ISPs, by their names.
     """
 
-    def __init__(self, lab: Lab, config: DrillConfig) -> None:
+    def __init__(self, lab: Lab, config: DrillConfig, players: Collection[str] = ()) -> None:
         self._lab = lab
         self._config = expanded(config, lab.plan)
+        self._viewers = list(viewers(lab.plan, self._config, players))
         self._hands = Hands(lab)
         self._stack = contextlib.ExitStack()
         self._watches: dict[str, RouteWatch] = {}
@@ -68,11 +71,12 @@ class Drill:
         """Run it once, and return what was seen. Raises LabError, OSError."""
         await self._settle()
         config, plan = self._config, self._lab.plan
-        from_s = time.monotonic() + _CLIENTS_START_S
-        until_s = from_s + longest_s(config) + ENDS_S
-        orders = orders_for(plan, config, small_body(), long_body(), from_s, until_s)
-        times = Times(from_s)
         async with contextlib.AsyncExitStack() as stack:
+            audience = await stack.enter_async_context(Audience(self._viewers))
+            from_s = time.monotonic() + _CLIENTS_START_S
+            until_s = from_s + longest_s(config) + ENDS_S
+            orders = orders_for(plan, config, small_body(), long_body(), from_s, until_s)
+            times = Times(from_s)
             clients = {
                 name: await stack.enter_async_context(ClientProcess(plan.namespace(name), one))
                 for name, one in orders.items()
@@ -81,6 +85,7 @@ class Drill:
             await self._take_steps(times)
             await asyncio.sleep(config.after_s)
             ended_s = time.monotonic()
+            played = await audience.end(times.event_s)
             records = await asyncio.gather(*(client.end() for client in clients.values()))
         for name, record in zip(clients, records, strict=True):
             record.client = name
@@ -98,6 +103,7 @@ class Drill:
                 (move for watch in self._watches.values() for move in watch.moves()),
                 key=lambda move: move.at_s,
             ),
+            played=played,
         )
 
     async def _settle(self) -> None:

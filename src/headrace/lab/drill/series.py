@@ -55,10 +55,11 @@ class Row:
         )
 
 
-def row_of(name: str, config: DrillConfig, topology: str) -> Row:
+def row_of(name: str, config: DrillConfig, topology: str, players: Sequence[str] = ()) -> Row:
     """Return a scenario's row, without any runs."""
     heals = any(step.healed for step in config.steps)
-    return Row(name, config.title, digest(config.model_dump_json(), topology), config.expect, heals)
+    what = digest(config.model_dump_json(), topology, *players)
+    return Row(name, config.title, what, config.expect, heals)
 
 
 def digest(*parts: str) -> str:

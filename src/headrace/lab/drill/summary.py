@@ -9,6 +9,7 @@ import msgspec
 
 from headrace.config.drill.model import ExpectTable
 from headrace.lab.drill.figures import Figures
+from headrace.lab.drill.watched import Watched, watched
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -43,6 +44,7 @@ class Summary(msgspec.Struct, frozen=True):
     cut_back: int
     late_s: float
     missed: list[str] = []
+    watched: list[Watched] = []
 
 
 def spread(times_s: Sequence[float | None]) -> Spread:
@@ -90,6 +92,7 @@ def summarize(
         cut=count(lambda run: run.cut),
         cut_back=count(lambda run: run.cut_back),
         late_s=max((run.late_s for run in good), default=0.0),
+        watched=watched(run.played for run in runs),
     )
     return msgspec.structs.replace(made, missed=[*_missed(made, expect), *errors])
 
@@ -100,6 +103,8 @@ def _worst_of(runs: Sequence[Figures]) -> Callable[[Callable[[Figures], int]], i
 
 def _missed(made: Summary, expect: ExpectTable) -> Iterator[str]:
     """Yield what was hoped for and did not come."""
+    for one in made.watched:
+        yield from one.fatal
     if not made.runs:
         if made.refused:
             yield "no run could be judged: the clients were too late themselves"

@@ -41,8 +41,12 @@ def _routed(one: Spread) -> str:
 
 def text_table(summaries: Iterable[Summary]) -> list[str]:
     """Return the table for a terminal."""
-    rows = [HEADS, *(row(one) for one in summaries)]
-    widths = [max(len(each[at]) for each in rows) for at in range(len(HEADS))]
+    return aligned([HEADS, *(row(one) for one in summaries)])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows as lines of text, their first cells to the left and all others to the right."""
+    widths = [max(len(each[at]) for each in rows) for at in range(len(rows[0]))]
     return [
         "  ".join(
             cell.ljust(widths[at]) if at == 0 else cell.rjust(widths[at])
@@ -54,8 +58,13 @@ def text_table(summaries: Iterable[Summary]) -> list[str]:
 
 def markdown_table(summaries: Iterable[Summary]) -> list[str]:
     """Return the table for a page."""
-    lines = [f"| {' | '.join(HEADS)} |", "|---" + "|--:" * (len(HEADS) - 1) + "|"]
-    return [*lines, *(f"| {' | '.join(row(one))} |" for one in summaries)]
+    return marked_down([HEADS, *(row(one) for one in summaries)])
+
+
+def marked_down(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows as Markdown, the first one as the head."""
+    lines = [f"| {' | '.join(one)} |" for one in rows]
+    return [lines[0], "|---" + "|--:" * (len(rows[0]) - 1) + "|", *lines[1:]]
 
 
 def run_line(number: int, figures: Figures) -> str:

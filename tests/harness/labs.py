@@ -14,6 +14,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from headrace.lab.drill.report import Report
 from headrace.lab.namespaces.namespace import names
 from headrace.lab.network.plan import PREFIX
 from headrace.lab.network.state import LabState, read_state
@@ -22,6 +25,7 @@ from tests.harness.polling import eventually
 ROOT = Path(__file__).parents[2]
 HEADRACE = str(Path(sys.executable).with_name("headrace"))
 PATIENCE_S = 60.0
+DRILL_WITHIN_S = 400.0
 _numbers = count(1)
 
 
@@ -62,6 +66,20 @@ class LabUnderTest:
         )
         assert done.returncode == code, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout + done.stderr
+
+    def drill(self, *words: str) -> tuple[int, Report, str]:
+        """Run drills, which make the lab and remove it; what they came to, and what was said."""
+        place = ["--name", self.name, "--state-dir", str(self.state_dir)]
+        done = subprocess.run(
+            [HEADRACE, "lab", "drill", *words, "--topology", "small", "--json", *place],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=DRILL_WITHIN_S,
+            cwd=ROOT,
+        )
+        assert done.returncode in (0, 1), done.stderr
+        return done.returncode, msgspec.json.decode(done.stdout, type=Report), done.stderr
 
     @property
     def state(self) -> LabState:

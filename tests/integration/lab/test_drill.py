@@ -1,56 +1,21 @@
-"""A drill in a small lab: an edge is killed while clients ask."""
+"""A drill in a small lab: an edge is killed while clients ask, and ffmpeg plays."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from headrace.lab.drill.report import Report
-from tests.harness.labs import HEADRACE, ROOT, LabUnderTest
+from tests.harness.labs import fresh_lab
 
 # Alone: what a drill measures on a machine that is busy with others is refused.
 pytestmark = [pytest.mark.timeout(500), pytest.mark.alone]
 
 
-@pytest.fixture
-def lab() -> Iterator[LabUnderTest]:
-    """A name and a place for a lab; the drill makes it, and removes it."""
-    assert os.geteuid() == 0, "a lab needs root"
-    root = Path(tempfile.mkdtemp(prefix="hrt-"))
-    root.chmod(0o755)
-    made = LabUnderTest(root)
-    yield made
-    left = made.left()
-    if left:
-        made("down")
-    shutil.rmtree(root, ignore_errors=True)
-    assert left == []
-
-
-def drill(lab: LabUnderTest, *words: str) -> tuple[int, Report, str]:
-    """Run drills; what they came to, and what was said beside it."""
-    place = ["--name", lab.name, "--state-dir", str(lab.state_dir)]
-    done = subprocess.run(
-        [HEADRACE, "lab", "drill", *words, "--topology", "small", "--json", *place],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=400,
-        cwd=ROOT,
-    )
-    assert done.returncode in (0, 1), done.stderr
-    return done.returncode, msgspec.json.decode(done.stdout, type=Report), done.stderr
-
-
-def test_an_edge_is_killed_under_load(lab: LabUnderTest, tmp_path: Path) -> None:
-    code, report, said = drill(lab, "edge-kill", "--output", str(tmp_path))
+def test_an_edge_is_killed_under_load(tmp_path: Path) -> None:
+    with fresh_lab() as lab:
+        words = ("edge-kill", "--player", "ffmpeg", "--output", str(tmp_path))
+        code, report, said = lab.drill(*words)
 
     (one,) = report.drills
     assert all(run.wrong == 0 for run in one.runs)
@@ -67,6 +32,14 @@ def test_an_edge_is_killed_under_load(lab: LabUnderTest, tmp_path: Path) -> None
     assert run.load["oslo1"].after < run.load["oslo1"].before
     assert run.load["oslo2"].after > run.load["oslo2"].before
     assert run.back_s is not None
+    # ffmpeg played on, by each family.
+    assert all(len(one.played) == 2 for one in report.drills[0].runs)
+    for played in (played for one in report.drills[0].runs for played in one.played):
+        assert played.player == "ffmpeg"
+        assert played.fatal == []
+        assert played.since > 100
+        # Where a body ends early it reads on with the next one: what it makes of that, it says.
+        assert bool(played.damaged or played.missing) <= bool(played.errors)
     # On a busy machine what is hoped for may not come; then that is said.
     assert (code == 1) == bool(one.summary.missed)
     assert all(missed in said for missed in one.summary.missed)

@@ -21,6 +21,7 @@ def seen(player: str = "ffmpeg", **changed: Any) -> Played:
         "stalls": 0,
         "longest_s": 0.1,
         "pieces": 100,
+        "since": 60,
         "missing": 0,
         "damaged": 0,
         "errors": 0,

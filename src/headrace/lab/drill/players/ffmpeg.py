@@ -124,6 +124,7 @@ class Ffmpeg:
             stalls=sum(gap > STALL_S for gap in gaps),
             longest_s=max(gaps, default=0.0),
             pieces=compared.came,
+            since=sum(at_s >= event_s for at_s in self._moments_s),
             missing=compared.missing,
             damaged=compared.damaged,
             errors=len(complaints),

@@ -94,7 +94,8 @@ class HlsJs:
         self._time_s = 0.0
         self._moments_s: list[float] = []
         self._fatal: list[str] = []
-        self._errors = self._pieces = self._damaged = 0
+        self._came_s: list[float] = []
+        self._errors = self._damaged = 0
 
     async def __aenter__(self) -> HlsJs:
         """Start it. Raises LabError, OSError."""
@@ -146,14 +147,15 @@ class HlsJs:
             said = msgspec.json.decode(await request.read(), type=Said)
         except msgspec.MsgspecError as error:
             return web.Response(status=400, text=f"{error}\n")
+        now_s = time.monotonic()
         if said.time_s > self._time_s and len(self._moments_s) < _MOST_MOMENTS:
-            self._moments_s.append(time.monotonic())
+            self._moments_s.append(now_s)
             self._time_s = said.time_s
         self._fatal += said.fatal
         self._errors += len(said.errors)
         for one in said.segments:
             right = lasting(one.path)
-            self._pieces += 1
+            self._came_s.append(now_s)
             self._damaged += right is None or hashlib.sha256(right).hexdigest() != one.sha256
         return web.Response(status=204)
 
@@ -183,7 +185,8 @@ class HlsJs:
             fatal=fatal,
             stalls=sum(gap > STALL_S for gap in gaps),
             longest_s=max(gaps, default=0.0),
-            pieces=self._pieces,
+            pieces=len(self._came_s),
+            since=sum(at_s >= event_s for at_s in self._came_s),
             missing=0,
             damaged=self._damaged,
             errors=self._errors,

@@ -15,8 +15,8 @@ PLAYS_ON_S = 5.0
 
 class Played(msgspec.Struct, frozen=True):
     """What a player came to in a run. `longest_s` is the longest time without anything new from
-    the event on; `pieces` what came, packets or segments; `errors` what it complained about and
-    lived with.
+    the event on; `pieces` what came, packets or segments, `since` those after the event; `errors`
+    what it complained about and lived with.
     """
 
     player: str
@@ -26,6 +26,7 @@ class Played(msgspec.Struct, frozen=True):
     stalls: int
     longest_s: float
     pieces: int
+    since: int
     missing: int
     damaged: int
     errors: int

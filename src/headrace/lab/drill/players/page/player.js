@@ -16,7 +16,7 @@ async function say() {
   await fetch("said", { method: "POST", body: JSON.stringify(said) });
 }
 
-const hls = new Hls({ enableWorker: false, maxBufferLength: 12, maxMaxBufferLength: 12 });
+const hls = new Hls({ enableWorker: false, maxBufferLength: 8, maxMaxBufferLength: 8 });
 hls.on(Hls.Events.FRAG_LOADED, (_event, { frag, payload }) => note(frag, payload));
 hls.on(Hls.Events.ERROR, (_event, { fatal, details }) => {
   (fatal ? news.fatal : news.errors).push(details);

@@ -118,7 +118,13 @@ class Hands:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        said, _ = await asyncio.wait_for(process.communicate(), wait_s + _COMMAND_S)
+        within_s = wait_s + _COMMAND_S
+        try:
+            said, _ = await asyncio.wait_for(process.communicate(), within_s)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise LabError(f"headrace vip {word} on {machine}: no end in {within_s:g} s") from None
         if process.returncode:
             raise LabError(f"headrace vip {word}: {said.decode(errors='replace').strip()[-500:]}")
 

@@ -23,23 +23,19 @@ from headrace.feedback.exchange.telling import Telling
 from headrace.feedback.history import History, log_event
 from headrace.feedback.kept import Keeper, keep_decided, keep_orders, read_decided, read_orders
 from headrace.feedback.observation import Observations, Observer, Outcome, ProbeRecord
+from headrace.feedback.observe.made import probe_times_of, puller_of
 from headrace.feedback.observe.own_records import FEW_FAILURES, OwnRecords
-from headrace.feedback.observe.prober import Prober, ProbeTimes
-from headrace.feedback.observe.reports import (
-    PullTimes,
-    ReportPuller,
-    Source,
-    sources_of,
-)
+from headrace.feedback.observe.prober import Prober
+from headrace.feedback.observe.reports import ReportPuller, Source, sources_of
 from headrace.feedback.observe.targets import probed, probes_of, targets_of
+from headrace.feedback.observe.vips import VipsAsking, asked_of
 from headrace.feedback.orders import Orders, believed, merge, new_orders
 from headrace.feedback.publish.published import Published
 from headrace.feedback.publish.targets import Targets, read_published
 from headrace.feedback.publish.waiting import Waiting
-from headrace.feedback.rules import REPORT_AGE_INTERVALS, rules_of
+from headrace.feedback.rules import rules_of
 from headrace.feedback.shadow import Shadow
 from headrace.feedback.states.model import State, States
-from headrace.node.admin.token import token_in
 from headrace.node.network.signed import Secrets
 from headrace.topology.model import Topology
 from headrace.topology.snapshot import NetworkSnapshot
@@ -62,6 +58,7 @@ class FeedbackLoop:
     def __init__(self, config: FeedbackConfig, secrets: Secrets) -> None:
         """Observe nothing until `adopt_network` and `start`. Raises TokenError."""
         self.waiting = Waiting(secrets)
+        self.vips = VipsAsking(lambda: self.secrets)
         self.telling = Telling()
         self.records = OwnRecords()
         self.history = History(config.state_dir)
@@ -98,11 +95,8 @@ class FeedbackLoop:
             self._heard,
             config.network.feedback_ca,
         )
-        probing = config.probing
-        times = ProbeTimes(
-            probing.interval_s, probing.timeout_s, probing.slow_s, probing.keep_alive
-        )
-        self.prober = Prober((), probes_of(config.probes), self._probed, times, probing.ca)
+        times, probes = probe_times_of(config), probes_of(config.probes)
+        self.prober = Prober((), probes, self._probed, times, config.probing.ca)
         self.puller = puller
 
     @property
@@ -128,6 +122,7 @@ class FeedbackLoop:
         if self.puller is not None:
             routers = (Source(one.name, one.admin) for one in self.config.routers)
             self.puller.sources = (*sources_of(network.topology), *routers)
+        self.vips.servers = asked_of(network.topology)
         self.records.keep_only({server.name for server in network.topology.servers})
 
     def start(self) -> None:
@@ -159,7 +154,7 @@ class FeedbackLoop:
         config = self.config
         self._targets = Targets(config.publish.file, config.publish.sockets)
         self._said_anything = False
-        work = {"ticks": self._tick_forever(), "probes": self.prober.run()}
+        work = {"ticks": self._tick_forever(), "probes": self.prober.run(), "vips": self.vips.run()}
         if self.puller is not None:
             work["reports"] = self.puller.run()
         if len(config.observers) > 1:
@@ -255,7 +250,7 @@ class FeedbackLoop:
         for name, one in self.others.received.items():
             observers[name] = Observer(name, now_s - one.at_s, one.document.probes)
         reports = {} if self.puller is None else self.puller.at(now_s)
-        return Observations(observers, reports)
+        return Observations(observers, reports, self.vips.at(now_s))
 
     # Ticks.
 
@@ -362,17 +357,6 @@ class FeedbackLoop:
             if decided is not None:
                 job = partial(keep_decided, self.config.state_dir, decided)
                 self._keeper.put("decided", job)
-
-
-def puller_of(config: FeedbackConfig) -> ReportPuller | None:
-    """Return what pulls reports; None where no token is configured. Raises TokenError."""
-    pulling = config.reports
-    if pulling.token_file is None:
-        return None
-    times = PullTimes(
-        pulling.interval_s, pulling.timeout_s, REPORT_AGE_INTERVALS * pulling.interval_s
-    )
-    return ReportPuller((), token_in(pulling.token_file), times, config.probing.ca)
 
 
 def _first_round_s(config: FeedbackConfig) -> float:

@@ -94,11 +94,24 @@ class NodeReport(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class VipsHeard:
+    """What a server says of its own VIPs, asked `age_s` ago: for `away_s` it has announced none of
+    them (0: it announces one).
+    """
+
+    age_s: float
+    away_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Observations:
-    """All that is known at a moment: observers by name, oneself among them, and reports by node."""
+    """All that is known at a moment: observers by name, oneself among them, reports by node, and
+    whether servers announce their VIPs, by server.
+    """
 
     observers: Mapping[str, Observer] = field(default_factory=lambda: _NOTHING)
     reports: Mapping[str, NodeReport] = field(default_factory=lambda: _NOTHING)
+    vips: Mapping[str, VipsHeard] = field(default_factory=lambda: _NOTHING)
 
 
 def next_record(

@@ -13,7 +13,8 @@ import msgspec
 from headrace.config.feedback.model import FeedbackConfig
 from headrace.feedback.admin.questions import answer_question
 from headrace.feedback.handler import FeedbackHandler
-from headrace.feedback.loop import FeedbackLoop, puller_of
+from headrace.feedback.loop import FeedbackLoop
+from headrace.feedback.observe.made import puller_of
 from headrace.http.server.context import ServerContext
 from headrace.http.server.exchange import Handler
 from headrace.node.network.watched_secrets import WatchedSecrets

@@ -27,12 +27,31 @@ class ServerState(enum.Enum):
     FAILED = "failed"
 
 
+class Cause(enum.Enum):
+    """Why a server is not online: it is seen to be so; an operator, the schedule or the description
+    wants it; its own addresses that move (VIPs) are not announced by it.
+    """
+
+    OBSERVED = "observed"
+    ORDERED = "ordered"
+    AWAY = "away"
+
+
 @dataclass(frozen=True, slots=True)
 class ServerView:
-    """A server's state, and the share of its capacity that counts (1: all)."""
+    """A server's state, the share of its capacity that counts (1: all), and why it is so. What is
+    ordered ends at a Unix time (None: not by itself). A server that is ordered to be left alone is
+    `FAILED` and `ORDERED`.
+    """
 
     state: ServerState = ServerState.ONLINE
     weight: float = 1.0
+    cause: Cause = Cause.OBSERVED
+    until: float | None = None
+
+    def is_over(self, now: float) -> bool:
+        """Return whether it was ordered until a time that has come."""
+        return self.until is not None and now >= self.until
 
 
 @dataclass(frozen=True, slots=True)

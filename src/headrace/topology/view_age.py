@@ -3,12 +3,13 @@
 What was measured of load is soon wrong: a site that was full in the evening is empty at night. So
 past `max_age_s` weights go to the description's, in steps, over the same time again; a full server
 counts as online. What was decided stays: a server that failed is known to have failed until
-somebody says otherwise, one that drains drains, and a heavy shard stays where it is stored.
+somebody says otherwise, one that drains drains, and a heavy shard stays where it is stored. But
+what was ordered until a time ends then, also when nobody is left who says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from headrace.topology.model import Topology
@@ -27,15 +28,24 @@ def step_of_age(age_s: float, max_age_s: float) -> int:
     return min(STEPS, 1 + int(over_s / max_age_s * STEPS))
 
 
-def aged(view: View, topology: Topology, step: int) -> View:
-    """Return what counts of a view at a step of its age."""
+def ended(view: View, now: float) -> frozenset[str]:
+    """Return the servers of which something was ordered until a Unix time that has come."""
+    return frozenset(name for name, one in view.servers.items() if one.is_over(now))
+
+
+def aged(view: View, topology: Topology, step: int, over: Collection[str] = ()) -> View:
+    """Return what counts of a view at a step of its age; `over` are the servers whose orders have
+    ended since.
+    """
     if step <= 0:
         return view
     share = min(step, STEPS) / STEPS
     described = _described(topology)
     return replace(
         view,
-        servers={name: _aged_server(one, share) for name, one in view.servers.items()},
+        servers={
+            name: _aged_server(one, share) for name, one in view.servers.items() if name not in over
+        },
         coverage={} if share == 1.0 else _aged_coverage(view.coverage, described, share),
         by_class={}
         if share == 1.0
@@ -48,7 +58,7 @@ def aged(view: View, topology: Topology, step: int) -> View:
 
 def _aged_server(server: ServerView, share: float) -> ServerView:
     state = ServerState.ONLINE if server.state is ServerState.FULL else server.state
-    return ServerView(state, server.weight + (1.0 - server.weight) * share)
+    return replace(server, state=state, weight=server.weight + (1.0 - server.weight) * share)
 
 
 def _described(topology: Topology) -> dict[str, dict[str, float]]:

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from headrace.errors import HeadraceError
-from headrace.topology.view import ServerState, ServerView, View
+from headrace.topology.view import Cause, ServerState, ServerView, View
 
 LARGEST_BYTES = 4 * 1024 * 1024
 LARGEST_TAKEN_BYTES = 8 * LARGEST_BYTES
@@ -31,6 +31,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=512)]
 Weight = Annotated[float, Meta(ge=0.0, le=1e6)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Width = Annotated[int, Meta(ge=1, le=65536)]
+UnixTime = Annotated[float, Meta(ge=0.0, le=1e11)]
 
 
 class Refusal(enum.StrEnum):
@@ -53,17 +54,19 @@ class ViewError(HeadraceError):
 
 
 class WireServer(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """A server's state, and the share of its capacity that counts."""
+    """A server's state, the share of its capacity that counts, why, and until when (Unix time)."""
 
     state: ServerState = ServerState.ONLINE
     weight: Weight = 1.0
+    cause: Cause = Cause.OBSERVED
+    until: UnixTime | None = None
 
 
 class WireView(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """The document. `made_at` is Unix time in seconds."""
 
     version: Annotated[int, Meta(ge=1, le=LARGEST_VERSION)]
-    made_at: Annotated[float, Meta(ge=0.0, le=1e11)]
+    made_at: UnixTime
     servers: dict[Name, WireServer] = {}
     coverage: dict[Name, dict[Name, Weight]] = {}
     demand: dict[Name, dict[Name, Share]] = {}
@@ -92,7 +95,10 @@ def view_of(wire: WireView) -> View:
         wire.version,
         wire.made_at,
         MappingProxyType(
-            {name: ServerView(one.state, one.weight) for name, one in wire.servers.items()}
+            {
+                name: ServerView(one.state, one.weight, one.cause, one.until)
+                for name, one in wire.servers.items()
+            }
         ),
         _fixed(wire.coverage),
         _fixed(wire.demand),
@@ -122,7 +128,10 @@ def wire_of(view: View) -> WireView:
     return WireView(
         view.version,
         view.made_at,
-        {name: WireServer(one.state, one.weight) for name, one in view.servers.items()},
+        {
+            name: WireServer(one.state, one.weight, one.cause, one.until)
+            for name, one in view.servers.items()
+        },
         {name: dict(weights) for name, weights in view.coverage.items()},
         {name: dict(shares) for name, shares in view.demand.items()},
         {name: dict(widths) for name, widths in view.widths.items()},

@@ -1,12 +1,13 @@
-"""From a plan to what a speaker is told, and what changed between two plans. Pure."""
+"""From a plan to what a speaker and others are told, and what changed between two plans. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
 from headrace.bgp.announcement import Announcement, Family, IPNetwork
+from headrace.topology.announced_document import Said
 from headrace.vip.events import Event
-from headrace.vip.plan.model import Plan, Standing
+from headrace.vip.plan.model import Phase, Plan, Standing
 
 
 def announceable(plan: Plan, families: Collection[Family]) -> frozenset[Announcement]:
@@ -19,6 +20,23 @@ def announceable(plan: Plan, families: Collection[Family]) -> frozenset[Announce
         if one.family in families and (known is None or _worth(one) < _worth(known)):
             best[one.prefix] = one
     return frozenset(best.values())
+
+
+def said_of(plan: Plan, phase: Phase, up: Collection[Family]) -> Said:
+    """Return what a plan comes to for others, while there are sessions `up` of these families:
+    what no router hears is announced to nobody.
+    """
+    return Said(
+        plan.server,
+        phase.value,
+        tuple(
+            str(one.vip)
+            for one in plan.vips
+            if one.announcement is not None
+            and one.standing <= Standing.LEAVING
+            and one.announcement.family in up
+        ),
+    )
 
 
 def changed(before: Plan, after: Plan, now: float) -> Iterator[Event]:

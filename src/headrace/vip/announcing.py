@@ -21,11 +21,12 @@ from headrace.bgp.events import SpeakerEvent
 from headrace.bgp.speaker import Speaker
 from headrace.config.vip.model import VipConfig
 from headrace.node.network.signed import Secrets
+from headrace.topology.announced_document import encode_said
 from headrace.topology.model import AdminState, Server
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import NO_VIEW, View
 from headrace.vip.addresses.bound import Bound
-from headrace.vip.announced import announceable, changed
+from headrace.vip.announced import announceable, changed, said_of
 from headrace.vip.checks.checker import Checker, Pace
 from headrace.vip.checks.judged import Judged
 from headrace.vip.clients import Clients
@@ -38,15 +39,15 @@ from headrace.vip.plan.health import (
     Found,
     Health,
     HealthRules,
+    Verdict,
     checked,
     verdict,
 )
 from headrace.vip.plan.model import Address, Memory, Phase, Plan, Why
 from headrace.vip.plan.order import SiteOrder, site_order
 from headrace.vip.plan.plan import Known, plan
-from headrace.vip.plan.wanted import Order, wanted
+from headrace.vip.plan.wanted import Order, Wanted, believed, only_ordered, wanted
 from headrace.vip.rules import NoPortError, checks_of, rules_of
-from headrace.vip.site.document import encode_said, said_of
 from headrace.vip.site.neighbours import Asking, Neighbours
 from headrace.vip.speak.made import make_speaker, sessions_of
 from headrace.vip.speak.said import Said
@@ -183,7 +184,8 @@ class Announcing:
 
     def document(self) -> bytes:
         """Return what the other servers of the site are told."""
-        return encode_said(said_of(self.plan, self.phase))
+        up = {key.family for key, one in self.said.sessions.items() if one.up}
+        return encode_said(said_of(self.plan, self.phase, up))
 
     @property
     def phase(self) -> Phase:
@@ -199,6 +201,18 @@ class Announcing:
     def age_s(self) -> float:
         """Return how long ago the last plan was made."""
         return asyncio.get_running_loop().time() - self.planned_s
+
+    def wish(self, now: float) -> Wanted:
+        """Return what is wanted of this server at a Unix time, and whose words say so."""
+        view = believed(self.view, self._view_age_s(now), self.me)
+        return wanted(self.order, view, now, self.me, self.own)[self.me]
+
+    def verdict(self, health: Health) -> Verdict:
+        """Return what checks of a VIP say now."""
+        return verdict(health, asyncio.get_running_loop().time(), self.rules)
+
+    def _view_age_s(self, now: float) -> float:
+        return max(0.0, now - self.view.made_at) if self.view.made_at else 0.0
 
     # Turns.
 
@@ -216,14 +230,13 @@ class Announcing:
         now = time.time()
         if self.own is not None and self.own.until is not None and now >= self.own.until:
             self.give(None, "its time")
-        verdicts = {vip: verdict(one, now, self.rules) for vip, one in self.health.items()}
         known = Known(
             self.order,
             self.me,
-            verdicts,
-            {} if not self._tasks else self.neighbours.known,
+            {vip: self.verdict(one) for vip, one in self.health.items()},
+            {} if not self._tasks else self.neighbours.at(now),
             self.view,
-            max(0.0, now - self.view.made_at) if self.view.made_at else 0.0,
+            self._view_age_s(now),
             self.own,
             self.clients.count(),
         )
@@ -233,8 +246,7 @@ class Announcing:
             self.changes[event.kind] += 1
             self.events.add(event)
         self._adopt_addresses()
-        wish = wanted(self.order, self.view, now, self.me, self.own)[self.me]
-        leaves = wish.state is not AdminState.ONLINE
+        leaves = self.wish(now).state is not AdminState.ONLINE
         self.clients.want(self.plan.addresses if leaves else ())
         self._tell_edge(now)
         self._tell()
@@ -260,9 +272,9 @@ class Announcing:
         found, why = judged.found, judged.why
         if found is Found.PASSED and self.edge is not None and self.edge.unready:
             found, why = Found.IMPAIRED, f"the edge is not ready: {self.edge.unready}"
-        now = time.time()
-        before = self.health.get(vip, Health(since=now))
-        after = checked(before, found, why, now, self.rules)
+        now_s = asyncio.get_running_loop().time()
+        before = self.health.get(vip, Health(since=now_s))
+        after = checked(before, found, why, now_s, self.rules)
         self.health[vip] = after
         if after.soundness is not before.soundness:
             self._soon.set()
@@ -270,13 +282,13 @@ class Announcing:
     # The edge.
 
     def _tell_edge(self, now: float) -> None:
-        """Let the edge drain while the server is wanted out by order or plan, and only then: what
-        the loop wants, it wants by what the edge reports.
+        """Let the edge drain while somebody wants the server out, and only then: what the loop
+        observes, it observes by what the edge reports.
         """
         edge = self.edge
         if edge is None or edge.draining is None:
             return
-        wish = wanted(self.order, NO_VIEW, now, self.me, self.own)[self.me]
+        wish = wanted(self.order, only_ordered(self.view), now, self.me, self.own)[self.me]
         told = self.keeper.kept.drained_edge
         if wish.state is not AdminState.ONLINE:
             if not told and not edge.draining:

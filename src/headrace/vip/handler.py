@@ -25,7 +25,7 @@ from headrace.node.network.signed import (
     digest_of,
 )
 from headrace.telemetry.metrics import WorkerMetrics
-from headrace.vip.site.neighbours import PATH
+from headrace.topology.announced_document import PATH
 
 _PATH = PATH.encode()
 _COVERAGE = LEARNT_PATH.encode()

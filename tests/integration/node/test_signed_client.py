@@ -89,7 +89,7 @@ def test_everything_else_is_refused_by_its_kind(answer: Answer, kind: str) -> No
     assert caught.value.kind == kind
 
 
-def test_nobody_at_all_is_unreachable() -> None:
+def test_where_nobody_listens_the_question_is_refused() -> None:
     async def ask() -> None:
         client = SignedClient.open(MOST_BYTES)
         try:
@@ -99,4 +99,4 @@ def test_nobody_at_all_is_unreachable() -> None:
 
     with pytest.raises(NoAnswer, match=r"^http://127.0.0.1:1: Connection refused$") as caught:
         asyncio.run(ask())
-    assert caught.value.kind == "unreachable"
+    assert caught.value.kind == "refused"

@@ -6,8 +6,8 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 from headrace.bgp.announcement import Announcement, Family
-from headrace.vip.announced import announceable, changed
-from headrace.vip.plan.model import Plan, PlannedVip, Standing, Why
+from headrace.vip.announced import announceable, changed, said_of
+from headrace.vip.plan.model import Phase, Plan, PlannedVip, Standing, Why
 
 V4, V6 = ip_address("192.0.2.1"), ip_address("2001:db8::1")
 
@@ -55,3 +55,16 @@ def test_each_change_is_told_once() -> None:
 def test_the_note_of_a_check_alone_is_no_change() -> None:
     one = planned("192.0.2.1")
     assert kinds(Plan("s1", (one,)), Plan("s1", (replace(one, note="other words"),))) == []
+
+
+def test_others_hear_of_what_serves_and_of_what_routers_hear() -> None:
+    serving = planned("192.0.2.1")
+    draining = replace(planned("192.0.2.2"), standing=Standing.DRAINING)
+    plan = Plan("s1", (serving, draining, planned("2001:db8::1"), planned("2001:db8::2", None)))
+    said = said_of(plan, Phase.SERVING, set(Family))
+    assert said.addresses == {V4, V6}
+    assert not said.leaving
+    assert said_of(plan, Phase.LINGERING, set(Family)).leaving
+    # Without a session, a neighbour that relied on it would leave the VIP to nobody.
+    assert said_of(plan, Phase.SERVING, {Family.IPV4}).addresses == {V4}
+    assert said_of(plan, Phase.SERVING, set()).addresses == frozenset()

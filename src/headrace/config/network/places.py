@@ -132,7 +132,8 @@ class ServerTable(Model):
     vip_listener: AdminUrl | None = Field(
         default=None,
         description="Where its `headrace vip run` answers other nodes: `http://192.0.2.1:8093`. "
-        "Unset: no node learns coverage from it.",
+        "Unset: no node learns coverage from it, and the feedback loop does not know whether its "
+        "VIPs are with its neighbours.",
     )
     capacity_bps: CapacityBps = Field(
         default=10_000_000_000,

@@ -20,15 +20,16 @@ from headrace.feedback.control.heavy_shards import next_heavy_shards
 from headrace.feedback.control.memory import MOST_ALARMS, Memory
 from headrace.feedback.control.network_time import bounded_elapsed_s, network_time
 from headrace.feedback.observation import Observations
-from headrace.feedback.orders import NO_ORDERS, Mode, Orders, merge, without_expired
+from headrace.feedback.orders import NO_ORDERS, Mode, Orders, Wish, merge, without_expired
 from headrace.feedback.states.groups import Groups
-from headrace.feedback.states.model import Alarm, Change, ServerRecord, State, States
+from headrace.feedback.states.model import Alarm, Change, ServerRecord, State, States, Why
 from headrace.feedback.states.ramp import offered, weight
 from headrace.feedback.states.rules import StateRules
 from headrace.feedback.states.step import StateStep
 from headrace.feedback.states.step import step as step_states
+from headrace.feedback.states.wanted import NOTHING_WANTED, Wanted
 from headrace.topology.model import Topology
-from headrace.topology.view import ServerState, ServerView, View
+from headrace.topology.view import Cause, ServerState, ServerView, View
 from headrace.topology.view_codec import view_of, wire_of
 
 _SEEN: Mapping[State, ServerState] = {
@@ -108,12 +109,12 @@ class Controller:
         heavy = next_heavy_shards(
             memory.heavy, observations.reports, self.topology, rules.report_age_s, elapsed_s
         )
-        servers = self._servers(step.states)
+        servers = self._servers(step.states, step.wishes)
         mode = self._mode(known)
         shared = balanced(
             memory.balance,
             self._clients,
-            self._able(step.states),
+            self._able(step.states, servers),
             observations.reports,
             self.rules.balance,
             elapsed_s,
@@ -151,25 +152,40 @@ class Controller:
         ordered = None if orders.mode is None else orders.mode.mode
         return self.rules.mode if ordered is None else ordered
 
-    def _servers(self, states: States) -> dict[str, ServerView]:
+    def _servers(self, states: States, wishes: Mapping[str, Wanted]) -> dict[str, ServerView]:
         """Return what the view says of servers: of those that are as the description has them,
         nothing."""
-        seen = {name: self._seen(record) for name, record in states.servers.items()}
+        seen = {
+            name: self._seen(record, wishes.get(name, NOTHING_WANTED))
+            for name, record in states.servers.items()
+        }
         return {name: one for name, one in seen.items() if one != _PLAIN}
 
-    def _able(self, states: States) -> dict[str, ServerView]:
+    def _able(self, states: States, seen: Mapping[str, ServerView]) -> dict[str, ServerView]:
         """Return what servers are able to carry: one whose weight is lowered for its load has as
         much room as before, and so has its site."""
         able = {
             name: ServerView(one.state, weight(states.servers[name], self.rules.states))
-            for name, one in self._servers(states).items()
+            for name, one in seen.items()
         }
         return {name: one for name, one in able.items() if one != _PLAIN}
 
-    def _seen(self, record: ServerRecord) -> ServerView:
+    def _seen(self, record: ServerRecord, wanted: Wanted) -> ServerView:
         """Return what the view says of one. The weight of what is out is of no matter, and stays
         what it is without a view."""
         state = ServerState.FULL if record.shut else _SEEN[record.state]
+        cause = _cause(record, wanted)
+        until = wanted.until if cause is Cause.ORDERED else None
         if state is ServerState.FAILED:
-            return ServerView(state)
-        return ServerView(state, offered(record, self.rules.states))
+            return ServerView(state, cause=cause, until=until)
+        return ServerView(state, offered(record, self.rules.states), cause, until)
+
+
+def _cause(record: ServerRecord, wanted: Wanted) -> Cause:
+    if record.state is State.WITHDRAWN:
+        return Cause.ORDERED
+    if record.state is not State.DRAINING:
+        return Cause.OBSERVED
+    if wanted.wish is Wish.DRAINING:
+        return Cause.ORDERED
+    return Cause.AWAY if Why.VIPS_AWAY in record.reasons else Cause.OBSERVED

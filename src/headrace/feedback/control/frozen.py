@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from headrace.feedback.orders import Wish
 from headrace.feedback.states.wanted import Wanted
-from headrace.topology.view import ServerState, ServerView, View
+from headrace.topology.view import Cause, ServerState, ServerView, View
 
 _BY_WISH: Mapping[Wish, ServerView] = {
     Wish.ONLINE: ServerView(),
-    Wish.DRAINING: ServerView(ServerState.DRAINING),
-    Wish.WITHDRAWN: ServerView(ServerState.FAILED),
+    Wish.DRAINING: ServerView(ServerState.DRAINING, cause=Cause.ORDERED),
+    Wish.WITHDRAWN: ServerView(ServerState.FAILED, cause=Cause.ORDERED),
 }
 
 
@@ -20,7 +20,13 @@ def frozen_view(kept: View, wishes: Mapping[str, Wanted]) -> View:
     """Return a view that was kept, under what is wanted of servers now."""
     if not wishes:
         return kept
-    said = {name: _BY_WISH[one.wish] for name, one in wishes.items() if one.wish in _BY_WISH}
+    said = {
+        name: _BY_WISH[one.wish]
+        if one.wish is Wish.ONLINE
+        else replace(_BY_WISH[one.wish], until=one.until)
+        for name, one in wishes.items()
+        if one.wish in _BY_WISH
+    }
     return replace(kept, servers={**kept.servers, **said})
 
 

@@ -53,6 +53,7 @@ class ServerWhy(msgspec.Struct, frozen=True):
     ramp: float
     weight: float
     used: float | None
+    vips_away_s: float | None
     view_state: str
     view_weight: float
 
@@ -87,6 +88,7 @@ def why(
         record.ramp,
         offered(record, rules),
         one.used,
+        None if one.vips is None or one.vips.age_s > rules.vips_age_s else one.vips.away_s,
         seen.state.value,
         seen.weight,
     )
@@ -99,6 +101,9 @@ def lines(one: ServerWhy) -> Iterator[str]:
     yield _of_quorum(one)
     if one.used is not None:
         yield f"its report says that it sends {one.used:.0%} of what it can"
+    if one.vips_away_s is not None:
+        said = f"none of its VIPs, for {one.vips_away_s:.0f} s" if one.vips_away_s else "its VIPs"
+        yield f"it says that it announces {said}"
     if one.wanted is not Wish.NONE:
         note = f": {one.note}" if one.note else ""
         yield f"{one.wanted_by} wants it {one.wanted}{note}"

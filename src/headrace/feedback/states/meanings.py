@@ -21,6 +21,7 @@ REASONS: Mapping[Why, str] = {
     Why.SCHEDULE: "A `[[withdrawal]]` of the description is on.",
     Why.DESCRIPTION: "Its `state` in the description says so.",
     Why.NODE_DRAINS: "It reports that it drains.",
+    Why.VIPS_AWAY: "Its VIPs are announced by its neighbours, and not by itself.",
     Why.REFUSED: "Its address refuses connections: nothing listens.",
     Why.UNREACHABLE: "There is no way to its address.",
     Why.TIMEOUT: "No connection in time, or no whole response.",

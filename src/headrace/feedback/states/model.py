@@ -41,6 +41,7 @@ class Why(enum.StrEnum):
     SCHEDULE = "schedule"
     DESCRIPTION = "description"
     NODE_DRAINS = "node_drains"
+    VIPS_AWAY = "vips_away"
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
@@ -124,6 +125,7 @@ class ServerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     its weight that its load leaves it, `mark` the load that says whether the last change of that
     has taken effect, `calm_s` how long there was none past it. `shut`: its whole site is full.
     `raised`: its relief has risen since it was lowered; `wait_s` is how long it waits to rise.
+    `left`: it failed when it had drained: nobody wonders.
     """
 
     state: State = State.ONLINE
@@ -140,6 +142,7 @@ class ServerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     shut: bool = False
     raised: bool = False
     wait_s: Age = 0.0
+    left: bool = False
 
 
 class States(msgspec.Struct, frozen=True, omit_defaults=True):

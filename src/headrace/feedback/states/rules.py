@@ -18,6 +18,9 @@ class StateRules:
     a time; both only when nothing more has come of the last change for `full_wait_s`. At once it is
     lowered to `full_cut` of what it was at most. Each time that raising it made it full again, it
     waits twice as long, to `full_longest_wait_s`; half of that is forgotten in `full_half_life_s`.
+
+    A server that has announced none of its VIPs for `vips_away_s` gets no new clients; what it says
+    of that counts for `vips_age_s`.
     """
 
     observers: tuple[str, ...]
@@ -67,6 +70,9 @@ class StateRules:
     mass_undo_s: float = 3.0
     site_others: float = 0.34
     site_failures: int = 4
+
+    vips_age_s: float = 10.0
+    vips_away_s: float = 3.0
 
     others_asked: int = 5
     others_failed: float = 0.5

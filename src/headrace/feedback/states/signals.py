@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from headrace.feedback.observation import NodeReport
+from headrace.feedback.observation import NodeReport, Observations, VipsHeard
 from headrace.feedback.orders import Wish
 from headrace.feedback.states.load import is_fresh, next_load_s, utilisation
 from headrace.feedback.states.model import ServerRecord, State, Why
@@ -24,7 +23,8 @@ class Evidenced:
     """All that one step has of one server.
 
     `held` says what forbids to take it out, though a quorum sees it fail (None: nothing), `lost`
-    that its site is gone; `used` is the share of its capacity that it sends.
+    that its site is gone; `used` is the share of its capacity that it sends; `vips` is what it says
+    of its VIPs (None: nothing).
     """
 
     server: Server
@@ -37,6 +37,7 @@ class Evidenced:
     lost: bool
     used: float | None
     load_s: float
+    vips: VipsHeard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def collect(
     record: ServerRecord,
     verdict: Verdict,
     wanted: Wanted,
-    reports: Mapping[str, NodeReport],
+    observations: Observations,
     hinted: bool,
     held: Why | None,
     lost: bool,
@@ -60,10 +61,11 @@ def collect(
     rules: StateRules,
 ) -> Evidenced:
     """Return the evidence of a server."""
-    heard = reports.get(server.name)
+    heard = observations.reports.get(server.name)
     used = utilisation(server, heard, rules)
     load_s = next_load_s(record, record.state is State.FULL, used, elapsed_s, rules)
-    return Evidenced(server, record, verdict, wanted, heard, hinted, held, lost, used, load_s)
+    vips = observations.vips.get(server.name)
+    return Evidenced(server, record, verdict, wanted, heard, hinted, held, lost, used, load_s, vips)
 
 
 def find(one: Evidenced, elapsed_s: float, rules: StateRules) -> Finding:
@@ -81,9 +83,18 @@ def find(one: Evidenced, elapsed_s: float, rules: StateRules) -> Finding:
     report = _fresh_report(one, rules)
     if report is not None and report.report.draining:
         return Finding(Signal.DRAIN, (Why.NODE_DRAINS,))
+    if is_away(one.vips, rules):
+        return Finding(Signal.DRAIN, (Why.VIPS_AWAY,))
     if _is_over(one, rules):
         return Finding(Signal.OVER, (Why.OVER_CAPACITY,))
     return _by_probes(one, elapsed_s, rules)
+
+
+def is_away(heard: VipsHeard | None, rules: StateRules) -> bool:
+    """Return whether a server announces none of its VIPs: whoever is sent to it comes to others."""
+    return (
+        heard is not None and heard.age_s <= rules.vips_age_s and heard.away_s >= rules.vips_away_s
+    )
 
 
 def _by_probes(one: Evidenced, elapsed_s: float, rules: StateRules) -> Finding:

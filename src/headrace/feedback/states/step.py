@@ -91,7 +91,7 @@ def step(
             _released(records[server.name], server.name in holds.needed),
             verdicts[server.name],
             wishes.get(server.name, NOTHING_WANTED),
-            observations.reports,
+            observations,
             server.name in hinted,
             holds.held.get(server.name),
             server.site in holds.lost,
@@ -163,9 +163,9 @@ def _hold(
     if panel.few:
         held = dict.fromkeys(records, Why.FEW_OBSERVERS)
         return _Holds(held, frozenset(), frozenset(), ())
-    leaving = frozenset(
-        name for name, one in wishes.items() if one.wish in {Wish.WITHDRAWN, Wish.DRAINING}
-    )
+    wished = (name for name, one in wishes.items() if one.wish in {Wish.WITHDRAWN, Wish.DRAINING})
+    # What drained before it failed was taken away by somebody, at the server itself.
+    leaving = frozenset((*wished, *(name for name, one in records.items() if one.left)))
     pinned = frozenset(name for name, one in wishes.items() if one.wish is Wish.ONLINE)
     mass = find_mass(groups, records, verdicts, leaving, rules)
     floors = find_floors(groups, records, verdicts, mass.held, leaving, pinned, rules)
@@ -188,7 +188,14 @@ def _next(one: Evidenced, found: Finding, elapsed_s: float, rules: StateRules) -
         flaps.suppressed,
         0.0 if changed else min(one.load_s, 1e9),
         _silent_s(one, elapsed_s, rules),
+        left=after is State.FAILED and _had_left(record),
     )
+
+
+def _had_left(record: ServerRecord) -> bool:
+    if record.state is State.FAILED:
+        return record.left
+    return record.state in {State.DRAINING, State.WITHDRAWN}
 
 
 def _silent_s(one: Evidenced, elapsed_s: float, rules: StateRules) -> float | None:

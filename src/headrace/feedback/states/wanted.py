@@ -17,11 +17,14 @@ from headrace.topology.schedule import scheduled_state
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is wanted of a server, by whom, and their words for it."""
+    """What is wanted of a server, by whom, their words for it, and until when, in Unix time (None:
+    it does not end by itself).
+    """
 
     wish: Wish
     by: Why
     note: str = ""
+    until: float | None = None
 
 
 NOTHING_WANTED = Wanted(Wish.NONE, Why.DESCRIPTION)
@@ -55,7 +58,7 @@ def wanted(topology: Topology, orders: Orders, now: float) -> dict[str, Wanted]:
 
 def _order(orders: Orders, server: Server, now: float) -> Wanted | None:
     wish = wish_in_force(orders, server.name, server.site, now)
-    return None if wish is None else Wanted(wish.wish, Why.OPERATOR, wish.reason)
+    return None if wish is None else Wanted(wish.wish, Why.OPERATOR, wish.reason, wish.until)
 
 
 def _scheduled(topology: Topology, now: float) -> tuple[dict[str, Wanted], dict[str, Wanted]]:
@@ -67,7 +70,8 @@ def _scheduled(topology: Topology, now: float) -> tuple[dict[str, Wanted], dict[
         if wish is Wish.NONE:
             continue
         by_name, name = (servers, one.server) if one.server else (sites, one.site)
-        severer = _severer(by_name.get(name), Wanted(wish, Why.SCHEDULE, one.reason))
+        found = Wanted(wish, Why.SCHEDULE, one.reason, one.end)
+        severer = _severer(by_name.get(name), found)
         if severer is not None:
             by_name[name] = severer
     return servers, sites

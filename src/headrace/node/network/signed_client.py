@@ -120,7 +120,8 @@ class SignedClient:
         except TimeoutError:
             raise NoAnswer("timeout", f"{base} did not answer in time") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise NoAnswer("unreachable", f"{base}: {_what_failed(error)}") from None
+            kind = "refused" if _is_refused(error) else "unreachable"
+            raise NoAnswer(kind, f"{base}: {_what_failed(error)}") from None
         if not answers(secrets, target, nonce, said, body):
             raise NoAnswer("signature", f"{base} answered without our secret: {_COMPARE}")
         return body
@@ -133,6 +134,11 @@ class SignedClient:
             if len(found) > self.most_bytes:
                 raise NoAnswer("too_large", f"{base} answered more than {self.most_bytes} bytes")
         return bytes(found)
+
+
+def _is_refused(error: Exception) -> bool:
+    """Return whether the machine is there, and nothing listens."""
+    return isinstance(error, OSError) and error.errno == errno.ECONNREFUSED
 
 
 def _what_failed(error: Exception) -> str:

@@ -9,7 +9,7 @@ import structlog
 
 from headrace.topology.model import Topology
 from headrace.topology.view import NO_VIEW, ServerState, View
-from headrace.topology.view_age import aged, step_of_age
+from headrace.topology.view_age import aged, ended, step_of_age
 from headrace.topology.view_codec import AHEAD_S, ViewError, check_network, check_newer, decode_view
 
 LOG_AGAIN_S = 600.0
@@ -21,7 +21,7 @@ log = structlog.get_logger("headrace.network")
 @dataclass(slots=True)
 class Views:
     """What is known of views. `network` is the own one's name, `said` the newest view as it
-    was written; times are Unix time."""
+    was written, `over` the servers whose orders have ended since; times are Unix time."""
 
     max_age_s: float
     network: str = ""
@@ -29,6 +29,7 @@ class Views:
     source: str = ""
     taken_at: float = 0.0
     step: int = 0
+    over: frozenset[str] = frozenset()
     refused: Counter[str] = field(default_factory=Counter)
     last_refusal: str = ""
     _logged: dict[str, float] = field(default_factory=dict)
@@ -75,11 +76,13 @@ class Views:
         before, self.step = self.step, 0 if age_s is None else step_of_age(age_s, self.max_age_s)
         if age_s is not None and self.step and not before:
             log.warning("view_ages", version=self.said.version, age_s=round(age_s))
-        return self.step != before
+        # While views are renewed, whoever writes them says what follows an order.
+        was_over, self.over = self.over, ended(self.said, now) if self.step else frozenset()
+        return self.step != before or self.over != was_over
 
     def in_force(self, topology: Topology) -> View:
         """Return what counts of the view at its age."""
-        return aged(self.said, topology, self.step)
+        return aged(self.said, topology, self.step, self.over)
 
 
 def not_online(view: View, topology: Topology) -> dict[str, str]:

@@ -19,7 +19,7 @@ from headrace.vip.admin.models import (
     Status,
     Trouble,
 )
-from headrace.vip.admin.status import explain, status, wish_of
+from headrace.vip.admin.status import explain, status
 from headrace.vip.announcing import Announcing
 from headrace.vip.learn.history import Entry
 from headrace.vip.learn.learner import NotProposedError
@@ -198,7 +198,7 @@ def _drain(server: Announcing, asked: DrainRequest) -> Answer:
 
 
 def _done(server: Announcing) -> Answer:
-    wish = wish_of(server)
+    wish = server.wish(time.time())
     return Answer(done=Done(server.phase.value, wish.state.value, wish.note))
 
 

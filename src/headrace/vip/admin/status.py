@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from headrace.bgp.announcement import Announcement, community_text
@@ -15,20 +16,15 @@ from headrace.vip.admin.models import (
 )
 from headrace.vip.announcing import Announcing
 from headrace.vip.checks.judged import UNBOUND
-from headrace.vip.plan.health import Health, verdict
+from headrace.vip.plan.health import Health
 from headrace.vip.plan.meanings import MEANINGS
 from headrace.vip.plan.model import Address, PlannedVip
-from headrace.vip.plan.wanted import Wanted, wanted
-
-
-def wish_of(server: Announcing) -> Wanted:
-    """Return what is wanted of this server now, and whose words say so."""
-    return wanted(server.order, server.view, time.time(), server.me, server.own)[server.me]
 
 
 def status(server: Announcing) -> Status:
     """Return all that this server knows of its VIPs."""
-    now, wish = time.time(), wish_of(server)
+    now = time.time()
+    wish = server.wish(now)
     memory = server.memory
     return Status(
         server=server.me,
@@ -45,9 +41,9 @@ def status(server: Announcing) -> Status:
         view=server.view.version,
         clients=server.clients.count(),
         edge=_edge(server),
-        vips=[_vip(server, one, now) for one in server.plan.vips],
+        vips=[_vip(server, one) for one in server.plan.vips],
         sessions=_sessions(server, now),
-        neighbours=[_neighbour(server, name, now) for name in _others(server)],
+        neighbours=[_neighbour(server, name) for name in _others(server)],
     )
 
 
@@ -69,7 +65,7 @@ def explain(server: Announcing, vip: Address) -> list[str] | None:
     lines.append(f"{server.me} announces {what}")
     lines.append(f"because {planned.why.value}: {MEANINGS[planned.why]}{note}")
     lines += _check_lines(server, vip)
-    wish = wish_of(server)
+    wish = server.wish(time.time())
     lines.append(f"wanted of {server.me}: {wish.state.value} {wish.note}".rstrip())
     lines.append(f"phase: {server.phase.value}")
     for name in () if candidates is None else candidates.names:
@@ -82,8 +78,7 @@ def _check_lines(server: Announcing, vip: Address) -> list[str]:
     health = server.health.get(vip)
     if health is None:
         return ["checks: none has ended yet"]
-    now = time.time()
-    found = verdict(health, now, server.rules)
+    found = server.verdict(health)
     why = f": {found.why}" if found.why else ""
     lines = [f"checks: {found.soundness.value} for {found.for_s:.1f} s{why}"]
     if found.damped:
@@ -95,7 +90,7 @@ def _neighbour_line(server: Announcing, name: str, vip: Address) -> str:
     known = server.neighbours.known.get(name)
     if known is None:
         return f"{name}: not asked yet"
-    age_s = max(0.0, time.time() - known.at)
+    age_s = _age_s(known.at)
     problem = server.neighbours.problems.get(name, "")
     has = "announces it" if vip in (known.announces or ()) else "does not announce it to serve it"
     leaving = ", drains" if known.leaving else ""
@@ -131,9 +126,9 @@ def _edge(server: Announcing) -> EdgeRow | None:
     return EdgeRow(edge.draining, edge.connections, edge.unready, edge.problem)
 
 
-def _vip(server: Announcing, one: PlannedVip, now: float) -> VipRow:
+def _vip(server: Announcing, one: PlannedVip) -> VipRow:
     health = server.health.get(one.vip, Health())
-    found = verdict(health, now, server.rules)
+    found = server.verdict(health)
     route = one.announcement
     return VipRow(
         vip=str(one.vip),
@@ -148,7 +143,7 @@ def _vip(server: Announcing, one: PlannedVip, now: float) -> VipRow:
         soundness=found.soundness.value,
         damped=found.damped,
         check=found.why,
-        checked_s=None if health.at is None else max(0.0, now - health.at),
+        checked_s=None if health.at is None else _age_s(health.at),
         for_s=found.for_s,
         bound=health.at is not None and health.why != UNBOUND,
     )
@@ -175,11 +170,15 @@ def _others(server: Announcing) -> list[str]:
     return [name for name in server.order.servers if name != server.me]
 
 
-def _neighbour(server: Announcing, name: str, now: float) -> NeighbourRow:
+def _neighbour(server: Announcing, name: str) -> NeighbourRow:
     known = server.neighbours.known.get(name)
     problem = server.neighbours.problems.get(name, "")
     if known is None:
         return NeighbourRow(name, "unknown", False, [], 0.0, problem or "not asked yet")
     announces = sorted(str(one) for one in known.announces or ())
-    age_s = max(0.0, now - known.at)
+    age_s = _age_s(known.at)
     return NeighbourRow(name, known.soundness.value, known.leaving, announces, age_s, problem)
+
+
+def _age_s(at_s: float) -> float:
+    return max(0.0, asyncio.get_running_loop().time() - at_s)

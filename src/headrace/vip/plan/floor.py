@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from headrace.topology.model import AdminState
-from headrace.topology.view import ServerState, View
+from headrace.topology.view import View
 from headrace.vip.plan.drain import LEAST_S
 from headrace.vip.plan.health import Soundness
 from headrace.vip.plan.model import Address, Memory, Phase, Plan, Standing
 from headrace.vip.plan.order import Candidates
-from headrace.vip.plan.wanted import Wanted
+from headrace.vip.plan.wanted import Wanted, is_seen_failed
 
 NEIGHBOUR_AGE_S = LEAST_S - 2.0
 """How old a check of a neighbour may be: less than the time that it announces what it withdraws."""
@@ -57,23 +57,18 @@ def others_serve(
         name != me
         and name in wishes
         and wishes[name].state is AdminState.ONLINE
-        and not _failed(name, view)
+        and not is_seen_failed(name, view)
         and _checked(neighbours.get(name), vip, now)
         for name in candidates.names
     )
 
 
 def all_leave(candidates: Candidates, wishes: Mapping[str, Wanted]) -> bool:
-    """Return whether description or schedule withdraw all candidates: then nobody is to stay."""
+    """Return whether what all servers read withdraws all candidates: then nobody is to stay."""
     return all(
         name in wishes and wishes[name].state is AdminState.WITHDRAWN and wishes[name].planned
         for name in candidates.names
     )
-
-
-def _failed(name: str, view: View) -> bool:
-    seen = view.servers.get(name)
-    return seen is not None and seen.state is ServerState.FAILED
 
 
 def _checked(neighbour: Neighbour | None, vip: Address, now: float) -> bool:

@@ -5,7 +5,8 @@ For each VIP, the first that applies:
 1. `not_checked`, `failed`: without a check that passed nothing is announced, whoever wants it.
 2. `forced`: an operator wants it out at once.
 3. `withdrawn`: it is out, and others are known to serve it, or description or schedule withdraw all
-   candidates. While neither is so it is announced as `last`, worse than all others.
+   candidates, or orders to the loop the whole site. While neither is so it is announced as `last`,
+   worse than all others.
 4. `drains`: worse than all others, and marked as GRACEFUL_SHUTDOWN.
 5. `degraded`, `seen_failed`, `damped`: worse than all that serve.
 6. `leaving`: it was a candidate before the description changed; so that servers that do not have
@@ -21,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from headrace.topology.model import Server
-from headrace.topology.view import NO_VIEW, ServerState, View
+from headrace.topology.view import NO_VIEW, View
 from headrace.vip.plan.drain import first, next_drain
 from headrace.vip.plan.floor import Neighbour, all_leave, others_serve
 from headrace.vip.plan.health import Soundness, Verdict
@@ -38,14 +39,11 @@ from headrace.vip.plan.model import (
 )
 from headrace.vip.plan.order import Candidates, SiteOrder
 from headrace.vip.plan.preference import announcement, block
-from headrace.vip.plan.wanted import Order, Wanted, wanted
+from headrace.vip.plan.wanted import Order, Wanted, believed, is_seen_failed, wanted
 
 HOLD_S = 60.0
 """How long a VIP is held that the server is no candidate for any more: until all have the new
 description."""
-VIEW_AGE_S = 60.0
-"""How old a view may be that is believed about failures."""
-
 SEEN_FAILED_AFTER_S = 15.0
 """How long a VIP has been sound for its own server until a view that says otherwise counts: one
 that has just healed is soon seen to."""
@@ -77,7 +75,8 @@ def plan(known: Known, memory: Memory | None, now: float) -> tuple[Plan, Memory]
     Without a memory, it has announced nothing yet.
     """
     order, me = known.order, known.server
-    wishes = wanted(order, known.view, now, me, known.own)
+    view = believed(known.view, known.view_age_s, me)
+    wishes = wanted(order, view, now, me, known.own)
     mine = wishes.get(me, _MEMBER)
     drain = (
         first(mine, now)
@@ -86,9 +85,8 @@ def plan(known: Known, memory: Memory | None, now: float) -> tuple[Plan, Memory]
     )
     ranks = _ranks(order, me)
     held = {} if memory is None else _held(order, ranks, memory, now)
-    believed = known.view if known.view_age_s <= VIEW_AGE_S else NO_VIEW
     planned = [
-        _planned(known, wishes, believed, drain, vip, owner, rank, vip in held, now)
+        _planned(known, wishes, view, drain, vip, owner, rank, vip in held, now)
         for vip, (owner, rank) in (
             *ranks.items(),
             *((vip, (one.owner, one.rank)) for vip, one in held.items()),
@@ -193,12 +191,7 @@ def _staying(
 
 
 def _is_seen_failed(server: str, verdict: Verdict, view: View) -> bool:
-    seen = view.servers.get(server)
-    return (
-        seen is not None
-        and seen.state is ServerState.FAILED
-        and verdict.for_s >= SEEN_FAILED_AFTER_S
-    )
+    return is_seen_failed(server, view) and verdict.for_s >= SEEN_FAILED_AFTER_S
 
 
 def _next_hop(server: Server | None, vip: Address) -> Address | None:

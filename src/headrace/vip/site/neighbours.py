@@ -6,24 +6,21 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
 
 from headrace.node.network.signed import Secrets
 from headrace.node.network.signed_client import NoAnswer, SignedClient
+from headrace.topology.announced_document import LARGEST_BYTES, PATH, SaidError, decode_said
 from headrace.topology.model import Server
 from headrace.vip.checks.judged import Check, Judged, judge_answer, judge_error
 from headrace.vip.checks.request import BadAnswer, CheckConnection
 from headrace.vip.plan.floor import Neighbour
 from headrace.vip.plan.health import Found, Soundness
 from headrace.vip.plan.model import Address
-from headrace.vip.site.document import LARGEST_BYTES, SaidError, decode_said
-
-PATH = "/v1/vip"
 
 log = structlog.get_logger("headrace.vip")
 
@@ -39,8 +36,9 @@ class Asking:
 
 
 class Neighbours:
-    """What is known of the other servers. `known` has them by name, `problems` why one cannot be
-    relied on."""
+    """What is known of the other servers. `known` has them by name, at times of the clock that only
+    counts on; `problems` why one cannot be relied on.
+    """
 
     def __init__(
         self, asking: Asking, check: Check, context: ssl.SSLContext, secrets: Callable[[], Secrets]
@@ -70,6 +68,13 @@ class Neighbours:
             delay_s = self._asking.interval_s * number / len(missing)
             self._tasks[name] = loop.create_task(self._ask_forever(name, delay_s))
 
+    def at(self, now: float) -> dict[str, Neighbour]:
+        """Return what is known, at Unix times as they follow from the time now: a clock that is set
+        makes nothing older or younger.
+        """
+        now_s = asyncio.get_running_loop().time()
+        return {name: replace(one, at=now - (now_s - one.at)) for name, one in self.known.items()}
+
     async def close(self) -> None:
         """Stop."""
         for one in self._tasks.values():
@@ -82,14 +87,13 @@ class Neighbours:
         await asyncio.sleep(delay_s)
         loop = asyncio.get_running_loop()
         while True:
-            began_s = loop.time()
             # What it says was so when it was asked at the latest.
-            at = time.time()
+            began_s = loop.time()
             try:
-                found = await self._ask(self._servers[name], at)
+                found = await self._ask(self._servers[name], began_s)
             except Exception:  # a fault of ours must not end the questions to it
                 log.exception("neighbour_not_asked", server=name)
-                found = Neighbour(Soundness.UNKNOWN, at)
+                found = Neighbour(Soundness.UNKNOWN, began_s)
             self.known[name] = found
             await asyncio.sleep(max(0.0, self._asking.interval_s - (loop.time() - began_s)))
 

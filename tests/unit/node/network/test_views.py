@@ -11,7 +11,7 @@ import pytest
 from headrace.node.network.view_file import ViewFile, write_view
 from headrace.node.network.views import LOG_AGAIN_S, Views, not_online
 from headrace.telemetry.network import STATES_NOT_ONLINE
-from headrace.topology.view import NO_VIEW, ServerState, ServerView, View
+from headrace.topology.view import NO_VIEW, Cause, ServerState, ServerView, View
 from headrace.topology.view_age import STEPS
 from headrace.topology.view_codec import LARGEST_BYTES, ViewError, decode_view, encode_view
 from tests.harness.networks import two_sites
@@ -164,3 +164,18 @@ def test_what_is_not_online_is_named_if_the_network_has_it() -> None:
 
 def test_each_state_but_online_is_counted() -> None:
     assert {state.value for state in ServerState} - {"online"} == set(STATES_NOT_ONLINE)
+
+
+def test_an_order_that_ends_while_nobody_renews_the_view_ends_all_the_same() -> None:
+    views = Views(600.0)
+    until = 1300.0
+    ordered = ServerView(ServerState.FAILED, cause=Cause.ORDERED, until=until)
+    taken(views, View(1, 1000.0, {"north1": ordered, "south1": ServerView(ServerState.FAILED)}))
+    assert views.in_force(NETWORK).servers["north1"] == ordered
+    # Whoever writes views says what follows, while there is anybody.
+    assert not views.grow_older(1301.0)
+    assert views.in_force(NETWORK).servers["north1"] == ordered
+    assert views.grow_older(1600.0)
+    assert set(views.in_force(NETWORK).servers) == {"south1"}
+    taken(views, View(2, 1700.0, {"north1": ServerView(ServerState.FAILED)}), 1700.0)
+    assert set(views.in_force(NETWORK).servers) == {"north1"}

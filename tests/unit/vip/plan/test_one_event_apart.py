@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from headrace.topology.model import AdminState, Topology
-from headrace.topology.view import NO_VIEW, ServerState, ServerView, View
+from headrace.topology.view import NO_VIEW, Cause, ServerState, ServerView, View
 from headrace.topology.vips import Announce
 from headrace.vip.plan.health import Soundness, Verdict
 from headrace.vip.plan.model import Address
@@ -117,10 +117,23 @@ def views(draw: st.DrawFn) -> tuple[Topology, View, View]:
         [a_server(name, 2) for name in names_of(count)],
         Announce(draw(st.integers(1, 2)), linger_s=draw(st.sampled_from([0.0, 10.0]))),
     )
-    states = st.sampled_from(ServerState)
-    before = {name: ServerView(draw(states)) for name in names_of(count)}
+    states = st.builds(
+        ServerView,
+        st.sampled_from(ServerState),
+        cause=st.sampled_from(Cause),
+        until=st.sampled_from([None, NOW + 3.0, NOW + 20.0]),
+    )
+    before = {name: draw(states) for name in names_of(count)}
     name = draw(st.sampled_from(names_of(count)))
-    after = {**before, name: ServerView(draw(states))}
+    after = {**before, name: draw(states)}
+    # Who orders all of a site out gets that: nobody is to announce it then.
+    for view in (before, after):
+        assume(
+            not all(
+                one.state is ServerState.FAILED and one.cause is Cause.ORDERED
+                for one in view.values()
+            )
+        )
     return topology, View(1, servers=before), View(2, servers=after)
 
 

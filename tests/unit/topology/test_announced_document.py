@@ -1,25 +1,21 @@
-"""What servers tell each other: only what serves counts, and only from who was asked."""
+"""What servers tell others of their VIPs: only from who was asked, and bounded."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
 
-from headrace.vip.plan.model import Phase, Plan, Standing
-from headrace.vip.site.document import SaidError, decode_said, encode_said, said_of
-from tests.unit.vip.test_announced import planned
+from headrace.topology.announced_document import Said, SaidError, decode_said, encode_said
 
 
-def test_a_plan_comes_through() -> None:
-    serving = planned("192.0.2.1")
-    draining = replace(planned("192.0.2.2"), standing=Standing.DRAINING)
-    plan = Plan("s1", (serving, draining, planned("2001:db8::1", None)))
-    said = decode_said(encode_said(said_of(plan, Phase.SERVING)), "s1")
-    assert said.addresses == {ip_address("192.0.2.1")}
+def test_it_comes_through() -> None:
+    said = Said("s1", "serving", ("192.0.2.1", "2001:db8::1"))
+    assert decode_said(encode_said(said), "s1") == said
     assert not said.leaving
-    assert said_of(plan, Phase.LINGERING).leaving
+    assert said.announces_any([ip_address("2001:db8::1"), ip_address("192.0.2.9")])
+    assert not said.announces_any([ip_address("192.0.2.9")])
+    assert Said("s1", "out").leaving
 
 
 @pytest.mark.parametrize(

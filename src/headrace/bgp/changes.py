@@ -35,8 +35,14 @@ class Desired:
         self._waiting: dict[IPNetwork, Announcement | None] = {}
 
     def set(self, announcements: Iterable[Announcement]) -> None:
-        """Replace what is desired; what was refused is tried once more. Raises ValueError."""
-        self.desired = by_prefix(announcements)
+        """Replace what is desired. What was refused is tried once more when anything else changes.
+
+        Raises ValueError.
+        """
+        desired = by_prefix(announcements)
+        if desired == self.desired:
+            return
+        self.desired = desired
         self._waiting = dict(changes(self.told, self.desired))
 
     def take_change(self) -> Change | None:

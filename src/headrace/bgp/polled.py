@@ -1,5 +1,6 @@
 """A `Speaker` over a daemon that is there already, BIRD or FRR: told by files or commands, and
-asked how it is. What ends with this process is the asking: the daemon goes on announcing.
+asked how it is. What ends with this process is the asking: the daemon goes on announcing, until
+somebody lets it `withdraw`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from headrace.bgp.sessions import SessionStates
 
 POLL_S = 0.25
 AGAIN_S = 1.0
+REFUSED_AGAIN_S = 5.0
 RECEIVE_S = 5.0
 """What routers announce changes by the day, and a table of it costs something to be written."""
 
@@ -59,6 +61,9 @@ class Daemon(Protocol):
     async def apply(self, announcements: list[Announcement]) -> None:
         """Let it announce exactly these. Raises RefusedError, BgpError."""
 
+    async def withdraw(self) -> None:
+        """Let it announce nothing, whatever else it refuses. Raises BgpError."""
+
     async def sessions(self) -> dict[SessionKey, Seen]:
         """Return how its sessions are. Raises BgpError."""
 
@@ -85,6 +90,8 @@ class PolledSpeaker:
         self._told: dict[IPNetwork, Announcement] | None = None
         self._changed = asyncio.Event()
         self._there = False
+        self._refusal = ""
+        self._refused_until_s = float("inf")
         self._received = ReceivedRoutes(sessions)
         self._receive_next_s = float("-inf")
         self._task: asyncio.Task[None] | None = None
@@ -103,7 +110,14 @@ class PolledSpeaker:
             if one.family not in families:
                 raise ValueError(f"{one.prefix} has no session of its family to be announced on")
         self._daemon.check(announcements)
-        self._desired = by_prefix(announcements)
+        desired = by_prefix(announcements)
+        if desired != self._desired:
+            self._desired = desired
+            self._changed.set()
+
+    def tell_again(self) -> None:
+        """Tell everything again: somebody else has let the daemon withdraw it."""
+        self._told = None
         self._changed.set()
 
     def dropped(self) -> dict[DropReason, int]:
@@ -117,9 +131,8 @@ class PolledSpeaker:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         if not graceful:
-            self._desired = {}
             try:
-                await self._apply()
+                await self._daemon.withdraw()
             except BgpError as error:
                 log.error("not_withdrawn", detail=str(error))
         self._daemon.disconnect()
@@ -130,7 +143,11 @@ class PolledSpeaker:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), POLL_S)
             try:
-                if self._changed.is_set() or not self._there:
+                if (
+                    self._changed.is_set()
+                    or not self._there
+                    or self._now_s() > self._refused_until_s
+                ):
                     await self._apply()
                     self._now_there()
                 await self._ask()
@@ -144,8 +161,12 @@ class PolledSpeaker:
         try:
             await self._daemon.apply(list(desired.values()))
         except RefusedError as error:
-            self._listener(Refused(None, str(error), "see the daemon's log and configuration"))
+            await self._refused(str(error), desired)
             return
+        self._refusal, self._refused_until_s = "", float("inf")
+        self._now_told(desired)
+
+    def _now_told(self, desired: dict[IPNetwork, Announcement]) -> None:
         told, self._told = self._told or {}, desired
         for prefix, announcement in desired.items():
             if told.get(prefix) != announcement:
@@ -153,6 +174,18 @@ class PolledSpeaker:
         for prefix in told:
             if prefix not in desired:
                 self._listener(Acknowledged(prefix, withdrawn=True))
+
+    async def _refused(self, why: str, desired: Mapping[IPNetwork, Announcement]) -> None:
+        """Report a refusal, and try again later. What was announced before stays, unless some of
+        it must go: then all of it goes, for that is never refused.
+        """
+        self._refused_until_s = self._now_s() + REFUSED_AGAIN_S
+        if why != self._refusal:
+            self._refusal = why
+            self._listener(Refused(None, why, "see the daemon's log and configuration"))
+        if self._told is None or self._told.keys() - desired.keys():
+            await self._daemon.withdraw()
+            self._now_told({})
 
     async def _ask(self) -> None:
         now_s = self._now_s()

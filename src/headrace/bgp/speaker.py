@@ -22,7 +22,8 @@ class Speaker(Protocol):
     def set(self, announcements: frozenset[Announcement]) -> None:
         """Announce these from now on and nothing else. Returns at once. Raises ValueError.
 
-        Sets that follow each other quickly may be joined: the last one counts.
+        Sets that follow each other quickly may be joined: the last one counts. A speaker that was
+        made with a lease withdraws everything when no set follows within that time.
         """
 
     def dropped(self) -> Mapping[DropReason, int]:

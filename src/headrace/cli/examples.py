@@ -105,6 +105,7 @@ EXAMPLES = MappingProxyType(
             'headrace vip drain --reason "new disks" --wait 10m --config vip.toml',
             "headrace vip drain --for 2h --config vip.toml",
         ),
+        "vip withdraw": ("headrace vip withdraw --config vip.toml",),
         "vip return": ("headrace vip return --wait 1m --config vip.toml",),
         "vip coverage show": ("headrace vip coverage show --config vip.toml",),
         "vip coverage diff": ("headrace vip coverage diff --config vip.toml",),

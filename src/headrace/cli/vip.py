@@ -15,6 +15,7 @@ from headrace.cli import vip_running as running
 from headrace.cli.admin_client import AdminOption, ConfigOption, TokenOption
 from headrace.cli.examples import examples
 from headrace.cli.vip_coverage import coverage
+from headrace.cli.vip_withdraw import withdraw
 from headrace.errors import HeadraceError
 from headrace.topology.build import load_topology
 from headrace.topology.model import Topology
@@ -38,6 +39,7 @@ for _name, _command in (
     ("events", running.events),
     ("drain", running.drain),
     ("return", running.back),
+    ("withdraw", withdraw),
 ):
     vip.command(name=_name, epilog=examples(f"vip {_name}"))(_command)
 

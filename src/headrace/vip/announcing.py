@@ -93,7 +93,6 @@ class Announcing:
         self.memory: Memory | None = memory_of(kept)
         self._soon = asyncio.Event()
         self._speaker: Speaker | None = None
-        self._speaking = False
         self._tasks: list[asyncio.Task[None]] = []
         self._context = ssl.create_default_context(
             cafile=None if config.checking.ca is None else str(config.checking.ca)
@@ -155,7 +154,7 @@ class Announcing:
             await self.checker.close()
             await self.neighbours.close()
             await self.clients.close()
-        if self._speaker is not None and self._speaking:
+        if self._speaker is not None:
             await self._speaker.close(graceful=keep)
         await self.learning.close()
         if self.config.addresses.bind:
@@ -262,7 +261,8 @@ class Announcing:
             del self.health[gone]
 
     def _tell(self) -> None:
-        if self._speaker is not None and self._speaking:
+        # Each time, changed or not: what a speaker is not told again in time, it withdraws.
+        if self._speaker is not None:
             self._speaker.set(announceable(self.plan, self._families))
 
     def _checked(self, vip: Address, judged: Judged) -> None:
@@ -315,21 +315,24 @@ class Announcing:
         while True:
             try:
                 speaker = self._maker(self.config, self._heard)
-                self._speaker = speaker
                 speaker.set(announceable(self.plan, self._families))
+                self._speaker = speaker
                 await speaker.start()
-            except (BgpError, OSError) as error:
-                wait_s = backoff.failed(loop.time())
-                problem = str(error)
-                if problem != self.speaker_problem:
-                    self.speaker_problem = problem
-                    self.events.add(Event(time.time(), "speaker_failed", "", problem))
-                await asyncio.sleep(wait_s)
+            except Exception as error:  # whatever it is: without a speaker there is no VIP
+                if not isinstance(error, (BgpError, OSError)):
+                    log.exception("speaker_start_failed")
+                self._not_started(str(error) or type(error).__name__)
+                await asyncio.sleep(backoff.failed(loop.time()))
                 continue
-            self._speaking = True
             self.speaker_problem = ""
             self._tell()
             return
+
+    def _not_started(self, problem: str) -> None:
+        self._speaker = None
+        if problem != self.speaker_problem:
+            self.speaker_problem = problem
+            self.events.add(Event(time.time(), "speaker_failed", "", problem))
 
     async def _first_checks(self) -> None:
         """Wait, for a while, until it is known what is served: a router that kept the routes over a

@@ -1,5 +1,5 @@
-"""Watches the worker from the supervisor: one that does not come to a decision in time is killed.
-ExaBGP dies with it; a BIRD or an FRR, which does not, is told to withdraw everything.
+"""Watches the worker from the supervisor: one that does not come to a decision in time is killed,
+and the node starts another. What it announced goes with it: that is the speaker's part.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from pathlib import Path
 
 import structlog
 
-from headrace.bgp.errors import BgpError
 from headrace.config.vip.model import VipConfig
 from headrace.node.running import Node
 from headrace.vip.admin.questions import Answer, AskBeat
-from headrace.vip.speak.made import daemon_of
 
 ASK_S = 0.2
 
@@ -46,7 +44,7 @@ class Watchdog:
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
         limit_s = self._config.checking.watchdog_s
-        beat_s, withdrawn = loop.time(), False
+        beat_s, bitten = loop.time(), False
         while True:
             asked_s = loop.time()
             found = await self._node.workers.ask_each(AskBeat(), Answer, within_s=limit_s / 2)
@@ -54,10 +52,10 @@ class Watchdog:
                 beat_s = loop.time()  # this process itself did not run
             beat = found[0].beat if found else None
             if beat is not None and beat.plan_age_s < limit_s:
-                self._pid, beat_s, withdrawn = beat.pid, loop.time(), False
-            elif loop.time() - beat_s >= limit_s and not withdrawn:
+                self._pid, beat_s, bitten = beat.pid, loop.time(), False
+            elif loop.time() - beat_s >= limit_s and not bitten:
                 self._bite()
-                withdrawn = await self._withdraw()
+                bitten = True
             await asyncio.sleep(ASK_S)
 
     def _bite(self) -> None:
@@ -68,21 +66,6 @@ class Watchdog:
             log.error("worker_hangs", pid=pid, limit_s=self._config.checking.watchdog_s)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-
-    async def _withdraw(self) -> bool:
-        """Let a daemon that goes on by itself announce nothing; return whether that is done."""
-        daemon = daemon_of(self._config)
-        if daemon is None:
-            return True
-        try:
-            await daemon.apply([])
-        except BgpError as error:
-            log.error("not_withdrawn", problem=str(error))
-            return False
-        finally:
-            daemon.disconnect()
-        log.warning("withdrawn_without_worker")
-        return True
 
 
 def parent_of(pid: int) -> int:

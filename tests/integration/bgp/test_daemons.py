@@ -184,7 +184,9 @@ def test_a_daemon_that_dies_is_told_everything_again(site: tuple[BirdRouter, Run
     assert router.via(VIPS[0]) == NEXT[0]
 
 
-def test_what_bird_refuses_leaves_what_was_there(namespaces: Namespaces, open_path: Path) -> None:
+def test_what_bird_refuses_leaves_what_was_there_but_for_what_must_go(
+    namespaces: Namespaces, open_path: Path
+) -> None:
     made = make_site(namespaces, 1)
     router = BirdRouter(made.router, open_path, "router id 10.99.0.1;\n" + bird_neighbor(1))
     running = with_bird(made.servers[0], open_path)
@@ -194,12 +196,21 @@ def test_what_bird_refuses_leaves_what_was_there(namespaces: Namespaces, open_pa
     former = include.read_text()
     # Somebody breaks the site's own configuration: nothing that is written here can be loaded.
     (main,) = (file for file in open_path.glob("bird-*/bird.conf") if "isp4" in file.read_text())
-    main.write_text(main.read_text() + "protocol nonsense {}\n")
-    running.speaker.set(announcement(VIPS[1]))
+    whole = main.read_text()
+    main.write_text(whole + "protocol nonsense {}\n")
+    running.speaker.set(announcement(VIPS[0]), announcement(VIPS[1]))
     refused = running.speaker.event(Refused)
     assert "bird.conf" in refused.detail
     assert include.read_text() == former
     assert router.via(VIPS[0]) == NEXT[0]
+    # A VIP that is not served any more goes all the same, and the others with it.
+    running.speaker.set(announcement(VIPS[1]))
+    router.goes_via(VIPS[0], None)
+    assert router.via(VIPS[1]) is None
+    assert VIPS[0] not in include.read_text()
+    main.write_text(whole)
+    router.goes_via(VIPS[1], NEXT[0])
+    assert router.via(VIPS[0]) is None
 
 
 def test_frr_keeps_what_is_not_from_here(namespaces: Namespaces, open_path: Path) -> None:

@@ -43,15 +43,17 @@ def test_announcements_come_before_withdrawals() -> None:
     assert state.take_change() is None
 
 
-def test_what_was_refused_is_tried_again_only_when_it_is_set_again() -> None:
+def test_what_was_refused_is_tried_again_only_when_something_else_is_set() -> None:
     state = Desired()
     one = Announcement(ip_network("192.0.2.1/32"))
     state.set([one])
     state.take_change()
     state.refused(one.prefix, one)
-    assert state.take_change() is None
     state.set([one])
-    assert state.take_change() == (one.prefix, one)
+    assert state.take_change() is None
+    other = Announcement(ip_network("192.0.2.2/32"))
+    state.set([one, other])
+    assert [state.take_change(), state.take_change()] == [(one.prefix, one), (other.prefix, other)]
 
 
 def test_a_speaker_that_starts_is_told_all_at_once() -> None:

@@ -48,6 +48,11 @@ class FakeDaemon:
             raise self.error
         self.applied.append(frozenset(announcements))
 
+    async def withdraw(self) -> None:
+        if self.error is not None and not isinstance(self.error, RefusedError):
+            raise self.error
+        self.applied.append(frozenset())
+
     async def sessions(self) -> dict[SessionKey, Seen]:
         if self.error is not None and not isinstance(self.error, RefusedError):
             raise self.error
@@ -88,10 +93,6 @@ def test_its_life() -> None:
             SessionUp,
             Received,
         ]
-        daemon.error = RefusedError("no")
-        speaker.set(frozenset({TWO}))
-        await until(events, Refused)
-        daemon.error = None
         speaker.set(frozenset({TWO}))
         await until(events, Acknowledged, 3)
         assert events[-2:] == [Acknowledged(TWO.prefix), Acknowledged(ONE.prefix, withdrawn=True)]
@@ -106,6 +107,53 @@ def test_its_life() -> None:
         assert daemon.applied[-1] == {TWO}
         await speaker.close(graceful=True)
         assert daemon.applied[-1] == {TWO}
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+
+
+def test_what_must_go_goes_whatever_the_daemon_refuses() -> None:
+    async def run() -> None:
+        events: list[Any] = []
+        daemon = FakeDaemon()
+        speaker = PolledSpeaker((session(),), events.append, daemon=daemon)
+        speaker.set(frozenset({ONE}))
+        await speaker.start()
+        daemon.error = RefusedError("no")
+        # One more: what was announced stays.
+        speaker.set(frozenset({ONE, TWO}))
+        await until(events, Refused)
+        assert daemon.applied == [{ONE}]
+        # One less.
+        speaker.set(frozenset({TWO}))
+        await until(events, Acknowledged, 2)
+        assert events[-1] == Acknowledged(ONE.prefix, withdrawn=True)
+        assert daemon.applied == [{ONE}, frozenset()]
+        daemon.error = None
+        speaker.set(frozenset({ONE, TWO}))
+        await until(events, Acknowledged, 4)
+        assert daemon.applied[-1] == {ONE, TWO}
+        assert len([one for one in events if isinstance(one, Refused)]) == 1
+        await speaker.close(graceful=True)
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+
+
+def test_the_same_again_is_told_once_and_what_somebody_withdrew_again() -> None:
+    async def run() -> None:
+        events: list[Any] = []
+        daemon = FakeDaemon()
+        speaker = PolledSpeaker((session(),), events.append, daemon=daemon)
+        speaker.set(frozenset({ONE}))
+        await speaker.start()
+        await until(events, SessionUp)
+        for _time in range(3):
+            speaker.set(frozenset({ONE}))
+            await asyncio.sleep(0)
+        assert daemon.applied == [{ONE}]
+        speaker.tell_again()
+        await until(events, Acknowledged, 2)
+        assert daemon.applied == [{ONE}, {ONE}]
+        await speaker.close(graceful=True)
 
     asyncio.run(asyncio.wait_for(run(), 20))
 

@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from headrace.bgp.announcement import Announcement, IPNetwork
+import structlog
+
+from headrace.bgp.announcement import Announcement, Family, IPNetwork
 from headrace.bgp.bird.control import FIRST_ERROR, Control
 from headrace.bgp.bird.text import include_text, read_protocols, read_routes
 from headrace.bgp.errors import BgpError
@@ -18,6 +20,8 @@ from headrace.bgp.polled import RefusedError, Seen
 
 SOCKET = Path("/run/bird/bird.ctl")
 INCLUDE = Path("/etc/bird/headrace.conf")
+
+log = structlog.get_logger()
 
 
 class BirdDaemon:
@@ -41,12 +45,29 @@ class BirdDaemon:
         if code < FIRST_ERROR:
             code, answer = await self._control.ask("configure soft")
         if code < FIRST_ERROR:
+            await self._switch("enable")
             return
         if former is None:
             self._write(include_text([], self._local_as))
         else:
             self._write(former)
         raise RefusedError(f"BIRD refuses the configuration: {_last(answer)}")
+
+    async def withdraw(self) -> None:
+        """Replace the file by one without announcements. Raises BgpError.
+
+        A BIRD that refuses its configuration, for whatever is wrong elsewhere, has the protocols of
+        the file switched off, until `apply` succeeds.
+        """
+        self._write(include_text([], self._local_as))
+        code, answer = await self._control.ask("configure soft")
+        if code >= FIRST_ERROR:
+            log.warning("bird_refuses", detail=_last(answer))
+            await self._switch("disable")
+
+    async def _switch(self, command: str) -> None:
+        for family in Family:
+            await self._control.ask(f"{command} headrace{family.value}")
 
     async def sessions(self) -> dict[SessionKey, Seen]:
         """Return how its sessions are. Raises BgpError."""

@@ -19,8 +19,9 @@ from pathlib import Path
 
 import structlog
 
+from headrace.bgp.beats import Beats
 from headrace.bgp.errors import BgpError
-from headrace.bgp.exabgp.helper import MARK
+from headrace.bgp.exabgp.helper import BEAT, HEARD, MARK
 from headrace.bgp.exabgp.messages import LIMIT_BYTES
 from headrace.bgp.lines import LineSplitter
 
@@ -38,12 +39,14 @@ LAST_WORDS = ("performing shutdown", "exiting on peer termination")
 log = structlog.get_logger()
 
 
-def helper_command() -> str:
+def helper_command(lease_s: float = 0.0) -> str:
     """Return how ExaBGP starts its helper. Raises BgpError.
 
-    ExaBGP splits what it runs at commas, blanks and quotes, so the paths must have none.
+    Without a `beat` for `lease_s` the helper ends ExaBGP; 0: only this process's end counts. ExaBGP
+    splits what it runs at commas, blanks and quotes, so the paths must have none.
     """
     words = [os.path.realpath(sys.executable), "-I", "-S", str(HERE / "helper.py")]
+    words.append(f"{lease_s:g}")
     for word in words:
         if set(word) & set(" ,;'\"\\{}[]()#") or not word.isascii():
             raise BgpError(f"ExaBGP cannot start {word}: install Headrace in a path of plain names")
@@ -69,6 +72,7 @@ class Process:
         self._shown = (0, 0)
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._ended = False
+        self._beats = Beats()
         self.last_word = ""
 
     @property
@@ -83,7 +87,10 @@ class Process:
 
     async def start(self, configuration: str) -> None:
         """Start ExaBGP, and return when its API can be spoken to. Raises BgpError."""
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise BgpError(f"ExaBGP cannot be started: {error.strerror}") from None
         try:
             self._child = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", str(HERE / "program.py"), str(os.getpid())),
@@ -111,6 +118,8 @@ class Process:
         except BgpError:
             await self.kill()
             raise
+        if self._ended:
+            raise BgpError(f"ExaBGP ended as it started: {self.last_word or 'without a word'}")
         # Not before: what it says comes after the word that it started.
         self._loop.add_reader(self._pipes[0], self._read)
         if self._unsent:
@@ -122,6 +131,18 @@ class Process:
         self._unsent += line.encode() + b"\n"
         if idle:
             self._write()
+
+    def beat(self) -> None:
+        """Let the helper know that this process lives."""
+        if self._ended or not self._pipes or self._channel is None:
+            return
+        self._beats.sent(self._loop.time())
+        with contextlib.suppress(OSError):  # full: the helper does not read, which `deaf_s` shows
+            self._channel.send(BEAT)
+
+    def deaf_s(self) -> float:
+        """Return for how long the helper has not answered to a beat."""
+        return 0.0 if self._ended else self._beats.deaf_s(self._loop.time())
 
     async def kill(self) -> None:
         """End it without a word to anyone, and wait until it is gone."""
@@ -156,7 +177,9 @@ class Process:
         if descriptors:
             self._take_pipes(descriptors)
         for line in self._log_lines.feed(part):
-            if line + b"\n" != MARK:
+            if line + b"\n" == HEARD:
+                self._beats.answered()
+            elif line + b"\n" != MARK:
                 self._show(line)
         if not part and not descriptors:
             self._finish(self.last_word or "it ended")

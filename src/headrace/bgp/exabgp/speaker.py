@@ -67,7 +67,11 @@ class Bfd:
 
 
 class ExaBgpSpeaker:
-    """A supervised ExaBGP. `user` is who it runs as when this process is root."""
+    """A supervised ExaBGP. `user` is who it runs as when this process is root.
+
+    With `lease_s`, what is announced counts for so long: when `set` is not called again in time,
+    everything is withdrawn and ExaBGP ends, also when this process is stopped or hangs.
+    """
 
     def __init__(
         self,
@@ -76,11 +80,13 @@ class ExaBgpSpeaker:
         *,
         user: str = USER,
         bfd: Bfd | None = None,
+        lease_s: float = 0.0,
     ) -> None:
         self._sessions = unique(sessions)
         self._families = {one.family for one in sessions}
         self._listener = listener
         self._user = user
+        self._lease_s = lease_s
         self._bfd = self._monitor(bfd)
         self._wanted = Desired()
         self._outstanding: deque[_Command] = deque()
@@ -98,13 +104,14 @@ class ExaBgpSpeaker:
         """Start ExaBGP. What was set before is announced with the first word. Raises BgpError."""
         self._loop = asyncio.get_running_loop()
         self._states = SessionStates(self._sessions, self._now_s())
-        await self._launch()
-        if self._bfd is not None:
-            try:
+        try:
+            await self._launch()
+            if self._bfd is not None:
                 await self._bfd.start()
-            except BgpError:
-                await self._process_gone()
-                raise
+        except Exception as error:
+            await self._process_gone()
+            self._listener(SpeakerChanged(SpeakerState.DIED, str(error)))
+            raise
         self._keeper = asyncio.create_task(self._keep())
 
     def set(self, announcements: frozenset[Announcement]) -> None:
@@ -113,6 +120,8 @@ class ExaBgpSpeaker:
             if one.family not in self._families:
                 raise ValueError(f"{one.prefix} has no session of its family to be announced on")
         self._wanted.set(announcements)
+        if self._process is not None:
+            self._process.beat()
         self._send_changes()
 
     def dropped(self) -> dict[DropReason, int]:
@@ -192,7 +201,8 @@ class ExaBgpSpeaker:
         process = Process(self._read, self._on_end, self._user)
         self._process = process
         announced = self._wanted.started()
-        configuration = text.configuration(self._sessions, passwords, announced, helper_command())
+        helper = helper_command(self._lease_s)
+        configuration = text.configuration(self._sessions, passwords, announced, helper)
         await process.start(configuration)
         self._listener(SpeakerChanged(SpeakerState.STARTED))
         for one in announced:
@@ -207,11 +217,17 @@ class ExaBgpSpeaker:
             now_s = self._now_s()
             if self._ended.is_set():
                 await self._again(SpeakerState.DIED)
-            elif self._outstanding and now_s - self._outstanding[0].sent_s > ANSWER_S:
+            elif self._hangs(now_s):
                 await self._again(SpeakerState.HANGS)
             else:
                 self._ping(now_s)
                 self._report(self._states.overdue(now_s))
+
+    def _hangs(self, now_s: float) -> bool:
+        """Return whether ExaBGP or its helper owes an answer for too long."""
+        assert self._process is not None
+        owes = self._outstanding and now_s - self._outstanding[0].sent_s > ANSWER_S
+        return bool(owes) or self._process.deaf_s() > ANSWER_S
 
     async def _again(self, state: SpeakerState) -> None:
         process = self._process
@@ -226,7 +242,9 @@ class ExaBgpSpeaker:
             await asyncio.sleep(wait_s)
             try:
                 await self._launch()
-            except BgpError as error:
+            except Exception as error:  # whatever it is: without a speaker there is no VIP
+                if not isinstance(error, BgpError):
+                    log.exception("speaker_start_failed")
                 state, why = SpeakerState.DIED, str(error)
                 await self._process_gone()
             else:

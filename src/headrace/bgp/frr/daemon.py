@@ -40,6 +40,10 @@ class FrrDaemon:
         except VtyRefusedError as error:
             raise RefusedError(f"FRR refuses the configuration: {error}") from None
 
+    async def withdraw(self) -> None:
+        """Take back everything that was announced from here. Raises BgpError."""
+        await self.apply([])
+
     async def sessions(self) -> dict[SessionKey, Seen]:
         """Return how its sessions are. Raises BgpError."""
         try:

@@ -6,17 +6,20 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from headrace.bgp.bfd.text import Pace
-from headrace.bgp.bird.daemon import INCLUDE, SOCKET, BirdDaemon
+from headrace.bgp.bird.daemon import INCLUDE, SOCKET
 from headrace.bgp.events import Listener
 from headrace.bgp.exabgp.speaker import Bfd, ExaBgpSpeaker
-from headrace.bgp.frr.daemon import SOCKETS, FrrDaemon
+from headrace.bgp.frr.daemon import SOCKETS
 from headrace.bgp.polled import Daemon, PolledSpeaker
 from headrace.bgp.session import Intake, Session
 from headrace.bgp.speaker import Speaker
 from headrace.config.vip.model import VipConfig
 from headrace.config.vip.speaking import RouterSession
+from headrace.vip.speak.guard import Guard, GuardedSpeaker
+from headrace.vip.speak.guard_process import GuardTask, daemon_at
 
 BFD_DIRECTORY = "bfd"
+GUARD_LOCK = "guard.lock"
 
 
 def sessions_of(config: VipConfig) -> tuple[Session, ...]:
@@ -26,27 +29,44 @@ def sessions_of(config: VipConfig) -> tuple[Session, ...]:
 
 def daemon_of(config: VipConfig) -> Daemon | None:
     """Return the daemon that announces by itself; None where ExaBGP is started."""
+    task = guarded(config)
+    return None if task is None else daemon_at(task)
+
+
+def guarded(config: VipConfig) -> GuardTask | None:
+    """Return what a guard watches; None where ExaBGP is started, which has a watch of its own."""
     speaking = config.speaker
-    if speaking.kind == "bird":
-        return BirdDaemon(
-            speaking.as_number,
-            socket=speaking.bird_socket or SOCKET,
-            include=speaking.bird_include or INCLUDE,
-        )
-    if speaking.kind == "frr":
-        return FrrDaemon(speaking.as_number, sockets=speaking.frr_sockets or SOCKETS)
-    return None
+    if speaking.kind == "exabgp":
+        return None
+    bird = speaking.kind == "bird"
+    socket = speaking.bird_socket or SOCKET
+    return GuardTask(
+        kind="bird" if bird else "frr",
+        local_as=speaking.as_number,
+        place=str(socket if bird else speaking.frr_sockets or SOCKETS),
+        include=str(speaking.bird_include or INCLUDE),
+        lease_s=config.checking.watchdog_s,
+        lock=str(config.state_dir / GUARD_LOCK),
+        log_level=config.log_level,
+    )
 
 
 def make_speaker(config: VipConfig, listener: Listener) -> Speaker:
     """Return the speaker, which has not been started. Raises OSError."""
-    sessions, daemon = sessions_of(config), daemon_of(config)
-    if daemon is not None:
-        return PolledSpeaker(sessions, listener, daemon=daemon)
+    sessions, task = sessions_of(config), guarded(config)
+    if task is not None:
+        polled = PolledSpeaker(sessions, listener, daemon=daemon_at(task))
+        return GuardedSpeaker(polled, Guard(task, polled.tell_again))
     bfd = None
     if any(one.bfd for one in sessions):
         bfd = Bfd(_bfd_directory(config.state_dir), _pace(config))
-    return ExaBgpSpeaker(sessions, listener, user=config.speaker.user, bfd=bfd)
+    return ExaBgpSpeaker(
+        sessions,
+        listener,
+        user=config.speaker.user,
+        bfd=bfd,
+        lease_s=config.checking.watchdog_s,
+    )
 
 
 def _session(config: VipConfig, router: RouterSession) -> Session:

@@ -1,4 +1,4 @@
-"""A site's router and servers in namespaces."""
+"""Network namespaces for tests, and a directory that daemons reach."""
 
 from __future__ import annotations
 

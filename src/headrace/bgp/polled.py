@@ -24,12 +24,10 @@ from headrace.bgp.events import (
     Refused,
     SessionKey,
     SpeakerChanged,
-    SpeakerEvent,
     SpeakerState,
 )
-from headrace.bgp.received import ReceivedRoutes
-from headrace.bgp.session import Session, unique
-from headrace.bgp.sessions import SessionStates
+from headrace.bgp.reporting import Reporting, now_s
+from headrace.bgp.session import Session
 
 POLL_S = 0.25
 AGAIN_S = 1.0
@@ -83,7 +81,7 @@ class PolledSpeaker:
     def __init__(
         self, sessions: tuple[Session, ...], listener: Listener, *, daemon: Daemon
     ) -> None:
-        self._sessions = unique(sessions)
+        self._known = Reporting(sessions, listener)
         self._listener = listener
         self._daemon = daemon
         self._desired: dict[IPNetwork, Announcement] = {}
@@ -92,23 +90,19 @@ class PolledSpeaker:
         self._there = False
         self._refusal = ""
         self._refused_until_s = float("inf")
-        self._received = ReceivedRoutes(sessions)
         self._receive_next_s = float("-inf")
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Find the daemon and tell it what was set. Raises BgpError."""
-        self._states = SessionStates(self._sessions, self._now_s())
+        self._known.begin()
         await self._apply()
         self._now_there()
         self._task = asyncio.create_task(self._run())
 
     def set(self, announcements: frozenset[Announcement]) -> None:
         """Announce these from now on and nothing else. Raises ValueError."""
-        families = {one.family for one in self._sessions}
-        for one in announcements:
-            if one.family not in families:
-                raise ValueError(f"{one.prefix} has no session of its family to be announced on")
+        self._known.check(announcements)
         self._daemon.check(announcements)
         desired = by_prefix(announcements)
         if desired != self._desired:
@@ -122,7 +116,7 @@ class PolledSpeaker:
 
     def dropped(self) -> dict[DropReason, int]:
         """Return how much of what routers announced was not taken, by reason."""
-        return dict(self._received.dropped)
+        return dict(self._known.received.dropped)
 
     async def close(self, *, graceful: bool) -> None:
         """Stop asking. Gracefully: the daemon goes on announcing. Otherwise all is withdrawn."""
@@ -143,16 +137,14 @@ class PolledSpeaker:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), POLL_S)
             try:
-                if (
-                    self._changed.is_set()
-                    or not self._there
-                    or self._now_s() > self._refused_until_s
-                ):
+                if self._changed.is_set() or not self._there or now_s() > self._refused_until_s:
                     await self._apply()
                     self._now_there()
                 await self._ask()
-            except BgpError as error:
-                self._gone(str(error))
+            except Exception as error:  # whatever it is: unasked, it would announce for ever
+                if not isinstance(error, BgpError):
+                    log.exception("speaker_failed")
+                self._gone(str(error) or type(error).__name__)
                 await asyncio.sleep(AGAIN_S)
 
     async def _apply(self) -> None:
@@ -179,7 +171,7 @@ class PolledSpeaker:
         """Report a refusal, and try again later. What was announced before stays, unless some of
         it must go: then all of it goes, for that is never refused.
         """
-        self._refused_until_s = self._now_s() + REFUSED_AGAIN_S
+        self._refused_until_s = now_s() + REFUSED_AGAIN_S
         if why != self._refusal:
             self._refusal = why
             self._listener(Refused(None, why, "see the daemon's log and configuration"))
@@ -188,35 +180,33 @@ class PolledSpeaker:
             self._now_told({})
 
     async def _ask(self) -> None:
-        now_s = self._now_s()
-        seen = await self._daemon.sessions()
-        for session in self._sessions:
+        known, seen = self._known, await self._daemon.sessions()
+        for session in known.sessions:
             how = seen.get(session.key)
             if how is None:
                 detail = "the daemon has no such session configured"
                 how = Seen(False, DownReason.OTHER, detail)
             if how.up:
-                self._report(self._states.up(session.key, now_s))
-            elif how.reason is not None or self._states.is_up(session.key):
-                reason = how.reason or DownReason.OTHER
-                self._report(self._states.down(session.key, reason, how.detail, now_s))
-                self._report(self._received.ended(session.key))
-        self._report(self._states.overdue(now_s))
-        if now_s >= self._receive_next_s:
-            self._receive_next_s = now_s + RECEIVE_S
-            for session in self._sessions:
-                if session.intake.most and self._states.is_up(session.key):
-                    await self._receive(session.key, now_s)
+                known.up(session.key)
+            elif how.reason is not None or known.states.is_up(session.key):
+                known.down(session.key, how.reason or DownReason.OTHER, how.detail)
+        known.overdue()
+        if now_s() >= self._receive_next_s:
+            self._receive_next_s = now_s() + RECEIVE_S
+            for session in known.sessions:
+                if session.intake.most and known.states.is_up(session.key):
+                    await self._receive(session.key)
 
-    async def _receive(self, session: SessionKey, now_s: float) -> None:
+    async def _receive(self, session: SessionKey) -> None:
+        received = self._known.received
         try:
             routes = await self._daemon.received(session)
         except TooMuchError as error:
             # Of a router's making, so no reason to give the daemon up; what is known stays.
-            self._receive_next_s = now_s + MUCH_S
-            self._report(self._received.drop(session, DropReason.TOO_MANY, str(error)))
+            self._receive_next_s = now_s() + MUCH_S
+            self._known.report(received.drop(session, DropReason.TOO_MANY, str(error)))
         else:
-            self._report(self._received.replaced(session, routes, self._desired))
+            self._known.report(received.replaced(session, routes, self._desired))
 
     def _now_there(self) -> None:
         if not self._there:
@@ -230,13 +220,4 @@ class PolledSpeaker:
             self._receive_next_s = float("-inf")
             log.warning("speaker_gone", detail=why)
             self._listener(SpeakerChanged(SpeakerState.DIED, why, AGAIN_S))
-            self._report(self._states.all_down(DownReason.SPEAKER, why, self._now_s()))
-            for session in self._sessions:
-                self._report(self._received.ended(session.key))
-
-    def _report(self, events: Iterable[SpeakerEvent]) -> None:
-        for event in events:
-            self._listener(event)
-
-    def _now_s(self) -> float:
-        return asyncio.get_running_loop().time()
+            self._known.all_lost(DownReason.SPEAKER, why)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,14 +25,12 @@ from headrace.bgp.events import (
     Refused,
     SessionKey,
     SpeakerChanged,
-    SpeakerEvent,
     SpeakerState,
 )
 from headrace.bgp.exabgp import messages, text
 from headrace.bgp.exabgp.process import Process, helper_command
-from headrace.bgp.received import ReceivedRoutes
-from headrace.bgp.session import Session, read_password, unique
-from headrace.bgp.sessions import SessionStates
+from headrace.bgp.reporting import Reporting, now_s
+from headrace.bgp.session import Session, read_password
 
 WINDOW = 16
 """Commands that are not answered yet. ExaBGP answers in order, so each answer has its command."""
@@ -82,8 +79,8 @@ class ExaBgpSpeaker:
         bfd: Bfd | None = None,
         lease_s: float = 0.0,
     ) -> None:
-        self._sessions = unique(sessions)
-        self._families = {one.family for one in sessions}
+        self._known = Reporting(sessions, listener)
+        self._sessions = sessions
         self._listener = listener
         self._user = user
         self._lease_s = lease_s
@@ -93,7 +90,6 @@ class ExaBgpSpeaker:
         self._teardowns: dict[SessionKey, None] = {}
         self._asked_s = 0.0
         self._unreadable = False
-        self._received = ReceivedRoutes(sessions)
         self._backoff = Backoff()
         self._process: Process | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -102,8 +98,7 @@ class ExaBgpSpeaker:
 
     async def start(self) -> None:
         """Start ExaBGP. What was set before is announced with the first word. Raises BgpError."""
-        self._loop = asyncio.get_running_loop()
-        self._states = SessionStates(self._sessions, self._now_s())
+        self._known.begin()
         try:
             await self._launch()
             if self._bfd is not None:
@@ -116,9 +111,7 @@ class ExaBgpSpeaker:
 
     def set(self, announcements: frozenset[Announcement]) -> None:
         """Announce these from now on and nothing else. Raises ValueError."""
-        for one in announcements:
-            if one.family not in self._families:
-                raise ValueError(f"{one.prefix} has no session of its family to be announced on")
+        self._known.check(announcements)
         self._wanted.set(announcements)
         if self._process is not None:
             self._process.beat()
@@ -126,7 +119,7 @@ class ExaBgpSpeaker:
 
     def dropped(self) -> dict[DropReason, int]:
         """Return how much of what routers announced was not taken, by reason."""
-        return dict(self._received.dropped)
+        return dict(self._known.received.dropped)
 
     @property
     def pid(self) -> int:
@@ -141,9 +134,7 @@ class ExaBgpSpeaker:
         if self._process is not None and not self._ended.is_set():
             self._teardowns[session] = None
             self._send_changes()
-            for event in self._states.down(session, DownReason.BFD, why, self._now_s()):
-                self._listener(event)
-            self._report(self._received.ended(session))
+            self._known.down(session, DownReason.BFD, why)
 
     async def close(self, *, graceful: bool) -> None:
         """End ExaBGP. Gracefully: killed, so that routers keep the routes if they were promised it.
@@ -169,7 +160,7 @@ class ExaBgpSpeaker:
             await process.terminate()
         else:
             await process.kill()
-        self._all_lost(DownReason.CLOSED, "")
+        self._known.all_lost(DownReason.CLOSED, "")
         self._listener(SpeakerChanged(SpeakerState.CLOSED))
 
     def _monitor(self, bfd: Bfd | None) -> BfdMonitor | None:
@@ -214,19 +205,18 @@ class ExaBgpSpeaker:
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), TICK_S)
-            now_s = self._now_s()
             if self._ended.is_set():
                 await self._again(SpeakerState.DIED)
-            elif self._hangs(now_s):
+            elif self._hangs():
                 await self._again(SpeakerState.HANGS)
             else:
-                self._ping(now_s)
-                self._report(self._states.overdue(now_s))
+                self._ping()
+                self._known.overdue()
 
-    def _hangs(self, now_s: float) -> bool:
+    def _hangs(self) -> bool:
         """Return whether ExaBGP or its helper owes an answer for too long."""
         assert self._process is not None
-        owes = self._outstanding and now_s - self._outstanding[0].sent_s > ANSWER_S
+        owes = self._outstanding and now_s() - self._outstanding[0].sent_s > ANSWER_S
         return bool(owes) or self._process.deaf_s() > ANSWER_S
 
     async def _again(self, state: SpeakerState) -> None:
@@ -234,9 +224,9 @@ class ExaBgpSpeaker:
         assert process is not None
         why = process.last_word
         await process.kill()
-        self._all_lost(DownReason.SPEAKER, why)
+        self._known.all_lost(DownReason.SPEAKER, why)
         while True:
-            wait_s = self._backoff.failed(self._now_s())
+            wait_s = self._backoff.failed(now_s())
             self._listener(SpeakerChanged(state, why, wait_s))
             log.warning("speaker_restarts", state=state.value, detail=why, again_in_s=wait_s)
             await asyncio.sleep(wait_s)
@@ -250,12 +240,12 @@ class ExaBgpSpeaker:
             else:
                 return
 
-    def _ping(self, now_s: float) -> None:
+    def _ping(self) -> None:
         """Ask whether ExaBGP lives, while nothing else is asked: this alone is answered at once,
         before what was asked earlier.
         """
-        if not self._outstanding and now_s - self._asked_s >= PING_S:
-            self._send("#", _Command(now_s))
+        if not self._outstanding and now_s() - self._asked_s >= PING_S:
+            self._send("#", _Command(now_s()))
 
     def _send(self, line: str, command: _Command) -> None:
         assert self._process is not None
@@ -271,7 +261,7 @@ class ExaBgpSpeaker:
             # Answered at once, so before what was asked earlier: only when nothing else is open.
             if not self._outstanding:
                 session, _ = self._teardowns.popitem()
-                self._send(text.teardown_line(session), _Command(self._now_s()))
+                self._send(text.teardown_line(session), _Command(now_s()))
             return
         while len(self._outstanding) < WINDOW and (change := self._wanted.take_change()):
             prefix, announcement = change
@@ -280,34 +270,34 @@ class ExaBgpSpeaker:
                 if announcement is None
                 else text.announce_line(self._sessions, announcement)
             )
-            self._send(line, _Command(self._now_s(), prefix, announcement))
+            self._send(line, _Command(now_s(), prefix, announcement))
 
     def _pinging(self) -> bool:
         return bool(self._outstanding) and self._outstanding[0].prefix is None
 
     def _read(self, line: bytes) -> None:
+        known = self._known
         match messages.read_line(line):
             case messages.Done():
                 self._answer(refused=False)
             case messages.Failed():
                 self._answer(refused=True)
-            case messages.State(session, down, detail) if session in self._states:
+            case messages.State(session, down, detail) if session in known.states:
                 if down is None:
-                    self._report(self._states.up(session, self._now_s()))
+                    known.up(session)
                 else:
-                    self._report(self._states.down(session, down, detail, self._now_s()))
-                    self._report(self._received.ended(session))
+                    known.down(session, down, detail)
             case messages.Update(session, announced, withdrawn, attributes) if (
-                session in self._states
+                session in known.states
             ):
                 for prefix in withdrawn:
-                    self._report(self._received.withdrawn(session, prefix))
+                    known.report(known.received.withdrawn(session, prefix))
                 own = self._wanted.desired
                 for prefix in announced:
-                    self._report(self._received.announced(session, prefix, attributes, own))
+                    known.report(known.received.announced(session, prefix, attributes, own))
             case messages.Unreadable(session, detail):
-                if session is not None and session in self._states:
-                    self._report(self._received.drop(session, DropReason.UNREADABLE, detail))
+                if session is not None and session in known.states:
+                    known.report(known.received.drop(session, DropReason.UNREADABLE, detail))
                 elif not self._unreadable:
                     self._unreadable = True
                     self._listener(Dropped(None, DropReason.UNREADABLE, detail))
@@ -333,15 +323,3 @@ class ExaBgpSpeaker:
         self._ended.set()
         self._outstanding.clear()
         self._answered.set()
-
-    def _all_lost(self, reason: DownReason, detail: str) -> None:
-        self._report(self._states.all_down(reason, detail, self._now_s()))
-        for session in self._sessions:
-            self._report(self._received.ended(session.key))
-
-    def _report(self, events: Iterable[SpeakerEvent]) -> None:
-        for event in events:
-            self._listener(event)
-
-    def _now_s(self) -> float:
-        return asyncio.get_running_loop().time()

@@ -66,8 +66,12 @@ def main() -> int:
         signal.signal(ignored, signal.SIG_IGN)
     task = msgspec.json.decode(sys.argv[1], type=GuardTask)
     configure_logging(task.log_level, part="guard")
-    asyncio.run(_Guarding(task).run())
+    asyncio.run(_guard(task))
     return 0
+
+
+async def _guard(task: GuardTask) -> None:
+    await _Guarding(task).run()
 
 
 class _Guarding:
@@ -76,7 +80,7 @@ class _Guarding:
         self._daemon = daemon_at(task)
         self._channel = socket.socket(fileno=os.dup(0))
         self._channel.setblocking(False)
-        self._loop = asyncio.get_event_loop()
+        self._loop = asyncio.get_running_loop()
 
     async def run(self) -> None:
         if not await self._locked():

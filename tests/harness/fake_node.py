@@ -20,6 +20,7 @@ class FakeWorkers:
 
     answers: Callable[[Any], Sequence[msgspec.Struct]]
     heard: list[msgspec.Struct] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
 
     async def ask_each(
         self, question: msgspec.Struct, answer: type[AnswerT], within_s: float = 2.0
@@ -28,6 +29,11 @@ class FakeWorkers:
         found = self.answers(question)
         assert all(isinstance(one, answer) for one in found)
         return [one for one in found if isinstance(one, answer)]
+
+    async def ask_and_miss(
+        self, question: msgspec.Struct, answer: type[AnswerT], within_s: float = 2.0
+    ) -> tuple[list[AnswerT], list[str]]:
+        return await self.ask_each(question, answer, within_s), list(self.silent)
 
     def tell_all(self, notice: msgspec.Struct) -> None:
         self.heard.append(notice)

@@ -23,7 +23,10 @@ from headrace.config.node import NodeConfig
 from headrace.errors import HeadraceError
 from headrace.node.admin.token import TOKEN_FILE_NAME
 
-TIMEOUT_S = 30.0
+LOOK_S = 3.0
+"""What a question may take that changes nothing: a node waits 2 s for its workers at most."""
+CHANGE_S = 10.0
+CONNECT_S = 3.0
 LARGEST_ANSWER_BYTES = 64 * 1024**2
 EXIT_REFUSED = 1
 EXIT_USAGE = 2
@@ -109,11 +112,14 @@ class AdminClient:
         Raises NodeUnreachable, or AdminRefused when its status is not 200.
         """
         connection = _connection(self.address)
+        within_s = LOOK_S if method == "GET" else CHANGE_S
         fields = {"Authorization": f"Bearer {self.token}"}
         content = None
         if body is not None:
             content, fields["Content-Type"] = json.dumps(body), "application/json"
         try:
+            connection.connect()
+            connection.sock.settimeout(within_s)
             connection.request(method, path, content, fields)
             response = connection.getresponse()
             if response.status == 200:
@@ -135,8 +141,8 @@ class AdminClient:
         """Return the error that says why there is no answer, and what to check."""
         if isinstance(error, TimeoutError):
             return NodeUnreachable(
-                f"no answer from {self.address} within {TIMEOUT_S:.0f} s: the {self.node} hangs, "
-                "or what is sent to it is dropped on the way"
+                f"no answer from {self.address} in time: the {self.node} hangs, or what is sent to "
+                "it is dropped on the way"
             )
         return NodeUnreachable(
             f"no answer from {self.address}: {error}; is the {self.node} running, with [admin] "
@@ -212,12 +218,12 @@ def harmless_json(found: object) -> str:
 
 class _UnixConnection(http.client.HTTPConnection):
     def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=TIMEOUT_S)
+        super().__init__("localhost", timeout=CONNECT_S)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(TIMEOUT_S)
+        self.sock.settimeout(CONNECT_S)
         self.sock.connect(str(self._path))
 
 
@@ -225,7 +231,7 @@ def _connection(address: Address) -> http.client.HTTPConnection:
     if isinstance(address, UnixAddress):
         return _UnixConnection(address.path)
     host = WILDCARDS.get(address.host, address.host)
-    return http.client.HTTPConnection(host, address.port, timeout=TIMEOUT_S)
+    return http.client.HTTPConnection(host, address.port, timeout=CONNECT_S)
 
 
 def _json(address: Address, response: http.client.HTTPResponse) -> Any:

@@ -28,7 +28,7 @@ from headrace.topology.snapshot import version_of
 from headrace.topology.view import NO_VIEW
 
 EXIT_NOWHERE = 1
-TIMEOUT_S = 10.0
+TIMEOUT_S = 3.0
 _LARGEST_ANSWER_BYTES = 4 * 1024 * 1024
 _NO_ROUTERS = {
     401: "\n    is that its admin API? ask where clients do",

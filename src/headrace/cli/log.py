@@ -173,6 +173,9 @@ def missed(found: Mapping[str, Any]) -> str:
         parts.append(f"{found['dropped']} more are not shown (see --rate, or read faster)")
     if found["unexamined"]:
         parts.append(f"{found['unexamined']} were not compared (see --sample)")
+    if "silent" in found:
+        silent = ", ".join(map(str, found["silent"]))
+        parts.append(f"no answer from {silent}" if silent else "all workers answer again")
     return "-- " + ", ".join(parts)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,8 @@ from headrace.cli.admin_client import (
 )
 from headrace.edge.admin.objects import PendingPurges, Purged
 from headrace.edge.admin.requests import LARGEST_LISTING
+
+MOST_AT_ONCE = 32
 
 
 def purge(
@@ -72,8 +75,10 @@ def purge(
         if listing:
             if urls or prefix or tag or everything or soft or service:
                 raise AdminUsage("--list only lists: leave out the rest, or leave out --list")
-            for client in _clients(admin, token_file, config):
-                _list(client)
+            clients = _clients(admin, token_file, config)
+            if len(clients) > 1:
+                return _at_each(clients, _listed)
+            _list(clients[0], "")
             return True
         bodies = requests_for(
             _with_stdin(urls or []), prefix or [], tag or [], everything, soft=soft, service=service
@@ -81,7 +86,7 @@ def purge(
         clients = _clients(admin, token_file, config)
         if len(clients) == 1:
             return not [body for body in bodies if not _purged(clients[0], body, "")]
-        return not [client for client in clients if not _all_purged(client, bodies)]
+        return _at_each(clients, lambda client: _all_purged(client, bodies))
 
     if not run("purge", work):
         raise typer.Exit(EXIT_REFUSED)
@@ -122,6 +127,14 @@ def _clients(
     return [find_admin(place, token_file, config) for place in admin]
 
 
+def _at_each(clients: list[AdminClient], work: Callable[[AdminClient], bool]) -> bool:
+    """Do this at all of several edges at once, so that none waits for one that hangs; return
+    whether all did it.
+    """
+    with ThreadPoolExecutor(min(MOST_AT_ONCE, len(clients))) as threads:
+        return all([*threads.map(work, clients)])
+
+
 def _all_purged(client: AdminClient, bodies: list[dict[str, Any]]) -> bool:
     """Carry out all purges at one edge of several; whether it did them."""
     where = f"{client.address}: "
@@ -143,7 +156,17 @@ def _purged(client: AdminClient, body: dict[str, Any], where: str) -> bool:
     return True
 
 
-def _list(client: AdminClient) -> None:
+def _listed(client: AdminClient) -> bool:
+    """List at one edge of several; whether it answered."""
+    try:
+        _list(client, f"{client.address}: ")
+    except (NodeUnreachable, AdminRefused) as error:
+        typer.echo(f"headrace purge: {client.address}: not listed: {error}", err=True)
+        return False
+    return True
+
+
+def _list(client: AdminClient, where: str) -> None:
     purges = client.ask(PendingPurges, "GET", f"/purges?limit={LARGEST_LISTING}").purges
     for one in purges:
         made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one.made))
@@ -151,11 +174,11 @@ def _list(client: AdminClient) -> None:
         words += [one.value] if one.value else []
         words += [f"scheme={one.scheme}"] if one.scheme else []
         words += [f"service={one.service}"] if one.service else []
-        typer.echo(harmless(" ".join(words)))
+        typer.echo(harmless(where + " ".join(words)))
     if not purges:
-        typer.echo("no purge is under way", err=True)
+        typer.echo(f"{where}no purge is under way", err=True)
     elif len(purges) == LARGEST_LISTING:
-        typer.echo(f"only the newest {LARGEST_LISTING} are listed", err=True)
+        typer.echo(f"{where}only the newest {LARGEST_LISTING} are listed", err=True)
 
 
 def _with_stdin(urls: Iterable[str]) -> list[str]:

@@ -85,6 +85,8 @@ def _look(
 def table(top: Top, width: int) -> list[str]:
     """Return the figures as lines of text, none wider than `width`."""
     lines = _of_edge(top) if top.caches else _of_router(top)
+    if top.silent:
+        lines.insert(0, f"no answer from {', '.join(top.silent)}: its part is missing below")
     word = "SERVICE" if top.caches else "CLASS"
     lines += part(*_services(top, word), width)
     lines += part(

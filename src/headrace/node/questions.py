@@ -54,19 +54,31 @@ class Questions:
         within_s: float = ANSWER_TIMEOUT_S,
     ) -> list[AnswerT]:
         """Ask a role's question of all workers that serve; return the answers that come."""
+        return (await self.ask_and_miss(question, answer, within_s))[0]
+
+    async def ask_and_miss(
+        self,
+        question: msgspec.Struct,
+        answer: type[AnswerT],
+        within_s: float = ANSWER_TIMEOUT_S,
+    ) -> tuple[list[AnswerT], list[str]]:
+        """Do the same; return also which workers live and do not answer, in words."""
         asked = RoleQuestion(self._next(), msgspec.Raw(msgspec.json.encode(question)))
+        workers = [worker for worker in self._pool.workers if worker.state is State.READY]
         found = await asyncio.gather(
-            *(
-                worker.ask(asked, RoleAnswer, asked.number, within_s)
-                for worker in self._pool.workers
-                if worker.state is State.READY
-            )
+            *(worker.ask(asked, RoleAnswer, asked.number, within_s) for worker in workers)
         )
-        return [
+        answers = [
             msgspec.json.decode(one.answer, type=answer)
             for one in found
             if isinstance(one, RoleAnswer)
         ]
+        silent = [
+            f"worker {worker.number} (process {worker.pid})"
+            for worker, one in zip(workers, found, strict=True)
+            if not isinstance(one, RoleAnswer) and not worker.channel.closed
+        ]
+        return answers, silent
 
     async def unsound(self, within_s: float) -> str | None:
         """Return what keeps which worker from serving; None when each that listens could."""

@@ -22,6 +22,12 @@ class Workers(Protocol):
         """Return the answers of all workers that serve and answer in time."""
         ...
 
+    async def ask_and_miss(
+        self, question: msgspec.Struct, answer: type[AnswerT], within_s: float = 2.0
+    ) -> tuple[list[AnswerT], list[str]]:
+        """Return the same, and which workers live and do not answer, in words."""
+        ...
+
     def tell_all(self, notice: msgspec.Struct) -> None:
         """Say something to all workers that wants no answer."""
         ...

@@ -81,7 +81,9 @@ _decoder = msgspec.json.Decoder(WireView)
 def decode_view(data: bytes | memoryview, most_bytes: int = LARGEST_BYTES) -> View:
     """Return the view that a document says. Raises ViewError."""
     if len(data) > most_bytes:
-        raise ViewError(Refusal.TOO_LARGE, f"a view has at most {most_bytes} bytes")
+        raise ViewError(
+            Refusal.TOO_LARGE, f"it has more than {most_bytes} bytes, the most that a view has"
+        )
     try:
         wire = _decoder.decode(data)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
@@ -163,7 +165,8 @@ def check_newer(view: View, in_force: View, now: float) -> bool:
     if view.made_at > now + AHEAD_S:
         raise ViewError(
             Refusal.FROM_THE_FUTURE,
-            f"it says it was made {view.made_at - now:.0f} s from now: set the clocks right",
+            f"it says it was made {view.made_at - now:.0f} s from now: set the clocks of this "
+            "machine and of the writer right",
         )
     age = (view.made_at, view.version)
     known = (in_force.made_at, in_force.version)
@@ -171,7 +174,9 @@ def check_newer(view: View, in_force: View, now: float) -> bool:
         return age != known
     if age < known:
         raise ViewError(
-            Refusal.OLDER, f"version {view.version} is older than {in_force.version}, in force"
+            Refusal.OLDER,
+            f"version {view.version} is older than version {in_force.version}, in force, by "
+            f"{known[0] - age[0]:.0f} s: two write views, or their clocks differ",
         )
     return age > known
 

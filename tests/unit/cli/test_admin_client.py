@@ -60,7 +60,7 @@ def test_the_node_that_does_not_answer_is_named(
 
 
 def test_a_node_that_hangs_is_said_to_hang(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admin_client, "TIMEOUT_S", 0.05)
+    monkeypatch.setattr(admin_client, "LOOK_S", 0.05)
     hanging = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     try:
         client = AdminClient(parse_address(f"127.0.0.1:{hanging.server_port}"), "x", "router")
@@ -114,3 +114,25 @@ def test_a_file_that_holds_no_token_is_named_and_not_shown(tmp_path: Path, conte
     assert result.exit_code == 2
     assert f"{token} does not hold a token" in result.output
     assert "secret" not in result.output
+
+
+def test_an_edge_that_hangs_keeps_no_other_from_a_purge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("x")
+    monkeypatch.setattr(admin_client, "CHANGE_S", 0.3)
+    monkeypatch.setattr(admin_client, "LOOK_S", 0.3)
+    hanging = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    hangs = f"127.0.0.1:{hanging.server_port}"
+    try:
+        with _another_node() as address:
+            for what in ("--all", "--list"):
+                places = ["--admin", hangs, "--admin", address, "--token-file", str(token)]
+                result = CliRunner().invoke(app, ["purge", what, *places])
+                assert result.exit_code == 1
+                first, second = result.output.splitlines()
+                assert address in first  # though it was named last
+                assert f"no answer from {hangs} in time" in second
+    finally:
+        hanging.server_close()

@@ -128,3 +128,14 @@ def test_a_routers_table_has_servers_and_dns_and_nothing_of_a_cache() -> None:
     assert lines[3] == "sent to  n1 2  \\x1b 1"
     assert any(line.split() == ["CLASS", "REQ/S", "5XX/S", "OUT/S"] for line in lines)
     assert not any("cache" in line or "stored" in line for line in lines)
+
+
+def test_workers_that_do_not_answer_are_named() -> None:
+    assert "no answer from" not in table(TOP, 100)[0]
+    silent = ["worker 2 (process 7)"]
+    assert table(msgspec.structs.replace(TOP, silent=silent), 100)[0] == (
+        "no answer from worker 2 (process 7): its part is missing below"
+    )
+    gap = {"dropped": 0, "unexamined": 0}
+    assert missed({**gap, "silent": silent}) == "-- no answer from worker 2 (process 7)"
+    assert missed({**gap, "silent": []}) == "-- all workers answer again"

@@ -52,7 +52,7 @@ class Top(Rates, kw_only=True):
     """What all workers together were busy with since the figures before.
 
     The count of an object is of `objects_sampled` requests. A router's services are its classes;
-    it `caches` nothing.
+    it `caches` nothing. `silent` are workers that do not answer: what they do is missing.
     """
 
     services: list[ServiceRates]
@@ -60,6 +60,7 @@ class Top(Rates, kw_only=True):
     objects_sampled: int
     clients: list[Client]
     caches: bool = True
+    silent: list[str] = msgspec.field(default_factory=list)
 
 
 class Connections(msgspec.Struct):
@@ -105,8 +106,8 @@ class Activity:
             now_s = asyncio.get_running_loop().time()
             if self._top is not None and now_s - self._taken_s < FRESH_S:
                 return self._top
-            totals, answers = await asyncio.gather(
-                self._node.totals(), self._node.workers.ask_each(GetFigures(), Seen)
+            totals, (answers, silent) = await asyncio.gather(
+                self._node.totals(), self._node.workers.ask_and_miss(GetFigures(), Seen)
             )
             figures = merged([answer.figures for answer in answers], MOST_ROWS, MOST_ROWS)
             self._connections = Counter()
@@ -124,6 +125,7 @@ class Activity:
                 objects=figures.objects,
                 objects_sampled=figures.sampled,
                 clients=[Client(*one) for one in self._connections.most_common(MOST_ROWS)],
+                silent=silent,
             )
             self._totals, self._taken_s = totals, now_s
             return self._top

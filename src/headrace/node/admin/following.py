@@ -2,8 +2,9 @@
 
 The admin API asks the workers for more when what it has is written, so a slow reader makes the
 workers' bounded queues drop lines; nothing else waits. Between lines of requests come those about
-the stream itself: `{"dropped": …, "unexamined": …}` when that happened, and an empty line now and
-then, by which a reader that is gone is noticed.
+the stream itself: `{"dropped": …, "unexamined": …}` when that happened, with `silent` when other
+workers than before do not answer, and an empty line now and then, by which a reader that is gone
+is noticed.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from headrace.telemetry.filter_words import FilterError
 from headrace.telemetry.watch import MOST_FOLLOWERS
 
 ASK_EVERY_S = 0.2
+ANSWER_S = 1.0
+"""For so long a worker that hangs keeps back the lines of the others."""
 QUIET_S = 2.0  # an empty line after so long without another
 MOST_LINES = 1_000_000
 MOST_LINES_PER_S = 1000
@@ -47,10 +50,13 @@ class FollowRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Missed(msgspec.Struct):
-    """How many lines are missing: not sent in time, or not examined."""
+    """How many lines are missing: not sent in time, or not examined. `silent` are the workers of
+    which nothing is heard, where others are than before.
+    """
 
     dropped: int
     unexamined: int
+    silent: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Following:
@@ -85,9 +91,10 @@ class Following:
 
     async def _stream(self, follower: int, asked: FollowRequest) -> AsyncIterator[bytes]:
         left = asked.limit
+        silent_before: list[str] = []
         quiet_s = QUIET_S  # the first answer is sent at once: the reader sees that he follows
         while self._node.not_ready_because() != "stopping":
-            found = await self._next_lines(follower, asked)
+            found, silent = await self._next_lines(follower, asked)
             lines = sorted((bytes(line) for part in found for line in part.followed.lines), key=_at)
             if left is not None:
                 lines = lines[:left]
@@ -96,7 +103,9 @@ class Following:
                 dropped=sum(part.followed.dropped for part in found),
                 unexamined=sum(part.followed.unexamined for part in found),
             )
-            if missed.dropped or missed.unexamined:
+            if silent != silent_before:
+                missed.silent = silent_before = silent
+            if missed.dropped or missed.unexamined or missed.silent is not msgspec.UNSET:
                 lines.append(msgspec.json.encode(missed))
             quiet_s += ASK_EVERY_S
             if lines or quiet_s >= QUIET_S:
@@ -106,9 +115,11 @@ class Following:
                 return
             await asyncio.sleep(ASK_EVERY_S)
 
-    async def _next_lines(self, follower: int, asked: FollowRequest) -> list[Lines]:
-        return await self._node.workers.ask_each(
-            Follow(follower, asked.filter, asked.rate, asked.sample), Lines
+    async def _next_lines(
+        self, follower: int, asked: FollowRequest
+    ) -> tuple[list[Lines], list[str]]:
+        return await self._node.workers.ask_and_miss(
+            Follow(follower, asked.filter, asked.rate, asked.sample), Lines, ANSWER_S
         )
 
 

@@ -70,6 +70,8 @@ class NetworkFollower:
         self._last_refused_at: float | None = None
         self._file_refused = False
         self._views = Views(member.view_max_age_s, network.topology.name)
+        places = {"file": member.view, "socket": member.view_socket}
+        self._views.places = {name: str(path) for name, path in places.items() if path is not None}
         self._view_file = None if member.view is None else ViewFile(member.view)
         self._view_socket: ViewSocket | None = None
         self._view_changed = asyncio.Event()

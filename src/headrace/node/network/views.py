@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -13,7 +14,8 @@ from headrace.topology.view_age import aged, ended, step_of_age
 from headrace.topology.view_codec import AHEAD_S, ViewError, check_network, check_newer, decode_view
 
 LOG_AGAIN_S = 600.0
-"""A kind of refusal that was logged is not logged again for so long; its count has each."""
+"""A kind of refusal of one source that was logged is not logged again for so long; its count has
+each."""
 
 log = structlog.get_logger("headrace.network")
 
@@ -32,7 +34,9 @@ class Views:
     over: frozenset[str] = frozenset()
     refused: Counter[str] = field(default_factory=Counter)
     last_refusal: str = ""
-    _logged: dict[str, float] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Where the sources are, of those whose name does not say it."""
+    _logged: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def offer(self, data: bytes, source: str, now: float) -> bool:
         """Take a document if it is newer; return whether it was. Raises ViewError."""
@@ -61,10 +65,24 @@ class Views:
         """Count a view that is refused, and log it unless one like it was just before."""
         kind = str(error.kind)
         self.refused[kind] += 1
-        self.last_refusal = f"{source}: {error}"
-        if now - self._logged.get(kind, -LOG_AGAIN_S) >= LOG_AGAIN_S:
-            self._logged[kind] = now
-            log.warning("view_refused", kind=kind, source=source, problem=str(error))
+        where = f"{source} {self.places[source]}" if source in self.places else source
+        self.last_refusal = f"{where}: {error}"
+        if now - self._logged.get((kind, source), -LOG_AGAIN_S) >= LOG_AGAIN_S:
+            self._logged[kind, source] = now
+            log.warning(
+                "view_refused",
+                kind=kind,
+                source=where,
+                problem=str(error),
+                stays=self._stays(now),
+            )
+
+    def _stays(self, now: float) -> str:
+        """Return which view remains in force after a refusal, for people."""
+        age_s = self.age_s(now)
+        if age_s is None:
+            return "no view: the description alone decides"
+        return f"view {self.said.version}, made {age_s:.0f} s ago, from {self.source}"
 
     def age_s(self, now: float) -> float | None:
         """Return how long ago the view was made; None without one."""

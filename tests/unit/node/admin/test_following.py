@@ -134,3 +134,23 @@ def test_a_filter_that_means_nothing_is_refused_before_anything_is_asked() -> No
     with pytest.raises(ProblemError) as refusal:
         run_virtually(script.follow(FollowRequest(filter="statsu")))
     assert (refusal.value.field, script.node.workers.heard) == ("filter", [])
+
+
+def test_workers_that_do_not_answer_are_named_once_and_when_they_answer_again() -> None:
+    script = Script()
+
+    async def go() -> bytes:
+        parts = await script.follow(FollowRequest())
+        script.node.workers.silent = ["worker 2 (process 7)"]
+        found = await anext(parts)
+        found += await anext(parts)
+        script.node.workers.silent = []
+        found += await anext(parts)
+        await parts.aclose()
+        return found
+
+    assert run_virtually(go()).splitlines() == [
+        b'{"dropped":0,"unexamined":0,"silent":["worker 2 (process 7)"]}',
+        b"",
+        b'{"dropped":0,"unexamined":0,"silent":[]}',
+    ]

@@ -80,6 +80,27 @@ def test_what_is_refused_is_counted_and_logged_once_a_while(
     assert views.said == FULL
 
 
+def test_a_refusal_says_where_why_and_what_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[dict[str, object]] = []
+    monkeypatch.setattr(
+        "headrace.node.network.views.log.warning", lambda _, **fields: logged.append(fields)
+    )
+    views = Views(600.0, places={"file": "/etc/headrace/view.json"})
+    with pytest.raises(ViewError):
+        views.offer(b'{"version": 2, "made_at": 1, "servers": {"a": 3}}', "file", 1000.0)
+    taken(views, FULL, 1000.0)
+    with pytest.raises(ViewError):
+        views.offer(encode_view(View(1, 100.0)), "http://192.0.2.1:8091", 1010.0)
+    [wrong, older] = logged
+    assert wrong["source"] == "file /etc/headrace/view.json"
+    assert "$.servers[...]" in str(wrong["problem"])
+    assert wrong["stays"] == "no view: the description alone decides"
+    assert (older["kind"], older["source"]) == ("older", "http://192.0.2.1:8091")
+    assert "two write views, or their clocks differ" in str(older["problem"])
+    assert str(older["stays"]).startswith(f"view {FULL.version}, made ")
+    assert views.last_refusal.startswith("http://192.0.2.1:8091: ")
+
+
 def test_a_file_is_read_when_it_is_another(tmp_path: Path) -> None:
     path = tmp_path / "view.json"
     file = ViewFile(path)

@@ -20,7 +20,8 @@ from headrace.feedback.exchange.lists import Listed, list_digest
 from headrace.feedback.exchange.others import Received
 from headrace.feedback.kept import Decided
 from headrace.feedback.observation import Observations, Observer, Outcome, ProbeRecord, next_record
-from headrace.feedback.orders import NO_ORDERS, Mode, Orders, merge
+from headrace.feedback.order_join import merge
+from headrace.feedback.orders import NO_ORDERS, Mode, Orders
 from headrace.feedback.shadow import Shadow
 from headrace.feedback.states.rules import StateRules
 from headrace.topology.model import Topology

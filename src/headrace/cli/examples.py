@@ -82,6 +82,7 @@ EXAMPLES = MappingProxyType(
         "tickets show": ("headrace tickets show /etc/headrace/ticket.secrets",),
         "feedback status": ("headrace feedback status --config feedback.toml",),
         "feedback why": ("headrace feedback why oslo2 --config feedback.toml",),
+        "feedback orders": ("headrace feedback orders --config feedback.toml",),
         "feedback dry-run": ("headrace feedback dry-run --config feedback.toml",),
         "feedback history": (
             "headrace feedback history --config feedback.toml",

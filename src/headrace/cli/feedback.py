@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
+import msgspec
 import typer
 
 from headrace.cli.admin_client import (
@@ -20,16 +21,24 @@ from headrace.cli.admin_client import (
     TokenOption,
     find_admin,
     harmless,
+    harmless_json,
     run,
-    who,
 )
 from headrace.cli.examples import examples
+from headrace.cli.feedback_orders import give, order_lines
 from headrace.cli.feedback_tables import event_line, status_lines
 from headrace.cli.role_file import RoleName, load_for
 from headrace.cli.tables import show
 from headrace.config.feedback import FEEDBACK
 from headrace.config.units import parse_duration
-from headrace.feedback.admin.models import MOST_LINES, USUAL_LINES, Because, Done, DryRun, Status
+from headrace.feedback.admin.models import (
+    MOST_LINES,
+    USUAL_LINES,
+    Because,
+    DryRun,
+    OrderList,
+    Status,
+)
 from headrace.feedback.orders import Mode, Wish
 
 PLAIN_WIDTH = 120
@@ -163,6 +172,26 @@ def history(
         )
 
 
+@feedback.command(name="orders", epilog=examples("feedback orders"))
+def orders(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    admin: AdminOption = None,
+    token_file: TokenOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Print the orders of operators: which are in force, which are overruled, who knows them."""
+    client = _client(admin, token_file, config)
+    found = run(COMMAND, lambda: client.ask(OrderList, "GET", "/feedback/orders"))
+    if as_json:
+        typer.echo(harmless_json(msgspec.to_builtins(found)))
+        return
+    for line in order_lines(found):
+        typer.echo(harmless(line))
+    if not found.orders:
+        typer.echo("headrace feedback: no orders", err=True)
+
+
 @feedback.command(name="freeze", epilog=examples("feedback freeze"))
 def freeze(
     *,
@@ -172,7 +201,7 @@ def freeze(
     config: ConfigOption = None,
 ) -> None:
     """Keep the view as it is. Servers are still observed; `thaw` lets the view follow again."""
-    _order(_client(admin, token_file, config), "freeze", {"frozen": True, "reason": reason})
+    give(COMMAND, _client(admin, token_file, config), "freeze", {"frozen": True, "reason": reason})
 
 
 @feedback.command(name="thaw", epilog=examples("feedback thaw"))
@@ -184,7 +213,7 @@ def thaw(
     config: ConfigOption = None,
 ) -> None:
     """Let the view follow what is observed again."""
-    _order(_client(admin, token_file, config), "freeze", {"frozen": False, "reason": reason})
+    give(COMMAND, _client(admin, token_file, config), "freeze", {"frozen": False, "reason": reason})
 
 
 @feedback.command(name="want", epilog=examples("feedback want"))
@@ -213,7 +242,7 @@ def want(
             body["for_s"] = parse_duration(for_)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--for") from None
-    _order(_client(admin, token_file, config), "wish", body)
+    give(COMMAND, _client(admin, token_file, config), "wish", body)
 
 
 def _parsed_mode(text: str) -> str:
@@ -240,17 +269,11 @@ def mode(
     config: ConfigOption = None,
 ) -> None:
     """Choose what the loop does: states of servers alone, a dry run of the balance, or both."""
-    _order(_client(admin, token_file, config), "mode", {"mode": wanted})
+    give(COMMAND, _client(admin, token_file, config), "mode", {"mode": wanted})
 
 
 def _client(admin: str | None, token_file: Path | None, config: Path | None) -> AdminClient:
     return run(COMMAND, lambda: find_admin(admin, token_file, config, RoleName.FEEDBACK))
-
-
-def _order(client: AdminClient, what: str, body: dict[str, object]) -> None:
-    order = {**body, "by": who()}
-    done = run(COMMAND, lambda: client.ask(Done, "POST", f"/feedback/{what}", order))
-    typer.echo(f"in force: order {done.sequence}; the other observers are told")
 
 
 def _looks(client: AdminClient, interval_s: float, *, once: bool) -> Iterator[Status]:

@@ -22,6 +22,7 @@ def status_lines(found: Status, width: int) -> list[str]:
         because = f": {found.frozen_because}" if found.frozen_because else ""
         by = found.frozen_by or "an operator"
         lines.append(harmless(f"FROZEN by {by}{because}; headrace feedback thaw ends it"))
+    lines += [harmless(f"OVERRULED {one}") for one in found.overruled]
     lines += [
         harmless(
             f"observer {one.observer} is not heard: {one.problem or 'it has said nothing yet'}"

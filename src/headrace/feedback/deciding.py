@@ -30,7 +30,8 @@ from headrace.feedback.exchange.seniority import Heard, decider, enough
 from headrace.feedback.first_round import undetermined, unprobed_alarm
 from headrace.feedback.kept import Decided
 from headrace.feedback.observation import Observations
-from headrace.feedback.orders import Orders, believed
+from headrace.feedback.order_join import believed
+from headrace.feedback.orders import Orders
 from headrace.feedback.publish.published import (
     BEFORE_ALL,
     OTHERS_AHEAD_S,

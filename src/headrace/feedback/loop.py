@@ -29,7 +29,14 @@ from headrace.feedback.observe.prober import Prober
 from headrace.feedback.observe.reports import ReportPuller, Source, sources_of
 from headrace.feedback.observe.targets import probed, probes_of, targets_of
 from headrace.feedback.observe.vips import VipsAsking, asked_of
-from headrace.feedback.orders import Orders, believed, merge, new_orders
+from headrace.feedback.order_join import (
+    believed,
+    merge,
+    new_orders,
+    newly_overruled,
+    without_forgotten,
+)
+from headrace.feedback.orders import Orders
 from headrace.feedback.publish.published import Published
 from headrace.feedback.publish.targets import Targets, read_published
 from headrace.feedback.publish.waiting import Waiting
@@ -176,6 +183,8 @@ class FeedbackLoop:
             return
         for order in new_orders(self.orders, orders):
             log.warning("order_taken", **order)
+        for order in newly_overruled(self.orders, orders, time.time()):
+            log.warning("order_overruled", **order)
         self.orders = orders
         self._kept_s = -math.inf  # a frozen view is in what is kept, not in what is published
         self._keeper.put("orders", partial(keep_orders, self.config.state_dir, orders))
@@ -237,7 +246,8 @@ class FeedbackLoop:
         told = believed(document.orders, time.time())
         if told is not document.orders:
             self.others.note_unbelieved_orders(document.observer)
-        merged = merge(self.orders, told)
+        # By our clock, or what we forget they would tell us again and again.
+        merged = merge(self.orders, without_forgotten(told, time.time()))
         if merged != self.orders:
             self.give(merged)
         if document.decision is not None or _more_fail(before, document):
@@ -284,6 +294,7 @@ class FeedbackLoop:
         would be late. Cancelled meanwhile, nothing was decided.
         """
         moment, deciding = _moment(), self.deciding
+        self.orders = without_forgotten(self.orders, moment.clock)
         observations = self.observations(moment.steady_s)
         decided_before = deciding.decides
         deciding.hear_askers(self.telling.askers.since(time.monotonic() - deciding.alive_s))

@@ -1,30 +1,39 @@
 """What operators tell the loop: wishes for servers and sites, and whether it may act at all. Pure.
 
-Orders are told to one feedback process and reach the others; all merge what they know in any order
-and come to the same. Of two orders about the same thing the one with the higher sequence counts.
+Orders are told to one feedback process and reach the others (see `order_join`). Each is known by
+the observer that took it and by its sequence, and says which orders about the same thing its
+operator could know of (`seen`): those it replaces. Orders that were given without knowledge of each
+other stand beside each other, and the most careful of them is in force; nothing is lost.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
-from typing import Annotated, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from headrace.errors import HeadraceError
 
-MOST_WISHES = 2000
-MOST_SEQUENCE = 2**53
-LONGEST_REASON = 300
-REMEMBERED_S = 7 * 86_400.0
-"""How long it is remembered that a wish was taken back."""
+MOST_WISHES: Final = 2000
+"""For servers, and for sites."""
+MOST_BESIDE: Final = 32
+"""Orders about the same thing: one of each observer."""
+MOST_BYTES: Final = 4 * 1024**2
+MOST_SEQUENCE: Final = 2**53
+LONGEST_REASON: Final = 300
+REMEMBERED_S: Final = 7 * 86_400.0
+"""How long an order is remembered after it was taken back, or after it was over: so long an
+observer that was away does not bring back what it replaced."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=512)]
+Giver = Annotated[str, Meta(max_length=64)]
 Text = Annotated[str, Meta(max_length=LONGEST_REASON)]
-Sequence = Annotated[int, Meta(ge=0, le=MOST_SEQUENCE)]
+Number = Annotated[int, Meta(ge=0, le=MOST_SEQUENCE)]
 UnixTime = Annotated[float, Meta(ge=0.0, le=1e11)]
+Seen = Annotated[dict[Giver, Number], Meta(max_length=MOST_BESIDE)]
 
 
 class Wish(enum.StrEnum):
@@ -48,67 +57,157 @@ class Mode(enum.StrEnum):
 
 
 class OperatorWish(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A wish of an operator (`by`). It ends at `until` (None: not by itself)."""
+    """A wish of an operator (`by`), taken by an `observer` at a Unix time. It ends at `until`
+    (None: not by itself). `seen`: by observer, the last order of each that it replaces.
+    """
 
     wish: Wish
-    sequence: Sequence
+    sequence: Number
     reason: Text = ""
     by: Text = ""
     until: UnixTime | None = None
+    observer: Giver = ""
+    at: UnixTime = 0.0
+    seen: Seen = {}
+
+    @property
+    def wants(self) -> str:
+        """Return what is wanted, in a word; "" for nothing any more."""
+        return "" if self.wish is Wish.NONE else self.wish.value
 
 
 class Frozen(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Whether the view is kept as it is while states are still observed."""
 
     frozen: bool
-    sequence: Sequence
+    sequence: Number
     reason: Text = ""
     by: Text = ""
+    observer: Giver = ""
+    at: UnixTime = 0.0
+    seen: Seen = {}
+
+    @property
+    def wants(self) -> str:
+        """Return what is wanted, in a word; "" for nothing any more."""
+        return "frozen" if self.frozen else ""
 
 
 class ModeOrder(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """The mode that an operator wants (None: the configured one)."""
 
     mode: Mode | None
-    sequence: Sequence
+    sequence: Number
     by: Text = ""
+    observer: Giver = ""
+    at: UnixTime = 0.0
+    seen: Seen = {}
+
+    @property
+    def wants(self) -> str:
+        """Return what is wanted, in a word; "" for nothing any more."""
+        return "" if self.mode is None else self.mode.value
+
+
+Order = OperatorWish | Frozen | ModeOrder
+OrderT = TypeVar("OrderT", bound=Order)
+Wishes = Annotated[
+    dict[Name, Annotated[tuple[OperatorWish, ...], Meta(max_length=MOST_BESIDE)]],
+    Meta(max_length=MOST_WISHES),
+]
 
 
 class Orders(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """All orders: wishes by server and by site."""
+    """All orders: wishes by server and by site; of each thing those that none replaced."""
 
-    servers: Annotated[dict[Name, OperatorWish], Meta(max_length=MOST_WISHES)] = {}
-    sites: Annotated[dict[Name, OperatorWish], Meta(max_length=MOST_WISHES)] = {}
-    freeze: Frozen | None = None
-    mode: ModeOrder | None = None
+    servers: Wishes = {}
+    sites: Wishes = {}
+    freezes: Annotated[tuple[Frozen, ...], Meta(max_length=MOST_BESIDE)] = ()
+    modes: Annotated[tuple[ModeOrder, ...], Meta(max_length=MOST_BESIDE)] = ()
 
     @property
     def frozen(self) -> bool:
         """Return whether the view is to be kept."""
-        return self.freeze is not None and self.freeze.frozen
+        return any(one.frozen for one in self.freezes)
 
     @property
-    def next_sequence(self) -> int:
-        """Return the sequence for the next order."""
-        known = [one.sequence for one in (*self.servers.values(), *self.sites.values())]
-        known += [one.sequence for one in (self.freeze, self.mode) if one is not None]
-        return min(max(known, default=0) + 1, MOST_SEQUENCE)
+    def freeze(self) -> Frozen | None:
+        """Return the order by which the view is kept, if it is."""
+        return in_force(self.freezes, 0.0)
+
+    @property
+    def mode(self) -> ModeOrder | None:
+        """Return the order for a mode that is in force."""
+        return in_force(self.modes, 0.0)
+
+    def each(self) -> Iterator[tuple[str, str, Order, Sequence[Order]]]:
+        """Yield each order: the kind of thing that it is about (`server`, `site`, `view` or
+        `mode`), its name, the order, and all about the same thing.
+        """
+        for kind, wishes in (("server", self.servers), ("site", self.sites)):
+            for name, beside in wishes.items():
+                for wish in beside:
+                    yield kind, name, wish, beside
+        for freeze in self.freezes:
+            yield "view", "view", freeze, self.freezes
+        for mode in self.modes:
+            yield "mode", "mode", mode, self.modes
+
+    @property
+    def last_sequence(self) -> int:
+        """Return the largest sequence of all orders; 0 without any."""
+        return max((one.sequence for _kind, _name, one, _beside in self.each()), default=0)
 
 
 NO_ORDERS = Orders()
 
-SEQUENCES_A_SECOND = 1000
-SEQUENCES_AHEAD_S = 60.0
-FIRST_SEQUENCES = 1_000_000
-"""Sequences count up by one. One that is larger than time allows, as a broken observer may tell it,
-is not believed: no later order could win against the largest. What time allows grows faster than
-operators give orders, so that every order wins in the end against all that was believed."""
-
-_Order = TypeVar("_Order", OperatorWish, Frozen, ModeOrder)
+_CARE = {
+    "": 0,
+    Wish.ONLINE.value: 1,
+    Wish.DRAINING.value: 2,
+    Wish.WITHDRAWN.value: 3,
+    "frozen": 1,
+    Mode.BOTH.value: 1,
+    Mode.DRY_RUN.value: 2,
+    Mode.STATES.value: 3,
+}
 
 
 class OrderError(HeadraceError):
     """An order that cannot be taken."""
+
+
+def is_over(order: Order, now: float) -> bool:
+    """Return whether an order has ended by itself."""
+    return isinstance(order, OperatorWish) and order.until is not None and order.until <= now
+
+
+def in_force(beside: Sequence[OrderT], now: float) -> OrderT | None:
+    """Return which of the orders about one thing counts now: of those that want something the most
+    careful one, then the latest. Whoever takes an order back takes back what he could know of.
+    """
+    wanting = [one for one in beside if one.wants and not is_over(one, now)]
+    return max(
+        wanting, key=lambda one: (_CARE[one.wants], one.sequence, one.observer), default=None
+    )
+
+
+def wish_in_force(orders: Orders, server: str, site: str, now: float) -> OperatorWish | None:
+    """Return the wish that counts for a server now: its own, else its site's."""
+    own = in_force(orders.servers.get(server, ()), now)
+    return in_force(orders.sites.get(site, ()), now) if own is None else own
+
+
+def overruled(orders: Orders, now: float) -> Iterator[tuple[str, str, Order, Order]]:
+    """Yield the orders that would count if another had not been given without knowledge of them:
+    the kind and the name of what they are about, and both orders.
+    """
+    for kind, name, one, beside in orders.each():
+        if not one.wants or is_over(one, now):
+            continue
+        counts = in_force(beside, now)
+        if counts is not None and counts is not one:
+            yield kind, name, one, counts
 
 
 def wish_server(
@@ -120,13 +219,16 @@ def wish_server(
     reason: str = "",
     by: str = "",
     until: float | None = None,
+    observer: str = "",
 ) -> Orders:
-    """Return the orders with a wish for a server. `Wish.NONE` takes the last one back.
+    """Return the orders with a wish for a server, taken by an observer. `Wish.NONE` takes back all
+    that are known.
 
     Raises OrderError when there are too many.
     """
-    made = _wish(orders, wish, now, reason, by, until)
-    return msgspec.structs.replace(orders, servers=_with(orders.servers, server, made))
+    beside = orders.servers.get(server, ())
+    made = _wish(orders, beside, wish, now, (reason, by, until, observer))
+    return _checked(msgspec.structs.replace(orders, servers={**orders.servers, server: (made,)}))
 
 
 def wish_site(
@@ -138,122 +240,99 @@ def wish_site(
     reason: str = "",
     by: str = "",
     until: float | None = None,
+    observer: str = "",
 ) -> Orders:
     """Return the orders with a wish for all servers of a site that have none of their own.
 
     Raises OrderError when there are too many.
     """
-    made = _wish(orders, wish, now, reason, by, until)
-    return msgspec.structs.replace(orders, sites=_with(orders.sites, site, made))
+    beside = orders.sites.get(site, ())
+    made = _wish(orders, beside, wish, now, (reason, by, until, observer))
+    return _checked(msgspec.structs.replace(orders, sites={**orders.sites, site: (made,)}))
 
 
-def freeze(orders: Orders, frozen: bool, *, reason: str = "", by: str = "") -> Orders:
+def freeze(
+    orders: Orders,
+    frozen: bool,
+    *,
+    now: float = 0.0,
+    reason: str = "",
+    by: str = "",
+    observer: str = "",
+) -> Orders:
     """Return the orders with the automation stopped, or running again."""
-    made = Frozen(frozen, orders.next_sequence, reason[:LONGEST_REASON], by[:LONGEST_REASON])
-    return msgspec.structs.replace(orders, freeze=made)
+    made = Frozen(
+        frozen,
+        _next_sequence(orders, now),
+        reason[:LONGEST_REASON],
+        by[:LONGEST_REASON],
+        observer,
+        now,
+        seen_of(orders.freezes),
+    )
+    return msgspec.structs.replace(orders, freezes=(made,))
 
 
-def choose_mode(orders: Orders, mode: Mode | None, *, by: str = "") -> Orders:
+def choose_mode(
+    orders: Orders, mode: Mode | None, *, now: float = 0.0, by: str = "", observer: str = ""
+) -> Orders:
     """Return the orders with another mode (None: the configured one)."""
-    made = ModeOrder(mode, orders.next_sequence, by[:LONGEST_REASON])
-    return msgspec.structs.replace(orders, mode=made)
+    sequence = _next_sequence(orders, now)
+    made = ModeOrder(mode, sequence, by[:LONGEST_REASON], observer, now, seen_of(orders.modes))
+    return msgspec.structs.replace(orders, modes=(made,))
 
 
-def merge(one: Orders, other: Orders) -> Orders:
-    """Return what two that know orders know together; the order of the two is of no matter."""
-    if one == other:
-        return one
-    return Orders(
-        _merged(one.servers, other.servers),
-        _merged(one.sites, other.sites),
-        _later(one.freeze, other.freeze),
-        _later(one.mode, other.mode),
-    )
+def seen_of(beside: Sequence[Order]) -> dict[str, int]:
+    """Return what an order has seen that is given in knowledge of these: them, and what they had
+    seen.
+    """
+    seen: dict[str, int] = {}
+    for one in beside:
+        for observer, sequence in (*one.seen.items(), (one.observer, one.sequence)):
+            seen[observer] = max(sequence, seen.get(observer, 0))
+    if len(seen) > MOST_BESIDE:
+        latest = sorted(seen, key=lambda name: (-seen[name], name))[:MOST_BESIDE]
+        seen = {name: seen[name] for name in latest}
+    return dict(sorted(seen.items()))
 
 
-def believed(orders: Orders, now: float) -> Orders:
-    """Return the orders whose sequence can be one at this time."""
-    most = max(FIRST_SEQUENCES, int((now + SEQUENCES_AHEAD_S) * SEQUENCES_A_SECOND))
-    if orders.next_sequence <= most:
-        return orders
-    return Orders(
-        {name: one for name, one in orders.servers.items() if one.sequence < most},
-        {name: one for name, one in orders.sites.items() if one.sequence < most},
-        None if orders.freeze is None or orders.freeze.sequence >= most else orders.freeze,
-        None if orders.mode is None or orders.mode.sequence >= most else orders.mode,
-    )
-
-
-def without_expired(orders: Orders, now: float) -> Orders:
-    """Return the orders without the wishes that are over."""
-    servers = {name: one for name, one in orders.servers.items() if not _is_over(one, now)}
-    sites = {name: one for name, one in orders.sites.items() if not _is_over(one, now)}
-    if len(servers) == len(orders.servers) and len(sites) == len(orders.sites):
-        return orders
-    return msgspec.structs.replace(orders, servers=servers, sites=sites)
+def bytes_of(name: str, order: Order) -> int:
+    """Return about how many bytes an order takes on the wire."""
+    return 4 * len(name) + len(msgspec.json.encode(order))
 
 
 def _wish(
-    orders: Orders, wish: Wish, now: float, reason: str, by: str, until: float | None
+    orders: Orders,
+    beside: Sequence[OperatorWish],
+    wish: Wish,
+    now: float,
+    told: tuple[str, str, float | None, str],
 ) -> OperatorWish:
-    end = now + REMEMBERED_S if wish is Wish.NONE else until
+    reason, by, until, observer = told
     return OperatorWish(
-        wish, orders.next_sequence, reason[:LONGEST_REASON], by[:LONGEST_REASON], end
+        wish,
+        _next_sequence(orders, now),
+        reason[:LONGEST_REASON],
+        by[:LONGEST_REASON],
+        now + REMEMBERED_S if wish is Wish.NONE else until,
+        observer,
+        now,
+        seen_of(beside),
     )
 
 
-def _with(
-    wishes: dict[str, OperatorWish], name: str, wish: OperatorWish
-) -> dict[str, OperatorWish]:
-    if name not in wishes and len(wishes) >= MOST_WISHES:
-        raise OrderError(f"there are {MOST_WISHES} wishes already: take some back")
-    return {**wishes, name: wish}
+def _next_sequence(orders: Orders, now: float) -> int:
+    """Return the sequence for the next order: larger than all that are known, and than those that
+    this observer gave before it lost what it had kept.
+    """
+    return min(max(orders.last_sequence + 1, int(now)), MOST_SEQUENCE)
 
 
-def _is_over(wish: OperatorWish, now: float) -> bool:
-    return wish.until is not None and wish.until <= now
-
-
-def _merged(
-    one: dict[str, OperatorWish], other: dict[str, OperatorWish]
-) -> dict[str, OperatorWish]:
-    merged = {
-        name: wish
-        for name in sorted(one.keys() | other.keys())
-        if (wish := _later(one.get(name), other.get(name))) is not None
-    }
-    if len(merged) <= MOST_WISHES:
-        return merged
-    latest = sorted(merged, key=lambda name: (-merged[name].sequence, name))[:MOST_WISHES]
-    return {name: merged[name] for name in sorted(latest)}
-
-
-def _later(one: _Order | None, other: _Order | None) -> _Order | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return max(one, other, key=lambda order: (order.sequence, msgspec.json.encode(order)))
-
-
-def wish_in_force(orders: Orders, server: str, site: str, now: float) -> OperatorWish | None:
-    """Return the wish that counts for a server now: its own, else its site's."""
-    for one in (orders.servers.get(server), orders.sites.get(site)):
-        if one is not None and one.wish is not Wish.NONE and not is_over(one, now):
-            return one
-    return None
-
-
-def is_over(wish: OperatorWish, now: float) -> bool:
-    """Return whether a wish has ended by itself."""
-    return wish.until is not None and wish.until <= now
-
-
-def new_orders(before: Orders, after: Orders) -> Iterator[dict[str, object]]:
-    """Yield the orders that were not there before, as fields of a log's line."""
-    for known, given in ((before.servers, after.servers), (before.sites, after.sites)):
-        for subject, wish in given.items():
-            if known.get(subject) != wish:
-                yield {"subject": subject, **msgspec.to_builtins(wish)}
-    if after.freeze is not None and after.freeze != before.freeze:
-        yield {"subject": "view", **msgspec.to_builtins(after.freeze)}
-    if after.mode is not None and after.mode != before.mode:
-        yield {"subject": "mode", **msgspec.to_builtins(after.mode)}
+def _checked(orders: Orders) -> Orders:
+    """Return the orders, if there are no more than are kept. Raises OrderError."""
+    for wishes in (orders.servers, orders.sites):
+        if sum(map(len, wishes.values())) > MOST_WISHES:
+            raise OrderError(f"there are {MOST_WISHES} wishes already: take some back")
+    if sum(bytes_of(name, one) for _kind, name, one, _beside in orders.each()) > MOST_BYTES:
+        raise OrderError(f"all orders together have more than {MOST_BYTES} bytes: take some back")
+    return orders

@@ -220,3 +220,39 @@ def test_an_order_given_to_one_holds_at_all_and_over_a_restart(watched: Watched)
     watched.all_say({"n1": "draining"})
     observers["c"].ask("POST", "/feedback/freeze", {"frozen": False})
     watched.all_say({"n1": "draining", "s1": "failed"})
+
+
+def test_two_operators_at_two_observers_at_the_same_moment(watched: Watched) -> None:
+    observers = watched.observers
+    for link in watched.links.values():
+        link.cut(True)
+    for name, wish, by in (("a", "online", "anna"), ("c", "withdrawn", "carl")):
+        order = {"name": "n1", "wish": wish, "by": by}
+        done = observers[name].ask("POST", "/feedback/wish", order).json()
+        assert done["observer"] == name
+    for link in watched.links.values():
+        link.cut(False)
+
+    def rows(name: str) -> dict[str, str]:
+        found = observers[name].ask("GET", "/feedback/orders").json()["orders"]
+        return {
+            row["by"]: row["state"]
+            for row in found
+            if row["subject"] == "n1" and row["known_by"] == ["a", "b", "c"]
+        }
+
+    for name in observers:
+        eventually(
+            lambda: rows(name) == {"anna": "overruled", "carl": "in_force"},  # noqa: B023
+            "both are known everywhere",
+            PATIENCE_S,
+        )
+    watched.all_say({"n1": "failed"})
+    told = observers["b"].status()["overruled"]
+    assert len(told) == 1
+    assert "wanted by anna, at a" in told[0]
+    assert "overruled by carl, at c" in told[0]
+    again = {"name": "n1", "wish": "none", "by": "anna"}
+    assert observers["a"].ask("POST", "/feedback/wish", again).status == 200
+    eventually(lambda: observers["c"].status()["overruled"] == [], "all is taken back", PATIENCE_S)
+    watched.all_say({})

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from headrace.cli import feedback as commands
+from headrace.cli import feedback_orders
 from headrace.cli.admin_client import AdminRefused
+from headrace.cli.feedback_orders import order_lines
 from headrace.cli.main import app
-from headrace.feedback.admin.models import Because, Done
+from headrace.feedback.admin.models import Because, Done, OrderList, OrderRow
+
+ROW = OrderRow(
+    "server", "n1", "draining", "in_force", "ann@desk", "disks", "a", 7, 0.0, known_by=["a", "b"]
+)
 
 
 class _Admin:
@@ -17,12 +24,15 @@ class _Admin:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, object]] = []
         self.lines = b""
+        self.orders = [OrderList([ROW], [])]
 
     def ask(self, answer: type[object], method: str, path: str, body: object = None) -> object:
         self.asked.append((method, path, body))
         if "nosuch" in path:
             raise AdminRefused(404, "the network has no server or site 'nosuch'")
-        return Done(7) if answer is Done else Because("n1", "server", [])
+        if answer is OrderList:
+            return self.orders.pop(0) if len(self.orders) > 1 else self.orders[0]
+        return Done(7, "a") if answer is Done else Because("n1", "server", [])
 
     def open(self, _method: str, _path: str) -> tuple[_Admin, _Admin]:
         return self, self
@@ -57,7 +67,7 @@ def test_a_word_that_is_none_of_the_commands_is_wrong_use(
 def test_a_mode_may_be_written_as_in_the_configuration(admin: _Admin, written: str) -> None:
     result = CliRunner().invoke(app, ["feedback", "mode", written])
     assert result.exit_code == 0
-    [(_method, path, body)] = admin.asked
+    _method, path, body = admin.asked[0]
     assert path == "/feedback/mode"
     assert isinstance(body, dict)
     assert body["mode"] == "dry_run"
@@ -75,7 +85,7 @@ def test_an_order_says_who_gave_it(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert CliRunner().invoke(app, ["feedback", "thaw"]).exit_code == 0
-    [(_method, _path, body)] = admin.asked
+    _method, _path, body = admin.asked[0]
     assert isinstance(body, dict)
     assert by in body["by"]
     assert not body["by"].startswith("@")
@@ -99,3 +109,68 @@ def test_the_history_of_a_server_that_is_gone_is_printed(admin: _Admin) -> None:
     assert result.exit_code == 0
     assert "online -> failed" in result.output
     assert not admin.asked
+
+
+def test_whoever_orders_is_told_when_all_know_it(
+    admin: _Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feedback_orders, "ASK_AGAIN_S", 0.0)
+    waits = replace(ROW, known_by=["a"], heard_without=["b"])
+    admin.orders = [OrderList([waits], ["c"]), OrderList([ROW], ["c"])]
+    result = CliRunner().invoke(app, ["feedback", "want", "n1", "draining"])
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        "in force",
+        "known by a, b",
+        "not heard now: c; told as soon as that is possible",
+    ]
+
+
+def test_whoever_is_overruled_is_told_by_whom(admin: _Admin) -> None:
+    by = "bob@den, at b, 1970-01-01T00:00:00Z: withdrawn: fire"
+    admin.orders = [OrderList([replace(ROW, state="overruled", overruled_by=by)], [])]
+    result = CliRunner().invoke(app, ["feedback", "want", "n1", "draining"])
+    assert result.exit_code == 1
+    assert f"overruled by another order, given at the same time: {by}" in result.output
+    admin.orders = [
+        OrderList([replace(ROW, wants="none", state="taken_back", overruled_by=by)], [])
+    ]
+    result = CliRunner().invoke(app, ["feedback", "want", "n1", "none"])
+    assert result.exit_code == 1
+    assert f"taken back, but another order was given at the same time: {by}" in result.output
+    admin.orders = [OrderList([], [])]
+    result = CliRunner().invoke(app, ["feedback", "want", "n1", "none"])
+    assert result.exit_code == 1
+    assert "another order about the same was given since" in result.output
+
+
+def test_an_order_that_not_all_know_is_waited_for_no_longer_than_a_while(
+    admin: _Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feedback_orders, "KNOWN_WITHIN_S", 0.0)
+    admin.orders = [OrderList([replace(ROW, heard_without=["b"])], [])]
+    result = CliRunner().invoke(app, ["feedback", "want", "n1", "draining"])
+    assert result.exit_code == 0
+    assert "not yet known by b" in result.output
+
+
+def test_orders_are_listed() -> None:
+    by = "bob@den, at b, 1970-01-01T00:00:00Z: withdrawn: fire"
+    rows = [
+        replace(ROW, until=60.0),
+        replace(ROW, state="overruled", overruled_by=by),
+        replace(ROW, kind="view", subject="view", wants="frozen", heard_without=["b"], reason=""),
+        replace(ROW, wants="none", state="taken_back", overruled_by=f"still {by}"),
+    ]
+    assert list(order_lines(OrderList(rows, ["c"]))) == [
+        "1970-01-01 00:00:00  n1 draining by ann@desk at a: disks",
+        "    in force until 1970-01-01 00:01:00; known by a, b",
+        "1970-01-01 00:00:00  n1 draining by ann@desk at a: disks",
+        f"    overruled by {by}; known by a, b",
+        "1970-01-01 00:00:00  view frozen by ann@desk at a",
+        "    in force; known by a, b",
+        "    not yet by b",
+        "1970-01-01 00:00:00  n1 none by ann@desk at a: disks",
+        f"    taken back; still {by}; known by a, b",
+        "not heard: c",
+    ]

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from headrace.feedback.order_join import believed, merge, new_orders
 from headrace.feedback.orders import (
+    MOST_BESIDE,
     MOST_SEQUENCE,
+    MOST_WISHES,
     NO_ORDERS,
     Frozen,
     Mode,
     ModeOrder,
     OperatorWish,
+    OrderError,
     Orders,
     Wish,
-    believed,
+    choose_mode,
     freeze,
-    merge,
-    new_orders,
     wish_in_force,
     wish_server,
     wish_site,
@@ -30,15 +33,20 @@ NOW = 1_800_000_000.0
 def poisoned(sequence: int) -> Orders:
     """Return orders that all have this sequence."""
     wish = OperatorWish(Wish.WITHDRAWN, sequence)
-    return Orders({"n1": wish}, {"north": wish}, Frozen(True, sequence), ModeOrder(None, sequence))
+    return Orders(
+        {"n1": (wish,)},
+        {"north": (wish,)},
+        (Frozen(True, sequence),),
+        (ModeOrder(None, sequence),),
+    )
 
 
 def test_a_sequence_that_cannot_be_is_not_believed() -> None:
     for sequence in (MOST_SEQUENCE, MOST_SEQUENCE - 1, int(NOW + 61) * 1000):
         assert believed(poisoned(sequence), NOW) == NO_ORDERS
     sound = wish_server(NO_ORDERS, "n2", Wish.DRAINING, now=NOW)
-    mixed = replace(merge(sound, poisoned(MOST_SEQUENCE)), mode=ModeOrder(Mode.BOTH, 7))
-    assert believed(mixed, NOW) == replace(sound, mode=ModeOrder(Mode.BOTH, 7))
+    mixed = replace(merge(sound, poisoned(MOST_SEQUENCE)), modes=(ModeOrder(Mode.BOTH, 7),))
+    assert believed(mixed, NOW) == replace(sound, modes=(ModeOrder(Mode.BOTH, 7),))
 
 
 @given(st.integers(0, MOST_SEQUENCE), st.floats(0, 4e9))
@@ -47,7 +55,7 @@ def test_a_later_order_wins_against_all_that_was_believed(sequence: int, now: fl
     later = freeze(known, False)
     # A millisecond later everybody believes it, whoever's clock is that of the first or not.
     assert believed(later, now + 0.002) == later
-    assert merge(known, later).freeze == later.freeze
+    assert merge(known, later).freezes == later.freezes
     assert not merge(poisoned(sequence) if known != NO_ORDERS else known, later).frozen
 
 
@@ -81,3 +89,30 @@ def test_new_orders_are_told_once_and_whole() -> None:
     assert (second["frozen"], second["reason"], second["by"]) == (True, "who did that", "bob")
     both = [one["subject"] for one in new_orders(NO_ORDERS, poisoned(3))]
     assert both == ["n1", "north", "view", "mode"]
+
+
+def test_no_more_orders_are_taken_than_are_kept() -> None:
+    wish = OperatorWish(Wish.DRAINING, 1)
+    full = Orders({f"n{number}": (wish,) for number in range(MOST_WISHES)})
+    assert wish_server(full, "n7", Wish.NONE, now=NOW) != full
+    with pytest.raises(OrderError, match="wishes already"):
+        wish_server(full, "another", Wish.NONE, now=NOW)
+    long = Orders(
+        {
+            f"n{number}": (replace(wish, reason="\x00" * 300, by="\x00" * 300),)
+            for number in range(1200)
+        }
+    )
+    with pytest.raises(OrderError, match="bytes"):
+        wish_site(long, "north", Wish.DRAINING, now=NOW)
+
+
+def test_an_order_says_what_it_replaces_and_of_no_more_than_there_are_observers() -> None:
+    beside = tuple(
+        OperatorWish(Wish.DRAINING, number, observer=f"o{number}") for number in range(40)
+    )
+    [made] = wish_server(Orders({"n1": beside}), "n1", Wish.NONE, now=0.0).servers["n1"]
+    assert len(made.seen) == MOST_BESIDE
+    assert made.seen["o39"] == 39
+    [mode] = choose_mode(Orders(modes=(ModeOrder(None, 5, observer="a"),)), Mode.BOTH).modes
+    assert (mode.seen, mode.sequence) == ({"a": 5}, 6)

@@ -79,7 +79,9 @@ class AlarmRow(msgspec.Struct):
 
 
 class Status(msgspec.Struct):
-    """The loop as this observer knows it. `decides`: who decides, "" while nobody does."""
+    """The loop as this observer knows it. `decides`: who decides, "" while nobody does.
+    `overruled`: orders that another overrules, in words.
+    """
 
     observer: str
     decides: str
@@ -97,6 +99,7 @@ class Status(msgspec.Struct):
     coverage: dict[str, dict[str, float]] = {}
     by_class: dict[str, dict[str, dict[str, float]]] = {}
     frozen_by: str = ""
+    overruled: list[str] = []
 
 
 class WhyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -159,9 +162,44 @@ class ModeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Done(msgspec.Struct):
-    """It is in force here, and told to the other observers. `sequence` is the order's number."""
+    """It is known here, and told to the other observers. `sequence` is the order's number, among
+    those that this `observer` took.
+    """
 
     sequence: int
+    observer: str = ""
+
+
+class OrderRow(msgspec.Struct):
+    """An order that no other replaced: of what (`kind` is `server`, `site`, `view` or `mode`), what
+    is wanted (`none`: nothing any more), who gave it, and which observer took it when, in Unix
+    time.
+
+    `state`: `in_force`; `overruled` by another, `overruled_by`, that was given without knowledge of
+    it; `over`; `taken_back` for one that takes others back. `known_by` are the observers that have
+    said that they know it, `heard_without` those that are heard and do not know it yet.
+    """
+
+    kind: Literal["server", "site", "view", "mode"]
+    subject: str
+    wants: str
+    state: Literal["in_force", "overruled", "over", "taken_back"]
+    by: str
+    reason: str
+    observer: str
+    sequence: int
+    at: float
+    until: float | None = None
+    overruled_by: str = ""
+    known_by: list[str] = []
+    heard_without: list[str] = []
+
+
+class OrderList(msgspec.Struct):
+    """All orders, the newest first, and the observers that are not heard."""
+
+    orders: list[OrderRow]
+    not_heard: list[str]
 
 
 class Trouble(msgspec.Struct):

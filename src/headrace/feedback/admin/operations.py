@@ -12,6 +12,7 @@ from headrace.feedback.admin.models import (
     FreezeRequest,
     HistoryRequest,
     ModeRequest,
+    OrderList,
     Status,
     WhyRequest,
     WishRequest,
@@ -19,6 +20,7 @@ from headrace.feedback.admin.models import (
 from headrace.feedback.admin.questions import (
     Answer,
     AskDryRun,
+    AskOrders,
     AskStatus,
     AskWhy,
     GiveFreeze,
@@ -49,6 +51,12 @@ class Handlers:
     async def why(self, asked: WhyRequest) -> Because:
         """Return the chain of reasons of a server or a site."""
         found = (await self._ask(AskWhy(asked.name))).because
+        assert found is not None
+        return found
+
+    async def orders(self, _asked: NoRequest) -> OrderList:
+        """Return all orders of operators."""
+        found = (await self._ask(AskOrders())).orders
         assert found is not None
         return found
 
@@ -119,6 +127,15 @@ def _questions(handlers: Handlers) -> Operations:
         ),
         Operation(
             "GET",
+            "/feedback/orders",
+            "The orders of operators: which are in force, which are overruled, and who knows them.",
+            handlers.orders,
+            OrderList,
+            "The orders, the newest first.",
+            refusals=(503,),
+        ),
+        Operation(
+            "GET",
             "/feedback/dry-run",
             "What the balance between sites comes to, whether its weights are in force or not.",
             handlers.dry_run,
@@ -146,7 +163,7 @@ def _orders(handlers: Handlers) -> Operations:
             "Keep the view as it is while states are still observed, or let it follow them again.",
             handlers.freeze,
             Done,
-            "It is in force here, and told to the other observers.",
+            "It is known here, and told to the other observers.",
             request=FreezeRequest,
             refusals=(503,),
         ),
@@ -156,7 +173,7 @@ def _orders(handlers: Handlers) -> Operations:
             "Want a server, or a site's servers, online, draining, withdrawn, or nothing any more.",
             handlers.wish,
             Done,
-            "It is in force here, and told to the other observers.",
+            "It is known here, and told to the other observers.",
             request=WishRequest,
             refusals=(404, 409, 503),
         ),
@@ -166,7 +183,7 @@ def _orders(handlers: Handlers) -> Operations:
             "Choose what the loop does: states alone, a dry run of the balance, or both.",
             handlers.mode,
             Done,
-            "It is in force here, and told to the other observers.",
+            "It is known here, and told to the other observers.",
             request=ModeRequest,
             refusals=(503,),
         ),

@@ -12,10 +12,12 @@ from headrace.feedback.admin.models import (
     DryRun,
     FreezeRequest,
     ModeRequest,
+    OrderList,
     Status,
     Trouble,
     WishRequest,
 )
+from headrace.feedback.admin.order_rows import order_list
 from headrace.feedback.admin.status import status
 from headrace.feedback.admin.why import dry_run, why
 from headrace.feedback.loop import FeedbackLoop
@@ -39,6 +41,10 @@ class AskWhy(msgspec.Struct, tag="why"):
     """Answer with the reasons of a server or a site."""
 
     name: str
+
+
+class AskOrders(msgspec.Struct, tag="orders"):
+    """Answer with all orders."""
 
 
 class AskDryRun(msgspec.Struct, tag="dry_run"):
@@ -96,12 +102,13 @@ class Answer(msgspec.Struct):
     status: Status | None = None
     because: Because | None = None
     dry_run: DryRun | None = None
+    orders: OrderList | None = None
     counts: Counts | None = None
     done: Done | None = None
     trouble: Trouble | None = None
 
 
-Question = AskStatus | AskWhy | AskDryRun | AskCounts | GiveFreeze | GiveWish | GiveMode
+Question = AskStatus | AskWhy | AskOrders | AskDryRun | AskCounts | GiveFreeze | GiveWish | GiveMode
 _decoder = msgspec.json.Decoder(Question)
 
 
@@ -116,16 +123,28 @@ def answer_question(loop: FeedbackLoop, question: msgspec.Raw) -> Answer:
             if found is None:
                 return Answer(trouble=_unknown(name))
             return Answer(because=found)
+        case AskOrders():
+            return Answer(orders=order_list(loop))
         case AskDryRun():
             return Answer(dry_run=dry_run(loop))
         case AskCounts():
             return Answer(counts=_counts(loop))
         case GiveFreeze(order=order):
-            made = freeze(loop.orders, order.frozen, reason=order.reason, by=order.by)
+            made = freeze(
+                loop.orders,
+                order.frozen,
+                now=time.time(),
+                reason=order.reason,
+                by=order.by,
+                observer=loop.config.node_id,
+            )
             return _given(loop, made)
         case GiveMode(order=order):
             mode = None if order.mode == "configured" else Mode(order.mode)
-            return _given(loop, choose_mode(loop.orders, mode, by=order.by))
+            made = choose_mode(
+                loop.orders, mode, now=time.time(), by=order.by, observer=loop.config.node_id
+            )
+            return _given(loop, made)
         case GiveWish(order=wish):
             return _wish(loop, wish)
 
@@ -147,6 +166,7 @@ def _wish(loop: FeedbackLoop, order: WishRequest) -> Answer:
             reason=order.reason,
             by=order.by,
             until=until,
+            observer=loop.config.node_id,
         )
     except OrderError as error:
         return Answer(trouble=Trouble(409, str(error)))
@@ -155,7 +175,7 @@ def _wish(loop: FeedbackLoop, order: WishRequest) -> Answer:
 
 def _given(loop: FeedbackLoop, orders: Orders) -> Answer:
     loop.give(orders)
-    return Answer(done=Done(orders.next_sequence - 1))
+    return Answer(done=Done(orders.last_sequence, loop.config.node_id))
 
 
 def _unknown(name: str) -> Trouble:

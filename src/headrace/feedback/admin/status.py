@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterator
 
 from headrace.feedback.admin.models import AlarmRow, ObserverRow, ServerRow, SiteRow, Status
+from headrace.feedback.admin.order_rows import in_words
 from headrace.feedback.loop import FeedbackLoop
 from headrace.feedback.observation import Observations
-from headrace.feedback.orders import Orders, wish_in_force
+from headrace.feedback.orders import Orders, overruled, wish_in_force
 from headrace.feedback.states.model import SERVING, Alarm, ServerRecord, States
 from headrace.feedback.states.ramp import offered
 from headrace.topology.model import AdminState, Server
@@ -32,6 +33,11 @@ def status(loop: FeedbackLoop) -> Status:
         frozen=orders.frozen,
         frozen_because=freeze.reason if freeze is not None and freeze.frozen else "",
         frozen_by=freeze.by if freeze is not None and freeze.frozen else "",
+        overruled=[
+            f"{name} {one.wants}, wanted by {in_words(one)}: overruled by {in_words(other)}, "
+            f"{other.wants}"
+            for _kind, name, one, other in overruled(orders, time.time())
+        ],
         view=view.version,
         view_age_s=None if published is None else max(0.0, time.time() - view.made_at),
         lateness_s=loop.lateness_s,

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from headrace.config.units import rounded_bit_rate
 from headrace.feedback.admin.models import Because, DryRun
+from headrace.feedback.admin.order_rows import in_words
 from headrace.feedback.control.controller import Step
 from headrace.feedback.control.why import lines
 from headrace.feedback.control.why import why as why_of
 from headrace.feedback.loop import FeedbackLoop
-from headrace.feedback.orders import Mode, OperatorWish, Wish, is_over
+from headrace.feedback.orders import Mode, OperatorWish, Wish, in_force, is_over
 from headrace.feedback.states.model import ServerRecord
 from headrace.feedback.states.ramp import offered
 from headrace.topology.model import Server
@@ -63,12 +64,14 @@ def _of_server(loop: FeedbackLoop, server: Server) -> Iterator[str]:
     if heard is not None:
         sent = rounded_bit_rate(heard.report.egress_bps)
         yield f"it reported {heard.whole_age_s:.1f} s ago that it sends {sent}"
-    for subject, wish in (
-        (server.name, loop.orders.servers.get(server.name)),
-        (server.site, loop.orders.sites.get(server.site)),
+    for subject, beside in (
+        (server.name, loop.orders.servers.get(server.name, ())),
+        (server.site, loop.orders.sites.get(server.site, ())),
     ):
-        if wish is not None and wish.wish is not Wish.NONE and not is_over(wish, time.time()):
-            yield _of_wish(subject, wish)
+        counts = in_force(beside, time.time())
+        for wish in beside:
+            if wish.wish is not Wish.NONE and not is_over(wish, time.time()):
+                yield _of_wish(subject, wish) + ("" if wish is counts else " (overruled)")
     yield from _of_view(loop)
 
 
@@ -108,14 +111,13 @@ def _of_balance(step: Step, site: str) -> Iterator[str]:
 
 
 def _of_wish(subject: str, wish: OperatorWish) -> str:
-    by = f" by {wish.by}" if wish.by else ""
     until = (
         ""
         if wish.until is None
         else time.strftime(" until %Y-%m-%dT%H:%M:%SZ", time.gmtime(wish.until))
     )
     reason = wish.reason or "no reason given"
-    return f"order {wish.sequence}{by}: {subject} {wish.wish}{until}: {reason}"
+    return f"order of {in_words(wish)}: {subject} {wish.wish}{until}: {reason}"
 
 
 def _of_view(loop: FeedbackLoop) -> Iterator[str]:

@@ -20,7 +20,8 @@ from headrace.feedback.control.heavy_shards import next_heavy_shards
 from headrace.feedback.control.memory import MOST_ALARMS, Memory
 from headrace.feedback.control.network_time import bounded_elapsed_s, network_time
 from headrace.feedback.observation import Observations
-from headrace.feedback.orders import NO_ORDERS, Mode, Orders, Wish, merge, without_expired
+from headrace.feedback.order_join import merge, without_forgotten
+from headrace.feedback.orders import NO_ORDERS, Mode, Orders, Wish
 from headrace.feedback.states.groups import Groups
 from headrace.feedback.states.model import Alarm, Change, ServerRecord, State, States, Why
 from headrace.feedback.states.ramp import offered, weight
@@ -103,7 +104,7 @@ class Controller:
         """
         elapsed_s = bounded_elapsed_s(elapsed_s)
         at = network_time(memory.at, elapsed_s, now)
-        known = without_expired(merge(memory.orders, orders), at)
+        known = without_forgotten(merge(memory.orders, orders), at)
         rules = self.rules.states
         step = step_states(memory.states, observations, self._groups, rules, at, elapsed_s, known)
         heavy = next_heavy_shards(

@@ -13,7 +13,7 @@ from headrace.config.scenario.model import ScenarioConfig
 from headrace.feedback.control.controller import Controller, ControllerRules
 from headrace.feedback.control.memory import NO_MEMORY
 from headrace.feedback.observation import Observations
-from headrace.feedback.orders import Mode, OperatorWish, Orders, Wish
+from headrace.feedback.orders import NO_ORDERS, Mode, Wish, wish_server
 from headrace.feedback.states.model import Alarm, Change, State, States
 from headrace.feedback.states.ramp import weight
 from headrace.feedback.states.rules import StateRules
@@ -54,7 +54,7 @@ class Loop:
         self._reports = Reports(table, chance_of(config.seed, "reports"), 1 / config.scale)
         self._view = NO_VIEW
         self._calm = False
-        self._orders = Orders()
+        self._orders = NO_ORDERS
         self._told: dict[str, ServerView] = {}
         self._known_alarms: frozenset[Alarm] = frozenset()
 
@@ -66,7 +66,7 @@ class Loop:
         `told` is what operators say of servers.
         """
         nodes = [node for node in nodes if not node.is_external]
-        self._order(told)
+        self._order(told, now)
         disturbed = any(not node.is_up or node.is_slow or node.gives_wrong for node in nodes)
         count = max(1, round(interval_s / self.table.probe_s))
         if self._calm and not disturbed and not self.table.bad_observers:
@@ -101,7 +101,7 @@ class Loop:
         able = able_servers(step.memory.states, self._rules)
         return self._rival.step(able, observations.reports, elapsed_s)
 
-    def _order(self, told: Mapping[str, ServerView]) -> None:
+    def _order(self, told: Mapping[str, ServerView], now: float) -> None:
         """Give the controller the orders that operators' words come to."""
         if told == self._told:
             return
@@ -110,12 +110,8 @@ class Loop:
             for name in sorted(told.keys() | self._told.keys())
             if told.get(name, _UNSEEN).state is not self._told.get(name, _UNSEEN).state
         }
-        sequence = self._orders.next_sequence
-        wishes = {
-            name: OperatorWish(_WISHES[state], sequence + number)
-            for number, (name, state) in enumerate(changed.items())
-        }
-        self._orders = Orders({**self._orders.servers, **wishes})
+        for name, state in changed.items():
+            self._orders = wish_server(self._orders, name, _WISHES[state], now=BEGAN_AT + now)
         self._told = dict(told)
         self._calm = False
 

@@ -10,7 +10,7 @@ import pytest
 from headrace.feedback.balance.model import NO_BALANCE
 from headrace.feedback.control.memory import decode_memory, encode_memory
 from headrace.feedback.observation import NodeReport, Observations
-from headrace.feedback.orders import Mode, ModeOrder, Orders, freeze
+from headrace.feedback.orders import Mode, ModeOrder, Orders, choose_mode, freeze
 from headrace.topology.view import ServerState
 from tests.unit.feedback.balance.networks import network, told
 from tests.unit.feedback.networks import GONE, Loop, observed
@@ -60,12 +60,12 @@ def test_an_operator_chooses_the_mode() -> None:
     loop = Loop(NET, mode=Mode.STATES)
     loop.orders = replace_mode(loop, Mode.BOTH, 1)
     assert loop.see(seen(BUSY), 6).view.coverage
-    loop.orders = replace_mode(loop, Mode.STATES, 2)
+    loop.orders = choose_mode(loop.orders, Mode.STATES)
     assert loop.see(seen(BUSY), 6).view.coverage == {}
 
 
 def replace_mode(loop: Loop, mode: Mode, sequence: int) -> Orders:
-    return msgspec.structs.replace(loop.orders, mode=ModeOrder(mode, sequence))
+    return msgspec.structs.replace(loop.orders, modes=(ModeOrder(mode, sequence),))
 
 
 def test_frozen_weights_stay_whatever_is_wanted() -> None:

@@ -49,7 +49,7 @@ MEMORY = st.builds(
         st.dictionaries(st.sampled_from([*NAMES, "gone"]), RECORD),
         st.sampled_from([0, 1, 2**53]),
     ),
-    orders=st.sampled_from([Orders(), Orders(freeze=Frozen(True, 2**53))]),
+    orders=st.sampled_from([Orders(), Orders(freezes=(Frozen(True, 2**53),))]),
 )
 
 

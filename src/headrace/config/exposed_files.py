@@ -14,6 +14,7 @@ from pydantic import BaseModel
 SECRET: Final = frozenset(
     (
         "secret_file",
+        "observers_secret_file",
         "token_file",
         "report_token_file",
         "cookie_secret_file",

@@ -115,14 +115,15 @@ def member_problems(member: NetworkMember | None) -> list[Problem]:
     """
     if member is None:
         return []
-    found = _secret_problems(member.secret_file)
+    found = secret_problems(member.secret_file, ("network", "secret_file"))
     if member.feedback_ca is not None:
         bad = bad_authorities(member.feedback_ca, ("network", "feedback_ca"))
         found += [] if bad is None else [bad]
     return found
 
 
-def _secret_problems(path: Path | None) -> list[Problem]:
+def secret_problems(path: Path | None, place: tuple[str, ...]) -> list[Problem]:
+    """Return what is wrong with a file of secrets, which the setting at `place` names."""
     if path is None:
         return []
     try:
@@ -130,7 +131,7 @@ def _secret_problems(path: Path | None) -> list[Problem]:
     except ValueError as error:
         return [
             Problem(
-                path=("network", "secret_file"),
+                path=place,
                 value=repr(str(path)),
                 message=str(error),
                 remedy="name a file that the user who runs headrace can read, with one secret of "

@@ -1,7 +1,7 @@
 """Answers the questions that come over HTTP: nodes ask for views, observers for observations.
 
-Whoever does not prove that it knows the secret of the network gets nothing, and nothing is kept
-of it.
+Nodes prove that they know the secret of the network, observers that they know theirs. Whoever does
+not gets nothing, and nothing is kept of it.
 """
 
 from __future__ import annotations
@@ -52,11 +52,12 @@ class FeedbackHandler(Answering):
             raise BadRequest(404, "there is /v1/view for nodes, and /v1/observer for observers")
         if head.method != b"GET":
             raise BadRequest(405, "this answers GET only")
-        secrets: Secrets = self._waiting.secrets
+        secrets: Secrets = (self._waiting if path == VIEW else self._telling).secrets
         nonce = asked_nonce(secrets, head.target, head.headers.get(_ASK)) if secrets else None
         if nonce is None:
             self._telling.unknown += 1
-            raise BadRequest(401, "this is for who knows the secret of the network")
+            whose = "the network" if path == VIEW else "the observers"
+            raise BadRequest(401, f"this is for who knows the secret of {whose}")
         asked = _parameters(query)
         now = time.time()
         if path == VIEW:
@@ -73,7 +74,7 @@ class FeedbackHandler(Answering):
         self._telling.askers.note(name, digest, exchange.address, time.monotonic())
         text = asked.get("after", "-1")
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
-        self._telling.ask(exchange, head.target, nonce, number, secrets, now)
+        self._telling.ask(exchange, head.target, nonce, number, now)
 
     def finished(self, exchange: Exchange, ended: str) -> None:
         """Count a response that ended; who was cut waits no more."""

@@ -62,11 +62,15 @@ log = structlog.get_logger("headrace.feedback")
 class FeedbackLoop:
     """All of one observer. `adopt_network` comes before `start`."""
 
-    def __init__(self, config: FeedbackConfig, secrets: Secrets) -> None:
-        """Observe nothing until `adopt_network` and `start`. Raises TokenError."""
+    def __init__(
+        self, config: FeedbackConfig, secrets: Secrets, observers: Secrets | None = None
+    ) -> None:
+        """Observe nothing until `adopt_network` and `start`. Nodes are known by the secrets of the
+        network, observers by theirs (None: by the same). Raises TokenError.
+        """
         self.waiting = Waiting(secrets)
-        self.vips = VipsAsking(lambda: self.secrets)
-        self.telling = Telling()
+        self.vips = VipsAsking(lambda: self.waiting.secrets)
+        self.telling = Telling(secrets if observers is None else observers)
         self.records = OwnRecords()
         self.history = History(config.state_dir)
         self.orders: Orders = believed(read_orders(config.state_dir), time.time())
@@ -97,7 +101,7 @@ class FeedbackLoop:
         self.others = Others(
             own,
             config.observers,
-            lambda: self.secrets,
+            lambda: self.telling.secrets,
             config.tick_s,
             self._heard,
             config.network.feedback_ca,
@@ -106,14 +110,11 @@ class FeedbackLoop:
         self.prober = Prober((), probes, self._probed, times, config.probing.ca)
         self.puller = puller
 
-    @property
-    def secrets(self) -> Secrets:
-        """The secrets of the network; none: nobody is told anything."""
-        return self.waiting.secrets
-
-    def use_secrets(self, secrets: Secrets) -> None:
-        """Know the network by these from now on."""
-        self.waiting.secrets = secrets
+    def use_secrets(self, secrets: Secrets, observers: Secrets) -> None:
+        """Know the network, and the other observers, by these from now on; none: nobody is told
+        anything.
+        """
+        self.waiting.secrets, self.telling.secrets = secrets, observers
 
     # Life.
 
@@ -361,7 +362,7 @@ class FeedbackLoop:
             orders=self.orders,
             decision=decision,
         )
-        self.telling.tell(document, self.secrets, moment.clock)
+        self.telling.tell(document, moment.clock)
         if moment.steady_s - self._kept_s >= KEEP_AGAIN_S:
             self._kept_s = moment.steady_s
             decided = deciding.kept(decision)

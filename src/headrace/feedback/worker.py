@@ -13,11 +13,11 @@ import msgspec
 from headrace.config.feedback.model import FeedbackConfig
 from headrace.feedback.admin.questions import answer_question
 from headrace.feedback.handler import FeedbackHandler
+from headrace.feedback.known_secrets import KnownSecrets
 from headrace.feedback.loop import FeedbackLoop
 from headrace.feedback.observe.made import puller_of
 from headrace.http.server.context import ServerContext
 from headrace.http.server.exchange import Handler
-from headrace.node.network.watched_secrets import WatchedSecrets
 from headrace.node.role import AtCommit, Change, WorkerRole
 from headrace.node.worker import run_worker
 from headrace.telemetry.metrics import Snapshot, WorkerMetrics
@@ -40,7 +40,7 @@ class FeedbackWorker(WorkerRole[FeedbackConfig]):
         self._loop: asyncio.AbstractEventLoop
         self._feedback: FeedbackLoop | None = None
         self._handler: FeedbackHandler
-        self._secrets: WatchedSecrets
+        self._secrets: KnownSecrets
         self._watching: asyncio.Task[None] | None = None
         self._changing: asyncio.Task[None] | None = None
         self._started = False
@@ -51,8 +51,9 @@ class FeedbackWorker(WorkerRole[FeedbackConfig]):
         Raises HeadraceError or OSError.
         """
         self._loop = loop
-        self._secrets = WatchedSecrets(config.network.secret_file)
-        feedback = self._feedback = FeedbackLoop(config, self._secrets.secrets)
+        known = self._secrets = KnownSecrets(config)
+        known.warn()
+        feedback = self._feedback = FeedbackLoop(config, known.network, known.observers)
         self._handler = FeedbackHandler(self.metrics, feedback.waiting, feedback.telling)
         self._watching = loop.create_task(self._watch_secrets())
         return self._handler
@@ -67,15 +68,16 @@ class FeedbackWorker(WorkerRole[FeedbackConfig]):
 
     def prepare(self, config: FeedbackConfig) -> Change:
         """Read the secrets, and the token of reports. Raises HeadraceError."""
-        secrets = WatchedSecrets(config.network.secret_file)
+        secrets = KnownSecrets(config)
         puller_of(config)
         return AtCommit(lambda: self._adopt(config, secrets))
 
-    def _adopt(self, config: FeedbackConfig, secrets: WatchedSecrets) -> None:
+    def _adopt(self, config: FeedbackConfig, secrets: KnownSecrets) -> None:
         feedback = self._feedback
         assert feedback is not None
         self._secrets = secrets
-        feedback.use_secrets(secrets.secrets)
+        secrets.warn()
+        feedback.use_secrets(secrets.network, secrets.observers)
         before = self._changing
 
         async def change() -> None:
@@ -119,7 +121,7 @@ class FeedbackWorker(WorkerRole[FeedbackConfig]):
             await asyncio.to_thread(secrets.look)
             assert self._feedback is not None
             if secrets is self._secrets:
-                self._feedback.use_secrets(secrets.secrets)
+                self._feedback.use_secrets(secrets.network, secrets.observers)
 
 
 if __name__ == "__main__":

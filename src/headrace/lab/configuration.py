@@ -130,6 +130,7 @@ def feedback_toml(plan: Plan, observer: PlannedNode, probe_sha256: str) -> str:
     return f"""\
 node_id = "{observer.name}"
 state_dir = "{plan.directory / observer.name}"
+observers_secret_file = "{plan.observers_secret_file}"
 log_level = "warning"
 
 [[listen]]

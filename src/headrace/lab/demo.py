@@ -102,8 +102,9 @@ class Demo:
 def _write_files(plan: Plan, token: str) -> None:
     plan.token_file.touch(mode=0o600)
     plan.token_file.write_text(token)
-    plan.secret_file.touch(mode=0o600)
-    plan.secret_file.write_text(secrets.token_hex(32) + "\n")
+    for secret in (plan.secret_file, plan.observers_secret_file):
+        secret.touch(mode=0o600)
+        secret.write_text(secrets.token_hex(32) + "\n")
     plan.network_file.write_text(network_toml(plan))
     for server in plan.servers:
         (plan.directory / f"{server.name}.toml").write_text(edge_toml(plan, server))

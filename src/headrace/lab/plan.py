@@ -90,6 +90,11 @@ class Plan:
         return self.directory / "peers.secret"
 
     @property
+    def observers_secret_file(self) -> Path:
+        """The secret that observers know each other by."""
+        return self.directory / "observers.secret"
+
+    @property
     def token_file(self) -> Path:
         """The token of all admin APIs."""
         return self.directory / "admin.token"

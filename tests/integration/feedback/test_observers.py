@@ -90,6 +90,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
                 }
             )
         )  # fmt: skip
+        secret = tmp_path / "observers.secret"
+        secret.write_text("o" * 32 + "\n")
         observers = {name: Feedback(tmp_path / name, name, free_port()) for name in NAMES}
         observers["b"].environment["CLOCK_AHEAD_S"] = "5"
         links = {
@@ -103,7 +105,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
                 other: links[name, other].url if other != name else f"http://127.0.0.1:{one.port}"
                 for other in NAMES
             }
-            one.write(network, urls, tables='[states]\nramp = "2s"\n')
+            own = f'observers_secret_file = "{secret}"\n'
+            one.write(network, urls, own, tables='[states]\nramp = "2s"\n')
             stack.enter_context(one)
             one.launch()
         for one in observers.values():
@@ -193,35 +196,6 @@ def test_one_that_is_cut_off_takes_nothing_out_and_joins_again(watched: Watched)
     check_monotone(watched)
 
 
-def test_an_order_given_to_one_holds_at_all_and_over_a_restart(watched: Watched) -> None:
-    observers = watched.observers
-    wish = {"name": "n1", "wish": "draining", "reason": "a new disk", "by": "anna"}
-    assert observers["c"].ask("POST", "/feedback/wish", wish).status == 200
-    watched.all_say({"n1": "draining"})
-    because = observers["b"].ask("GET", "/feedback/why?name=n1").json()["lines"]
-    assert any("a new disk" in line and "anna" in line for line in because)
-
-    frozen = observers["b"].ask("POST", "/feedback/freeze", {"frozen": True, "reason": "a test"})
-    assert frozen.status == 200
-    for one in observers.values():
-        eventually(lambda: one.status()["frozen"], "it is frozen", PATIENCE_S)  # noqa: B023
-    watched.servers["s1"].become(Manner.GONE)
-    time.sleep(4)
-    watched.all_say({"n1": "draining"})
-
-    for one in observers.values():
-        one.kill()
-    for one in observers.values():
-        one.launch()
-    for one in observers.values():
-        one.event("ready")
-    watched.decides("a")
-    assert all(one.status()["frozen"] for one in observers.values())
-    watched.all_say({"n1": "draining"})
-    observers["c"].ask("POST", "/feedback/freeze", {"frozen": False})
-    watched.all_say({"n1": "draining", "s1": "failed"})
-
-
 def test_two_operators_at_two_observers_at_the_same_moment(watched: Watched) -> None:
     observers = watched.observers
     for link in watched.links.values():
@@ -256,3 +230,32 @@ def test_two_operators_at_two_observers_at_the_same_moment(watched: Watched) -> 
     assert observers["a"].ask("POST", "/feedback/wish", again).status == 200
     eventually(lambda: observers["c"].status()["overruled"] == [], "all is taken back", PATIENCE_S)
     watched.all_say({})
+
+
+def test_an_order_given_to_one_holds_at_all_and_over_a_restart(watched: Watched) -> None:
+    observers = watched.observers
+    wish = {"name": "n1", "wish": "draining", "reason": "a new disk", "by": "anna"}
+    assert observers["c"].ask("POST", "/feedback/wish", wish).status == 200
+    watched.all_say({"n1": "draining"})
+    because = observers["b"].ask("GET", "/feedback/why?name=n1").json()["lines"]
+    assert any("a new disk" in line and "anna" in line for line in because)
+
+    frozen = observers["b"].ask("POST", "/feedback/freeze", {"frozen": True, "reason": "a test"})
+    assert frozen.status == 200
+    for one in observers.values():
+        eventually(lambda: one.status()["frozen"], "it is frozen", PATIENCE_S)  # noqa: B023
+    watched.servers["s1"].become(Manner.GONE)
+    time.sleep(4)
+    watched.all_say({"n1": "draining"})
+
+    for one in observers.values():
+        one.kill()
+    for one in observers.values():
+        one.launch()
+    for one in observers.values():
+        one.event("ready")
+    watched.decides("a")
+    assert all(one.status()["frozen"] for one in observers.values())
+    watched.all_say({"n1": "draining"})
+    observers["c"].ask("POST", "/feedback/freeze", {"frozen": False})
+    watched.all_say({"n1": "draining", "s1": "failed"})

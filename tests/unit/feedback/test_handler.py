@@ -25,8 +25,10 @@ OLD, NEW = Published.of(View(1, 100.0)), Published.of(View(2, 200.0))
 class Asked:
     """A handler in memory, and whoever asks it."""
 
-    def __init__(self, secrets: tuple[bytes, ...] = SECRET) -> None:
-        self.waiting, self.telling = Waiting(secrets), Telling()
+    def __init__(
+        self, secrets: tuple[bytes, ...] = SECRET, observers: tuple[bytes, ...] = SECRET
+    ) -> None:
+        self.waiting, self.telling = Waiting(secrets), Telling(observers)
         self.handler = FeedbackHandler(WorkerMetrics(), self.waiting, self.telling)
 
     def ask(self, target: str, *, secret: bytes | None = SECRET[0], method: str = "GET") -> Any:
@@ -151,11 +153,11 @@ def test_an_observer_is_told_what_it_does_not_know_and_nothing_twice() -> None:
     async def test(asked: Asked) -> None:
         first = asked.ask("/v1/observer?from=b&after=-1")
         assert first.status == 0
-        asked.telling.tell(_document(1), SECRET, 0.0)
+        asked.telling.tell(_document(1), 0.0)
         assert decode_document(first.body, "a").number == 1
         second = asked.ask("/v1/observer?from=b&after=1")
         assert second.status == 0
-        asked.telling.tell(_document(2), SECRET, 0.0)
+        asked.telling.tell(_document(2), 0.0)
         assert decode_document(second.body, "a").number == 2
         target = "/v1/observer?from=b&after=1"
         late = asked.ask(target)
@@ -182,3 +184,25 @@ def test_who_asks_is_known_with_its_list_also_when_it_is_in_none_of_ours() -> No
 
 def _document(number: int) -> Document:
     return Document(version=VERSION, observer="a", number=number, awake=True, hears=["a"])
+
+
+def test_nodes_and_observers_are_known_by_secrets_of_their_own() -> None:
+    async def test() -> None:
+        observers = (b"o" * 32, b"p" * 32)
+        asked = Asked(observers=observers)
+        asked.waiting.publish(NEW, 0.0)
+        asked.telling.tell(_document(1), 0.0)
+        target = "/v1/observer?from=b&list=12&after=-1"
+        refused = asked.ask(target)  # a node's
+        assert refused.status == 401
+        assert asked.telling.askers.since(0.0) == {}  # and it has no vote
+        assert asked.ask("/v1/view?after=0,0", secret=observers[0]).status == 401
+        assert asked.ask("/v1/view?after=0,0").status == 200
+        for secret in observers:
+            found = asked.ask(target, secret=secret)
+            assert found.status == 200
+            said = found.fields["headrace-answer"]
+            assert answers(observers[:1], target, asked.nonce, said, found.body)
+            assert not answers(SECRET, target, asked.nonce, said, found.body)
+
+    asyncio.run(test())

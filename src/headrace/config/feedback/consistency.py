@@ -53,6 +53,15 @@ def _observers(config: FeedbackConfig) -> Iterator[Problem]:
             "set node_id to the one that this process is, or add it to the list",
             repr(config.node_id),
         )
+    own = config.observers_secret_file
+    if own is not None and own == config.network.secret_file:
+        yield Problem(
+            ("observers_secret_file",),
+            "this is the secret of the network, which every node has",
+            "make another one for the observers, or remove the line",
+            repr(str(own)),
+            concerns=(("network", "secret_file"),),
+        )
     if len(names) > 1 and config.network.secret_file is None:
         yield Problem(
             ("network", "secret_file"),

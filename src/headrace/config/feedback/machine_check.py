@@ -7,6 +7,7 @@ from headrace.config.node_check import (
     directory_problems,
     interface_problems,
     member_problems,
+    secret_problems,
     tls_problems,
     unreadable,
 )
@@ -18,6 +19,7 @@ def machine_problems(config: FeedbackConfig) -> list[Problem]:
     found = [*tls_problems(config), *interface_problems(config)]
     found += directory_problems(config.state_directory, "state_dir")
     found += member_problems(config.network)
+    found += secret_problems(config.observers_secret_file, ("observers_secret_file",))
     if config.publish.file is not None:
         found += directory_problems(config.publish.file.parent, "publish")
     for path, place in (

@@ -64,6 +64,12 @@ class FeedbackConfig(NodeConfig):
         description="The network that is observed. Its `secret_file` is what observers and nodes "
         "know each other by."
     )
+    observers_secret_file: FilePath | None = Field(
+        default=None,
+        description="A file with the secret by which observers know each other, in the form of "
+        "`secret_file`; only they have it. It is read again when it changes. Unset: the secret of "
+        "the network, so that every node which has that can speak as an observer.",
+    )
     mode: Literal["states", "dry-run", "both"] = Field(
         default="both",
         description="`states`: failing servers leave and come back. `both`: traffic is balanced "

@@ -89,7 +89,7 @@ class Others:
         """Return what asks; wait for a file of authorities that cannot be used now."""
         while True:
             try:
-                return SignedClient.open(LARGEST_BYTES, self._ca)
+                return SignedClient.open(LARGEST_BYTES, self._ca, "observers_secret_file")
             except OSError as error:
                 log.error("observers_not_heard", source=str(self._ca), problem=str(error))
                 await asyncio.sleep(FAULT_WAIT_S)

@@ -23,10 +23,12 @@ class _Question:
 
 class Telling:
     """The newest document, and who waits for the next; encoded once for all who ask. `unknown`
-    counts who asked for anything without being of the network.
+    counts who asked for anything without being of the network. `secrets` are what observers are
+    known by.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: Secrets) -> None:
+        self.secrets = secrets
         self.unknown = 0
         self._document: Document | None = None
         self._data, self._digest = b"", b""
@@ -39,7 +41,6 @@ class Telling:
         target: bytes,
         nonce: bytes,
         after: int,
-        secrets: Secrets,
         now: float,
     ) -> None:
         """Answer now, or when there is another document than number `after`."""
@@ -48,25 +49,23 @@ class Telling:
         if document is None or document.number == after:
             self._waiting[exchange] = question
         else:
-            self._answer(exchange, question, secrets, now)
+            self._answer(exchange, question, now)
 
     def left(self, exchange: Exchange) -> None:
         """Forget whoever does not wait any more."""
         self._waiting.pop(exchange, None)
 
-    def tell(self, document: Document, secrets: Secrets, now: float) -> None:
+    def tell(self, document: Document, now: float) -> None:
         """Answer all who wait with this document."""
         self._document, self._data = document, b""
         waiting, self._waiting = self._waiting, {}
         for exchange, question in waiting.items():
-            self._answer(exchange, question, secrets, now)
+            self._answer(exchange, question, now)
 
-    def _answer(
-        self, exchange: Exchange, question: _Question, secrets: Secrets, now: float
-    ) -> None:
+    def _answer(self, exchange: Exchange, question: _Question, now: float) -> None:
         if not self._data:
             assert self._document is not None
             self._data = encode_document(self._document)
             self._digest = digest_of(self._data)
-        value = answer_value(secrets, question.target, question.nonce, self._digest)
+        value = answer_value(self.secrets, question.target, question.nonce, self._digest)
         send_signed(exchange, self._data, value, MEDIA_TYPE, now)

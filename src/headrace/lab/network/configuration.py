@@ -244,6 +244,7 @@ def feedback_toml(plan: LabPlan, machine: Machine) -> str:
     return f"""\
 node_id = "{machine.name}"
 state_dir = "{plan.directory / machine.name / "state"}"
+observers_secret_file = "{observers_secret_file(plan)}"
 log_level = "warning"
 
 [[listen]]
@@ -274,6 +275,11 @@ longest_suppress = "30s"
 def secret_file(plan: LabPlan) -> Path:
     """Return the file of the secret that all nodes know each other by."""
     return plan.directory / "peers.secret"
+
+
+def observers_secret_file(plan: LabPlan) -> Path:
+    """Return the file of the secret that observers know each other by."""
+    return plan.directory / "observers.secret"
 
 
 def token_file(plan: LabPlan) -> Path:

@@ -21,7 +21,7 @@ import msgspec
 from headrace.errors import HeadraceError
 from headrace.lab.network.bird import bird_conf
 from headrace.lab.network.build import build, demolish, relayed
-from headrace.lab.network.configuration import files, secret_file, token_file
+from headrace.lab.network.configuration import files, observers_secret_file, secret_file, token_file
 from headrace.lab.network.home import locked, make_home, remove_home
 from headrace.lab.network.operations import Operations
 from headrace.lab.network.plan import LabPlan
@@ -147,7 +147,7 @@ class Keeper:
 
 def write_files(plan: LabPlan) -> None:
     """Write everything that the programs read. Raises OSError."""
-    for secret in (secret_file(plan), token_file(plan)):
+    for secret in (secret_file(plan), observers_secret_file(plan), token_file(plan)):
         secret.touch(mode=0o600)
         secret.write_text(secrets.token_hex(32) + "\n")
     for path, text in files(plan):

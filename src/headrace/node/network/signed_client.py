@@ -30,9 +30,6 @@ _NOTHING_NEW = 204
 _UNKNOWN = 401
 
 
-_COMPARE = "compare the files that secret_file names here and there"
-
-
 def noticing_socket(place: aiohttp.AddrInfoType) -> socket.socket:
     """Return a socket that notices within seconds when the other machine is gone, or was started
     again.
@@ -64,11 +61,13 @@ class SignedClient:
 
     session: aiohttp.ClientSession
     most_bytes: int
+    key: str
 
     @classmethod
-    def open(cls, most_bytes: int, ca: Path | None = None) -> Self:
+    def open(cls, most_bytes: int, ca: Path | None = None, key: str = "secret_file") -> Self:
         """Return a client whose answers have at most so many bytes; `ca` has the authorities of
-        certificates (None: the system's). Needs a running loop. Raises OSError for a bad `ca`.
+        certificates (None: the system's), `key` names the file of secrets in the configuration.
+        Needs a running loop. Raises OSError for a bad `ca`.
         """
         trusted = None if ca is None else ssl.create_default_context(cafile=str(ca))
         session = aiohttp.ClientSession(
@@ -86,7 +85,7 @@ class SignedClient:
             max_field_size=_FIELD_BYTES,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
-        return cls(session, most_bytes)
+        return cls(session, most_bytes, key)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -112,7 +111,7 @@ class SignedClient:
                 if response.status == _NOTHING_NEW:
                     return None
                 if response.status == _UNKNOWN:
-                    raise NoAnswer("secret", f"{base} does not know our secret: {_COMPARE}")
+                    raise NoAnswer("secret", f"{base} does not know our secret: {self._compare()}")
                 if response.status != 200:
                     raise NoAnswer("status", f"{base} answered {response.status}")
                 body = await self._whole(base, response)
@@ -123,8 +122,11 @@ class SignedClient:
             kind = "refused" if _is_refused(error) else "unreachable"
             raise NoAnswer(kind, f"{base}: {_what_failed(error)}") from None
         if not answers(secrets, target, nonce, said, body):
-            raise NoAnswer("signature", f"{base} answered without our secret: {_COMPARE}")
+            raise NoAnswer("signature", f"{base} answered without our secret: {self._compare()}")
         return body
+
+    def _compare(self) -> str:
+        return f"compare the files that {self.key} names here and there"
 
     async def _whole(self, base: str, response: aiohttp.ClientResponse) -> bytes:
         """Return the whole body. Raises NoAnswer for one that is too large."""

@@ -22,9 +22,11 @@ class BadSecrets(HeadraceError):
 
 
 class WatchedSecrets:
-    """The secrets in force; a bad file leaves them as they are."""
+    """The secrets in force; a bad file leaves them as they are. `key` is what the configuration
+    names the file by.
+    """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, key: str = "secret_file") -> None:
         """Read them. Raises BadSecrets."""
         self._path = path
         self._seen: Signature | None = None
@@ -34,7 +36,7 @@ class WatchedSecrets:
             try:
                 self.secrets = read_secrets(path)
             except ValueError as error:
-                raise BadSecrets(f"secret_file {path}: {error}") from error
+                raise BadSecrets(f"{key} {path}: {error}") from error
 
     def look(self) -> None:
         """Read the file again if it has changed."""

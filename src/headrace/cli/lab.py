@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from headrace.cli.examples import examples
 from headrace.cli.lab_drill import drill
 from headrace.config.lab import LAB
 from headrace.config.loader import load_config
+from headrace.lab.network.configuration import HOST
 from headrace.lab.network.control import Lab, end_known_lab, open_lab, start_lab
 from headrace.lab.network.home import DEFAULT_ROOT, labs
 from headrace.lab.network.missing import home_is_usable, refuse_missing, with_system_path
@@ -64,19 +66,26 @@ def up(
     refuse_missing(config)
     home_is_usable(state_dir)
     started = start_lab(state_dir, config.name, file, typer.echo)
-    for line in _greeting(started):
+    for line in greeting(started, state_dir):
         typer.echo(line)
 
 
-def _greeting(started: Lab) -> list[str]:
+def greeting(started: Lab, state_dir: Path) -> list[str]:
+    """Return what to do with a lab, by commands that mean this one."""
+    name = started.plan.name
+    options = "" if labs(state_dir) == [name] else f" --name {name}"
+    if state_dir != DEFAULT_ROOT:
+        options += f" --state-dir {shlex.quote(str(state_dir))}"
     client = next((one for one in started.plan.machines if "-client" in one), "")
-    lines = [
-        f"The lab {started.plan.name} runs; its files are in {started.directory}",
-        "  headrace lab status",
-        f"  headrace lab exec {client} -- curl -sv http://video.cdn.test/media/master.m3u8",
-    ]
     server = next((one.name for one in started.plan.machines.values() if one.vips), "")
-    return [*lines, f"  headrace lab kill {server}:edge", "  headrace lab down"]
+    url = f"http://{HOST}/media/master.m3u8"
+    return [
+        f"The lab {name} runs; its files are in {started.directory}",
+        f"  headrace lab status{options}",
+        f"  headrace lab exec{options} {client} -- curl -sv {url}",
+        f"  headrace lab kill{options} {server}:edge",
+        f"  headrace lab down{options}",
+    ]
 
 
 @lab.command(name="status", epilog=examples("lab status"))

@@ -15,6 +15,7 @@ from headrace.config.lab import LAB
 from headrace.config.loader import load_config
 from headrace.lab.drill.expanded import expanded
 from headrace.lab.drill.figures import Figures, figures_of
+from headrace.lab.drill.hurry import hurried
 from headrace.lab.drill.players_table import player_line
 from headrace.lab.drill.report import Report, machine
 from headrace.lab.drill.run import Drill
@@ -28,7 +29,6 @@ from headrace.lab.network.missing import refuse_missing
 from headrace.lab.network.plan import make_plan
 
 USUAL_NAME = "drill"
-_NICENESS = -10
 Say = Callable[[str], None]
 Keep = Callable[[Report], None]
 
@@ -115,7 +115,7 @@ class Series:
             lab = start_lab(wanted.root, wanted.name, file, self._say)
         try:
             for name in names:
-                with _hurried():
+                with hurried():
                     asyncio.run(self._drill(lab, self.rows[name]))
         finally:
             end_lab(wanted.root, wanted.name)
@@ -159,16 +159,3 @@ def _file(text: str) -> Iterator[Path]:
         file.write(text)
         file.flush()
         yield Path(file.name)
-
-
-@contextlib.contextmanager
-def _hurried() -> Iterator[None]:
-    """Let this process, which notes when routes change, go before those that it watches."""
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(PermissionError):
-            os.setpriority(os.PRIO_PROCESS, 0, before)

@@ -158,7 +158,8 @@ def _count(counts: _Counts, seen: Seen, record: Record) -> None:
             continue
         counts.own.append(found)
         if found.works_again_s is not None:
-            late_s = explained(attempts, seen.event_s, found.works_again_s)
+            until_s = min(healed_s, seen.ended_s)
+            late_s = explained(attempts, seen.event_s, found.works_again_s, until_s)
             if late_s is not None:
                 counts.refused.append(
                     f"{record.client} to {host}: {1000 * found.works_again_s:.0f} ms, while the "

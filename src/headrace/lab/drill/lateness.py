@@ -15,20 +15,24 @@ UNSEEN_S = 0.1
 """Where no request failed: an interruption so long could have been missed by one as late."""
 SHARE = 0.25
 _AROUND_S = 0.1
-_UNSEEN_WITHIN_S = 1.0
 
 
 def lateness_s(attempts: Iterable[Attempt], from_s: float, until_s: float) -> float:
-    """Return how late requests were at most that were to begin in that time."""
-    return max((one.late_s for one in attempts if from_s <= one.planned_s <= until_s), default=0.0)
+    """Return how late requests were at most that were to begin in that time, or did."""
+    return max(
+        (one.late_s for one in attempts if one.planned_s <= until_s and one.began_s >= from_s),
+        default=0.0,
+    )
 
 
-def explained(attempts: Iterable[Attempt], event_s: float, figure_s: float) -> float | None:
+def explained(
+    attempts: Iterable[Attempt], event_s: float, figure_s: float, until_s: float
+) -> float | None:
     """Return how late the client was, if that may explain a time which began at the event; None
-    where the figure stands.
+    where the figure stands. Where no request failed, one that might have is looked for `until_s`.
     """
     if figure_s <= 0:
-        late_s = lateness_s(attempts, event_s - _AROUND_S, event_s + _UNSEEN_WITHIN_S)
+        late_s = lateness_s(attempts, event_s - _AROUND_S, until_s)
         return late_s if late_s > UNSEEN_S else None
     late_s = lateness_s(attempts, event_s - _AROUND_S, event_s + figure_s + _AROUND_S)
     return late_s if late_s > max(LEAST_S, SHARE * figure_s) else None

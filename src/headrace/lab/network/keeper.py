@@ -81,8 +81,11 @@ class Keeper:
         )
 
     def save(self) -> None:
-        """Write the state to its file."""
-        write_state(self.plan.directory, self.state)
+        """Write the state to its file. On a disk that is full it stays as it was: whoever asks the
+        keeper is told what is true.
+        """
+        with contextlib.suppress(OSError):
+            write_state(self.plan.directory, self.state)
 
     async def run(self) -> None:
         """Start everything, report it, and keep it until a signal. Raises LabError."""

@@ -4,9 +4,9 @@ It stands in the middle of a line, in a namespace of its own, takes every frame 
 sends it by the other, later, or not at all. Frames come with what the kernel knows of their
 checksums and segments, so that the kernel's bursts of up to 64 KiB pass as they are.
 
-Its limits: it is exact to about a millisecond while the machine has processor time for it; it
-carries some 20,000 frames a second; `QUEUE_BYTES` may wait each way, and what comes beyond is lost,
-as at a router; what it gets from one side stays in order.
+Its limits: it is exact to about a millisecond while the machine has processor time for it; a frame
+takes some 10 µs of that, so 80,000 a second fill a processor; `QUEUE_BYTES` may wait each way, and
+what comes beyond is lost, as at a router; what it gets from one side stays in order.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ input; its end, or the time in them, ends the client, which then writes its reco
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import sys
 
@@ -13,10 +12,8 @@ import msgspec
 import uvloop
 
 from headrace.lab.drill.client.asking import Client
+from headrace.lab.drill.hurry import hurry
 from headrace.lab.drill.records import Orders, Record
-
-_NICENESS = -15
-"""It shares processors with what it watches: what it says is right only if it is in time."""
 
 
 async def _run(orders: Orders) -> Record:
@@ -34,8 +31,7 @@ async def _run(orders: Orders) -> Record:
 
 def main() -> None:
     """Read the orders, follow them, and write what was seen."""
-    with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
+    hurry()
     orders = msgspec.json.decode(sys.stdin.buffer.readline(), type=Orders)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         record = runner.run(_run(orders))

@@ -25,6 +25,7 @@ MOST_OPEN = 1500
 LATEST_S = 1.0
 """What is later than that is not begun: it would make all that follows late as well."""
 _ENDS_S = 0.05
+_UNBEGUN_S = 0.05
 _PATHS = 12
 """So many objects, which stand on different servers, are asked for of request routers."""
 
@@ -70,20 +71,28 @@ class Client:
                 raise error
 
     async def _every(
-        self, first_s: float, every_s: float, what: Callable[[float], Coroutine[None, None, None]]
+        self,
+        first_s: float,
+        every_s: float,
+        what: Callable[[float], Coroutine[None, None, None]],
+        unbegun: Callable[[float], None] = lambda _planned_s: None,
     ) -> None:
         """Begin something at each time, whether or not what began before has ended. Times that
         have passed already are taken one after another: none is left out, and each says how late
-        it was.
+        it was. `unbegun` is told of the one that was due when all of it ended.
         """
         loop = asyncio.get_running_loop()
         planned_s = first_s
-        while True:
-            await asyncio.sleep(max(0.0, planned_s - time.monotonic()))
-            task = loop.create_task(what(planned_s))
-            self._open.add(task)
-            task.add_done_callback(self._open.discard)
-            planned_s += every_s
+        try:
+            while True:
+                await asyncio.sleep(max(0.0, planned_s - time.monotonic()))
+                task = loop.create_task(what(planned_s))
+                self._open.add(task)
+                task.add_done_callback(self._open.discard)
+                planned_s += every_s
+        finally:
+            if planned_s < time.monotonic() - _UNBEGUN_S:
+                unbegun(planned_s)
 
     async def _row(self, target: Target, request: bytes) -> None:
         orders, note = self._orders, self.record.attempts
@@ -100,7 +109,12 @@ class Client:
             )
             note.append(Attempt(target.host, planned_s, began_s, time.monotonic(), outcome, server))
 
-        await self._every(orders.from_s + target.phase_s, target.every_s, once)
+        def unbegun(planned_s: float) -> None:
+            # A client that stood still until the end is late too, though it asked nothing.
+            now_s = time.monotonic()
+            note.append(Attempt(target.host, planned_s, now_s, now_s, "refrained"))
+
+        await self._every(orders.from_s + target.phase_s, target.every_s, once, unbegun)
 
     async def _questions(self, asked: Asked) -> None:
         orders = self._orders

@@ -33,7 +33,7 @@ def test_a_client_that_stood_still_at_the_event_may_have_missed_it() -> None:
     attempts = [begun(at / 100, 0.2 if at == 60 else 0.0) for at in range(200)]
 
     assert explained(attempts, 0.55, 0.0, 4.0) is not None
-    assert explained(attempts, 0.8, 0.0, 4.0) is None
+    assert explained(attempts, 0.95, 0.0, 4.0) is None
     # Nor does it matter once the lost is on its way back.
     assert explained(attempts, 0.1, 0.0, 0.5) is None
 

@@ -16,7 +16,7 @@ import pytest
 
 from headrace.lab.drill.client.asking import Client
 from headrace.lab.drill.figures import Figures, Seen, figures_of
-from headrace.lab.drill.records import Body, Orders, Record, Target
+from headrace.lab.drill.records import Body, Orders, Outcome, Record, Target
 
 SMALL, LONG = b"small", b"long" * 5000
 STARTS_S, LASTS_S, PATIENCE_S = 1.5, 2.0, 0.9
@@ -64,7 +64,7 @@ async def seen_by(small: Body, *, closed: bool = False, lasts_s: float = 0.3) ->
     return record
 
 
-def outcomes(record: Record) -> set[str]:
+def outcomes(record: Record) -> set[Outcome]:
     # On a busy machine the client may be late by itself.
     return {one.outcome for one in record.attempts} - {"refrained"}
 

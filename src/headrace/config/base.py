@@ -70,4 +70,5 @@ class Model(BaseModel):
         populate_by_name=True,
         validate_default=True,
         use_attribute_docstrings=False,
+        defer_build=True,
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from headrace.bgp.announcement import Announcement
 from headrace.bgp.events import DownReason, Listener, SessionKey, SpeakerEvent
 from headrace.bgp.received import ReceivedRoutes
+from headrace.bgp.refused_packets import hint, read_refused
 from headrace.bgp.session import Session, unique
 from headrace.bgp.sessions import SessionStates
 
@@ -22,10 +23,12 @@ class Reporting:
         self.states: SessionStates
         self._families = {one.family for one in sessions}
         self._listener = listener
+        self._refused: dict[str, int] = {}
 
     def begin(self) -> None:
         """Know nothing of any session but that it is not up."""
         self.states = SessionStates(self.sessions, now_s())
+        self._refused = read_refused()
 
     def check(self, announcements: Iterable[Announcement]) -> None:
         """Refuse what no session can carry. Raises ValueError."""
@@ -49,7 +52,10 @@ class Reporting:
 
     def overdue(self) -> None:
         """Report sessions that take too long."""
-        self.report(self.states.overdue(now_s()))
+        self.report(self.states.overdue(now_s(), self._hint))
+
+    def _hint(self) -> str:
+        return hint(self._refused, read_refused())
 
     def all_lost(self, reason: DownReason, detail: str) -> None:
         """Note that all sessions have ended."""

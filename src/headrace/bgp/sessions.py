@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from headrace.bgp.events import (
     DownReason,
@@ -78,10 +78,11 @@ class SessionStates:
             if up:
                 yield from self.down(session, reason, detail, now_s)
 
-    def overdue(self, now_s: float) -> Iterator[SessionDown]:
-        """Report those that have not been reached for long, once."""
+    def overdue(self, now_s: float, hint: Callable[[], str]) -> Iterator[SessionDown]:
+        """Report those that have not been reached for long, once, with what else hints at why."""
         for session, up in list(self._up.items()):
             waited_s = now_s - self._since_s[session]
             if not up and self._reason[session] is None and waited_s >= PATIENCE_S:
-                detail = f"not established for {PATIENCE_S:.0f} s"
+                known = hint()
+                detail = f"not established for {PATIENCE_S:.0f} s{': ' if known else ''}{known}"
                 yield from self.down(session, DownReason.CONNECTING, detail, now_s)

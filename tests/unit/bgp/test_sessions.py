@@ -38,11 +38,11 @@ def test_a_refusal_is_not_hidden_by_the_closed_connections_between() -> None:
 
 def test_what_is_not_reached_for_long_is_reported_once_with_what_to_check() -> None:
     known = states()
-    assert list(known.overdue(PATIENCE_S - 1)) == []
-    (told,) = known.overdue(PATIENCE_S)
+    assert list(known.overdue(PATIENCE_S - 1, str)) == []
+    (told,) = known.overdue(PATIENCE_S, str)
     assert told.reason is DownReason.CONNECTING
     assert "MD5" in told.remedy
-    assert list(known.overdue(PATIENCE_S * 2)) == []
+    assert list(known.overdue(PATIENCE_S * 2, str)) == []
 
 
 def test_a_dead_speaker_ends_only_what_was_up() -> None:

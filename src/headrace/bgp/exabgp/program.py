@@ -25,6 +25,8 @@ PR_SET_PDEATHSIG = 1
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4
+CAPABILITIES_VERSION = 0x20080522
+CAP_NET_BIND_SERVICE = 10
 
 
 def main() -> int:
@@ -34,6 +36,8 @@ def main() -> int:
     library.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     library.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     library.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    if os.geteuid() != 0:  # as root, ExaBGP itself becomes another user
+        drop_capabilities(library)
     if os.getppid() != parent:
         return 1
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
@@ -42,6 +46,18 @@ def main() -> int:
         sys.stderr.write(f"ExaBGP {found} is not supported: install exabgp 5.0\n")
         return 1
     return run_exabgp(sys.stdin.read())
+
+
+def drop_capabilities(library: ctypes.CDLL) -> None:
+    """Give up what the process that checks needs to bind addresses: this one hears routers. What
+    stays is a port below 1024, where a router is to connect and that was given.
+    """
+    header = (ctypes.c_uint32 * 2)(CAPABILITIES_VERSION, 0)
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; then the upper halves
+    if library.capget(header, sets) != 0:
+        return
+    kept = sets[1] & (1 << CAP_NET_BIND_SERVICE)
+    library.capset(header, (ctypes.c_uint32 * 6)(kept, kept))
 
 
 def run_exabgp(configuration: str) -> int:

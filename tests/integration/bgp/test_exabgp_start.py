@@ -1,0 +1,82 @@
+"""An ExaBGP that does not start says why; one that ends each time is tried less and less often."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from ipaddress import IPv4Address, ip_address
+from typing import Any
+
+import pytest
+
+from headrace.bgp.errors import BgpError
+from headrace.bgp.events import SpeakerChanged, SpeakerState
+from headrace.bgp.exabgp.speaker import ExaBgpSpeaker
+from headrace.bgp.session import Session
+
+
+def on_loopback(port: int, *, passive: bool) -> Session:
+    """A session between two addresses of this machine, where no router is."""
+    return Session(
+        peer=ip_address("127.0.0.2"),
+        local=ip_address("127.0.0.1"),
+        peer_as=64500,
+        local_as=64510,
+        router_id=IPv4Address("127.0.0.1"),
+        passive=passive,
+        port=port,
+    )
+
+
+def test_a_port_that_is_taken_is_told_and_a_free_one_is_enough() -> None:
+    async def run() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            session = on_loopback(port, passive=True)
+            speaker = ExaBgpSpeaker((session,), lambda _event: None, user="root")
+            with pytest.raises(BgpError) as told:
+                await speaker.start()
+            assert str(port) in str(told.value)
+        again = ExaBgpSpeaker((session,), lambda _event: None, user="root")
+        await again.start()
+        await again.close(graceful=False)
+
+    asyncio.run(asyncio.wait_for(run(), 100))
+
+
+def test_a_user_that_is_not_there_is_told() -> None:
+    async def run() -> None:
+        session = on_loopback(1, passive=False)
+        speaker = ExaBgpSpeaker((session,), lambda _event: None, user="nobody-of-that-name")
+        with pytest.raises(BgpError, match=r"nobody-of-that-name|privileges"):
+            await speaker.start()
+
+    asyncio.run(asyncio.wait_for(run(), 100))
+
+
+def test_one_that_ends_each_time_is_started_less_and_less_often() -> None:
+    async def run() -> list[float | None]:
+        events: list[Any] = []
+
+        def listen(event: object) -> None:
+            events.append(event)
+            if isinstance(event, SpeakerChanged) and event.state is SpeakerState.STARTED:
+                os.kill(speaker.pid, signal.SIGKILL)
+
+        speaker = ExaBgpSpeaker((on_loopback(1, passive=False),), listen, user="root")
+        await speaker.start()
+        while True:
+            waits = [
+                one.again_in_s
+                for one in events
+                if isinstance(one, SpeakerChanged) and one.state is SpeakerState.DIED
+            ]
+            if len(waits) >= 4:
+                await speaker.close(graceful=False)
+                return waits
+            await asyncio.sleep(0.05)
+
+    waits = asyncio.run(asyncio.wait_for(run(), 100))
+    assert waits[:4] == [0.2, 0.4, 0.8, 1.6]

@@ -1,0 +1,28 @@
+"""What runs ExaBGP keeps no right that it does not need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from headrace.bgp.exabgp import program
+
+CODE = """
+import ctypes, runpy, sys
+found = runpy.run_path(sys.argv[1])
+found["drop_capabilities"](ctypes.CDLL(None, use_errno=True))
+print(open("/proc/self/status").read())
+"""
+NET_BIND_SERVICE = 1 << 10
+
+
+def test_it_gives_up_all_capabilities_but_a_low_port() -> None:
+    file = str(Path(program.__file__))
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, file], capture_output=True, text=True, check=True
+    )
+    found = dict(line.split(":\t", 1) for line in done.stdout.splitlines() if ":\t" in line)
+    assert int(found["CapInh"], 16) == 0
+    for name in ("CapEff", "CapPrm", "CapAmb"):
+        assert int(found[name], 16) & ~NET_BIND_SERVICE == 0

@@ -61,8 +61,8 @@ class Checking(Model):
         default=3.0,
         ge=0.3,
         le=30.0,
-        description="When the process that checks has not come to a decision for so long, it is "
-        "killed and started again, and what it announced is withdrawn.",
+        description="When the process that checks has not come to a decision for so long, what it "
+        "announced is withdrawn, and it is killed and started again.",
     )
 
 

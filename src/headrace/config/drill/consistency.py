@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from headrace.config.drill.model import LONGEST_S, DrillConfig, StepTable
 from headrace.config.problems import Problem
 
+LEAST_WITHDRAWN_S = 12.0
 _OF_NOTHING = ("nothing", "heal")
 
 
@@ -59,6 +60,13 @@ def _one(place: tuple[str | int, ...], step: StepTable, *, in_turn: bool) -> Ite
         yield Problem(
             (*place, "text"), "there is nothing to replace", "write text and by", repr("")
         )
+    if step.do == "withdraw" and step.for_s < LEAST_WITHDRAWN_S:
+        yield Problem(
+            (*place, "for"),
+            f"a site leaves within {LEAST_WITHDRAWN_S:g} s at the soonest",
+            f"write {LEAST_WITHDRAWN_S:g}s or more",
+            f"{step.for_s:g}",
+        )
     if step.do == "slow" and (not step.for_s or step.still_s >= step.period_s):
         yield Problem(
             (*place, "still"),
@@ -110,5 +118,6 @@ def longest_s(config: DrillConfig) -> float:
     for step in config.steps:
         now_s = max(now_s, step.at_s or 0.0)
         now_s += step.within_s if step.when is not None else 0.0
-        now_s += step.for_s + step.wait_s
+        # What is withdrawn for a time returns by itself: later steps wait for that.
+        now_s += step.wait_s + (step.for_s if step.do == "slow" else 0.0)
     return config.before_s + now_s + config.after_s

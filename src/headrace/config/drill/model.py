@@ -14,9 +14,9 @@ MachineName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
 Process = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,20}$")]
 Action = Literal[
     "kill", "stop", "continue", "start", "restart", "power-off", "power-on", "cut", "black-hole",
-    "split", "heal", "drain", "return", "configure", "restore", "slow", "nothing",
+    "split", "heal", "drain", "return", "configure", "restore", "withdraw", "slow", "nothing",
 ]  # fmt: skip
-Moment = Literal["moved", "home", "ready", "alive"]
+Moment = Literal["moved", "gone", "home", "ready", "alive"]
 Title = Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 
 
@@ -31,6 +31,7 @@ class StepTable(Model):
     when: Moment | None = Field(
         default=None,
         description="Wait for this first: `moved`: no VIP of `on` goes to its owner any more; "
+        "`gone`: they go nowhere; "
         "`home`: all of them do again; `ready`: all programs of `on` say that they are ready; "
         "`alive`: they answer at all, as one that drains does.",
     )
@@ -43,10 +44,10 @@ class StepTable(Model):
         "a machine at once and take its line down, `power-on`: both back; `cut` a line, so that "
         "both ends see it; `black-hole`: drop all that is on it, without a word; `split` two "
         "sites, ISPs or machines (`on` and `from`); `heal` what was cut; `drain` and `return` a "
-        "server; "
-        "`configure`: replace `text` by `by` in a program's configuration, and reload it, "
-        "`restore` it; `slow`: the program stands still for `still` of each `period`, as one "
-        "whose disk lets it wait, until `for` is over; `nothing`.",
+        "server; `configure`: replace `text` by `by` in a program's configuration, and reload it, "
+        "`restore` it; `withdraw`: the description says that a site is left alone for a time, "
+        "drained in the first third of `for`; `slow`: the program stands still for `still` of each "
+        "`period`, as one whose disk lets it wait, until `for` is over; `nothing`.",
     )
     on: list[MachineName] = Field(
         default=[], max_length=16, description="What it is done to, all at the same moment."
@@ -67,7 +68,7 @@ class StepTable(Model):
     text: str = Field(default="", max_length=1000, description="For `configure`: what is replaced.")
     by: str = Field(default="", max_length=1000, description="By what.")
     for_s: DurationS = Field(
-        default=0.0, alias="for", le=LONGEST_S, description="For `slow`: how long."
+        default=0.0, alias="for", le=LONGEST_S, description="For `slow` and `withdraw`: how long."
     )
     still_s: DurationS = Field(default=0.4, gt=0, le=10, description="For `slow`.")
     period_s: DurationS = Field(default=0.5, gt=0, le=10, description="For `slow`.")
@@ -89,6 +90,16 @@ class LoadTable(Model):
         le=1,
         description="A new connection with one request to each VIP that is affected, from a client "
         "of each ISP.",
+    )
+    vips: bool = Field(
+        default=True,
+        description="Whether affected VIPs are asked at all, whatever DNS says of them.",
+    )
+    named_s: DurationS = Field(
+        default=0.1,
+        ge=0.005,
+        le=5,
+        description="How often clients ask for the host by its name, at an address that DNS gives.",
     )
     others_s: DurationS = Field(
         default=0.1, ge=0.005, le=5, description="The same to each of the other VIPs."
@@ -135,6 +146,9 @@ class ExpectTable(Model):
     )
     others_s: DurationS | None = Field(default=None, description="No other VIP fails for longer.")
     failed: int | None = Field(default=None, ge=0, description="So many requests fail at most.")
+    failed_named: int | None = Field(
+        default=None, ge=0, description="So many by name, at addresses that DNS gave."
+    )
     cut: int | None = Field(default=None, ge=0, description="So many downloads end early at most.")
 
 

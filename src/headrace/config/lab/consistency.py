@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from headrace.config.lab.model import MOST_SERVERS_OF_AN_ISP, IspTable, LabConfig, SiteTable
+from headrace.config.lab.vips import vip_numbers
 from headrace.config.problems import Problem
 
 _RESERVED_AS = 23456
+MOST_VIPS_OF_AN_ISP = (126, 62)
+"""With at most two ISPs, and with more: what half of their range for documentation has."""
 FIXED = ("exchange", "mid", "origin", "router", "observer")
 """Names that parts of every lab have, alone or with a number behind."""
 
 
 def inconsistencies(config: LabConfig) -> list[Problem]:
     """Return every such problem."""
-    return [*_names(config), *_isps(config), *_numbers(config), *_announcements(config)]
+    return [
+        *_names(config),
+        *_isps(config),
+        *_room(config),
+        *_numbers(config),
+        *_announcements(config),
+    ]
 
 
 def _tables(config: LabConfig) -> tuple[tuple[str, Sequence[IspTable | SiteTable]], ...]:
@@ -69,6 +78,22 @@ def _isps(config: LabConfig) -> Iterator[Problem]:
             )
 
 
+def _room(config: LabConfig) -> Iterator[Problem]:
+    room = MOST_VIPS_OF_AN_ISP[len(config.isps) > 2]
+    for isp in config.isps:
+        sites = [site for site in config.sites if site.isp == isp.name]
+        for site, numbers in zip(sites, vip_numbers(sites), strict=True):
+            if numbers[-1] > room:
+                index = config.sites.index(site)
+                yield Problem(
+                    ("site", index, "vips"),
+                    f"its last VIP would be number {numbers[-1]} of the ISP {isp.name}",
+                    f'an ISP of a lab has addresses up to {room}; with "specific" a VIP takes '
+                    "several: write fewer VIPs, servers or neighbours",
+                    str(site.vips),
+                )
+
+
 def _numbers(config: LabConfig) -> Iterator[Problem]:
     by_number: dict[int, str] = {}
     for key, tables in _tables(config):
@@ -93,14 +118,6 @@ def _numbers(config: LabConfig) -> Iterator[Problem]:
 
 def _announcements(config: LabConfig) -> Iterator[Problem]:
     for index, site in enumerate(config.sites):
-        if site.announce.preference == "specific":
-            yield Problem(
-                ("site", index, "announce", "preference"),
-                "VIPs of a lab stand side by side, so one server's shorter prefixes would take in "
-                "those of others",
-                'write "med", "prepend" or "community"',
-                '"specific"',
-            )
         if site.hold_time_s != int(site.hold_time_s):
             yield Problem(
                 ("site", index, "hold_time"),

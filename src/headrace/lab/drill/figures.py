@@ -48,7 +48,8 @@ class Figures(msgspec.Struct, frozen=True):
     `works_again_s` is from the event to the first of a lasting row of successes, of the affected
     VIP and the client that waited longest; `routed_s` until the ISPs' routers sent the last of
     these VIPs elsewhere; `dns_s` and `http_s` until request routers did. `back_s` is from the
-    healing until they are with their owners for good.
+    healing until they are with their owners for good. `named_s` is how long requests failed that
+    went where DNS had sent them, and `failed_named` how many.
     """
 
     works_again_s: float | None
@@ -71,6 +72,8 @@ class Figures(msgspec.Struct, frozen=True):
     load: dict[str, Load] = {}
     refused: list[str] = []
     played: list[Played] = []
+    failed_named: int = 0
+    named_s: float | None = 0.0
 
 
 @dataclass(slots=True)
@@ -80,12 +83,14 @@ class _Counts:
     failed: int = 0
     failed_others: int = 0
     failed_back: int = 0
+    failed_named: int = 0
     cut: int = 0
     cut_back: int = 0
     downloads: int = 0
     unjudged: int = 0
     own: list[Interruption] = field(default_factory=list)
     others: list[Interruption] = field(default_factory=list)
+    named: list[Interruption] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
 
@@ -124,6 +129,8 @@ def figures_of(seen: Seen) -> Figures:
         unjudged=counts.unjudged,
         load=load_of(seen),
         refused=counts.refused,
+        failed_named=counts.failed_named,
+        named_s=worst([one.lasted_s for one in counts.named]),
         played=seen.played,
     )
 
@@ -145,13 +152,19 @@ def _count(counts: _Counts, seen: Seen, record: Record) -> None:
     healed_s = float("inf") if seen.healed_s is None else seen.healed_s
     for one in judged:
         if failed(one):
-            if one.host not in seen.affected:
+            if one.host not in seen.owners:
+                counts.failed_named += 1
+            elif one.host not in seen.affected:
                 counts.failed_others += 1
             elif one.began_s >= healed_s:
                 counts.failed_back += 1
             else:
                 counts.failed += 1
     for host, of_host in by_host(judged):
+        if host not in seen.owners:
+            # Clients come back to whom they left: what happens then counts as well.
+            counts.named.append(interruption(of_host, seen.event_s))
+            continue
         found = interruption(of_host, seen.event_s, healed_s)
         if host not in seen.affected:
             counts.others.append(found)

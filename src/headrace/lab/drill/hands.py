@@ -6,11 +6,13 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from headrace.config.drill.model import StepTable
 from headrace.lab.errors import LabError
 from headrace.lab.namespaces.enter import inside
+from headrace.lab.network.configuration import DESCRIPTION
 from headrace.lab.network.control import Lab
 from headrace.lab.network.programs import Program, programs
 from headrace.lab.network.requests import Heal, Kill, MakeCut, Request, Start
@@ -20,6 +22,17 @@ _SIGNALS = {"kill": "KILL", "stop": "STOP", "continue": "CONT"}
 _POLL_S = 0.02
 _ENDS_S = 90.0
 _COMMAND_S = 30.0
+
+
+def withdrawal(site: str, now: datetime, for_s: float) -> str:
+    """Return maintenance of a site as a description has it. Pure."""
+    drain_s = for_s / 3
+    begin, end = (now + timedelta(seconds=after_s) for after_s in (drain_s, for_s))
+    return (
+        f'\n[[withdrawal]]\nsite = "{site}"\nfrom = {begin.isoformat(timespec="milliseconds")}\n'
+        f'until = {end.isoformat(timespec="milliseconds")}\ndrain = "{drain_s:.3g}s"\n'
+        'reason = "a drill"\n'
+    )
 
 
 class Hands:
@@ -71,6 +84,8 @@ class Hands:
                 await self._configure(
                     file, lambda text: text.replace(step.text, step.by), step.do == "restore"
                 )
+            case "withdraw":
+                await self._withdraw(machine, step.for_s)
             case "slow":
                 await self._slow(target, step)
             case "nothing":
@@ -128,6 +143,16 @@ class Hands:
         if process.returncode:
             raise LabError(f"headrace vip {word}: {said.decode(errors='replace').strip()[-500:]}")
 
+    async def _withdraw(self, site: str, for_s: float) -> None:
+        """Write maintenance of a site into the description, and have it read by all. Raises
+        LabError.
+        """
+        if site not in {one.name for one in self._lab.plan.config.sites}:
+            raise LabError(f"{site} is no site: withdraw one of the lab's")
+        text = withdrawal(site, datetime.now(UTC), for_s)
+        file = self._lab.directory / DESCRIPTION
+        await self._configure(file, lambda before: before + text, back=False)
+
     async def _configure(self, file: Path, change: Callable[[str], str], back: bool) -> None:
         """Change a configuration file, or take its change back, and have it read again."""
         if back:
@@ -140,7 +165,14 @@ class Hands:
             self._originals.setdefault(file, before)
         if text is not None:
             file.write_text(text)
-            await self._do(Kill(f"{file.parent.name}:{file.stem}", "HUP"))
+            for key in self._readers(file):
+                await self._do(Kill(key, "HUP"))
+
+    def _readers(self, file: Path) -> list[str]:
+        """Return the programs that read a file."""
+        if file != self._lab.directory / DESCRIPTION:
+            return [f"{file.parent.name}:{file.stem}"]
+        return [one.key for one in programs(self._lab.plan, []) if one.reads_description]
 
     async def ready(self, machines: Sequence[str], *, alive: bool = False) -> bool:
         """Return whether all programs of machines say that they are ready; with `alive`, whether

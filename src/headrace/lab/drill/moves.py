@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address
 
 import msgspec
 
@@ -18,27 +19,29 @@ class Move(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What the kernel said: a route to one address, there or gone. `via` is the next hop."""
+    """What the kernel said: a route to a prefix, there or gone. `via` is the next hop."""
 
-    vip: str
+    prefix: IPv4Network | IPv6Network
     via: str
     gone: bool
 
 
 class Routes:
-    """The routes of one router as they are told. A router replaces a route by adding the new one
-    and removing the old, or the other way round: what counts is who is left.
+    """The routes of one router to `vips` as they are told. A router replaces a route by adding the
+    new one and removing the old, or the other way round: what counts is who is left. Of several
+    prefixes with a VIP in it, the longest counts.
     """
 
-    def __init__(self, servers: dict[str, str]) -> None:
+    def __init__(self, servers: dict[str, str], vips: Iterable[str]) -> None:
         self._servers = servers
-        self._now: dict[str, list[str]] = {}
+        self._vips = {ip_address(vip): vip for vip in vips}
+        self._vias: dict[IPv4Network | IPv6Network, list[str]] = {}
+        self._now: dict[str, str] = {}
         self.moves: list[Move] = []
 
     def heard(self, route: Route, at_s: float) -> None:
         """Take one message of the kernel."""
-        vias = self._now.setdefault(route.vip, [])
-        before = vias[-1] if vias else ""
+        vias = self._vias.setdefault(route.prefix, [])
         if route.via in vias:
             vias.remove(route.via)
         if route.gone:
@@ -46,23 +49,27 @@ class Routes:
                 vias.clear()
         else:
             vias.append(route.via)
-        after = vias[-1] if vias else ""
-        if after != before:
-            self.moves.append(Move(at_s, route.vip, self._servers.get(after, after)))
+        self._note(route.prefix, at_s)
 
     def replaced(self, route: Route, at_s: float) -> None:
         """Take a message that says of a route that it stands in place of all others."""
-        vias = self._now.setdefault(route.vip, [])
-        before = vias[-1] if vias else ""
-        vias[:] = [route.via]
-        if route.via != before:
-            self.moves.append(Move(at_s, route.vip, self._servers.get(route.via, route.via)))
+        self._vias[route.prefix] = [route.via]
+        self._note(route.prefix, at_s)
+
+    def _note(self, prefix: IPv4Network | IPv6Network, at_s: float) -> None:
+        for address, vip in self._vips.items():
+            if address not in prefix:
+                continue
+            found = [one for one, vias in self._vias.items() if vias and address in one]
+            best = max(found, key=lambda one: one.prefixlen, default=None)
+            via = self._vias[best][-1] if best is not None else ""
+            if via != self._now.get(vip, ""):
+                self._now[vip] = via
+                self.moves.append(Move(at_s, vip, self._servers.get(via, via)))
 
     def now(self) -> dict[str, str]:
         """Return which server each VIP goes to."""
-        return {
-            vip: self._servers.get(vias[-1], vias[-1]) for vip, vias in self._now.items() if vias
-        }
+        return {vip: self._servers.get(via, via) for vip, via in self._now.items() if via}
 
 
 def at(moves: Iterable[Move], vip: str, when_s: float) -> str:

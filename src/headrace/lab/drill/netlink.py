@@ -1,4 +1,4 @@
-"""The kernel's routes to single addresses in a namespace, as they change, with the time of each.
+"""The kernel's routes to some addresses in a namespace, as they change, with the time of each.
 
 `ip monitor route` writes the same for people, with times of another clock.
 """
@@ -10,7 +10,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from headrace.lab.drill.moves import Move, Route, Routes
 from headrace.lab.errors import LabError
@@ -33,9 +33,9 @@ _WITHIN_S = 5.0
 class RouteWatch:
     """Follows a namespace's routes from the moment it is made. Use as a context manager."""
 
-    def __init__(self, namespace: str, servers: dict[str, str]) -> None:
+    def __init__(self, namespace: str, servers: dict[str, str], vips: Iterable[str]) -> None:
         """Begin; `servers` are by the address that routes lead to. Raises LabError."""
-        self._routes = Routes(servers)
+        self._routes = Routes(servers, vips)
         self._lock = threading.Lock()
         self._lost = False
         self._ended = False
@@ -130,12 +130,11 @@ def messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
 
 
 def read_route(kind: int, body: bytes) -> Route | None:
-    """Return the route that a message tells of, if it is one to a single address by a next hop."""
+    """Return the route that a message tells of, if it is one to a prefix by a next hop."""
     if kind not in (_NEW, _DEL) or len(body) < _ROUTE.size:
         return None
     family, length, _from, _tos, table, _by, _scope, sort, _flags = _ROUTE.unpack_from(body)
-    whole = {socket.AF_INET: 32, socket.AF_INET6: 128}.get(family)
-    if whole is None or length != whole or table != _MAIN_TABLE or sort != _UNICAST:
+    if family not in (socket.AF_INET, socket.AF_INET6) or table != _MAIN_TABLE or sort != _UNICAST:
         return None
     found = dict(_attributes(body[_ROUTE.size :]))
     if _TO not in found:
@@ -144,7 +143,11 @@ def read_route(kind: int, body: bytes) -> Route | None:
     via = str(ipaddress.ip_address(gateway)) if len(gateway) in (4, 16) else ""
     if not via and kind == _NEW:
         return None
-    return Route(str(ipaddress.ip_address(found[_TO])), via, gone=kind == _DEL)
+    try:
+        prefix = ipaddress.ip_network((found[_TO], length))
+    except ValueError:
+        return None
+    return Route(prefix, via, gone=kind == _DEL)
 
 
 def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from headrace.config.drill.model import DrillConfig
-from headrace.lab.drill.records import Asked, Body, Orders, Target
+from headrace.lab.drill.records import Asked, Body, Named, Orders, Target
 from headrace.lab.network.configuration import HOST, HTTP_PORT
 from headrace.lab.network.plan import Kind, LabPlan, Machine
 
 _MOST_DOWNLOADED = 4
 """From so many VIPs there are long downloads."""
+_HOLD_S = 3.0
+"""How long clients keep what DNS said: as long as the lab's request routers say."""
 _QUESTIONS: tuple[tuple[int, Literal["dns", "http"]], ...] = ((53, "dns"), (HTTP_PORT, "http"))
 
 
@@ -65,9 +67,10 @@ def orders_for(
             targets=list(_targets(owners(plan), vips, config, len(clients(plan)))),
             downloads=[
                 Target(vip, HTTP_PORT, 0.25, phase_s=0.1 * number)
-                for vip in vips[:_MOST_DOWNLOADED]
+                for vip in (vips[:_MOST_DOWNLOADED] if load.vips else ())
                 for number in range(load.downloads)
             ],
+            named=Named(HTTP_PORT, load.named_s, _HOLD_S) if plan.of(Kind.ROUTER) else None,
             download_s=load.download_s,
             asked=[
                 Asked(router.ipv4, port, kind, load.questions_s)
@@ -87,6 +90,8 @@ def _targets(
     own_s = max(load.every_s, len(vips) * askers / load.most)
     others_s = max(load.others_s, (len(every) - len(vips)) * askers / load.most_others)
     for number, vip in enumerate(every):
+        if vip in vips and not load.vips:
+            continue
         every_s = own_s if vip in vips else others_s
         yield Target(vip, HTTP_PORT, every_s, phase_s=every_s * number / len(every))
 

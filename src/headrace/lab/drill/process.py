@@ -10,20 +10,21 @@ import tempfile
 
 import msgspec
 
-from headrace.lab.drill.records import Orders, Record
+from headrace.lab.drill.records import WAITS, Orders, Record
 from headrace.lab.errors import LabError
 
+STARTS_S = 60.0
 ENDS_S = 30.0
+_POLL_S = 0.02
 
 
 class ClientProcess:
     """A client as a process in its namespace. What it saw comes in a file, so that it never waits
-    for this process.
+    for this process. Use as an asynchronous context manager: inside, it waits for its orders.
     """
 
-    def __init__(self, namespace: str, orders: Orders) -> None:
+    def __init__(self, namespace: str) -> None:
         self._namespace = namespace
-        self._orders = orders
 
     async def __aenter__(self) -> ClientProcess:
         program = "headrace.lab.drill.client"
@@ -34,10 +35,24 @@ class ClientProcess:
             stdin=asyncio.subprocess.PIPE,
             stdout=self._said,
         )
-        assert self._process.stdin is not None
-        self._process.stdin.write(msgspec.json.encode(self._orders) + b"\n")
-        await self._process.stdin.drain()
+        try:
+            async with asyncio.timeout(STARTS_S):
+                while os.fstat(self._said.fileno()).st_size < len(WAITS):
+                    if self._process.returncode is not None:
+                        raise LabError("a client of the drill does not start")
+                    await asyncio.sleep(_POLL_S)
+        except BaseException as error:
+            await self.__aexit__()
+            if isinstance(error, TimeoutError):
+                raise LabError("a client of the drill does not start") from None
+            raise
         return self
+
+    async def begin(self, orders: Orders) -> None:
+        """Give it its orders."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(msgspec.json.encode(orders) + b"\n")
+        await self._process.stdin.drain()
 
     async def __aexit__(self, *_error: object) -> None:
         if self._process.returncode is None:
@@ -56,7 +71,7 @@ class ClientProcess:
             raise LabError("a client of the drill does not end") from None
         if code:
             raise LabError(f"a client of the drill ended with {code}")
-        self._said.seek(0)
+        self._said.seek(len(WAITS))
         said = self._said.read()
         try:
             return msgspec.json.decode(said, type=Record)

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 import msgspec
 
 MOST_ATTEMPTS = 400_000
+WAITS = b"waits\n"
+"""What a client writes when it waits for its orders; its record comes behind."""
 MOST_TARGETS = 200
 Outcome = Literal[
     "ok", "refused", "unreachable", "timeout", "reset", "status", "wrong", "short", "refrained"
@@ -46,6 +48,16 @@ class Asked(msgspec.Struct, frozen=True):
     every_s: Interval
 
 
+class Named(msgspec.Struct, frozen=True):
+    """The host that is asked as people's clients do: at an address that DNS gave, which is kept
+    for `hold_s`.
+    """
+
+    port: int
+    every_s: Interval
+    hold_s: float
+
+
 class Orders(msgspec.Struct, frozen=True):
     """Everything that a client does, from `from_s` to `until_s` at the latest."""
 
@@ -59,10 +71,13 @@ class Orders(msgspec.Struct, frozen=True):
     downloads: Annotated[list[Target], msgspec.Meta(max_length=MOST_TARGETS)] = []
     download_s: float = 10.0
     asked: Annotated[list[Asked], msgspec.Meta(max_length=MOST_TARGETS)] = []
+    named: Named | None = None
 
 
 class Attempt(msgspec.Struct, frozen=True, array_like=True):
-    """A request on a connection of its own. `server` is who says that it answered."""
+    """A request on a connection of its own. `server` is who says that it answered. `host` is the
+    name, where the address was one that DNS gave.
+    """
 
     host: str
     planned_s: float

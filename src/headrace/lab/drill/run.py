@@ -15,7 +15,7 @@ from headrace.lab.drill.expanded import expanded
 from headrace.lab.drill.figures import Seen
 from headrace.lab.drill.hands import Hands
 from headrace.lab.drill.netlink import RouteWatch
-from headrace.lab.drill.orders import affected, leaving, next_hops, orders_for, owners
+from headrace.lab.drill.orders import affected, clients, leaving, next_hops, orders_for, owners
 from headrace.lab.drill.players.audience import Audience
 from headrace.lab.drill.players.viewers import viewers
 from headrace.lab.drill.process import ENDS_S, ClientProcess
@@ -24,7 +24,7 @@ from headrace.lab.network.control import Lab
 from headrace.lab.network.plan import Kind
 
 HOME_WITHIN_S = 180.0
-_CLIENTS_START_S = 1.0
+_BEGIN_S = 0.2
 _POLL_S = 0.02
 
 
@@ -57,7 +57,9 @@ class Drill:
         """Begin to follow the routes. Raises LabError."""
         for machine in self._lab.plan.of(Kind.ISP):
             watch = RouteWatch(
-                self._lab.plan.namespace(machine.name), next_hops(self._lab.plan, machine.name)
+                self._lab.plan.namespace(machine.name),
+                next_hops(self._lab.plan, machine.name),
+                self._owners,
             )
             self._watches[machine.name] = self._stack.enter_context(watch)
         return self
@@ -73,21 +75,21 @@ class Drill:
         config, plan = self._config, self._lab.plan
         async with contextlib.AsyncExitStack() as stack:
             audience = await stack.enter_async_context(Audience(self._viewers))
-            from_s = time.monotonic() + _CLIENTS_START_S
+            processes = {one.name: ClientProcess(plan.namespace(one.name)) for one in clients(plan)}
+            await asyncio.gather(*(stack.enter_async_context(one) for one in processes.values()))
+            from_s = time.monotonic() + _BEGIN_S
             until_s = from_s + longest_s(config) + ENDS_S
             orders = orders_for(plan, config, small_body(), long_body(), from_s, until_s)
             times = Times(from_s)
-            clients = {
-                name: await stack.enter_async_context(ClientProcess(plan.namespace(name), one))
-                for name, one in orders.items()
-            }
+            for name, process in processes.items():
+                await process.begin(orders[name])
             await _until(from_s + config.before_s)
             await self._take_steps(times)
             await asyncio.sleep(config.after_s)
             ended_s = time.monotonic()
             played = await audience.end(times.event_s)
-            records = await asyncio.gather(*(client.end() for client in clients.values()))
-        for name, record in zip(clients, records, strict=True):
+            records = await asyncio.gather(*(one.end() for one in processes.values()))
+        for name, record in zip(processes, records, strict=True):
             record.client = name
         return Seen(
             began_s=from_s,
@@ -128,10 +130,13 @@ class Drill:
 
     async def _moment(self, step: StepTable) -> None:
         """Wait for what a step waits for. Raises LabError when that does not come."""
-        vips = [vip for vip, owner in self._owners.items() if owner in step.on]
+        owners = {one.name for name in step.on for one in self._lab.plan.group(name)}
+        vips = [vip for vip, owner in self._owners.items() if owner in owners]
         names = ", ".join(step.on)
         if step.when == "moved":
             await self._wait(self._has_moved, vips, step.within_s, f"VIPs of {names} have moved")
+        elif step.when == "gone":
+            await self._wait(self._is_gone, vips, step.within_s, f"VIPs of {names} are gone")
         elif step.when == "home":
             await self._wait(self._is_home, vips, step.within_s, f"VIPs of {names} are back")
         elif step.when is not None:
@@ -155,6 +160,10 @@ class Drill:
     def _is_home(self, vips: Collection[str]) -> bool:
         now = self._now()
         return all(now.get(vip) == self._owners[vip] for vip in vips)
+
+    def _is_gone(self, vips: Collection[str]) -> bool:
+        now = self._now()
+        return not any(now.get(vip) for vip in vips)
 
     def _has_moved(self, vips: Collection[str]) -> bool:
         now = self._now()

@@ -44,6 +44,7 @@ class Summary(msgspec.Struct, frozen=True):
     cut_back: int
     late_s: float
     missed: list[str] = []
+    failed_named: int = 0
     watched: list[Watched] = []
 
 
@@ -88,6 +89,7 @@ def summarize(
         failed=count(lambda run: run.failed),
         failed_others=count(lambda run: run.failed_others),
         failed_back=count(lambda run: run.failed_back),
+        failed_named=count(lambda run: run.failed_named),
         wrong=sum(run.wrong for run in runs),
         cut=count(lambda run: run.cut),
         cut_back=count(lambda run: run.cut_back),
@@ -122,6 +124,8 @@ def _missed(made: Summary, expect: ExpectTable) -> Iterator[str]:
     failed = made.failed + made.failed_others + made.failed_back
     if expect.failed is not None and failed > expect.failed:
         yield f"{failed} requests failed, not {expect.failed}"
+    if expect.failed_named is not None and made.failed_named > expect.failed_named:
+        yield f"{made.failed_named} requests by name failed, not {expect.failed_named}"
     cut = made.cut + made.cut_back
     if expect.cut is not None and cut > expect.cut:
         yield f"{cut} downloads ended early, not {expect.cut}"

@@ -9,7 +9,7 @@ from headrace.lab.drill.summary import Spread, Summary, written_s
 
 HEADS = (
     "event", "works again", "worst", "routes", "back", "DNS", "HTTP", "failed", "others",
-    "on return", "cut", "wrong", "runs",
+    "by name", "on return", "cut", "wrong", "runs",
 )  # fmt: skip
 
 
@@ -27,6 +27,7 @@ def row(one: Summary) -> tuple[str, ...]:
         _routed(one.http),
         str(one.failed),
         str(one.failed_others),
+        str(one.failed_named),
         "" if one.back is None else str(one.failed_back),
         str(one.cut + one.cut_back),
         str(one.wrong),
@@ -76,6 +77,8 @@ def run_line(number: int, figures: Figures) -> str:
     ]
     if figures.failed_others:
         parts.append(f"{figures.failed_others} to others")
+    if figures.failed_named:
+        parts.append(f"{figures.failed_named} by name")
     if figures.back_s is not None:
         parts.append(f"back after {written_s(figures.back_s)}")
     if figures.cut or figures.cut_back:

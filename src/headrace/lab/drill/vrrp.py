@@ -37,7 +37,7 @@ ADVERTS_S = (1.0, 0.1)
 _SERVERS = ("one", "two")
 _PORT = 80
 _EVERY_S, _PATIENCE_S = 0.01, 0.9
-_STARTS_S, _BEFORE_S, _AFTER_S = 1.0, 1.0, 5.5
+_BEGIN_S, _BEFORE_S, _AFTER_S = 0.2, 1.0, 5.5
 _HOME_WITHIN_S = 40.0
 _POLL_S = 0.1
 Ran = Callable[[Row, Figures], None]
@@ -196,13 +196,14 @@ class Vrrp:
     async def once(self, event: str) -> Figures:
         """Let one event happen under load, and return what it cost. Raises LabError."""
         await self._heal()
-        from_s = time.monotonic() + _STARTS_S
-        until_s = from_s + _BEFORE_S + _AFTER_S + ENDS_S
-        target = Target(VIP, _PORT, _EVERY_S)
-        orders = Orders(
-            from_s, until_s, "vrrp", small_body(), long_body(), _PATIENCE_S, targets=[target]
-        )
-        async with ClientProcess(self._spaces["client"].name, orders) as client:
+        async with ClientProcess(self._spaces["client"].name) as client:
+            from_s = time.monotonic() + _BEGIN_S
+            until_s = from_s + _BEFORE_S + _AFTER_S + ENDS_S
+            target = Target(VIP, _PORT, _EVERY_S)
+            orders = Orders(
+                from_s, until_s, "vrrp", small_body(), long_body(), _PATIENCE_S, targets=[target]
+            )
+            await client.begin(orders)
             await asyncio.sleep(max(0.0, from_s + _BEFORE_S - time.monotonic()))
             event_s = time.monotonic()
             await asyncio.to_thread(self._happen, event)

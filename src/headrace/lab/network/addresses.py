@@ -75,8 +75,8 @@ class IspAddresses:
         return router, server
 
     def vip(self, number: int) -> tuple[str, str]:
-        """Return a VIP."""
-        return str(self.vips_v4[number + 1]), str(self.vips_v6[number + 1])
+        """Return a VIP; the first is 1."""
+        return str(self.vips_v4[number]), str(self.vips_v6[number])
 
     def _v6(self, number: int) -> IPv6Network:
         return IPv6Network((int(self.ipv6.network_address) + (number << 64), 64))

@@ -14,7 +14,8 @@ BFD_INTERVAL_MS, BFD_MULTIPLIER = 100, 3
 def bird_conf(plan: LabPlan, isp: IspTable) -> str:
     """Return the configuration of an ISP's router.
 
-    It takes from a server the VIPs of the site alone, one address each; a community of the rank
+    It takes from a server the VIPs of the site alone, one address each, or as short a prefix as
+    they are announced by; a community of the rank
     becomes local preference, and 65535:0 (RFC 8326) the lowest.
     """
     addresses = plan.isps[isp.name]
@@ -55,10 +56,13 @@ def _filter(plan: LabPlan, site: SiteTable, version: int) -> str:
     addresses = plan.isps[site.isp]
     vips = addresses.vips_v4 if version == 4 else addresses.vips_v6
     length = site.announce.ipv4_length if version == 4 else site.announce.ipv6_length
+    shortest = length
+    if site.announce.preference == "specific":
+        shortest -= site.announce.neighbours + 1
     ranks = site.announce.communities if site.announce.preference == "community" else []
     lines = [
         f"filter {_symbol(site.name)}_vips{version} {{",
-        f"    if net !~ [ {vips}{{{length},{length}}} ] then reject;",
+        f"    if net !~ [ {vips}{{{shortest},{length}}} ] then reject;",
     ]
     for rank, community in enumerate(ranks):
         parts = community.split(":")

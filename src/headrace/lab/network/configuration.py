@@ -14,6 +14,7 @@ from headrace.config.units import format_bit_rate
 from headrace.lab.assets import PROBE_PATH, probe_sha256
 from headrace.lab.network.plan import Kind, LabPlan, Machine
 
+DESCRIPTION = "network.toml"
 HOST = "video.cdn.test"
 ZONE = "cdn.test"
 CLASS = "video"
@@ -25,7 +26,7 @@ OBSERVER_PORT, VIP_PORT = 8091, 8093
 
 def files(plan: LabPlan) -> Iterator[tuple[str, str]]:
     """Yield every generated configuration but BIRD's: its path in the lab's directory, its text."""
-    yield "network.toml", network_toml(plan)
+    yield DESCRIPTION, network_toml(plan)
     for machine in plan.of(Kind.SERVER, Kind.MID):
         yield f"{machine.name}/edge.toml", edge_toml(plan, machine)
     for machine in plan.of(Kind.SERVER):
@@ -296,7 +297,7 @@ def _admin(plan: LabPlan, listen: str) -> str:
 
 
 def _network(plan: LabPlan) -> str:
-    network = plan.directory / "network.toml"
+    network = plan.directory / DESCRIPTION
     return f'[network]\nfile = "{network}"\nsecret_file = "{secret_file(plan)}"\n'
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from headrace.config.lab.model import LabConfig, LineTable, SiteTable
+from headrace.config.lab.vips import vip_numbers
 from headrace.lab.network.addresses import (
     EXCHANGE_V4,
     EXCHANGE_V6,
@@ -210,14 +211,16 @@ def _add_clients(plan: LabPlan, isp: str, count: int, table: LineTable) -> None:
 
 def _add_servers(plan: LabPlan, isp: str) -> None:
     addresses = plan.isps[isp]
-    number = vip = 0
-    for site in (site for site in plan.config.sites if site.isp == isp):
+    number = 0
+    sites = [site for site in plan.config.sites if site.isp == isp]
+    for site, vip_of in zip(sites, vip_numbers(sites), strict=True):
         for index in range(1, site.servers + 1):
             router, own = addresses.line(number)
             name = f"{site.name}{index}"
-            vips = tuple(addresses.vip(vip + each) for each in range(site.vips))
+            own_vips = vip_of[(index - 1) * site.vips : index * site.vips]
+            vips = tuple(addresses.vip(one) for one in own_vips)
             machine = Machine(
                 name, Kind.SERVER, own, isp=isp, site=site.name, peer=router, vips=vips
             )
             _add(plan, machine, Line(name, isp, name, site.line, upper_pair=router))
-            number, vip = number + 1, vip + site.vips
+            number += 1

@@ -38,6 +38,7 @@ class Program:
     ready_url: str = ""
     ready_file: Path | None = None
     spares: str = ""
+    reads_description: bool = False
 
     @property
     def key(self) -> str:
@@ -89,6 +90,7 @@ def _of(plan: LabPlan, machine: Machine) -> Iterator[Program]:
                     2,
                     f"http://{machine.ipv4}:{VIP_ADMIN}/live",
                     spares=SPEAKER_COMMAND,
+                    reads_description=True,
                 )
         case Kind.ROUTER:
             yield _role(home, machine, "router", ROUTER_ADMIN, 2)
@@ -98,7 +100,8 @@ def _of(plan: LabPlan, machine: Machine) -> Iterator[Program]:
 
 def _role(home: Path, machine: Machine, role: str, admin: int, stage: int) -> Program:
     command = (_headrace(), role, "--config", str(home / f"{role}.toml"))
-    return Program(machine.name, role, command, stage, f"http://{machine.ipv4}:{admin}/ready")
+    url = f"http://{machine.ipv4}:{admin}/ready"
+    return Program(machine.name, role, command, stage, url, reads_description=True)
 
 
 def _headrace() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,12 @@ class Observed:
 
 
 def _best(router: AtRouter, vip: str) -> Best | None:
-    return router.routes.get(f"{vip}/{128 if ':' in vip else 32}")
+    """Return the route that a VIP's packets take: that to the longest prefix."""
+    for length in range(128 if ":" in vip else 32, 0, -1):
+        found = router.routes.get(str(ip_network(f"{vip}/{length}", strict=False)))
+        if found is not None:
+            return found
+    return None
 
 
 def server_of(plan: LabPlan, session: str) -> str:

@@ -52,9 +52,9 @@ def test_a_topology_needs_little(tmp_path: Path) -> None:
         ("as = 64510", "as = 64510\nspeed = 1", 9, "unknown key"),
         (
             "as = 64510",
-            'as = 64510\n[site.announce]\npreference = "specific"',
-            10,
-            "shorter prefixes",
+            'as = 64510\nservers = 16\n[site.announce]\npreference = "specific"',
+            5,
+            "its last VIP would be number 128",
         ),
         (
             "as = 64510",

@@ -11,15 +11,17 @@ import sys
 import threading
 import time
 
+import dns.message
+import dns.rrset
 import msgspec
 import pytest
 
 from headrace.lab.drill.client.asking import Client
 from headrace.lab.drill.figures import Figures, Seen, figures_of
-from headrace.lab.drill.records import Body, Orders, Outcome, Record, Target
+from headrace.lab.drill.records import WAITS, Asked, Body, Named, Orders, Outcome, Record, Target
 
 SMALL, LONG = b"small", b"long" * 5000
-STARTS_S, LASTS_S, PATIENCE_S = 1.5, 2.0, 0.9
+STARTS_S, LASTS_S, PATIENCE_S = 0.2, 2.0, 0.9
 
 
 def body(path: str, data: bytes) -> Body:
@@ -116,17 +118,6 @@ def stalled(from_s: float, until_s: float) -> tuple[Record, float, float]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve, args=(listener,), daemon=True)
         thread.start()
-        began_s = time.monotonic() + STARTS_S
-        ends_s = began_s + LASTS_S
-        orders = Orders(
-            began_s,
-            ends_s,
-            "h.test",
-            body("/small", SMALL),
-            body("/long", LONG),
-            PATIENCE_S,
-            targets=[Target("127.0.0.1", listener.getsockname()[1], 0.02)],
-        )
         with subprocess.Popen(
             [sys.executable, "-m", "headrace.lab.drill.client"],
             stdin=subprocess.PIPE,
@@ -134,6 +125,18 @@ def stalled(from_s: float, until_s: float) -> tuple[Record, float, float]:
         ) as client:
             assert client.stdin is not None
             assert client.stdout is not None
+            assert client.stdout.readline() == WAITS
+            began_s = time.monotonic() + STARTS_S
+            ends_s = began_s + LASTS_S
+            orders = Orders(
+                began_s,
+                ends_s,
+                "h.test",
+                body("/small", SMALL),
+                body("/long", LONG),
+                PATIENCE_S,
+                targets=[Target("127.0.0.1", listener.getsockname()[1], 0.02)],
+            )
             client.stdin.write(msgspec.json.encode(orders) + b"\n")
             client.stdin.flush()
             time.sleep(max(0.0, began_s + from_s * LASTS_S - time.monotonic()))
@@ -168,3 +171,46 @@ def test_a_client_that_is_stopped_has_no_figure(from_s: float, until_s: float) -
     assert found.refused
     assert found.late_s > 0.2 * LASTS_S
     assert found.failed == 0
+
+
+def test_it_asks_where_dns_sent_it_and_keeps_that_for_its_time() -> None:
+    record = asyncio.run(_by_name())
+
+    named = [one for one in record.attempts if one.host == "h.test"]
+    assert {one.outcome for one in named} - {"refrained"} == {"ok"}
+    # Nothing is asked before DNS has said where.
+    assert min(one.began_s for one in named) > record.answers[0].began_s
+    assert len(named) > 3
+
+
+async def _by_name() -> Record:
+    """A client of a server of names that sends it to a server of this process."""
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+
+    class Names(asyncio.DatagramProtocol):
+        def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
+            self._transport = transport
+
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            reply = dns.message.make_response(dns.message.from_wire(data))
+            reply.answer.append(dns.rrset.from_text("h.test.", 3, "IN", "A", "127.0.0.1"))
+            self._transport.sendto(reply.to_wire(), addr)
+
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(Names, local_addr=("127.0.0.1", 0))
+    now_s = time.monotonic()
+    orders = Orders(
+        now_s,
+        now_s + 1.0,
+        "h.test",
+        body("/small", SMALL),
+        body("/long", LONG),
+        0.9,
+        asked=[Asked("127.0.0.1", transport.get_extra_info("sockname")[1], "dns", 0.1)],
+        named=Named(port, 0.05, 3.0),
+    )
+    record = await Client(orders).run()
+    transport.close()
+    server.close()
+    return record

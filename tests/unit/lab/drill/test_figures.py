@@ -161,3 +161,18 @@ def test_the_worst_of_several() -> None:
     assert worst([]) == 0.0
     assert worst([1.0, 3.0]) == 3.0
     assert worst([1.0, None]) is None
+
+
+def test_requests_by_name_are_told_apart() -> None:
+    record = Record("north-client1", [*asked(OWN), *asked("video.cdn.test", (7.0, 7.2))])
+
+    found = figures_of(seen(record))
+
+    assert (found.failed_named, found.failed, found.failed_others, found.failed_back) == (
+        20,
+        0,
+        0,
+        0,
+    )
+    assert found.named_s is not None
+    assert abs(found.named_s - 0.2) < 1e-6

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import tomllib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from headrace.config.drill.model import StepTable
-from headrace.lab.drill.hands import Hands
+from headrace.config.network.schedule import WithdrawalTable
+from headrace.lab.drill.hands import Hands, withdrawal
 from headrace.lab.errors import LabError
 from headrace.lab.network.control import Lab
 from headrace.lab.network.requests import Heal, Kill, MakeCut, Request, Start
@@ -93,3 +96,14 @@ def test_what_is_to_be_replaced_has_to_be_there(tmp_path: Path) -> None:
 
     with pytest.raises(LabError, match="is not there"):
         taken(tmp_path, do="configure", text="hosts", by="host")
+
+
+def test_maintenance_of_a_site_is_as_a_description_has_it() -> None:
+    now = datetime(2026, 11, 26, 12, 0, 0, tzinfo=UTC)
+
+    (found,) = tomllib.loads(withdrawal("oslo", now, 18.0))["withdrawal"]
+
+    table = WithdrawalTable.model_validate(found)
+    assert (table.site, table.drain_s) == ("oslo", 6.0)
+    assert table.from_ == now + timedelta(seconds=6)
+    assert table.until == now + timedelta(seconds=18)

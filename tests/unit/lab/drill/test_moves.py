@@ -16,11 +16,11 @@ SERVERS = {"10.0.0.1": "oslo1", "10.0.0.2": "oslo2"}
 
 
 def route(via: str, *, gone: bool = False) -> Route:
-    return Route(VIP, via, gone)
+    return Route(ipaddress.ip_network(VIP), via, gone)
 
 
 def test_a_new_route_before_the_old_one_goes() -> None:
-    routes = Routes(SERVERS)
+    routes = Routes(SERVERS, [VIP])
     routes.heard(route("10.0.0.1"), 1.0)
     routes.heard(route("10.0.0.2"), 2.0)
     routes.heard(route("10.0.0.1", gone=True), 3.0)
@@ -30,7 +30,7 @@ def test_a_new_route_before_the_old_one_goes() -> None:
 
 
 def test_the_old_one_goes_first() -> None:
-    routes = Routes(SERVERS)
+    routes = Routes(SERVERS, [VIP])
     routes.heard(route("10.0.0.1"), 1.0)
     routes.heard(route("10.0.0.1", gone=True), 2.0)
     routes.heard(route("10.0.0.2"), 2.5)
@@ -40,13 +40,30 @@ def test_the_old_one_goes_first() -> None:
 
 
 def test_one_stands_in_place_of_the_other() -> None:
-    routes = Routes(SERVERS)
+    routes = Routes(SERVERS, [VIP])
     routes.heard(route("10.0.0.1"), 1.0)
     routes.replaced(route("10.0.0.2"), 2.0)
     routes.replaced(route("10.0.0.1"), 7.0)
 
     assert [move.server for move in routes.moves] == ["oslo1", "oslo2", "oslo1"]
     assert back_s(routes.moves, VIP, "oslo1", 5.0) == 2.0
+
+
+def test_the_longest_prefix_counts() -> None:
+    routes = Routes(SERVERS, [VIP, "192.0.2.132"])
+    shorter = ipaddress.ip_network("192.0.2.128/31")
+    routes.heard(Route(shorter, "10.0.0.2", gone=False), 1.0)
+    routes.heard(route("10.0.0.1"), 2.0)
+    routes.heard(Route(ipaddress.ip_network("192.0.2.128/30"), "10.0.0.2", gone=False), 2.5)
+    routes.heard(route("10.0.0.1", gone=True), 3.0)
+    routes.heard(Route(shorter, "10.0.0.2", gone=True), 4.0)
+
+    assert routes.moves == [
+        Move(1.0, VIP, "oslo2"),
+        Move(2.0, VIP, "oslo1"),
+        Move(3.0, VIP, "oslo2"),
+    ]
+    assert routes.now() == {VIP: "oslo2"}
 
 
 def test_back_counts_the_last_move_and_needs_the_owner() -> None:
@@ -82,14 +99,17 @@ def netlink_route(destination: str, gateway: str, *, length: int | None = None) 
 def test_a_message_of_the_kernel_is_read(vip: str, via: str) -> None:
     body = netlink_route(vip, via)
 
-    assert read_route(24, body) == Route(vip, via, gone=False)
-    assert read_route(25, body) == Route(vip, via, gone=True)
+    assert read_route(24, body) == Route(ipaddress.ip_network(vip), via, gone=False)
+    assert read_route(25, body) == Route(ipaddress.ip_network(vip), via, gone=True)
 
 
-def test_routes_to_networks_and_broken_messages_are_left_out() -> None:
+def test_routes_to_networks_are_read_and_broken_messages_left_out() -> None:
     whole = netlink_route("10.1.0.0", "10.0.0.1", length=16)
 
-    assert read_route(24, whole) is None
+    assert read_route(24, whole) == Route(
+        ipaddress.ip_network("10.1.0.0/16"), "10.0.0.1", gone=False
+    )
+    assert read_route(24, netlink_route("10.1.2.0", "10.0.0.1", length=16)) is None
     assert read_route(24, b"") is None
     assert read_route(24, netlink_route(VIP, "10.0.0.1")[:16]) is None
     assert read_route(16, netlink_route(VIP, "10.0.0.1")) is None

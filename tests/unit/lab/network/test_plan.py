@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address, ip_network
+
 import pytest
 
 from headrace.lab.network.plan import Kind
@@ -55,3 +57,20 @@ def test_everybody_knows_the_way_to_both_isps() -> None:
     }
     at_origin = [route.prefix for route in plan.routes(plan.machines["origin1"])]
     assert len(at_origin) == 4
+
+
+def test_prefixes_of_one_vip_take_in_no_other() -> None:
+    plan = plan_of("preferences")
+    vips = [
+        (ip_address(address), machine.site)
+        for machine in plan.of(Kind.SERVER)
+        for pair in machine.vips
+        for address in pair
+    ]
+
+    assert len(vips) == len({address for address, _site in vips}) == 12
+    specific = [address for address, site in vips if site == "tromso"]
+    for vip in specific:
+        # The owner's is one address; each worse one is a bit shorter.
+        taken = ip_network((vip, vip.max_prefixlen - 2), strict=False)
+        assert [address for address, _site in vips if address in taken] == [vip]

@@ -1,5 +1,6 @@
 """Be a client: `python -m headrace.lab.drill.client`. Orders come as a line of JSON on the standard
-input; its end, or the time in them, ends the client, which then writes its record as JSON.
+input, once it has said that it waits for them; its end, or the time in them, ends the client, which
+then writes its record as JSON.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import uvloop
 
 from headrace.lab.drill.client.asking import Client
 from headrace.lab.drill.hurry import hurry
-from headrace.lab.drill.records import Orders, Record
+from headrace.lab.drill.records import WAITS, Orders, Record
 
 
 async def _run(orders: Orders) -> Record:
@@ -32,6 +33,8 @@ async def _run(orders: Orders) -> Record:
 def main() -> None:
     """Read the orders, follow them, and write what was seen."""
     hurry()
+    sys.stdout.buffer.write(WAITS)
+    sys.stdout.buffer.flush()
     orders = msgspec.json.decode(sys.stdin.buffer.readline(), type=Orders)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         record = runner.run(_run(orders))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 
 from headrace.lab.assets import crowd_path
 from headrace.lab.drill.client.attempt import attempt, request_bytes
@@ -16,6 +17,7 @@ from headrace.lab.drill.records import (
     Asked,
     Attempt,
     Download,
+    Named,
     Orders,
     Record,
     Target,
@@ -28,6 +30,12 @@ _ENDS_S = 0.05
 _UNBEGUN_S = 0.05
 _PATHS = 12
 """So many objects, which stand on different servers, are asked for of request routers."""
+
+
+@dataclass(slots=True)
+class _Held:
+    places: list[str]
+    since_s: float
 
 
 class Client:
@@ -49,6 +57,7 @@ class Client:
         small = request_bytes(orders.name, orders.small.path)
         rows = [self._row(one, small) for one in orders.targets]
         rows += [self._questions(one) for one in orders.asked]
+        rows += [self._by_name(orders.named, small)] if orders.named is not None else []
         loops = [asyncio.create_task(row) for row in rows]
         downloads = [asyncio.create_task(self._downloads(one)) for one in orders.downloads]
         try:
@@ -95,6 +104,28 @@ class Client:
                 unbegun(planned_s)
 
     async def _row(self, target: Target, request: bytes) -> None:
+        await self._ask(target.host, lambda _now_s: target.host, target, request)
+
+    async def _by_name(self, named: Named, request: bytes) -> None:
+        """Ask at an address that DNS gave last, once it has given any."""
+        answers = self.record.answers
+        held = _Held([], float("-inf"))
+
+        def address(now_s: float) -> str:
+            if now_s - held.since_s >= named.hold_s or not held.places:
+                given = next((one for one in reversed(answers) if one.kind == "dns"), None)
+                # One that got no answer keeps what it had.
+                if given is not None and given.places:
+                    held.places, held.since_s = given.places, now_s
+            return held.places[0] if held.places else ""
+
+        target = Target(self._orders.name, named.port, named.every_s)
+        await self._ask(target.host, address, target, request)
+
+    async def _ask(
+        self, name: str, address: Callable[[float], str], target: Target, request: bytes
+    ) -> None:
+        """Ask again and again at what `address` says at each time, and note it as `name`."""
         orders, note = self._orders, self.record.attempts
 
         async def once(planned_s: float) -> None:
@@ -102,17 +133,19 @@ class Client:
             if len(note) >= MOST_ATTEMPTS:
                 return
             if len(self._open) > MOST_OPEN or began_s - planned_s > LATEST_S:
-                note.append(Attempt(target.host, planned_s, began_s, began_s, "refrained"))
+                note.append(Attempt(name, planned_s, began_s, began_s, "refrained"))
+                return
+            if not (host := address(began_s)):
                 return
             outcome, server = await attempt(
-                target.host, target.port, request, orders.small, orders.patience_s
+                host, target.port, request, orders.small, orders.patience_s
             )
-            note.append(Attempt(target.host, planned_s, began_s, time.monotonic(), outcome, server))
+            note.append(Attempt(name, planned_s, began_s, time.monotonic(), outcome, server))
 
         def unbegun(planned_s: float) -> None:
             # A client that stood still until the end is late too, though it asked nothing.
             now_s = time.monotonic()
-            note.append(Attempt(target.host, planned_s, now_s, now_s, "refrained"))
+            note.append(Attempt(name, planned_s, now_s, now_s, "refrained"))
 
         await self._every(orders.from_s + target.phase_s, target.every_s, once, unbegun)
 

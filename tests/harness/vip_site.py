@@ -142,7 +142,7 @@ class VipServer:
         (self.directory / "edge.toml").write_text(to_toml({**document, **changes}))
 
     def write_vip(self, **changes: object) -> None:
-        """Write the VIP process's configuration; tables are joined."""
+        """Write the VIP process's configuration; tables are joined, without what is None."""
         token = self.directory / "edge.token"
         token.write_text(TOKEN + "\n")
         number = self.number
@@ -174,9 +174,13 @@ class VipServer:
             ],
             "edge": {"admin": "http://127.0.0.1:9090", "token_file": token},
         }
+        before = dict(document)
         for key, value in changes.items():
-            both = isinstance(value, Mapping) and isinstance(document.get(key), Mapping)
-            document[key] = {**document[key], **value} if both else value  # type: ignore[dict-item]
+            document[key] = value
+            former = before.get(key)
+            if isinstance(value, Mapping) and isinstance(former, Mapping):
+                joined = {**former, **value}
+                document[key] = {name: one for name, one in joined.items() if one is not None}
         (self.directory / "vip.toml").write_text(to_toml(document))
 
     def ready(self) -> None:

@@ -30,7 +30,7 @@ from headrace.vip.announced import announceable, changed, said_of
 from headrace.vip.checks.checker import Checker, Pace
 from headrace.vip.checks.judged import Judged
 from headrace.vip.clients import Clients
-from headrace.vip.edge_admin import EdgeAdmin
+from headrace.vip.edge_admin import EdgeAdmin, edge_wish
 from headrace.vip.events import Event, Events
 from headrace.vip.kept import Keeper, boot_id, read_kept
 from headrace.vip.learn.running import RunningLearning
@@ -286,23 +286,14 @@ class Announcing:
         observes, it observes by what the edge reports.
         """
         edge = self.edge
-        if edge is None or edge.draining is None:
+        if edge is None:
             return
         wish = wanted(self.order, only_ordered(self.view), now, self.me, self.own)[self.me]
-        told = self.keeper.kept.drained_edge
-        if wish.state is not AdminState.ONLINE:
-            if not told and not edge.draining:
-                self._note_edge(told=True)
-            edge.want(drained=True)
-        elif told and edge.draining:
-            edge.want(drained=False)
-        else:
-            if told:
-                self._note_edge(told=False)
-            edge.want(drained=None)
-
-    def _note_edge(self, *, told: bool) -> None:
-        self.keeper.put(msgspec.structs.replace(self.keeper.kept, drained_edge=told))
+        leaves, told = wish.state is not AdminState.ONLINE, self.keeper.kept.drained_edge
+        wants, tells = edge_wish(leaves=leaves, told=told, draining=edge.draining)
+        if tells is not told:
+            self.keeper.put(msgspec.structs.replace(self.keeper.kept, drained_edge=tells))
+        edge.want(drained=wants)
 
     # BGP.
 

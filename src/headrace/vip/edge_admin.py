@@ -24,6 +24,20 @@ DRAINING = "draining"
 log = structlog.get_logger("headrace.vip")
 
 
+def edge_wish(*, leaves: bool, told: bool, draining: bool | None) -> tuple[bool | None, bool]:
+    """Return whether the edge is to drain (None: as it likes), and whether it drains since it was
+    told to. Pure.
+
+    One that somebody else drained is left so. Of one that does not say whether it drains, it is
+    not known who let it: it is told nothing but to end what it was told.
+    """
+    if draining is None:
+        return (False if told and not leaves else None), told
+    if leaves:
+        return True, told or not draining
+    return (False, True) if told and draining else (None, False)
+
+
 class _Problem(msgspec.Struct):
     detail: str = ""
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from headrace.lab.drill.players.ffmpeg import Ffmpeg, original
 from headrace.lab.drill.players.hls import LIBRARY, HlsJs, program
-from headrace.lab.drill.players.played import Played
+from headrace.lab.drill.players.played import AGAIN_WITHIN_S, Played
 from headrace.lab.drill.players.viewers import FFMPEG, HLS_JS, PLAYERS, Viewer
 from headrace.lab.errors import LabError
 
@@ -64,6 +64,12 @@ class Audience:
             await asyncio.sleep(_POLL_S)
 
     async def end(self, event_s: float) -> list[Played]:
-        """Let them end, and return what they did. Raises LabError."""
+        """Wait for those that stand still, let all end, and return what they did. Raises
+        LabError.
+        """
         ended_s = time.monotonic()
+        while time.monotonic() < ended_s + AGAIN_WITHIN_S:
+            if all(one.plays_on(ended_s) for one in self._playing):
+                break
+            await asyncio.sleep(_POLL_S)
         return list(await asyncio.gather(*(one.end(event_s, ended_s) for one in self._playing)))

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from headrace.lab.drill.players.packets import Original, Packet, packet
-from headrace.lab.drill.players.played import STALL_S, Played, gaps_s, stands_still
+from headrace.lab.drill.players.played import STALL_S, Played, gaps_s, plays_on
 from headrace.lab.drill.players.starting import start
 from headrace.lab.drill.players.viewers import Viewer
 from headrace.lab.errors import LabError
@@ -25,7 +25,10 @@ PATIENCE_S = 5
 """ffmpeg would wait for ever for an answer."""
 _ENDS_S = 10.0
 _TOLD_TO_END = 255
-_OUTPUT = ("-map", "v:0", "-map", "a:0", "-c", "copy", "-f", "framemd5", "-flush_packets", "1", "-")
+# The smallest picture: the kernel takes a whole segment of it in advance. ffmpeg reads a body as
+# slowly as it is shown, and from one that ends early it may never find its way into the next.
+_STREAMS = ("-map", "v:2", "-map", "a:0")
+_OUTPUT = (*_STREAMS, "-c", "copy", "-f", "framemd5", "-flush_packets", "1", "-")
 _MOST_PACKETS = 200_000
 _MOST_LETTERS = 200
 
@@ -82,14 +85,19 @@ class Ffmpeg:
             found = packet(line.decode(errors="replace"))
             if found is not None and len(self._packets) < _MOST_PACKETS:
                 self._packets.append(found)
-                self._moments_s.append(time.monotonic())
+                if original().is_right(found):
+                    self._moments_s.append(time.monotonic())
 
     @property
     def plays(self) -> bool:
         """Return whether something came. Raises LabError where it has ended."""
         if self._process.returncode is not None:
             raise LabError(f"ffmpeg ended with {self._process.returncode}: {self._complaints()}")
-        return bool(self._packets)
+        return bool(self._moments_s)
+
+    def plays_on(self, ended_s: float) -> bool:
+        """Return whether it still plays, or will do no more."""
+        return self._process.returncode is not None or plays_on(self._moments_s, ended_s)
 
     async def end(self, event_s: float, ended_s: float) -> Played:
         """Let it end, and return what it did. Raises LabError."""
@@ -112,8 +120,8 @@ class Ffmpeg:
             fatal.append(f"it ended by itself with {early}: {' / '.join(complaints[-3:])}")
         elif self._process.returncode not in (0, _TOLD_TO_END):
             fatal.append(f"it ended with {self._process.returncode}")
-        elif still := stands_still(self._moments_s, ended_s):
-            fatal.append(still)
+        elif not plays_on(self._moments_s, ended_s):
+            fatal.append("it plays no more")
         gaps = gaps_s(self._moments_s, event_s, ended_s)
         compared = original().compare(self._packets)
         return Played(

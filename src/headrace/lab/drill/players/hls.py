@@ -22,7 +22,7 @@ import msgspec
 from aiohttp import web
 
 from headrace.lab.assets import PLAYER
-from headrace.lab.drill.players.played import STALL_S, Played, gaps_s, stands_still
+from headrace.lab.drill.players.played import STALL_S, Played, gaps_s, plays_on
 from headrace.lab.drill.players.starting import start
 from headrace.lab.drill.players.viewers import Viewer
 from headrace.lab.errors import LabError
@@ -168,6 +168,10 @@ class HlsJs:
             raise LabError(f"hls.js failed before the event: {self._fatal[0]}")
         return self._time_s > 0
 
+    def plays_on(self, ended_s: float) -> bool:
+        """Return whether it still plays, or will do no more."""
+        return self._process.returncode is not None or plays_on(self._moments_s, ended_s)
+
     async def end(self, event_s: float, ended_s: float) -> Played:
         """Return what it did."""
         fatal = list(self._fatal)
@@ -175,8 +179,8 @@ class HlsJs:
             fatal.append(f"{self._damaged} segments had other bytes")
         if self._process.returncode is not None:
             fatal.append(f"the browser ended by itself with {self._process.returncode}")
-        elif still := stands_still(self._moments_s, ended_s):
-            fatal.append(still)
+        elif not plays_on(self._moments_s, ended_s):
+            fatal.append("it plays no more")
         gaps = gaps_s(self._moments_s, event_s, ended_s)
         return Played(
             player=self.viewer.player,

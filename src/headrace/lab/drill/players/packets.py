@@ -71,6 +71,14 @@ class Original:
     def __len__(self) -> int:
         return len(self._right)
 
+    def is_right(self, one: Packet) -> bool:
+        """Return whether the original has this packet at its time."""
+        loop = self._loops.get(one.stream)
+        return loop is not None and self._right.get((one.stream, one.time % loop)) == (
+            one.size,
+            one.md5,
+        )
+
     def compare(self, packets: Iterable[Packet]) -> Compared:
         """Return how packets differ from what they have to be."""
         times: dict[int, set[int]] = {}
@@ -78,10 +86,7 @@ class Original:
         for one in packets:
             came += 1
             seen = times.setdefault(one.stream, set())
-            loop = self._loops.get(one.stream)
-            place = None if loop is None else self._right.get((one.stream, one.time % loop))
-            if place != (one.size, one.md5) or one.time in seen:
-                damaged += 1
+            damaged += one.time in seen or not self.is_right(one)
             seen.add(one.time)
         return Compared(came, sum(self._missing(*each) for each in times.items()), damaged)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 STALL_S = 1.0
 """A player that shows nothing new for so long has stalled."""
-PLAYS_ON_S = 5.0
-"""And one that got nothing for so long at the end does not play any more."""
+AGAIN_WITHIN_S = 15.0
+"""And one that does not begin again so long after the run plays no more."""
 
 
 class Played(msgspec.Struct, frozen=True):
@@ -32,13 +32,14 @@ class Played(msgspec.Struct, frozen=True):
     errors: int
 
 
-def gaps_s(moments_s: Iterable[float], event_s: float, ended_s: float) -> list[float]:
-    """Return the times without anything new that ended after the event, the last one at the end."""
-    after = [*(at_s for at_s in moments_s if at_s < ended_s), ended_s]
+def gaps_s(moments_s: Sequence[float], event_s: float, ended_s: float) -> list[float]:
+    """Return the times without anything new that ended after the event, the last one at the end of
+    the run, or when something came again.
+    """
+    after = [*moments_s] if moments_s and moments_s[-1] >= ended_s else [*moments_s, ended_s]
     return [late - early for early, late in itertools.pairwise(after) if late >= event_s]
 
 
-def stands_still(moments_s: Sequence[float], ended_s: float) -> str | None:
-    """Return how long a player had got nothing in the end, in words, where that was too long."""
-    still_s = ended_s - (moments_s[-1] if moments_s else 0.0)
-    return f"nothing came for the last {still_s:.1f} s" if still_s > PLAYS_ON_S else None
+def plays_on(moments_s: Sequence[float], ended_s: float) -> bool:
+    """Return whether a player plays when a run ends, or has begun again since."""
+    return bool(moments_s) and moments_s[-1] >= ended_s - STALL_S

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headrace.lab.drill.players.played import PLAYS_ON_S, gaps_s, stands_still
+from headrace.lab.drill.players.played import STALL_S, gaps_s, plays_on
 
 
 def test_times_without_anything_new_from_the_event_on() -> None:
@@ -18,12 +18,14 @@ def test_one_that_the_event_found_open() -> None:
     assert gaps_s([0.0, 3.0], 2.0, 3.5) == pytest.approx([3.0, 0.5])
 
 
-def test_what_came_once_the_run_was_over_does_not_count() -> None:
-    assert gaps_s([1.0, 9.0], 0.0, 4.0) == pytest.approx([3.0])
+def test_one_that_began_again_only_once_the_run_was_over() -> None:
+    assert gaps_s([1.0, 9.0, 9.5], 0.0, 4.0) == pytest.approx([8.0, 0.5])
+    assert gaps_s([1.0], 0.0, 4.0) == pytest.approx([3.0])
     assert gaps_s([], 0.0, 4.0) == []
 
 
 def test_a_player_that_plays_no_more() -> None:
-    assert stands_still([1.0, 2.0], 2.0 + PLAYS_ON_S) is None
-    assert stands_still([1.0, 2.0], 2.1 + PLAYS_ON_S) == "nothing came for the last 5.1 s"
-    assert stands_still([], 100.0) is not None
+    assert plays_on([1.0, 2.0], 2.0 + STALL_S)
+    assert not plays_on([1.0, 2.0], 2.1 + STALL_S)
+    assert plays_on([1.0, 2.0, 9.0], 5.0)
+    assert not plays_on([], 0.0)

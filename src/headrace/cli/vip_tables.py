@@ -12,7 +12,10 @@ from headrace.vip.admin.models import EventRow, NeighbourRow, SessionRow, Status
 
 def status_lines(found: Status, width: int) -> list[str]:
     """Return the whole state as lines, none wider than `width`."""
-    lines = [harmless(one) for one in (*_head(found), *_edge(found), *complaints(found))]
+    lines = [
+        harmless(one)
+        for one in (*_head(found), *_edge(found), *_handover(found), *complaints(found))
+    ]
     lines += part(
         ["VIP", "OF", "RANK", "STANDING", "ANNOUNCED", "CHECKS", "WHY"],
         [_vip(one) for one in found.vips],
@@ -40,6 +43,8 @@ def complaints(found: Status) -> Iterator[str]:
         yield f"speaker: {found.speaker}: {found.speaker_problem}"
     if found.addresses_problem:
         yield f"addresses: {found.addresses_problem}"
+    if found.handover is not None and found.handover.problem and found.handover.wanted:
+        yield f"handover: {found.handover.problem}"
     if found.edge is not None and found.edge.problem:
         yield f"edge: {found.edge.problem}"
     for session in found.sessions:
@@ -89,6 +94,22 @@ def _edge(found: Status) -> Iterator[str]:
     counted = "" if edge.connections is None else f", {edge.connections} connections"
     unready = f", not ready: {edge.unready}" if edge.unready else ""
     yield f"edge: {state}{counted}{unready}"
+
+
+def _handover(found: Status) -> Iterator[str]:
+    handover = found.handover
+    if handover is None or (handover.problem and handover.wanted):
+        return
+    if handover.port is None:
+        yield f"handover: off{': ' if handover.problem else ''}{handover.problem}"
+        return
+    names = sorted(set(handover.to.values()))
+    to = f"of {len(handover.to)} VIPs to {', '.join(names)}" if names else "of no VIP"
+    paused = "; paused: SYNs are answered with cookies" if handover.paused else ""
+    yield (
+        f"handover: passes on what is not known here {to}{paused}; "
+        f"{handover.passed} packets passed on, {handover.taken} taken"
+    )
 
 
 def _vip(one: VipRow) -> list[str]:

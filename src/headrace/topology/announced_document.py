@@ -14,10 +14,13 @@ from msgspec import Meta
 from headrace.errors import HeadraceError
 
 PATH = "/v1/vip"
-LARGEST_BYTES = 256 * 1024
+LARGEST_BYTES = 1024 * 1024
 MOST_VIPS = 4096
 
 PhaseName = Literal["serving", "lingering", "worse", "out"]
+_Vip = Annotated[str, Meta(max_length=45)]
+_Name = Annotated[str, Meta(min_length=1, max_length=128)]
+_Port = Annotated[int, Meta(ge=1, le=65535)]
 
 
 class SaidError(HeadraceError, ValueError):
@@ -26,14 +29,18 @@ class SaidError(HeadraceError, ValueError):
 
 class Said(msgspec.Struct, frozen=True):
     """`announces` are the VIPs that it announces to serve them, over a session that is up: neither
-    as one that drains nor as one that is impaired.
+    as one that drains nor as one that is impaired. `takes` is the UDP port at which it takes
+    packets of connections that it may have (null: it takes none), `passes` are the VIPs of which it
+    passes on what it does not know, by the server that it passes them to.
     """
 
-    server: Annotated[str, Meta(min_length=1, max_length=128)]
+    server: _Name
     phase: PhaseName
-    announces: Annotated[
-        tuple[Annotated[str, Meta(max_length=45)], ...], Meta(max_length=MOST_VIPS)
-    ] = ()
+    announces: Annotated[tuple[_Vip, ...], Meta(max_length=MOST_VIPS)] = ()
+    takes: _Port | None = None
+    passes: Annotated[
+        dict[_Name, Annotated[tuple[_Vip, ...], Meta(max_length=MOST_VIPS)]], Meta(max_length=1000)
+    ] = {}
 
     @property
     def leaving(self) -> bool:
@@ -45,6 +52,14 @@ class Said(msgspec.Struct, frozen=True):
         """The VIPs as addresses. Raises SaidError."""
         try:
             return frozenset(ip_address(one) for one in self.announces)
+        except ValueError as error:
+            raise SaidError(str(error)[:100]) from error
+
+    @property
+    def passes_to(self) -> dict[IPv4Address | IPv6Address, str]:
+        """To whom it passes on what it does not know, by VIP. Raises SaidError."""
+        try:
+            return {ip_address(one): name for name, vips in self.passes.items() for one in vips}
         except ValueError as error:
             raise SaidError(str(error)[:100]) from error
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from headrace.bgp.announcement import Announcement, Family, IPNetwork
 from headrace.topology.announced_document import Said
 from headrace.vip.events import Event
-from headrace.vip.plan.model import Phase, Plan, Standing
+from headrace.vip.plan.model import Address, Phase, Plan, Standing
 
 
 def announceable(plan: Plan, families: Collection[Family]) -> frozenset[Announcement]:
@@ -22,20 +22,39 @@ def announceable(plan: Plan, families: Collection[Family]) -> frozenset[Announce
     return frozenset(best.values())
 
 
-def said_of(plan: Plan, phase: Phase, up: Collection[Family]) -> Said:
-    """Return what a plan comes to for others, while there are sessions `up` of these families:
-    what no router hears is announced to nobody.
+def heard(plan: Plan, up: Collection[Family]) -> Plan:
+    """Return what of a plan comes true while there are sessions `up` of these families: what no
+    router hears is announced to nobody.
     """
+    return Plan(
+        plan.server,
+        tuple(
+            one
+            for one in plan.vips
+            if one.announcement is not None and one.announcement.family in up
+        ),
+    )
+
+
+def said_of(
+    plan: Plan,
+    phase: Phase,
+    up: Collection[Family],
+    takes: int | None = None,
+    passes: Mapping[Address, str] = {},
+) -> Said:
+    """Return what a plan comes to for others, while there are sessions `up` of these families; and
+    what is passed on to whom.
+    """
+    by_server: dict[str, list[str]] = {}
+    for vip, name in passes.items():
+        by_server.setdefault(name, []).append(str(vip))
     return Said(
         plan.server,
         phase.value,
-        tuple(
-            str(one.vip)
-            for one in plan.vips
-            if one.announcement is not None
-            and one.standing <= Standing.LEAVING
-            and one.announcement.family in up
-        ),
+        tuple(str(one.vip) for one in heard(plan, up).vips if one.standing <= Standing.LEAVING),
+        takes,
+        {name: tuple(vips) for name, vips in by_server.items()},
     )
 
 

@@ -15,6 +15,7 @@ from ipaddress import ip_address
 import msgspec
 import structlog
 
+from headrace.bgp.announcement import Family
 from headrace.bgp.backoff import Backoff
 from headrace.bgp.errors import BgpError
 from headrace.bgp.events import SpeakerEvent
@@ -26,12 +27,13 @@ from headrace.topology.model import AdminState, Server
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import NO_VIEW, View
 from headrace.vip.addresses.bound import Bound
-from headrace.vip.announced import announceable, changed, said_of
+from headrace.vip.announced import announceable, changed, heard, said_of
 from headrace.vip.checks.checker import Checker, Pace
 from headrace.vip.checks.judged import Judged
 from headrace.vip.clients import Clients
 from headrace.vip.edge_admin import EdgeAdmin, edge_wish
 from headrace.vip.events import Event, Events
+from headrace.vip.handover.running import Handover
 from headrace.vip.kept import Keeper, boot_id, read_kept
 from headrace.vip.learn.running import RunningLearning
 from headrace.vip.memory import memory_of, order_of, with_memory, with_order
@@ -83,6 +85,7 @@ class Announcing:
         self.said = Said([one.key for one in sessions_of(config)], time.time())
         self.clients = Clients()
         takes = any(one.most_prefixes for one in config.routers)
+        self.handover = Handover(config.handover, self.events)
         self.learning = RunningLearning(self.me, config.state_dir, self.events, takes=takes)
         self._secrets = secrets
         self._maker = maker
@@ -157,6 +160,7 @@ class Announcing:
         if self._speaker is not None:
             await self._speaker.close(graceful=keep)
         await self.learning.close()
+        await self.handover.close(remove=not keep)
         if self.config.addresses.bind:
             await self.bound.close(remove=not keep)
         await self.keeper.close()
@@ -183,8 +187,14 @@ class Announcing:
 
     def document(self) -> bytes:
         """Return what the other servers of the site are told."""
-        up = {key.family for key, one in self.said.sessions.items() if one.up}
-        return encode_said(said_of(self.plan, self.phase, up))
+        handover = self.handover
+        return encode_said(
+            said_of(self.plan, self.phase, self._up, handover.takes, handover.passes)
+        )
+
+    @property
+    def _up(self) -> set[Family]:
+        return {key.family for key, one in self.said.sessions.items() if one.up}
 
     @property
     def phase(self) -> Phase:
@@ -227,17 +237,19 @@ class Announcing:
 
     def _plan_now(self) -> None:
         now = time.time()
+        neighbours = self.neighbours.at(now) if self._tasks else {}
         if self.own is not None and self.own.until is not None and now >= self.own.until:
             self.give(None, "its time")
         known = Known(
             self.order,
             self.me,
             {vip: self.verdict(one) for vip, one in self.health.items()},
-            {} if not self._tasks else self.neighbours.at(now),
+            neighbours,
             self.view,
             self._view_age_s(now),
             self.own,
             self.clients.count(),
+            self.handover.keeps_connections(self.order, self.me, neighbours, now),
         )
         former = self.plan
         self.plan, self.memory = plan(known, self.memory, now)
@@ -248,6 +260,8 @@ class Announcing:
         leaves = self.wish(now).state is not AdminState.ONLINE
         self.clients.want(self.plan.addresses if leaves else ())
         self._tell_edge(now)
+        if self._tasks:
+            self.handover.turn(self.order, heard(self.plan, self._up), neighbours, now)
         self._tell()
         self.keeper.put(with_memory(self.keeper.kept, self.memory))
         self.planned_s = asyncio.get_running_loop().time()
@@ -303,6 +317,7 @@ class Announcing:
         loop = asyncio.get_running_loop()
         if any(one.graceful_restart_s for one in self.config.routers):
             await self._first_checks()
+        await self.handover.first()
         while True:
             try:
                 speaker = self._maker(self.config, self._heard)

@@ -25,10 +25,10 @@ pytestmark = pytest.mark.timeout(400)
 
 @pytest.fixture
 def site(namespaces: Namespaces, open_path: Path) -> VipSite:
-    """A site of two servers that announce their VIPs; what drains lingers for long."""
+    """A site of two servers that announce their VIPs; without a handover, what drains lingers."""
     made = VipSite(namespaces, open_path)
     made.describe('linger = "60s"\ndrain = "5s"')
-    made.start()
+    made.start({"handover": {"enabled": False}})
     return made
 
 

@@ -37,3 +37,16 @@ def test_what_is_no_address_is_refused() -> None:
     said = decode_said(b'{"server": "s1", "phase": "serving", "announces": ["here"]}', "s1")
     with pytest.raises(SaidError):
         _ = said.addresses
+
+
+def test_what_is_passed_on_comes_through() -> None:
+    said = Said("s1", "serving", (), 8094, {"s2": ("192.0.2.2", "2001:db8::2")})
+    heard = decode_said(encode_said(said), "s1")
+    assert heard.takes == 8094
+    assert heard.passes_to == dict.fromkeys(map(ip_address, said.passes["s2"]), "s2")
+    older = decode_said(b'{"server": "s1", "phase": "serving"}', "s1")
+    assert (older.takes, older.passes_to) == (None, {})
+    with pytest.raises(SaidError):
+        decode_said(b'{"server": "s1", "phase": "serving", "takes": 70000}', "s1")
+    with pytest.raises(SaidError):
+        _ = Said("s1", "serving", (), None, {"s2": ("there",)}).passes_to

@@ -16,6 +16,7 @@ from headrace.config.vip.checking import (
     EdgeAdmin,
     NeighbourTable,
 )
+from headrace.config.vip.handing import HandoverTable
 from headrace.config.vip.speaking import MOST_ROUTERS, RouterSession, Speaking
 
 
@@ -77,6 +78,10 @@ class VipConfig(NodeConfig):
     )
     neighbours: NeighbourTable = Field(
         default_factory=NeighbourTable, description="How the other servers of the site are asked."
+    )
+    handover: HandoverTable = Field(
+        default_factory=HandoverTable,
+        description="Whether open connections outlive the move of their VIP to another server.",
     )
 
     @property

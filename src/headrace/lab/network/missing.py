@@ -16,7 +16,14 @@ from headrace.lab.namespaces.namespace import End, Namespace, link
 from headrace.lab.network.build import PROBE
 
 SYSTEM_PATH = ("/usr/sbin", "/sbin", "/usr/lib/frr")
-_TOOLS = {"ip": "iproute2", "tc": "iproute2", "nft": "nftables", "bird": "bird2", "birdc": "bird2"}
+_TOOLS = {
+    "ip": "iproute2",
+    "bridge": "iproute2",
+    "tc": "iproute2",
+    "nft": "nftables",
+    "bird": "bird2",
+    "birdc": "bird2",
+}
 
 
 @dataclass(frozen=True, slots=True)

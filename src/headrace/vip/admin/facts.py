@@ -52,6 +52,7 @@ GAUGES = {
     "addresses_problem": ("addresses_problem", "1 while addresses cannot be bound."),
     "learnt_prefixes": ("learnt_prefixes", "Prefixes of learnt coverage that nodes are told."),
     "learnt_waiting": ("learnt_waiting", "Changes of learnt coverage that wait for approval."),
+    "handover_on": ("handover", "1 while packets of others' connections are passed on and taken."),
     "learnt_alarms": ("learnt_alarms", "Coverage of which too much is announced to be learnt."),
 }
 COUNTERS = {
@@ -59,6 +60,12 @@ COUNTERS = {
     "dropped": ("dropped_kinds", "Kinds of what routers announce that were not taken."),
     "speaker_starts": ("speaker_starts", "Times that the speaker was started."),
     "not_kept": ("not_kept", "Times that the state could not be written."),
+    "handover_passed": (
+        "handover_passed_packets",
+        "Packets of unknown connections passed on to the server that may know them.",
+    ),
+    "handover_taken": ("handover_taken_packets", "Packets that other servers passed on to here."),
+    "handover_over": ("handover_dropped_packets", "Packets to be passed on that were too many."),
     "learnt_not_taken": ("learnt_not_taken", "Prefixes announced that may not be learnt."),
 }
 

@@ -71,6 +71,22 @@ class EdgeRow(msgspec.Struct):
     problem: str
 
 
+class HandoverRow(msgspec.Struct):
+    """What is passed on to servers that may know it: `to` has the server by VIP, the rest counts
+    packets since the start. `port` is where this server takes such packets (null: it takes none).
+    `wanted`: it is to work by the configuration, and a problem is a complaint.
+    """
+
+    wanted: bool
+    port: int | None
+    problem: str
+    paused: bool
+    to: dict[str, str]
+    passed: int
+    taken: int
+    over: int
+
+
 class OrderRow(msgspec.Struct):
     """What an operator ordered."""
 
@@ -84,7 +100,7 @@ class OrderRow(msgspec.Struct):
 
 class Status(msgspec.Struct):
     """All that this server knows of its VIPs. `clients` are the connections that they have, counted
-    while the server leaves (null: not counted).
+    while the server leaves (null: not counted). `handover` is null where it is turned off.
     """
 
     server: str
@@ -104,6 +120,7 @@ class Status(msgspec.Struct):
     vips: list[VipRow]
     sessions: list[SessionRow]
     neighbours: list[NeighbourRow]
+    handover: HandoverRow | None = None
 
 
 class Explained(msgspec.Struct):

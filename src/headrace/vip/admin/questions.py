@@ -109,6 +109,10 @@ class Counts(msgspec.Struct):
     learnt_waiting: int
     learnt_alarms: int
     learnt_not_taken: int
+    handover_on: bool
+    handover_passed: int
+    handover_taken: int
+    handover_over: int
 
 
 class Answer(msgspec.Struct):
@@ -232,4 +236,8 @@ def _counts(server: Announcing) -> Counts:
         learnt_waiting=learnt.waiting,
         learnt_alarms=learnt.alarms,
         learnt_not_taken=learnt.not_taken,
+        handover_on=server.handover.takes is not None,
+        handover_passed=server.handover.passed,
+        handover_taken=server.handover.taken,
+        handover_over=server.handover.over,
     )

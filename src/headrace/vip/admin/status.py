@@ -8,6 +8,7 @@ import time
 from headrace.bgp.announcement import Announcement, community_text
 from headrace.vip.admin.models import (
     EdgeRow,
+    HandoverRow,
     NeighbourRow,
     OrderRow,
     SessionRow,
@@ -44,6 +45,7 @@ def status(server: Announcing) -> Status:
         vips=[_vip(server, one) for one in server.plan.vips],
         sessions=_sessions(server, now),
         neighbours=[_neighbour(server, name) for name in _others(server)],
+        handover=_handover(server),
     )
 
 
@@ -68,6 +70,9 @@ def explain(server: Announcing, vip: Address) -> list[str] | None:
     wish = server.wish(time.time())
     lines.append(f"wanted of {server.me}: {wish.state.value} {wish.note}".rstrip())
     lines.append(f"phase: {server.phase.value}")
+    to = server.handover.passes.get(vip)
+    if to is not None:
+        lines.append(f"packets of connections that {server.me} does not know go to {to}")
     for name in () if candidates is None else candidates.names:
         if name != server.me:
             lines.append(_neighbour_line(server, name, vip))
@@ -110,6 +115,22 @@ def route_text(route: Announcement | None) -> str:
     words += [community_text(one) for one in sorted(route.communities)]
     words += [community_text(one) for one in sorted(route.large_communities)]
     return " ".join(words)
+
+
+def _handover(server: Announcing) -> HandoverRow | None:
+    found = server.handover
+    if not found.enabled:
+        return None
+    return HandoverRow(
+        found.asked_for,
+        found.takes,
+        found.problem,
+        found.is_flooded,
+        {str(vip): name for vip, name in found.passes.items()},
+        found.passed,
+        found.taken,
+        found.over,
+    )
 
 
 def _order(server: Announcing) -> OrderRow | None:

@@ -2,8 +2,9 @@
 
 While it lingers, its VIPs stay: packets of running connections would reach a neighbour, which knows
 nothing of them. Whoever names servers sends it no new clients meanwhile, and its connections end by
-themselves. Being worse takes LEAST_S at least, so that routers and neighbours have seen it before
-it withdraws.
+themselves. Where neighbours pass on what they do not know, it need not linger: it is worse at once,
+and its connections have as long to end. Being worse takes LEAST_S at least, so that routers and
+neighbours have seen it before it withdraws.
 """
 
 from __future__ import annotations
@@ -22,9 +23,17 @@ def first(wanted: Wanted, now: float) -> Drain:
 
 
 def next_drain(
-    drain: Drain, wanted: Wanted, connections: int | None, announce: Announce, now: float
+    drain: Drain,
+    wanted: Wanted,
+    connections: int | None,
+    announce: Announce,
+    now: float,
+    *,
+    keeps: bool = False,
 ) -> Drain:
-    """Return the phase at a time. `connections` are those that are left (None: not known)."""
+    """Return the phase at a time. `connections` are those that are left (None: not known); `keeps`:
+    they stay open when the VIPs move to neighbours.
+    """
     if wanted.state is AdminState.ONLINE:
         return drain if drain.phase is Phase.SERVING else Drain(Phase.SERVING, now)
     if wanted.force:
@@ -34,13 +43,15 @@ def next_drain(
     if drain.phase is Phase.SERVING:
         drain = Drain(Phase.LINGERING, now)
     ended = connections == 0
+    hurries = wanted.state is AdminState.WITHDRAWN
     if drain.phase is Phase.LINGERING and (
-        ended or wanted.state is AdminState.WITHDRAWN or now - drain.since >= announce.linger_s
+        ended or hurries or keeps or now - drain.since >= announce.linger_s
     ):
         drain = Drain(Phase.WORSE, now)
     passed_s = now - drain.since
     if drain.phase is Phase.WORSE and (
-        passed_s >= announce.drain_s or (ended and passed_s >= LEAST_S)
+        passed_s >= announce.drain_s + (announce.linger_s if keeps and not hurries else 0.0)
+        or (ended and passed_s >= LEAST_S)
     ):
         drain = Drain(Phase.OUT, now)
     return drain

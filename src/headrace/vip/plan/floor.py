@@ -9,7 +9,7 @@ other drain, and both stay.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from headrace.topology.model import AdminState
 from headrace.topology.view import View
@@ -27,13 +27,17 @@ NEIGHBOUR_AGE_S = LEAST_S - 2.0
 class Neighbour:
     """What a server's own checks say of another one, at a Unix time. `leaving`: it says that it
     drains. `announces` are the VIPs that it says it announces to serve them, neither as one that
-    drains nor as one that is impaired (None: it does not say).
+    drains nor as one that is impaired (None: it does not say). `takes` is the UDP port at which it
+    takes packets that it may know (None: it takes none), `passes` to whom it passes on what it
+    does not know, by VIP.
     """
 
     soundness: Soundness
     at: float
     leaving: bool = False
     announces: frozenset[Address] | None = None
+    takes: int | None = None
+    passes: Mapping[Address, str] = field(default_factory=dict)
 
 
 def said_to_neighbours(plan: Plan, memory: Memory) -> tuple[bool, frozenset[Address]]:

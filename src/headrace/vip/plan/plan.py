@@ -56,7 +56,8 @@ _MEMBER = Wanted()
 class Known:
     """What a server knows when it plans. `verdicts` are those of its own checks of each VIP,
     `neighbours` of its checks of the others' own addresses; `view_age_s` is how old the view is;
-    `own` is an operator's order to it; `connections` are how many clients it has (None: not known).
+    `own` is an operator's order to it; `connections` are how many clients it has (None: not known);
+    `keeps`: neighbours pass on to it what they do not know, so its connections outlive a move.
     """
 
     order: SiteOrder
@@ -67,6 +68,7 @@ class Known:
     view_age_s: float = 0.0
     own: Order | None = None
     connections: int | None = None
+    keeps: bool = False
 
 
 def plan(known: Known, memory: Memory | None, now: float) -> tuple[Plan, Memory]:
@@ -81,7 +83,9 @@ def plan(known: Known, memory: Memory | None, now: float) -> tuple[Plan, Memory]
     drain = (
         first(mine, now)
         if memory is None
-        else next_drain(memory.drain, mine, known.connections, order.site.announce, now)
+        else next_drain(
+            memory.drain, mine, known.connections, order.site.announce, now, keeps=known.keeps
+        )
     )
     ranks = _ranks(order, me)
     held = {} if memory is None else _held(order, ranks, memory, now)

@@ -113,12 +113,12 @@ class Neighbours:
             base, within_s = f"http://{host}:{self._asking.port}", self._asking.timeout_s
             data = await self._client.ask(base, PATH, self._secrets(), within_s)
             said = decode_said(data or b"", server.name)
-            announces = said.addresses
+            announces, passes = said.addresses, said.passes_to
         except (NoAnswer, SaidError) as error:
             self.problems[server.name] = str(error)
             return Neighbour(Soundness.UNKNOWN, at)
         self.problems.pop(server.name, None)
-        return Neighbour(Soundness.SOUND, at, said.leaving, announces)
+        return Neighbour(Soundness.SOUND, at, said.leaving, announces, said.takes, passes)
 
     async def _check_edge(self, address: Address) -> Judged:
         check, connection = self._check, None

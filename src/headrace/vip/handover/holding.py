@@ -1,0 +1,149 @@
+"""Which server may know the connections of a VIP that this one does not know. Pure.
+
+Of each VIP a server remembers who had it last, by what it announces itself and by what the others
+say. Packets of connections that it does not know go to whoever has the VIP; where that is the
+server itself, to who had it before. Never to two, and never to one that does not serve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from headrace.vip.plan.floor import Neighbour
+from headrace.vip.plan.health import Soundness
+from headrace.vip.plan.model import Address, Plan, Standing
+from headrace.vip.plan.order import Candidates, SiteOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Who has a VIP ("": not known), and who had it before, the latest first, each until the Unix
+    time at which it is forgotten.
+    """
+
+    holder: str = ""
+    past: tuple[tuple[str, float], ...] = ()
+
+
+NOBODY = Holding()
+
+Holdings = Mapping[Address, Holding]
+
+
+def next_holdings(
+    order: SiteOrder,
+    plan: Plan,
+    neighbours: Mapping[str, Neighbour],
+    before: Holdings,
+    now: float,
+    keep_s: float,
+) -> dict[Address, Holding]:
+    """Return who has and had each VIP that this server is a candidate for.
+
+    A server that starts takes it that others had what they announce: it had nothing itself.
+    """
+    me, mine = plan.server, _serves(plan)
+    found = {}
+    for vip, candidates in order.vips.items():
+        if me in candidates.names:
+            holding = before.get(vip)
+            if holding is None:
+                best = _best(candidates, _announcers(me, vip, (), neighbours))
+                holding = next_holding(NOBODY, best, now, keep_s)
+            best = _best(candidates, _announcers(me, vip, mine, neighbours))
+            found[vip] = next_holding(holding, best, now, keep_s)
+    return found
+
+
+def next_holding(before: Holding, best: str, now: float, keep_s: float) -> Holding:
+    """Return who has a VIP, and who had it. Where nobody is known to have it, the last one does."""
+    past = [(name, until) for name, until in before.past if now < until <= now + keep_s]
+    if not best or best == before.holder:
+        return Holding(before.holder, tuple(past))
+    if before.holder:
+        past.insert(0, (before.holder, now + keep_s))
+    seen = {best}
+    kept = []
+    for name, until in past:
+        if name not in seen:
+            seen.add(name)
+            kept.append((name, until))
+    return Holding(best, tuple(kept))
+
+
+def targets(
+    order: SiteOrder, me: str, holdings: Holdings, neighbours: Mapping[str, Neighbour]
+) -> dict[Address, str]:
+    """Return for each VIP whom to pass on to what this server does not know.
+
+    A server that has just started does not know who had a VIP that it has: it takes the owner, who
+    has it as long as all is well. The owner itself has nobody to ask then.
+    """
+    found = {}
+    for vip, holding in holdings.items():
+        owner = order.vips[vip].owner if vip in order.vips else ""
+        for name in (holding.holder, *(name for name, _until in holding.past), owner):
+            if name != me and takes_packets(neighbours.get(name)):
+                found[vip] = name
+                break
+    return found
+
+
+def takes_packets(neighbour: Neighbour | None) -> bool:
+    """Return whether another server serves, and says that it takes what is passed on."""
+    return (
+        neighbour is not None
+        and neighbour.soundness is not Soundness.FAILED
+        and neighbour.takes is not None
+    )
+
+
+def keeps_connections(
+    order: SiteOrder,
+    me: str,
+    holdings: Holdings,
+    neighbours: Mapping[str, Neighbour],
+    now: float,
+    age_s: float,
+) -> bool:
+    """Return whether what is open here stays open when this server lets its VIPs go: of each that
+    it has, or had last, the one that has it next says that it passes on what it does not know. What
+    a neighbour said longer than `age_s` ago does not count.
+    """
+    held = {vip: one for vip, one in holdings.items() if _had_last(one, me)}
+    for vip, holding in held.items():
+        following = holding.holder
+        if following == me:
+            following = _best(order.vips[vip], _announcers(me, vip, (), neighbours))
+        known = neighbours.get(following)
+        if known is None or abs(now - known.at) > age_s or known.passes.get(vip) != me:
+            return False
+    return bool(held)
+
+
+def _had_last(holding: Holding, me: str) -> bool:
+    return holding.holder == me or any(name == me for name, _until in holding.past[:1])
+
+
+def _serves(plan: Plan) -> frozenset[Address]:
+    return frozenset(
+        one.vip
+        for one in plan.vips
+        if one.announcement is not None and one.standing <= Standing.LEAVING
+    )
+
+
+def _announcers(
+    me: str, vip: Address, mine: Collection[Address], neighbours: Mapping[str, Neighbour]
+) -> Iterator[str]:
+    if vip in mine:
+        yield me
+    for name, known in neighbours.items():
+        if known.soundness is Soundness.SOUND and vip in (known.announces or ()):
+            yield name
+
+
+def _best(candidates: Candidates, announcers: Iterable[str]) -> str:
+    names = set(announcers)
+    return next((name for name in candidates.names if name in names), "")

@@ -1,0 +1,137 @@
+"""Handover in the running process: each turn decides what to pass on, and the kernel is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+
+from headrace.config.vip.handing import HandoverTable
+from headrace.vip.events import Event, Events
+from headrace.vip.handover.cookies import Cookies
+from headrace.vip.handover.holding import (
+    Holding,
+    keeps_connections,
+    next_holdings,
+    targets,
+)
+from headrace.vip.handover.passing import Passing
+from headrace.vip.handover.ruleset import OVER, PASSED, TAKEN
+from headrace.vip.handover.wish import Wish, wish_of
+from headrace.vip.plan.floor import NEIGHBOUR_AGE_S, Neighbour
+from headrace.vip.plan.model import Address, Plan
+from headrace.vip.plan.order import SiteOrder
+
+FIRST_S = 1.5
+"""How long it waits for the other servers' first words. Until then, what the last process left in
+the kernel stays."""
+TURN_S = 0.05
+
+
+class Handover:
+    """What this server passes on, to whom, and what it takes."""
+
+    def __init__(self, table: HandoverTable, events: Events) -> None:
+        self.enabled = table.enabled is not False
+        self.asked_for = table.enabled is True
+        self.passing = Passing()
+        self.is_flooded = False
+        self._table = table
+        self._events = events
+        self._cookies = Cookies()
+        self._holdings: dict[Address, Holding] = {}
+        self._targets: dict[Address, str] = {}
+        self._wish: Wish | None = None
+        self._began: float | None = None
+
+    def turn(
+        self, order: SiteOrder, plan: Plan, neighbours: Mapping[str, Neighbour], now: float
+    ) -> None:
+        """Decide, and have it done soon. `plan` is what routers have heard of it."""
+        if not self.enabled:
+            return
+        self._began = now if self._began is None else min(self._began, now)
+        table = self._table
+        if now - self._began < FIRST_S and any(
+            name not in neighbours for name in order.servers if name != plan.server
+        ):
+            return
+        self._holdings = next_holdings(order, plan, neighbours, self._holdings, now, table.keep_s)
+        flooded = self._cookies.look(now)
+        if flooded is not self.is_flooded:
+            self.is_flooded = flooded
+            kind = "handover_paused" if flooded else "handover_resumed"
+            self._events.add(Event(now, kind, "", "SYNs are answered with cookies"))
+        found = {} if flooded else targets(order, plan.server, self._holdings, neighbours)
+        for event in _changed(self._targets, found, now):
+            self._events.add(event)
+        self._targets = found
+        wish = wish_of(order, plan.server, found, table.port, table.most_packets)
+        if wish is not None:
+            self._wish = wish
+            self.passing.want(wish)
+
+    async def first(self) -> None:
+        """Wait until the kernel does what is wished, for a while: before routers send this server
+        the packets of connections that others have."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + 2 * FIRST_S
+        while self.enabled and loop.time() < until_s and not self.passing.problem:
+            if self._wish is not None and self.passing.done == self._wish:
+                return
+            await asyncio.sleep(TURN_S)
+
+    def keeps_connections(
+        self, order: SiteOrder, me: str, neighbours: Mapping[str, Neighbour], now: float
+    ) -> bool:
+        """Return whether what is open here stays open when the VIPs move away."""
+        return self.takes is not None and keeps_connections(
+            order, me, self._holdings, neighbours, now, NEIGHBOUR_AGE_S
+        )
+
+    async def close(self, *, remove: bool) -> None:
+        """Stop; `remove`: leave nothing in the kernel."""
+        await self.passing.close(remove_all=remove)
+
+    # What is said of it.
+
+    @property
+    def takes(self) -> int | None:
+        """The port at which what others pass on is taken; None where it is not."""
+        return self.passing.takes
+
+    @property
+    def passes(self) -> dict[Address, str]:
+        """Whom what is not known here goes to, by VIP: what the kernel does now."""
+        done = self.passing.done
+        return {} if done is None else dict(done.targets)
+
+    @property
+    def passed(self) -> int:
+        """Packets that were passed on."""
+        counted = self.passing.counted.packets
+        return sum(count for name, count in counted.items() if name.startswith(PASSED))
+
+    @property
+    def taken(self) -> int:
+        """Packets that others have passed on to this server."""
+        return self.passing.counted.packets[TAKEN]
+
+    @property
+    def over(self) -> int:
+        """Packets that were dropped, for too many were to be passed on."""
+        return self.passing.counted.packets[OVER]
+
+    @property
+    def problem(self) -> str:
+        """Why nothing is passed on; "" where all is as it should be."""
+        return self.passing.problem if self.enabled else ""
+
+
+def _changed(
+    before: Mapping[Address, str], after: Mapping[Address, str], now: float
+) -> Iterator[Event]:
+    for vip in before.keys() | after.keys():
+        to = after.get(vip, "")
+        if before.get(vip, "") != to:
+            detail = f"what is not known here goes to {to}" if to else "nothing is passed on"
+            yield Event(now, "handover", str(vip), detail)

@@ -1,0 +1,118 @@
+"""Downloads go on, byte for byte, while their VIP moves between servers that live."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.harness.namespaces import Namespaces
+from tests.harness.vip_site import BODY, HOST, LARGE, VipServer, VipSite, vip6_of, vip_of
+
+pytestmark = pytest.mark.timeout(400)
+
+RATE = "400K"
+
+
+@dataclass
+class Download:
+    """A long one, by a client of its own."""
+
+    process: subprocess.Popen[bytes]
+    file: Path
+    wanted: Path
+
+    def begun(self) -> bool:
+        """Whether there is something of it."""
+        return self.file.exists() and self.file.stat().st_size > 0
+
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self.process.poll() is None
+
+    def ends_well(self) -> None:
+        """Wait for its end; every byte is right."""
+        assert self.process.wait(120) == 0
+        assert self.file.read_bytes() == self.wanted.read_bytes()
+
+
+def download(site: VipSite, vip: str, name: str) -> Download:
+    """Begin one."""
+    file = site.directory / f"got-{name}"
+    host = f"[{vip}]" if ":" in vip else vip
+    process = site.where.popen(
+        [
+            *("curl", "-sS", "--limit-rate", RATE, "-o", str(file)),
+            *("--cacert", str(site.authority.ca_file)),
+            *("--resolve", f"{HOST}:443:{host}", f"https://{HOST}{LARGE}"),
+        ]
+    )
+    found = Download(process, file, site.directory / "files" / LARGE[1:])
+    site.until(found.begun, f"{name} has begun")
+    return found
+
+
+def passes(server: VipServer, vip: str) -> str:
+    """Whom a server passes on to what it does not know of a VIP; "" for nobody."""
+    status = server.status().get("handover") or {}
+    return str(status.get("to", {}).get(vip, ""))
+
+
+def handover(server: VipServer, key: str) -> int:
+    """What its handover counts."""
+    return int(server.status()["handover"][key])
+
+
+@pytest.fixture
+def site(namespaces: Namespaces, open_path: Path) -> VipSite:
+    """A site of two servers whose kernels check senders strictly."""
+    made = VipSite(namespaces, open_path)
+    made.describe('linger = "60s"\ndrain = "5s"')
+    for server in made.servers.values():
+        server.where.run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=1")
+    made.start()
+    first, second = made.servers[1], made.servers[2]
+    made.until(lambda: passes(second, vip_of(1)) == "s1", "s2 passes on to s1")
+    made.until(lambda: passes(first, vip_of(2)) == "s2", "s1 passes on to s2")
+    return made
+
+
+def test_downloads_outlive_a_drain_and_a_return(site: VipSite) -> None:
+    first, second = site.servers[1], site.servers[2]
+    old = [download(site, vip, f"old-{vip}") for vip in (vip_of(1), vip6_of(1))]
+    assert first.headrace("drain").returncode == 0
+    # It does not linger: the route moves, and what is open does not notice.
+    site.goes_to(vip_of(1), 2)
+    site.goes_to(vip6_of(1), 2)
+    assert all(one.runs() for one in old)
+    assert first.status()["phase"] == "worse"
+    new = [download(site, vip, f"new-{vip}") for vip in (vip_of(1), vip6_of(1))]
+    for one in old:
+        one.ends_well()
+    site.until(lambda: handover(second, "passed") > 0, "packets were passed on")
+    assert handover(first, "taken") > 0
+    assert first.headrace("return").returncode == 0
+    site.settled()
+    assert all(one.runs() for one in new), "too fast to be of use"
+    assert passes(first, vip_of(1)) == "s2"
+    assert site.fetch(vip_of(1)) == BODY
+    for one in new:
+        one.ends_well()
+    site.until(lambda: handover(first, "passed") > 0, "packets were passed on")
+
+
+def test_a_neighbour_that_dies_is_asked_no_more(site: VipSite) -> None:
+    first, second = site.servers[1], site.servers[2]
+    second.edge.kill()
+    site.until(lambda: passes(first, vip_of(2)) == "", "nothing is passed on to the dead")
+    site.goes_to(vip_of(2), 1)
+    assert site.fetch(vip_of(2)) == BODY
+    running = download(site, vip_of(2), "at-the-neighbour")
+    second.edge.start()
+    site.settled()
+    running.ends_well()
+    # Whoever ends leaves nothing in the kernel.
+    assert first.vip.stop() == 0
+    assert "headrace" not in first.where.ip("link", "show")

@@ -1,0 +1,105 @@
+"""Who may know a connection: the rules one by one."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from headrace.topology.model import Site
+from headrace.vip.handover.holding import (
+    NOBODY,
+    Holding,
+    keeps_connections,
+    next_holding,
+    next_holdings,
+    targets,
+)
+from headrace.vip.plan.floor import Neighbour
+from headrace.vip.plan.health import Soundness
+from headrace.vip.plan.model import Plan
+from headrace.vip.plan.order import Candidates, SiteOrder
+
+VIP = ip_address("192.0.2.1")
+NOW, KEEP_S = 1000.0, 60.0
+ORDER = SiteOrder(Site("north"), {}, {VIP: Candidates("a", 0, ("a", "b", "c"))})
+SOUND = Soundness.SOUND
+
+
+def says(
+    *, announces: bool = True, takes: int | None = 8094, at: float = NOW, to: str = ""
+) -> Neighbour:
+    """What a sound server says of the VIP."""
+    vips = frozenset({VIP} if announces else ())
+    return Neighbour(SOUND, at, False, vips, takes, {VIP: to} if to else {})
+
+
+def test_who_had_it_before_is_remembered_for_a_while() -> None:
+    at_a = next_holding(NOBODY, "a", NOW, KEEP_S)
+    assert at_a == Holding("a")
+    at_b = next_holding(at_a, "b", NOW, KEEP_S)
+    assert at_b == Holding("b", (("a", NOW + KEEP_S),))
+    assert next_holding(at_b, "b", NOW + 59, KEEP_S) == at_b
+    assert next_holding(at_b, "b", NOW + 60, KEEP_S) == Holding("b")
+    # The latest is the first, and nobody is there twice.
+    back = next_holding(at_b, "a", NOW + 1, KEEP_S)
+    assert back == Holding("a", (("b", NOW + 61),))
+    third = next_holding(at_b, "c", NOW + 1, KEEP_S)
+    assert third.past == (("b", NOW + 61), ("a", NOW + 60))
+
+
+def test_where_nobody_has_it_the_last_one_does() -> None:
+    assert next_holding(Holding("a"), "", NOW, KEEP_S) == Holding("a")
+
+
+def test_a_clock_that_was_set_back_keeps_nothing_for_ever() -> None:
+    at_b = Holding("b", (("a", NOW + KEEP_S),))
+    assert next_holding(at_b, "b", NOW - 10_000, KEEP_S) == Holding("b")
+
+
+def test_a_server_that_starts_had_nothing() -> None:
+    """What it announces at once, another one had until now."""
+    plan = Plan("a")
+    found = next_holdings(ORDER, plan, {"b": says(), "c": says()}, {}, NOW, KEEP_S)
+    assert found[VIP] == Holding("b")
+
+
+def test_packets_go_to_the_holder_and_then_to_who_had_it_before() -> None:
+    everybody = {"b": says(), "c": says()}
+    assert targets(ORDER, "a", {VIP: Holding("b")}, everybody) == {VIP: "b"}
+    at_home = Holding("a", (("c", 2000.0), ("b", 1900.0)))
+    assert targets(ORDER, "a", {VIP: at_home}, everybody) == {VIP: "c"}
+    assert targets(ORDER, "a", {VIP: at_home}, {"b": says()}) == {VIP: "b"}
+    assert targets(ORDER, "a", {VIP: Holding("a")}, everybody) == {}
+
+
+def test_nothing_goes_to_a_server_that_failed_or_takes_nothing() -> None:
+    holding = {VIP: Holding("b")}
+    failed = Neighbour(Soundness.FAILED, NOW, takes=8094)
+    assert targets(ORDER, "a", holding, {"b": failed}) == {}
+    assert targets(ORDER, "a", holding, {"b": says(takes=None)}) == {}
+    assert targets(ORDER, "a", holding, {}) == {}
+
+
+def test_a_neighbour_that_knows_nothing_asks_the_owner() -> None:
+    assert targets(ORDER, "b", {VIP: Holding("b")}, {"a": says()}) == {VIP: "a"}
+    assert targets(ORDER, "b", {VIP: NOBODY}, {"a": says()}) == {VIP: "a"}
+    assert targets(ORDER, "a", {VIP: NOBODY}, {"b": says()}) == {}
+
+
+def test_connections_are_kept_if_the_next_one_passes_them_on() -> None:
+    def kept(holding: Holding, now: float = NOW, **others: Neighbour) -> bool:
+        return keeps_connections(ORDER, "a", {VIP: holding}, others, now, 3.0)
+
+    mine = Holding("a")
+    assert kept(mine, b=says(to="a"))
+    assert kept(mine, b=says(to="a"), c=says())  # c is not the next one
+    assert not kept(mine, b=says(), c=says(to="a"))
+    assert not kept(mine, b=says(to="c"))
+    assert not kept(mine, b=says(announces=False, to="a"))
+    assert not kept(mine)
+    assert not kept(mine, now=NOW + 4, b=says(to="a"))
+    # It has moved already.
+    moved = Holding("b", (("a", NOW + 60),))
+    assert kept(moved, b=says(to="a"))
+    assert not kept(moved, b=says(to="c"))
+    # It had nothing: there is nothing to keep, and nothing to wait less for.
+    assert not kept(Holding("b"), b=says(to="a"))

@@ -149,6 +149,10 @@ class ExpectTable(Model):
     failed_named: int | None = Field(
         default=None, ge=0, description="So many by name, at addresses that DNS gave."
     )
+    resumed: bool = Field(
+        default=False,
+        description="Clients that speak TLS resume their sessions at the neighbour.",
+    )
     cut: int | None = Field(default=None, ge=0, description="So many downloads end early at most.")
 
 

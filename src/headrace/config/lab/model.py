@@ -116,6 +116,11 @@ class LabConfig(Model):
         le=5,
         description="How many observers the feedback loop has. 0: no loop.",
     )
+    tls: bool = Field(
+        default=False,
+        description="Whether servers also serve by TLS: with certificates of an authority of the "
+        "lab's own, `ca.pem` in its directory, and one secret for the tickets of all.",
+    )
     store_bytes: SizeBytes = Field(
         default=64 * MIB, ge=16 * MIB, description="What the store of each server holds."
     )

@@ -49,7 +49,8 @@ class Figures(msgspec.Struct, frozen=True):
     VIP and the client that waited longest; `routed_s` until the ISPs' routers sent the last of
     these VIPs elsewhere; `dns_s` and `http_s` until request routers did. `back_s` is from the
     healing until they are with their owners for good. `named_s` is how long requests failed that
-    went where DNS had sent them, and `failed_named` how many.
+    went where DNS had sent them, and `failed_named` how many. `elsewhere` are the clients and VIPs
+    that brought a session of TLS to another server than before, `resumed` those that resumed it.
     """
 
     works_again_s: float | None
@@ -74,6 +75,8 @@ class Figures(msgspec.Struct, frozen=True):
     played: list[Played] = []
     failed_named: int = 0
     named_s: float | None = 0.0
+    elsewhere: int = 0
+    resumed: int = 0
 
 
 @dataclass(slots=True)
@@ -107,6 +110,7 @@ def figures_of(seen: Seen) -> Figures:
     ]
     answers = [one for record in seen.records for one in record.answers]
     healed_s = seen.healed_s
+    elsewhere = list(resumed_elsewhere(seen))
     return Figures(
         works_again_s=worst([one.works_again_s for one in counts.own]),
         lasted_s=worst([one.lasted_s for one in counts.own]),
@@ -130,6 +134,8 @@ def figures_of(seen: Seen) -> Figures:
         load=load_of(seen),
         refused=counts.refused,
         failed_named=counts.failed_named,
+        elsewhere=len(elsewhere),
+        resumed=sum(elsewhere),
         named_s=worst([one.lasted_s for one in counts.named]),
         played=seen.played,
     )
@@ -222,6 +228,22 @@ def decided_s(answers: Iterable[Answer], kind: str, seen: Seen) -> float | None:
         first_s = one.began_s if first_s is None else first_s
         row += 1
     return None if first_s is None or row < _DECIDED_ROW else first_s - seen.event_s
+
+
+def resumed_elsewhere(seen: Seen) -> Iterator[bool]:
+    """Yield of each client and VIP whether the first answer of another server than the owner, up to
+    the healing, was of a session that it resumed: later ones bring that server's own.
+    """
+    healed_s = seen.ended_s if seen.healed_s is None else seen.healed_s
+    for record in seen.records:
+        found: set[str] = set()
+        for one in sorted(record.attempts, key=lambda one: one.ended_s):
+            if one.outcome != "ok" or one.host not in seen.affected or one.host in found:
+                continue
+            if seen.event_s <= one.began_s < healed_s and one.server != seen.owners[one.host]:
+                found.add(one.host)
+                if one.resumed is not None:
+                    yield one.resumed
 
 
 def load_of(seen: Seen) -> dict[str, Load]:

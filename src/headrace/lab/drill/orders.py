@@ -7,7 +7,7 @@ from typing import Literal
 
 from headrace.config.drill.model import DrillConfig
 from headrace.lab.drill.records import Asked, Body, Named, Orders, Target
-from headrace.lab.network.configuration import HOST, HTTP_PORT
+from headrace.lab.network.configuration import HOST, HTTP_PORT, HTTPS_PORT, authority_file
 from headrace.lab.network.plan import Kind, LabPlan, Machine
 
 _MOST_DOWNLOADED = 4
@@ -64,7 +64,10 @@ def orders_for(
             small=small,
             long=long,
             patience_s=load.patience_s,
-            targets=list(_targets(owners(plan), vips, config, len(clients(plan)))),
+            targets=list(
+                _targets(owners(plan), vips, config, len(clients(plan)), tls=plan.config.tls)
+            ),
+            ca=str(authority_file(plan)) if plan.config.tls else "",
             downloads=[
                 Target(vip, HTTP_PORT, 0.25, phase_s=0.1 * number)
                 for vip in (vips[:_MOST_DOWNLOADED] if load.vips else ())
@@ -83,7 +86,7 @@ def orders_for(
 
 
 def _targets(
-    every: Mapping[str, str], vips: list[str], config: DrillConfig, askers: int
+    every: Mapping[str, str], vips: list[str], config: DrillConfig, askers: int, *, tls: bool
 ) -> Iterator[Target]:
     """Yield what is asked, each at a moment of its own, so that requests do not come in bursts."""
     load = config.load
@@ -93,7 +96,8 @@ def _targets(
         if vip in vips and not load.vips:
             continue
         every_s = own_s if vip in vips else others_s
-        yield Target(vip, HTTP_PORT, every_s, phase_s=every_s * number / len(every))
+        port = HTTPS_PORT if tls else HTTP_PORT
+        yield Target(vip, port, every_s, every_s * number / len(every), secure=tls)
 
 
 def leaving(plan: LabPlan, config: DrillConfig) -> list[str]:

@@ -14,10 +14,11 @@ WAITS = b"waits\n"
 """What a client writes when it waits for its orders; its record comes behind."""
 MOST_TARGETS = 200
 Outcome = Literal[
-    "ok", "refused", "unreachable", "timeout", "reset", "status", "wrong", "short", "refrained"
-]
-"""`wrong`: a whole body with other bytes. `short`: it ended early. `refrained`: the client had too
-much open to begin, or was too late."""
+    "ok", "refused", "unreachable", "timeout", "reset", "tls", "status", "wrong", "short",
+    "refrained",
+]  # fmt: skip
+"""`tls`: no handshake, or a certificate of somebody else. `wrong`: a whole body with other bytes.
+`short`: it ended early. `refrained`: the client had too much open to begin, or was too late."""
 
 Interval = Annotated[float, msgspec.Meta(gt=0, le=60)]
 
@@ -31,12 +32,13 @@ class Body(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """A VIP that is asked again and again by new connections."""
+    """A VIP that is asked again and again by new connections, `secure` ones by TLS."""
 
     host: str
     port: int
     every_s: Interval
     phase_s: float = 0.0
+    secure: bool = False
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -59,7 +61,9 @@ class Named(msgspec.Struct, frozen=True):
 
 
 class Orders(msgspec.Struct, frozen=True):
-    """Everything that a client does, from `from_s` to `until_s` at the latest."""
+    """Everything that a client does, from `from_s` to `until_s` at the latest. `ca` is a file of
+    authorities.
+    """
 
     from_s: float
     until_s: float
@@ -72,11 +76,13 @@ class Orders(msgspec.Struct, frozen=True):
     download_s: float = 10.0
     asked: Annotated[list[Asked], msgspec.Meta(max_length=MOST_TARGETS)] = []
     named: Named | None = None
+    ca: str = ""
 
 
 class Attempt(msgspec.Struct, frozen=True, array_like=True):
     """A request on a connection of its own. `server` is who says that it answered. `host` is the
-    name, where the address was one that DNS gave.
+    name, where the address was one that DNS gave. `resumed`: a session of TLS was (None: there was
+    none to resume).
     """
 
     host: str
@@ -85,6 +91,7 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     ended_s: float
     outcome: Outcome
     server: str = ""
+    resumed: bool | None = None
 
     @property
     def late_s(self) -> float:

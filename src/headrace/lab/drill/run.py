@@ -56,11 +56,10 @@ class Drill:
     async def __aenter__(self) -> Drill:
         """Begin to follow the routes. Raises LabError."""
         for machine in self._lab.plan.of(Kind.ISP):
-            watch = RouteWatch(
-                self._lab.plan.namespace(machine.name),
-                next_hops(self._lab.plan, machine.name),
-                self._owners,
-            )
+            hops = next_hops(self._lab.plan, machine.name)
+            # Routes to VIPs of other ISPs lead to their routers.
+            own = [vip for vip, owner in self._owners.items() if owner in hops.values()]
+            watch = RouteWatch(self._lab.plan.namespace(machine.name), hops, own)
             self._watches[machine.name] = self._stack.enter_context(watch)
         return self
 

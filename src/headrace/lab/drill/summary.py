@@ -45,6 +45,8 @@ class Summary(msgspec.Struct, frozen=True):
     late_s: float
     missed: list[str] = []
     failed_named: int = 0
+    elsewhere: int = 0
+    resumed: int = 0
     watched: list[Watched] = []
 
 
@@ -90,6 +92,8 @@ def summarize(
         failed_others=count(lambda run: run.failed_others),
         failed_back=count(lambda run: run.failed_back),
         failed_named=count(lambda run: run.failed_named),
+        elsewhere=sum(run.elsewhere for run in good),
+        resumed=sum(run.resumed for run in good),
         wrong=sum(run.wrong for run in runs),
         cut=count(lambda run: run.cut),
         cut_back=count(lambda run: run.cut_back),
@@ -126,6 +130,9 @@ def _missed(made: Summary, expect: ExpectTable) -> Iterator[str]:
         yield f"{failed} requests failed, not {expect.failed}"
     if expect.failed_named is not None and made.failed_named > expect.failed_named:
         yield f"{made.failed_named} requests by name failed, not {expect.failed_named}"
+    lost = made.elsewhere - made.resumed
+    if expect.resumed and (lost or not made.elsewhere):
+        yield f"{made.resumed} of {made.elsewhere} sessions of TLS were resumed at the neighbour"
     cut = made.cut + made.cut_back
     if expect.cut is not None and cut > expect.cut:
         yield f"{cut} downloads ended early, not {expect.cut}"

@@ -81,6 +81,8 @@ def run_line(number: int, figures: Figures) -> str:
         parts.append(f"{figures.failed_named} by name")
     if figures.back_s is not None:
         parts.append(f"back after {written_s(figures.back_s)}")
+    if figures.elsewhere:
+        parts.append(f"{figures.resumed} of {figures.elsewhere} resumed TLS at the neighbour")
     if figures.cut or figures.cut_back:
         parts.append(f"{figures.cut + figures.cut_back} downloads cut")
     if figures.wrong:

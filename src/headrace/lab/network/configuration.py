@@ -19,7 +19,7 @@ HOST = "video.cdn.test"
 ZONE = "cdn.test"
 CLASS = "video"
 ORIGIN_PORT = 8000
-HTTP_PORT = 80
+HTTP_PORT, HTTPS_PORT = 80, 443
 EDGE_ADMIN, ROUTER_ADMIN, FEEDBACK_ADMIN, VIP_ADMIN = 9090, 9091, 9092, 9093
 OBSERVER_PORT, VIP_PORT = 8091, 8093
 
@@ -93,7 +93,7 @@ def _server(plan: LabPlan, machine: Machine) -> str:
     return (
         f'[[server]]\nname = "{machine.name}"\nsite = "{machine.site}"\n'
         f'host = "{machine.name}.{ZONE}"\nipv4 = ["{machine.ipv4}"]\nipv6 = ["{machine.ipv6}"]\n'
-        f"http_port = {HTTP_PORT}\nhttps_port = 0\n"
+        f"http_port = {HTTP_PORT}\nhttps_port = {HTTPS_PORT if plan.config.tls else 0}\n"
         f'admin = "http://{machine.ipv4}:{EDGE_ADMIN}"\n{capacity}'
         f"storage = {plan.config.store_bytes}\n" + (f"vips = [{vips}]\n" if vips else "")
     )
@@ -131,7 +131,7 @@ log_level = "warning"
 [[listen]]
 address = "*:{HTTP_PORT}"
 
-{_admin(plan, f"{machine.ipv4}:{EDGE_ADMIN}")}
+{_tls(plan)}{_admin(plan, f"{machine.ipv4}:{EDGE_ADMIN}")}
 [limits]
 connections = 4000
 
@@ -151,6 +151,24 @@ host = false
 [[service.pool]]
 name = "origins"
 {origins}"""
+
+
+def _tls(plan: LabPlan) -> str:
+    if not plan.config.tls:
+        return ""
+    return (
+        f'[[listen]]\naddress = "*:{HTTPS_PORT}"\ntls = true\n\n'
+        f'[[certificate]]\ncert = "{certificate_file(plan)}"\nkey = "{key_file(plan)}"\n\n'
+        f'[tls]\nticket_secret_file = "{ticket_file(plan)}"\n\n'
+    )
+
+
+def _authority(plan: LabPlan) -> str:
+    return f'ca = "{authority_file(plan)}"\n' if plan.config.tls else ""
+
+
+def _probing(plan: LabPlan) -> str:
+    return f"[probing]\n{_authority(plan)}\n" if plan.config.tls else ""
 
 
 def vip_toml(plan: LabPlan, machine: Machine) -> str:
@@ -183,7 +201,7 @@ user = "{plan.speaker_user}"
 
 [checking]
 half_life = {site.half_life_s:g}
-
+{_authority(plan)}
 {sessions}
 [[check]]
 host = "{HOST}"
@@ -259,7 +277,7 @@ host = "{HOST}"
 path = "{PROBE_PATH}"
 sha256 = "{probe_sha256()}"
 
-[reports]
+{_probing(plan)}[reports]
 token_file = "{token_file(plan)}"
 
 {routers}
@@ -271,6 +289,26 @@ half_life = "20s"
 suppress = 2000
 longest_suppress = "30s"
 """
+
+
+def authority_file(plan: LabPlan) -> Path:
+    """Return the file of the authority that has signed the servers' certificate."""
+    return plan.directory / "ca.pem"
+
+
+def certificate_file(plan: LabPlan) -> Path:
+    """Return the file of the certificate that all servers have."""
+    return plan.directory / "server.pem"
+
+
+def key_file(plan: LabPlan) -> Path:
+    """Return that of its key."""
+    return plan.directory / "server.key"
+
+
+def ticket_file(plan: LabPlan) -> Path:
+    """Return the file of the secret for session tickets."""
+    return plan.directory / "ticket.secrets"
 
 
 def secret_file(plan: LabPlan) -> Path:

@@ -21,6 +21,7 @@ import msgspec
 from headrace.errors import HeadraceError
 from headrace.lab.network.bird import bird_conf
 from headrace.lab.network.build import build, demolish, relayed
+from headrace.lab.network.certificates import write_certificates
 from headrace.lab.network.configuration import files, observers_secret_file, secret_file, token_file
 from headrace.lab.network.home import locked, make_home, remove_home
 from headrace.lab.network.operations import Operations
@@ -153,6 +154,8 @@ def write_files(plan: LabPlan) -> None:
     for secret in (secret_file(plan), observers_secret_file(plan), token_file(plan)):
         secret.touch(mode=0o600)
         secret.write_text(secrets.token_hex(32) + "\n")
+    if plan.config.tls:
+        write_certificates(plan)
     for path, text in files(plan):
         target = plan.directory / path
         target.parent.mkdir(exist_ok=True)

@@ -176,3 +176,18 @@ def test_requests_by_name_are_told_apart() -> None:
     )
     assert found.named_s is not None
     assert abs(found.named_s - 0.2) < 1e-6
+
+
+def test_the_first_answer_of_another_server_says_whether_it_resumed() -> None:
+    def answered(at_s: float, server: str, resumed: bool | None) -> Attempt:
+        return Attempt(OWN, at_s, at_s, at_s + 0.001, "ok", server, resumed)
+
+    before = [answered(1.0, "oslo1", None), answered(1.5, "oslo1", True)]
+    # Later ones bring a session of the neighbour itself.
+    kept = Record("a", [*before, answered(3.0, "oslo2", True), answered(3.1, "oslo2", False)])
+    lost = Record("b", [*before, answered(3.0, "oslo2", False), answered(3.1, "oslo2", True)])
+    back = Record("c", [*before, answered(8.0, "oslo2", False)])
+
+    found = figures_of(seen(kept, records=[kept, lost, back]))
+
+    assert (found.elsewhere, found.resumed) == (2, 1)

@@ -13,6 +13,7 @@ from headrace.config.network import NETWORK
 from headrace.config.root import Root
 from headrace.config.router import ROUTER
 from headrace.config.vip import VIP
+from headrace.lab.network.certificates import write_certificates
 from headrace.lab.network.configuration import files, secret_file, token_file
 from headrace.lab.network.topology import shipped
 from tests.unit.lab.network.plans import plan_of
@@ -31,6 +32,8 @@ def test_every_program_takes_its_file_without_a_warning(name: str, tmp_path: Pat
     plan = plan_of(name, tmp_path)
     for secret in (secret_file(plan), token_file(plan)):
         secret.write_text("s" * 40)
+    if plan.config.tls:
+        write_certificates(plan)
     warnings: list[str] = []
     found = []
     for path, text in files(plan):

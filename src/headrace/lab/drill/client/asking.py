@@ -11,6 +11,7 @@ from headrace.lab.assets import crowd_path
 from headrace.lab.drill.client.attempt import attempt, request_bytes
 from headrace.lab.drill.client.download import download
 from headrace.lab.drill.client.questions import by_dns, by_http
+from headrace.lab.drill.client.secured import Sessions
 from headrace.lab.drill.records import (
     MOST_ATTEMPTS,
     Answer,
@@ -46,6 +47,7 @@ class Client:
         self._orders = orders
         self._open: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
+        self._sessions = Sessions(orders.ca, orders.name) if orders.ca else None
 
     def stop(self) -> None:
         """Begin nothing new, and end."""
@@ -137,10 +139,15 @@ class Client:
                 return
             if not (host := address(began_s)):
                 return
+            secured = self._sessions.begin(host) if self._sessions and target.secure else None
             outcome, server = await attempt(
-                host, target.port, request, orders.small, orders.patience_s
+                host, target.port, request, orders.small, orders.patience_s, secured
             )
-            note.append(Attempt(name, planned_s, began_s, time.monotonic(), outcome, server))
+            if self._sessions is not None and secured is not None and outcome == "ok":
+                self._sessions.keep(host, secured)
+            resumed = secured.resumed if secured is not None else None
+            ended_s = time.monotonic()
+            note.append(Attempt(name, planned_s, began_s, ended_s, outcome, server, resumed))
 
         def unbegun(planned_s: float) -> None:
             # A client that stood still until the end is late too, though it asked nothing.

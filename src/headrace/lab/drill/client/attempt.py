@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import hashlib
+import ssl
 from typing import cast
 
+from headrace.lab.drill.client.secured import Secured
 from headrace.lab.drill.records import Body, Outcome
 
 _MOST_HEAD_BYTES = 16_384
@@ -92,8 +94,15 @@ class Reply:
 class Connection(asyncio.Protocol):
     """Sends the request once it is connected. `done` has the outcome."""
 
-    def __init__(self, request: bytes, reply: Reply, done: asyncio.Future[Outcome]) -> None:
+    def __init__(
+        self,
+        request: bytes,
+        reply: Reply,
+        done: asyncio.Future[Outcome],
+        secured: Secured | None = None,
+    ) -> None:
         self._request = request
+        self._secured = secured
         self._reply = reply
         self._done = done
         self._transport: asyncio.Transport | None = None
@@ -102,10 +111,18 @@ class Connection(asyncio.Protocol):
         """Ask."""
         # A uvloop's is one by what it can do, not by its class.
         self._transport = cast(asyncio.Transport, transport)
-        self._transport.write(self._request)
+        self._transport.write(self._request if self._secured is None else self._secured.begin())
 
     def data_received(self, data: bytes) -> None:
         """Take what came, and end with the last of it."""
+        if self._secured is not None:
+            try:
+                data, answer = self._secured.feed(data, self._request)
+            except ssl.SSLError:
+                self._finish("tls")
+                return
+            if answer and self._transport is not None:
+                self._transport.write(answer)
         self._reply.feed(data)
         if self._reply.complete:
             self._finish(self._reply.outcome())
@@ -128,12 +145,17 @@ class Connection(asyncio.Protocol):
 
 
 async def attempt(
-    host: str, port: int, request: bytes, body: Body, patience_s: float
+    host: str,
+    port: int,
+    request: bytes,
+    body: Body,
+    patience_s: float,
+    secured: Secured | None = None,
 ) -> tuple[Outcome, str]:
     """Return what came of one request, and which server says that it answered."""
     loop = asyncio.get_running_loop()
     reply, done = Reply(body), loop.create_future()
-    connection = Connection(request, reply, done)
+    connection = Connection(request, reply, done, secured)
     try:
         async with asyncio.timeout(patience_s):
             await loop.create_connection(lambda: connection, host, port)

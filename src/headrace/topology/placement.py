@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from operator import itemgetter
 from types import MappingProxyType
 from typing import NamedTuple
+
+from xxhash import xxh3_64_intdigest
 
 from headrace.topology.model import ContentClass, Server, Topology
 from headrace.topology.placement_heavy import HeavyShards, Share, most_heavy
@@ -32,6 +34,7 @@ class Owners(NamedTuple):
 
 
 NOBODY = Owners((), 0)
+_make = tuple.__new__
 _NO_RINGS: Mapping[str, SiteRing] = MappingProxyType({})
 
 
@@ -143,6 +146,7 @@ class Placement:
             if ring is None:
                 ring = self._rings[site] = SiteRing(servers)
                 yield
+            yield from ring.lay_out()
             heavy = yield from HeavyShards.steps(ring, self._shares, self._largest)
             conditions = conditions_of(ring.servers, self.view)
             placed = SitePlacement(ring, heavy, self._largest, conditions, self._widths)
@@ -155,8 +159,8 @@ class SitePlacement:
     """Where shards are in one site."""
 
     __slots__ = (
-        "_by_arc", "_heavy_before", "_known", "_largest", "_widths", "arcs", "conditions", "heavy",
-        "ring",
+        "_crooked", "_heavy_before", "_homes", "_known", "_largest", "_search", "_straight",
+        "_unusable", "_widths", "arcs", "conditions", "heavy", "ring",
     )  # fmt: skip
 
     def __init__(
@@ -178,7 +182,19 @@ class SitePlacement:
         self._known: dict[str, dict[bytes, Owners | int]] = {}
         for number, one in enumerate(heavy.shares):
             self._known.setdefault(one.content.name, {})[one.shard] = number
-        self._by_arc: dict[int, list[Owners | None]] = {}
+        # Of arcs that are not straight, by width and arc.
+        self._crooked: dict[int, Owners] = {}
+        # By arc, as far as it is known under these conditions.
+        self._straight: Sequence[int] = (
+            ring.straight if conditions.are_plain else bytearray(len(ring.straight))
+        )
+        self._homes = ring.homes
+        self._search = ring.ring.points, ring.ring.first, ring.ring.shift
+        self._unusable = frozenset(
+            number
+            for number, standing in enumerate(conditions.standings)
+            if standing is not Standing.USABLE
+        )
 
     def under(self, view: View, widths: Widths) -> SitePlacement:
         """Return the same under another view of the same demand. `widths` are the view's: the same
@@ -191,39 +207,45 @@ class SitePlacement:
 
     def owners(self, content: ContentClass, shard: bytes) -> Owners:
         """Return the servers for a shard."""
-        known = self._known.get(content.name)
-        if known and shard in known:
-            found = known[shard]
-            if not isinstance(found, Owners):
-                found = known[shard] = self._owners(
-                    self.ring.ring.arc_of(shard), self.width(content, shard), found
-                )
-            return found
-        arc = self.ring.ring.arc_of(shard)
-        # A view may have the widths of any number of light shards: nothing of them is kept.
-        if content.name in self._widths:
+        heavy = self._known.get(content.name)
+        if heavy and shard in heavy:
+            found = heavy[shard]
+            return found if isinstance(found, Owners) else self._of_heavy(content, shard, found)
+        # As `Ring.arc_of` has it, without a call.
+        points, first, shift = self._search
+        point = xxh3_64_intdigest(shard)
+        arc = first[point >> shift]
+        try:
+            while points[arc] <= point:
+                arc += 1
+        except IndexError:
+            arc = 0
+        width = content.replicas
+        # A view may have the widths of any number of light shards.
+        widths = self._widths.get(content.name)
+        if widths and shard.decode("latin-1") in widths:
             width = self.width(content, shard)
-            if width > content.replicas:
-                return self._owners(arc, width, None)
-        by_arc = self._by_arc.get(content.replicas)
-        if by_arc is None:
-            by_arc = self._by_arc[content.replicas] = [None] * len(self.arcs.holders)
-        owners = by_arc[arc]
-        if owners is None:
-            owners = by_arc[arc] = self._owners(arc, content.replicas, None)
-        return owners
+        wanted = width + FALLBACKS
+        if self._straight[arc] >= wanted:
+            # A named tuple's own constructor takes twice as long.
+            return _make(Owners, (self._homes[arc : arc + wanted], width))
+        return self._kept(arc, width)
 
     def finder(self, content: ContentClass) -> Callable[[bytes], Owners]:
         """Return what `owners` is for one class, to be called with many shards."""
+        width, wanted = content.replicas, content.replicas + FALLBACKS
         if content.name in self._widths:
             return partial(self.owners, content)
         heavy, arc_of = self._known.get(content.name, {}), self.ring.ring.arc_of
-        by_arc = self._by_arc.setdefault(content.replicas, [None] * len(self.arcs.holders))
+        straight, homes = self._straight, self._homes
 
         def find(shard: bytes) -> Owners:
             if shard in heavy:
                 return self.owners(content, shard)
-            return by_arc[arc_of(shard)] or self.owners(content, shard)
+            arc = arc_of(shard)
+            if straight[arc] >= wanted:
+                return _make(Owners, (homes[arc : arc + wanted], width))
+            return self._kept(arc, width)
 
         return find
 
@@ -241,20 +263,51 @@ class SitePlacement:
                 return number
         return None
 
-    def _owners(self, arc: int, width: int, heavy: int | None) -> Owners:
+    def _of_heavy(self, content: ContentClass, shard: bytes, number: int) -> Owners:
+        """Return the answer for a heavy shard, and remember it."""
+        arc, chosen = self.ring.ring.arc_of(shard), self.heavy.servers(number)
+        found = self._owners(arc, self.width(content, shard), chosen)
+        self._known[content.name][shard] = found
+        return found
+
+    def _kept(self, arc: int, width: int) -> Owners:
+        """Return the answer for an arc, and remember it where it takes long."""
+        wanted = width + FALLBACKS
+        if self.ring.straight[arc] >= wanted:
+            found = self.ring.ring.homes[arc : arc + wanted]
+            if found[0] == self.arcs.holders[arc] and self._unusable.isdisjoint(found):
+                self._straight[arc] = wanted  # type: ignore[index]  # it is a row of its own
+                return _make(Owners, (self._homes[arc : arc + wanted], width))
+        key = width << 32 | arc
+        owners = self._crooked.get(key)
+        if owners is None:
+            owners = self._owners(arc, width, ())
+            if len(self._crooked) < len(self.arcs.holders):
+                self._crooked[key] = owners
+        return owners
+
+    def _owners(self, arc: int, width: int, chosen: Sequence[int]) -> Owners:
         """Return the answer for an arc, or for a heavy shard in it."""
-        chosen = () if heavy is None else self.heavy.servers(heavy)
-        if self.conditions.are_plain:
-            return self._owners_of_plain(arc, width, chosen)
+        wanted = min(width + FALLBACKS, self.ring.ring.count)
+        # The next arcs are nearly always of different servers, all of which serve.
+        homes = self.ring.ring.homes[arc : arc + wanted]
+        known = dict.fromkeys((*chosen, self.arcs.holders[arc], *homes))
+        if len(known) < wanted or not self._unusable.isdisjoint(known):
+            # What moved for now may be where its shard could be widened to: twice among the chosen.
+            first = dict.fromkeys(chosen)
+            others = (one for one in self.ring.order(arc, self.arcs) if one not in first)
+            return self._owners_in_order(width, chain(first, others))
+        servers = self.ring.servers
+        found = tuple([servers[number] for number in islice(known, wanted)])
+        return _make(Owners, (found, min(width, wanted)))
+
+    def _owners_in_order(self, width: int, order: Iterable[int]) -> Owners:
+        """Return the answer where servers come in an order, whatever each of them is good for."""
         standings = self.conditions.standings
         wanted = width + FALLBACKS
         usable: list[int] = []
         others: list[int] = []
-        seen = set[int]()
-        for server in chain(chosen, self.ring.order(arc, self.arcs)):
-            if server in seen:
-                continue
-            seen.add(server)
+        for server in order:
             if standings[server] is Standing.USABLE:
                 usable.append(server)
                 if len(usable) == wanted:
@@ -265,25 +318,6 @@ class SitePlacement:
         found = (usable + others)[:wanted]
         holding = min(width, len(usable)) or min(1, len(found))
         return Owners(tuple(self.ring.servers[server] for server in found), holding)
-
-    def _owners_of_plain(self, arc: int, width: int, chosen: Sequence[int]) -> Owners:
-        """Return the answer when all servers serve: the same, found in a third of the time."""
-        servers = self.ring.servers
-        wanted = min(width + FALLBACKS, len(servers))
-        # The next arcs are nearly always of different servers.
-        found: Sequence[int] = self.ring.ring.homes[arc : arc + wanted]
-        holder = self.arcs.holders[arc]
-        if chosen or found[0] != holder or len({*found}) < wanted:
-            known = dict.fromkeys((*chosen, holder, *found))
-            if len(known) < wanted:
-                for server in self.ring.ring.walk(arc):
-                    known[server] = None
-                    if len(known) == wanted:
-                        break
-            found = list(known)[:wanted]
-        # A named tuple's own constructor takes twice as long.
-        held = tuple([servers[number] for number in found]), min(width, wanted)
-        return tuple.__new__(Owners, held)
 
 
 def servers_by_site(topology: Topology) -> dict[str, tuple[Server, ...]]:

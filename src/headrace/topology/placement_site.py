@@ -24,6 +24,9 @@ ARCS_BOUND = 1.05
 STRAINED_BOUND = 1.15
 """The same when it takes what others cannot hold for now."""
 
+_LONGEST_ROW = 255
+_OF_A_STEP = 8192
+
 
 class Standing(enum.IntEnum):
     """What a server is good for: better ones come first."""
@@ -80,9 +83,13 @@ class Arcs:
 
 
 class SiteRing:
-    """The servers of a site, sorted by name, and their arcs by the description alone."""
+    """The servers of a site, sorted by name, and their arcs by the description alone.
 
-    __slots__ = ("arcs", "ring", "servers")
+    `straight` has by arc how many arcs from it on are of different servers: 0 where another server
+    holds it than the one whose point it reaches up to.
+    """
+
+    __slots__ = ("_homes", "arcs", "ring", "servers", "straight")
 
     def __init__(self, servers: Sequence[Server]) -> None:
         self.servers = by_name(servers)
@@ -95,13 +102,36 @@ class SiteRing:
         limits = [ARCS_BOUND * share for share in fair]
         self._settle(holders, loads, limits, limits)
         self.arcs = Arcs(holders, loads, fair)
+        self.straight: Sequence[int] = _straight(self.ring, holders)
+        self._homes: tuple[Server, ...] = ()
 
     @classmethod
-    def of(cls, servers: tuple[Server, ...], ring: Ring, arcs: Arcs) -> SiteRing:
+    def of(
+        cls, servers: tuple[Server, ...], ring: Ring, arcs: Arcs, straight: Sequence[int]
+    ) -> SiteRing:
         """Return one that was made before, of servers `by_name`."""
         site = object.__new__(cls)
-        site.servers, site.ring, site.arcs = servers, ring, arcs
+        site.servers, site.ring, site.arcs, site.straight = servers, ring, arcs, straight
+        site._homes = ()
         return site
+
+    @property
+    def homes(self) -> tuple[Server, ...]:
+        """Return the servers whose points the arcs reach up to, by arc."""
+        for _step in self.lay_out():
+            pass
+        return self._homes
+
+    def lay_out(self) -> Iterator[None]:
+        """Put `homes` together in steps, once."""
+        if self._homes:
+            return
+        found: list[Server] = []
+        numbers, named = self.ring.homes, self.servers.__getitem__
+        for start in range(0, len(numbers), _OF_A_STEP):
+            found += map(named, numbers[start : start + _OF_A_STEP])
+            yield
+        self._homes = tuple(found)
 
     def arcs_under(self, conditions: Conditions) -> Arcs:
         """Return who holds the arcs for now."""
@@ -133,6 +163,23 @@ class SiteRing:
     ) -> None:
         ring = self.ring
         settle(holders, ring.sizes, ring.ranks, loads, keep, room, ring.walk)
+
+
+def _straight(ring: Ring, holders: Sequence[int]) -> bytes:
+    """Return by arc how many arcs in a row are of different servers, as SiteRing has it."""
+    count = len(holders)
+    row = bytearray(count)
+    # Where a server was met last, on the way back from the end: no row goes round it.
+    met = [count] * ring.count
+    end = count
+    homes = ring.homes
+    for arc in range(count - 1, -1, -1):
+        home = homes[arc]
+        end = min(end, met[home])
+        met[home] = arc
+        if home == holders[arc]:
+            row[arc] = min(end - arc, _LONGEST_ROW)
+    return bytes(row)
 
 
 def by_name(servers: Sequence[Server]) -> tuple[Server, ...]:

@@ -2,7 +2,7 @@
 
     counts of arcs, servers and parts · hash of the servers
     points, sizes and ranks of arcs · loads and fair shares of servers
-    homes and holders of arcs · first arcs of parts
+    homes and holders of arcs · first arcs of parts · how far arcs are straight
 
 A site of 1,000 servers has 64,000 arcs or more, which take from a quarter of a second to two
 seconds to make; mapped, they take a millisecond, and no client waits. Numbers are as this machine
@@ -27,8 +27,8 @@ LARGE = 16
 """Sites of so many servers are worth it; those of fewer take some milliseconds."""
 
 _HEADER = Struct("=QQQQ")
-_Code = Literal["I", "Q", "d"]
-_SIZES = {"I": 4, "Q": 8, "d": 8}
+_Code = Literal["B", "I", "Q", "d"]
+_SIZES = {"B": 1, "I": 4, "Q": 8, "d": 8}
 
 
 class BadRing(HeadraceError):
@@ -44,6 +44,7 @@ def written(site: SiteRing) -> bytes:
     columns: tuple[tuple[_Code, Iterable[float]], ...] = (
         ("Q", ring.points), ("d", ring.sizes), ("Q", ring.ranks), ("d", arcs.loads),
         ("d", arcs.fair), ("I", ring.homes), ("I", arcs.holders), ("I", ring.first),
+        ("B", site.straight),
     )  # fmt: skip
     return header + b"".join(array(code, column).tobytes() for code, column in columns)
 
@@ -59,6 +60,7 @@ def read(servers: Sequence[Server], buffer: memoryview) -> SiteRing:
     layout: tuple[tuple[_Code, int], ...] = (
         ("Q", arc_count), ("d", arc_count), ("Q", arc_count), ("d", server_count),
         ("d", server_count), ("I", arc_count), ("I", arc_count), ("I", part_count),
+        ("B", arc_count),
     )  # fmt: skip
     if len(buffer) != _HEADER.size + sum(count * _SIZES[code] for code, count in layout):
         raise BadRing("a ring has not the length that it says")
@@ -68,9 +70,9 @@ def read(servers: Sequence[Server], buffer: memoryview) -> SiteRing:
         end = at + count * _SIZES[code]
         columns.append(buffer[at:end].cast(code))
         at = end
-    points, sizes, ranks, loads, fair, homes, holders, first = columns
+    points, sizes, ranks, loads, fair, homes, holders, first, straight = columns
     ring = Ring.of(server_count, points, homes, sizes, ranks, first)
-    return SiteRing.of(servers, ring, Arcs(holders, list(loads), list(fair)))
+    return SiteRing.of(servers, ring, Arcs(holders, list(loads), list(fair)), straight)
 
 
 def _servers_hash(servers: Sequence[Server]) -> int:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from headrace.topology.model import AdminState, ContentClass, Site, Topology
-from headrace.topology.placement import Placement, SitePlacement
-from headrace.topology.placement_site import SiteRing
+from headrace.topology.placement import FALLBACKS, Placement, SitePlacement
+from headrace.topology.placement_site import SiteRing, Standing
 from headrace.topology.view import ServerState, ServerView, View
 from tests.harness.networks import a_server, two_sites
 
@@ -55,6 +55,47 @@ def test_a_draining_server_comes_last() -> None:
     )
     placement = Placement(replace(topology, servers=servers))
     assert all(names(placement, shard)[-1] == "n2" for shard in SHARDS)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        View(),
+        View(servers={"n3": ServerView(ServerState.FAILED), "n7": ServerView(ServerState.FULL)}),
+        View(servers={"n5": ServerView(ServerState.ONLINE, 0.3)}),
+    ],
+)
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_answers_are_those_of_the_ring_walked_step_by_step(view: View, replicas: int) -> None:
+    content = ContentClass("all", replicas=replicas)
+    placement = Placement(two_sites(12), view)
+    placed = placement.site("north")
+    assert placed is not None
+    standings, servers = placed.conditions.standings, placed.ring.servers
+    find = placement.finder("north", content)
+    for _time in range(2):
+        for shard in SHARDS:
+            met = list(placed.ring.order(placed.ring.ring.arc_of(shard), placed.arcs))
+            good = [number for number in met if standings[number] is Standing.USABLE]
+            expected = tuple([servers[number] for number in good[: replicas + FALLBACKS]])
+            assert placement.owners("north", content, shard) == (expected, replicas)
+            assert find(shard) == (expected, replicas)
+
+
+def test_an_arc_is_as_straight_as_the_arcs_from_it_on_differ() -> None:
+    site = SiteRing(two_sites(6).servers_of("north"))
+    homes = list(site.ring.homes)
+    crooked = 0
+    for arc, straight in enumerate(site.straight):
+        if homes[arc] != site.arcs.holders[arc]:
+            assert straight == 0
+            crooked += 1
+            continue
+        row = homes[arc : arc + straight]
+        assert len(set(row)) == len(row) == straight
+        assert arc + straight == len(homes) or homes[arc + straight] in row
+        assert site.homes[arc] is site.servers[homes[arc]]
+    assert 0 < crooked < len(homes)
 
 
 def test_a_site_without_servers_has_no_owners() -> None:

@@ -118,10 +118,10 @@ class Ffmpeg:
         fatal = []
         if early is not None:
             fatal.append(f"it ended by itself with {early}: {' / '.join(complaints[-3:])}")
-        elif self._process.returncode not in (0, _TOLD_TO_END):
-            fatal.append(f"it ended with {self._process.returncode}")
         elif not plays_on(self._moments_s, ended_s):
             fatal.append("it plays no more")
+        elif self._process.returncode not in (0, _TOLD_TO_END):
+            fatal.append(f"it ended with {self._process.returncode}")
         gaps = gaps_s(self._moments_s, event_s, ended_s)
         compared = original().compare(self._packets)
         return Played(

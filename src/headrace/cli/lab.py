@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +14,7 @@ from headrace.config.lab import LAB
 from headrace.config.loader import load_config
 from headrace.lab.network.configuration import HOST
 from headrace.lab.network.control import Lab, end_known_lab, open_lab, start_lab
-from headrace.lab.network.home import DEFAULT_ROOT, labs
+from headrace.lab.network.home import DEFAULT_ROOT, labs, options
 from headrace.lab.network.missing import home_is_usable, refuse_missing, with_system_path
 from headrace.lab.network.requests import Heal, Kill, MakeCut
 from headrace.lab.network.status import observe, status_lines
@@ -73,18 +72,17 @@ def up(
 def greeting(started: Lab, state_dir: Path) -> list[str]:
     """Return what to do with a lab, by commands that mean this one."""
     name = started.plan.name
-    options = "" if labs(state_dir) == [name] else f" --name {name}"
-    if state_dir != DEFAULT_ROOT:
-        options += f" --state-dir {shlex.quote(str(state_dir))}"
+    alone = labs(state_dir) == [name] and state_dir == DEFAULT_ROOT
+    words = "" if alone else f" {options(state_dir, name)}"
     client = next((one for one in started.plan.machines if "-client" in one), "")
     server = next((one.name for one in started.plan.machines.values() if one.vips), "")
     url = f"http://{HOST}/media/master.m3u8"
     return [
         f"The lab {name} runs; its files are in {started.directory}",
-        f"  headrace lab status{options}",
-        f"  headrace lab exec{options} {client} -- curl -sv {url}",
-        f"  headrace lab kill{options} {server}:edge",
-        f"  headrace lab down{options}",
+        f"  headrace lab status{words}",
+        f"  headrace lab exec{words} {client} -- curl -sv {url}",
+        f"  headrace lab kill{words} {server}:edge",
+        f"  headrace lab down{words}",
     ]
 
 

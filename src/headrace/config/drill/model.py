@@ -33,7 +33,7 @@ class StepTable(Model):
         description="Wait for this first: `moved`: no VIP of `on` goes to its owner any more; "
         "`gone`: they go nowhere; "
         "`home`: all of them do again; `ready`: all programs of `on` say that they are ready; "
-        "`alive`: they answer at all, as one that drains does.",
+        "`alive`: the same, and one that drains is as good.",
     )
     within_s: DurationS = Field(
         default=60.0, gt=0, le=LONGEST_S, description="The longest to wait. Then the run fails."

@@ -41,18 +41,30 @@ class Hands:
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self._originals: dict[Path, str] = {}
+        self._drained: set[str] = set()
 
     async def take(self, step: StepTable) -> None:
         """Take a step, to its end. Raises LabError, OSError."""
         await asyncio.gather(*(self._take(step, machine) for machine in step.on or [""]))
 
     async def restore(self) -> None:
-        """Take back all that steps have left: cuts, what is down, what was configured. Raises
-        LabError, OSError.
+        """Take back all that steps have left: cuts, what is down, what was configured, orders.
+        Raises LabError, OSError.
         """
         for file in list(self._originals):
             await self._configure(file, lambda _text: "", back=True)
         await self._do(Heal())
+        for machine in list(self._drained):
+            await self._return(machine)
+
+    async def _return(self, machine: str) -> None:
+        """Let a server return whose programs may just be starting. Raises LabError."""
+        until_s = time.monotonic() + _ENDS_S
+        while not await self.ready([machine], alive=True):
+            if time.monotonic() > until_s:
+                raise LabError(f"{machine} is drained, and does not answer within {_ENDS_S:g} s")
+            await asyncio.sleep(_POLL_S)
+        await self._order(machine, "return", 0.0)
 
     async def _take(self, step: StepTable, machine: str) -> None:
         target = f"{machine}:{step.program}"
@@ -123,6 +135,7 @@ class Hands:
 
     async def _order(self, machine: str, word: str, wait_s: float) -> None:
         """Give an operator's order, as operators do. Raises LabError."""
+        self._drained.add(machine)
         waits = ("--wait", f"{wait_s:g}s") if wait_s else ()
         config = self._lab.directory / self._lab.machine(machine).name / "vip.toml"
         headrace = str(Path(sys.executable).with_name("headrace"))
@@ -142,6 +155,8 @@ class Hands:
             raise LabError(f"headrace vip {word} on {machine}: no end in {within_s:g} s") from None
         if process.returncode:
             raise LabError(f"headrace vip {word}: {said.decode(errors='replace').strip()[-500:]}")
+        if word == "return":
+            self._drained.discard(machine)
 
     async def _withdraw(self, site: str, for_s: float) -> None:
         """Write maintenance of a site into the description, and have it read by all. Raises
@@ -175,8 +190,8 @@ class Hands:
         return [one.key for one in programs(self._lab.plan, []) if one.reads_description]
 
     async def ready(self, machines: Sequence[str], *, alive: bool = False) -> bool:
-        """Return whether all programs of machines say that they are ready; with `alive`, whether
-        they answer at all. Raises LabError.
+        """Return whether all programs of machines say that they are ready; with `alive`, that they
+        are, but for draining. Raises LabError.
         """
         wanted = [
             one for one in programs(self._lab.plan, []) if one.machine in machines and one.ready_url
@@ -185,7 +200,11 @@ class Hands:
         def asked(one: Program) -> bool:
             return inside(
                 self._lab.plan.namespace(one.machine),
-                lambda: answers(one.ready_url, anything=alive),
+                lambda: answers(
+                    # Of those that are started, also one whose worker has not begun yet lives.
+                    one.ready_url.replace("/live", "/ready") if alive else one.ready_url,
+                    draining=alive,
+                ),
             )
 
         return all(await asyncio.gather(*(asyncio.to_thread(asked, one) for one in wanted)))

@@ -20,7 +20,7 @@ import msgspec
 from headrace.lab.errors import LabError
 from headrace.lab.namespaces.enter import settle
 from headrace.lab.network.build import demolish, left_of
-from headrace.lab.network.home import labs, locked, remove_home
+from headrace.lab.network.home import labs, locked, options, remove_home
 from headrace.lab.network.keeper import FAILED, READY
 from headrace.lab.network.plan import LabPlan, Machine
 from headrace.lab.network.requests import MOST_BYTES, Reply, Request
@@ -62,8 +62,8 @@ class Lab:
             except (OSError, msgspec.MsgspecError):
                 name = self.plan.name
                 raise LabError(
-                    f"nothing keeps the lab {name}: headrace lab up makes it again, and "
-                    f"headrace lab down --name {name} removes what is left"
+                    f"nothing keeps the lab {name}: headrace lab up makes it again, and headrace "
+                    f"lab down {options(self.directory.parent, name)} removes what is left"
                 ) from None
         if reply.error:
             raise LabError(reply.error)

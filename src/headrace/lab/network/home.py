@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Iterator
@@ -23,6 +24,12 @@ def labs(root: Path) -> list[str]:
     if not root.is_dir():
         return []
     return sorted(one.name for one in root.iterdir() if (one / MARK).exists())
+
+
+def options(root: Path, name: str) -> str:
+    """Return the options of commands that are to mean this lab."""
+    place = "" if root == DEFAULT_ROOT else f" --state-dir {shlex.quote(str(root))}"
+    return f"--name {name}{place}"
 
 
 def make_home(directory: Path) -> None:
@@ -50,7 +57,9 @@ def locked(root: Path, name: str, *, wait_s: float = 0.0) -> Iterator[None]:
     until = time.monotonic() + wait_s
     while (file := _try_lock(path)) is None:
         if time.monotonic() > until:
-            raise LabError(f"the lab {name} runs already: headrace lab down --name {name} ends it")
+            raise LabError(
+                f"the lab {name} runs already: headrace lab down {options(root, name)} ends it"
+            )
         time.sleep(_POLL_S)
     try:
         yield

@@ -27,6 +27,7 @@ _KEPT_LOG_BYTES = 256 * 1024
 _SHOWN_LOG_BYTES = 2000
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 10.0
 _POLL_S = 0.2
+_MOST_ANSWER_BYTES = 4096
 _ENDING = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT})
 
 
@@ -178,13 +179,16 @@ def _tail(path: Path, most: int) -> bytes:
     return b""
 
 
-def answers(url: str, *, anything: bool = False) -> bool:
-    """Return whether a GET of `url` is answered, from here: with 200, or with `anything`."""
+def answers(url: str, *, draining: bool = False) -> bool:
+    """Return whether a GET of `url` is answered with 200, from here; or says that it drains, where
+    that is as good.
+    """
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=1.0)
     try:
         connection.request("GET", parts.path)
-        return connection.getresponse().status == 200 or anything
+        answer = connection.getresponse()
+        return answer.status == 200 or (draining and b"draining" in answer.read(_MOST_ANSWER_BYTES))
     except (OSError, http.client.HTTPException):
         return False
     finally:

@@ -15,7 +15,9 @@ from headrace.config.network.schedule import WithdrawalTable
 from headrace.lab.drill.hands import Hands, withdrawal
 from headrace.lab.errors import LabError
 from headrace.lab.network.control import Lab
+from headrace.lab.network.plan import LabPlan
 from headrace.lab.network.requests import Heal, Kill, MakeCut, Request, Start
+from tests.unit.lab.network.plans import plan_of
 
 
 class FakeLab:
@@ -24,6 +26,7 @@ class FakeLab:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.asked: list[Request] = []
+        self.plan: LabPlan | None = None
 
     def do(self, request: Request) -> None:
         """Take a request."""
@@ -107,3 +110,39 @@ def test_maintenance_of_a_site_is_as_a_description_has_it() -> None:
     assert (table.site, table.drain_s) == ("oslo", 6.0)
     assert table.from_ == now + timedelta(seconds=6)
     assert table.until == now + timedelta(seconds=18)
+
+
+def test_a_server_that_is_still_drained_returns_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[tuple[str, ...]] = []
+    looks = iter([False, True])
+
+    async def no_process(*command: str, **_options: Any) -> Any:
+        commands.append(command)
+
+        async def communicate() -> tuple[bytes, None]:
+            return b"", None
+
+        return type("Process", (), {"returncode": 0, "communicate": staticmethod(communicate)})
+
+    async def ready(_machines: list[str], *, alive: bool = False) -> bool:
+        return next(looks)
+
+    lab = FakeLab(tmp_path)
+    lab.plan = plan_of("small", tmp_path)
+    hands = Hands(cast(Lab, lab))
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", no_process)
+    monkeypatch.setattr(hands, "ready", ready)
+
+    async def drain_and_restore() -> None:
+        await hands.take(StepTable.model_validate({"do": "drain", "on": ["oslo1"], "wait": 20}))
+        await hands.restore()
+        await hands.restore()
+
+    asyncio.run(drain_and_restore())
+
+    words = [command[command.index("vip") + 1 :][:3] for command in commands]
+    assert words[0] == ("drain", "--wait", "20s")
+    # Once its programs answer, and no second time.
+    assert [one[0] for one in words[1:]] == ["return"]

@@ -181,6 +181,7 @@ class VipServer:
             if isinstance(value, Mapping) and isinstance(former, Mapping):
                 joined = {**former, **value}
                 document[key] = {name: one for name, one in joined.items() if one is not None}
+        document = {key: value for key, value in document.items() if value is not None}
         (self.directory / "vip.toml").write_text(to_toml(document))
 
     def ready(self) -> None:

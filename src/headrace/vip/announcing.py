@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -28,7 +27,7 @@ from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import NO_VIEW, View
 from headrace.vip.addresses.bound import Bound
 from headrace.vip.announced import announceable, changed, heard, said_of
-from headrace.vip.checks.checker import Checker, Pace
+from headrace.vip.checks.checker import Checker
 from headrace.vip.checks.judged import Judged
 from headrace.vip.clients import Clients
 from headrace.vip.edge_admin import EdgeAdmin, edge_wish
@@ -49,8 +48,9 @@ from headrace.vip.plan.model import Address, Memory, Phase, Plan, Why
 from headrace.vip.plan.order import SiteOrder, site_order
 from headrace.vip.plan.plan import Known, plan
 from headrace.vip.plan.wanted import Order, Wanted, believed, only_ordered, wanted
-from headrace.vip.rules import NoPortError, checks_of, rules_of
-from headrace.vip.site.neighbours import Asking, Neighbours
+from headrace.vip.reloadable import Reloadable, reloadable
+from headrace.vip.rules import NoPortError
+from headrace.vip.site.neighbours import Neighbours
 from headrace.vip.speak.made import make_speaker, sessions_of
 from headrace.vip.speak.said import Said
 
@@ -75,7 +75,7 @@ class Announcing:
         self.me = config.network.me
         self.events = Events()
         self.health: dict[Address, Health] = {}
-        self.rules: HealthRules = rules_of(config)
+        self._asked = reloadable(config)
         self.plan = Plan(self.me)
         self.view = NO_VIEW
         self.order: SiteOrder
@@ -97,11 +97,7 @@ class Announcing:
         self._soon = asyncio.Event()
         self._speaker: Speaker | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._context = ssl.create_default_context(
-            cafile=None if config.checking.ca is None else str(config.checking.ca)
-        )
-        edge = config.edge
-        self.edge = None if edge is None else EdgeAdmin(edge.admin, edge.token_file)
+        self._edge_task: asyncio.Task[None] | None = None
         own = (ip_address(one) for one in kept.bound if kept.boot == boot_id())
         self.bound = Bound(config.addresses.interface, frozenset(own), self._note_bound)
         self.checker: Checker
@@ -126,33 +122,43 @@ class Announcing:
     def start(self) -> None:
         """Bind, check, speak and plan from now on."""
         loop = asyncio.get_running_loop()
-        config = self.config
-        checks = checks_of(config, self.order.servers[self.me])
-        checking, asking = config.checking, config.neighbours
-        pace = Pace(checking.interval_s, checking.timeout_s, checking.connection_s)
-        self.checker = Checker(checks, pace, self._context, self._checked)
-        self.neighbours = Neighbours(
-            Asking(asking.port, asking.interval_s, asking.timeout_s),
-            checks[0],
-            self._context,
-            self._secrets,
-        )
+        asked = self._asked
+        checks = asked.checks_of(self.order.servers[self.me])
+        self.checker = Checker(checks, asked.pace, self._checked)
+        self.neighbours = Neighbours(asked.asking, asked.check_of, self._secrets)
         self._plan_now()
         self._tasks = [loop.create_task(self._plan_forever()), loop.create_task(self._speak())]
-        if self.edge is not None:
-            self._tasks.append(loop.create_task(self.edge.run()))
-        if config.addresses.bind:
+        self._ask_edge()
+        if self.config.addresses.bind:
             self.bound.start()
         self.checker.start()
         self.learning.start()
         self.neighbours.want(self._others())
 
+    def prepare(self, config: VipConfig) -> Reloadable:
+        """Return what is made of a configuration. Raises HeadraceError or OSError, also where the
+        server does not serve what it would be asked for.
+        """
+        made = reloadable(config)
+        made.checks_of(self.order.servers[self.me])
+        return made
+
+    def change(self, asked: Reloadable) -> None:
+        """Ask the VIPs, the neighbours and the edge so from now on; what is known stays."""
+        self._asked, self.config = asked, asked.config
+        self.checker.pace = self._asked.pace
+        self.neighbours.asking, self.neighbours.check_of = asked.asking, asked.check_of
+        self._take_checks()
+        self._ask_edge()
+        self._soon.set()
+
     async def close(self) -> None:
         """Stop, and leave as `at_stop` says."""
         keep = self.config.speaker.at_stop == "keep"
-        for one in self._tasks:
+        tasks = [*self._tasks, *([] if self._edge_task is None else [self._edge_task])]
+        for one in tasks:
             one.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._tasks:
             await self.checker.close()
             await self.neighbours.close()
@@ -168,9 +174,15 @@ class Announcing:
     def _take_checks(self) -> None:
         """Check by what the description says of ports now."""
         try:
-            self.checker.checks = checks_of(self.config, self.order.servers[self.me])
+            self.checker.checks = self._asked.checks_of(self.order.servers[self.me])
         except NoPortError as error:
             log.error("checks_unchanged", problem=str(error))
+
+    def _ask_edge(self) -> None:
+        if self._edge_task is not None:
+            self._edge_task.cancel()
+        loop, edge = asyncio.get_running_loop(), self.edge
+        self._edge_task = None if edge is None else loop.create_task(edge.run())
 
     # What operators want.
 
@@ -195,6 +207,16 @@ class Announcing:
     @property
     def _up(self) -> set[Family]:
         return {key.family for key, one in self.said.sessions.items() if one.up}
+
+    @property
+    def rules(self) -> HealthRules:
+        """When a VIP is sound."""
+        return self._asked.rules
+
+    @property
+    def edge(self) -> EdgeAdmin | None:
+        """The edge on this machine, where it can be asked."""
+        return self._asked.edge
 
     @property
     def phase(self) -> Phase:

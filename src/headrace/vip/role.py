@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from headrace.config.vip import VIP
 from headrace.config.vip.model import VipConfig
 from headrace.node.admin.operations import Operations
-from headrace.node.role import Role
+from headrace.node.role import AtCommit, Change, Role
 from headrace.node.running import Node
 from headrace.node.state_lock import StateLock
 from headrace.telemetry.facts import RoleFacts
@@ -48,16 +48,12 @@ class VipRole(Role[VipConfig]):
         return VipReport
 
     def fixed(self, config: VipConfig) -> Mapping[str, object]:
-        """Return what a reload cannot change: all but the network's secrets."""
+        """Return what a reload cannot change: what sessions and addresses depend on."""
         return {
             "state_dir": config.state_directory,
             "speaker": config.speaker,
             "router": config.routers,
             "addresses": config.addresses,
-            "checking": config.checking,
-            "check": config.checks,
-            "edge": config.edge,
-            "neighbours": config.neighbours,
         }
 
     async def open(self, config: VipConfig) -> None:
@@ -70,8 +66,17 @@ class VipRole(Role[VipConfig]):
     def started(self) -> None:
         """Begin to watch the worker."""
         assert self._node is not None
-        self._watchdog = Watchdog(self._config, self._node)
+        self._watchdog = Watchdog(self._config.checking.watchdog_s, self._node)
         self._watchdog.start()
+
+    async def prepare(self, config: VipConfig) -> Change:
+        """Watch the worker by another limit."""
+
+        def adopt() -> None:
+            if self._watchdog is not None:
+                self._watchdog.limit_s = config.checking.watchdog_s
+
+        return AtCommit(adopt)
 
     async def close(self) -> None:
         """Stop watching, and leave the directory to others."""

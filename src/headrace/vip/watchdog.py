@@ -12,7 +12,6 @@ from pathlib import Path
 
 import structlog
 
-from headrace.config.vip.model import VipConfig
 from headrace.node.running import Node
 from headrace.vip.admin.questions import Answer, AskBeat
 
@@ -22,11 +21,13 @@ log = structlog.get_logger("headrace.vip")
 
 
 class Watchdog:
-    """Asks for a beat five times a second. `bites` counts workers that were killed."""
+    """Asks for a beat five times a second. `bites` counts workers that were killed since they had
+    made no plan for `limit_s`, which may be changed.
+    """
 
-    def __init__(self, config: VipConfig, node: Node) -> None:
+    def __init__(self, limit_s: float, node: Node) -> None:
         self.bites = 0
-        self._config = config
+        self.limit_s = limit_s
         self._node = node
         self._pid = 0
         self._task: asyncio.Task[None] | None = None
@@ -43,10 +44,9 @@ class Watchdog:
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
-        limit_s = self._config.checking.watchdog_s
         beat_s, bitten = loop.time(), False
         while True:
-            asked_s = loop.time()
+            asked_s, limit_s = loop.time(), self.limit_s
             found = await self._node.workers.ask_each(AskBeat(), Answer, within_s=limit_s / 2)
             if loop.time() - asked_s > limit_s:
                 beat_s = loop.time()  # this process itself did not run
@@ -63,7 +63,7 @@ class Watchdog:
         pid, self._pid = self._pid, 0
         if pid and parent_of(pid) == os.getpid():
             self.bites += 1
-            log.error("worker_hangs", pid=pid, limit_s=self._config.checking.watchdog_s)
+            log.error("worker_hangs", pid=pid, limit_s=self.limit_s)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 

@@ -63,9 +63,20 @@ class VipWorker(WorkerRole[VipConfig]):
             announcing.start()
 
     def prepare(self, config: VipConfig) -> Change:
-        """Read the secrets again, at once. Raises HeadraceError."""
+        """Read the secrets again, and make ready how all are asked.
+
+        Raises HeadraceError or OSError.
+        """
         WatchedSecrets(config.network.secret_file)
-        return AtCommit(self._secrets.look)
+        announcing = self._announcing
+        assert announcing is not None
+        asked = announcing.prepare(config)
+
+        def adopt() -> None:
+            self._secrets.look()
+            announcing.change(asked)
+
+        return AtCommit(adopt)
 
     def problem(self) -> str:
         """Return why nothing is announced from here; "" where it is."""

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from headrace.config.loader import load_config
-from headrace.config.vip import VIP
 from headrace.vip.admin.questions import Answer, Beat
 from headrace.vip.watchdog import Watchdog, parent_of
 from tests.harness.fake_node import FakeNode, FakeWorkers
@@ -28,9 +26,6 @@ def child() -> Iterator[subprocess.Popen[bytes]]:
 
 @pytest.mark.parametrize("stale", [False, True], ids=["silent", "late"])
 def test_who_makes_no_plan_is_killed(child: subprocess.Popen[bytes], stale: bool) -> None:
-    config = load_config(EXAMPLE, VIP)
-    checking = config.checking.model_copy(update={"watchdog_s": 0.3})
-    config = config.model_copy(update={"checking": checking})
     said = [Answer(beat=Beat(child.pid, 0.0))]
 
     def answer(_question: object) -> list[Answer]:
@@ -39,7 +34,7 @@ def test_who_makes_no_plan_is_killed(child: subprocess.Popen[bytes], stale: bool
         return [Answer(beat=Beat(child.pid, 60.0))] if stale else []
 
     async def watch() -> int:
-        watchdog = Watchdog(config, FakeNode(FakeWorkers(answer)))
+        watchdog = Watchdog(0.3, FakeNode(FakeWorkers(answer)))
         watchdog.start()
         await asyncio.to_thread(child.wait)
         await watchdog.close()

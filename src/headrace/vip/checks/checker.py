@@ -28,11 +28,14 @@ log = structlog.get_logger("headrace.vip")
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often, how long, and for how long a connection is kept: see `[checking]`."""
+    """How often, how long, for how long a connection is kept, and whose certificates are good: see
+    `[checking]`.
+    """
 
-    interval_s: float = 0.2
-    timeout_s: float = 0.5
-    connection_s: float = 1.0
+    interval_s: float
+    timeout_s: float
+    connection_s: float
+    context: ssl.SSLContext
 
 
 OnResult = Callable[[Address, Judged], None]
@@ -51,22 +54,20 @@ class Counts:
 
 
 class Checker:
-    """Checks the VIPs that `want` names, by `checks` in turn. With `keeps`, connections are kept
-    for the next checks.
+    """Checks the VIPs that `want` names, by `checks` in turn, at `pace`: both may be replaced. With
+    `keeps`, connections are kept for the next checks.
     """
 
     def __init__(
         self,
         checks: Sequence[Check],
         pace: Pace,
-        context: ssl.SSLContext,
         on_result: OnResult,
     ) -> None:
         self.counts = Counts()
         self.checks = tuple(checks)
         self.keeps = True
-        self._pace = pace
-        self._context = context
+        self.pace = pace
         self._on_result = on_result
         self._tasks: dict[Address, asyncio.Task[None]] = {}
         self._stalled_s = float("-inf")
@@ -83,7 +84,7 @@ class Checker:
         loop = asyncio.get_running_loop()
         missing = [one for one in addresses if one not in self._tasks]
         for number, one in enumerate(missing):
-            delay_s = self._pace.interval_s * number / len(missing)
+            delay_s = self.pace.interval_s * number / len(missing)
             self._tasks[one] = loop.create_task(self._check_forever(one, delay_s))
 
     async def close(self) -> None:
@@ -119,18 +120,18 @@ class Checker:
                     connection.close()
                     connection = None
                 if connection is None:
-                    until_s = began_s + self._pace.connection_s
+                    until_s = began_s + self.pace.connection_s
                 connection, judged = await self._once(address, check, connection)
                 took_s = loop.time() - began_s
                 self._take(address, judged, began_s, took_s)
-                await asyncio.sleep(max(0.0, self._pace.interval_s - took_s))
+                await asyncio.sleep(max(0.0, self.pace.interval_s - took_s))
         finally:
             if connection is not None:
                 connection.close()
 
     def _take(self, address: Address, judged: Judged, began_s: float, took_s: float) -> None:
         loop = asyncio.get_running_loop()
-        late = loop.time() - began_s > self._pace.timeout_s + STALL_S
+        late = loop.time() - began_s > self.pace.timeout_s + STALL_S
         if judged.found is Found.DOUBTFUL and (late or self._stalled_s >= began_s):
             self.counts.unmade += 1
             return
@@ -145,14 +146,16 @@ class Checker:
         """Return the connection where it can be used again, and what the check says."""
         connection = kept
         try:
-            async with asyncio.timeout(self._pace.timeout_s):
+            async with asyncio.timeout(self.pace.timeout_s):
                 if connection is not None:
                     # It may have been closed just now, as connections are that idle or drain.
                     with contextlib.suppress(ConnectionError, BadAnswer):
                         answer = await connection.ask(check)
                         return self._after(connection), judge_answer(check, answer)
                     connection.close()
-                connection = await CheckConnection.open(address, check, self._context, here=True)
+                connection = await CheckConnection.open(
+                    address, check, self.pace.context, here=True
+                )
                 answer = await connection.ask(check)
                 return self._after(connection), judge_answer(check, answer)
         except (OSError, BadAnswer) as error:
@@ -170,7 +173,7 @@ class Checker:
             raise
 
     def _after(self, connection: CheckConnection) -> CheckConnection | None:
-        if connection.kept and self.keeps and self._pace.connection_s > 0:
+        if connection.kept and self.keeps and self.pace.connection_s > 0:
             return connection
         connection.close()
         return None

@@ -8,7 +8,6 @@ import asyncio
 import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import structlog
 
@@ -21,6 +20,7 @@ from headrace.vip.checks.request import BadAnswer, CheckConnection
 from headrace.vip.plan.floor import Neighbour
 from headrace.vip.plan.health import Found, Soundness
 from headrace.vip.plan.model import Address
+from headrace.vip.rules import NoPortError
 
 log = structlog.get_logger("headrace.vip")
 
@@ -32,22 +32,22 @@ class Asking:
     port: int
     interval_s: float
     timeout_s: float
-    ca: Path | None = None
+    context: ssl.SSLContext
 
 
 class Neighbours:
     """What is known of the other servers. `known` has them by name, at times of the clock that only
-    counts on; `problems` why one cannot be relied on.
+    counts on; `problems` why one cannot be relied on. `asking` and `check_of`, which returns what a
+    server is asked for or raises NoPortError, may be replaced.
     """
 
     def __init__(
-        self, asking: Asking, check: Check, context: ssl.SSLContext, secrets: Callable[[], Secrets]
+        self, asking: Asking, check_of: Callable[[Server], Check], secrets: Callable[[], Secrets]
     ) -> None:
         self.known: dict[str, Neighbour] = {}
         self.problems: dict[str, str] = {}
-        self._asking = asking
-        self._check = check
-        self._context = context
+        self.asking = asking
+        self.check_of = check_of
         self._secrets = secrets
         self._servers: dict[str, Server] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -65,7 +65,7 @@ class Neighbours:
             self._client = SignedClient.open(LARGEST_BYTES)
         missing = [name for name in self._servers if name not in self._tasks]
         for number, name in enumerate(missing):
-            delay_s = self._asking.interval_s * number / len(missing)
+            delay_s = self.asking.interval_s * number / len(missing)
             self._tasks[name] = loop.create_task(self._ask_forever(name, delay_s))
 
     def at(self, now: float) -> dict[str, Neighbour]:
@@ -95,14 +95,19 @@ class Neighbours:
                 log.exception("neighbour_not_asked", server=name)
                 found = Neighbour(Soundness.UNKNOWN, began_s)
             self.known[name] = found
-            await asyncio.sleep(max(0.0, self._asking.interval_s - (loop.time() - began_s)))
+            await asyncio.sleep(max(0.0, self.asking.interval_s - (loop.time() - began_s)))
 
     async def _ask(self, server: Server, at: float) -> Neighbour:
         address = _own_address(server)
         if address is None:
             self.problems[server.name] = "the description has no address of its own for it"
             return Neighbour(Soundness.UNKNOWN, at)
-        judged = await self._check_edge(address)
+        try:
+            check = self.check_of(server)
+        except NoPortError as error:
+            self.problems[server.name] = str(error)
+            return Neighbour(Soundness.UNKNOWN, at)
+        judged = await self._check_edge(address, check)
         if judged.found is not Found.PASSED:
             self.problems[server.name] = judged.why
             impaired = judged.found is Found.IMPAIRED
@@ -110,7 +115,7 @@ class Neighbours:
         try:
             assert self._client is not None
             host = f"[{address}]" if address.version == 6 else str(address)
-            base, within_s = f"http://{host}:{self._asking.port}", self._asking.timeout_s
+            base, within_s = f"http://{host}:{self.asking.port}", self.asking.timeout_s
             data = await self._client.ask(base, PATH, self._secrets(), within_s)
             said = decode_said(data or b"", server.name)
             announces, passes = said.addresses, said.passes_to
@@ -120,11 +125,13 @@ class Neighbours:
         self.problems.pop(server.name, None)
         return Neighbour(Soundness.SOUND, at, said.leaving, announces, said.takes, passes)
 
-    async def _check_edge(self, address: Address) -> Judged:
-        check, connection = self._check, None
+    async def _check_edge(self, address: Address, check: Check) -> Judged:
+        connection = None
         try:
-            async with asyncio.timeout(self._asking.timeout_s):
-                connection = await CheckConnection.open(address, check, self._context, here=False)
+            async with asyncio.timeout(self.asking.timeout_s):
+                connection = await CheckConnection.open(
+                    address, check, self.asking.context, here=False
+                )
                 return judge_answer(check, await connection.ask(check))
         except (OSError, BadAnswer) as error:
             return judge_error(check, error)

@@ -74,6 +74,9 @@ def new(
     kept = (*needed(present, now), added)
     _write(path, kept)
     typer.echo(f"{path}: {added.id} from {_when(added.begins)}, {len(kept)} in the file")
+    exposed = exposure(path)  # it keeps the mode that it had
+    if exposed:
+        typer.echo(f"{path}: {exposed}", err=True)
 
 
 @tickets.command(name="show", epilog=examples("tickets show"))

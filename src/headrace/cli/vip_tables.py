@@ -45,6 +45,11 @@ def complaints(found: Status) -> Iterator[str]:
         yield f"addresses: {found.addresses_problem}"
     if found.handover is not None and found.handover.problem and found.handover.wanted:
         yield f"handover: {found.handover.problem}"
+    if found.state_problem:
+        yield (
+            f"state: state_dir cannot be written ({found.state_problem}): make room, or orders are "
+            "forgotten with the next restart"
+        )
     if found.edge is not None and found.edge.problem:
         yield f"edge: {found.edge.problem}"
     for session in found.sessions:

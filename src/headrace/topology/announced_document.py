@@ -16,6 +16,7 @@ from headrace.errors import HeadraceError
 PATH = "/v1/vip"
 LARGEST_BYTES = 1024 * 1024
 MOST_VIPS = 4096
+MOST_APPROVED = 32
 
 PhaseName = Literal["serving", "lingering", "worse", "out"]
 _Vip = Annotated[str, Meta(max_length=45)]
@@ -27,11 +28,19 @@ class SaidError(HeadraceError, ValueError):
     """A document that cannot be used."""
 
 
+class Approved(msgspec.Struct, frozen=True):
+    """A change of learnt coverage that somebody approved at this server: all of its identity."""
+
+    coverage: Annotated[str, Meta(max_length=400)]
+    change: Annotated[str, Meta(min_length=64, max_length=64)]
+
+
 class Said(msgspec.Struct, frozen=True):
     """`announces` are the VIPs that it announces to serve them, over a session that is up: neither
     as one that drains nor as one that is impaired. `takes` is the UDP port at which it takes
     packets of connections that it may have (null: it takes none), `passes` are the VIPs of which it
-    passes on what it does not know, by the server that it passes them to.
+    passes on what it does not know, by the server that it passes them to. `approved` is what was
+    approved there lately.
     """
 
     server: _Name
@@ -41,6 +50,7 @@ class Said(msgspec.Struct, frozen=True):
     passes: Annotated[
         dict[_Name, Annotated[tuple[_Vip, ...], Meta(max_length=MOST_VIPS)]], Meta(max_length=1000)
     ] = {}
+    approved: Annotated[tuple[Approved, ...], Meta(max_length=MOST_APPROVED)] = ()
 
     @property
     def leaving(self) -> bool:

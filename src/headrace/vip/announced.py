@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from headrace.bgp.announcement import Announcement, Family, IPNetwork
-from headrace.topology.announced_document import Said
+from headrace.topology.announced_document import Approved, Said
 from headrace.vip.events import Event
 from headrace.vip.plan.model import Address, Phase, Plan, Standing
 
@@ -42,9 +42,10 @@ def said_of(
     up: Collection[Family],
     takes: int | None = None,
     passes: Mapping[Address, str] = {},
+    approved: tuple[Approved, ...] = (),
 ) -> Said:
-    """Return what a plan comes to for others, while there are sessions `up` of these families; and
-    what is passed on to whom.
+    """Return what a plan comes to for others, while there are sessions `up` of these families;
+    what is passed on to whom; and what was approved here.
     """
     by_server: dict[str, list[str]] = {}
     for vip, name in passes.items():
@@ -55,6 +56,7 @@ def said_of(
         tuple(str(one.vip) for one in heard(plan, up).vips if one.standing <= Standing.LEAVING),
         takes,
         {name: tuple(vips) for name, vips in by_server.items()},
+        approved,
     )
 
 

@@ -126,6 +126,7 @@ class Announcing:
         checks = asked.checks_of(self.order.servers[self.me])
         self.checker = Checker(checks, asked.pace, self._checked)
         self.neighbours = Neighbours(asked.asking, asked.check_of, self._secrets)
+        self.learning.approved_elsewhere = self.neighbours.approved
         self._plan_now()
         self._tasks = [loop.create_task(self._plan_forever()), loop.create_task(self._speak())]
         self._ask_edge()
@@ -201,7 +202,14 @@ class Announcing:
         """Return what the other servers of the site are told."""
         handover = self.handover
         return encode_said(
-            said_of(self.plan, self.phase, self._up, handover.takes, handover.passes)
+            said_of(
+                self.plan,
+                self.phase,
+                self._up,
+                handover.takes,
+                handover.passes,
+                self.learning.approved(),
+            )
         )
 
     @property

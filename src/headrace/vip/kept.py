@@ -22,6 +22,7 @@ from headrace.vip.plan.model import Phase
 NAME = "vip.state"
 LARGEST_BYTES = 4 * 1024**2
 MOST_VIPS = 10_000
+AGAIN_S = 5.0
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 log = structlog.get_logger("headrace.vip")
@@ -109,14 +110,18 @@ def write_kept(directory: Path, kept: Kept) -> None:
 
 
 class Keeper:
-    """Keeps the newest value in the background, one write at a time."""
+    """Keeps the newest value in the background, one write at a time. `problem` says why the last
+    write failed ("": it did not), `failed` counts those that did.
+    """
 
     def __init__(self, directory: Path, written: Kept) -> None:
         self._directory = directory
         self._written = self._wanted = written
         self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._again_s = 0.0
         self.failed = 0
+        self.problem = ""
 
     @property
     def kept(self) -> Kept:
@@ -124,12 +129,14 @@ class Keeper:
         return self._wanted
 
     def put(self, kept: Kept) -> None:
-        """Keep this soon."""
-        if kept == self._wanted:
+        """Keep this soon; what could not be written is tried again for as long as it is put."""
+        loop = asyncio.get_running_loop()
+        if kept == self._wanted and (not self.problem or loop.time() < self._again_s):
             return
         self._wanted = kept
+        self._again_s = loop.time() + AGAIN_S
         if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._in_background())
+            self._task = loop.create_task(self._in_background())
 
     async def flush(self) -> None:
         """Return when the value is on the disk. Raises OSError."""
@@ -139,9 +146,10 @@ class Keeper:
                     await asyncio.to_thread(write_kept, self._directory, wanted)
                 except OSError as error:
                     self.failed += 1
-                    log.error("not_kept", problem=error.strerror)
+                    self.problem = error.strerror or str(error)
+                    log.error("not_kept", problem=self.problem)
                     raise
-                self._written = wanted
+                self._written, self.problem = wanted, ""
 
     async def close(self) -> None:
         """Wait until it is written, or cannot be."""

@@ -82,6 +82,9 @@ def test_what_was_stolen_is_forgotten(file: Path) -> None:
     (one,) = read_ticket_secrets(file)
     assert one not in before
     assert one.begins == ALWAYS
+    # Where everybody can read it, the new one is stolen as soon.
+    file.chmod(0o644)
+    assert "chmod o-rwx" in run("new", "--forget", file)
 
 
 def test_secrets_are_not_shown(file: Path) -> None:

@@ -38,6 +38,7 @@ WELL = Status(
     speaker="started",
     speaker_problem="",
     addresses_problem="",
+    state_problem="",
     plan_age_s=0.1,
     view=7,
     clients=None,
@@ -79,6 +80,11 @@ def test_what_is_well_is_shown_without_a_complaint() -> None:
         ),
         (changed(speaker="died", speaker_problem="killed"), "speaker: died: killed"),
         (changed(addresses_problem="no ip"), "addresses: no ip"),
+        (
+            changed(state_problem="No space left on device"),
+            "state: state_dir cannot be written (No space left on device): make room, or orders "
+            "are forgotten with the next restart",
+        ),
         (changed(edge=EdgeRow(None, None, "", "refused")), "edge: refused"),
     ],
 )

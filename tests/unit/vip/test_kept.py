@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import headrace.vip.kept as kept_module
 from headrace.topology.model import AdminState
 from headrace.vip.kept import NAME, Keeper, Kept, read_kept, write_kept
 from headrace.vip.memory import memory_of, order_of, with_memory, with_order
@@ -56,10 +57,35 @@ def test_a_disk_that_takes_nothing_is_counted_and_tried_again(tmp_path: Path) ->
         keeper.put(Kept(drained_edge=True))
         with pytest.raises(OSError, match="missing"):
             await keeper.flush()
+        assert keeper.problem == "No such file or directory"
         (tmp_path / "missing").mkdir()
         keeper.put(Kept(drained_edge=True, bound=("192.0.2.1",)))
+        await keeper.flush()
+        assert keeper.problem == ""
         await keeper.close()
         return keeper.failed
 
     assert asyncio.run(keep()) >= 1
     assert read_kept(tmp_path / "missing") == Kept(drained_edge=True, bound=("192.0.2.1",))
+
+
+def test_what_could_not_be_written_is_tried_again_though_nothing_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_module, "AGAIN_S", 0.0)
+
+    async def keep() -> None:
+        keeper, order = Keeper(tmp_path / "missing", Kept()), Kept(drained_edge=True)
+        keeper.put(order)
+        with pytest.raises(OSError, match="missing"):
+            await keeper.flush()
+        (tmp_path / "missing").mkdir()
+        keeper.put(order)
+        assert keeper.kept == order
+        task = keeper._task
+        assert task is not None
+        await task
+        assert keeper.problem == ""
+
+    asyncio.run(keep())
+    assert read_kept(tmp_path / "missing") == Kept(drained_edge=True)

@@ -113,6 +113,7 @@ class Status(msgspec.Struct):
     speaker: str
     speaker_problem: str
     addresses_problem: str
+    state_problem: str
     plan_age_s: float
     view: int
     clients: int | None

@@ -38,6 +38,7 @@ def status(server: Announcing) -> Status:
         speaker="not started" if server.said.state is None else server.said.state.value,
         speaker_problem=server.speaker_problem or server.said.detail,
         addresses_problem=server.bound.problem,
+        state_problem=server.keeper.problem,
         plan_age_s=server.age_s(),
         view=server.view.version,
         clients=server.clients.count(),

@@ -35,7 +35,7 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From one set to another. `digest` stands for both: equal where somebody else has the same."""
+    """From one set to another. `identity` stands for both: equal where others have the same."""
 
     before: PrefixSet
     after: PrefixSet
@@ -43,7 +43,12 @@ class Change:
     removed: PrefixSet
     v4: Extent
     v6: Extent
-    digest: str
+    identity: str
+
+    @property
+    def digest(self) -> str:
+        """What people call it by."""
+        return self.identity[:DIGEST_LETTERS]
 
     @property
     def prefixes(self) -> int:
@@ -68,7 +73,7 @@ def compared(before: PrefixSet, after: PrefixSet) -> Change | None:
         set_of_records(list(old - new)),
         _extent(_starts(before.pairs_v4(), V4_BITS), _starts(after.pairs_v4(), V4_BITS), V4_BITS),
         _extent(_starts(before.pairs_v6(), V6_BITS), _starts(after.pairs_v6(), V6_BITS), V6_BITS),
-        _digest(before, after),
+        _identity(before, after),
     )
 
 
@@ -91,8 +96,8 @@ def _extent(old: Iterable[tuple[int, int]], new: Iterable[tuple[int, int]], bits
     return Extent((both + gone) / unit, (both + come) / unit, come / unit, gone / unit)
 
 
-def _digest(before: PrefixSet, after: PrefixSet) -> str:
+def _identity(before: PrefixSet, after: PrefixSet) -> str:
     found = hashlib.sha256()
     for part in (before.v4, before.v6, after.v4, after.v6):
         found.update(len(part).to_bytes(8) + part)
-    return found.hexdigest()[:DIGEST_LETTERS]
+    return found.hexdigest()

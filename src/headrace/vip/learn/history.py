@@ -19,8 +19,9 @@ UnixTime = Annotated[float, Meta(ge=0, le=1e11)]
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """`kind` is `taken`, `approved`, `rejected`, `waits`, `alarm`, `alarm-over`, `lapsed` or
-    `heard-again`; `digest` names the change, of which come and go so many prefixes.
+    """`kind` is `taken`, `approved`, `followed` (it was approved at another server of the site),
+    `rejected`, `waits`, `alarm`, `alarm-over`, `lapsed` or `heard-again`; `digest` names the
+    change, of which come and go so many prefixes, and `identity` all of it.
     """
 
     at: UnixTime
@@ -32,6 +33,7 @@ class Entry(msgspec.Struct, frozen=True):
     share: Share = 0.0
     by: Text = ""
     detail: Text = ""
+    identity: Text = ""
 
 
 class KeptCoverage(msgspec.Struct, frozen=True):

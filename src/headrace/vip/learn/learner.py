@@ -7,7 +7,7 @@ hour, so that many small ones move no more clients than one may.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from headrace.bgp.announcement import Family
@@ -98,6 +98,15 @@ class Learner:
         change = self._proposed(digest)
         return self._take(change, now, "approved", by)
 
+    def follow(self, identities: Mapping[str, str], now: float) -> Iterator[Entry]:
+        """Take the change that waits if it is one of those that were approved at other servers,
+        whose names stand behind them; yield that it was.
+        """
+        if self.waiting is not None:
+            server = identities.get(self.waiting.change.identity)
+            if server is not None:
+                yield self._take(self.waiting.change, now, "followed", server)
+
     def reject(self, digest: str, by: str, now: float) -> Entry:
         """Leave the change that waits, until it is another one. Raises NotProposedError."""
         change = self._proposed(digest)
@@ -187,4 +196,5 @@ def _entry(
         change.share,
         by,
         detail,
+        change.identity,
     )

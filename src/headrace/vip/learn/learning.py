@@ -5,6 +5,7 @@ times are Unix times.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -21,6 +22,7 @@ from headrace.bgp.events import (
     SpeakerEvent,
 )
 from headrace.topology.ancestors import Ancestors
+from headrace.topology.announced_document import MOST_APPROVED, Approved
 from headrace.topology.learnt_document import LearntDocument, texts_of
 from headrace.topology.learnt_taken import filter_of, owners_of
 from headrace.topology.model import Topology
@@ -29,6 +31,7 @@ from headrace.vip.learn.history import MOST_ENTRIES, Entry, KeptCoverage, KeptLe
 from headrace.vip.learn.learner import Learner, NotProposedError
 from headrace.vip.learn.status import LearningStatus, status_of
 
+APPROVED_S = 3600.0
 _DIGEST_LETTERS = 16
 
 
@@ -134,6 +137,31 @@ class Learning:
         entry = self._learner(coverage).reject(digest, by, now)
         self.history.append(entry)
         return entry
+
+    def approved(self, now: float) -> tuple[Approved, ...]:
+        """Return what was approved at this server within the last hour: the others of its site
+        follow that, and nobody follows who only followed.
+        """
+        found = [
+            Approved(one.coverage, one.identity)
+            for one in self.history
+            if one.kind == "approved" and one.identity and 0 <= now - one.at <= APPROVED_S
+        ]
+        return tuple(found[-MOST_APPROVED:])
+
+    def follow(self, told: Mapping[str, tuple[Approved, ...]], now: float) -> list[Entry]:
+        """Take what waits here and was approved at other servers, by name; return what happened."""
+        found: list[Entry] = []
+        for name, one in self._learners.items():
+            identities = {
+                each.change: server
+                for server, approved in told.items()
+                for each in approved
+                if each.coverage == name
+            }
+            found.extend(one.follow(identities, now))
+        self.history.extend(found)
+        return found
 
     def document(self) -> LearntDocument:
         """Return what nodes are told."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from headrace.bgp.events import SpeakerEvent
 from headrace.errors import HeadraceError
 from headrace.node.network.last_good import NAME as LAST_GOOD
 from headrace.node.network.last_good import read_last_good
+from headrace.topology.announced_document import Approved
 from headrace.topology.learnt_document import encode_learnt
 from headrace.topology.model import Topology
 from headrace.topology.snapshot import NetworkSnapshot, version_of
@@ -40,10 +42,13 @@ log = structlog.get_logger("headrace.vip")
 
 
 class RunningLearning:
-    """`learning` in this process. `takes` says whether routers' announcements are taken at all."""
+    """`learning` in this process. `takes` says whether routers' announcements are taken at all;
+    `approved_elsewhere` is what was approved at the other servers of the site, by server.
+    """
 
     def __init__(self, server: str, directory: Path, events: Events, *, takes: bool) -> None:
         self.failed = 0
+        self.approved_elsewhere: Mapping[str, tuple[Approved, ...]] = {}
         self._directory = directory
         self._events = events
         self._takes = takes
@@ -98,6 +103,10 @@ class RunningLearning:
         """Return what metrics show."""
         return self._learning.counts()
 
+    def approved(self) -> tuple[Approved, ...]:
+        """Return what was approved here lately, for the other servers of the site."""
+        return self._learning.approved(time.time())
+
     def approve(self, coverage: str, digest: str, by: str) -> Entry:
         """Take the change that waits. Raises NotProposedError."""
         return self._note(self._learning.approve(coverage, digest, by, time.time()))
@@ -126,7 +135,10 @@ class RunningLearning:
         while True:
             await asyncio.sleep(TICK_S)
             try:
-                for entry in self._learning.tick(time.time()):
+                now = time.time()
+                for entry in self._learning.tick(now):
+                    self._note(entry)
+                for entry in self._learning.follow(self.approved_elsewhere, now):
                     self._note(entry)
                 await self._keep()
             except OSError as error:

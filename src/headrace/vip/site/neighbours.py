@@ -13,7 +13,13 @@ import structlog
 
 from headrace.node.network.signed import Secrets
 from headrace.node.network.signed_client import NoAnswer, SignedClient
-from headrace.topology.announced_document import LARGEST_BYTES, PATH, SaidError, decode_said
+from headrace.topology.announced_document import (
+    LARGEST_BYTES,
+    PATH,
+    Approved,
+    SaidError,
+    decode_said,
+)
 from headrace.topology.model import Server
 from headrace.vip.checks.judged import Check, Judged, judge_answer, judge_error
 from headrace.vip.checks.request import BadAnswer, CheckConnection
@@ -37,8 +43,8 @@ class Asking:
 
 class Neighbours:
     """What is known of the other servers. `known` has them by name, at times of the clock that only
-    counts on; `problems` why one cannot be relied on. `asking` and `check_of`, which returns what a
-    server is asked for or raises NoPortError, may be replaced.
+    counts on; `problems` why one cannot be relied on; `approved` what was approved there. `asking`
+    and `check_of`, which returns what a server is asked for or raises NoPortError, may be replaced.
     """
 
     def __init__(
@@ -46,6 +52,7 @@ class Neighbours:
     ) -> None:
         self.known: dict[str, Neighbour] = {}
         self.problems: dict[str, str] = {}
+        self.approved: dict[str, tuple[Approved, ...]] = {}
         self.asking = asking
         self.check_of = check_of
         self._secrets = secrets
@@ -60,6 +67,7 @@ class Neighbours:
             self._tasks.pop(name).cancel()
             self.known.pop(name, None)
             self.problems.pop(name, None)
+            self.approved.pop(name, None)
         loop = asyncio.get_running_loop()
         if self._client is None:
             self._client = SignedClient.open(LARGEST_BYTES)
@@ -95,6 +103,8 @@ class Neighbours:
                 log.exception("neighbour_not_asked", server=name)
                 found = Neighbour(Soundness.UNKNOWN, began_s)
             self.known[name] = found
+            if found.soundness is not Soundness.SOUND:
+                self.approved.pop(name, None)  # it cannot say that it is long ago
             await asyncio.sleep(max(0.0, self.asking.interval_s - (loop.time() - began_s)))
 
     async def _ask(self, server: Server, at: float) -> Neighbour:
@@ -123,6 +133,7 @@ class Neighbours:
             self.problems[server.name] = str(error)
             return Neighbour(Soundness.UNKNOWN, at)
         self.problems.pop(server.name, None)
+        self.approved[server.name] = said.approved
         return Neighbour(Soundness.SOUND, at, said.leaving, announces, said.takes, passes)
 
     async def _check_edge(self, address: Address, check: Check) -> Judged:

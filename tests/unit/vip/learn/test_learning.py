@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headrace.topology.announced_document import Approved
 from headrace.topology.learnt_rules import LearntRules
 from headrace.topology.prefix_set import PrefixSet
 from headrace.vip.learn.heard import RESYNC_S
@@ -345,3 +346,38 @@ def test_a_description_without_its_prefixes_keeps_the_others_out() -> None:
     isp.announce("81.200.1.0/24")
     isp.wait(60)
     assert isp.told() == {"81.1.0.0/16", "81.200.1.0/24"}
+
+
+def test_what_was_approved_at_one_server_of_a_site_is_followed_by_the_others() -> None:
+    first, second, third = router(STRICT), router(STRICT), router(STRICT)
+    for isp in (first, second):
+        isp.announce("81.1.0.0/16", "81.2.0.0/16")
+    third.announce("81.1.0.0/16", "81.9.0.0/16")
+    for isp in (first, second, third):
+        isp.wait(60)
+        assert isp.told() == set()
+    (status,) = first.learning.status().coverage
+    assert status.waiting is not None
+    first.learning.approve(status.name, status.waiting.digest, "ada", first.now)
+    told = {"a1": first.learning.approved(first.now)}
+    (entry,) = second.learning.follow(told, second.now)
+    assert (entry.kind, entry.by) == ("followed", "a1")
+    assert second.told() == {"81.1.0.0/16", "81.2.0.0/16"}
+    # One that heard something else asks somebody itself; who only followed is followed by nobody.
+    assert third.learning.follow(told, third.now) == []
+    assert second.learning.approved(second.now) == ()
+    assert second.learning.follow(told, second.now) == []
+    # It counts for an hour, also over a restart, and for the whole of the change alone.
+    kept = Learning("a1", decode_kept(msgspec.json.encode(first.learning.keep())))
+    assert kept.approved(first.now + 3599.0) == told["a1"]
+    assert kept.approved(first.now + 3601.0) == ()
+    fresh = router(STRICT)
+    fresh.announce("81.1.0.0/16", "81.2.0.0/16")
+    fresh.wait(60)
+    (one,) = told["a1"]
+    for wrong in (
+        Approved(one.coverage, one.change[:12] + "0" * 52),
+        Approved("another", one.change),
+    ):
+        assert fresh.learning.follow({"a1": (wrong,)}, fresh.now) == []
+    assert fresh.told() == set()

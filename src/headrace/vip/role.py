@@ -54,6 +54,7 @@ class VipRole(Role[VipConfig]):
             "speaker": config.speaker,
             "router": config.routers,
             "addresses": config.addresses,
+            "handover": config.handover,
         }
 
     async def open(self, config: VipConfig) -> None:

@@ -27,11 +27,12 @@ test: $(STAMP) $(PLAYER) $(TEST_PLAYERS) ## run lint, types, import contracts, d
 	@scripts/install-test-tools
 	@scripts/test $(BIN)
 
-fuzz: $(STAMP) ## fuzz what strangers can send (a minute each, or FUZZ_SECONDS in all; FUZZ_TARGETS)
+fuzz: $(STAMP) ## fuzz what strangers can send (a minute each; FUZZ_SECONDS in all, FUZZ_INPUTS, FUZZ_TARGETS)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--require-hashes -r requirements/fuzz.txt
 	@$(BIN)/python -m tests.fuzz run $(FUZZ_TARGETS) \
-		$(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS)) $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
+		$(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS)) \
+		$(if $(FUZZ_INPUTS),--inputs $(FUZZ_INPUTS)) $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
 
 bench: $(STAMP) ## compare with other servers, and write pages of docs/benchmarks (about 40 minutes)
 	@scripts/install-bench-peers

@@ -7,6 +7,11 @@ import os
 
 import pytest
 
+NOT_RUN = 10
+"""The exit code where something was not run: another one than pytest's for tests that failed, for
+those may be tried once more.
+"""
+
 _not_run: list[str] = []
 
 
@@ -24,13 +29,20 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Fail a run in CI that would have passed without these tests."""
-    if os.environ.get("CI") and _not_run and exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    """Fail a run in CI that left these tests out, whatever became of the others."""
+    tested = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    if os.environ.get("CI") and _not_run and tested:
+        session.exitstatus = NOT_RUN
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name them."""
+    """Name them, and those that failed at first where such are tried once more."""
+    if terminalreporter.config.getoption("lf", default=False):
+        passed = [report.nodeid for report in terminalreporter.stats.get("passed", [])]
+        if passed:
+            terminalreporter.section("failed at first, and passed by themselves")
+        for name in passed:
+            terminalreporter.line(name)
     if os.environ.get("CI") and _not_run:
         terminalreporter.section("not run, which fails CI")
         for name in _not_run:

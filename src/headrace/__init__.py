@@ -4,6 +4,7 @@ What is set here makes each of its processes start in two thirds of the time.
 """
 
 import gc
+import os
 import sys
 
 __version__ = "0.1.0"
@@ -11,6 +12,10 @@ __version__ = "0.1.0"
 # A start makes many objects, and most of them stay: visited after every 700 new ones, which is
 # Python's default, they took a seventh of it.
 gc.set_threshold(20_000, 20, 50)
+
+# pydantic searches everything that is installed for plugins of its own, in each process: a node has
+# none, and should not run what another package brings.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 # structlog imports Rich wherever it finds it (typer brings it), to print tracebacks with the values
 # of local variables, which no log of ours should hold.

@@ -1,4 +1,5 @@
-"""Runs fuzz targets: `python -m tests.fuzz [--seconds N] [TARGET…]`, and the corpus's upkeep.
+"""Runs fuzz targets, `python -m tests.fuzz run [--seconds N] [--inputs N] [TARGET…]`, and keeps up
+their corpus.
 
 Each target runs in a process of its own. The exit code is 1 when one of them found something; its
 input is then in the directory that is printed.
@@ -20,6 +21,7 @@ from tests.fuzz.catalogue import CORPUS, ROOT, checks, names, words
 
 FOUND = ROOT / "var" / "fuzz"
 USUAL_SECONDS_EACH = 60
+MOST_SECONDS_EACH = 300
 INPUT_BYTES = 4096
 INPUT_SECONDS = 60
 MEMORY_MB = 2048
@@ -31,6 +33,7 @@ def main() -> int:
     actions = line.add_subparsers(dest="action", required=True)
     run = actions.add_parser("run", help="fuzz for a time")
     run.add_argument("--seconds", type=int, help="how long in all")
+    run.add_argument("--inputs", type=int, help="how many for each target, however long it takes")
     run.add_argument("--seed", type=int, default=0, help="of the mutations; 0: another each time")
     run.add_argument("targets", nargs="*", choices=[[], *names()])
     replay = actions.add_parser("replay", help="run inputs once")
@@ -44,7 +47,7 @@ def main() -> int:
     asked = line.parse_args()
     match asked.action:
         case "run":
-            return fuzz(asked.targets or names(), asked.seconds, asked.seed)
+            return fuzz(asked.targets or names(), asked.seconds, asked.inputs, asked.seed)
         case "replay":
             for file in asked.files:
                 checks(asked.target)(file.read_bytes())
@@ -57,18 +60,24 @@ def main() -> int:
             return _fuzz_here(asked.target, asked.options)
 
 
-def fuzz(targets: list[str], seconds: int | None, seed: int = 0) -> int:
-    """Run the targets, as many at a time as there are processors; 1 if one found something."""
+def fuzz(targets: list[str], seconds: int | None, inputs: int | None, seed: int = 0) -> int:
+    """Run the targets, as many at a time as there are processors; 1 if one found something.
+
+    With a seed and a number of inputs they are the same ones on any machine, fast or slow.
+    """
     at_once = min(len(os.sched_getaffinity(0)), len(targets))
     turns = -(-len(targets) // at_once)
     each = USUAL_SECONDS_EACH if seconds is None else max(5, seconds // turns)
-    print(f"fuzzing {len(targets)} targets, {each} s each, {at_once} at a time", flush=True)
+    if inputs is not None:
+        each = MOST_SECONDS_EACH if seconds is None else each
+    amount = f"{each} s" if inputs is None else f"{inputs} inputs (in at most {each} s)"
+    print(f"fuzzing {len(targets)} targets, {amount} each, {at_once} at a time", flush=True)
     with ThreadPoolExecutor(at_once) as pool:
-        results = list(pool.map(lambda target: _fuzz_one(target, each, seed), targets))
+        results = list(pool.map(lambda target: _fuzz_one(target, each, inputs, seed), targets))
     return 0 if all(results) else 1
 
 
-def _fuzz_one(target: str, seconds: int, seed: int) -> bool:
+def _fuzz_one(target: str, seconds: int, inputs: int | None, seed: int) -> bool:
     """Fuzz one target in a process of its own; whether it found nothing."""
     found = FOUND / target
     found.mkdir(parents=True, exist_ok=True)
@@ -83,6 +92,8 @@ def _fuzz_one(target: str, seconds: int, seed: int) -> bool:
         f"-rss_limit_mb={MEMORY_MB}", f"-artifact_prefix={found}/", f"-dict={dictionary}",
         "-print_final_stats=1", str(corpus), str(CORPUS / target),
     ]  # fmt: skip
+    if inputs is not None:
+        options.insert(0, f"-runs={inputs}")
     with log.open("wb") as out:
         code = subprocess.run(
             [sys.executable, "-m", "tests.fuzz", "inner", target, *options],

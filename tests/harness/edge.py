@@ -29,7 +29,7 @@ from tests.harness.wire import Client, Response
 
 TOKEN = "a-token-for-tests-only"
 START_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 60.0
 HOST = "example.test"
 NODE_ID = "edge-under-test"
 

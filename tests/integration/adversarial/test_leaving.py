@@ -116,7 +116,9 @@ def test_those_who_leave_take_nothing_along(edge: Edge, scripted: Origin, phase:
     scripted.serve_under(f"/{phase}/", lambda request: reply)
     ask_and_leave(edge, f"/{phase}/first", after=after)
     before = held(edge)
-    for number in range(ABORTS):
+    # Two workers may keep more open than all of these would leave open: there it is deleted files
+    # that show, and one is enough.
+    for number in range(ABORTS // len(edge.worker_pids())):
         ask_and_leave(edge, f"/{phase}/{number}", after=after)
     must_come_back(edge, before)
 

@@ -22,6 +22,9 @@ from tests.harness.polling import eventually
 from tests.harness.replies import cacheable
 from tests.harness.wire import Client
 
+# Up to three edges each, with commands between.
+pytestmark = pytest.mark.timeout(300)
+
 NAME = "one.test"
 HEADRACE = str(Path(sys.executable).parent / "headrace")
 PATH = "/shared"

@@ -31,6 +31,8 @@ from headrace.telemetry.filter import FIELDS, parse_filter
 from headrace.telemetry.filter_words import FilterError
 
 LONGEST_LINE = 256 * 1024
+SILENT_S = 5.0
+"""A node that lives says something each second, or each two while a worker of it hangs."""
 ROLES = (RoleName.EDGE, RoleName.ROUTER)
 FILTER_HELP = (
     'Which requests: \'status >= 500 and service == "vod" and path ~ "^/live/"\'. '
@@ -121,6 +123,8 @@ def _shown(found: Mapping[str, Any], *, as_json: bool) -> str:
 
 def _lines(client: AdminClient, path: str) -> Generator[bytes]:
     connection, response = client.open("GET", path)
+    if connection.sock is not None:
+        connection.sock.settimeout(SILENT_S)
     try:
         while line := response.readline(LONGEST_LINE):
             if line.strip():

@@ -1,4 +1,5 @@
-"""What happens to a simulated network by its scenario: servers fail, are withdrawn, return, come.
+"""What happens to a simulated network by its scenario: servers fail, are withdrawn, return, come;
+everybody begins to watch an event.
 
 Who fails says so to nobody; what operators do, they write into the description, so that routers and
 servers know it: that is the part of a view which is made here.
@@ -27,7 +28,7 @@ class UnknownServer(HeadraceError):
 
 
 class What(enum.Enum):
-    """What happens to servers, or to the origins."""
+    """What happens to servers, to the origins, or to what is watched."""
 
     DEAD = "dead"
     SLOW = "slow"
@@ -36,6 +37,7 @@ class What(enum.Enum):
     WITHDRAWN = "withdrawn"
     ORIGINS = "origins"
     WEIGHT = "weight"
+    LIVE = "live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,12 @@ def _all(config: ScenarioConfig, topology: Topology) -> Iterator[Happening]:
     for table in config.new_servers:
         cause += 1
         yield from _coming(table, names_of(table, topology), cause)
+    for event in config.live:
+        # It does nothing to servers: its viewers are of `demand`. But traffic moves by it.
+        cause += 1
+        ends_s = event.at_s + event.length_s
+        yield Happening(event.at_s, What.LIVE, True, (), cause, f"{event.name}: live")
+        yield Happening(ends_s, What.LIVE, False, (), cause, f"{event.name}: over")
 
 
 def _failing(table: FailureTable, topology: Topology, cause: int) -> Iterator[Happening]:

@@ -99,3 +99,19 @@ def test_a_viewer_who_gets_nothing_gives_up() -> None:
     result = simulated(a_network(), audience=[{"network": "isp-a", "viewers": 60}], **lost)
     watching = dict(zip(result.series.at_s, result.series.viewers, strict=True))
     assert watching[590] < watching[95] / 4
+
+
+def test_a_live_event_is_something_that_happens() -> None:
+    match = {"name": "match", "host": "vod.example", "viewers": 300, "ramp": 120}
+    result = simulated(
+        interval=10,
+        length=1200,
+        audience=[{"network": name, "viewers": 10} for name in ("isp-a", "isp-b")],
+        live=[{**match, "at": 300, "length": 600, "networks": ["isp-b"]}],
+    )
+    assert [(one.at_s, one.text) for one in result.happenings] == [
+        (300.0, "match: live"),
+        (900.0, "match: over"),
+    ]
+    # All come from where no one was before: traffic is elsewhere until most have come.
+    assert 20 <= settled_s(result, 0) <= 300

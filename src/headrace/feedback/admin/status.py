@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import islice
 
 from headrace.feedback.admin.models import AlarmRow, ObserverRow, ServerRow, SiteRow, Status
 from headrace.feedback.admin.order_rows import in_words
@@ -15,6 +16,8 @@ from headrace.feedback.states.ramp import offered
 from headrace.topology.model import AdminState, Server
 from headrace.topology.site_capacity import site_capacities
 from headrace.topology.view import NO_VIEW
+
+MOST_OVERRULED = 20
 
 
 def status(loop: FeedbackLoop) -> Status:
@@ -36,7 +39,7 @@ def status(loop: FeedbackLoop) -> Status:
         overruled=[
             f"{name} {one.wants}, wanted by {in_words(one)}: overruled by {in_words(other)}, "
             f"{other.wants}"
-            for _kind, name, one, other in overruled(orders, time.time())
+            for _kind, name, one, other in islice(overruled(orders, time.time()), MOST_OVERRULED)
         ],
         view=view.version,
         view_age_s=None if published is None else max(0.0, time.time() - view.made_at),

@@ -85,6 +85,9 @@ def _of_site(loop: FeedbackLoop, site: str) -> Iterator[str]:
     step = loop.shown()
     if step is not None:
         yield from _of_balance(step, site)
+    full = loop.deciding.known().states.sites.get(site)
+    if full is not None and full.share < 1.0 and _mode(loop) is not Mode.BOTH:
+        yield f"it was full as a whole: it keeps {full.share:.0%} of its clients"
     published = loop.deciding.published
     if published is not None:
         for coverage, weights in published.view.coverage.items():

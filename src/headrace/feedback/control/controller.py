@@ -19,11 +19,20 @@ from headrace.feedback.control.frozen import frozen_view, to_keep
 from headrace.feedback.control.heavy_shards import next_heavy_shards
 from headrace.feedback.control.memory import MOST_ALARMS, Memory
 from headrace.feedback.control.network_time import bounded_elapsed_s, network_time
+from headrace.feedback.control.site_shares import ByCoverage, shared_weights
 from headrace.feedback.observation import Observations
 from headrace.feedback.order_join import merge, without_forgotten
 from headrace.feedback.orders import NO_ORDERS, Mode, Orders, Wish
 from headrace.feedback.states.groups import Groups
-from headrace.feedback.states.model import Alarm, Change, ServerRecord, State, States, Why
+from headrace.feedback.states.model import (
+    SERVING,
+    Alarm,
+    Change,
+    ServerRecord,
+    State,
+    States,
+    Why,
+)
 from headrace.feedback.states.ramp import offered, weight
 from headrace.feedback.states.rules import StateRules
 from headrace.feedback.states.step import StateStep
@@ -110,8 +119,8 @@ class Controller:
         heavy = next_heavy_shards(
             memory.heavy, observations.reports, self.topology, rules.report_age_s, elapsed_s
         )
-        servers = self._servers(step.states, step.wishes)
         mode = self._mode(known)
+        servers = self._servers(step.states, step.wishes, closes=self._closes(mode))
         shared = balanced(
             memory.balance,
             self._clients,
@@ -124,12 +133,15 @@ class Controller:
         )
         if shared.explanation is not None or mode is Mode.STATES:
             self._balanced = shared.explanation
+        coverage, by_class = shared.coverage, shared.by_class
+        if mode is not Mode.BOTH and step.states.sites:
+            coverage, by_class = self._site_shares(step.states)
         view = View(
             servers=servers,
-            coverage=shared.coverage,
+            coverage=coverage,
             demand=heavy.demand,
             widths=heavy.widths,
-            by_class=shared.by_class,
+            by_class=by_class,
             network=self.topology.name,
         )
         kept = None
@@ -153,11 +165,29 @@ class Controller:
         ordered = None if orders.mode is None else orders.mode.mode
         return self.rules.mode if ordered is None else ordered
 
-    def _servers(self, states: States, wishes: Mapping[str, Wanted]) -> dict[str, ServerView]:
+    def _closes(self, mode: Mode) -> bool:
+        """Return whether a site that is full as a whole gets no new clients at all: beside the
+        balance, which moves what is too much before; and where there are clients of no coverage,
+        of whom no weight moves a part."""
+        return mode is Mode.BOTH or not any(one.default for one in self.topology.coverage)
+
+    def _site_shares(self, states: States) -> tuple[ByCoverage, dict[str, ByCoverage]]:
+        """Return the weights by which full sites pass on a part of their clients."""
+        alive = {
+            server.site
+            for server in self.topology.servers
+            if server.name in states.servers and states.servers[server.name].state in SERVING
+        }
+        shares = {site: record.share for site, record in states.sites.items()}
+        return shared_weights(self.topology, shares, alive)
+
+    def _servers(
+        self, states: States, wishes: Mapping[str, Wanted], *, closes: bool
+    ) -> dict[str, ServerView]:
         """Return what the view says of servers: of those that are as the description has them,
         nothing."""
         seen = {
-            name: self._seen(record, wishes.get(name, NOTHING_WANTED))
+            name: self._seen(record, wishes.get(name, NOTHING_WANTED), closes=closes)
             for name, record in states.servers.items()
         }
         return {name: one for name, one in seen.items() if one != _PLAIN}
@@ -171,10 +201,10 @@ class Controller:
         }
         return {name: one for name, one in able.items() if one != _PLAIN}
 
-    def _seen(self, record: ServerRecord, wanted: Wanted) -> ServerView:
+    def _seen(self, record: ServerRecord, wanted: Wanted, *, closes: bool) -> ServerView:
         """Return what the view says of one. The weight of what is out is of no matter, and stays
         what it is without a view."""
-        state = ServerState.FULL if record.shut else _SEEN[record.state]
+        state = ServerState.FULL if closes and record.shut else _SEEN[record.state]
         cause = _cause(record, wanted)
         until = wanted.until if cause is Cause.ORDERED else None
         if state is ServerState.FAILED:

@@ -145,11 +145,24 @@ class ServerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     left: bool = False
 
 
+class SiteRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is kept of a site that is full as a whole, or was so lately: `share` is the part of its
+    clients that it keeps, the others as of a server's relief."""
+
+    share: Share = 1.0
+    mark: Annotated[float, Meta(ge=0.0, le=1e3)] = 0.0
+    calm_s: Age = 0.0
+    raised: bool = False
+    wait_s: Age = 0.0
+
+
 class States(msgspec.Struct, frozen=True, omit_defaults=True):
     """All servers' records by name. `steps` is how often there was a step (0: never), `few_s` how
-    long too few observers could be believed.
+    long too few observers could be believed. `sites` has those that are not as if they had never
+    been full.
     """
 
     servers: Annotated[dict[Name, ServerRecord], Meta(max_length=MOST_SERVERS)] = {}
     steps: Annotated[int, Meta(ge=0, le=MOST_STEPS)] = 0
     few_s: Age = 0.0
+    sites: Annotated[dict[Name, SiteRecord], Meta(max_length=MOST_SERVERS)] = {}

@@ -71,13 +71,21 @@ def _site(
 def _mean(records: Records, evidenced: Mapping[str, Evidenced], rules: StateRules) -> float:
     """Return what share of what they can send servers send together. Those that do not say it
     count as if they were where full ones are to come to."""
+    sent, can = load_of(records, evidenced, rules)
+    return sent / can if can else 0.0
+
+
+def load_of(
+    records: Mapping[str, ServerRecord], evidenced: Mapping[str, Evidenced], rules: StateRules
+) -> tuple[float, float]:
+    """Return what servers send together, and what they can send."""
     sent = can = 0.0
     for name, record in records.items():
         one = evidenced[name]
         has_bps = weight(record, rules) * one.server.capacity_bps
         sent += aim(rules) * has_bps if one.used is None else one.used * one.server.capacity_bps
         can += has_bps
-    return sent / can if can else 0.0
+    return sent, can
 
 
 def aim(rules: StateRules) -> float:

@@ -32,6 +32,7 @@ from headrace.feedback.states.ramp import next_ramp
 from headrace.feedback.states.relief import relieve
 from headrace.feedback.states.rules import StateRules
 from headrace.feedback.states.signals import Evidenced, Finding, collect, find
+from headrace.feedback.states.site_relief import relieve_sites
 from headrace.feedback.states.table import TABLE, Signal
 from headrace.feedback.states.wanted import NOTHING_WANTED, Wanted, wanted
 from headrace.topology.model import Server
@@ -103,6 +104,7 @@ def step(
     findings = {name: find(one, elapsed_s, rules) for name, one in evidenced.items()}
     after = {name: _next(one, findings[name], elapsed_s, rules) for name, one in evidenced.items()}
     after = relieve(after, evidenced, findings, elapsed_s, rules)
+    sites = relieve_sites(before.sites, after, evidenced, groups, elapsed_s, rules)
     changes = tuple(
         _change(one, findings[name], after[name].state, panel, observations, rules, now)
         for name, one in evidenced.items()
@@ -110,7 +112,7 @@ def step(
     )
     few_s = min(before.few_s + elapsed_s, 1e9) if panel.few else 0.0
     return StateStep(
-        States(after, min(before.steps + 1, MOST_STEPS), few_s),
+        States(after, min(before.steps + 1, MOST_STEPS), few_s, sites),
         changes,
         (*_observers_alarms(panel, few_s, rules), *holds.alarms),
         panel,

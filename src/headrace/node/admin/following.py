@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -27,7 +28,7 @@ from headrace.telemetry.watch import MOST_FOLLOWERS
 ASK_EVERY_S = 0.2
 ANSWER_S = 1.0
 """For so long a worker that hangs keeps back the lines of the others."""
-QUIET_S = 2.0  # an empty line after so long without another
+QUIET_S = 1.0  # an empty line after so long without another
 MOST_LINES = 1_000_000
 MOST_LINES_PER_S = 1000
 USUAL_LINES_PER_S = 200
@@ -92,7 +93,8 @@ class Following:
     async def _stream(self, follower: int, asked: FollowRequest) -> AsyncIterator[bytes]:
         left = asked.limit
         silent_before: list[str] = []
-        quiet_s = QUIET_S  # the first answer is sent at once: the reader sees that he follows
+        loop = asyncio.get_running_loop()
+        written_s = -math.inf  # the first answer is sent at once: the reader sees that he follows
         while self._node.not_ready_because() != "stopping":
             found, silent = await self._next_lines(follower, asked)
             lines = sorted((bytes(line) for part in found for line in part.followed.lines), key=_at)
@@ -107,9 +109,8 @@ class Following:
                 missed.silent = silent_before = silent
             if missed.dropped or missed.unexamined or missed.silent is not msgspec.UNSET:
                 lines.append(msgspec.json.encode(missed))
-            quiet_s += ASK_EVERY_S
-            if lines or quiet_s >= QUIET_S:
-                quiet_s = 0.0
+            if lines or loop.time() - written_s >= QUIET_S:
+                written_s = loop.time()
                 yield b"\n".join(lines) + b"\n"
             if left == 0:
                 return

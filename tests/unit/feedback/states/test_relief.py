@@ -137,7 +137,7 @@ def test_servers_that_are_all_as_full_give_nothing_to_each_other() -> None:
 
 def test_a_site_that_is_full_as_a_whole_gets_no_new_clients() -> None:
     net = network([[20, 20], [20, 20]])
-    loop = Loop(net)
+    loop = Loop(net, mode=Mode.BOTH)
     step = loop.see(told(net, s0a0=1.1, s0a1=0.97, s1a0=0.1, s1a1=0.1), 3)
     assert {name: one.state for name, one in step.view.servers.items()} == {
         "s0a0": ServerState.FULL,

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from headrace.node.admin.following import (
+    ANSWER_S,
     ASK_EVERY_S,
     QUIET_S,
     Following,
@@ -154,3 +155,24 @@ def test_workers_that_do_not_answer_are_named_once_and_when_they_answer_again() 
         b"",
         b'{"dropped":0,"unexamined":0,"silent":[]}',
     ]
+
+
+def test_a_reader_hears_something_in_time_while_a_worker_hangs() -> None:
+    script = Script()
+
+    async def ask_slowly(*_: object) -> tuple[list[Lines], list[str]]:
+        await asyncio.sleep(ANSWER_S)
+        return [], ["worker 2 (process 7)"]
+
+    script.node.workers.ask_and_miss = ask_slowly  # type: ignore[assignment, method-assign]
+
+    async def go() -> list[float]:
+        parts = await script.follow(FollowRequest())
+        loop, heard = asyncio.get_running_loop(), []
+        for _ in range(5):
+            await anext(parts)
+            heard.append(loop.time())
+        await parts.aclose()
+        return [after - before for before, after in itertools.pairwise(heard)]
+
+    assert max(run_virtually(go())) <= QUIET_S + ANSWER_S + ASK_EVERY_S

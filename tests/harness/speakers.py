@@ -200,6 +200,7 @@ class FrrRouter:
                 *("-i", str(path / f"{daemon}.pid"), "-z", str(path / "zserv.api")),
                 *("--vty_socket", str(path), "-P", "0", "-u", "frr", "-g", "frr"),
                 *("--log", f"file:{path / daemon}.log"),
+                *(("--bfdctl", str(path / "bfdd.sock")) if daemon == "bfdd" else ()),
             ],
             path / f"{daemon}.err",
         )

@@ -55,9 +55,10 @@ class ReceivedRoutes:
     ) -> Iterator[SpeakerEvent]:
         """Take a prefix, or say why not; `own` is what this server announces itself."""
         held = self._held[session]
-        reason = refusal(self._intakes[session], session, prefix, own)
-        if reason is None and prefix not in held and len(held) >= self._intakes[session].most:
-            reason = DropReason.TOO_MANY
+        reason: DropReason | None = DropReason.TOO_MANY
+        # First, for it costs little: most of a flood ends here.
+        if prefix in held or len(held) < self._intakes[session].most:
+            reason = refusal(self._intakes[session], session, prefix, own)
         if reason is not None:
             yield from self.drop(session, reason, str(prefix))
             if held.pop(prefix, None) is not None:

@@ -1,8 +1,10 @@
 """ExaBGP as it is run here. Run as a file of its own: it imports nothing of Headrace.
 
 It ends with the process that started it, holds only so much memory, and tries a router that is away
-again and again within three seconds. ExaBGP's own waiting grows to a minute, and that of the kernel
-between two packets of one try as well: for so long a healed server would be without its VIP.
+again and again within three seconds: ExaBGP's own waiting grows to a minute, and that of the kernel
+between two packets of one try as well. For so long a healed server would be without its VIP. Of
+what routers announce it passes on only so much: the rest waits at the router, for who hears it has
+VIPs to check.
 """
 
 from __future__ import annotations
@@ -21,6 +23,11 @@ SUPPORTED = ("5.0.",)
 RETRY_S = 1.0
 CONNECT_S = 1.2
 MEMORY_BYTES = 1 << 30
+INTAKE_BPS = 4_000_000
+"""What one router's announcements may come to, as text for the API: some 10,000 prefixes a second.
+"""
+INTAKE_BURST_BYTES = 500_000
+REST_S = 0.002
 PR_SET_PDEATHSIG = 1
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
@@ -60,11 +67,31 @@ def drop_capabilities(library: ctypes.CDLL) -> None:
     library.capset(header, (ctypes.c_uint32 * 6)(kept, kept))
 
 
+class Intake:
+    """How much each router has made ExaBGP write to its API, above what it may."""
+
+    def __init__(self) -> None:
+        self._owed: dict[str, tuple[float, float]] = {}
+
+    def took(self, router: str, size: int, now_s: float) -> None:
+        """Note what one router's announcement came to, in bytes."""
+        self._owed[router] = (self._now_owed(router, now_s) + size, now_s)
+
+    def may_go_on(self, router: str, now_s: float) -> bool:
+        """Return whether more of that router may be read."""
+        return self._now_owed(router, now_s) <= INTAKE_BURST_BYTES
+
+    def _now_owed(self, router: str, now_s: float) -> float:
+        owed, then_s = self._owed.get(router, (0.0, now_s))
+        return max(0.0, owed - (now_s - then_s) * INTAKE_BPS / 8)
+
+
 def run_exabgp(configuration: str) -> int:
     """Run it. A file would hold the passwords, and a command line would show them."""
     from exabgp.configuration.configuration import Configuration
     from exabgp.environment import getenv
     from exabgp.logger import log
+    from exabgp.reactor.api.processes import Processes
     from exabgp.reactor.delay import Delay
     from exabgp.reactor.loop import Reactor
     from exabgp.reactor.network.error import NotConnected
@@ -82,6 +109,22 @@ def run_exabgp(configuration: str) -> int:
                 raise NotConnected("the router does not answer")
             yield connected
 
+    intake = Intake()
+
+    def write(self: Any, process: str, string: str | None, neighbor: Any = None) -> bool:
+        if neighbor is not None and string:
+            intake.took(str(neighbor["peer-address"]), len(string), time.monotonic())
+        return bool(written(self, process, string, neighbor))
+
+    def limited(self: Any, name: str, _rate: int) -> bool:
+        router = str(self._peers[name].neighbor["peer-address"])
+        if intake.may_go_on(router, time.monotonic()):
+            return False
+        time.sleep(REST_S)  # its socket stays readable, so the loop does not wait by itself
+        return True
+
+    written, Processes.write = Processes.write, write
+    Reactor._rate_limited = limited
     Delay.increase = increase
     waiting, Outgoing.establish = Outgoing.establish, establish
     log.init(getenv())

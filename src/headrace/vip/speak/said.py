@@ -21,6 +21,7 @@ from headrace.bgp.events import (
     SpeakerState,
 )
 from headrace.vip.events import Event
+from headrace.vip.speak.quiet import Quiet
 
 MOST_REFUSED = 1000
 
@@ -49,6 +50,7 @@ class Said:
         self.detail = ""
         self.starts = 0
         self.dropped: Counter[str] = Counter()
+        self._quiet = Quiet()
 
     def heard(self, event: SpeakerEvent, now: float) -> Iterator[Event]:
         """Take what the speaker said; yield what is worth to be told."""
@@ -57,14 +59,15 @@ class Said:
                 before = self.sessions.get(session, SessionFacts())
                 ups = before.ups + 1
                 self.sessions[session] = SessionFacts(True, now, ups=ups)
-                yield Event(now, "session_up", str(session))
+                yield from self._told(session, Event(now, "session_up", str(session)))
             case SessionDown(session, reason, detail, remedy):
                 before = self.sessions.get(session, SessionFacts())
                 since = now if before.up else before.since
                 self.sessions[session] = SessionFacts(
                     False, since, reason.value, detail, remedy, before.ups
                 )
-                yield Event(now, "session_down", str(session), f"{reason.value}: {detail}")
+                told = Event(now, "session_down", str(session), f"{reason.value}: {detail}")
+                yield from self._told(session, told)
             case Acknowledged(prefix, withdrawn):
                 self.refused.pop(prefix, None)
                 (self.acknowledged.discard if withdrawn else self.acknowledged.add)(prefix)
@@ -78,9 +81,18 @@ class Said:
                 self._count(session, -1)
             case Dropped(session, reason, detail, remedy):
                 self.dropped[reason.value] += 1
-                yield Event(now, "dropped", str(session or ""), f"{reason.value}: {detail}")
+                told = Event(now, "dropped", str(session or ""), f"{reason.value}: {detail}")
+                yield from self._told(session, told)
             case SpeakerChanged(state, detail, _again_in_s):
                 yield from self._changed(state, detail, now)
+
+    def _told(self, session: SessionKey | None, event: Event) -> Iterator[Event]:
+        """Yield an event that a router has brought about, unless there were too many."""
+        skipped = self._quiet.skipped(session, event.at)
+        if skipped:
+            yield replace(event, detail=f"{event.detail} (after {skipped} more that are not told)")
+        elif skipped == 0:
+            yield event
 
     def _changed(self, state: SpeakerState, detail: str, now: float) -> Iterator[Event]:
         self.state, self.detail = state, detail

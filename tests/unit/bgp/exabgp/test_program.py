@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from headrace.bgp.exabgp import program
+from headrace.bgp.exabgp.program import INTAKE_BPS, INTAKE_BURST_BYTES, Intake
 
 CODE = """
 import ctypes, runpy, sys
@@ -26,3 +27,14 @@ def test_it_gives_up_all_capabilities_but_a_low_port() -> None:
     assert int(found["CapInh"], 16) == 0
     for name in ("CapEff", "CapPrm", "CapAmb"):
         assert int(found[name], 16) & ~NET_BIND_SERVICE == 0
+
+
+def test_a_router_that_floods_waits_and_no_other_does() -> None:
+    intake = Intake()
+    assert intake.may_go_on("a", 0.0)
+    intake.took("a", INTAKE_BURST_BYTES, 0.0)
+    assert intake.may_go_on("a", 0.0)
+    intake.took("a", INTAKE_BPS // 8, 0.0)
+    assert not intake.may_go_on("a", 0.9)
+    assert intake.may_go_on("a", 1.0)
+    assert intake.may_go_on("b", 0.0)

@@ -69,3 +69,19 @@ def test_refusals_and_what_routers_announce_are_counted() -> None:
     assert said.sessions[KEY].received == 0
     assert told(said, Dropped(KEY, DropReason.TOO_MANY, "1,000")) == ["dropped"]
     assert said.dropped == {"too-many": 1}
+
+
+def test_a_router_that_flaps_is_told_less_and_less_often() -> None:
+    said = Said([KEY], 1.0)
+    down = SessionDown(KEY, DownReason.NOTIFIED, "again", "see its log")
+    kinds = []
+    for second in range(600):
+        kinds += told(said, SessionUp(KEY), float(second))
+        kinds += told(said, down, second + 0.5)
+    assert len(kinds) == 10 + 600 // 30 - 1
+    assert said.sessions[KEY].ups == 600
+    (last,) = said.heard(SessionUp(KEY), 700.0)
+    assert "more that are not told" in last.detail
+    # Others are told all the same.
+    other = SessionKey(ip_address("10.0.0.2"))
+    assert told(said, SessionUp(other), 600.0) == ["session_up"]

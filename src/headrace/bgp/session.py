@@ -71,6 +71,7 @@ class Session:
     passive: bool = False
     port: int = BGP_PORT
     bfd: bool = False
+    bfd_multihop: bool = False
     intake: Intake = field(default_factory=Intake)
 
     def __post_init__(self) -> None:

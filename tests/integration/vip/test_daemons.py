@@ -44,3 +44,28 @@ def test_what_a_daemon_would_announce_for_ever_is_withdrawn(
     site.settled()
     assert first.vip.stop() == 0
     site.goes_to(vip_of(1), 2)
+
+
+def test_all_that_is_killed_at_once_is_withdrawn_by_a_command(
+    namespaces: Namespaces, open_path: Path
+) -> None:
+    site = VipSite(namespaces, open_path, servers=1)
+    server = site.servers[1]
+    _bird, speaker = own_bird(server)
+    site.start({"speaker": speaker})
+    # What runs decides for itself.
+    done = server.headrace("withdraw")
+    assert done.returncode != 0
+    assert "another vip process" in done.stderr
+    server.vip.kill()
+    assert site.router.via(f"{vip_of(1)}/32") == server.own
+    # systemd says so where the service has left by itself, as it was configured to.
+    in_order = ["env", "SERVICE_RESULT=success"]
+    server.where.run(*in_order, *server.vip.command[:2], "withdraw", *server.vip.command[3:])
+    assert site.router.via(f"{vip_of(1)}/32") == server.own
+    done = server.headrace("withdraw")
+    assert (done.returncode, done.stdout) == (0, "bird announces nothing from here any more\n")
+    site.goes_to(vip_of(1), None)
+    site.goes_to(vip6_of(1), None)
+    server.vip.start()
+    site.settled()

@@ -25,6 +25,11 @@ FRR = "frr"
 POLL_S = 0.05
 START_S = 5.0
 LOG_LETTERS = 300
+PATIENCE_S = 15.0
+REMEDY = (
+    "speak BFD on the router too; with bfd_multihop here where the router takes this server for "
+    "one that is several hops away, as FRR does with TTL security"
+)
 
 log = structlog.get_logger()
 
@@ -46,6 +51,7 @@ class BfdMonitor:
         self._on_down = on_down
         self._pace = pace
         self._up: dict[SessionKey, bool] = {}
+        self._awaited: dict[SessionKey, float] = {}
         self._child: asyncio.subprocess.Process | None = None
         self._vty = Vty(directory / "bfdd.vty")
         self._backoff = Backoff()
@@ -74,6 +80,7 @@ class BfdMonitor:
         return self._up.get(session, False)
 
     async def _launch(self) -> None:
+        self._awaited = dict.fromkeys((one.key for one in self._sessions), _now_s() + PATIENCE_S)
         file = self._prepare()
         user, group = _user_and_group()
         path = self._directory
@@ -96,13 +103,13 @@ class BfdMonitor:
             ) from None
         finally:
             output.close()
-        waiting = asyncio.get_running_loop().time() + START_S
+        waiting = _now_s() + START_S
         while True:
             try:
                 await self._ask()
             except BgpError as error:
                 ended = self._child.returncode is not None
-                if not ended and asyncio.get_running_loop().time() < waiting:
+                if not ended and _now_s() < waiting:
                     await asyncio.sleep(0.02)
                     continue
                 await self._kill()
@@ -143,6 +150,11 @@ class BfdMonitor:
             if was_up and not up:
                 log.warning("bfd_down", router=str(session), detail=why)
                 self._on_down(session, why)
+            if up:
+                self._awaited.pop(session, None)
+            elif self._awaited.get(session, float("inf")) < _now_s():
+                del self._awaited[session]
+                log.warning("bfd_not_up", router=str(session), remedy=REMEDY)
 
     async def _watch(self) -> None:
         while True:
@@ -156,7 +168,7 @@ class BfdMonitor:
         while True:
             self._up.clear()
             await self._kill()
-            wait_s = self._backoff.failed(asyncio.get_running_loop().time())
+            wait_s = self._backoff.failed(_now_s())
             log.warning("bfd_restarts", detail=why, again_in_s=wait_s)
             await asyncio.sleep(wait_s)
             try:
@@ -175,6 +187,10 @@ class BfdMonitor:
         with contextlib.suppress(ProcessLookupError):
             self._child.kill()
         await self._child.wait()
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _user_and_group() -> tuple[str, str]:

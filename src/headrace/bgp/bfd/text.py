@@ -51,7 +51,7 @@ def configuration(sessions: Iterable[Session], pace: Pace) -> str:
     ]
     for session in sessions:
         far = session.ttl_security_hops is not None and session.ttl_security_hops > 1
-        multihop = " multihop" if far else ""
+        multihop = " multihop" if far or session.bfd_multihop else ""
         lines += [
             f" peer {session.peer}{multihop} local-address {session.local}",
             "  profile headrace",

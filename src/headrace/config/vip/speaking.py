@@ -105,6 +105,12 @@ class RouterSession(Model):
         description="Watch the router by BFD: with `exabgp` by FRR's bfdd, which must be "
         "installed; `bird` and `frr` do it by their own configuration.",
     )
+    bfd_multihop: bool = Field(
+        default=False,
+        description="Speak BFD as over several hops (RFC 5883), also to a router on the same link: "
+        "FRR does so where TTL security is on. Where `ttl_security` is more than 1 it is done "
+        "anyway.",
+    )
     passive: bool = Field(default=False, description="Wait for the router to connect.")
     port: int = Field(default=179, ge=1, le=65535, description="The port of BGP.")
     most_prefixes: int = Field(

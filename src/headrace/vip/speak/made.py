@@ -85,6 +85,7 @@ def _session(config: VipConfig, router: RouterSession) -> Session:
         passive=router.passive,
         port=router.port,
         bfd=router.bfd and speaking.kind == "exabgp",
+        bfd_multihop=router.bfd_multihop,
         # What is taken into coverage is judged where that is known, with reasons.
         intake=Intake(
             most=router.most_prefixes,

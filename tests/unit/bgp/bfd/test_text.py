@@ -12,10 +12,11 @@ from tests.unit.bgp.test_session import session
 
 
 def test_each_router_is_a_peer_at_the_pace() -> None:
-    text = configuration([session(), session(ttl_security_hops=3)], Pace(50, 5))
+    far = [session(ttl_security_hops=3), session(ttl_security_hops=1, bfd_multihop=True)]
+    text = configuration([session(), *far], Pace(50, 5))
     assert "  detect-multiplier 5\n  receive-interval 50\n  transmit-interval 50\n" in text
     assert " peer 192.0.2.1 local-address 192.0.2.2\n" in text
-    assert " peer 192.0.2.1 multihop local-address 192.0.2.2\n" in text
+    assert text.count(" peer 192.0.2.1 multihop local-address 192.0.2.2\n") == 2
     assert "interface" not in text
 
 

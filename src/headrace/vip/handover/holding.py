@@ -8,22 +8,28 @@ server itself, to who had it before. Never to two, and never to one that does no
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headrace.vip.plan.floor import Neighbour
 from headrace.vip.plan.health import Soundness
 from headrace.vip.plan.model import Address, Plan, Standing
 from headrace.vip.plan.order import Candidates, SiteOrder
 
+STARTING_S = 5.0
+"""Servers of a site that start together have each other's VIPs for a moment, as long as they do not
+know of each other. That is not remembered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Holding:
     """Who has a VIP ("": not known), and who had it before, the latest first, each until the Unix
-    time at which it is forgotten.
+    time at which it is forgotten. `starting` is the time until which the holder may have it only
+    because the others have not started yet.
     """
 
     holder: str = ""
     past: tuple[tuple[str, float], ...] = ()
+    starting: float = 0.0
 
 
 NOBODY = Holding()
@@ -52,7 +58,10 @@ def next_holdings(
                 best = _best(candidates, _announcers(me, vip, (), neighbours))
                 holding = next_holding(NOBODY, best, now, keep_s)
             best = _best(candidates, _announcers(me, vip, mine, neighbours))
-            found[vip] = next_holding(holding, best, now, keep_s)
+            after = next_holding(holding, best, now, keep_s)
+            if best == me and not holding.holder:
+                after = replace(after, starting=now + STARTING_S)
+            found[vip] = after
     return found
 
 
@@ -60,8 +69,8 @@ def next_holding(before: Holding, best: str, now: float, keep_s: float) -> Holdi
     """Return who has a VIP, and who had it. Where nobody is known to have it, the last one does."""
     past = [(name, until) for name, until in before.past if now < until <= now + keep_s]
     if not best or best == before.holder:
-        return Holding(before.holder, tuple(past))
-    if before.holder:
+        return Holding(before.holder, tuple(past), before.starting)
+    if before.holder and not now < before.starting <= now + STARTING_S:
         past.insert(0, (before.holder, now + keep_s))
     seen = {best}
     kept = []

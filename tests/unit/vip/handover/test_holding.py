@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 from headrace.topology.model import Site
@@ -17,6 +18,7 @@ from headrace.vip.plan.floor import Neighbour
 from headrace.vip.plan.health import Soundness
 from headrace.vip.plan.model import Plan
 from headrace.vip.plan.order import Candidates, SiteOrder
+from tests.unit.vip.test_announced import planned
 
 VIP = ip_address("192.0.2.1")
 NOW, KEEP_S = 1000.0, 60.0
@@ -103,3 +105,14 @@ def test_connections_are_kept_if_the_next_one_passes_them_on() -> None:
     assert not kept(moved, b=says(to="c"))
     # It had nothing: there is nothing to keep, and nothing to wait less for.
     assert not kept(Holding("b"), b=says(to="a"))
+
+
+def test_what_a_server_had_only_while_all_started_is_not_remembered() -> None:
+    announced = Plan("b", (replace(planned("192.0.2.1"), vip=VIP),))
+    quiet = says(announces=False)
+    mine = next_holdings(ORDER, announced, {"a": quiet}, {}, NOW, KEEP_S)
+    assert mine[VIP].holder == "b"
+    soon = next_holdings(ORDER, announced, {"a": says()}, mine, NOW + 1, KEEP_S)
+    assert soon[VIP] == Holding("a")
+    late = next_holdings(ORDER, announced, {"a": says()}, mine, NOW + 5, KEEP_S)
+    assert late[VIP] == Holding("a", (("b", NOW + 5 + KEEP_S),))

@@ -7,7 +7,7 @@ do: so numbers are put in order and added by functions that are written in C.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from operator import add, itemgetter
+from operator import itemgetter
 from typing import Any
 
 from headrace.telemetry.flows import Pair
@@ -27,6 +27,8 @@ class FlowOrder:
         self.pairs: list[Pair] = []
         self.generation = 0
         """Grows when the order begins again."""
+        self.coverages: set[str] = set()
+        """Of all pairs."""
         self._number: dict[Pair, int] = {}
         self._tables: dict[str, list[Pair]] = {}
         self._getters: dict[str, tuple[int, int, Callable[[list[int]], Any]]] = {}
@@ -55,21 +57,21 @@ class FlowOrder:
             if pair not in self._number:
                 self._number[pair] = len(self.pairs)
                 self.pairs.append(pair)
+                self.coverages.add(pair[0])
 
     def _forget(self) -> None:
         """Begin the order again, of what is counted now: descriptions come and go."""
         self.generation += 1
-        self.pairs, self._number, self._getters = [], {}, {}
+        self.pairs, self.coverages, self._number, self._getters = [], set(), {}, {}
         for pairs in self._tables.values():
             self._put_in_order(pairs)
 
     def sums(self, flows: Mapping[str, list[int]], tables: Collection[str]) -> Sums:
         """Return the sums over these tables."""
         size = len(self.pairs)
-        total: list[int] = [0] * (2 * size)
-        if size:
-            for table in tables:
-                total = list(map(add, total, self._ordered(table, flows[table])))
+        ordered = [self._ordered(table, flows[table]) for table in tables] if size else []
+        # All tables at once: to add one after the other takes three times as long.
+        total = list(map(sum, zip(*ordered, strict=True))) if ordered else [0] * (2 * size)
         return total[:size], total[size:]
 
     def _ordered(self, table: str, numbers: list[int]) -> Sequence[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from operator import sub
 from typing import Literal
@@ -199,33 +199,42 @@ def _flows(
     common = before.flows.keys() & after.flows.keys()
     sent, requests = before.sums(order, common)
     sent_after, requests_after = after.sums(order, after.flows.keys())
-    sums = {
-        pair: (more, asked)
-        for pair, more, asked in zip(
-            order.pairs, map(sub, sent_after, sent), map(sub, requests_after, requests), strict=True
-        )
-        if more > 0 or asked > 0
-    }
+    pairs: Iterable[Pair] = order.pairs
+    sent, requests = list(map(sub, sent_after, sent)), list(map(sub, requests_after, requests))
+    if len(order.pairs) >= MOST_PAIRS or len(order.coverages) >= MOST_NAMES:
+        pairs, sent, requests = _fitting(zip(pairs, sent, requests, strict=True))
     bits_per_byte_s, per_s = 8 / span_s, 1 / span_s
+    bps = _within([more * bits_per_byte_s for more in sent], MOST_BPS)
+    rates = _within([asked * per_s for asked in requests], MOST_PER_S)
     flows: dict[str, dict[str, Flow]] = {}
-    for (coverage, content), (more, asked) in _fitting(sums).items():
-        by_class = flows.get(coverage)
-        if by_class is None:
-            by_class = flows[coverage] = {}
-        bps, rate = more * bits_per_byte_s, asked * per_s
-        if not (0.0 <= bps <= MOST_BPS and 0.0 <= rate <= MOST_PER_S):
-            bps, rate = min(max(bps, 0.0), MOST_BPS), min(max(rate, 0.0), MOST_PER_S)
-        by_class[content] = Flow(bps, rate)
+    for (coverage, content), flow, more, asked in zip(
+        pairs, map(Flow, bps, rates), sent, requests, strict=True
+    ):
+        if more > 0 or asked > 0:
+            if coverage in flows:
+                flows[coverage][content] = flow
+            else:
+                flows[coverage] = {content: flow}
     return flows
 
 
-def _fitting(sums: dict[Pair, tuple[int, int]]) -> dict[Pair, tuple[int, int]]:
+def _within(rates: list[float], most: float) -> list[float]:
+    """Return rates, none of which is below zero or above what a report may say."""
+    if not rates or (min(rates) >= 0.0 and max(rates) <= most):
+        return rates
+    return [min(max(rate, 0.0), most) for rate in rates]
+
+
+def _fitting(
+    grown: Iterable[tuple[Pair, int, int]],
+) -> tuple[Collection[Pair], list[int], list[int]]:
     """Return what has room in a report: the largest as they are, the rest together."""
-    if len(sums) < MOST_PAIRS and len({coverage for coverage, _content in sums}) < MOST_NAMES:
-        return sums
+    some = [(pair, more, asked) for pair, more, asked in grown if more > 0 or asked > 0]
+    if len(some) >= MOST_PAIRS or len({pair[0] for pair, _more, _asked in some}) >= MOST_NAMES:
+        some.sort(key=lambda one: -one[1])
     found: dict[Pair, tuple[int, int]] = {}
     coverages = {OTHER}
-    for pair, (sent, requests) in sorted(sums.items(), key=lambda entry: -entry[1][0]):
+    for pair, sent, requests in some:
         if len(found) >= MOST_PAIRS - 1 or (
             pair[0] not in coverages and len(coverages) >= MOST_NAMES
         ):
@@ -233,7 +242,8 @@ def _fitting(sums: dict[Pair, tuple[int, int]]) -> dict[Pair, tuple[int, int]]:
         coverages.add(pair[0])
         known = found.get(pair, (0, 0))
         found[pair] = (known[0] + sent, known[1] + requests)
-    return found
+    numbers = list(found.values())
+    return found, [sent for sent, _requests in numbers], [requests for _sent, requests in numbers]
 
 
 def _players(after: Reading) -> dict[str, Players]:

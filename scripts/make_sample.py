@@ -1,4 +1,5 @@
-"""Make the demo's sample video: one minute, three renditions, one set of segments for HLS and DASH.
+"""Make the demo's sample video: one minute, three renditions, one set of segments for HLS and DASH,
+and the smallest one with its sound as MPEG-TS too.
 
 Needs ffmpeg with libx264, AAC and drawtext. The result is committed, so that the demo needs none
 of them; run this again only to change the sample.
@@ -20,7 +21,7 @@ SEGMENT_S = 4
 AUDIO_RATE_BPS = 48_000
 # At 32 kHz an AAC frame lasts 32 ms, so that audio segments are as long as the video's, exactly.
 SAMPLES_PER_S = 32_000
-MOST_BYTES = 6_000_000
+MOST_BYTES = 7_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,18 @@ def command(directory: Path) -> list[str]:
     ]
 
 
+def transport_stream(directory: Path, target: Path) -> list[str]:
+    """The smallest rendition with its sound, as segments of a transport stream: no new encoding."""
+    smallest, sound = len(RENDITIONS) - 1, 0
+    return [
+        *("ffmpeg", "-v", "error", "-nostdin", "-i", str(directory / "master.m3u8")),
+        *("-map", f"v:{smallest}", "-map", f"a:{sound}", "-c", "copy", "-t", str(DURATION_S)),
+        *("-fflags", "+bitexact", "-map_metadata", "-1", "-f", "hls", "-hls_time", str(SEGMENT_S)),
+        *("-hls_segment_type", "mpegts", "-start_number", "1", "-hls_list_size", "0"),
+        *("-hls_segment_filename", str(target / "ts-%03d.ts"), str(directory / "ts.m3u8.unused")),
+    ]
+
+
 def main() -> int:
     if shutil.which("ffmpeg") is None:
         sys.stderr.write("making the sample needs ffmpeg: run 'apt install ffmpeg' as root\n")
@@ -97,6 +110,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         made = Path(name)
         subprocess.run(command(made), check=True)
+        subprocess.run(transport_stream(made, made), check=True)
+        (made / "ts.m3u8.unused").unlink()
         size = sum(file.stat().st_size for file in made.iterdir())
         if size > MOST_BYTES:
             sys.stderr.write(f"the sample has {size} bytes, more than {MOST_BYTES}: lower rates\n")

@@ -34,8 +34,9 @@ _TYPES = {
     ".mp4": "video/mp4",
     ".mpd": "application/dash+xml",
     ".svg": "image/svg+xml",
+    ".ts": "video/mp2t",
 }
-_SEGMENTS = frozenset({".m4s", ".mp4"})
+_SEGMENTS = frozenset({".m4s", ".mp4", ".ts"})
 _MANIFESTS = frozenset({".m3u8", ".mpd"})
 
 _EVERYWHERE = {

@@ -13,6 +13,7 @@ from headrace.lab.lasting import (
     LOOPS,
     MASTER_PATH,
     RENDITIONS,
+    TRANSPORT_PATH,
     lasting,
     later,
     one_loop,
@@ -80,6 +81,8 @@ def test_a_playlist_of_what_there_is_not() -> None:
         f"/lasting/{LOOPS}/seg-0-001.m4s",
         "/lasting/00/seg-0-016.m4s",
         "/lasting/00/seg-3-016.m4s",
+        "/lasting/00/ts-016.ts",
+        f"/lasting/{LOOPS}/ts-001.ts",
         "/lasting/00/seg-0-000.m4s",
         "/lasting/00/../master.m3u8",
         "/media/master.m3u8",
@@ -96,10 +99,19 @@ def test_the_last_piece_of_a_loop_fills_it() -> None:
     assert "#EXTINF:3.500000,\n00/seg-a\n#EXTINF:56.500000,\n00/seg-b\n" in found
 
 
-def test_one_loop_is_the_beginning() -> None:
+def test_the_transport_stream() -> None:
+    found = text(TRANSPORT_PATH)
+
+    names = re.findall(r"^[^#\s]+$", found, re.MULTILINE)
+    assert len(names) == 15 * LOOPS
+    assert all(lasting(f"/lasting/{name}") for name in names)
+    assert sum(float(one) for one in re.findall(r"#EXTINF:([\d.]+)", found)) == LOOPS * LOOP_S
+
+
+def test_one_loop_is_the_beginning_of_the_transport_stream() -> None:
     found = dict(one_loop())
 
-    pieces = {path: data for path, data in found.items() if "/seg-" in path}
-    assert len(pieces) == 15 * RENDITIONS
+    pieces = {path: data for path, data in found.items() if path.endswith(".ts")}
+    assert len(pieces) == 15
     assert all(lasting(path) == data for path, data in pieces.items())
-    assert found["/lasting/media_0.m3u8"].count(b"#EXTINF") == 15
+    assert found[TRANSPORT_PATH].count(b"#EXTINF") == 15

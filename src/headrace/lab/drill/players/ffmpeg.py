@@ -18,16 +18,16 @@ from headrace.lab.drill.players.played import STALL_S, Played, gaps_s, plays_on
 from headrace.lab.drill.players.starting import start
 from headrace.lab.drill.players.viewers import Viewer
 from headrace.lab.errors import LabError
-from headrace.lab.lasting import LASTING, LOOP_S, MASTER_PATH, one_loop
+from headrace.lab.lasting import LASTING, LOOP_S, TRANSPORT_PATH, one_loop
 from headrace.lab.namespaces.commands import run
 
 PATIENCE_S = 5
 """ffmpeg would wait for ever for an answer."""
 _ENDS_S = 10.0
 _TOLD_TO_END = 255
-# The smallest picture: the kernel takes a whole segment of it in advance. ffmpeg reads a body as
-# slowly as it is shown, and from one that ends early it may never find its way into the next.
-_STREAMS = ("-map", "v:2", "-map", "a:0")
+# From a fragmented MP4 that ended early ffmpeg 5.1 may never find its way into the next one; in a
+# transport stream it does.
+_STREAMS = ("-map", "v:0", "-map", "a:0")
 _OUTPUT = (*_STREAMS, "-c", "copy", "-f", "framemd5", "-flush_packets", "1", "-")
 _MOST_PACKETS = 200_000
 _MOST_LETTERS = 200
@@ -39,7 +39,7 @@ def command(viewer: Viewer) -> list[str]:
     return [
         *("ffmpeg", "-nostdin", "-v", "error", "-re", "-copyts"),
         *("-headers", f"Host: {viewer.host}\r\n", "-rw_timeout", f"{PATIENCE_S}000000"),
-        *("-i", f"http://{host}{MASTER_PATH}", *_OUTPUT),
+        *("-i", f"http://{host}{TRANSPORT_PATH}", *_OUTPUT),
     ]
 
 
@@ -51,8 +51,8 @@ def original() -> Original:
             file = Path(directory, path.removeprefix(LASTING))
             file.parent.mkdir(exist_ok=True)
             file.write_bytes(data)
-        master = str(Path(directory, MASTER_PATH.removeprefix(LASTING)))
-        said = run("ffmpeg", "-nostdin", "-v", "error", "-copyts", "-i", master, *_OUTPUT)
+        playlist = str(Path(directory, TRANSPORT_PATH.removeprefix(LASTING)))
+        said = run("ffmpeg", "-nostdin", "-v", "error", "-copyts", "-i", playlist, *_OUTPUT)
     return Original(said.splitlines(), LOOP_S)
 
 

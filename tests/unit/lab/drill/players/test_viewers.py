@@ -52,7 +52,7 @@ def test_players_ask_the_vip_for_the_contents_name(monkeypatch: pytest.MonkeyPat
     viewer = Viewer(FFMPEG, "c", "n", "2001:db8::1", "video.test")
 
     words = command(viewer)
-    assert words[words.index("-i") + 1] == "http://[2001:db8::1]/lasting/master.m3u8"
+    assert words[words.index("-i") + 1] == "http://[2001:db8::1]/lasting/ts.m3u8"
     assert words[words.index("-headers") + 1] == "Host: video.test\r\n"
     words = hls.command(viewer, "/profile", 81)
     assert "--host-resolver-rules=MAP video.test [2001:db8::1]" in words

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
-import msgspec
 import typer
 
 from headrace.cli.admin_client import (
@@ -23,7 +19,7 @@ from headrace.cli.admin_client import (
     run,
 )
 from headrace.cli.role_file import RoleName
-from headrace.cli.tables import draw, part, screen
+from headrace.cli.tables import part, show
 from headrace.node.admin.activity import MOST_ROWS, USUAL_ROWS, Top
 
 PLAIN_WIDTH = 100
@@ -54,32 +50,36 @@ def top(
     client = run("top", lambda: find_admin(admin, token_file, config, *ROLES))
     drawn = sys.stdout.isatty() and not once and not as_json
     try:
-        run("top", lambda: _look(client, interval, limit, once=once, as_json=as_json, drawn=drawn))
+        run(
+            "top",
+            lambda: show(
+                _looks(client, interval, limit, once=once),
+                _lines,
+                first="headrace top: counting…",
+                plain_width=PLAIN_WIDTH,
+                as_json=as_json,
+                drawn=drawn,
+            ),
+        )
     except KeyboardInterrupt:
         return
     except BrokenPipeError:
         sys.stderr.close()  # nothing is left to say it to
 
 
-def _look(
-    client: AdminClient, interval_s: float, limit: int, *, once: bool, as_json: bool, drawn: bool
-) -> None:
+def _looks(client: AdminClient, interval_s: float, limit: int, *, once: bool) -> Iterator[Top]:
+    """Yield what was counted in each interval; the first question only begins to count."""
     path = f"/top?limit={limit}"
     client.ask(Top, "GET", path)
-    with screen("headrace top: counting…") if drawn else contextlib.nullcontext():
-        while True:
-            time.sleep(interval_s)
-            found = client.ask(Top, "GET", path)
-            if as_json:
-                sys.stdout.write(json.dumps(msgspec.to_builtins(found)) + "\n")
-            elif drawn:
-                size = shutil.get_terminal_size()
-                draw(table(found, size.columns), size.lines)
-            else:
-                sys.stdout.write("\n".join([*table(found, PLAIN_WIDTH), "", ""]))
-            sys.stdout.flush()
-            if once:
-                return
+    while True:
+        time.sleep(interval_s)
+        yield client.ask(Top, "GET", path)
+        if once:
+            return
+
+
+def _lines(top: Top, width: int) -> list[str]:
+    return [*table(top, width), ""]
 
 
 def table(top: Top, width: int) -> list[str]:

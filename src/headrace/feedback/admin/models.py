@@ -200,10 +200,3 @@ class OrderList(msgspec.Struct):
 
     orders: list[OrderRow]
     not_heard: list[str]
-
-
-class Trouble(msgspec.Struct):
-    """Why it could not be done. `status` is HTTP's."""
-
-    status: int
-    detail: str

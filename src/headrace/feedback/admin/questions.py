@@ -14,7 +14,6 @@ from headrace.feedback.admin.models import (
     ModeRequest,
     OrderList,
     Status,
-    Trouble,
     WishRequest,
 )
 from headrace.feedback.admin.order_rows import order_list
@@ -31,6 +30,7 @@ from headrace.feedback.orders import (
     wish_server,
     wish_site,
 )
+from headrace.node.admin.worker_answers import MayFail, Trouble
 
 
 class AskStatus(msgspec.Struct, tag="status"):
@@ -96,8 +96,8 @@ class Counts(msgspec.Struct):
     waiting: int
 
 
-class Answer(msgspec.Struct):
-    """One of these is there."""
+class Answer(MayFail):
+    """One of these is there, or the trouble."""
 
     status: Status | None = None
     because: Because | None = None
@@ -105,7 +105,6 @@ class Answer(msgspec.Struct):
     orders: OrderList | None = None
     counts: Counts | None = None
     done: Done | None = None
-    trouble: Trouble | None = None
 
 
 Question = AskStatus | AskWhy | AskOrders | AskDryRun | AskCounts | GiveFreeze | GiveWish | GiveMode

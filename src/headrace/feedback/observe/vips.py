@@ -28,17 +28,20 @@ FRESH_S = 10.0
 GONE_S = 10.0
 """For so long connections are refused before a process is taken for gone: longer than a restart."""
 
+Address = IPv4Address | IPv6Address
+
 log = structlog.get_logger("headrace.feedback")
 
 
 @dataclass(slots=True)
 class _Known:
     """What is known of a server, by the clock that only counts on. `said_s` is when it was asked
-    for what it said last; `away_s` since when none of its VIPs is announced by it (None: one is);
-    `refused_s` since when nothing listens (None: something does).
+    for what it said last, `announces` what of the description's VIPs it announced then (None: it
+    has said nothing yet); `away_s` since when none of its own is (None: one is); `refused_s` since
+    when nothing listens (None: something does).
     """
 
-    said: Said | None = None
+    announces: frozenset[Address] | None = None
     said_s: float = 0.0
     asked_s: float = 0.0
     away_s: float | None = None
@@ -61,6 +64,7 @@ class VipsAsking:
     def __init__(self, secrets: Callable[[], Secrets]) -> None:
         self._secrets = secrets
         self._servers: tuple[Server, ...] = ()
+        self._vips: frozenset[Address] = frozenset()
         self._known: dict[str, _Known] = {}
 
     @property
@@ -72,6 +76,7 @@ class VipsAsking:
     def servers(self, servers: tuple[Server, ...]) -> None:
         """Ask these from the next round on; what others said is forgotten."""
         self._servers = servers
+        self._vips = frozenset(each for one in servers for each in _own(one))
         self._known = {one.name: self._known.get(one.name, _Known()) for one in servers}
 
     def at(self, now_s: float) -> dict[str, VipsHeard]:
@@ -82,7 +87,7 @@ class VipsAsking:
                 0.0 if one.away_s is None else max(0.0, now_s - one.away_s),
             )
             for name, one in self._known.items()
-            if one.said is not None
+            if one.announces is not None
         }
 
     async def run(self) -> None:
@@ -115,13 +120,13 @@ class VipsAsking:
 
     def heard(self, server: Server, said: Said, asked_s: float) -> None:
         """Take what a server said of itself, asked at a time. Raises SaidError."""
-        announces = said.announces_any(_own(server))
+        announces = said.addresses & self._vips  # whatever else it says is not kept
         known = self._known.get(server.name)
         if known is None:
             return
-        known.said, known.said_s, known.asked_s = said, asked_s, asked_s
+        known.announces, known.said_s, known.asked_s = announces, asked_s, asked_s
         known.refused_s = None
-        if announces:
+        if not announces.isdisjoint(_own(server)):
             known.away_s = None
         elif known.away_s is None:
             known.away_s = asked_s
@@ -148,25 +153,27 @@ class VipsAsking:
         """Take those for away whose process is gone, and whose VIPs another one announces."""
         for server in self._servers:
             known = self._known.get(server.name)
-            if known is None or known.said is None or known.refused_s is None:
+            if known is None or known.announces is None or known.refused_s is None:
                 continue
             own = _own(server)
             if now_s - known.refused_s >= GONE_S and any(
-                said.announces_any(own) for said in self._neighbours(server, now_s)
+                not said.isdisjoint(own) for said in self._neighbours(server, now_s)
             ):
                 known.asked_s = now_s
                 if known.away_s is None:
                     known.away_s = known.refused_s
 
-    def _neighbours(self, server: Server, now_s: float) -> Iterator[Said]:
-        """Yield what the other servers of a site have said lately."""
+    def _neighbours(self, server: Server, now_s: float) -> Iterator[frozenset[Address]]:
+        """Yield what the other servers of a site have said lately that they announce."""
         for other in self._servers:
             if other.site != server.site or other.name == server.name:
                 continue
             known = self._known.get(other.name)
-            if known is not None and known.said is not None and now_s - known.said_s <= FRESH_S:
-                yield known.said
+            if known is None or known.announces is None:
+                continue
+            if now_s - known.said_s <= FRESH_S:
+                yield known.announces
 
 
-def _own(server: Server) -> set[IPv4Address | IPv6Address]:
+def _own(server: Server) -> set[Address]:
     return {address for vip in server.vips for address in vip.addresses}

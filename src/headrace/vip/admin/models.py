@@ -207,10 +207,3 @@ class CoverageRequest(msgspec.Struct):
         str, Meta(max_length=64, description="The change that waits.", examples=["1f2e3d4c5b6a"])
     ]
     by: Annotated[Words, Meta(description="Who decides it.", examples=["ada@desk"])] = ""
-
-
-class Trouble(msgspec.Struct):
-    """Why something could not be done: a status of HTTP, and words."""
-
-    status: int
-    detail: str

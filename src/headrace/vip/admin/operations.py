@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from headrace.node.admin.operations import NoRequest, Operation, Operations
-from headrace.node.admin.problem import ProblemError
+from headrace.node.admin.worker_answers import ask_worker
 from headrace.node.running import Node
-from headrace.node.worker_problems import NONE_SERVES
 from headrace.vip.admin.models import (
     CoverageRequest,
     Done,
@@ -90,12 +89,7 @@ class Handlers:
 
     async def _ask(self, question: Question) -> Answer:
         """Return the worker's answer. Raises ProblemError."""
-        found = await self._node.workers.ask_each(question, Answer)
-        if not found:
-            raise ProblemError(503, NONE_SERVES)
-        if found[0].trouble is not None:
-            raise ProblemError(found[0].trouble.status, found[0].trouble.detail)
-        return found[0]
+        return await ask_worker(self._node, question, Answer)
 
 
 def operations(node: Node) -> Operations:

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 
 import msgspec
 
+from headrace.node.admin.worker_answers import MayFail, Trouble
 from headrace.topology.model import AdminState
 from headrace.vip.admin.models import (
     CoverageRequest,
@@ -17,7 +18,6 @@ from headrace.vip.admin.models import (
     EventsRequest,
     Explained,
     Status,
-    Trouble,
 )
 from headrace.vip.admin.status import explain, status
 from headrace.vip.announcing import Announcing
@@ -115,8 +115,8 @@ class Counts(msgspec.Struct):
     handover_over: int
 
 
-class Answer(msgspec.Struct):
-    """One of these is there."""
+class Answer(MayFail):
+    """One of these is there, or the trouble."""
 
     beat: Beat | None = None
     status: Status | None = None
@@ -126,7 +126,6 @@ class Answer(msgspec.Struct):
     done: Done | None = None
     coverage: LearningStatus | None = None
     decided: Entry | None = None
-    trouble: Trouble | None = None
 
 
 Question = (

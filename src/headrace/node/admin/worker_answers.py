@@ -1,0 +1,38 @@
+"""Questions of the admin API to the one worker of a role that knows the answer."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from headrace.node.admin.problem import ProblemError
+from headrace.node.running import Node
+from headrace.node.worker_problems import NONE_SERVES
+
+
+class Trouble(msgspec.Struct):
+    """Why something could not be done: a status of HTTP, and words."""
+
+    status: int
+    detail: str
+
+
+class MayFail(msgspec.Struct):
+    """An answer that may say why there is none (None: there is)."""
+
+    trouble: Trouble | None = None
+
+
+AnswerT = TypeVar("AnswerT", bound=MayFail)
+
+
+async def ask_worker(node: Node, question: msgspec.Struct, kind: type[AnswerT]) -> AnswerT:
+    """Return the worker's answer. Raises ProblemError."""
+    found = await node.workers.ask_each(question, kind)
+    if not found:
+        raise ProblemError(503, NONE_SERVES)
+    trouble = found[0].trouble
+    if trouble is not None:
+        raise ProblemError(trouble.status, trouble.detail)
+    return found[0]

@@ -55,12 +55,9 @@ def drill(
     from headrace.lab.drill.command import Wanted
     from headrace.lab.drill.report import read_report
     from headrace.lab.drill.shipped import find_scenarios
-    from headrace.lab.errors import LabError
 
-    if resume and output is None:
-        raise LabError("--continue needs --output: the directory of the series to continue")
+    before = read_report(output) if resume else None
     found = find_scenarios(scenarios)
-    before = read_report(output) if resume and output is not None else None
     played = tuple(dict.fromkeys(players or ()))
     wanted = Wanted(found, repeat, state_dir, name, topology, keepalived, before, played)
     _run(wanted, output, as_json)

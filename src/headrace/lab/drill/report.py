@@ -50,8 +50,12 @@ def rows_of(drills: Sequence[Drilled]) -> list[Row]:
     ]
 
 
-def read_report(directory: Path) -> Report | None:
-    """Return the report that is in a directory; None if there is none. Raises LabError."""
+def read_report(directory: Path | None) -> Report | None:
+    """Return the report of a series that is to be continued; None if the directory has none.
+    Raises LabError.
+    """
+    if directory is None:
+        raise LabError("--continue needs --output: the directory of the series to continue")
     path = directory / REPORT_FILE
     try:
         return msgspec.json.decode(path.read_bytes(), type=Report)

@@ -153,3 +153,5 @@ def test_a_report_is_read_again_to_be_continued(tmp_path: Path) -> None:
     (tmp_path / REPORT_FILE).write_text("{")
     with pytest.raises(LabError, match="leave out --continue"):
         read_report(tmp_path)
+    with pytest.raises(LabError, match="--continue needs --output"):
+        read_report(None)

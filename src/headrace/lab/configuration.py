@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
-from headrace.lab.assets import PROBE_PATH
+from headrace.lab import tables
 from headrace.lab.plan import CLOUD, Plan, PlannedNode, PlannedServer
 
-CLASS = "video"
 CACHE_SIZE = "256MiB"
 CAPACITY = "24Mbps"
 TARGET = 0.5
@@ -43,10 +42,8 @@ def network_toml(plan: Plan) -> str:
         '[[coverage]]\nname = "others"\ndefault = true\n'
         'sites = [{ name = "north" }, { name = "south" }]\n'
     )
-    # Every server has what it is probed for itself: its answer says nothing of other servers.
-    parts.append(f'[[class]]\nname = "probes"\npaths = ["{PROBE_PATH}"]\ntiering = false\n')
     # A segment is a shard by itself: so the page shows both servers of a site at work.
-    parts.append(f'[[class]]\nname = "{CLASS}"\nstore = "own"\nttl = "3s"\n')
+    parts += tables.classes()
     return "\n".join(parts)
 
 
@@ -68,10 +65,7 @@ def _site(name: str, kind: str, latitude: float, longitude: float) -> str:
 
 def edge_toml(plan: Plan, server: PlannedServer) -> str:
     """Return the configuration of one server."""
-    origins = "\n".join(
-        f'[[service.pool.origin]]\nname = "{name}"\nurl = "{place.url}"\n'
-        for name, place in plan.origins.items()
-    )
+    origins = {name: place.url for name, place in plan.origins.items()}
     return f"""\
 node_id = "{server.name}"
 workers = 1
@@ -87,16 +81,7 @@ size = "{CACHE_SIZE}"
 
 {_network(plan)}server = "{server.name}"
 {_follows(plan)}
-[[service]]
-name = "{CLASS}"
-hosts = ["*"]
-
-[service.key]
-host = false
-
-[[service.pool]]
-name = "origins"
-{origins}"""
+{tables.service(origins)}"""
 
 
 def router_toml(plan: Plan, router: PlannedNode) -> str:
@@ -121,12 +106,8 @@ def feedback_toml(plan: Plan, observer: PlannedNode, probe_sha256: str) -> str:
     """Return the configuration of an observer. A server that has failed often is kept out for half
     a minute, not for half an hour.
     """
-    observers = "\n".join(
-        f'[[observer]]\nnode_id = "{one.name}"\nurl = "{one.place.url}"\n' for one in plan.observers
-    )
-    routers = "\n".join(
-        f'[[router]]\nname = "{one.name}"\nadmin = "{one.admin.url}"\n' for one in plan.routers
-    )
+    observers = {one.name: one.place.url for one in plan.observers}
+    routers = {one.name: one.admin.url for one in plan.routers}
     return f"""\
 node_id = "{observer.name}"
 state_dir = "{plan.directory / observer.name}"
@@ -138,23 +119,13 @@ address = "{observer.place}"
 
 {_admin(plan, observer)}
 {_network(plan)}
-{observers}
-[[probe]]
-host = "{CLASS}.example"
-path = "{PROBE_PATH}"
-sha256 = "{probe_sha256}"
-
+{tables.observers(observers)}
+{tables.probe("probe", f"{tables.CLASS}.example", probe_sha256)}
 [reports]
 token_file = "{plan.token_file}"
 
-{routers}
-[states]
-successes = 3
-ramp = "6s"
-half_life = "20s"
-suppress = 2000
-longest_suppress = "30s"
-full_above = 1.0
+{tables.routers(routers)}
+{tables.SETTLED_SOON}full_above = 1.0
 
 [balance]
 interval = "2s"
@@ -166,13 +137,12 @@ correct = "20s"
 
 
 def _admin(plan: Plan, node: PlannedNode | PlannedServer) -> str:
-    return f'[admin]\nlisten = "{node.admin}"\ntoken_file = "{plan.token_file}"\n'
+    return tables.admin(node.admin, plan.token_file)
 
 
 def _network(plan: Plan) -> str:
-    return f'[network]\nfile = "{plan.network_file}"\nsecret_file = "{plan.secret_file}"\n'
+    return tables.network(plan.network_file, plan.secret_file)
 
 
 def _follows(plan: Plan) -> str:
-    urls = ", ".join(f'"{one.place.url}"' for one in plan.observers)
-    return f"view_from = [{urls}]\n"
+    return tables.follows(one.place.url for one in plan.observers)

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from headrace.config.lab.model import SiteTable
 from headrace.config.units import format_bit_rate
-from headrace.lab.assets import PROBE_PATH, probe_sha256
+from headrace.lab import tables
+from headrace.lab.assets import probe_sha256
 from headrace.lab.network.plan import Kind, LabPlan, Machine
 
 DESCRIPTION = "network.toml"
 HOST = "video.cdn.test"
 ZONE = "cdn.test"
-CLASS = "video"
 ORIGIN_PORT = 8000
 HTTP_PORT, HTTPS_PORT = 80, 443
 EDGE_ADMIN, ROUTER_ADMIN, FEEDBACK_ADMIN, VIP_ADMIN = 9090, 9091, 9092, 9093
@@ -60,9 +60,7 @@ def network_toml(plan: LabPlan) -> str:
     parts += [_server(plan, machine) for machine in plan.of(Kind.SERVER, Kind.MID)]
     for index, isp in enumerate(plan.config.isps):
         parts.append(_coverage(plan, isp.name, default=index == 0))
-    # Every server has what it is probed for itself: its answer says nothing of other servers.
-    parts.append(f'[[class]]\nname = "probes"\npaths = ["{PROBE_PATH}"]\ntiering = false\n')
-    parts.append(f'[[class]]\nname = "{CLASS}"\nstore = "own"\nttl = "3s"\n')
+    parts += tables.classes()
     return "\n".join(parts)
 
 
@@ -117,10 +115,7 @@ def _coverage(plan: LabPlan, isp: str, *, default: bool) -> str:
 def edge_toml(plan: LabPlan, machine: Machine) -> str:
     """Return the configuration of a server's edge."""
     home = plan.directory / machine.name
-    origins = "\n".join(
-        f'[[service.pool.origin]]\nname = "{one.name}"\nurl = "http://{one.ipv4}:{ORIGIN_PORT}"\n'
-        for one in plan.of(Kind.ORIGIN)
-    )
+    origins = {one.name: _url(one, ORIGIN_PORT) for one in plan.of(Kind.ORIGIN)}
     return f"""\
 node_id = "{machine.name}"
 workers = 1
@@ -141,16 +136,7 @@ size = {plan.config.store_bytes}
 
 {_network(plan)}server = "{machine.name}"
 {_follows(plan)}
-[[service]]
-name = "{CLASS}"
-hosts = ["*"]
-
-[service.key]
-host = false
-
-[[service.pool]]
-name = "origins"
-{origins}"""
+{tables.service(origins)}"""
 
 
 def _tls(plan: LabPlan) -> str:
@@ -203,11 +189,7 @@ user = "{plan.speaker_user}"
 half_life = {site.half_life_s:g}
 {_authority(plan)}
 {sessions}
-[[check]]
-host = "{HOST}"
-path = "{PROBE_PATH}"
-sha256 = "{probe_sha256()}"
-
+{tables.probe("check", HOST, probe_sha256())}
 [edge]
 admin = "http://{machine.ipv4}:{EDGE_ADMIN}"
 token_file = "{token_file(plan)}"
@@ -252,14 +234,8 @@ ttl = "3s"
 
 def feedback_toml(plan: LabPlan, machine: Machine) -> str:
     """Return the configuration of an observer."""
-    observers = "\n".join(
-        f'[[observer]]\nnode_id = "{one.name}"\nurl = "{_url(one, OBSERVER_PORT)}"\n'
-        for one in plan.of(Kind.OBSERVER)
-    )
-    routers = "\n".join(
-        f'[[router]]\nname = "{one.name}"\nadmin = "{_url(one, ROUTER_ADMIN)}"\n'
-        for one in plan.of(Kind.ROUTER)
-    )
+    observers = {one.name: _url(one, OBSERVER_PORT) for one in plan.of(Kind.OBSERVER)}
+    routers = {one.name: _url(one, ROUTER_ADMIN) for one in plan.of(Kind.ROUTER)}
     return f"""\
 node_id = "{machine.name}"
 state_dir = "{plan.directory / machine.name / "state"}"
@@ -271,24 +247,13 @@ address = "{machine.ipv4}:{OBSERVER_PORT}"
 
 {_admin(plan, f"{machine.ipv4}:{FEEDBACK_ADMIN}")}
 {_network(plan)}
-{observers}
-[[probe]]
-host = "{HOST}"
-path = "{PROBE_PATH}"
-sha256 = "{probe_sha256()}"
-
+{tables.observers(observers)}
+{tables.probe("probe", HOST, probe_sha256())}
 {_probing(plan)}[reports]
 token_file = "{token_file(plan)}"
 
-{routers}
-# A server that has failed often is kept out for half a minute, not for half an hour.
-[states]
-successes = 3
-ramp = "6s"
-half_life = "20s"
-suppress = 2000
-longest_suppress = "30s"
-"""
+{tables.routers(routers)}
+{tables.SETTLED_SOON}"""
 
 
 def authority_file(plan: LabPlan) -> Path:
@@ -331,14 +296,12 @@ def _url(machine: Machine, port: int) -> str:
 
 
 def _admin(plan: LabPlan, listen: str) -> str:
-    return f'[admin]\nlisten = "{listen}"\ntoken_file = "{token_file(plan)}"\n'
+    return tables.admin(listen, token_file(plan))
 
 
 def _network(plan: LabPlan) -> str:
-    network = plan.directory / DESCRIPTION
-    return f'[network]\nfile = "{network}"\nsecret_file = "{secret_file(plan)}"\n'
+    return tables.network(plan.directory / DESCRIPTION, secret_file(plan))
 
 
 def _follows(plan: LabPlan) -> str:
-    urls = [_url(one, OBSERVER_PORT) for one in plan.of(Kind.OBSERVER)]
-    return f"view_from = [{_listed(urls)}]\n" if urls else ""
+    return tables.follows(_url(one, OBSERVER_PORT) for one in plan.of(Kind.OBSERVER))

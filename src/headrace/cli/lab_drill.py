@@ -49,7 +49,8 @@ def drill(
 ) -> None:
     """Build a lab, break it by written scenarios while clients ask, and report what they saw.
 
-    Exits with 1 where a body was wrong, or what a scenario hopes for did not come.
+    Exits with 1 where a body was wrong, a player failed for good, or what a scenario hopes for did
+    not come.
     """
     # Imported here: the other commands of a lab need none of it to start.
     from headrace.lab.drill.command import Wanted

@@ -36,10 +36,8 @@ def test_an_edge_is_killed_under_load(tmp_path: Path) -> None:
     assert all(len(one.played) == 2 for one in report.drills[0].runs)
     for played in (played for one in report.drills[0].runs for played in one.played):
         assert played.player == "ffmpeg"
-        # A body is under way for long on a busy machine. From one that was cut it may not recover.
-        assert played.since > 100 or played.damaged
-        assert played.fatal == [] or played.damaged
-        assert bool(played.damaged or played.missing) <= bool(played.errors)
+        assert played.fatal == []
+        assert played.since > 100
     # On a busy machine what is hoped for may not come; then that is said.
     assert (code == 1) == bool(one.summary.missed)
     assert all(missed in said for missed in one.summary.missed)

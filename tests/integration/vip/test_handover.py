@@ -88,11 +88,11 @@ def test_downloads_outlive_a_drain_and_a_return(site: VipSite) -> None:
     site.goes_to(vip6_of(1), 2)
     assert all(one.runs() for one in old)
     assert first.status()["phase"] == "worse"
-    new = [download(site, vip, f"new-{vip}") for vip in (vip_of(1), vip6_of(1))]
     for one in old:
         one.ends_well()
     site.until(lambda: handover(second, "passed") > 0, "packets were passed on")
     assert handover(first, "taken") > 0
+    new = [download(site, vip, f"new-{vip}") for vip in (vip_of(1), vip6_of(1))]
     assert first.headrace("return").returncode == 0
     site.settled()
     assert all(one.runs() for one in new), "too fast to be of use"

@@ -34,6 +34,9 @@ class Holding:
 
 NOBODY = Holding()
 
+_SILENT = (Soundness.UNKNOWN, Soundness.DEGRADED)
+"""Such others were not asked, or did not answer."""
+
 Holdings = Mapping[Address, Holding]
 
 
@@ -106,6 +109,25 @@ def takes_packets(neighbour: Neighbour | None) -> bool:
         and neighbour.soundness is not Soundness.FAILED
         and neighbour.takes is not None
     )
+
+
+def with_ports(
+    neighbours: Mapping[str, Neighbour], ports: Mapping[str, int]
+) -> dict[str, Neighbour]:
+    """Return what is known of others, with the ports that they named before: one whose edge serves,
+    but who says nothing now, has its connections still, and takes what is passed on.
+    """
+    return {
+        name: replace(one, takes=ports.get(name))
+        if one.takes is None and one.soundness in _SILENT
+        else one
+        for name, one in neighbours.items()
+    }
+
+
+def ports_of(neighbours: Mapping[str, Neighbour]) -> dict[str, int]:
+    """Return the ports that others have named."""
+    return {name: one.takes for name, one in neighbours.items() if one.takes is not None}
 
 
 def keeps_connections(

@@ -65,12 +65,19 @@ class Passing:
                 self.problem = ""
             except (ProgramError, OSError) as error:
                 wait_s = RETRY_S
-                self.done = None
-                if str(error) != self.problem:
-                    self.problem = str(error)
-                    log.error("handover_failed", problem=self.problem)
+                self._failed(str(error))
+            except Exception as error:  # a fault of ours must not end it for good
+                wait_s = RETRY_S
+                log.exception("handover_failed")
+                self._failed(type(error).__name__)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._soon.wait(), wait_s)
+
+    def _failed(self, problem: str) -> None:
+        self.done = None
+        if problem != self.problem:
+            self.problem = problem
+            log.error("handover_failed", problem=problem)
 
     async def _once(self) -> None:
         wish, done = self._wish, self.done

@@ -12,7 +12,9 @@ from headrace.vip.handover.holding import (
     Holding,
     keeps_connections,
     next_holdings,
+    ports_of,
     targets,
+    with_ports,
 )
 from headrace.vip.handover.passing import Passing
 from headrace.vip.handover.ruleset import OVER, PASSED, TAKEN
@@ -40,6 +42,7 @@ class Handover:
         self._cookies = Cookies()
         self._holdings: dict[Address, Holding] = {}
         self._targets: dict[Address, str] = {}
+        self._ports: dict[str, int] = {}
         self._wish: Wish | None = None
         self._began: float | None = None
 
@@ -55,6 +58,8 @@ class Handover:
             name not in neighbours for name in order.servers if name != plan.server
         ):
             return
+        neighbours = with_ports(neighbours, self._ports)
+        self._ports = ports_of(neighbours)
         self._holdings = next_holdings(order, plan, neighbours, self._holdings, now, table.keep_s)
         flooded = self._cookies.look(now)
         if flooded is not self.is_flooded:

@@ -12,7 +12,9 @@ from headrace.vip.handover.holding import (
     keeps_connections,
     next_holding,
     next_holdings,
+    ports_of,
     targets,
+    with_ports,
 )
 from headrace.vip.plan.floor import Neighbour
 from headrace.vip.plan.health import Soundness
@@ -116,3 +118,19 @@ def test_what_a_server_had_only_while_all_started_is_not_remembered() -> None:
     assert soon[VIP] == Holding("a")
     late = next_holdings(ORDER, announced, {"a": says()}, mine, NOW + 5, KEEP_S)
     assert late[VIP] == Holding("a", (("b", NOW + 5 + KEEP_S),))
+
+
+def test_a_server_that_is_silent_for_a_while_is_asked_yet() -> None:
+    silent = Neighbour(Soundness.UNKNOWN, NOW)
+    ports = ports_of({"b": says(), "c": says(takes=None)})
+    assert ports == {"b": 8094}
+    found = with_ports({"b": silent, "c": silent}, ports)
+    assert targets(ORDER, "a", {VIP: Holding("b")}, found) == {VIP: "b"}
+    assert found["c"].takes is None
+    # It stays so as long as its edge serves, and no longer.
+    again = with_ports({"b": Neighbour(Soundness.DEGRADED, NOW)}, ports_of(found))
+    assert again["b"].takes == 8094
+    failed = with_ports({"b": Neighbour(Soundness.FAILED, NOW)}, ports_of(again))
+    assert ports_of(failed) == {}
+    # One that says that it takes nothing is believed.
+    assert with_ports({"b": says(takes=None)}, ports)["b"].takes is None

@@ -88,12 +88,13 @@ def _listed(words: list[str]) -> str:
 def _server(plan: LabPlan, machine: Machine) -> str:
     capacity = "" if not machine.isp else _capacity(plan.site(machine.site))
     vips = ", ".join(f'{{ ipv4 = "{v4}", ipv6 = "{v6}" }}' for v4, v6 in machine.vips)
+    listener = f'vip_listener = "http://{machine.ipv4}:{VIP_PORT}"\n'
     return (
         f'[[server]]\nname = "{machine.name}"\nsite = "{machine.site}"\n'
         f'host = "{machine.name}.{ZONE}"\nipv4 = ["{machine.ipv4}"]\nipv6 = ["{machine.ipv6}"]\n'
         f"http_port = {HTTP_PORT}\nhttps_port = {HTTPS_PORT if plan.config.tls else 0}\n"
         f'admin = "http://{machine.ipv4}:{EDGE_ADMIN}"\n{capacity}'
-        f"storage = {plan.config.store_bytes}\n" + (f"vips = [{vips}]\n" if vips else "")
+        f"storage = {plan.config.store_bytes}\n" + (f"vips = [{vips}]\n{listener}" if vips else "")
     )
 
 

@@ -40,7 +40,7 @@ from headrace.feedback.states.step import step as step_states
 from headrace.feedback.states.wanted import NOTHING_WANTED, Wanted
 from headrace.topology.model import Topology
 from headrace.topology.view import Cause, ServerState, ServerView, View
-from headrace.topology.view_codec import view_of, wire_of
+from headrace.topology.view_codec import WireView, view_of, wire_of
 
 _SEEN: Mapping[State, ServerState] = {
     State.ONLINE: ServerState.ONLINE,
@@ -146,8 +146,7 @@ class Controller:
         )
         kept = None
         if known.frozen:
-            kept = wire_of(to_keep(view, step.wishes)) if memory.kept is None else memory.kept
-            view = replace(frozen_view(view_of(kept), step.wishes), network=view.network)
+            kept, view = _frozen(memory, view, step.wishes)
         after = msgspec.structs.replace(
             memory,
             at=at,
@@ -210,6 +209,12 @@ class Controller:
         if state is ServerState.FAILED:
             return ServerView(state, cause=cause, until=until)
         return ServerView(state, offered(record, self.rules.states), cause, until)
+
+
+def _frozen(memory: Memory, view: View, wishes: Mapping[str, Wanted]) -> tuple[WireView, View]:
+    """Return what is kept while the view is frozen, and the view that comes of it."""
+    kept = wire_of(to_keep(view, wishes)) if memory.kept is None else memory.kept
+    return kept, replace(frozen_view(view_of(kept), wishes), network=view.network)
 
 
 def _cause(record: ServerRecord, wanted: Wanted) -> Cause:

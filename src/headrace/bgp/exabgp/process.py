@@ -26,7 +26,8 @@ from headrace.bgp.exabgp.messages import LIMIT_BYTES
 from headrace.bgp.lines import LineSplitter
 
 HERE = Path(__file__).parent
-READ_BYTES = 256 * 1024
+READ_BYTES = 16 * 1024
+"""Small, so that what routers make ExaBGP say never holds up the checks for long."""
 LOG_LINE_BYTES = 4096
 SHOWN_LETTERS = 300
 LINES_A_SECOND = 20

@@ -23,10 +23,10 @@ SUPPORTED = ("5.0.",)
 RETRY_S = 1.0
 CONNECT_S = 1.2
 MEMORY_BYTES = 1 << 30
-INTAKE_BPS = 4_000_000
-"""What one router's announcements may come to, as text for the API: some 10,000 prefixes a second.
+INTAKE_BPS = 2_000_000
+"""What one router's announcements may come to, as text for the API: some 6,000 prefixes a second.
 """
-INTAKE_BURST_BYTES = 500_000
+INTAKE_BURST_BYTES = 250_000
 REST_S = 0.002
 PR_SET_PDEATHSIG = 1
 PR_SET_NO_NEW_PRIVS = 38

@@ -173,6 +173,12 @@ class DrillConfig(Model):
         max_length=16,
         description="The servers whose VIPs are affected. A site means all of its servers.",
     )
+    least_servers: int = Field(
+        default=1,
+        ge=1,
+        le=16,
+        description="So many servers at least must each site of an affected server have.",
+    )
     in_turn: MachineName | None = Field(
         default=None,
         description="All steps are taken for each server of this site, one server after the other: "

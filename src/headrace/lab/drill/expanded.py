@@ -15,6 +15,10 @@ def expanded(config: DrillConfig, plan: LabPlan) -> DrillConfig:
     LabError for what the lab has not.
     """
     affected = [one for name in config.affected for one in _servers(plan, name)]
+    for one in plan.of(Kind.SERVER):
+        have = plan.site(one.site).servers
+        if one.name in affected and have < config.least_servers:
+            raise LabError(f"{one.site} has {have} servers, and {config.least_servers} are needed")
     steps = list(config.steps)
     if config.in_turn is not None:
         steps = list(_turns(config, _servers(plan, config.in_turn)))

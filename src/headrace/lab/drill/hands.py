@@ -60,7 +60,7 @@ class Hands:
     async def _return(self, machine: str) -> None:
         """Let a server return whose programs may just be starting. Raises LabError."""
         until_s = time.monotonic() + _ENDS_S
-        while not await self.ready([machine], alive=True):
+        while await self.not_ready([machine], alive=True):
             if time.monotonic() > until_s:
                 raise LabError(f"{machine} is drained, and does not answer within {_ENDS_S:g} s")
             await asyncio.sleep(_POLL_S)
@@ -189,9 +189,9 @@ class Hands:
             return [f"{file.parent.name}:{file.stem}"]
         return [one.key for one in programs(self._lab.plan, []) if one.reads_description]
 
-    async def ready(self, machines: Sequence[str], *, alive: bool = False) -> bool:
-        """Return whether all programs of machines say that they are ready; with `alive`, that they
-        are, but for draining. Raises LabError.
+    async def not_ready(self, machines: Sequence[str], *, alive: bool = False) -> list[str]:
+        """Return the programs of machines that do not say that they are ready; with `alive`, one
+        that drains is as good. Raises LabError.
         """
         wanted = [
             one for one in programs(self._lab.plan, []) if one.machine in machines and one.ready_url
@@ -201,10 +201,11 @@ class Hands:
             return inside(
                 self._lab.plan.namespace(one.machine),
                 lambda: answers(
-                    # Of those that are started, also one whose worker has not begun yet lives.
+                    # The supervisor lives before any worker does.
                     one.ready_url.replace("/live", "/ready") if alive else one.ready_url,
                     draining=alive,
                 ),
             )
 
-        return all(await asyncio.gather(*(asyncio.to_thread(asked, one) for one in wanted)))
+        said = await asyncio.gather(*(asyncio.to_thread(asked, one) for one in wanted))
+        return [one.key for one, is_ready in zip(wanted, said, strict=True) if not is_ready]

@@ -140,9 +140,10 @@ class Drill:
             await self._wait(self._is_home, vips, step.within_s, f"VIPs of {names} are back")
         elif step.when is not None:
             until_s = time.monotonic() + step.within_s
-            while not await self._hands.ready(step.on, alive=step.when == "alive"):
+            while late := await self._hands.not_ready(step.on, alive=step.when == "alive"):
                 if time.monotonic() > until_s:
-                    raise LabError(f"{names}: not {step.when} within {step.within_s:g} s")
+                    lacks = ", ".join(late)
+                    raise LabError(f"{lacks}: not {step.when} within {step.within_s:g} s")
                 await asyncio.sleep(5 * _POLL_S)
 
     async def _wait(self, test: object, vips: Collection[str], within_s: float, what: str) -> None:

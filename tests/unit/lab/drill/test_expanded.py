@@ -61,6 +61,7 @@ def test_a_server_and_its_site_are_affected_once(tmp_path: Path) -> None:
         ('affected = ["oslo"]', 'affected = ["milan"]', "no server milan: name some of oslo1"),
         ('in_turn = "oslo"', 'in_turn = "milan"', "no server milan"),
         ('wait = "20s"', 'wait = "5m"', "a run could take"),
+        ('in_turn = "oslo"', 'in_turn = "oslo"\nleast_servers = 4', "oslo has 3 servers, and 4"),
     ],
 )
 def test_what_the_lab_has_not_is_refused(tmp_path: Path, old: str, new: str, says: str) -> None:

@@ -116,7 +116,7 @@ def test_a_server_that_is_still_drained_returns_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commands: list[tuple[str, ...]] = []
-    looks = iter([False, True])
+    looks = iter([["oslo1:vip"], []])
 
     async def no_process(*command: str, **_options: Any) -> Any:
         commands.append(command)
@@ -126,14 +126,14 @@ def test_a_server_that_is_still_drained_returns_in_the_end(
 
         return type("Process", (), {"returncode": 0, "communicate": staticmethod(communicate)})
 
-    async def ready(_machines: list[str], *, alive: bool = False) -> bool:
+    async def not_ready(_machines: list[str], *, alive: bool = False) -> list[str]:
         return next(looks)
 
     lab = FakeLab(tmp_path)
     lab.plan = plan_of("small", tmp_path)
     hands = Hands(cast(Lab, lab))
     monkeypatch.setattr(asyncio, "create_subprocess_exec", no_process)
-    monkeypatch.setattr(hands, "ready", ready)
+    monkeypatch.setattr(hands, "not_ready", not_ready)
 
     async def drain_and_restore() -> None:
         await hands.take(StepTable.model_validate({"do": "drain", "on": ["oslo1"], "wait": 20}))

@@ -75,11 +75,7 @@ def purge(
         if listing:
             if urls or prefix or tag or everything or soft or service:
                 raise AdminUsage("--list only lists: leave out the rest, or leave out --list")
-            clients = _clients(admin, token_file, config)
-            if len(clients) > 1:
-                return _at_each(clients, _listed)
-            _list(clients[0], "")
-            return True
+            return _listed_at(_clients(admin, token_file, config))
         bodies = requests_for(
             _with_stdin(urls or []), prefix or [], tag or [], everything, soft=soft, service=service
         )
@@ -153,6 +149,14 @@ def _purged(client: AdminClient, body: dict[str, Any], where: str) -> bool:
         typer.echo(f"headrace purge: {where}{_subject(body)} not purged: {error}", err=True)
         return False
     typer.echo(f"{where}purged {_subject(body)}: generation {answer.generation}")
+    return True
+
+
+def _listed_at(clients: list[AdminClient]) -> bool:
+    """List at all of them; whether all answered."""
+    if len(clients) > 1:
+        return _at_each(clients, _listed)
+    _list(clients[0], "")
     return True
 
 

@@ -16,7 +16,7 @@ from headrace.feedback.balance.groups import Groups as ClientGroups
 from headrace.feedback.balance.rules import DEFAULT_RULES, BalanceRules
 from headrace.feedback.control.balanced import balanced
 from headrace.feedback.control.frozen import frozen_view, to_keep
-from headrace.feedback.control.heavy_shards import next_heavy_shards
+from headrace.feedback.control.heavy_shards import HeavyShards, next_heavy_shards
 from headrace.feedback.control.memory import MOST_ALARMS, Memory
 from headrace.feedback.control.network_time import bounded_elapsed_s, network_time
 from headrace.feedback.control.site_shares import ByCoverage, shared_weights
@@ -133,17 +133,10 @@ class Controller:
         )
         if shared.explanation is not None or mode is Mode.STATES:
             self._balanced = shared.explanation
-        coverage, by_class = shared.coverage, shared.by_class
+        weights = shared.coverage, shared.by_class
         if mode is not Mode.BOTH and step.states.sites:
-            coverage, by_class = self._site_shares(step.states)
-        view = View(
-            servers=servers,
-            coverage=coverage,
-            demand=heavy.demand,
-            widths=heavy.widths,
-            by_class=by_class,
-            network=self.topology.name,
-        )
+            weights = self._site_shares(step.states)
+        view = self._view(servers, weights, heavy)
         kept = None
         if known.frozen:
             kept, view = _frozen(memory, view, step.wishes)
@@ -163,6 +156,22 @@ class Controller:
         """Return the mode: the operator's, else the configured one."""
         ordered = None if orders.mode is None else orders.mode.mode
         return self.rules.mode if ordered is None else ordered
+
+    def _view(
+        self,
+        servers: Mapping[str, ServerView],
+        weights: tuple[ByCoverage, dict[str, ByCoverage]],
+        heavy: HeavyShards,
+    ) -> View:
+        coverage, by_class = weights
+        return View(
+            servers=servers,
+            coverage=coverage,
+            demand=heavy.demand,
+            widths=heavy.widths,
+            by_class=by_class,
+            network=self.topology.name,
+        )
 
     def _closes(self, mode: Mode) -> bool:
         """Return whether a site that is full as a whole gets no new clients at all: beside the

@@ -21,7 +21,7 @@ from headrace.feedback.control.memory import (
 from headrace.feedback.exchange.document import LONGEST_EVENT_BYTES
 from headrace.feedback.observation import Outcome, ProbeRecord
 from headrace.feedback.orders import NO_ORDERS, Frozen, Orders, Wish, wish_server
-from headrace.feedback.states.model import ServerRecord, State, States
+from headrace.feedback.states.model import ServerRecord, SiteRecord, State, States
 from headrace.feedback.states.quorum import MOST_EVIDENCE
 from headrace.topology.model import Site
 from headrace.topology.view_codec import encode_taken
@@ -48,6 +48,17 @@ MEMORY = st.builds(
         States,
         st.dictionaries(st.sampled_from([*NAMES, "gone"]), RECORD),
         st.sampled_from([0, 1, 2**53]),
+        sites=st.dictionaries(
+            st.sampled_from(["s0", "s1", "gone"]),
+            st.builds(
+                SiteRecord,
+                share=st.floats(0.0, 1.0),
+                mark=st.floats(0.0, 1e3),
+                calm_s=AGE,
+                raised=st.booleans(),
+                wait_s=AGE,
+            ),
+        ),
     ),
     orders=st.sampled_from([Orders(), Orders(freezes=(Frozen(True, 2**53),))]),
 )

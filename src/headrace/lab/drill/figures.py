@@ -50,7 +50,8 @@ class Figures(msgspec.Struct, frozen=True):
     these VIPs elsewhere; `dns_s` and `http_s` until request routers did. `back_s` is from the
     healing until they are with their owners for good. `named_s` is how long requests failed that
     went where DNS had sent them, and `failed_named` how many. `elsewhere` are the clients and VIPs
-    that brought a session of TLS to another server than before, `resumed` those that resumed it.
+    that brought a session of TLS to another server than before, `resumed` those that resumed it. `outcomes` are
+    what failed requests, of all kinds, ended with.
     """
 
     works_again_s: float | None
@@ -77,6 +78,7 @@ class Figures(msgspec.Struct, frozen=True):
     named_s: float | None = 0.0
     elsewhere: int = 0
     resumed: int = 0
+    outcomes: dict[str, int] = {}
 
 
 @dataclass(slots=True)
@@ -91,6 +93,7 @@ class _Counts:
     cut_back: int = 0
     downloads: int = 0
     unjudged: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
     own: list[Interruption] = field(default_factory=list)
     others: list[Interruption] = field(default_factory=list)
     named: list[Interruption] = field(default_factory=list)
@@ -134,6 +137,7 @@ def figures_of(seen: Seen) -> Figures:
         load=load_of(seen),
         refused=counts.refused,
         failed_named=counts.failed_named,
+        outcomes=dict(counts.outcomes),
         elsewhere=len(elsewhere),
         resumed=sum(elsewhere),
         named_s=worst([one.lasted_s for one in counts.named]),
@@ -158,6 +162,7 @@ def _count(counts: _Counts, seen: Seen, record: Record) -> None:
     healed_s = float("inf") if seen.healed_s is None else seen.healed_s
     for one in judged:
         if failed(one):
+            counts.outcomes[one.outcome] += 1
             if one.host not in seen.owners:
                 counts.failed_named += 1
             elif one.host not in seen.affected:

@@ -75,6 +75,9 @@ def run_line(number: int, figures: Figures) -> str:
         f"routes moved after {written_s(figures.routed_s)}",
         f"{figures.failed} of {figures.requests} requests failed",
     ]
+    if figures.outcomes:
+        counted = (f"{count} {what}" for what, count in sorted(figures.outcomes.items()))
+        parts[-1] += f" (all: {', '.join(counted)})"
     if figures.failed_others:
         parts.append(f"{figures.failed_others} to others")
     if figures.failed_named:

@@ -58,6 +58,7 @@ def test_the_figures_of_a_loss() -> None:
     assert found.others_s == 0.0
     assert found.requests == 2000
     assert (found.failed, found.failed_others, found.failed_back) == (40, 0, 0)
+    assert found.outcomes == {"refused": 40}
     assert found.routed_s is not None
     assert abs(found.routed_s - 0.3) < 1e-6
     assert found.back_s == 1.5

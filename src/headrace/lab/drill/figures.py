@@ -50,8 +50,8 @@ class Figures(msgspec.Struct, frozen=True):
     these VIPs elsewhere; `dns_s` and `http_s` until request routers did. `back_s` is from the
     healing until they are with their owners for good. `named_s` is how long requests failed that
     went where DNS had sent them, and `failed_named` how many. `elsewhere` are the clients and VIPs
-    that brought a session of TLS to another server than before, `resumed` those that resumed it. `outcomes` are
-    what failed requests, of all kinds, ended with.
+    that brought a session of TLS to another server than before, `resumed` those that resumed it.
+    `outcomes` are what failed requests, of all kinds, ended with.
     """
 
     works_again_s: float | None

@@ -229,7 +229,7 @@ class SitePlacement:
         if self._straight[arc] >= wanted:
             # A named tuple's own constructor takes twice as long.
             return _make(Owners, (self._homes[arc : arc + wanted], width))
-        return self._kept(arc, width)
+        return self._crooked.get(width << 32 | arc) or self._answer(arc, width)
 
     def finder(self, content: ContentClass) -> Callable[[bytes], Owners]:
         """Return what `owners` is for one class, to be called with many shards."""
@@ -237,7 +237,8 @@ class SitePlacement:
         if content.name in self._widths:
             return partial(self.owners, content)
         heavy, arc_of = self._known.get(content.name, {}), self.ring.ring.arc_of
-        straight, homes = self._straight, self._homes
+        straight, homes, crooked = self._straight, self._homes, self._crooked.get
+        high = width << 32
 
         def find(shard: bytes) -> Owners:
             if shard in heavy:
@@ -245,7 +246,7 @@ class SitePlacement:
             arc = arc_of(shard)
             if straight[arc] >= wanted:
                 return _make(Owners, (homes[arc : arc + wanted], width))
-            return self._kept(arc, width)
+            return crooked(high | arc) or self._answer(arc, width)
 
         return find
 
@@ -270,20 +271,17 @@ class SitePlacement:
         self._known[content.name][shard] = found
         return found
 
-    def _kept(self, arc: int, width: int) -> Owners:
-        """Return the answer for an arc, and remember it where it takes long."""
+    def _answer(self, arc: int, width: int) -> Owners:
+        """Return the answer for an arc, and remember that it is straight, or what it is."""
         wanted = width + FALLBACKS
         if self.ring.straight[arc] >= wanted:
             found = self.ring.ring.homes[arc : arc + wanted]
             if found[0] == self.arcs.holders[arc] and self._unusable.isdisjoint(found):
                 self._straight[arc] = wanted  # type: ignore[index]  # it is a row of its own
                 return _make(Owners, (self._homes[arc : arc + wanted], width))
-        key = width << 32 | arc
-        owners = self._crooked.get(key)
-        if owners is None:
-            owners = self._owners(arc, width, ())
-            if len(self._crooked) < len(self.arcs.holders):
-                self._crooked[key] = owners
+        owners = self._owners(arc, width, ())
+        if len(self._crooked) < len(self.arcs.holders):
+            self._crooked[width << 32 | arc] = owners
         return owners
 
     def _owners(self, arc: int, width: int, chosen: Sequence[int]) -> Owners:

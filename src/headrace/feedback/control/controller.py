@@ -137,9 +137,7 @@ class Controller:
         if mode is not Mode.BOTH and step.states.sites:
             weights = self._site_shares(step.states)
         view = self._view(servers, weights, heavy)
-        kept = None
-        if known.frozen:
-            kept, view = _frozen(memory, view, step.wishes)
+        kept, view = _frozen(memory, view, step.wishes) if known.frozen else (None, view)
         after = msgspec.structs.replace(
             memory,
             at=at,

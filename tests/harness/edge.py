@@ -28,7 +28,7 @@ from tests.harness.toml import to_toml
 from tests.harness.wire import Client, Response
 
 TOKEN = "a-token-for-tests-only"
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 60.0
 HOST = "example.test"
 NODE_ID = "edge-under-test"

@@ -78,7 +78,7 @@ class Origin:
     def count(self, path: str) -> int:
         return len(self.asked(path))
 
-    def wait_for(self, path: str, count: int = 1, timeout_s: float = 10.0) -> Recorded:
+    def wait_for(self, path: str, count: int = 1, timeout_s: float = 30.0) -> Recorded:
         """Wait until so many requests for the path have come; the last of them."""
         eventually(
             lambda: self.count(path) >= count, f"{path} was asked for {count} times", timeout_s

@@ -35,7 +35,7 @@ class Talk:
         """Send exactly these bytes."""
         self.sock.sendall(data)
 
-    def more(self, timeout_s: float = 10.0) -> bool:
+    def more(self, timeout_s: float = 30.0) -> bool:
         """Read what comes next into `unread`; False at the end of input."""
         self.sock.settimeout(timeout_s)
         try:
@@ -63,7 +63,7 @@ class Talk:
                 raise HeardNothing(f"the edge left after {self.unread[-200:]!r}")
         return self.takes(self.unread.index(mark) + len(mark))
 
-    def left(self, timeout_s: float = 10.0) -> bool:
+    def left(self, timeout_s: float = 30.0) -> bool:
         """Whether the edge ends this connection within the time. More bytes go to `unread`."""
         deadline = time.monotonic() + timeout_s
         try:
@@ -142,7 +142,7 @@ class RawOrigin:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def hears(self, timeout_s: float = 10.0) -> Heard:
+    def hears(self, timeout_s: float = 30.0) -> Heard:
         """The next request, on a connection of before or on a new one."""
         deadline = time.monotonic() + timeout_s
         while True:

@@ -86,7 +86,7 @@ class Client:
         server_name: str = "localhost",
         session: ssl.SSLSession | None = None,
         receive_buffer_bytes: int | None = None,
-        timeout_s: float = 10.0,
+        timeout_s: float = 30.0,
         host: str = "example.test",
     ) -> None:
         self.host = host
@@ -213,7 +213,7 @@ class Client:
         data, self._buffer = self._buffer[:size], self._buffer[size:]
         return data
 
-    def ended(self, timeout_s: float = 5.0) -> bool:
+    def ended(self, timeout_s: float = 30.0) -> bool:
         """Whether the server ends the connection within this time, with nothing more to read."""
         self.sock.settimeout(timeout_s)
         try:

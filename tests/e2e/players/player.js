@@ -59,7 +59,9 @@ const players = {
     shaka.polyfill.installAll();
     const player = new shaka.Player();
     await player.attach(video);
-    player.configure({ streaming: { bufferingGoal: 8, rebufferingGoal: 2 } });
+    // Two tries, the default, can both be over before it has steered away on a busy machine.
+    const retryParameters = { maxAttempts: 6 };
+    player.configure({ streaming: { bufferingGoal: 8, rebufferingGoal: 2, retryParameters } });
     player.getNetworkingEngine().registerResponseFilter((type, response) => {
       const { SEGMENT, CONTENT_STEERING } = shaka.net.NetworkingEngine.RequestType;
       if (type === SEGMENT) segment(response.uri);

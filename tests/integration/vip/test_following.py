@@ -39,7 +39,7 @@ def test_what_the_loop_drains_is_drained_and_its_edge_is_left_alone(site: VipSit
     site.goes_to(vip6_of(1), 2)
     assert "by the feedback loop" in first.headrace("status").stdout
     assert first.status()["edge"]["draining"] is False
-    assert "wanted draining (by the feedback loop)" in first.headrace("return").stdout
+    assert "wanted draining (by the feedback loop" in first.headrace("return").stdout
     publish(2, ServerState.ONLINE)
     site.settled()
 

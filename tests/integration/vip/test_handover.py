@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
-from dataclasses import dataclass
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,44 +14,52 @@ from tests.harness.vip_site import BODY, HOST, LARGE, VipServer, VipSite, vip6_o
 
 pytestmark = pytest.mark.timeout(400)
 
-RATE = "400K"
+PIECE_BYTES, PAUSE_S = 16 * 1024, 0.04
 
 
-@dataclass
 class Download:
-    """A long one, by a client of its own."""
+    """A long one, by a client of its own, whose speed is that of a video until it is to end."""
 
-    process: subprocess.Popen[bytes]
-    file: Path
-    wanted: Path
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self.begun = threading.Event()
+        self._hurry = threading.Event()
+        self._digest = hashlib.sha256()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
 
-    def begun(self) -> bool:
-        """Whether there is something of it."""
-        return self.file.exists() and self.file.stat().st_size > 0
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        while piece := self.process.stdout.read(PIECE_BYTES):
+            self._digest.update(piece)
+            self.begun.set()
+            self._hurry.wait(PAUSE_S)
 
     def runs(self) -> bool:
         """Whether it has not ended."""
         return self.process.poll() is None
 
-    def ends_well(self) -> None:
+    def ends_well(self, wanted: Path) -> None:
         """Wait for its end; every byte is right."""
-        assert self.process.wait(120) == 0
-        assert self.file.read_bytes() == self.wanted.read_bytes()
+        self._hurry.set()
+        self._thread.join(60)
+        assert self.process.wait(60) == 0
+        assert self._digest.digest() == hashlib.sha256(wanted.read_bytes()).digest()
 
 
-def download(site: VipSite, vip: str, name: str) -> Download:
+def download(site: VipSite, vip: str) -> Download:
     """Begin one."""
-    file = site.directory / f"got-{name}"
     host = f"[{vip}]" if ":" in vip else vip
-    process = site.where.popen(
-        [
-            *("curl", "-sS", "--limit-rate", RATE, "-o", str(file)),
-            *("--cacert", str(site.authority.ca_file)),
-            *("--resolve", f"{HOST}:443:{host}", f"https://{HOST}{LARGE}"),
-        ]
+    found = Download(
+        site.where.popen(
+            [
+                *("curl", "-sS", "--cacert", str(site.authority.ca_file)),
+                *("--resolve", f"{HOST}:443:{host}", f"https://{HOST}{LARGE}"),
+            ],
+            stdout=subprocess.PIPE,
+        )
     )
-    found = Download(process, file, site.directory / "files" / LARGE[1:])
-    site.until(found.begun, f"{name} has begun")
+    site.until(found.begun.is_set, f"a download from {vip} has begun")
     return found
 
 
@@ -81,7 +90,8 @@ def site(namespaces: Namespaces, open_path: Path) -> VipSite:
 
 def test_downloads_outlive_a_drain_and_a_return(site: VipSite) -> None:
     first, second = site.servers[1], site.servers[2]
-    old = [download(site, vip, f"old-{vip}") for vip in (vip_of(1), vip6_of(1))]
+    large = site.directory / "files" / LARGE[1:]
+    old = [download(site, vip) for vip in (vip_of(1), vip6_of(1))]
     assert first.headrace("drain").returncode == 0
     # It does not linger: the route moves, and what is open does not notice.
     site.goes_to(vip_of(1), 2)
@@ -89,30 +99,31 @@ def test_downloads_outlive_a_drain_and_a_return(site: VipSite) -> None:
     assert all(one.runs() for one in old)
     assert first.status()["phase"] == "worse"
     for one in old:
-        one.ends_well()
+        one.ends_well(large)
     site.until(lambda: handover(second, "passed") > 0, "packets were passed on")
     assert handover(first, "taken") > 0
-    new = [download(site, vip, f"new-{vip}") for vip in (vip_of(1), vip6_of(1))]
+    new = [download(site, vip) for vip in (vip_of(1), vip6_of(1))]
     assert first.headrace("return").returncode == 0
     site.settled()
     assert all(one.runs() for one in new), "too fast to be of use"
     assert passes(first, vip_of(1)) == "s2"
     assert site.fetch(vip_of(1)) == BODY
     for one in new:
-        one.ends_well()
+        one.ends_well(large)
     site.until(lambda: handover(first, "passed") > 0, "packets were passed on")
 
 
 def test_a_neighbour_that_dies_is_asked_no_more(site: VipSite) -> None:
     first, second = site.servers[1], site.servers[2]
+    large = site.directory / "files" / LARGE[1:]
     second.edge.kill()
     site.until(lambda: passes(first, vip_of(2)) == "", "nothing is passed on to the dead")
     site.goes_to(vip_of(2), 1)
     assert site.fetch(vip_of(2)) == BODY
-    running = download(site, vip_of(2), "at-the-neighbour")
+    running = download(site, vip_of(2))
     second.edge.start()
     site.settled()
-    running.ends_well()
+    running.ends_well(large)
     # Whoever ends leaves nothing in the kernel.
     assert first.vip.stop() == 0
     assert "headrace" not in first.where.ip("link", "show")

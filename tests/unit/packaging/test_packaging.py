@@ -113,6 +113,9 @@ def test_a_vip_process_has_a_unit_and_a_first_configuration_that_fit() -> None:
     assert "headrace-edge.service" in (PACKAGING / "headrace-vip.service").read_text()
     own = {"ExecStart", "StateDirectory", "StateDirectoryMode", "RestartSec", "LimitNOFILE"}
     own |= {"AmbientCapabilities", "CapabilityBoundingSet", "RestrictAddressFamilies"}
+    # Whatever ends the process, nothing is announced after.
+    assert vip["ExecStopPost"].endswith("headrace vip withdraw --config /etc/headrace/vip.toml")
+    own.add("ExecStopPost")
     assert {key: vip[key] for key in vip if key not in own} == {
         key: feedback[key]
         for key in feedback

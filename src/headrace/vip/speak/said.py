@@ -90,7 +90,8 @@ class Said:
         """Yield an event that a router has brought about, unless there were too many."""
         skipped = self._quiet.skipped(session, event.at)
         if skipped:
-            yield replace(event, detail=f"{event.detail} (after {skipped} more that are not told)")
+            text = f"{event.detail} (after {skipped} more that are not told)"
+            yield replace(event, detail=text)
         elif skipped == 0:
             yield event
 

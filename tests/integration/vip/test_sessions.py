@@ -96,7 +96,7 @@ def test_password_hops_and_bfd_hold(
     server.vip.start()
     server.ready()
     site.until(has, "the router has the VIPs")
-    assert server.headrace("status", "--check").stdout == ""
+    site.until(lambda: not server.headrace("status", "--check").stdout, "nothing to complain of")
     bfdd = server.vip.children("bfdd")
     assert bfdd
     # Both sides watch the other by BFD a moment later.

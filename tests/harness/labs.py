@@ -64,7 +64,7 @@ class LabUnderTest:
             timeout=180,
             cwd=ROOT,
         )
-        assert done.returncode == code, f"{command}: {done.stdout}{done.stderr}"
+        assert done.returncode == code, f"{command}: {done}"
         return done.stdout + done.stderr
 
     def drill(self, *words: str) -> tuple[int, Report, str]:

@@ -12,9 +12,10 @@ from typing import Any
 
 import aiohttp
 
+from headrace.lab.drill.players.hls import FLAGS, NAMES
+
 START_WITHIN_S = 30.0
 ANSWER_WITHIN_S = 20.0
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 class Page:
@@ -96,20 +97,11 @@ class Page:
 @contextlib.asynccontextmanager
 async def open_page(profile: Path, *, width: int = 1280, height: int = 860) -> AsyncIterator[Page]:
     """A Chromium of its own with one blank tab. Raises AssertionError when none is installed."""
-    program = next(filter(None, map(shutil.which, _NAMES)), None)
+    program = next(filter(None, map(shutil.which, NAMES)), None)
     assert program, "no Chromium on this machine: run 'apt install chromium' as root"
     process = await asyncio.create_subprocess_exec(
         program,
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-extensions",
-        "--no-first-run",
-        "--mute-audio",
-        "--autoplay-policy=no-user-gesture-required",
+        *FLAGS,
         "--remote-debugging-port=0",
         f"--window-size={width},{height}",
         f"--user-data-dir={profile}",

@@ -28,7 +28,7 @@ from headrace.cli.examples import examples
 from headrace.cli.feedback_orders import give, order_lines
 from headrace.cli.feedback_tables import event_line, status_lines
 from headrace.cli.role_file import RoleName, load_for
-from headrace.cli.tables import show
+from headrace.cli.tables import watch_looks
 from headrace.config.feedback import FEEDBACK
 from headrace.config.units import parse_duration
 from headrace.feedback.admin.models import (
@@ -91,22 +91,15 @@ def status(
     """Show servers, sites and observers, until Ctrl-C. Those that are not online come first."""
     client = _client(admin, token_file, config)
     drawn = sys.stdout.isatty() and not once and not as_json
-    try:
-        run(
-            COMMAND,
-            lambda: show(
-                _looks(client, interval, once=once),
-                status_lines,
-                first="headrace feedback: asking…",
-                plain_width=PLAIN_WIDTH,
-                as_json=as_json,
-                drawn=drawn,
-            ),
-        )
-    except KeyboardInterrupt:
-        return
-    except BrokenPipeError:
-        sys.stderr.close()  # nothing is left to say it to
+    watch_looks(
+        COMMAND,
+        _looks(client, interval, once=once),
+        status_lines,
+        first="headrace feedback: asking…",
+        plain_width=PLAIN_WIDTH,
+        as_json=as_json,
+        drawn=drawn,
+    )
 
 
 @feedback.command(name="why", epilog=examples("feedback why"))

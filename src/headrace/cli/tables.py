@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from headrace.cli.admin_client import harmless
+from headrace.cli.admin_client import harmless, run
 
 HOME, TO_LINE_END, TO_SCREEN_END = "\x1b[H", "\x1b[K", "\x1b[J"
 Found = TypeVar("Found")
@@ -37,7 +37,33 @@ def draw(lines: Sequence[str], height: int) -> None:
     sys.stdout.flush()
 
 
-def show(
+def watch_looks(
+    command: str,
+    looks: Iterable[Found],
+    lines: Callable[[Found, int], Sequence[str]],
+    *,
+    first: str,
+    plain_width: int,
+    as_json: bool,
+    drawn: bool,
+) -> None:
+    """Show looks until there are no more, Ctrl-C, or nobody reads them. What fails ends the command
+    as `run` does it.
+    """
+    try:
+        run(
+            command,
+            lambda: _show(
+                looks, lines, first=first, plain_width=plain_width, as_json=as_json, drawn=drawn
+            ),
+        )
+    except KeyboardInterrupt:
+        return
+    except BrokenPipeError:
+        sys.stderr.close()  # nothing is left to say it to
+
+
+def _show(
     looks: Iterable[Found],
     lines: Callable[[Found, int], Sequence[str]],
     *,

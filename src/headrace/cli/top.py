@@ -19,7 +19,7 @@ from headrace.cli.admin_client import (
     run,
 )
 from headrace.cli.role_file import RoleName
-from headrace.cli.tables import part, show
+from headrace.cli.tables import part, watch_looks
 from headrace.node.admin.activity import MOST_ROWS, USUAL_ROWS, Top
 
 PLAIN_WIDTH = 100
@@ -49,22 +49,15 @@ def top(
     """
     client = run("top", lambda: find_admin(admin, token_file, config, *ROLES))
     drawn = sys.stdout.isatty() and not once and not as_json
-    try:
-        run(
-            "top",
-            lambda: show(
-                _looks(client, interval, limit, once=once),
-                _lines,
-                first="headrace top: counting…",
-                plain_width=PLAIN_WIDTH,
-                as_json=as_json,
-                drawn=drawn,
-            ),
-        )
-    except KeyboardInterrupt:
-        return
-    except BrokenPipeError:
-        sys.stderr.close()  # nothing is left to say it to
+    watch_looks(
+        "top",
+        _looks(client, interval, limit, once=once),
+        _lines,
+        first="headrace top: counting…",
+        plain_width=PLAIN_WIDTH,
+        as_json=as_json,
+        drawn=drawn,
+    )
 
 
 def _looks(client: AdminClient, interval_s: float, limit: int, *, once: bool) -> Iterator[Top]:

@@ -24,7 +24,7 @@ from headrace.cli.admin_client import (
     who,
 )
 from headrace.cli.role_file import RoleName, load_for
-from headrace.cli.tables import show
+from headrace.cli.tables import watch_looks
 from headrace.cli.vip_tables import complaints, event_line, status_lines
 from headrace.config.units import parse_duration
 from headrace.config.vip import VIP
@@ -79,22 +79,15 @@ def status(
             typer.echo(one)
         raise typer.Exit(EXIT_NOT_WELL if wrong else 0)
     drawn = watch and sys.stdout.isatty() and not as_json
-    try:
-        run(
-            COMMAND,
-            lambda: show(
-                _looks(client, interval, watch=watch),
-                status_lines,
-                first="headrace vip: asking…",
-                plain_width=PLAIN_WIDTH,
-                as_json=as_json,
-                drawn=drawn,
-            ),
-        )
-    except KeyboardInterrupt:
-        return
-    except BrokenPipeError:
-        sys.stderr.close()  # nothing is left to say it to
+    watch_looks(
+        COMMAND,
+        _looks(client, interval, watch=watch),
+        status_lines,
+        first="headrace vip: asking…",
+        plain_width=PLAIN_WIDTH,
+        as_json=as_json,
+        drawn=drawn,
+    )
 
 
 def events(

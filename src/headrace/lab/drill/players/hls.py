@@ -31,7 +31,20 @@ from headrace.lab.namespaces.namespace import Namespace
 
 LIBRARY = PLAYER / "vendor" / "hls.min.js"
 _PAGE = Path(__file__).parent / "page"
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-extensions",
+    "--no-first-run",
+    "--mute-audio",
+    "--autoplay-policy=no-user-gesture-required",
+)
+"""What lets a browser play by itself, without a screen and without calling home."""
 _ENDS_S = 10.0
 _MOST_MOMENTS = 20_000
 _Text = Annotated[str, msgspec.Meta(max_length=200)]
@@ -55,7 +68,7 @@ class Said(msgspec.Struct, frozen=True):
 
 def program() -> str:
     """Return the browser. Raises LabError."""
-    found = next(filter(None, map(shutil.which, _NAMES)), None)
+    found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         raise LabError("no Chromium is installed: apt-get install chromium")
     return found
@@ -67,16 +80,7 @@ def command(viewer: Viewer, profile: str, port: int) -> list[str]:
     url = quote(f"http://{viewer.host}{MASTER_PATH}", safe="")
     return [
         program(),
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-extensions",
-        "--no-first-run",
-        "--mute-audio",
-        "--autoplay-policy=no-user-gesture-required",
+        *FLAGS,
         f"--host-resolver-rules=MAP {viewer.host} {host}",
         f"--user-data-dir={profile}",
         # With a port, which nothing connects to, the browser stays; without, it ends at once.

@@ -15,10 +15,13 @@ from headrace.config.loader import load_config
 from headrace.lab.network.configuration import HOST
 from headrace.lab.network.control import Lab, end_known_lab, open_lab, start_lab
 from headrace.lab.network.home import DEFAULT_ROOT, labs, options
+from headrace.lab.network.keeper import LATE
 from headrace.lab.network.missing import home_is_usable, refuse_missing, with_system_path
 from headrace.lab.network.requests import Heal, Kill, MakeCut
 from headrace.lab.network.status import observe, status_lines
 from headrace.lab.network.topology import DEFAULT, find_topology, shipped
+
+EXIT_NOT_WELL = 1
 
 lab = typer.Typer(
     name="lab",
@@ -57,16 +60,28 @@ def up(
     ] = None,
     state_dir: Root = DEFAULT_ROOT,
 ) -> None:
-    """Build a lab, start all of its programs, and leave it running."""
+    """Build a lab, start all of its programs, and leave it running.
+
+    It is there when every VIP goes to its owner. Where that takes longer than a minute, it says
+    so, leaves the lab as it is, and exits with 1.
+    """
     file = find_topology(topology)
     config = load_config(file, LAB)
     if name is not None:
         config = LAB.model.model_validate({**config.model_dump(by_alias=True), "name": name})
     refuse_missing(config)
     home_is_usable(state_dir)
-    started = start_lab(state_dir, config.name, file, typer.echo)
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        typer.echo(line)
+
+    started = start_lab(state_dir, config.name, file, say)
     for line in greeting(started, state_dir):
         typer.echo(line)
+    if any(line.startswith(LATE) for line in said):
+        raise typer.Exit(EXIT_NOT_WELL)
 
 
 def greeting(started: Lab, state_dir: Path) -> list[str]:

@@ -22,6 +22,11 @@ PROBE = (MEDIA / PROBE_FILE).read_bytes()
 def lab() -> Iterator[LabUnderTest]:
     with fresh_lab() as made:
         made("up", "--topology", "small")
+        # At once: whoever has the prompt again may ask.
+        shown = made("status").splitlines()
+        vips = [line.split() for line in shown if line.startswith(("192.0.2.1", "2001:db8:1:f:"))]
+        assert len(vips) == 4
+        assert all(owner == goes_to and others == "1" for _, owner, _, goes_to, others, *_ in vips)
         yield made
 
 

@@ -14,6 +14,7 @@ import secrets
 import shutil
 import signal
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -28,6 +29,7 @@ from headrace.lab.network.operations import Operations
 from headrace.lab.network.plan import LabPlan
 from headrace.lab.network.programs import programs
 from headrace.lab.network.requests import MOST_BYTES, Reply, Request
+from headrace.lab.network.routes import ask_routers, goes, settled
 from headrace.lab.network.runner import Runner
 from headrace.lab.network.state import (
     CONTROL_SOCKET,
@@ -42,6 +44,10 @@ from headrace.lab.network.topology import load_plan
 
 READY = "ready"
 FAILED = "failed: "
+LATE = "not as it should be: "
+ROUTES_WITHIN_S = 60.0
+_ROUTES_POLL_S = 0.2
+_MOST_NAMED = 6
 _TRIM_S = 5.0
 
 
@@ -118,6 +124,8 @@ class Keeper:
             for runner in own:
                 await runner.start()
             await asyncio.gather(*(runner.until_ready() for runner in own))
+        say("waiting for routes …")
+        await self._until_routed()
         self.ready = True
         self.save()
         say(READY)
@@ -127,6 +135,24 @@ class Keeper:
             await asyncio.sleep(_TRIM_S)
             for runner in runners:
                 runner.trim_log()
+
+    async def _until_routed(self) -> None:
+        """Wait until every VIP is where it is to be. A lab in which that does not come about runs
+        all the same: it shows why.
+        """
+        until_s = time.monotonic() + ROUTES_WITHIN_S
+        while True:
+            routers = await asyncio.to_thread(ask_routers, self.plan)
+            if settled(self.plan, routers):
+                return
+            if time.monotonic() > until_s:
+                late = [one for one in goes(self.plan, routers) if one.via != one.owner]
+                names = ", ".join(one.vip for one in late[:_MOST_NAMED])
+                more = f" and {len(late) - _MOST_NAMED} more" if len(late) > _MOST_NAMED else ""
+                what = f"with its owner: {names}{more}" if late else "announced by all neighbours"
+                say(f"{LATE}not every VIP is {what} ({ROUTES_WITHIN_S:g} s)")
+                return
+            await asyncio.sleep(_ROUTES_POLL_S)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_network
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from headrace.lab.errors import LabError
-from headrace.lab.network.bird import Best, read_routes, read_sessions, session_name
 from headrace.lab.network.checks import Checks, ask_checks
 from headrace.lab.network.control import Lab
 from headrace.lab.network.cuts import Cut
 from headrace.lab.network.plan import Kind, LabPlan, Machine
-from headrace.lab.network.programs import BIRD_SOCKET
 from headrace.lab.network.requests import Ask
+from headrace.lab.network.routes import NO_ROUTE, AtRouter, ask_routers, goes, server_of
 from headrace.lab.network.state import LabState
-
-_BIRDC_S = 5.0
-NO_ROUTE = "-"
-
-
-@dataclass(frozen=True, slots=True)
-class AtRouter:
-    """What an ISP's router says: its sessions by their names, and its routes to VIPs."""
-
-    sessions: dict[str, str] = field(default_factory=dict)
-    routes: dict[str, Best] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +30,17 @@ class Observed:
 
     def vip_rows(self) -> list[dict[str, Any]]:
         """Return every VIP with its owner, and by which server its ISP's router reaches it."""
-        rows = []
-        for machine in self.plan.of(Kind.SERVER):
-            router = self.routers.get(machine.isp, AtRouter())
-            for vip in (address for pair in machine.vips for address in pair):
-                best = _best(router, vip)
-                via = server_of(self.plan, best.session) if best else NO_ROUTE
-                others = best.others if best else 0
-                rows.append(
-                    {
-                        "vip": vip,
-                        "owner": machine.name,
-                        "router": machine.isp,
-                        "via": via,
-                        "others": others,
-                        "checks": self.checks.get(vip, {}),
-                    }
-                )
-        return rows
+        return [
+            {
+                "vip": one.vip,
+                "owner": one.owner,
+                "router": one.router,
+                "via": one.via,
+                "others": one.others,
+                "checks": self.checks.get(one.vip, {}),
+            }
+            for one in goes(self.plan, self.routers)
+        ]
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as JSON takes it."""
@@ -76,51 +54,13 @@ class Observed:
         }
 
 
-def _best(router: AtRouter, vip: str) -> Best | None:
-    """Return the route that a VIP's packets take: that to the longest prefix."""
-    for length in range(128 if ":" in vip else 32, 0, -1):
-        found = router.routes.get(str(ip_network(f"{vip}/{length}", strict=False)))
-        if found is not None:
-            return found
-    return None
-
-
-def server_of(plan: LabPlan, session: str) -> str:
-    """Return the server that an ISP's router has a session with."""
-    for machine in plan.of(Kind.SERVER):
-        if session in (session_name(machine, 4), session_name(machine, 6)):
-            return machine.name
-    return session
-
-
 def observe(lab: Lab) -> Observed:
     """Return how a lab is now. Raises LabError."""
     try:
         state, kept = lab.do(Ask()).state, True
     except LabError:
         state, kept = lab.state(), False
-    routers = {
-        machine.name: ask_router(lab.directory / machine.name) for machine in lab.plan.of(Kind.ISP)
-    }
-    return Observed(lab.plan, state, kept, routers, ask_checks(lab.plan))
-
-
-def ask_router(home: Path) -> AtRouter:
-    """Return what the BIRD of an ISP says; nothing, if it does not answer."""
-    sessions = _birdc(home, "show", "protocols")
-    routes = _birdc(home, "show", "route", "where", "source = RTS_BGP")
-    return AtRouter(read_sessions(sessions), {one.prefix: one for one in read_routes(routes)})
-
-
-def _birdc(home: Path, *words: str) -> str:
-    command = ["birdc", "-r", "-s", str(home / BIRD_SOCKET), *words]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=_BIRDC_S
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout if done.returncode == 0 else ""
+    return Observed(lab.plan, state, kept, ask_routers(lab.plan), ask_checks(lab.plan))
 
 
 def status_lines(observed: Observed) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headrace.lab.network.bird import Best, bird_conf, read_routes, read_sessions
-from headrace.lab.network.status import server_of
+from headrace.lab.network.routes import server_of
 from tests.unit.lab.network.plans import plan_of
 
 SESSIONS = """\

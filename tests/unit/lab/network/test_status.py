@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from headrace.lab.network.bird import Best
 from headrace.lab.network.cuts import Cut
+from headrace.lab.network.routes import AtRouter
 from headrace.lab.network.state import LabState, ProcessId, ProgramState, process_id
-from headrace.lab.network.status import AtRouter, Observed, status_lines
+from headrace.lab.network.status import Observed, status_lines
 from tests.unit.lab.network.plans import plan_of
 
 GONE = ProcessId(2**22, 1)

@@ -31,7 +31,7 @@ from headrace.feedback.observe.targets import probed, probes_of, targets_of
 from headrace.feedback.observe.vips import VipsAsking, asked_of
 from headrace.feedback.order_join import (
     believed,
-    merge,
+    heard,
     new_orders,
     newly_overruled,
     without_forgotten,
@@ -247,12 +247,15 @@ class FeedbackLoop:
         told = believed(document.orders, time.time())
         if told is not document.orders:
             self.others.note_unbelieved_orders(document.observer)
-        # By our clock, or what we forget they would tell us again and again.
-        merged = merge(self.orders, without_forgotten(told, time.time()))
-        if merged != self.orders:
-            self.give(merged)
+        self._join(told)
         if document.decision is not None or _more_fail(before, document):
             self._soon.set()
+
+    def _join(self, told: Orders) -> None:
+        """Know also the orders that another knows, or that only what was decided remembers."""
+        joined = heard(self.orders, told, self.controller.topology, time.time())
+        if joined != self.orders:
+            self.give(joined)
 
     def observations(self, now_s: float) -> Observations:
         """Return all that is known now."""
@@ -304,6 +307,8 @@ class FeedbackLoop:
         )
         step = None if work is None else await asyncio.to_thread(work)
         changed = deciding.end_tick(moment, step)
+        if step is not None:
+            self._join(step.memory.orders)
         if deciding.decides != decided_before:
             log.info("decides", observer=deciding.decides, before=decided_before)
         # What was published before the start is said again as soon as it is known to be the last.

@@ -23,8 +23,8 @@ from headrace.feedback.orders import (
     Wish,
     bytes_of,
     overruled,
-    seen_of,
 )
+from headrace.topology.model import Topology
 
 SEQUENCES_A_SECOND: Final = 1000
 SEQUENCES_AHEAD_S: Final = 60.0
@@ -103,6 +103,22 @@ def believed(orders: Orders, now: float) -> Orders:
     )
 
 
+def heard(known: Orders, told: Orders, topology: Topology, now: float) -> Orders:
+    """Return what whoever knows some orders knows when others are told. Wishes for what neither is
+    described nor known count for nothing: those of a broken observer would leave no room for what
+    operators want.
+    """
+    servers = known.servers.keys() | {one.name for one in topology.servers}
+    sites = known.sites.keys() | {one.name for one in topology.sites}
+    told = msgspec.structs.replace(
+        told,
+        servers={name: one for name, one in told.servers.items() if name in servers},
+        sites={name: one for name, one in told.sites.items() if name in sites},
+    )
+    # What is forgotten here is told again and again by those whose clocks are behind.
+    return without_forgotten(merge(known, told), now)
+
+
 def without_forgotten(orders: Orders, now: float) -> Orders:
     """Return the orders without the wishes that were over for so long that nobody can have been
     away since.
@@ -130,20 +146,19 @@ def newly_overruled(before: Orders, after: Orders, now: float) -> Iterator[dict[
 
 
 def seen_of_both(one: Order, other: Order) -> dict[str, int]:
-    """Return what two orders have seen together."""
-    return seen_of(
-        [
-            msgspec.structs.replace(each, observer=observer, sequence=sequence, seen={})
-            for each in (one, other)
-            for observer, sequence in each.seen.items()
-        ]
-    )
+    """Return what two orders have seen together; of too much, what one has seen."""
+    seen = dict(one.seen)
+    for observer, last in other.seen.items():
+        seen[observer] = max(last, seen.get(observer, 0))
+    return dict(sorted(seen.items())) if len(seen) <= MOST_BESIDE else one.seen
 
 
-def _inherited(heir: OrderT, order: Order) -> OrderT:
-    """Return an order that replaces another, with what that one replaces."""
+def _inherited(heir: OrderT, order: OrderT) -> OrderT:
+    """Return an order that replaces another, with what that one replaces: but nothing of it where
+    that is more than there is room for, as no observer tells that is sound.
+    """
     most = order.sequence - 1
-    seen = {name: min(last, most) for name, last in order.seen.items()}
+    seen = {name: min(last, most) for name, last in order.seen.items() if most >= 0}
     both = seen_of_both(heir, msgspec.structs.replace(order, seen=seen))
     return heir if both == heir.seen else msgspec.structs.replace(heir, seen=both)
 
@@ -152,6 +167,7 @@ def _same(one: OrderT, other: OrderT) -> OrderT:
     """Return one of two that claim to be the same order, the same for all."""
     if one == other:
         return one
+    one, other = sorted((one, other), key=msgspec.json.encode, reverse=True)
     seen = seen_of_both(one, other)
     same = (msgspec.structs.replace(each, seen=seen) for each in (one, other))
     return max(same, key=msgspec.json.encode)

@@ -283,16 +283,21 @@ def choose_mode(
 
 
 def seen_of(beside: Sequence[Order]) -> dict[str, int]:
-    """Return what an order has seen that is given in knowledge of these: them, and what they had
-    seen.
+    """Return what an order has seen that is given in knowledge of these: them before all, and what
+    they had seen, the latest of that where it is too much.
     """
     seen: dict[str, int] = {}
+    for one in sorted(beside, key=lambda one: one.sequence)[-MOST_BESIDE:]:
+        seen[one.observer] = max(one.sequence, seen.get(one.observer, 0))
+    inherited: dict[str, int] = {}
     for one in beside:
-        for observer, sequence in (*one.seen.items(), (one.observer, one.sequence)):
-            seen[observer] = max(sequence, seen.get(observer, 0))
-    if len(seen) > MOST_BESIDE:
-        latest = sorted(seen, key=lambda name: (-seen[name], name))[:MOST_BESIDE]
-        seen = {name: seen[name] for name in latest}
+        for observer, last in one.seen.items():
+            # None replaces what has its own sequence or a later one, whatever it says.
+            known = min(last, max(one.sequence - 1, 0))
+            inherited[observer] = max(known, inherited.get(observer, 0))
+    for observer in sorted(inherited, key=lambda name: (-inherited[name], name)):
+        if observer in seen or len(seen) < MOST_BESIDE:
+            seen[observer] = max(inherited[observer], seen.get(observer, 0))
     return dict(sorted(seen.items()))
 
 
@@ -328,11 +333,20 @@ def _next_sequence(orders: Orders, now: float) -> int:
     return min(max(orders.last_sequence + 1, int(now)), MOST_SEQUENCE)
 
 
-def _checked(orders: Orders) -> Orders:
-    """Return the orders, if there are no more than are kept. Raises OrderError."""
+def too_many(orders: Orders) -> str:
+    """Return why these are more than are kept; "" if they are not."""
     for wishes in (orders.servers, orders.sites):
         if sum(map(len, wishes.values())) > MOST_WISHES:
-            raise OrderError(f"there are {MOST_WISHES} wishes already: take some back")
-    if sum(bytes_of(name, one) for _kind, name, one, _beside in orders.each()) > MOST_BYTES:
-        raise OrderError(f"all orders together have more than {MOST_BYTES} bytes: take some back")
+            return f"there are more than {MOST_WISHES} wishes"
+        size = sum(bytes_of(name, one) for name, beside in wishes.items() for one in beside)
+        if size > MOST_BYTES // 2:
+            return f"all wishes together have more than {MOST_BYTES // 2} bytes"
+    return ""
+
+
+def _checked(orders: Orders) -> Orders:
+    """Return the orders, if there are no more than are kept. Raises OrderError."""
+    problem = too_many(orders)
+    if problem:
+        raise OrderError(f"{problem}: take some back, those that headrace feedback orders lists")
     return orders

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from headrace.feedback.order_join import (
     believed,
+    heard,
     joined,
     knows,
     merge,
@@ -29,6 +31,7 @@ from headrace.feedback.orders import (
     Mode,
     ModeOrder,
     OperatorWish,
+    OrderError,
     Orders,
     Wish,
     bytes_of,
@@ -40,6 +43,7 @@ from headrace.feedback.orders import (
     wish_server,
     wish_site,
 )
+from tests.unit.feedback.networks import network
 
 NOW = 1_800_000_000.0
 OBSERVERS = ("a", "b", "c")
@@ -272,3 +276,55 @@ def test_a_broken_observer_cannot_make_orders_larger_than_they_may_be() -> None:
     beside = tuple(replace(wish, sequence=place, observer=f"o{place}") for place in range(90))
     assert len(joined(beside[:60], beside[60:])) == MOST_BESIDE
     assert believed(found, NOW) == found
+
+
+def test_a_later_order_replaces_all_that_is_known_whatever_that_claims() -> None:
+    sound = freeze(NO_ORDERS, True, now=NOW, observer="a")
+    claims = {f"made up {number}": 2**53 for number in range(MOST_BESIDE)}
+    hostile = Orders(freezes=(Frozen(True, int(NOW) + 1000, observer="x", seen=claims),))
+    for known in (merge(sound, hostile), merge(hostile, sound)):
+        thawed = freeze(known, False, now=NOW, observer="b")
+        for told in (sound, hostile, known):
+            assert dots(merge(thawed, told)) == dots(merge(told, thawed)) == dots(thawed)
+
+
+def test_no_order_replaces_later_ones_that_its_operator_could_not_know_of() -> None:
+    poison = Orders(freezes=(Frozen(False, int(NOW), observer="x", seen={"a": 2**53}),))
+    one = freeze(poison, True, now=NOW, observer="a", by="ann")
+    two = freeze(freeze(poison, False, now=NOW, observer="b"), False, now=NOW + 9, observer="b")
+    assert merge(one, two).frozen
+
+
+def test_wishes_for_what_nobody_describes_leave_room_for_those_of_operators() -> None:
+    junk = (OperatorWish(Wish.DRAINING, int(NOW) + 5, observer="x"),)
+    told = Orders({f"junk{number}": junk for number in range(MOST_WISHES)})
+    known = wish_server(NO_ORDERS, "s0a0", Wish.WITHDRAWN, now=NOW, observer="a")
+    joined_orders = heard(known, told, network(), NOW)
+    assert joined_orders == known
+    gone = wish_server(NO_ORDERS, "left", Wish.DRAINING, now=NOW, observer="a")
+    back = wish_server(gone, "left", Wish.NONE, now=NOW, observer="b")
+    assert heard(gone, back, network(), NOW) == back
+
+
+def test_what_is_taken_back_by_a_clock_that_is_days_behind_is_taken_back() -> None:
+    gone = wish_server(NO_ORDERS, "s0a0", Wish.WITHDRAWN, now=NOW, observer="a")
+    back = wish_server(gone, "s0a0", Wish.NONE, now=NOW - 2 * REMEMBERED_S, observer="b")
+    found = heard(gone, back, network(), NOW)
+    assert wish_in_force(found, "s0a0", "s0", NOW) is None
+    assert heard(found, back, network(), NOW) == found
+
+
+def test_as_much_is_kept_of_what_is_joined_as_operators_may_give() -> None:
+    orders = NO_ORDERS
+    with pytest.raises(OrderError, match="bytes"):  # noqa: PT012
+        for number in range(MOST_WISHES):
+            orders = wish_server(
+                orders,
+                f"n{number}",
+                Wish.DRAINING,
+                now=NOW,
+                reason="\x00" * 300,
+                by="\x00" * 300,
+                observer="a",
+            )
+    assert merge(orders, freeze(NO_ORDERS, True, now=NOW, observer="b")).servers == orders.servers

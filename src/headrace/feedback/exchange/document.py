@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from headrace.errors import HeadraceError
 from headrace.feedback.observation import MOST_PROBED, Name, ProbeRecord
-from headrace.feedback.orders import NO_ORDERS, Orders
+from headrace.feedback.orders import NO_ORDERS, Orders, too_many
 from headrace.topology.view_codec import LARGEST_BYTES as LARGEST_VIEW_BYTES
 from headrace.topology.view_codec import LARGEST_VERSION
 
@@ -90,4 +90,8 @@ def decode_document(data: bytes, observer: str, network: str = "") -> Document:
         raise DocumentError(f"it is {found.observer!r}'s, and {observer!r} was asked")
     if network and found.network_name and found.network_name != network:
         raise DocumentError(f"it is of the network {found.network_name!r}, not {network!r}")
+    # To join what nobody keeps would hold up probes and decisions for seconds.
+    problem = too_many(found.orders)
+    if problem:
+        raise DocumentError(f"its orders: {problem}")
     return found

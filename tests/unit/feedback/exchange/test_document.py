@@ -16,6 +16,7 @@ from headrace.feedback.exchange.document import (
     encode_document,
 )
 from headrace.feedback.observation import Outcome, ProbeRecord
+from headrace.feedback.orders import MOST_WISHES, OperatorWish, Orders, Wish
 
 DOCUMENT = Document(
     version=VERSION,
@@ -64,6 +65,20 @@ def test_nonsense_is_refused(key: str, value: object) -> None:
     data = msgspec.msgpack.encode({**msgspec.to_builtins(DOCUMENT), key: value})
     with pytest.raises(DocumentError):
         decode_document(data, "a")
+
+
+def test_more_orders_than_anybody_keeps_are_refused_and_not_joined() -> None:
+    wish = OperatorWish(Wish.DRAINING, 5)
+    for orders in (
+        Orders({f"n{number}": (wish,) * 2 for number in range(MOST_WISHES // 2 + 1)}),
+        Orders(sites={f"n{number}": (wish,) * 32 for number in range(MOST_WISHES)}),
+    ):
+        document = msgspec.structs.replace(DOCUMENT, orders=orders)
+        with pytest.raises(DocumentError, match="more than 2000 wishes"):
+            decode_document(encode_document(document), "a")
+    orders = Orders({f"n{number}": (wish,) for number in range(MOST_WISHES)})
+    document = msgspec.structs.replace(DOCUMENT, orders=orders)
+    assert decode_document(encode_document(document), "a") == document
 
 
 @given(st.binary(max_size=200))

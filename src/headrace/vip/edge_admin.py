@@ -19,7 +19,7 @@ from headrace.node.admin.token import token_in
 INTERVAL_S = 1.0
 WITHIN_S = 2.0
 LARGEST_BYTES = 1024 * 1024
-DRAINING = "draining"
+DRAINING, STOPPING = "draining", "stopping"
 
 log = structlog.get_logger("headrace.vip")
 
@@ -108,8 +108,14 @@ class EdgeAdmin:
         if status != 200:
             raise HeadraceError(f"it answers {status} for /report: is token_file the edge's?")
         load = msgspec.json.decode(body, type=_Load)
-        self.draining, self.connections = load.draining, load.connections
-        if self.wants_drained is not None and self.wants_drained is not self.draining:
+        stopping = detail == STOPPING
+        self.draining, self.connections = load.draining or stopping, load.connections
+        # One that ends takes no orders any more.
+        if (
+            not stopping
+            and self.wants_drained is not None
+            and self.wants_drained is not self.draining
+        ):
             path = "/drain" if self.wants_drained else "/undrain"
             status, _body = await self._ask(session, "POST", path)
             if status != 200:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+from headrace.lab.network.relay import read_counts
 from tests.harness.namespaces import Namespaces
 from tests.harness.polling import eventually
 
@@ -21,6 +23,35 @@ while block := one.recv(65536):
     got.update(block)
 print(took, got.hexdigest())
 """
+
+
+# By broadcast: nobody is to be found first.
+FLOOD = """
+import socket, sys
+one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+one.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+for _ in range(60_000):
+    one.sendto(bytes(1200), (sys.argv[1], 9))
+"""
+
+
+def test_what_it_could_not_take_in_time_is_counted(tmp_path: Path) -> None:
+    with Namespaces() as namespaces:
+        client, relay, server = (namespaces.add(name) for name in ("client", "relay", "server"))
+        namespaces.link((client, "up", ["192.0.2.1/30 broadcast 192.0.2.3"]), (relay, "lower", []))
+        namespaces.link((server, "up", ["192.0.2.2/30"]), (relay, "upper", []))
+        command = [sys.executable, "-m", "headrace.lab.network.relay", "lower", "upper"]
+        counts, out = tmp_path / "counts.json", tmp_path / "out"
+        with out.open("wb") as file:
+            options = ["--counts", str(counts)]
+            running = relay.logged([*command, *options], tmp_path / "log", stdout=file)
+        eventually(lambda: out.read_bytes() == b"relaying\n", "the relay runs")
+        ask = [sys.executable, "-c", FLOOD, "192.0.2.3"]
+        assert read_counts(counts).lost == 0
+        running.send_signal(signal.SIGSTOP)
+        assert client.popen(ask).wait(60) == 0
+        running.send_signal(signal.SIGCONT)
+        eventually(lambda: read_counts(counts).late > 0, "what was lost is counted")
 
 
 def test_a_connection_passes_whole_and_takes_longer(tmp_path: Path) -> None:

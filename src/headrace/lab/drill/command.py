@@ -15,15 +15,15 @@ from headrace.config.lab import LAB
 from headrace.config.loader import load_config
 from headrace.lab.drill.expanded import expanded
 from headrace.lab.drill.figures import Figures, figures_of
-from headrace.lab.drill.hurry import hurried
 from headrace.lab.drill.players_table import player_line
 from headrace.lab.drill.report import Report, machine
 from headrace.lab.drill.run import Drill
 from headrace.lab.drill.series import Row, resumed, row_of
 from headrace.lab.drill.shipped import topology_text
-from headrace.lab.drill.tables import run_line
+from headrace.lab.drill.tables import failure_lines, run_line
 from headrace.lab.drill.vrrp import beside, vrrp_rows
 from headrace.lab.errors import LabError
+from headrace.lab.hurry import hurried
 from headrace.lab.network.control import Lab, end_lab, start_lab
 from headrace.lab.network.missing import refuse_missing
 from headrace.lab.network.plan import make_plan
@@ -140,6 +140,8 @@ class Series:
     def _ran(self, row: Row, figures: Figures) -> None:
         row.runs.append(figures)
         self._say(f"  {run_line(len(row.runs) + len(row.errors), figures)}")
+        for line in failure_lines(figures):
+            self._say(f"    {line}")
         for played in figures.played:
             self._say(f"    {player_line(played)}")
         if figures.refused:

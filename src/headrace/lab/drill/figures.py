@@ -13,8 +13,10 @@ from headrace.lab.drill.lateness import explained, lateness_s, own_timeouts
 from headrace.lab.drill.moves import Move, back_s, left_owner_s
 from headrace.lab.drill.players.played import Played
 from headrace.lab.drill.records import Answer, Attempt, Download, Record
+from headrace.lab.network.losses import Lost
 
 _DECIDED_ROW = 20
+MOST_FAILURES = 20
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -33,6 +35,7 @@ class Seen(msgspec.Struct, frozen=True):
     records: list[Record]
     moves: list[Move]
     played: list[Played] = []
+    lost: dict[str, Lost] = {}
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -40,6 +43,16 @@ class Load(msgspec.Struct, frozen=True):
 
     before: float
     after: float
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """A request that failed: when it began, from the event on, and how far it came."""
+
+    client: str
+    host: str
+    after_s: float
+    outcome: str
+    reached: str
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -51,7 +64,8 @@ class Figures(msgspec.Struct, frozen=True):
     healing until they are with their owners for good. `named_s` is how long requests failed that
     went where DNS had sent them, and `failed_named` how many. `elsewhere` are the clients and VIPs
     that brought a session of TLS to another server than before, `resumed` those that resumed it.
-    `outcomes` are what failed requests, of all kinds, ended with.
+    `outcomes` are what failed requests, of all kinds, ended with, and `failures` the first of them.
+    `lost` are packets that the lab's own lines lost meanwhile.
     """
 
     works_again_s: float | None
@@ -79,6 +93,8 @@ class Figures(msgspec.Struct, frozen=True):
     elsewhere: int = 0
     resumed: int = 0
     outcomes: dict[str, int] = {}
+    failures: list[Failure] = []
+    lost: dict[str, Lost] = {}
 
 
 @dataclass(slots=True)
@@ -94,6 +110,7 @@ class _Counts:
     downloads: int = 0
     unjudged: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
+    failures: list[Failure] = field(default_factory=list)
     own: list[Interruption] = field(default_factory=list)
     others: list[Interruption] = field(default_factory=list)
     named: list[Interruption] = field(default_factory=list)
@@ -138,6 +155,8 @@ def figures_of(seen: Seen) -> Figures:
         refused=counts.refused,
         failed_named=counts.failed_named,
         outcomes=dict(counts.outcomes),
+        failures=sorted(counts.failures, key=lambda one: one.after_s)[:MOST_FAILURES],
+        lost=seen.lost,
         elsewhere=len(elsewhere),
         resumed=sum(elsewhere),
         named_s=worst([one.lasted_s for one in counts.named]),
@@ -163,6 +182,10 @@ def _count(counts: _Counts, seen: Seen, record: Record) -> None:
     for one in judged:
         if failed(one):
             counts.outcomes[one.outcome] += 1
+            after_s = round(one.began_s - seen.event_s, 3)
+            counts.failures.append(
+                Failure(record.client, one.host, after_s, one.outcome, one.reached)
+            )
             if one.host not in seen.owners:
                 counts.failed_named += 1
             elif one.host not in seen.affected:

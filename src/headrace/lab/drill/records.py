@@ -20,6 +20,10 @@ Outcome = Literal[
 """`tls`: no handshake, or a certificate of somebody else. `wrong`: a whole body with other bytes.
 `short`: it ended early. `refrained`: the client had too much open to begin, or was too late."""
 
+Reached = Literal["", "connecting", "asked", "answered"]
+"""How far a request came that failed: there was no connection yet; there was one, and nothing came;
+something came. Empty where it is not known."""
+
 Interval = Annotated[float, msgspec.Meta(gt=0, le=60)]
 
 
@@ -92,6 +96,7 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     outcome: Outcome
     server: str = ""
     resumed: bool | None = None
+    reached: Reached = ""
 
     @property
     def late_s(self) -> float:

@@ -12,7 +12,15 @@ import msgspec
 from headrace.lab.drill.picture import Row, picture
 from headrace.lab.drill.players_table import players_rows
 from headrace.lab.drill.series import Drilled
-from headrace.lab.drill.tables import HEADS, load_lines, markdown_table, marked_down, row
+from headrace.lab.drill.tables import (
+    HEADS,
+    failure_lines,
+    load_lines,
+    lost_lines,
+    markdown_table,
+    marked_down,
+    row,
+)
 from headrace.lab.errors import LabError
 
 REPORT_FILE = "drills.json"
@@ -97,7 +105,7 @@ def page(report: Report, svg: str) -> str:
     ]
     loads = [
         f"<h3>{html.escape(one.summary.title)}</h3><p>"
-        + "<br>".join(html.escape(line) for line in [*load_lines(one.runs), *one.summary.missed])
+        + "<br>".join(html.escape(line) for line in _told(one))
         + "</p>"
         for one in report.drills
     ]
@@ -111,6 +119,15 @@ def page(report: Report, svg: str) -> str:
         f"{_players(players)}<h2>Requests that servers answered</h2>"
         f"{''.join(loads)}</body></html>\n"
     )
+
+
+def _told(one: Drilled) -> list[str]:
+    few = [
+        f"run {number}: {line}"
+        for number, run in enumerate(one.runs, 1)
+        for line in failure_lines(run)
+    ]
+    return [*load_lines(one.runs), *lost_lines(one.runs), *few, *one.summary.missed]
 
 
 def _players(rows: Sequence[Sequence[str]]) -> str:

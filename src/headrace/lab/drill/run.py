@@ -21,7 +21,9 @@ from headrace.lab.drill.players.viewers import viewers
 from headrace.lab.drill.process import ENDS_S, ClientProcess
 from headrace.lab.errors import LabError
 from headrace.lab.network.control import Lab
+from headrace.lab.network.losses import Lost, lost, since
 from headrace.lab.network.plan import Kind
+from headrace.lab.network.relay import COUNT_S
 
 HOME_WITHIN_S = 180.0
 _BEGIN_S = 0.2
@@ -76,6 +78,7 @@ class Drill:
             audience = await stack.enter_async_context(Audience(self._viewers))
             processes = {one.name: ClientProcess(plan.namespace(one.name)) for one in clients(plan)}
             await asyncio.gather(*(stack.enter_async_context(one) for one in processes.values()))
+            lost_before = await asyncio.to_thread(lost, plan)
             from_s = time.monotonic() + _BEGIN_S
             until_s = from_s + longest_s(config) + ENDS_S
             orders = orders_for(plan, config, small_body(), long_body(), from_s, until_s)
@@ -105,7 +108,12 @@ class Drill:
                 key=lambda move: move.at_s,
             ),
             played=played,
+            lost=since(lost_before, await asyncio.to_thread(self._lost_now)),
         )
+
+    def _lost_now(self) -> dict[str, Lost]:
+        time.sleep(2 * COUNT_S)  # relays say so then at the latest
+        return lost(self._lab.plan)
 
     async def _settle(self) -> None:
         """Heal what a run before has left, and wait until every VIP is with its owner."""

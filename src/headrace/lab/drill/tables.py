@@ -6,11 +6,19 @@ from collections.abc import Iterable, Sequence
 
 from headrace.lab.drill.figures import Figures
 from headrace.lab.drill.summary import Spread, Summary, written_s
+from headrace.lab.network.losses import lost_words
 
 HEADS = (
     "event", "works again", "worst", "routes", "back", "DNS", "HTTP", "failed", "others",
     "by name", "on return", "cut", "wrong", "runs",
 )  # fmt: skip
+
+_FEW = 5
+_REACHED = {
+    "connecting": "no connection was made",
+    "asked": "connected, and nothing came",
+    "answered": "a part of the answer came",
+}
 
 
 def row(one: Summary) -> tuple[str, ...]:
@@ -91,7 +99,22 @@ def run_line(number: int, figures: Figures) -> str:
     if figures.wrong:
         parts.append(f"{figures.wrong} bodies WRONG")
     parts.append(f"clients at most {written_s(figures.late_s)} late")
+    if figures.lost:
+        parts.append(f"lines lost {lost_words(figures.lost)}")
     return "; ".join(parts)
+
+
+def failure_lines(figures: Figures) -> list[str]:
+    """Return the first requests that failed, where they were few: many are an interruption, and the
+    figures say how long that was.
+    """
+    if len(figures.failures) > _FEW:
+        return []
+    return [
+        f"failed: {one.client} to {one.host}, {one.after_s:.2f} s after the event: {one.outcome}"
+        + (f", {_REACHED[one.reached]}" if one.reached else "")
+        for one in figures.failures
+    ]
 
 
 def load_lines(runs: Sequence[Figures]) -> list[str]:
@@ -104,3 +127,12 @@ def load_lines(runs: Sequence[Figures]) -> list[str]:
         after = sum(pair.after for pair in pairs) / len(runs)
         lines.append(f"{name}: {before:.0f}/s before, {after:.0f}/s after")
     return lines
+
+
+def lost_lines(runs: Sequence[Figures]) -> list[str]:
+    """Return which lines of the lab lost packets, in which run."""
+    return [
+        f"run {number}: the lab's lines lost {lost_words(run.lost)}"
+        for number, run in enumerate(runs, 1)
+        if run.lost
+    ]

@@ -82,6 +82,9 @@ class Operations:
             if runner.paused:
                 runner.signal(signal.SIGCONT)
                 done.append(f"{runner.program.key}: continued")
+            elif runner.ending and runner.pid:
+                await runner.start()
+                done.append(f"{runner.program.key}: starts when it has ended")
             elif not runner.pid:
                 await runner.start()
                 done.append(f"{runner.program.key}: started")

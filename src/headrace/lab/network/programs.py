@@ -48,16 +48,22 @@ class Program:
 
 def programs(plan: LabPlan, relays: list[Line]) -> list[Program]:
     """Return all programs, in the order of their start."""
-    found = [_relay(line) for line in relays]
+    found = [_relay(plan, line) for line in relays]
     for machine in plan.machines.values():
         found += _of(plan, machine)
     return sorted(found, key=lambda program: program.stage)
 
 
-def _relay(line: Line) -> Program:
+def relay_counts(plan: LabPlan, machine: str) -> Path:
+    """Return the file in which the relay of a line says what was lost."""
+    return plan.directory / f"{RELAY}{machine}" / "counts.json"
+
+
+def _relay(plan: LabPlan, line: Line) -> Program:
     command = (
         *(sys.executable, "-m", "headrace.lab.network.relay", RELAY_LOWER, RELAY_UPPER),
         *("--delay", f"{line.table.delay_s:g}", "--loss", f"{line.table.loss:g}"),
+        *("--counts", str(relay_counts(plan, line.machine))),
     )
     return Program(RELAY + line.machine, "relay", command, 0)
 

@@ -42,6 +42,7 @@ class Runner:
         self.wanted = False
         self.paused = False
         self.restarts = 0
+        self._soon = asyncio.Event()
         self._namespace = namespace
         self._changed = changed
         self._process: asyncio.subprocess.Process | None = None
@@ -65,9 +66,19 @@ class Runner:
             self.restarts,
         )
 
+    @property
+    def ending(self) -> bool:
+        """Return whether it was told to end, and has not been seen to have ended yet."""
+        return not self.wanted and self._watch is not None and not self._watch.done()
+
     async def start(self) -> None:
-        """Start it, unless it runs, and keep it running. Raises OSError."""
+        """Start it, unless it runs, and keep it running. One that is about to end is started again
+        as soon as it has. Raises OSError.
+        """
         if self._watch is not None and not self._watch.done():
+            if self.ending or not self.pid:
+                self._soon.set()
+            self.wanted = True
             return
         self.wanted = True
         await self._spawn()
@@ -102,10 +113,12 @@ class Runner:
                 return
             long = loop.time() - began_s > _LONGEST_WAIT_S
             wait_s = _FIRST_WAIT_S if long else min(2 * wait_s, _LONGEST_WAIT_S)
-            await asyncio.sleep(wait_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._soon.wait(), wait_s)
             if not self.wanted:
                 return
-            self.restarts += 1
+            self.restarts += not self._soon.is_set()
+            self._soon.clear()
             await self._spawn()
 
     async def until_ready(self) -> None:
@@ -133,6 +146,7 @@ class Runner:
         """
         if number in _ENDING:
             self.wanted = False
+            self._soon.clear()
         if not self.pid:
             return
         self.paused = number is signal.SIGSTOP or (self.paused and number is not signal.SIGCONT)

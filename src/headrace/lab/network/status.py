@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,10 +12,13 @@ from headrace.lab.errors import LabError
 from headrace.lab.network.checks import Checks, ask_checks
 from headrace.lab.network.control import Lab
 from headrace.lab.network.cuts import Cut
+from headrace.lab.network.losses import Lost, lost
 from headrace.lab.network.plan import Kind, LabPlan, Machine
 from headrace.lab.network.requests import Ask
 from headrace.lab.network.routes import NO_ROUTE, AtRouter, ask_routers, goes, server_of
 from headrace.lab.network.state import LabState
+
+NOT_KNOWN = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Observed:
     kept: bool
     routers: dict[str, AtRouter]
     checks: Checks = field(default_factory=dict)
+    lost: dict[str, Lost] = field(default_factory=dict)
 
     def vip_rows(self) -> list[dict[str, Any]]:
         """Return every VIP with its owner, and by which server its ISP's router reaches it."""
@@ -51,6 +55,7 @@ class Observed:
             "state": msgspec.to_builtins(self.state),
             "sessions": {name: router.sessions for name, router in self.routers.items()},
             "vips": self.vip_rows(),
+            "lost": msgspec.to_builtins(self.lost),
         }
 
 
@@ -60,7 +65,8 @@ def observe(lab: Lab) -> Observed:
         state, kept = lab.do(Ask()).state, True
     except LabError:
         state, kept = lab.state(), False
-    return Observed(lab.plan, state, kept, ask_routers(lab.plan), ask_checks(lab.plan))
+    routers, checks = ask_routers(lab.plan), ask_checks(lab.plan)
+    return Observed(lab.plan, state, kept, routers, checks, lost(lab.plan))
 
 
 def status_lines(observed: Observed) -> list[str]:
@@ -71,8 +77,11 @@ def status_lines(observed: Observed) -> list[str]:
         word = "is no more, but parts of it are left: headrace lab down removes them"
     lines = [f"The lab {plan.name} {word}; its files are in {plan.directory}", ""]
     cuts = state.cuts if state else []
-    rows = [_machine_row(plan, machine, state, cuts) for machine in plan.machines.values()]
-    lines += table(("MACHINE", "KIND", "IPV4", "LINE", "PROCESSES"), rows)
+    rows = [
+        _machine_row(plan, machine, state, cuts, observed.lost)
+        for machine in plan.machines.values()
+    ]
+    lines += table(("MACHINE", "KIND", "IPV4", "LINE", "LOST", "PROCESSES"), rows)
     between = [str(one) for one in cuts if not one.of_line]
     lines += ["", *(f"cut: {one}" for one in between)] if between else []
     sessions = [
@@ -97,8 +106,12 @@ def sound_at(row: dict[str, Any]) -> str:
 
 
 def _machine_row(
-    plan: LabPlan, machine: Machine, state: LabState | None, cuts: Sequence[Cut]
-) -> tuple[str, str, str, str, str]:
+    plan: LabPlan,
+    machine: Machine,
+    state: LabState | None,
+    cuts: Sequence[Cut],
+    losses: Mapping[str, Lost],
+) -> tuple[str, str, str, str, str, str]:
     own = [one for one in cuts if one.of_line and one.one == machine.name]
     line = "cut" if any(not one.silent for one in own) else "cut silently" if own else "up"
     if machine.name not in plan.lines:
@@ -107,11 +120,16 @@ def _machine_row(
     for program in state.programs if state else []:
         if program.machine == machine.name:
             alive = program.process is not None and program.process.lives
-            how = "stopped" if program.paused and alive else "runs" if alive else "down"
+            how = "stopped" if program.paused else "runs" if program.wanted else "ends"
+            how = how if alive else "down"
             again = f", {program.restarts} restarts" if program.restarts else ""
             words.append(f"{program.name} {how}{again}")
     address = machine.ipv4 if machine.kind is not Kind.EXCHANGE else ""
-    return machine.name, machine.kind.value, address, line, "; ".join(words)
+    own_lost = losses.get(machine.name)
+    counted = NOT_KNOWN if own_lost is None else str(own_lost.all)
+    if own_lost is not None and own_lost.relay:
+        counted += f" ({own_lost.relay} in the relay)"
+    return machine.name, machine.kind.value, address, line, counted, "; ".join(words)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

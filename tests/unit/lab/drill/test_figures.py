@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from headrace.lab.drill.figures import Load, Seen, figures_of, worst
+from headrace.lab.drill.figures import Failure, Load, Seen, figures_of, worst
 from headrace.lab.drill.moves import Move
 from headrace.lab.drill.records import Answer, Attempt, Download, Outcome, Record
+from headrace.lab.drill.tables import failure_lines, lost_lines, run_line
+from headrace.lab.network.losses import Lost
 
 OWN, OTHER = "192.0.2.129", "192.0.2.130"
 EVENT_S, HEALED_S, END_S = 2.0, 6.0, 10.0
@@ -192,3 +194,30 @@ def test_the_first_answer_of_another_server_says_whether_it_resumed() -> None:
     found = figures_of(seen(kept, records=[kept, lost, back]))
 
     assert (found.elsewhere, found.resumed) == (2, 1)
+
+
+def test_the_first_requests_that_failed_are_named_with_how_far_they_came() -> None:
+    good = asked(OWN)
+    bad = Attempt(OTHER, 3.0, 3.0, 3.9, "timeout", reached="connecting")
+    late = Attempt(OTHER, 4.5, 4.5, 5.4, "timeout", reached="asked")
+    record = Record("north-client1", [*good, late, bad])
+    lost = {"north": Lost(2, 1)}
+
+    found = figures_of(seen(record, lost=lost))
+
+    assert found.failures == [
+        Failure("north-client1", OTHER, 1.0, "timeout", "connecting"),
+        Failure("north-client1", OTHER, 2.5, "timeout", "asked"),
+    ]
+    assert failure_lines(found)[0] == (
+        f"failed: north-client1 to {OTHER}, 1.00 s after the event: timeout, no connection was made"
+    )
+    assert run_line(1, found).endswith("lines lost north 3 (1 in the relay)")
+    assert lost_lines([found]) == ["run 1: the lab's lines lost north 3 (1 in the relay)"]
+
+
+def test_many_failures_are_an_interruption_and_not_listed() -> None:
+    found = figures_of(seen(Record("north-client1", asked(OWN, (2.0, 2.4)))))
+
+    assert len(found.failures) == 20
+    assert failure_lines(found) == []

@@ -49,12 +49,12 @@ async def ask(plan: LabPlan, name: str, often: int, *, servers: int = 1) -> list
         ports.append(server.sockets[0].getsockname()[1])
     for number in range(often):
         secured = sessions.begin("127.0.0.1")
-        outcome, _server = await attempt(
+        came = await attempt(
             "127.0.0.1", ports[number % servers], request_bytes(HOST, "/small"), BODY, 20.0, secured
         )
-        if outcome == "ok":
+        if came.outcome == "ok":
             sessions.keep("127.0.0.1", secured)
-        found.append((outcome, secured.resumed))
+        found.append((came.outcome, secured.resumed))
     for server in open_servers:
         server.close()
     return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from headrace.lab.network.relay import QUEUE_BYTES, Way
+from pathlib import Path
+
+from headrace.lab.network.relay import QUEUE_BYTES, Counts, CountsFile, Way, read_counts
 
 
 def always() -> float:
@@ -31,7 +33,8 @@ def test_its_share_is_lost() -> None:
     way = Way(0.0, 0.1, lambda: next(chances))
     for frame in (b"lost", b"kept", b"kept too"):
         way.take(frame, 1.0)
-    assert way.lost == 1
+    assert way.counts == Counts(frames=3, chance=1)
+    assert way.counts.lost == 0
     assert way.due(1.0) == b"kept"
 
 
@@ -41,7 +44,20 @@ def test_what_finds_no_room_is_lost_and_room_comes_back() -> None:
     for _ in range(QUEUE_BYTES // len(frame) + 5):
         way.take(frame, 1.0)
     assert way.waiting_bytes == QUEUE_BYTES
-    assert way.lost == 5
+    assert way.counts.full == way.counts.lost == 5
     while way.due(3.0) is not None:
         pass
     assert way.waiting_bytes == 0
+
+
+def test_counts_add_up_and_are_read_as_they_were_written(tmp_path: Path) -> None:
+    path = tmp_path / "counts.json"
+    file = CountsFile(path)
+    assert read_counts(path) == Counts()
+    both = Counts(10, 1, 2, 3, 4).plus(Counts(1, 1, 1, 1, 1))
+    assert both == Counts(11, 2, 3, 4, 5)
+    assert both.lost == 12
+    file.write(both)
+    assert read_counts(path) == both
+    file.write(Counts(1))
+    assert read_counts(path) == Counts(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headrace.lab.network.bird import Best
 from headrace.lab.network.cuts import Cut
+from headrace.lab.network.losses import Lost
 from headrace.lab.network.routes import AtRouter
 from headrace.lab.network.state import LabState, ProcessId, ProgramState, process_id
 from headrace.lab.network.status import Observed, status_lines
@@ -18,6 +19,7 @@ def shown(kept: bool = True) -> list[str]:
         ProgramState("oslo1", "edge", me, restarts=2),
         ProgramState("oslo1", "vip", me, paused=True),
         ProgramState("oslo2", "edge", GONE),
+        ProgramState("oslo2", "vip", me, wanted=False),
     ]
     cuts = [Cut("oslo2", silent=True), Cut("oslo1", "router1", silent=True)]
     state = LabState("small", GONE, "boot", True, programs, cuts)
@@ -26,7 +28,9 @@ def shown(kept: bool = True) -> list[str]:
         {"192.0.2.129/32": Best("192.0.2.129/32", "oslo2_4", 1)},
     )
     checks = {"192.0.2.129": {"oslo1": "failed", "oslo2": "sound"}}
-    return status_lines(Observed(plan_of("small"), state, kept, {"north": router}, checks))
+    lost = {"oslo1": Lost(3, 0), "north": Lost(4, 1)}
+    plan = plan_of("small")
+    return status_lines(Observed(plan, state, kept, {"north": router}, checks, lost))
 
 
 def row(lines: list[str], *words: str) -> str:
@@ -37,7 +41,10 @@ def test_a_node_shows_its_line_and_what_runs() -> None:
     lines = shown()
     assert lines[0].startswith("The lab small runs;")
     assert row(lines, "oslo1", "server").endswith("edge runs, 2 restarts; vip stopped")
-    assert "cut silently  edge down" in row(lines, "oslo2", "server")
+    assert "cut silently" in row(lines, "oslo2", "server")
+    assert row(lines, "oslo2", "server").endswith("edge down; vip ends")
+    assert row(lines, "oslo1", "server").split()[3:5] == ["up", "3"]
+    assert "5 (1 in the relay)" in row(lines, "north", "isp")
     assert "cut: between oslo1 and router1, silently" in lines
 
 

@@ -13,8 +13,8 @@ import msgspec
 import uvloop
 
 from headrace.lab.drill.client.asking import Client
-from headrace.lab.drill.hurry import hurry
 from headrace.lab.drill.records import WAITS, Orders, Record
+from headrace.lab.hurry import hurry
 
 
 async def _run(orders: Orders) -> Record:

@@ -140,14 +140,15 @@ class Client:
             if not (host := address(began_s)):
                 return
             secured = self._sessions.begin(host) if self._sessions and target.secure else None
-            outcome, server = await attempt(
+            came = await attempt(
                 host, target.port, request, orders.small, orders.patience_s, secured
             )
-            if self._sessions is not None and secured is not None and outcome == "ok":
+            if self._sessions is not None and secured is not None and came.outcome == "ok":
                 self._sessions.keep(host, secured)
             resumed = secured.resumed if secured is not None else None
             ended_s = time.monotonic()
-            note.append(Attempt(name, planned_s, began_s, ended_s, outcome, server, resumed))
+            found = (came.outcome, came.server, resumed, came.reached)
+            note.append(Attempt(name, planned_s, began_s, ended_s, *found))
 
         def unbegun(planned_s: float) -> None:
             # A client that stood still until the end is late too, though it asked nothing.

@@ -6,10 +6,11 @@ import asyncio
 import errno
 import hashlib
 import ssl
+from dataclasses import dataclass
 from typing import cast
 
 from headrace.lab.drill.client.secured import Secured
-from headrace.lab.drill.records import Body, Outcome
+from headrace.lab.drill.records import Body, Outcome, Reached
 
 _MOST_HEAD_BYTES = 16_384
 _UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN)
@@ -72,6 +73,11 @@ class Reply:
             self.fields[name.strip().lower()] = value.strip()
 
     @property
+    def begun(self) -> bool:
+        """Return whether anything came."""
+        return bool(self._status or self._head)
+
+    @property
     def server(self) -> str:
         """Return the server that answered: the cache nearest to the client (RFC 9211)."""
         last = self.fields.get("cache-status", "").rpartition(",")[2]
@@ -106,6 +112,13 @@ class Connection(asyncio.Protocol):
         self._reply = reply
         self._done = done
         self._transport: asyncio.Transport | None = None
+
+    @property
+    def reached(self) -> Reached:
+        """Return how far it came."""
+        if self._transport is None:
+            return "connecting"
+        return "answered" if self._reply.begun else "asked"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask."""
@@ -144,6 +157,15 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
 
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What came of a request, which server says that it answered, and how far a bad one came."""
+
+    outcome: Outcome
+    server: str
+    reached: Reached
+
+
 async def attempt(
     host: str,
     port: int,
@@ -151,16 +173,17 @@ async def attempt(
     body: Body,
     patience_s: float,
     secured: Secured | None = None,
-) -> tuple[Outcome, str]:
-    """Return what came of one request, and which server says that it answered."""
+) -> Came:
+    """Return what came of one request."""
     loop = asyncio.get_running_loop()
     reply, done = Reply(body), loop.create_future()
     connection = Connection(request, reply, done, secured)
     try:
         async with asyncio.timeout(patience_s):
             await loop.create_connection(lambda: connection, host, port)
-            return await done, reply.server
+            outcome = await done
+            return Came(outcome, reply.server, "" if outcome == "ok" else connection.reached)
     except OSError as error:  # TimeoutError among them
-        return outcome_of(error), ""
+        return Came(outcome_of(error), "", connection.reached)
     finally:
         connection.abort()

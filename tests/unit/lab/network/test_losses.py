@@ -1,0 +1,30 @@
+"""What lines lose by themselves."""
+
+from __future__ import annotations
+
+from headrace.lab.network.losses import Lost, lost_words, read_drops, since
+
+SAID = """[{"kind":"noqueue","handle":"0:","dev":"lo","root":true,"options":{}},
+{"kind":"tbf","handle":"8001:","dev":"up","root":true,"options":{"rate":25000000},
+"bytes":1506144,"packets":1010,"drops":7,"overlimits":9,"requeues":0,"backlog":0,"qlen":0}]"""
+
+
+def test_what_tc_says_is_read_by_device() -> None:
+    assert read_drops(SAID) == {"lo": 0, "up": 7}
+    assert read_drops("") == {}
+
+
+def test_what_was_lost_since() -> None:
+    before = {"north": Lost(3, 1), "south": Lost(5, 0)}
+    after = {"north": Lost(4, 1), "south": Lost(5, 0), "new": Lost(0, 2)}
+    assert since(before, after) == {"north": Lost(1, 0), "new": Lost(0, 2)}
+
+
+def test_a_relay_that_was_started_again_counts_from_nothing() -> None:
+    assert since({"north": Lost(0, 9)}, {"north": Lost(0, 2)}) == {"north": Lost(0, 2)}
+
+
+def test_words() -> None:
+    found = {"south": Lost(0, 2), "north": Lost(3), "oslo1": Lost()}
+    assert lost_words(found) == "north 3, south 2 (2 in the relay)"
+    assert lost_words({}) == ""

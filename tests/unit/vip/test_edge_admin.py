@@ -1,0 +1,54 @@
+"""What is asked of an edge, and told to it. The edge is played."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from aiohttp import web
+
+from headrace.vip.edge_admin import EdgeAdmin
+
+
+async def told(tmp_path: Path, *, ready: str, draining: bool) -> tuple[EdgeAdmin, list[str]]:
+    """Let an edge that says this of itself be drained; return what was known and told."""
+    paths: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        paths.append(request.path)
+        if request.path == "/ready":
+            return web.json_response({"detail": ready}, status=503 if ready else 200)
+        return web.json_response({"draining": draining, "connections": 3})
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    token = tmp_path / "token"
+    token.write_text("secret-of-the-admin-api\n")
+    token.chmod(0o600)
+    edge = EdgeAdmin(site.name, token)
+    edge.want(drained=True)
+    task = asyncio.create_task(edge.run())
+    try:
+        async with asyncio.timeout(20):
+            while not edge.draining and "/drain" not in paths:  # noqa: ASYNC110 - the edge is asked
+                await asyncio.sleep(0.01)
+    finally:
+        task.cancel()
+        await runner.cleanup()
+    return edge, paths
+
+
+def test_an_edge_that_does_not_drain_is_told_to(tmp_path: Path) -> None:
+    edge, paths = asyncio.run(told(tmp_path, ready="", draining=False))
+    assert paths[:3] == ["/ready", "/report", "/drain"]
+    assert edge.draining is False
+
+
+def test_an_edge_that_ends_is_leaving_and_told_nothing(tmp_path: Path) -> None:
+    edge, paths = asyncio.run(told(tmp_path, ready="stopping", draining=False))
+    assert (edge.draining, edge.unready, edge.connections) == (True, "stopping", 3)
+    assert paths == ["/ready", "/report"]

@@ -22,6 +22,8 @@ from headrace.feedback.kept import Decided
 from headrace.feedback.observation import Observations, Observer, Outcome, ProbeRecord, next_record
 from headrace.feedback.order_join import merge
 from headrace.feedback.orders import NO_ORDERS, Mode, Orders
+from headrace.feedback.publish.published import BEFORE_ALL
+from headrace.feedback.publish.waiting import HOLD_S
 from headrace.feedback.shadow import Shadow
 from headrace.feedback.states.rules import StateRules
 from headrace.topology.model import Topology
@@ -55,6 +57,26 @@ class Member:
     number: int = 0
 
 
+class NodesOf:
+    """Nodes that follow all observers: the newest view counts. `told` is which they had when they
+    asked last: a question is kept for a while.
+    """
+
+    def __init__(self, all_of: Observers) -> None:
+        self._all = all_of
+        self._told_s = 0.0
+        self.view: View | None = None
+        self.told = BEFORE_ALL
+
+    def look(self) -> None:
+        """Take what is published now."""
+        newest = [self.view] if self.view is not None else []
+        newest += [one.published[-1] for one in self._all.members.values() if one.published]
+        self.view = max(newest, key=lambda one: (one.made_at, one.version), default=None)
+        if self.view is not None and self._all.now_s >= self._told_s + HOLD_S:
+            self._told_s, self.told = self._all.now_s, (self.view.made_at, self.view.version)
+
+
 class Observers:
     """All of them, ticking one after the other in each second."""
 
@@ -74,6 +96,7 @@ class Observers:
         self.failing: dict[str, Outcome] = {}
         self.unprobed: set[str] = set()
         self.cut: set[frozenset[str]] = set()
+        self.nodes = NodesOf(self)
         rules = ControllerRules(StateRules(self.names), Mode.STATES)
         self.controller = Controller(topology, rules)
         self.members = {
@@ -90,6 +113,7 @@ class Observers:
             for member in self.members.values():
                 if member.runs:
                     self._tick(member)
+            self.nodes.look()
 
     def kill(self, name: str) -> None:
         """End one: what it knew is gone, but for what it kept."""
@@ -155,6 +179,7 @@ class Observers:
         deciding = member.deciding
         moment = self._moment(member)
         deciding.hear_askers(self._askers(member))
+        deciding.hear_nodes(self.nodes.told)
         work = deciding.begin_tick(
             moment,
             member.received,

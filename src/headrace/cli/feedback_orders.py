@@ -29,7 +29,7 @@ def give(command: str, client: AdminClient, what: str, body: dict[str, object]) 
     row = row_of(found, done)
     for line in told(found, row):
         typer.echo(harmless(line))
-    if row is None or row.overruled_by:
+    if row is None or row.overruled_by or found.aside:
         raise typer.Exit(EXIT_REFUSED)
 
 
@@ -50,6 +50,9 @@ def told(found: OrderList, row: OrderRow | None) -> Iterator[str]:
     elif row.overruled_by:
         yield f"taken back, but another order was given at the same time: {row.overruled_by}"
         yield "give yours again if that is to be taken back as well"
+    elif found.aside:
+        yield f"kept, and not in force: {row.observer} is cut off, and nodes go by views of others"
+        yield f"give it at one of these: {', '.join(found.not_heard)}"
     else:
         yield "in force" if row.state == "in_force" else "taken back"
     others = [name for name in row.known_by if name != row.observer]
@@ -80,6 +83,8 @@ def order_lines(found: OrderList) -> Iterator[str]:
             yield f"    not yet by {', '.join(one.heard_without)}"
     if found.not_heard:
         yield f"not heard: {', '.join(found.not_heard)}"
+    if found.aside:
+        yield "this observer is cut off, and publishes nothing: ask and order at another"
 
 
 def _known(client: AdminClient, done: Done) -> OrderList:

@@ -32,6 +32,7 @@ from headrace.feedback.kept import Decided
 from headrace.feedback.observation import Observations
 from headrace.feedback.order_join import believed
 from headrace.feedback.orders import Orders
+from headrace.feedback.publish.aside import Aside
 from headrace.feedback.publish.published import (
     BEFORE_ALL,
     OTHERS_AHEAD_S,
@@ -68,13 +69,15 @@ class Moment:
 
 class Deciding:
     """What is decided. `published` is the view in force, `decides` who decides, None: nobody yet.
-    `step` is the last own one. `waits_for` are the servers that probes can say something of.
-    `knows`: there is a memory, or probes have said how servers are.
+    `step` is the last own one; `aside`: whether views are kept from nodes. `waits_for` are the
+    servers that probes can say something of. `knows`: there is a memory, or probes have said how
+    servers are.
     """
 
     order: tuple[str, ...]
     list_digest: str
     alive_s: float
+    aside: Aside
     _renew_s: float
     _first_round_s: float
 
@@ -111,6 +114,7 @@ class Deciding:
         self.list_digest = list_digest(self.order)
         self.alive_s = ALIVE_TICKS * tick_s
         self._renew_s = renew_s
+        self.aside = Aside(renew_s)
 
     def begin(self, decided: Decided | None, moment: Moment, seen: bytes | None = None) -> None:
         """Continue from what was decided before the start. `seen` is a view that was published,
@@ -275,6 +279,14 @@ class Deciding:
         told = unprobed_alarm(unknown) if self.knows and unknown else None
         self.say(AlarmKind.UNPROBED, told)
 
+    def hear_nodes(self, held: Order) -> None:
+        """Know the newest view that a node said it has, which matters where too few are heard."""
+        now_s = self._now_s
+        if now_s is not None:
+            known = None if self._hears_enough else self._last
+            self.aside.hear_nodes(held, known, now_s, self._clock)
+            self.say(AlarmKind.ASIDE, self.aside.alarm(self.own, now_s))
+
     def hear_askers(self, askers: Mapping[str, Listed]) -> None:
         """Know which lists those have that ask this observer now."""
         self._askers = askers
@@ -308,7 +320,7 @@ class Deciding:
                 moment.steady_s - one.at_s, one.document.awake, frozenset(one.document.hears)
             )
             for name, one in received.items()
-            if _is_by_our_time(one, moment)
+            if abs(one.clock_off_s(moment.steady_s, moment.clock)) <= OTHERS_AHEAD_S
         }
         if self._stands_back:
             # By another list than ours; whoever decides by it says so.
@@ -348,11 +360,13 @@ class Deciding:
     def _number(self, view: View, moment: Moment) -> bool:
         """Publish a view that says something new, or that has not been said for long."""
         known = self.published
-        if (
+        # Whoever is cut off renews later than the others do, so that nodes can tell of these.
+        renew_s = self._renew_s if self._hears_enough else self.aside.long_s
+        if self.aside.is_aside(moment.steady_s) or (
             known is not None
             and known.order == self._last
             and known.says_the_same(view)
-            and 0.0 <= moment.clock - known.view.made_at < self._renew_s
+            and 0.0 <= moment.clock - known.view.made_at < renew_s
         ):
             return False
         made_at, version = next_order(self._last, moment.clock)
@@ -381,14 +395,3 @@ class Deciding:
             return False
         self.published, self._last = published, published.order
         return True
-
-
-def _is_by_our_time(one: Received, moment: Moment) -> bool:
-    """Return whether an observer's views could be taken: where its clock is far from ours, they
-    look old or as from the future.
-    """
-    decision = one.document.decision
-    if decision is None:
-        return True
-    now = decision.now + moment.steady_s - one.at_s
-    return abs(now - moment.clock) <= OTHERS_AHEAD_S

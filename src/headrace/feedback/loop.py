@@ -302,6 +302,7 @@ class FeedbackLoop:
         observations = self.observations(moment.steady_s)
         decided_before = deciding.decides
         deciding.hear_askers(self.telling.askers.since(time.monotonic() - deciding.alive_s))
+        deciding.hear_nodes(self.waiting.held)
         work = deciding.begin_tick(
             moment, self.others.received, observations, self.orders, self.controller
         )

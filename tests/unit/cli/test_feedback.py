@@ -144,6 +144,16 @@ def test_whoever_is_overruled_is_told_by_whom(admin: _Admin) -> None:
     assert "another order about the same was given since" in result.output
 
 
+def test_whoever_orders_at_an_observer_that_is_cut_off_is_told_so(admin: _Admin) -> None:
+    admin.orders = [OrderList([ROW], ["b", "c"], aside=True)]
+    result = CliRunner().invoke(app, ["feedback", "want", "n1", "draining"])
+    assert result.exit_code == 1
+    assert "not in force" in result.output
+    assert "give it at one of these: b, c" in result.output
+    listed = CliRunner().invoke(app, ["feedback", "orders"])
+    assert "publishes nothing" in listed.output
+
+
 def test_an_order_that_not_all_know_is_waited_for_no_longer_than_a_while(
     admin: _Admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:

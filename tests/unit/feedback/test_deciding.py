@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from headrace.feedback.deciding import Moment
 from headrace.feedback.exchange.others import Received
 from headrace.feedback.observation import Outcome
-from headrace.feedback.orders import freeze
+from headrace.feedback.orders import Wish, freeze, wish_server
+from headrace.feedback.states.model import AlarmKind
 from headrace.topology.view import ServerState, View
 from tests.harness.observers import START, Observers
 from tests.unit.feedback.networks import network
@@ -266,6 +267,43 @@ def test_one_that_is_cut_off_takes_nothing_out() -> None:
     assert seen(three) == {SERVER}
     assert len(three.views()) == 1
     check_monotone(three)
+
+
+def test_one_that_is_cut_off_brings_nothing_back_that_others_took_out() -> None:
+    three = observers()
+    three.seconds(10)
+    three.partition("ab", "c")
+    three.seconds(5)
+    three.failing[SERVER] = Outcome.REFUSED
+    three.seconds(3)
+    for _second in range(300):
+        three.seconds(1)
+        assert three.nodes.view is not None
+        assert failed(three.nodes.view) == {SERVER}
+    assert AlarmKind.ASIDE in {one.kind for one in three["c"].deciding.alarms}
+    three.cut.clear()
+    three.seconds(10)
+    assert three["c"].deciding.alarms == ()
+    assert len(three.views()) == 1
+    check_monotone(three)
+
+
+def test_one_that_is_left_alone_publishes_after_a_while() -> None:
+    three = observers()
+    three.seconds(10)
+    three.kill("a")
+    three.kill("b")
+    three.seconds(10)
+    three["c"].orders = wish_server(
+        three["c"].orders, SERVER, Wish.WITHDRAWN, now=START, observer="c"
+    )
+    three.seconds(3)
+    assert three.nodes.view is not None
+    assert failed(three.nodes.view) == {SERVER}
+    made_at = three.nodes.view.made_at
+    three.seconds(200)
+    assert three.nodes.view.made_at > made_at + 100.0
+    assert three["c"].deciding.alarms == ()
 
 
 def test_views_follow_each_other_over_a_partition_though_clocks_differ() -> None:

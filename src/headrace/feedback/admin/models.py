@@ -196,7 +196,10 @@ class OrderRow(msgspec.Struct):
 
 
 class OrderList(msgspec.Struct):
-    """All orders, the newest first, and the observers that are not heard."""
+    """All orders, the newest first, and the observers that are not heard. `aside`: the one that
+    was asked is cut off, and publishes nothing.
+    """
 
     orders: list[OrderRow]
     not_heard: list[str]
+    aside: bool = False

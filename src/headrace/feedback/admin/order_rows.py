@@ -31,7 +31,11 @@ def order_list(loop: FeedbackLoop) -> OrderList:
         row.heard_without = sorted(told.keys() - set(knowing))
         rows.append(row)
     rows.sort(key=lambda row: (-row.at, -row.sequence, row.subject))
-    return OrderList(rows, [name for name in loop.deciding.order if name not in {own, *told}])
+    return OrderList(
+        rows,
+        [name for name in loop.deciding.order if name not in {own, *told}],
+        loop.deciding.aside.is_aside(loop.now_s()),
+    )
 
 
 def in_words(order: Order) -> str:

@@ -48,6 +48,13 @@ class Received:
     document: Document
     at_s: float
 
+    def clock_off_s(self, now_s: float, clock: float) -> float:
+        """Return by how much the clock of whoever decided this is ahead of ours. Its views look old
+        here, or as from the future, where that is much.
+        """
+        decision = self.document.decision
+        return 0.0 if decision is None else decision.now + now_s - self.at_s - clock
+
 
 class Others:
     """What was heard. `heard` is called after every document; `refused` counts by kind;

@@ -9,7 +9,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from headrace.feedback.publish.published import BEFORE_ALL, Order, Published
+from headrace.feedback.publish.published import (
+    BEFORE_ALL,
+    OTHERS_AHEAD_S,
+    Order,
+    Published,
+    believable,
+)
 from headrace.http.answers import prepared_head
 from headrace.http.dates import format_http_date
 from headrace.http.server.exchange import Exchange
@@ -30,11 +36,14 @@ class Waiter:
 
 
 class Waiting:
-    """Those who wait. `published` is the newest view, None before the first."""
+    """Those who wait. `published` is the newest view, None before the first; `held` is the newest
+    that a node said it has, and that may be believed.
+    """
 
     def __init__(self, secrets: Secrets) -> None:
         self.secrets = secrets
         self.published: Published | None = None
+        self.held: Order = BEFORE_ALL
         self._waiters: dict[Exchange, Waiter] = {}
         self._draining = False
 
@@ -46,6 +55,8 @@ class Waiting:
     ) -> None:
         """Answer a question, at once or later."""
         loop_s = asyncio.get_running_loop().time()
+        if after > self.held and believable(after, now, OTHERS_AHEAD_S):
+            self.held = after
         waiter = Waiter(target, nonce, after, loop_s + HOLD_S)
         if self._is_newer_than(after):
             self._answer(exchange, waiter, now)

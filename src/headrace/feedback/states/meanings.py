@@ -59,4 +59,5 @@ ALARMS: Mapping[AlarmKind, str] = {
     AlarmKind.UNPROBED: "It decides before its probes have said anything of these servers.",
     AlarmKind.OBSERVERS_DIFFER: "Observers have different lists of observers.",
     AlarmKind.SENIOR_DIFFERS: "What is published is not what follows from what is observed.",
+    AlarmKind.ASIDE: "It is cut off, and publishes nothing: nodes go by views of others.",
 }

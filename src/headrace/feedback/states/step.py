@@ -257,6 +257,7 @@ def _observers_alarms(panel: Panel, few_s: float, rules: StateRules) -> tuple[Al
         for name in panel.unsound
     ]
     if few_s > rules.observer_age_s:
-        text = f"{len(panel.sound)} observers can be believed: no server is taken out"
+        heard = f"{len(panel.sound)} of {len(set(rules.observers))} observers"
+        text = f"only {heard} can be believed: no server is taken out"
         alarms.append(Alarm(AlarmKind.FEW_OBSERVERS, "", text))
     return tuple(alarms)

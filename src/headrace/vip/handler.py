@@ -1,6 +1,7 @@
 """Answers the other servers of the site, which ask what this one announces.
 
-Whoever does not prove that it knows the secret of the network gets nothing.
+Whoever does not prove that it knows the secret of the network gets nothing, and its connection is
+closed: one that asks again and again would keep this process from its checks.
 """
 
 from __future__ import annotations
@@ -60,6 +61,13 @@ class VipHandler(Answering):
 
     def answer(self, exchange: Exchange) -> None:
         """Answer a request. Raises BadRequest."""
+        try:
+            self._answer(exchange)
+        except BadRequest:
+            exchange.keep_alive = False
+            raise
+
+    def _answer(self, exchange: Exchange) -> None:
         head = exchange.head
         assert head is not None
         path = head.target.partition(b"?")[0]

@@ -12,6 +12,8 @@ from headrace.vip.handler import VipHandler
 from tests.harness.memory_exchange import MemoryClient
 
 SECRETS = (b"s" * 32,)
+ASKED = "GET /v1/vip HTTP/1.1\r\nHost: h\r\n"
+KNOWN = f"{ASKED}Headrace-Ask: {ask_value(SECRETS, '/v1/vip', 'a' * 32)}\r\n"
 
 
 def answer(
@@ -54,3 +56,27 @@ def test_nobody_else_is_told_anything() -> None:
     assert answer("/v1/coverage?after=", secrets=(b"t" * 32,))[0] == 401
     # A question for one thing is none for another.
     assert answer("/v1/coverage?after=", asked="/v1/vip")[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("head", "stays"),
+    [
+        (KNOWN, True),
+        (ASKED, False),
+        ("GET / HTTP/1.1\r\nHost: h\r\n", False),
+        ("POST /v1/vip HTTP/1.1\r\nHost: h\r\n", False),
+    ],
+    ids=["known", "unknown", "nothing-there", "method"],
+)  # fmt: skip
+def test_a_strangers_connection_ends_with_its_first_question(head: str, stays: bool) -> None:
+    """One that asks again and again keeps this process from its checks."""
+
+    async def run() -> bool:
+        handler = VipHandler(
+            WorkerMetrics(), lambda: b"said", lambda: ("d1", b"learnt"), lambda: SECRETS
+        )
+        client = MemoryClient(handler, asyncio.get_running_loop())
+        await client.ask(f"{head}\r\n".encode()).done()
+        return client.open
+
+    assert asyncio.run(run()) is stays

@@ -90,7 +90,7 @@ class Router:
         until = self.now + seconds
         while self.now < until:
             self.now = min(until, self.now + step_s)
-            self.entries += self.learning.tick(self.now)
+            self.entries += [one for each in self.learning.tick(self.now) for one in each]
 
     def told(self, coverage: str = "at-a") -> set[str]:
         """Return what nodes are told."""

@@ -206,7 +206,9 @@ class PolledSpeaker:
             self._receive_next_s = now_s() + MUCH_S
             self._known.report(received.drop(session, DropReason.TOO_MANY, str(error)))
         else:
-            self._known.report(received.replaced(session, routes, self._desired))
+            for part in received.replaced(session, routes, self._desired):
+                self._known.report(part)
+                await asyncio.sleep(0)  # checks and plans are not to wait for a router's flood
 
     def _now_there(self) -> None:
         if not self._there:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 
 from headrace.bgp.announcement import IPNetwork
 from headrace.bgp.events import (
@@ -15,6 +16,8 @@ from headrace.bgp.events import (
     SpeakerEvent,
 )
 from headrace.bgp.session import Intake, Session
+
+PART = 500
 
 REMEDIES = {
     DropReason.TOO_MANY: "limit what the router announces, or raise the most that is received",
@@ -55,6 +58,8 @@ class ReceivedRoutes:
     ) -> Iterator[SpeakerEvent]:
         """Take a prefix, or say why not; `own` is what this server announces itself."""
         held = self._held[session]
+        if held.get(prefix) == attributes and prefix not in own:
+            return  # it was judged before
         reason: DropReason | None = DropReason.TOO_MANY
         # First, for it costs little: most of a flood ends here.
         if prefix in held or len(held) < self._intakes[session].most:
@@ -77,12 +82,22 @@ class ReceivedRoutes:
         session: SessionKey,
         routes: Mapping[IPNetwork, Attributes],
         own: Collection[IPNetwork],
-    ) -> Iterator[SpeakerEvent]:
-        """Take everything that a router announces now, and forget what is no longer there."""
-        for prefix in [known for known in self._held[session] if known not in routes]:
-            yield from self.withdrawn(session, prefix)
-        for prefix, attributes in routes.items():
-            yield from self.announced(session, prefix, attributes, own)
+    ) -> Iterator[list[SpeakerEvent]]:
+        """Take everything that a router announces now, and forget what is no longer there.
+
+        It comes in parts of so many prefixes: how many there are is the router's choice, and
+        between two of them whoever has more to do may do it.
+        """
+        gone = iter([known for known in self._held[session] if known not in routes])
+        while part := list(islice(gone, PART)):
+            yield [event for prefix in part for event in self.withdrawn(session, prefix)]
+        there = iter(routes.items())
+        while each := list(islice(there, PART)):
+            yield [
+                event
+                for prefix, attributes in each
+                for event in self.announced(session, prefix, attributes, own)
+            ]
 
     def ended(self, session: SessionKey) -> Iterator[SpeakerEvent]:
         """Forget all that a router announced: its session ended."""

@@ -224,6 +224,7 @@ def _learnt(table: LearntTable) -> LearntRules:
         table.most_prefixes,
         table.settle_s,
         table.keep_s,
+        tuple(table.router_as),
     )
 
 

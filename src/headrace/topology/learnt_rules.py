@@ -32,6 +32,7 @@ class LearntRules:
     most_prefixes: int = 1000
     settle_s: float = 30.0
     keep_s: float = 3600.0
+    router_as: tuple[int, ...] = ()
 
 
 class NotTaken(enum.StrEnum):

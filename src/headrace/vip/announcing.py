@@ -14,9 +14,7 @@ from ipaddress import ip_address
 import msgspec
 import structlog
 
-from headrace.bgp.announcement import Family
-from headrace.bgp.backoff import Backoff
-from headrace.bgp.errors import BgpError
+from headrace.bgp.announcement import Announcement, Family
 from headrace.bgp.events import SpeakerEvent
 from headrace.bgp.speaker import Speaker
 from headrace.config.vip.model import VipConfig
@@ -53,6 +51,7 @@ from headrace.vip.rules import NoPortError
 from headrace.vip.site.neighbours import Neighbours
 from headrace.vip.speak.made import make_speaker, sessions_of
 from headrace.vip.speak.said import Said
+from headrace.vip.speak.starting import StartedSpeaker
 
 TURN_S = 0.2
 """A plan is made once in so long at least."""
@@ -79,23 +78,26 @@ class Announcing:
         self.plan = Plan(self.me)
         self.view = NO_VIEW
         self.order: SiteOrder
-        self.speaker_problem = "it was not started yet"
         self.changes: Counter[str] = Counter()
         self.planned_s = 0.0
         self.said = Said([one.key for one in sessions_of(config)], time.time())
         self.clients = Clients()
         takes = any(one.most_prefixes for one in config.routers)
+        routers = {one.key: one.peer_as for one in sessions_of(config)}
         self.handover = Handover(config.handover, self.events)
-        self.learning = RunningLearning(self.me, config.state_dir, self.events, takes=takes)
+        self.learning = RunningLearning(
+            self.me, config.state_dir, self.events, routers=routers, takes=takes
+        )
         self._secrets = secrets
-        self._maker = maker
         self._families = {one.family for one in sessions_of(config)}
         kept = read_kept(config.state_dir)
         self.keeper = Keeper(config.state_dir, kept)
         self.own: Order | None = order_of(kept)
         self.memory: Memory | None = memory_of(kept)
         self._soon = asyncio.Event()
-        self._speaker: Speaker | None = None
+        self._speaker = StartedSpeaker(
+            lambda: maker(config, self._heard), self._announced, self._speaker_failed
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._edge_task: asyncio.Task[None] | None = None
         own = (ip_address(one) for one in kept.bound if kept.boot == boot_id())
@@ -164,8 +166,7 @@ class Announcing:
             await self.checker.close()
             await self.neighbours.close()
             await self.clients.close()
-        if self._speaker is not None:
-            await self._speaker.close(graceful=keep)
+        await self._speaker.close(graceful=keep)
         await self.learning.close()
         await self.handover.close(remove=not keep)
         if self.config.addresses.bind:
@@ -231,6 +232,11 @@ class Announcing:
         """How far this server is on its way out."""
         return Phase.SERVING if self.memory is None else self.memory.drain.phase
 
+    @property
+    def speaker_problem(self) -> str:
+        """Why the speaker does not speak yet; "" where it does."""
+        return self._speaker.problem
+
     def problem(self) -> str:
         """Return why nothing is announced from here; "" where there is nothing to complain of."""
         if self.speaker_problem:
@@ -292,7 +298,7 @@ class Announcing:
         self._tell_edge(now)
         if self._tasks:
             self.handover.turn(self.order, heard(self.plan, self._up), neighbours, now)
-        self._tell()
+        self._speaker.tell()
         self.keeper.put(with_memory(self.keeper.kept, self.memory))
         self.planned_s = asyncio.get_running_loop().time()
 
@@ -303,11 +309,6 @@ class Announcing:
         self.bound.want(addresses)
         for gone in self.health.keys() - set(addresses):
             del self.health[gone]
-
-    def _tell(self) -> None:
-        # Each time, changed or not: what a speaker is not told again in time, it withdraws.
-        if self._speaker is not None:
-            self._speaker.set(announceable(self.plan, self._families))
 
     def _checked(self, vip: Address, judged: Judged) -> None:
         """Take the result of a check."""
@@ -342,33 +343,17 @@ class Announcing:
     # BGP.
 
     async def _speak(self) -> None:
-        """Start the speaker, and try again while it cannot be started."""
-        backoff = Backoff()
-        loop = asyncio.get_running_loop()
+        """Start the speaker when it is known what to begin with."""
         if any(one.graceful_restart_s for one in self.config.routers):
             await self._first_checks()
         await self.handover.first()
-        while True:
-            try:
-                speaker = self._maker(self.config, self._heard)
-                speaker.set(announceable(self.plan, self._families))
-                self._speaker = speaker
-                await speaker.start()
-            except Exception as error:  # whatever it is: without a speaker there is no VIP
-                if not isinstance(error, (BgpError, OSError)):
-                    log.exception("speaker_start_failed")
-                self._not_started(str(error) or type(error).__name__)
-                await asyncio.sleep(backoff.failed(loop.time()))
-                continue
-            self.speaker_problem = ""
-            self._tell()
-            return
+        await self._speaker.start()
 
-    def _not_started(self, problem: str) -> None:
-        self._speaker = None
-        if problem != self.speaker_problem:
-            self.speaker_problem = problem
-            self.events.add(Event(time.time(), "speaker_failed", "", problem))
+    def _announced(self) -> frozenset[Announcement]:
+        return announceable(self.plan, self._families)
+
+    def _speaker_failed(self, problem: str) -> None:
+        self.events.add(Event(time.time(), "speaker_failed", "", problem))
 
     async def _first_checks(self) -> None:
         """Wait, for a while, until it is known what is served: a router that kept the routes over a

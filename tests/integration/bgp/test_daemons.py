@@ -213,6 +213,28 @@ def test_what_bird_refuses_leaves_what_was_there_but_for_what_must_go(
     assert router.via(VIPS[0]) is None
 
 
+def test_what_must_go_from_bird_goes_though_its_file_cannot_be_written(
+    namespaces: Namespaces, open_path: Path
+) -> None:
+    made = make_site(namespaces, 1)
+    router = BirdRouter(made.router, open_path, "router id 10.99.0.1;\n" + bird_neighbor(1))
+    place = open_path / "included"
+    place.mkdir()
+    running = with_bird(made.servers[0], place)
+    running.speaker.start(announcement(VIPS[0]))
+    router.goes_via(VIPS[0], NEXT[0])
+    gone = place.rename(open_path / "gone")  # as a disk that is full: nothing new can be there
+    running.speaker.set(announcement(VIPS[0]), announcement(VIPS[1]))
+    refused = running.speaker.event(Refused)
+    assert "cannot be written" in refused.detail
+    assert router.via(VIPS[0]) == NEXT[0]
+    running.speaker.set(announcement(VIPS[1]))
+    router.goes_via(VIPS[0], None)
+    gone.rename(place)
+    router.goes_via(VIPS[1], NEXT[0])
+    assert router.via(VIPS[0]) is None
+
+
 def test_frr_keeps_what_is_not_from_here(namespaces: Namespaces, open_path: Path) -> None:
     made = make_site(namespaces, 1)
     router = BirdRouter(made.router, open_path, "router id 10.99.0.1;\n" + bird_neighbor(1))

@@ -100,5 +100,20 @@ def test_a_whole_table_replaces_the_former() -> None:
     table = routes(most=5)
     one, two, three = (ip_network(f"8.{number}.0.0/16") for number in range(3))
     list(table.replaced(ROUTER, {one: SOME, two: SOME}, ()))
-    events = list(table.replaced(ROUTER, {two: SOME, three: SOME}, ()))
+    parts = table.replaced(ROUTER, {two: SOME, three: SOME}, ())
+    events = [event for part in parts for event in part]
     assert events == [Lost(ROUTER, one), Received(ROUTER, three, SOME)]
+
+
+def test_what_is_announced_now_comes_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headrace.bgp.received.PART", 10)
+    table = routes(most=30)
+    many = {ip_network(f"8.{number}.0.0/16"): SOME for number in range(25)}
+    assert [len(part) for part in table.replaced(ROUTER, many, ())] == [10, 10, 5]
+    # Again: nothing is new, but for what this server announces itself by now.
+    own = [ip_network("8.3.0.0/16")]
+    events = [one for part in table.replaced(ROUTER, many, own) for one in part]
+    assert [type(one) for one in events] == [Dropped, Lost]
+    parts = list(table.replaced(ROUTER, {}, ()))
+    assert [len(part) for part in parts] == [10, 10, 4]
+    assert not table.held(ROUTER)

@@ -17,6 +17,7 @@ from headrace.bgp.backoff import Backoff
 from headrace.bgp.bfd.text import Pace, configuration, read_peers
 from headrace.bgp.errors import BgpError
 from headrace.bgp.events import SessionKey
+from headrace.bgp.files import new_file, read_file
 from headrace.bgp.frr.vty import Vty
 from headrace.bgp.session import Session
 
@@ -84,7 +85,10 @@ class BfdMonitor:
         file = self._prepare()
         user, group = _user_and_group()
         path = self._directory
-        output = (path / "bfdd.log").open("wb")
+        try:
+            output = new_file(path / "bfdd.log")
+        except OSError as error:
+            raise BgpError(f"{path}/bfdd.log cannot be written: {error.strerror}") from None
         try:
             # With -t it ends at the end of its standard input, so with this process at the latest.
             self._child = await asyncio.create_subprocess_exec(
@@ -122,7 +126,8 @@ class BfdMonitor:
         try:
             for former in ("bfdd.vty", "bfdd.sock", "bfdd.pid"):
                 (self._directory / former).unlink(missing_ok=True)
-            file.write_text(configuration(self._sessions, self._pace))
+            with new_file(file) as made:
+                made.write(configuration(self._sessions, self._pace).encode())
             if os.geteuid() == 0:
                 user = pwd.getpwnam(FRR)
                 os.chown(self._directory, user.pw_uid, user.pw_gid)
@@ -134,8 +139,8 @@ class BfdMonitor:
 
     def _last_word(self) -> str:
         try:
-            with (self._directory / "bfdd.log").open("rb") as file:
-                return file.read(4096).decode(errors="replace").strip()[-LOG_LETTERS:]
+            said = read_file(self._directory / "bfdd.log", 4096)
+            return said.decode(errors="replace").strip()[-LOG_LETTERS:]
         except OSError:
             return ""
 

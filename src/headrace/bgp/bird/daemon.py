@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import structlog
 
 from headrace.bgp.announcement import Announcement, Family, IPNetwork
 from headrace.bgp.bird.control import FIRST_ERROR, Control
+from headrace.bgp.bird.include import IncludeFile
 from headrace.bgp.bird.text import include_text, read_protocols, read_routes
 from headrace.bgp.errors import BgpError
 from headrace.bgp.events import Attributes, SessionKey
@@ -29,7 +29,8 @@ class BirdDaemon:
 
     def __init__(self, local_as: int, *, socket: Path = SOCKET, include: Path = INCLUDE) -> None:
         self._local_as = local_as
-        self._include = include
+        self._include = IncludeFile(include)
+        self._applied = False
         self._control = Control(socket)
         self._names: dict[SessionKey, str] = {}
 
@@ -38,32 +39,41 @@ class BirdDaemon:
 
     async def apply(self, announcements: list[Announcement]) -> None:
         """Replace the file and reload, or keep the former. Raises RefusedError, BgpError."""
-        former = self._read()
-        text = include_text(announcements, self._local_as)
-        self._write(text)
+        former = self._include.read()
+        try:
+            await self._include.write(include_text(announcements, self._local_as))
+        except BgpError as error:
+            if not self._applied:
+                raise
+            # BIRD is there, and announces what it was told before.
+            raise RefusedError(str(error)) from None
         code, answer = await self._control.ask("configure check")
         if code < FIRST_ERROR:
             code, answer = await self._control.ask("configure soft")
         if code < FIRST_ERROR:
             await self._switch("enable")
+            self._applied = True
             return
-        if former is None:
-            self._write(include_text([], self._local_as))
-        else:
-            self._write(former)
+        with contextlib.suppress(BgpError):
+            await self._include.write(former or include_text([], self._local_as))
         raise RefusedError(f"BIRD refuses the configuration: {_last(answer)}")
 
     async def withdraw(self) -> None:
         """Replace the file by one without announcements. Raises BgpError.
 
-        A BIRD that refuses its configuration, for whatever is wrong elsewhere, has the protocols of
-        the file switched off, until `apply` succeeds.
+        Where that cannot be written, or BIRD refuses its configuration for whatever is wrong
+        elsewhere, the protocols of the file are switched off, until `apply` succeeds.
         """
-        self._write(include_text([], self._local_as))
-        code, answer = await self._control.ask("configure soft")
-        if code >= FIRST_ERROR:
+        try:
+            await self._include.write(include_text([], self._local_as))
+        except BgpError as error:
+            log.warning("bird_include_not_written", problem=str(error))
+        else:
+            code, answer = await self._control.ask("configure soft")
+            if code < FIRST_ERROR:
+                return
             log.warning("bird_refuses", detail=_last(answer))
-            await self._switch("disable")
+        await self._switch("disable")
 
     async def _switch(self, command: str) -> None:
         for family in Family:
@@ -90,27 +100,6 @@ class BirdDaemon:
     def disconnect(self) -> None:
         """Close the control socket."""
         self._control.close()
-
-    def _read(self) -> str | None:
-        try:
-            return self._include.read_text()
-        except (OSError, ValueError):
-            return None
-
-    def _write(self, text: str) -> None:
-        """Put the file there whole, readable by BIRD's user. Raises BgpError."""
-        new = self._include.with_name(f".{self._include.name}.new")
-        try:
-            with new.open("w") as file:
-                os.fchmod(file.fileno(), 0o644)
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self._include)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                new.unlink()
-            raise BgpError(f"{self._include} cannot be written: {error.strerror}") from None
 
 
 def _last(answer: str) -> str:

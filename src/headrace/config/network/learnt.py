@@ -49,6 +49,13 @@ class LearntTable(Model):
         max_length=MOST_WITHIN,
         description="Only prefixes whose AS path ends with one of these are taken.",
     )
+    router_as: list[_AsNumber] = Field(
+        default=[],
+        max_length=MOST_WITHIN,
+        description="Only routers with one of these AS numbers are heard, by the `as` of "
+        "`[[router]]` in vip.toml: with routers of several ISPs, each fills its own coverage. None "
+        "here: every router is.",
+    )
     communities: list[CommunityText] = Field(
         default=[],
         max_length=32,

@@ -21,6 +21,9 @@ RESYNC_S = 60.0
 HELD_PER_TAKEN = 2
 """So many times as many prefixes as may be taken are remembered, to see when they are fewer."""
 MOST_FLAPS = 50_000
+SETTLED_PER_S = 5_000
+"""A set that changed is compared as a whole, so one of so many prefixes changes once a second at
+most, and larger ones less often: when prefixes come and go is the routers' choice."""
 _LONGEST_DETAIL = 64
 _DROPPED = {
     DropReason.DEFAULT_ROUTE: NotTaken.DEFAULT_ROUTE,
@@ -75,6 +78,7 @@ class Heard:
         self._flaps: dict[bytes, tuple[Flaps, float]] = {}
         self._damping = FlapRules()
         self._forget_s = now_s
+        self._changed_s = float("-inf")
         self._overflow: set[SessionKey] = set()
         for family in Family:
             of_family = {one for one in self._settled if _family(one) is family}
@@ -240,6 +244,8 @@ class Heard:
     def _settle(self, now_s: float) -> bool:
         if self.too_many:
             return False  # and nothing of a flood is left when it is over
+        if 0 <= now_s - self._changed_s < len(self._settled) / SETTLED_PER_S:
+            return False
         changed = False
         later: list[bytes] = []
         for record, at_s in self._moved.items():
@@ -256,6 +262,8 @@ class Heard:
             else:
                 self._settled.discard(record)
                 changed = True
+        if changed:
+            self._changed_s = now_s
         return changed
 
 

@@ -5,7 +5,7 @@ times are Unix times.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -49,15 +49,21 @@ class LearningCounts:
 
 class Learning:
     """All coverage that is learnt at the site of `server`. `kept` is what `keep` returned before a
-    restart. `history` has the newest entry last.
+    restart, `routers` has the AS number of each router. `history` has the newest entry last.
     """
 
-    def __init__(self, server: str, kept: KeptLearning | None = None) -> None:
+    def __init__(
+        self,
+        server: str,
+        kept: KeptLearning | None = None,
+        routers: Mapping[SessionKey, int] = {},
+    ) -> None:
         kept = kept or KeptLearning()
         self.server = server
         self.history: deque[Entry] = deque(kept.history, MOST_ENTRIES)
         self._taken = {one.name: PrefixSet(one.v4, one.v6) for one in kept.coverage}
         self._learners: dict[str, Learner] = {}
+        self._routers = routers
         self._network = ""
         self._owners: Ancestors[str] | None = None
         # What routers announce, as the speaker keeps it: for rules that come later.
@@ -78,8 +84,8 @@ class Learning:
             assert one.learnt is not None
             filtering = filter_of(topology, one, self._owners)
             known = former.get(one.name)
-            if known is None:
-                taken = self._taken.get(one.name, NO_PREFIXES)
+            if known is None or known.rules.router_as != one.learnt.router_as:
+                taken = self._taken.get(one.name, NO_PREFIXES) if known is None else known.taken
                 known = Learner(one.name, one.learnt, filtering, taken, now)
                 self._tell(known, now)
             elif one.learnt != known.rules:
@@ -106,25 +112,16 @@ class Learning:
             case Lost(session, prefix):
                 self._routes.get(session, {}).pop(prefix, None)
         for learner in self._learners.values():
-            match event:
-                case SessionUp(session):
-                    learner.heard.up(session, now)
-                case SessionDown(session):
-                    learner.heard.down(session, now)
-                case Received(session, prefix, attributes):
-                    learner.heard.announced(session, prefix, attributes, now)
-                case Lost(session, prefix):
-                    learner.heard.lost(session, prefix, now)
-                case Dropped(dropping, reason, detail):
-                    learner.heard.dropped(reason, detail)
-                    if reason is DropReason.TOO_MANY and dropping is not None:
-                        learner.heard.overflowed(dropping)
+            self._hear(learner, event, now)
 
-    def tick(self, now: float) -> list[Entry]:
-        """Let time pass, about once a second; return what happened."""
-        found = [entry for one in self._learners.values() for entry in one.tick(now)]
-        self.history.extend(found)
-        return found
+    def tick(self, now: float) -> Iterator[list[Entry]]:
+        """Let time pass, about once a second; yield what happened, coverage by coverage: with many
+        prefixes each takes its time, and others may have theirs in between.
+        """
+        for one in list(self._learners.values()):
+            found = list(one.tick(now))
+            self.history.extend(found)
+            yield found
 
     def approve(self, coverage: str, digest: str, by: str, now: float) -> Entry:
         """Take the change that waits. Raises NotProposedError."""
@@ -200,9 +197,34 @@ class Learning:
     def _tell(self, learner: Learner, now: float) -> None:
         """Tell one what routers have announced."""
         for session in self._up:
+            if not self._hears(learner, session):
+                continue
             learner.heard.up(session, now)
             for prefix, attributes in self._routes.get(session, {}).items():
                 learner.heard.announced(session, prefix, attributes, now)
+
+    def _hear(self, learner: Learner, event: SpeakerEvent, now: float) -> None:
+        """Tell one what concerns it."""
+        match event:
+            case SessionUp(session) if self._hears(learner, session):
+                learner.heard.up(session, now)
+            case SessionDown(session) if self._hears(learner, session):
+                learner.heard.down(session, now)
+            case Received(session, prefix, attributes) if self._hears(learner, session):
+                learner.heard.announced(session, prefix, attributes, now)
+            case Lost(session, prefix) if self._hears(learner, session):
+                learner.heard.lost(session, prefix, now)
+            case Dropped(None, reason, detail):
+                learner.heard.dropped(reason, detail)
+            case Dropped(session, reason, detail) if session and self._hears(learner, session):
+                learner.heard.dropped(reason, detail)
+                if reason is DropReason.TOO_MANY:
+                    learner.heard.overflowed(session)
+
+    def _hears(self, learner: Learner, session: SessionKey) -> bool:
+        """Return whether a router has a part in a coverage."""
+        of = learner.rules.router_as
+        return not of or self._routers.get(session) in of
 
     def _learner(self, coverage: str) -> Learner:
         found = self._learners.get(coverage)

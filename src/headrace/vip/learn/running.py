@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from headrace.bgp.events import SpeakerEvent
+from headrace.bgp.events import SessionKey, SpeakerEvent
 from headrace.errors import HeadraceError
 from headrace.node.network.last_good import NAME as LAST_GOOD
 from headrace.node.network.last_good import read_last_good
@@ -42,17 +42,26 @@ log = structlog.get_logger("headrace.vip")
 
 
 class RunningLearning:
-    """`learning` in this process. `takes` says whether routers' announcements are taken at all;
+    """`learning` in this process. `routers` has the AS number of each router, `takes` says whether
+    their announcements are taken at all;
     `approved_elsewhere` is what was approved at the other servers of the site, by server.
     """
 
-    def __init__(self, server: str, directory: Path, events: Events, *, takes: bool) -> None:
+    def __init__(
+        self,
+        server: str,
+        directory: Path,
+        events: Events,
+        *,
+        routers: Mapping[SessionKey, int] = {},
+        takes: bool,
+    ) -> None:
         self.failed = 0
         self.approved_elsewhere: Mapping[str, tuple[Approved, ...]] = {}
         self._directory = directory
         self._events = events
         self._takes = takes
-        self._learning = Learning(server, read_kept(directory))
+        self._learning = Learning(server, read_kept(directory), routers)
         self._written = self._learning.keep()
         self._document: tuple[str, bytes] | None = None
         self._version = ""
@@ -136,8 +145,10 @@ class RunningLearning:
             await asyncio.sleep(TICK_S)
             try:
                 now = time.time()
-                for entry in self._learning.tick(now):
-                    self._note(entry)
+                for happened in self._learning.tick(now):
+                    for entry in happened:
+                        self._note(entry)
+                    await asyncio.sleep(0)
                 for entry in self._learning.follow(self.approved_elsewhere, now):
                     self._note(entry)
                 await self._keep()

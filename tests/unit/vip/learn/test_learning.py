@@ -381,3 +381,60 @@ def test_what_was_approved_at_one_server_of_a_site_is_followed_by_the_others() -
     ):
         assert fresh.learning.follow({"a1": (wrong,)}, fresh.now) == []
     assert fresh.told() == set()
+
+
+def test_one_isps_router_has_no_part_in_anothers_coverage() -> None:
+    """It says whatever it likes, also a path that ends with the other's number."""
+    topology = learning_topology(replace(RULES, origin_as=(64500,), router_as=(64500,)))
+    learning = Learning("a1", routers={V4: 64500, OTHER_V4: 64666})
+    learning.described(topology, START)
+    isp = Router(learning)
+    isp.up()
+    isp.up(OTHER_V4)
+    isp.announce("81.1.0.0/16")
+    isp.as_path = (64666, 64500)
+    isp.announce("81.2.0.0/16", *(f"81.3.{n}.0/24" for n in range(50)), session=OTHER_V4)
+    isp.wait(60)
+    assert isp.told() == {"81.1.0.0/16"}
+    isp.overflow(OTHER_V4)
+    isp.as_path = (64500,)
+    isp.announce("81.4.0.0/16")
+    isp.wait(60)
+    assert isp.told() == {"81.1.0.0/16", "81.4.0.0/16"}
+    assert set(isp.kinds()) == {"taken"}
+    # Nor does it keep in force what the coverage's own router does not announce any more.
+    isp.announce("81.1.0.0/16", session=OTHER_V4)
+    isp.withdraw("81.1.0.0/16")
+    isp.wait(60)
+    assert isp.told() == {"81.4.0.0/16"}
+
+
+def test_which_routers_are_heard_may_change() -> None:
+    learning = Learning("a1", routers={V4: 64500, OTHER_V4: 64666})
+    learning.described(learning_topology(RULES), START)
+    isp = Router(learning)
+    isp.up()
+    isp.up(OTHER_V4)
+    isp.announce("81.1.0.0/16")
+    isp.announce("81.2.0.0/16", session=OTHER_V4)
+    isp.wait(60)
+    assert isp.told() == {"81.1.0.0/16", "81.2.0.0/16"}
+    learning.described(learning_topology(replace(RULES, router_as=(64500,))), isp.now)
+    isp.wait(120)
+    assert isp.told() == {"81.1.0.0/16"}
+
+
+def test_a_large_set_is_not_made_anew_whenever_a_router_likes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("headrace.vip.learn.heard.SETTLED_PER_S", 1)
+    isp = router()
+    isp.announce(*(f"81.{n}.0.0/16" for n in range(10)))
+    isp.wait(40, step_s=1)
+    assert isp.kinds() == ["taken"]
+    for n in range(10, 20):
+        isp.announce(f"81.{n}.0.0/16")
+        isp.wait(1, step_s=1)
+    isp.wait(60, step_s=1)
+    assert len(isp.told()) == 20
+    assert isp.kinds() == ["taken"] * 3

@@ -1,0 +1,71 @@
+"""The speaker of this server: started, and started again for as long as it cannot be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from headrace.bgp.announcement import Announcement
+from headrace.bgp.backoff import Backoff
+from headrace.bgp.errors import BgpError
+from headrace.bgp.speaker import Speaker
+
+log = structlog.get_logger("headrace.vip")
+
+
+class StartedSpeaker:
+    """What `make` returns, told what `wanted` returns. `problem` says why it does not speak yet
+    ("": it does); `on_problem` is told each that is new.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Speaker],
+        wanted: Callable[[], frozenset[Announcement]],
+        on_problem: Callable[[str], None],
+    ) -> None:
+        self.problem = "it was not started yet"
+        self._make = make
+        self._wanted = wanted
+        self._on_problem = on_problem
+        self._speaker: Speaker | None = None
+
+    async def start(self) -> None:
+        """Return when it speaks."""
+        backoff = Backoff()
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                speaker = self._make()
+                speaker.set(self._wanted())
+                self._speaker = speaker
+                await speaker.start()
+            except Exception as error:  # whatever it is: without a speaker there is no VIP
+                if not isinstance(error, (BgpError, OSError)):
+                    log.exception("speaker_start_failed")
+                self._not_started(str(error) or type(error).__name__)
+                await asyncio.sleep(backoff.failed(loop.time()))
+                continue
+            self.problem = ""
+            self.tell()
+            return
+
+    def tell(self) -> None:
+        """Tell it what is wanted. Each time, changed or not: what it is not told again in time, it
+        withdraws.
+        """
+        if self._speaker is not None:
+            self._speaker.set(self._wanted())
+
+    async def close(self, *, graceful: bool) -> None:
+        """End it."""
+        if self._speaker is not None:
+            await self._speaker.close(graceful=graceful)
+
+    def _not_started(self, problem: str) -> None:
+        self._speaker = None
+        if problem != self.problem:
+            self.problem = problem
+            self._on_problem(problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import http.client
 import json
@@ -16,6 +17,7 @@ import msgspec
 import typer
 
 from headrace.cli.role_file import RoleName, has_keys_of, role_of, root_of
+from headrace.cli.time_limit import limited
 from headrace.config import Address, UnixAddress
 from headrace.config.addresses import parse_address
 from headrace.config.loader import load_config
@@ -27,6 +29,8 @@ LOOK_S = 3.0
 """What a question may take that changes nothing: a node waits 2 s for its workers at most."""
 CHANGE_S = 10.0
 CONNECT_S = 3.0
+WHOLE_S = 30.0
+"""What the whole answer may take, of a node that always says a little."""
 LARGEST_ANSWER_BYTES = 64 * 1024**2
 EXIT_REFUSED = 1
 EXIT_USAGE = 2
@@ -90,15 +94,26 @@ class AdminClient:
 
     def ask(self, answer: type[Answer], method: str, path: str, body: object = None) -> Answer:
         """Ask once; return the answer. Raises NodeUnreachable or AdminRefused."""
-        connection, response = self.open(method, path, body)
+        found = _parsed(self.address, 200, self.read(method, path, body))
         try:
-            found = _json(self.address, response)
             return msgspec.convert(found, answer)
         except msgspec.ValidationError as error:
             raise NodeUnreachable(
                 f"{self.address} answers otherwise than expected: {error}; has it another version "
                 "than this command?"
             ) from error
+
+    def read(self, method: str, path: str, body: object = None) -> bytes:
+        """Ask once; return the whole answer, a byte more than may be of one that is too large.
+        Raises NodeUnreachable or AdminRefused.
+        """
+        connection, response = self.open(method, path, body)
+        try:
+            with response, limited(connection.wire, WHOLE_S):
+                content = response.read(LARGEST_ANSWER_BYTES + 1)
+                if response.length and len(content) <= LARGEST_ANSWER_BYTES:
+                    raise http.client.IncompleteRead(content, response.length)
+                return content
         except (OSError, http.client.HTTPException) as error:
             raise self.unreachable(error) from error
         finally:
@@ -106,7 +121,7 @@ class AdminClient:
 
     def open(
         self, method: str, path: str, body: object = None
-    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    ) -> tuple[AdminConnection, http.client.HTTPResponse]:
         """Ask once; return the connection and the response, of which the body is not read.
 
         Raises NodeUnreachable, or AdminRefused when its status is not 200.
@@ -117,21 +132,25 @@ class AdminClient:
         content = None
         if body is not None:
             content, fields["Content-Type"] = json.dumps(body), "application/json"
-        try:
-            connection.connect()
-            connection.sock.settimeout(within_s)
-            connection.request(method, path, content, fields)
-            response = connection.getresponse()
-            if response.status == 200:
+        refusal: bytes | None = None
+        with contextlib.ExitStack() as closed:
+            closed.callback(connection.close)
+            try:
+                connection.connect()
+                connection.sock.settimeout(within_s)
+                connection.wire = connection.sock
+                with limited(connection.wire, WHOLE_S):
+                    connection.request(method, path, content, fields)
+                    # Not read to its end, it would keep the socket.
+                    response = closed.enter_context(connection.getresponse())
+                    if response.status != 200:
+                        refusal = response.read(LARGEST_ANSWER_BYTES + 1)
+            except (OSError, http.client.HTTPException) as error:
+                raise self.unreachable(error) from error
+            if refusal is None:
+                closed.pop_all()
                 return connection, response
-            answer = _json(self.address, response)
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            raise self.unreachable(error) from error
-        except NodeUnreachable:
-            connection.close()
-            raise
-        connection.close()
+        answer = _parsed(self.address, response.status, refusal)
         detail = str(answer.get("detail", "")) if isinstance(answer, dict) else ""
         if response.status == 404 and detail.startswith(NOTHING_AT):
             detail += f"; is {self.address} the admin API of {_with_article(self.node)}?"
@@ -216,7 +235,13 @@ def harmless_json(found: object) -> str:
     return text if plain else json.dumps(found, indent=2)
 
 
-class _UnixConnection(http.client.HTTPConnection):
+class AdminConnection(http.client.HTTPConnection):
+    """A connection that still knows its socket when the response has taken it over."""
+
+    wire: socket.socket
+
+
+class _UnixConnection(AdminConnection):
     def __init__(self, path: Path) -> None:
         super().__init__("localhost", timeout=CONNECT_S)
         self._path = path
@@ -227,25 +252,21 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def _connection(address: Address) -> http.client.HTTPConnection:
+def _connection(address: Address) -> AdminConnection:
     if isinstance(address, UnixAddress):
         return _UnixConnection(address.path)
     host = WILDCARDS.get(address.host, address.host)
-    return http.client.HTTPConnection(host, address.port, timeout=CONNECT_S)
+    return AdminConnection(host, address.port, timeout=CONNECT_S)
 
 
-def _json(address: Address, response: http.client.HTTPResponse) -> Any:
-    """Return an answer of JSON. Raises NodeUnreachable, OSError, HTTPException."""
-    with response:  # not read to its end, it would keep the socket
-        content = response.read(LARGEST_ANSWER_BYTES + 1)
+def _parsed(address: Address, status: int, content: bytes) -> Any:
+    """Return an answer of JSON. Raises NodeUnreachable."""
     try:
         if len(content) > LARGEST_ANSWER_BYTES:
             raise ValueError("too large")
         return json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise NodeUnreachable(
-            f"{address} is not an admin API: it answered {response.status}"
-        ) from error
+        raise NodeUnreachable(f"{address} is not an admin API: it answered {status}") from error
 
 
 def _token(token_file: Path | None, config: NodeConfig | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ import msgspec
 import typer
 
 from headrace.cli.admin_client import (
-    LARGEST_ANSWER_BYTES,
     AdminClient,
     AdminOption,
     ConfigOption,
@@ -26,7 +24,7 @@ from headrace.cli.admin_client import (
 )
 from headrace.cli.examples import examples
 from headrace.cli.feedback_orders import give, order_lines
-from headrace.cli.feedback_tables import event_line, status_lines
+from headrace.cli.feedback_tables import event_json, event_line, status_lines
 from headrace.cli.role_file import RoleName, load_for
 from headrace.cli.tables import watch_looks
 from headrace.config.feedback import FEEDBACK
@@ -145,13 +143,7 @@ def history(
     """Print what changed, the newest first."""
     client = _client(admin, token_file, config)
     path = f"/feedback/history?limit={limit}&about={quote(about, safe='')}"
-
-    def read() -> list[bytes]:
-        connection, response = client.open("GET", path)
-        with contextlib.closing(connection):
-            return response.read(LARGEST_ANSWER_BYTES).splitlines()
-
-    lines = run(COMMAND, read)
+    lines = run(COMMAND, lambda: client.read("GET", path)).splitlines()
     if not lines:
         if about:
             run(
@@ -160,9 +152,7 @@ def history(
             )
         typer.echo("headrace feedback: nothing has changed", err=True)
     for line in lines:
-        typer.echo(
-            line.decode(errors="backslashreplace") if as_json else harmless(event_line(line))
-        )
+        typer.echo(event_json(line) if as_json else harmless(event_line(line)))
 
 
 @feedback.command(name="orders", epilog=examples("feedback orders"))

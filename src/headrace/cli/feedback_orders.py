@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import typer
@@ -62,6 +62,7 @@ def told(found: OrderList, row: OrderRow | None) -> Iterator[str]:
         yield f"not yet known by {', '.join(row.heard_without)}"
     if found.not_heard:
         yield f"not heard now: {', '.join(found.not_heard)}; told as soon as that is possible"
+    yield from _unkept(found, others)
 
 
 def order_lines(found: OrderList) -> Iterator[str]:
@@ -85,14 +86,24 @@ def order_lines(found: OrderList) -> Iterator[str]:
         yield f"not heard: {', '.join(found.not_heard)}"
     if found.aside:
         yield "this observer is cut off, and publishes nothing: ask and order at another"
+    yield from _unkept(found, ())
+
+
+def _unkept(found: OrderList, others: Sequence[str]) -> Iterator[str]:
+    """Yield what is to be said of orders that the observer has not written down."""
+    if not found.kept:
+        problem = found.not_kept or "not yet"
+        lost = "" if others else "; a restart forgets what no other observer knows"
+        yield f"not written down: {problem}; tried again until it is{lost}"
 
 
 def _known(client: AdminClient, done: Done) -> OrderList:
-    """Wait until all that are heard know an order, for a bounded time."""
+    """Wait until all that are heard know an order, and it is written down; for a bounded time."""
     ends_s = time.monotonic() + KNOWN_WITHIN_S
     while True:
         found = client.ask(OrderList, "GET", "/feedback/orders")
         row = row_of(found, done)
-        if row is None or not row.heard_without or time.monotonic() >= ends_s:
+        settled = row is None or not row.heard_without
+        if (settled and (found.kept or found.not_kept)) or time.monotonic() >= ends_s:
             return found
         time.sleep(ASK_AGAIN_S)

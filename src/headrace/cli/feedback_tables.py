@@ -68,6 +68,19 @@ def event_line(line: bytes) -> str:
         return line.decode(errors="backslashreplace")
 
 
+def event_json(line: bytes) -> str:
+    """Return an event of the history as JSON on a line, without what a terminal would obey; what
+    is none, as it is but for that.
+    """
+    text = line.decode(errors="backslashreplace")
+    if text.isprintable():
+        return text
+    try:
+        return json.dumps(json.loads(line), separators=(",", ":"))
+    except (ValueError, RecursionError):
+        return harmless(text)
+
+
 def _told(event: dict[str, Any]) -> str:
     at = datetime.fromtimestamp(event.get("at", 0.0), UTC).strftime("%Y-%m-%d %H:%M:%S")
     if "alarm" in event:

@@ -19,6 +19,7 @@ from msgspec import Meta
 
 from headrace.feedback.exchange.document import MOST_MEMORY_BYTES, UnixTime
 from headrace.feedback.orders import NO_ORDERS, Orders
+from headrace.node.network.files import opened
 from headrace.topology.view_codec import LARGEST_BYTES as LARGEST_VIEW_BYTES
 
 DECIDED = "feedback.decided"
@@ -72,7 +73,7 @@ def keep_orders(directory: Path, orders: Orders) -> None:
 
 def _read(path: Path) -> bytes | None:
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:  # no pipe, which would be waited for
             data = file.read(LARGEST_BYTES + 1)
     except FileNotFoundError:
         return None
@@ -95,26 +96,52 @@ def _write(path: Path, data: bytes, *, sync: bool) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         new.replace(path)
+        if sync:
+            _sync_directory(path.parent)
     except OSError:
         new.unlink(missing_ok=True)
         raise
 
 
+def _sync_directory(directory: Path) -> None:
+    """Have it on the disk which file has which name: until then, after a power cut, it may be the
+    one before."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 class Keeper:
     """Writes files in the background, each by one thread at a time; of several values for the same
-    file that come meanwhile only the last is written.
+    file that come meanwhile only the last is written. `problems` says by name why the last could
+    not be.
     """
 
     def __init__(self) -> None:
         self._jobs: dict[str, Callable[[], None]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._failed: dict[str, Callable[[], None]] = {}
+        self.problems: dict[str, str] = {}
         self.failed = 0
 
     def put(self, name: str, job: Callable[[], None]) -> None:
         """Have this done soon, by the name of what it writes."""
         self._jobs[name] = job
+        self._failed.pop(name, None)
         if name not in self._tasks:
             self._tasks[name] = asyncio.get_running_loop().create_task(self._work(name))
+
+    def put_again(self) -> None:
+        """Have again done what failed, unless something newer came for the same file."""
+        for name, job in list(self._failed.items()):
+            if name not in self._tasks:
+                self.put(name, job)
+
+    def writes(self, name: str) -> bool:
+        """Return whether something is still to be written."""
+        return name in self._tasks
 
     async def close(self) -> None:
         """Wait until all is written."""
@@ -127,7 +154,16 @@ class Keeper:
                 try:
                     await asyncio.to_thread(job)
                 except OSError as error:
-                    self.failed += 1
-                    log.error("not_kept", what=name, problem=error.strerror)
+                    self._note(name, job, error.strerror or str(error))
+                else:
+                    if self.problems.pop(name, None) is not None:
+                        log.info("kept_again", what=name)
         finally:
             del self._tasks[name]
+
+    def _note(self, name: str, job: Callable[[], None], problem: str) -> None:
+        self.failed += 1
+        self._failed[name] = job
+        if self.problems.get(name) != problem:  # once: a full disk has no room for many lines
+            log.error("not_kept", what=name, problem=problem)
+        self.problems[name] = problem

@@ -86,7 +86,7 @@ class FeedbackLoop:
         self._soon = asyncio.Event()
         self._counted: tuple[States, Topology, Counter[str]] | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._keeper = Keeper()
+        self.keeper = Keeper()
         self._kept_s = 0.0
         self._said_anything = False
         self._configure(config, puller_of(config))
@@ -155,8 +155,8 @@ class FeedbackLoop:
         await self._stop()
         decided = self.deciding.kept(self.deciding.decision())
         if decided is not None:
-            self._keeper.put("decided", partial(keep_decided, self.config.state_dir, decided))
-        await self._keeper.close()
+            self.keeper.put("decided", partial(keep_decided, self.config.state_dir, decided))
+        await self.keeper.close()
 
     def _begin(self) -> None:
         config = self.config
@@ -188,7 +188,7 @@ class FeedbackLoop:
             log.warning("order_overruled", **order)
         self.orders = orders
         self._kept_s = -math.inf  # a frozen view is in what is kept, not in what is published
-        self._keeper.put("orders", partial(keep_orders, self.config.state_dir, orders))
+        self.keeper.put("orders", partial(keep_orders, self.config.state_dir, orders))
         self._soon.set()
 
     # What there is to report.
@@ -341,7 +341,7 @@ class FeedbackLoop:
     def _note_events(self) -> None:
         new = self.history.add(self.deciding.events, time.time())
         if new:
-            self._keeper.put("history", self.history.write)
+            self.keeper.put("history", self.history.write)
         for line in new:
             log_event(line, self.deciding.decides)
 
@@ -371,10 +371,11 @@ class FeedbackLoop:
         self.telling.tell(document, moment.clock)
         if moment.steady_s - self._kept_s >= KEEP_AGAIN_S:
             self._kept_s = moment.steady_s
+            self.keeper.put_again()
             decided = deciding.kept(decision)
             if decided is not None:
                 job = partial(keep_decided, self.config.state_dir, decided)
-                self._keeper.put("decided", job)
+                self.keeper.put("decided", job)
 
 
 def _first_round_s(config: FeedbackConfig) -> float:

@@ -34,14 +34,8 @@ class _Admin:
             return self.orders.pop(0) if len(self.orders) > 1 else self.orders[0]
         return Done(7, "a") if answer is Done else Because("n1", "server", [])
 
-    def open(self, _method: str, _path: str) -> tuple[_Admin, _Admin]:
-        return self, self
-
-    def read(self, most_bytes: int) -> bytes:
-        return self.lines[:most_bytes]
-
-    def close(self) -> None:
-        """Close nothing."""
+    def read(self, _method: str, _path: str) -> bytes:
+        return self.lines
 
 
 @pytest.fixture
@@ -124,6 +118,27 @@ def test_whoever_orders_is_told_when_all_know_it(
         "known by a, b",
         "not heard now: c; told as soon as that is possible",
     ]
+
+
+def test_an_order_that_a_full_disk_did_not_take_is_told_of(
+    admin: _Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feedback_orders, "ASK_AGAIN_S", 0.0)
+    writes = OrderList([ROW], [], kept=False)
+    admin.orders = [writes, writes, replace(writes, not_kept="No space left on device")]
+    result = CliRunner().invoke(app, ["feedback", "want", "n1", "draining"])
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        "in force",
+        "known by a, b",
+        "not written down: No space left on device; tried again until it is",
+    ]
+    admin.orders = [replace(admin.orders[0], orders=[replace(ROW, known_by=["a"])])]
+    result = CliRunner().invoke(app, ["feedback", "want", "n1", "draining"])
+    assert result.output.splitlines()[-1].endswith(
+        "; a restart forgets what no other observer knows"
+    )
+    assert "not written down: No space" in CliRunner().invoke(app, ["feedback", "orders"]).output
 
 
 def test_whoever_is_overruled_is_told_by_whom(admin: _Admin) -> None:

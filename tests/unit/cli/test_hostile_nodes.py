@@ -5,9 +5,11 @@ in a line what is wrong.
 from __future__ import annotations
 
 import json
+import socket
+import socketserver
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -74,7 +76,16 @@ def is_harmless(output: str) -> bool:
     [b'{"detail":%s}' % TITLE, b'{"time":%s}' % TITLE, TITLE, b"[" * 100_000, b"[1]\n", b"\xff"],
 )
 @pytest.mark.parametrize(
-    "command", [("top", "--once"), ("log", "--json"), ("log",), ("feedback", "history")]
+    "command",
+    [
+        ("top", "--once"),
+        ("log", "--json"),
+        ("log",),
+        ("feedback", "history"),
+        ("feedback", "history", "--json"),
+        ("feedback", "orders"),
+        ("feedback", "thaw"),
+    ],
 )
 def test_an_answer_that_is_none_is_said_in_a_line(
     tmp_path: Path, command: tuple[str, ...], body: bytes, status: int
@@ -114,6 +125,89 @@ def test_an_answer_without_an_end_is_not_read(
     code, output = told(tmp_path, 200, b'"' + b"a" * 200 + b'"', "top", "--once")
     assert code == 1
     assert "is not an admin API" in output
+
+
+DRIPS = {
+    "a head": (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+    "a body": (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"1"),
+    "a refusal": (b"HTTP/1.1 403 No\r\nContent-Length: 100000\r\n\r\n", b"1"),
+    "answers before the answer": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+}
+
+
+@contextmanager
+def dripping(first: bytes, then: bytes) -> Iterator[str]:
+    """A server that begins to answer and always says a little more; its address."""
+    ended = threading.Event()
+
+    class Drips(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                self.request.sendall(first)
+                while not ended.wait(0.01):
+                    self.request.sendall(then)
+
+    server = socketserver.TCPServer(("127.0.0.1", 0), Drips)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_address[1]}"
+    finally:
+        ended.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize("what", DRIPS)
+@pytest.mark.parametrize("command", [("status", "--once"), ("history",), ("freeze",)])
+def test_a_node_that_always_says_a_little_holds_no_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], what: str
+) -> None:
+    monkeypatch.setattr(admin_client, "WHOLE_S", 0.1)
+    token = tmp_path / "token"
+    token.write_text("x")
+    with dripping(*DRIPS[what]) as address:
+        result = CliRunner().invoke(
+            app, ["feedback", *command, "--admin", address, "--token-file", str(token)]
+        )
+    assert isinstance(result.exception, SystemExit)
+    assert result.exit_code == 1
+    assert "in time: the feedback process hangs" in result.output
+
+
+def test_a_history_that_is_cut_is_said_in_a_line(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("x")
+    cut = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_answer_once, args=(server, cut))
+        thread.start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        result = CliRunner().invoke(
+            app, ["feedback", "history", "--admin", address, "--token-file", str(token)]
+        )
+        thread.join()
+    assert isinstance(result.exception, SystemExit)
+    assert result.exit_code == 1
+    assert "no answer from" in result.output
+
+
+def _answer_once(server: socket.socket, answer: bytes) -> None:
+    connection, _address = server.accept()
+    with connection:
+        connection.recv(10_000)
+        connection.sendall(answer)
+
+
+def test_words_in_the_history_are_written_out(tmp_path: Path) -> None:
+    event = msgspec.json.encode({"at": 0, "server": "n1", "note": ESCAPE})
+    for options in ((), ("--json",)):
+        code, output = told(tmp_path, 200, event + b"\n", "feedback", "history", *options)
+        assert code == 0
+        assert is_harmless(output)
+        assert "9b2J" in output
+    assert json.loads(output)["note"] == ESCAPE
 
 
 @pytest.mark.parametrize("as_json", [(), ("--json",)])

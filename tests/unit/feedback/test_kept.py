@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,16 @@ def test_a_link_that_somebody_put_there_is_not_written_through(tmp_path: Path) -
     assert victim.read_text() == "precious"
 
 
+def test_a_pipe_that_somebody_put_there_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ORDERS)
+    os.mkfifo(tmp_path / DECIDED)
+    assert read_orders(tmp_path) == NO_ORDERS
+    assert read_decided(tmp_path) is None
+    orders = freeze(NO_ORDERS, True)
+    keep_orders(tmp_path, orders)
+    assert read_orders(tmp_path) == orders
+
+
 def test_of_several_values_the_last_is_written() -> None:
     async def test() -> None:
         keeper, written, gate = Keeper(), [], threading.Event()
@@ -84,5 +96,33 @@ def test_a_disk_that_refuses_is_counted() -> None:
         keeper.put("file", refuse)
         await keeper.close()
         assert keeper.failed == 1
+
+    asyncio.run(test())
+
+
+def test_what_a_full_disk_did_not_take_is_written_when_there_is_room() -> None:
+    async def test() -> None:
+        keeper, written, full = Keeper(), [], [True]
+
+        def write(value: int) -> None:
+            if full[0]:
+                raise OSError(28, "No space left on device")
+            written.append(value)
+
+        keeper.put("orders", partial(write, 1))
+        assert keeper.writes("orders")
+        await keeper.close()
+        assert not keeper.writes("orders")
+        assert keeper.problems == {"orders": "No space left on device"}
+        keeper.put_again()
+        await keeper.close()
+        keeper.put("orders", partial(write, 2))
+        await keeper.close()
+        full[0] = False
+        keeper.put_again()
+        await keeper.close()
+        assert (written, keeper.problems) == ([2], {})
+        keeper.put_again()
+        assert not keeper.writes("orders")
 
     asyncio.run(test())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +87,17 @@ def test_a_secret_is_replaced_while_it_runs_from_the_networks_to_their_own(
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadSecrets, match=r"observers_secret_file .*observers\.secret"):
         KnownSecrets(configured(tmp_path, own=True))
+
+
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    config = configured(tmp_path, own=True)
+    os.mkfifo(tmp_path / "observers.secret")
+    with pytest.raises(BadSecrets, match="secret: it is no file"):
+        KnownSecrets(config)
+    (tmp_path / "observers.secret").unlink()
+    (tmp_path / "observers.secret").write_text(OBSERVERS)
+    known = KnownSecrets(config)
+    (tmp_path / "observers.secret").unlink()
+    os.mkfifo(tmp_path / "observers.secret")
+    known.look()
+    assert known.observers == (OBSERVERS.encode(),)

@@ -197,9 +197,12 @@ class OrderRow(msgspec.Struct):
 
 class OrderList(msgspec.Struct):
     """All orders, the newest first, and the observers that are not heard. `aside`: the one that
-    was asked is cut off, and publishes nothing.
+    was asked is cut off, and publishes nothing. `kept`: it has written them down; `not_kept` says
+    why it could not, "" for nothing.
     """
 
     orders: list[OrderRow]
     not_heard: list[str]
     aside: bool = False
+    kept: bool = True
+    not_kept: str = ""

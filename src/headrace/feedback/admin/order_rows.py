@@ -31,10 +31,14 @@ def order_list(loop: FeedbackLoop) -> OrderList:
         row.heard_without = sorted(told.keys() - set(knowing))
         rows.append(row)
     rows.sort(key=lambda row: (-row.at, -row.sequence, row.subject))
+    writes = loop.keeper.writes("orders")
+    problem = "" if writes else loop.keeper.problems.get("orders", "")
     return OrderList(
         rows,
         [name for name in loop.deciding.order if name not in {own, *told}],
         loop.deciding.aside.is_aside(loop.now_s()),
+        not problem and not writes,
+        problem,
     )
 
 

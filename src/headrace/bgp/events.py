@@ -68,6 +68,22 @@ class SessionDown:
 
 
 @dataclass(frozen=True, slots=True)
+class BfdUp:
+    """A router answers to BFD: when it is gone, that is noticed within the time of BFD."""
+
+    session: SessionKey
+
+
+@dataclass(frozen=True, slots=True)
+class BfdDown:
+    """A router does not answer to BFD, though it is to: only the hold time of BGP counts."""
+
+    session: SessionKey
+    detail: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledged:
     """The speaker took an announcement (or, without one to be made, a withdrawal) of a prefix."""
 
@@ -155,7 +171,16 @@ class SpeakerChanged:
 
 
 SpeakerEvent = (
-    SessionUp | SessionDown | Acknowledged | Refused | Received | Lost | Dropped | SpeakerChanged
+    SessionUp
+    | SessionDown
+    | BfdUp
+    | BfdDown
+    | Acknowledged
+    | Refused
+    | Received
+    | Lost
+    | Dropped
+    | SpeakerChanged
 )
 Listener = Callable[[SpeakerEvent], None]
 """Called in the loop, in order. It must not block, and must not raise."""

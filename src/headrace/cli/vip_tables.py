@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from textwrap import wrap
 
 from headrace.cli.admin_client import harmless
 from headrace.cli.tables import part
 from headrace.vip.admin.models import EventRow, NeighbourRow, SessionRow, Status, VipRow
 
+_NARROWEST = 20
+_BFD = {True: "up", False: "down", None: "waits"}
+
 
 def status_lines(found: Status, width: int) -> list[str]:
-    """Return the whole state as lines, none wider than `width`."""
+    """Return the whole state as lines, none wider than `width`: sentences are wrapped, for their
+    ends say what helps, and tables cut.
+    """
     lines = [
-        harmless(one)
+        part
         for one in (*_head(found), *_edge(found), *_handover(found), *complaints(found))
+        for part in wrap(harmless(one), max(width, _NARROWEST), subsequent_indent="  ")
     ]
     lines += part(
         ["VIP", "OF", "RANK", "STANDING", "ANNOUNCED", "CHECKS", "WHY"],
@@ -22,7 +29,7 @@ def status_lines(found: Status, width: int) -> list[str]:
         width,
     )
     lines += part(
-        ["ROUTER", "NAME", "SESSION", "SINCE", "PREFIXES", "WHY"],
+        ["ROUTER", "NAME", "SESSION", "SINCE", "BFD", "PREFIXES", "WHY"],
         [_session(one) for one in found.sessions],
         width,
     )
@@ -56,11 +63,24 @@ def complaints(found: Status) -> Iterator[str]:
         if not session.up:
             why = "; ".join(one for one in (session.reason, session.detail, session.remedy) if one)
             yield f"session {session.router}: down for {_span(session.for_s)}: {why or 'no answer'}"
+        yield from _bfd_complaint(session)
     for one in found.vips:
         out = found.wanted != "online" and one.why in ("withdrawn", "forced", "drains", "lingers")
         if one.rank == 0 and one.standing != "serving" and not out:
             note = f" ({one.note})" if one.note else ""
             yield f"VIP {one.vip}: {one.standing}: {one.meaning}{note}"
+
+
+def _bfd_complaint(session: SessionRow) -> Iterator[str]:
+    bfd = session.bfd
+    # Where BGP is down too, that is what is wrong.
+    if bfd is None or bfd.up is not False or not session.up:
+        return
+    why = "; ".join(one for one in (bfd.detail, bfd.remedy) if one)
+    yield (
+        f"session {session.router}: BFD down for {_span(bfd.for_s)}, only the hold time counts: "
+        f"{why or 'no answer'}"
+    )
 
 
 def event_line(one: EventRow) -> str:
@@ -141,6 +161,7 @@ def _session(one: SessionRow) -> list[str]:
         one.name or "-",
         "up" if one.up else "down",
         _span(one.for_s),
+        "-" if one.bfd is None else _BFD[one.bfd.up],
         str(one.received),
         harmless(why),
     ]

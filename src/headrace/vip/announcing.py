@@ -50,7 +50,7 @@ from headrace.vip.reloadable import Reloadable, reloadable
 from headrace.vip.rules import NoPortError
 from headrace.vip.site.neighbours import Neighbours
 from headrace.vip.speak.made import make_speaker, sessions_of
-from headrace.vip.speak.said import Said
+from headrace.vip.speak.said import said_of_sessions
 from headrace.vip.speak.starting import StartedSpeaker
 
 TURN_S = 0.2
@@ -80,7 +80,7 @@ class Announcing:
         self.order: SiteOrder
         self.changes: Counter[str] = Counter()
         self.planned_s = 0.0
-        self.said = Said([one.key for one in sessions_of(config)], time.time())
+        self.said = said_of_sessions(sessions_of(config), time.time())
         self.clients = Clients()
         takes = any(one.most_prefixes for one in config.routers)
         routers = {one.key: one.peer_as for one in sessions_of(config)}

@@ -6,8 +6,9 @@ import os
 import signal
 from pathlib import Path
 
+from headrace.bgp.bfd.monitor import NO_ANSWER
 from headrace.bgp.bfd.text import Pace
-from headrace.bgp.events import DownReason, SessionDown, SessionUp
+from headrace.bgp.events import BfdDown, BfdUp, DownReason, SessionDown, SessionUp
 from headrace.bgp.exabgp.speaker import Bfd, ExaBgpSpeaker
 from headrace.bgp.session import Session
 from tests.harness.namespaces import Namespaces
@@ -60,12 +61,15 @@ def test_a_black_hole_moves_the_vip_long_before_the_hold_time(
         servers.append(one)
     router.goes_via(VIPS[0], NEXT[0])
     eventually(lambda: router.ask("show", "bfd", "sessions").count("Up") == 4, "BFD is up")
+    assert not servers[0].found(BfdDown)
+    servers[0].event(BfdUp, number=2)
 
     site.servers[0].black_hole("to1")
     router.goes_via(VIPS[0], NEXT[1])
     router.goes_via(VIPS_V6[0], NEXT_V6[1])
     down = servers[0].event(SessionDown)
     assert down.reason is DownReason.BFD
+    assert servers[0].event(BfdDown).detail == down.detail
     assert "expired" in down.detail
     site.servers[0].heal()
     router.goes_via(VIPS[0], NEXT[0])
@@ -89,5 +93,8 @@ def test_bfdd_that_dies_costs_nothing_and_leaves_nothing(
     os.kill(first, signal.SIGKILL)
     eventually(lambda: file.exists() and file.read_text().strip() not in ("", str(first)), "again")
     assert not one.found(SessionDown)
+    assert one.event(BfdDown).detail.startswith("bfdd ended")
+    not_up = one.event(BfdDown, lambda found: found.detail == NO_ANSWER)
+    assert "speak BFD on the router too" in not_up.remedy
     one.process.kill()
     eventually(lambda: not site.servers[0].pids(), "bfdd ends with who started it")

@@ -56,7 +56,9 @@ def test_bfdds_own_user_makes_nobody_write_elsewhere(tmp_path: Path) -> None:
         (place / name).symlink_to(other)
 
     async def run() -> None:
-        monitor = BfdMonitor((session(),), place, lambda _key, _why: None, Pace())
+        monitor = BfdMonitor(
+            (session(),), place, lambda _key, _why: None, lambda _one: None, Pace()
+        )
         with contextlib.suppress(BgpError):  # where bfdd is, and can reach the directory
             await monitor.start()
         await monitor.close()

@@ -13,6 +13,7 @@ from headrace.cli.admin_client import AdminClient
 from headrace.cli.main import app
 from headrace.cli.vip_tables import complaints, event_line, status_lines
 from headrace.vip.admin.models import (
+    BfdRow,
     Done,
     EdgeRow,
     EventRow,
@@ -62,6 +63,26 @@ def changed(**what: Any) -> Status:
     return msgspec.structs.replace(WELL, **what)
 
 
+def watched(bfd: BfdRow) -> SessionRow:
+    """A session that is up, and what is known of its BFD."""
+    return SessionRow("10.0.0.1", "north", True, 60.0, "", "", "", 0, bfd)
+
+
+@pytest.mark.parametrize(
+    ("up", "word"), [(True, "up"), (None, "waits"), (False, "down")], ids=["up", "waits", "down"]
+)
+def test_bfd_stands_beside_its_session(up: bool | None, word: str) -> None:
+    lines = status_lines(changed(sessions=[watched(BfdRow(up, 5.0, "", ""))]), 140)
+    row = next(line for line in lines if line.startswith("10.0.0.1"))
+    assert row.split()[:5] == ["10.0.0.1", "north", "up", "60s", word]
+
+
+def test_what_helps_is_not_cut_off_where_a_terminal_is_narrow() -> None:
+    bfd = BfdRow(False, 20.0, "no answer for 15 s", "speak BFD on the router too; " * 5 + "the end")
+    text = " ".join(line.strip() for line in status_lines(changed(sessions=[watched(bfd)]), 60))
+    assert "speak BFD on the router too; the end" in text
+
+
 def test_what_is_well_is_shown_without_a_complaint() -> None:
     lines = status_lines(WELL, 140)
     assert lines[0] == ("s1 in oslo: serving for 60s; 1 of 1 VIPs announced, 1 of 1 sessions up")
@@ -86,6 +107,11 @@ def test_what_is_well_is_shown_without_a_complaint() -> None:
             "are forgotten with the next restart",
         ),
         (changed(edge=EdgeRow(None, None, "", "refused")), "edge: refused"),
+        (
+            changed(sessions=[watched(BfdRow(False, 20.0, "no answer for 15 s", "speak BFD"))]),
+            "session 10.0.0.1: BFD down for 20s, only the hold time counts: no answer for 15 s; "
+            "speak BFD",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(found: Status, complaint: str) -> None:

@@ -16,7 +16,7 @@ import structlog
 from headrace.bgp.backoff import Backoff
 from headrace.bgp.bfd.text import Pace, configuration, read_peers
 from headrace.bgp.errors import BgpError
-from headrace.bgp.events import SessionKey
+from headrace.bgp.events import BfdDown, BfdUp, SessionKey
 from headrace.bgp.files import new_file, read_file
 from headrace.bgp.frr.vty import Vty
 from headrace.bgp.session import Session
@@ -27,6 +27,7 @@ POLL_S = 0.05
 START_S = 5.0
 LOG_LETTERS = 300
 PATIENCE_S = 15.0
+NO_ANSWER = f"no answer for {PATIENCE_S:g} s"
 REMEDY = (
     "speak BFD on the router too; with bfd_multihop here where the router takes this server for "
     "one that is several hops away, as FRR does with TTL security"
@@ -35,21 +36,28 @@ REMEDY = (
 log = structlog.get_logger()
 
 OnDown = Callable[[SessionKey, str], None]
+Report = Callable[[BfdUp | BfdDown], None]
 
 
 class BfdMonitor:
     """bfdd for those sessions, in `directory`, which it must have for itself.
 
-    `on_down` is called when a router that was there is gone. A bfdd that dies is started again and
-    means nothing: the hold time of BGP still counts.
+    `on_down` is called when a router that was there is gone; `report` with all that changes. A bfdd
+    that dies is started again and means nothing: the hold time of BGP still counts.
     """
 
     def __init__(
-        self, sessions: tuple[Session, ...], directory: Path, on_down: OnDown, pace: Pace
+        self,
+        sessions: tuple[Session, ...],
+        directory: Path,
+        on_down: OnDown,
+        report: Report,
+        pace: Pace,
     ) -> None:
         self._sessions = sessions
         self._directory = directory
         self._on_down = on_down
+        self._report = report
         self._pace = pace
         self._up: dict[SessionKey, bool] = {}
         self._awaited: dict[SessionKey, float] = {}
@@ -154,12 +162,16 @@ class BfdMonitor:
             self._up[session] = up
             if was_up and not up:
                 log.warning("bfd_down", router=str(session), detail=why)
+                self._report(BfdDown(session, why))
                 self._on_down(session, why)
             if up:
                 self._awaited.pop(session, None)
+                if not was_up:
+                    self._report(BfdUp(session))
             elif self._awaited.get(session, float("inf")) < _now_s():
                 del self._awaited[session]
                 log.warning("bfd_not_up", router=str(session), remedy=REMEDY)
+                self._report(BfdDown(session, NO_ANSWER, REMEDY))
 
     async def _watch(self) -> None:
         while True:
@@ -172,6 +184,8 @@ class BfdMonitor:
     async def _again(self, why: str) -> None:
         while True:
             self._up.clear()
+            for one in self._sessions:
+                self._report(BfdDown(one.key, f"bfdd ended: {why}", "it is started again"))
             await self._kill()
             wait_s = self._backoff.failed(_now_s())
             log.warning("bfd_restarts", detail=why, again_in_s=wait_s)

@@ -169,7 +169,7 @@ class ExaBgpSpeaker:
             return None
         if bfd is None:
             raise ValueError("sessions with BFD need a directory for bfdd")
-        return BfdMonitor(watched, bfd.directory, self.tear_down, bfd.pace)
+        return BfdMonitor(watched, bfd.directory, self.tear_down, self._listener, bfd.pace)
 
     async def _process_gone(self) -> None:
         if self._process is not None:

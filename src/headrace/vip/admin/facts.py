@@ -38,6 +38,8 @@ async def vip_facts(node: Node, watchdog_bites: int) -> RoleFacts:
 GAUGES = {
     "sessions": ("sessions", "BGP sessions that are configured."),
     "sessions_up": ("sessions_up", "BGP sessions that are established."),
+    "bfd": ("bfd", "Sessions whose routers are to be watched by BFD from here."),
+    "bfd_up": ("bfd_up", "Sessions whose routers answer to BFD."),
     "vips": ("vips", "VIPs that this server is a candidate for."),
     "announced": ("announced", "VIPs that are announced."),
     "owned_announced": ("owned_announced", "Own VIPs that are announced."),

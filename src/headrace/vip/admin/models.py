@@ -38,8 +38,19 @@ class VipRow(msgspec.Struct):
     bound: bool
 
 
+class BfdRow(msgspec.Struct):
+    """BFD with a router: for how long it is up or down (null: not heard yet), and why."""
+
+    up: bool | None
+    for_s: float
+    detail: str
+    remedy: str
+
+
 class SessionRow(msgspec.Struct):
-    """A session with a router, for how long it is up or down, and why."""
+    """A session with a router, for how long it is up or down, and why. `bfd` is null where the
+    router is not watched by BFD from here.
+    """
 
     router: str
     name: str
@@ -49,6 +60,7 @@ class SessionRow(msgspec.Struct):
     detail: str
     remedy: str
     received: int
+    bfd: BfdRow | None = None
 
 
 class NeighbourRow(msgspec.Struct):

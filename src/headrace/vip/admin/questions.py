@@ -87,6 +87,8 @@ class Counts(msgspec.Struct):
 
     sessions: int
     sessions_up: int
+    bfd: int
+    bfd_up: int
     vips: int
     announced: int
     owned_announced: int
@@ -213,6 +215,8 @@ def _counts(server: Announcing) -> Counts:
     return Counts(
         sessions=len(said.sessions),
         sessions_up=sum(one.up for one in said.sessions.values()),
+        bfd=len(said.bfd),
+        bfd_up=sum(one.up is True for one in said.bfd.values()),
         vips=len(server.plan.vips),
         announced=len(announced),
         owned_announced=sum(one.rank == 0 for one in announced),

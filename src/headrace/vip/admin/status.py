@@ -7,6 +7,7 @@ import time
 
 from headrace.bgp.announcement import Announcement, community_text
 from headrace.vip.admin.models import (
+    BfdRow,
     EdgeRow,
     HandoverRow,
     NeighbourRow,
@@ -20,6 +21,7 @@ from headrace.vip.checks.judged import UNBOUND
 from headrace.vip.plan.health import Health
 from headrace.vip.plan.meanings import MEANINGS
 from headrace.vip.plan.model import Address, PlannedVip
+from headrace.vip.speak.said import BfdFacts
 
 
 def status(server: Announcing) -> Status:
@@ -183,9 +185,16 @@ def _sessions(server: Announcing, now: float) -> list[SessionRow]:
             one.detail,
             one.remedy,
             one.received,
+            _bfd(server.said.bfd.get(key), now),
         )
         for key, one in server.said.sessions.items()
     ]
+
+
+def _bfd(found: BfdFacts | None, now: float) -> BfdRow | None:
+    if found is None:
+        return None
+    return BfdRow(found.up, max(0.0, now - found.since), found.detail, found.remedy)
 
 
 def _others(server: Announcing) -> list[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from headrace.bgp.announcement import IPNetwork
 from headrace.bgp.events import (
     Acknowledged,
+    BfdDown,
+    BfdUp,
     Dropped,
     Lost,
     Received,
@@ -20,10 +22,23 @@ from headrace.bgp.events import (
     SpeakerEvent,
     SpeakerState,
 )
+from headrace.bgp.session import Session
 from headrace.vip.events import Event
 from headrace.vip.speak.quiet import Quiet
 
 MOST_REFUSED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class BfdFacts:
+    """BFD with a router: since when it is up or down, in Unix time (None: the router was not heard
+    yet, and may be soon), why it is down, and what helps.
+    """
+
+    up: bool | None = None
+    since: float = 0.0
+    detail: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +57,12 @@ class SessionFacts:
 class Said:
     """Everything that matters of what the speaker said since the start."""
 
-    def __init__(self, sessions: Iterable[SessionKey], now: float) -> None:
+    def __init__(
+        self, sessions: Iterable[SessionKey], now: float, bfd: Iterable[SessionKey] = ()
+    ) -> None:
+        """`bfd` are the sessions whose routers are watched by BFD from here."""
         self.sessions = {one: SessionFacts(since=now) for one in sessions}
+        self.bfd = {one: BfdFacts(since=now) for one in bfd}
         self.acknowledged: set[IPNetwork] = set()
         self.refused: dict[IPNetwork | None, str] = {}
         self.state: SpeakerState | None = None
@@ -68,6 +87,14 @@ class Said:
                 )
                 told = Event(now, "session_down", str(session), f"{reason.value}: {detail}")
                 yield from self._told(session, told)
+            case BfdUp(session):
+                self.bfd[session] = BfdFacts(True, now)
+                yield from self._told(session, Event(now, "bfd_up", str(session)))
+            case BfdDown(session, detail, remedy):
+                known = self.bfd.get(session, BfdFacts())
+                since = known.since if known.up is False else now
+                self.bfd[session] = BfdFacts(False, since, detail, remedy)
+                yield from self._told(session, Event(now, "bfd_down", str(session), detail))
             case Acknowledged(prefix, withdrawn):
                 self.refused.pop(prefix, None)
                 (self.acknowledged.discard if withdrawn else self.acknowledged.add)(prefix)
@@ -107,3 +134,8 @@ class Said:
         known = self.sessions.get(session)
         if known is not None:
             self.sessions[session] = replace(known, received=max(0, known.received + by))
+
+
+def said_of_sessions(sessions: Sequence[Session], now: float) -> Said:
+    """Return what is known of sessions at the start: nothing was heard yet."""
+    return Said([one.key for one in sessions], now, [one.key for one in sessions if one.bfd])

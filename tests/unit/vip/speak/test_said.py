@@ -7,6 +7,8 @@ from ipaddress import ip_address, ip_network
 from headrace.bgp.events import (
     Acknowledged,
     Attributes,
+    BfdDown,
+    BfdUp,
     DownReason,
     Dropped,
     DropReason,
@@ -85,3 +87,24 @@ def test_a_router_that_flaps_is_told_less_and_less_often() -> None:
     # Others are told all the same.
     other = SessionKey(ip_address("10.0.0.2"))
     assert told(said, SessionUp(other), 600.0) == ["session_up"]
+
+
+def test_bfd_is_known_apart_from_its_session() -> None:
+    said = Said([KEY], 1.0, [KEY])
+    assert (said.bfd[KEY].up, said.bfd[KEY].since) == (None, 1.0)
+    assert told(said, BfdDown(KEY, "no answer for 15 s", "speak BFD"), 16.0) == ["bfd_down"]
+    assert told(said, SessionUp(KEY), 17.0) == ["session_up"]
+    found = said.bfd[KEY]
+    assert (found.up, found.since, found.detail, found.remedy) == (
+        *(False, 16.0, "no answer for 15 s"),
+        "speak BFD",
+    )
+    # Down still: since then, whatever is said of it.
+    list(said.heard(BfdDown(KEY, "bfdd ended"), 20.0))
+    assert said.bfd[KEY].since == 16.0
+    assert told(said, BfdUp(KEY), 21.0) == ["bfd_up"]
+    assert (said.bfd[KEY].up, said.bfd[KEY].since) == (True, 21.0)
+
+
+def test_without_bfd_nothing_is_known_of_it() -> None:
+    assert Said([KEY], 1.0).bfd == {}

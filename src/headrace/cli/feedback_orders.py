@@ -14,6 +14,8 @@ from headrace.feedback.admin.models import Done, OrderList, OrderRow
 KNOWN_WITHIN_S: Final = 3.0
 """For so long a command waits until all observers that are heard know of an order."""
 ASK_AGAIN_S: Final = 0.2
+_WORDS: Final = {("view", "none"): "thawed", ("mode", "none"): "configured"}
+"""What takes back is said by the name of its command."""
 
 
 def give(command: str, client: AdminClient, what: str, body: dict[str, object]) -> None:
@@ -76,8 +78,7 @@ def order_lines(found: OrderList) -> Iterator[str]:
             state += f"; {one.overruled_by}" if one.wants == "none" else f" by {one.overruled_by}"
         if one.until is not None and one.state == "in_force":
             state += time.strftime(" until %Y-%m-%d %H:%M:%S", time.gmtime(one.until))
-        wants = "" if one.kind == "view" and one.wants == "frozen" else f" {one.wants}"
-        subject = "view frozen" if not wants else f"{one.subject}{wants}"
+        subject = f"{one.subject} {_WORDS.get((one.kind, one.wants), one.wants)}"
         yield f"{at}  {subject}{by} at {one.observer or '?'}{reason}"
         yield f"    {state}; known by {', '.join(one.known_by)}"
         if one.heard_without:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,22 +20,7 @@ _ORDER = ("failed", "withdrawn", "draining", "full", "suspect", "recovering", "o
 def status_lines(found: Status, width: int) -> list[str]:
     """Return the whole state as lines, none wider than `width`; what is not well comes first."""
     lines = [_headline(found)]
-    if found.frozen:
-        because = f": {found.frozen_because}" if found.frozen_because else ""
-        by = found.frozen_by or "an operator"
-        lines.append(harmless(f"FROZEN by {by}{because}; headrace feedback thaw ends it"))
-    lines += [harmless(f"OVERRULED {one}") for one in found.overruled]
-    lines += [
-        harmless(
-            f"observer {one.observer} is not heard: {one.problem or 'it has said nothing yet'}"
-        )
-        for one in found.observers
-        if not _is_heard(one)
-    ]
-    lines += [
-        harmless(" ".join(("ALARM", one.kind, one.subject)).strip() + f": {one.text}")
-        for one in found.alarms
-    ]
+    lines += [part for line in _warnings(found) for part in _wrapped(harmless(line), width)]
     lines += part(
         ["OBSERVER", "HEARD", "DECIDES", "HEARS", "PROBES"],
         [_observer(one, found) for one in found.observers],
@@ -50,6 +37,28 @@ def status_lines(found: Status, width: int) -> list[str]:
         width,
     )
     return [line[:width] for line in lines]
+
+
+def _warnings(found: Status) -> Iterator[str]:
+    """Yield what is not as it should be, and what to do about it."""
+    if found.frozen:
+        because = f": {found.frozen_because}" if found.frozen_because else ""
+        by = found.frozen_by or "an operator"
+        yield f"FROZEN by {by}{because}; headrace feedback thaw ends it"
+    for order in found.overruled:
+        yield f"OVERRULED {order}"
+    for one in found.observers:
+        if not _is_heard(one):
+            problem = one.problem or "it has said nothing yet"
+            yield f"observer {one.observer} is not heard: {problem}"
+    for alarm in found.alarms:
+        about = " ".join(("ALARM", alarm.kind, alarm.subject)).strip()
+        yield f"{about}: {alarm.text}" + (f". {alarm.remedy}" if alarm.remedy else "")
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    """Return a line as several, none wider than `width`: what is at its end is what to do."""
+    return textwrap.wrap(line, width, subsequent_indent="    ", break_on_hyphens=False)
 
 
 def event_line(line: bytes) -> str:
@@ -130,7 +139,9 @@ def _site(one: SiteRow) -> list[str]:
 
 def _server(one: ServerRow) -> list[str]:
     probe = "-" if one.total_s is None else f"{one.total_s * 1000:.0f} ms"
-    why = ",".join([*([f"wish:{one.wish}"] if one.wish else ()), *one.reasons]) or "-"
+    said = [f"wish:{one.wish}"] if one.wish else []
+    said += [f"view:{one.seen}"] if one.seen else []
+    why = ",".join([*said, *one.reasons]) or "-"
     return [
         one.server,
         one.site,

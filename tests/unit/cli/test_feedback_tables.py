@@ -57,6 +57,20 @@ def test_a_frozen_view_is_said_at_the_top() -> None:
     assert status_lines(by_whom, 120)[1].startswith("FROZEN by ann@oslo1\\x1b[2J: a new rack;")
 
 
+def test_what_to_do_is_said_and_not_cut_off() -> None:
+    alarm = AlarmRow("aside", "b", "it hears too few of the others. " * 3, "Mend the way to them.")
+    lines = status_lines(msgspec.structs.replace(STATUS, alarms=[alarm]), 60)
+    text = " ".join(line.strip() for line in lines)
+    assert "Mend the way to them." in text
+    assert max(map(len, lines)) <= 60
+
+
+def test_what_the_view_says_otherwise_is_shown() -> None:
+    row = ServerRow("n1", "north", "recovering", 1.0, 0.1, ["serves"], seen="failed")
+    lines = status_lines(msgspec.structs.replace(STATUS, servers=[row]), 120)
+    assert lines[-1].endswith("view:failed,serves")
+
+
 def test_no_line_is_wider_than_the_screen() -> None:
     assert max(len(line) for line in status_lines(STATUS, 60)) <= 60
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from headrace.feedback.deciding import Moment
 from headrace.feedback.kept import Decided
 from headrace.feedback.loop import FeedbackLoop
 from headrace.feedback.observation import Outcome
+from headrace.feedback.observe.own_records import OwnRecords
+from headrace.feedback.publish.published import Published
 from headrace.feedback.rules import rules_of
 from headrace.feedback.states.model import Alarm, AlarmKind
 from headrace.topology.coverage import CoverageTable
@@ -92,6 +95,43 @@ def test_a_step_that_is_cancelled_decides_nothing(tmp_path: Path) -> None:
     asyncio.run(test())
 
 
+def test_who_follows_says_why_by_what_is_so_now(tmp_path: Path) -> None:
+    def why(loop: FeedbackLoop) -> str:
+        answer = answer_question(loop, msgspec.Raw(b'{"type": "why", "name": "s0a0"}')).because
+        assert answer is not None
+        return "\n".join(answer.lines)
+
+    async def test() -> None:
+        loop, slow = made(tmp_path)
+        topology, rules = slow.topology, slow.rules
+        loop.controller = Controller(topology, rules)
+        gone = {"s0a0": probed(*[Outcome.TIMEOUT] * 4)}
+        step = Controller(topology, rules).step(NO_MEMORY, observed(topology, gone, "a"), 1e9, 1.0)
+        view = Published.of(replace(step.view, version=7, made_at=1e9))
+        decided = Decided(1e9, encode_memory(step.memory), view.data)
+        loop.deciding.begin(decided, Moment(loop.now_s(), 1e9))
+        loop.shadow.step = Controller(topology, rules).step(
+            NO_MEMORY, observed(topology, {}, "a"), 1e9, 1.0
+        )  # of a moment ago
+        loop.records = OwnRecords()
+        for server in topology.servers:
+            outcome = Outcome.TIMEOUT if server.name == "s0a0" else Outcome.OK
+            for _probe in range(4):
+                loop.records.note(server.name, outcome, None, None, loop.now_s())
+        text = why(loop)
+        assert "a quorum (1) takes it for failed" in text
+        assert "the view has it failed" in text
+        assert "that is by what is known here" not in text
+        for _probe in range(9):
+            loop.records.note("s0a0", Outcome.OK, 0.1, 0.1, loop.now_s())
+        text = why(loop)
+        assert "so it is recovering" in text
+        assert "whoever decided last has it failed (reasons: timeout)" in text
+        assert "the view has it failed" in text
+
+    asyncio.run(test())
+
+
 class Unused(Controller):
     """Fails when a step is asked for."""
 
@@ -114,7 +154,7 @@ def test_who_follows_answers_questions_from_what_memory_holds(tmp_path: Path) ->
             assert counts is not None
             assert counts.states == {"online": 11, "failed": 1}
             assert counts.alarms == 1
-        for asked in (b'{"type":"status"}', b'{"type":"dry_run"}', b'{"type":"why","name":"s0a0"}'):
+        for asked in (b'{"type":"status"}', b'{"type":"dry_run"}', b'{"type":"why","name":"s0"}'):
             assert answer_question(loop, msgspec.Raw(asked)).trouble is None
         await loop.close()
 

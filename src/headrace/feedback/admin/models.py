@@ -24,7 +24,8 @@ class ServerRow(msgspec.Struct):
     a share of what it can).
 
     `probes` are the last outcomes by observer; `total_s` is what the last probe of this observer
-    took. `wish` is an operator's.
+    took. `wish` is an operator's. `seen` is what the view says of it, where that is not what its
+    state would have there: the view is frozen, or not of this observer.
     """
 
     server: str
@@ -40,6 +41,7 @@ class ServerRow(msgspec.Struct):
     penalty: float = 0.0
     suppressed: bool = False
     wish: str = ""
+    seen: str = ""
 
 
 class SiteRow(msgspec.Struct):
@@ -71,11 +73,14 @@ class ObserverRow(msgspec.Struct):
 
 
 class AlarmRow(msgspec.Struct):
-    """Something that the loop cannot settle by itself. `subject` "": the whole network."""
+    """Something that the loop cannot settle by itself. `subject` "": the whole network. `remedy` is
+    what people do about it.
+    """
 
     kind: str
     subject: str
     text: str
+    remedy: str = ""
 
 
 class Status(msgspec.Struct):

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from headrace.feedback.admin.models import AlarmRow, ObserverRow, ServerRow, SiteRow, Status
 from headrace.feedback.admin.order_rows import in_words
 from headrace.feedback.loop import FeedbackLoop
 from headrace.feedback.observation import Observations
-from headrace.feedback.orders import Orders, overruled, wish_in_force
-from headrace.feedback.states.model import SERVING, Alarm, ServerRecord, States
+from headrace.feedback.orders import overruled, wish_in_force
+from headrace.feedback.states.meanings import REMEDIES
+from headrace.feedback.states.model import SERVING, Alarm, ServerRecord, State, States
 from headrace.feedback.states.ramp import offered
 from headrace.topology.model import AdminState, Server
 from headrace.topology.site_capacity import site_capacities
-from headrace.topology.view import NO_VIEW
+from headrace.topology.view import NO_VIEW, ServerState, ServerView, View
 
 MOST_OVERRULED = 20
+_ONLINE = frozenset({ServerState.ONLINE, ServerState.FULL})
+_OUT = frozenset({ServerState.FAILED})
+_AS_SEEN: Mapping[State, frozenset[ServerState]] = {
+    State.DRAINING: frozenset({ServerState.DRAINING}),
+    State.FAILED: _OUT,
+    State.WITHDRAWN: _OUT,
+    **dict.fromkeys((State.ONLINE, State.SUSPECT, State.RECOVERING, State.FULL), _ONLINE),
+}
 
 
 def status(loop: FeedbackLoop) -> Status:
@@ -35,7 +44,7 @@ def status(loop: FeedbackLoop) -> Status:
         mode=str(mode or loop.controller.rules.mode),
         frozen=orders.frozen,
         frozen_because=freeze.reason if freeze is not None and freeze.frozen else "",
-        frozen_by=freeze.by if freeze is not None and freeze.frozen else "",
+        frozen_by=in_words(freeze) if freeze is not None and freeze.frozen else "",
         overruled=[
             f"{name} {one.wants}, wanted by {in_words(one)}: overruled by {in_words(other)}, "
             f"{other.wants}"
@@ -45,7 +54,7 @@ def status(loop: FeedbackLoop) -> Status:
         view_age_s=None if published is None else max(0.0, time.time() - view.made_at),
         lateness_s=loop.lateness_s,
         servers=[
-            _server_row(loop, server, known, observations, orders)
+            _server_row(loop, server, known, observations, view)
             for server in loop.controller.topology.servers
         ],
         sites=list(_site_rows(loop, known, observations)),
@@ -64,13 +73,14 @@ def _server_row(
     server: Server,
     known: States,
     observations: Observations,
-    orders: Orders,
+    view: View,
 ) -> ServerRow:
     record = known.servers.get(server.name, ServerRecord())
     own = observations.observers[loop.config.node_id].probes.get(server.name)
     heard = observations.reports.get(server.name)
     egress = None if heard is None else heard.report.egress_bps
-    wish = wish_in_force(orders, server.name, server.site, time.time())
+    wish = wish_in_force(loop.orders, server.name, server.site, time.time())
+    seen = view.servers.get(server.name, ServerView()).state
     return ServerRow(
         server=server.name,
         site=server.site,
@@ -89,6 +99,7 @@ def _server_row(
         penalty=record.penalty,
         suppressed=record.suppressed,
         wish="" if wish is None else str(wish.wish),
+        seen="" if seen in _AS_SEEN[record.state] else str(seen),
     )
 
 
@@ -155,4 +166,4 @@ def _observer_rows(loop: FeedbackLoop, observations: Observations) -> Iterator[O
 
 
 def _alarm_row(alarm: Alarm) -> AlarmRow:
-    return AlarmRow(str(alarm.kind), alarm.subject, alarm.text)
+    return AlarmRow(str(alarm.kind), alarm.subject, alarm.text, REMEDIES[alarm.kind])

@@ -7,6 +7,7 @@ observations and the same orders come to the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -95,6 +96,10 @@ class Controller:
         self._groups = Groups(topology)
         self._clients = ClientGroups(topology)
         self._balanced: BalanceExplanation | None = None
+
+    def apart(self) -> Controller:
+        """Return one that computes the same, and keeps what it explains to itself."""
+        return copy(self)
 
     def step(
         self,

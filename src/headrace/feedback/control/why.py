@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import msgspec
@@ -15,7 +16,7 @@ from headrace.feedback.states.ramp import offered
 from headrace.feedback.states.rules import StateRules
 from headrace.feedback.states.signals import Evidenced
 from headrace.feedback.states.table import Signal
-from headrace.topology.view import ServerView
+from headrace.topology.view import ServerView, View
 
 
 class Vote(msgspec.Struct, frozen=True):
@@ -48,6 +49,7 @@ class ServerWhy(msgspec.Struct, frozen=True):
     wanted: Wish
     wanted_by: Why
     note: str
+    until: float | None
     penalty: float
     suppressed: bool
     ramp: float
@@ -59,16 +61,21 @@ class ServerWhy(msgspec.Struct, frozen=True):
 
 
 def why(
-    controller: Controller, step: Step, observations: Observations, server: str
+    controller: Controller,
+    step: Step,
+    observations: Observations,
+    server: str,
+    published: View | None = None,
 ) -> ServerWhy | None:
-    """Return why a server is as it is after a step from these observations; None: no such
-    server."""
+    """Return why a server is as it is after a step from these observations; None: no such server.
+    `published` is the view in force, None: the step's.
+    """
     states, rules = step.explanation.states, controller.rules.states
     one = states.evidenced.get(server)
     if one is None:
         return None
     found, record = states.findings[server], states.states.servers[server]
-    seen = step.view.servers.get(server, ServerView())
+    seen = (step.view if published is None else published).servers.get(server, ServerView())
     return ServerWhy(
         server,
         one.server.site,
@@ -83,6 +90,7 @@ def why(
         one.wanted.wish,
         one.wanted.by,
         one.wanted.note,
+        one.wanted.until,
         record.penalty,
         record.suppressed,
         record.ramp,
@@ -106,7 +114,8 @@ def lines(one: ServerWhy) -> Iterator[str]:
         yield f"it says that it announces {said}"
     if one.wanted is not Wish.NONE:
         note = f": {one.note}" if one.note else ""
-        yield f"{one.wanted_by} wants it {one.wanted}{note}"
+        until = "" if one.until is None else f" until {utc(one.until)}"
+        yield f"{one.wanted_by} wants it {one.wanted}{until}{note}"
     if one.penalty >= 1.0:
         kept = "kept out until that is forgotten" if one.suppressed else "not enough to keep it out"
         yield f"its flaps left a penalty of {one.penalty:.0f}: {kept}"
@@ -115,6 +124,11 @@ def lines(one: ServerWhy) -> Iterator[str]:
     yield f"it has been {one.state} for {one.for_s:.0f} s; its weight is {one.weight:g}"
     share = "" if one.view_state == "failed" else f", with weight {one.view_weight:g}"
     yield f"the view has it {one.view_state}{share}"
+
+
+def utc(at: float) -> str:
+    """Return a Unix time in words: `2026-11-26T08:13:00Z`."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
 
 
 def _votes(

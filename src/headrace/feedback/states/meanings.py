@@ -49,6 +49,33 @@ REASONS: Mapping[Why, str] = {
     Why.FEW_OBSERVERS: "It seems to fail, but too few observers say so.",
 }
 
+REMEDIES: Mapping[AlarmKind, str] = {
+    AlarmKind.MASS_FAILURE: (
+        "Look at the `[[probe]]`'s object and the observers' network first. Servers that are "
+        "really gone: `headrace feedback want SERVER withdrawn`."
+    ),
+    AlarmKind.SITE_FAILURE: (
+        "`headrace feedback why` of its servers. Are they really gone: `headrace feedback want "
+        "SITE withdrawn`."
+    ),
+    AlarmKind.FEW_OBSERVERS: "Start the observers that are not heard, or mend the way to them.",
+    AlarmKind.UNSOUND_OBSERVER: "Look at that observer's network, and its `[probing] ca`.",
+    AlarmKind.FLOOR: (
+        "Mend one of them. Are clients better off without it: `headrace feedback want SERVER "
+        "withdrawn`."
+    ),
+    AlarmKind.LAST: "Mend it: clients have no other.",
+    AlarmKind.UNPROBED: "Look why its probes do not end: `headrace feedback why SERVER`.",
+    AlarmKind.OBSERVERS_DIFFER: "Make `[[observer]]` the same at all of them, and reload.",
+    AlarmKind.SENIOR_DIFFERS: (
+        "`headrace feedback why` here and there. Is it the one that is wrong: stop it, and the "
+        "next decides."
+    ),
+    AlarmKind.ASIDE: (
+        "Mend the way between the observers. Ask, and give orders, at another meanwhile."
+    ),
+}
+
 ALARMS: Mapping[AlarmKind, str] = {
     AlarmKind.MASS_FAILURE: "Most servers seem to fail at once. No state gets worse.",
     AlarmKind.SITE_FAILURE: "Most servers of a site seem to fail at once.",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from headrace.feedback.states.meanings import ALARMS, REASONS, STATES
+from headrace.feedback.states.meanings import ALARMS, REASONS, REMEDIES, STATES
 from headrace.feedback.states.model import State
 from headrace.feedback.states.table import TABLE, Signal
 
@@ -36,7 +36,10 @@ def _tables() -> Mapping[str, str]:
             ((f"`{state}`", *(_after(state, signal) for signal in Signal)) for state in State),
         ),
         "reasons": _rows(("reason", ""), ((f"`{one}`", text) for one, text in REASONS.items())),
-        "alarms": _rows(("alarm", ""), ((f"`{one}`", text) for one, text in ALARMS.items())),
+        "alarms": _rows(
+            ("alarm", "", "what to do"),
+            ((f"`{one}`", text, REMEDIES[one]) for one, text in ALARMS.items()),
+        ),
     }
 
 

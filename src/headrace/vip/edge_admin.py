@@ -128,8 +128,12 @@ class EdgeAdmin:
         fields = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         options: dict[str, Any] = {"headers": fields, "allow_redirects": False}
         async with session.request(method, self._base + path, **options) as response:
-            body = await response.content.read(LARGEST_BYTES)
-            return response.status, body
+            body = bytearray()
+            async for part in response.content.iter_any():
+                body += part
+                if len(body) > LARGEST_BYTES:
+                    raise HeadraceError(f"{path} answers with more than {LARGEST_BYTES} bytes")
+            return response.status, bytes(body)
 
     def _unknown(self, problem: str) -> None:
         self.unready, self.draining, self.connections = "", None, None

@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 from aiohttp import web
 
 from headrace.vip.edge_admin import EdgeAdmin
 
 
-async def told(tmp_path: Path, *, ready: str, draining: bool) -> tuple[EdgeAdmin, list[str]]:
+def in_two_parts(body: bytes) -> AsyncIterator[bytes]:
+    """A body that comes in two, one after the other."""
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield body[:5]
+        await asyncio.sleep(0.05)
+        yield body[5:]
+
+    return parts()
+
+
+async def told(
+    tmp_path: Path, *, ready: str, draining: bool, parted: bool = False
+) -> tuple[EdgeAdmin, list[str]]:
     """Let an edge that says this of itself be drained; return what was known and told."""
     paths: list[str] = []
+
+    def json(status: int, **said: object) -> web.Response:
+        body = msgspec.json.encode(said)
+        return web.Response(status=status, body=in_two_parts(body) if parted else body)
 
     async def answer(request: web.Request) -> web.Response:
         paths.append(request.path)
         if request.path == "/ready":
-            return web.json_response({"detail": ready}, status=503 if ready else 200)
-        return web.json_response({"draining": draining, "connections": 3})
+            return json(503 if ready else 200, detail=ready)
+        return json(200, draining=draining, connections=3)
 
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", answer)
@@ -46,6 +65,11 @@ def test_an_edge_that_does_not_drain_is_told_to(tmp_path: Path) -> None:
     edge, paths = asyncio.run(told(tmp_path, ready="", draining=False))
     assert paths[:3] == ["/ready", "/report", "/drain"]
     assert edge.draining is False
+
+
+def test_what_an_edge_says_is_read_to_its_end(tmp_path: Path) -> None:
+    edge, _paths = asyncio.run(told(tmp_path, ready="no disk", draining=True, parted=True))
+    assert (edge.draining, edge.unready, edge.connections) == (True, "no disk", 3)
 
 
 def test_an_edge_that_ends_is_leaving_and_told_nothing(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def main() -> int:
         if event & ~select.POLLIN:
             if lease.hung:
                 withdraw()
-            os.kill(parent, signal.SIGKILL)
+            end(parent)
             return 0
         heard = bool(event) and BEAT in channel.recv(READ_BYTES, socket.MSG_DONTWAIT)
         if heard:
@@ -79,8 +79,14 @@ def main() -> int:
         if lease.turn(time.monotonic(), heard=heard):
             say(channel, LAPSED % lease.silent_s)
             withdraw()
-            os.kill(parent, signal.SIGKILL)
+            end(parent)
             return 0
+
+
+def end(parent: int) -> None:
+    """Kill ExaBGP, unless it has ended meanwhile and its number may be another's."""
+    if os.getppid() == parent:
+        os.kill(parent, signal.SIGKILL)
 
 
 def say(channel: socket.socket, words: bytes) -> None:

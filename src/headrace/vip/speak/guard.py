@@ -107,7 +107,8 @@ class Guard:
             raise BgpError(
                 "the guard ended as it started: see the log"
                 if ended
-                else f"the guard of a former process is not done: does {self._task.place} answer?"
+                else f"the guard of a former process is not done: does {self._task.place} answer, "
+                f"or does another vip process announce by it? ({self._task.lock} is taken)"
             )
 
     async def _keep(self) -> None:

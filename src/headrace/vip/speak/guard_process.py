@@ -105,7 +105,12 @@ class _Guarding:
 
     async def _locked(self) -> bool:
         """Wait until a former guard has done its work; return whether one is needed still."""
-        descriptor = os.open(self._task.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        flags = os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            descriptor = os.open(self._task.lock, flags, 0o600)
+        except OSError as error:
+            log.error("guard_not_locked", file=self._task.lock, problem=error.strerror)
+            return False
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

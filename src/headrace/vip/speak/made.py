@@ -20,6 +20,8 @@ from headrace.vip.speak.guard_process import GuardTask, daemon_at
 
 BFD_DIRECTORY = "bfd"
 GUARD_LOCK = "guard.lock"
+INCLUDE_LOCK = ".headrace.lock"
+"""Beside BIRD's file: two processes that write it would each take back what the other announces."""
 
 
 def sessions_of(config: VipConfig) -> tuple[Session, ...]:
@@ -39,14 +41,14 @@ def guarded(config: VipConfig) -> GuardTask | None:
     if speaking.kind == "exabgp":
         return None
     bird = speaking.kind == "bird"
-    socket = speaking.bird_socket or SOCKET
+    socket, include = speaking.bird_socket or SOCKET, speaking.bird_include or INCLUDE
     return GuardTask(
         kind="bird" if bird else "frr",
         local_as=speaking.as_number,
         place=str(socket if bird else speaking.frr_sockets or SOCKETS),
-        include=str(speaking.bird_include or INCLUDE),
+        include=str(include),
         lease_s=config.checking.watchdog_s,
-        lock=str(config.state_dir / GUARD_LOCK),
+        lock=str(include.with_name(INCLUDE_LOCK) if bird else config.state_dir / GUARD_LOCK),
         log_level=config.log_level,
     )
 

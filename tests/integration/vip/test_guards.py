@@ -1,0 +1,67 @@
+"""Of two processes that would announce by one BIRD, one does."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from headrace.bgp.errors import BgpError
+from headrace.config.loader import load_config
+from headrace.config.vip import VIP
+from headrace.config.vip.model import VipConfig
+from headrace.vip.speak.guard import Guard
+from headrace.vip.speak.made import guarded
+
+EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "vip.toml"
+
+
+def config_of(directory: Path, name: str) -> VipConfig:
+    """A process with a state directory of its own, and the BIRD of the other."""
+    config = load_config(EXAMPLE, VIP)
+    state = directory / name
+    state.mkdir()
+    bird = {
+        "kind": "bird",
+        "bird_socket": directory / "bird.ctl",
+        "bird_include": directory / "headrace.conf",
+    }
+    speaker = config.speaker.model_copy(update=bird)
+    return config.model_copy(update={"state_directory": state, "speaker": speaker})
+
+
+def guard_of(config: VipConfig) -> Guard:
+    """Its guard."""
+    task = guarded(config)
+    assert task is not None
+    return Guard(task, lambda: None)
+
+
+def test_a_second_process_does_not_write_what_the_first_announces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        first, second = (guard_of(config_of(tmp_path, name)) for name in ("one", "two"))
+        await first.start()
+        monkeypatch.setattr("headrace.vip.speak.guard.START_S", 3.0)
+        with pytest.raises(BgpError, match="another vip process"):
+            await second.start()
+        await second.close(withdraw=False)
+        await first.close(withdraw=False)
+        monkeypatch.undo()
+        await second.start()
+        await second.close(withdraw=False)
+
+    asyncio.run(asyncio.wait_for(run(), 100))
+
+
+def test_a_lock_that_cannot_be_taken_is_told(tmp_path: Path) -> None:
+    async def run() -> None:
+        config = config_of(tmp_path, "one")
+        (tmp_path / ".headrace.lock").symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(BgpError, match="ended as it started"):
+            await guard_of(config).start()
+        assert not (tmp_path / "elsewhere").exists()
+
+    asyncio.run(asyncio.wait_for(run(), 100))

@@ -1,12 +1,14 @@
-"""How many packets were passed on, of what the kernel counts. Pure.
+"""What the kernel has in our tables, and how many packets were passed on. Pure.
 
 The kernel's counters begin at nothing with each change of the rules; these go on.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -19,14 +21,11 @@ class _Counter(msgspec.Struct):
     table: str
     family: str
     packets: Annotated[int, Meta(ge=0)]
-
-
-class _Item(msgspec.Struct):
-    counter: _Counter | None = None
+    bytes: Annotated[int, Meta(ge=0)]
 
 
 class _Listing(msgspec.Struct):
-    nftables: list[_Item]
+    nftables: list[dict[str, Any]]
 
 
 _decoder = msgspec.json.Decoder(_Listing)
@@ -34,30 +33,58 @@ _decoder = msgspec.json.Decoder(_Listing)
 Key = tuple[str, str]
 
 
-def read_counters(text: bytes) -> dict[Key, int]:
-    """Return the counters of our tables, by family and name, as `nft -j list counters` has them.
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Packets, and their bytes."""
 
-    Raises msgspec.DecodeError.
+    packets: int = 0
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One of our tables: its counters by family and name, and what stands for the rest of it."""
+
+    counters: dict[Key, Sum]
+    rules: str
+
+
+def read_table(text: bytes) -> Listed:
+    """Return what a table has, as `nft -j list table` says it. Raises msgspec.DecodeError or
+    msgspec.ValidationError.
     """
-    return {
-        (one.family, one.name): one.packets
-        for item in _decoder.decode(text).nftables
-        if (one := item.counter) is not None and one.table == TABLE
-    }
+    counters: dict[Key, Sum] = {}
+    rules = hashlib.sha256()
+    for item in _decoder.decode(text).nftables:
+        if "counter" in item:
+            one = msgspec.convert(item["counter"], _Counter)
+            if one.table == TABLE:
+                counters[one.family, one.name] = Sum(one.packets, one.bytes)
+        elif "metainfo" not in item:
+            rules.update(msgspec.json.encode(item))
+    return Listed(counters, rules.hexdigest())
 
 
 class Counted:
-    """Sums by name, over both families and all changes of the rules."""
+    """Sums by name, over both families and all changes of the rules; `last` has the Unix times at
+    which some were seen to have grown."""
 
     def __init__(self) -> None:
         self.packets: Counter[str] = Counter()
-        self._last: dict[Key, int] = {}
+        self.size_bytes: Counter[str] = Counter()
+        self.last: dict[str, float] = {}
+        self._last: dict[Key, Sum] = {}
 
-    def take(self, found: dict[Key, int]) -> None:
+    def take(self, found: dict[Key, Sum], now: float) -> None:
         """Take what the kernel has counted since its counters began."""
-        for key, packets in found.items():
-            last = self._last.get(key, 0)
-            self.packets[key[1]] += packets - last if packets >= last else packets
+        for key, one in found.items():
+            last = self._last.get(key, Sum())
+            if one.packets < last.packets:  # they began again
+                last = Sum()
+            if one.packets > last.packets:
+                self.last[key[1]] = now
+            self.packets[key[1]] += one.packets - last.packets
+            self.size_bytes[key[1]] += one.size_bytes - last.size_bytes
         self._last = dict(found)
 
     def begun_again(self) -> None:

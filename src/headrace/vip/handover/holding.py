@@ -2,7 +2,8 @@
 
 Of each VIP a server remembers who had it last, by what it announces itself and by what the others
 say. Packets of connections that it does not know go to whoever has the VIP; where that is the
-server itself, to who had it before. Never to two, and never to one that does not serve.
+server itself, to who had it before. Never to two, and never to one that does not serve. Who gets a
+packet from another server, and does not know it either, asks who had the VIP before itself.
 """
 
 from __future__ import annotations
@@ -97,6 +98,26 @@ def targets(
         owner = order.vips[vip].owner if vip in order.vips else ""
         for name in (holding.holder, *(name for name, _until in holding.past), owner):
             if name != me and takes_packets(neighbours.get(name)):
+                found[vip] = name
+                break
+    return found
+
+
+def onward(
+    order: SiteOrder, me: str, holdings: Holdings, neighbours: Mapping[str, Neighbour]
+) -> dict[Address, str]:
+    """Return for each VIP whom to pass on to what another server has passed on to this one, which
+    does not know it either: who had the VIP before this server.
+
+    A server that does not remember having had it takes it that who has it was asked already.
+    """
+    found = {}
+    for vip, holding in holdings.items():
+        names = [holding.holder, *(name for name, _until in holding.past)]
+        earlier = names[names.index(me) + 1 :] if me in names else names[1:]
+        owner = order.vips[vip].owner if vip in order.vips else ""
+        for name in (*earlier, owner):
+            if name not in (me, holding.holder) and takes_packets(neighbours.get(name)):
                 found[vip] = name
                 break
     return found

@@ -4,34 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
+import time
+from collections.abc import Callable
 
-import msgspec
 import structlog
 
-from headrace.vip.handover.counted import Counted, read_counters
+from headrace.vip.handover.counted import Counted
 from headrace.vip.handover.loose import loosen
-from headrace.vip.handover.programs import ProgramError, run
-from headrace.vip.handover.ruleset import DEVICE, TABLE, no_rules, ruleset
-from headrace.vip.handover.tunnel import connect, forward, make, remove
+from headrace.vip.handover.programs import ProgramError, ProgramSlowError, run
+from headrace.vip.handover.ruleset import DEVICE, no_rules, ruleset
+from headrace.vip.handover.seen import Changes, is_up, seen_rules, seen_tunnel
+from headrace.vip.handover.tunnel import connect, forward, make, open_it, remove
 from headrace.vip.handover.wish import Wish
 
 COUNT_S = 5.0
-"""Counters are read, and it is seen whether the rules are there, once in so long."""
+"""Counters are read, and it is seen whether all is there still, once in so long."""
+TUNNEL_EACH = 3
+"""At each look it is seen whether the device is up, at each third one all of the tunnel."""
+BETWEEN_S = 0.05
+"""It is looked so long after somebody has changed rules of nftables: one change is several."""
 RETRY_S = 10.0
 
 log = structlog.get_logger("headrace.vip")
 
 
 class Passing:
-    """The tunnel and the rules. `done` is what holds now; `problem` why it is not the wish."""
+    """The tunnel and the rules. `done` is what holds now; `problem` why it is not the wish. `lost`
+    is called with what somebody has removed, once it is there again.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, lost: Callable[[str], None]) -> None:
         self.problem = ""
         self.done: Wish | None = None
         self.counted = Counted()
+        self._lost = lost
         self._wish: Wish | None = None
+        self._rules = self._tunnel = ""
         self._soon = asyncio.Event()
+        self._looks = 0
+        self._works = False
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -57,83 +68,107 @@ class Passing:
             await clear()
 
     async def _run(self) -> None:
-        while True:
-            self._soon.clear()
-            wait_s = COUNT_S
-            try:
-                await self._once()
-                self.problem = ""
-            except (ProgramError, OSError) as error:
-                wait_s = RETRY_S
-                self._failed(str(error))
-            except Exception as error:  # a fault of ours must not end it for good
-                wait_s = RETRY_S
-                log.exception("handover_failed")
-                self._failed(type(error).__name__)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._soon.wait(), wait_s)
+        with Changes(self._noticed):
+            while True:
+                self._soon.clear()
+                wait_s = COUNT_S
+                self._works = True
+                try:
+                    await self._once()
+                    self.problem = ""
+                except (ProgramError, OSError) as error:
+                    wait_s = RETRY_S
+                    await self._failed(str(error), keep=isinstance(error, ProgramSlowError))
+                except Exception as error:  # a fault of ours must not end it for good
+                    wait_s = RETRY_S
+                    log.exception("handover_failed")
+                    await self._failed(type(error).__name__, keep=False)
+                self._works = False
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._soon.wait(), wait_s)
 
-    def _failed(self, problem: str) -> None:
-        self.done = None
+    def _noticed(self) -> None:
+        """Look soon: somebody has changed rules. While this works, it is this."""
+        if not self._works and self.done is not None:
+            asyncio.get_running_loop().call_later(BETWEEN_S, self._soon.set)
+
+    async def _failed(self, problem: str, *, keep: bool) -> None:
+        # A tunnel without its rules takes from anybody: there is none then.
+        if self.done is None or not keep:
+            self.done = None
+            await clear()
         if problem != self.problem:
             self.problem = problem
             log.error("handover_failed", problem=problem)
 
     async def _once(self) -> None:
-        wish, done = self._wish, self.done
+        wish, done, lost = self._wish, self.done, ""
         if wish is None:
             return
-        if done is not None and not await self._is_there():
-            log.warning(
-                "handover_removed", remedy="somebody removed its rules: they are made again"
-            )
-            self.done = done = None
-        if done is None:
-            await _tunnel(wish, fresh=True)
-        elif wish.tunnel != done.tunnel:
-            moved = (wish.address, wish.mac, wish.port) != (done.address, done.mac, done.port)
-            await _tunnel(wish, fresh=moved)
-        elif {one.version for one in wish.vips} != {one.version for one in done.vips}:
-            await _tunnel(wish, fresh=False)
-        if wish != done:
+        if done is not None:
+            lost = await self._missing()
+            done = None if lost else done
+        if wish == done:
+            return
+        if done is None or (wish.address, wish.mac, wish.port) != (
+            *(done.address, done.mac, done.port),
+        ):
+            await _anew(wish)
+        else:
+            if wish.tunnel != done.tunnel or _versions(wish) != _versions(done):
+                await _connect(wish)
             await run("nft", "-f", "-", lines=ruleset(wish))
-            self.counted.begun_again()
-            self.done = wish
+        self.counted.begun_again()
+        rules = await seen_rules()
+        self._rules = "" if rules is None else rules.digest
+        self._tunnel = await seen_tunnel()
+        self.done = wish
+        if lost:
+            log.warning("handover_removed", what=lost, remedy="all of it was made again")
+            self._lost(lost)
 
-    async def _is_there(self) -> bool:
-        """Read the counters; return whether tunnel and rules are there still."""
-        try:
-            socket.if_nametoindex(DEVICE)
-        except OSError:
-            return False
-        found = {}
-        for family in ("ip", "ip6"):
-            try:
-                output = await run("nft", "-j", "list", "counters", "table", family, TABLE)
-                found.update(read_counters(output))
-            except (ProgramError, msgspec.DecodeError):
-                return False
-        self.counted.take(found)
-        return True
+    async def _missing(self) -> str:
+        """Read the counters; return what somebody has removed or changed, "" for nothing."""
+        rules = await seen_rules()
+        if rules is not None:
+            self.counted.take(rules.counters, time.time())
+        if rules is None or rules.digest != self._rules:
+            return "its rules"
+        self._looks += 1
+        if self._looks % TUNNEL_EACH and is_up():
+            return ""
+        return "" if await seen_tunnel() == self._tunnel else f"its device {DEVICE}"
 
 
 async def clear() -> None:
     """Remove what this process or one before it has left; what is not there is not missed."""
-    for program, words, text in (
-        ("nft", ("-f", "-"), no_rules()),
-        ("ip", ("-batch", "-"), "\n".join([*remove(), ""])),
-    ):
-        with contextlib.suppress(ProgramError):
-            await run(program, *words, lines=text)
+    with contextlib.suppress(ProgramError):
+        await run("ip", "-batch", "-", lines=_lines(remove()))
+    with contextlib.suppress(ProgramError):
+        await run("nft", "-f", "-", lines=no_rules())
 
 
-async def _tunnel(wish: Wish, *, fresh: bool) -> None:
-    versions = {one.version for one in wish.vips}
-    lines = [*(make(wish) if fresh else ()), *connect(wish, versions)]
-    if fresh:
-        with contextlib.suppress(ProgramError):
-            await run("ip", "-batch", "-", lines="\n".join([*remove(), ""]))
-    await run("ip", "-batch", "-", lines="\n".join([*lines, ""]))
-    if wish.siblings:
-        await run("bridge", "-batch", "-", lines="\n".join([*forward(wish), ""]))
+async def _anew(wish: Wish) -> None:
+    """Make the rules before anything can come through the tunnel."""
+    with contextlib.suppress(ProgramError):
+        await run("ip", "-batch", "-", lines=_lines(remove()))
+    await run("ip", "-batch", "-", lines=_lines(make(wish)))
+    await run("nft", "-f", "-", lines=ruleset(wish))
+    await run("ip", "-batch", "-", lines=_lines(open_it()))
+    await _connect(wish)
+
+
+async def _connect(wish: Wish) -> None:
+    lines = connect(wish, _versions(wish))
+    if lines:
+        await run("ip", "-batch", "-", lines=_lines(lines))
+        await run("bridge", "-batch", "-", lines=_lines(forward(wish)))
     loosen(DEVICE)
+
+
+def _versions(wish: Wish) -> set[int]:
+    return {one.version for one in wish.vips}
+
+
+def _lines(commands: list[str]) -> str:
+    return "".join(f"{one}\n" for one in commands)

@@ -18,6 +18,10 @@ class ProgramError(HeadraceError):
     """A program is missing, or could not do what it was told."""
 
 
+class ProgramSlowError(ProgramError):
+    """One did not end in time: what it was to do may be done or not."""
+
+
 async def run(program: str, *words: str, lines: str | None = None) -> bytes:
     """Run one with `lines` as its input; return what it printed. Raises ProgramError."""
     path = shutil.which(program, path=PATH)
@@ -43,7 +47,7 @@ async def run(program: str, *words: str, lines: str | None = None) -> bytes:
         await child.wait()
         if isinstance(error, asyncio.CancelledError):
             raise
-        raise ProgramError(f"{program} did not end within {WITHIN_S:.0f} s") from None
+        raise ProgramSlowError(f"{program} did not end within {WITHIN_S:.0f} s") from None
     if child.returncode:
         raise ProgramError(_told(program, errors.decode(errors="replace"), child.returncode))
     return output
@@ -54,6 +58,6 @@ def _told(program: str, errors: str, code: int) -> str:
     shown = f"{program}: {(lines[0] if lines else f'exit code {code}')[:_SHOWN]}"
     if "not permitted" in shown:
         shown += "; this process needs CAP_NET_ADMIN, or set handover.enabled = false"
-    elif "not supported" in shown or "No such file" in shown:
-        shown += "; this kernel may lack VXLAN or nftables' dup and socket"
+    elif "not supported" in shown or "No such file" in shown or "Unknown device type" in shown:
+        shown += "; this kernel may lack VXLAN or nftables' dup, socket, fib and jhash"
     return shown

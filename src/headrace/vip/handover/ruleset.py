@@ -1,8 +1,9 @@
 """The rules by which the kernel passes on what this server does not know. Pure.
 
-A packet to a VIP that is no SYN goes to the sibling unless a connection here has it. What came from
-a sibling is answered here in any case, so nothing is passed on twice, whoever is asked. A SYN is
-answered here too. Nothing is remembered: no packet of a client takes memory.
+A packet to a VIP that is no SYN goes to the sibling unless a connection here has it. What came
+from a sibling, and is not known here either, goes to who had the VIP earlier, and so on: a packet
+carries how often it was passed on, and is answered where that is MOST_PASSES. A SYN is answered
+where it comes first. Nothing is remembered: no packet of a client takes memory.
 
 The kernel finds the socket itself. A listener that takes all addresses is no connection; whether a
 socket takes all is what `wildcard` says. Of sockets that are closing or not yet open it says
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from headrace.vip.handover.shares import share_limits, too_much
 from headrace.vip.handover.wish import Sibling, Wish
 from headrace.vip.plan.model import Address
 
@@ -21,8 +23,18 @@ DEVICE = "headrace-pass"
 PRIORITY = -310
 """Before connections are tracked (-200): what is passed on is not to be taken for a new one."""
 
-ERRORS_PER_S = 1000
-TAKEN, OVER, PASSED = "taken", "over", "passed_"
+MOST_PASSES = 3
+"""By then a packet was at all servers of a VIP that has two neighbours, whoever got it first."""
+
+TAKEN, OVER, PASSED, REFUSED = "taken", "over", "passed_", "refused"
+_MARK = 0x4850
+"""Plus how often a packet was passed on: it goes as VXLAN's group, which is the packet's mark."""
+
+_FRAGMENT = {4: "ip frag-off & 0x1fff != 0", 6: "frag frag-off != 0"}
+_SIZES = {
+    4: "icmp type destination-unreachable",
+    6: "icmpv6 type { destination-unreachable, packet-too-big }",
+}
 
 
 def ruleset(wish: Wish) -> str:
@@ -44,67 +56,105 @@ def no_rules() -> str:
 def _table(wish: Wish, version: int) -> Iterator[str]:
     kind = "ipv4_addr" if version == 4 else "ipv6_addr"
     family = "ip" if version == 4 else "ip6"
-    vips = [one for one in wish.vips if one.version == version]
-    targets = {vip: name for vip, name in wish.targets if vip.version == version}
-    used = set(targets.values())
+    targets = [(vip, name) for vip, name in wish.targets if vip.version == version]
+    onward = [(vip, name) for vip, name in wish.onward if vip.version == version]
+    used = {name for _vip, name in (*targets, *onward)}
     siblings = [one for one in wish.siblings if one.name in used]
-    yield from (f" counter {TAKEN} {{ }}", f" counter {OVER} {{ }}")
+    labels = {one.name: one.label for one in siblings}
+    yield from (f" counter {name} {{ }}" for name in (TAKEN, OVER, REFUSED))
     yield from (f" counter {PASSED}{one.label} {{ }}" for one in siblings)
-    yield from _set("vips", kind, vips)
+    if siblings:
+        yield from share_limits(wish.most_packets)
+    yield from _set("vips", kind, [one for one in wish.vips if one.version == version])
     if wish.address.version == version:
         yield from _set("ends", kind, [one.address for one in wish.siblings])
     for one in siblings:
-        yield from _to(wish, one, version)
-    yield " chain from_sibling {"
-    yield f"  {family} daddr != @vips drop"
-    errors = "icmp" if version == 4 else "icmpv6"
-    yield f"  meta l4proto {{ tcp, {errors} }} counter name {TAKEN} accept"
-    yield "  drop"
-    yield " }"
+        yield from _pass(wish, one, version)
+    for name in dict.fromkeys(name for _vip, name in targets):
+        yield from _chain(labels[name], version, 1, "accept")
+    yield f" chain take {{ meta mark set 0 counter name {TAKEN} accept; }}"
+    for passes in range(2, MOST_PASSES + 1) if onward else ():
+        for name in dict.fromkeys(name for _vip, name in onward):
+            yield from _chain(labels[name], version, passes, "goto take")
+        yield f" chain after_{passes - 1} {{"
+        yield f"  {family} daddr {_by_vip(onward, labels, passes)}"
+        yield "  goto take"
+        yield " }"
+    yield from _from_sibling(version, family, bool(onward))
     yield " chain arriving {"
     yield f"  type filter hook prerouting priority {PRIORITY}; policy accept;"
-    yield '  iif "lo" accept'
-    yield f'  iifname "{DEVICE}" goto from_sibling'
     if wish.address.version == version:
         yield (
-            f"  {family} daddr {wish.address} udp dport {wish.port} {family} saddr != @ends drop"
+            f"  udp dport {wish.port} {family} daddr {wish.address} {family} saddr @ends accept\n"
+            f"  udp dport {wish.port} fib daddr type != unicast counter name {REFUSED} drop"
         )
-    labels = {one.name: one.label for one in siblings}
-    pairs = [f"{vip} : goto to_{labels[name]}" for vip, name in targets.items() if name in labels]
-    if pairs:
-        yield f"  {family} daddr vmap {{ {', '.join(pairs)} }}"
+    yield '  iif "lo" accept'
+    yield f'  iifname "{DEVICE}" goto from_sibling'
+    if targets:
+        yield f"  {family} daddr {_by_vip(targets, labels, 1)}"
     yield " }"
 
 
-def _to(wish: Wish, sibling: Sibling, version: int) -> Iterator[str]:
+def _from_sibling(version: int, family: str, goes_on: bool) -> Iterator[str]:
+    """What siblings pass on, and nothing else: no SYN, no word to neighbours on a line."""
+    protocol = "icmp" if version == 4 else "icmpv6"
+    yield f" chain only_sizes {{ {_SIZES[version]} return; counter name {REFUSED} drop; }}"
+    yield " chain from_sibling {"
+    yield f"  {family} daddr != @vips counter name {REFUSED} drop"
+    yield f"  meta l4proto != {{ tcp, {protocol} }} counter name {REFUSED} drop"
+    yield f"  meta l4proto {protocol} jump only_sizes"
+    yield f"  tcp flags & syn == syn counter name {REFUSED} drop"
+    yield f"  fib saddr type {{ local, broadcast, multicast }} counter name {REFUSED} drop"
+    if goes_on:
+        pairs = [f"{_mark(at)} : goto after_{at}" for at in range(1, MOST_PASSES)]
+        yield f"  meta mark vmap {{ {', '.join(pairs)} }}"
+    yield "  goto take"
+    yield " }"
+
+
+def _pass(wish: Wish, sibling: Sibling, version: int) -> Iterator[str]:
+    """Away with it, within the limits; `copy_` leaves the packet here as well."""
     label = sibling.label
     gateway: Address = sibling.ipv4 if version == 4 else sibling.ipv6
-    counted = f"counter name {PASSED}{label}"
-    away = f'{counted} dup to {gateway} device "{DEVICE}"'
-    # What a router on the way says of a packet's size is for whoever has the connection: both.
-    if version == 4:
-        errors = "icmp type destination-unreachable"
-    else:
-        errors = "icmpv6 type { destination-unreachable, packet-too-big }"
     burst = max(wish.most_packets // 10, 5)
-    yield f" chain pass_{label} {{"
-    yield (
-        f"  limit rate over {wish.most_packets}/second burst {burst} packets "
-        f"counter name {OVER} drop"
-    )
-    yield f"  {away}"
-    yield "  drop"
+    for chain, too_many, after in (
+        (f"pass_{label}", f"counter name {OVER} drop", "drop"),
+        (f"copy_{label}", f"counter name {OVER} return", "return"),
+    ):
+        yield f" chain {chain} {{"
+        yield f"  {too_much(version, wish.seed)} {too_many}"
+        yield f"  limit rate over {wish.most_packets}/second burst {burst} packets {too_many}"
+        yield f'  counter name {PASSED}{label} dup to {gateway} device "{DEVICE}"'
+        yield f"  {after}"
+        yield " }"
+
+
+def _chain(label: str, version: int, passes: int, known: str) -> Iterator[str]:
+    """What is not known here goes to a sibling, for the `passes`-th time; else it is `known`. What
+    cannot be told whose it is goes to both: a router's word on sizes, and later fragments.
+    """
+    mark = f"meta mark set {_mark(passes)}"
+    yield f" chain to_{label}_{passes} {{"
+    for unclear in (_SIZES[version], f"meta l4proto tcp {_FRAGMENT[version]}"):
+        yield f"  {unclear} {mark} jump copy_{label}"
+        yield f"  {unclear} meta mark set 0 {known}"
+    yield f"  meta l4proto != tcp {known}"
+    yield f"  tcp flags & syn == syn {known}"
+    yield f"  socket wildcard 0 {known}"
+    yield f"  socket wildcard 1 {mark} goto pass_{label}"
+    yield f"  socket transparent 0 {known}"
+    yield f"  socket transparent 1 {known}"
+    yield f"  {mark} goto pass_{label}"
     yield " }"
-    yield f" chain to_{label} {{"
-    yield f"  {errors} limit rate {ERRORS_PER_S}/second {away}"
-    yield "  meta l4proto != tcp accept"
-    yield "  tcp flags & syn == syn accept"
-    yield "  socket wildcard 0 accept"
-    yield f"  socket wildcard 1 goto pass_{label}"
-    yield "  socket transparent 0 accept"
-    yield "  socket transparent 1 accept"
-    yield f"  goto pass_{label}"
-    yield " }"
+
+
+def _mark(passes: int) -> str:
+    return f"0x{_MARK + passes:x}"
+
+
+def _by_vip(pairs: list[tuple[Address, str]], labels: dict[str, str], passes: int) -> str:
+    found = [f"{vip} : goto to_{labels[name]}_{passes}" for vip, name in pairs]
+    return f"vmap {{ {', '.join(found)} }}"
 
 
 def _set(name: str, kind: str, addresses: list[Address]) -> Iterator[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
+import time
 from collections.abc import Iterator, Mapping
 
 from headrace.config.vip.handing import HandoverTable
@@ -12,6 +14,7 @@ from headrace.vip.handover.holding import (
     Holding,
     keeps_connections,
     next_holdings,
+    onward,
     ports_of,
     targets,
     with_ports,
@@ -35,7 +38,7 @@ class Handover:
     def __init__(self, table: HandoverTable, events: Events) -> None:
         self.enabled = table.enabled is not False
         self.asked_for = table.enabled is True
-        self.passing = Passing()
+        self.passing = Passing(self._lost)
         self.is_flooded = False
         self._table = table
         self._events = events
@@ -45,6 +48,7 @@ class Handover:
         self._ports: dict[str, int] = {}
         self._wish: Wish | None = None
         self._began: float | None = None
+        self._seed = secrets.randbits(32)
 
     def turn(
         self, order: SiteOrder, plan: Plan, neighbours: Mapping[str, Neighbour], now: float
@@ -70,10 +74,17 @@ class Handover:
         for event in _changed(self._targets, found, now):
             self._events.add(event)
         self._targets = found
-        wish = wish_of(order, plan.server, found, table.port, table.most_packets)
+        further = {} if flooded else onward(order, plan.server, self._holdings, neighbours)
+        wish = wish_of(
+            *(order, plan.server, found, table.port, table.most_packets, further, self._seed)
+        )
         if wish is not None:
             self._wish = wish
             self.passing.want(wish)
+
+    def _lost(self, what: str) -> None:
+        detail = f"somebody removed or changed {what}: it was made again"
+        self._events.add(Event(time.time(), "handover_removed", "", detail))
 
     async def first(self) -> None:
         """Wait until the kernel does what is wished, for a while: before routers send this server

@@ -6,7 +6,7 @@ Each server is a device's neighbour at an address of the tunnel alone, which no 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
@@ -44,7 +44,8 @@ class Sibling:
 @dataclass(frozen=True, slots=True)
 class Wish:
     """All of it. `vips` are those that may be meant by what others pass on; `targets` say of which
-    VIPs what is not known here goes to whom.
+    VIPs what is not known here goes to whom, and `onward` where it goes if another server has
+    passed it on to here. `seed` makes it unknown to strangers who shares a limit with whom.
     """
 
     address: Address
@@ -54,6 +55,8 @@ class Wish:
     siblings: tuple[Sibling, ...] = ()
     vips: tuple[Address, ...] = ()
     targets: tuple[tuple[Address, str], ...] = ()
+    onward: tuple[tuple[Address, str], ...] = ()
+    seed: int = 0
 
     @property
     def tunnel(self) -> Wish:
@@ -62,7 +65,13 @@ class Wish:
 
 
 def wish_of(
-    order: SiteOrder, me: str, targets: Mapping[Address, str], port: int, most_packets: int
+    order: SiteOrder,
+    me: str,
+    targets: Mapping[Address, str],
+    port: int,
+    most_packets: int,
+    onward: Mapping[Address, str] = {},
+    seed: int = 0,
 ) -> Wish | None:
     """Return what to do; None where the description has no address of this server.
 
@@ -88,12 +97,17 @@ def wish_of(
         most_packets,
         siblings,
         tuple(sorted(vips, key=_by_number)),
-        tuple(
-            (vip, name)
-            for vip, name in sorted(targets.items(), key=lambda each: _by_number(each[0]))
-            if name in reachable
-        ),
+        _sorted(targets, reachable),
+        _sorted(onward, reachable),
+        seed,
     )
+
+
+def _sorted(
+    targets: Mapping[Address, str], reachable: Collection[str]
+) -> tuple[tuple[Address, str], ...]:
+    pairs = sorted(targets.items(), key=lambda each: _by_number(each[0]))
+    return tuple((vip, name) for vip, name in pairs if name in reachable)
 
 
 def _siblings(

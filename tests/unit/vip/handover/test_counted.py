@@ -9,33 +9,44 @@ import msgspec
 import pytest
 
 from headrace.vip.handover.cookies import QUIET_S, Cookies, cookies_in
-from headrace.vip.handover.counted import Counted, read_counters
+from headrace.vip.handover.counted import Counted, Sum, read_table
 from headrace.vip.handover.loose import message
 
-LISTING = (
-    b'{"nftables": [{"metainfo": {"version": "1.0.6"}}, {"counter": {"family": "ip", '
-    b'"name": "taken", "table": "headrace_vip_handover", "handle": 1, "packets": 7, '
-    b'"bytes": 99}}, {"counter": '
-    b'{"family": "ip", "name": "taken", "table": "other", "handle": 1, "packets": 5, "bytes": 1}}]}'
-)
+
+def listing(taken: int = 7, rule: str = "accept", table: str = "headrace_vip_handover") -> bytes:
+    """Return what `nft -j list table` says."""
+    counter = {"family": "ip", "name": "taken", "table": table, "packets": taken, "bytes": 99}
+    rules = {"rule": {"family": "ip", "table": table, "handle": 3, "expr": [{rule: None}]}}
+    return msgspec.json.encode(
+        {"nftables": [{"metainfo": {"version": "1.0.6"}}, {"counter": counter}, rules]}
+    )
 
 
 def test_counters_of_other_tables_are_not_ours() -> None:
-    assert read_counters(LISTING) == {("ip", "taken"): 7}
-    with pytest.raises(msgspec.DecodeError):
-        read_counters(b"[]")
+    assert read_table(listing()).counters == {("ip", "taken"): Sum(7, 99)}
+    assert read_table(listing(table="other")).counters == {}
+    for bad in (b"[]", b"{}", b'{"nftables": [{"counter": {"packets": -1}}]}', b"\xff"):
+        with pytest.raises(msgspec.DecodeError):
+            read_table(bad)
+
+
+def test_rules_that_changed_are_noticed_and_counters_are_not_rules() -> None:
+    assert read_table(listing(7)).rules == read_table(listing(8)).rules
+    assert read_table(listing()).rules != read_table(listing(rule="drop")).rules
 
 
 def test_sums_go_on_when_counters_begin_again() -> None:
     counted = Counted()
-    counted.take({("ip", "taken"): 7, ("ip6", "taken"): 2})
-    counted.take({("ip", "taken"): 9, ("ip6", "taken"): 2})
-    assert counted.packets["taken"] == 11
+    counted.take({("ip", "taken"): Sum(7, 700), ("ip6", "taken"): Sum(2, 200)}, 1.0)
+    counted.take({("ip", "taken"): Sum(9, 900), ("ip6", "taken"): Sum(2, 200)}, 2.0)
+    assert (counted.packets["taken"], counted.size_bytes["taken"]) == (11, 1100)
     counted.begun_again()
-    counted.take({("ip", "taken"): 3})
-    assert counted.packets["taken"] == 14
-    counted.take({("ip", "taken"): 1})  # somebody else has reset them
-    assert counted.packets["taken"] == 15
+    counted.take({("ip", "taken"): Sum(3, 300)}, 3.0)
+    assert (counted.packets["taken"], counted.size_bytes["taken"]) == (14, 1400)
+    counted.take({("ip", "taken"): Sum(1, 100)}, 4.0)  # somebody else has reset them
+    assert (counted.packets["taken"], counted.size_bytes["taken"]) == (15, 1500)
+    counted.take({("ip", "taken"): Sum(1, 100)}, 5.0)
+    assert counted.last["taken"] == 4.0
 
 
 def test_cookies_are_noticed_and_forgotten(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from headrace.topology.model import AdminState
 from headrace.topology.vips import Announce
-from headrace.vip.handover.holding import Holding, next_holdings, targets
+from headrace.vip.handover.holding import Holding, next_holdings, onward, targets
+from headrace.vip.handover.ruleset import MOST_PASSES
 from headrace.vip.plan.health import Soundness, Verdict
 from headrace.vip.plan.model import Address, Plan
 from tests.harness.announcing import AnnouncingSite
@@ -31,6 +32,7 @@ class Site:
     vips: list[Address] = field(init=False)
     holdings: dict[str, dict[Address, Holding]] = field(default_factory=dict)
     targets: dict[str, dict[Address, str]] = field(default_factory=dict)
+    onward: dict[str, dict[Address, str]] = field(default_factory=dict)
     connected: dict[Address, list[str]] = field(default_factory=dict)
     dead: set[str] = field(default_factory=set)
 
@@ -46,7 +48,8 @@ class Site:
         self.site.check(name)
         known = self.site.servers[name].neighbours
         for other in known:
-            known[other] = replace(known[other], takes=8094)
+            takes = 8094 if other in self.targets else None  # it says so when its rules stand
+            known[other] = replace(known[other], takes=takes)
 
     def step(self, name: str) -> None:
         """Let a server plan, and pass on by it; then its announcements are out."""
@@ -59,6 +62,7 @@ class Site:
         found = next_holdings(order, plan, others, before, self.site.now, KEEP_S)
         self.holdings[name] = found
         self.targets[name] = targets(order, name, found, others)
+        self.onward[name] = onward(order, name, found, others)
         self.connect()
 
     def settle(self) -> None:
@@ -86,9 +90,12 @@ class Site:
                 self.connected[vip] = [one for one in known if one != at] + [at]
 
     def reached(self, vip: Address, server: str) -> bool:
-        """Whether a packet of a connection that a server has reaches it, in one pass at most."""
-        at = self.route(vip)
-        return at == server or (at is not None and self.targets.get(at, {}).get(vip) == server)
+        """Whether a packet of a connection that a server has reaches it."""
+        at, passes = self.route(vip), 0
+        while at is not None and at != server and passes < MOST_PASSES:
+            at = (self.onward if passes else self.targets).get(at, {}).get(vip)
+            passes += 1
+        return at == server
 
     def kill(self, name: str) -> None:
         """End all of a server."""
@@ -98,6 +105,7 @@ class Site:
         one.plan, one.memory, one.neighbours = Plan(name), None, {}
         self.holdings.pop(name, None)
         self.targets.pop(name, None)
+        self.onward.pop(name, None)
         self.connected = {
             vip: [at for at in known if at != name] for vip, known in self.connected.items()
         }
@@ -122,11 +130,13 @@ def in_turn(site: Site, order: list[str], *, strictly: bool) -> None:
 
 
 def kept(site: Site) -> None:
-    """The latest two servers that have connections of a VIP are reached, one by the other."""
+    """All servers that have connections of a VIP are reached, one by the other."""
     for vip in site.vips:
-        for server in site.connected[vip][-2:]:
+        for server in site.connected[vip]:
             assert site.route(vip) is None or site.reached(vip, server), (
-                vip, server, site.route(vip), site.connected[vip], site.holdings, site.targets,
+                vip, server, site.route(vip), site.connected[vip],
+                *({at: found.get(vip) for at, found in one.items()}
+                  for one in (site.holdings, site.targets, site.onward)),
             )  # fmt: skip
 
 
@@ -173,7 +183,8 @@ def test_nothing_is_passed_to_oneself_or_to_the_dead_for_long(
                 site.step(name)
             case "check" if name in site.alive():
                 site.check(name)
-        assert all(to != name for name, found in site.targets.items() for to in found.values())
+        for each in (site.targets, site.onward):
+            assert all(to != name for name, found in each.items() for to in found.values())
     site.settle()
-    for found in site.targets.values():
+    for found in (*site.targets.values(), *site.onward.values()):
         assert not site.dead & set(found.values())

@@ -6,8 +6,11 @@ import itertools
 import re
 from dataclasses import replace
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from headrace.topology.vips import Announce
-from headrace.vip.handover.ruleset import DEVICE, no_rules, ruleset
+from headrace.vip.handover.ruleset import DEVICE, MOST_PASSES, no_rules, ruleset
 from headrace.vip.handover.tunnel import connect, forward, make
 from headrace.vip.handover.wish import MOST_SIBLINGS, Wish, wish_of
 from headrace.vip.plan.order import SiteOrder, site_order
@@ -69,18 +72,38 @@ def test_a_server_without_an_address_of_the_family_is_left_out() -> None:
     only6 = {name: replace(one, ipv4=()) for name, one in order.servers.items()}
     of6 = a_wish(replace(order, servers=only6))
     assert of6.address.version == 6
-    assert f"ip6 daddr {of6.address} udp dport {PORT} ip6 saddr != @ends drop" in ruleset(of6)
+    taken = f"udp dport {PORT} ip6 daddr {of6.address} ip6 saddr @ends accept"
+    assert taken in ruleset(of6).split("table ip6", 1)[1]
+    assert "udp dport" not in ruleset(of6).split("table ip6", 1)[0]
     assert " mtu 1430 " in make(of6)[1]
 
 
-def test_what_came_from_a_sibling_is_never_passed_on() -> None:
-    """Whatever the VIP, its chain ends before those that pass on."""
-    for text in ruleset(a_wish(an_order())).split("table ip6")[:1]:
-        arriving = text[text.index("chain arriving") :]
-        assert arriving.index(f'iifname "{DEVICE}" goto from_sibling') < arriving.index("vmap")
-        chain = re.search(r"chain from_sibling \{(.*?)\}\n", text, re.DOTALL)
-        assert chain is not None
-        assert "dup" not in chain[1]
+def chains(text: str) -> dict[str, str]:
+    """The chains of a table by name."""
+    parts = re.split(r"^ chain (\w+) \{", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@given(st.booleans(), st.sampled_from(["ip", "ip6"]))
+def test_every_way_through_the_rules_ends(goes_on: bool, family: str) -> None:
+    """Each pass on says that it is one more than the packet had behind it, and the last one's
+    receiver passes on nothing."""
+    order = an_order()
+    onward = {vip: "n3" for vip, one in order.vips.items() if one.owner == "n2"}
+    wish = wish_of(order, "n1", {}, PORT, MOST, onward if goes_on else {})
+    assert wish is not None
+    text = ruleset(wish).split("\ntable ip6", 1)[family == "ip6"]
+    found = chains(text)
+    judged = found["from_sibling"]
+    marks = dict(re.findall(r"(0x\w+) : goto after_(\d)", judged))
+    assert len(marks) == (MOST_PASSES - 1 if goes_on else 0)
+    for mark, at in marks.items():
+        for chain in re.findall(r"goto (to_\w+)", found[f"after_{at}"]):
+            assert set(re.findall(r"mark set (0x\w+)", found[chain])) == {hex(int(mark, 16) + 1)}
+    # The order: whoever may not come by the tunnel is dropped before anything is decided.
+    assert found["arriving"].index(f'iifname "{DEVICE}"') > found["arriving"].index('iif "lo"')
+    drops = [judged.index(word) for word in ("@vips", "only_sizes", "syn == syn", "fib saddr")]
+    assert max(drops) < judged.index("goto take")
 
 
 def test_only_vips_with_a_target_have_a_rule() -> None:

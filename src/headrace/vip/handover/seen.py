@@ -1,0 +1,117 @@
+"""What the kernel has of ours, and whether somebody changes it: all that a firewall's reload, a
+network manager or an operator may remove is compared with what was there when it was made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from headrace.vip.handover.counted import Key, Sum, read_table
+from headrace.vip.handover.programs import ProgramError, ProgramSlowError, run
+from headrace.vip.handover.ruleset import DEVICE, TABLE
+
+_NETFILTER, _NFTABLES_GROUP = 12, 7
+_SIOCGIFFLAGS, _IFF_UP = 0x8913, 0x1
+_SHOWN = f"route show dev {DEVICE}\nneighbour show dev {DEVICE} nud permanent\n"
+_SHOWN_TOO = {"-4": f"address show dev {DEVICE}\n", "-6": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What stands for the rules, and what they have counted."""
+
+    digest: str
+    counters: dict[Key, Sum]
+
+
+async def seen_rules() -> Rules | None:
+    """Return what there is of the rules; None where some is missing or cannot be read. Raises
+    ProgramSlowError.
+    """
+    digests, counters = [], {}
+    for family in ("ip", "ip6"):
+        try:
+            listed = read_table(await run("nft", "-j", "list", "table", family, TABLE))
+        except ProgramSlowError:
+            raise
+        except (ProgramError, msgspec.DecodeError):
+            return None
+        digests.append(listed.rules)
+        counters.update(listed.counters)
+    return Rules(" ".join(digests), counters)
+
+
+def is_up() -> bool:
+    """Return whether the tunnel's device is there, and up."""
+    request = struct.pack("=16sH14x", DEVICE.encode(), 0)
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+            answer = fcntl.ioctl(asked, _SIOCGIFFLAGS, request)
+    except OSError:
+        return False
+    return bool(struct.unpack_from("=16xH", answer)[0] & _IFF_UP)
+
+
+async def seen_tunnel() -> str:
+    """Return what stands for the tunnel's device, routes and neighbours; "" for none. Raises
+    ProgramSlowError.
+    """
+    digest = hashlib.sha256()
+    try:
+        socket.if_nametoindex(DEVICE)
+        for family, more in _SHOWN_TOO.items():
+            digest.update(await run("ip", family, "-batch", "-", lines=_SHOWN + more))
+        digest.update(await run("bridge", "fdb", "show", "dev", DEVICE))
+    except ProgramSlowError:
+        raise
+    except (OSError, ProgramError):
+        return ""
+    return digest.hexdigest()
+
+
+class Changes:
+    """Calls `changed` when somebody changes rules of nftables; silent where the kernel does not say
+    it. Use as a context manager."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._channel: socket.socket | None = None
+
+    def __enter__(self) -> None:
+        with contextlib.suppress(OSError):
+            channel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETFILTER)
+            try:
+                channel.setblocking(False)
+                channel.bind((0, 1 << (_NFTABLES_GROUP - 1)))
+                asyncio.get_running_loop().add_reader(channel, self._read)
+            except OSError:
+                channel.close()
+                raise
+            self._channel = channel
+
+    def __exit__(self, *_error: object) -> None:
+        if self._channel is not None:
+            asyncio.get_running_loop().remove_reader(self._channel)
+            self._channel.close()
+            self._channel = None
+
+    def _read(self) -> None:
+        # What changed is not told apart. A lost message is one of a change (ENOBUFS).
+        assert self._channel is not None
+        for _ in range(256):
+            try:
+                self._channel.recv(1)
+            except BlockingIOError:
+                break
+            except OSError:
+                continue
+        self._changed()

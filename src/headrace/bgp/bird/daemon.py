@@ -104,5 +104,5 @@ class BirdDaemon:
 
 def _last(answer: str) -> str:
     """Return the line that says what is wrong, which comes after those about reading."""
-    lines = [line for line in answer.splitlines() if line and not re.match("Reading", line)]
+    lines = [line for line in answer.split("\n") if line and not re.match("Reading", line)]
     return (lines or [""])[-1][:300]

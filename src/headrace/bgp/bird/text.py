@@ -76,8 +76,9 @@ def read_protocols(text: str) -> dict[SessionKey, tuple[str, Seen]]:
 
 
 def _sections(text: str) -> Iterator[tuple[str, dict[str, str]]]:
+    # Split at BIRD's own ends of lines alone: routers' messages may have other ones in them.
     name, fields = "", dict[str, str]()
-    for line in [*text.splitlines(), "end"]:
+    for line in [*text.split("\n"), "end"]:
         if line[:1].strip():
             if name:
                 yield name, fields
@@ -119,7 +120,7 @@ def read_routes(text: str) -> dict[IPNetwork, Attributes]:
     found: dict[IPNetwork, Attributes] = {}
     prefix: IPNetwork | None = None
     fields: dict[str, str] = {}
-    for line in [*text.splitlines(), "end"]:
+    for line in [*text.split("\n"), "end"]:
         if line[:1].strip():
             if prefix is not None:
                 found[prefix] = _attributes(fields)

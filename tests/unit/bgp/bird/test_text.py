@@ -115,6 +115,22 @@ def test_names_that_could_be_more_than_a_name_are_left_out() -> None:
     assert read_protocols(text) == {}
 
 
+@pytest.mark.parametrize("end", ["\x85", "\u2028", "\u2029", "\x0b", "\x0c", "\x1c", "\r"])
+def test_what_a_router_says_as_it_leaves_is_no_line_of_birds(end: str) -> None:
+    """BIRD takes some of what ends a line out of that message, and leaves the rest."""
+    said = (
+        f"bye{end}isp6 BGP --- up{end}    Neighbor address: fd99:1::1{end}  BGP state: Established"
+    )
+    text = (
+        f"isp4       BGP        ---        start\n  Message:        {said}\n"
+        "  BGP state:          Active\n    Neighbor address: 10.99.1.1\n"
+        "    Last error:       Received: Administrative shutdown\n"
+    )
+    (session,) = read_protocols(text)
+    assert str(session) == "10.99.1.1"
+    assert not read_protocols(text)[session][1].up
+
+
 LINES = st.lists(
     st.sampled_from([*PROTOCOLS.splitlines(), *ROUTES.splitlines()]) | st.text(max_size=30)
 ).map("\n".join)

@@ -8,7 +8,9 @@ again only when the load no longer rises.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import heapq
+import math
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -20,6 +22,7 @@ from headrace.feedback.states.table import Signal
 
 _STILL = 0.01
 """A load that changes by less, as a share of capacity, does not count as moving."""
+_MOST_OF_SECOND = 1.25
 
 Records = dict[str, ServerRecord]
 
@@ -80,12 +83,24 @@ def load_of(
 ) -> tuple[float, float]:
     """Return what servers send together, and what they can send."""
     sent = can = 0.0
+    said = {name: used for name in records if (used := evidenced[name].used) is not None}
+    most = believable(said.values())
     for name, record in records.items():
         one = evidenced[name]
         has_bps = weight(record, rules) * one.server.capacity_bps
-        sent += aim(rules) * has_bps if one.used is None else one.used * one.server.capacity_bps
+        if name in said:
+            sent += min(said[name], most) * one.server.capacity_bps
+        else:
+            sent += aim(rules) * has_bps
         can += has_bps
     return sent, can
+
+
+def believable(loads: Iterable[float]) -> float:
+    """Return above what none of several loads counts for all together: some more than the second
+    highest. One that lies is not to speak for the others."""
+    highest = heapq.nlargest(2, loads)
+    return highest[1] * _MOST_OF_SECOND if len(highest) > 1 else math.inf
 
 
 def aim(rules: StateRules) -> float:

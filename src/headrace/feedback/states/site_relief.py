@@ -15,7 +15,7 @@ import msgspec
 
 from headrace.feedback.states.groups import Groups
 from headrace.feedback.states.model import SERVING, ServerRecord, SiteRecord
-from headrace.feedback.states.relief import aim, load_of
+from headrace.feedback.states.relief import aim, believable, load_of
 from headrace.feedback.states.rules import StateRules
 from headrace.feedback.states.signals import Evidenced
 
@@ -76,9 +76,11 @@ def _helpers(site: str, groups: Groups) -> Collection[str]:
 
 
 def _used(loads: Iterable[tuple[float, float]]) -> float:
-    all_loads = list(loads)
-    can = sum(one for _sent, one in all_loads)
-    return sum(sent for sent, _can in all_loads) / can if can else 0.0
+    """Return what share of what they can send sites send together."""
+    all_loads = [(sent, can) for sent, can in loads if can]
+    most = believable(sent / can for sent, can in all_loads)
+    can_all = sum(can for _sent, can in all_loads)
+    return sum(min(sent / can, most) * can for sent, can in all_loads) / can_all if can_all else 0.0
 
 
 def _next(

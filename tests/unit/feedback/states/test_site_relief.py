@@ -193,3 +193,44 @@ def test_no_load_swings_for_ever_where_the_next_site_has_room(
     # What it still does: once in minutes it tries whether clients may return.
     assert swing(loads) <= 0.2
     assert max(max(one.values()) for one in loads) <= 1.0
+
+
+class Lying(Overflowing):
+    """One server always reports that it sends 99 times what it can."""
+
+    liar = ""
+
+    def _report(self, name: str, bps: float) -> NodeReport:
+        return super()._report(name, 99.0 * self._capacity[name] if name == self.liar else bps)
+
+
+def three(demand: float, servers: int, liar: str) -> Lying:
+    """Return three sites of the same servers; two stand behind the first, which has to send such a
+    share of what it can."""
+    net = network([[10] * servers] * 3)
+    orders = zip("012", (1, 2, 2), strict=True)
+    choices = tuple(SiteChoice(f"s{place}", order=order) for place, order in orders)
+    net = replace(net, coverage=(replace(net.coverage[0], sites=choices),))
+    crowd = Lying(net, demand * servers * 10 * MBPS, heavy={}, follow_s=10)
+    crowd.liar = liar
+    return crowd
+
+
+@pytest.mark.parametrize(("servers", "demand"), [(2, 0.8), (4, 0.9)])
+def test_one_server_that_lies_does_not_send_all_clients_of_its_site_away(
+    servers: int, demand: float
+) -> None:
+    crowd = three(demand, servers, "s0a0")
+    crowd.run(900)
+    [last] = crowd.loads(1)
+    assert last["s0"] > demand / 2
+    assert max(last.values()) < 1.0
+
+
+@pytest.mark.parametrize("servers", [1, 4])
+def test_one_server_that_lies_does_not_keep_another_site_from_passing_on(servers: int) -> None:
+    crowd = three(1.3, servers, "s1a0")
+    crowd.run(900)
+    [last] = crowd.loads(1)
+    assert last["s0"] < 0.96
+    assert last["s2"] > 0.15

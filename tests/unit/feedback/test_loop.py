@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from headrace.feedback.kept import Decided
 from headrace.feedback.loop import FeedbackLoop
 from headrace.feedback.observation import Outcome
 from headrace.feedback.observe.own_records import OwnRecords
+from headrace.feedback.orders import Wish, wish_site
 from headrace.feedback.publish.published import Published
 from headrace.feedback.rules import rules_of
 from headrace.feedback.states.model import Alarm, AlarmKind
@@ -128,6 +130,26 @@ def test_who_follows_says_why_by_what_is_so_now(tmp_path: Path) -> None:
         assert "so it is recovering" in text
         assert "whoever decided last has it failed (reasons: timeout)" in text
         assert "the view has it failed" in text
+
+    asyncio.run(test())
+
+
+def test_why_a_site_is_so_names_the_orders_for_it(tmp_path: Path) -> None:
+    async def test() -> None:
+        loop, _slow = made(tmp_path)
+        loop.give(
+            wish_site(
+                loop.orders, "s0", Wish.DRAINING, now=time.time(), reason="site work",
+                until=time.time() + 600.0, by="ann", observer="a",
+            )
+        )  # fmt: skip
+        answer = answer_question(loop, msgspec.Raw(b'{"type":"why","name":"s0"}')).because
+        assert answer is not None
+        told = [line for line in answer.lines if line.startswith("order of ann, at a, ")]
+        assert len(told) == 1
+        assert "s0 draining until " in told[0]
+        assert told[0].endswith(": site work")
+        await loop.close()
 
     asyncio.run(test())
 

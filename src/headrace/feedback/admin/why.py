@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from headrace.config.units import rounded_bit_rate
 from headrace.feedback.admin.models import Because, DryRun
@@ -67,14 +67,8 @@ def _of_server(loop: FeedbackLoop, server: Server) -> Iterator[str]:
     if heard is not None:
         sent = rounded_bit_rate(heard.report.egress_bps)
         yield f"it reported {heard.whole_age_s:.1f} s ago that it sends {sent}"
-    for subject, beside in (
-        (server.name, loop.orders.servers.get(server.name, ())),
-        (server.site, loop.orders.sites.get(server.site, ())),
-    ):
-        counts = in_force(beside, time.time())
-        for wish in beside:
-            if wish.wish is not Wish.NONE and not is_over(wish, time.time()):
-                yield _of_wish(subject, wish) + ("" if wish is counts else " (overruled)")
+    yield from _of_wishes(server.name, loop.orders.servers.get(server.name, ()))
+    yield from _of_wishes(server.site, loop.orders.sites.get(server.site, ()))
     yield from _of_view(loop)
 
 
@@ -112,6 +106,7 @@ def _of_site(loop: FeedbackLoop, site: str) -> Iterator[str]:
     full = loop.deciding.known().states.sites.get(site)
     if full is not None and full.share < 1.0 and _mode(loop) is not Mode.BOTH:
         yield f"it was full as a whole: it keeps {full.share:.0%} of its clients"
+    yield from _of_wishes(site, loop.orders.sites.get(site, ()))
     published = loop.deciding.published
     if published is not None:
         for coverage, weights in published.view.coverage.items():
@@ -135,6 +130,14 @@ def _of_balance(step: Step, site: str) -> Iterator[str]:
         yield one.says()
     if not found.applied:
         yield "none of these weights is in force"
+
+
+def _of_wishes(subject: str, beside: Sequence[OperatorWish]) -> Iterator[str]:
+    now = time.time()
+    counts = in_force(beside, now)
+    for wish in beside:
+        if wish.wish is not Wish.NONE and not is_over(wish, now):
+            yield _of_wish(subject, wish) + ("" if wish is counts else " (overruled)")
 
 
 def _of_wish(subject: str, wish: OperatorWish) -> str:

@@ -6,6 +6,7 @@ a server better than its description says: nodes go by that themselves.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -78,9 +79,17 @@ def _scheduled(topology: Topology, now: float) -> tuple[dict[str, Wanted], dict[
 
 
 def _severer(one: Wanted | None, other: Wanted | None) -> Wanted | None:
-    """Return what ends more of what a server does; the first of two that are alike."""
+    """Return what ends more of what a server does; of two that are alike the one that ends later,
+    for so long it lasts.
+    """
     if one is None or other is None:
         return other if one is None else one
     if one.wish is Wish.ONLINE and other.wish is Wish.NONE:
         return one
+    if one.wish is other.wish:
+        return other if _end(other) > _end(one) else one
     return other if _ENDS[other.wish] > _ENDS[one.wish] else one
+
+
+def _end(one: Wanted) -> float:
+    return math.inf if one.until is None else one.until

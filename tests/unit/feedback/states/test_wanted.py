@@ -57,6 +57,16 @@ def test_maintenance_drains_withdraws_and_ends_by_itself() -> None:
     assert (one.by, one.note) == (Why.SCHEDULE, "disks")
 
 
+def test_of_two_that_overlap_the_later_end_counts() -> None:
+    longer = replace(LATER, start=2500.0, end=4000.0, reason="a move")
+    for net in (scheduled(LATER, longer), scheduled(longer, LATER)):
+        one = wanted(net, NO_ORDERS, 2600.0)["s0a0"]
+        assert (one.wish, one.note, one.until) == (Wish.WITHDRAWN, "a move", 4000.0)
+    described = scheduled(LATER, states={"s0a0": AdminState.WITHDRAWN})
+    one = wanted(described, NO_ORDERS, 2600.0)["s0a0"]
+    assert (one.by, one.until) == (Why.DESCRIPTION, None)
+
+
 def test_maintenance_of_a_site_is_of_all_its_servers() -> None:
     net = scheduled(Withdrawal(0.0, 10.0, site="s1"))
     assert wishes(net, NO_ORDERS, 5.0) == {"s1a0": Wish.WITHDRAWN, "s1a1": Wish.WITHDRAWN}

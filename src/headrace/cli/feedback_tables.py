@@ -131,9 +131,9 @@ def _site(one: SiteRow) -> list[str]:
         one.kind,
         f"{one.serving}/{one.servers}",
         "-" if one.egress_bps is None else rounded_bit_rate(one.egress_bps),
-        format_bit_rate(round(one.capacity_bps)),
+        format_bit_rate(round(one.capacity_bps)) if one.capacity_bps or one.servers else "-",
         "-" if one.used is None else f"{one.used:.0%}",
-        f"{one.target:.0%}",
+        f"{one.target:.0%}" if one.capacity_bps or one.servers else "-",
     ]
 
 

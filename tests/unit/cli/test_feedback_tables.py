@@ -71,6 +71,12 @@ def test_what_the_view_says_otherwise_is_shown() -> None:
     assert lines[-1].endswith("view:failed,serves")
 
 
+def test_a_site_without_a_limit_is_not_said_to_carry_nothing() -> None:
+    site = SiteRow("cloud", "external", 0, 0, 0.0, 0.8)
+    lines = status_lines(msgspec.structs.replace(STATUS, sites=[site]), 120)
+    assert next(line for line in lines if line.startswith("cloud")).split()[3:] == ["-"] * 4
+
+
 def test_no_line_is_wider_than_the_screen() -> None:
     assert max(len(line) for line in status_lines(STATUS, 60)) <= 60
 

@@ -16,12 +16,13 @@ PATIENCE_S = 10.0
 """A router that has not been reached for so long is reported; most are within two seconds."""
 
 REMEDIES = {
-    DownReason.CONNECTING: "check the address, the password (MD5), the hops (TTL) and port 179 "
-    "on both sides: with a wrong one the kernel drops packets without a word",
+    DownReason.CONNECTING: "check the link, the address, the password (MD5), the hops (TTL) and "
+    "port 179 on both sides: with a wrong one the kernel drops packets without a word",
     DownReason.PEER_CLOSED: "see the router's log: it closed the connection without a reason",
     DownReason.NOTIFIED: "see the router's log: it ended the session, or refused it",
     DownReason.HOLD_TIMER: "check the link: nothing came from the router for the hold time",
-    DownReason.WRONG_AS: "compare the router's AS number with `peer_as`",
+    DownReason.WRONG_AS: "compare `as` in [[router]] with the router's own AS, and `as` in "
+    "[speaker] with the AS that the router has for this server",
     DownReason.MALFORMED: "see what the router sends: it broke the protocol",
     DownReason.TOO_MANY_PREFIXES: "raise the limit of prefixes on the router, or announce fewer",
     DownReason.BFD: "check the link: the router did not answer for the time of detection",
@@ -37,6 +38,7 @@ class SessionStates:
         self._up: dict[SessionKey, bool] = {one.key: False for one in sessions}
         self._reason: dict[SessionKey, DownReason | None] = dict.fromkeys(self._up)
         self._since_s: dict[SessionKey, float] = dict.fromkeys(self._up, now_s)
+        self._told_s: dict[SessionKey, float] = dict.fromkeys(self._up, now_s)
 
     def __contains__(self, session: object) -> bool:
         """Return whether it is one of those configured."""
@@ -64,6 +66,7 @@ class SessionStates:
         """Note that it ended or could not be made; the same reason again is no news."""
         was_up, former = self._up[session], self._reason[session]
         self._up[session] = False
+        self._told_s[session] = now_s
         if was_up:
             self._since_s[session] = now_s
         # A router that refuses by closing says less than it said before.
@@ -79,10 +82,15 @@ class SessionStates:
                 yield from self.down(session, reason, detail, now_s)
 
     def overdue(self, now_s: float, hint: Callable[[], str]) -> Iterator[SessionDown]:
-        """Report those that have not been reached for long, once, with what else hints at why."""
+        """Report those that have not been reached for long, once, with what else hints at why. Why
+        a session ended says nothing of why it does not come back, where nothing is heard any more.
+        """
         for session, up in list(self._up.items()):
-            waited_s = now_s - self._since_s[session]
-            if not up and self._reason[session] is None and waited_s >= PATIENCE_S:
+            reason = self._reason[session]
+            waited_s = now_s - max(self._since_s[session], self._told_s[session])
+            if not up and reason is not DownReason.CONNECTING and waited_s >= PATIENCE_S:
                 known = hint()
-                detail = f"not established for {PATIENCE_S:.0f} s{': ' if known else ''}{known}"
+                parts = [f"not established for {PATIENCE_S:.0f} s", known]
+                parts += [] if reason is None else [f"before: {reason.value}"]
+                detail = ": ".join(one for one in parts if one)
                 yield from self.down(session, DownReason.CONNECTING, detail, now_s)

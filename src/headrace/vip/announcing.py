@@ -80,6 +80,7 @@ class Announcing:
         self.order: SiteOrder
         self.changes: Counter[str] = Counter()
         self.planned_s = 0.0
+        self.began = time.time()
         self.said = said_of_sessions(sessions_of(config), time.time())
         self.clients = Clients()
         takes = any(one.most_prefixes for one in config.routers)

@@ -129,7 +129,7 @@ def test_a_wrong_as_is_named(scene: Scene) -> None:
     with scene.router(open_with=open_message(64999)):
         down = scene.speaker.event(SessionDown)
         assert down.reason is DownReason.WRONG_AS
-        assert "peer_as" in down.remedy
+        assert "`as` in [[router]]" in down.remedy
         scene.still_serves()
         # Each try is refused; that is reported once.
         eventually(lambda: len(scene.speaker.found(SessionUp)) == 1, "only the sound one is up")

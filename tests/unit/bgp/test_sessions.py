@@ -45,6 +45,29 @@ def test_what_is_not_reached_for_long_is_reported_once_with_what_to_check() -> N
     assert list(known.overdue(PATIENCE_S * 2, str)) == []
 
 
+def test_why_a_session_ended_is_not_why_it_stays_away() -> None:
+    known = states()
+    list(known.up(ROUTER, 1.0))
+    list(known.down(ROUTER, DownReason.WRONG_AS, "notification received (2,2)", 20.0))
+    assert list(known.overdue(20.0 + PATIENCE_S - 1, str)) == []
+    (told,) = known.overdue(20.0 + PATIENCE_S, str)
+    assert told.reason is DownReason.CONNECTING
+    assert told.detail.endswith("before: wrong-as")
+    assert "MD5" in told.remedy
+    assert list(known.overdue(90.0, str)) == []
+    # It is heard again, and refuses as before: that is news.
+    assert reasons(known.down(ROUTER, DownReason.WRONG_AS, "", 91.0)) == [DownReason.WRONG_AS]
+
+
+def test_one_that_refuses_again_and_again_is_heard() -> None:
+    known = states()
+    told = []
+    for second in range(60):
+        told += reasons(known.down(ROUTER, DownReason.NOTIFIED, "", second))
+        told += reasons(known.overdue(second + 0.5, str))
+    assert told == [DownReason.NOTIFIED]
+
+
 def test_a_dead_speaker_ends_only_what_was_up() -> None:
     known = states()
     assert list(known.all_down(DownReason.SPEAKER, "", 1.0)) == []

@@ -21,7 +21,7 @@ import structlog
 
 from headrace.bgp.beats import Beats
 from headrace.bgp.errors import BgpError
-from headrace.bgp.exabgp.helper import BEAT, HEARD, MARK
+from headrace.bgp.exabgp.helper import BEAT, HEARD, LAPSED, MARK
 from headrace.bgp.exabgp.messages import LIMIT_BYTES
 from headrace.bgp.lines import LineSplitter
 
@@ -33,6 +33,7 @@ SHOWN_LETTERS = 300
 LINES_A_SECOND = 20
 START_S = 20.0
 KILL_S = 5.0
+DIES_S = 0.5
 PIPE_BYTES = 1 << 20
 LAST_WORDS = ("performing shutdown", "exiting on peer termination")
 """What it says after what it died of."""
@@ -144,6 +145,22 @@ class Process:
     def deaf_s(self) -> float:
         """Return for how long the helper has not answered to a beat."""
         return 0.0 if self._ended else self._beats.deaf_s(self._loop.time())
+
+    async def death(self) -> str:
+        """Return what it died of: its last word, but for one that was killed. Waits until it is
+        gone, for a while.
+        """
+        if self._child is None:
+            return self.last_word
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._child.wait(), DIES_S)
+        code = self._child.returncode
+        # What its helper said is why the helper killed it.
+        lapsed = self.last_word.startswith(LAPSED.decode().partition("%")[0].strip())
+        if code is None or code >= 0 or lapsed:
+            return self.last_word
+        word = signal.Signals(code * -1).name
+        return f"it was killed by {word}: by somebody, or for lack of memory"
 
     async def kill(self) -> None:
         """End it without a word to anyone, and wait until it is gone."""

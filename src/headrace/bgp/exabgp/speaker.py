@@ -222,7 +222,8 @@ class ExaBgpSpeaker:
     async def _again(self, state: SpeakerState) -> None:
         process = self._process
         assert process is not None
-        why = process.last_word
+        hangs = state is SpeakerState.HANGS
+        why = process.last_word if hangs else await process.death()
         await process.kill()
         self._known.all_lost(DownReason.SPEAKER, why)
         while True:

@@ -12,16 +12,19 @@ from headrace.lab.network.bird import Best, read_routes, read_sessions, session_
 from headrace.lab.network.plan import Kind, LabPlan, Machine
 from headrace.lab.network.programs import BIRD_SOCKET
 
-_BIRDC_S = 5.0
+_BIRDC_S = 2.0
 NO_ROUTE = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class AtRouter:
-    """What an ISP's router says: its sessions by their names, and its routes to VIPs."""
+    """What an ISP's router says: its sessions by their names, and its routes to VIPs. `answers`:
+    it says anything.
+    """
 
     sessions: dict[str, str] = field(default_factory=dict)
     routes: dict[str, Best] = field(default_factory=dict)
+    answers: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ def ask_routers(plan: LabPlan) -> dict[str, AtRouter]:
 
 def _ask_router(home: Path) -> AtRouter:
     sessions = _birdc(home, "show", "protocols")
+    if not sessions:
+        return AtRouter(answers=False)
     routes = _birdc(home, "show", "route", "where", "source = RTS_BGP")
     return AtRouter(read_sessions(sessions), {one.prefix: one for one in read_routes(routes)})
 

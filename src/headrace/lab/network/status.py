@@ -89,6 +89,11 @@ def status_lines(observed: Observed) -> list[str]:
         for name, router in observed.routers.items()
         for session, text in router.sessions.items()
     ]
+    sessions += [
+        (name, NO_ROUTE, NO_ROUTE, "BIRD does not answer")
+        for name, router in observed.routers.items()
+        if not router.answers
+    ]
     lines += ["", *table(("ROUTER", "SESSION WITH", "FAMILY", "STATE"), sessions)]
     vips = [
         (row["vip"], row["owner"], row["router"], row["via"], str(row["others"]), sound_at(row))

@@ -33,7 +33,8 @@ def status(server: Announcing) -> Status:
         server=server.me,
         site=server.order.site.name,
         phase=server.phase.value,
-        phase_s=0.0 if memory is None else max(0.0, now - memory.drain.since),
+        # After a restart it is not known since when it served before.
+        phase_s=0.0 if memory is None else max(0.0, now - (memory.drain.since or server.began)),
         order=_order(server),
         wanted=wish.state.value,
         wanted_note=wish.note,

@@ -59,3 +59,9 @@ def test_a_vip_shows_where_its_packets_go_and_where_it_is_sound() -> None:
 
 def test_what_is_left_of_a_killed_lab_is_said() -> None:
     assert "is no more, but parts of it are left" in shown(kept=False)[0]
+
+
+def test_a_router_that_does_not_answer_is_said() -> None:
+    observed = Observed(plan_of("small"), None, True, {"north": AtRouter(answers=False)})
+    found = row(status_lines(observed), "north", "-")
+    assert found.split(maxsplit=3) == ["north", "-", "-", "BIRD does not answer"]

@@ -56,7 +56,8 @@ def told(found: OrderList, row: OrderRow | None) -> Iterator[str]:
         yield f"kept, and not in force: {row.observer} is cut off, and nodes go by views of others"
         yield f"give it at one of these: {', '.join(found.not_heard)}"
     else:
-        yield "in force" if row.state == "in_force" else "taken back"
+        until = "" if row.until is None else f" until {_utc(row.until)}"
+        yield f"in force{until}" if row.state == "in_force" else "taken back"
     others = [name for name in row.known_by if name != row.observer]
     if others:
         yield f"known by {row.observer}, {', '.join(others)}"
@@ -70,16 +71,15 @@ def told(found: OrderList, row: OrderRow | None) -> Iterator[str]:
 def order_lines(found: OrderList) -> Iterator[str]:
     """Yield the orders as lines of text, the newest first."""
     for one in found.orders:
-        at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(one.at))
         reason = f": {one.reason}" if one.reason else ""
         by = f" by {one.by}" if one.by else ""
         state = one.state.replace("_", " ")
         if one.overruled_by:
             state += f"; {one.overruled_by}" if one.wants == "none" else f" by {one.overruled_by}"
         if one.until is not None and one.state == "in_force":
-            state += time.strftime(" until %Y-%m-%d %H:%M:%S", time.gmtime(one.until))
+            state += f" until {_utc(one.until)}"
         subject = f"{one.subject} {_WORDS.get((one.kind, one.wants), one.wants)}"
-        yield f"{at}  {subject}{by} at {one.observer or '?'}{reason}"
+        yield f"{_utc(one.at)}  {subject}{by} at {one.observer or '?'}{reason}"
         yield f"    {state}; known by {', '.join(one.known_by)}"
         if one.heard_without:
             yield f"    not yet by {', '.join(one.heard_without)}"
@@ -96,6 +96,10 @@ def _unkept(found: OrderList, others: Sequence[str]) -> Iterator[str]:
         problem = found.not_kept or "not yet"
         lost = "" if others else "; a restart forgets what no other observer knows"
         yield f"not written down: {problem}; tried again until it is{lost}"
+
+
+def _utc(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at))
 
 
 def _known(client: AdminClient, done: Done) -> OrderList:

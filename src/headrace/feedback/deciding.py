@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 import structlog
 
+from headrace.feedback.clocks import clocks_alarm
 from headrace.feedback.control.controller import Controller, Step
 from headrace.feedback.control.memory import (
     NO_MEMORY,
@@ -209,6 +210,8 @@ class Deciding:
         self._pass_time(moment)
         self._look_around(moment, received)
         self._compare_lists(moment, received)
+        far = clocks_alarm(received, self.alive_s, moment.steady_s, moment.clock)
+        self.say(AlarmKind.CLOCKS_DIFFER, far)
         self._learn(moment, observations, controller.rules.states)
         self.decides = self._who(received, moment)
         if self.decides == self.own:

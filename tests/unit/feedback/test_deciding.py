@@ -175,6 +175,17 @@ def test_clocks_that_differ_change_nothing(ahead_s: dict[str, float]) -> None:
     assert memories[0] == memories[1]
 
 
+def test_a_clock_that_is_an_hour_ahead_is_told_of() -> None:
+    three = observers(ahead_s={"c": 3600.0})
+    three.seconds(10)
+    told = [one.text for one in three["c"].deciding.alarms if one.kind is AlarmKind.CLOCKS_DIFFER]
+    assert len(told) == 1
+    assert "a's is 3600 s behind" in told[0]
+    near = observers(ahead_s={"c": 5.0})
+    near.seconds(10)
+    assert not near["c"].deciding.alarms
+
+
 def test_a_clock_that_is_an_hour_ahead_is_not_followed() -> None:
     three = observers(ahead_s={"a": 3600.0})
     three.seconds(10)

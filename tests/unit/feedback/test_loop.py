@@ -21,7 +21,7 @@ from headrace.feedback.kept import Decided
 from headrace.feedback.loop import FeedbackLoop
 from headrace.feedback.observation import Outcome
 from headrace.feedback.observe.own_records import OwnRecords
-from headrace.feedback.orders import Wish, wish_site
+from headrace.feedback.orders import Wish, wish_server, wish_site
 from headrace.feedback.publish.published import Published
 from headrace.feedback.rules import rules_of
 from headrace.feedback.states.model import Alarm, AlarmKind
@@ -149,6 +149,24 @@ def test_why_a_site_is_so_names_the_orders_for_it(tmp_path: Path) -> None:
         assert len(told) == 1
         assert "s0 draining until " in told[0]
         assert told[0].endswith(": site work")
+        await loop.close()
+
+    asyncio.run(test())
+
+
+def test_an_order_for_what_is_described_no_more_can_be_taken_back(tmp_path: Path) -> None:
+    async def test() -> None:
+        loop, _slow = made(tmp_path)
+        for take, name in ((wish_server, "gone1"), (wish_site, "gone")):
+            now = time.time()
+            loop.give(take(loop.orders, name, Wish.WITHDRAWN, now=now, observer="a"))
+            body = {"name": name, "wish": "none"}
+            asked = msgspec.json.encode({"type": "wish", "order": body})
+            answer = answer_question(loop, msgspec.Raw(asked))
+            assert (answer.trouble, answer.done is None) == (None, False)
+        assert not any(one.wants for _kind, _name, one, _all in loop.orders.each())
+        unknown = msgspec.json.encode({"type": "wish", "order": {"name": "x", "wish": "none"}})
+        assert answer_question(loop, msgspec.Raw(unknown)).trouble is not None
         await loop.close()
 
     asyncio.run(test())

@@ -71,6 +71,10 @@ REMEDIES: Mapping[AlarmKind, str] = {
         "`headrace feedback why` here and there. Is it the one that is wrong: stop it, and the "
         "next decides."
     ),
+    AlarmKind.CLOCKS_DIFFER: (
+        "`timedatectl` on both; start the time service. Give no order with `--for` at the one that "
+        "is wrong."
+    ),
     AlarmKind.ASIDE: (
         "Mend the way between the observers. Ask, and give orders, at another meanwhile."
     ),
@@ -86,5 +90,6 @@ ALARMS: Mapping[AlarmKind, str] = {
     AlarmKind.UNPROBED: "It decides before its probes have said anything of these servers.",
     AlarmKind.OBSERVERS_DIFFER: "Observers have different lists of observers.",
     AlarmKind.SENIOR_DIFFERS: "What is published is not what follows from what is observed.",
+    AlarmKind.CLOCKS_DIFFER: "An observer's clock is far from another's: it is not followed.",
     AlarmKind.ASIDE: "It is cut off, and publishes nothing: nodes go by views of others.",
 }

@@ -81,6 +81,7 @@ class AlarmKind(enum.StrEnum):
     UNPROBED = "unprobed"
     OBSERVERS_DIFFER = "observers_differ"
     SENIOR_DIFFERS = "senior_differs"
+    CLOCKS_DIFFER = "clocks_differ"
     ASIDE = "aside"
 
 

@@ -153,7 +153,7 @@ def _wish(loop: FeedbackLoop, order: WishRequest) -> Answer:
     until = None if order.for_s is None else now + order.for_s
     servers = {server.name for server in topology.servers}
     sites = {site.name for site in topology.sites}
-    if order.wish == Wish.NONE:  # also of what the description does not have any more
+    if order.wish == "none":  # also of what the description does not have any more
         servers |= loop.orders.servers.keys() - sites
         sites |= loop.orders.sites.keys()
     take = wish_server if order.name in servers else wish_site

@@ -70,10 +70,12 @@ class FeedbackHandler(Answering):
         if not _NAME.fullmatch(name) or len(digest) > LONGEST_LIST:
             self._telling.unknown += 1
             raise BadRequest(403, "this is for observers, which say who they are")
-        # Also one that the own list does not have: it is to hear that there is another list.
-        self._telling.askers.note(name, digest, exchange.address, time.monotonic())
         text = asked.get("after", "-1")
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+        # Also one that the own list does not have: it is to hear that there is another list. A
+        # question that a stranger overheard, and asks again later, knows none of the last.
+        if self._telling.told_lately(number):
+            self._telling.askers.note(name, digest, exchange.address, time.monotonic())
         self._telling.ask(exchange, head.target, nonce, number, now)
 
     def finished(self, exchange: Exchange, ended: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from headrace.feedback.exchange.document import VERSION, Document, decode_document
-from headrace.feedback.exchange.telling import Telling
+from headrace.feedback.exchange.telling import TOLD_LATELY, Telling
 from headrace.feedback.handler import FeedbackHandler
 from headrace.feedback.publish.published import Published
 from headrace.feedback.publish.waiting import Waiting
@@ -169,15 +169,35 @@ def test_an_observer_is_told_what_it_does_not_know_and_nothing_twice() -> None:
 
 def test_who_asks_is_known_with_its_list_also_when_it_is_in_none_of_ours() -> None:
     async def test(asked: Asked) -> None:
-        assert asked.ask("/v1/observer?from=c&list=1234&after=-1").status == 0
+        asked.telling.tell(_document(1), 0.0)
+        assert asked.ask("/v1/observer?from=c&list=1234&after=1").status == 0
         for number in range(200):
-            asked.ask(f"/v1/observer?from=x{number}&list=1&after=-1")
+            asked.ask(f"/v1/observer?from=x{number}&list=1&after=1")
         assert len(asked.telling.askers.since(0.0)) == 1
-        asked.ask("/v1/observer?from=c&list=5678&after=-1")
+        asked.ask("/v1/observer?from=c&list=5678&after=1")
         assert asked.telling.askers.since(0.0)["c"].digest == "5678"
         assert asked.telling.askers.since(1e12) == {}
-        asked.ask("/v1/observer?from=d&list=1&after=-1", secret=b"x" * 32)
+        asked.ask("/v1/observer?from=d&list=1&after=1", secret=b"x" * 32)
         assert "d" not in asked.telling.askers.since(0.0)
+
+    run(test)
+
+
+def test_a_question_that_was_overheard_has_no_vote_later() -> None:
+    async def test(asked: Asked) -> None:
+        def votes() -> bool:
+            return bool(asked.telling.askers.since(0.0))
+
+        for number in range(1, 1 + TOLD_LATELY):
+            asked.telling.tell(_document(number), 0.0)
+        for after in (-1, 0, TOLD_LATELY + 1):
+            asked.ask(f"/v1/observer?from=c&list=1&after={after}")
+            assert not votes()
+        asked.telling.tell(_document(TOLD_LATELY + 1), 0.0)
+        asked.ask("/v1/observer?from=c&list=1&after=1")
+        assert not votes()
+        asked.ask("/v1/observer?from=c&list=1&after=2")
+        assert votes()
 
     run(test)
 

@@ -4,7 +4,9 @@ not been told.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
+from typing import Final
 
 from headrace.feedback.exchange.document import Document, encode_document
 from headrace.feedback.exchange.lists import Askers
@@ -12,6 +14,8 @@ from headrace.feedback.publish.waiting import send_signed
 from headrace.http.server.exchange import Exchange
 from headrace.node.network.signed import Secrets, answer_value, digest_of
 
+TOLD_LATELY: Final = 32
+"""Documents: of more than three seconds, however often there are new ones."""
 MEDIA_TYPE = b"application/vnd.msgpack"
 
 
@@ -33,6 +37,7 @@ class Telling:
         self._document: Document | None = None
         self._data, self._digest = b"", b""
         self._waiting: dict[Exchange, _Question] = {}
+        self._told: deque[int] = deque(maxlen=TOLD_LATELY)
         self.askers = Askers()
 
     def ask(
@@ -51,6 +56,12 @@ class Telling:
         else:
             self._answer(exchange, question, now)
 
+    def told_lately(self, number: int) -> bool:
+        """Return whether a document of this number was one of the last: whoever names it has heard
+        this observer just now.
+        """
+        return bool(self._told) and self._told[0] <= number <= self._told[-1]
+
     def left(self, exchange: Exchange) -> None:
         """Forget whoever does not wait any more."""
         self._waiting.pop(exchange, None)
@@ -58,6 +69,7 @@ class Telling:
     def tell(self, document: Document, now: float) -> None:
         """Answer all who wait with this document."""
         self._document, self._data = document, b""
+        self._told.append(document.number)
         waiting, self._waiting = self._waiting, {}
         for exchange, question in waiting.items():
             self._answer(exchange, question, now)

@@ -65,7 +65,8 @@ class ReceivedRoutes:
         if prefix in held or len(held) < self._intakes[session].most:
             reason = refusal(self._intakes[session], session, prefix, own)
         if reason is not None:
-            yield from self.drop(session, reason, str(prefix))
+            told = (session, reason) in self._reported  # then nobody reads what it was
+            yield from self.drop(session, reason, "" if told else str(prefix))
             if held.pop(prefix, None) is not None:
                 yield Lost(session, prefix)
         elif held.get(prefix) != attributes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from headrace.bgp.announcement import Family, community_text
 from headrace.bgp.events import Attributes, DropReason, SessionKey
@@ -143,9 +144,11 @@ class Heard:
         self, key: SessionKey, prefix: Prefix, attributes: Attributes, now_s: float
     ) -> None:
         """Take a prefix, or count why not."""
-        session, record = self._session(key), record_of(str(prefix))
-        communities = {community_text(one) for one in attributes.communities}
-        communities |= {community_text(one) for one in attributes.large_communities}
+        session, record = self._session(key), _record_of(prefix)
+        communities: set[str] = set()
+        if self._rules.communities:  # else they are of no account, and a router may send many
+            communities = {community_text(one) for one in attributes.communities}
+            communities |= {community_text(one) for one in attributes.large_communities}
         reason = self._filter.prefix(record) or self._filter.route(attributes.as_path, communities)
         if _family(record).value != prefix.version:
             reason = NotTaken.NOT_GLOBAL  # an IPv4 address written as one of IPv6
@@ -155,7 +158,8 @@ class Heard:
             reason = NotTaken.TOO_MANY
         if reason is not None:
             self.refused[reason] += 1
-            self.first.setdefault(reason, str(prefix))
+            if reason not in self.first:
+                self.first[reason] = str(prefix)
             self._take_away(session, record, now_s)
             return
         session.stale.discard(record)
@@ -169,7 +173,7 @@ class Heard:
         """Forget a prefix, unless it is its session that ended."""
         session = self._session(key)
         if session.down_s is None:
-            self._take_away(session, record_of(str(prefix)), now_s)
+            self._take_away(session, _record_of(prefix), now_s)
 
     def lapsed(self, now_s: float) -> set[Family]:
         """Return the families of which no session was up for so long that nothing counts."""
@@ -265,6 +269,12 @@ class Heard:
         if changed:
             self._changed_s = now_s
         return changed
+
+
+@lru_cache(maxsize=1024)
+def _record_of(prefix: Prefix) -> bytes:
+    """Return it once for all coverages, of which each is told the same one after the other."""
+    return record_of(str(prefix))
 
 
 def _family(record: bytes) -> Family:

@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 from headrace.bgp.exabgp import program
-from headrace.bgp.exabgp.program import INTAKE_BPS, INTAKE_BURST_BYTES, Intake
+from headrace.bgp.exabgp.program import HEARD, INTAKE_BPS, INTAKE_BURST_BYTES, Intake
+from headrace.bgp.exabgp.text import configuration
+from headrace.bgp.session import Intake as Taken
+from tests.unit.bgp.test_session import session
 
 CODE = """
 import ctypes, runpy, sys
@@ -38,3 +41,17 @@ def test_a_router_that_floods_waits_and_no_other_does() -> None:
     assert not intake.may_go_on("a", 0.9)
     assert intake.may_go_on("a", 1.0)
     assert intake.may_go_on("b", 0.0)
+
+
+def test_several_that_flood_say_little_more_than_one() -> None:
+    for routers, waits_s in ((0, 1.0), (1, 1.0), (2, 2.0), (4, 4.0), (32, 4.0)):
+        intake = Intake(routers)
+        intake.took("a", INTAKE_BURST_BYTES + INTAKE_BPS // 8, 0.0)
+        assert not intake.may_go_on("a", waits_s - 0.1)
+        assert intake.may_go_on("a", waits_s)
+
+
+def test_routers_whose_announcements_are_taken_are_counted() -> None:
+    taken, not_taken = (session(intake=Taken(most)) for most in (5, 0))
+    assert configuration([taken], {}, [], "helper").count(HEARD) == 1
+    assert configuration([not_taken], {}, [], "helper").count(HEARD) == 0

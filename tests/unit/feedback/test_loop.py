@@ -172,6 +172,23 @@ def test_an_order_for_what_is_described_no_more_can_be_taken_back(tmp_path: Path
     asyncio.run(test())
 
 
+def test_what_a_site_can_send_is_what_those_that_serve_can(tmp_path: Path) -> None:
+    async def test() -> None:
+        loop, slow = made(tmp_path)
+        slow.may_end.set()
+        loop.give(wish_server(loop.orders, "s0a0", Wish.WITHDRAWN, now=time.time(), observer="a"))
+        await loop.tick()
+        status = answer_question(loop, msgspec.Raw(b'{"type":"status"}')).status
+        assert status is not None
+        sites = {one.site: one for one in status.sites}
+        one_server = slow.topology.servers[0].capacity_bps
+        assert (sites["s0"].serving, sites["s0"].capacity_bps) == (3, 3.0 * one_server)
+        assert (sites["s1"].serving, sites["s1"].capacity_bps) == (4, 4.0 * one_server)
+        await loop.close()
+
+    asyncio.run(test())
+
+
 class Unused(Controller):
     """Fails when a step is asked for."""
 

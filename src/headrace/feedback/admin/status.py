@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from headrace.feedback.admin.models import AlarmRow, ObserverRow, ServerRow, SiteRow, Status
@@ -14,8 +15,7 @@ from headrace.feedback.orders import overruled, wish_in_force
 from headrace.feedback.states.meanings import REMEDIES
 from headrace.feedback.states.model import SERVING, Alarm, ServerRecord, State, States
 from headrace.feedback.states.ramp import offered
-from headrace.topology.model import AdminState, Server
-from headrace.topology.site_capacity import site_capacities
+from headrace.topology.model import AdminState, Server, Site
 from headrace.topology.view import NO_VIEW, ServerState, ServerView, View
 
 MOST_OVERRULED = 20
@@ -105,7 +105,6 @@ def _server_row(
 
 def _site_rows(loop: FeedbackLoop, known: States, observations: Observations) -> Iterator[SiteRow]:
     topology = loop.controller.topology
-    capacities = site_capacities(topology)
     for site in topology.sites:
         servers = topology.servers_of(site.name)
         serving = [
@@ -119,7 +118,7 @@ def _site_rows(loop: FeedbackLoop, known: States, observations: Observations) ->
             for server in servers
             if server.name in observations.reports
         ]
-        capacity = float(capacities.get(site.name, site.capacity_bps or 0))
+        capacity = _can_send(site, servers, serving)
         total = sum(egress) if egress else None
         yield SiteRow(
             site=site.name,
@@ -131,6 +130,16 @@ def _site_rows(loop: FeedbackLoop, known: States, observations: Observations) ->
             egress_bps=total,
             used=None if total is None or not capacity else total / capacity,
         )
+
+
+def _can_send(site: Site, servers: Sequence[Server], serving: Sequence[Server]) -> float:
+    """Return what the servers that serve can send, and the site's lines; of a site without servers
+    what is described.
+    """
+    described = math.inf if site.capacity_bps is None else float(site.capacity_bps)
+    if not servers:
+        return described if site.capacity_bps is not None else 0.0
+    return min(described, float(sum(server.capacity_bps for server in serving)))
 
 
 def _observer_rows(loop: FeedbackLoop, observations: Observations) -> Iterator[ObserverRow]:

@@ -123,7 +123,7 @@ def _edge(found: Status) -> Iterator[str]:
 
 def _handover(found: Status) -> Iterator[str]:
     handover = found.handover
-    if handover is None or (handover.problem and handover.wanted):
+    if handover is None or (handover.port is None and handover.problem and handover.wanted):
         return
     if handover.port is None:
         yield f"handover: off{': ' if handover.problem else ''}{handover.problem}"
@@ -131,10 +131,17 @@ def _handover(found: Status) -> Iterator[str]:
     names = sorted(set(handover.to.values()))
     to = f"of {len(handover.to)} VIPs to {', '.join(names)}" if names else "of no VIP"
     paused = "; paused: SYNs are answered with cookies" if handover.paused else ""
-    yield (
-        f"handover: passes on what is not known here {to}{paused}; "
-        f"{handover.passed} packets passed on, {handover.taken} taken"
-    )
+    passed = _counted(handover.passed, handover.passed_bytes, handover.passed_s)
+    taken = _counted(handover.taken, handover.taken_bytes, handover.taken_s)
+    yield f"handover: passes on what is not known here {to}{paused}"
+    yield f"handover: passed on {passed}; taken {taken}"
+    if handover.problem and not handover.wanted:
+        yield f"handover: {handover.problem}"
+
+
+def _counted(packets: int, size_bytes: int, ago_s: float | None) -> str:
+    last = "" if ago_s is None else f", the last {_span(ago_s)} ago"
+    return f"{packets} packets ({size_bytes / 1e6:.1f} MB){last}"
 
 
 def _vip(one: VipRow) -> list[str]:
@@ -171,11 +178,17 @@ def _neighbour(one: NeighbourRow) -> list[str]:
     return [
         one.server,
         one.soundness,
-        "yes" if one.leaving else "no",
+        _drains(one),
         str(len(one.announces)),
         f"{one.age_s:.1f} s ago",
         harmless(one.problem),
     ]
+
+
+def _drains(one: NeighbourRow) -> str:
+    if not one.leaving:
+        return "no"
+    return "yes" if one.clients is None else f"yes, {one.clients} connections left"
 
 
 def _span(seconds: float) -> str:

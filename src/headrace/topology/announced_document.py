@@ -40,7 +40,8 @@ class Said(msgspec.Struct, frozen=True):
     as one that drains nor as one that is impaired. `takes` is the UDP port at which it takes
     packets of connections that it may have (null: it takes none), `passes` are the VIPs of which it
     passes on what it does not know, by the server that it passes them to. `approved` is what was
-    approved there lately.
+    approved there lately, `clients` how many connections its VIPs have there (null: not counted; it
+    counts while it leaves).
     """
 
     server: _Name
@@ -51,6 +52,7 @@ class Said(msgspec.Struct, frozen=True):
         dict[_Name, Annotated[tuple[_Vip, ...], Meta(max_length=MOST_VIPS)]], Meta(max_length=1000)
     ] = {}
     approved: Annotated[tuple[Approved, ...], Meta(max_length=MOST_APPROVED)] = ()
+    clients: Annotated[int, Meta(ge=0)] | None = None
 
     @property
     def leaving(self) -> bool:

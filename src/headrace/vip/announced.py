@@ -43,6 +43,7 @@ def said_of(
     takes: int | None = None,
     passes: Mapping[Address, str] = {},
     approved: tuple[Approved, ...] = (),
+    clients: int | None = None,
 ) -> Said:
     """Return what a plan comes to for others, while there are sessions `up` of these families;
     what is passed on to whom; and what was approved here.
@@ -57,6 +58,7 @@ def said_of(
         takes,
         {name: tuple(vips) for name, vips in by_server.items()},
         approved,
+        clients,
     )
 
 

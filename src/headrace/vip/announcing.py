@@ -211,6 +211,7 @@ class Announcing:
                 handover.takes,
                 handover.passes,
                 self.learning.approved(),
+                self.clients.count(),
             )
         )
 

@@ -67,6 +67,12 @@ COUNTERS = {
         "Packets of unknown connections passed on to the server that may know them.",
     ),
     "handover_taken": ("handover_taken_packets", "Packets that other servers passed on to here."),
+    "handover_passed_bytes": ("handover_passed_bytes", "Bytes of what was passed on."),
+    "handover_taken_bytes": ("handover_taken_bytes", "Bytes of what others passed on to here."),
+    "handover_refused": (
+        "handover_refused_packets",
+        "Packets to the tunnel, or in it, that are not what siblings pass on.",
+    ),
     "handover_over": ("handover_dropped_packets", "Packets to be passed on that were too many."),
     "learnt_not_taken": ("learnt_not_taken", "Prefixes announced that may not be learnt."),
 }

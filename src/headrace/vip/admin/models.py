@@ -64,7 +64,9 @@ class SessionRow(msgspec.Struct):
 
 
 class NeighbourRow(msgspec.Struct):
-    """Another server of the site, as this one knows it."""
+    """Another server of the site, as this one knows it. `clients` are the connections that it has
+    left (null: not counted; it counts while it leaves).
+    """
 
     server: str
     soundness: str
@@ -72,6 +74,7 @@ class NeighbourRow(msgspec.Struct):
     announces: list[str]
     age_s: float
     problem: str
+    clients: int | None = None
 
 
 class EdgeRow(msgspec.Struct):
@@ -85,8 +88,10 @@ class EdgeRow(msgspec.Struct):
 
 class HandoverRow(msgspec.Struct):
     """What is passed on to servers that may know it: `to` has the server by VIP, the rest counts
-    packets since the start. `port` is where this server takes such packets (null: it takes none).
-    `wanted`: it is to work by the configuration, and a problem is a complaint.
+    packets and bytes since the start; `passed_s` and `taken_s` are how long ago the last one was.
+    `refused` were to the tunnel, and not what siblings pass on. `port` is where this server takes
+    such packets (null: it takes none). `wanted`: it is to work by the configuration, and a problem
+    is a complaint.
     """
 
     wanted: bool
@@ -97,6 +102,11 @@ class HandoverRow(msgspec.Struct):
     passed: int
     taken: int
     over: int
+    passed_bytes: int = 0
+    taken_bytes: int = 0
+    passed_s: float | None = None
+    taken_s: float | None = None
+    refused: int = 0
 
 
 class OrderRow(msgspec.Struct):

@@ -115,6 +115,9 @@ class Counts(msgspec.Struct):
     handover_passed: int
     handover_taken: int
     handover_over: int
+    handover_passed_bytes: int
+    handover_taken_bytes: int
+    handover_refused: int
 
 
 class Answer(MayFail):
@@ -243,4 +246,7 @@ def _counts(server: Announcing) -> Counts:
         handover_passed=server.handover.passed,
         handover_taken=server.handover.taken,
         handover_over=server.handover.over,
+        handover_passed_bytes=server.handover.passed_bytes,
+        handover_taken_bytes=server.handover.taken_bytes,
+        handover_refused=server.handover.refused,
     )

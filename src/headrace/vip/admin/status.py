@@ -125,6 +125,8 @@ def _handover(server: Announcing) -> HandoverRow | None:
     found = server.handover
     if not found.enabled:
         return None
+    passed_at, taken_at = found.last(taken=False), found.last(taken=True)
+    now = time.time()
     return HandoverRow(
         found.asked_for,
         found.takes,
@@ -134,6 +136,11 @@ def _handover(server: Announcing) -> HandoverRow | None:
         found.passed,
         found.taken,
         found.over,
+        found.passed_bytes,
+        found.taken_bytes,
+        None if passed_at is None else max(0.0, now - passed_at),
+        None if taken_at is None else max(0.0, now - taken_at),
+        found.refused,
     )
 
 
@@ -209,7 +216,9 @@ def _neighbour(server: Announcing, name: str) -> NeighbourRow:
         return NeighbourRow(name, "unknown", False, [], 0.0, problem or "not asked yet")
     announces = sorted(str(one) for one in known.announces or ())
     age_s = _age_s(known.at)
-    return NeighbourRow(name, known.soundness.value, known.leaving, announces, age_s, problem)
+    return NeighbourRow(
+        *(name, known.soundness.value, known.leaving, announces, age_s, problem, known.clients)
+    )
 
 
 def _age_s(at_s: float) -> float:

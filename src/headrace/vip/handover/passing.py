@@ -10,6 +10,7 @@ from collections.abc import Callable
 import structlog
 
 from headrace.vip.handover.counted import Counted
+from headrace.vip.handover.listeners import listeners_at
 from headrace.vip.handover.loose import loosen
 from headrace.vip.handover.programs import ProgramError, ProgramSlowError, run
 from headrace.vip.handover.ruleset import DEVICE, no_rules, ruleset
@@ -30,13 +31,15 @@ log = structlog.get_logger("headrace.vip")
 
 class Passing:
     """The tunnel and the rules. `done` is what holds now; `problem` why it is not the wish. `lost`
-    is called with what somebody has removed, once it is there again.
+    is called with what somebody has removed, once it is there again. `listeners` are those at VIPs
+    themselves.
     """
 
     def __init__(self, lost: Callable[[str], None]) -> None:
         self.problem = ""
         self.done: Wish | None = None
         self.counted = Counted()
+        self.listeners: tuple[str, ...] = ()
         self._lost = lost
         self._wish: Wish | None = None
         self._rules = self._tunnel = ""
@@ -137,6 +140,8 @@ class Passing:
         self._looks += 1
         if self._looks % TUNNEL_EACH and is_up():
             return ""
+        if self.done is not None:
+            self.listeners = await listeners_at(self.done.vips)
         return "" if await seen_tunnel() == self._tunnel else f"its device {DEVICE}"
 
 

@@ -10,7 +10,7 @@ from headrace.errors import HeadraceError
 from headrace.vip.addresses.ip_program import PATH
 
 WITHIN_S = 5.0
-PACKAGES = {"ip": "iproute2", "bridge": "iproute2", "nft": "nftables"}
+PACKAGES = {"ip": "iproute2", "bridge": "iproute2", "ss": "iproute2", "nft": "nftables"}
 _SHOWN = 200
 
 

@@ -19,8 +19,9 @@ from headrace.vip.handover.holding import (
     targets,
     with_ports,
 )
+from headrace.vip.handover.listeners import complaint_of
 from headrace.vip.handover.passing import Passing
-from headrace.vip.handover.ruleset import OVER, PASSED, TAKEN
+from headrace.vip.handover.ruleset import OVER, PASSED, REFUSED, TAKEN
 from headrace.vip.handover.wish import Wish, wish_of
 from headrace.vip.plan.floor import NEIGHBOUR_AGE_S, Neighbour
 from headrace.vip.plan.model import Address, Plan
@@ -125,7 +126,28 @@ class Handover:
     def passed(self) -> int:
         """Packets that were passed on."""
         counted = self.passing.counted.packets
-        return sum(count for name, count in counted.items() if name.startswith(PASSED))
+        return _passed(counted)
+
+    @property
+    def passed_bytes(self) -> int:
+        """Their bytes."""
+        return _passed(self.passing.counted.size_bytes)
+
+    @property
+    def taken_bytes(self) -> int:
+        """The bytes of the packets that others have passed on to this server."""
+        return self.passing.counted.size_bytes[TAKEN]
+
+    @property
+    def refused(self) -> int:
+        """Packets to the tunnel, or in it, that are not what siblings pass on."""
+        return self.passing.counted.packets[REFUSED]
+
+    def last(self, *, taken: bool) -> float | None:
+        """Return the Unix time at which a packet was last taken or passed on; None for none."""
+        word = TAKEN if taken else PASSED
+        times = [at for name, at in self.passing.counted.last.items() if name.startswith(word)]
+        return max(times, default=None)
 
     @property
     def taken(self) -> int:
@@ -139,8 +161,14 @@ class Handover:
 
     @property
     def problem(self) -> str:
-        """Why nothing is passed on; "" where all is as it should be."""
-        return self.passing.problem if self.enabled else ""
+        """Why nothing is passed on, or not all; "" where all is as it should be."""
+        if not self.enabled:
+            return ""
+        return self.passing.problem or complaint_of(self.passing.listeners)
+
+
+def _passed(counted: Mapping[str, int]) -> int:
+    return sum(count for name, count in counted.items() if name.startswith(PASSED))
 
 
 def _changed(

@@ -29,7 +29,7 @@ class Neighbour:
     drains. `announces` are the VIPs that it says it announces to serve them, neither as one that
     drains nor as one that is impaired (None: it does not say). `takes` is the UDP port at which it
     takes packets that it may know (None: it takes none), `passes` to whom it passes on what it
-    does not know, by VIP.
+    does not know, by VIP. `clients` are the connections that it counts while it leaves.
     """
 
     soundness: Soundness
@@ -38,6 +38,7 @@ class Neighbour:
     announces: frozenset[Address] | None = None
     takes: int | None = None
     passes: Mapping[Address, str] = field(default_factory=dict)
+    clients: int | None = None
 
 
 def said_to_neighbours(plan: Plan, memory: Memory) -> tuple[bool, frozenset[Address]]:

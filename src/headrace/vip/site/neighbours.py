@@ -134,7 +134,9 @@ class Neighbours:
             return Neighbour(Soundness.UNKNOWN, at)
         self.problems.pop(server.name, None)
         self.approved[server.name] = said.approved
-        return Neighbour(Soundness.SOUND, at, said.leaving, announces, said.takes, passes)
+        return Neighbour(
+            *(Soundness.SOUND, at, said.leaving, announces, said.takes, passes, said.clients)
+        )
 
     async def _check_edge(self, address: Address, check: Check) -> Judged:
         connection = None

@@ -111,11 +111,12 @@ def _of_site(loop: FeedbackLoop, site: str) -> Iterator[str]:
     if published is not None:
         for coverage, weights in published.view.coverage.items():
             if site in weights:
-                yield f"coverage {coverage}: weight {weights[site]:g}"
+                yield f"in the view coverage {coverage} has it with weight {weights[site]:g}"
         for content, by_coverage in published.view.by_class.items():
             for coverage, weights in by_coverage.items():
                 if site in weights:
-                    yield f"coverage {coverage}, class {content}: weight {weights[site]:g}"
+                    of_class = f"coverage {coverage} of class {content}"
+                    yield f"in the view {of_class} has it with weight {weights[site]:g}"
     yield from _of_view(loop)
 
 
@@ -128,8 +129,8 @@ def _of_balance(step: Step, site: str) -> Iterator[str]:
         yield load.says()
     for one in moved:
         yield one.says()
-    if not found.applied:
-        yield "none of these weights is in force"
+    if moved and not found.applied:
+        yield "that is a dry run: nothing of it is in force"
 
 
 def _of_wishes(subject: str, beside: Sequence[OperatorWish]) -> Iterator[str]:

@@ -51,6 +51,8 @@ def _warnings(found: Status) -> Iterator[str]:
         if not _is_heard(one):
             problem = one.problem or "it has said nothing yet"
             yield f"observer {one.observer} is not heard: {problem}"
+    for what, problem in sorted(found.not_kept.items()):
+        yield f"NOT WRITTEN DOWN {what}: {problem}; a restart of this observer may forget it"
     for alarm in found.alarms:
         about = " ".join(("ALARM", alarm.kind, alarm.subject)).strip()
         yield f"{about}: {alarm.text}" + (f". {alarm.remedy}" if alarm.remedy else "")

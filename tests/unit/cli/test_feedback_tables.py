@@ -65,6 +65,12 @@ def test_what_to_do_is_said_and_not_cut_off() -> None:
     assert max(map(len, lines)) <= 60
 
 
+def test_what_is_not_on_disk_is_said_at_the_top() -> None:
+    full = msgspec.structs.replace(STATUS, not_kept={"orders": "No space left on device"})
+    told = "NOT WRITTEN DOWN orders: No space left on device; a restart of this observer"
+    assert any(line.startswith(told) for line in status_lines(full, 120))
+
+
 def test_what_the_view_says_otherwise_is_shown() -> None:
     row = ServerRow("n1", "north", "recovering", 1.0, 0.1, ["serves"], seen="failed")
     lines = status_lines(msgspec.structs.replace(STATUS, servers=[row]), 120)

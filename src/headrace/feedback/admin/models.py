@@ -85,7 +85,8 @@ class AlarmRow(msgspec.Struct):
 
 class Status(msgspec.Struct):
     """The loop as this observer knows it. `decides`: who decides, "" while nobody does.
-    `overruled`: orders that another overrules, in words.
+    `overruled`: orders that another overrules, in words. `not_kept`: what could not be written to
+    `state_dir`, and why.
     """
 
     observer: str
@@ -105,6 +106,7 @@ class Status(msgspec.Struct):
     by_class: dict[str, dict[str, dict[str, float]]] = {}
     frozen_by: str = ""
     overruled: list[str] = []
+    not_kept: dict[str, str] = {}
 
 
 class WhyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -50,6 +50,7 @@ def status(loop: FeedbackLoop) -> Status:
             f"{other.wants}"
             for _kind, name, one, other in islice(overruled(orders, time.time()), MOST_OVERRULED)
         ],
+        not_kept=dict(loop.keeper.problems),
         view=view.version,
         view_age_s=None if published is None else max(0.0, time.time() - view.made_at),
         lateness_s=loop.lateness_s,

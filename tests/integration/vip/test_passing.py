@@ -7,6 +7,8 @@ import socket
 
 import pytest
 
+from headrace.vip.clients import filter_of
+from headrace.vip.handover.listeners import listeners_in
 from tests.harness.namespaces import Namespaces
 from tests.harness.passing_site import VIPS, build, exchanged, listening, opened
 
@@ -48,3 +50,15 @@ def test_connections_of_a_vip_that_moved_twice_live(namespaces: Namespaces) -> N
                 exchanged(client, server)
         # Nothing of the path is left to the receiver: a mark would be a firewall's.
         assert site.counted(1, "taken") > 0
+
+
+def test_a_listener_at_a_vip_itself_is_seen(namespaces: Namespaces) -> None:
+    """The kernel cannot tell it from a connection, so it is said."""
+    site = build(namespaces)
+    first = site.servers[0]
+    vips = site.wishes[0].vips
+    with listening(site), first.listen(VIPS[0], 81), first.listen(VIPS[1], 82):
+        text = first.run("ss", "-HtlnO", *filter_of(vips))
+        found = listeners_in(text, vips)
+    assert found == (f"{VIPS[0]} port 81", f"{VIPS[1]} port 82")
+    assert len(listeners_in(first.run("ss", "-HtlnO", *filter_of(vips)), vips)) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable
 
 import structlog
@@ -23,7 +24,10 @@ COUNT_S = 5.0
 TUNNEL_EACH = 3
 """At each look it is seen whether the device is up, at each third one all of the tunnel."""
 BETWEEN_S = 0.05
-"""It is looked so long after somebody has changed rules of nftables: one change is several."""
+"""It is looked so long after somebody has changed rules of nftables: one change is several. The
+time doubles with each time that something was lost LATELY_S ago: with two processes that both have
+these rules, neither may keep the machine busy."""
+LATELY_S = 60.0
 RETRY_S = 10.0
 
 log = structlog.get_logger("headrace.vip")
@@ -45,6 +49,7 @@ class Passing:
         self._rules = self._tunnel = ""
         self._soon = asyncio.Event()
         self._looks = 0
+        self._losses: deque[float] = deque(maxlen=8)
         self._works = False
         self._task: asyncio.Task[None] | None = None
 
@@ -93,7 +98,9 @@ class Passing:
     def _noticed(self) -> None:
         """Look soon: somebody has changed rules. While this works, it is this."""
         if not self._works and self.done is not None:
-            asyncio.get_running_loop().call_later(BETWEEN_S, self._soon.set)
+            loop = asyncio.get_running_loop()
+            lately = sum(loop.time() - at < LATELY_S for at in self._losses)
+            loop.call_later(BETWEEN_S * 2**lately, self._soon.set)
 
     async def _failed(self, problem: str, *, keep: bool) -> None:
         # A tunnel without its rules takes from anybody: there is none then.
@@ -127,6 +134,7 @@ class Passing:
         self._tunnel = await seen_tunnel()
         self.done = wish
         if lost:
+            self._losses.append(asyncio.get_running_loop().time())
             log.warning("handover_removed", what=lost, remedy="all of it was made again")
             self._lost(lost)
 

@@ -132,7 +132,7 @@ def drain(
         body["for_s"] = _seconds(for_, "--for")
     client = client_of(admin, token_file, config)
     _order(client, "drain", body)
-    _wait(client, wait_s, lambda found: () if found.phase == "out" else (f"it is {found.phase}",))
+    _wait(client, wait_s, _not_out)
 
 
 def back(
@@ -195,6 +195,16 @@ def _wait(client: AdminClient, wait_s: float, missing: Callable[[Status], Iterab
         if time.monotonic() >= until_s:
             fail(COMMAND, harmless(f"not in {wait_s:g} s: {'; '.join(wrong)}"), EXIT_NOT_WELL)
         time.sleep(LOOK_S)
+
+
+def _not_out(found: Status) -> list[str]:
+    """Return what a server that is to leave does yet: whoever stops its edge then cuts clients."""
+    if found.phase != "out":
+        return [f"it is {found.phase}"]
+    kept = [one for one in found.vips if one.announced]
+    return [
+        f"it announces {one.vip}: {one.meaning}: headrace vip explain {one.vip}" for one in kept[:1]
+    ] + ([f"and {len(kept) - 1} more VIPs"] if len(kept) > 1 else [])
 
 
 def _not_serving(found: Status) -> list[str]:

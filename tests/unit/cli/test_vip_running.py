@@ -151,8 +151,18 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return told
 
 
+def test_a_drain_is_not_done_while_anything_is_announced(answers: list[object]) -> None:
+    kept = msgspec.structs.replace(VIP, standing="draining", meaning="nobody else serves it")
+    answers += [Done("serving", "draining", ""), changed(phase="out", vips=[kept])]
+    result = CliRunner().invoke(app, ["vip", "drain", "--wait", "0.01s"])
+    assert result.exit_code == 1
+    assert "nobody else serves it: headrace vip explain 192.0.2.1" in result.output
+    assert "done" not in result.output
+
+
 def test_a_drain_waits_until_the_server_is_out(answers: list[object]) -> None:
-    answers += [Done("serving", "draining", ""), WELL, changed(phase="worse"), changed(phase="out")]
+    answers += [Done("serving", "draining", ""), WELL, changed(phase="worse")]
+    answers += [changed(phase="out", vips=[OUT])]
     result = CliRunner().invoke(app, ["vip", "drain", "--wait", "1m"])
     assert result.exit_code == 0
     assert result.output.splitlines()[-1] == "done: s1 is out"

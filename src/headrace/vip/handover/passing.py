@@ -103,10 +103,13 @@ class Passing:
             loop.call_later(BETWEEN_S * 2**lately, self._soon.set)
 
     async def _failed(self, problem: str, *, keep: bool) -> None:
-        # A tunnel without its rules takes from anybody: there is none then.
+        # A tunnel without its rules takes from anybody: there is none then. With rules it stays:
+        # without them, what is passed on would be reset.
         if self.done is None or not keep:
             self.done = None
-            await clear()
+            with contextlib.suppress(ProgramSlowError):
+                if await seen_rules() is None:
+                    await clear()
         if problem != self.problem:
             self.problem = problem
             log.error("handover_failed", problem=problem)

@@ -23,6 +23,7 @@ from typing import Any
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
+from headrace.node.fork_server import WORKER_NAME
 from tests.harness.polling import eventually
 from tests.harness.toml import to_toml
 from tests.harness.wire import Client, Response
@@ -200,15 +201,13 @@ class Edge:
     def worker_pids(self) -> list[int]:
         """The worker processes that run now."""
         try:
-            children = psutil.Process(self.process.pid).children()
+            children = psutil.Process(self.process.pid).children(recursive=True)
         except psutil.NoSuchProcess:
             return []
         found = []
         for child in children:
             with contextlib.suppress(psutil.Error):
-                if child.status() != psutil.STATUS_ZOMBIE and any(
-                    "headrace.edge.worker" in word for word in child.cmdline()
-                ):
+                if child.status() != psutil.STATUS_ZOMBIE and child.name() == WORKER_NAME:
                     found.append(child.pid)
         return sorted(found)
 

@@ -36,7 +36,7 @@ def set_clock() -> None:
 def main(argument: str) -> int:
     set_clock()
     if argument == "worker":
-        return run_worker(FeedbackWorker)
+        return run_worker(FeedbackWorker, int(sys.argv[-1]))
     path = Path(argument)
     return run(TestedRole(), load_config(path, FEEDBACK), path)
 

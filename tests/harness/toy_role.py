@@ -12,6 +12,7 @@ from headrace.config.node import NodeConfig
 from headrace.config.root import Root
 from headrace.http.parser import BadRequest
 from headrace.http.server.exchange import Exchange, Handler
+from headrace.node.fork_server import begin_fork_server
 from headrace.node.role import AtCommit, Change, Role, WorkerRole
 from headrace.node.supervisor import run
 from headrace.node.worker import run_worker
@@ -84,11 +85,16 @@ class ToyWorker(WorkerRole[ToyConfig]):
         self.metrics.connections_open += opened - closed
 
 
+def serve(descriptor: int) -> int:
+    return run_worker(ToyWorker, descriptor)
+
+
 def main(argument: str) -> int:
     if argument == "worker":
-        return run_worker(ToyWorker)
+        return serve(int(sys.argv[-1]))
+    forks = begin_fork_server("tests.harness.toy_role")
     role, path = ToyRole(), Path(argument)
-    return run(role, load_config(path, role.root), path)
+    return run(role, load_config(path, role.root), path, forks)
 
 
 if __name__ == "__main__":

@@ -66,11 +66,11 @@ class Program:
         return self.process.pid
 
     def children(self, word: str = "") -> list[int]:
-        """The processes below it whose command has the word."""
+        """The processes below it whose command, or whose name, has the word."""
         found = []
         for child in psutil.Process(self.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):
-                if any(word in part for part in child.cmdline()):
+                if any(word in part for part in (child.name(), *child.cmdline())):
                     found.append(child.pid)
         return found
 

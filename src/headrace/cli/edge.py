@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from headrace.cli.role_file import load_for
+from headrace.cli.role_file import RoleName, begin_workers, load_for
 from headrace.config import Config
 from headrace.config.edge import EDGE
 from headrace.config.loader import validate_document
@@ -106,6 +106,7 @@ def edge(
     if config is not None:
         if given:
             raise UsageError(f"--config excludes {', '.join(given)}: put them into the file")
+        forks = begin_workers(RoleName.EDGE)
         wanted = load_for(config, EDGE)
     else:
         missing = [name for name in ("--listen", "--origin", "--cache-dir") if name not in given]
@@ -115,6 +116,7 @@ def edge(
             raise UsageError("--tls-cert and --tls-key go together: give both")
         if admin_token_file is not None and admin is None:
             raise UsageError("--admin-token-file needs --admin")
+        forks = begin_workers(RoleName.EDGE)
         wanted = one_line_config(
             listen=listen or [],
             origin=origin or "",
@@ -134,7 +136,7 @@ def edge(
     from headrace.edge.role import EdgeRole
     from headrace.node.supervisor import run
 
-    raise typer.Exit(run(EdgeRole(), wanted, config))
+    raise typer.Exit(run(EdgeRole(), wanted, config, forks))
 
 
 def one_line_config(

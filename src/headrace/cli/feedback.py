@@ -25,7 +25,7 @@ from headrace.cli.admin_client import (
 from headrace.cli.examples import examples
 from headrace.cli.feedback_orders import give, order_lines
 from headrace.cli.feedback_tables import event_json, event_line, status_lines
-from headrace.cli.role_file import RoleName, load_for
+from headrace.cli.role_file import RoleName, begin_workers, load_for
 from headrace.cli.tables import watch_looks
 from headrace.config.feedback import FEEDBACK
 from headrace.config.units import parse_duration
@@ -67,11 +67,12 @@ def run_feedback(
     if config is None:
         typer.echo("headrace feedback: name its file with --config, or a command", err=True)
         raise typer.Exit(2)
+    forks = begin_workers(RoleName.FEEDBACK)
     wanted = load_for(config, FEEDBACK)
     from headrace.feedback.role import FeedbackRole
     from headrace.node.supervisor import run as run_node
 
-    raise typer.Exit(run_node(FeedbackRole(), wanted, config))
+    raise typer.Exit(run_node(FeedbackRole(), wanted, config, forks))
 
 
 @feedback.command(name="status", epilog=examples("feedback status"))

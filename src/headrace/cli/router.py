@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from headrace.cli.role_file import load_for
+from headrace.cli.role_file import RoleName, begin_workers, load_for
 from headrace.config.router import ROUTER
 
 
@@ -16,8 +16,9 @@ def router(
     config: Annotated[Path, typer.Option(metavar="FILE", help="Configuration file.")],
 ) -> None:
     """Run the request router until a signal stops it."""
+    forks = begin_workers(RoleName.ROUTER)
     wanted = load_for(config, ROUTER)
     from headrace.node.supervisor import run
     from headrace.router.role import RouterRole
 
-    raise typer.Exit(run(RouterRole(), wanted, config))
+    raise typer.Exit(run(RouterRole(), wanted, config, forks))

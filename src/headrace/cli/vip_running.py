@@ -23,7 +23,7 @@ from headrace.cli.admin_client import (
     run,
     who,
 )
-from headrace.cli.role_file import RoleName, load_for
+from headrace.cli.role_file import RoleName, begin_workers, load_for
 from headrace.cli.tables import watch_looks
 from headrace.cli.vip_tables import complaints, event_line, status_lines
 from headrace.config.units import parse_duration
@@ -48,11 +48,12 @@ def run_vip(
     config: Annotated[Path, typer.Option(metavar="FILE", help="Run by this configuration file.")],
 ) -> None:
     """Check this server's VIPs and announce them, until a signal stops it."""
+    forks = begin_workers(RoleName.VIP)
     wanted = load_for(config, VIP)
     from headrace.node.supervisor import run as run_node
     from headrace.vip.role import VipRole
 
-    raise typer.Exit(run_node(VipRole(), wanted, config))
+    raise typer.Exit(run_node(VipRole(), wanted, config, forks))
 
 
 def status(

@@ -203,5 +203,10 @@ def store_settings(config: Config) -> StoreSettings:
     return StoreSettings(size_bytes=options.size_bytes, slice_bytes=options.slice_bytes)
 
 
+def serve(descriptor: int) -> int:
+    """Be a worker, whose control channel is `descriptor`; return the exit code."""
+    return run_worker(EdgeWorker, descriptor)
+
+
 if __name__ == "__main__":
-    sys.exit(run_worker(EdgeWorker))
+    sys.exit(serve(int(sys.argv[-1])))

@@ -124,6 +124,11 @@ class FeedbackWorker(WorkerRole[FeedbackConfig]):
                 self._feedback.use_secrets(secrets.network, secrets.observers)
 
 
-if __name__ == "__main__":
+def serve(descriptor: int) -> int:
+    """Be a worker, whose control channel is `descriptor`; return the exit code."""
     sys.setswitchinterval(SWITCH_S)
-    sys.exit(run_worker(FeedbackWorker))
+    return run_worker(FeedbackWorker, descriptor)
+
+
+if __name__ == "__main__":
+    sys.exit(serve(int(sys.argv[-1])))

@@ -24,6 +24,8 @@ from headrace.config.problems import ConfigError
 from headrace.errors import HeadraceError
 from headrace.node.admin.app import AdminServer
 from headrace.node.admin.token import admin_token, token_in
+from headrace.node.fork_server import ForkServer
+from headrace.node.launching import Launcher
 from headrace.node.listeners import ReservedAddress, rebind, reserve_all
 from headrace.node.network.follower import NetworkFileError, NetworkFollower
 from headrace.node.questions import Questions
@@ -50,8 +52,15 @@ _WRONG_FILE = (ConfigError, NetworkFileError, TicketSecretsError)
 log = structlog.get_logger("headrace.supervisor")
 
 
-def run(role: Role[ConfigT], config: ConfigT, config_path: Path | None) -> int:
+def run(
+    role: Role[ConfigT],
+    config: ConfigT,
+    config_path: Path | None,
+    forks: ForkServer | None = None,
+) -> int:
     """Serve by `config` until it is stopped; return the process's exit code.
+
+    Workers come from `forks`, which ends with this; without it each is started by its command.
 
     A reload reads `config_path` again; without one it reads only the certificates again. The code
     is 0 after a stop, 2 when the configuration cannot work here, 1 for any other failed start.
@@ -62,7 +71,7 @@ def run(role: Role[ConfigT], config: ConfigT, config_path: Path | None) -> int:
         return config if config_path is None else load_config(config_path, role.root)
 
     async def serve() -> int:
-        return await Supervisor(role, config, reread).run()
+        return await Supervisor(role, config, reread, forks).run()
 
     return asyncio.run(serve())
 
@@ -70,7 +79,13 @@ def run(role: Role[ConfigT], config: ConfigT, config_path: Path | None) -> int:
 class Supervisor(Generic[ConfigT]):
     """One running node. `reread` reads the configuration again, or raises HeadraceError."""
 
-    def __init__(self, role: Role[ConfigT], config: ConfigT, reread: Callable[[], ConfigT]) -> None:
+    def __init__(
+        self,
+        role: Role[ConfigT],
+        config: ConfigT,
+        reread: Callable[[], ConfigT],
+        forks: ForkServer | None = None,
+    ) -> None:
         self.config = config
         self._role = role
         self._reread = reread
@@ -78,7 +93,8 @@ class Supervisor(Generic[ConfigT]):
         self._up = False
         self._reloads_succeeded = 0
         self._reloads_failed = 0
-        self._pool = WorkerPool(role.worker_command, welcome=self._welcome)
+        self._launcher = Launcher(role.worker_command, forks)
+        self._pool = WorkerPool(self._launcher, welcome=self._welcome)
         self._readiness = Readiness(lambda: self._pool.questions.unsound(CHECK_TIMEOUT_S))
         self._version = 1
         self._tickets = TicketKeeper(lambda: self._pool.everyone)
@@ -293,6 +309,7 @@ class Supervisor(Generic[ConfigT]):
         if self._network is not None:
             await self._network.close()
         await self._role.close()
+        self._launcher.close()
         log.info("stopped")
 
     async def _heartbeat(self) -> None:

@@ -12,7 +12,6 @@ import gc
 import os
 import resource
 import signal
-import sys
 from collections.abc import Callable
 from typing import Generic
 
@@ -27,6 +26,7 @@ from headrace.http.parser import HeadLimits
 from headrace.http.server.acceptor import Listener, Server
 from headrace.http.server.context import ClientTimeouts, ConnectionLimits
 from headrace.node.channel import WorkerChannel
+from headrace.node.fork_server import LEFT_TO_THE_SUPERVISOR
 from headrace.node.listeners import close_descriptors, open_listeners
 from headrace.node.messages import (
     Abandon,
@@ -71,19 +71,15 @@ class NetworkMissingError(HeadraceError):
     """A worker that was to begin without the description that its configuration names."""
 
 
-def run_worker(role: Callable[[], WorkerRole[ConfigT]]) -> int:
-    """Run a worker process on the channel whose descriptor the command line ends with.
-
-    Return its exit code.
-    """
+def run_worker(role: Callable[[], WorkerRole[ConfigT]], descriptor: int) -> int:
+    """Run a worker process on the channel that is its `descriptor`; return its exit code."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(role(), int(sys.argv[-1])))
+        return runner.run(_serve(role(), descriptor))
 
 
 async def _serve(role: WorkerRole[ConfigT], descriptor: int) -> int:
     worker = WorkerLoop(role, asyncio.get_running_loop())
-    for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGTERM):
-        # A terminal's Ctrl-C reaches every process of the group; the supervisor decides.
+    for ignored in LEFT_TO_THE_SUPERVISOR:
         signal.signal(ignored, signal.SIG_IGN)
     worker.channel = await WorkerChannel.connect(
         descriptor, worker.received, worker.supervisor_gone

@@ -21,6 +21,7 @@ from typing import Any
 import structlog
 
 from headrace.errors import HeadraceError
+from headrace.node.launching import Launch
 from headrace.node.messages import (
     Abandon,
     Commit,
@@ -74,18 +75,18 @@ class WorkerPool:
 
     def __init__(
         self,
-        command: Sequence[str],
+        launch: Launch,
         *,
         silence_limit_s: float = SILENCE_LIMIT_S,
         start: Starter | None = None,
         welcome: Callable[[Worker], None] | None = None,
     ) -> None:
-        """Keep workers started by `command`; `welcome` says to each new one what comes before its
+        """Keep workers started by `launch`; `welcome` says to each new one what comes before its
         configuration.
         """
         self.exits = 0
         self.draining = False
-        self._command = tuple(command)
+        self._launch = launch
         self._silence_limit_s = silence_limit_s
         self._start = start or self._start_process
         self._welcome = welcome
@@ -249,7 +250,7 @@ class WorkerPool:
 
     async def _start_process(self, number: int, setup: Setup, draining: bool) -> Worker:
         return await Worker.start(
-            number, self._command, setup, draining=draining, welcome=self._welcome
+            number, self._launch, setup, draining=draining, welcome=self._welcome
         )
 
     async def _spawn(self, number: int, given_up: asyncio.Event | None = None) -> Worker:

@@ -19,6 +19,8 @@ from typing import Self
 import structlog
 
 from headrace.node.channel import Channel
+from headrace.node.forks import UNKNOWN_EXIT
+from headrace.node.launching import Launch, Process
 from headrace.node.messages import (
     Binding,
     Checked,
@@ -79,6 +81,8 @@ def quick_deaths_after(quick_deaths: int, lived_s: float) -> int:
 
 def exit_reason(code: int) -> str:
     """Return a process's exit code in words: `exit code 3` or `signal SIGKILL`."""
+    if code == UNKNOWN_EXIT:
+        return "nobody knows how: the fork server had ended before it"
     if code >= 0:
         return f"exit code {code}"
     try:
@@ -96,9 +100,7 @@ class Worker:
     `network_taken` is who hears that it works by another description or view.
     """
 
-    def __init__(
-        self, number: int, process: asyncio.subprocess.Process, sock: socket.socket, version: int
-    ) -> None:
+    def __init__(self, number: int, process: Process, sock: socket.socket, version: int) -> None:
         self.number = number
         self.process = process
         self.version = version
@@ -118,7 +120,7 @@ class Worker:
     async def start(
         cls,
         number: int,
-        command: Sequence[str],
+        launch: Launch,
         setup: Setup,
         *,
         draining: bool,
@@ -131,14 +133,7 @@ class Worker:
         with contextlib.ExitStack() as undo:
             undo.callback(ours.close)
             with theirs:
-                # Its own session: a Ctrl-C at the terminal goes to the supervisor, which drains.
-                process = await asyncio.create_subprocess_exec(
-                    *command,
-                    str(theirs.fileno()),
-                    pass_fds=[theirs.fileno()],
-                    stdin=asyncio.subprocess.DEVNULL,
-                    start_new_session=True,
-                )
+                process = await launch(theirs.fileno())
             undo.pop_all()
         worker = cls(number, process, ours, setup.version)
         if welcome is not None:

@@ -198,5 +198,10 @@ class RouterChange:
             self._access_log.end()
 
 
+def serve(descriptor: int) -> int:
+    """Be a worker, whose control channel is `descriptor`; return the exit code."""
+    return run_worker(RouterWorker, descriptor)
+
+
 if __name__ == "__main__":
-    sys.exit(run_worker(RouterWorker))
+    sys.exit(serve(int(sys.argv[-1])))

@@ -100,5 +100,10 @@ class VipWorker(WorkerRole[VipConfig]):
             await self._announcing.close()
 
 
+def serve(descriptor: int) -> int:
+    """Be a worker, whose control channel is `descriptor`; return the exit code."""
+    return run_worker(VipWorker, descriptor)
+
+
 if __name__ == "__main__":
-    sys.exit(run_worker(VipWorker))
+    sys.exit(serve(int(sys.argv[-1])))

@@ -25,6 +25,7 @@ from headrace.errors import HeadraceError
 from headrace.node.admin.app import AdminError, AdminServer
 from headrace.node.admin.load import Identity
 from headrace.node.admin.openapi import document
+from headrace.node.launching import Launcher
 from headrace.node.questions import Questions
 from headrace.node.worker_pool import WorkerPool
 from headrace.telemetry.facts import ServerFacts
@@ -57,7 +58,7 @@ class Stub:
     reason: str | None = None
     trouble: HeadraceError | None = None
     done: list[str] = field(default_factory=list)
-    workers: Questions = field(default_factory=lambda: WorkerPool(()).questions)
+    workers: Questions = field(default_factory=lambda: WorkerPool(Launcher(())).questions)
 
     report = EdgeReport
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from headrace.node.fork_server import WORKER_NAME
 from tests.harness.namespaces import Namespaces
 from tests.harness.vip_daemons import own_bird
 from tests.harness.vip_site import VipSite, vip6_of, vip_of
@@ -36,7 +37,7 @@ def test_what_a_daemon_would_announce_for_ever_is_withdrawn(
     first.edge.start()
     site.settled()
     # The worker hangs; before the next one has checked anything, nothing may be announced.
-    worker = first.vip.children("headrace.vip.worker")[0]
+    worker = first.vip.children(WORKER_NAME)[0]
     os.kill(worker, signal.SIGSTOP)
     site.goes_to(vip_of(1), 2)
     site.goes_to(vip6_of(1), 2)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from headrace.node.fork_server import WORKER_NAME
 from tests.harness.namespaces import Namespaces
 from tests.harness.vip_site import BODY, HOST, TOKEN, VipServer, VipSite, vip6_of, vip_of
 
@@ -81,11 +82,11 @@ def test_what_hangs_is_noticed_and_what_is_killed_comes_back(site: VipSite) -> N
     first.edge.send(signal.SIGCONT)
     site.settled()
     # The process that checks: its supervisor kills it, and what it announced goes with it.
-    worker = first.vip.children("headrace.vip.worker")[0]
+    worker = first.vip.children(WORKER_NAME)[0]
     os.kill(worker, signal.SIGSTOP)
     moved(site)
     site.settled()
-    assert first.vip.children("headrace.vip.worker")[0] != worker
+    assert first.vip.children(WORKER_NAME)[0] != worker
     assert "worker_hangs" in first.vip.log()
     # The speaker.
     os.kill(first.vip.children("program.py")[0], signal.SIGKILL)

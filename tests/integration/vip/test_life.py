@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from headrace.node.fork_server import WORKER_NAME
 from tests.harness.namespaces import Namespaces
 from tests.harness.vip_daemons import own_bird, own_frr
 from tests.harness.vip_site import VipServer, VipSite, vip6_of, vip_of
 
 pytestmark = pytest.mark.timeout(600)
 
-WORKER, PROGRAM = "headrace.vip.worker", "program.py"
+WORKER, PROGRAM = WORKER_NAME, "program.py"
 Speaking = Callable[[VipServer], dict[str, object]]
 SPEAKERS: dict[str, Speaking] = {
     "exabgp": lambda _server: {},

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from headrace.node.launching import Launcher
 from headrace.node.messages import (
     Abandon,
     Commit,
@@ -112,7 +113,7 @@ class FakeWorker(Worker):
     def __init__(self, number: int, setup: Setup, books: Books) -> None:
         self.fake = Process(len(books.processes) + 1, books)
         self.number = number
-        self.process = self.fake  # type: ignore[assignment]
+        self.process = self.fake
         self.version = setup.version
         self.state = State.STARTING
         self.snapshot = Snapshot()
@@ -211,7 +212,7 @@ class Run:
             await asyncio.sleep(ANSWER_S)
             return FakeWorker(number, with_setup, self.books)
 
-        self.pool = WorkerPool((), start=start)
+        self.pool = WorkerPool(Launcher(()), start=start)
 
     def serving(self) -> list[Process]:
         return [w.fake for w in self.pool.workers if isinstance(w, FakeWorker)

@@ -16,12 +16,8 @@ PATIENCE_S = 30.0
 
 
 def begun() -> ForkServer:
-    """Return a server of such workers.
-
-    It is forked from the process of the tests, and must not end as one: what is above it on the
-    stack is pytest.
-    """
-    server = begin_fork_server("tests.harness.forked", leave=os._exit)
+    """Return a server of such workers."""
+    server = begin_fork_server("tests.harness.forked")
     assert server is not None
     return server
 

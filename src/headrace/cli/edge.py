@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from headrace.cli.role_file import RoleName, begin_workers, load_for
+from headrace.cli.own_process import begin_workers
+from headrace.cli.role_file import RoleName, load_for
 from headrace.config import Config
 from headrace.config.edge import EDGE
 from headrace.config.loader import validate_document

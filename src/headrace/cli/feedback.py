@@ -25,7 +25,8 @@ from headrace.cli.admin_client import (
 from headrace.cli.examples import examples
 from headrace.cli.feedback_orders import give, order_lines
 from headrace.cli.feedback_tables import event_json, event_line, status_lines
-from headrace.cli.role_file import RoleName, begin_workers, load_for
+from headrace.cli.own_process import begin_workers
+from headrace.cli.role_file import RoleName, load_for
 from headrace.cli.tables import watch_looks
 from headrace.config.feedback import FEEDBACK
 from headrace.config.units import parse_duration

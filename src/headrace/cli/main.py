@@ -11,6 +11,7 @@ import typer
 
 from headrace import __version__
 from headrace.cli.commands import Commands
+from headrace.cli.own_process import OWN_PROCESS
 from headrace.errors import HeadraceError
 
 EXIT_USAGE = 2
@@ -49,6 +50,7 @@ def _common(
 
 def main() -> None:
     """Run the console script. What a user did wrong ends in a message, not in a traceback."""
+    own = OWN_PROCESS.set(True)
     try:
         app()
     except HeadraceError as error:
@@ -63,3 +65,5 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
         typer.echo(f"headrace: {error.strerror}", err=True)
         sys.exit(EXIT_FAILED)
+    finally:
+        OWN_PROCESS.reset(own)

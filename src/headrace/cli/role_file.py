@@ -12,7 +12,6 @@ from typing import Any
 from headrace.config.loader import load_config
 from headrace.config.root import Root, RootT
 from headrace.errors import HeadraceError
-from headrace.node.fork_server import ForkServer, begin_fork_server
 
 
 class RoleName(enum.StrEnum):
@@ -54,13 +53,6 @@ _DESCRIPTIONS_ONLY = ("server", "coverage", "class")
 
 class NotOfARole(HeadraceError):
     """The file is the description of a network, which no role is configured by."""
-
-
-def begin_workers(role: RoleName) -> ForkServer | None:
-    """Import a role's worker, and begin the process that forks workers. To be called before its
-    file is read: what this process knows by now, each worker has in its memory.
-    """
-    return begin_fork_server(f"headrace.{role}.worker")
 
 
 def root_of(role: RoleName) -> Root[Any]:

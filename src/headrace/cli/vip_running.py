@@ -23,7 +23,8 @@ from headrace.cli.admin_client import (
     run,
     who,
 )
-from headrace.cli.role_file import RoleName, begin_workers, load_for
+from headrace.cli.own_process import begin_workers
+from headrace.cli.role_file import RoleName, load_for
 from headrace.cli.tables import watch_looks
 from headrace.cli.vip_tables import complaints, event_line, status_lines
 from headrace.config.units import parse_duration

@@ -13,6 +13,7 @@ descriptor of the new process, and how processes ended, the other.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import gc
@@ -24,6 +25,7 @@ import signal
 import socket
 import struct
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -87,15 +89,12 @@ class ForkServer:
     pid: int
 
 
-def begin_fork_server(
-    module: str, *, leave: Callable[[int], NoReturn] = sys.exit
-) -> ForkServer | None:
+def begin_fork_server(module: str) -> ForkServer | None:
     """Fork a server of workers, whose `module` has `serve(descriptor) -> exit code`.
 
     To be called early: what the process has now, each worker has. Return None where the system
     cannot tell when a process ends by a descriptor of it (Linux before 5.3, some sandboxes), or
-    gives no process. In the fork server and in workers this does not return: they `leave`, with
-    their exit code.
+    gives no process. In the fork server and in workers this never returns.
     """
     serve: Callable[[int], int] = importlib.import_module(module).serve
     try:
@@ -107,6 +106,8 @@ def begin_fork_server(
     # look would copy the pages.
     gc.collect()
     gc.freeze()
+    sys.stdout.flush()
+    sys.stderr.flush()
     try:
         pid = os.fork()
     except OSError:
@@ -117,17 +118,29 @@ def begin_fork_server(
         theirs.close()
         gc.unfreeze()
         return ForkServer(ours, pid)
-    ours.close()
-    return leave(_run(_Forking(theirs), serve))
+    return _be_one(ours, theirs, serve)
 
 
-def _run(forking: _Forking, serve: Callable[[int], int]) -> int:
+def _be_one(ours: socket.socket, theirs: socket.socket, serve: Callable[[int], int]) -> NoReturn:
+    """Be the fork server or one of its workers, and end.
+
+    Nothing may leave by way of the caller: above here on the stack is a program that its own
+    process goes on with. So this ends as `multiprocessing` ends its children.
+    """
+    code = 1
     try:
-        descriptor = forking.serve()
-        return 0 if descriptor is None else serve(descriptor)
-    except Exception:  # noqa: BLE001 - above here is a command, whose errors these are not
+        atexit._clear()  # what the caller has to do at its end
+        ours.close()
+        descriptor = _Forking(theirs).serve()
+        code = 0 if descriptor is None else serve(descriptor)
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BaseException:  # noqa: BLE001 - whatever it is, it ends here
         sys.excepthook(*sys.exc_info())
-        return 1
+    finally:
+        os._exit(code)
 
 
 class _Forking:

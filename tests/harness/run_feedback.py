@@ -14,7 +14,7 @@ from headrace.config.feedback import FEEDBACK
 from headrace.config.loader import load_config
 from headrace.feedback.role import FeedbackRole
 from headrace.feedback.worker import FeedbackWorker
-from headrace.node.supervisor import run
+from headrace.node.run import run
 from headrace.node.worker import run_worker
 
 

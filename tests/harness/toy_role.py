@@ -14,7 +14,7 @@ from headrace.http.parser import BadRequest
 from headrace.http.server.exchange import Exchange, Handler
 from headrace.node.fork_server import begin_fork_server
 from headrace.node.role import AtCommit, Change, Role, WorkerRole
-from headrace.node.supervisor import run
+from headrace.node.run import run
 from headrace.node.worker import run_worker
 from headrace.telemetry.metrics import Snapshot, WorkerMetrics
 from headrace.topology.snapshot import NetworkSnapshot

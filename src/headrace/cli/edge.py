@@ -135,7 +135,7 @@ def edge(
     if others is not None:
         raise UsageError("{}: {}".format(*others))
     from headrace.edge.role import EdgeRole
-    from headrace.node.supervisor import run
+    from headrace.node.run import run
 
     raise typer.Exit(run(EdgeRole(), wanted, config, forks))
 

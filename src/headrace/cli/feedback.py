@@ -71,7 +71,7 @@ def run_feedback(
     forks = begin_workers(RoleName.FEEDBACK)
     wanted = load_for(config, FEEDBACK)
     from headrace.feedback.role import FeedbackRole
-    from headrace.node.supervisor import run as run_node
+    from headrace.node.run import run as run_node
 
     raise typer.Exit(run_node(FeedbackRole(), wanted, config, forks))
 

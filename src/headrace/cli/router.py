@@ -19,7 +19,7 @@ def router(
     """Run the request router until a signal stops it."""
     forks = begin_workers(RoleName.ROUTER)
     wanted = load_for(config, ROUTER)
-    from headrace.node.supervisor import run
+    from headrace.node.run import run
     from headrace.router.role import RouterRole
 
     raise typer.Exit(run(RouterRole(), wanted, config, forks))

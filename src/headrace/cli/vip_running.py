@@ -51,7 +51,7 @@ def run_vip(
     """Check this server's VIPs and announce them, until a signal stops it."""
     forks = begin_workers(RoleName.VIP)
     wanted = load_for(config, VIP)
-    from headrace.node.supervisor import run as run_node
+    from headrace.node.run import run as run_node
     from headrace.vip.role import VipRole
 
     raise typer.Exit(run_node(VipRole(), wanted, config, forks))

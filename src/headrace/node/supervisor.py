@@ -12,14 +12,12 @@ import platform
 import signal
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from pathlib import Path
 from typing import Any, Generic
 
 import structlog
 
 from headrace import __version__
 from headrace.config.exposed_files import exposed_files
-from headrace.config.loader import load_config
 from headrace.config.problems import ConfigError
 from headrace.errors import HeadraceError
 from headrace.node.admin.app import AdminServer
@@ -50,30 +48,6 @@ EXIT_CONFIG = 2
 _WRONG_FILE = (ConfigError, NetworkFileError, TicketSecretsError)
 
 log = structlog.get_logger("headrace.supervisor")
-
-
-def run(
-    role: Role[ConfigT],
-    config: ConfigT,
-    config_path: Path | None,
-    forks: ForkServer | None = None,
-) -> int:
-    """Serve by `config` until it is stopped; return the process's exit code.
-
-    Workers come from `forks`, which ends with this; without it each is started by its command.
-
-    A reload reads `config_path` again; without one it reads only the certificates again. The code
-    is 0 after a stop, 2 when the configuration cannot work here, 1 for any other failed start.
-    """
-    configure_logging(config.log_level)
-
-    def reread() -> ConfigT:
-        return config if config_path is None else load_config(config_path, role.root)
-
-    async def serve() -> int:
-        return await Supervisor(role, config, reread, forks).run()
-
-    return asyncio.run(serve())
 
 
 class Supervisor(Generic[ConfigT]):

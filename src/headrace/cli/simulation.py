@@ -159,6 +159,7 @@ def _replayed(
     for count, what in (
         (passed.unreadable, "lines are none of an access log"),
         (passed.of_servers, "requests of other servers, which ask by themselves here"),
+        (passed.of_probes, "probes and checks of servers, which are no demand"),
         (passed.failed, "requests that were not served, or no GET"),
         (passed.misplaced, "requests of quite another time than those around them"),
         (passed.damaged_files, "ends of compressed logs that are cut short or broken"),

@@ -66,13 +66,16 @@ def test_what_is_no_request_of_a_client_that_was_served_is_passed_over(tmp_path:
     path = a_log(
         tmp_path / "access.log",
         a_record(peer="north/n1"),
+        a_record(user_agent=b"headrace-probe"),
+        a_record(user_agent=b"headrace-check"),
+        a_record(user_agent=b"a player that probes"),
         a_record(status=503),
         a_record(method=b"POST"),
         a_record(path=b"/wanted"),
         before=b'not JSON\n{"time": 5}\n\xff\xfe\n\n' + b"[" * 2000 + b"\n",
     )
-    assert [one.path for one in read_logs([path], passed)] == [b"/wanted"]
-    assert passed == Passed(unreadable=5, of_servers=1, failed=2)
+    assert [one.path for one in read_logs([path], passed)] == [b"/film/1", b"/wanted"]
+    assert passed == Passed(unreadable=5, of_servers=1, of_probes=2, failed=2)
 
 
 def test_several_logs_are_read_in_order_of_time_and_compressed_ones_too(tmp_path: Path) -> None:

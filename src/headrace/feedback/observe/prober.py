@@ -22,11 +22,11 @@ from headrace.feedback.observation import Outcome
 from headrace.feedback.observe.agreement import Agreement
 from headrace.feedback.observe.small_request import IdleSockets, Place, Result, SmallRequest
 from headrace.feedback.observe.targets import Probe, Target, is_secure, port_for
+from headrace.telemetry.own_requests import PROBE_AGENT
 
 log = structlog.get_logger("headrace.feedback")
 
 LARGEST_BYTES = 64 * 1024
-USER_AGENT = "headrace-probe"
 STEP_S = 0.02
 STALL_S = 0.1
 """When the loop wakes so much later than it wanted, this process did not run meanwhile."""
@@ -240,7 +240,7 @@ def request_of(probe: Probe, *, keep_alive: bool) -> bytes:
     """Return the request for a probe's object."""
     end = "" if keep_alive else "Connection: close\r\n"
     return (
-        f"GET {probe.path} HTTP/1.1\r\nHost: {probe.host}\r\nUser-Agent: {USER_AGENT}\r\n"
+        f"GET {probe.path} HTTP/1.1\r\nHost: {probe.host}\r\nUser-Agent: {PROBE_AGENT}\r\n"
         f"Accept: */*\r\n{end}\r\n"
     ).encode()
 

@@ -24,14 +24,21 @@ class MayFail(msgspec.Struct):
     trouble: Trouble | None = None
 
 
+_WHY: dict[str | None, str] = {
+    "starting": "it is starting: ask again in a moment",
+    "stopping": "it is stopping",
+}
+
 AnswerT = TypeVar("AnswerT", bound=MayFail)
 
 
 async def ask_worker(node: Node, question: msgspec.Struct, kind: type[AnswerT]) -> AnswerT:
     """Return the worker's answer. Raises ProblemError."""
-    found = await node.workers.ask_each(question, kind)
+    found, silent = await node.workers.ask_and_miss(question, kind)
+    if silent and not found:
+        raise ProblemError(503, f"{silent[0]} does not answer: it is busy, or it hangs")
     if not found:
-        raise ProblemError(503, NONE_SERVES)
+        raise ProblemError(503, _WHY.get(node.not_ready_because(), NONE_SERVES))
     trouble = found[0].trouble
     if trouble is not None:
         raise ProblemError(trouble.status, trouble.detail)

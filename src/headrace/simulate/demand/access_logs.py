@@ -1,8 +1,9 @@
 """Demand as it was: the requests of clients in the access logs of edges, in order of time.
 
 A log may be anything: lines that are none of ours are counted and passed over, those of other
-servers of the network as well, since simulated servers ask each other by themselves. So is a line
-of quite another time than those before and after it: one would move all that follows.
+servers of the network as well, since simulated servers ask each other by themselves, and the
+network's own probes and checks, which are no demand. So is a line of quite another time than those
+before and after it: one would move all that follows.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from msgspec import Meta
 
 from headrace.errors import HeadraceError
 from headrace.simulate.demand.log_lines import lines_of
+from headrace.telemetry.own_requests import CHECK_AGENT, PROBE_AGENT
 from headrace.topology.coverage import client_of
 
 _UNSTORED = frozenset({"bypass", "pass"})
@@ -45,6 +47,7 @@ class LoggedLine(msgspec.Struct, frozen=True, gc=False):
     client: Annotated[str, Meta(max_length=64)] | None = None
     cache: Annotated[str, Meta(max_length=32)] = ""
     peer: Annotated[str, Meta(max_length=1024)] | None = None
+    user_agent: _Text | None = None
 
 
 _decoder = msgspec.json.Decoder(LoggedLine)
@@ -70,6 +73,7 @@ class Passed:
 
     unreadable: int = 0
     of_servers: int = 0
+    of_probes: int = 0
     failed: int = 0
     misplaced: int = 0
     damaged_files: int = 0
@@ -161,6 +165,8 @@ def _lines(path: Path, passed: Passed) -> Iterator[_Timed]:
             continue
         if line.peer is not None:
             passed.of_servers += 1
+        elif line.user_agent in _OWN:
+            passed.of_probes += 1
         elif line.status not in _SERVED or line.method != "GET":
             passed.failed += 1
         else:
@@ -168,6 +174,7 @@ def _lines(path: Path, passed: Passed) -> Iterator[_Timed]:
 
 
 _SERVED = frozenset({200, 206, 304})
+_OWN = frozenset({PROBE_AGENT, CHECK_AGENT})
 
 
 def _client(text: str) -> bytes | None:

@@ -7,12 +7,12 @@ from __future__ import annotations
 import asyncio
 import ssl
 
+from headrace.telemetry.own_requests import CHECK_AGENT
 from headrace.vip.checks.judged import Answered, Check
 from headrace.vip.plan.model import Address
 
 LARGEST_BYTES = 64 * 1024
 MOST_FIELDS = 128
-USER_AGENT = "headrace-check"
 
 
 class BadAnswer(Exception):
@@ -77,7 +77,7 @@ class CheckConnection:
 def request_of(check: Check) -> bytes:
     """Return the request."""
     return (
-        f"GET {check.path} HTTP/1.1\r\nHost: {check.host}\r\nUser-Agent: {USER_AGENT}\r\n"
+        f"GET {check.path} HTTP/1.1\r\nHost: {check.host}\r\nUser-Agent: {CHECK_AGENT}\r\n"
         "Accept: */*\r\n\r\n"
     ).encode()
 

@@ -21,6 +21,8 @@ class FakeWorkers:
     answers: Callable[[Any], Sequence[msgspec.Struct]]
     heard: list[msgspec.Struct] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
+    killed: list[int] = field(default_factory=list)
+    on_kill: Callable[[int], None] | None = None
 
     async def ask_each(
         self, question: msgspec.Struct, answer: type[AnswerT], within_s: float = 2.0
@@ -37,6 +39,12 @@ class FakeWorkers:
 
     def tell_all(self, notice: msgspec.Struct) -> None:
         self.heard.append(notice)
+
+    def kill(self, pid: int) -> bool:
+        self.killed.append(pid)
+        if self.on_kill is not None:
+            self.on_kill(pid)
+        return True
 
 
 @dataclass

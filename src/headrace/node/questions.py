@@ -97,6 +97,14 @@ class Questions:
         for worker in self._pool.workers:
             worker.channel.send(message)
 
+    def kill(self, pid: int) -> bool:
+        """End the worker with this process id at once; return whether there is one."""
+        for worker in self._pool.everyone:
+            if worker.pid == pid and worker.process.returncode is None:
+                worker.kill()
+                return True
+        return False
+
     async def refresh(self) -> None:
         """Refresh every worker's snapshot."""
         question = GetStats(self._next())

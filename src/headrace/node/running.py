@@ -32,6 +32,10 @@ class Workers(Protocol):
         """Say something to all workers that wants no answer."""
         ...
 
+    def kill(self, pid: int) -> bool:
+        """End the worker with this process id at once; return whether there is one."""
+        ...
+
 
 class Node(Protocol):
     """The supervisor, without what only its own process may do."""

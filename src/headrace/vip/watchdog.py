@@ -5,10 +5,6 @@ and the node starts another. What it announced goes with it: that is the speaker
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
-from pathlib import Path
 
 import structlog
 
@@ -61,17 +57,6 @@ class Watchdog:
     def _bite(self) -> None:
         """Kill the worker that was heard last, if it is there."""
         pid, self._pid = self._pid, 0
-        if pid and parent_of(pid) == os.getpid():
+        if pid and self._node.workers.kill(pid):
             self.bites += 1
             log.error("worker_hangs", pid=pid, limit_s=self.limit_s)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
-
-def parent_of(pid: int) -> int:
-    """Return a process's parent; 0 where there is no such process."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace")
-    except OSError:
-        return 0
-    return int(text.rpartition(")")[2].split()[1])

@@ -1,8 +1,10 @@
-"""A worker that says nothing is killed, and only a worker."""
+"""A worker that makes no plan is killed."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from headrace.vip.admin.questions import Answer, Beat
-from headrace.vip.watchdog import Watchdog, parent_of
+from headrace.vip.watchdog import Watchdog
 from tests.harness.fake_node import FakeNode, FakeWorkers
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "vip.toml"
@@ -34,15 +36,11 @@ def test_who_makes_no_plan_is_killed(child: subprocess.Popen[bytes], stale: bool
         return [Answer(beat=Beat(child.pid, 60.0))] if stale else []
 
     async def watch() -> int:
-        watchdog = Watchdog(0.3, FakeNode(FakeWorkers(answer)))
+        workers = FakeWorkers(answer, on_kill=lambda pid: os.kill(pid, signal.SIGKILL))
+        watchdog = Watchdog(0.3, FakeNode(workers))
         watchdog.start()
         await asyncio.to_thread(child.wait)
         await watchdog.close()
         return watchdog.bites
 
     assert asyncio.run(asyncio.wait_for(watch(), 30)) == 1
-
-
-def test_a_process_that_is_not_the_supervisors_has_another_parent() -> None:
-    assert parent_of(1) == 0
-    assert parent_of(2**22 + 1) == 0

@@ -388,3 +388,19 @@ def test_a_worker_that_says_nothing_is_ended_in_half_a_minute() -> None:
         await run.pool.stop(DRAIN_S)
 
     run_virtually(live())
+
+
+def test_a_worker_is_ended_by_its_process_id_and_nothing_else_is() -> None:
+    run = Run()
+
+    async def live() -> None:
+        await run.pool.start(setup(1), 2)
+        await asyncio.sleep(1)
+        hung, sound = run.serving()
+        assert run.pool.questions.kill(hung.pid)
+        assert [hung.returncode, sound.returncode] == [-signal.SIGKILL, None]
+        assert not run.pool.questions.kill(hung.pid)
+        assert not run.pool.questions.kill(10**6)
+        await run.pool.stop(DRAIN_S)
+
+    run_virtually(live())

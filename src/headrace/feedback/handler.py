@@ -1,7 +1,7 @@
 """Answers the questions that come over HTTP: nodes ask for views, observers for observations.
 
 Nodes prove that they know the secret of the network, observers that they know theirs. Whoever does
-not gets nothing, and nothing is kept of it.
+not gets nothing, and its connection is closed; nothing is kept of it.
 """
 
 from __future__ import annotations

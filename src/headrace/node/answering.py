@@ -29,6 +29,8 @@ class Answering(ConnectionCounts):
         try:
             self.answer(exchange)
         except BadRequest as error:
+            # Who asks again and again what it gets no answer to keeps this process from its work.
+            exchange.keep_alive = False
             _send_problem(exchange, error.status, str(error))
         except Exception:
             self.log.exception("request_failed")

@@ -61,13 +61,6 @@ class VipHandler(Answering):
 
     def answer(self, exchange: Exchange) -> None:
         """Answer a request. Raises BadRequest."""
-        try:
-            self._answer(exchange)
-        except BadRequest:
-            exchange.keep_alive = False
-            raise
-
-    def _answer(self, exchange: Exchange) -> None:
         head = exchange.head
         assert head is not None
         path = head.target.partition(b"?")[0]

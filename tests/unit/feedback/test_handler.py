@@ -140,6 +140,26 @@ def test_what_is_refused(target: str, secret: bytes | None, method: str, status:
     run(test)
 
 
+def test_a_strangers_connection_ends_with_its_first_question() -> None:
+    """One that asks again and again keeps this process from its probes."""
+
+    async def test() -> None:
+        asked = Asked()
+        asked.waiting.publish(NEW, 0.0)
+        for target in ("/v1/view?after=0,0", "/v1/observer?from=a&after=1", "/"):
+            client = MemoryClient(asked.handler, asyncio.get_running_loop())
+            await client.ask(f"GET {target} HTTP/1.1\r\nHost: h\r\n\r\n".encode()).done()
+            assert not client.open
+        target = "/v1/view?after=0,0"
+        proof = ask_value(SECRET, target, new_nonce())
+        known = f"GET {target} HTTP/1.1\r\nHost: h\r\nHeadrace-Ask: {proof}\r\n\r\n"
+        client = MemoryClient(asked.handler, asyncio.get_running_loop())
+        await client.ask(known.encode()).done()
+        assert client.open
+
+    asyncio.run(test())
+
+
 def test_without_a_secret_nobody_is_told_anything() -> None:
     async def test() -> None:
         asked = Asked(secrets=())

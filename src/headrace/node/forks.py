@@ -57,6 +57,12 @@ class ForkedProcess:
 
     def _over(self) -> None:
         asyncio.get_running_loop().remove_reader(self._descriptor)
+        # Where this is the first process of a container, orphans of the fork server become its own.
+        with contextlib.suppress(ChildProcessError):
+            ended = os.waitid(os.P_PIDFD, self._descriptor, os.WEXITED | os.WNOHANG)
+            if ended is not None:
+                exited = ended.si_code == os.CLD_EXITED
+                self.told(ended.si_status if exited else -ended.si_status)
         os.close(self._descriptor)
         self._descriptor = -1
         self._ended.set()

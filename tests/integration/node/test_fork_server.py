@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import errno
 import functools
 import os
@@ -12,7 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import ParamSpec
 
@@ -27,6 +28,7 @@ from tests.harness.polling import eventually
 from tests.harness.toy_node import Toy
 
 P = ParamSpec("P")
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def on_a_loop(test: Callable[P, Coroutine[None, None, None]]) -> Callable[P, None]:
@@ -151,6 +153,38 @@ async def test_workers_outlive_a_fork_server_that_is_killed() -> None:
         assert await worker.process.wait() == UNKNOWN_EXIT
         with pytest.raises(ForkServerGoneError):
             await server.fork()
+
+
+@on_a_loop
+async def test_in_a_container_orphans_are_reaped_and_their_ends_known() -> None:
+    with adopting_orphans():
+        async with serving() as server:
+            one, other = [await server.fork() for _ in range(2)]
+            kill_for_good(server.pid)
+            await one.say("exit 5")
+            assert await one.process.wait() == 5
+            other.process.kill()
+            assert await other.process.wait() == -signal.SIGKILL
+            for worker in (one, other):
+                with pytest.raises(ProcessLookupError):
+                    os.kill(worker.process.pid, 0)
+
+
+def kill_for_good(child: int) -> None:
+    """Kill a child of this process, and return when it has ended. Its parent has yet to know."""
+    os.kill(child, signal.SIGKILL)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+
+
+@contextlib.contextmanager
+def adopting_orphans() -> Iterator[None]:
+    """Orphans below this process become its children, as they do below a container's first."""
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    assert prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+    try:
+        yield
+    finally:
+        prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
 @on_a_loop

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from typing import Any
 
 from headrace.telemetry.own_requests import CHECK_AGENT
 from headrace.vip.checks.judged import Answered, Check
@@ -19,16 +20,29 @@ class BadAnswer(Exception):
     """What came is no answer that can be read."""
 
 
+class _Reader(asyncio.StreamReader):
+    """Counts what has come."""
+
+    came_bytes = 0
+
+    def feed_data(self, data: Any) -> None:
+        """Take what has come."""
+        self.came_bytes += len(data)
+        super().feed_data(data)
+
+
 class CheckConnection:
     """A connection to a VIP, or to another server's own address, for one request after the other.
 
-    `kept` says whether it can be used again.
+    `kept` says whether it can be used again. What came before it was asked for is no answer: an
+    edge that hangs by now could have sent any number of them.
     """
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: _Reader, writer: asyncio.StreamWriter) -> None:
         self.kept = True
         self._reader = reader
         self._writer = writer
+        self._taken_bytes = 0
 
     @classmethod
     async def open(
@@ -36,20 +50,29 @@ class CheckConnection:
     ) -> CheckConnection:
         """Connect; `here`: from the address itself. Raises OSError (ssl.SSLError is one)."""
         host = str(address)
-        reader, writer = await asyncio.open_connection(
+        loop = asyncio.get_running_loop()
+        reader = _Reader(LARGEST_BYTES, loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        transport, _protocol = await loop.create_connection(
+            lambda: protocol,
             host,
             check.port,
-            limit=LARGEST_BYTES,
             ssl=context if check.secure else None,
             server_hostname=check.host if check.secure else None,
             local_addr=(host, 0) if here else None,
         )
-        return cls(reader, writer)
+        return cls(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
     @property
     def is_open(self) -> bool:
-        """Whether the other side has said nothing of an end."""
-        return self.kept and not self._reader.at_eof() and not self._writer.is_closing()
+        """Whether the other side has said nothing, of an end or else, since it was asked last."""
+        return not (
+            self._unasked or not self.kept or self._reader.at_eof() or self._writer.is_closing()
+        )
+
+    @property
+    def _unasked(self) -> bool:
+        return self._reader.came_bytes > self._taken_bytes
 
     async def ask(self, check: Check) -> Answered:
         """Ask once. Raises BadAnswer, OSError."""
@@ -59,12 +82,15 @@ class CheckConnection:
             head = await self._reader.readuntil(b"\r\n\r\n")
             answer, length, close = read_head(head)
             body = await self._reader.readexactly(length)
+            self._taken_bytes += len(head) + length
         except asyncio.IncompleteReadError as error:
             if not error.partial:
                 raise ConnectionResetError("the connection was closed") from None
             raise BadAnswer("the answer ends too early") from None
         except asyncio.LimitOverrunError:
             raise BadAnswer("the head of the answer is too long") from None
+        if self._unasked:
+            raise BadAnswer("more came than the answer")
         self.kept = not close
         return Answered(answer.status, body, answer.cache_status)
 

@@ -20,7 +20,8 @@ REMEDIES = {
     "port 179 on both sides: with a wrong one the kernel drops packets without a word",
     DownReason.PEER_CLOSED: "see the router's log: it closed the connection without a reason",
     DownReason.NOTIFIED: "see the router's log: it ended the session, or refused it",
-    DownReason.HOLD_TIMER: "check the link: nothing came from the router for the hold time",
+    DownReason.HOLD_TIMER: "check the link, and that both sides have TTL security or neither has: "
+    "nothing came from the router for the hold time",
     DownReason.WRONG_AS: "compare `as` in [[router]] with the router's own AS, and `as` in "
     "[speaker] with the AS that the router has for this server",
     DownReason.MALFORMED: "see what the router sends: it broke the protocol",

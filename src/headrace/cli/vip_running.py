@@ -26,7 +26,7 @@ from headrace.cli.admin_client import (
 from headrace.cli.own_process import begin_workers
 from headrace.cli.role_file import RoleName, load_for
 from headrace.cli.tables import watch_looks
-from headrace.cli.vip_tables import complaints, event_line, status_lines
+from headrace.cli.vip_tables import complaints, done_lines, event_line, status_lines
 from headrace.config.units import parse_duration
 from headrace.config.vip import VIP
 from headrace.vip.admin.models import MOST_EVENTS, Done, EventList, Explained, Status
@@ -171,8 +171,8 @@ def planned(client: AdminClient) -> Iterator[str]:
 
 def _order(client: AdminClient, what: str, body: dict[str, object]) -> None:
     done = run(COMMAND, lambda: client.ask(Done, "POST", f"/vip/{what}", body))
-    note = f" ({done.note})" if done.note else ""
-    typer.echo(harmless(f"in force: wanted {done.wanted}{note}; now {done.phase}"))
+    for line in done_lines(done, leaves=what == "drain"):
+        typer.echo(harmless(line))
 
 
 def _seconds(text: str | None, option: str) -> float:

@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from headrace.cli.admin_client import harmless
 from headrace.cli.tables import part
-from headrace.vip.admin.models import EventRow, NeighbourRow, SessionRow, Status, VipRow
+from headrace.vip.admin.models import Done, EventRow, NeighbourRow, SessionRow, Status, VipRow
 
 _NARROWEST = 20
 _BFD = {True: "up", False: "down", None: "waits"}
@@ -83,6 +83,22 @@ def _bfd_complaint(session: SessionRow) -> Iterator[str]:
     )
 
 
+def done_lines(done: Done, *, leaves: bool) -> Iterator[str]:
+    """Yield what an order came to, and until when it counts: of one to leave that stands in place
+    of another, also when that one would have ended.
+    """
+    note = f" ({done.note})" if done.note else ""
+    yield f"in force: wanted {done.wanted}{note}; now {done.phase}"
+    if leaves:
+        back = "headrace vip return takes it back"
+        end = f"it ends by itself at {_at(done.until)}" if done.until else "it has no end"
+        yield f"{end}; {back}"
+    former = done.replaced
+    if leaves and former is not None:
+        end = f"would have ended at {_at(former.until)}" if former.until else "had no end"
+        yield f"it replaces the order by {former.by or 'somebody'}, which {end}"
+
+
 def event_line(one: EventRow) -> str:
     """Return an event as a line of text."""
     at = datetime.fromtimestamp(one.at, UTC).strftime("%Y-%m-%d %H:%M:%S")
@@ -104,8 +120,7 @@ def _head(found: Status) -> Iterator[str]:
     if found.order is not None:
         until = ""
         if found.order.until is not None:
-            at = datetime.fromtimestamp(found.order.until, UTC)
-            until = f" until {at:%Y-%m-%d %H:%M:%S}"
+            until = f" until {_at(found.order.until)}"
         reason = f": {found.order.reason}" if found.order.reason else ""
         by = found.order.by or "somebody"
         yield f"ordered by {by}{until}{reason}; headrace vip return takes it back"
@@ -189,6 +204,10 @@ def _drains(one: NeighbourRow) -> str:
     if not one.leaving:
         return "no"
     return "yes" if one.clients is None else f"yes, {one.clients} connections left"
+
+
+def _at(unix_s: float) -> str:
+    return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 def _span(seconds: float) -> str:

@@ -33,7 +33,7 @@ from headrace.vip.events import Event, Events
 from headrace.vip.handover.running import Handover
 from headrace.vip.kept import Keeper, boot_id, read_kept
 from headrace.vip.learn.running import RunningLearning
-from headrace.vip.memory import memory_of, order_of, with_memory, with_order
+from headrace.vip.memory import memory_of, order_line, order_of, with_memory, with_order
 from headrace.vip.plan.health import (
     Found,
     Health,
@@ -194,8 +194,7 @@ class Announcing:
         self.own = order
         now = time.time()
         self.keeper.put(with_order(self.keeper.kept, order, by, now))
-        kind = "return" if order is None else order.state.value
-        self.events.add(Event(now, "order", self.me, f"{kind} by {by or 'somebody'}"))
+        self.events.add(Event(now, "order", self.me, order_line(order, by)))
         self._soon.set()
 
     # What neighbours hear.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from ipaddress import ip_address
 
 import msgspec
@@ -15,6 +16,18 @@ def order_of(kept: Kept) -> Order | None:
     """Return the operator's order that was kept."""
     one = kept.order
     return None if one is None else Order(one.state, one.reason, one.until, one.force)
+
+
+def order_line(order: Order | None, by: str) -> str:
+    """Return an order as events have it; None takes one back."""
+    by = by or "somebody"
+    if order is None:
+        return f"return by {by}"
+    end = "until it is taken back"
+    if order.until is not None:
+        end = f"until {datetime.fromtimestamp(order.until, UTC):%Y-%m-%d %H:%M:%SZ}"
+    reason = f": {order.reason}" if order.reason else ""
+    return f"{order.state.value} by {by}, {end}{reason}"
 
 
 def memory_of(kept: Kept) -> Memory | None:

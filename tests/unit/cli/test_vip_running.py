@@ -126,7 +126,7 @@ def test_what_somebody_wants_is_no_complaint() -> None:
     assert list(complaints(found)) == []
     text = "\n".join(status_lines(found, 140))
     assert "wanted: draining: by the description; 3 connections left" in text
-    assert "ordered by ada@desk until 1970-01-01 01:00:00: new disks" in text
+    assert "ordered by ada@desk until 1970-01-01 01:00:00Z: new disks" in text
 
 
 def test_what_comes_from_elsewhere_cannot_steer_a_terminal() -> None:
@@ -158,6 +158,37 @@ def test_a_drain_is_not_done_while_anything_is_announced(answers: list[object]) 
     assert result.exit_code == 1
     assert "nobody else serves it: headrace vip explain 192.0.2.1" in result.output
     assert "done" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("until", "former", "ends"),
+    [
+        (None, None, "it has no end; headrace vip return takes it back"),
+        (
+            3600.0,
+            None,
+            "it ends by itself at 1970-01-01 01:00:00Z; headrace vip return takes it back",
+        ),
+        (
+            None,
+            OrderRow("draining", "", "ada@desk", 1.0, 7200.0, False),
+            "it replaces the order by ada@desk, which would have ended at 1970-01-01 02:00:00Z",
+        ),
+        (
+            3600.0,
+            OrderRow("draining", "", "", 1.0, None, False),
+            "it replaces the order by somebody, which had no end",
+        ),
+    ],
+)
+def test_an_order_says_until_when_it_counts(
+    answers: list[object], until: float | None, former: OrderRow | None, ends: str
+) -> None:
+    answers.append(Done("serving", "draining", "new disks", until, former))
+    result = CliRunner().invoke(app, ["vip", "drain"])
+    lines = result.output.splitlines()
+    assert lines[0] == "in force: wanted draining (new disks); now serving"
+    assert lines[-1] == ends
 
 
 def test_a_drain_waits_until_the_server_is_out(answers: list[object]) -> None:

@@ -11,7 +11,7 @@ import pytest
 import headrace.vip.kept as kept_module
 from headrace.topology.model import AdminState
 from headrace.vip.kept import NAME, Keeper, Kept, read_kept, write_kept
-from headrace.vip.memory import memory_of, order_of, with_memory, with_order
+from headrace.vip.memory import memory_of, order_line, order_of, with_memory, with_order
 from headrace.vip.plan.model import Drain, Held, Memory, Phase
 from headrace.vip.plan.wanted import Order
 
@@ -32,6 +32,17 @@ def test_an_order_and_a_memory_come_back(tmp_path: Path) -> None:
     assert found.order is not None
     assert (found.order.by, found.order.at) == ("ada@desk", 100.0)
     assert (tmp_path / NAME).stat().st_mode & 0o777 == 0o600
+
+
+def test_an_order_is_logged_with_its_end_and_its_reason() -> None:
+    order = Order(AdminState.DRAINING, "new disks", 3600.0)
+    assert order_line(order, "ada@desk") == (
+        "draining by ada@desk, until 1970-01-01 01:00:00Z: new disks"
+    )
+    assert order_line(Order(AdminState.WITHDRAWN), "") == (
+        "withdrawn by somebody, until it is taken back"
+    )
+    assert order_line(None, "its time") == "return by its time"
 
 
 def test_nothing_kept_is_nothing_remembered(tmp_path: Path) -> None:

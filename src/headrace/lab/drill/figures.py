@@ -55,6 +55,17 @@ class Failure(msgspec.Struct, frozen=True):
     reached: str
 
 
+class Ended(msgspec.Struct, frozen=True):
+    """A long download that was cut: when it began and ended, from the event on, and how."""
+
+    client: str
+    host: str
+    began_s: float
+    ended_s: float
+    outcome: str
+    bytes: int
+
+
 class Figures(msgspec.Struct, frozen=True):
     """The figures of one run. Times are None where it did not happen until the end.
 
@@ -64,7 +75,8 @@ class Figures(msgspec.Struct, frozen=True):
     healing until they are with their owners for good. `named_s` is how long requests failed that
     went where DNS had sent them, and `failed_named` how many. `elsewhere` are the clients and VIPs
     that brought a session of TLS to another server than before, `resumed` those that resumed it.
-    `outcomes` are what failed requests, of all kinds, ended with, and `failures` the first of them.
+    `outcomes` are what failed requests, of all kinds, ended with, and `failures` the first of them;
+    `ended` are the first downloads that were cut.
     `lost` are packets that the lab's own lines lost meanwhile.
     """
 
@@ -95,6 +107,7 @@ class Figures(msgspec.Struct, frozen=True):
     outcomes: dict[str, int] = {}
     failures: list[Failure] = []
     lost: dict[str, Lost] = {}
+    ended: list[Ended] = []
 
 
 @dataclass(slots=True)
@@ -111,6 +124,7 @@ class _Counts:
     unjudged: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     failures: list[Failure] = field(default_factory=list)
+    ended: list[Ended] = field(default_factory=list)
     own: list[Interruption] = field(default_factory=list)
     others: list[Interruption] = field(default_factory=list)
     named: list[Interruption] = field(default_factory=list)
@@ -123,7 +137,7 @@ def figures_of(seen: Seen) -> Figures:
     for record in seen.records:
         _count(counts, seen, record)
         for one in record.downloads:
-            _count_download(counts, seen, one)
+            _count_download(counts, seen, record.client, one)
     attempts = [one for record in seen.records for one in record.attempts]
     moved_s = [
         left_owner_s(seen.moves, vip, seen.owners[vip], seen.event_s) for vip in seen.affected
@@ -156,6 +170,7 @@ def figures_of(seen: Seen) -> Figures:
         failed_named=counts.failed_named,
         outcomes=dict(counts.outcomes),
         failures=sorted(counts.failures, key=lambda one: one.after_s)[:MOST_FAILURES],
+        ended=sorted(counts.ended, key=lambda one: one.ended_s)[:MOST_FAILURES],
         lost=seen.lost,
         elsewhere=len(elsewhere),
         resumed=sum(elsewhere),
@@ -223,7 +238,7 @@ def by_host(attempts: Iterable[Attempt]) -> Iterator[tuple[str, list[Attempt]]]:
         yield host, sorted(those, key=lambda one: one.began_s)
 
 
-def _count_download(counts: _Counts, seen: Seen, one: Download) -> None:
+def _count_download(counts: _Counts, seen: Seen, client: str, one: Download) -> None:
     counts.downloads += 1
     counts.wrong += one.outcome == "wrong"
     # One that could not even begin is no download that was cut: connections count such.
@@ -233,6 +248,10 @@ def _count_download(counts: _Counts, seen: Seen, one: Download) -> None:
         counts.cut_back += 1
     elif one.ended_s >= seen.event_s:
         counts.cut += 1
+    else:
+        return
+    began_s, ended_s = (round(at_s - seen.event_s, 3) for at_s in (one.began_s, one.ended_s))
+    counts.ended.append(Ended(client, one.host, began_s, ended_s, one.outcome, one.bytes))
 
 
 def decided_s(answers: Iterable[Answer], kind: str, seen: Seen) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -149,9 +150,12 @@ class Hands:
         within_s = wait_s + _COMMAND_S
         try:
             said, _ = await asyncio.wait_for(process.communicate(), within_s)
-        except TimeoutError:
-            process.kill()
+        except BaseException as error:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
             await process.wait()
+            if not isinstance(error, TimeoutError):
+                raise
             raise LabError(f"headrace vip {word} on {machine}: no end in {within_s:g} s") from None
         if process.returncode:
             raise LabError(f"headrace vip {word}: {said.decode(errors='replace').strip()[-500:]}")

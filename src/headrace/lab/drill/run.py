@@ -65,10 +65,13 @@ class Drill:
             self._watches[machine.name] = self._stack.enter_context(watch)
         return self
 
-    async def __aexit__(self, *_error: object) -> None:
-        """Heal the lab, and end."""
+    async def __aexit__(self, kind: type[BaseException] | None, *_error: object) -> None:
+        """Heal the lab, and end. Where this was cancelled, the lab ends next: nobody waits for
+        servers to return.
+        """
         self._stack.close()
-        await self._hands.restore()
+        if kind is None or not issubclass(kind, asyncio.CancelledError):
+            await self._hands.restore()
 
     async def once(self) -> Seen:
         """Run it once, and return what was seen. Raises LabError, OSError."""

@@ -105,15 +105,19 @@ def run_line(number: int, figures: Figures) -> str:
 
 
 def failure_lines(figures: Figures) -> list[str]:
-    """Return the first requests that failed, where they were few: many are an interruption, and the
-    figures say how long that was.
+    """Return the first requests that failed and downloads that were cut, where they were few: many
+    are an interruption, and the figures say how long that was.
     """
-    if len(figures.failures) > _FEW:
-        return []
+    failures = figures.failures if len(figures.failures) <= _FEW else []
+    ended = figures.ended if len(figures.ended) <= _FEW else []
     return [
         f"failed: {one.client} to {one.host}, {one.after_s:.2f} s after the event: {one.outcome}"
         + (f", {_REACHED[one.reached]}" if one.reached else "")
-        for one in figures.failures
+        for one in failures
+    ] + [
+        f"cut: {one.client} from {one.host}, {one.ended_s:.2f} s after the event (begun at "
+        f"{one.began_s:.2f} s, {one.bytes} bytes): {one.outcome}"
+        for one in ended
     ]
 
 

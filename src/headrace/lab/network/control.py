@@ -135,7 +135,7 @@ def start_lab(root: Path, name: str, topology: Path, say: Callable[[str], None])
             said.append(word)
             if not word.startswith(FAILED) and not said[0].startswith(FAILED):
                 say(word)
-    except KeyboardInterrupt:
+    except BaseException:  # whoever started it was told to end
         keeper.send_signal(signal.SIGTERM)
         keeper.wait(_ENDS_S)
         raise

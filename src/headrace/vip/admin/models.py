@@ -211,12 +211,15 @@ class ReturnRequest(msgspec.Struct):
 
 class Done(msgspec.Struct):
     """The order is in force. `phase` is how far the server is, `wanted` what is wanted of it now,
-    by whom `note`.
+    by whom `note`. An order to leave ends at the Unix time `until` (null: when it is taken back);
+    `replaced` says that it stands in place of another, which had an end of its own or none.
     """
 
     phase: str
     wanted: str
     note: str
+    until: float | None = None
+    replaced: OrderRow | None = None
 
 
 class CoverageRequest(msgspec.Struct):

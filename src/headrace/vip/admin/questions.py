@@ -17,9 +17,10 @@ from headrace.vip.admin.models import (
     EventRow,
     EventsRequest,
     Explained,
+    OrderRow,
     Status,
 )
-from headrace.vip.admin.status import explain, status
+from headrace.vip.admin.status import explain, ordered, status
 from headrace.vip.announcing import Announcing
 from headrace.vip.learn.history import Entry
 from headrace.vip.learn.learner import NotProposedError
@@ -201,13 +202,15 @@ def _drain(server: Announcing, asked: DrainRequest) -> Answer:
     out = asked.now or asked.force
     until = None if asked.for_s is None else time.time() + asked.for_s
     state = AdminState.WITHDRAWN if out else AdminState.DRAINING
+    replaced = ordered(server)
     server.give(Order(state, asked.reason, until, asked.force), asked.by)
-    return _done(server)
+    return _done(server, replaced)
 
 
-def _done(server: Announcing) -> Answer:
+def _done(server: Announcing, replaced: OrderRow | None = None) -> Answer:
     wish = server.wish(time.time())
-    return Answer(done=Done(server.phase.value, wish.state.value, wish.note))
+    until = None if server.own is None else server.own.until
+    return Answer(done=Done(server.phase.value, wish.state.value, wish.note, until, replaced))
 
 
 def _counts(server: Announcing) -> Counts:

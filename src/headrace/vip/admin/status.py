@@ -35,7 +35,7 @@ def status(server: Announcing) -> Status:
         phase=server.phase.value,
         # After a restart it is not known since when it served before.
         phase_s=0.0 if memory is None else max(0.0, now - (memory.drain.since or server.began)),
-        order=_order(server),
+        order=ordered(server),
         wanted=wish.state.value,
         wanted_note=wish.note,
         speaker="not started" if server.said.state is None else server.said.state.value,
@@ -144,7 +144,8 @@ def _handover(server: Announcing) -> HandoverRow | None:
     )
 
 
-def _order(server: Announcing) -> OrderRow | None:
+def ordered(server: Announcing) -> OrderRow | None:
+    """Return the operator's order that is in force."""
     kept = server.keeper.kept.order
     if kept is None or server.own is None:
         return None

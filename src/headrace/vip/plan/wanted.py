@@ -60,7 +60,7 @@ def wanted(
     return {
         name: max(
             _each(order, server, view, now, own if name == me else None, whole=whole),
-            key=lambda one: (_ENDS[one.state], one.force),
+            key=lambda one: (_ENDS[one.state], one.force, one.planned),
         )
         for name, server in order.servers.items()
     }
@@ -74,11 +74,12 @@ def _each(
         if one.server in ("", server.name):
             note = f"maintenance: {one.reason}" if one.reason else "maintenance"
             found.append(Wanted(scheduled_state(one, now), note, planned=True))
+    # Before the loop, which sees the server drain by this very order: of equals the first counts.
+    if own is not None and (own.until is None or now < own.until):
+        found.append(Wanted(own.state, own.reason or "by an operator", force=own.force))
     by_loop = _by_loop(view.servers.get(server.name), now, whole)
     if by_loop is not None:
         found.append(by_loop)
-    if own is not None and (own.until is None or now < own.until):
-        found.append(Wanted(own.state, own.reason or "by an operator", force=own.force))
     return found
 
 

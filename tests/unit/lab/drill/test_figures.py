@@ -135,6 +135,10 @@ def test_downloads() -> None:
     found = figures_of(seen(Record("c", asked(OWN), downloads)))
 
     assert (found.downloads, found.cut, found.cut_back, found.wrong) == (6, 1, 1, 1)
+    assert failure_lines(found) == [
+        f"cut: c from {OWN}, 0.50 s after the event (begun at -1.00 s, 10 bytes): reset",
+        f"cut: c from {OWN}, 6.00 s after the event (begun at 1.00 s, 10 bytes): short",
+    ]
 
 
 def test_decisions_of_request_routers() -> None:

@@ -12,7 +12,14 @@ from headrace.topology.vips import Announce
 from headrace.vip.plan.health import Soundness, Verdict
 from headrace.vip.plan.model import Phase, Standing, Why
 from headrace.vip.plan.order import site_order
-from headrace.vip.plan.wanted import VIEW_AGE_S, believed, is_seen_failed, only_ordered, wanted
+from headrace.vip.plan.wanted import (
+    VIEW_AGE_S,
+    Order,
+    believed,
+    is_seen_failed,
+    only_ordered,
+    wanted,
+)
 from tests.harness.announcing import SITE, AnnouncingSite
 from tests.unit.vip.plan.sites import NOW, a_server, a_site, names_of
 
@@ -129,3 +136,13 @@ def test_of_a_site_that_is_withdrawn_in_part_no_vip_is_left() -> None:
     site.settle()
     for vip in a_server("n1").vips[0].addresses:
         assert site.announcers(vip) == {owner: Standing.DRAINING, second: Standing.DRAINING}
+
+
+def test_an_operators_words_stand_before_what_the_loop_sees_come_of_them() -> None:
+    own = Order(AdminState.DRAINING, "new disks")
+
+    assert wanted(ORDER, view(n1=SEEN_DRAINING), NOW, "n1", own)["n1"].note == "new disks"
+    elsewhere = wanted(ORDER, view(n1=SEEN_DRAINING), NOW, "n2", own)["n1"]
+    assert elsewhere.note.startswith("by the feedback loop")
+    # An order to the loop that goes further counts, whatever was ordered here.
+    assert wanted(ORDER, view(n1=OUT), NOW, "n1", own)["n1"].state is AdminState.WITHDRAWN

@@ -107,8 +107,8 @@ def test_both_as_the_speaker(namespaces: Namespaces, open_path: Path, speaks: st
     if speaks == "bird":
         include = open_path / "headrace.conf"
         include.write_text("filter headrace { reject; }\n")
-        own = sample('include "/etc/bird/headrace.conf";')
-        own = "router id 203.0.113.2;\n" + own.replace("/etc/bird/headrace.conf", str(include))
+        own = sample("router id 203.0.113.2;").replace("protocol device { }\n", "")
+        own = own.replace("/etc/bird/headrace.conf", str(include))
         daemon = BirdRouter(server, open_path, own)
         speaker = RunningSpeaker(
             server,
@@ -119,7 +119,7 @@ def test_both_as_the_speaker(namespaces: Namespaces, open_path: Path, speaks: st
             include=include,
         )
     else:
-        own = sample("router bgp 64510")
+        own = sample("bgp as-path access-list own")
         frr = FrrRouter(server, open_path, own, daemons=("zebra", "bgpd"))
         speaker = RunningSpeaker(
             server, open_path, frr_speaker, sessions(open_path, ""), sockets=frr.directory
@@ -128,3 +128,36 @@ def test_both_as_the_speaker(namespaces: Namespaces, open_path: Path, speaks: st
     router.goes_via(VIPS[0], "203.0.113.2")
     router.goes_via(VIPS_V6[0], "2001:db8:ffff::2")
     speaker.event(SessionUp, number=2)
+
+
+def test_frr_as_the_speaker_keeps_what_it_hears_to_itself(
+    namespaces: Namespaces, open_path: Path
+) -> None:
+    router_at, server = wire(namespaces)
+    text = sample("# router: bird").replace("protocol device { }\n", "")
+    text = re.sub(r"    (password|ttl security) .*;\n", "", text)
+    text = text.replace("export none", 'export where proto ~ "heard*"')
+    text += "protocol static heard4 { ipv4; route 198.51.100.0/25 unreachable; }\n"
+    text += "protocol static heard6 { ipv6; route 2001:db8:5::/48 unreachable; }\n"
+    BirdRouter(router_at, open_path, text)
+    own = sample("bgp as-path access-list own")
+    frr = FrrRouter(server, open_path, own, daemons=("zebra", "bgpd"))
+    speaker = RunningSpeaker(
+        server, open_path, frr_speaker, sessions(open_path, ""), sockets=frr.directory
+    )
+    speaker.start(announcement(VIPS[0]), announcement(VIPS_V6[0]))
+    for family, router, heard, mine in (
+        ("ipv4", "203.0.113.1", "198.51.100.0/25", VIPS[0]),
+        ("ipv6", "2001:db8:ffff::1", "2001:db8:5::/48", VIPS_V6[0]),
+    ):
+        asked = f"show bgp {family} unicast"
+        eventually(partial(paths, frr, f"{asked} {heard} json"), f"{heard} is heard")
+        said = f"{asked} neighbors {router} advertised-routes json"
+        eventually(partial(_advertised, frr, said), f"{mine} is announced")
+        assert list(_advertised(frr, said)) == [mine]
+        assert heard not in server.ip("-6" if family == "ipv6" else "-4", "route", "show")
+
+
+def _advertised(router: FrrRouter, question: str) -> dict[str, object]:
+    found = router.ask_json(question).get("advertisedRoutes", {})
+    return dict(found)

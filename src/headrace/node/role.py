@@ -129,6 +129,9 @@ class WorkerRole(Protocol[ConfigT]):
     `open` comes first and `close` last, also after an `open` that raised.
     """
 
+    outlives_supervisor: bool = True
+    """Whether it finishes its responses when its supervisor has died; else it ends at once."""
+
     @property
     def model(self) -> type[ConfigT]:
         """The class that configurations are read into."""

@@ -285,7 +285,7 @@ class WorkerLoop(Generic[ConfigT]):
 
     def supervisor_gone(self) -> None:
         """End in good order: no supervisor restarts or reconfigures this worker any more."""
-        self._stop(self._drain_timeout_s)
+        self._stop(self._drain_timeout_s if self._role.outlives_supervisor else 0.0)
 
 
 class Preparation(Generic[ConfigT]):

@@ -23,12 +23,15 @@ from headrace.vip.admin.questions import answer_question
 from headrace.vip.announcing import Announcing, SpeakerMaker
 from headrace.vip.handler import VipHandler
 from headrace.vip.speak.made import make_speaker
+from headrace.vip.turn import Turn
 
 
 class VipWorker(WorkerRole[VipConfig]):
     """What announces, in its worker process."""
 
     model = VipConfig
+    outlives_supervisor = False
+    """Nobody waits for its answers for long, and nobody would end it if it hung."""
 
     def __init__(self, maker: SpeakerMaker = make_speaker) -> None:
         self.metrics = WorkerMetrics()
@@ -37,12 +40,15 @@ class VipWorker(WorkerRole[VipConfig]):
         self._watching: asyncio.Task[None] | None = None
         self._announcing: Announcing | None = None
         self._started = False
+        self._turn: Turn | None = None
 
     def open(self, config: VipConfig, loop: asyncio.AbstractEventLoop) -> Handler:
-        """Read the secrets and what was kept; return who answers the other servers.
+        """Read the secrets and what was kept, when the worker before is gone; return who answers
+        the other servers.
 
         Raises HeadraceError or OSError.
         """
+        self._turn = Turn.take(config.state_directory)
         known = self._secrets = WatchedSecrets(config.network.secret_file)
         self._watching = loop.create_task(known.watch())
         announcing = self._announcing = Announcing(config, lambda: known.secrets, self._maker)
@@ -98,6 +104,8 @@ class VipWorker(WorkerRole[VipConfig]):
             await asyncio.gather(self._watching, return_exceptions=True)
         if self._announcing is not None:
             await self._announcing.close()
+        if self._turn is not None:
+            self._turn.release()
 
 
 def serve(descriptor: int) -> int:

@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -161,3 +162,24 @@ def test_a_server_that_fails_again_and_again_is_damped(site: VipSite) -> None:
         "its VIPs are damped",
     )
     moved(site)
+
+
+def test_a_worker_whose_supervisor_was_killed_leaves_before_the_next_begins(site: VipSite) -> None:
+    """Also while a stranger holds a connection open; else both would announce and bind."""
+    first = site.servers[1]
+    half = "GET / HTTP/1.1\r\nHost: x\r\nX: "
+    holder = (
+        f"import socket, time; s = socket.create_connection(('{first.own}', 8093)); "
+        f"s.sendall({half.encode()!r}); print(flush=True); time.sleep(600)"
+    )
+    held = site.where.popen([sys.executable, "-c", holder], stdout=subprocess.PIPE)
+    assert held.stdout is not None
+    held.stdout.readline()
+    os.kill(first.vip.pid, signal.SIGKILL)
+    first.vip.start()
+    first.ready()
+    site.settled()
+    was, _ready, now = first.vip.log().rpartition('"event": "ready"')
+    assert '"event": "addresses_changed"' in was
+    assert '"removed": ["192' not in now
+    assert "session_down" not in now

@@ -12,6 +12,7 @@ What a role need not have has a default here, for classes that name the Protocol
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -131,6 +132,8 @@ class WorkerRole(Protocol[ConfigT]):
 
     outlives_supervisor: bool = True
     """Whether it finishes its responses when its supervisor has died; else it ends at once."""
+    accepts_per_s: float = math.inf
+    """How many connections it lets in: fewer where answers are not its first duty."""
 
     @property
     def model(self) -> type[ConfigT]:

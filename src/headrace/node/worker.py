@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import math
 import os
 import resource
 import signal
@@ -184,7 +185,7 @@ class WorkerLoop(Generic[ConfigT]):
             configure_logging(config.log_level, worker=self._number)
             contexts = server_contexts(config, self._tickets)
             server = Server(self._role.open(config, self._loop), self._loop)
-            configure_server(server, config)
+            configure_server(server, config, self._role.accepts_per_s)
             if not self._network.hand_to(self._role.adopt_network) and config.network is not None:
                 raise NetworkMissingError("the description of the network has not come")
             self._listeners = open_listeners(message.bindings, descriptors, contexts)
@@ -231,7 +232,7 @@ class WorkerLoop(Generic[ConfigT]):
         config = prepared.config
         configure_logging(config.log_level, worker=self._number)
         prepared.change.commit()
-        configure_server(server, config)
+        configure_server(server, config, self._role.accepts_per_s)
         self._drain_timeout_s = config.drain_timeout_s
         self._listen(prepared, server)
         self.channel.send(Committed(version))
@@ -327,7 +328,7 @@ class Preparation(Generic[ConfigT]):
         self.change.abandon()
 
 
-def configure_server(server: Server, config: NodeConfig) -> None:
+def configure_server(server: Server, config: NodeConfig, accepts_per_s: float = math.inf) -> None:
     """Set the limits on clients, for what happens from now on."""
     limits, timeouts = config.limits, config.timeouts
     server.configure(
@@ -345,5 +346,6 @@ def configure_server(server: Server, config: NodeConfig) -> None:
             limits.requests_per_connection or 2**62,
             limits.handshakes_per_address,
             descriptors_for_clients(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
+            accepts_per_s,
         ),
     )

@@ -25,6 +25,9 @@ from headrace.vip.handler import VipHandler
 from headrace.vip.speak.made import make_speaker
 from headrace.vip.turn import Turn
 
+ACCEPTS_PER_S = 40.0
+"""The other servers of a site keep their connections; a flood of others must not delay checks."""
+
 
 class VipWorker(WorkerRole[VipConfig]):
     """What announces, in its worker process."""
@@ -32,6 +35,7 @@ class VipWorker(WorkerRole[VipConfig]):
     model = VipConfig
     outlives_supervisor = False
     """Nobody waits for its answers for long, and nobody would end it if it hung."""
+    accepts_per_s = ACCEPTS_PER_S
 
     def __init__(self, maker: SpeakerMaker = make_speaker) -> None:
         self.metrics = WorkerMetrics()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import math
 import socket
 import ssl
 import time
@@ -21,6 +22,7 @@ from headrace.http.server.tls_socket import (
 from headrace.reasons import Reason
 
 ACCEPTS_PER_WAKE = 64
+ACCEPTS_PER_REST = 8
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -84,7 +86,9 @@ class Server(ServerContext):
         """Take what waits, in bounds; return how many that were."""
         accepted = 0
         sock = listener.sock
-        while accepted < ACCEPTS_PER_WAKE:
+        pace = self.limits.accepts_per_s
+        most = ACCEPTS_PER_WAKE if pace == math.inf else ACCEPTS_PER_REST
+        while accepted < most:
             try:
                 client, peer = sock.accept()
             except (BlockingIOError, InterruptedError):
@@ -104,6 +108,8 @@ class Server(ServerContext):
             self._admit(client, peer, listener)
         if accepted:
             self.handler.connections_changed(accepted, 0)
+            if pace != math.inf:
+                self._rest(accepted / pace)
         return accepted
 
     def _admit(self, client: socket.socket, peer: object, listener: Listener) -> None:
@@ -133,13 +139,18 @@ class Server(ServerContext):
 
     def _pause_accepting(self) -> None:
         """Out of descriptors: accepting again at once would only spin."""
+        if not self._paused:
+            self.handler.event("refused", Reason.DESCRIPTORS.word)
+            self._rest(0.5)
+
+    def _rest(self, rest_s: float) -> None:
+        """Accept nobody for a while, unless it is one already."""
         if self._paused:
             return
         self._paused = True
-        self.handler.event("refused", Reason.DESCRIPTORS.word)
         for listener in self._listeners:
             self.loop.remove_reader(listener.sock.fileno())
-        self.loop.call_later(0.5, self._continue_accepting)
+        self.loop.call_later(rest_s, self._continue_accepting)
 
     def _continue_accepting(self) -> None:
         self._paused = False

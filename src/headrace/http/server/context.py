@@ -6,6 +6,7 @@ Connections know this and not who accepts them.
 from __future__ import annotations
 
 import asyncio
+import math
 import mmap
 import ssl
 import time
@@ -41,7 +42,8 @@ class ConnectionLimits:
     """How many connections a worker accepts, in all and from one address.
 
     `descriptors` is how many may be in use when a client is let in: the rest is for those who are
-    in already, their files and their origins.
+    in already, their files and their origins. `accepts_per_s` is for a worker that has more urgent
+    work than its clients: so many new ones are let in, others wait.
     """
 
     connections: int = 20000
@@ -49,6 +51,7 @@ class ConnectionLimits:
     requests_per_connection: int = 2**62
     handshakes_per_address: int = 200
     descriptors: int = 2**62
+    accepts_per_s: float = math.inf
 
 
 class OpenConnection(Protocol):

@@ -281,6 +281,11 @@ def _token(token_file: Path | None, config: NodeConfig | None) -> str:
         token_file = config.admin.token_file or config.state_dir / TOKEN_FILE_NAME
     try:
         token = token_file.read_text("ascii").strip()
+    except FileNotFoundError as error:
+        raise AdminUsage(
+            f"cannot read the token from {token_file}: there is no such file; does the node run? "
+            "It makes the file when it first starts"
+        ) from error
     except OSError as error:
         raise AdminUsage(f"cannot read the token from {token_file}: {error.strerror}") from error
     except ValueError:

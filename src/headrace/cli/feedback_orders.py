@@ -99,7 +99,7 @@ def _unkept(found: OrderList, others: Sequence[str]) -> Iterator[str]:
 
 
 def _utc(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at))
+    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(at))
 
 
 def _known(client: AdminClient, done: Done) -> OrderList:

@@ -93,7 +93,7 @@ def event_json(line: bytes) -> str:
 
 
 def _told(event: dict[str, Any]) -> str:
-    at = datetime.fromtimestamp(event.get("at", 0.0), UTC).strftime("%Y-%m-%d %H:%M:%S")
+    at = datetime.fromtimestamp(event.get("at", 0.0), UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     if "alarm" in event:
         word = "alarm" if event.get("raised") else "no more"
         about = " ".join((event["alarm"], event.get("subject", ""))).strip()

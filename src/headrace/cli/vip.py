@@ -165,6 +165,8 @@ def takeover(
 def _sites(topology: Topology, asked: str | None) -> list[str]:
     """Return the sites with VIPs, or the one asked for. Raises BadVipQuestion."""
     found = list(dict.fromkeys(one.site for one in topology.servers if one.vips))
+    if not found:
+        raise BadVipQuestion("no server of this description has a VIP: give its [[server]] `vips`")
     if asked is None:
         return found
     if asked not in found:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
-import msgspec
 import typer
 
 from headrace.cli.admin_client import (
@@ -26,7 +25,7 @@ from headrace.cli.admin_client import (
 from headrace.cli.own_process import begin_workers
 from headrace.cli.role_file import RoleName, load_for
 from headrace.cli.tables import watch_looks
-from headrace.cli.vip_tables import complaints, done_lines, event_line, status_lines
+from headrace.cli.vip_tables import complaints, done_lines, event_line, planned_lines, status_lines
 from headrace.config.units import parse_duration
 from headrace.config.vip import VIP
 from headrace.vip.admin.models import MOST_EVENTS, Done, EventList, Explained, Status
@@ -105,8 +104,11 @@ def events(
     """Print what changed since the start and why, the newest first."""
     client = client_of(admin, token_file, config)
     path = f"/vip/events?limit={limit}&about={quote(about, safe='')}"
-    for one in run(COMMAND, lambda: client.ask(EventList, "GET", path)).events:
+    found = run(COMMAND, lambda: client.ask(EventList, "GET", path)).events
+    for one in found:
         typer.echo(event_line(one))
+    if about and not found:
+        typer.echo(f"nothing of {about!r} since the start: name a VIP or a router", err=True)
 
 
 def drain(
@@ -166,7 +168,7 @@ def explained(client: AdminClient, vip: str) -> Iterator[str]:
 def planned(client: AdminClient) -> Iterator[str]:
     """Yield what the process that runs announces."""
     found = run(COMMAND, lambda: client.ask(Status, "GET", "/vip/status"))
-    yield from status_lines(msgspec.structs.replace(found, sessions=[], neighbours=[]), PLAIN_WIDTH)
+    yield from planned_lines(found, PLAIN_WIDTH)
 
 
 def _order(client: AdminClient, what: str, body: dict[str, object]) -> None:

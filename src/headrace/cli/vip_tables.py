@@ -18,16 +18,7 @@ def status_lines(found: Status, width: int) -> list[str]:
     """Return the whole state as lines, none wider than `width`: sentences are wrapped, for their
     ends say what helps, and tables cut.
     """
-    lines = [
-        part
-        for one in (*_head(found), *_edge(found), *_handover(found), *complaints(found))
-        for part in wrap(harmless(one), max(width, _NARROWEST), subsequent_indent="  ")
-    ]
-    lines += part(
-        ["VIP", "OF", "RANK", "STANDING", "ANNOUNCED", "CHECKS", "WHY"],
-        [_vip(one) for one in found.vips],
-        width,
-    )
+    lines = planned_lines(found, width)
     lines += part(
         ["ROUTER", "NAME", "SESSION", "SINCE", "BFD", "PREFIXES", "WHY"],
         [_session(one) for one in found.sessions],
@@ -36,6 +27,21 @@ def status_lines(found: Status, width: int) -> list[str]:
     lines += part(
         ["NEIGHBOUR", "EDGE", "DRAINS", "ANNOUNCES", "ASKED", "WHY"],
         [_neighbour(one) for one in found.neighbours],
+        width,
+    )
+    return [line[:width] for line in lines]
+
+
+def planned_lines(found: Status, width: int) -> list[str]:
+    """Return what is announced as lines, and what is wrong; without routers and neighbours."""
+    lines = [
+        part
+        for one in (*_head(found), *_edge(found), *_handover(found), *complaints(found))
+        for part in wrap(harmless(one), max(width, _NARROWEST), subsequent_indent="  ")
+    ]
+    lines += part(
+        ["VIP", "OF", "RANK", "STANDING", "ANNOUNCED", "CHECKS", "WHY"],
+        [_vip(one) for one in found.vips],
         width,
     )
     return [line[:width] for line in lines]
@@ -101,7 +107,7 @@ def done_lines(done: Done, *, leaves: bool) -> Iterator[str]:
 
 def event_line(one: EventRow) -> str:
     """Return an event as a line of text."""
-    at = datetime.fromtimestamp(one.at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    at = datetime.fromtimestamp(one.at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     about = f" {one.about}" if one.about else ""
     detail = f": {one.detail}" if one.detail else ""
     return harmless(f"{at}  {one.kind}{about}{detail}")

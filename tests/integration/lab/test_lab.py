@@ -104,9 +104,17 @@ def test_a_program_that_ends_by_itself_is_started_again(lab: LabUnderTest) -> No
     eventually(again, "the origin runs again", 30.0)
 
 
+def test_the_command_itself_is_found_on_a_machine(
+    lab: LabUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    assert lab("exec", CLIENT, "--", "headrace", "--version").strip()
+
+
 def test_a_mistake_is_said(lab: LabUnderTest) -> None:
     for words, said in {
         ("kill", "oslo9"): "oslo9 is no machine, site or ISP",
+        ("heal", "paris"): "paris is no machine, site or ISP: name one of",
         ("kill", "oslo1:router"): "it has edge, vip",
         ("kill", "oslo1", "--signal", "NONSENSE"): "is no signal",
         ("cut", "paris"): "there is no line paris",

@@ -188,14 +188,14 @@ def test_orders_are_listed() -> None:
         replace(ROW, wants="none", state="taken_back", overruled_by=f"still {by}"),
     ]
     assert list(order_lines(OrderList(rows, ["c"]))) == [
-        "1970-01-01 00:00:00  n1 draining by ann@desk at a: disks",
-        "    in force until 1970-01-01 00:01:00; known by a, b",
-        "1970-01-01 00:00:00  n1 draining by ann@desk at a: disks",
+        "1970-01-01 00:00:00Z  n1 draining by ann@desk at a: disks",
+        "    in force until 1970-01-01 00:01:00Z; known by a, b",
+        "1970-01-01 00:00:00Z  n1 draining by ann@desk at a: disks",
         f"    overruled by {by}; known by a, b",
-        "1970-01-01 00:00:00  view frozen by ann@desk at a",
+        "1970-01-01 00:00:00Z  view frozen by ann@desk at a",
         "    in force; known by a, b",
         "    not yet by b",
-        "1970-01-01 00:00:00  n1 none by ann@desk at a: disks",
+        "1970-01-01 00:00:00Z  n1 none by ann@desk at a: disks",
         f"    taken back; still {by}; known by a, b",
         "not heard: c",
     ]

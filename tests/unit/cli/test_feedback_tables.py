@@ -99,11 +99,11 @@ def test_events_are_lines() -> None:
         "reasons": ["timeout", "refused"], "note": "a disk",
     }  # fmt: skip
     assert event_line(msgspec.json.encode(change)) == (
-        "1970-01-01 00:00:00  n1: online -> failed: timeout, refused (a disk)"
+        "1970-01-01 00:00:00Z  n1: online -> failed: timeout, refused (a disk)"
     )
     alarm = {"at": 0.0, "alarm": "mass_failure", "subject": "", "text": "4 of 6", "raised": True}
     assert event_line(msgspec.json.encode(alarm)) == (
-        "1970-01-01 00:00:00  alarm: mass_failure: 4 of 6"
+        "1970-01-01 00:00:00Z  alarm: mass_failure: 4 of 6"
     )
 
 

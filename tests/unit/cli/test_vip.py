@@ -80,3 +80,9 @@ def test_a_plan_may_be_asked_of_a_time_of_maintenance(tmp_path: Path) -> None:
 def test_what_is_not_there_is_said_with_what_is(words: list[str], message: str) -> None:
     with pytest.raises(HeadraceError, match=message):
         said(*words)
+
+
+def test_a_description_without_vips_says_so() -> None:
+    plain = str(Path(__file__).parents[3] / "docs/examples/network.toml")
+    result = CliRunner().invoke(app, ["vip", "takeover", "--network", plain])
+    assert "no server of this description has a VIP" in str(result.exception)

@@ -16,6 +16,7 @@ from headrace.vip.admin.models import (
     BfdRow,
     Done,
     EdgeRow,
+    EventList,
     EventRow,
     NeighbourRow,
     OrderRow,
@@ -219,3 +220,16 @@ def test_a_time_that_is_none_is_refused(option: str) -> None:
     result = CliRunner().invoke(app, ["vip", "drain", option, "soon"])
     assert result.exit_code == 2
     assert option in result.output
+
+
+def test_a_plan_counts_the_sessions_that_there_are(answers: list[object]) -> None:
+    answers.append(WELL)
+    found = CliRunner().invoke(app, ["vip", "plan"]).output
+    assert "1 of 1 sessions up" in found
+    assert "ROUTER" not in found
+
+
+def test_events_of_what_is_not_there_are_none_in_words(answers: list[object]) -> None:
+    answers.append(EventList([]))
+    result = CliRunner().invoke(app, ["vip", "events", "192.0.2.9"])
+    assert "nothing of '192.0.2.9' since the start" in result.output

@@ -281,7 +281,10 @@ class Process:
         if "helper" not in why:
             return ""
         program = helper_command().split()[0]
-        return f"; {self._user} must be able to run {program} and to read {HERE / 'helper.py'}"
+        return (
+            f"; the user {self._user} has to be able to run {program} and to read "
+            f"{HERE / 'helper.py'}: let it, or name another `user` in [speaker]"
+        )
 
 
 def _environment(user: str) -> dict[str, str]:

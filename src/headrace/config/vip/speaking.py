@@ -84,7 +84,10 @@ class RouterSession(Model):
     )
     password_file: FilePath | None = Field(
         default=None,
-        description="A file with the password of TCP-MD5 (RFC 2385), mode 0600. Unset: none.",
+        description=(
+            "A file with the password of TCP-MD5 (RFC 2385), which others cannot read (mode 0640 "
+            "or less). Unset: none."
+        ),
     )
     ttl_security: int | None = Field(
         default=None,

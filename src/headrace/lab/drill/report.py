@@ -28,7 +28,8 @@ _TITLE = "New connections work again after"
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;color:#24292f}"
     "table{border-collapse:collapse}td,th{padding:.2rem .6rem;border-bottom:1px solid #d8dde3;"
-    "text-align:right}td:first-child,th:first-child{text-align:left}"
+    "text-align:right}td{white-space:nowrap}"
+    "td:first-child,th:first-child{text-align:left;white-space:normal}"
 )
 
 

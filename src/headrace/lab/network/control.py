@@ -88,6 +88,9 @@ class Lab:
         machine = self.machine(name)
         resolver = self.directory / machine.name / "resolv.conf"
         settle(self.plan.namespace(machine.name), resolver if resolver.exists() else None)
+        # Behind all others: where `headrace` is called by its path, it is found there as well.
+        path = os.environ.get("PATH", os.defpath)
+        os.environ["PATH"] = os.pathsep.join((path, str(Path(sys.executable).parent)))
         try:
             os.execvp(command[0], list(command))
         except OSError as error:

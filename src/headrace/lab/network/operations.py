@@ -118,7 +118,8 @@ class Operations:
         with contextlib.suppress(LabError):  # a machine without programs has a line all the same
             return healed + await self._start(self._targets(one))
         if machine not in self._plan.names:
-            raise LabError(f"{machine} is no machine, site or ISP")
+            known = ", ".join(self._plan.names)
+            raise LabError(f"{machine} is no machine, site or ISP: name one of {known}")
         return healed
 
 

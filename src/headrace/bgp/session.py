@@ -130,7 +130,7 @@ def read_password(path: Path) -> str:
     except OSError as error:
         raise BgpError(f"{path} cannot be read: {error.strerror}") from None
     if mode & (stat.S_IRWXO | stat.S_IWGRP):
-        raise BgpError(f"{path} can be read by others: run `chmod 0600 {path}`")
+        raise BgpError(f"{path} is open to others: run `chmod g-w,o-rwx {path}`")
     try:
         text = content.decode("ascii").strip("\r\n")
     except ValueError:

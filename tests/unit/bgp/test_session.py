@@ -60,7 +60,7 @@ def test_a_password_is_one_line_of_a_guarded_file(tmp_path: Path) -> None:
     file.chmod(0o640)
     assert read_password(file) == "a;b 'c\""
     file.chmod(0o644)
-    with pytest.raises(BgpError, match="chmod 0600"):
+    with pytest.raises(BgpError, match="chmod g-w,o-rwx"):
         read_password(file)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +22,7 @@ from headrace.config.vip.model import VipConfig
 
 _INTERFACES = Path("/sys/class/net")
 _BFDD = Path("/usr/lib/frr/bfdd")
+_MOST_PASSWORD = 80
 
 
 def machine_problems(config: VipConfig) -> list[Problem]:
@@ -37,18 +40,37 @@ def _files(config: VipConfig) -> Iterator[Problem]:
         (config.network.file, ("network", "file")),
         (None if config.edge is None else config.edge.token_file, ("edge", "token_file")),
     ]
-    files += [
-        (router.password_file, ("router", index, "password_file"))
-        for index, router in enumerate(config.routers)
-    ]
     for path, place in files:
         problem = None if path is None else unreadable(path, place)
         if problem is not None:
             yield problem
+    for index, router in enumerate(config.routers):
+        if router.password_file is not None:
+            yield from _password(router.password_file, ("router", index, "password_file"))
     if config.checking.ca is not None:
         bad = bad_authorities(config.checking.ca, ("checking", "ca"))
         if bad is not None:
             yield bad
+
+
+def _password(path: Path, place: tuple[str | int, ...]) -> Iterator[Problem]:
+    """Yield what sessions would refuse a file with a password for."""
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            content = file.read(4096)
+    except OSError:
+        problem = unreadable(path, place)
+        if problem is not None:
+            yield problem
+        return
+    if mode & (stat.S_IRWXO | stat.S_IWGRP):
+        remedy = f"run `chmod g-w,o-rwx {path}`"
+        yield Problem(place, "others can read or change the file", remedy, repr(str(path)))
+    text = content.decode("ascii", "replace").strip("\r\n")
+    if not 1 <= len(text) <= _MOST_PASSWORD or not (text.isascii() and text.isprintable()):
+        remedy = f"write 1 to {_MOST_PASSWORD} letters of ASCII, in one line"
+        yield Problem(place, "the file holds no password", remedy, repr(str(path)))
 
 
 def _programs(config: VipConfig) -> Iterator[Problem]:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from headrace.bgp.errors import BgpError
@@ -12,7 +17,9 @@ from headrace.config.loader import load_config
 from headrace.config.vip import VIP
 from headrace.config.vip.model import VipConfig
 from headrace.vip.speak.guard import Guard
+from headrace.vip.speak.guard_process import READY
 from headrace.vip.speak.made import guarded
+from headrace.vip.speak.stopped import GUARD_MODULE, end_stopped
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "vip.toml"
 
@@ -65,3 +72,43 @@ def test_a_lock_that_cannot_be_taken_is_told(tmp_path: Path) -> None:
         assert not (tmp_path / "elsewhere").exists()
 
     asyncio.run(asyncio.wait_for(run(), 100))
+
+
+def test_a_stopped_guard_of_a_former_process_does_not_keep_the_next_from_its_work(
+    tmp_path: Path,
+) -> None:
+    """Else the daemon would announce on, unchecked, for as long as that one is stopped."""
+    config = config_of(tmp_path, "one")
+    task = guarded(config)
+    assert task is not None
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        command = [sys.executable, "-m", GUARD_MODULE, msgspec.json.encode(task).decode()]
+        with subprocess.Popen(command, stdin=theirs.fileno()) as former:
+            try:
+                assert ours.recv(100) == READY
+                former.send_signal(signal.SIGSTOP)
+
+                async def run() -> None:
+                    guard = guard_of(config)
+                    await guard.start()
+                    await guard.close(withdraw=False)
+
+                asyncio.run(asyncio.wait_for(run(), 60))
+                assert former.wait(10) == -signal.SIGKILL
+            finally:
+                former.kill()
+
+
+@pytest.mark.parametrize("said", [b"", b"x", b"0\n", b"-1\n", b"9" * 20, b"%d\n"])
+def test_nothing_else_is_ended(tmp_path: Path, said: bytes) -> None:
+    with subprocess.Popen(["sleep", "600"]) as other:
+        try:
+            other.send_signal(signal.SIGSTOP)
+            file = tmp_path / "lock"
+            file.write_bytes(said.replace(b"%d", b"%d" % other.pid))
+            with file.open("rb") as lock:
+                assert end_stopped(lock.fileno()) == 0
+            assert other.poll() is None
+        finally:
+            other.kill()

@@ -21,8 +21,8 @@ from headrace.bgp.exabgp.helper import BEAT, HEARD
 from headrace.bgp.lines import LineSplitter
 from headrace.bgp.speaker import Speaker
 from headrace.vip.speak.guard_process import GOODBYE, READY, WITHDRAWN, GuardTask
+from headrace.vip.speak.stopped import GUARD_MODULE
 
-MODULE = "headrace.vip.speak.guard_process"
 START_S = 20.0
 DEAF_S = 3.0
 TICK_S = 0.25
@@ -79,7 +79,7 @@ class Guard:
         self._ended.clear()
         self._beats = Beats()
         self._lines = LineSplitter(LINE_BYTES)
-        command = (sys.executable, "-m", MODULE, msgspec.json.encode(self._task).decode())
+        command = (sys.executable, "-m", GUARD_MODULE, msgspec.json.encode(self._task).decode())
         try:
             ours, theirs = socket.socketpair()
             with theirs:

@@ -25,6 +25,7 @@ from headrace.bgp.exabgp.helper import HEARD, TICK_S, Lease
 from headrace.bgp.frr.daemon import FrrDaemon
 from headrace.bgp.polled import Daemon
 from headrace.telemetry.logs import configure_logging
+from headrace.vip.speak.stopped import end_stopped, note_own
 
 READY = b"ready\n"
 WITHDRAWN = b"withdrawn\n"
@@ -104,8 +105,10 @@ class _Guarding:
             await self._withdrawn_at_last()
 
     async def _locked(self) -> bool:
-        """Wait until a former guard has done its work; return whether one is needed still."""
-        flags = os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        """Wait until a former guard has done its work, or cannot; return whether one is needed
+        still.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             descriptor = os.open(self._task.lock, flags, 0o600)
         except OSError as error:
@@ -115,9 +118,14 @@ class _Guarding:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                ended = end_stopped(descriptor)
+                if ended:
+                    log.warning("stopped_guard_ended", pid=ended)
                 if await self._read() == b"":
                     return False
             else:
+                with contextlib.suppress(OSError):  # a full disk
+                    note_own(descriptor)
                 return True
 
     async def _read(self) -> bytes | None:

@@ -32,7 +32,7 @@ def withdraw(
 
     daemon = daemon_of(wanted)
     if daemon is None:
-        typer.echo("ExaBGP has ended with the process that started it: nothing is announced")
+        typer.echo("ExaBGP ends with the process that started it: there is nothing to withdraw")
         return
     if os.environ.get("SERVICE_RESULT") == _IN_ORDER:
         typer.echo("it was stopped in good order, and has left as it was configured to")

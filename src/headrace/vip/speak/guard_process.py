@@ -72,16 +72,19 @@ def main() -> int:
 
 
 async def _guard(task: GuardTask) -> None:
-    await _Guarding(task).run()
+    guarding = _Guarding(task)
+    with guarding.channel:
+        await guarding.run()
 
 
 class _Guarding:
     def __init__(self, task: GuardTask) -> None:
         self._task = task
         self._daemon = daemon_at(task)
-        self._channel = socket.socket(fileno=os.dup(0))
-        self._channel.setblocking(False)
+        self.channel = socket.socket(fileno=os.dup(0))
+        self.channel.setblocking(False)
         self._loop = asyncio.get_running_loop()
+        self._problem = ""
 
     async def run(self) -> None:
         if not await self._locked():
@@ -131,7 +134,7 @@ class _Guarding:
     async def _read(self) -> bytes | None:
         """Return what was said, None for nothing within a tick, b"" at the end."""
         try:
-            return await asyncio.wait_for(self._loop.sock_recv(self._channel, READ_BYTES), TICK_S)
+            return await asyncio.wait_for(self._loop.sock_recv(self.channel, READ_BYTES), TICK_S)
         except TimeoutError:
             return None
         except OSError:
@@ -139,11 +142,11 @@ class _Guarding:
 
     def _say(self, words: bytes) -> None:
         with contextlib.suppress(OSError):
-            self._channel.send(words, socket.MSG_NOSIGNAL)
+            self.channel.send(words, socket.MSG_NOSIGNAL)
 
     async def _withdrawn_at_last(self) -> None:
         until_s = self._loop.time() + GIVE_UP_S
-        while not await self._withdrawn("the process that checks is gone"):
+        while not await self._withdrawn("the process that checks is gone, or begins again"):
             if self._loop.time() >= until_s:
                 return
             await asyncio.sleep(AGAIN_S)
@@ -152,10 +155,14 @@ class _Guarding:
         try:
             await self._daemon.withdraw()
         except BgpError as error:
-            log.error("not_withdrawn", why=why, problem=str(error))
+            # Tried each second for a minute: said once, or the log has nothing else.
+            if str(error) != self._problem:
+                log.error("not_withdrawn", why=why, problem=str(error))
+            self._problem = str(error)
             return False
         finally:
             self._daemon.disconnect()
+        self._problem = ""
         log.warning("withdrawn_by_guard", why=why)
         return True
 

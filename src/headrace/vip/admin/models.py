@@ -167,7 +167,7 @@ class EventList(msgspec.Struct):
     events: list[EventRow]
 
 
-class ExplainRequest(msgspec.Struct):
+class ExplainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which VIP."""
 
     vip: Annotated[
@@ -175,7 +175,7 @@ class ExplainRequest(msgspec.Struct):
     ]
 
 
-class EventsRequest(msgspec.Struct):
+class EventsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which events."""
 
     limit: Annotated[
@@ -186,7 +186,7 @@ class EventsRequest(msgspec.Struct):
     ] = ""
 
 
-class DrainRequest(msgspec.Struct):
+class DrainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the server is to leave."""
 
     reason: Annotated[Words, Meta(description="Why.", examples=["new disks"])] = ""
@@ -203,7 +203,7 @@ class DrainRequest(msgspec.Struct):
     ] = False
 
 
-class ReturnRequest(msgspec.Struct):
+class ReturnRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """That the server is to serve again."""
 
     by: Annotated[Words, Meta(description="Who orders it.", examples=["ada@desk"])] = ""
@@ -222,7 +222,7 @@ class Done(msgspec.Struct):
     replaced: OrderRow | None = None
 
 
-class CoverageRequest(msgspec.Struct):
+class CoverageRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which change of which coverage."""
 
     coverage: Annotated[

@@ -19,6 +19,7 @@ from headrace.node.admin.token import token_in
 INTERVAL_S = 1.0
 WITHIN_S = 2.0
 LARGEST_BYTES = 1024 * 1024
+DETAIL_LETTERS = 200
 DRAINING, STOPPING = "draining", "stopping"
 
 log = structlog.get_logger("headrace.vip")
@@ -98,7 +99,7 @@ class EdgeAdmin:
     async def _once(self, session: aiohttp.ClientSession) -> None:
         status, body = await self._ask(session, "GET", "/ready")
         detail = "" if status == 200 else msgspec.json.decode(body, type=_Problem).detail
-        self.unready = "" if detail == DRAINING else detail
+        self.unready = "" if detail == DRAINING else detail[:DETAIL_LETTERS]
         if not self._token:
             self.draining = detail == DRAINING
             return

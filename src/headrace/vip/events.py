@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 MOST = 1000
-_DETAIL = 300
+DETAIL_LETTERS = 300
+"""Others choose what stands there, so no more of it is kept."""
 
 log = structlog.get_logger("headrace.vip")
 
@@ -31,8 +32,10 @@ class Events:
 
     def add(self, event: Event) -> None:
         """Keep and log one."""
+        if len(event.detail) > DETAIL_LETTERS:
+            event = replace(event, detail=event.detail[:DETAIL_LETTERS])
         self._kept.append(event)
-        log.info(event.kind, about=event.about, detail=event.detail[:_DETAIL])
+        log.info(event.kind, about=event.about, detail=event.detail)
 
     def last(self, limit: int, about: str = "") -> list[Event]:
         """Return the last ones, the newest first."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
-from headrace.vip.edge_admin import EdgeAdmin
+from headrace.vip.edge_admin import DETAIL_LETTERS, EdgeAdmin
 
 
 def in_two_parts(body: bytes) -> AsyncIterator[bytes]:
@@ -76,3 +76,9 @@ def test_an_edge_that_ends_is_leaving_and_told_nothing(tmp_path: Path) -> None:
     edge, paths = asyncio.run(told(tmp_path, ready="stopping", draining=False))
     assert (edge.draining, edge.unready, edge.connections) == (True, "stopping", 3)
     assert paths == ["/ready", "/report"]
+
+
+def test_of_a_long_reason_little_is_kept(tmp_path: Path) -> None:
+    """It stands in each event about each VIP."""
+    edge, _paths = asyncio.run(told(tmp_path, ready="x" * 100_000, draining=True))
+    assert edge.unready == "x" * DETAIL_LETTERS

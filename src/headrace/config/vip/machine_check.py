@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import socket
 import stat
 from collections.abc import Iterator
 from importlib.util import find_spec
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from headrace.config.node_check import (
@@ -17,7 +20,7 @@ from headrace.config.node_check import (
     tls_problems,
     unreadable,
 )
-from headrace.config.problems import Problem
+from headrace.config.problems import Problem, Severity
 from headrace.config.vip.model import VipConfig
 
 _INTERFACES = Path("/sys/class/net")
@@ -31,6 +34,7 @@ def machine_problems(config: VipConfig) -> list[Problem]:
     found += directory_problems(config.state_directory, "state_dir")
     found += member_problems(config.network)
     found += _files(config)
+    found += _own_addresses(config)
     found += _programs(config)
     return found
 
@@ -51,6 +55,29 @@ def _files(config: VipConfig) -> Iterator[Problem]:
         bad = bad_authorities(config.checking.ca, ("checking", "ca"))
         if bad is not None:
             yield bad
+
+
+def _own_addresses(config: VipConfig) -> Iterator[Problem]:
+    """Yield the addresses to speak from that this machine does not have (yet)."""
+    for index, router in enumerate(config.routers):
+        if _is_elsewhere(router.local_address):
+            yield Problem(
+                ("router", index, "local_address"),
+                "this machine does not have that address: the session cannot come up",
+                "write one that `ip address` shows, on the network that the router is on",
+                str(router.local_address),
+                Severity.WARNING,
+            )
+
+
+def _is_elsewhere(address: IPv4Address | IPv6Address) -> bool:
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as trial:
+            trial.bind((str(address), 0))
+    except OSError as error:
+        return error.errno == errno.EADDRNOTAVAIL
+    return False
 
 
 def _password(path: Path, place: tuple[str | int, ...]) -> Iterator[Problem]:

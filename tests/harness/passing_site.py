@@ -62,11 +62,12 @@ class PassingSite:
         )
         self.servers[at].nft(ruleset(self.wishes[at]))
 
-    def client(self, vip: str, where: Namespace | None = None) -> socket.socket:
-        """A client's connection, from the router or from elsewhere."""
+    def client(self, vip: str, where: Namespace | None = None, port: int = 0) -> socket.socket:
+        """A client's connection, from the router or from elsewhere; from a port of its own."""
+        source = ("::" if ":" in vip else "0.0.0.0", port) if port else None
         return inside(
             (where or self.router).name,
-            lambda: socket.create_connection((vip, WEB), timeout=WITHIN_S),
+            lambda: socket.create_connection((vip, WEB), WITHIN_S, source),
         )
 
     def counted(self, number: int, name: str) -> int:
@@ -196,11 +197,11 @@ def listening(site: PassingSite) -> Iterator[list[socket.socket]]:
 
 def opened(
     site: PassingSite, listeners: Sequence[socket.socket], at: int, vip: str,
-    where: Namespace | None = None,
+    where: Namespace | None = None, port: int = 0,
 ) -> tuple[socket.socket, socket.socket]:  # fmt: skip
     """A connection to a server, which gets the VIPs: the client's end, and its own."""
     site.route(at)
-    client = site.client(vip, where)
+    client = site.client(vip, where, port)
     listeners[at - 1].settimeout(WITHIN_S)
     server = listeners[at - 1].accept()[0]
     site.open += [client, server]

@@ -10,7 +10,7 @@ import pytest
 from headrace.vip.clients import filter_of
 from headrace.vip.handover.listeners import listeners_in
 from tests.harness.namespaces import Namespaces
-from tests.harness.passing_site import VIPS, build, exchanged, listening, opened
+from tests.harness.passing_site import VIPS, a_client, build, exchanged, listening, opened
 
 
 @pytest.mark.parametrize(("tunnel", "shared"), [(4, False), (6, False), (4, True)])
@@ -50,6 +50,33 @@ def test_connections_of_a_vip_that_moved_twice_live(namespaces: Namespaces) -> N
                 exchanged(client, server)
         # Nothing of the path is left to the receiver: a mark would be a firewall's.
         assert site.counted(1, "taken") > 0
+
+
+@pytest.mark.parametrize("vip", VIPS)
+def test_a_port_that_a_client_uses_again_reaches_the_server_that_it_is_at(
+    namespaces: Namespaces, vip: str
+) -> None:
+    """What a server has closed it remembers for a minute; the next connection from the same port is
+    another server's, and packets of it come to the first one when the VIP is back there.
+    """
+    site = build(namespaces)
+    where = a_client(namespaces, site)  # its address does not change with the route
+    with listening(site) as listeners:
+        before, at_first = opened(site, listeners, 1, vip, where)
+        port = before.getsockname()[1]
+        at_first.close()  # the server closes first: it is in TIME_WAIT
+        assert before.recv(10) == b""
+        before.close()
+        client, server = opened(site, listeners, 2, vip, where, port)
+        exchanged(client, server)
+
+        site.route(1)
+
+        exchanged(client, server)
+        # What opens at the first server is its own, whatever its sibling is told of it.
+        exchanged(*opened(site, listeners, 1, vip, where))
+        client.shutdown(socket.SHUT_WR)
+        assert server.recv(10) == b""
 
 
 def test_a_listener_at_a_vip_itself_is_seen(namespaces: Namespaces) -> None:

@@ -6,8 +6,11 @@ carries how often it was passed on, and is answered where that is MOST_PASSES. A
 where it comes first. Nothing is remembered: no packet of a client takes memory.
 
 The kernel finds the socket itself. A listener that takes all addresses is no connection; whether a
-socket takes all is what `wildcard` says. Of sockets that are closing or not yet open it says
-nothing, so `transparent` asks whether there is one at all.
+socket takes all is what `wildcard` says. Of one that is not yet open, or was closed and is only
+remembered (TIME_WAIT), it says nothing, so `transparent` asks whether there is one at all. A client
+may use the port of what is remembered again, and be at another server with it. So such packets are
+taken here, and a copy goes to the sibling, which takes it where it has the connection, and else
+drops it.
 """
 
 from __future__ import annotations
@@ -28,7 +31,9 @@ MOST_PASSES = 3
 
 TAKEN, OVER, PASSED, REFUSED = "taken", "over", "passed_", "refused"
 _MARK = 0x4850
-"""Plus how often a packet was passed on: it goes as VXLAN's group, which is the packet's mark."""
+"""Alone it marks the copy of a packet that was taken; plus a number, how often one was passed on.
+It goes as VXLAN's group, which is the packet's mark.
+"""
 
 _FRAGMENT = {4: "ip frag-off & 0x1fff != 0", 6: "frag frag-off != 0"}
 _SIZES = {
@@ -73,6 +78,7 @@ def _table(wish: Wish, version: int) -> Iterator[str]:
     for name in dict.fromkeys(name for _vip, name in targets):
         yield from _chain(labels[name], version, 1, "accept")
     yield f" chain take {{ meta mark set 0 counter name {TAKEN} accept; }}"
+    yield " chain copied { socket wildcard 0 goto take; drop; }"
     for passes in range(2, MOST_PASSES + 1) if onward else ():
         for name in dict.fromkeys(name for _vip, name in onward):
             yield from _chain(labels[name], version, passes, "goto take")
@@ -105,6 +111,7 @@ def _from_sibling(version: int, family: str, goes_on: bool) -> Iterator[str]:
     yield f"  meta l4proto {protocol} jump only_sizes"
     yield f"  tcp flags & syn == syn counter name {REFUSED} drop"
     yield f"  fib saddr type {{ local, broadcast, multicast }} counter name {REFUSED} drop"
+    yield f"  meta mark {_mark(0)} goto copied"
     if goes_on:
         pairs = [f"{_mark(at)} : goto after_{at}" for at in range(1, MOST_PASSES)]
         yield f"  meta mark vmap {{ {', '.join(pairs)} }}"
@@ -142,8 +149,9 @@ def _chain(label: str, version: int, passes: int, known: str) -> Iterator[str]:
     yield f"  tcp flags & syn == syn {known}"
     yield f"  socket wildcard 0 {known}"
     yield f"  socket wildcard 1 {mark} goto pass_{label}"
-    yield f"  socket transparent 0 {known}"
-    yield f"  socket transparent 1 {known}"
+    for there in (0, 1):
+        yield f"  socket transparent {there} meta mark set {_mark(0)} jump copy_{label}"
+        yield f"  socket transparent {there} meta mark set 0 {known}"
     yield f"  {mark} goto pass_{label}"
     yield " }"
 

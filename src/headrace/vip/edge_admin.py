@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from headrace.errors import HeadraceError
 from headrace.node.admin.token import token_in
+from headrace.node.network.signed_client import what_failed
 
 INTERVAL_S = 1.0
 WITHIN_S = 2.0
@@ -87,8 +88,10 @@ class EdgeAdmin:
                 try:
                     await self._once(session)
                     self._note("")
-                except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                    self._unknown(f"{self._base}: {str(error)[:200] or 'no answer in time'}")
+                except TimeoutError:
+                    self._unknown(f"{self._base}: no answer in time")
+                except (aiohttp.ClientError, OSError) as error:
+                    self._unknown(f"{self._base}: {what_failed(error)}")
                 except (HeadraceError, msgspec.DecodeError, ValueError) as error:
                     self._unknown(f"{self._base}: {str(error)[:200]}")
                 try:

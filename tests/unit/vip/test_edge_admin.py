@@ -82,3 +82,18 @@ def test_of_a_long_reason_little_is_kept(tmp_path: Path) -> None:
     """It stands in each event about each VIP."""
     edge, _paths = asyncio.run(told(tmp_path, ready="x" * 100_000, draining=True))
     assert edge.unready == "x" * DETAIL_LETTERS
+
+
+def test_an_edge_that_is_not_there_is_said_in_plain_words(tmp_path: Path) -> None:
+    async def said() -> str:
+        edge = EdgeAdmin("http://127.0.0.1:1", None)
+        task = asyncio.create_task(edge.run())
+        try:
+            async with asyncio.timeout(20):
+                while not edge.problem:  # noqa: ASYNC110 - nobody answers
+                    await asyncio.sleep(0.01)
+        finally:
+            task.cancel()
+        return edge.problem
+
+    assert asyncio.run(said()) == "http://127.0.0.1:1: Connection refused"

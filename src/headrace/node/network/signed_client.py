@@ -120,7 +120,7 @@ class SignedClient:
             raise NoAnswer("timeout", f"{base} did not answer in time") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             kind = "refused" if _is_refused(error) else "unreachable"
-            raise NoAnswer(kind, f"{base}: {_what_failed(error)}") from None
+            raise NoAnswer(kind, f"{base}: {what_failed(error)}") from None
         if not answers(secrets, target, nonce, said, body):
             raise NoAnswer("signature", f"{base} answered without our secret: {self._compare()}")
         return body
@@ -143,7 +143,7 @@ def _is_refused(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno == errno.ECONNREFUSED
 
 
-def _what_failed(error: Exception) -> str:
+def what_failed(error: Exception) -> str:
     """Return it in the system's words where it has some."""
     code = error.errno if isinstance(error, aiohttp.ClientConnectorError) else None
     if code is not None and code in errno.errorcode:

@@ -103,6 +103,11 @@ def done_lines(done: Done, *, leaves: bool) -> Iterator[str]:
     if leaves and former is not None:
         end = f"would have ended at {_at(former.until)}" if former.until else "had no end"
         yield f"it replaces the order by {former.by or 'somebody'}, which {end}"
+    if done.state_problem:
+        yield (
+            f"it is not kept: state_dir cannot be written ({done.state_problem}): make room, or "
+            "the next restart forgets it"
+        )
 
 
 def event_line(one: EventRow) -> str:

@@ -192,6 +192,16 @@ def test_an_order_says_until_when_it_counts(
     assert lines[-1] == ends
 
 
+@pytest.mark.parametrize("order", ["drain", "return"])
+def test_an_order_that_cannot_be_kept_says_so(answers: list[object], order: str) -> None:
+    answers.append(Done("serving", "online", "", state_problem="No space left on device"))
+    result = CliRunner().invoke(app, ["vip", order])
+    assert result.output.splitlines()[-1] == (
+        "it is not kept: state_dir cannot be written (No space left on device): make room, or the "
+        "next restart forgets it"
+    )
+
+
 def test_a_drain_waits_until_the_server_is_out(answers: list[object]) -> None:
     answers += [Done("serving", "draining", ""), WELL, changed(phase="worse")]
     answers += [changed(phase="out", vips=[OUT])]

@@ -213,6 +213,7 @@ class Done(msgspec.Struct):
     """The order is in force. `phase` is how far the server is, `wanted` what is wanted of it now,
     by whom `note`. An order to leave ends at the Unix time `until` (null: when it is taken back);
     `replaced` says that it stands in place of another, which had an end of its own or none.
+    `state_problem` is why orders cannot be written down: a restart then forgets this one.
     """
 
     phase: str
@@ -220,6 +221,7 @@ class Done(msgspec.Struct):
     note: str
     until: float | None = None
     replaced: OrderRow | None = None
+    state_problem: str = ""
 
 
 class CoverageRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -209,8 +209,16 @@ def _drain(server: Announcing, asked: DrainRequest) -> Answer:
 
 def _done(server: Announcing, replaced: OrderRow | None = None) -> Answer:
     wish = server.wish(time.time())
-    until = None if server.own is None else server.own.until
-    return Answer(done=Done(server.phase.value, wish.state.value, wish.note, until, replaced))
+    return Answer(
+        done=Done(
+            server.phase.value,
+            wish.state.value,
+            wish.note,
+            None if server.own is None else server.own.until,
+            replaced,
+            server.keeper.problem,
+        )
+    )
 
 
 def _counts(server: Announcing) -> Counts:

@@ -12,8 +12,10 @@ from collections.abc import Collection
 from headrace.vip.handover.ruleset import DEVICE
 from headrace.vip.handover.wish import OWN_IPV4, Wish
 
-NETWORK = 0x4852
-"""The number of the VXLAN network."""
+NETWORK = 0x4853
+"""The number of the VXLAN network: another one where packets in it mean something else. A server of
+another version then takes none of them, instead of answering for connections that it does not know.
+"""
 
 MTU = {4: 9000, 6: 1430}
 """What goes through in one packet. IPv4 divides the outer packet where a line is narrower. IPv6

@@ -97,9 +97,13 @@ def test_every_way_through_the_rules_ends(goes_on: bool, family: str) -> None:
     judged = found["from_sibling"]
     marks = dict(re.findall(r"(0x\w+) : goto after_(\d)", judged))
     assert len(marks) == (MOST_PASSES - 1 if goes_on else 0)
+    # A copy ends where it comes: it is taken or dropped, and never passed on.
+    (copied,) = re.findall(r"meta mark (0x\w+) goto copied", judged)
+    assert not re.findall(r"(?:to|pass|copy|after)_\w+|accept", found["copied"])
     for mark, at in marks.items():
         for chain in re.findall(r"goto (to_\w+)", found[f"after_{at}"]):
-            assert set(re.findall(r"mark set (0x\w+)", found[chain])) == {hex(int(mark, 16) + 1)}
+            said = set(re.findall(r"mark set (0x\w+)", found[chain]))
+            assert said == {copied, hex(int(mark, 16) + 1)}
     # The order: whoever may not come by the tunnel is dropped before anything is decided.
     assert found["arriving"].index(f'iifname "{DEVICE}"') > found["arriving"].index('iif "lo"')
     drops = [judged.index(word) for word in ("@vips", "only_sizes", "syn == syn", "fib saddr")]

@@ -135,7 +135,8 @@ class PolledSpeaker:
     async def _run(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), POLL_S)
+                async with asyncio.timeout(POLL_S):
+                    await self._changed.wait()
             try:
                 if self._changed.is_set() or not self._there or now_s() > self._refused_until_s:
                     await self._apply()

@@ -265,7 +265,8 @@ class Announcing:
     async def _plan_forever(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._soon.wait(), TURN_S)
+                async with asyncio.timeout(TURN_S):
+                    await self._soon.wait()
             self._soon.clear()
             try:
                 self._plan_now()

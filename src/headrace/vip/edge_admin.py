@@ -95,7 +95,8 @@ class EdgeAdmin:
                 except (HeadraceError, msgspec.DecodeError, ValueError) as error:
                     self._unknown(f"{self._base}: {str(error)[:200]}")
                 try:
-                    await asyncio.wait_for(self._soon.wait(), INTERVAL_S)
+                    async with asyncio.timeout(INTERVAL_S):
+                        await self._soon.wait()
                 except TimeoutError:
                     continue
 

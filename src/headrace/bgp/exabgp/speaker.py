@@ -204,7 +204,8 @@ class ExaBgpSpeaker:
         """Start ExaBGP again whenever it ended or hangs, and report what takes too long."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), TICK_S)
+                async with asyncio.timeout(TICK_S):
+                    await self._ended.wait()
             if self._ended.is_set():
                 await self._again(SpeakerState.DIED)
             elif self._hangs():

@@ -73,7 +73,8 @@ class Bound:
                 continue
             self.problem = ""
             try:
-                await asyncio.wait_for(self._soon.wait(), AGAIN_S)
+                async with asyncio.timeout(AGAIN_S):
+                    await self._soon.wait()
             except TimeoutError:
                 continue
 

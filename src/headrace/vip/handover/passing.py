@@ -93,7 +93,8 @@ class Passing:
                     await self._failed(type(error).__name__, keep=False)
                 self._works = False
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._soon.wait(), wait_s)
+                    async with asyncio.timeout(wait_s):
+                        await self._soon.wait()
 
     def _noticed(self) -> None:
         """Look soon: somebody has changed rules. While this works, it is this."""

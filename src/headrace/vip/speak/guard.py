@@ -115,7 +115,8 @@ class Guard:
         """Start it again when it ended or hangs; until then nobody withdraws for this process."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), TICK_S)
+                async with asyncio.timeout(TICK_S):
+                    await self._ended.wait()
             now_s = asyncio.get_running_loop().time()
             if not self._ended.is_set() and self._beats.deaf_s(now_s) < DEAF_S:
                 continue

@@ -73,6 +73,7 @@ def _each(
     for one in order.withdrawals:
         if one.server in ("", server.name):
             note = f"maintenance: {one.reason}" if one.reason else "maintenance"
+            note = f"{note}, until {_time(one.end)}"
             found.append(Wanted(scheduled_state(one, now), note, planned=True))
     # Before the loop, which sees the server drain by this very order: of equals the first counts.
     if own is not None and (own.until is None or now < own.until):
@@ -133,5 +134,8 @@ def _words(seen: ServerView) -> str:
         return "by the feedback loop, which sees it drain"
     if seen.until is None:
         return "by an order to the feedback loop"
-    end = datetime.fromtimestamp(seen.until, UTC)
-    return f"by an order to the feedback loop, until {end:%Y-%m-%d %H:%M:%SZ}"
+    return f"by an order to the feedback loop, until {_time(seen.until)}"
+
+
+def _time(unix_s: float) -> str:
+    return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%d %H:%M:%SZ}"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from headrace.topology.model import AdminState
+from headrace.topology.model import AdminState, Withdrawal
 from headrace.topology.view import Cause, ServerState, ServerView, View
 from headrace.topology.vips import Announce
 from headrace.vip.plan.health import Soundness, Verdict
@@ -146,3 +146,11 @@ def test_an_operators_words_stand_before_what_the_loop_sees_come_of_them() -> No
     assert elsewhere.note.startswith("by the feedback loop")
     # An order to the loop that goes further counts, whatever was ordered here.
     assert wanted(ORDER, view(n1=OUT), NOW, "n1", own)["n1"].state is AdminState.WITHDRAWN
+
+
+def test_planned_maintenance_says_until_when() -> None:
+    order = replace(ORDER, withdrawals=(Withdrawal(0.0, 3600.0, "n1", reason="new fans"),))
+    found = wanted(order, view(), 60.0)
+    assert found["n1"].note == "maintenance: new fans, until 1970-01-01 01:00:00Z"
+    assert found["n2"].state is AdminState.ONLINE
+    assert wanted(order, view(), 3601.0)["n1"].state is AdminState.ONLINE

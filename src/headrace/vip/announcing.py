@@ -29,6 +29,7 @@ from headrace.vip.checks.checker import Checker
 from headrace.vip.checks.judged import Judged
 from headrace.vip.clients import Clients
 from headrace.vip.edge_admin import EdgeAdmin, edge_wish
+from headrace.vip.ending import end
 from headrace.vip.events import Event, Events
 from headrace.vip.handover.running import Handover
 from headrace.vip.kept import Keeper, boot_id, read_kept
@@ -160,9 +161,7 @@ class Announcing:
         """Stop, and leave as `at_stop` says."""
         keep = self.config.speaker.at_stop == "keep"
         tasks = [*self._tasks, *([] if self._edge_task is None else [self._edge_task])]
-        for one in tasks:
-            one.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
         if self._tasks:
             await self.checker.close()
             await self.neighbours.close()

@@ -9,6 +9,7 @@ import structlog
 
 from headrace.vip.addresses.changes import Changes, changes
 from headrace.vip.addresses.ip_program import AddressError, carry_out, present
+from headrace.vip.ending import end
 from headrace.vip.plan.model import Address
 
 AGAIN_S = 30.0
@@ -51,8 +52,7 @@ class Bound:
     async def close(self, *, remove: bool) -> None:
         """Stop; `remove`: remove everything that was bound."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end([self._task])
         if remove:
             self._wanted = ()
             try:

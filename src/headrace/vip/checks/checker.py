@@ -17,6 +17,7 @@ import structlog
 
 from headrace.vip.checks.judged import Check, Judged, judge_answer, judge_error
 from headrace.vip.checks.request import BadAnswer, CheckConnection
+from headrace.vip.ending import end
 from headrace.vip.plan.health import Found
 from headrace.vip.plan.model import Address
 
@@ -90,9 +91,7 @@ class Checker:
     async def close(self) -> None:
         """Stop."""
         tasks = [*self._tasks.values(), *([] if self._watch is None else [self._watch])]
-        for one in tasks:
-            one.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
         self._tasks = {}
 
     async def _watch_own(self) -> None:

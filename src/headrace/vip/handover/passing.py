@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import structlog
 
+from headrace.vip.ending import end
 from headrace.vip.handover.counted import Counted
 from headrace.vip.handover.listeners import listeners_at
 from headrace.vip.handover.loose import loosen
@@ -70,8 +71,7 @@ class Passing:
         """Stop; `remove_all`: leave nothing behind."""
         if self._task is None:
             return
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end([self._task])
         if remove_all:
             await clear()
 

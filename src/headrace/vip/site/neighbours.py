@@ -23,6 +23,7 @@ from headrace.topology.announced_document import (
 from headrace.topology.model import Server
 from headrace.vip.checks.judged import Check, Judged, judge_answer, judge_error
 from headrace.vip.checks.request import BadAnswer, CheckConnection
+from headrace.vip.ending import end
 from headrace.vip.plan.floor import Neighbour
 from headrace.vip.plan.health import Found, Soundness
 from headrace.vip.plan.model import Address
@@ -85,9 +86,7 @@ class Neighbours:
 
     async def close(self) -> None:
         """Stop."""
-        for one in self._tasks.values():
-            one.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await end(self._tasks.values())
         if self._client is not None:
             await self._client.close()
 

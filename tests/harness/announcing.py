@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from headrace.bgp.announcement import Announcement
 from headrace.topology.model import AdminState, Topology
 from headrace.topology.view import NO_VIEW, View
-from headrace.vip.plan.floor import Neighbour, said_to_neighbours
+from headrace.vip.plan.floor import Neighbour, announces_worse, said_to_neighbours
 from headrace.vip.plan.health import Soundness, Verdict
 from headrace.vip.plan.model import Address, Memory, Plan, Standing
 from headrace.vip.plan.order import SiteOrder, site_order
@@ -58,6 +58,7 @@ class AnnouncingSite:
                 self.now,
                 leaving,
                 announces if self.says_vips else None,
+                worse=frozenset(vip.vip for vip in seen.plan.vips if announces_worse(vip)),
             )
 
     def step(self, name: str) -> Plan:

@@ -37,11 +37,12 @@ class Approved(msgspec.Struct, frozen=True):
 
 class Said(msgspec.Struct, frozen=True):
     """`announces` are the VIPs that it announces to serve them, over a session that is up: neither
-    as one that drains nor as one that is impaired. `takes` is the UDP port at which it takes
-    packets of connections that it may have (null: it takes none), `passes` are the VIPs of which it
-    passes on what it does not know, by the server that it passes them to. `approved` is what was
-    approved there lately, `clients` how many connections its VIPs have there (null: not counted; it
-    counts while it leaves).
+    as one that drains nor as one that is impaired; `worse` are those that it announces
+    nevertheless, for want of others. `takes` is the UDP port at which it takes packets of
+    connections that it may have (null: it takes none), `passes` are the VIPs of which it passes on
+    what it does not know, by the server that it passes them to. `approved` is what was approved
+    there lately, `clients` how many connections its VIPs have there (null: not counted; it counts
+    while it leaves).
     """
 
     server: _Name
@@ -53,6 +54,7 @@ class Said(msgspec.Struct, frozen=True):
     ] = {}
     approved: Annotated[tuple[Approved, ...], Meta(max_length=MOST_APPROVED)] = ()
     clients: Annotated[int, Meta(ge=0)] | None = None
+    worse: Annotated[tuple[_Vip, ...], Meta(max_length=MOST_VIPS)] = ()
 
     @property
     def leaving(self) -> bool:
@@ -64,6 +66,14 @@ class Said(msgspec.Struct, frozen=True):
         """The VIPs as addresses. Raises SaidError."""
         try:
             return frozenset(ip_address(one) for one in self.announces)
+        except ValueError as error:
+            raise SaidError(str(error)[:100]) from error
+
+    @property
+    def worse_addresses(self) -> frozenset[IPv4Address | IPv6Address]:
+        """The VIPs that it announces for want of others, as addresses. Raises SaidError."""
+        try:
+            return frozenset(ip_address(one) for one in self.worse)
         except ValueError as error:
             raise SaidError(str(error)[:100]) from error
 

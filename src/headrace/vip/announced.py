@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from headrace.bgp.announcement import Announcement, Family, IPNetwork
 from headrace.topology.announced_document import Approved, Said
 from headrace.vip.events import Event
+from headrace.vip.plan.floor import announces_worse
 from headrace.vip.plan.model import Address, Phase, Plan, Standing
 
 
@@ -59,6 +60,7 @@ def said_of(
         {name: tuple(vips) for name, vips in by_server.items()},
         approved,
         clients,
+        tuple(str(one.vip) for one in heard(plan, up).vips if announces_worse(one)),
     )
 
 

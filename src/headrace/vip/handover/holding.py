@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from headrace.vip.plan.floor import Neighbour
+from headrace.vip.plan.floor import Neighbour, announces_worse
 from headrace.vip.plan.health import Soundness
 from headrace.vip.plan.model import Address, Plan, Standing
 from headrace.vip.plan.order import Candidates, SiteOrder
@@ -54,16 +54,19 @@ def next_holdings(
     A server that starts takes it that others had what they announce: it had nothing itself.
     """
     me, mine = plan.server, _serves(plan)
+    worse = frozenset(one.vip for one in plan.vips if announces_worse(one))
     found = {}
     for vip, candidates in order.vips.items():
         if me in candidates.names:
-            holding = before.get(vip)
-            if holding is None:
-                best = _best(candidates, _announcers(me, vip, (), neighbours))
-                holding = next_holding(NOBODY, best, now, keep_s)
-            best = _best(candidates, _announcers(me, vip, mine, neighbours))
-            after = next_holding(holding, best, now, keep_s)
-            if best == me and not holding.holder:
+            holding = before.get(vip, NOBODY)
+            best = _who_has(candidates, me, vip, mine, worse, neighbours)
+            known = holding
+            # Who starts, or comes back for want of others, had nothing: the best of these had it.
+            if not holding.holder or (best == me and holding.holder != me and vip in worse):
+                other = _who_has(candidates, me, vip, (), (), neighbours)
+                known = next_holding(holding, other, now, keep_s)
+            after = next_holding(known, best, now, keep_s)
+            if best == me and not known.holder:
                 after = replace(after, starting=now + STARTING_S)
             found[vip] = after
     return found
@@ -194,6 +197,26 @@ def _announcers(
     for name, known in neighbours.items():
         if known.soundness is Soundness.SOUND and vip in (known.announces or ()):
             yield name
+
+
+def _who_has(
+    candidates: Candidates,
+    me: str,
+    vip: Address,
+    mine: Collection[Address],
+    worse: Collection[Address],
+    neighbours: Mapping[str, Neighbour],
+) -> str:
+    """Return who has a VIP: the best of those that serve it, else of those that announce it."""
+    best = _best(candidates, _announcers(me, vip, mine, neighbours))
+    if best:
+        return best
+    others = {
+        name
+        for name, one in neighbours.items()
+        if vip in one.worse and one.soundness is not Soundness.FAILED
+    }
+    return _best(candidates, others | {me} if vip in worse else others)
 
 
 def _best(candidates: Candidates, announcers: Iterable[str]) -> str:

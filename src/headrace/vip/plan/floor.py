@@ -15,7 +15,7 @@ from headrace.topology.model import AdminState
 from headrace.topology.view import View
 from headrace.vip.plan.drain import LEAST_S
 from headrace.vip.plan.health import Soundness
-from headrace.vip.plan.model import Address, Memory, Phase, Plan, Standing
+from headrace.vip.plan.model import Address, Memory, Phase, Plan, PlannedVip, Standing
 from headrace.vip.plan.order import Candidates
 from headrace.vip.plan.wanted import Wanted, is_seen_failed
 
@@ -27,7 +27,8 @@ NEIGHBOUR_AGE_S = LEAST_S - 2.0
 class Neighbour:
     """What a server's own checks say of another one, at a Unix time. `leaving`: it says that it
     drains. `announces` are the VIPs that it says it announces to serve them, neither as one that
-    drains nor as one that is impaired (None: it does not say). `takes` is the UDP port at which it
+    drains nor as one that is impaired (None: it does not say), `worse` those that it announces
+    nevertheless, for want of others. `takes` is the UDP port at which it
     takes packets that it may know (None: it takes none), `passes` to whom it passes on what it
     does not know, by VIP. `clients` are the connections that it counts while it leaves.
     """
@@ -39,6 +40,14 @@ class Neighbour:
     takes: int | None = None
     passes: Mapping[Address, str] = field(default_factory=dict)
     clients: int | None = None
+    worse: frozenset[Address] = frozenset()
+
+
+def announces_worse(one: PlannedVip) -> bool:
+    """Return whether a VIP is announced by a server that drains or is impaired: it has what comes
+    where nobody serves it better.
+    """
+    return one.announcement is not None and one.standing > Standing.LEAVING
 
 
 def said_to_neighbours(plan: Plan, memory: Memory) -> tuple[bool, frozenset[Address]]:

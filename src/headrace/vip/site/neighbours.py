@@ -127,14 +127,14 @@ class Neighbours:
             base, within_s = f"http://{host}:{self.asking.port}", self.asking.timeout_s
             data = await self._client.ask(base, PATH, self._secrets(), within_s)
             said = decode_said(data or b"", server.name)
-            announces, passes = said.addresses, said.passes_to
+            announces, passes, worse = said.addresses, said.passes_to, said.worse_addresses
         except (NoAnswer, SaidError) as error:
             self.problems[server.name] = str(error)
             return Neighbour(Soundness.UNKNOWN, at)
         self.problems.pop(server.name, None)
         self.approved[server.name] = said.approved
         return Neighbour(
-            *(Soundness.SOUND, at, said.leaving, announces, said.takes, passes, said.clients)
+            *(Soundness.SOUND, at, said.leaving, announces, said.takes, passes, said.clients, worse)
         )
 
     async def _check_edge(self, address: Address, check: Check) -> Judged:

@@ -103,6 +103,7 @@ site = "north"
 file = "/nowhere/learnt.prefixes"
 within = ["192.0.2.0/24", "2001:DB8::/32"]
 origin_as = [64500]
+router_as = [64501]
 communities = ["64500:07"]
 shortest_v4 = 9
 longest_v4 = 25
@@ -205,6 +206,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert coverage.learnt == LearntRules(
         "north", "/nowhere/learnt.prefixes", PrefixSet.of(["192.0.2.0/24", "2001:db8::/32"]),
         (64500,), ("64500:7",), 9, 25, 21, 49, True, 7, False, 0.5, 8, 5.0, 120.0,
+        (64501,),
     )  # fmt: skip
     (vod,) = topology.classes
     assert (vod.hosts, vod.paths, vod.kinds) == (("*.example",), ("/v/*",), ("segment", "video/*"))

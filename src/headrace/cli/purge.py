@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from headrace.cli.admin_client import (
@@ -27,6 +28,9 @@ from headrace.edge.admin.objects import PendingPurges, Purged
 from headrace.edge.admin.requests import LARGEST_LISTING
 
 MOST_AT_ONCE = 32
+
+# Several threads decode it at once. Where two are the first, msgspec 0.22 can end the process.
+msgspec.json.Decoder(Purged)
 
 
 def purge(

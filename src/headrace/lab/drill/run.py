@@ -26,6 +26,8 @@ from headrace.lab.network.plan import Kind
 from headrace.lab.network.relay import COUNT_S
 
 HOME_WITHIN_S = 180.0
+STEADY_S = 5.0
+"""For so long every VIP is with its owner before a run begins."""
 _BEGIN_S = 0.2
 _POLL_S = 0.02
 
@@ -119,9 +121,20 @@ class Drill:
         return lost(self._lab.plan)
 
     async def _settle(self) -> None:
-        """Heal what a run before has left, and wait until every VIP is with its owner."""
+        """Heal what a run before has left, and wait until every VIP is with its owner, and stays.
+
+        A server that was cut off has its VIPs back before it hears that the loop saw it fail: then
+        it lets them go again, until the loop sees it serve.
+        """
         await self._hands.restore()
-        await self._wait(self._is_home, self._owners, HOME_WITHIN_S, "every VIP is with its owner")
+        home_s = until_s = time.monotonic()
+        until_s += HOME_WITHIN_S
+        while time.monotonic() - home_s < STEADY_S:
+            if not self._is_home(self._owners):
+                left_s = until_s - time.monotonic()
+                await self._wait(self._is_home, self._owners, left_s, "every VIP is with its owner")
+                home_s = time.monotonic()
+            await asyncio.sleep(_POLL_S)
 
     async def _take_steps(self, times: Times) -> None:
         config = self._config

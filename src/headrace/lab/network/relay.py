@@ -4,7 +4,8 @@ It stands in the middle of a line, in a namespace of its own, takes every frame 
 sends it by the other, later, or not at all. Frames come with what the kernel knows of their
 checksums and segments, so that the kernel's bursts of up to 64 KiB pass as they are.
 
-It goes before other programs, for it is a line. Its limits: it is exact to about a millisecond; a
+It takes its turn with other programs: before them, in a burst, it left checks of VIPs no time for
+seconds, and servers withdrew. Its limits: it is exact to about a millisecond; a
 frame takes some 10 µs of processor time, so 80,000 a second fill a processor; `QUEUE_BYTES` may
 wait each way, and what comes beyond is lost, as at a router; what it gets from one side stays in
 order. Whatever is lost in it is counted.
@@ -26,8 +27,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
-
-from headrace.lab.hurry import hurry
 
 QUEUE_BYTES = 8 * 1024 * 1024
 SOCKET_BYTES = 32 * 1024 * 1024
@@ -192,7 +191,6 @@ def main() -> None:
     parser.add_argument("--loss", type=float, default=0.0)
     parser.add_argument("--counts", type=Path, help="the file that says what was lost")
     arguments = parser.parse_args()
-    hurry()
     ends = [open_device(name) for name in arguments.devices]
     ways = [Way(arguments.delay, arguments.loss, random.random) for _ in ends]
     counts = None if arguments.counts is None else CountsFile(arguments.counts)

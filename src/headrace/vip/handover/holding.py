@@ -60,9 +60,6 @@ def next_holdings(
         if me in candidates.names:
             holding = before.get(vip, NOBODY)
             best = _who_has(candidates, me, vip, mine, worse, neighbours)
-            if holding.holder == me and not best:
-                # No router hears of it here any more, and nobody has said who has it now.
-                holding = Holding("", ((me, now + keep_s), *holding.past))
             known = holding
             # Who starts, or comes back for want of others, had nothing: the best of these had it.
             if not holding.holder or (best == me and holding.holder != me and vip in worse):

@@ -66,21 +66,6 @@ def test_a_server_that_starts_had_nothing() -> None:
     assert found[VIP] == Holding("b")
 
 
-def test_who_was_cut_off_learns_on_the_way_back_who_had_it() -> None:
-    """Its line was down: no router heard of it, and nobody could say who had the VIP."""
-    mine = Plan("a", (planned("192.0.2.1"),))
-    everybody = {"b": says(), "c": says()}
-    cut_off = dict.fromkeys("bc", Neighbour(Soundness.UNKNOWN, NOW))
-    at_home = next_holdings(ORDER, mine, everybody, {VIP: Holding("a")}, NOW, KEEP_S)
-    assert at_home[VIP] == Holding("a")
-    out = next_holdings(ORDER, Plan("a"), cut_off, at_home, NOW + 1, KEEP_S)
-    assert out[VIP] == Holding("", (("a", NOW + 61),))
-    out = next_holdings(ORDER, Plan("a"), cut_off, out, NOW + 2, KEEP_S)
-    back = next_holdings(ORDER, mine, everybody, out, NOW + 3, KEEP_S)
-    assert back[VIP].holder == "a"
-    assert targets(ORDER, "a", back, everybody) == {VIP: "b"}
-
-
 def test_packets_go_to_the_holder_and_then_to_who_had_it_before() -> None:
     everybody = {"b": says(), "c": says()}
     assert targets(ORDER, "a", {VIP: Holding("b")}, everybody) == {VIP: "b"}

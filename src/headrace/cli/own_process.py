@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
-from headrace.cli.role_file import RoleName
 from headrace.node.fork_server import ForkServer, begin_fork_server
 
 OWN_PROCESS = ContextVar("OWN_PROCESS", default=False)
 """Set by the console script, which ends with the command."""
 
 
-def begin_workers(role: RoleName) -> ForkServer | None:
+def begin_workers(role: str) -> ForkServer | None:
     """Import a role's worker, and begin the process that forks workers. To be called before its
     file is read: what this process knows by now, each worker has in its memory.
 

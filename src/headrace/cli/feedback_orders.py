@@ -9,6 +9,7 @@ from typing import Final
 import typer
 
 from headrace.cli.admin_client import EXIT_REFUSED, AdminClient, harmless, run, who
+from headrace.cli.tables import utc
 from headrace.feedback.admin.models import Done, OrderList, OrderRow
 
 KNOWN_WITHIN_S: Final = 3.0
@@ -56,7 +57,7 @@ def told(found: OrderList, row: OrderRow | None) -> Iterator[str]:
         yield f"kept, and not in force: {row.observer} is cut off, and nodes go by views of others"
         yield f"give it at one of these: {', '.join(found.not_heard)}"
     else:
-        until = "" if row.until is None else f" until {_utc(row.until)}"
+        until = "" if row.until is None else f" until {utc(row.until)}"
         yield f"in force{until}" if row.state == "in_force" else "taken back"
     others = [name for name in row.known_by if name != row.observer]
     if others:
@@ -77,9 +78,9 @@ def order_lines(found: OrderList) -> Iterator[str]:
         if one.overruled_by:
             state += f"; {one.overruled_by}" if one.wants == "none" else f" by {one.overruled_by}"
         if one.until is not None and one.state == "in_force":
-            state += f" until {_utc(one.until)}"
+            state += f" until {utc(one.until)}"
         subject = f"{one.subject} {_WORDS.get((one.kind, one.wants), one.wants)}"
-        yield f"{_utc(one.at)}  {subject}{by} at {one.observer or '?'}{reason}"
+        yield f"{utc(one.at)}  {subject}{by} at {one.observer or '?'}{reason}"
         yield f"    {state}; known by {', '.join(one.known_by)}"
         if one.heard_without:
             yield f"    not yet by {', '.join(one.heard_without)}"
@@ -96,10 +97,6 @@ def _unkept(found: OrderList, others: Sequence[str]) -> Iterator[str]:
         problem = found.not_kept or "not yet"
         lost = "" if others else "; a restart forgets what no other observer knows"
         yield f"not written down: {problem}; tried again until it is{lost}"
-
-
-def _utc(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(at))
 
 
 def _known(client: AdminClient, done: Done) -> OrderList:

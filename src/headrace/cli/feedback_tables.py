@@ -6,11 +6,10 @@ import json
 import textwrap
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from headrace.cli.admin_client import harmless
-from headrace.cli.tables import part
+from headrace.cli.tables import part, utc
 from headrace.config.units import format_bit_rate, rounded_bit_rate
 from headrace.feedback.admin.models import ObserverRow, ServerRow, SiteRow, Status
 
@@ -93,7 +92,7 @@ def event_json(line: bytes) -> str:
 
 
 def _told(event: dict[str, Any]) -> str:
-    at = datetime.fromtimestamp(event.get("at", 0.0), UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    at = utc(event.get("at", 0.0))
     if "alarm" in event:
         word = "alarm" if event.get("raised") else "no more"
         about = " ".join((event["alarm"], event.get("subject", ""))).strip()

@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
@@ -47,42 +48,29 @@ def watch_looks(
     as_json: bool,
     drawn: bool,
 ) -> None:
-    """Show looks until there are no more, Ctrl-C, or nobody reads them. What fails ends the command
-    as `run` does it.
+    """Show each look as it comes, drawn over the one before, or printed, as a table or as JSON;
+    until there are no more, Ctrl-C, or nobody reads them. What fails ends the command as `run` does
+    it.
     """
+
+    def show() -> None:
+        with screen(first) if drawn else contextlib.nullcontext():
+            for found in looks:
+                if as_json:
+                    sys.stdout.write(json.dumps(msgspec.to_builtins(found)) + "\n")
+                elif drawn:
+                    size = shutil.get_terminal_size()
+                    draw(lines(found, size.columns), size.lines)
+                else:
+                    sys.stdout.write("\n".join([*lines(found, plain_width), ""]))
+                sys.stdout.flush()
+
     try:
-        run(
-            command,
-            lambda: _show(
-                looks, lines, first=first, plain_width=plain_width, as_json=as_json, drawn=drawn
-            ),
-        )
+        run(command, show)
     except KeyboardInterrupt:
         return
     except BrokenPipeError:
         sys.stderr.close()  # nothing is left to say it to
-
-
-def _show(
-    looks: Iterable[Found],
-    lines: Callable[[Found, int], Sequence[str]],
-    *,
-    first: str,
-    plain_width: int,
-    as_json: bool,
-    drawn: bool,
-) -> None:
-    """Show each look as it comes: drawn over the one before, or printed, as a table or as JSON."""
-    with screen(first) if drawn else contextlib.nullcontext():
-        for found in looks:
-            if as_json:
-                sys.stdout.write(json.dumps(msgspec.to_builtins(found)) + "\n")
-            elif drawn:
-                size = shutil.get_terminal_size()
-                draw(lines(found, size.columns), size.lines)
-            else:
-                sys.stdout.write("\n".join([*lines(found, plain_width), ""]))
-            sys.stdout.flush()
 
 
 def part(heads: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> list[str]:
@@ -99,3 +87,8 @@ def part(heads: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> lis
         cells += [cell.rjust(columns[at]) for at, cell in enumerate(row) if at]
         lines.append("  ".join(cells).rstrip())
     return lines
+
+
+def utc(unix_s: float) -> str:
+    """Return a moment as text, which says that it is UTC."""
+    return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%d %H:%M:%SZ}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
@@ -20,6 +19,7 @@ from headrace.cli.admin_client import (
     who,
 )
 from headrace.cli.examples import examples
+from headrace.cli.tables import utc
 from headrace.cli.vip_running import COMMAND, client_of
 from headrace.errors import HeadraceError
 from headrace.vip.learn.history import Entry
@@ -138,7 +138,7 @@ def _shown(found: LearningStatus, history: int) -> Iterator[str]:
         yield ""
         yield "history, the newest first"
     for entry in shown:
-        yield f"  {_time(entry.at)}  {entry.coverage}  {_entry(entry)}"
+        yield f"  {utc(entry.at)}  {entry.coverage}  {_entry(entry)}"
 
 
 def _coverage(one: CoverageStatus) -> Iterator[str]:
@@ -163,7 +163,7 @@ def _coverage(one: CoverageStatus) -> Iterator[str]:
 
 
 def _changes(name: str, waiting: WaitingChange) -> Iterator[str]:
-    yield f"{name}: change {waiting.digest} waits since {_time(waiting.since)}: {waiting.why}"
+    yield f"{name}: change {waiting.digest} waits since {utc(waiting.since)}: {waiting.why}"
     yield (
         f"  comes  {waiting.prefixes_added} prefixes: {_number(waiting.v4_added)} IPv4 addresses, "
         f"{_number(waiting.v6_added)} IPv6 networks"
@@ -211,10 +211,6 @@ def _entry(entry: Entry) -> str:
     said += [entry.detail] if entry.detail and not entry.digest else []
     said += [f"by {entry.by}"] if entry.by else []
     return "  ".join(said)
-
-
-def _time(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def _number(value: float) -> str:

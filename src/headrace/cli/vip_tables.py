@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from textwrap import wrap
 
 from headrace.cli.admin_client import harmless
-from headrace.cli.tables import part
+from headrace.cli.tables import part, utc
 from headrace.vip.admin.models import Done, EventRow, NeighbourRow, SessionRow, Status, VipRow
 
 _NARROWEST = 20
@@ -97,11 +96,11 @@ def done_lines(done: Done, *, leaves: bool) -> Iterator[str]:
     yield f"in force: wanted {done.wanted}{note}; now {done.phase}"
     if leaves:
         back = "headrace vip return takes it back"
-        end = f"it ends by itself at {_at(done.until)}" if done.until else "it has no end"
+        end = f"it ends by itself at {utc(done.until)}" if done.until else "it has no end"
         yield f"{end}; {back}"
     former = done.replaced
     if leaves and former is not None:
-        end = f"would have ended at {_at(former.until)}" if former.until else "had no end"
+        end = f"would have ended at {utc(former.until)}" if former.until else "had no end"
         yield f"it replaces the order by {former.by or 'somebody'}, which {end}"
     if done.state_problem:
         yield (
@@ -112,7 +111,7 @@ def done_lines(done: Done, *, leaves: bool) -> Iterator[str]:
 
 def event_line(one: EventRow) -> str:
     """Return an event as a line of text."""
-    at = datetime.fromtimestamp(one.at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    at = utc(one.at)
     about = f" {one.about}" if one.about else ""
     detail = f": {one.detail}" if one.detail else ""
     return harmless(f"{at}  {one.kind}{about}{detail}")
@@ -131,7 +130,7 @@ def _head(found: Status) -> Iterator[str]:
     if found.order is not None:
         until = ""
         if found.order.until is not None:
-            until = f" until {_at(found.order.until)}"
+            until = f" until {utc(found.order.until)}"
         reason = f": {found.order.reason}" if found.order.reason else ""
         by = found.order.by or "somebody"
         yield f"ordered by {by}{until}{reason}; headrace vip return takes it back"
@@ -215,10 +214,6 @@ def _drains(one: NeighbourRow) -> str:
     if not one.leaving:
         return "no"
     return "yes" if one.clients is None else f"yes, {one.clients} connections left"
-
-
-def _at(unix_s: float) -> str:
-    return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 def _span(seconds: float) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
 from typing import Final
+
+from headrace.config.secret_file import read_secret_file
 
 MOST_SECRETS: Final = 4
 SHORTEST_SECRET: Final = 32
@@ -34,12 +34,4 @@ def parse_secrets(text: bytes) -> tuple[bytes, ...]:
 
 def read_secrets(path: Path) -> tuple[bytes, ...]:
     """Return the secrets of a file. Raises ValueError, which says what is wrong with it."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise ValueError("it is no file")
-            text = file.read(MOST_FILE_BYTES + 1)
-    except OSError as error:
-        raise ValueError(error.strerror or str(error)) from error
-    return parse_secrets(text)
+    return parse_secrets(read_secret_file(path, MOST_FILE_BYTES))

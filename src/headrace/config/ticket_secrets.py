@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import re
-import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from headrace.config.peer_secrets import SHORTEST_SECRET
+from headrace.config.secret_file import read_secret_file
 
 PERIOD_S: Final = 3 * 3600
 """Longer than OpenSSL lets a ticket live: two hours."""
@@ -78,15 +77,7 @@ def parse_ticket_secrets(text: bytes) -> tuple[TicketSecret, ...]:
 
 def read_ticket_secrets(path: Path) -> tuple[TicketSecret, ...]:
     """Return the secrets of a file. Raises ValueError, which says what is wrong with it."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise ValueError("it is no file")
-            text = file.read(MOST_FILE_BYTES + 1)
-    except OSError as error:
-        raise ValueError(error.strerror or str(error)) from error
-    return parse_ticket_secrets(text)
+    return parse_ticket_secrets(read_secret_file(path, MOST_FILE_BYTES))
 
 
 def period_at(now: float) -> int:

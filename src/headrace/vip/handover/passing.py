@@ -37,15 +37,17 @@ log = structlog.get_logger("headrace.vip")
 class Passing:
     """The tunnel and the rules. `done` is what holds now; `problem` why it is not the wish. `lost`
     is called with what somebody has removed, once it is there again. `listeners` are those at VIPs
-    themselves.
+    themselves. `port` is that of the tunnel which a process before this one may have left (None:
+    what it left does not count).
     """
 
-    def __init__(self, lost: Callable[[str], None]) -> None:
+    def __init__(self, lost: Callable[[str], None], port: int | None) -> None:
         self.problem = ""
         self.done: Wish | None = None
         self.counted = Counted()
         self.listeners: tuple[str, ...] = ()
         self._lost = lost
+        self._left = port if port is not None and is_up() else None
         self._wish: Wish | None = None
         self._rules = self._tunnel = ""
         self._soon = asyncio.Event()
@@ -56,8 +58,12 @@ class Passing:
 
     @property
     def takes(self) -> int | None:
-        """The port at which packets of the siblings are taken; None where they are not."""
-        return None if self.done is None else self.done.port
+        """The port at which packets of the siblings are taken; None where they are not.
+
+        The kernel takes them over a restart, so a process says it from its first word: with "none",
+        the siblings would answer by resets until it knew better.
+        """
+        return self._left if self.done is None else self.done.port
 
     def want(self, wish: Wish) -> None:
         """Have this from now on."""
@@ -106,6 +112,7 @@ class Passing:
     async def _failed(self, problem: str, *, keep: bool) -> None:
         # A tunnel without its rules takes from anybody: there is none then. With rules it stays:
         # without them, what is passed on would be reset.
+        self._left = None
         if self.done is None or not keep:
             self.done = None
             with contextlib.suppress(ProgramSlowError):
@@ -136,7 +143,7 @@ class Passing:
         rules = await seen_rules()
         self._rules = "" if rules is None else rules.digest
         self._tunnel = await seen_tunnel()
-        self.done = wish
+        self.done, self._left = wish, None
         if lost:
             self._losses.append(asyncio.get_running_loop().time())
             log.warning("handover_removed", what=lost, remedy="all of it was made again")

@@ -20,8 +20,9 @@ from headrace.vip.handover.holding import (
     with_ports,
 )
 from headrace.vip.handover.listeners import complaint_of
-from headrace.vip.handover.passing import Passing
+from headrace.vip.handover.passing import Passing, clear
 from headrace.vip.handover.ruleset import OVER, PASSED, REFUSED, TAKEN
+from headrace.vip.handover.seen import is_up
 from headrace.vip.handover.wish import Wish, wish_of
 from headrace.vip.plan.floor import NEIGHBOUR_AGE_S, Neighbour
 from headrace.vip.plan.model import Address, Plan
@@ -39,7 +40,7 @@ class Handover:
     def __init__(self, table: HandoverTable, events: Events) -> None:
         self.enabled = table.enabled is not False
         self.asked_for = table.enabled is True
-        self.passing = Passing(self._lost)
+        self.passing = Passing(self._lost, table.port if self.enabled else None)
         self.is_flooded = False
         self._table = table
         self._events = events
@@ -89,7 +90,10 @@ class Handover:
 
     async def first(self) -> None:
         """Wait until the kernel does what is wished, for a while: before routers send this server
-        the packets of connections that others have."""
+        the packets of connections that others have. Where there is to be nothing, there is nothing
+        left."""
+        if not self.enabled and is_up():
+            await clear()
         loop = asyncio.get_running_loop()
         until_s = loop.time() + 2 * FIRST_S
         while self.enabled and loop.time() < until_s and not self.passing.problem:

@@ -163,22 +163,26 @@ def keeps_connections(
     age_s: float,
 ) -> bool:
     """Return whether what is open here stays open when this server lets its VIPs go: of each that
-    it has, or had last, the one that has it next says that it passes on what it does not know. What
-    a neighbour said longer than `age_s` ago does not count.
+    it has, the one that has it next says that it passes on to here what it does not know; where it
+    has none any more, so says one that has a VIP now. What a neighbour said longer than `age_s` ago
+    does not count.
+
+    Of a VIP that another has already, and does not pass on to here, nothing is left to be kept.
     """
-    held = {vip: one for vip, one in holdings.items() if _had_last(one, me)}
-    for vip, holding in held.items():
+    found = False
+    for vip, holding in holdings.items():
+        is_here = holding.holder == me
         following = holding.holder
-        if following == me:
+        if is_here:
             following = _best(order.vips[vip], _announcers(me, vip, (), neighbours))
+        elif not any(name == me for name, _until in holding.past):
+            continue
         known = neighbours.get(following)
-        if known is None or abs(now - known.at) > age_s or known.passes.get(vip) != me:
+        if known is not None and abs(now - known.at) <= age_s and known.passes.get(vip) == me:
+            found = True
+        elif is_here:
             return False
-    return bool(held)
-
-
-def _had_last(holding: Holding, me: str) -> bool:
-    return holding.holder == me or any(name == me for name, _until in holding.past[:1])
+    return found
 
 
 def _serves(plan: Plan) -> frozenset[Address]:

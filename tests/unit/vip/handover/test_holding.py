@@ -109,6 +109,21 @@ def test_connections_are_kept_if_the_next_one_passes_them_on() -> None:
     assert not kept(Holding("b"), b=says(to="a"))
 
 
+def test_a_vip_that_others_have_and_do_not_pass_on_holds_up_no_drain() -> None:
+    """A server that held a neighbour's VIP while all started would have lingered for nothing."""
+    other = ip_address("192.0.2.2")
+    order = SiteOrder(Site("north"), {}, {**ORDER.vips, other: Candidates("b", 0, ("b", "c", "a"))})
+    b = replace(says(to="a"), announces=frozenset({VIP, other}), passes={VIP: "a", other: "c"})
+
+    def kept(of_mine: str) -> bool:
+        holdings = {VIP: Holding(of_mine, (("a", NOW + 60),)), other: Holding("b", (("a", NOW),))}
+        return keeps_connections(order, "a", holdings, {"b": b}, NOW, 3.0)
+
+    assert kept("a")
+    assert kept("b")
+    assert not kept("c")  # which is not there, and nothing comes back from it
+
+
 def test_what_a_server_had_only_while_all_started_is_not_remembered() -> None:
     announced = Plan("b", (replace(planned("192.0.2.1"), vip=VIP),))
     quiet = says(announces=False)

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import ParamSpec
@@ -196,6 +197,39 @@ async def test_a_fork_server_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPa
             await server.fork()
         with pytest.raises(ProcessLookupError):
             os.kill(server.pid, 0)
+
+
+@on_a_loop
+async def test_a_worker_that_waits_for_a_fork_server_that_hangs_starts_by_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("headrace.node.forks.ANSWER_TIMEOUT_S", 0.2)
+    server = begun()
+    launcher = Launcher((sys.executable, "-c", "import sys; sys.exit(7)"), server)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        os.kill(server.pid, signal.SIGSTOP)
+        # All that wait meanwhile have waited once.
+        started = await asyncio.gather(*(launcher(theirs.fileno()) for _worker in range(3)))
+        assert [await one.wait() for one in started] == [7, 7, 7]
+    launcher.close()
+
+
+@on_a_loop
+async def test_a_machine_that_stood_still_has_a_fork_server_yet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All were stopped, and the supervisor runs again a moment before the fork server does."""
+    monkeypatch.setattr("headrace.node.forks.ANSWER_TIMEOUT_S", 4.0)
+    async with serving() as server:
+        os.kill(server.pid, signal.SIGSTOP)
+        loop = asyncio.get_running_loop()
+        asked = asyncio.ensure_future(server.fork())
+        await asyncio.sleep(0.1)
+        time.sleep(2.5)  # noqa: ASYNC251 - this process stands still as well
+        loop.call_later(0.1, os.kill, server.pid, signal.SIGCONT)
+        worker = await asked
+        assert await worker.ask("pid") == str(worker.process.pid)
 
 
 @on_a_loop

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from headrace.bgp.announcement import GRACEFUL_SHUTDOWN
+from headrace.bgp.backoff import FIRST_S, SOUND_S
 from headrace.bgp.events import (
     Acknowledged,
     DownReason,
@@ -176,6 +178,26 @@ def test_a_frozen_speaker_is_found_and_replaced(namespaces: Namespaces, tmp_path
     first.event(SpeakerChanged, lambda one: one.state is SpeakerState.HANGS)
     router.goes_via(VIPS[0], NEXT[0])
     eventually(lambda: not Path(f"/proc/{frozen}").exists(), "the frozen one is gone")
+
+
+def test_a_speaker_that_is_killed_while_it_works_is_back_at_once_each_time(
+    namespaces: Namespaces, tmp_path: Path
+) -> None:
+    site = make_site(namespaces)
+    one_router(site, tmp_path)
+    first, _second = both_servers(site, tmp_path)
+
+    def killed(number: int) -> float:
+        """Return how long it waits after being killed."""
+        first.event(SessionUp, number=2 * number)  # a session of each family, each time
+        up_s = time.monotonic()
+        eventually(lambda: time.monotonic() - up_s > SOUND_S, "it works for a while", 2 * SOUND_S)
+        os.kill(first.ask("pid"), signal.SIGKILL)
+        dead = first.event(SpeakerChanged, lambda one: one.again_in_s is not None, number=number)
+        assert dead.again_in_s is not None
+        return dead.again_in_s
+
+    assert [killed(number) for number in (1, 2, 3)] == [FIRST_S] * 3
 
 
 def test_a_cut_link_moves_the_vip_and_a_healed_one_brings_it_back(

@@ -226,7 +226,7 @@ async def test_a_machine_that_stood_still_has_a_fork_server_yet(
         loop = asyncio.get_running_loop()
         asked = asyncio.ensure_future(server.fork())
         await asyncio.sleep(0.1)
-        time.sleep(2.5)  # noqa: ASYNC251 - this process stands still as well
+        time.sleep(2.5)  # this process stands still as well
         loop.call_later(0.1, os.kill, server.pid, signal.SIGCONT)
         worker = await asked
         assert await worker.ask("pid") == str(worker.process.pid)

@@ -64,6 +64,7 @@ class BfdMonitor:
         self._child: asyncio.subprocess.Process | None = None
         self._vty = Vty(directory / "bfdd.vty")
         self._backoff = Backoff()
+        self._worked_since_s: float | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -89,6 +90,7 @@ class BfdMonitor:
         return self._up.get(session, False)
 
     async def _launch(self) -> None:
+        self._worked_since_s = None
         self._awaited = dict.fromkeys((one.key for one in self._sessions), _now_s() + PATIENCE_S)
         file = self._prepare()
         user, group = _user_and_group()
@@ -126,6 +128,7 @@ class BfdMonitor:
                     continue
                 await self._kill()
                 raise BgpError(f"bfdd does not start: {self._last_word() or error}") from None
+            self._worked_since_s = _now_s()
             return
 
     def _prepare(self) -> Path:
@@ -187,7 +190,7 @@ class BfdMonitor:
             for one in self._sessions:
                 self._report(BfdDown(one.key, f"bfdd ended: {why}", "it is started again"))
             await self._kill()
-            wait_s = self._backoff.failed(_now_s())
+            wait_s = self._backoff.failed(_now_s(), self._worked_since_s)
             log.warning("bfd_restarts", detail=why, again_in_s=wait_s)
             await asyncio.sleep(wait_s)
             try:

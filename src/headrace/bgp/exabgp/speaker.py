@@ -91,6 +91,7 @@ class ExaBgpSpeaker:
         self._asked_s = 0.0
         self._unreadable = False
         self._backoff = Backoff()
+        self._worked_since_s: float | None = None
         self._process: Process | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
@@ -227,8 +228,10 @@ class ExaBgpSpeaker:
         why = process.last_word if hangs else await process.death()
         await process.kill()
         self._known.all_lost(DownReason.SPEAKER, why)
+        worked_since_s, self._worked_since_s = self._worked_since_s, None
         while True:
-            wait_s = self._backoff.failed(now_s())
+            wait_s = self._backoff.failed(now_s(), worked_since_s)
+            worked_since_s = None
             self._listener(SpeakerChanged(state, why, wait_s))
             log.warning("speaker_restarts", state=state.value, detail=why, again_in_s=wait_s)
             await asyncio.sleep(wait_s)
@@ -287,6 +290,7 @@ class ExaBgpSpeaker:
             case messages.State(session, down, detail) if session in known.states:
                 if down is None:
                     known.up(session)
+                    self._worked_since_s = self._worked_since_s or now_s()
                 else:
                     known.down(session, down, detail)
             case messages.Update(session, announced, withdrawn, attributes) if (

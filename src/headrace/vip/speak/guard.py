@@ -48,6 +48,7 @@ class Guard:
         self._ready = asyncio.Event()
         self._ended = asyncio.Event()
         self._backoff = Backoff()
+        self._ready_s: float | None = None
         self._keeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -76,6 +77,7 @@ class Guard:
 
     async def _launch(self) -> None:
         self._ready.clear()
+        self._ready_s = None
         self._ended.clear()
         self._beats = Beats()
         self._lines = LineSplitter(LINE_BYTES)
@@ -121,7 +123,7 @@ class Guard:
             if not self._ended.is_set() and self._beats.deaf_s(now_s) < DEAF_S:
                 continue
             await self._kill()
-            wait_s = self._backoff.failed(now_s)
+            wait_s = self._backoff.failed(now_s, self._ready_s)
             log.warning("guard_restarts", again_in_s=wait_s)
             await asyncio.sleep(wait_s)
             try:
@@ -147,6 +149,7 @@ class Guard:
                 self._beats.answered()
             elif said == READY:
                 self._ready.set()
+                self._ready_s = asyncio.get_running_loop().time()
             elif said == WITHDRAWN:
                 self._on_withdrawn()
 

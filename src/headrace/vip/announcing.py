@@ -287,6 +287,8 @@ class Announcing:
             self.own,
             self.clients.count(),
             self.handover.keeps_connections(self.order, self.me, neighbours, now),
+            self._up,
+            self.rules,
         )
         former = self.plan
         self.plan, self.memory = plan(known, self.memory, now)

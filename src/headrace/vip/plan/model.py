@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
-from headrace.bgp.announcement import Announcement
+from headrace.bgp.announcement import Announcement, Family
+from headrace.vip.plan.hearing import Hearing
 
 Address = IPv4Address | IPv6Address
 
@@ -104,9 +105,11 @@ class Drain:
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What a plan leaves for the next one: the VIPs that the server was a candidate for, with
-    owner and rank; those that it still holds though it is none any more; how far it drains.
+    owner and rank; those that it still holds though it is none any more; how far it drains; how
+    routers hear it, by family.
     """
 
     ranks: Mapping[Address, tuple[str, int]] = field(default_factory=dict)
     held: Mapping[Address, Held] = field(default_factory=dict)
     drain: Drain = Drain()
+    hearings: Mapping[Family, Hearing] = field(default_factory=dict)

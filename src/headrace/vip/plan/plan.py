@@ -18,14 +18,17 @@ Nothing that is kept back here depends on what others are believed to do, except
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
+from headrace.bgp.announcement import Family, family_of
+from headrace.damping import DampingRules
 from headrace.topology.model import Server
 from headrace.topology.view import NO_VIEW, View
 from headrace.vip.plan.drain import first, next_drain
 from headrace.vip.plan.floor import Neighbour, all_leave, others_serve
-from headrace.vip.plan.health import Soundness, Verdict
+from headrace.vip.plan.health import HEALTH_RULES, Soundness, Verdict
+from headrace.vip.plan.hearing import Hearing, counts, next_hearings
 from headrace.vip.plan.model import (
     Address,
     Drain,
@@ -44,9 +47,6 @@ from headrace.vip.plan.wanted import Order, Wanted, believed, is_seen_failed, wa
 HOLD_S = 60.0
 """How long a VIP is held that the server is no candidate for any more: until all have the new
 description."""
-SEEN_FAILED_AFTER_S = 15.0
-"""How long a VIP has been sound for its own server until a view that says otherwise counts: one
-that has just healed is soon seen to."""
 
 _NOT_CHECKED = Verdict(Soundness.UNKNOWN, why="not checked yet")
 _MEMBER = Wanted()
@@ -57,7 +57,8 @@ class Known:
     """What a server knows when it plans. `verdicts` are those of its own checks of each VIP,
     `neighbours` of its checks of the others' own addresses; `view_age_s` is how old the view is;
     `own` is an operator's order to it; `connections` are how many clients it has (None: not known);
-    `keeps`: neighbours pass on to it what they do not know, so its connections outlive a move.
+    `keeps`: neighbours pass on to it what they do not know, so its connections outlive a move. `up`
+    are the families of which a router hears it (None: all, always), `rules` how flaps are damped.
     """
 
     order: SiteOrder
@@ -69,6 +70,8 @@ class Known:
     own: Order | None = None
     connections: int | None = None
     keeps: bool = False
+    up: Collection[Family] | None = None
+    rules: DampingRules = HEALTH_RULES
 
 
 def plan(known: Known, memory: Memory | None, now: float) -> tuple[Plan, Memory]:
@@ -89,14 +92,24 @@ def plan(known: Known, memory: Memory | None, now: float) -> tuple[Plan, Memory]
     )
     ranks = _ranks(order, me)
     held = {} if memory is None else _held(order, ranks, memory, now)
+    hearings = _hearings(known, memory, now)
     planned = [
-        _planned(known, wishes, view, drain, vip, owner, rank, vip in held, now)
+        _planned(known, wishes, view, drain, hearings, vip, owner, rank, vip in held, now)
         for vip, (owner, rank) in (
             *ranks.items(),
             *((vip, (one.owner, one.rank)) for vip, one in held.items()),
         )
     ]
-    return Plan(me, tuple(planned)), Memory(ranks, held, drain)
+    counted = {family_of(one.vip) for one in planned if one.why is Why.SEEN_FAILED}
+    after = {of: replace(one, counted=of in counted) for of, one in hearings.items()}
+    return Plan(me, tuple(planned)), Memory(ranks, held, drain, after)
+
+
+def _hearings(known: Known, memory: Memory | None, now: float) -> Mapping[Family, Hearing]:
+    if known.up is None:
+        return {}
+    before = {} if memory is None else memory.hearings
+    return next_hearings(before, known.up, known.rules, now)
 
 
 def _ranks(order: SiteOrder, me: str) -> dict[Address, tuple[str, int]]:
@@ -135,6 +148,7 @@ def _planned(
     wishes: Mapping[str, Wanted],
     view: View,
     drain: Drain,
+    hearings: Mapping[Family, Hearing],
     vip: Address,
     owner: str,
     rank: int,
@@ -147,8 +161,11 @@ def _planned(
         known.server, vip, candidates, wishes, view, known.neighbours, now
     )
     mine = wishes.get(known.server, _MEMBER)
+    seen_failed = is_seen_failed(known.server, view) and counts(
+        hearings.get(family_of(vip)), verdict.for_s, known.view_age_s, now
+    )
     standing, why, note = _leaving(verdict, mine, drain, may_leave=may_leave) or _staying(
-        verdict, drain, _is_seen_failed(known.server, verdict, view), is_held, rank
+        verdict, drain, seen_failed, is_held, rank
     )
     announced = None
     if standing is not Standing.OUT:
@@ -192,10 +209,6 @@ def _staying(
     if drain.phase is Phase.LINGERING:
         return Standing.SERVING, Why.LINGERS, ""
     return Standing.SERVING, Why.NEIGHBOUR if rank else Why.OWNER, ""
-
-
-def _is_seen_failed(server: str, verdict: Verdict, view: View) -> bool:
-    return is_seen_failed(server, view) and verdict.for_s >= SEEN_FAILED_AFTER_S
 
 
 def _next_hop(server: Server | None, vip: Address) -> Address | None:

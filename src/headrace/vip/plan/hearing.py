@@ -1,0 +1,67 @@
+"""Whether routers hear a server, and when the feedback loop's word that it failed counts. Pure.
+
+While a server's line is down, the loop sees it fail, and the server cannot hear that. It hears it
+when its line is back and its VIPs are home, some seconds before the loop has seen that too. Such a
+word is of the time before. So it counts only if it was said `LATER_S` after the server's checks
+passed and its session came up: then the loop could have seen it.
+
+A word that counted while the server was heard counts over a loss of its sessions, until the loop
+takes it back: another one than the line was its reason. A line that comes and goes brings no such
+respite each time: then the loop, which sees all of it, is believed at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from headrace.bgp.announcement import Family
+from headrace.damping import NO_FLAPS, DampingRules, Flaps, decayed, flapped
+
+LATER_S = 15.0
+"""A loop with probes each second sees within six that a server is back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """Whether a session of a family is up (`up_since`: since that Unix time), and how often that
+    ended lately, as of `at`. `counted`: the loop's word counted when the last plan was made.
+    """
+
+    up_since: float | None = None
+    flaps: Flaps = NO_FLAPS
+    at: float = 0.0
+    counted: bool = False
+
+
+UNHEARD = Hearing()
+
+
+def next_hearings(
+    before: Mapping[Family, Hearing], up: Collection[Family], rules: DampingRules, now: float
+) -> dict[Family, Hearing]:
+    """Return how each family is heard, while sessions of some are up at a Unix time."""
+    return {one: _next(before.get(one, UNHEARD), rules, now, is_up=one in up) for one in Family}
+
+
+def _next(before: Hearing, rules: DampingRules, now: float, *, is_up: bool) -> Hearing:
+    flaps = decayed(before.flaps, max(0.0, now - before.at), rules)
+    since = before.up_since
+    if not is_up:
+        if since is not None:
+            flaps = flapped(flaps, rules)
+        since = None
+    elif since is None or since > now:  # in the latter case the clock was set back
+        since = now
+    return Hearing(since, flaps, now, before.counted)
+
+
+def counts(hearing: Hearing | None, sound_for_s: float, view_age_s: float, now: float) -> bool:
+    """Return whether it counts that a view of that age says a server failed, which has been sound
+    by its own checks for a while. Without a hearing, routers have heard it all the time.
+    """
+    if sound_for_s - view_age_s < LATER_S:
+        return False
+    if hearing is None or hearing.counted or hearing.flaps.suppressed:
+        return True
+    return hearing.up_since is not None and now - hearing.up_since - view_age_s >= LATER_S

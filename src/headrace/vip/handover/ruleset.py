@@ -8,9 +8,11 @@ where it comes first. Nothing is remembered: no packet of a client takes memory.
 The kernel finds the socket itself. A listener that takes all addresses is no connection; whether a
 socket takes all is what `wildcard` says. Of one that is not yet open, or was closed and is only
 remembered (TIME_WAIT), it says nothing, so `transparent` asks whether there is one at all. A client
-may use the port of what is remembered again, and be at another server with it. So such packets are
-taken here, and a copy goes to the sibling, which takes it where it has the connection, and else
-drops it.
+may use the port of what is remembered again, and open it at another server; or both have answered
+it, and it believes one. So such packets are taken here, and a copy goes to the sibling, which
+drops it where it has nothing at all. Which of two such servers is right, their kernels know: the
+wrong one would answer with a reset. Packets that are taken in doubt so get a mark that the kernel
+repeats in a reset, and such resets stay here.
 """
 
 from __future__ import annotations
@@ -34,6 +36,10 @@ _MARK = 0x4850
 """Alone it marks the copy of a packet that was taken; plus a number, how often one was passed on.
 It goes as VXLAN's group, which is the packet's mark.
 """
+
+_DOUBT = "0x2f"
+"""The DSCP of what is taken in doubt, of those for local use. It is set where a packet is taken,
+and no packet that leaves has it but answers of half a connection to what it cannot use."""
 
 _FRAGMENT = {4: "ip frag-off & 0x1fff != 0", 6: "frag frag-off != 0"}
 _SIZES = {
@@ -76,12 +82,18 @@ def _table(wish: Wish, version: int) -> Iterator[str]:
     for one in siblings:
         yield from _pass(wish, one, version)
     for name in dict.fromkeys(name for _vip, name in targets):
-        yield from _chain(labels[name], version, 1, "accept")
+        yield from _chain(labels[name], version, 1)
     yield f" chain take {{ meta mark set 0 counter name {TAKEN} accept; }}"
-    yield " chain copied { socket wildcard 0 goto take; drop; }"
+    yield f" chain in_doubt {{ {family} dscp set {_DOUBT} goto take; }}"
+    yield " chain copied {"
+    yield "  socket wildcard 0 goto take"
+    yield "  socket wildcard 1 drop"
+    yield from (f"  socket transparent {there} goto in_doubt" for there in (0, 1))
+    yield "  drop"
+    yield " }"
     for passes in range(2, MOST_PASSES + 1) if onward else ():
         for name in dict.fromkeys(name for _vip, name in onward):
-            yield from _chain(labels[name], version, passes, "goto take")
+            yield from _chain(labels[name], version, passes)
         yield f" chain after_{passes - 1} {{"
         yield f"  {family} daddr {_by_vip(onward, labels, passes)}"
         yield "  goto take"
@@ -98,6 +110,10 @@ def _table(wish: Wish, version: int) -> Iterator[str]:
     yield f'  iifname "{DEVICE}" goto from_sibling'
     if targets:
         yield f"  {family} daddr {_by_vip(targets, labels, 1)}"
+    yield " }"
+    yield " chain leaving {"
+    yield "  type filter hook output priority raw; policy accept;"
+    yield f"  {family} dscp {_DOUBT} {family} saddr @vips tcp flags & (rst | ack) == rst drop"
     yield " }"
 
 
@@ -136,10 +152,14 @@ def _pass(wish: Wish, sibling: Sibling, version: int) -> Iterator[str]:
         yield " }"
 
 
-def _chain(label: str, version: int, passes: int, known: str) -> Iterator[str]:
-    """What is not known here goes to a sibling, for the `passes`-th time; else it is `known`. What
-    cannot be told whose it is goes to both: a router's word on sizes, and later fragments.
+def _chain(label: str, version: int, passes: int) -> Iterator[str]:
+    """What is not known here goes to a sibling, for the `passes`-th time. What cannot be told whose
+    it is goes to both: a router's word on sizes, and later fragments.
     """
+    family = "ip" if version == 4 else "ip6"
+    known, in_doubt = "goto take", "goto in_doubt"
+    if passes == 1:
+        known, in_doubt = "accept", f"{family} dscp set {_DOUBT} accept"
     mark = f"meta mark set {_mark(passes)}"
     yield f" chain to_{label}_{passes} {{"
     for unclear in (_SIZES[version], f"meta l4proto tcp {_FRAGMENT[version]}"):
@@ -151,7 +171,7 @@ def _chain(label: str, version: int, passes: int, known: str) -> Iterator[str]:
     yield f"  socket wildcard 1 {mark} goto pass_{label}"
     for there in (0, 1):
         yield f"  socket transparent {there} meta mark set {_mark(0)} jump copy_{label}"
-        yield f"  socket transparent {there} meta mark set 0 {known}"
+        yield f"  socket transparent {there} meta mark set 0 {in_doubt}"
     yield f"  {mark} goto pass_{label}"
     yield " }"
 

@@ -69,7 +69,11 @@ class Shop:
         thread = threading.Thread(target=shake)
         thread.start()
         server = TlsSocket(near, self.context, self.shared)
-        server.do_handshake()
+        shaken = False
+        while not shaken:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                server.do_handshake()
+                shaken = True
         thread.join(5)
         near.setblocking(False)
         return server, found[0]

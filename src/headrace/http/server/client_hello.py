@@ -83,84 +83,92 @@ class HelloRecords:
                 return None
 
 
+def whole_hello(data: bytes) -> bytes | None:
+    """Return the body of a ClientHello that is one whole record and nothing else, as nearly all
+    are; None for all else, which is for HelloRecords.
+    """
+    size = len(data)
+    if (
+        9 <= size <= HELLO_BYTES
+        and data[0] == _HANDSHAKE
+        and data[5] == _CLIENT_HELLO
+        and size == 5 + (data[3] << 8 | data[4]) == 9 + int.from_bytes(data[6:9], "big")
+    ):
+        return data[9:]
+    return None
+
+
 def parse_hello(body: bytes) -> ClientHello:
-    """Read a hello's body (RFC 8446 section 4.1.2). Raises NotAHello on what is out of place."""
-    reader = _Reader(body)
-    reader.take(2 + 32)
-    reader.block(1)  # session id
-    reader.block(2)  # cipher suites
-    reader.block(1)  # compression
+    """Read a hello's body (RFC 8446 section 4.1.2). Raises NotAHello on what is out of place.
+
+    Each new connection waits for this: only what is asked for is taken out.
+    """
+    at = 2 + 32  # version and random
+    for width in (1, 2, 1):  # session id, cipher suites, compression
+        at = _end(body, at, width, len(body))
     name: str | None = None
     protocols: tuple[bytes, ...] | None = None
     ticket = b""
-    if not reader.done:
-        extensions = _Reader(reader.block(2))
-        while not extensions.done:
-            kind = extensions.number(2)
-            content = _Reader(extensions.block(2))
+    if at < len(body):
+        end = _end(body, at, 2, len(body))
+        at += 2
+        while at < end:
+            begin = at + 4
+            after = _end(body, at + 2, 2, end)
+            kind = body[at] << 8 | body[at + 1]
             if kind == _SERVER_NAME:
-                name = _server_name(content)
+                name = _server_name(body, begin, after)
             elif kind == _ALPN:
-                offered = _Reader(content.block(2))
-                found = []
-                while not offered.done:
-                    found.append(offered.block(1))
-                protocols = tuple(found)
+                protocols = _protocols(body, begin, after)
             elif kind == _SESSION_TICKET:  # TLS 1.2 (RFC 5077 section 3.2)
-                ticket = content.rest() or ticket
+                ticket = body[begin:after] or ticket
             elif kind == _PRE_SHARED_KEY:  # TLS 1.3 (RFC 8446 section 4.2.11)
-                ticket = _first_identity(content)
+                ticket = _first_identity(body, begin, after)
+            at = after
     named = len(ticket) > NAME_BYTES
     return ClientHello(name, protocols, ticket[:NAME_BYTES] if named else None)
 
 
-def _first_identity(content: _Reader) -> bytes:
+def _end(data: bytes, at: int, width: int, limit: int) -> int:
+    """Return where the block ends whose length stands at `at`, in `width` bytes (1 or 2)."""
+    begin = at + width
+    if begin > limit:
+        raise NotAHello("it ends early")
+    end = begin + (data[at] if width == 1 else data[at] << 8 | data[at + 1])
+    if end > limit:
+        raise NotAHello("it ends early")
+    return end
+
+
+def _protocols(data: bytes, at: int, limit: int) -> tuple[bytes, ...]:
+    end = _end(data, at, 2, limit)
+    at += 2
+    found = []
+    while at < end:
+        after = _end(data, at, 1, end)
+        found.append(data[at + 1 : after])
+        at = after
+    return tuple(found)
+
+
+def _first_identity(data: bytes, at: int, limit: int) -> bytes:
     """Return a TLS 1.3 ticket; b"" for what is out of place, which OpenSSL may never read."""
     try:
-        return _Reader(content.block(2)).block(2)
+        end = _end(data, at, 2, limit)
+        return data[at + 4 : _end(data, at + 2, 2, end)]
     except NotAHello:
         return b""
 
 
-def _server_name(content: _Reader) -> str | None:
-    names = _Reader(content.block(2))
-    while not names.done:
-        kind = names.number(1)
-        value = names.block(2)
-        if kind == 0:
+def _server_name(data: bytes, at: int, limit: int) -> str | None:
+    end = _end(data, at, 2, limit)
+    at += 2
+    while at < end:
+        after = _end(data, at + 1, 2, end)
+        if data[at] == 0:
             try:
-                return value.decode("ascii")
+                return data[at + 3 : after].decode("ascii")
             except UnicodeDecodeError as error:
                 raise NotAHello("a name that is not ASCII") from error
+        at = after
     return None
-
-
-class _Reader:
-    """Takes numbers and blocks off the front of bytes."""
-
-    __slots__ = ("_at", "_data")
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    @property
-    def done(self) -> bool:
-        return self._at >= len(self._data)
-
-    def take(self, size: int) -> bytes:
-        found = self._data[self._at : self._at + size]
-        if len(found) < size:
-            raise NotAHello("it ends early")
-        self._at += size
-        return found
-
-    def rest(self) -> bytes:
-        return self.take(len(self._data) - self._at)
-
-    def number(self, size: int) -> int:
-        return int.from_bytes(self.take(size), "big")
-
-    def block(self, size: int) -> bytes:
-        """Bytes behind their length, which has `size` bytes."""
-        return self.take(self.number(size))

@@ -302,25 +302,31 @@ class Connection(EndingSide):
         try:
             sock.do_handshake()
         except ssl.SSLWantReadError:
+            self._handshake_writes(False)
             return
         except ssl.SSLWantWriteError:
-            if not self._writing:
-                self._writing = True
-                self._server.loop.add_writer(self._fd, self._handshake)
+            self._handshake_writes(True)
             return
         except (OSError, ValueError) as error:
             self._server.handshake_failed(error)
             self._close(clean=False)
             return
-        if self._writing:
-            self._writing = False
-            self._server.loop.remove_writer(self._fd)
+        self._handshake_writes(False)
         self._server.handshake_ended(self.address)
         self._server.handshake_done(sock)
         self.state = State.IDLE
         self.deadline = self._server.monotonic() + self._server.timeouts.head_s
         # The client's first request may already be inside OpenSSL, where epoll cannot see it.
         self._on_readable()
+        if isinstance(sock, TlsSocket):
+            sock.send_answers()
+
+    def _handshake_writes(self, waits: bool) -> None:
+        if waits and not self._writing:
+            self._server.loop.add_writer(self._fd, self._handshake)
+        elif self._writing and not waits:
+            self._server.loop.remove_writer(self._fd)
+        self._writing = waits
 
 
 class PeerConnection(Connection):

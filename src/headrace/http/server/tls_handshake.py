@@ -15,6 +15,7 @@ from headrace.http.server.client_hello import (
     HelloRecords,
     NotAHello,
     parse_hello,
+    whole_hello,
 )
 from headrace.http.server.tls_context import PROTOCOLS, CertificateContext
 from headrace.http.server.tls_memory import RECORD_BYTES, TlsBroken, TlsMemory
@@ -41,9 +42,15 @@ class HandshakingSide(TlsMemory):
         self._ticket_key: bytes | None = None
 
     def do_handshake(self) -> None:
-        """Continue the handshake. Raises SSLWantReadError, SSLWantWriteError, OSError."""
+        """Continue the handshake, as far as one reading of the socket brings it.
+
+        What OpenSSL says at its end (tickets) may wait, to go out with the first answer or by
+        `send_answers`. Raises SSLWantReadError, SSLWantWriteError, OSError.
+        """
         self._flush()
-        if self._hello is not None:
+        if self._hello is None:
+            self._fill()  # nothing is new to OpenSSL before: it would only say so
+        else:
             self._greet(self._hello)
         while True:
             try:
@@ -53,6 +60,8 @@ class HandshakingSide(TlsMemory):
                     self._use(self._open_ticket)
             except ssl.SSLWantReadError:
                 self._flush()
+                if not self._later:
+                    raise  # what the client says to this cannot have come yet
                 self._fill()
             except ssl.SSLError:
                 with contextlib.suppress(OSError):
@@ -60,7 +69,6 @@ class HandshakingSide(TlsMemory):
                 raise
             else:
                 self._fed = 0
-                self._flush()
                 return
 
     def _greet(self, begun: HelloRecords) -> None:
@@ -68,6 +76,7 @@ class HandshakingSide(TlsMemory):
 
         Raises SSLWantReadError, TlsBroken, OSError.
         """
+        received = b""
         while len(begun.received) <= 2 * HELLO_BYTES:
             try:
                 received = self._sock.recv(RECORD_BYTES)
@@ -76,16 +85,19 @@ class HandshakingSide(TlsMemory):
             if not received:
                 break
             try:
-                body = begun.take(received)
+                body = None if begun.received else whole_hello(received)
+                if body is None:
+                    body = begun.take(received)
                 if body is not None:
                     self._turn_to(parse_hello(body))
                     break
             except NotAHello:
                 break
         self._hello = None
-        if begun.received:
-            self._shaking_bytes = len(begun.received)
-            self._feed(bytes(begun.received))
+        received = bytes(begun.received) or received
+        if received:
+            self._shaking_bytes = len(received)
+            self._feed(received)
 
     def _open_ticket(self) -> None:
         """Take the handshake's first step, in which OpenSSL opens the client's ticket."""

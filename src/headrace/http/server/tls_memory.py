@@ -137,7 +137,7 @@ class TlsMemory:
 
     # What goes.
 
-    def _answer(self) -> None:
+    def send_answers(self) -> None:
         """Send what OpenSSL has written by itself, if the socket takes it; else later."""
         if self._pending is not None:
             with contextlib.suppress(OSError):

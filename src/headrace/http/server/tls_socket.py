@@ -23,6 +23,7 @@ from headrace.http.server.tls_memory import RECORD_BYTES, TlsBroken
 from headrace.http.server.tls_records import HEADER_BYTES
 from headrace.reasons import Reason
 
+JOINED_BYTES = 32 * 1024
 FIRST_WINDOW_BYTES = 64 * 1024
 WINDOW_BYTES = 512 * 1024
 # In OpenSSL since 3.0; Python's module names it from 3.12 on.
@@ -136,7 +137,7 @@ class TlsSocket(HandshakingSide):
                         self._keep_written()
             except ssl.SSLWantReadError:
                 self._count_silent(pieces)
-                self._answer()
+                self.send_answers()
                 if self._later:
                     pieces = 0
                     self._feed(self._later)
@@ -151,7 +152,7 @@ class TlsSocket(HandshakingSide):
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 return found
             except ssl.SSLError:
-                self._answer()
+                self.send_answers()
                 raise
             found = found + piece if found else piece
             if not piece:
@@ -159,9 +160,9 @@ class TlsSocket(HandshakingSide):
             if not tls.pending():
                 pieces += 1
                 if not incoming.pending and not self._later:
-                    if self._fed != pieces:
+                    if self._fed > pieces:  # fewer: what came with the handshake's end
                         self._count_silent(pieces)
-                        self._answer()
+                        self.send_answers()
                     self._fed = 0
                     return found
 
@@ -172,8 +173,10 @@ class TlsSocket(HandshakingSide):
         Raises SSLWantWriteError when the socket is full: call again with the same data, or more.
         What of them is on its way already will be counted then.
         """
-        if self._pending is not None:
+        answers = self._pending
+        if answers is not None and (self._taken or len(data) > JOINED_BYTES):
             self._flush()
+            answers = None
         if self._taken:
             taken, self._taken = self._taken, 0
             return taken
@@ -191,6 +194,10 @@ class TlsSocket(HandshakingSide):
         finally:
             if outgoing.pending:
                 self._keep_written()
+        if answers is not None:  # of OpenSSL's own: before a small answer they need no call
+            encrypted = bytes(answers) + encrypted
+            self._pending = None
+            self._answered = 0
         try:
             sent = self._sock.send(encrypted)
         except BlockingIOError:

@@ -15,6 +15,7 @@ from headrace.http.server.client_hello import (
     NotAHello,
     parse_hello,
 )
+from headrace.http.server.client_hello import whole_hello as hello_in_one_record
 from headrace.http.server.tls_context import CertificateContext
 
 
@@ -64,6 +65,20 @@ def test_a_hello_is_read_however_it_is_spread_over_records(size: int) -> None:
     body = whole_hello(in_records(SAMPLE, size))
     assert body is not None
     assert parse_hello(body) == READ
+
+
+@given(st.data())
+def test_a_hello_in_one_record_is_read_as_records_are(data: st.DataObject) -> None:
+    changed = bytearray(SAMPLE)
+    for _ in range(data.draw(st.integers(0, 2))):
+        changed[data.draw(st.integers(0, 12))] = data.draw(st.integers(0, 255))
+    stream = bytes(changed) + data.draw(st.sampled_from([b"", b"x"]))
+    stream = stream[: data.draw(st.sampled_from([3, 8, 9, 10, 100, len(stream)]))]
+    body = hello_in_one_record(stream)
+    if body is not None:
+        assert body == whole_hello(stream)
+    elif stream == SAMPLE:
+        raise AssertionError("a usual hello took the long way")
 
 
 def test_a_hello_is_not_whole_before_its_last_byte() -> None:

@@ -46,6 +46,7 @@ def test_memory_that_was_not_read_into_is_never_encrypted(tmp_path: Path) -> Non
     def read(into: memoryview) -> None:
         into[:] = b"read just now"[: len(into)]
 
+    server.send_answers()
     # As after an answer of OpenSSL's own that the socket did not take.
     server._tls.write(b"waiting, ")
     server._pending = server._outgoing.read()

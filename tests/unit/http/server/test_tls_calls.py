@@ -1,0 +1,132 @@
+"""How many system calls a TLS connection makes until its first answer is out.
+
+Each `send` wakes the client, which costs more than what Python does around it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from headrace.http.server.tls_socket import TlsSocket
+from tests.harness.certificates import Authority
+
+
+class Counting(socket.socket):
+    """A socket that writes down what is called."""
+
+    def __init__(self, own: socket.socket) -> None:
+        super().__init__(own.family, own.type, own.proto, own.detach())
+        self.setblocking(False)
+        self.calls: list[str] = []
+
+    def send(self, data: bytes | memoryview, flags: int = 0, /) -> int:  # type: ignore[override]
+        self.calls.append("send")
+        return super().send(data, flags)
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        self.calls.append("recv")
+        return super().recv(size, flags)
+
+
+class Client:
+    """The other end, in memory, that sends when it is told."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self._in, self._out)
+        self._sock = sock
+
+    def shake(self) -> None:
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self.tls.do_handshake()
+
+    def say(self) -> None:
+        self._sock.send(self._out.read())
+
+    def hear(self) -> None:
+        self._in.write(self._sock.recv(65536))
+
+
+@pytest.fixture
+def ends(tmp_path: Path) -> Iterator[tuple[TlsSocket, Counting, Client]]:
+    pair = Authority(tmp_path).issue("localhost")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.cert, pair.key)
+    ours, theirs = socket.socketpair()
+    with Counting(ours) as counting, theirs:
+        yield TlsSocket(counting, context, ssl.MemoryBIO()), counting, Client(theirs)
+
+
+def greet(server: TlsSocket, client: Client) -> None:
+    client.shake()
+    client.say()
+    with pytest.raises(ssl.SSLWantReadError):
+        server.do_handshake()
+    client.hear()
+    client.shake()
+
+
+def test_tickets_go_out_with_an_answer_that_is_there_at_once(
+    ends: tuple[TlsSocket, Counting, Client],
+) -> None:
+    server, sock, client = ends
+    greet(server, client)
+    assert sock.calls == ["recv", "send"]
+    client.tls.write(b"a request")
+    client.say()  # behind the end of the handshake
+    server.do_handshake()
+    assert server.recv(65536) == b"a request"
+    assert server.send(b"an answer") == 9
+    server.send_answers()
+    assert sock.calls == ["recv", "send", "recv", "send"]
+    client.hear()
+    assert client.tls.read(100) == b"an answer"
+    assert client.tls.session is not None
+    assert client.tls.session.has_ticket
+
+
+def test_tickets_do_not_wait_for_a_request_that_may_not_come(
+    ends: tuple[TlsSocket, Counting, Client],
+) -> None:
+    server, sock, client = ends
+    greet(server, client)
+    client.say()
+    server.do_handshake()
+    with pytest.raises(BlockingIOError):
+        server.recv(65536)
+    server.send_answers()
+    assert sock.calls == ["recv", "send", "recv", "recv", "send"]
+    client.hear()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client.tls.read(100)
+    assert client.tls.session is not None
+    assert client.tls.session.has_ticket
+
+
+def test_answers_of_openssl_go_out_before_a_large_window(
+    ends: tuple[TlsSocket, Counting, Client],
+) -> None:
+    server, sock, client = ends
+    greet(server, client)
+    client.say()
+    server.do_handshake()
+    sock.calls.clear()
+    body = bytes(range(256)) * 200
+    assert server.send(body) == len(body)
+    assert sock.calls == ["send", "send"]
+    found = b""
+    while len(found) < len(body):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            found += client.tls.read(100_000)
+            continue
+        client.hear()
+    assert found == body

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from headrace.bgp.announcement import Announcement, IPNetwork, by_prefix
+from headrace.bgp.announcement import Announcement, Family, IPNetwork, by_prefix
 
 Change = tuple[IPNetwork, Announcement | None]
 """A prefix with its announcement, or with None to withdraw it."""
@@ -55,6 +55,12 @@ class Desired:
                 self.told[prefix] = announcement
             return prefix, announcement
         return None
+
+    def keep(self, families: Collection[Family]) -> None:
+        """Know nothing of prefixes of other families: nobody is left who could be told of them."""
+        for known in (self.desired, self.told, self._waiting):
+            for prefix in [one for one in known if Family(one.version) not in families]:
+                del known[prefix]
 
     def refused(self, prefix: IPNetwork, announcement: Announcement | None) -> None:
         """Note that an announcement was not made."""

@@ -6,7 +6,7 @@ Values only. Whatever a router can make a speaker say is bounded before it becom
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from headrace.bgp.announcement import (
@@ -170,6 +170,17 @@ class SpeakerChanged:
     again_in_s: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RoutersChanged:
+    """The speaker speaks with these routers and no others from now on: the AS number of each, which
+    are watched by BFD from here, and whether anything that they announce is taken.
+    """
+
+    routers: Mapping[SessionKey, int]
+    bfd: frozenset[SessionKey] = frozenset()
+    takes: bool = False
+
+
 SpeakerEvent = (
     SessionUp
     | SessionDown
@@ -181,6 +192,7 @@ SpeakerEvent = (
     | Lost
     | Dropped
     | SpeakerChanged
+    | RoutersChanged
 )
 Listener = Callable[[SpeakerEvent], None]
 """Called in the loop, in order. It must not block, and must not raise."""

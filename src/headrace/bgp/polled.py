@@ -109,6 +109,11 @@ class PolledSpeaker:
             self._desired = desired
             self._changed.set()
 
+    def change(self, sessions: tuple[Session, ...], _passwords: Mapping[SessionKey, str]) -> None:
+        """Ask for these sessions from now on; the daemon has them in its own configuration."""
+        self._known.change(sessions)
+        self._receive_next_s = float("-inf")
+
     def tell_again(self) -> None:
         """Tell everything again: somebody else has let the daemon withdraw it."""
         self._told = None

@@ -45,6 +45,13 @@ class ReceivedRoutes:
         self._reported: set[tuple[SessionKey, DropReason]] = set()
         self.dropped: dict[DropReason, int] = dict.fromkeys(DropReason, 0)
 
+    def change(self, sessions: Collection[Session]) -> None:
+        """Take what these announce from now on, each within its bounds; what was taken before stays
+        for as long as its session.
+        """
+        self._intakes = {one.key: one.intake for one in sessions}
+        self._held = {key: self._held.get(key, {}) for key in self._intakes}
+
     def held(self, session: SessionKey) -> Mapping[IPNetwork, Attributes]:
         """Return what that router announces, as far as it is taken."""
         return self._held[session]

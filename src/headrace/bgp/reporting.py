@@ -9,7 +9,7 @@ from headrace.bgp.announcement import Announcement
 from headrace.bgp.events import DownReason, Listener, SessionKey, SpeakerEvent
 from headrace.bgp.received import ReceivedRoutes
 from headrace.bgp.refused_packets import hint, read_refused
-from headrace.bgp.session import Session, unique
+from headrace.bgp.session import Session, routers_changed, unique
 from headrace.bgp.sessions import SessionStates
 
 
@@ -29,6 +29,20 @@ class Reporting:
         """Know nothing of any session but that it is not up."""
         self.states = SessionStates(self.sessions, now_s())
         self._refused = read_refused()
+
+    def change(self, sessions: tuple[Session, ...]) -> None:
+        """Know these sessions from now on; of those that stay, all that is known stays."""
+        keys = {one.key for one in sessions}
+        for former in self.sessions:
+            if former.key not in keys:
+                if self.states.is_up(former.key):
+                    self.down(former.key, DownReason.CLOSED, "the router was taken out")
+                self.report(self.received.ended(former.key))
+        self.sessions = sessions
+        self._families = {one.family for one in sessions}
+        self.states.change(sessions, now_s())
+        self.received.change(sessions)
+        self._listener(routers_changed(sessions))
 
     def check(self, announcements: Iterable[Announcement]) -> None:
         """Refuse what no session can carry. Raises ValueError."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
 
 from headrace.bgp.announcement import Family, IPAddress, IPNetwork
 from headrace.bgp.errors import BgpError
-from headrace.bgp.events import SessionKey
+from headrace.bgp.events import RoutersChanged, SessionKey
 
 LEAST_HOLD_S = 3
 MOST_AS = 2**32 - 1
@@ -138,6 +139,22 @@ def read_password(path: Path) -> str:
     if not 1 <= len(text) <= MOST_PASSWORD or not text.isprintable():
         raise BgpError(f"{path} holds no password: 1 to {MOST_PASSWORD} letters of ASCII, one line")
     return text
+
+
+def read_passwords(sessions: Iterable[Session]) -> dict[SessionKey, str]:
+    """Return the passwords of those sessions that have one. Raises BgpError."""
+    files = {one.key: one.password_file for one in sessions}
+    return {key: read_password(path) for key, path in files.items() if path is not None}
+
+
+def routers_changed(sessions: Iterable[Session]) -> RoutersChanged:
+    """Return what is reported when these are the sessions from now on."""
+    known = tuple(sessions)
+    return RoutersChanged(
+        {one.key: one.peer_as for one in known},
+        frozenset(one.key for one in known if one.bfd),
+        any(one.intake.most for one in known),
+    )
 
 
 def _plain(text: str) -> bool:

@@ -41,6 +41,17 @@ class SessionStates:
         self._since_s: dict[SessionKey, float] = dict.fromkeys(self._up, now_s)
         self._told_s: dict[SessionKey, float] = dict.fromkeys(self._up, now_s)
 
+    def change(self, sessions: Iterable[Session], now_s: float) -> None:
+        """Know these from now on: those known before as they are, and others as not up."""
+        keys = [one.key for one in sessions]
+        for key in self._up.keys() - set(keys):
+            for known in (self._up, self._reason, self._since_s, self._told_s):
+                del known[key]
+        for key in keys:
+            if key not in self._up:
+                self._up[key], self._reason[key] = False, None
+                self._since_s[key] = self._told_s[key] = now_s
+
     def __contains__(self, session: object) -> bool:
         """Return whether it is one of those configured."""
         return session in self._up

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from headrace.bgp.announcement import Announcement
-from headrace.bgp.events import DropReason
+from headrace.bgp.events import DropReason, SessionKey
+from headrace.bgp.session import Session
 
 
 class Speaker(Protocol):
@@ -24,6 +25,13 @@ class Speaker(Protocol):
 
         Sets that follow each other quickly may be joined: the last one counts. A speaker that was
         made with a lease withdraws everything when no set follows within that time.
+        """
+
+    def change(self, sessions: tuple[Session, ...], passwords: Mapping[SessionKey, str]) -> None:
+        """Speak with these routers from now on. Returns at once.
+
+        Sessions that are as before are not disturbed; one that differs is made again. When it is
+        done `RoutersChanged` is reported; or `Refused`, and then everything is as it was.
         """
 
     def dropped(self) -> Mapping[DropReason, int]:

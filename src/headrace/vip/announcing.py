@@ -15,7 +15,8 @@ import msgspec
 import structlog
 
 from headrace.bgp.announcement import Announcement, Family
-from headrace.bgp.events import SpeakerEvent
+from headrace.bgp.events import RoutersChanged, SpeakerEvent
+from headrace.bgp.session import routers_changed
 from headrace.bgp.speaker import Speaker
 from headrace.config.vip.model import VipConfig
 from headrace.node.network.signed import Secrets
@@ -50,7 +51,7 @@ from headrace.vip.plan.wanted import Order, Wanted, believed, only_ordered, want
 from headrace.vip.reloadable import Reloadable, reloadable
 from headrace.vip.rules import NoPortError
 from headrace.vip.site.neighbours import Neighbours
-from headrace.vip.speak.made import make_speaker, sessions_of
+from headrace.vip.speak.made import make_speaker
 from headrace.vip.speak.said import said_of_sessions
 from headrace.vip.speak.starting import StartedSpeaker
 
@@ -82,23 +83,21 @@ class Announcing:
         self.changes: Counter[str] = Counter()
         self.planned_s = 0.0
         self.began = time.time()
-        self.said = said_of_sessions(sessions_of(config), time.time())
+        sessions = self._asked.sessions
+        self.said = said_of_sessions(sessions, time.time())
         self.clients = Clients()
-        takes = any(one.most_prefixes for one in config.routers)
-        routers = {one.key: one.peer_as for one in sessions_of(config)}
         self.handover = Handover(config.handover, self.events)
-        self.learning = RunningLearning(
-            self.me, config.state_dir, self.events, routers=routers, takes=takes
-        )
+        self.learning = RunningLearning(self.me, config.state_dir, self.events)
+        self.learning.routers_are(routers_changed(sessions))
         self._secrets = secrets
-        self._families = {one.family for one in sessions_of(config)}
+        self._families = {one.family for one in sessions}
         kept = read_kept(config.state_dir)
         self.keeper = Keeper(config.state_dir, kept)
         self.own: Order | None = order_of(kept)
         self.memory: Memory | None = memory_of(kept)
         self._soon = asyncio.Event()
         self._speaker = StartedSpeaker(
-            lambda: maker(config, self._heard), self._announced, self._speaker_failed
+            lambda: maker(self.config, self._heard), self._announced, self._speaker_failed
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._edge_task: asyncio.Task[None] | None = None
@@ -144,17 +143,21 @@ class Announcing:
         """Return what is made of a configuration. Raises HeadraceError or OSError, also where the
         server does not serve what it would be asked for.
         """
-        made = reloadable(config)
+        made = reloadable(config, self._asked.sessions)
         made.checks_of(self.order.servers[self.me])
         return made
 
     def change(self, asked: Reloadable) -> None:
-        """Ask the VIPs, the neighbours and the edge so from now on; what is known stays."""
+        """Ask the VIPs, the neighbours and the edge so from now on, and speak with these routers;
+        what is known stays.
+        """
         self._asked, self.config = asked, asked.config
         self.checker.pace = self._asked.pace
         self.neighbours.asking, self.neighbours.check_of = asked.asking, asked.check_of
         self._take_checks()
         self._ask_edge()
+        if not self._speaker.change(asked.sessions, asked.passwords):
+            self._heard(routers_changed(asked.sessions))
         self._soon.set()
 
     async def close(self) -> None:
@@ -369,6 +372,10 @@ class Announcing:
                 return
 
     def _heard(self, event: SpeakerEvent) -> None:
+        if isinstance(event, RoutersChanged):
+            self._families = {one.family for one in event.routers}
+            self.learning.routers_are(event)
+            self._soon.set()
         self.learning.heard(event)
         for told in self.said.heard(event, time.time()):
             self.events.add(told)

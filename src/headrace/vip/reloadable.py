@@ -1,12 +1,16 @@
 """What a reload may change of a process that announces, made of a configuration before it is taken:
-how VIPs, neighbours and the edge are asked. No session and no address depends on it.
+how VIPs, neighbours and the edge are asked, and which routers are spoken with. No address depends
+on it.
 """
 
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from headrace.bgp.events import SessionKey
+from headrace.bgp.session import Session
 from headrace.config.vip.model import VipConfig
 from headrace.topology.model import Server
 from headrace.vip.checks.checker import Pace
@@ -15,6 +19,7 @@ from headrace.vip.edge_admin import EdgeAdmin
 from headrace.vip.plan.health import HealthRules
 from headrace.vip.rules import checks_of, rules_of
 from headrace.vip.site.neighbours import Asking
+from headrace.vip.speak.made import check_sessions, sessions_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,8 @@ class Reloadable:
     pace: Pace
     asking: Asking
     edge: EdgeAdmin | None
+    sessions: tuple[Session, ...]
+    passwords: Mapping[SessionKey, str]
 
     def checks_of(self, server: Server) -> tuple[Check, ...]:
         """Return what a server is asked for. Raises NoPortError."""
@@ -36,8 +43,14 @@ class Reloadable:
         return self.checks_of(server)[0]
 
 
-def reloadable(config: VipConfig) -> Reloadable:
-    """Return it. Raises HeadraceError for a token or OSError for authorities of no use."""
+def reloadable(config: VipConfig, former: tuple[Session, ...] | None = None) -> Reloadable:
+    """Return it; `former` are the sessions so far, None at the start.
+
+    Raises HeadraceError for a token, or passwords, or OSError for authorities of no use.
+    """
+    sessions = sessions_of(config, former or ())
+    # At the start they may be missing: the speaker is started again and again until they are there.
+    passwords = {} if former is None else check_sessions(config, sessions)
     checking, asking, edge = config.checking, config.neighbours, config.edge
     ca = None if checking.ca is None else str(checking.ca)
     context = ssl.create_default_context(cafile=ca)
@@ -47,4 +60,6 @@ def reloadable(config: VipConfig) -> Reloadable:
         Pace(checking.interval_s, checking.timeout_s, checking.connection_s, context),
         Asking(asking.port, asking.interval_s, asking.timeout_s, context),
         None if edge is None else EdgeAdmin(edge.admin, edge.token_file),
+        sessions,
+        passwords,
     )

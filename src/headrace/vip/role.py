@@ -52,7 +52,6 @@ class VipRole(Role[VipConfig]):
         return {
             "state_dir": config.state_directory,
             "speaker": config.speaker,
-            "router": config.routers,
             "addresses": config.addresses,
             "handover": config.handover,
         }

@@ -1,4 +1,6 @@
-"""A reload changes how all are asked, and no session ends; what needs a restart is refused."""
+"""A reload changes how all are asked, and with whom BGP is spoken, and no session ends that stays
+as it is; what needs a restart is refused.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from tests.harness.namespaces import Namespaces
-from tests.harness.vip_site import HOST, PROBE, SITE_AS, VipServer, VipSite, vip_of
+from tests.harness.vip_site import (
+    HOST,
+    PROBE,
+    ROUTER_AS,
+    SITE_AS,
+    VipServer,
+    VipSite,
+    vip_of,
+)
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -49,3 +59,73 @@ def test_a_reload_takes_checks_and_keeps_the_sessions(
     assert server.status()["edge"] is None
     site.settled()
     assert server.events().count("session_up") == ups
+
+
+def router(number: int, local: str, address: str, **more: object) -> dict[str, object]:
+    """A table of the configuration."""
+    net = f"fd99:{number}::" if address == "6" else f"10.99.{number}."
+    last = "1" if address == "6" else address
+    return {
+        "address": net + last,
+        "local_address": net + local,
+        "as": ROUTER_AS,
+        "hold_time": 3,
+        **more,
+    }
+
+
+def test_a_reload_takes_routers_and_ends_only_the_sessions_that_differ(
+    namespaces: Namespaces, open_path: Path
+) -> None:
+    site = VipSite(namespaces, open_path, servers=1)
+    site.where.ip("addr", "add", "10.99.1.5/30", "dev", "s1")
+    (server,) = site.servers.values()
+    server.where.ip("addr", "add", "10.99.1.6/30", "dev", "up")
+    file = site.router.file
+    file.write_text(
+        file.read_text() + f"protocol bgp second {{ local 10.99.1.5 as {ROUTER_AS}; "
+        f"neighbor 10.99.1.6 as {SITE_AS}; hold time 3; ipv4 {{ import all; export none; }}; }}"
+    )
+    site.router.ask("configure")
+    site.start()
+    site.router.goes_via("192.0.2.1/32", "10.99.1.2")
+    # Before the others, so that another identifier would be taken by itself.
+    second = router(1, "6", "5", name="second")
+    server.write_vip(router=[second, router(1, "2", "1"), router(1, "2", "6")])
+    reload(server)
+    site.until(lambda: "10.99.1.5" in server.headrace("status").stdout, "it is known")
+    site.until(lambda: len(up(server)) == 3, "all three are up")
+    assert ups_of(server, "10.99.1.1") == 1
+    shown = site.router.ask("show", "route", "192.0.2.1/32")
+    assert "from 10.99.1.6" in shown
+    # A password that is not there changes nothing at all.
+    server.write_vip(
+        router=[{**second, "password_file": "/nowhere"}, router(1, "2", "1", hold_time=60)]
+    )
+    reload(server)
+    site.until(lambda: "/nowhere cannot be read" in server.vip.log(), "it is refused")
+    assert len(up(server)) == 3
+    # Without the second, and without IPv6: what was announced by it is not any more.
+    server.write_vip(router=[router(1, "2", "1")])
+    reload(server)
+    site.goes_to("2001:db8::1", None)
+    site.until(lambda: len(server.status()["sessions"]) == 1, "one is left")
+    assert ups_of(server, "10.99.1.1") == 1
+    assert "routers_changed" in server.events()
+    # Of another hold time: this one is made again.
+    server.write_vip(router=[router(1, "2", "1", hold_time=30), router(1, "2", "6")])
+    reload(server)
+    site.settled()
+    site.until(lambda: len(up(server)) == 2, "both are up")
+    assert server.vip.log().count("reload_failed") == 1
+
+
+def ups_of(server: VipServer, router: str) -> int:
+    """How often a session came up."""
+    lines = server.events().splitlines()
+    return sum("session_up" in one and one.split()[-1] == router for one in lines)
+
+
+def up(server: VipServer) -> list[object]:
+    """Its sessions that are up."""
+    return [one for one in server.status()["sessions"] if one["up"]]

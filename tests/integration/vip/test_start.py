@@ -8,7 +8,8 @@ from pathlib import Path
 
 from headrace.bgp.announcement import Announcement
 from headrace.bgp.errors import BgpError
-from headrace.bgp.events import DropReason
+from headrace.bgp.events import DropReason, SessionKey
+from headrace.bgp.session import Session
 from headrace.config.loader import load_config
 from headrace.config.vip import VIP
 from headrace.config.vip.model import VipConfig
@@ -35,6 +36,9 @@ class ToySpeaker:
 
     def set(self, announcements: frozenset[Announcement]) -> None:
         self.sets += 1
+
+    def change(self, sessions: tuple[Session, ...], passwords: Mapping[SessionKey, str]) -> None:
+        pass
 
     def dropped(self) -> Mapping[DropReason, int]:
         return {}

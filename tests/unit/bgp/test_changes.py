@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.bgp.announcement import Announcement
+from headrace.bgp.announcement import Announcement, Family
 from headrace.bgp.changes import Desired
 
 ANNOUNCEMENTS = st.builds(
@@ -62,3 +62,16 @@ def test_a_speaker_that_starts_is_told_all_at_once() -> None:
     state.set([one])
     assert state.started() == [one]
     assert state.take_change() is None
+
+
+def test_prefixes_of_a_family_without_a_session_are_forgotten() -> None:
+    state = Desired()
+    old, new = (Announcement(ip_network(one)) for one in ("192.0.2.1/32", "2001:db8::1/128"))
+    state.set([old, new])
+    assert state.take_change() == (old.prefix, old)
+    state.keep({Family.IPV4})
+    assert state.take_change() is None
+    assert (state.desired, state.told) == ({old.prefix: old}, {old.prefix: old})
+    # When it has one again, all of it is told.
+    state.set([old, new])
+    assert state.take_change() == (new.prefix, new)

@@ -117,3 +117,12 @@ def test_what_is_announced_now_comes_in_parts(monkeypatch: pytest.MonkeyPatch) -
     parts = list(table.replaced(ROUTER, {}, ()))
     assert [len(part) for part in parts] == [10, 10, 4]
     assert not table.held(ROUTER)
+
+
+def test_other_bounds_count_for_what_comes_and_what_is_there_stays() -> None:
+    table = routes()
+    first, second = ip_network("8.1.0.0/16"), ip_network("8.2.0.0/16")
+    assert list(table.announced(ROUTER, first, SOME, ()))
+    table.change([session(intake=Intake(1))])
+    assert isinstance(next(iter(table.announced(ROUTER, second, SOME, ()))), Dropped)
+    assert list(table.held(ROUTER)) == [first]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from ipaddress import ip_address
+
 from headrace.bgp.events import DownReason, SessionDown, SessionUp
 from headrace.bgp.sessions import PATIENCE_S, SessionStates
 from tests.unit.bgp.test_received import ROUTER
@@ -75,4 +78,17 @@ def test_a_dead_speaker_ends_only_what_was_up() -> None:
     assert known.any_up()
     (told,) = known.all_down(DownReason.SPEAKER, "killed", 3.0)
     assert isinstance(told, SessionDown)
+    assert not known.any_up()
+
+
+def test_sessions_that_stay_are_known_as_they_were() -> None:
+    known, other = states(), replace(session(), peer=ip_address("192.0.2.200"))
+    list(known.up(ROUTER, 1.0))
+    known.change([session(), other], 5.0)
+    assert known.is_up(ROUTER)
+    assert not known.is_up(other.key)
+    assert not list(known.overdue(5.0 + PATIENCE_S - 1.0, lambda: ""))
+    assert [one.session for one in known.overdue(5.0 + PATIENCE_S, lambda: "")] == [other.key]
+    known.change([other], 20.0)
+    assert ROUTER not in known
     assert not known.any_up()

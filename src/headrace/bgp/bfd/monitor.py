@@ -14,11 +14,11 @@ from pathlib import Path
 import structlog
 
 from headrace.bgp.backoff import Backoff
-from headrace.bgp.bfd.text import Pace, configuration, read_peers
+from headrace.bgp.bfd.text import Pace, changes, configuration, read_peers
 from headrace.bgp.errors import BgpError
 from headrace.bgp.events import BfdDown, BfdUp, SessionKey
 from headrace.bgp.files import new_file, read_file
-from headrace.bgp.frr.vty import Vty
+from headrace.bgp.frr.vty import Vty, VtyRefusedError
 from headrace.bgp.session import Session
 
 PROGRAM = Path("/usr/lib/frr/bfdd")
@@ -54,7 +54,7 @@ class BfdMonitor:
         report: Report,
         pace: Pace,
     ) -> None:
-        self._sessions = sessions
+        self._sessions = self._told = sessions
         self._directory = directory
         self._on_down = on_down
         self._report = report
@@ -69,8 +69,17 @@ class BfdMonitor:
 
     async def start(self) -> None:
         """Start bfdd, and return when it can be asked. Raises BgpError."""
-        await self._launch()
+        if self._task is None:
+            await self._launch()
+            self._task = asyncio.create_task(self._watch())
+
+    def begin(self) -> None:
+        """Start bfdd soon; one that does not start is tried again and again, and reported."""
         self._task = asyncio.create_task(self._watch())
+
+    def change(self, sessions: tuple[Session, ...]) -> None:
+        """Watch these routers from now on."""
+        self._sessions = sessions
 
     async def close(self) -> None:
         """End bfdd; the routers are not told, which with BGP gone is what they expect."""
@@ -91,6 +100,7 @@ class BfdMonitor:
 
     async def _launch(self) -> None:
         self._worked_since_s = None
+        self._told = self._sessions
         self._awaited = dict.fromkeys((one.key for one in self._sessions), _now_s() + PATIENCE_S)
         file = self._prepare()
         user, group = _user_and_group()
@@ -135,6 +145,7 @@ class BfdMonitor:
         """Write its configuration, where bfdd's user may write as well. Raises BgpError."""
         file = self._directory / "bfdd.conf"
         try:
+            self._directory.mkdir(mode=0o750, exist_ok=True)
             for former in ("bfdd.vty", "bfdd.sock", "bfdd.pid"):
                 (self._directory / former).unlink(missing_ok=True)
             with new_file(file) as made:
@@ -160,7 +171,10 @@ class BfdMonitor:
             peers = read_peers(await self._vty.ask("show bfd peers json"))
         except ValueError as error:
             raise BgpError(str(error)) from None
+        known = {one.key for one in self._told}
         for session, (up, why) in peers.items():
+            if session not in known:
+                continue
             was_up = self._up.get(session, False)
             self._up[session] = up
             if was_up and not up:
@@ -176,10 +190,37 @@ class BfdMonitor:
                 log.warning("bfd_not_up", router=str(session), remedy=REMEDY)
                 self._report(BfdDown(session, NO_ANSWER, REMEDY))
 
+    async def _tell(self) -> None:
+        """Tell bfdd which routers to watch, where others are to be watched. Raises BgpError."""
+        former, self._told = self._told, self._sessions
+        keys = {one.key for one in former}
+        for one in self._told:
+            if one.key not in keys:
+                self._awaited[one.key] = _now_s() + PATIENCE_S
+        for gone in keys - {one.key for one in self._told}:
+            self._up.pop(gone, None)
+            self._awaited.pop(gone, None)
+        try:
+            for command in changes(former, self._told):
+                await self._vty.ask(command)
+        except VtyRefusedError as error:
+            # Whom it watches, it goes on watching: to start it again would end those sessions.
+            self._vty.close()
+            for one in self._told:
+                if one not in former:
+                    self._report(BfdDown(one.key, str(error), "restart the vip process"))
+
     async def _watch(self) -> None:
+        if self._child is None:
+            try:
+                await self._launch()
+            except BgpError as error:
+                await self._again(str(error))
         while True:
             await asyncio.sleep(POLL_S)
             try:
+                if self._told is not self._sessions:
+                    await self._tell()
                 await self._ask()
             except BgpError as error:
                 await self._again(str(error))

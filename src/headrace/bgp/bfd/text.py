@@ -50,14 +50,24 @@ def configuration(sessions: Iterable[Session], pace: Pace) -> str:
         " exit",
     ]
     for session in sessions:
-        far = session.ttl_security_hops is not None and session.ttl_security_hops > 1
-        multihop = " multihop" if far or session.bfd_multihop else ""
-        lines += [
-            f" peer {session.peer}{multihop} local-address {session.local}",
-            "  profile headrace",
-            " exit",
-        ]
+        lines += [f" {_peer(session)}", "  profile headrace", " exit"]
     return "\n".join([*lines, "exit", ""])
+
+
+def changes(former: Iterable[Session], sessions: Iterable[Session]) -> list[str]:
+    """Return the commands after which a running bfdd watches these, and the others as before."""
+    before, now = [_peer(one) for one in former], [_peer(one) for one in sessions]
+    lines = [f"no {one}" for one in before if one not in now]
+    for one in now:
+        if one not in before:
+            lines += [one, "profile headrace", "exit"]
+    return ["configure terminal", "bfd", *lines, "end"] if lines else []
+
+
+def _peer(session: Session) -> str:
+    far = session.ttl_security_hops is not None and session.ttl_security_hops > 1
+    multihop = " multihop" if far or session.bfd_multihop else ""
+    return f"peer {session.peer}{multihop} local-address {session.local}"
 
 
 def read_peers(text: str) -> dict[SessionKey, tuple[bool, str]]:

@@ -68,6 +68,7 @@ class Process:
         self._child: asyncio.subprocess.Process | None = None
         self._channel: socket.socket | None = None
         self._pipes: list[int] = []
+        self._configuration = -1
         self._unsent = b""
         self._lines = LineSplitter(LIMIT_BYTES)
         self._log_lines = LineSplitter(LOG_LINE_BYTES)
@@ -90,13 +91,15 @@ class Process:
     async def start(self, configuration: str) -> None:
         """Start ExaBGP, and return when its API can be spoken to. Raises BgpError."""
         try:
+            self._configuration = os.memfd_create("exabgp")
+            self.configure(configuration)
             ours, theirs = socket.socketpair()
         except OSError as error:
             raise BgpError(f"ExaBGP cannot be started: {error.strerror}") from None
         try:
             self._child = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", str(HERE / "program.py"), str(os.getpid())),
-                stdin=subprocess.PIPE,
+                stdin=self._configuration,
                 stdout=subprocess.DEVNULL,
                 stderr=theirs.fileno(),
                 env=_environment(self._user),
@@ -109,9 +112,6 @@ class Process:
         ours.setblocking(False)
         self._channel = ours
         self._loop.add_reader(ours, self._read_log)
-        assert self._child.stdin is not None
-        self._child.stdin.write(configuration.encode())
-        self._child.stdin.close()
         try:
             await asyncio.wait_for(asyncio.shield(self._ready), START_S)
         except TimeoutError:
@@ -126,6 +126,13 @@ class Process:
         self._loop.add_reader(self._pipes[0], self._read)
         if self._unsent:
             self._write()
+
+    def configure(self, configuration: str) -> None:
+        """Replace the configuration; it counts with the next `text.RELOAD`. Raises OSError."""
+        if self._configuration >= 0:
+            content = configuration.encode()
+            os.ftruncate(self._configuration, len(content))
+            os.pwrite(self._configuration, content, 0)
 
     def send(self, line: str) -> None:
         """Send a command. Returns at once."""
@@ -263,6 +270,9 @@ class Process:
         if self._ended:
             return
         self._ended = True
+        if self._configuration >= 0:
+            os.close(self._configuration)
+            self._configuration = -1
         if self._channel is not None:
             self._loop.remove_reader(self._channel)
             self._channel.close()

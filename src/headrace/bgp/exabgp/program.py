@@ -56,7 +56,7 @@ def main() -> int:
     if not found.startswith(SUPPORTED):
         sys.stderr.write(f"ExaBGP {found} is not supported: install exabgp 5.0\n")
         return 1
-    return run_exabgp(sys.stdin.read())
+    return run_exabgp()
 
 
 def drop_capabilities(library: ctypes.CDLL) -> None:
@@ -71,12 +71,24 @@ def drop_capabilities(library: ctypes.CDLL) -> None:
     library.capset(header, (ctypes.c_uint32 * 6)(kept, kept))
 
 
+def read_configuration() -> str:
+    """Return the configuration as it is now: standard input is a file in memory, which who started
+    this process may write again. One on a disk would hold the passwords, and a command line would
+    show them.
+    """
+    return os.pread(0, os.fstat(0).st_size, 0).decode()
+
+
 class Intake:
     """How much each of so many routers has made ExaBGP write to its API, above what it may."""
 
     def __init__(self, routers: int = 1) -> None:
-        self._share_bps = INTAKE_BPS / min(MOST_SHARES, max(1, routers))
         self._owed: dict[str, tuple[float, float]] = {}
+        self.share(routers)
+
+    def share(self, routers: int) -> None:
+        """Share among so many routers from now on."""
+        self._share_bps = INTAKE_BPS / min(MOST_SHARES, max(1, routers))
 
     def took(self, router: str, size: int, now_s: float) -> None:
         """Note what one router's announcement came to, in bytes."""
@@ -91,16 +103,37 @@ class Intake:
         return max(0.0, owed - (now_s - then_s) * self._share_bps / 8)
 
 
-def run_exabgp(configuration: str) -> int:
-    """Run it. A file would hold the passwords, and a command line would show them."""
+def take_configuration(reactor: Any, ribs: dict[str, Any], text: str) -> bool:
+    """Let ExaBGP work by another configuration; return whether all of it is done.
+
+    Neighbours that are as before keep their sessions. What is announced was said by the API, and
+    stands in the new configuration as it is now; so nothing is to be taken back that stood in the
+    former one. ExaBGP would do it when a session is made again, whatever was announced meanwhile.
+    """
+    reactor.configuration._configurations = [text]
+    # A port that cannot be bound is no failure to ExaBGP.
+    done = bool(reactor.reload() and reactor._listen_for_neighbors())
+    neighbors = reactor.configuration.neighbors
+    for neighbor in neighbors.values():
+        if neighbor.previous is not None:
+            neighbor.previous = neighbor
+    for name in ribs.keys() - neighbors.keys():
+        del ribs[name]  # what it was to be told would be told to one of that name later
+    return done
+
+
+def run_exabgp() -> int:
+    """Run it."""
     from exabgp.configuration.configuration import Configuration
     from exabgp.environment import getenv
     from exabgp.logger import log
+    from exabgp.reactor.api.command.command import Command
     from exabgp.reactor.api.processes import Processes
     from exabgp.reactor.delay import Delay
     from exabgp.reactor.loop import Reactor
     from exabgp.reactor.network.error import NotConnected
     from exabgp.reactor.network.outgoing import Outgoing
+    from exabgp.rib import RIB
 
     def increase(self: Any) -> None:
         # The first time too: a router that lets sessions come and go would do so all the time.
@@ -114,6 +147,7 @@ def run_exabgp(configuration: str) -> int:
                 raise NotConnected("the router does not answer")
             yield connected
 
+    configuration = read_configuration()
     intake = Intake(configuration.count(HEARD))
 
     def write(self: Any, process: str, string: str | None, neighbor: Any = None) -> bool:
@@ -128,6 +162,17 @@ def run_exabgp(configuration: str) -> int:
         time.sleep(REST_S)  # its socket stays readable, so the loop does not wait by itself
         return True
 
+    def reload(_self: Any, reactor: Any, service: str, _line: str, _use_json: bool) -> bool:
+        # ExaBGP's own says that it is done before it has begun.
+        text = read_configuration()
+        if not take_configuration(reactor, RIB._cache, text):
+            reactor.processes.answer_error(service)
+            return False
+        intake.share(text.count(HEARD))
+        reactor.processes.answer_done(service)
+        return True
+
+    Command.register("reload", False)(reload)
     written, Processes.write = Processes.write, write
     Reactor._rate_limited = limited
     Delay.increase = increase

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
@@ -29,8 +30,9 @@ from headrace.bgp.events import (
 )
 from headrace.bgp.exabgp import messages, text
 from headrace.bgp.exabgp.process import Process, helper_command
+from headrace.bgp.exabgp.routers import Routers, to_tear_down
 from headrace.bgp.reporting import Reporting, now_s
-from headrace.bgp.session import Session, read_password
+from headrace.bgp.session import Session, read_passwords
 
 WINDOW = 16
 """Commands that are not answered yet. ExaBGP answers in order, so each answer has its command."""
@@ -48,11 +50,12 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Command:
-    """What an answer is about: a change of a prefix, or (without one) only whether it lives."""
+    """What an answer is about: a change of a prefix, other routers, or only whether it lives."""
 
     sent_s: float
     prefix: IPNetwork | None = None
     announcement: Announcement | None = None
+    routers: Routers | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +83,13 @@ class ExaBgpSpeaker:
         lease_s: float = 0.0,
     ) -> None:
         self._known = Reporting(sessions, listener)
-        self._sessions = sessions
+        self._routers = Routers(sessions)
+        self._next_routers: Routers | None = None
         self._listener = listener
         self._user = user
         self._lease_s = lease_s
-        self._bfd = self._monitor(bfd)
+        self._bfd_place = bfd
+        self._bfd = self._monitor() if self._routers.watched else None
         self._wanted = Desired()
         self._outstanding: deque[_Command] = deque()
         self._teardowns: dict[SessionKey, None] = {}
@@ -116,6 +121,11 @@ class ExaBgpSpeaker:
         self._wanted.set(announcements)
         if self._process is not None:
             self._process.beat()
+        self._send_changes()
+
+    def change(self, sessions: tuple[Session, ...], passwords: Mapping[SessionKey, str]) -> None:
+        """Speak with these routers from now on."""
+        self._next_routers = Routers(sessions, passwords)
         self._send_changes()
 
     def dropped(self) -> dict[DropReason, int]:
@@ -164,10 +174,12 @@ class ExaBgpSpeaker:
         self._known.all_lost(DownReason.CLOSED, "")
         self._listener(SpeakerChanged(SpeakerState.CLOSED))
 
-    def _monitor(self, bfd: Bfd | None) -> BfdMonitor | None:
-        watched = tuple(one for one in self._sessions if one.bfd)
-        if not watched:
-            return None
+    @property
+    def _sessions(self) -> tuple[Session, ...]:
+        return self._routers.sessions
+
+    def _monitor(self) -> BfdMonitor:
+        bfd, watched = self._bfd_place, self._routers.watched
         if bfd is None:
             raise ValueError("sessions with BFD need a directory for bfdd")
         return BfdMonitor(watched, bfd.directory, self.tear_down, self._listener, bfd.pace)
@@ -182,24 +194,26 @@ class ExaBgpSpeaker:
             await self._answered.wait()
 
     async def _launch(self) -> None:
-        passwords = {
-            one.key: read_password(one.password_file)
-            for one in self._sessions
-            if one.password_file is not None
-        }
+        if self._next_routers is not None:
+            self._adopt(self._next_routers)
+        routers = self._routers = replace(
+            self._routers, passwords=read_passwords(self._routers.sessions)
+        )
         self._ended.clear()
         self._outstanding.clear()
         self._teardowns.clear()
         process = Process(self._read, self._on_end, self._user)
         self._process = process
         announced = self._wanted.started()
-        helper = helper_command(self._lease_s)
-        configuration = text.configuration(self._sessions, passwords, announced, helper)
-        await process.start(configuration)
+        await process.start(self._configuration(routers, announced))
         self._listener(SpeakerChanged(SpeakerState.STARTED))
         for one in announced:
             self._listener(Acknowledged(one.prefix))
         self._send_changes()
+
+    def _configuration(self, routers: Routers, announced: Collection[Announcement]) -> str:
+        helper = helper_command(self._lease_s)
+        return text.configuration(routers.sessions, routers.passwords, announced, helper)
 
     async def _keep(self) -> None:
         """Start ExaBGP again whenever it ended or hangs, and report what takes too long."""
@@ -262,6 +276,10 @@ class ExaBgpSpeaker:
         """Tell what is to change, as far as the window is open."""
         if self._process is None or self._ended.is_set() or self._pinging():
             return
+        if self._next_routers is not None:
+            if not self._outstanding:
+                self._send_routers(self._next_routers)
+            return
         if self._teardowns:
             # Answered at once, so before what was asked earlier: only when nothing else is open.
             if not self._outstanding:
@@ -276,6 +294,48 @@ class ExaBgpSpeaker:
                 else text.announce_line(self._sessions, announcement)
             )
             self._send(line, _Command(now_s(), prefix, announcement))
+
+    def _send_routers(self, routers: Routers) -> None:
+        """Tell whom to speak with. What it announces now stands in there too."""
+        assert self._process is not None
+        self._next_routers = None
+        if routers == self._routers:
+            self._known.change(routers.sessions)
+            return
+        try:
+            self._process.configure(self._configuration(routers, self._wanted.told.values()))
+        except (BgpError, OSError) as error:
+            self._routers_refused(str(error))
+        else:
+            self._send(text.RELOAD, _Command(now_s(), routers=routers))
+
+    def _adopt(self, routers: Routers) -> None:
+        """Take it that these routers are those spoken with."""
+        self._teardowns.update(dict.fromkeys(to_tear_down(self._routers, routers)))
+        self._routers, self._next_routers = replace(routers, refused=None), None
+        self._known.change(routers.sessions)
+        self._wanted.keep({one.family for one in routers.sessions})
+        if self._bfd is not None:
+            self._bfd.change(routers.watched)
+        elif routers.watched:
+            self._bfd = self._monitor()
+            self._bfd.begin()
+        if routers.refused is not None:
+            self._routers_refused(routers.refused)
+
+    def _routers_answered(self, routers: Routers, *, refused: bool) -> None:
+        if not refused:
+            self._adopt(routers)
+        elif routers.refused is None:
+            # Some of it may be done, such as all but a port that cannot be bound.
+            why = self._process.last_word if self._process else ""
+            self._next_routers = self._next_routers or replace(self._routers, refused=why)
+        else:
+            self._ended.set()
+
+    def _routers_refused(self, why: str) -> None:
+        detail = f"the changed routers: {why}"
+        self._listener(Refused(None, detail, "the sessions are as they were: see ExaBGP's log"))
 
     def _pinging(self) -> bool:
         return bool(self._outstanding) and self._outstanding[0].prefix is None
@@ -312,7 +372,9 @@ class ExaBgpSpeaker:
         if not self._outstanding:
             return
         command = self._outstanding.popleft()
-        if command.prefix is not None and refused:
+        if command.routers is not None:
+            self._routers_answered(command.routers, refused=refused)
+        elif command.prefix is not None and refused:
             self._wanted.refused(command.prefix, command.announcement)
             remedy = "see what ExaBGP logs about it"
             detail = self._process.last_word if self._process else ""

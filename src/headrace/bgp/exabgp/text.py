@@ -11,6 +11,8 @@ from headrace.bgp.session import Session
 
 PROCESS = "headrace"
 FARTHEST_TTL = 255
+RELOAD = "reload"
+"""The command that takes the configuration as it is now."""
 
 
 def configuration(

@@ -63,7 +63,7 @@ class Learning:
         self.history: deque[Entry] = deque(kept.history, MOST_ENTRIES)
         self._taken = {one.name: PrefixSet(one.v4, one.v6) for one in kept.coverage}
         self._learners: dict[str, Learner] = {}
-        self._routers = routers
+        self.routers = routers
         self._network = ""
         self._owners: Ancestors[str] | None = None
         # What routers announce, as the speaker keeps it: for rules that come later.
@@ -224,7 +224,7 @@ class Learning:
     def _hears(self, learner: Learner, session: SessionKey) -> bool:
         """Return whether a router has a part in a coverage."""
         of = learner.rules.router_as
-        return not of or self._routers.get(session) in of
+        return not of or self.routers.get(session) in of
 
     def _learner(self, coverage: str) -> Learner:
         found = self._learners.get(coverage)

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from headrace.bgp.events import SessionKey, SpeakerEvent
+from headrace.bgp.events import RoutersChanged, SpeakerEvent
 from headrace.errors import HeadraceError
 from headrace.node.network.last_good import NAME as LAST_GOOD
 from headrace.node.network.last_good import read_last_good
@@ -42,8 +42,7 @@ log = structlog.get_logger("headrace.vip")
 
 
 class RunningLearning:
-    """`learning` in this process. `routers` has the AS number of each router, `takes` says whether
-    their announcements are taken at all;
+    """`learning` in this process.
     `approved_elsewhere` is what was approved at the other servers of the site, by server.
     """
 
@@ -52,16 +51,13 @@ class RunningLearning:
         server: str,
         directory: Path,
         events: Events,
-        *,
-        routers: Mapping[SessionKey, int] = {},
-        takes: bool,
     ) -> None:
         self.failed = 0
         self.approved_elsewhere: Mapping[str, tuple[Approved, ...]] = {}
         self._directory = directory
         self._events = events
-        self._takes = takes
-        self._learning = Learning(server, read_kept(directory), routers)
+        self._takes = False
+        self._learning = Learning(server, read_kept(directory))
         self._written = self._learning.keep()
         self._document: tuple[str, bytes] | None = None
         self._version = ""
@@ -87,6 +83,10 @@ class RunningLearning:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(OSError):
             await self._keep()
+
+    def routers_are(self, changed: RoutersChanged) -> None:
+        """Know the AS number of each router from now on, and whether anything of them is taken."""
+        self._learning.routers, self._takes = changed.routers, changed.takes
 
     def heard(self, event: SpeakerEvent) -> None:
         """Take in what the speaker reports."""

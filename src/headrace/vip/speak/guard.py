@@ -16,9 +16,10 @@ from headrace.bgp.announcement import Announcement
 from headrace.bgp.backoff import Backoff
 from headrace.bgp.beats import Beats
 from headrace.bgp.errors import BgpError
-from headrace.bgp.events import DropReason
+from headrace.bgp.events import DropReason, SessionKey
 from headrace.bgp.exabgp.helper import BEAT, HEARD
 from headrace.bgp.lines import LineSplitter
+from headrace.bgp.session import Session
 from headrace.bgp.speaker import Speaker
 from headrace.vip.speak.guard_process import GOODBYE, READY, WITHDRAWN, GuardTask
 from headrace.vip.speak.stopped import GUARD_MODULE
@@ -193,6 +194,10 @@ class GuardedSpeaker:
         """Announce these from now on and nothing else. Raises ValueError."""
         self._speaker.set(announcements)
         self._guard.beat()
+
+    def change(self, sessions: tuple[Session, ...], passwords: Mapping[SessionKey, str]) -> None:
+        """Speak with these routers from now on."""
+        self._speaker.change(sessions, passwords)
 
     def dropped(self) -> Mapping[DropReason, int]:
         """Return how much of what routers announced was not taken, by reason."""

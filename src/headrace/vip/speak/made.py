@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address
-from pathlib import Path
 
+from headrace.bgp.bfd.monitor import PROGRAM
 from headrace.bgp.bfd.text import Pace
 from headrace.bgp.bird.daemon import INCLUDE, SOCKET
-from headrace.bgp.events import Listener
+from headrace.bgp.errors import BgpError
+from headrace.bgp.events import Listener, SessionKey
 from headrace.bgp.exabgp.speaker import Bfd, ExaBgpSpeaker
 from headrace.bgp.frr.daemon import SOCKETS
 from headrace.bgp.polled import Daemon, PolledSpeaker
-from headrace.bgp.session import Intake, Session
+from headrace.bgp.session import Intake, Session, read_passwords, unique
 from headrace.bgp.speaker import Speaker
 from headrace.config.vip.model import VipConfig
 from headrace.config.vip.speaking import RouterSession
@@ -24,9 +25,26 @@ INCLUDE_LOCK = ".headrace.lock"
 """Beside BIRD's file: two processes that write it would each take back what the other announces."""
 
 
-def sessions_of(config: VipConfig) -> tuple[Session, ...]:
-    """Return the sessions with all routers."""
-    return tuple(_session(config, one) for one in config.routers)
+def sessions_of(config: VipConfig, former: tuple[Session, ...] = ()) -> tuple[Session, ...]:
+    """Return the sessions with all routers. Where no identifier is set, that of the `former` ones
+    stays: another would end each of them.
+    """
+    own = config.speaker.router_id or next((one.router_id for one in former), None)
+    own = own or _first_ipv4(config)
+    return tuple(_session(config, one, own) for one in config.routers)
+
+
+def check_sessions(config: VipConfig, sessions: tuple[Session, ...]) -> dict[SessionKey, str]:
+    """Return the passwords that sessions need to be made. Raises BgpError."""
+    try:
+        unique(sessions)
+    except ValueError as error:
+        raise BgpError(str(error)) from None
+    if config.speaker.kind != "exabgp":
+        return {}
+    if any(one.bfd for one in sessions) and not PROGRAM.exists():
+        raise BgpError(f"bfd needs {PROGRAM}: install the package frr")
+    return read_passwords(sessions)
 
 
 def daemon_of(config: VipConfig) -> Daemon | None:
@@ -59,9 +77,7 @@ def make_speaker(config: VipConfig, listener: Listener) -> Speaker:
     if task is not None:
         polled = PolledSpeaker(sessions, listener, daemon=daemon_at(task))
         return GuardedSpeaker(polled, Guard(task, polled.tell_again))
-    bfd = None
-    if any(one.bfd for one in sessions):
-        bfd = Bfd(_bfd_directory(config.state_dir), _pace(config))
+    bfd = Bfd(config.state_dir / BFD_DIRECTORY, _pace(config))
     return ExaBgpSpeaker(
         sessions,
         listener,
@@ -71,14 +87,14 @@ def make_speaker(config: VipConfig, listener: Listener) -> Speaker:
     )
 
 
-def _session(config: VipConfig, router: RouterSession) -> Session:
+def _session(config: VipConfig, router: RouterSession, router_id: IPv4Address) -> Session:
     speaking = config.speaker
     return Session(
         peer=router.address,
         local=router.local_address,
         peer_as=router.as_number,
         local_as=speaking.as_number,
-        router_id=speaking.router_id or _first_ipv4(config),
+        router_id=router_id,
         description=router.name,
         hold_time_s=int(router.hold_time_s),
         password_file=router.password_file,
@@ -107,10 +123,3 @@ def _first_ipv4(config: VipConfig) -> IPv4Address:
 def _pace(config: VipConfig) -> Pace:
     speaking = config.speaker
     return Pace(round(speaking.bfd_interval_s * 1000), speaking.bfd_multiplier)
-
-
-def _bfd_directory(state_dir: Path) -> Path:
-    """Return a directory for bfdd alone, which the user of FRR can reach."""
-    directory = state_dir / BFD_DIRECTORY
-    directory.mkdir(mode=0o750, exist_ok=True)
-    return directory

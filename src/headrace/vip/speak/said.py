@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from headrace.bgp.announcement import IPNetwork
@@ -15,6 +15,7 @@ from headrace.bgp.events import (
     Lost,
     Received,
     Refused,
+    RoutersChanged,
     SessionDown,
     SessionKey,
     SessionUp,
@@ -110,8 +111,25 @@ class Said:
                 self.dropped[reason.value] += 1
                 told = Event(now, "dropped", str(session or ""), f"{reason.value}: {detail}")
                 yield from self._told(session, told)
+            case RoutersChanged(routers, bfd):
+                if self._routers_are(routers, bfd, now):
+                    names = ", ".join(str(one) for one in sorted(routers, key=str))
+                    yield Event(now, "routers_changed", "", names)
             case SpeakerChanged(state, detail, _again_in_s):
                 yield from self._changed(state, detail, now)
+
+    def _routers_are(
+        self, routers: Collection[SessionKey], bfd: Collection[SessionKey], now: float
+    ) -> bool:
+        """Know these from now on; what was refused is another matter now. Return whether they are
+        others.
+        """
+        changed = self.sessions.keys() != set(routers) or self.bfd.keys() != set(bfd)
+        self.refused.pop(None, None)
+        fresh = SessionFacts(since=now)
+        self.sessions = {one: self.sessions.get(one, fresh) for one in routers}
+        self.bfd = {one: self.bfd.get(one, BfdFacts(since=now)) for one in routers if one in bfd}
+        return changed
 
     def _told(self, session: SessionKey | None, event: Event) -> Iterator[Event]:
         """Yield an event that a router has brought about, unless there were too many."""

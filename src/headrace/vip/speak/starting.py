@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
 from headrace.bgp.announcement import Announcement
 from headrace.bgp.backoff import Backoff
 from headrace.bgp.errors import BgpError
+from headrace.bgp.events import SessionKey
+from headrace.bgp.session import Session
 from headrace.bgp.speaker import Speaker
 
 log = structlog.get_logger("headrace.vip")
@@ -58,6 +60,12 @@ class StartedSpeaker:
         """
         if self._speaker is not None:
             self._speaker.set(self._wanted())
+
+    def change(self, sessions: tuple[Session, ...], passwords: Mapping[SessionKey, str]) -> bool:
+        """Let it speak with these routers from now on, if it was made already; return whether."""
+        if self._speaker is not None:
+            self._speaker.change(sessions, passwords)
+        return self._speaker is not None
 
     async def close(self, *, graceful: bool) -> None:
         """End it."""

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from headrace.bgp.bfd.text import Pace, configuration, read_peers
+from headrace.bgp.bfd.text import Pace, changes, configuration, read_peers
 from headrace.bgp.events import SessionKey
 from tests.unit.bgp.test_session import session
 
@@ -38,3 +38,23 @@ def test_nonsense_is_an_error(text: str) -> None:
 def test_paces_that_bfdd_refuses_are_refused(interval_ms: int, multiplier: int) -> None:
     with pytest.raises(ValueError):
         Pace(interval_ms, multiplier)
+
+
+def test_a_running_bfdd_is_told_what_differs_only() -> None:
+    one, other = session(bfd=True), session(bfd=True, peer=ip_address("192.0.2.200"))
+    assert changes([one], [one]) == []
+    assert changes([one], [one, other]) == [
+        *("configure terminal", "bfd"),
+        f"peer 192.0.2.200 local-address {other.local}",
+        *("profile headrace", "exit", "end"),
+    ]
+    assert changes([one], []) == [
+        *("configure terminal", "bfd"),
+        f"no peer {one.peer} local-address {one.local}",
+        "end",
+    ]
+    far = session(bfd=True, bfd_multihop=True)
+    assert [word for word in changes([one], [far]) if "peer" in word] == [
+        f"no peer {one.peer} local-address {one.local}",
+        f"peer {one.peer} multihop local-address {one.local}",
+    ]

@@ -15,6 +15,7 @@ from headrace.bgp.events import (
     Lost,
     Received,
     Refused,
+    RoutersChanged,
     SessionDown,
     SessionKey,
     SessionUp,
@@ -108,3 +109,18 @@ def test_bfd_is_known_apart_from_its_session() -> None:
 
 def test_without_bfd_nothing_is_known_of_it() -> None:
     assert Said([KEY], 1.0).bfd == {}
+
+
+def test_routers_that_stay_are_known_as_they_were() -> None:
+    other = SessionKey(ip_address("10.0.0.2"))
+    said = Said([KEY], 1.0)
+    told(said, SessionUp(KEY), 2.0)
+    told(said, Refused(None, "the changed routers: no port", "see the log"))
+    assert told(said, RoutersChanged({KEY: 64500}), 3.0) == []
+    assert None not in said.refused
+    changed = RoutersChanged({other: 64501, KEY: 64500}, frozenset({other}))
+    assert told(said, changed, 4.0) == ["routers_changed"]
+    assert [(one.up, one.since) for one in said.sessions.values()] == [(False, 4.0), (True, 2.0)]
+    assert list(said.bfd) == [other]
+    told(said, RoutersChanged({other: 64501}), 5.0)
+    assert (list(said.sessions), said.bfd) == ([other], {})

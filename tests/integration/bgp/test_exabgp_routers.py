@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -206,3 +208,20 @@ def test_bfd_of_another_router_leaves_the_first_alone(
     assert not ended(one, FIRST)
     one.close(graceful=False)
     assert not site.servers[0].pids()
+
+
+def test_routers_that_exabgp_dies_over_are_those_of_the_next(
+    namespaces: Namespaces, open_path: Path
+) -> None:
+    site, _router = two_routers(namespaces, open_path)
+    one = speaker(site, open_path, session(1))
+    one.start(announcement(VIPS[0]))
+    one.event(SessionUp)
+    pid = one.ask("pid")
+    os.kill(pid, signal.SIGSTOP)
+    change(one, session(1), second_session())
+    one.ask("dropped")  # it was told by now
+    os.kill(pid, signal.SIGKILL)
+    one.event(SessionUp, lambda up: str(up.session) == SECOND)
+    assert len(one.found(RoutersChanged)) == 1
+    one.close(graceful=False)

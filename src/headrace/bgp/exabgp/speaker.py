@@ -389,5 +389,7 @@ class ExaBgpSpeaker:
 
     def _on_end(self, why: str) -> None:
         self._ended.set()
+        untold = [one.routers for one in self._outstanding if one.routers is not None]
+        self._next_routers = self._next_routers or next(iter(untold), None)
         self._outstanding.clear()
         self._answered.set()

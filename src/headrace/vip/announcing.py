@@ -58,6 +58,8 @@ from headrace.vip.speak.starting import StartedSpeaker
 TURN_S = 0.2
 """A plan is made once in so long at least."""
 
+MISSED_ANSWERS = 3
+"""So many answers a neighbour may miss before what it may have is reset here."""
 FIRST_CHECKS_S = 5.0
 
 log = structlog.get_logger("headrace.vip")
@@ -303,7 +305,9 @@ class Announcing:
         self.clients.want(self.plan.addresses if leaves else ())
         self._tell_edge(now)
         if self._tasks:
-            self.handover.turn(self.order, heard(self.plan, self._up), neighbours, now)
+            patience_s = MISSED_ANSWERS * self._asked.asking.interval_s
+            told = heard(self.plan, self._up)
+            self.handover.turn(self.order, told, neighbours, now, patience_s)
         self._speaker.tell()
         self.keeper.put(with_memory(self.keeper.kept, self.memory))
         self.planned_s = asyncio.get_running_loop().time()

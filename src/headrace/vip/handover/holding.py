@@ -33,6 +33,14 @@ class Holding:
     starting: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Port:
+    """The port at which a server takes packets, and the time at which it was known to live."""
+
+    number: int
+    at: float
+
+
 NOBODY = Holding()
 
 _SILENT = (Soundness.UNKNOWN, Soundness.DEGRADED)
@@ -135,23 +143,41 @@ def takes_packets(neighbour: Neighbour | None) -> bool:
     )
 
 
-def with_ports(
-    neighbours: Mapping[str, Neighbour], ports: Mapping[str, int]
-) -> dict[str, Neighbour]:
-    """Return what is known of others, with the ports that they named before: one whose edge serves,
-    but who says nothing now, has its connections still, and takes what is passed on.
+def next_ports(
+    neighbours: Mapping[str, Neighbour], before: Mapping[str, Port], now: float, patience_s: float
+) -> dict[str, Port]:
+    """Return the ports at which others take packets, as far as is known: one whose edge serves, but
+    who says nothing now, has its connections still. So has one that was late with an answer, or
+    answered with an error, until it has failed for `patience_s`.
     """
+    found = {}
+    for name, one in neighbours.items():
+        known = before.get(name)
+        if one.takes is not None:
+            found[name] = Port(one.takes, one.at)
+        elif known is None:
+            continue
+        elif one.soundness in _SILENT:
+            found[name] = Port(known.number, one.at)
+        elif one.soundness is Soundness.FAILED and 0 <= now - known.at < patience_s:
+            found[name] = known
+    return found
+
+
+def with_ports(
+    neighbours: Mapping[str, Neighbour], ports: Mapping[str, Port]
+) -> dict[str, Neighbour]:
+    """Return what is known of others, with these ports."""
     return {
-        name: replace(one, takes=ports.get(name))
-        if one.takes is None and one.soundness in _SILENT
+        name: replace(one, takes=ports[name].number, soundness=_less_sure(one.soundness))
+        if one.takes is None and name in ports
         else one
         for name, one in neighbours.items()
     }
 
 
-def ports_of(neighbours: Mapping[str, Neighbour]) -> dict[str, int]:
-    """Return the ports that others have named."""
-    return {name: one.takes for name, one in neighbours.items() if one.takes is not None}
+def _less_sure(soundness: Soundness) -> Soundness:
+    return Soundness.UNKNOWN if soundness is Soundness.FAILED else soundness
 
 
 def keeps_connections(

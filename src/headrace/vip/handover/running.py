@@ -12,10 +12,11 @@ from headrace.vip.events import Event, Events
 from headrace.vip.handover.cookies import Cookies
 from headrace.vip.handover.holding import (
     Holding,
+    Port,
     keeps_connections,
     next_holdings,
+    next_ports,
     onward,
-    ports_of,
     targets,
     with_ports,
 )
@@ -47,15 +48,22 @@ class Handover:
         self._cookies = Cookies()
         self._holdings: dict[Address, Holding] = {}
         self._targets: dict[Address, str] = {}
-        self._ports: dict[str, int] = {}
+        self._ports: dict[str, Port] = {}
         self._wish: Wish | None = None
         self._began: float | None = None
         self._seed = secrets.randbits(32)
 
     def turn(
-        self, order: SiteOrder, plan: Plan, neighbours: Mapping[str, Neighbour], now: float
+        self,
+        order: SiteOrder,
+        plan: Plan,
+        neighbours: Mapping[str, Neighbour],
+        now: float,
+        patience_s: float,
     ) -> None:
-        """Decide, and have it done soon. `plan` is what routers have heard of it."""
+        """Decide, and have it done soon. `plan` is what routers have heard of it; a neighbour that
+        has failed for `patience_s` is asked no more.
+        """
         if not self.enabled:
             return
         self._began = now if self._began is None else min(self._began, now)
@@ -64,8 +72,8 @@ class Handover:
             name not in neighbours for name in order.servers if name != plan.server
         ):
             return
+        self._ports = next_ports(neighbours, self._ports, now, patience_s)
         neighbours = with_ports(neighbours, self._ports)
-        self._ports = ports_of(neighbours)
         self._holdings = next_holdings(order, plan, neighbours, self._holdings, now, table.keep_s)
         flooded = self._cookies.look(now)
         if flooded is not self.is_flooded:

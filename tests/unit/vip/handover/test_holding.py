@@ -9,10 +9,11 @@ from headrace.topology.model import Site
 from headrace.vip.handover.holding import (
     NOBODY,
     Holding,
+    Port,
     keeps_connections,
     next_holding,
     next_holdings,
-    ports_of,
+    next_ports,
     targets,
     with_ports,
 )
@@ -23,7 +24,7 @@ from headrace.vip.plan.order import Candidates, SiteOrder
 from tests.unit.vip.test_announced import planned
 
 VIP = ip_address("192.0.2.1")
-NOW, KEEP_S = 1000.0, 60.0
+NOW, KEEP_S, PATIENCE_S = 1000.0, 60.0, 3.0
 ORDER = SiteOrder(Site("north"), {}, {VIP: Candidates("a", 0, ("a", "b", "c"))})
 SOUND = Soundness.SOUND
 
@@ -136,16 +137,34 @@ def test_what_a_server_had_only_while_all_started_is_not_remembered() -> None:
 
 
 def test_a_server_that_is_silent_for_a_while_is_asked_yet() -> None:
-    silent = Neighbour(Soundness.UNKNOWN, NOW)
-    ports = ports_of({"b": says(), "c": says(takes=None)})
-    assert ports == {"b": 8094}
-    found = with_ports({"b": silent, "c": silent}, ports)
+    silent = Neighbour(Soundness.UNKNOWN, NOW + 90)
+    ports = next_ports({"b": says(), "c": says(takes=None)}, {}, NOW, PATIENCE_S)
+    assert ports == {"b": Port(8094, NOW)}
+    others = {"b": silent, "c": silent}
+    later = next_ports(others, ports, NOW + 90, PATIENCE_S)
+    found = with_ports(others, later)
     assert targets(ORDER, "a", {VIP: Holding("b")}, found) == {VIP: "b"}
     assert found["c"].takes is None
-    # It stays so as long as its edge serves, and no longer.
-    again = with_ports({"b": Neighbour(Soundness.DEGRADED, NOW)}, ports_of(found))
-    assert again["b"].takes == 8094
-    failed = with_ports({"b": Neighbour(Soundness.FAILED, NOW)}, ports_of(again))
-    assert ports_of(failed) == {}
+    # It stays so as long as its edge serves.
+    others = {"b": Neighbour(Soundness.DEGRADED, NOW + 99)}
+    later = next_ports(others, later, NOW + 99, PATIENCE_S)
+    assert with_ports(others, later)["b"].takes == 8094
     # One that says that it takes nothing is believed.
-    assert with_ports({"b": says(takes=None)}, ports)["b"].takes is None
+    others = {"b": says(takes=None)}
+    assert next_ports(others, ports, NOW, PATIENCE_S) == {}
+    assert with_ports(others, {})["b"].takes is None
+
+
+def test_a_server_that_misses_an_answer_keeps_its_connections() -> None:
+    """An answer that is late, or an error of a busy edge, is no death."""
+    ports = next_ports({"b": says()}, {}, NOW, PATIENCE_S)
+    holdings = {VIP: Holding("a", (("b", NOW + KEEP_S),))}
+    asked = []
+    for after_s in (0.8, 1.8, 2.8, 3.8, 4.8):
+        failed = {"b": Neighbour(Soundness.FAILED, NOW + after_s)}
+        ports = next_ports(failed, ports, NOW + after_s, PATIENCE_S)
+        asked.append(targets(ORDER, "a", holdings, with_ports(failed, ports)) == {VIP: "b"})
+    assert asked == [True, True, True, False, False]
+    # Nor is it asked for ever when the clock was set back.
+    before = {"b": Port(8094, NOW + 100)}
+    assert next_ports(failed, before, NOW, PATIENCE_S) == {}

@@ -62,6 +62,12 @@ class PassingSite:
         )
         self.servers[at].nft(ruleset(self.wishes[at]))
 
+    def cookies(self, number: int) -> None:
+        """Let a server take it that its kernel answers with cookies."""
+        at = number - 1
+        self.wishes[at] = replace(self.wishes[at], cookies=True)
+        self.servers[at].nft(ruleset(self.wishes[at]))
+
     def client(self, vip: str, where: Namespace | None = None, port: int = 0) -> socket.socket:
         """A client's connection, from the router or from elsewhere; from a port of its own."""
         source = ("::" if ":" in vip else "0.0.0.0", port) if port else None

@@ -155,10 +155,11 @@ def _handover(found: Status) -> Iterator[str]:
         return
     names = sorted(set(handover.to.values()))
     to = f"of {len(handover.to)} VIPs to {', '.join(names)}" if names else "of no VIP"
-    paused = "; paused: SYNs are answered with cookies" if handover.paused else ""
+    taken_too = ", and takes it as well: SYNs are answered with cookies"
+    cookies = taken_too if handover.cookies else ""
     passed = _counted(handover.passed, handover.passed_bytes, handover.passed_s)
     taken = _counted(handover.taken, handover.taken_bytes, handover.taken_s)
-    yield f"handover: passes on what is not known here {to}{paused}"
+    yield f"handover: passes on what is not known here {to}{cookies}"
     yield f"handover: passed on {passed}; taken {taken}"
     if handover.problem and not handover.wanted:
         yield f"handover: {handover.problem}"

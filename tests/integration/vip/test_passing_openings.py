@@ -140,6 +140,24 @@ def test_two_servers_that_answer_a_client_which_believes_one(
         exchanged(client, server)
 
 
+@pytest.mark.parametrize("vip", VIPS)
+def test_a_server_that_answers_with_cookies_cuts_nothing(namespaces: Namespaces, vip: str) -> None:
+    """Of what it opens it knows nothing before the third packet, which looks like one of what the
+    other server has.
+    """
+    site = build(namespaces)
+    where = a_client(namespaces, site)
+    site.servers[1].run("sysctl", "-qw", "net.ipv4.tcp_syncookies=2")
+    with listening(site) as listeners:
+        old = opened(site, listeners, 1, vip, where)
+        site.cookies(2)
+        new = opened(site, listeners, 2, vip, where)
+        for pair in (old, new, opened(site, listeners, 2, vip, where), old):
+            exchanged(*pair)
+        old[0].shutdown(socket.SHUT_WR)
+        assert old[1].recv(1) == b""
+
+
 def until(holds: Callable[[], bool]) -> None:
     """Wait for it."""
     end_s = time.monotonic() + WITHIN_S

@@ -91,13 +91,12 @@ class HandoverRow(msgspec.Struct):
     packets and bytes since the start; `passed_s` and `taken_s` are how long ago the last one was.
     `refused` were to the tunnel, and not what siblings pass on. `port` is where this server takes
     such packets (null: it takes none). `wanted`: it is to work by the configuration, and a problem
-    is a complaint.
+    is a complaint. `cookies`: SYNs are answered with cookies, so what is not known is taken too.
     """
 
     wanted: bool
     port: int | None
     problem: str
-    paused: bool
     to: dict[str, str]
     passed: int
     taken: int
@@ -107,6 +106,7 @@ class HandoverRow(msgspec.Struct):
     passed_s: float | None = None
     taken_s: float | None = None
     refused: int = 0
+    cookies: bool = False
 
 
 class OrderRow(msgspec.Struct):

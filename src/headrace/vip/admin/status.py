@@ -131,7 +131,6 @@ def _handover(server: Announcing) -> HandoverRow | None:
         found.asked_for,
         found.takes,
         found.problem,
-        found.is_flooded,
         {str(vip): name for vip, name in found.passes.items()},
         found.passed,
         found.taken,
@@ -141,6 +140,7 @@ def _handover(server: Announcing) -> HandoverRow | None:
         None if passed_at is None else max(0.0, now - passed_at),
         None if taken_at is None else max(0.0, now - taken_at),
         found.refused,
+        found.is_flooded,
     )
 
 

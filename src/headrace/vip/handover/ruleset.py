@@ -82,7 +82,7 @@ def _table(wish: Wish, version: int) -> Iterator[str]:
     for one in siblings:
         yield from _pass(wish, one, version)
     for name in dict.fromkeys(name for _vip, name in targets):
-        yield from _chain(labels[name], version, 1)
+        yield from _chain(wish, labels[name], version, 1)
     yield f" chain take {{ meta mark set 0 counter name {TAKEN} accept; }}"
     yield f" chain in_doubt {{ {family} dscp set {_DOUBT} goto take; }}"
     yield " chain copied {"
@@ -93,7 +93,7 @@ def _table(wish: Wish, version: int) -> Iterator[str]:
     yield " }"
     for passes in range(2, MOST_PASSES + 1) if onward else ():
         for name in dict.fromkeys(name for _vip, name in onward):
-            yield from _chain(labels[name], version, passes)
+            yield from _chain(wish, labels[name], version, passes)
         yield f" chain after_{passes - 1} {{"
         yield f"  {family} daddr {_by_vip(onward, labels, passes)}"
         yield "  goto take"
@@ -152,9 +152,10 @@ def _pass(wish: Wish, sibling: Sibling, version: int) -> Iterator[str]:
         yield " }"
 
 
-def _chain(label: str, version: int, passes: int) -> Iterator[str]:
+def _chain(wish: Wish, label: str, version: int, passes: int) -> Iterator[str]:
     """What is not known here goes to a sibling, for the `passes`-th time. What cannot be told whose
-    it is goes to both: a router's word on sizes, and later fragments.
+    it is goes to both: a router's word on sizes, and later fragments. While SYNs are answered with
+    cookies, what is not known may be the third packet of a connection, which the kernel can tell.
     """
     family = "ip" if version == 4 else "ip6"
     known, in_doubt = "goto take", "goto in_doubt"
@@ -168,10 +169,14 @@ def _chain(label: str, version: int, passes: int) -> Iterator[str]:
     yield f"  meta l4proto != tcp {known}"
     yield f"  tcp flags & syn == syn {known}"
     yield f"  socket wildcard 0 {known}"
-    yield f"  socket wildcard 1 {mark} goto pass_{label}"
-    for there in (0, 1):
-        yield f"  socket transparent {there} meta mark set {_mark(0)} jump copy_{label}"
-        yield f"  socket transparent {there} meta mark set 0 {in_doubt}"
+    doubtful = [f"socket transparent {there}" for there in (0, 1)]
+    if wish.cookies:
+        doubtful.append("socket wildcard 1")
+    else:
+        yield f"  socket wildcard 1 {mark} goto pass_{label}"
+    for one in doubtful:
+        yield f"  {one} meta mark set {_mark(0)} jump copy_{label}"
+        yield f"  {one} meta mark set 0 {in_doubt}"
     yield f"  {mark} goto pass_{label}"
     yield " }"
 

@@ -33,6 +33,7 @@ FIRST_S = 1.5
 """How long it waits for the other servers' first words. Until then, what the last process left in
 the kernel stays."""
 TURN_S = 0.05
+DOUBTS = "SYNs are answered with cookies: what is not known is taken here as well"
 
 
 class Handover:
@@ -78,15 +79,16 @@ class Handover:
         flooded = self._cookies.look(now)
         if flooded is not self.is_flooded:
             self.is_flooded = flooded
-            kind = "handover_paused" if flooded else "handover_resumed"
-            self._events.add(Event(now, kind, "", "SYNs are answered with cookies"))
-        found = {} if flooded else targets(order, plan.server, self._holdings, neighbours)
+            kind = "handover_cookies" if flooded else "handover_no_cookies"
+            self._events.add(Event(now, kind, "", DOUBTS if flooded else ""))
+        found = targets(order, plan.server, self._holdings, neighbours)
         for event in _changed(self._targets, found, now):
             self._events.add(event)
         self._targets = found
-        further = {} if flooded else onward(order, plan.server, self._holdings, neighbours)
+        further = onward(order, plan.server, self._holdings, neighbours)
         wish = wish_of(
-            *(order, plan.server, found, table.port, table.most_packets, further, self._seed)
+            *(order, plan.server, found, table.port, table.most_packets),
+            *(further, self._seed, flooded),
         )
         if wish is not None:
             self._wish = wish

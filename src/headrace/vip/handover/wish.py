@@ -46,6 +46,7 @@ class Wish:
     """All of it. `vips` are those that may be meant by what others pass on; `targets` say of which
     VIPs what is not known here goes to whom, and `onward` where it goes if another server has
     passed it on to here. `seed` makes it unknown to strangers who shares a limit with whom.
+    `cookies`: SYNs are answered with cookies, so what is not known may have been opened here.
     """
 
     address: Address
@@ -57,6 +58,7 @@ class Wish:
     targets: tuple[tuple[Address, str], ...] = ()
     onward: tuple[tuple[Address, str], ...] = ()
     seed: int = 0
+    cookies: bool = False
 
     @property
     def tunnel(self) -> Wish:
@@ -72,6 +74,7 @@ def wish_of(
     most_packets: int,
     onward: Mapping[Address, str] = {},
     seed: int = 0,
+    cookies: bool = False,
 ) -> Wish | None:
     """Return what to do; None where the description has no address of this server.
 
@@ -100,6 +103,7 @@ def wish_of(
         _sorted(targets, reachable),
         _sorted(onward, reachable),
         seed,
+        cookies,
     )
 
 

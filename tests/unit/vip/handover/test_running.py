@@ -1,0 +1,40 @@
+"""What one turn of the handover has the kernel do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from headrace.config.vip.handing import HandoverTable
+from headrace.vip.events import Events
+from headrace.vip.handover import running
+from headrace.vip.handover.cookies import QUIET_S, Cookies
+from headrace.vip.handover.running import Handover
+from headrace.vip.handover.wish import Wish
+from headrace.vip.plan.floor import Neighbour
+from headrace.vip.plan.health import Soundness
+from headrace.vip.plan.model import Plan
+from tests.unit.vip.handover.test_wish import an_order
+
+NOW = 1000.0
+
+
+def test_a_flood_does_not_change_whom_packets_are_passed_on_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "netstat"
+    monkeypatch.setattr(running, "Cookies", lambda: Cookies(file))
+    events, wished = Events(), list[Wish]()
+    handover = Handover(HandoverTable(), events)
+    monkeypatch.setattr(handover.passing, "want", wished.append)
+    order = an_order(2, 1)
+    vips = frozenset(order.vips)
+    others = {"n2": Neighbour(Soundness.SOUND, NOW, announces=vips, takes=8094)}
+    for at, sent in ((0, 5), (1, 6), (2, 6), (1 + QUIET_S, 6)):
+        file.write_text(f"TcpExt: SyncookiesSent\nTcpExt: {sent}\n")
+        handover.turn(order, Plan("n1"), others, NOW + at, 3.0)
+    assert [one.cookies for one in wished] == [False, True, True, False]
+    assert {frozenset(one.targets) for one in wished} == {frozenset((vip, "n2") for vip in vips)}
+    kinds = [one.kind for one in reversed(events.last(100)) if "cookies" in one.kind]
+    assert kinds == ["handover_cookies", "handover_no_cookies"]

@@ -34,7 +34,7 @@ fuzz: $(STAMP) ## fuzz what strangers can send (a minute each; FUZZ_SECONDS in a
 		$(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS)) \
 		$(if $(FUZZ_INPUTS),--inputs $(FUZZ_INPUTS)) $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
 
-bench: $(STAMP) ## compare with other servers, and write pages of docs/benchmarks (about 40 minutes)
+bench: $(STAMP) ## compare with other servers, and write pages of docs/benchmarks (half an hour)
 	@scripts/install-bench-peers
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--require-hashes -r requirements/bench.txt
@@ -43,7 +43,7 @@ bench: $(STAMP) ## compare with other servers, and write pages of docs/benchmark
 	$(BIN)/python -m bench.dns --output docs/benchmarks/dns.md
 	$(BIN)/python -m bench.balance
 
-bench-quick: $(STAMP) ## the same in two minutes, printed only
+bench-quick: $(STAMP) ## what one minute can tell of it, and how sure that is; printed only
 	@scripts/install-bench-peers
 	$(BIN)/python -m bench.speed --quick
 

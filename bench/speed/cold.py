@@ -16,7 +16,7 @@ from bench.speed.load import WrongAnswer
 from bench.speed.peers import Peer
 from bench.speed.stand import Stand
 from bench.speed.steady import Ask, Load
-from bench.speed.works import MANIFEST_BYTES, SEGMENT_BYTES, Running
+from bench.speed.work import MANIFEST_BYTES, SEGMENT_BYTES, Running
 
 OFFERED_PER_S = 200.0
 COLD_EACH = 10

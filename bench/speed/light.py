@@ -12,12 +12,14 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 import xxhash
 
-from bench.speed.load import WrongAnswer, context, reset_at_close
+from bench.speed.load import WrongAnswer, reset_at_close
 from bench.speed.steady import Ask, check_head
+from bench.speed.suites import NoSuite, check, offering
 
 HEAD_BYTES = 4096
 SILENCE_S = 20.0
@@ -25,9 +27,14 @@ DIGITS = 16  # by so much answers differ in length, as Age and Date grow
 
 
 class Asker(Protocol):
-    """One connection that asks for the same again and again."""
+    """One connection that asks for the same again and again. `got` is the share of the answer that
+    has come.
+    """
 
     sock: socket.socket
+
+    @property
+    def got(self) -> float: ...
 
     def send(self) -> None:
         """Ask, and wake up when about all of the answer is there."""
@@ -37,7 +44,7 @@ class Asker(Protocol):
 
 
 class Plain:
-    """An asker without TLS."""
+    """An asker without TLS. It wakes up when about all of an answer is there."""
 
     def __init__(self, port: int, ask: Ask) -> None:
         self._ask = ask
@@ -53,6 +60,10 @@ class Plain:
         self._left = -1
         if self.sock.send(self._request) != len(self._request):
             raise WrongAnswer("a request did not fit into a socket")
+
+    @property
+    def got(self) -> float:
+        return 0.0 if self._left < 0 else 1 - self._left / self._ask.body_bytes
 
     def receive(self) -> bool:
         """Drop what is there; whether the answer is complete."""
@@ -79,13 +90,16 @@ class Plain:
 class Encrypted:
     """An asker over TLS. It decrypts the first two answers, and learns their length on the wire."""
 
-    def __init__(self, port: int, ask: Ask) -> None:
+    def __init__(self, port: int, ask: Ask, suite: str, *, whole: bool) -> None:
+        """With `whole`, wake up when about all of an answer is there, not as it comes."""
         self._request = ask.request
+        self._whole = whole
         self._received = 0
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context().wrap_bio(self._incoming, self._outgoing)
+        self._tls = offering(suite).wrap_bio(self._incoming, self._outgoing)
         self.sock = _connection(port)
         self._shake_hands()
+        check(self._tls, suite)
         self._answer(ask)  # with the session's tickets before it
         self._size_bytes = self._answer(ask)
         self._sink = memoryview(bytearray(self._size_bytes + DIGITS))
@@ -126,10 +140,15 @@ class Encrypted:
         return encrypted
 
     def send(self) -> None:
-        _wake_at(self.sock, self._size_bytes - DIGITS)
+        if self._whole:
+            _wake_at(self.sock, self._size_bytes - DIGITS)
         self._received = 0
         self._tls.write(self._request)
         self.sock.sendall(self._outgoing.read())
+
+    @property
+    def got(self) -> float:
+        return min(1.0, self._received / self._size_bytes)
 
     def receive(self) -> bool:
         enough = self._size_bytes - DIGITS
@@ -140,7 +159,8 @@ class Encrypted:
                     raise WrongAnswer("the connection was closed in an encrypted answer")
                 self._received += size
             return True
-        _wake_at(self.sock, enough - self._received)
+        if self._whole:
+            _wake_at(self.sock, enough - self._received)
         return False
 
 
@@ -156,40 +176,58 @@ def _wake_at(sock: socket.socket, size_bytes: int) -> None:
 
 
 @contextlib.contextmanager
-def connected(port: int, ask: Ask, connections: int, *, tls: bool) -> Iterator[list[Asker]]:
-    """So many connections to one server. Raises WrongAnswer."""
+def connected(
+    port: int, ask: Ask, connections: int, *, suite: str | None, whole: bool = True
+) -> Iterator[list[Asker]]:
+    """So many connections to one server, over TLS with `suite`. Raises WrongAnswer."""
     found: list[Asker] = []
     try:
         for _ in range(connections):
-            found.append(Encrypted(port, ask) if tls else Plain(port, ask))
+            if suite is None:
+                found.append(Plain(port, ask))
+            else:
+                found.append(Encrypted(port, ask, suite, whole=whole))
         yield found
+    except NoSuite as error:
+        raise WrongAnswer(str(error)) from error
     finally:
         for each in found:
             each.sock.close()
 
 
-def flat_out(connections: list[Asker], seconds: float) -> float:
-    """Answers in a second when each connection asks again at once. Raises WrongAnswer."""
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """`answers` came in all; `per_s` in a second until the time was over, with parts of some."""
+
+    answers: int
+    per_s: float
+
+
+def flat_out(connections: list[Asker], seconds: float) -> Dropped:
+    """Each connection asks again at once, until the time is over. Raises WrongAnswer."""
     by_number = {each.sock.fileno(): each for each in connections}
     answers = 0
+    in_time: float | None = None
     with select.epoll() as poll:
         for number, each in by_number.items():
             poll.register(number, select.EPOLLIN)
             each.send()
-        began = now = time.perf_counter()
+        began = time.perf_counter()
         waiting = len(connections)
         while waiting:
             events = poll.poll(SILENCE_S)
             if not events:
                 raise WrongAnswer(f"nothing came for {SILENCE_S:g} s")
-            now = time.perf_counter()
+            if in_time is None and time.perf_counter() - began >= seconds:
+                seconds = time.perf_counter() - began
+                in_time = answers + sum(each.got for each in connections)
             for number, _event in events:
                 each = by_number[number]
                 if not each.receive():
                     continue
-                if now - began < seconds:
-                    answers += 1
+                answers += 1
+                if in_time is None:
                     each.send()
                 else:
                     waiting -= 1
-    return answers / seconds
+    return Dropped(answers, (in_time or 0.0) / seconds)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import http.client
 import re
 import resource
+import signal
 import socket
 import ssl
 import struct
 import subprocess
 import tempfile
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 LOAD_CORE = 1
+HOST = "bench"
 IDLE_ANSWER_S = 10.0
+TICK_S = 0.1  # so often wrk looks whether it shall stop
+LEAST_S = 0.15  # it must have begun
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _REQUESTS = re.compile(r"(\d+) requests in ([\d.]+)(ms|s|m), ([\d.]+)([KMGT]?)B read")
 _ERRORS = re.compile(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)")
@@ -72,18 +79,55 @@ def wrk(
         "wrk", "-t", str(len(cores)), "-c", str(connections),
         "-d", f"{max(1, round(seconds))}s", "--timeout", "30s",
     ]  # fmt: skip
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as lua:
-        if script:
-            lua.write(script)
-            lua.flush()
-            command += ["-s", lua.name]
+    with _scripted(script) as given:
         before_s = _children_s()
         done = subprocess.run(
-            [*command, url], capture_output=True, text=True, timeout=seconds + 90, check=False
-        )
+            [*command, *given, url],
+            capture_output=True, text=True, timeout=seconds + 90, check=False,
+        )  # fmt: skip
     found = parse(done.stdout + done.stderr)
     busy = (_children_s() - before_s) / found.seconds / len(cores)
     return dataclasses.replace(found, busy=busy)
+
+
+def wrk_slice(
+    url: str, seconds: float, connections: int, script: str = "",
+    env: Mapping[str, str] | None = None,
+) -> Figure:  # fmt: skip
+    """Run wrk on this process's core for less than the second that it can be told.
+
+    Interrupted, it ends within a tenth of a second and reports as always, for the time that it had.
+    """
+    with _scripted(script) as given:
+        before_s = _children_s()
+        with subprocess.Popen(
+            [
+                "wrk", "-t1", "-c", str(connections), "-d", "60s", "--timeout", "30s",
+                "-H", f"Host: {HOST}", *given, url,
+            ],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env,
+        ) as running:  # fmt: skip
+            try:
+                time.sleep(max(LEAST_S, seconds - TICK_S / 2))
+                running.send_signal(signal.SIGINT)
+                said, _ = running.communicate(timeout=90)
+            except BaseException:
+                running.kill()
+                raise
+    found = parse(said)
+    return dataclasses.replace(found, busy=(_children_s() - before_s) / found.seconds)
+
+
+@contextlib.contextmanager
+def _scripted(script: str) -> Iterator[list[str]]:
+    """What wrk is told so that it runs this Lua."""
+    if not script:
+        yield []
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as lua:
+        lua.write(script)
+        lua.flush()
+        yield ["-s", lua.name]
 
 
 def _children_s() -> float:
@@ -118,7 +162,9 @@ def digest(port: int, path: str, *, tls: bool, span: tuple[int, int] | None = No
         connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=context())
     else:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    headers = {} if span is None else {"Range": f"bytes={span[0]}-{span[1] - 1}"}
+    headers = {"Host": HOST}  # the same in all of the load: caches may tell hosts apart
+    if span is not None:
+        headers["Range"] = f"bytes={span[0]}-{span[1] - 1}"
     connection.request("GET", path, headers=headers)
     response = connection.getresponse()
     body = response.read()
@@ -133,8 +179,10 @@ def reset_at_close(sock: socket.socket) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def idle_connections(port: int, count: int) -> list[socket.socket]:
-    """Connections that have asked for one small thing and now wait.
+def idle_connections(
+    port: int, count: int, context: ssl.SSLContext | None = None
+) -> list[socket.socket]:
+    """Connections that have asked for one small thing and now wait; over TLS with a context.
 
     Raises WrongAnswer when the server does not answer all of them at the same time.
     """
@@ -147,7 +195,9 @@ def idle_connections(port: int, count: int) -> list[socket.socket]:
             sock.settimeout(IDLE_ANSWER_S)
             sock.bind((f"127.0.0.{2 + number // 20000}", 0))
             sock.connect(("127.0.0.1", port))
-            sock.sendall(b"GET /manifest HTTP/1.1\r\nHost: x\r\n\r\n")
+            if context is not None:
+                sock = held[number] = context.wrap_socket(sock)
+            sock.sendall(b"GET /manifest HTTP/1.1\r\nHost: %s\r\n\r\n" % HOST.encode())
             if not sock.recv(65536):
                 raise WrongAnswer(f"connection {number} of {count} was closed")
     except (OSError, WrongAnswer) as error:
@@ -163,8 +213,9 @@ def check_open(held: list[socket.socket]) -> None:
     for sock in held:
         sock.setblocking(False)
         try:
-            closed += sock.recv(1, socket.MSG_PEEK) == b""
-        except BlockingIOError:
+            flags = 0 if isinstance(sock, ssl.SSLSocket) else socket.MSG_PEEK
+            closed += sock.recv(1, flags) == b""
+        except (BlockingIOError, ssl.SSLWantReadError):
             continue
     if closed:
         raise WrongAnswer(f"{closed} of {len(held)} idle connections were closed by the server")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -15,6 +16,12 @@ CONFIGS = Path(__file__).parent / "configs"
 SERVER_CORE = 0
 
 
+def store_gib() -> int:
+    """What each server may store, so that all of it stays in the page cache of this machine."""
+    memory_gib = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1024**3
+    return max(2, min(4, memory_gib // 6))
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a peer runs: its directory, its ports and its certificate."""
@@ -25,6 +32,12 @@ class Place:
     tls: int
     cert: Path
     key: Path
+    store_gib: int
+
+    @property
+    def memory_mib(self) -> int:
+        """What those may keep that keep objects in memory: HAProxy takes less than 2 GiB."""
+        return min(2047, self.store_gib * 512)
 
     def filled(self, name: str, target: str) -> Path:
         """A configuration of the tree with this place's values, as a file."""
@@ -42,6 +55,8 @@ class Place:
                 cert=self.cert,
                 key=self.key,
                 pem=pem,
+                store_gib=self.store_gib,
+                memory_mib=self.memory_mib,
             )
         )
         return path
@@ -61,10 +76,13 @@ class Peer:
         return shutil.which(self.program) is not None
 
 
-def start_headrace(place: Place, workers: int = 1, *, origins: str | None = None) -> Program:
+def start_headrace(
+    place: Place, workers: int = 1, *, origins: str | None = None, memory: str = ""
+) -> Program:
     """One edge with a plain and a TLS listener. `origins` is what its service has instead of the
-    origin, as TOML; it may go on with other services.
+    origin, as TOML; other services may follow. `memory` is for small bodies.
     """
+    kept = f'memory = "{memory}"\n' if memory else ""
     origin = origins or f'origins = ["http://127.0.0.1:{place.origin}"]\n'
     config = place.directory / "edge.toml"
     config.write_text(
@@ -72,7 +90,8 @@ def start_headrace(place: Place, workers: int = 1, *, origins: str | None = None
         f'[[listen]]\naddress = "127.0.0.1:{place.plain}"\n'
         f'[[listen]]\naddress = "127.0.0.1:{place.tls}"\ntls = true\n'
         f'[[certificate]]\ncert = "{place.cert}"\nkey = "{place.key}"\n'
-        '[tls]\nmin_version = "1.3"\n[store]\nsize = "20GiB"\n'
+        '[tls]\nmin_version = "1.3"\n[store]\n'
+        f'size = "{place.store_gib}GiB"\n{kept}'
         "[limits]\nconnections_per_address = 100000\n"
         '[[service]]\nname = "bench"\nhosts = ["*"]\n' + origin
     )
@@ -92,7 +111,7 @@ def start_varnish(place: Place) -> Program:
     return Program(
         [
             "varnishd", "-F", "-a", f"127.0.0.1:{place.plain}", "-f", str(vcl),
-            "-s", "malloc,2g", "-n", str(place.directory / "varnish"),
+            "-s", f"malloc,{place.memory_mib}m", "-n", str(place.directory / "varnish"),
             "-p", "thread_pools=1", "-p", "default_ttl=86400", "-p", "timeout_idle=120",
         ],
         SERVER_CORE,
@@ -111,7 +130,7 @@ def start_trafficserver(place: Place) -> Program:
         (root / name).mkdir(exist_ok=True)
     place.filled("records.config", "etc/records.config")
     (root / "etc/remap.config").write_text(f"map / http://127.0.0.1:{place.origin}/\n")
-    (root / "etc/storage.config").write_text(f"{root}/cache 4G\n")
+    (root / "etc/storage.config").write_text(f"{root}/cache {place.store_gib}G\n")
     (root / "etc/ip_allow.yaml").write_text(
         "ip_allow:\n  - apply: in\n    ip_addrs: 127.0.0.0/8\n    action: allow\n    methods: ALL\n"
     )
@@ -136,3 +155,7 @@ PEERS = (
     Peer("haproxy", "haproxy", start_haproxy),
 )
 HEADRACE_TWO_WORKERS = Peer("headrace", "python3", functools.partial(start_headrace, workers=2))
+HEADRACE_WITHOUT_MEMORY = Peer(
+    "headrace", "python3", functools.partial(start_headrace, memory="64KiB")
+)
+"""Small objects come from the store, as they do where there are more than memory holds."""

@@ -1,4 +1,4 @@
-"""The report's pictures. Needs matplotlib (`requirements/bench.txt`)."""
+"""The page's pictures. Needs matplotlib (`requirements/bench.txt`)."""
 
 from __future__ import annotations
 
@@ -10,60 +10,74 @@ import matplotlib as mpl
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-from bench.speed.figures import Line, median
-from bench.speed.report import Aside, Costs
-
-BARS = "speed-throughput.png"
-GROWTH = "speed-growth.png"
+from bench.speed.compared import OWN, Compared, all_works
+from bench.speed.result import Result
 
 
-def draw(lines: Sequence[Line], aside: Aside, peers: Sequence[str], directory: Path) -> list[str]:
+def draw(result: Result, directory: Path) -> list[str]:
     """Write the pictures that there are figures for; their names."""
     names = []
-    if any(line.unit in ("GB/s", "requests/s", "connections/s") for line in lines):
-        _bars(lines, peers, directory / BARS)
-        names.append(BARS)
-    if aside.same_us:
-        _growth(aside, directory / GROWTH)
-        names.append(GROWTH)
+    works = all_works(result)
+    compared = [work for work in works if work.ratios]
+    name = result.machine.name
+    if compared:
+        names.append(f"speed-ratios-{name}.png")
+        _ratios(compared, result.peers, directory / names[-1])
+    stores = {each.letter: each for each in works if each.letter[0] == "s" and each.cpu_us}
+    panels = {
+        "objects stored, all asked for": {
+            peer: {
+                10 ** int(letter[1:]): work.cpu_us[peer].median
+                for letter, work in stores.items()
+                if peer in work.cpu_us
+            }
+            for peer in result.peers
+            if any(peer in work.cpu_us for work in stores.values())
+        },
+        "connections": result.aside.connections_us,
+    }
+    panels = {title: costs for title, costs in panels.items() if costs}
+    if panels:
+        names.append(f"speed-growth-{name}.png")
+        _growth(panels, directory / names[-1])
     return names
 
 
-def _bars(lines: Sequence[Line], peers: Sequence[str], path: Path) -> None:
-    units = [
-        unit
-        for unit in ("GB/s", "requests/s", "connections/s")
-        if any(line.unit == unit for line in lines)
-    ]
-    figure, axes = plt.subplots(1, len(units), figsize=(4 * len(units), 3.2), squeeze=False)
-    for unit, axis in zip(units, axes[0], strict=True):
-        shown = [line for line in lines if line.unit == unit]
-        width = 0.8 / len(peers)
-        for place, peer in enumerate(peers):
-            found = [line.figures.get(peer, ()) for line in shown]
-            axis.bar(
-                [at + place * width for at in range(len(shown))],
-                [median(values) if values else 0 for values in found],
-                width,
-                label=peer,
-            )
-        axis.set_xticks([at + 0.4 for at in range(len(shown))], [line.letter for line in shown])
-        axis.set_title(unit, fontsize=9)
-        axis.tick_params(labelsize=8)
-    axes[0][0].legend(fontsize=7)
+def _ratios(works: Sequence[Compared], peers: Sequence[str], path: Path) -> None:
+    """A point for each ratio with a line for its range; right of 1 is in our favour."""
+    others = [peer for peer in peers if peer != OWN]
+    figure, axis = plt.subplots(figsize=(8, 0.42 * len(works) + 1.2))
+    for place, peer in enumerate(others):
+        rows = [(at, work.ratios[peer]) for at, work in enumerate(works) if peer in work.ratios]
+        if not rows:
+            continue
+        axis.errorbar(
+            [found.median for _, found in rows],
+            [at + (place - (len(others) - 1) / 2) * 0.15 for at, _ in rows],
+            xerr=[
+                [found.median - found.low for _, found in rows],
+                [found.high - found.median for _, found in rows],
+            ],
+            fmt="o", markersize=3, linewidth=1, label=peer,
+        )  # fmt: skip
+    axis.axvline(1.0, color="grey", linewidth=0.8)
+    axis.set_xscale("log")
+    ticks = [0.1, 0.25, 0.5, 0.8, 1.0, 1.25, 2.0, 4.0, 10.0]
+    axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.minorticks_off()
+    axis.set_yticks(range(len(works)), [f"{work.letter} {work.title}" for work in works])
+    axis.invert_yaxis()
+    axis.tick_params(labelsize=7)
+    axis.set_title(f"{OWN} : other server, within rounds", fontsize=9)
+    axis.legend(fontsize=7)
     figure.tight_layout()
     figure.savefig(path, dpi=90, metadata={"Software": None})
     plt.close(figure)
 
 
-def _growth(aside: Aside, path: Path) -> None:
-    panels: list[tuple[str, Costs]] = [
-        ("objects stored, the same asked for", aside.same_us),
-        ("objects stored, all asked for", aside.uniform_us),
-        ("connections", aside.connections_us),
-    ]
+def _growth(panels: dict[str, dict[str, dict[int, float]]], path: Path) -> None:
     figure, axes = plt.subplots(1, len(panels), figsize=(4 * len(panels), 3.2), squeeze=False)
-    for (title, costs), axis in zip(panels, axes[0], strict=True):
+    for (title, costs), axis in zip(panels.items(), axes[0], strict=True):
         for peer, found in costs.items():
             axis.plot(list(found), list(found.values()), marker="o", label=peer)
         axis.set_xscale("log")

@@ -10,7 +10,8 @@ from bench.speed.peers import start_headrace
 from bench.speed.processes import Program
 from bench.speed.stand import Stand
 from bench.speed.steady import Ask, Load
-from bench.speed.works import MISS_CONNECTIONS, SEGMENT_BYTES
+from bench.speed.work import SEGMENT_BYTES
+from bench.speed.works import MISS_CONNECTIONS
 
 TURNS = 10
 MISSES = 300  # in each turn, at most

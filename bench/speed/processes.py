@@ -13,8 +13,9 @@ from pathlib import Path
 
 import psutil
 
+from bench.speed import counters
+
 START_TIMEOUT_S = 20.0
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 class NotStarted(Exception):
@@ -73,16 +74,13 @@ class Program:
         finally:
             self.stop()
 
+    def pids(self) -> list[int]:
+        """Of the whole tree."""
+        return [process.pid for process in self.tree()]
+
     def cpu_s(self) -> float:
         """User and system seconds of the whole tree."""
-        total = 0.0
-        for process in self.tree():
-            try:
-                times = process.cpu_times()
-            except psutil.NoSuchProcess:
-                continue
-            total += times.user + times.system
-        return total
+        return counters.cpu_s(self.pids())
 
     def resident_bytes(self) -> int:
         """Memory of the tree, shared pages counted in proportion."""

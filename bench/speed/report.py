@@ -1,246 +1,223 @@
-"""From figures to the report's text. Pure."""
+"""From results of several machines to the text of one page: ratios first. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 
-from bench.speed import targets
-from bench.speed.figures import Line, best_peer, median, ratio
-from bench.speed.switching import Switching
-from bench.speed.targets import OWN
+from bench.speed import sections, targets
+from bench.speed.compared import OWN, Compared, all_works, closest
+from bench.speed.result import Result
+from bench.speed.tables import NOTHING, cell, ratio, share, table
 
-FINDINGS = Path(__file__).parent / "findings.md"
-"""What profiles have shown, in words."""
+INTRO = """\
+All servers are up and warm at once, each with one worker, on one core; the origin (nginx) and the \
+load have another. They take turns at each work in slices of {slice_s:g} s, in rounds that begin \
+with another server each time. **A ratio is the median of the ratios within a round**, in brackets \
+where nine tenths of them lie; above 1 it is in Headrace's favour. So what slows the machine for a \
+while slows all of them. For percentiles, which need many answers, those of all rounds are taken \
+together, and in brackets is what drawing the rounds again finds. Everything is on loopback, and \
+in the page cache unless said otherwise. Latencies count from the moment a request was due.
 
-Costs = Mapping[str, Mapping[int, float]]
-Workers = Mapping[str, Mapping[int, Sequence[float]]]
-"""Figures of each round by kind of segment and number of workers."""
-"""Microseconds for an answer, by peer and size."""
+`make bench` adds this machine; `scripts/add_bench_machine.py` adds another's file."""
 
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """What was measured on: no names, no paths."""
-
-    processor: str
-    cores: int
-    kernel: str
-    python: str
-    date: str
-    versions: str
+CPU_INTRO = """\
+Processor time of all of a server's processes for one answer: this tells where the load generator \
+was the limit of throughput. What takes both to be met is judged by the lower of the two ratios."""
 
 
-@dataclass(frozen=True, slots=True)
-class Aside:
-    """Figures that are not one for each round and peer.
-
-    `cold_ms` is, by peer and round, the hits' p99 beside cold objects, beside warm ones, and the
-    quotient. `busy` are shares of its core that the load generator took, by work, peer and round.
-    """
-
-    same_us: Costs = field(default_factory=dict)
-    uniform_us: Costs = field(default_factory=dict)
-    connections_us: Costs = field(default_factory=dict)
-    workers_us: Workers = field(default_factory=dict)
-    workers_per_s: Workers = field(default_factory=dict)
-    cold_ms: Mapping[str, Sequence[tuple[float, float, float]]] = field(default_factory=dict)
-    busy: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
-    notes: Sequence[str] = ()
-    switching: Sequence[Switching] = ()
+def document(results: Sequence[Result], findings: str, images: Mapping[str, Sequence[str]]) -> str:
+    """The whole page. `images` are names of files by machine."""
+    works = {result.machine.name: all_works(result) for result in results}
+    slices = max((result.slice_s for result in results), default=0.0)
+    return sections_of(results, works, findings, images, INTRO.format(slice_s=slices))
 
 
-def number(value: float) -> str:
-    if value >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+def sections_of(
+    results: Sequence[Result], works: Mapping[str, Sequence[Compared]], findings: str,
+    images: Mapping[str, Sequence[str]], intro: str,
+) -> str:  # fmt: skip
+    """The parts of the page, with an end of line."""
+    parts = [
+        "# Speed, side by side",
+        intro,
+        "## Ratios\n\n" + side_by_side(works),
+        "## Targets\n\n" + judged(results, works),
+        "## Machines\n\n" + machines(results),
+        findings.rstrip(),
+        *(one(result, works[result.machine.name], images.get(result.machine.name, ()))
+          for result in results),
+        "The servers' configurations are in `bench/speed/configs`; improve them.",
+    ]  # fmt: skip
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def cell(values: Sequence[float]) -> str:
-    """A median with its spread."""
-    if not values:
-        return "–"
-    if len(values) == 1:
-        return number(values[0])
-    return f"{number(median(values))} ({number(min(values))}–{number(max(values))})"
+def titles(works: Mapping[str, Sequence[Compared]]) -> dict[str, str]:
+    """Letter and title of each work that any machine did, in order."""
+    found = {each.letter: each.title for known in works.values() for each in known}
+    return dict(sorted(found.items()))
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines)
-
-
-def comparison(lines: Sequence[Line], peers: Sequence[str]) -> str:
-    """Medians, spread in brackets, and two ratios."""
+def side_by_side(works: Mapping[str, Sequence[Compared]]) -> str:
+    """Ratios to the best other server and to nginx, by throughput and by cost, of all machines."""
+    by_letter = {name: {each.letter: each for each in known} for name, known in works.items()}
     rows = []
-    for line in lines:
-        best = best_peer(line, OWN)
-        against_best = ratio(line, OWN, best) if best is not None else None
-        against_nginx = ratio(line, OWN, "nginx")
+    for letter, title in titles(works).items():
+        row = [f"{letter} {title}"]
+        for known in by_letter.values():
+            work = known.get(letter)
+            row += [NOTHING] * 4 if work is None else _ratios(work)
+        rows.append(row)
+    heads = [
+        head if len(works) == 1 else f"{name}: {head}"
+        for name in works
+        for head in ("to the best", "to nginx", "cost: to the best", "cost: to nginx")
+    ]
+    return table(["work", *heads], rows)
+
+
+def _ratios(work: Compared) -> list[str]:
+    found = []
+    for ratios in (work.ratios, work.cpu_ratios):
+        best = closest(ratios)
+        found.append(NOTHING if best is None else f"**{ratio(best[1])}** {best[0]}")
+        found.append(ratio(ratios.get("nginx")))
+    return found
+
+
+def judged(results: Sequence[Result], works: Mapping[str, Sequence[Compared]]) -> str:
+    """All targets, a column for each machine."""
+    found = [
+        targets.judged(
+            targets.Found({each.letter: each for each in works[result.machine.name]}, result.aside)
+        )
+        for result in results
+    ]
+    word = {True: "met", False: "**not met**", None: "not measured"}
+    rows = []
+    for verdicts in zip(*found, strict=True):
+        cells = [
+            word[each.met] if each.value is None else f"{each.value:.2f} {word[each.met]}"
+            for each in verdicts
+        ]
+        rows.append([verdicts[0].work, verdicts[0].target, *cells])
+    return table(["work", "target", *(result.machine.name for result in results)], rows)
+
+
+def machines(results: Sequence[Result]) -> str:
+    """What was measured on, a column for each."""
+    known = [result.machine for result in results]
+    rows = [
+        ["processor", *(each.processor for each in known)],
+        ["it has for AES", *(each.aes or "nothing" for each in known)],
+        ["cores, memory", *(f"{each.cores}, {each.memory_gib} GiB" for each in known)],
+        ["Linux", *(each.kernel for each in known)],
+        ["Python, its OpenSSL", *(f"{each.python}, {each.openssl}" for each in known)],
+        ["instructions", *("counted" if each.instructions_counted else "not counted here"
+                           for each in known)],
+        ["time that other guests of the host took", *(share(each.stolen) for each in known)],
+        ["date", *(each.date for each in known)],
+        ["measuring took", *(f"{result.took_s / 60:.0f} min" for result in results)],
+    ]  # fmt: skip
+    for peer in dict.fromkeys(peer for each in known for peer in each.versions):
+        rows.append([peer, *(each.versions.get(peer, NOTHING) for each in known)])
+    return table(["", *(each.name for each in known)], rows)
+
+
+def one(result: Result, works: Sequence[Compared], images: Sequence[str]) -> str:
+    """What one machine found, in figures."""
+    name, peers, aside = result.machine.name, result.peers, result.aside
+    counted = [each for each in works if each.instructions]
+    title = "Instructions for an answer, in user mode and in the kernel"
+    return "\n\n".join(
+        part
+        for part in (
+            f"## Figures: {name}",
+            figures(works, peers),
+            *(f"![{image}]({image})" for image in images),
+            f"### Processor time for an answer: {name}\n\n{CPU_INTRO}\n\n" + costs(works, peers),
+            f"### {title}: {name}\n\n" + instructions(counted, peers) if counted else "",
+            f"### Who was busy: {name}\n\n" + busy(works, peers),
+            f"### Share of the ceiling: {name}\n\nThe ceiling is a bare loop that only sends the "
+            "same bytes, in plain, on the same core.\n\n" + shares(works, peers),
+            *sections.all_of(aside, name),
+            f"### Not measured: {name}\n\n" + failures(works, aside.notes),
+        )
+        if part
+    )
+
+
+def figures(works: Sequence[Compared], peers: Sequence[str]) -> str:
+    """Medians, and where nine tenths of the slices lie."""
+    rows = [
+        [f"{work.letter} {work.title}", work.unit,
+         *(cell(work.figures.get(peer)) for peer in peers)]
+        for work in works
+    ]  # fmt: skip
+    return table(["work", "unit", *peers], rows)
+
+
+def costs(works: Sequence[Compared], peers: Sequence[str]) -> str:
+    """Microseconds for an answer."""
+    rows = [
+        [f"{work.letter} {work.title}", *(cell(work.cpu_us.get(peer)) for peer in peers)]
+        for work in works
+        if work.cpu_us
+    ]
+    return table(["µs for an answer", *peers], rows)
+
+
+def instructions(works: Sequence[Compared], peers: Sequence[str]) -> str:
+    """Instructions for an answer, and the ratio to the best."""
+    rows = []
+    for work in works:
+        best = closest(work.instruction_ratios)
         rows.append([
-            f"{line.letter} {line.title}",
-            line.unit,
-            *(cell(line.figures.get(peer, ())) for peer in peers),
-            "–" if against_best is None else f"**{against_best:.2f}** ({best})",
-            "–" if against_nginx is None else f"{against_nginx:.2f}",
+            f"{work.letter} {work.title}",
+            *(cell(work.instructions.get(peer)) for peer in peers),
+            NOTHING if best is None else f"**{ratio(best[1])}** {best[0]}",
         ])  # fmt: skip
-    return table(["work", "unit", *peers, f"{OWN} : best other", f"{OWN} : nginx"], rows)
+    return table(["instructions for an answer", *peers, "to the best"], rows)
 
 
-def shares(lines: Sequence[Line], peers: Sequence[str]) -> str:
+def busy(works: Sequence[Compared], peers: Sequence[str]) -> str:
+    """Shares of their cores that server, load and origin took."""
+    rows = [
+        [work.letter, *(
+            " + ".join(share(each) for each in work.shares[peer])
+            if peer in work.shares else NOTHING
+            for peer in peers
+        )]
+        for work in works
+        if any(any(each is not None for each in found) for found in work.shares.values())
+    ]  # fmt: skip
+    intro = (
+        "Shares of a core: server + load + origin. Where the load takes nearly all of its core, or "
+        "the origin takes the rest, throughput is a lower bound for the server."
+    )
+    return f"{intro}\n\n{table(['work', *peers], rows)}"
+
+
+def shares(works: Sequence[Compared], peers: Sequence[str]) -> str:
     """Each figure as a share of what the bare loop sends."""
     rows = []
-    for line in lines:
-        if not line.ceiling:
+    for work in works:
+        ceiling = work.ceiling
+        if not ceiling or work.unit == "ms":
             continue
         cells = [
-            f"{median(values) / line.ceiling:.0%}" if (values := line.figures.get(peer)) else "–"
+            share(work.figures[peer].median / ceiling) if peer in work.figures else NOTHING
             for peer in peers
         ]
-        rows.append([f"{line.letter} {line.title}", f"{number(line.ceiling)} {line.unit}", *cells])
+        rows.append([f"{work.letter} {work.title}", f"{ceiling:,.3g} {work.unit}", *cells])
     return table(["work", "ceiling", *peers], rows)
 
 
-def failures(lines: Sequence[Line]) -> str:
+def failures(works: Sequence[Compared], notes: Sequence[str]) -> str:
     """What could not be measured, and why, as a Markdown list."""
     items = [
-        f"- {line.letter} {line.title}, {peer}: {reason}"
-        for line in lines
-        for peer, reason in line.failures.items()
+        f"- {work.letter} {work.title}, {peer}: {reason}"
+        for work in works
+        for peer, reason in work.failures.items()
     ]
-    return "\n".join(items) if items else "Nothing."
-
-
-def costs(name: str, by_peer: Costs) -> str:
-    """Microseconds for an answer as a table, a column for each size."""
-    sizes = sorted({size for found in by_peer.values() for size in found})
-    rows = [
-        [peer, *(f"{found[size]:.1f}" if size in found else "–" for size in sizes)]
-        for peer, found in by_peer.items()
-    ]
-    return table([name, *(f"{size:,}" for size in sizes)], rows)
-
-
-def workers(aside: Aside) -> str:
-    """What one worker and two deliver, and at what cost."""
-    rows = []
-    for kind, rates in aside.workers_per_s.items():
-        own_us = aside.workers_us[kind]
-        one, two = median(rates[1]), median(rates[2])
-        rows.append([kind, cell(rates[1]), cell(rates[2]), f"{two / one:.2f}",
-                     f"{median(own_us[1]):.0f}", f"{median(own_us[2]):.0f}"])  # fmt: skip
-    head = ["2 MB segments", "one worker, /s", "two, /s", ":", "one, µs each", "two, µs each"]
-    intro = (
-        "Workers, each on a core of its own. The load only drops what comes; beside two workers it "
-        "shares their cores, which lowers the ratio, least for TLS:"
-    )
-    return f"{intro}\n\n{table(head, rows)}"
-
-
-def growth(aside: Aside) -> str:
-    """The section on how the cost of an answer grows; empty when nothing was measured."""
-    parts = []
-    if aside.same_us:
-        parts += [
-            "Objects stored, the same thousand asked for:",
-            costs("µs an answer", aside.same_us),
-            "Objects stored, all of them asked for alike, many for the first time since:",
-            costs("µs an answer", aside.uniform_us),
-        ]
-    if aside.connections_us:
-        parts += ["Connections:", costs("µs an answer", aside.connections_us)]
-    if aside.workers_us:
-        parts += [workers(aside)]
-    if not parts:
-        return ""
-    intro = "Processor time of the server for one answer of 1 KB, measured once."
-    return "\n\n".join(["## Growth (k)", intro, *parts])
-
-
-def switches(aside: Aside) -> str:
-    """The section on switches between origins; empty when nothing was measured."""
-    found = aside.switching
-    if not found:
-        return ""
-    rows = [
-        ["a 2 MB miss whose origin is sound", f"{cell([s.whole_ms for s in found])} ms"],
-        ["longer when it is reset in the middle and another continues",
-         f"{cell([s.longer_ms for s in found])} ms"],
-        ["requests more, for each switch", cell([s.requests for s in found])],
-        ["connects more, where connections are kept", cell([s.connects for s in found])],
-        ["connects more, where none is kept", cell([s.connects_unkept for s in found])],
-        ["a stalled origin is left after so many time limits, at the latest",
-         cell([s.left_after for s in found])],
-    ]  # fmt: skip
-    return f"## A switch to another origin (n)\n\n{table(['what', 'found'], rows)}"
-
-
-def cold(aside: Aside) -> str:
-    """The section on cold objects; empty when nothing was measured."""
-    if not aside.cold_ms:
-        return ""
-    rows = [
-        [peer, *(cell([found[column] for found in rounds]) for column in (1, 0, 2))]
-        for peer, rounds in aside.cold_ms.items()
-    ]
-    head = ["hits' p99 of the first byte", "beside warm objects, ms", "beside cold ones, ms", ":"]
-    intro = (
-        "Hits at a fixed rate; each tenth request is for another 2 MB object, which is on disk "
-        "but not in memory, or in memory."
-    )
-    return "\n\n".join(["## Cold page cache (l)", intro, table(head, rows)])
-
-
-def busy(aside: Aside, peers: Sequence[str]) -> str:
-    """The section on what the load generator had left; empty when nothing was measured."""
-    if not aside.busy:
-        return ""
-    rows = [
-        [letter, *(f"{median(found[peer]):.0%}" if peer in found else "–" for peer in peers)]
-        for letter, found in aside.busy.items()
-    ]
-    intro = (
-        "The share of its core that the load generator took. Where it is near 100 %, or the "
-        "origin takes the rest, the figure is a lower bound for the peer."
-    )
-    return "\n\n".join(
-        ["## Was the load generator the limit?", intro, table(["work", *peers], rows)]
-    )
-
-
-def document(
-    machine: Machine, lines: Sequence[Line], aside: Aside, peers: Sequence[str],
-    *, rounds: int, seconds: float, images: Sequence[str],
-) -> str:  # fmt: skip
-    """The whole report. `lines` may hold some for targets only, which have no unit."""
-    compared = [line for line in lines if line.unit]
-    intro = f"""\
-Written by `make bench`. Medians of {rounds} rounds of {seconds:g} s, lowest and highest in \
-brackets. Ratios above 1 are in Headrace's favour. Each server has one worker on one core; the \
-origin (nginx) and the load share the other (32 connections, 8 for misses; wrk for manifests \
-and new connections, a loop of the bench's own for the rest). Everything is on loopback, and in \
-the page cache unless said otherwise. Latencies count from the moment a request was due.
-
-Machine: {machine.processor}, {machine.cores} cores, Linux {machine.kernel}, Python \
-{machine.python}, {machine.date}. {machine.versions}."""
-    noted = "\n".join(f"- {note}" for note in aside.notes)
-    sections = [
-        "# Speed, side by side",
-        intro,
-        comparison(compared, peers),
-        *(f"![{name}]({name})" for name in images),
-        "## Targets\n\n" + targets.as_table(targets.verdicts(lines)),
-        "## Share of the ceiling\n\nThe ceiling is a bare loop that only sends the same bytes, "
-        "in plain, on the same core.\n\n" + shares(compared, peers),
-        FINDINGS.read_text(encoding="utf-8").rstrip(),
-        busy(aside, peers),
-        growth(aside),
-        cold(aside),
-        switches(aside),
-        "## Not measured\n\n" + failures(compared) + (f"\n{noted}" if noted else ""),
-        "The peers' configurations are in `bench/speed/configs`; improve them.",
-    ]
-    return "\n\n".join(section for section in sections if section) + "\n"
+    items += [f"- {note}" for note in notes]
+    return "\n".join(items) if items else f"Nothing: {OWN} and all others did all of it."

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 import xxhash
 
-from bench.speed.load import WrongAnswer, context, reset_at_close
+from bench.speed.load import HOST, WrongAnswer, context, reset_at_close
 
 RECEIVE_BYTES = 256 * 1024
 SLACK_BYTES = 32 * 1024  # what was left of a record may come out with the next read
@@ -43,7 +43,7 @@ class Ask:
     body_bytes: int
     digest: int | None
     start: int | None = None
-    host: str = "bench"
+    host: str = HOST
 
     @property
     def request(self) -> bytes:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import xxhash
@@ -15,35 +14,24 @@ from bench.speed.faulty import FaultyOrigin
 from bench.speed.figures import median
 from bench.speed.load import WrongAnswer
 from bench.speed.peers import start_headrace
+from bench.speed.result import SwitchingFound
 from bench.speed.stand import Stand
 from bench.speed.steady import Ask, Load
-from bench.speed.works import SEGMENT_BYTES
+from bench.speed.work import SEGMENT_BYTES
 
 STALL_S = 0.5
 SWITCHES = 100
 STALLS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Switching:
-    """Medians and counts of one round.
+def measure(stand: Stand, number: int) -> SwitchingFound:
+    """One round: medians and counts. Raises WrongAnswer, NotStarted.
 
     `requests` and `connects` are what a switch took of the other origin, on average, where it keeps
     connections; `connects_unkept` where it keeps none. `longer_ms` is by how much a body took
     longer that was switched. `left_after` is when a stalled origin was left at the latest, as a
     multiple of the time limit.
     """
-
-    requests: float
-    connects: float
-    connects_unkept: float
-    whole_ms: float
-    longer_ms: float
-    left_after: float
-
-
-def measure(stand: Stand, number: int) -> Switching:
-    """One round. Raises WrongAnswer, NotStarted."""
     with _edge(stand, f"switching-{number}", keeps=True) as (port, one, other):
         _whole_ms(port, "warm", "cut", 10, other)
         whole_ms = _whole_ms(port, f"{number}", "sound", SWITCHES, other)
@@ -55,7 +43,7 @@ def measure(stand: Stand, number: int) -> Switching:
     with _edge(stand, f"switching-unkept-{number}", keeps=False) as (port, _one, other):
         _whole_ms(port, f"{number}", "cut", SWITCHES, other)
         unkept = other.connections / SWITCHES
-    return Switching(
+    return SwitchingFound(
         requests / SWITCHES, connects / SWITCHES, unkept, whole_ms, switched_ms - whole_ms,
         max(left_s) / STALL_S,
     )  # fmt: skip

@@ -1,15 +1,13 @@
-"""Medians, percentiles and ratios as the bench reckons them."""
+"""Percentiles as the bench reckons them."""
 
 from __future__ import annotations
 
 import pytest
-from bench.speed.figures import Line, best_peer, percentile, ratio
+from bench.speed.figures import percentile
 from hypothesis import given
 from hypothesis import strategies as st
 
 values = st.lists(st.floats(min_value=0, max_value=1e9), min_size=1, max_size=200)
-FASTER = Line("a", "segments", "GB/s", True, {"headrace": [3, 1, 2], "nginx": [1], "varnish": [4]})
-SLOWER = Line("f2", "last client", "ms", False, {"headrace": [10], "nginx": [20], "varnish": [5]})
 
 
 def test_percentiles_are_by_nearest_rank() -> None:
@@ -31,24 +29,3 @@ def test_a_percentile_is_not_exceeded_by_that_share(found: list[float], rank: fl
 def test_no_values_have_no_percentile() -> None:
     with pytest.raises(ValueError, match="no percentile"):
         percentile([], 99)
-
-
-def test_a_ratio_is_of_medians() -> None:
-    assert ratio(FASTER, "headrace", "nginx") == 2.0
-
-
-def test_a_ratio_above_one_is_better_also_where_less_is_more() -> None:
-    assert ratio(SLOWER, "headrace", "nginx") == 2.0
-
-
-def test_there_is_no_ratio_to_a_peer_without_figures() -> None:
-    assert ratio(FASTER, "headrace", "haproxy") is None
-
-
-@pytest.mark.parametrize("line", [FASTER, SLOWER])
-def test_the_best_peer_is_another_one(line: Line) -> None:
-    assert best_peer(line, "headrace") == "varnish"
-
-
-def test_alone_there_is_no_best_peer() -> None:
-    assert best_peer(Line("a", "", "", True, {"headrace": [1.0]}), "headrace") is None

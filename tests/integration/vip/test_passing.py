@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import select
 import socket
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from headrace.vip.clients import filter_of
 from headrace.vip.handover.listeners import listeners_in
 from tests.harness.namespaces import Namespaces
-from tests.harness.passing_site import VIPS, a_client, build, exchanged, listening, opened
+from tests.harness.passing_site import VIPS, WITHIN_S, a_client, build, exchanged, listening, opened
 
 
 @pytest.mark.parametrize(("tunnel", "shared"), [(4, False), (6, False), (4, True)])
@@ -77,6 +78,20 @@ def test_a_port_that_a_client_uses_again_reaches_the_server_that_it_is_at(
         exchanged(*opened(site, listeners, 1, vip, where))
         client.shutdown(socket.SHUT_WR)
         assert server.recv(10) == b""
+
+
+@pytest.mark.parametrize("vip", VIPS)
+def test_a_client_that_sends_to_what_was_closed_is_told(namespaces: Namespaces, vip: str) -> None:
+    """What a server remembers is in doubt, and its reset is kept back; the next one is not."""
+    site = build(namespaces)
+    with listening(site) as listeners:
+        client, server = opened(site, listeners, 2, vip)
+        server.close()
+        assert client.recv(1) == b""
+        client.sendall(b"more")
+        told = select.poll()
+        told.register(client, 0)
+        assert told.poll(WITHIN_S * 1000) == [(client.fileno(), select.POLLERR | select.POLLHUP)]
 
 
 def test_a_listener_at_a_vip_itself_is_seen(namespaces: Namespaces) -> None:

@@ -13,6 +13,7 @@ from tests.harness.passing_site import (
     STRANGER,
     VIPS,
     WEB,
+    a_client,
     build,
     exchanged,
     icmp6,
@@ -137,3 +138,16 @@ def test_words_on_sizes_reach_both(namespaces: Namespaces) -> None:
     inner = segment(WEB, source=VIPS[0], to=STRANGER)[:28]
     send(site, [packet(1, summed(struct.pack("!BBHHH", 3, 4, 0, 0, 1280) + inner))])
     assert site.counted(1, "passed") == site.counted(2, "taken") == 1
+
+
+def test_a_forged_opening_cuts_no_connection_of_another_server(namespaces: Namespaces) -> None:
+    """A stranger who guesses a client's port makes half a connection where its packets go now."""
+    site = build(namespaces)
+    where = a_client(namespaces, site)
+    with listening(site) as listeners:
+        client, server = opened(site, listeners, 1, VIPS[0], where)
+        address, port = client.getsockname()
+        site.route(2)
+        send(site, [segment(port, flags=0x02, source=address)])
+        exchanged(client, server)
+        assert "SYN-RECV" in site.servers[1].run("ss", "-Htan")

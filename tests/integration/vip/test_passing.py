@@ -81,6 +81,25 @@ def test_a_port_that_a_client_uses_again_reaches_the_server_that_it_is_at(
 
 
 @pytest.mark.parametrize("vip", VIPS)
+def test_a_port_used_again_is_found_along_a_chain(namespaces: Namespaces, vip: str) -> None:
+    """The third server remembers it, the second knows nothing, and the first has the connection."""
+    site = build(namespaces, count=3)
+    where = a_client(namespaces, site)
+    with listening(site) as listeners:
+        before, at_third = opened(site, listeners, 3, vip, where)
+        port = before.getsockname()[1]
+        at_third.close()
+        assert before.recv(10) == b""
+        before.close()
+        pair = opened(site, listeners, 1, vip, where, port)
+        site.passes(3, to=2, onward=2)
+        site.passes(2, to=3, onward=1)
+        site.passes(1, to=3)
+        site.route(3)
+        exchanged(*pair)
+
+
+@pytest.mark.parametrize("vip", VIPS)
 def test_a_client_that_sends_to_what_was_closed_is_told(namespaces: Namespaces, vip: str) -> None:
     """What a server remembers is in doubt, and its reset is kept back; the next one is not."""
     site = build(namespaces)

@@ -140,6 +140,27 @@ def test_words_on_sizes_reach_both(namespaces: Namespaces) -> None:
     assert site.counted(1, "passed") == site.counted(2, "taken") == 1
 
 
+def test_copies_do_not_go_round_for_ever(namespaces: Namespaces) -> None:
+    """Of connections that a stranger began at each server; and while all is in doubt."""
+    site, unheard = build(namespaces, count=3), "198.51.100.9"
+    for number in (1, 2, 3):
+        site.passes(number, to=number % 3 + 1, onward=number % 3 + 1)
+    begin = "type filter hook prerouting priority 0"
+    site.router.nft(f"table ip un {{ chain un {{ {begin}; ip daddr {unheard} drop; }}; }}\n")
+    with listening(site):
+        for number in (1, 2, 3):
+            site.route(number)
+            send(site, [segment(port, flags=0x02, source=unheard) for port in range(2000, 2100)])
+        site.route(1)
+        send(site, [segment(port, source=unheard) for port in range(2000, 2100)])
+        assert [site.counted(number, "passed") for number in (1, 2, 3)] == [100, 100, 100]
+        assert [site.counted(number, "taken") for number in (1, 2, 3)] == [100, 100, 100]
+        for number in (1, 2, 3):
+            site.cookies(number)
+        send(site, [segment(port, source=unheard) for port in range(3000, 3100)])
+        assert [site.counted(number, "passed") for number in (1, 2, 3)] == [100, 100, 100]
+
+
 def test_a_forged_opening_cuts_no_connection_of_another_server(namespaces: Namespaces) -> None:
     """A stranger who guesses a client's port makes half a connection where its packets go now."""
     site = build(namespaces)

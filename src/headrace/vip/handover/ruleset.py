@@ -9,14 +9,15 @@ The kernel finds the socket itself. A listener that takes all addresses is no co
 socket takes all is what `wildcard` says. Of one that is not yet open, or was closed and is only
 remembered (TIME_WAIT), it says nothing, so `transparent` asks whether there is one at all. A client
 may use the port of what is remembered again, and open it at another server; or both have answered
-it, and it believes one. So such packets are taken here, and a copy goes to the sibling, which
-drops it where it has nothing at all. Which of two such servers is right, their kernels know: the
-wrong one would answer with a reset. Packets that are taken in doubt so get a mark that the kernel
-repeats in a reset, and such resets stay here.
+it, and it believes one. So such packets are taken here, and a copy goes to the sibling. That one
+passes it on as it would the packet, but drops it in the end where nobody has anything of it. Which
+of two such servers is right, their kernels know: the wrong one would answer with a reset. Packets
+that are taken in doubt so get a mark that the kernel repeats in a reset, and such resets stay here.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from headrace.vip.handover.shares import share_limits, too_much
@@ -32,15 +33,16 @@ MOST_PASSES = 3
 """By then a packet was at all servers of a VIP that has two neighbours, whoever got it first."""
 
 TAKEN, OVER, PASSED, REFUSED = "taken", "over", "passed_", "refused"
-_MARK = 0x4850
-"""Alone it marks the copy of a packet that was taken; plus a number, how often one was passed on.
-It goes as VXLAN's group, which is the packet's mark.
+_MARK, _COPIED = 0x4850, 0x4858
+"""Plus a number, how often a packet was passed on, or the copy of one that was taken. It goes as
+VXLAN's group, which is the packet's mark.
 """
 
 _DOUBT = "0x2f"
 """The DSCP of what is taken in doubt, of those for local use. It is set where a packet is taken,
 and no packet that leaves has it but answers of half a connection to what it cannot use."""
 
+_BOTH = (False, True)
 _FRAGMENT = {4: "ip frag-off & 0x1fff != 0", 6: "frag frag-off != 0"}
 _SIZES = {
     4: "icmp type destination-unreachable",
@@ -87,16 +89,17 @@ def _table(wish: Wish, version: int) -> Iterator[str]:
     yield f" chain in_doubt {{ {family} dscp set {_DOUBT} goto take; }}"
     yield " chain copied {"
     yield "  socket wildcard 0 goto take"
-    yield "  socket wildcard 1 drop"
-    yield from (f"  socket transparent {there} goto in_doubt" for there in (0, 1))
+    if not wish.cookies:
+        yield "  socket wildcard 1 drop"
+    yield from (f"  {one} goto in_doubt" for one in _doubtful(wish))
     yield "  drop"
     yield " }"
-    for passes in range(2, MOST_PASSES + 1) if onward else ():
+    for passes, copied in itertools.product(range(2, MOST_PASSES + 1) if onward else (), _BOTH):
         for name in dict.fromkeys(name for _vip, name in onward):
-            yield from _chain(wish, labels[name], version, passes)
-        yield f" chain after_{passes - 1} {{"
-        yield f"  {family} daddr {_by_vip(onward, labels, passes)}"
-        yield "  goto take"
+            yield from _chain(wish, labels[name], version, passes, copied=copied)
+        yield f" chain {'copied' if copied else 'after'}_{passes - 1} {{"
+        yield f"  {family} daddr {_by_vip(onward, labels, passes, copied=copied)}"
+        yield f"  goto {'copied' if copied else 'take'}"
         yield " }"
     yield from _from_sibling(version, family, bool(onward))
     yield " chain arriving {"
@@ -127,10 +130,11 @@ def _from_sibling(version: int, family: str, goes_on: bool) -> Iterator[str]:
     yield f"  meta l4proto {protocol} jump only_sizes"
     yield f"  tcp flags & syn == syn counter name {REFUSED} drop"
     yield f"  fib saddr type {{ local, broadcast, multicast }} counter name {REFUSED} drop"
-    yield f"  meta mark {_mark(0)} goto copied"
-    if goes_on:
-        pairs = [f"{_mark(at)} : goto after_{at}" for at in range(1, MOST_PASSES)]
-        yield f"  meta mark vmap {{ {', '.join(pairs)} }}"
+    pairs = [f"{_mark(MOST_PASSES, copied=True)} : goto copied"]
+    for at in range(1, MOST_PASSES):
+        pairs += [f"{_mark(at)} : goto after_{at}"] if goes_on else []
+        pairs += [f"{_mark(at, copied=True)} : goto copied{f'_{at}' if goes_on else ''}"]
+    yield f"  meta mark vmap {{ {', '.join(pairs)} }}"
     yield "  goto take"
     yield " }"
 
@@ -152,7 +156,15 @@ def _pass(wish: Wish, sibling: Sibling, version: int) -> Iterator[str]:
         yield " }"
 
 
-def _chain(wish: Wish, label: str, version: int, passes: int) -> Iterator[str]:
+def _doubtful(wish: Wish) -> list[str]:
+    """What has half a connection here, or a closed one, or perhaps a cookie."""
+    halves = ["socket transparent 0", "socket transparent 1"]
+    return [*halves, "socket wildcard 1"] if wish.cookies else halves
+
+
+def _chain(
+    wish: Wish, label: str, version: int, passes: int, *, copied: bool = False
+) -> Iterator[str]:
     """What is not known here goes to a sibling, for the `passes`-th time. What cannot be told whose
     it is goes to both: a router's word on sizes, and later fragments. While SYNs are answered with
     cookies, what is not known may be the third packet of a connection, which the kernel can tell.
@@ -161,32 +173,36 @@ def _chain(wish: Wish, label: str, version: int, passes: int) -> Iterator[str]:
     known, in_doubt = "goto take", "goto in_doubt"
     if passes == 1:
         known, in_doubt = "accept", f"{family} dscp set {_DOUBT} accept"
-    mark = f"meta mark set {_mark(passes)}"
-    yield f" chain to_{label}_{passes} {{"
+    mark = f"meta mark set {_mark(passes, copied=copied)}"
+    yield f" chain {_way(copied)}_{label}_{passes} {{"
     for unclear in (_SIZES[version], f"meta l4proto tcp {_FRAGMENT[version]}"):
         yield f"  {unclear} {mark} jump copy_{label}"
         yield f"  {unclear} meta mark set 0 {known}"
     yield f"  meta l4proto != tcp {known}"
     yield f"  tcp flags & syn == syn {known}"
     yield f"  socket wildcard 0 {known}"
-    doubtful = [f"socket transparent {there}" for there in (0, 1)]
-    if wish.cookies:
-        doubtful.append("socket wildcard 1")
-    else:
+    if not wish.cookies:
         yield f"  socket wildcard 1 {mark} goto pass_{label}"
-    for one in doubtful:
-        yield f"  {one} meta mark set {_mark(0)} jump copy_{label}"
+    for one in _doubtful(wish):
+        yield f"  {one} meta mark set {_mark(passes, copied=True)} jump copy_{label}"
         yield f"  {one} meta mark set 0 {in_doubt}"
     yield f"  {mark} goto pass_{label}"
     yield " }"
 
 
-def _mark(passes: int) -> str:
-    return f"0x{_MARK + passes:x}"
+def _mark(passes: int, *, copied: bool = False) -> str:
+    return f"0x{(_COPIED if copied else _MARK) + passes:x}"
 
 
-def _by_vip(pairs: list[tuple[Address, str]], labels: dict[str, str], passes: int) -> str:
-    found = [f"{vip} : goto to_{labels[name]}_{passes}" for vip, name in pairs]
+def _way(copied: bool) -> str:
+    return "also" if copied else "to"
+
+
+def _by_vip(
+    pairs: list[tuple[Address, str]], labels: dict[str, str], passes: int, *, copied: bool = False
+) -> str:
+    way = _way(copied)
+    found = [f"{vip} : goto {way}_{labels[name]}_{passes}" for vip, name in pairs]
     return f"vmap {{ {', '.join(found)} }}"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from headrace.vip.handover.ruleset import DEVICE
 from headrace.vip.handover.wish import OWN_IPV4, Wish
 
-NETWORK = 0x4853
+NETWORK = 0x4854
 """The number of the VXLAN network: another one where packets in it mean something else. A server of
 another version then takes none of them, instead of answering for connections that it does not know.
 """

@@ -95,15 +95,19 @@ def test_every_way_through_the_rules_ends(goes_on: bool, family: str) -> None:
     text = ruleset(wish).split("\ntable ip6", 1)[family == "ip6"]
     found = chains(text)
     judged = found["from_sibling"]
-    marks = dict(re.findall(r"(0x\w+) : goto after_(\d)", judged))
-    assert len(marks) == (MOST_PASSES - 1 if goes_on else 0)
-    # A copy ends where it comes: it is taken or dropped, and never passed on.
-    (copied,) = re.findall(r"meta mark (0x\w+) goto copied", judged)
-    assert not re.findall(r"(?:to|pass|copy|after)_\w+|accept", found["copied"])
+    marks = dict(re.findall(r"(0x\w+) : goto ((?:after|copied)_\d)", judged))
+    assert len(marks) == (2 * (MOST_PASSES - 1) if goes_on else 0)
+    # A copy of a packet that was passed on so often is taken or dropped.
+    copies = re.findall(r"(0x\w+) : goto copied", judged)
+    assert len(copies) == MOST_PASSES
+    assert not re.findall(r"(?:to|also|pass|copy|after)_\w+|accept", found["copied"])
     for mark, at in marks.items():
-        for chain in re.findall(r"goto (to_\w+)", found[f"after_{at}"]):
-            said = set(re.findall(r"mark set (0x\w+)", found[chain]))
-            assert said == {copied, hex(int(mark, 16) + 1)}
+        for chain in re.findall(r"goto ((?:to|also)_\w+)", found[at]):
+            said = {int(one, 16) for one in re.findall(r"mark set (0x\w+)", found[chain])}
+            after = int(mark, 16) + 1
+            passed = MOST_PASSES - int(at[-1])
+            assert said == {after, int(max(copies), 16) - passed + 1}
+            assert not chain.startswith("also") or said == {after}
     # The order: whoever may not come by the tunnel is dropped before anything is decided.
     assert found["arriving"].index(f'iifname "{DEVICE}"') > found["arriving"].index('iif "lo"')
     drops = [judged.index(word) for word in ("@vips", "only_sizes", "syn == syn", "fib saddr")]

@@ -15,7 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,7 @@ class Edge:
         port: int,
         admin_port: int,
         output: int | None = None,
+        launcher: Sequence[str] = (),
     ) -> None:
         self.directory = directory
         self.cache_dir = directory / "cache"
@@ -127,7 +128,8 @@ class Edge:
         self.admin_port = admin_port
         self.expected_errors: set[str] = set()
         self._log_file = directory / "edge.log"
-        self._command = [str(Path(sys.executable).parent / "headrace"), "edge", *arguments]
+        program = launcher or (str(Path(sys.executable).parent / "headrace"),)
+        self._command = [*program, "edge", *arguments]
         self._output = output
         self.process = self._start()
         self._told_to_stop: subprocess.Popen[bytes] | None = None
@@ -320,11 +322,12 @@ def running_edge(
     *,
     check: bool = True,
     output: int | None = None,
+    launcher: Sequence[str] = (),
 ) -> Iterator[Edge]:
     """An edge by a config file (see `config_for`), ready; it is stopped and checked at the end.
 
     With `check=False` its end is the test's own business. `output` is a descriptor for what it
-    writes, instead of the log file.
+    writes, instead of the log file, `launcher` what runs it instead of `headrace`.
     """
     directory.mkdir(parents=True, exist_ok=True)
     port, admin_port = free_port(), free_port()
@@ -334,7 +337,7 @@ def running_edge(
     document = config_for(origin, cache_dir, port, admin_port, changed)
     config_file = directory / "edge.toml"
     config_file.write_text(to_toml(document))
-    edge = Edge(directory, ["--config", str(config_file)], port, admin_port, output)
+    edge = Edge(directory, ["--config", str(config_file)], port, admin_port, output, launcher)
     edge.cache_dir = cache_dir
     with _minded(edge, check=check):
         yield edge

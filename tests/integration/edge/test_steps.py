@@ -1,0 +1,41 @@
+"""How many steps of Python a plain hit, a TLS hit, a miss and a range take: without a clock.
+
+Beside the system calls (`test_syscalls`) this is the hot path's other half. What was recorded is in
+`steps.json`; `python -m tests.integration.edge.record_steps` records it again where less or, for a
+reason, more is right.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness.origin import Origin
+from tests.integration.edge.counting import Counting, counting_edge, recorded
+
+KINDS = ("plain hit", "tls hit", "miss", "range")
+
+
+@pytest.fixture(scope="module")
+def counting(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counting]:
+    directory: Path = tmp_path_factory.mktemp("steps")
+    with counting_edge(origin, directory) as found:
+        yield found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_answer_takes_no_more_steps_than_recorded(counting: Counting, kind: str) -> None:
+    allowed, times = recorded(kind, sys.version_info[:2])
+    grown = counting.steps(kind).exceeds(allowed, times)
+    assert not grown, f"a {kind} takes more {'; '.join(grown)}"
+
+
+def test_what_is_counted_grows_with_what_is_done(counting: Counting) -> None:
+    """It is the worker that is counted: a hit takes some steps, and a miss more of them."""
+    hit, miss = counting.steps("plain hit"), counting.steps("miss")
+    assert min(hit.lines, hit.calls, hit.c_calls) >= 1
+    assert miss.lines > hit.lines
+    assert miss.exceeds(hit, 1.1)

@@ -34,6 +34,10 @@ class WrongAnswer(Exception):
     """A server's answers were not what was asked for: its figure would mean nothing."""
 
 
+class LoadWasLate(WrongAnswer):
+    """The load generator itself did not keep up: this slice says nothing of the server."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """What a run of wrk found. `busy` is the share of its cores that wrk took."""

@@ -78,7 +78,7 @@ def _at_rate(peer: Running) -> Iterator[Slice]:
             outcome = client.at_rate(asks, OFFERED_PER_S, AT_RATE_SLICES * seconds)
             late_s = percentile(outcome.late_s, 99) if outcome.late_s else 0.0
             if late_s > LATE_S:
-                raise load.WrongAnswer(
+                raise load.LoadWasLate(
                     f"the load generator itself was {late_s * 1000:.1f} ms late: no figure"
                 )
             first, whole = (

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from bench.speed import mixed
 from bench.speed.counters import Counter
-from bench.speed.load import WrongAnswer
+from bench.speed.load import LoadWasLate, WrongAnswer
 from bench.speed.result import Measured, Sample, Tail, plain, rounded
 from bench.speed.rounds import turn
 from bench.speed.work import Running, Slice, Taken, Work
@@ -47,11 +47,17 @@ class Kept:
     work: Work
     samples: dict[str, dict[int, Sample]] = field(default_factory=dict)
     failures: dict[str, list[str]] = field(default_factory=dict)
+    late: dict[str, str] = field(default_factory=dict)
     first_ms: dict[str, dict[int, list[float]]] = field(default_factory=dict)
     whole_ms: dict[str, dict[int, list[float]]] = field(default_factory=dict)
 
     def left_out(self, peer: str) -> bool:
         return len(self.failures.get(peer, ())) >= FORGIVEN
+
+    def reasons(self) -> dict[str, str]:
+        """Why a peer lacks slices: its own failures, or that not one of the load's was in time."""
+        late = {peer: text for peer, text in self.late.items() if not self.samples.get(peer)}
+        return late | {peer: found[-1] for peer, found in self.failures.items()}
 
     def add(self, peer: str, number: int, taken: Taken, sample: Sample) -> None:
         self.samples.setdefault(peer, {})[number] = sample
@@ -101,7 +107,10 @@ class Rounds:
         self._tell(kept)
 
     def _note(self, kept: Kept, name: str, error: BaseException) -> None:
-        kept.failures.setdefault(name, []).append(plain(error))
+        if isinstance(error, LoadWasLate):
+            kept.late[name] = plain(error)
+        else:
+            kept.failures.setdefault(name, []).append(plain(error))
         self._say(f"  {kept.work.letter:3} {name:14} {error}")
 
     def _tell(self, kept: Kept) -> None:
@@ -135,7 +144,7 @@ class Rounds:
         return [
             Measured(
                 kept.work.letter, kept.work.title, kept.work.unit, kept.work.more_is_better,
-                kept.samples, {peer: found[-1] for peer, found in kept.failures.items()},
+                kept.samples, kept.reasons(),
             )
             for kept in self.kept.values()
         ]  # fmt: skip
@@ -190,6 +199,8 @@ class _Table:
         """Note what fails, close, and leave it to the next slice to open again."""
         try:
             yield
+        except LoadWasLate as error:
+            self._note(self._kept, self._peer.name, error)
         except Failed as error:
             self._note(self._kept, self._peer.name, error)
             self._run = None

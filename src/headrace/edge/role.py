@@ -54,6 +54,7 @@ class EdgeRole:
             "cache_dir": config.cache_dir,
             "store.size": config.store.size_bytes,
             "store.slice": config.store.slice_bytes,
+            "store.inline": config.store.inline_bytes,
         }
 
     async def open(self, config: Config) -> None:

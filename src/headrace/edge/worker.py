@@ -200,7 +200,11 @@ def peer_secrets(config: Config) -> tuple[Path | None, PeerSecrets]:
 def store_settings(config: Config) -> StoreSettings:
     """Return the store's settings for a worker, which verifies checksums itself, on a thread."""
     options = config.store
-    return StoreSettings(size_bytes=options.size_bytes, slice_bytes=options.slice_bytes)
+    return StoreSettings(
+        size_bytes=options.size_bytes,
+        slice_bytes=options.slice_bytes,
+        inline_bytes=options.inline_bytes,
+    )
 
 
 def serve(descriptor: int) -> int:

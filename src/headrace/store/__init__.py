@@ -6,7 +6,7 @@ from headrace.store.follower import PartFollower
 from headrace.store.part import Busy, Part, PartPhase
 from headrace.store.purge_rules import PurgeRule, matches
 from headrace.store.settings import StoreSettings
-from headrace.store.slice_reader import FileMark, OpenSlice, body_is_sound, mark_of
+from headrace.store.slice_reader import FileMark, OpenSlice, SmallBody, body_is_sound, mark_of
 from headrace.store.store import Store
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "PartPhase",
     "PurgeRule",
     "SliceTooLarge",
+    "SmallBody",
     "Store",
     "StoreError",
     "StoreFull",

@@ -25,6 +25,7 @@ TABLES = (
     "records",  # key hash + variant digest -> StoredResponse
     "vary",  # key hash -> names that select variants
     "slices",  # slice key -> SliceRow
+    "bodies",  # place (8) + piece (1) -> a piece of a small body (small_bodies.py)
     "queues",  # queue (1) + position (8) -> size (8) + slice key
     "ghost",  # position (8) -> ghost name (8) + size (8)
     "ghost_names",  # ghost name (8) -> position (8)
@@ -60,6 +61,7 @@ class Totals:
     corrupt: int = 0
     missing: int = 0
     orphans: int = 0
+    inline_bytes: int = 0  # of the bytes in the queues, those of bodies in the index
 
     @property
     def used_bytes(self) -> int:
@@ -72,8 +74,15 @@ _TOTALS = struct.Struct(f"<{len(fields(Totals))}Q")
 
 
 def totals_from(packed: bytes | None) -> Totals:
-    """Return the totals row, or those of an empty index."""
-    return Totals(*_TOTALS.unpack(packed)) if packed else Totals()
+    """Return the totals row, or those of an empty index.
+
+    An older version's row has fewer numbers: the others are 0. Raises struct.error.
+    """
+    if not packed:
+        return Totals()
+    if len(packed) == _TOTALS.size - 8:  # before bodies were kept in the index
+        packed += bytes(8)
+    return Totals(*_TOTALS.unpack(packed))
 
 
 class Index:
@@ -114,6 +123,7 @@ class Index:
         self.records = tables["records"]
         self.vary = tables["vary"]
         self.slices = tables["slices"]
+        self.bodies = tables["bodies"]
         self.queues = tables["queues"]
         self.ghost = tables["ghost"]
         self.ghost_names = tables["ghost_names"]
@@ -171,12 +181,16 @@ class Index:
         self._reserved_bytes = target
 
     def occupied_bytes(self, transaction: Any) -> int:
-        """Return the bytes of the rows' pages, without what is free inside the file. 10 µs."""
-        pages = 0
-        for table in self._tables:
-            found = transaction.stat(table)
-            pages += found["branch_pages"] + found["leaf_pages"] + found["overflow_pages"]
-        return pages * _INDEX_PAGE_BYTES
+        """Return the bytes of the rows' pages, without what is free inside the file, and without
+        those of bodies. 10 µs.
+        """
+        return sum(
+            _page_bytes(transaction, table) for table in self._tables if table is not self.bodies
+        )
+
+    def body_page_bytes(self, transaction: Any) -> int:
+        """Return the bytes of the pages that small bodies lie in. 1 µs."""
+        return _page_bytes(transaction, self.bodies)
 
     def reached_bytes(self) -> int:
         """Return how far the file was ever used; it does not shrink. 1 µs."""
@@ -201,6 +215,12 @@ class Index:
         """Close the environment."""
         os.close(self._data_fd)
         self.env.close()
+
+
+def _page_bytes(transaction: Any, table: Any) -> int:
+    found = transaction.stat(table)
+    pages = found["branch_pages"] + found["leaf_pages"] + found["overflow_pages"]
+    return int(pages) * _INDEX_PAGE_BYTES
 
 
 READ_ERRORS = (lmdb.Error, msgspec.DecodeError, struct.error)
@@ -233,6 +253,10 @@ class Change:
     def put(self, table: Any, key: bytes, value: bytes) -> None:
         """Insert or replace a row."""
         self.transaction.put(key, value, db=table)
+
+    def append(self, table: Any, key: bytes, value: bytes) -> None:
+        """Insert a row behind all others: pages are filled to their end."""
+        self.transaction.put(key, value, db=table, append=True)
 
     def remove(self, table: Any, key: bytes) -> bool:
         """Remove a row; False when there was none."""

@@ -50,7 +50,8 @@ class Part:
 
     `fd` is open for reading and writing until `close`, also after the part has been finished or
     has failed, so local readers may continue with it. Body bytes begin at `body_offset`, which is 0
-    until `set_head`; `written` is as last published.
+    until `set_head`; `written` is as last published. `is_inside`: what was finished is kept in the
+    index, and not in this file.
     """
 
     __slots__ = (
@@ -60,6 +61,7 @@ class Part:
         "_hashed",
         "body_offset",
         "fd",
+        "is_inside",
         "n",
         "path",
         "phase",
@@ -77,6 +79,7 @@ class Part:
         self.n = n
         self.body_offset = 0
         self.written = 0
+        self.is_inside = False
         self.phase = PartPhase.WAITING_HEAD
         self._commit = commit
         self._digest = xxhash.xxh3_64()
@@ -137,9 +140,20 @@ class Part:
         if stored.length < 0 and record:
             total = self.n * stored.slice_bytes + length
             stored = msgspec.structs.replace(stored, length=total)
+        if self.written != length:
+            self.publish(length)
+        kept = self._commit(self, stored, length, record)
+        self._unlink()
+        self._show(PartPhase.COMPLETE)
+        locks.unlock(self.fd)
+        return kept
+
+    def seal(self, stored: StoredResponse, length: int) -> None:
+        """Make the file one that stands for itself: its length, its record, its checksum. Raises
+        OSError.
+        """
         if os.fstat(self.fd).st_size != self.body_offset + length:
             os.ftruncate(self.fd, self.body_offset + length)  # 100 µs on ext4, changed or not
-        self.publish(length)
         meta = header.encode_record(stored)
         if header.header_bytes_for(len(meta)) == self.body_offset:
             self._write_meta(meta)
@@ -148,11 +162,15 @@ class Part:
         self._update(
             body_bytes=length, total_bytes=stored.length, body_checksum=self._checksum(length)
         )
-        kept = self._commit(self, stored, length, record)
-        self._unlink()
-        self._show(PartPhase.COMPLETE)
-        locks.unlock(self.fd)
-        return kept
+
+    def read(self, length: int) -> bytes:
+        """Return the first `length` bytes of a small body. Raises OSError, also when they are not
+        there.
+        """
+        body = os.pread(self.fd, length, self.body_offset)
+        if len(body) != length:
+            raise OSError(f"a part of {length} bytes ends at {len(body)}")
+        return body
 
     def fail(self, reason: bytes) -> None:
         """Mark the fill as broken off: followers see FAILED and the reason (its first 40 bytes)."""

@@ -6,12 +6,14 @@ import struct
 from dataclasses import dataclass, replace
 
 _ROW = struct.Struct(">QQQB32s")
+_INLINE_ROW = struct.Struct(">QQQB32sQ")
 
 
 @dataclass(frozen=True, slots=True)
 class SliceRow:
-    """`file_bytes` (whole pages) is what the slice is charged; `queue` and `position` are where it
-    stands for eviction; `record_key` is whose it is.
+    """`file_bytes` is what the slice is charged (whole pages for a file); `queue` and `position`
+    are where it stands for eviction; `record_key` is whose it is; `place` is where in the index
+    its body is, 0 when that is a file.
     """
 
     file_bytes: int
@@ -19,23 +21,32 @@ class SliceRow:
     record_key: bytes
     queue: int = 0
     position: int = 0
+    place: int = 0
 
     def packed(self) -> bytes:
         """Return the row as it stands in the index."""
-        return _ROW.pack(
-            self.file_bytes, self.body_bytes, self.position, self.queue, self.record_key
-        )
+        fields = (self.file_bytes, self.body_bytes, self.position, self.queue, self.record_key)
+        return _INLINE_ROW.pack(*fields, self.place) if self.place else _ROW.pack(*fields)
 
     @classmethod
     def unpacked(cls, packed: bytes | memoryview) -> SliceRow:
         """Return the fields of a row of the index."""
-        file_bytes, body_bytes, position, queue, record_key = _ROW.unpack(packed)
-        return cls(file_bytes, body_bytes, record_key, queue, position)
+        place = 0
+        if len(packed) == _INLINE_ROW.size:
+            file_bytes, body_bytes, position, queue, record_key, place = _INLINE_ROW.unpack(packed)
+        else:
+            file_bytes, body_bytes, position, queue, record_key = _ROW.unpack(packed)
+        return cls(file_bytes, body_bytes, record_key, queue, position, place)
 
     @classmethod
     def read(cls, packed: bytes | memoryview) -> SliceRow | None:
         """Read a row; None when it says nothing."""
-        return cls.unpacked(packed) if len(packed) == _ROW.size and packed[24] <= 1 else None
+        known = len(packed) in (_ROW.size, _INLINE_ROW.size) and packed[24] <= 1
+        return cls.unpacked(packed) if known else None
+
+    def is_same_body(self, other: SliceRow) -> bool:
+        """Return whether both rows say that the same body is in the same place."""
+        return (self.body_bytes, self.place) == (other.body_bytes, other.place)
 
     def moved(self, queue: int, position: int) -> SliceRow:
         """Return the row with its place in another queue."""

@@ -8,6 +8,9 @@ GIB = 1024**3
 SMALLEST_INDEX_BYTES = 64 * 1024**2
 INDEX_SHARE = 4
 """One part in so many of the store's size: small objects with usual heads stay below it."""
+INLINE_SHARE = 4
+"""One part in so many of the store's size may be small bodies in the index: its file does not
+shrink, so what once was theirs may be of no use to large ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +20,15 @@ class StoreSettings:
     `slice_bytes` is what new representations are cut into; it also stands in every record, so a
     change of it leaves older records valid. `map_bytes` is the index's address space (sparse: disk
     is taken as records come). With `checksum_on_open` each process verifies a slice's checksum
-    before it serves it for the first time.
+    before it serves it for the first time. A body of up to `inline_bytes` is kept in the index
+    itself, as long as there is room for it there.
     """
 
     size_bytes: int
     slice_bytes: int = 8 * 1024 * 1024
     checksum_on_open: bool = False
     map_bytes: int = 32 * GIB
+    inline_bytes: int = 0
 
     @property
     def index_bytes(self) -> int:
@@ -33,3 +38,8 @@ class StoreSettings:
         """
         wanted = max(SMALLEST_INDEX_BYTES, self.size_bytes // INDEX_SHARE)
         return min(wanted, self.map_bytes // 2)
+
+    @property
+    def inline_room_bytes(self) -> int:
+        """What all small bodies may take of the index's pages; it is part of `size_bytes`."""
+        return min(self.size_bytes // INLINE_SHARE, self.map_bytes // 4)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 import msgspec
+import xxhash
 
 from headrace.cache.record import StoredResponse
-from headrace.store import header
+from headrace.store import header, small_bodies
 from headrace.store.files import NOT_A_FILE, open_file
 from headrace.store.index import Index
 from headrace.store.layout import slice_file, slice_key, slot_of
@@ -35,12 +36,25 @@ def mark_of(fd: int) -> FileMark:
 class OpenSlice:
     """An open slice file: `length` body bytes from `offset`. The caller closes `fd`.
 
-    `slot` is for `Store.touch`.
+    `slot` is for `Store.touch`, `checksum` what the header says of the body (`is_body`).
     """
 
     fd: int
     offset: int
     length: int
+    slot: int
+    checksum: int
+
+    def is_body(self, body: bytes | bytearray | memoryview) -> bool:
+        """Return whether these bytes are the body that was stored."""
+        return len(body) == self.length and xxhash.xxh3_64_intdigest(body) == self.checksum
+
+
+@dataclass(frozen=True, slots=True)
+class SmallBody:
+    """A whole body that was in the index, verified. `slot` is for `Store.touch`."""
+
+    body: bytes
     slot: int
 
 
@@ -66,9 +80,9 @@ class SliceReader:
         self._objects = objects
         self._checksum = checksum
         self._on_fault = on_fault
-        self._checked: dict[bytes, FileMark] = {}
+        self._known: dict[bytes, FileMark] = {}
 
-    def open(self, stored: StoredResponse, n: int) -> OpenSlice | None:
+    def open(self, stored: StoredResponse, n: int) -> OpenSlice | SmallBody | None:
         """Return the slice, checked, or None. Raises OSError other than for a missing file."""
         key = slice_key(stored.version, n)
         with self._index.read() as transaction:
@@ -76,8 +90,12 @@ class SliceReader:
             if packed is None:
                 return None
             row = SliceRow.read(packed)
-        if row is None:
-            self._on_fault(key, NO_ROW, Fault.CORRUPT)
+            if row is not None and row.place:
+                body = small_bodies.read(transaction, self._index.bodies, row.place, row.body_bytes)
+                if body is not None:
+                    return SmallBody(body, slot_of(key))
+        if row is None or row.place:
+            self._on_fault(key, NO_ROW if row is None else row, Fault.CORRUPT)
             return None
         try:
             fd = open_file(f"{self._objects}/{slice_file(key)}", os.O_RDONLY)
@@ -90,19 +108,21 @@ class SliceReader:
             self._on_fault(key, row, Fault.CORRUPT)
             return None
         try:
-            offset = self._checked_offset(fd, key, n, row)
+            control = self._checked(fd, key, n, row)
         except OSError:
             os.close(fd)
             raise
-        if offset is None:
+        if control is None:
             os.close(fd)
-            self._checked.pop(key, None)
+            self._known.pop(key, None)
             self._on_fault(key, row, Fault.CORRUPT)
             return None
-        return OpenSlice(fd, offset, row.body_bytes, slot_of(key))
+        return OpenSlice(
+            fd, control.header_bytes, row.body_bytes, slot_of(key), control.body_checksum
+        )
 
-    def _checked_offset(self, fd: int, key: bytes, n: int, row: SliceRow) -> int | None:
-        """Return where the body begins, or None when the file is not what the index says."""
+    def _checked(self, fd: int, key: bytes, n: int, row: SliceRow) -> header.Control | None:
+        """Return the control block, or None when the file is not what the index says."""
         found = header.unpack_control(os.pread(fd, header.CONTROL_BYTES, 0))
         if found is None:
             return None
@@ -112,13 +132,13 @@ class SliceReader:
         if not sound or (control.n, control.body_bytes, status.st_size) != expected:
             return None
         mark = (status.st_ino, status.st_mtime_ns)
-        if self._checked.get(key) != mark:
+        if self._known.get(key) != mark:
             if not self._is_whole(fd, key, control):
                 return None
-            self._checked[key] = mark
-            if len(self._checked) > REMEMBERED:
-                del self._checked[next(iter(self._checked))]
-        return control.header_bytes
+            self._known[key] = mark
+            if len(self._known) > REMEMBERED:
+                del self._known[next(iter(self._known))]
+        return control
 
     def _is_whole(self, fd: int, key: bytes, control: header.Control) -> bool:
         meta = read_meta(fd, control)

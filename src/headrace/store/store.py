@@ -18,9 +18,10 @@ import msgspec
 from headrace.cache.key import key_hash
 from headrace.cache.record import StoredResponse
 from headrace.store import listing, part, purge_journal
+from headrace.store.commit import Committer, check
 from headrace.store.directory_lock import DirectoryLock
-from headrace.store.errors import SliceTooLarge, StoreError, StoreFull
-from headrace.store.files import link, remove
+from headrace.store.errors import StoreError, StoreFull
+from headrace.store.files import remove
 from headrace.store.header import decode_record
 from headrace.store.index import READ_ERRORS, Index, damaged
 from headrace.store.layout import (
@@ -28,7 +29,6 @@ from headrace.store.layout import (
     OBJECTS,
     PAGE_BYTES,
     PARTS,
-    in_pages,
     part_file,
     record_key,
     slice_file,
@@ -43,7 +43,7 @@ from headrace.store.purge_rules import LONGEST_VALUE, MOST_RULES, PurgeEffect, P
 from headrace.store.rows import NO_ROW, SliceRow
 from headrace.store.settings import StoreSettings
 from headrace.store.shared_memory import SharedState
-from headrace.store.slice_reader import Fault, OpenSlice, SliceReader
+from headrace.store.slice_reader import Fault, OpenSlice, SliceReader, SmallBody
 from headrace.store.transaction import Transaction, invalidated
 
 # `Store.list` hides the built-in name inside the class.
@@ -81,6 +81,7 @@ class Store:
         self.objects = os.fspath(path / OBJECTS)
         self.parts = path / PARTS
         self.rules = LivePurges(index, state)
+        self._committer = Committer(settings, self.rules, self.objects, self.transaction)
         self._reader = SliceReader(
             index,
             self.objects,
@@ -161,11 +162,12 @@ class Store:
             case PurgeEffect.HARD:
                 return None
 
-    def open_slice(self, stored: StoredResponse, n: int) -> OpenSlice | None:
-        """Open one slice; None when it is not there or was corrupt (then removed). 15 µs.
+    def open_slice(self, stored: StoredResponse, n: int) -> OpenSlice | SmallBody | None:
+        """Open one slice, 15 µs, or read its body from the index, 4 µs; None when it is not there
+        or was corrupt (then removed).
 
-        With `checksum_on_open` the first call per slice and process reads it whole. Raises OSError
-        (too many open files, EIO).
+        With `checksum_on_open` the first call per slice and process reads it whole; a body in the
+        index is always verified. Raises OSError (too many open files, EIO).
         """
         try:
             return self._reader.open(stored, n)
@@ -221,7 +223,7 @@ class Store:
         before the request to the origin was sent. A record without any slice is charged one page
         and evicted like a slice.
         """
-        _check(stored)
+        check(stored)
         with self.transaction() as transaction:
             key = record_key(key_hash, stored.variant)
             admitted = transaction.admitted(stored, key, self.rules.within(transaction.change))
@@ -326,7 +328,7 @@ class Store:
         """Begin a write transaction; the files of what it removes go when it is committed."""
         with self.index.write() as change:
             transaction = Transaction(
-                change, self.state, self.room_bytes(), self.settings.index_bytes, now=self._clock()
+                change, self.state, self.room_bytes(), self.settings, now=self._clock()
             )
             yield transaction
         for key in transaction.doomed:
@@ -335,38 +337,7 @@ class Store:
             self.on_removed([slice_of(key) for key in transaction.doomed])
 
     def _commit(self, finished: Part, stored: StoredResponse, length: int, record: bool) -> bool:
-        """Index a part that is complete (see Part.finish)."""
-        _check(stored, length_known=record)
-        file_bytes = in_pages(finished.body_offset + length)
-        if file_bytes > self.settings.size_bytes // 2:
-            raise SliceTooLarge(
-                f"a slice of {file_bytes} bytes is refused by a store of "
-                f"{self.settings.size_bytes}: lower store.slice or raise store.size"
-            )
-        key = slice_key(stored.version, finished.n)
-        hashed = key_hash(stored.key)
-        owner = record_key(hashed, stored.variant)
-        ceiling_bytes = 0
-        while True:
-            with self.transaction() as transaction:
-                ceiling_bytes = ceiling_bytes or transaction.change.totals.used_bytes
-                admitted = transaction.admitted(
-                    stored, owner, self.rules.within(transaction.change)
-                )
-                if admitted is None:
-                    transaction.supersede(stored.version)
-                    transaction.change.totals.refused += 1
-                    return False
-                if not transaction.make_room(
-                    file_bytes, replacing=key, ceiling_bytes=ceiling_bytes
-                ):
-                    continue  # commits what was evicted, so that no transaction is long
-                link(finished.path, f"{self.objects}/{slice_file(key)}")
-                transaction.put_slice(key, SliceRow(file_bytes, length, owner))
-                known = transaction.existing(owner) if record else admitted
-                if known is None or known.version != stored.version:
-                    transaction.put_record(admitted, hashed)
-                return True
+        return self._committer.commit(finished, stored, length, record=record)
 
     def _remove_unreadable(self, key_hash: bytes, variant: bytes) -> None:
         """Take a record that says nothing out of the index: it costs one fill, and a count."""
@@ -382,7 +353,7 @@ class Store:
         """Take a slice that cannot be served out of the index, unless it was replaced since."""
         with self.transaction() as transaction:
             packed = transaction.change.get(self.index.slices, key)
-            if packed is None or (SliceRow.read(packed) or NO_ROW).body_bytes != row.body_bytes:
+            if packed is None or not (SliceRow.read(packed) or NO_ROW).is_same_body(row):
                 return
             if fault is Fault.MISSING and os.path.exists(f"{self.objects}/{slice_file(key)}"):
                 return
@@ -391,10 +362,3 @@ class Store:
                 transaction.change.totals.corrupt += 1
             else:
                 transaction.change.totals.missing += 1
-
-
-def _check(stored: StoredResponse, *, length_known: bool = True) -> None:
-    if length_known and stored.length < 0:
-        raise StoreError("a record is not stored before its length is known")
-    if not 8 <= len(stored.version) <= 32:
-        raise StoreError("a version is 8 to 32 bytes: the body is filed under it")

@@ -13,6 +13,7 @@ import msgspec
 
 from headrace.cache import eviction
 from headrace.cache.record import StoredFlag, StoredResponse
+from headrace.store import small_bodies
 from headrace.store.header import decode_record, encode_record
 from headrace.store.index import Change
 from headrace.store.layout import (
@@ -24,6 +25,7 @@ from headrace.store.layout import (
 from headrace.store.lmdb_queues import LmdbQueues
 from headrace.store.purge_rules import PurgeEffect, RuleSet
 from headrace.store.rows import NO_ROW, SliceRow
+from headrace.store.settings import StoreSettings
 from headrace.store.shared_memory import SharedState
 
 BATCH = 64
@@ -42,23 +44,38 @@ _RECORD_ONLY_KEY = RECORD_ONLY.to_bytes(4, "big")
 class Transaction:
     """The rows of one write transaction, as records and slices."""
 
-    __slots__ = ("_capacity_bytes", "_index_bytes", "change", "doomed", "now", "queues")
+    __slots__ = ("_settings", "capacity_bytes", "change", "doomed", "now", "queues")
 
     def __init__(
         self,
         change: Change,
         state: SharedState,
-        capacity_bytes: int,
-        index_bytes: int,
+        room_bytes: int,
+        settings: StoreSettings,
         *,
         now: float,
     ) -> None:
+        """`room_bytes` is what the store may take of the disk now, beside the index's rows."""
         self.change = change
-        self.queues = LmdbQueues(change, state, capacity_bytes)
+        self._settings = settings
+        self.capacity_bytes = room_bytes - self._uncharged_bytes()
+        self.queues = LmdbQueues(change, state, self.capacity_bytes)
         self.doomed: list[bytes] = []
         self.now = now
-        self._capacity_bytes = capacity_bytes
-        self._index_bytes = index_bytes
+
+    def _uncharged_bytes(self) -> int:
+        """Return what small bodies take of the disk beyond what they are charged: pages that are
+        not full, and pages that they had and that rows do not need. The index's file does not
+        shrink.
+        """
+        change, settings = self.change, self._settings
+        beyond = change.index.reached_bytes() - settings.index_bytes
+        inline_bytes = change.totals.inline_bytes
+        if beyond <= 0 and not inline_bytes:
+            return 0
+        pages = change.index.body_page_bytes(change.transaction)
+        most = max(pages, settings.inline_room_bytes)
+        return max(0, min(max(pages, beyond), most) - inline_bytes)
 
     def existing(self, key: bytes) -> StoredResponse | None:
         """Return the record under this record key."""
@@ -109,6 +126,33 @@ class Transaction:
         self.drop_slice(key[:-4] + _RECORD_ONLY_KEY, keep_record=True)
         self._insert(key, row)
 
+    def has_room_inside(self, body_bytes: int) -> bool:
+        """Return whether the index has room for one more small body."""
+        if body_bytes > self._settings.inline_bytes:
+            return False
+        change = self.change
+        pages = change.index.body_page_bytes(change.transaction)
+        more = small_bodies.charge_bytes(body_bytes) + PAGE_BYTES
+        return pages + more <= self._settings.inline_room_bytes
+
+    def put_small_body(self, key: bytes, body: bytes, owner: bytes) -> None:
+        """Insert a slice that is not there, with its body in the index."""
+        change = self.change
+        change.totals.position += 1
+        place = change.totals.position
+        for number, piece in enumerate(small_bodies.pieces_of(body)):
+            change.append(change.index.bodies, small_bodies.key_of(place, number), piece)
+        charge = small_bodies.charge_bytes(len(body))
+        change.totals.inline_bytes += charge
+        self.put_slice(key, SliceRow(charge, len(body), owner, place=place))
+
+    def _remove_body(self, row: SliceRow) -> None:
+        """Remove the rows of a small body."""
+        change = self.change
+        for number in range(min(small_bodies.piece_count(row.body_bytes), small_bodies.MOST)):
+            change.remove(change.index.bodies, small_bodies.key_of(row.place, number))
+        change.totals.inline_bytes = max(0, change.totals.inline_bytes - row.file_bytes)
+
     def _insert(self, key: bytes, row: SliceRow) -> None:
         # The row comes first: the queues read it, and `push` completes it.
         self.change.put(self.change.index.slices, key, row.packed())
@@ -116,18 +160,24 @@ class Transaction:
         self.change.totals.insertions += 1
 
     def make_room(
-        self, file_bytes: int, *, replacing: bytes | None = None, ceiling_bytes: int = 0
+        self,
+        file_bytes: int,
+        *,
+        replacing: bytes | None = None,
+        by_file: bool = True,
+        ceiling_bytes: int = 0,
     ) -> bool:
         """Evict up to BATCH slices for a new one; False when that was not enough yet.
 
-        A slice of the same key leaves first: its file is about to be replaced, not unlinked. With
+        A slice of the same key leaves first: if the new one is a file (`by_file`), that of the old
+        one is about to be replaced, not unlinked. With
         `ceiling_bytes` above the capacity (the store's size was lowered) it need not come down
         all the way at once: the sweep does the rest.
         """
         if replacing is not None:
-            self.drop_slice(replacing, keep_record=True, keep_file=True)
+            self.drop_slice(replacing, keep_record=True, keep_file=by_file)
         totals = self.change.totals
-        limit_bytes = max(self._capacity_bytes, ceiling_bytes)
+        limit_bytes = max(self.capacity_bytes, ceiling_bytes)
         if self.is_crowded():
             self._thin_out()
         for _ in range(BATCH):
@@ -137,10 +187,10 @@ class Transaction:
 
     def is_crowded(self) -> bool:
         """Return whether the index takes more than it may, however few bytes the slices have."""
-        index = self.change.index
-        if index.reached_bytes() <= self._index_bytes:
+        index, most = self.change.index, self._settings.index_bytes
+        if index.reached_bytes() <= most:
             return False
-        return index.occupied_bytes(self.change.transaction) > self._index_bytes
+        return index.occupied_bytes(self.change.transaction) > most
 
     def _thin_out(self) -> None:
         """Free room in the index: rows of the ghost, and some slices with what is theirs.
@@ -155,7 +205,7 @@ class Transaction:
     def _evict_one(self) -> bool:
         """Evict one slice; False when there is nothing left to evict."""
         totals = self.change.totals
-        victim = eviction.evict_one(self.queues, self._capacity_bytes)
+        victim = eviction.evict_one(self.queues, self.capacity_bytes)
         if victim is None:
             return False
         self.drop_slice(victim[0])
@@ -174,7 +224,9 @@ class Transaction:
         else:
             self.queues.take_out(row)
         self.change.remove(self.change.index.slices, key)
-        if not keep_file and key[-4:] != _RECORD_ONLY_KEY:
+        if row.place:
+            self._remove_body(row)
+        elif not keep_file and key[-4:] != _RECORD_ONLY_KEY:
             self.doomed.append(key)
         if not keep_record and not self.slice_keys(key[:-4], 1):
             self.drop_record(row.record_key, key[:-4])

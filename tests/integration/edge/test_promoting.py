@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.harness.bodies import Body
@@ -76,26 +74,8 @@ def test_what_is_stale_is_validated(edge: Edge, origin: Origin, path: str) -> No
     assert origin.count(path) == 2
 
 
-def test_a_damaged_body_is_fetched_again(edge: Edge, origin: Origin, path: str) -> None:
-    body = Body(640, 1_000)
-    origin.serve(path, cacheable(body))
-    before = set(_files(edge))
-    edge.get(path)
-    (file,) = set(_files(edge)) - before
-    for number in range(OPEN_FILES + 1):  # so that the worker has it open no longer
-        _something_else(edge, origin, f"{path}/{number}")
-    with file.open("r+b") as opened:
-        opened.truncate(100)
-    assert edge.get(path).body == body.read()
-    assert origin.count(path) == 2
-
-
 def _something_else(edge: Edge, origin: Origin, path: str) -> None:
     """Take the only place in memory."""
     origin.serve(f"{path}/else", cacheable(b"else"))
     edge.get(f"{path}/else")
     edge.get(f"{path}/else")
-
-
-def _files(edge: Edge) -> list[Path]:
-    return [file for file in (edge.cache_dir / "objects").rglob("*") if file.is_file()]

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from headrace.cache.record import StoredResponse
-from headrace.store import Part, Store, StoreSettings
+from headrace.store import Part, SmallBody, Store, StoreSettings
 from headrace.store.layout import digest
 from headrace.store.maintenance import rebuild, sweep
 from headrace.store.maintenance.orphans import OrphanSweep
@@ -74,6 +74,8 @@ def body_of(store: Store, stored: StoredResponse, n: int = 0) -> bytes | None:
     opened = store.open_slice(stored, n)
     if opened is None:
         return None
+    if isinstance(opened, SmallBody):
+        return opened.body
     try:
         return os.pread(opened.fd, opened.length, opened.offset)
     finally:

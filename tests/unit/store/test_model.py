@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from headrace.cache.record import StoredFlag, StoredResponse
-from headrace.store import PurgeRule, Store, StoreSettings, matches
+from headrace.store import PurgeRule, Store, StoreSettings, matches, small_bodies
 from headrace.store.layout import digest
 from headrace.store.maintenance import sweep
+from headrace.store.rows import SliceRow
 from tests.unit.store.samples import SLICE_BYTES, a_record, body_of, fill, slice_files
 
 PAGE = 4096
@@ -37,6 +38,9 @@ class Known:
 class StoreBesideDictionary(RuleBasedStateMachine):
     """Evictions are the store's own business: it may know less than the model, never other."""
 
+    inline_bytes = 0
+    capacity = CAPACITY
+
     @initialize()
     def begin(self) -> None:
         self.path = Path(tempfile.mkdtemp())
@@ -45,7 +49,12 @@ class StoreBesideDictionary(RuleBasedStateMachine):
         self.open()
 
     def open(self) -> None:
-        options = StoreSettings(CAPACITY, SLICE_BYTES, map_bytes=32 * 1024 * 1024)
+        options = StoreSettings(
+            self.capacity,
+            SLICE_BYTES,
+            map_bytes=32 * 1024 * 1024,
+            inline_bytes=self.inline_bytes,
+        )
         self.store = Store.open(self.path, options)
 
     @rule(key=keys, tags=tags, size=st.integers(0, 3 * PAGE))
@@ -132,15 +141,46 @@ class StoreBesideDictionary(RuleBasedStateMachine):
 
     @invariant()
     def the_bytes_are_within_the_size_and_those_on_disk(self) -> None:
-        used = self.store.stats()["bytes"]
+        stats = self.store.stats()
         files = sum(-(-file.stat().st_size // PAGE) * PAGE for file in slice_files(self.path))
-        assert files == used <= CAPACITY
+        assert files + stats["inline_bytes"] == stats["bytes"] <= self.capacity
 
     def teardown(self) -> None:
         if hasattr(self, "store"):
             self.store.close()
             shutil.rmtree(self.path)
 
+
+class SmallBodiesBesideDictionary(StoreBesideDictionary):
+    """The same, with bodies in the index, in files, and each in the other's place."""
+
+    inline_bytes = 2 * PAGE
+    capacity = 64 * PAGE
+
+    @rule(inside=st.booleans())
+    def reopen_otherwise(self, inside: bool) -> None:
+        self.store.close()
+        self.inline_bytes = 2 * PAGE if inside else 0
+        self.open()
+
+    @invariant()
+    def each_small_body_has_its_rows_and_no_other_has(self) -> None:
+        index = self.store.index
+        with index.read() as transaction, transaction.cursor(index.slices) as cursor:
+            rows = [SliceRow.unpacked(value) for _key, value in cursor]
+        small = [row for row in rows if row.place]
+        assert index.entries(index.bodies) == sum(
+            small_bodies.piece_count(row.body_bytes) for row in small
+        )
+        assert index.totals().inline_bytes == sum(row.file_bytes for row in small)
+        with index.read() as transaction:
+            assert index.body_page_bytes(transaction) <= self.store.settings.inline_room_bytes
+
+
+SmallBodiesBesideDictionary.TestCase.settings = settings(
+    max_examples=25, stateful_step_count=40, deadline=None
+)
+TestSmallBodiesBesideDictionary = SmallBodiesBesideDictionary.TestCase
 
 StoreBesideDictionary.TestCase.settings = settings(
     max_examples=15, stateful_step_count=40, deadline=None

@@ -32,6 +32,13 @@ class StoreOptions(Model):
         description="`on_open` verifies each file the first time a worker opens it; `off` trusts "
         "the disk.",
     )
+    inline_bytes: SizeBytes = Field(
+        default=16 * KIB,
+        le=16 * KIB,
+        description="Bodies of up to this size are kept in the index and not in files of their "
+        "own, as long as they take no more than a quarter of `size`. That is faster; after a "
+        "crash of the operating system they are fetched again. 0 keeps all in files.",
+    )
     memory_bytes: SizeBytes = Field(
         default=64 * MIB, description="Memory for small bodies and prepared heads, for each worker."
     )

@@ -77,6 +77,7 @@ class OwnStore:
             size_bytes=config.store.size_bytes,
             slice_bytes=config.store.slice_bytes,
             checksum_on_open=config.store.checksum == "on_open",
+            inline_bytes=config.store.inline_bytes,
         )
         try:
             path.mkdir(parents=True, exist_ok=True)

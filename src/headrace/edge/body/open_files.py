@@ -14,7 +14,7 @@ from headrace.cache.record import StoredResponse
 from headrace.edge.body.growing_slice import LocalSlice
 from headrace.edge.body.mapped_file import BodyError, MappedBody, OnDamage
 from headrace.http.server.send_queue import View
-from headrace.store import OpenSlice, Store
+from headrace.store import OpenSlice, SmallBody, Store
 
 LARGE_BYTES = 32 * 1024 * 1024
 """Of what is larger, hardly anything is in the processor's cache: `sendfile`, which copies
@@ -55,6 +55,46 @@ class OpenBody(MappedBody):
         self.place = place
         self.kept = False
         LIVE_BODIES.add(self)
+
+
+class BodyInMemory(OpenBody):
+    """A small body that was read from the index, for the request that asked for it."""
+
+    __slots__ = ()
+
+    def __init__(self, found: SmallBody) -> None:
+        self.fd = -1
+        self.offset = 0
+        self.size_bytes = len(found.body)
+        self.from_file = False
+        self.view = memoryview(found.body)
+        self.slot = found.slot
+        self.place = None
+        self.kept = False
+
+    def resident(self, offset: int, size_bytes: int) -> bool:
+        """Return True."""
+        return True
+
+    def look(self, now: float) -> bool:
+        """Return True."""
+        return True
+
+    def is_cut_short(self) -> bool:
+        """Return False."""
+        return False
+
+    def damaged(self, problem: str) -> None:
+        """Do nothing: it was verified, and is in memory."""
+        return
+
+    def copy(self) -> bytes:
+        """Return the whole body."""
+        return bytes(self.view)
+
+    def load(self, offset: int, size_bytes: int) -> None:
+        """Do nothing: it is in memory."""
+        return
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +173,8 @@ class OpenBodies:
 
     def adopt(self, stored: StoredResponse, growing: LocalSlice) -> None:
         """Keep a slice that this worker has just written."""
-        if not growing.written or growing.part is None:
-            return
+        if not growing.written or growing.part is None or growing.part.is_inside:
+            return  # what is in the index is read from there
         place = _place(stored, growing.number)
         try:
             body = OpenBody(

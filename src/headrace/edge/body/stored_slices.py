@@ -16,8 +16,16 @@ import structlog
 from headrace.cache.key import key_hash
 from headrace.cache.record import StoredResponse
 from headrace.edge.body.mapped_file import BodyError
-from headrace.edge.body.open_files import OpenBodies, OpenBody, Place
-from headrace.store import FileMark, OpenSlice, Store, StoreError, body_is_sound, mark_of
+from headrace.edge.body.open_files import BodyInMemory, OpenBodies, OpenBody, Place
+from headrace.store import (
+    FileMark,
+    OpenSlice,
+    SmallBody,
+    Store,
+    StoreError,
+    body_is_sound,
+    mark_of,
+)
 from headrace.telemetry.metrics import WorkerMetrics
 
 log = structlog.get_logger()
@@ -62,6 +70,9 @@ class StoredSlices:
         found = self._store.open_slice(stored, number)
         if found is None:
             return None
+        if isinstance(found, SmallBody):
+            self._store.touch(found.slot)
+            return BodyInMemory(found)
         slice_id = (stored.version, number)
         if not self.trusts(*slice_id, found):
             mark = mark_of(found.fd)

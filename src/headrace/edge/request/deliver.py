@@ -11,7 +11,7 @@ import asyncio
 from headrace.cache.record import StoredResponse
 from headrace.cache.slice_requests import SliceRequest, can_be_completed
 from headrace.edge.body.growing_slice import GrowingSlice, HolderDied, SliceFailed
-from headrace.edge.body.open_files import OpenBody
+from headrace.edge.body.open_files import BodyInMemory, OpenBody
 from headrace.edge.context import WorkerContext
 from headrace.edge.fill.asked import FillRequest
 from headrace.edge.fill.backoff import Tries, pauses
@@ -164,7 +164,8 @@ class Delivery:
             raise SourceLost("a stored slice is shorter than its response")
         if upto <= at:
             return 0
-        self._exchange.queue(body.view[at:upto], body, at)
+        residency = None if isinstance(body, BodyInMemory) else body
+        self._exchange.queue(body.view[at:upto], residency, at)
         await self._exchange.flushed()
         return upto - at
 

@@ -18,7 +18,7 @@ from headrace.edge.hot import HotEntry
 from headrace.edge.service.resource import Resource
 from headrace.http.message import Headers
 from headrace.http.server.send_queue import BodyDamaged
-from headrace.store import OpenSlice, StoreError
+from headrace.store import OpenSlice, SmallBody, StoreError
 
 IN_MEMORY_BYTES = 16 * 1024
 
@@ -105,27 +105,34 @@ def _whole_body(
     opened = edge.bodies.peek(stored.version, 0)
     if opened is not None:
         return (opened if opened.size_bytes == stored.length else None), opened.slot
-    if not edge.slices.trusts(stored.version, 0):
+    small = stored.length <= IN_MEMORY_BYTES  # verified here, in less time than a thread takes
+    if not small and not edge.slices.trusts(stored.version, 0):
         return None, -1
     found = edge.store.open_slice(stored, 0)
     if found is None:
         return None, -1
-    if found.length != stored.length or not edge.slices.trusts(stored.version, 0, found):
+    if isinstance(found, SmallBody):
+        return (memoryview(found.body) if len(found.body) == stored.length else None), found.slot
+    if found.length != stored.length or not (small or edge.slices.trusts(stored.version, 0, found)):
         os.close(found.fd)
         return None, -1
-    if stored.length > IN_MEMORY_BYTES:
+    if not small:
         return edge.bodies.take(stored, 0, found), found.slot
     try:
-        return _in_memory(found), found.slot
+        return _in_memory(found, verifies=edge.slices.verifies), found.slot
     finally:
         os.close(found.fd)
 
 
-def _in_memory(found: OpenSlice) -> memoryview | None:
-    """Return a small body, read if that need not wait for the disk. Raises OSError."""
+def _in_memory(found: OpenSlice, *, verifies: bool) -> memoryview | None:
+    """Return a small body, read if that need not wait for the disk; None also for one that is
+    not sound, which the longer way takes out. Raises OSError.
+    """
     body = bytearray(found.length)
     try:
         read = read_at_once(found.fd, body, found.offset)
     except BlockingIOError:
         return None
-    return memoryview(body).toreadonly() if read == found.length else None
+    if read != found.length or (verifies and not found.is_body(body)):
+        return None
+    return memoryview(body).toreadonly()

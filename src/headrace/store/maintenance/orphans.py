@@ -10,6 +10,7 @@ import os
 from headrace.store import locks
 from headrace.store.files import NOT_A_FILE, open_file, remove
 from headrace.store.layout import DIRECTORIES, REBUILD, directory_name, slice_key_of_file
+from headrace.store.rows import SliceRow
 from headrace.store.store import Store
 
 
@@ -54,17 +55,23 @@ def _sweep_directory(store: Store, directory: str) -> int:
             name
             for name in names
             if (key := slice_key_of_file(name)) is None
-            or transaction.get(key, None, index.slices) is None
+            or not _has_file(transaction.get(key, None, index.slices))
         ]
     if unknown:
         # Files are linked inside write transactions: what has no entry here is an orphan.
         with index.write() as change:
             for name in unknown:
                 key = slice_key_of_file(name)
-                if key is None or change.get(index.slices, key) is None:
+                if key is None or not _has_file(change.get(index.slices, key)):
                     remove(f"{directory}/{name}")
                     change.totals.orphans += 1
     return len(names)
+
+
+def _has_file(packed: bytes | memoryview | None) -> bool:
+    """Return whether the index says of a slice that its body is a file."""
+    row = SliceRow.read(packed) if packed is not None else None
+    return packed is not None and (row is None or not row.place)
 
 
 def _sweep_parts(store: Store) -> None:

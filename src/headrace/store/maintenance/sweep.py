@@ -195,7 +195,8 @@ def _forget(store: Store, oldest: float) -> None:
 def _trim(store: Store) -> bool:
     """Bring a store whose size was lowered down to it; True while it is above."""
     store.state.forget_dead_holders()
-    if store.index.totals().used_bytes <= store.room_bytes():
+    used_bytes = store.index.totals().used_bytes
+    if used_bytes <= store.room_bytes() // 2:  # what small bodies leave is more than that
         return False
     with store.transaction() as transaction:
-        return not transaction.make_room(0)
+        return used_bytes > transaction.capacity_bytes and not transaction.make_room(0)

@@ -10,7 +10,7 @@ import pytest
 from headrace.cache.record import StoredResponse
 from headrace.edge.body.held_bytes import held_bytes
 from headrace.edge.body.open_files import OpenBodies, OpenBody
-from headrace.store import Store
+from headrace.store import OpenSlice, Store
 from headrace.store.layout import PAGE_BYTES, slice_file, slice_key
 from tests.unit.store.samples import a_record, a_store, fill
 
@@ -32,7 +32,7 @@ def filled(store: Store, bodies: OpenBodies, number: int) -> OpenBody:
     stored = record(number)
     assert fill(store, stored, BODY)
     found = store.open_slice(stored, 0)
-    assert found is not None
+    assert isinstance(found, OpenSlice)
     return bodies.take(stored, 0, found)
 
 

@@ -43,8 +43,12 @@ def check(
     from headrace.config.loader import check_machine
 
     root = root_of(role or role_of(path))
-    config = load_config(path, root, warn=lambda text: typer.echo(text, err=True))
-    check_machine(config, root, path)
+
+    def warn(text: str) -> None:
+        typer.echo(text, err=True)
+
+    config = load_config(path, root, warn=warn)
+    check_machine(config, root, path, warn)
     for exposed in exposed_files(config):
         typer.echo(f"{path}: warning: {exposed}", err=True)
     warnings = list(_expired(config.all_certificates))
@@ -79,7 +83,7 @@ def _check_membership(member: NetworkMember, path: Path) -> Iterator[str]:
     topology = load_topology(member.file)
     text = missing_server(topology, member.me)
     if text:
-        remedy = "write the name of the server that this edge is, or add it to the description"
+        remedy = "write the name of the server that this is, or add it to the description"
         problem = Problem(("network", "server"), text, remedy, repr(member.me))
         refuse([problem], path)
     host = next((one.host for one in topology.servers if one.name == member.me), None)

@@ -8,6 +8,7 @@ from textwrap import wrap
 from headrace.cli.admin_client import harmless
 from headrace.cli.tables import part, utc
 from headrace.vip.admin.models import Done, EventRow, NeighbourRow, SessionRow, Status, VipRow
+from headrace.vip.plan.wanted import VIEW_AGE_S
 
 _NARROWEST = 20
 _BFD = {True: "up", False: "down", None: "waits"}
@@ -61,6 +62,11 @@ def complaints(found: Status) -> Iterator[str]:
         yield (
             f"state: state_dir cannot be written ({found.state_problem}): make room, or orders are "
             "forgotten with the next restart"
+        )
+    if found.view_age_s is not None and found.view_age_s > VIEW_AGE_S:
+        yield (
+            f"feedback loop: its view is {_span(found.view_age_s)} old: only orders in it count; "
+            "see `headrace feedback status`, and that observers can be reached from here"
         )
     if found.edge is not None and found.edge.problem:
         yield f"edge: {found.edge.problem}"

@@ -121,12 +121,18 @@ def _place(document: object, path: TomlPath) -> tuple[int, ...]:
     return tuple(place)
 
 
-def check_machine(config: RootT, root: Root[RootT], path: Path) -> None:
+def check_machine(config: RootT, root: Root[RootT], path: Path, warn: Warn = _ignore) -> None:
     """Check that this machine has what the configuration in the file at `path` asks of it.
 
-    Raises ConfigError, with the file's lines, when anything is missing.
+    Raises ConfigError, with the file's lines, when anything is missing that it needs.
     """
-    refuse(root.machine_problems(config), path)
+    found = root.machine_problems(config)
+    if has_errors(found):
+        refuse(found, path)
+    where = _lines_of(path.read_text(encoding="utf-8"), str(path)) if found else None
+    for problem in found:
+        assert where is not None
+        warn(problem.text(where))
 
 
 def refuse(found: Sequence[Problem], path: Path) -> None:

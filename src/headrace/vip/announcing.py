@@ -25,6 +25,7 @@ from headrace.topology.model import AdminState, Server
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import NO_VIEW, View
 from headrace.vip.addresses.bound import Bound
+from headrace.vip.addresses.here import addresses_elsewhere
 from headrace.vip.announced import announceable, changed, heard, said_of
 from headrace.vip.checks.checker import Checker
 from headrace.vip.checks.judged import Judged
@@ -205,18 +206,10 @@ class Announcing:
 
     def document(self) -> bytes:
         """Return what the other servers of the site are told."""
-        handover = self.handover
-        return encode_said(
-            said_of(
-                self.plan,
-                self.phase,
-                self._up,
-                handover.takes,
-                handover.passes,
-                self.learning.approved(),
-                self.clients.count(),
-            )
-        )
+        takes, passes = self.handover.takes, self.handover.passes
+        approved, clients = self.learning.approved(), self.clients.count()
+        said = said_of(self.plan, self.phase, self._up, takes, passes, approved, clients)
+        return encode_said(said)
 
     @property
     def _up(self) -> set[Family]:
@@ -254,14 +247,15 @@ class Announcing:
 
     def wish(self, now: float) -> Wanted:
         """Return what is wanted of this server at a Unix time, and whose words say so."""
-        view = believed(self.view, self._view_age_s(now), self.me)
+        view = believed(self.view, self.view_age_s(now), self.me)
         return wanted(self.order, view, now, self.me, self.own)[self.me]
 
     def verdict(self, health: Health) -> Verdict:
         """Return what checks of a VIP say now."""
         return verdict(health, asyncio.get_running_loop().time(), self.rules)
 
-    def _view_age_s(self, now: float) -> float:
+    def view_age_s(self, now: float) -> float:
+        """Return how old the view is at a Unix time; 0 without one."""
         return max(0.0, now - self.view.made_at) if self.view.made_at else 0.0
 
     # Turns.
@@ -288,12 +282,13 @@ class Announcing:
             {vip: self.verdict(one) for vip, one in self.health.items()},
             neighbours,
             self.view,
-            self._view_age_s(now),
+            self.view_age_s(now),
             self.own,
             self.clients.count(),
             self.handover.keeps_connections(self.order, self.me, neighbours, now),
             self._up,
             self.rules,
+            addresses_elsewhere(self.order.servers.get(self.me)),
         )
         former = self.plan
         self.plan, self.memory = plan(known, self.memory, now)

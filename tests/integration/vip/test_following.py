@@ -102,3 +102,21 @@ def test_only_who_knows_the_secret_is_told_what_is_announced(site: VipSite) -> N
         lambda: [one["soundness"] for one in second.status()["neighbours"]] == ["sound"],
         "they know each other by the new one",
     )
+
+
+def test_a_machine_that_is_not_the_server_of_its_name_announces_nothing(site: VipSite) -> None:
+    site.start()
+    first, text = site.servers[1], site.network_file.read_text()
+    # As where the process was set up on another machine by a copy of the configuration.
+    new = site.network_file.with_suffix(".new")
+    new.write_text(text.replace('ipv4 = ["10.99.1.2"]', 'ipv4 = ["10.99.77.2"]'))
+    new.replace(site.network_file)
+    site.goes_to(vip_of(1), 2)
+    shown = first.headrace("status").stdout
+    assert "10.99.77.2" in shown
+    assert "correct the description" in " ".join(shown.split())
+    # Of IPv6 it has what the description says.
+    site.goes_to(vip6_of(1), 1)
+    new.write_text(text)
+    new.replace(site.network_file)
+    site.settled()

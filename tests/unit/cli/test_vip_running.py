@@ -243,3 +243,11 @@ def test_events_of_what_is_not_there_are_none_in_words(answers: list[object]) ->
     answers.append(EventList([]))
     result = CliRunner().invoke(app, ["vip", "events", "192.0.2.9"])
     assert "nothing of '192.0.2.9' since the start" in result.output
+
+
+def test_a_view_that_nobody_renews_is_said() -> None:
+    assert not list(complaints(changed(view_age_s=None)))
+    assert not list(complaints(changed(view_age_s=50.0)))
+    (line,) = complaints(changed(view_age_s=125.0))
+    assert "its view is 2m old" in line
+    assert "headrace feedback status" in line

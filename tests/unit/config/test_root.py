@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from pydantic import Field
 from headrace.config.base import FilePath, Model
 from headrace.config.effective import effective_toml
 from headrace.config.loader import check_machine, load_config, parse_config
-from headrace.config.problems import ConfigError, Problem
+from headrace.config.problems import ConfigError, Problem, Severity
 from headrace.config.reference import page
 from headrace.config.root import Page, Root
 from headrace.config.units import DurationS, SizeBytes
@@ -151,6 +152,18 @@ def test_what_this_machine_lacks_has_its_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         check_machine(toy, TOY, file)
     assert str(raised.value).startswith(f"{file}:2: error: notes = {tmp_path}/absent: no such file")
+
+
+def test_what_this_machine_may_lack_for_now_is_a_warning(tmp_path: Path) -> None:
+    def problems(toy: Toy) -> Sequence[Problem]:
+        return [replace(one, severity=Severity.WARNING) for one in machine_problems(toy)]
+
+    file = tmp_path / "toy.toml"
+    file.write_text('\nnotes = "absent"\n')
+    told: list[str] = []
+    check_machine(load_config(file, TOY), Root(Toy, inconsistencies, problems), file, told.append)
+    (warning,) = told
+    assert warning.startswith(f"{file}:2: warning: notes = {tmp_path}/absent: no such file")
 
 
 def rows(text: str) -> Iterator[str]:

@@ -72,6 +72,7 @@ class CheckTable(Model):
     host: str = Field(
         min_length=1,
         max_length=253,
+        pattern=r"^[!-.0-~]+$",
         description="The host that is asked for; also the name that the certificate must have.",
     )
     path: str = Field(

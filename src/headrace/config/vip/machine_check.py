@@ -60,7 +60,7 @@ def _files(config: VipConfig) -> Iterator[Problem]:
 def _own_addresses(config: VipConfig) -> Iterator[Problem]:
     """Yield the addresses to speak from that this machine does not have (yet)."""
     for index, router in enumerate(config.routers):
-        if _is_elsewhere(router.local_address):
+        if is_elsewhere(router.local_address):
             yield Problem(
                 ("router", index, "local_address"),
                 "this machine does not have that address: the session cannot come up",
@@ -70,7 +70,10 @@ def _own_addresses(config: VipConfig) -> Iterator[Problem]:
             )
 
 
-def _is_elsewhere(address: IPv4Address | IPv6Address) -> bool:
+def is_elsewhere(address: IPv4Address | IPv6Address) -> bool:
+    """Return whether this machine does not have an address, or may not use it: of IPv6, because
+    another machine has it too.
+    """
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as trial:

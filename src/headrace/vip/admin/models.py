@@ -123,6 +123,7 @@ class OrderRow(msgspec.Struct):
 class Status(msgspec.Struct):
     """All that this server knows of its VIPs. `clients` are the connections that they have, counted
     while the server leaves (null: not counted). `handover` is null where it is turned off.
+    `view_age_s` is how long ago the feedback loop made the view that this server has (null: none).
     """
 
     server: str
@@ -144,6 +145,7 @@ class Status(msgspec.Struct):
     sessions: list[SessionRow]
     neighbours: list[NeighbourRow]
     handover: HandoverRow | None = None
+    view_age_s: float | None = None
 
 
 class Explained(msgspec.Struct):

@@ -50,6 +50,7 @@ def status(server: Announcing) -> Status:
         sessions=_sessions(server, now),
         neighbours=[_neighbour(server, name) for name in _others(server)],
         handover=_handover(server),
+        view_age_s=server.view_age_s(now) if server.view.made_at else None,
     )
 
 

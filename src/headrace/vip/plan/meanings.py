@@ -21,6 +21,8 @@ MEANINGS: Mapping[Why, str] = MappingProxyType(
         Why.NOT_CHECKED: "no check has found it served",
         Why.FAILED: "a check failed",
         Why.WITHDRAWN: "withdrawn",
+        Why.ELSEWHERE: "this machine lacks the address to which routers would send its packets: "
+        "correct the description, or `server` in [network]",
         Why.FORCED: "withdrawn at once, by an operator",
     }
 )

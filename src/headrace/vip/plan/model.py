@@ -40,6 +40,7 @@ class Why(enum.StrEnum):
     FAILED = "failed"
     WITHDRAWN = "withdrawn"
     FORCED = "forced"
+    ELSEWHERE = "elsewhere"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 For each VIP, the first that applies:
 
+0. `elsewhere`: this machine does not have the address that would be the next hop, so it is not the
+   server that the description means: what it announces would lead to another machine, or nowhere.
 1. `not_checked`, `failed`: without a check that passed nothing is announced, whoever wants it.
 2. `forced`: an operator wants it out at once.
 3. `withdrawn`: it is out, and others are known to serve it, or description or schedule withdraw all
@@ -59,6 +61,7 @@ class Known:
     `own` is an operator's order to it; `connections` are how many clients it has (None: not known);
     `keeps`: neighbours pass on to it what they do not know, so its connections outlive a move. `up`
     are the families of which a router hears it (None: all, always), `rules` how flaps are damped.
+    `elsewhere` are own addresses of the server that this machine does not have.
     """
 
     order: SiteOrder
@@ -72,6 +75,7 @@ class Known:
     keeps: bool = False
     up: Collection[Family] | None = None
     rules: DampingRules = HEALTH_RULES
+    elsewhere: Collection[Address] = ()
 
 
 def plan(known: Known, memory: Memory | None, now: float) -> tuple[Plan, Memory]:
@@ -164,12 +168,14 @@ def _planned(
     seen_failed = is_seen_failed(known.server, view) and counts(
         hearings.get(family_of(vip)), verdict.for_s, known.view_age_s, now
     )
+    next_hop = next_hop_of(known.order.servers.get(known.server), vip)
+    if next_hop in known.elsewhere:
+        return PlannedVip(vip, owner, rank, Standing.OUT, Why.ELSEWHERE, str(next_hop))
     standing, why, note = _leaving(verdict, mine, drain, may_leave=may_leave) or _staying(
         verdict, drain, seen_failed, is_held, rank
     )
     announced = None
     if standing is not Standing.OUT:
-        next_hop = _next_hop(known.order.servers.get(known.server), vip)
         announced = announcement(known.order.site.announce, vip, standing, rank, next_hop)
     return PlannedVip(vip, owner, rank, standing, why, note, announced)
 
@@ -211,7 +217,7 @@ def _staying(
     return Standing.SERVING, Why.NEIGHBOUR if rank else Why.OWNER, ""
 
 
-def _next_hop(server: Server | None, vip: Address) -> Address | None:
+def next_hop_of(server: Server | None, vip: Address) -> Address | None:
     """Return the own address of a server by which routers reach it (None: the session's)."""
     if server is None:
         return None

@@ -71,6 +71,23 @@ def test_next_hops_are_own_addresses_of_the_family() -> None:
         assert one.next_hop == (server.ipv4 if one.prefix.version == 4 else server.ipv6)[0]
 
 
+def test_what_would_lead_to_another_machine_is_not_announced() -> None:
+    server = SITE.server("n1")
+    hop = server.ipv4[0]
+    found, _ = plan(known(elsewhere={hop}), None, NOW)
+    of_v4 = [one for one in found.vips if one.vip.version == 4]
+    assert of_v4
+    assert {(one.standing, one.why, one.note) for one in of_v4} == {
+        (Standing.OUT, Why.ELSEWHERE, str(hop))
+    }
+    # The other family has a next hop of its own.
+    assert found.announcements
+    assert all(one.prefix.version == 6 for one in found.announcements)
+    # Another server's address is of no account.
+    others = SITE.server("n2").ipv4[0]
+    assert plan(known(elsewhere={others}), None, NOW) == plan(known(), None, NOW)
+
+
 @pytest.mark.parametrize(
     ("verdict", "expected"),
     [

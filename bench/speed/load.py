@@ -23,7 +23,8 @@ LOAD_CORE = 1
 HOST = "bench"
 IDLE_ANSWER_S = 10.0
 TICK_S = 0.1  # so often wrk looks whether it shall stop
-LEAST_S = 0.15  # it must have begun
+LEAST_S = 0.15  # it must be at work
+END_S = 10.0
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _REQUESTS = re.compile(r"(\d+) requests in ([\d.]+)(ms|s|m), ([\d.]+)([KMGT]?)B read")
 _ERRORS = re.compile(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)")
@@ -101,6 +102,7 @@ def wrk_slice(
     """Run wrk on this process's core for less than the second that it can be told.
 
     Interrupted, it ends within a tenth of a second and reports as always, for the time that it had.
+    Raises WrongAnswer, LoadWasLate.
     """
     with _scripted(script) as given:
         before_s = _children_s()
@@ -112,14 +114,31 @@ def wrk_slice(
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env,
         ) as running:  # fmt: skip
             try:
+                _wait_until_caught(running.pid)
                 time.sleep(max(LEAST_S, seconds - TICK_S / 2))
                 running.send_signal(signal.SIGINT)
-                said, _ = running.communicate(timeout=90)
+                said, _ = running.communicate(timeout=END_S)
+            except subprocess.TimeoutExpired as error:
+                running.kill()
+                raise LoadWasLate("wrk did not end") from error
             except BaseException:
                 running.kill()
                 raise
     found = parse(said)
     return dataclasses.replace(found, busy=(_children_s() - before_s) / found.seconds)
+
+
+def _wait_until_caught(pid: int) -> None:
+    """Wait until a process handles SIGINT. Raises LoadWasLate."""
+    until = time.monotonic() + END_S
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+                name, _, mask = line.partition(":")
+                if name == "SigCgt" and int(mask, 16) & (1 << (signal.SIGINT - 1)):
+                    return
+        time.sleep(0.002)
+    raise LoadWasLate("wrk did not begin")
 
 
 @contextlib.contextmanager

@@ -50,6 +50,7 @@ class AsideRun:
                         kib = idle.memory_kib(self._stand, peer, count, tls=tls)
                     except (WrongAnswer, NotStarted, OSError) as error:
                         failures[peer.name] = plain(error)
+                        self._say(f"  {letter}  {peer.name:14} {error}")
                         continue
                     self._say(f"  {letter}  {peer.name:14} {kib:.2f} KiB")
                     samples.setdefault(peer.name, {})[number] = Sample(rounded(kib))

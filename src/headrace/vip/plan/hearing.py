@@ -3,7 +3,9 @@
 While a server's line is down, the loop sees it fail, and the server cannot hear that. It hears it
 when its line is back and its VIPs are home, some seconds before the loop has seen that too. Such a
 word is of the time before. So it counts only if it was said `LATER_S` after the server's checks
-passed and its session came up: then the loop could have seen it.
+passed and its session came up: then the loop could have seen it. And only when it has stood for
+`STANDS_S`: a server whose line was down for a moment may hear it before it notices that its session
+was lost.
 
 A word that counted while the server was heard counts over a loss of its sessions, until the loop
 takes it back: another one than the line was its reason. A line that comes and goes brings no such
@@ -21,6 +23,12 @@ from headrace.damping import NO_FLAPS, DampingRules, Flaps, decayed, flapped
 LATER_S = 15.0
 """A loop with probes each second sees within six that a server is back."""
 
+STANDS_S = 8.0
+"""It says it for no longer of a failure that is over."""
+LATELY_S = 3.0
+"""Sessions of one line, with one router or several, end and begin within so long of each other; and
+by then it has asked its neighbours again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
@@ -31,6 +39,7 @@ class Hearing:
     up_since: float | None = None
     flaps: Flaps = NO_FLAPS
     at: float = 0.0
+    told_since: float | None = None
     counted: bool = False
 
 
@@ -38,22 +47,39 @@ UNHEARD = Hearing()
 
 
 def next_hearings(
-    before: Mapping[Family, Hearing], up: Collection[Family], rules: DampingRules, now: float
+    before: Mapping[Family, Hearing],
+    up: Collection[Family],
+    rules: DampingRules,
+    now: float,
+    *,
+    told: bool,
 ) -> dict[Family, Hearing]:
-    """Return how each family is heard, while sessions of some are up at a Unix time."""
-    return {one: _next(before.get(one, UNHEARD), rules, now, is_up=one in up) for one in Family}
+    """Return how each family is heard, while sessions of some are up at a Unix time. `told`: the
+    view says that the server failed.
+    """
+    return {
+        one: _next(before.get(one, UNHEARD), rules, now, is_up=one in up, told=told)
+        for one in Family
+    }
 
 
-def _next(before: Hearing, rules: DampingRules, now: float, *, is_up: bool) -> Hearing:
+def _next(before: Hearing, rules: DampingRules, now: float, *, is_up: bool, told: bool) -> Hearing:
     flaps = decayed(before.flaps, max(0.0, now - before.at), rules)
-    since = before.up_since
-    if not is_up:
-        if since is not None:
-            flaps = flapped(flaps, rules)
-        since = None
-    elif since is None or since > now:  # in the latter case the clock was set back
-        since = now
-    return Hearing(since, flaps, now, before.counted)
+    if before.up_since is not None and not is_up:
+        flaps = flapped(flaps, rules)
+    return Hearing(
+        _since(before.up_since, now, holds=is_up),
+        flaps,
+        now,
+        _since(before.told_since, now, holds=told),
+        before.counted,
+    )
+
+
+def _since(before: float | None, now: float, *, holds: bool) -> float | None:
+    if not holds:
+        return None
+    return now if before is None or before > now else before  # the clock may be set back
 
 
 def counts(hearing: Hearing | None, sound_for_s: float, view_age_s: float, now: float) -> bool:
@@ -64,4 +90,12 @@ def counts(hearing: Hearing | None, sound_for_s: float, view_age_s: float, now: 
         return False
     if hearing is None or hearing.counted or hearing.flaps.suppressed:
         return True
-    return hearing.up_since is not None and now - hearing.up_since - view_age_s >= LATER_S
+    if hearing.up_since is None or hearing.told_since is None:
+        return False
+    stands = now - hearing.told_since >= STANDS_S
+    return stands and now - hearing.up_since - view_age_s >= LATER_S
+
+
+def heard_lately(hearings: Mapping[Family, Hearing], now: float) -> bool:
+    """Return whether no router hears a server of any family, or did so a moment ago."""
+    return all(one.up_since is None or now - one.up_since <= LATELY_S for one in hearings.values())

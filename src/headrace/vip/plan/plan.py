@@ -44,7 +44,7 @@ from headrace.vip.plan.model import (
 )
 from headrace.vip.plan.order import Candidates, SiteOrder
 from headrace.vip.plan.preference import announcement, block
-from headrace.vip.plan.wanted import Order, Wanted, believed, is_seen_failed, wanted
+from headrace.vip.plan.wanted import VIEW_AGE_S, Order, Wanted, believed, is_seen_failed, wanted
 
 HOLD_S = 60.0
 """How long a VIP is held that the server is no candidate for any more: until all have the new
@@ -96,7 +96,7 @@ def plan(known: Known, memory: Memory | None, now: float) -> tuple[Plan, Memory]
     )
     ranks = _ranks(order, me)
     held = {} if memory is None else _held(order, ranks, memory, now)
-    hearings = _hearings(known, memory, now)
+    hearings = _hearings(known, memory, now, told=is_seen_failed(me, view))
     planned = [
         _planned(known, wishes, view, drain, hearings, vip, owner, rank, vip in held, now)
         for vip, (owner, rank) in (
@@ -104,16 +104,19 @@ def plan(known: Known, memory: Memory | None, now: float) -> tuple[Plan, Memory]
             *((vip, (one.owner, one.rank)) for vip, one in held.items()),
         )
     ]
-    counted = {family_of(one.vip) for one in planned if one.why is Why.SEEN_FAILED}
-    after = {of: replace(one, counted=of in counted) for of, one in hearings.items()}
-    return Plan(me, tuple(planned)), Memory(ranks, held, drain, after)
+    if known.view_age_s <= VIEW_AGE_S:  # an old one takes back nothing
+        counted = {family_of(one.vip) for one in planned if one.why is Why.SEEN_FAILED}
+        hearings = {of: replace(one, counted=of in counted) for of, one in hearings.items()}
+    return Plan(me, tuple(planned)), Memory(ranks, held, drain, hearings)
 
 
-def _hearings(known: Known, memory: Memory | None, now: float) -> Mapping[Family, Hearing]:
+def _hearings(
+    known: Known, memory: Memory | None, now: float, *, told: bool
+) -> Mapping[Family, Hearing]:
     if known.up is None:
         return {}
     before = {} if memory is None else memory.hearings
-    return next_hearings(before, known.up, known.rules, now)
+    return next_hearings(before, known.up, known.rules, now, told=told)
 
 
 def _ranks(order: SiteOrder, me: str) -> dict[Address, tuple[str, int]]:

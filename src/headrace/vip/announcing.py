@@ -14,8 +14,8 @@ from ipaddress import ip_address
 import msgspec
 import structlog
 
-from headrace.bgp.announcement import Announcement, Family
-from headrace.bgp.events import RoutersChanged, SpeakerEvent
+from headrace.bgp.announcement import Announcement
+from headrace.bgp.events import RoutersChanged, SessionDown, SessionUp, SpeakerEvent
 from headrace.bgp.session import routers_changed
 from headrace.bgp.speaker import Speaker
 from headrace.config.vip.model import VipConfig
@@ -45,6 +45,7 @@ from headrace.vip.plan.health import (
     checked,
     verdict,
 )
+from headrace.vip.plan.hearing import heard_lately
 from headrace.vip.plan.model import Address, Memory, Phase, Plan, Why
 from headrace.vip.plan.order import SiteOrder, site_order
 from headrace.vip.plan.plan import Known, plan
@@ -208,12 +209,8 @@ class Announcing:
         """Return what the other servers of the site are told."""
         takes, passes = self.handover.takes, self.handover.passes
         approved, clients = self.learning.approved(), self.clients.count()
-        said = said_of(self.plan, self.phase, self._up, takes, passes, approved, clients)
+        said = said_of(self.plan, self.phase, self.said.up, takes, passes, approved, clients)
         return encode_said(said)
-
-    @property
-    def _up(self) -> set[Family]:
-        return {key.family for key, one in self.said.sessions.items() if one.up}
 
     @property
     def rules(self) -> HealthRules:
@@ -276,6 +273,7 @@ class Announcing:
         neighbours = self.neighbours.at(now) if self._tasks else {}
         if self.own is not None and self.own.until is not None and now >= self.own.until:
             self.give(None, "its time")
+        up = self.said.up_since_asked()
         known = Known(
             self.order,
             self.me,
@@ -286,7 +284,7 @@ class Announcing:
             self.own,
             self.clients.count(),
             self.handover.keeps_connections(self.order, self.me, neighbours, now),
-            self._up,
+            up,
             self.rules,
             addresses_elsewhere(self.order.servers.get(self.me)),
         )
@@ -301,8 +299,8 @@ class Announcing:
         self._tell_edge(now)
         if self._tasks:
             patience_s = MISSED_ANSWERS * self._asked.asking.interval_s
-            told = heard(self.plan, self._up)
-            self.handover.turn(self.order, told, neighbours, now, patience_s)
+            told, lately = heard(self.plan, up), heard_lately(self.memory.hearings, now)
+            self.handover.turn(self.order, told, neighbours, now, patience_s, lately=lately)
         self._speaker.tell()
         self.keeper.put(with_memory(self.keeper.kept, self.memory))
         self.planned_s = asyncio.get_running_loop().time()
@@ -378,6 +376,8 @@ class Announcing:
         self.learning.heard(event)
         for told in self.said.heard(event, time.time()):
             self.events.add(told)
+        if isinstance(event, (SessionUp, SessionDown)):
+            self._soon.set()
 
     # Small parts.
 

@@ -25,12 +25,14 @@ know of each other. That is not remembered."""
 class Holding:
     """Who has a VIP ("": not known), and who had it before, the latest first, each until the Unix
     time at which it is forgotten. `starting` is the time until which the holder may have it only
-    because the others have not started yet.
+    because the others have not started yet. `unsure`: no router has heard the holder since, which
+    is this server, and nobody has said who has it meanwhile.
     """
 
     holder: str = ""
     past: tuple[tuple[str, float], ...] = ()
     starting: float = 0.0
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,11 @@ class Port:
 
 
 NOBODY = Holding()
+_NO_CANDIDATES = Candidates("", 0, ())
 
 _SILENT = (Soundness.UNKNOWN, Soundness.DEGRADED)
 """Such others were not asked, or did not answer."""
+_NO_ANSWER = (Soundness.UNKNOWN, Soundness.FAILED)
 
 Holdings = Mapping[Address, Holding]
 
@@ -56,8 +60,10 @@ def next_holdings(
     before: Holdings,
     now: float,
     keep_s: float,
+    unasked: Collection[str] = (),
 ) -> dict[Address, Holding]:
-    """Return who has and had each VIP that this server is a candidate for.
+    """Return who has and had each VIP that this server is a candidate for. `unasked` are the others
+    that were not asked since this server was cut off.
 
     A server that starts takes it that others had what they announce: it had nothing itself.
     """
@@ -68,14 +74,22 @@ def next_holdings(
         if me in candidates.names:
             holding = before.get(vip, NOBODY)
             best = _who_has(candidates, me, vip, mine, worse, neighbours)
+            if best != me and _may_be_better(candidates, best, me, unasked):
+                best = ""
             known = holding
-            # Who starts, or comes back for want of others, had nothing: the best of these had it.
-            if not holding.holder or (best == me and holding.holder != me and vip in worse):
+            returns = best == me and holding.holder != me and vip in worse
+            # Who starts, was cut off, or comes back for want of others, had nothing: the best of
+            # the others had it.
+            if not holding.holder or holding.unsure or returns:
                 other = _who_has(candidates, me, vip, (), (), neighbours)
+                if _may_be_better(candidates, other, me, unasked):
+                    other = ""
                 known = next_holding(holding, other, now, keep_s)
             after = next_holding(known, best, now, keep_s)
             if best == me and not known.holder:
                 after = replace(after, starting=now + STARTING_S)
+            if not best and after.holder == me:
+                after = replace(after, unsure=True)
             found[vip] = after
     return found
 
@@ -84,7 +98,7 @@ def next_holding(before: Holding, best: str, now: float, keep_s: float) -> Holdi
     """Return who has a VIP, and who had it. Where nobody is known to have it, the last one does."""
     past = [(name, until) for name, until in before.past if now < until <= now + keep_s]
     if not best or best == before.holder:
-        return Holding(before.holder, tuple(past), before.starting)
+        return replace(before, past=tuple(past))
     if before.holder and not now < before.starting <= now + STARTING_S:
         past.insert(0, (before.holder, now + keep_s))
     seen = {best}
@@ -102,12 +116,15 @@ def targets(
     """Return for each VIP whom to pass on to what this server does not know.
 
     A server that has just started does not know who had a VIP that it has: it takes the owner, who
-    has it as long as all is well. The owner itself has nobody to ask then.
+    has it as long as all is well. The owner itself has nobody to ask then. One that was cut off
+    takes the next in order, until it has heard who it was.
     """
     found = {}
     for vip, holding in holdings.items():
-        owner = order.vips[vip].owner if vip in order.vips else ""
-        for name in (holding.holder, *(name for name, _until in holding.past), owner):
+        candidates = order.vips.get(vip, _NO_CANDIDATES)
+        likely = candidates.names if holding.unsure else ()
+        past = (name for name, _until in holding.past)
+        for name in (holding.holder, *likely, *past, candidates.owner):
             if name != me and takes_packets(neighbours.get(name)):
                 found[vip] = name
                 break
@@ -180,6 +197,36 @@ def _less_sure(soundness: Soundness) -> Soundness:
     return Soundness.UNKNOWN if soundness is Soundness.FAILED else soundness
 
 
+def nobody_answers(neighbours: Mapping[str, Neighbour]) -> bool:
+    """Return whether a server reaches none of the others, so that it may be cut off itself."""
+    return all(one.soundness in _NO_ANSWER for one in neighbours.values())
+
+
+def unasked_since(neighbours: Mapping[str, Neighbour], cut_at: float) -> set[str]:
+    """Return the others that were last asked before a server was cut off, until that Unix time."""
+    return {name for name, one in neighbours.items() if one.at <= cut_at}
+
+
+def but_for_cut(
+    neighbours: Mapping[str, Neighbour], unasked: Collection[str], ports: Mapping[str, int]
+) -> dict[str, Neighbour]:
+    """Return what is known of others by a server that was cut off: that it did not reach them
+    until then says nothing of them, and they take packets where they did.
+    """
+    return {
+        name: replace(one, soundness=Soundness.UNKNOWN, takes=ports.get(name))
+        if one.soundness is Soundness.FAILED and name in unasked
+        else one
+        for name, one in neighbours.items()
+    }
+
+
+def said_ports(neighbours: Mapping[str, Neighbour], before: Mapping[str, int]) -> dict[str, int]:
+    """Return the ports that others have named, also those that cannot be reached."""
+    said = {name: one.takes for name, one in neighbours.items() if one.takes is not None}
+    return {**{name: port for name, port in before.items() if name in neighbours}, **said}
+
+
 def keeps_connections(
     order: SiteOrder,
     me: str,
@@ -247,6 +294,13 @@ def _who_has(
         if vip in one.worse and one.soundness is not Soundness.FAILED
     }
     return _best(candidates, others | {me} if vip in worse else others)
+
+
+def _may_be_better(candidates: Candidates, found: str, me: str, unasked: Collection[str]) -> bool:
+    """Return whether one that was not asked may have a VIP rather than the one that was found."""
+    names = [name for name in candidates.names if name != me]
+    better = names[: names.index(found)] if found in names else names
+    return any(name in unasked for name in better)
 
 
 def _best(candidates: Candidates, announcers: Iterable[str]) -> str:

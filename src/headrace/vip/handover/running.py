@@ -13,11 +13,15 @@ from headrace.vip.handover.cookies import Cookies
 from headrace.vip.handover.holding import (
     Holding,
     Port,
+    but_for_cut,
     keeps_connections,
     next_holdings,
     next_ports,
+    nobody_answers,
     onward,
+    said_ports,
     targets,
+    unasked_since,
     with_ports,
 )
 from headrace.vip.handover.listeners import complaint_of
@@ -50,8 +54,10 @@ class Handover:
         self._holdings: dict[Address, Holding] = {}
         self._targets: dict[Address, str] = {}
         self._ports: dict[str, Port] = {}
+        self._said: dict[str, int] = {}
         self._wish: Wish | None = None
         self._began: float | None = None
+        self._silent_at = 0.0
         self._seed = secrets.randbits(32)
 
     def turn(
@@ -61,9 +67,12 @@ class Handover:
         neighbours: Mapping[str, Neighbour],
         now: float,
         patience_s: float,
+        *,
+        lately: bool = False,
     ) -> None:
         """Decide, and have it done soon. `plan` is what routers have heard of it; a neighbour that
-        has failed for `patience_s` is asked no more.
+        has failed for `patience_s` is asked no more. `lately`: routers have heard nothing until a
+        moment ago.
         """
         if not self.enabled:
             return
@@ -73,9 +82,16 @@ class Handover:
             name not in neighbours for name in order.servers if name != plan.server
         ):
             return
+        if nobody_answers(neighbours):
+            self._silent_at = now
+        unasked = unasked_since(neighbours, self._silent_at) if lately else set()
+        self._said = said_ports(neighbours, self._said)
+        neighbours = but_for_cut(neighbours, unasked, self._said)
         self._ports = next_ports(neighbours, self._ports, now, patience_s)
         neighbours = with_ports(neighbours, self._ports)
-        self._holdings = next_holdings(order, plan, neighbours, self._holdings, now, table.keep_s)
+        self._holdings = next_holdings(
+            order, plan, neighbours, self._holdings, now, table.keep_s, unasked
+        )
         flooded = self._cookies.look(now)
         if flooded is not self.is_flooded:
             self.is_flooded = flooded

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from headrace.bgp.announcement import IPNetwork
+from headrace.bgp.announcement import Family, IPNetwork
 from headrace.bgp.events import (
     Acknowledged,
     BfdDown,
@@ -71,6 +71,19 @@ class Said:
         self.starts = 0
         self.dropped: Counter[str] = Counter()
         self._quiet = Quiet()
+        self._lost: set[Family] = set()
+
+    @property
+    def up(self) -> set[Family]:
+        """The families of which there is a session now."""
+        return {key.family for key, one in self.sessions.items() if one.up}
+
+    def up_since_asked(self) -> set[Family]:
+        """Return the families of which there was a session all the time since this was last asked:
+        not those whose last one ended, and was made again at once.
+        """
+        lost, self._lost = self._lost, set()
+        return self.up - lost
 
     def heard(self, event: SpeakerEvent, now: float) -> Iterator[Event]:
         """Take what the speaker said; yield what is worth to be told."""
@@ -86,6 +99,8 @@ class Said:
                 self.sessions[session] = SessionFacts(
                     False, since, reason.value, detail, remedy, before.ups
                 )
+                if session.family not in self.up:
+                    self._lost.add(session.family)
                 told = Event(now, "session_down", str(session), f"{reason.value}: {detail}")
                 yield from self._told(session, told)
             case BfdUp(session):

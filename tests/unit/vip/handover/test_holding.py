@@ -10,11 +10,14 @@ from headrace.vip.handover.holding import (
     NOBODY,
     Holding,
     Port,
+    but_for_cut,
     keeps_connections,
     next_holding,
     next_holdings,
     next_ports,
+    nobody_answers,
     targets,
+    unasked_since,
     with_ports,
 )
 from headrace.vip.plan.floor import Neighbour
@@ -65,6 +68,31 @@ def test_a_server_that_starts_had_nothing() -> None:
     plan = Plan("a")
     found = next_holdings(ORDER, plan, {"b": says(), "c": says()}, {}, NOW, KEEP_S)
     assert found[VIP] == Holding("b")
+
+
+def test_who_was_cut_off_waits_for_the_word_of_those_that_may_have_it() -> None:
+    mine = Plan("a", (planned("192.0.2.1"),))
+    silent = {name: Neighbour(Soundness.FAILED, NOW) for name in "bc"}
+    assert nobody_answers(silent)
+    assert not nobody_answers({**silent, "c": says()})
+    unasked = unasked_since(silent, NOW)
+    others = but_for_cut(silent, unasked, {"b": 8094, "c": 8094})
+    out = next_holdings(ORDER, Plan("a"), others, {VIP: Holding("a")}, NOW, KEEP_S, unasked)
+    assert targets(ORDER, "a", out, others) == {VIP: "b"}
+    # The one that answers first need not be the one that has it.
+    others["c"] = says(at=NOW + 1)
+    out = next_holdings(ORDER, Plan("a"), others, out, NOW + 1, KEEP_S, {"b"})
+    assert out[VIP] == Holding("a", unsure=True)
+    assert targets(ORDER, "a", out, others) == {VIP: "b"}
+    others["b"] = says(announces=False, at=NOW + 2)
+    back = next_holdings(ORDER, mine, others, out, NOW + 2, KEEP_S)
+    assert back[VIP] == Holding("a", (("c", NOW + 62),))
+    assert targets(ORDER, "a", back, others) == {VIP: "c"}
+
+
+def test_one_that_died_before_a_server_was_cut_off_gets_nothing() -> None:
+    dead = {"b": Neighbour(Soundness.FAILED, NOW), "c": says(at=NOW + 1)}
+    assert but_for_cut(dead, unasked_since(dead, NOW - 1), {"b": 8094}) == dead
 
 
 def test_packets_go_to_the_holder_and_then_to_who_had_it_before() -> None:

@@ -1,9 +1,10 @@
-"""A model of a site and its router: whoever drains, returns, dies and comes again, in any order, a
-connection to a server that lives keeps reaching it.
+"""A model of a site and its router: whoever drains, returns, dies, is cut off and comes again, in
+any order, a connection to a server that lives keeps reaching it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -12,9 +13,23 @@ from hypothesis import strategies as st
 
 from headrace.topology.model import AdminState
 from headrace.topology.vips import Announce
-from headrace.vip.handover.holding import Holding, next_holdings, onward, targets
+from headrace.vip.handover.holding import (
+    Holding,
+    Port,
+    but_for_cut,
+    next_holdings,
+    next_ports,
+    nobody_answers,
+    onward,
+    said_ports,
+    targets,
+    unasked_since,
+    with_ports,
+)
 from headrace.vip.handover.ruleset import MOST_PASSES
+from headrace.vip.plan.floor import Neighbour
 from headrace.vip.plan.health import Soundness, Verdict
+from headrace.vip.plan.hearing import LATELY_S
 from headrace.vip.plan.model import Address, Plan
 from tests.harness.announcing import AnnouncingSite
 from tests.harness.best_path import Router
@@ -36,6 +51,12 @@ class Site:
     onward: dict[str, dict[Address, str]] = field(default_factory=dict)
     connected: dict[Address, list[str]] = field(default_factory=dict)
     dead: set[str] = field(default_factory=set)
+    cut: set[str] = field(default_factory=set)
+    half_open: set[str] = field(default_factory=set)
+    heard_at: dict[str, float] = field(default_factory=dict)
+    silent_at: dict[str, float] = field(default_factory=dict)
+    ports: dict[str, dict[str, Port]] = field(default_factory=dict)
+    said: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         servers = [a_server(name, 1) for name in names_of(self.count)]
@@ -44,27 +65,44 @@ class Site:
         self.vips = [one for server in servers for vip in server.vips for one in vip.addresses][:1]
         self.settle()
 
-    def check(self, name: str) -> None:
-        """Let a server ask the others."""
-        self.site.check(name)
+    def check(self, name: str, asked: Iterable[str] | None = None) -> None:
+        """Let a server ask the others, or some of them."""
+        self.site.check(name, asked)
         known = self.site.servers[name].neighbours
-        for other in known:
+        for other in known if asked is None else asked:
             takes = 8094 if other in self.targets else None  # it says so when its rules stand
             known[other] = replace(known[other], takes=takes)
+            if other != name and self.cut & {name, other}:
+                known[other] = Neighbour(Soundness.FAILED, self.site.now)
 
     def step(self, name: str) -> None:
         """Let a server plan, and pass on by it; then its announcements are out."""
         plan = self.site.step(name)
-        others = {k: v for k, v in self.site.servers[name].neighbours.items() if k != name}
+        if name in self.cut - self.half_open:
+            plan = Plan(name)  # what no router hears is announced to nobody
+        others, unasked = self.others(name)
         order = self.site.servers[name].order
         before = self.holdings.get(name, {})
         if not before:  # its speaker begins when it has decided what to pass on
             before = next_holdings(order, Plan(name), others, {}, self.site.now, KEEP_S)
-        found = next_holdings(order, plan, others, before, self.site.now, KEEP_S)
+        found = next_holdings(order, plan, others, before, self.site.now, KEEP_S, unasked)
         self.holdings[name] = found
         self.targets[name] = targets(order, name, found, others)
         self.onward[name] = onward(order, name, found, others)
         self.connect()
+
+    def others(self, name: str) -> tuple[dict[str, Neighbour], set[str]]:
+        """What a server makes of what it knows of the others, and whom it has to ask again."""
+        now = self.site.now
+        known = {k: v for k, v in self.site.servers[name].neighbours.items() if k != name}
+        if nobody_answers(known):
+            self.silent_at[name] = now
+        lately = name in self.cut - self.half_open or now - self.heard_at.get(name, 0.0) <= LATELY_S
+        unasked = unasked_since(known, self.silent_at.get(name, 0.0)) if lately else set()
+        self.said[name] = said_ports(known, self.said.get(name, {}))
+        known = but_for_cut(known, unasked, self.said[name])
+        self.ports[name] = next_ports(known, self.ports.get(name, {}), now, 0.0)
+        return with_ports(known, self.ports[name]), unasked
 
     def settle(self) -> None:
         """Let everybody who lives ask and plan."""
@@ -79,7 +117,8 @@ class Site:
 
     def route(self, vip: Address) -> str | None:
         """Where the router sends a VIP's packets."""
-        routes = {name: its for name, its in self.site.routes().items() if name not in self.dead}
+        away = self.dead | self.cut
+        routes = {name: its for name, its in self.site.routes().items() if name not in away}
         best = ROUTER.equally_good(vip, routes)
         return min(best) if best else None
 
@@ -104,13 +143,49 @@ class Site:
         one = self.site.servers[name]
         one.verdict = Verdict(Soundness.FAILED)
         one.plan, one.memory, one.neighbours = Plan(name), None, {}
-        self.holdings.pop(name, None)
-        self.targets.pop(name, None)
-        self.onward.pop(name, None)
+        for kept in (
+            self.holdings,
+            self.targets,
+            self.onward,
+            self.heard_at,
+            self.silent_at,
+            self.ports,
+            self.said,
+        ):
+            kept.pop(name, None)
+        self.cut.discard(name)
+        self.lose(name)
+
+    def lose(self, name: str) -> None:
+        """Forget the connections of a server: others answer them by resets."""
         self.connected = {
             vip: [at for at in known if at != name] for vip, known in self.connected.items()
         }
         self.connect()
+
+    def cut_off(self, name: str, *, half_open: bool = False) -> None:
+        """Let a server's line go down; all of it lives. `half_open`: it does not know yet."""
+        self.cut.add(name)
+        if half_open:
+            self.half_open.add(name)
+        self.check(name)
+        self.step(name)
+        self.lose(name)
+
+    def heal(self, name: str, asked: Iterable[str] | None = None) -> None:
+        """Let the line be up again, then the session, when it has asked some of the others."""
+        if name not in self.cut:
+            return
+        self.site.now += 0.1
+        cut = set(self.cut)
+        self.cut.discard(name)
+        self.check(name, asked)
+        self.cut = cut
+        self.half_open.discard(name)
+        self.step(name)
+        self.cut.discard(name)
+        self.heard_at[name] = self.site.now
+        self.step(name)
 
     def revive(self, name: str) -> None:
         """Start it again: it knows nothing, and asks first."""
@@ -149,7 +224,7 @@ def kept(site: Site, latest: int = 100) -> None:
 def test_a_connection_to_a_living_server_keeps_reaching_it(data: st.DataObject, count: int) -> None:
     site, names = Site(count), names_of(count)
     for _event in range(data.draw(st.integers(1, 5))):
-        what = data.draw(st.sampled_from(["drain", "return", "kill", "revive"]))
+        what = data.draw(st.sampled_from(["drain", "return", "kill", "revive", "cut", "heal"]))
         name = data.draw(st.sampled_from(names))
         match what:
             case "drain" | "return":
@@ -158,10 +233,15 @@ def test_a_connection_to_a_living_server_keeps_reaching_it(data: st.DataObject, 
                 site.kill(name)
             case "revive":
                 site.revive(name)
+            case "cut" if name in site.alive() and len(site.alive()) > 1 + len(site.cut):
+                site.cut_off(name)
+            case "heal":
+                site.heal(name)
         # After a death nobody knows who is left until it has asked; else nothing is cut meanwhile.
-        in_turn(site, data.draw(st.permutations(names)), strictly=what != "kill")
+        strictly = what not in ("kill", "cut")
+        in_turn(site, data.draw(st.permutations(names)), strictly=strictly)
         site.site.now += data.draw(st.sampled_from([0.5, 7.0]))
-        in_turn(site, data.draw(st.permutations(names)), strictly=what != "kill")
+        in_turn(site, data.draw(st.permutations(names)), strictly=strictly)
         site.settle()
         kept(site)
 
@@ -189,6 +269,31 @@ def test_what_came_to_a_server_that_drains_is_found_when_the_owner_is_back(
         site.settle()
         kept(site)
     assert len(site.connected[site.vips[0]]) == 2
+
+
+@pytest.mark.parametrize("asked", [(), (1,), (2,), (1, 2)])
+@pytest.mark.parametrize("half_open", [False, True])
+def test_what_came_while_the_owner_was_cut_off_is_found_by_it_at_once(
+    asked: tuple[int, ...], half_open: bool
+) -> None:
+    """Whomever it has asked since its line is up again, when a router hears it. `half_open`: it
+    took its session for up until then."""
+    site = Site(3)
+    (vip,) = site.vips
+    names = site.site.servers["n1"].order.vips[vip].names
+    owner, second, third = names
+    site.cut_off(owner, half_open=half_open)
+    site.settle()
+    assert site.connected[vip] == [second]
+    site.heal(owner, [names[rank] for rank in asked])
+    assert site.route(vip) == owner
+    kept(site)
+    for order in ([third, second, owner], [owner, second, third]):
+        in_turn(site, order, strictly=True)
+    site.site.now += LATELY_S
+    in_turn(site, [owner, third, second], strictly=True)
+    assert site.holdings[owner][vip].past[0][0] == second
+    assert site.connected[vip] == [second, owner]
 
 
 @settings(max_examples=60, deadline=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
 
+from headrace.bgp.announcement import Family
 from headrace.bgp.events import (
     Acknowledged,
     Attributes,
@@ -124,3 +125,19 @@ def test_routers_that_stay_are_known_as_they_were() -> None:
     assert list(said.bfd) == [other]
     told(said, RoutersChanged({other: 64501}), 5.0)
     assert (list(said.sessions), said.bfd) == ([other], {})
+
+
+def test_a_session_that_ended_and_was_made_again_at_once_is_no_secret() -> None:
+    other = SessionKey(ip_address("10.0.0.2"))
+    said = Said([KEY, other], 1.0)
+    told(said, SessionUp(KEY))
+    assert (said.up, said.up_since_asked()) == ({Family.IPV4}, {Family.IPV4})
+    down = SessionDown(KEY, DownReason.HOLD_TIMER, "", "")
+    told(said, down)
+    told(said, SessionUp(KEY))
+    assert said.up == {Family.IPV4}
+    assert [said.up_since_asked() for _asked in range(2)] == [set(), {Family.IPV4}]
+    # With another router that has heard all of it, nothing was lost.
+    told(said, SessionUp(other))
+    told(said, down)
+    assert said.up_since_asked() == {Family.IPV4}

@@ -95,6 +95,7 @@ RATE = f"mixed, 1,000 connections, {OFFERED_PER_S:.0f} requests/s"
 WORKS = (
     Work("e1", "mixed, 1,000 connections: throughput", "GB/s", _throughput, ceiling="segment",
          seldom=True),
-    Work("e2", f"{RATE}: first byte, p50", "ms", _at_rate, more_is_better=False),
+    Work("e2", f"{RATE}: first byte, p50", "ms", _at_rate, more_is_better=False,
+         seldom_for=frozenset(("trafficserver", "haproxy"))),  # nothing is judged by them
 )  # fmt: skip
 TIMED = "e2"

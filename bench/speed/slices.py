@@ -20,7 +20,7 @@ from bench.speed.result import Measured, Sample, Tail, plain, rounded
 from bench.speed.rounds import turn
 from bench.speed.work import Running, Slice, Taken, Work
 
-WARM_S = 0.2
+WARM_S = 0.1
 FORGIVEN = 2
 """So many slices of a peer may fail, then it is left out of that work."""
 Say = Callable[[str], None]
@@ -81,8 +81,6 @@ class Rounds:
         """All passes."""
         for number in range(extent.passes):
             for kept in self.kept.values():
-                if kept.work.seldom and number:
-                    continue
                 self._say(f"pass {number + 1} of {extent.passes}: {kept.work.letter}")
                 self._work(kept, extent, number * extent.rounds)
 
@@ -92,7 +90,7 @@ class Rounds:
             tables = {
                 name: stack.enter_context(_Table(peer, kept, self._note))
                 for name, peer in self._running.items()
-                if kept.work.peers is None or name in kept.work.peers
+                if kept.work.done_by(name, first=base == 0)
             }
             for table in tables.values():
                 table.warm(min(WARM_S, extent.slice_s))

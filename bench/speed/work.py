@@ -67,8 +67,8 @@ Opened = Callable[[Running], AbstractContextManager[Slice]]
 class Work:
     """One line of the comparison. `more_is_better` says which way is up.
 
-    `ceiling` is the content that the bare loop sends for comparison, "segment" or "manifest", and
-    `body_bytes` what one answer brings. `seldom` is for what few rounds suffice.
+    `ceiling` is the content that the bare loop sends for comparison, "segment" or "manifest". With
+    `seldom` the first pass suffices, and for the peers in `seldom_for`.
     """
 
     letter: str
@@ -80,3 +80,10 @@ class Work:
     peers: frozenset[str] | None = None
     ceiling: str | None = None
     seldom: bool = False
+    seldom_for: frozenset[str] = frozenset()
+
+    def done_by(self, peer: str, *, first: bool) -> bool:
+        """Whether this peer does it, in the first pass or in another."""
+        if self.peers is not None and peer not in self.peers:
+            return False
+        return first or not (self.seldom or peer in self.seldom_for)

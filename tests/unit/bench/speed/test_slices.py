@@ -72,6 +72,11 @@ def test_what_is_seldom_measured_is_in_the_first_pass_only() -> None:
     assert set(found.samples["a"]) == {0, 1, 2}
 
 
+def test_a_peer_may_be_measured_in_the_first_pass_only() -> None:
+    (found,) = measured(Script(), seldom_for=frozenset("b")).measured()
+    assert {peer: len(each) for peer, each in found.samples.items()} == {"a": 6, "b": 3, "c": 6}
+
+
 def test_who_does_not_do_a_work_has_no_turn() -> None:
     script = Script()
     measured(script, peers=frozenset("b"))

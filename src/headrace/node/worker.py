@@ -13,7 +13,8 @@ import math
 import os
 import resource
 import signal
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Mapping
 from typing import Generic
 
 import msgspec
@@ -26,6 +27,7 @@ from headrace.errors import HeadraceError
 from headrace.http.parser import HeadLimits
 from headrace.http.server.acceptor import Listener, Server
 from headrace.http.server.context import ClientTimeouts, ConnectionLimits
+from headrace.http.server.tls_ring import WINDOWS_ARE_COPIED
 from headrace.node.channel import WorkerChannel
 from headrace.node.fork_server import LEFT_TO_THE_SUPERVISOR
 from headrace.node.listeners import close_descriptors, open_listeners
@@ -196,6 +198,7 @@ class WorkerLoop(Generic[ConfigT]):
             return
         self.server = server
         self._drain_timeout_s = config.drain_timeout_s
+        prepare_tls(server, contexts)
         for listener in self._listeners.values():
             server.listen(listener)
         if message.draining:
@@ -234,6 +237,7 @@ class WorkerLoop(Generic[ConfigT]):
         prepared.change.commit()
         configure_server(server, config, self._role.accepts_per_s)
         self._drain_timeout_s = config.drain_timeout_s
+        prepare_tls(server, prepared.contexts)
         self._listen(prepared, server)
         self.channel.send(Committed(version))
 
@@ -326,6 +330,12 @@ class Preparation(Generic[ConfigT]):
         for listener in self.opened.values():
             listener.sock.close()
         self.change.abandon()
+
+
+def prepare_tls(server: Server, contexts: Mapping[str, ssl.SSLContext | None]) -> None:
+    """Find out how TLS can be sent, before clients come; the log says where it costs more."""
+    if any(context is not None for context in contexts.values()) and not server.prepare_tls():
+        log.info("tls_windows_copied", problem=WINDOWS_ARE_COPIED)
 
 
 def configure_server(server: Server, config: NodeConfig, accepts_per_s: float = math.inf) -> None:

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.x509.oid import NameOID
 
+from headrace.http.server.tls_ring import Ring, new_ring
 from headrace.http.server.tls_socket import TlsSocket
 from tests.fuzz.inputs import Bytes
 
@@ -114,10 +115,19 @@ def _contexts() -> tuple[ssl.SSLContext, ssl.SSLContext, Path]:
 _SERVER, _CLIENT, _KEY_LOG = _contexts()
 
 
+def _ring() -> Ring:
+    ring = new_ring()
+    assert ring is not None
+    return ring
+
+
+_RING = _ring()
+
+
 class _Pair:
     """A connection: the server's TlsSocket, and a client that holds the keys itself."""
 
-    def __init__(self, outgoing: ssl.MemoryBIO) -> None:
+    def __init__(self, outgoing: ssl.MemoryBIO, ring: Ring | None) -> None:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)
@@ -128,6 +138,9 @@ class _Pair:
         self.heard = b""
         self._unread = b""
         self._shake_hands()
+        self.server.send_answers()
+        if ring is not None:
+            self.server._turn_to_ring(ring)
 
     def _shake_hands(self) -> None:
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -215,16 +228,19 @@ def check(data: bytes) -> None:
     source = Bytes(data)
     _KEY_LOG.write_text("")
     outgoing = ssl.MemoryBIO()
-    pairs = [_Pair(outgoing) for _ in range(CONNECTIONS)]
+    # The first stays with the memory, the others share the ring, as after a large answer.
+    pairs = [_Pair(outgoing, _RING if number else None) for number in range(CONNECTIONS)]
     try:
         for number in itertools.count():
             if not source or number >= MOST_STEPS:
                 break
             _step(source, pairs[source.number(CONNECTIONS - 1)])
             assert not outgoing.pending, "bytes of one connection wait for the next one"
+            assert not _RING.pending, "bytes of one connection wait for the next one"
         for pair in pairs:
             pair.do(lambda pair=pair: _send(pair, b"the end"))  # type: ignore[misc]
             assert not outgoing.pending
+            assert not _RING.pending
         for pair in pairs:
             pair.hear()
             if pair.alive:

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from headrace.http.server.tls_memory import TlsBroken
 from headrace.http.server.tls_records import SILENT_RECORDS
+from headrace.http.server.tls_ring import Ring, new_ring
 from headrace.http.server.tls_socket import TlsSocket
 from tests.harness.bodies import Body
 from tests.harness.certificates import Authority
@@ -54,6 +55,12 @@ class Shop:
     context: ssl.SSLContext
     ca_file: Path
     shared: ssl.MemoryBIO
+    ring: Ring | None
+
+    @property
+    def pending(self) -> int:
+        """Bytes of one connection that would wait for another."""
+        return self.shared.pending + (self.ring.pending if self.ring is not None else 0)
 
     def pair(self, *, buffer_bytes: int | None = None) -> tuple[TlsSocket, RawTls]:
         near, far = socket.socketpair()
@@ -76,16 +83,23 @@ class Shop:
                 shaken = True
         thread.join(5)
         near.setblocking(False)
+        server.send_answers()
+        if self.ring is not None:
+            server._turn_to_ring(self.ring)
         return server, found[0]
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+@pytest.fixture(scope="module", params=["memory", "ring"])
+def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     authority = Authority(tmp_path_factory.mktemp("shop"))
     issued = authority.issue("localhost")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(issued.cert, issued.key)
-    return Shop(context, authority.ca_file, ssl.MemoryBIO())
+    ring = None
+    if request.param == "ring":
+        ring = new_ring()
+        assert ring is not None
+    return Shop(context, authority.ca_file, ssl.MemoryBIO(), ring)
 
 
 def take_in(server: TlsSocket) -> bytes:
@@ -197,13 +211,13 @@ def test_neighbours_get_exactly_their_bytes(shop: Shop, steps: list[Step], cuts:
             if not gone:
                 try:
                     take_in(hostile)
-                    assert not shop.shared.pending
+                    assert not shop.pending
                     hostile.send(b"an answer")
                 except (ssl.SSLWantWriteError, BlockingIOError):
                     pass
                 except OSError:
                     gone = True
-            assert not shop.shared.pending
+            assert not shop.pending
             told = b"for the neighbour alone %d" % number
             neighbour.send(told)
             assert reader.exactly(len(told)) == told
@@ -242,7 +256,7 @@ def test_a_flood_of_records_without_data_ends_the_connection(
     with contextlib.closing(server), client:
         with pytest.raises((TlsBroken, ssl.SSLError)):
             drown(server, client, flood)
-        assert not shop.shared.pending
+        assert not shop.pending
 
 
 def test_many_small_records_of_data_are_no_flood(shop: Shop) -> None:
@@ -259,7 +273,7 @@ def test_half_a_message_does_not_make_the_sender_wait_in_a_circle(shop: Shop) ->
         assert take_in(server) == b""
         with pytest.raises(TlsBroken, match="unfinished_message"):
             server.send(b"an answer")
-        assert not shop.shared.pending
+        assert not shop.pending
 
 
 def test_answers_that_are_never_read_are_kept_in_their_order(shop: Shop) -> None:
@@ -270,7 +284,7 @@ def test_answers_that_are_never_read_are_kept_in_their_order(shop: Shop) -> None
         assert sent < len(body)
         client.put(client.update_key(REQUESTED) + client.seal(DATA, b"more"))
         assert take_in(server) == b"more"
-        assert not shop.shared.pending
+        assert not shop.pending
         got = b""
         while len(got) < len(body):
             got += client.data()
@@ -295,7 +309,7 @@ def test_a_failure_inside_openssl_leaves_nothing_to_others(
         monkeypatch.setattr(server, "_tls", Failing())
         with pytest.raises(TlsBroken):
             server.send(b"a body")
-        assert not shop.shared.pending
+        assert not shop.pending
         neighbour.send(b"hello")
         assert reader.exactly(5) == b"hello"
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from headrace.http.server.tls_ring import new_ring
 from headrace.http.server.tls_socket import TlsSocket
 from tests.harness.certificates import Authority
 
@@ -37,8 +38,8 @@ def handshake(server: TlsSocket, readable: socket.socket) -> None:
             return
 
 
-@pytest.fixture
-def ends(tmp_path: Path) -> Iterator[Ends]:
+@pytest.fixture(params=["memory", "ring"])
+def ends(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ends]:
     issued = Authority(tmp_path).issue("localhost")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(issued.cert, issued.key)
@@ -48,7 +49,9 @@ def ends(tmp_path: Path) -> Iterator[Ends]:
     near, far = socket.socketpair()
     near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32 * 1024)
     near.setblocking(False)
-    server = TlsSocket(near, context, ssl.MemoryBIO())
+    ring = new_ring() if request.param == "ring" else None
+    assert (ring is None) == (request.param == "memory")
+    server = TlsSocket(near, context, ssl.MemoryBIO(), ring)
     found: list[ssl.SSLSocket] = []
     thread = threading.Thread(target=lambda: found.append(trusting.wrap_socket(far)))
     thread.start()

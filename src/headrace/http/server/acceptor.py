@@ -13,6 +13,7 @@ import time
 from headrace.http.server.connection import Connection, PeerConnection
 from headrace.http.server.context import ServerContext
 from headrace.http.server.exchange import Handler
+from headrace.http.server.tls_ring import Ring, new_ring
 from headrace.http.server.tls_socket import (
     OP_ENABLE_KTLS,
     ClientSocket,
@@ -52,11 +53,22 @@ class Server(ServerContext):
     def __init__(self, handler: Handler, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(handler, loop)
         self._tls_outgoing = ssl.MemoryBIO()
+        self._tls_ring: Ring | None = None
+        self._tls_prepared = False
         self._kernel_tls = kernel_offers_tls()
         self._listeners: list[Listener] = []
         self._paused = False
         self._ticker: asyncio.TimerHandle | None = None
         self._tick()
+
+    def prepare_tls(self) -> bool:
+        """Return whether windows of TLS can be sent from where OpenSSL writes them; the first call
+        finds that out, and connections that are accepted before do without.
+        """
+        if not self._tls_prepared:
+            self._tls_prepared = True
+            self._tls_ring = new_ring()
+        return self._tls_ring is not None
 
     # Accepting.
 
@@ -135,7 +147,7 @@ class Server(ServerContext):
     def _secured(self, client: socket.socket, context: ssl.SSLContext) -> ClientSocket:
         if self._kernel_tls and context.options & OP_ENABLE_KTLS:
             return context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
-        return TlsSocket(client, context, self._tls_outgoing)
+        return TlsSocket(client, context, self._tls_outgoing, self._tls_ring)
 
     def _pause_accepting(self) -> None:
         """Out of descriptors: accepting again at once would only spin."""

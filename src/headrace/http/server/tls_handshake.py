@@ -116,6 +116,7 @@ class HandshakingSide(TlsMemory):
         assert isinstance(default, CertificateContext)
         context = default.context_for(hello.server_name)
         if context is not default:
+            assert isinstance(self._outgoing, ssl.MemoryBIO)  # the ring comes after the handshake
             self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         if context.has_other_key(hello.ticket_key):
             self._ticket_key = hello.ticket_key

@@ -1,11 +1,12 @@
 """OpenSSL between a socket and memory: what comes is put in, what OpenSSL writes is taken out.
 
 What must hold: **what one connection's OpenSSL writes goes to that connection or nowhere.** The
-memory that OpenSSL writes to is shared by all connections of a thread, and OpenSSL may write at any
-call: an answer to a new key while it reads, an alert, a ticket. So every call stands in a `try`
-whose `finally` checks that memory (`TlsMemory._use`; `TlsSocket.recv` and `send` write it out, for
-they are called for each request): however the call ends, what was written is taken out and kept
-with the connection, or `TlsBroken` is raised and the connection ends.
+memory that OpenSSL writes to (a `MemoryBIO`, for windows a `Ring`) is shared by all connections of
+a thread, and OpenSSL may write at any call: an answer to a new key while it reads, an alert, a
+ticket. So every call stands in a `try` whose `finally` checks that memory (`TlsMemory._use`;
+`TlsSocket.recv` and `send` write it out, for they are called for each request): however the call
+ends, what was written is taken out and kept with the connection, or `TlsBroken` is raised and the
+connection ends.
 
 What a client makes OpenSSL do without sending data is bounded as well (`tls_records`).
 """
@@ -20,6 +21,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from headrace.http.server.tls_records import SILENT_RECORDS, RecordMeter, silent_now
+from headrace.http.server.tls_ring import Ring
 from headrace.reasons import Reason
 
 RECORD_BYTES = 16 * 1024
@@ -59,7 +61,7 @@ class TlsMemory:
         """Take over `sock`, which does not block."""
         self._sock = sock
         self._incoming = ssl.MemoryBIO()
-        self._outgoing = outgoing
+        self._outgoing: ssl.MemoryBIO | Ring = outgoing
         self._tls = context.wrap_bio(self._incoming, outgoing, server_side=True)
         self._pending: bytes | memoryview | None = None  # encrypted, not yet with the kernel
         self._answered = 0  # bytes of OpenSSL's own behind it
@@ -89,7 +91,7 @@ class TlsMemory:
         """Take what OpenSSL wants sent behind what waits already. Raises TlsBroken."""
         before = self._pending
         try:
-            written = self._outgoing.read()
+            written = bytes(self._outgoing.read())
             if before is not None:
                 self._answered += len(written)
                 written = bytes(before) + written

@@ -21,11 +21,13 @@ from headrace.http.server.tls_context import ClientCertificate, shown_by
 from headrace.http.server.tls_handshake import HandshakingSide
 from headrace.http.server.tls_memory import RECORD_BYTES, TlsBroken
 from headrace.http.server.tls_records import HEADER_BYTES
+from headrace.http.server.tls_ring import MOST_HEAD_BYTES, Ring
 from headrace.reasons import Reason
 
 JOINED_BYTES = 32 * 1024
 FIRST_WINDOW_BYTES = 64 * 1024
 WINDOW_BYTES = 512 * 1024
+RING_WINDOW_BYTES = 256 * 1024  # a connection that sends so large ones does well with the ring
 # In OpenSSL since 3.0; Python's module names it from 3.12 on.
 OP_ENABLE_KTLS = getattr(ssl, "OP_ENABLE_KTLS", 1 << 3)
 _PROTOCOLS = Path("/proc/sys/net/ipv4/tcp_available_ulp")
@@ -46,13 +48,20 @@ class TlsSocket(HandshakingSide):
     a slow client holds little memory.
     """
 
-    __slots__ = ("_taken", "_window")
+    __slots__ = ("_ring", "_taken", "_window")
 
     def __init__(
-        self, sock: socket.socket, context: ssl.SSLContext, outgoing: ssl.MemoryBIO
+        self,
+        sock: socket.socket,
+        context: ssl.SSLContext,
+        outgoing: ssl.MemoryBIO,
+        ring: Ring | None = None,
     ) -> None:
-        """Take over `sock`, which does not block."""
+        """Take over `sock`, which does not block. `ring` is for windows, where there is one."""
         super().__init__(sock, context, outgoing)
+        self._ring = (
+            ring  # until OpenSSL writes there: what only asks for little costs less without
+        )
         self._taken = 0  # plain bytes that the encrypted window holds, not yet reported
         self._window = FIRST_WINDOW_BYTES
 
@@ -180,10 +189,15 @@ class TlsSocket(HandshakingSide):
         if self._taken:
             taken, self._taken = self._taken, 0
             return taken
-        window = self._window
-        if len(data) > window:
-            data = memoryview(data)[:window]
+        if len(head) > MOST_HEAD_BYTES:
+            data, head = head, b""
+        if len(data) > RECORD_BYTES:
+            if len(data) > self._window:
+                data = memoryview(data)[: self._window]
+            if self._ring is not None and len(data) >= RING_WINDOW_BYTES:
+                self._turn_to_ring(self._ring)
         tls, outgoing = self._tls, self._outgoing
+        encrypted: bytes | memoryview | None = None
         try:
             taken = tls.write(head) + tls.write(data) if head else tls.write(data)
             encrypted = outgoing.read()
@@ -192,10 +206,10 @@ class TlsSocket(HandshakingSide):
             # so short ones in parts; waiting here would be for ever.
             raise TlsBroken(Reason.UNFINISHED_MESSAGE.word) from error
         finally:
-            if outgoing.pending:
+            if encrypted is None and outgoing.pending:
                 self._keep_written()
         if answers is not None:  # of OpenSSL's own: before a small answer they need no call
-            encrypted = bytes(answers) + encrypted
+            encrypted = b"".join((answers, encrypted))
             self._pending = None
             self._answered = 0
         try:
@@ -203,14 +217,19 @@ class TlsSocket(HandshakingSide):
         except BlockingIOError:
             sent = 0
         if sent < len(encrypted):
-            # A copy of the rest: a view would keep the whole window in memory.
-            self._pending = memoryview(encrypted[sent:])
+            # A copy of the rest: the ring is for the next, and a view of bytes would keep them all.
+            self._pending = memoryview(bytes(encrypted[sent:]))
             self._taken = taken
             self._window = max(RECORD_BYTES, sent)
             raise ssl.SSLWantWriteError(ssl.SSL_ERROR_WANT_WRITE, "the socket is full")
-        if len(data) == window < WINDOW_BYTES:
-            self._window = min(2 * window, WINDOW_BYTES)
+        if len(data) == self._window < WINDOW_BYTES:
+            self._window = min(2 * self._window, WINDOW_BYTES)
         return taken
+
+    def _turn_to_ring(self, ring: Ring) -> None:
+        """Have OpenSSL write to the ring from now on; nothing may wait in the other memory."""
+        ring.attach(self._tls)
+        self._outgoing, self._ring = ring, None
 
     def send_read(
         self,

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import msgspec
+
 from headrace.node.admin.operations import NoRequest, Operation, Operations
+from headrace.node.admin.problem import ProblemError
 from headrace.node.admin.worker_answers import ask_worker
 from headrace.node.running import Node
 from headrace.vip.admin.models import (
@@ -29,6 +34,9 @@ from headrace.vip.admin.questions import (
 )
 from headrace.vip.learn.history import Entry
 from headrace.vip.learn.status import LearningStatus
+
+WRITTEN_S = 0.3
+"""A disk takes a small file in less, or says that it cannot."""
 
 
 class Handlers:
@@ -85,7 +93,13 @@ class Handlers:
     async def _give(self, order: Question) -> Done:
         done = (await self._ask(order)).done
         assert done is not None
-        return done
+        # It is in force, and written meanwhile: who gives it is to hear when that fails.
+        await asyncio.sleep(WRITTEN_S)
+        try:
+            found = await self.status(NoRequest())
+        except ProblemError:
+            return done
+        return msgspec.structs.replace(done, state_problem=found.state_problem)
 
     async def _ask(self, question: Question) -> Answer:
         """Return the worker's answer. Raises ProblemError."""

@@ -30,7 +30,10 @@ def counting(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def test_an_answer_takes_no_more_steps_than_recorded(counting: Counting, kind: str) -> None:
     allowed, times = recorded(kind, sys.version_info[:2])
     grown = counting.steps(kind).exceeds(allowed, times)
-    assert not grown, f"a {kind} takes more {'; '.join(grown)}"
+    assert not grown, (
+        f"a {kind} takes more {'; '.join(grown)}; where that is right, record it again: "
+        "python -m tests.integration.edge.record_steps"
+    )
 
 
 def test_what_is_counted_grows_with_what_is_done(counting: Counting) -> None:

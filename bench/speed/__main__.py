@@ -16,12 +16,13 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
 from bench.speed import machine, mixed, pages, quick, small
-from bench.speed.aside import AsideRun
+from bench.speed.aside import OF_FILES, AsideRun
 from bench.speed.counters import Counter
 from bench.speed.load import LOAD_CORE
 from bench.speed.peers import PEERS, Peer
@@ -102,18 +103,7 @@ def run(given: argparse.Namespace, peers: list[Peer], root: Path) -> Result:
     if works:
         say(f"a to h took {time.monotonic() - began:.0f} s")
     if not given.quick:
-        if chosen("i", wanted):
-            measured += aside.idle()
-        if chosen("s", wanted):
-            files = [peer for peer in peers if peer.name in ("headrace", "nginx")]
-            measured += small.measure(
-                stand, files, Extent(1, extent.all_rounds, extent.slice_s), given.objects,
-                given.fill_seconds, counter, aside.found, say,
-            )  # fmt: skip
-        for letter, part in (("k", aside.growth), ("l", aside.cold), ("m", aside.pools),
-                             ("n", aside.switching)):  # fmt: skip
-            if chosen(letter, wanted):
-                part()
+        measured += beside(given, wanted, stand, peers, counter, aside)
     return Result(
         FORMAT,
         machine.describe(
@@ -126,6 +116,34 @@ def run(given: argparse.Namespace, peers: list[Peer], root: Path) -> Result:
         extent.slice_s, round(time.monotonic() - began, 1), [peer.name for peer in peers],
         sorted(measured, key=lambda each: each.letter), tails, aside.found,
     )  # fmt: skip
+
+
+def beside(
+    given: argparse.Namespace, wanted: list[str], stand: Stand, peers: list[Peer],
+    counter: Counter, aside: AsideRun,
+) -> list[Measured]:  # fmt: skip
+    """What is not one of the works from a to h. A part that breaks leaves the others theirs."""
+
+    def stores() -> list[Measured]:
+        files = [peer for peer in peers if peer.name in OF_FILES]
+        extent = Extent(1, given.passes * given.rounds, given.slice)
+        return small.measure(
+            stand, files, extent, given.objects, given.fill_seconds, counter, aside.found, say
+        )
+
+    parts = (
+        ("i", aside.idle), ("s", stores), ("k", aside.growth), ("l", aside.cold),
+        ("m", aside.pools), ("n", aside.switching),
+    )  # fmt: skip
+    found: list[Measured] = []
+    for letter, part in parts:
+        if chosen(letter, wanted):
+            try:
+                found += part() or []
+            except Exception as error:  # noqa: BLE001 - half an hour's figures would be lost
+                traceback.print_exc()
+                aside.found.notes.append(plain(f"{letter} broke: {error!r}"))
+    return found
 
 
 def end(_number: int, _frame: FrameType | None) -> None:

@@ -6,8 +6,9 @@ and does not depend on whether the load generator keeps up.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from bench.speed import light, load
 from bench.speed.compared import OWN
@@ -28,14 +29,21 @@ Say = Callable[[str], None]
 def measure(stand: Stand, peers: Sequence[Peer], seconds: float, aside: Aside, say: Say) -> None:
     """All of it, for these peers; what could not be measured is noted."""
     for peer in peers:
-        try:
-            with stand.alone(peer) as running:
-                _connections(running, seconds, aside, say)
-            if peer.name == OWN:
+        with _noted(peer.name, aside, say), stand.alone(peer) as running:
+            _connections(running, seconds, aside, say)
+        if peer.name == OWN:
+            with _noted(peer.name, aside, say):
                 _workers(stand, peer, seconds, aside, say)
-        except (load.WrongAnswer, NotStarted, OSError) as error:
-            aside.notes.append(plain(f"k, {peer.name}: {error}"))
-            say(f"  k   {peer.name:14} {error}")
+
+
+@contextlib.contextmanager
+def _noted(name: str, aside: Aside, say: Say) -> Iterator[None]:
+    """Note what could not be measured, and continue."""
+    try:
+        yield
+    except (load.WrongAnswer, NotStarted, OSError) as error:
+        aside.notes.append(plain(f"k, {name}: {error}"))
+        say(f"  k   {name:14} {error}")
 
 
 def _connections(running: Running, seconds: float, aside: Aside, say: Say) -> None:

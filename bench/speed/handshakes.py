@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from bench.speed.load import WrongAnswer, reset_at_close
 from bench.speed.steady import Ask, check_head
-from bench.speed.suites import NoSuite, check, offering
+from bench.speed.suites import check, offering
 
 AT_ONCE = 16
 RECEIVE_BYTES = 65536
@@ -82,7 +82,7 @@ def flat_out(port: int, ask: Ask, seconds: float, suite: str) -> Visits:
     """
     try:
         return _flat_out(port, ask, seconds, suite)
-    except (OSError, NoSuite) as error:
+    except OSError as error:
         raise WrongAnswer(f"a connection failed: {error}") from error
 
 

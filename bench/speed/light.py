@@ -19,7 +19,7 @@ import xxhash
 
 from bench.speed.load import WrongAnswer, reset_at_close
 from bench.speed.steady import Ask, check_head
-from bench.speed.suites import NoSuite, check, offering
+from bench.speed.suites import check, offering
 
 HEAD_BYTES = 4096
 SILENCE_S = 20.0
@@ -188,8 +188,6 @@ def connected(
             else:
                 found.append(Encrypted(port, ask, suite, whole=whole))
         yield found
-    except NoSuite as error:
-        raise WrongAnswer(str(error)) from error
     finally:
         for each in found:
             each.sock.close()

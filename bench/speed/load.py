@@ -164,6 +164,8 @@ def check_lengths(figure: Figure, body_bytes: int, connections: int = 32) -> Non
 
     wrk counts the bytes of the answers that were under way when it stopped, but not them.
     """
+    if not figure.requests:
+        raise WrongAnswer("nothing was answered")
     most = (figure.requests + connections) * (body_bytes + 1500)
     # wrk prints three figures of what it read.
     if not figure.requests * body_bytes * 0.99 <= figure.read_bytes <= most * 1.01:

@@ -85,6 +85,8 @@ def _at_rate(peer: Running) -> Iterator[Slice]:
                 [1000 * each for found in by_kind.values() for each in found]
                 for by_kind in (outcome.first_s, outcome.whole_s)
             )
+            if not first:
+                raise load.WrongAnswer("nothing was answered")
             # It spins while it waits, so what it takes of its core says nothing.
             return Taken(outcome.answers, outcome.seconds, percentile(first, 50), 0.0, first, whole)
 

@@ -64,4 +64,6 @@ def _cost_us(edge: Program, port: int, host: str, digest: int, seconds: float) -
     with Load(port, MISS_CONNECTIONS) as client:
         before_s = edge.cpu_s()
         outcome = client.flat_out(ask, seconds, MISSES)
+        if not outcome.answers:
+            raise load.WrongAnswer("nothing was answered")
         return 1e6 * (edge.cpu_s() - before_s) / outcome.answers

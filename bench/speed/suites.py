@@ -12,11 +12,13 @@ import ssl
 from functools import cache
 from pathlib import Path
 
+from bench.speed.load import WrongAnswer
+
 AES_128 = "TLS_AES_128_GCM_SHA256"
 AES_256 = "TLS_AES_256_GCM_SHA384"
 
 
-class NoSuite(Exception):
+class NoSuite(WrongAnswer):
     """This Python's libssl cannot be told which suite to offer."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+FLOODED = 10
+
 
 class Beats:
     """Beats that were sent, and the answers to them."""
@@ -23,3 +25,10 @@ class Beats:
     def deaf_s(self, now_s: float) -> float:
         """Return for how long there was no answer to a beat."""
         return 0.0 if self._waits_since_s is None else now_s - self._waits_since_s
+
+
+def owes_for_too_long(asked_s: float, heard_s: float, answer_s: float, now_s: float) -> bool:
+    """Return whether who was asked hangs, and was heard the last time at `heard_s`. Who says much
+    else meanwhile, as when a router floods it, may have its answer behind what is not read yet.
+    """
+    return now_s - max(asked_s, heard_s) > answer_s or now_s - asked_s > FLOODED * answer_s

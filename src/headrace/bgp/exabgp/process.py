@@ -77,6 +77,7 @@ class Process:
         self._ended = False
         self._beats = Beats()
         self.last_word = ""
+        self.heard_s = 0.0  # of the loop's time: when its API said anything the last time
 
     @property
     def pid(self) -> int:
@@ -232,6 +233,7 @@ class Process:
         if not part:
             self._finish(self.last_word or "it ended")
             return
+        self.heard_s = self._loop.time()
         for line in self._lines.feed(part):
             if self._ended:
                 return

@@ -13,6 +13,7 @@ import structlog
 
 from headrace.bgp.announcement import Announcement, IPNetwork
 from headrace.bgp.backoff import Backoff
+from headrace.bgp.beats import owes_for_too_long
 from headrace.bgp.bfd.monitor import BfdMonitor
 from headrace.bgp.bfd.text import Pace
 from headrace.bgp.changes import Desired
@@ -232,8 +233,9 @@ class ExaBgpSpeaker:
     def _hangs(self) -> bool:
         """Return whether ExaBGP or its helper owes an answer for too long."""
         assert self._process is not None
-        owes = self._outstanding and now_s() - self._outstanding[0].sent_s > ANSWER_S
-        return bool(owes) or self._process.deaf_s() > ANSWER_S
+        sent_s = self._outstanding[0].sent_s if self._outstanding else now_s()
+        owes = owes_for_too_long(sent_s, self._process.heard_s, ANSWER_S, now_s())
+        return owes or self._process.deaf_s() > ANSWER_S
 
     async def _again(self, state: SpeakerState) -> None:
         process = self._process

@@ -137,7 +137,7 @@ def beside(
     )  # fmt: skip
     found: list[Measured] = []
     for letter, part in parts:
-        if chosen(letter, wanted):
+        if not wanted or any(word[0] == letter for word in wanted):
             try:
                 found += part() or []
             except Exception as error:  # noqa: BLE001 - half an hour's figures would be lost

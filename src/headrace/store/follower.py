@@ -44,6 +44,11 @@ class PartFollower:
         follower = cls(path, fd)
         try:
             locks.follow(fd)
+            if not locks.is_still(fd, path):
+                # It ended in between, and its file may be another part's already.
+                follower.close()
+                return None
+            os.pwrite(fd, b"\1", header.FOLLOWED_AT)
             follower.poll()
         except BaseException:
             os.close(fd)

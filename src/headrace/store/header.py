@@ -21,6 +21,8 @@ MAGIC = b"HEADRACE"
 CONTROL = struct.Struct("<8sIIIIQqqQIIQ40sQ8x")
 CONTROL_BYTES = CONTROL.size  # 128: the record begins here
 PHASE_AT = 16
+FOLLOWED_AT = 120
+"""A byte behind the block's fields: whoever follows a part leaves a mark there."""
 WRITTEN_AT = 24
 REASON_BYTES = 40
 SPARE_BYTES = 16
@@ -115,7 +117,7 @@ def unpack_control(block: bytes) -> tuple[Control, bool] | None:
     bare = bytearray(block[:CONTROL_BYTES])
     bare[PHASE_AT : PHASE_AT + 4] = bytes(4)
     bare[WRITTEN_AT : WRITTEN_AT + 8] = bytes(8)
-    bare[112:120] = bytes(8)
+    bare[112:CONTROL_BYTES] = bytes(CONTROL_BYTES - 112)
     return control, xxhash.xxh3_64_intdigest(bytes(bare)) == checksum
 
 

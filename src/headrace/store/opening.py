@@ -22,6 +22,7 @@ from headrace.store.layout import (
     OPEN_LOCK,
     PARTS,
     REBUILD,
+    SPARES,
     STATE,
 )
 from headrace.store.settings import StoreSettings
@@ -30,7 +31,7 @@ from headrace.store.shared_memory import SharedState
 
 def open_index(path: Path, settings: StoreSettings, now: float) -> tuple[Index, SharedState]:
     """Open or make index and shared state. Raises StoreError or OSError."""
-    for directory in (path, path / OBJECTS, path / PARTS):
+    for directory in (path, path / OBJECTS, path / PARTS, path / SPARES):
         own_directory(directory)
     lock = locks.open_lock_file(path / OPEN_LOCK)
     try:

@@ -21,6 +21,7 @@ from headrace.store import header, locks
 from headrace.store.errors import SliceTooLarge, StoreError
 from headrace.store.files import NOT_A_FILE, open_file, remove
 from headrace.store.layout import MAX_META_BYTES, MAX_SLICE, PAGE_BYTES
+from headrace.store.spare_files import SpareFiles, discard
 
 HASH_CHUNK_BYTES = 1024 * 1024
 
@@ -51,7 +52,7 @@ class Part:
     `fd` is open for reading and writing until `close`, also after the part has been finished or
     has failed, so local readers may continue with it. Body bytes begin at `body_offset`, which is 0
     until `set_head`; `written` is as last published. `is_inside`: what was finished is kept in the
-    index, and not in this file.
+    index, and not in this file. `is_shared`: someone here may read from it after `close`.
     """
 
     __slots__ = (
@@ -59,19 +60,27 @@ class Part:
         "_control",
         "_digest",
         "_hashed",
+        "_sealed",
+        "_spare",
+        "_spares",
         "body_offset",
         "fd",
         "is_inside",
+        "is_shared",
         "n",
         "path",
         "phase",
         "written",
     )
 
-    def __init__(self, fd: int, path: Path, n: int, commit: Commit) -> None:
-        """Take over `fd`, which is locked and empty, unless this raises OSError."""
-        control = header.Control(header_bytes=0, phase=PartPhase.WAITING_HEAD, n=n)
-        os.pwrite(fd, control.packed().ljust(PAGE_BYTES, b"\0"), 0)
+    def __init__(
+        self, fd: int, path: Path, n: int, commit: Commit, spares: SpareFiles, spare: str = ""
+    ) -> None:
+        """Take over `fd`, which is locked and empty, unless this raises OSError.
+
+        With `spare`, which is another name of it, its first page is written already.
+        """
+        control = _first_control(n) if spare else _write_first_page(fd, n)
         # Only now: what fails before leaves nothing that `__del__` would close a second time, when
         # the number may be another file's.
         self.fd = fd
@@ -79,7 +88,9 @@ class Part:
         self.n = n
         self.body_offset = 0
         self.written = 0
-        self.is_inside = False
+        self.is_inside = self.is_shared = self._sealed = False
+        self._spares = spares
+        self._spare = spare
         self.phase = PartPhase.WAITING_HEAD
         self._commit = commit
         self._digest = xxhash.xxh3_64()
@@ -152,6 +163,7 @@ class Part:
         """Make the file one that stands for itself: its length, its record, its checksum. Raises
         OSError.
         """
+        self._sealed = True
         if os.fstat(self.fd).st_size != self.body_offset + length:
             os.ftruncate(self.fd, self.body_offset + length)  # 100 µs on ext4, changed or not
         meta = header.encode_record(stored)
@@ -197,8 +209,13 @@ class Part:
             return
         if self.phase not in FINAL:
             self.abandon()
-        os.close(self.fd)
-        self.fd = -1
+        fd, self.fd = self.fd, -1
+        if not self._spare:
+            os.close(fd)
+        elif not (
+            self._is_of_use() and not _was_followed(fd) and self._spares.keep(fd, self._spare)
+        ):
+            discard(fd, self._spare)
 
     def __del__(self) -> None:
         # A net, not the way: who begins a part closes it. An error in between must not keep
@@ -221,7 +238,22 @@ class Part:
         """
         with contextlib.suppress(OSError):
             if locks.is_still(self.fd, self.path):
-                os.unlink(self.path)
+                if not self._spare and self._spares.wanted and self._is_of_use():
+                    name = self._spares.new_name()
+                    os.rename(self.path, name)
+                    self._spare = name
+                else:
+                    os.unlink(self.path)
+            if self._spare and not self._is_of_use():
+                os.unlink(self._spare)
+                self._spare = ""
+
+    def _is_of_use(self) -> bool:
+        """Return whether the file may be another part's when this one ends: it is no slice, and
+        no one reads from it.
+        """
+        is_empty = self.is_inside or not self.written
+        return is_empty and not (self._sealed or self.is_shared) and self.body_offset <= PAGE_BYTES
 
     def _write_meta(self, meta: bytes) -> None:
         if header.meta_checksum(meta) == self._control.meta_checksum:
@@ -236,7 +268,7 @@ class Part:
     def _update(self, **changes: int | bytes) -> None:
         """Rewrite the control block; its phase and written are as followers last saw them."""
         self._control = header.changed(self._control, self.phase, self.written, **changes)
-        os.pwrite(self.fd, self._control.packed(), 0)
+        os.pwrite(self.fd, self._control.packed()[: header.FOLLOWED_AT], 0)
 
     def _show(self, phase: PartPhase) -> None:
         """Write the control block, the phase last: who sees it sees all written before it."""
@@ -270,7 +302,48 @@ def checksum_of(fd: int, offset: int, length: int) -> int:
     return running.intdigest()
 
 
-def begin(path: Path, n: int, commit: Commit) -> Part | Busy:
+def _first_control(n: int) -> header.Control:
+    return header.Control(header_bytes=0, phase=PartPhase.WAITING_HEAD, n=n)
+
+
+def _write_first_page(fd: int, n: int) -> header.Control:
+    control = _first_control(n)
+    os.pwrite(fd, control.packed().ljust(PAGE_BYTES, b"\0"), 0)
+    return control
+
+
+def _was_followed(fd: int) -> bool:
+    """Return whether another open file follows the part, or did: what it has mapped and sends may
+    outlast that.
+    """
+    try:
+        return locks.is_followed(fd) or os.pread(fd, 1, header.FOLLOWED_AT) != b"\0"
+    except OSError:
+        return True
+
+
+def _from_spare(path: Path, n: int, commit: Commit, spares: SpareFiles) -> Part | None:
+    """Begin a part in a file that is there already; None when there is none, or another has the
+    part.
+    """
+    spare = spares.take()
+    if spare is None:
+        return None
+    fd, name = spare
+    try:
+        _write_first_page(fd, n)
+        os.link(name, path)
+    except FileExistsError:
+        if not spares.keep(fd, name):
+            discard(fd, name)
+        return None
+    except OSError:
+        discard(fd, name)
+        return None
+    return Part(fd, path, n, commit, spares, name)
+
+
+def begin(path: Path, n: int, commit: Commit, spares: SpareFiles) -> Part | Busy:
     """Create and lock the part file at `path`, or say who has it. Raises OSError, or
     SliceTooLarge for a number that no slice can have; then it has left no file.
 
@@ -279,6 +352,9 @@ def begin(path: Path, n: int, commit: Commit) -> Part | Busy:
     """
     if not 0 <= n <= MAX_SLICE:
         raise SliceTooLarge(f"a slice number of {n} is beyond what the store can name")
+    part = _from_spare(path, n, commit, spares)
+    if part is not None:
+        return part
     while True:
         try:
             fd = open_file(path, os.O_RDWR | os.O_CREAT)
@@ -294,7 +370,7 @@ def begin(path: Path, n: int, commit: Commit) -> Part | Busy:
             if locks.is_still(fd, path):
                 if os.fstat(fd).st_size == 0:
                     undo.callback(remove, path)  # before it is unlocked: a part is whole or absent
-                    part = Part(fd, path, n, commit)
+                    part = Part(fd, path, n, commit, spares)
                     undo.pop_all()
                     return part
                 os.unlink(path)

@@ -29,6 +29,7 @@ from headrace.store.layout import (
     OBJECTS,
     PAGE_BYTES,
     PARTS,
+    SPARES,
     part_file,
     record_key,
     slice_file,
@@ -44,6 +45,7 @@ from headrace.store.rows import NO_ROW, SliceRow
 from headrace.store.settings import StoreSettings
 from headrace.store.shared_memory import SharedState
 from headrace.store.slice_reader import Fault, OpenSlice, SliceReader, SmallBody
+from headrace.store.spare_files import SpareFiles
 from headrace.store.transaction import Transaction, invalidated
 
 # `Store.list` hides the built-in name inside the class.
@@ -81,6 +83,7 @@ class Store:
         self.objects = os.fspath(path / OBJECTS)
         self.parts = path / PARTS
         self.rules = LivePurges(index, state)
+        self.spares = SpareFiles(path / SPARES)
         self._committer = Committer(settings, self.rules, self.objects, self.transaction)
         self._reader = SliceReader(
             index,
@@ -117,6 +120,7 @@ class Store:
         """Close index and shared memory. Idempotent. Open slices and parts stay readable."""
         if not self._closed:
             self._closed = True
+            self.spares.close()
             self.index.close()
             self.state.close()
 
@@ -213,7 +217,7 @@ class Store:
         The slice may have been finished between the caller's lookup and this: with a Part in hand,
         look up again. Raises OSError.
         """
-        return part.begin(part_file(self.parts, name, n), n, self._commit)
+        return part.begin(part_file(self.parts, name, n), n, self._commit, self.spares)
 
     def record(self, stored: StoredResponse, key_hash: bytes) -> bool:
         """Insert or replace a record's metadata (a freshened response). 30 µs.

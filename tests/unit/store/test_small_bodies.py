@@ -195,13 +195,13 @@ def test_a_flood_of_small_ones_leaves_the_disk_within_the_size(tmp_path: Path) -
     ) as store:
         assert store.settings.inline_room_bytes == 4 * MIB
         most = size_bytes + store.settings.index_bytes + 16 * PAGE_BYTES
-        for number in range(6000):
-            fill_small(store, str(number), b"x" * (number % 3000))
-            if number % 500 == 499:
+        for number in range(2000):
+            fill_small(store, str(number), b"x" * (number * 7 % 6000))
+            if number % 250 == 249:
                 assert disk_bytes(store) <= most
-        for number in range(300):
-            large = a_record(b"s\nh/large-%d" % number, version=f"large-{number}", length=60_000)
-            fill(store, large, b"y" * 60_000)
+        for number in range(100):
+            large = a_record(b"s\nh/large-%d" % number, version=f"large-{number}", length=200_000)
+            fill(store, large, b"y" * 200_000)
             swept(store)
             assert disk_bytes(store) <= most
         assert find(store, large) == large

@@ -241,8 +241,14 @@ class LocalSlice(GrowingSlice):
         return mapping if whole else None
 
     def __del__(self) -> None:
-        # Mappings in flight outlive the descriptor.
+        # Mappings in flight outlive the descriptor: then its file must not be another part's.
         if self.part is not None:
+            mapping, self._mapping, self._mapped = self._mapping, None, None
+            try:
+                if mapping is not None:
+                    mapping.close()
+            except BufferError:
+                self.part.is_shared = True
             self.part.close()
 
     @property

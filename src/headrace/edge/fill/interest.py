@@ -98,6 +98,7 @@ class Interest:
         if part is not None and len(self._followed_fds) < MOST_FOLLOWED and part.is_followed():
             with contextlib.suppress(OSError):  # no descriptor is left: they may be cut off
                 self._followed_fds.append(os.dup(part.fd))
+                part.is_shared = True
 
     def end(self) -> None:
         """Give back what is charged and open. Idempotent."""

@@ -6,10 +6,11 @@ A process leaves such files when it dies between renaming and indexing, or forge
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from headrace.store import locks
 from headrace.store.files import NOT_A_FILE, open_file, remove
-from headrace.store.layout import DIRECTORIES, REBUILD, directory_name, slice_key_of_file
+from headrace.store.layout import DIRECTORIES, REBUILD, SPARES, directory_name, slice_key_of_file
 from headrace.store.rows import SliceRow
 from headrace.store.store import Store
 
@@ -32,7 +33,8 @@ class OrphanSweep:
             if transaction.get(REBUILD, None, index.meta) is not None:
                 return False  # what is not indexed yet is no orphan
         if self._directory == 0:
-            _sweep_parts(store)
+            _sweep_parts(store.parts)
+            _sweep_parts(store.path / SPARES)
         seen = 0
         while seen < limit:
             directory = f"{store.objects}/{directory_name(self._directory)}"
@@ -74,9 +76,10 @@ def _has_file(packed: bytes | memoryview | None) -> bool:
     return packed is not None and (row is None or not row.place)
 
 
-def _sweep_parts(store: Store) -> None:
-    for name in os.listdir(store.parts):
-        path = store.parts / name
+def _sweep_parts(directory: Path) -> None:
+    """Remove what no living process has locked."""
+    for name in os.listdir(directory):
+        path = directory / name
         try:
             fd = open_file(path, os.O_RDWR)
         except FileNotFoundError:

@@ -186,6 +186,7 @@ class Part:
 
     def fail(self, reason: bytes) -> None:
         """Mark the fill as broken off: followers see FAILED and the reason (its first 40 bytes)."""
+        self.is_inside = False  # its transaction may have failed after it said so
         with contextlib.suppress(OSError):
             self._update(reason=reason[: header.REASON_BYTES])
         self._end(PartPhase.FAILED)
@@ -219,7 +220,8 @@ class Part:
 
     def __del__(self) -> None:
         # A net, not the way: who begins a part closes it. An error in between must not keep
-        # the slice locked for good.
+        # the slice locked for good. Nor may its file be another part's: who knows who maps it?
+        self.is_shared = True
         with contextlib.suppress(AttributeError, OSError):
             self.close()
 
@@ -238,15 +240,22 @@ class Part:
         """
         with contextlib.suppress(OSError):
             if locks.is_still(self.fd, self.path):
-                if not self._spare and self._spares.wanted and self._is_of_use():
-                    name = self._spares.new_name()
-                    os.rename(self.path, name)
-                    self._spare = name
-                else:
+                keeps = not self._spare and self._spares.wanted and self._is_of_use()
+                if not (keeps and self._rename()):
                     os.unlink(self.path)
             if self._spare and not self._is_of_use():
                 os.unlink(self._spare)
                 self._spare = ""
+
+    def _rename(self) -> bool:
+        """Give the file a spare's name; False when the disk takes none."""
+        name = self._spares.new_name()
+        try:
+            os.rename(self.path, name)
+        except OSError:
+            return False
+        self._spare = name
+        return True
 
     def _is_of_use(self) -> bool:
         """Return whether the file may be another part's when this one ends: it is no slice, and

@@ -91,7 +91,9 @@ class SliceReader:
                 return None
             row = SliceRow.read(packed)
             if row is not None and row.place:
-                body = small_bodies.read(transaction, self._index.bodies, row.place, row.body_bytes)
+                body = small_bodies.read(
+                    transaction, self._index.bodies, key, row.place, row.body_bytes
+                )
                 if body is not None:
                     return SmallBody(body, slot_of(key))
         if row is None or row.place:

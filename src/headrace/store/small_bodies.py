@@ -2,8 +2,8 @@
 
 A body is cut into pieces that fill one page of the index each: LMDB finds a single free page at
 once, and would have to search for several in a row. The first piece begins with the checksum of
-them all. Rows are numbered in the order of arrival: what came together leaves together, and
-pages come free whole.
+them all and of the slice's key: a row that names another body's place is found out. Rows are
+numbered in the order of arrival: what came together leaves together, and pages come free whole.
 """
 
 from __future__ import annotations
@@ -31,9 +31,14 @@ def key_of(place: int, piece: int) -> bytes:
     return place.to_bytes(8, "big") + bytes((piece,))
 
 
-def pieces_of(body: bytes) -> list[bytes]:
-    """Return the rows that hold a body."""
-    whole = xxhash.xxh3_64_digest(body) + body
+def checksum_of(key: bytes, body: bytes) -> bytes:
+    """Return the checksum of a body as that of this slice, and of no other."""
+    return xxhash.xxh3_64_digest(body, seed=xxhash.xxh3_64_intdigest(key))
+
+
+def pieces_of(key: bytes, body: bytes) -> list[bytes]:
+    """Return the rows that hold the body of the slice `key`."""
+    whole = checksum_of(key, body) + body
     return [whole[at : at + PIECE_BYTES] for at in range(0, len(whole), PIECE_BYTES)]
 
 
@@ -56,9 +61,9 @@ def charge_bytes(body_bytes: int) -> int:
     return charge + PAGE_BYTES // ((PAGE_BYTES - 16) // node)
 
 
-def read(transaction: Any, table: Any, place: int, body_bytes: int) -> bytes | None:
+def read(transaction: Any, table: Any, key: bytes, place: int, body_bytes: int) -> bytes | None:
     """Return the body at `place`, its checksum verified; None when it is not the one that was
-    stored.
+    stored for the slice `key`.
     """
     count = piece_count(body_bytes)
     if count > MOST:
@@ -68,5 +73,5 @@ def read(transaction: Any, table: Any, place: int, body_bytes: int) -> bytes | N
         return None
     whole = bytes(pieces[0]) if count == 1 else b"".join(pieces)
     body = whole[CHECKSUM_BYTES:]
-    sound = len(body) == body_bytes and xxhash.xxh3_64_digest(body) == whole[:CHECKSUM_BYTES]
+    sound = len(body) == body_bytes and checksum_of(key, body) == whole[:CHECKSUM_BYTES]
     return body if sound else None

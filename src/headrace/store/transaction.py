@@ -140,7 +140,7 @@ class Transaction:
         change = self.change
         change.totals.position += 1
         place = change.totals.position
-        for number, piece in enumerate(small_bodies.pieces_of(body)):
+        for number, piece in enumerate(small_bodies.pieces_of(key, body)):
             change.append(change.index.bodies, small_bodies.key_of(place, number), piece)
         charge = small_bodies.charge_bytes(len(body))
         change.totals.inline_bytes += charge

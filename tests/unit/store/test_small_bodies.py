@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 
+import lmdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.store import PurgeRule, SmallBody, Store, small_bodies
+from headrace.store import Part, PurgeRule, SmallBody, Store, StoreFull, small_bodies
 from headrace.store.index import Totals
 from headrace.store.layout import PAGE_BYTES, digest, slice_file, slice_key
 from headrace.store.rows import SliceRow
+from headrace.store.transaction import Transaction
 from tests.unit.store.samples import (
     KEY,
     MIB,
@@ -24,6 +27,7 @@ from tests.unit.store.samples import (
     orphans_swept,
     slice_files,
     swept,
+    version_of,
 )
 
 SMALL_BYTES = 16 * 1024
@@ -115,6 +119,48 @@ def test_a_row_that_says_what_cannot_be_costs_one_fill(tmp_path: Path) -> None:
         assert find(store, stored) is None
         assert fill(store, stored)
         assert body_of(store, stored) == b"hello"
+
+
+def test_a_row_that_names_another_bodys_place_serves_no_one_elses(tmp_path: Path) -> None:
+    with a_store(tmp_path, inline_bytes=SMALL_BYTES) as store:
+        fill_small(store, "mine", b"mine!")
+        fill_small(store, "other", b"other")
+        rows = [slice_key(version_of(name), 0) for name in ("mine", "other")]
+        with store.index.write() as change:
+            mine, other = (
+                SliceRow.unpacked(change.get(store.index.slices, key) or b"") for key in rows
+            )
+            change.put(store.index.slices, rows[0], replace(mine, place=other.place).packed())
+        assert small_of(store, "mine") is None
+        assert store.stats()["corrupt"] == 1
+
+
+def test_an_index_that_is_full_at_the_last_row_has_none_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_full(*_: object) -> None:
+        raise lmdb.MapFullError("as if the map were full")
+
+    with a_store(tmp_path, inline_bytes=SMALL_BYTES) as store:
+        fill_small(store, "before", b"before")
+        stats = store.stats()
+        stored = a_record(**a_small("one", b"body"))  # type: ignore[arg-type]
+        part = store.begin_part(stored.version, 0)
+        assert isinstance(part, Part)
+        part.set_head(stored)
+        part.write(b"body", 0)
+        with monkeypatch.context() as patched:
+            patched.setattr(Transaction, "put_record", is_full)
+            with pytest.raises(StoreFull):
+                part.finish(stored, 4)
+        part.fail(b"full")
+        assert not part.is_inside
+        part.close()
+        assert store.stats() == {**stats, "index_full": 1}
+        assert rows_of_bodies(store) == 1
+        assert list(store.parts.iterdir()) == slice_files(tmp_path) == []
+        fill_small(store, "one", b"body")
+        assert (small_of(store, "before"), small_of(store, "one")) == (b"before", b"body")
 
 
 def test_each_may_take_the_others_place(tmp_path: Path) -> None:
@@ -234,7 +280,7 @@ FORMER_TOTALS = [name for name in Totals.__dataclass_fields__ if name != "inline
 
 @given(size=st.integers(0, 40_000))
 def test_pieces_fit_their_pages_and_are_charged(size: int) -> None:
-    pieces = small_bodies.pieces_of(bytes(size))
+    pieces = small_bodies.pieces_of(b"key", bytes(size))
     assert len(pieces) == small_bodies.piece_count(size)
     assert all(len(piece) == small_bodies.PIECE_BYTES for piece in pieces[:-1])
     assert 0 < len(pieces[-1]) <= small_bodies.PIECE_BYTES

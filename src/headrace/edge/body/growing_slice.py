@@ -192,8 +192,8 @@ class LocalSlice(GrowingSlice):
             self._give_up_storing(part, error)
 
     def is_counted(self) -> bool:
-        """Return whether the index counts the file."""
-        return self.done
+        """Return whether the index counts the file: not one whose body it has itself."""
+        return self.done and (self.part is None or not self.part.is_inside)
 
     @property
     def spilled_bytes(self) -> int:

@@ -78,7 +78,11 @@ def _has_file(packed: bytes | memoryview | None) -> bool:
 
 def _sweep_parts(directory: Path) -> None:
     """Remove what no living process has locked."""
-    for name in os.listdir(directory):
+    try:
+        names = os.listdir(directory)
+    except FileNotFoundError:
+        return
+    for name in names:
         path = directory / name
         try:
             fd = open_file(path, os.O_RDWR)

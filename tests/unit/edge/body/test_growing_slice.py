@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from pathlib import Path
 
 import pytest
 
 from headrace.edge.body.growing_slice import LocalSlice, SliceFailed
+from headrace.edge.body.held_bytes import held_bytes
 from headrace.store import Part
 from tests.unit.store.samples import a_record, a_store
 
@@ -27,5 +29,29 @@ def test_a_view_of_a_file_that_was_cut_short_fails(tmp_path: Path) -> None:
             with pytest.raises(SliceFailed, match="cut short"):
                 growing.view(0, 8192)
             part.close()
+    finally:
+        loop.close()
+
+
+def test_a_file_that_its_clients_hold_is_counted_when_its_body_is_in_the_index(
+    tmp_path: Path,
+) -> None:
+    loop = asyncio.new_event_loop()
+    try:
+        with a_store(tmp_path, inline_bytes=16_384) as store:
+            stored = a_record(length=9000)
+            part = store.begin_part(b"name", 0)
+            assert isinstance(part, Part)
+            part.set_head(stored)
+            growing = LocalSlice(loop, 0, part, 9000, sure=True)
+            growing.write(memoryview(b"x" * 9000))
+            growing.finish(last=True)
+            assert part.finish(stored, 9000)
+            assert part.is_inside
+            view = growing.view(0, 9000)
+            assert held_bytes() >= 9000
+            del part, growing, view
+            gc.collect()
+            assert held_bytes() == 0
     finally:
         loop.close()

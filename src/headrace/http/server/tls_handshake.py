@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+from functools import cache
 
 from headrace.http.server.client_hello import (
     HELLO_BYTES,
@@ -74,6 +75,7 @@ class HandshakingSide(TlsMemory):
     def _greet(self, begun: HelloRecords) -> None:
         """Read the client's hello, and begin with the context that it asks for.
 
+        What is not read here is not served, whatever OpenSSL would read in it.
         Raises SSLWantReadError, TlsBroken, OSError.
         """
         received = b""
@@ -92,7 +94,10 @@ class HandshakingSide(TlsMemory):
                     self._turn_to(parse_hello(body))
                     break
             except NotAHello:
+                self._begin_with(_refusing())
                 break
+        else:
+            self._begin_with(_refusing())
         self._hello = None
         received = bytes(begun.received) or received
         if received:
@@ -116,10 +121,13 @@ class HandshakingSide(TlsMemory):
         assert isinstance(default, CertificateContext)
         context = default.context_for(hello.server_name)
         if context is not default:
-            assert isinstance(self._outgoing, ssl.MemoryBIO)  # the ring comes after the handshake
-            self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+            self._begin_with(context)
         if context.has_other_key(hello.ticket_key):
             self._ticket_key = hello.ticket_key
+
+    def _begin_with(self, context: ssl.SSLContext) -> None:
+        assert isinstance(self._outgoing, ssl.MemoryBIO)  # the ring comes after the handshake
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
     def _fill(self) -> None:
         """Feed OpenSSL more of the handshake. Raises SSLWantReadError, TlsBroken, OSError."""
@@ -132,3 +140,11 @@ class HandshakingSide(TlsMemory):
             self._shaking_bytes += self._take(RECORD_BYTES)
         except BlockingIOError:
             raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "nothing has come") from None
+
+
+@cache
+def _refusing() -> ssl.SSLContext:
+    """Return a context without a certificate, with which no handshake succeeds: OpenSSL only says
+    what is wrong.
+    """
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

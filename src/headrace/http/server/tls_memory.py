@@ -96,12 +96,19 @@ class TlsMemory:
                 self._answered += len(written)
                 written = bytes(before) + written
         except MemoryError:
-            while self._outgoing.pending:
-                self._outgoing.read(RECORD_BYTES)
+            self._forget_written()
             raise TlsBroken(Reason.NO_MEMORY.word) from None
         self._pending = written
         if self._answered > ANSWERS_BYTES:
             raise TlsBroken(Reason.UNREAD_ANSWERS.word)
+
+    def _forget_written(self) -> None:
+        outgoing = self._outgoing
+        if isinstance(outgoing, Ring):
+            outgoing.clear()
+            return
+        while outgoing.pending:
+            outgoing.read(RECORD_BYTES)
 
     # What comes.
 

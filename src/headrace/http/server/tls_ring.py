@@ -74,6 +74,11 @@ class Ring:
             raise MemoryError("the ring has come round")  # never, as it is emptied each time
         return self._memory[begin : begin + size]
 
+    def clear(self) -> None:
+        """Forget what OpenSSL has written, without a view of it."""
+        while self._library.BIO_nread(self._far, self._into, RING_BYTES) > 0:
+            pass
+
     def attach(self, tls: ssl.SSLObject) -> None:
         """Have OpenSSL write what this connection sends here from now on."""
         native = _native(tls)

@@ -201,7 +201,10 @@ class TlsSocket(HandshakingSide):
         try:
             taken = tls.write(head) + tls.write(data) if head else tls.write(data)
             encrypted = outgoing.read()
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError, MemoryError) as error:
+        except MemoryError:
+            self._forget_written()
+            raise TlsBroken(Reason.NO_MEMORY.word) from None
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
             # OpenSSL waits for the rest of a message that the client sent in parts. No client sends
             # so short ones in parts; waiting here would be for ever.
             raise TlsBroken(Reason.UNFINISHED_MESSAGE.word) from error
@@ -218,9 +221,12 @@ class TlsSocket(HandshakingSide):
             sent = 0
         if sent < len(encrypted):
             # A copy of the rest: the ring is for the next, and a view of bytes would keep them all.
-            self._pending = memoryview(bytes(encrypted[sent:]))
+            try:
+                self._pending = memoryview(bytes(encrypted[sent:]))
+            except MemoryError:
+                raise TlsBroken(Reason.NO_MEMORY.word) from None
             self._taken = taken
-            self._window = max(RECORD_BYTES, sent)
+            self._window = min(max(RECORD_BYTES, sent), WINDOW_BYTES)  # records and head count
             raise ssl.SSLWantWriteError(ssl.SSL_ERROR_WANT_WRITE, "the socket is full")
         if len(data) == self._window < WINDOW_BYTES:
             self._window = min(2 * self._window, WINDOW_BYTES)

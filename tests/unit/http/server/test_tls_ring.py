@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from headrace.http.server import tls_ring
+from headrace.http.server import tls_ring, tls_socket
 from headrace.http.server.tls_memory import TlsBroken
 from headrace.http.server.tls_ring import MOST_HEAD_BYTES, RING_BYTES, Ring, new_ring
 from headrace.http.server.tls_socket import RING_WINDOW_BYTES, WINDOW_BYTES, TlsSocket
@@ -247,3 +247,59 @@ def test_another_openssl_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.undo()
         tls_ring._library.cache_clear()
     assert new_ring() is not None
+
+
+class Stingy(socket.socket):
+    """A socket that leaves one byte of each window."""
+
+    def send(self, data: bytes | memoryview, flags: int = 0, /) -> int:  # type: ignore[override]
+        return super().send(data[:-1] if len(data) > MOST_HEAD_BYTES else data, flags)
+
+
+def test_a_window_that_was_nearly_taken_whole_does_not_grow_beyond_the_largest(
+    tmp_path: Path,
+) -> None:
+    with contextlib.closing(Shop(tmp_path, "ECDHE-ECDSA-AES256-SHA384")) as shop:
+        server, reader = shop.pair()
+        own = server._sock
+        server._sock = stingy = Stingy(own.family, own.type, own.proto, own.detach())
+        stingy.setblocking(False)
+        server._window = WINDOW_BYTES
+        body, head = os.urandom(WINDOW_BYTES * 2), os.urandom(MOST_HEAD_BYTES)
+        with contextlib.closing(stingy):
+            for _ in range(3):
+                assert carried(server, reader, body, head) == head + body
+                assert server._window <= WINDOW_BYTES
+
+
+def test_want_of_memory_ends_one_connection_and_leaves_nothing_to_others(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(self: Ring, size_bytes: int = RING_BYTES) -> memoryview:
+        raise MemoryError
+
+    server, _reader = shop.pair(attached=True)
+    neighbour, other = shop.pair(attached=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(Ring, "read", failing)
+        with pytest.raises(TlsBroken, match="no_memory"):
+            server.send(b"for this one alone")
+    assert not shop.ring.pending
+    assert carried(neighbour, other, b"hello") == b"hello"
+    server.close()
+    neighbour.close()
+
+
+def test_want_of_memory_for_the_rest_of_a_window_ends_the_connection(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_data: object) -> bytes:
+        raise MemoryError
+
+    server, _reader = shop.pair(attached=True)
+    server._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    with monkeypatch.context() as patch:
+        patch.setattr(tls_socket, "bytes", failing, raising=False)
+        with pytest.raises(TlsBroken, match="no_memory"):
+            server.send(os.urandom(WINDOW_BYTES))
+    server.close()

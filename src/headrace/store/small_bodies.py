@@ -21,6 +21,12 @@ PIECE_BYTES = PAGE_BYTES - 16
 MOST = 256
 """Pieces at most: a row that says more is damaged."""
 
+LEAST_CHARGE_BYTES = 2048
+"""What the smallest is charged. The index's own bound admits no more of them, for their other rows
+take a quarter of that there; charged by their few bytes, one large slice would drive out hundreds
+of thousands, which takes seconds.
+"""
+
 _NODE_BYTES = 8 + 9 + 2  # a row's header and key, and its place in the page's list
 _LARGEST_NODE_BYTES = (PAGE_BYTES - 16) // 2 - 2  # LMDB keeps two rows in a page at least
 _POINTER_BYTES = _NODE_BYTES + 8  # a row whose value is in a page of its own
@@ -48,9 +54,14 @@ def piece_count(body_bytes: int) -> int:
 
 
 def charge_bytes(body_bytes: int) -> int:
-    """Return what a body takes of the index's pages: the last piece by how many of its size a
-    page holds.
+    """Return what a body is charged: what it takes of the index's pages, and at least
+    LEAST_CHARGE_BYTES.
     """
+    return max(LEAST_CHARGE_BYTES, _taken_bytes(body_bytes))
+
+
+def _taken_bytes(body_bytes: int) -> int:
+    """Return what a body takes of pages: its last piece by how many of that size a page holds."""
     full, rest = divmod(CHECKSUM_BYTES + body_bytes, PIECE_BYTES)
     charge = full * (PAGE_BYTES + _POINTER_BYTES)
     if not rest:

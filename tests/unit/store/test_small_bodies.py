@@ -253,6 +253,20 @@ def test_a_flood_of_small_ones_leaves_the_disk_within_the_size(tmp_path: Path) -
         assert find(store, large) == large
 
 
+def test_a_slice_drives_out_a_bounded_number_of_tiny_ones(tmp_path: Path) -> None:
+    """One transaction after the other, on the event loop."""
+    with a_store(tmp_path, inline_bytes=SMALL_BYTES, slice_bytes=MIB) as store:
+        for number in range(200):
+            fill_small(store, str(number), b"")
+        most = 0
+        for number in range(12):
+            before = store.stats()["evictions"]
+            large = a_record(b"s\nh/large-%d" % number, version=f"large-{number}", length=100_000)
+            fill(store, large, b"y" * 100_000)
+            most = max(most, store.stats()["evictions"] - before)
+        assert 0 < most <= 110_000 // 2048
+
+
 def disk_bytes(store: Store) -> int:
     files = sum(-(-file.stat().st_size // PAGE_BYTES) for file in slice_files(store.path))
     return files * PAGE_BYTES + store.index.reached_bytes()

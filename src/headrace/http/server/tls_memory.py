@@ -124,8 +124,11 @@ class TlsMemory:
             self._incoming.write_eof()
 
     def _feed(self, data: bytes) -> None:
-        """Feed OpenSSL what has come, but only so many records at once; keep the others."""
-        end, records = self._meter.advance(data, RECORDS_AT_ONCE)
+        """Feed OpenSSL what has come, but only so much at once; keep the rest.
+
+        The memory that it reads from never shrinks: whoever sends much must not leave it large.
+        """
+        end, records = self._meter.advance(data[:RECORD_BYTES], RECORDS_AT_ONCE)
         self._fed += records
         self._incoming.write(data[:end])
         self._later = data[end:]

@@ -25,7 +25,7 @@ WINDOWS_ARE_COPIED = (
     "this Python's OpenSSL is linked into it, or not as it has to be: what is sent over TLS is "
     "copied once more, which takes 5 to 9 % more processor time"
 )
-# OpenSSL makes a seventh more of it at worst: a client may ask for records of 512 bytes.
+# OpenSSL makes a sixth more of it at worst: a client may ask for records of 512 bytes.
 RING_BYTES = 704 * 1024
 MOST_HEAD_BYTES = 64 * 1024  # before a window of 512 KiB
 _POINTER_BYTES = ctypes.sizeof(ctypes.c_void_p)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from headrace.http.server.tls_memory import RECORD_BYTES
 from headrace.http.server.tls_socket import TlsSocket
 from tests.harness.certificates import Authority
 
@@ -130,3 +131,41 @@ def test_answers_of_openssl_go_out_before_a_large_window(
             continue
         client.hear()
     assert found == body
+
+
+class Recording:
+    """The memory that OpenSSL reads from, and how much was put into it at once."""
+
+    def __init__(self, own: ssl.MemoryBIO) -> None:
+        self._own = own
+        self.most_bytes = 0
+
+    @property
+    def pending(self) -> int:
+        return self._own.pending
+
+    def write(self, data: bytes) -> int:
+        written = self._own.write(data)
+        self.most_bytes = max(self.most_bytes, self._own.pending)
+        return written
+
+
+@pytest.mark.parametrize("size", [100, 16_000])
+def test_what_is_uploaded_leaves_no_large_memory_with_an_idle_connection(
+    ends: tuple[TlsSocket, Counting, Client], monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    server, _sock, client = ends
+    greet(server, client)
+    client.say()
+    server.do_handshake()
+    memory = Recording(server._incoming)  # it never shrinks
+    monkeypatch.setattr(server, "_incoming", memory)
+    said = bytes(range(256)) * 225
+    for at in range(0, len(said), size):
+        client.tls.write(said[at : at + size])
+    client.say()
+    found = b""
+    while len(found) < len(said):
+        found += server.recv(65536)
+    assert found == said
+    assert memory.most_bytes <= RECORD_BYTES

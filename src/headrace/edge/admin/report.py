@@ -9,9 +9,9 @@ from headrace.telemetry.report import Report
 
 STORE_GAUGES: Mapping[str, tuple[str, str]] = {
     "size_bytes": ("size_bytes", "Bytes that the store may take, by the config."),
-    "bytes": ("bytes", "Bytes of slice files in the store now."),
+    "bytes": ("bytes", "Bytes that the slices in the store are counted with now."),
     "objects": ("objects", "Stored responses now, variants apart."),
-    "slices": ("slices", "Slice files in the store now."),
+    "slices": ("slices", "Slices in the store now: files, and small bodies in the index."),
     "rules": ("purge_rules", "Purges in force that the sweep has not finished yet."),
     "rebuilding": ("rebuilding", "1 while the index is being rebuilt from the files."),
 }
@@ -22,7 +22,7 @@ STORE_COUNTERS: Mapping[str, tuple[str, str]] = {
     "evictions": ("evictions", "Slices that left to make room."),
     "evicted_bytes": ("evicted_bytes", "Bytes of slices that left to make room."),
     "purged": ("purged", "Stored responses that the sweep removed after a purge."),
-    "corrupt": ("corrupt_files", "Slice files found damaged and removed, rebuilds included."),
+    "corrupt": ("corrupt_files", "Slices found damaged and removed, rebuilds included."),
     "missing": ("missing_files", "Slice files that the index knew and the disk did not have."),
     "orphans": ("orphan_files", "Files that no index entry named, removed."),
     "io_errors": ("io_errors", "Reads and writes that the disk refused."),

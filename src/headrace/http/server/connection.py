@@ -322,11 +322,16 @@ class Connection(EndingSide):
             sock.send_answers()
 
     def _handshake_writes(self, waits: bool) -> None:
-        if waits and not self._writing:
-            self._server.loop.add_writer(self._fd, self._handshake)
-        elif self._writing and not waits:
-            self._server.loop.remove_writer(self._fd)
+        if waits is self._writing:
+            return
         self._writing = waits
+        if waits:
+            # What more the client sends waits as well, for it would only wake us.
+            self._stop_reading()
+            self._server.loop.add_writer(self._fd, self._handshake)
+        else:
+            self._server.loop.remove_writer(self._fd)
+            self._continue_reading()
 
 
 class PeerConnection(Connection):

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import socket
+import ssl
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from headrace.http.parser import HeadLimits
 from headrace.http.server.acceptor import ACCEPTS_PER_REST, Listener, Server
 from headrace.http.server.context import ClientTimeouts, ConnectionLimits
+from headrace.http.server.tls_socket import TlsSocket
 from headrace.node.answering import Answering
 from headrace.telemetry.metrics import WorkerMetrics
+from tests.harness.certificates import Authority
 
 CLIENTS = 3 * ACCEPTS_PER_REST
 
@@ -45,4 +50,54 @@ def test_of_a_flood_only_so_many_are_let_in_at_a_time(accepts_per_s: float, firs
             assert len(server.connections) == min(CLIENTS, 2 * first)
             server.close()
 
+    asyncio.run(run())
+
+
+def test_a_client_that_takes_no_handshake_and_sends_more_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = Authority(tmp_path).issue("localhost")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.cert, pair.key)
+    calls = []
+    real = TlsSocket.do_handshake
+
+    def counted(self: TlsSocket) -> None:
+        calls.append(self)
+        real(self)
+
+    async def run() -> None:
+        server = Server(Answering(WorkerMetrics()), asyncio.get_running_loop())
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                ours.send(bytes(1000))
+        with theirs:
+            outgoing = ssl.MemoryBIO()
+            client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            tls = client.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
+            with contextlib.suppress(ssl.SSLWantReadError):
+                tls.do_handshake()
+            theirs.send(outgoing.read())
+            server._admit(ours, "", Listener(ours, "here", context))
+            for _ in range(10):
+                await asyncio.sleep(0)
+            theirs.send(b"no TLS")
+            calls.clear()
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert len(calls) <= 1
+            while True:
+                with contextlib.suppress(BlockingIOError):
+                    theirs.recv(1 << 20)
+                    continue
+                break
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert not server.connections  # what has come is read again
+            server.close()
+
+    monkeypatch.setattr(TlsSocket, "do_handshake", counted)
     asyncio.run(run())

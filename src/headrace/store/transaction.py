@@ -147,10 +147,13 @@ class Transaction:
         self.put_slice(key, SliceRow(charge, len(body), owner, place=place))
 
     def _remove_body(self, row: SliceRow) -> None:
-        """Remove the rows of a small body."""
+        """Remove the rows of a small body, also those that its length knows nothing of."""
         change = self.change
-        for number in range(min(small_bodies.piece_count(row.body_bytes), small_bodies.MOST)):
-            change.remove(change.index.bodies, small_bodies.key_of(row.place, number))
+        count = small_bodies.piece_count(row.body_bytes)
+        for number in range(small_bodies.MOST):
+            key = small_bodies.key_of(row.place, number)
+            if not change.remove(change.index.bodies, key) and number >= count:
+                break
         change.totals.inline_bytes = max(0, change.totals.inline_bytes - row.file_bytes)
 
     def _insert(self, key: bytes, row: SliceRow) -> None:

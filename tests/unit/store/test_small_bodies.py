@@ -163,6 +163,19 @@ def test_an_index_that_is_full_at_the_last_row_has_none_of_it(
         assert (small_of(store, "before"), small_of(store, "one")) == (b"before", b"body")
 
 
+@pytest.mark.parametrize("said", [1, 5000])
+def test_a_row_that_says_too_little_leaves_no_piece_behind(tmp_path: Path, said: int) -> None:
+    stored = a_record(length=9000)
+    with a_store(tmp_path, inline_bytes=SMALL_BYTES) as store:
+        fill(store, stored, b"x" * 9000)
+        key = slice_key(stored.version, 0)
+        with store.index.write() as change:
+            row = SliceRow.unpacked(change.get(store.index.slices, key) or b"")
+            change.put(store.index.slices, key, replace(row, body_bytes=said).packed())
+        assert store.open_slice(stored, 0) is None
+        assert rows_of_bodies(store) == 0
+
+
 def test_each_may_take_the_others_place(tmp_path: Path) -> None:
     stored = a_record()
     with a_store(tmp_path) as store:

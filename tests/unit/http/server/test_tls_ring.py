@@ -61,6 +61,15 @@ class Shop:
         self.shared = ssl.MemoryBIO()
         self._open: list[socket.socket] = []
 
+    def ask_for_short_records(self) -> None:
+        """Have clients ask for records of 512 bytes (max_fragment_length, RFC 6066)."""
+        import _ssl
+
+        ask = ctypes.PyDLL(_ssl.__file__).SSL_CTX_set_tlsext_max_fragment_length
+        ask.argtypes = (ctypes.c_void_p, ctypes.c_uint8)
+        at = id(self._client) + object.__basicsize__
+        assert ask(ctypes.c_void_p.from_address(at), 1) == 1
+
     def pair(self, *, attached: bool = False) -> tuple[TlsSocket, Reader]:
         ours, theirs = socket.socketpair()
         for sock in (ours, theirs):
@@ -153,9 +162,14 @@ def test_a_long_head_goes_out_in_windows(shop: Shop) -> None:
 
 
 # What adds most to each record, in the suites that an operator may allow.
+@pytest.mark.parametrize("short_records", [False, True])
 @pytest.mark.parametrize("suite", ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-SHA384"])
-def test_the_largest_window_fits_with_the_largest_head(tmp_path: Path, suite: str) -> None:
+def test_the_largest_window_fits_with_the_largest_head(
+    tmp_path: Path, suite: str, short_records: bool
+) -> None:
     with contextlib.closing(Shop(tmp_path, suite)) as shop:
+        if short_records:
+            shop.ask_for_short_records()
         server, reader = shop.pair()
         body, head = os.urandom(2 * WINDOW_BYTES), os.urandom(MOST_HEAD_BYTES)
         assert carried(server, reader, body) == body

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from headrace.config.certificate_files import load_pair
 from headrace.config.server import Certificate, TlsOptions
 from headrace.errors import HeadraceError
+from headrace.http.server.ticket_keys import keep_no_sessions
 from headrace.http.server.tls_context import PROTOCOLS, CertificateContext
 from headrace.http.server.tls_socket import OP_ENABLE_KTLS
 from headrace.node.tickets.installed import InstalledKeys
@@ -93,6 +94,7 @@ def context_of(
     if options.kernel_tls:
         context.options |= OP_ENABLE_KTLS
     context.set_alpn_protocols(list(PROTOCOLS))
+    keep_no_sessions(context)
     try:
         context.set_ciphers(CIPHERS if options.ciphers is None else options.ciphers)
     except ssl.SSLError as error:

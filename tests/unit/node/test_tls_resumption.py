@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from pathlib import Path
 
@@ -49,6 +50,8 @@ class Site:
                     continue
         served.write(b"x")
         assert client.read(1) == b"x"
+        with contextlib.suppress(ssl.SSLWantReadError):
+            served.unwrap()  # what ends otherwise is resumed by nobody
         return client
 
 
@@ -86,3 +89,16 @@ def test_another_certificate_for_the_name_opens_no_ticket(
     session = site.shake(site.context(first)).session
     assert not site.shake(site.context(second), session).session_reused
     assert site.shake(site.context(first), session).session_reused
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=["1.2", "1.3"])
+def test_a_server_keeps_no_session_of_a_client_that_takes_no_ticket(
+    tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    site = Site(tmp_path, version)
+    site.client.options |= ssl.OP_NO_TICKET
+    context = site.context(site.authority.issue(NAME))
+    session = site.shake(context).session
+    assert context.session_stats()["number"] == 0
+    if session is not None and version is ssl.TLSVersion.TLSv1_2:
+        assert not site.shake(context, session).session_reused

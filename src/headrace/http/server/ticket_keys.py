@@ -19,6 +19,8 @@ KEYS_CANNOT_BE_SET = "this Python has OpenSSL linked into it, and sets no keys f
 NAME_BYTES = 16
 KEY_BYTES = 80  # OpenSSL: 16 of name, 32 for HMAC, 32 for AES
 
+_SSL_CTRL_SET_SESS_CACHE_MODE = 44
+_SSL_SESS_CACHE_OFF = 0
 _SSL_CTRL_GET_TLSEXT_TICKET_KEYS = 58
 _SSL_CTRL_SET_TLSEXT_TICKET_KEYS = 59
 
@@ -49,6 +51,19 @@ def install(context: ssl.SSLContext, key: bytes) -> bool:
     control(_native(context), _SSL_CTRL_GET_TLSEXT_TICKET_KEYS, KEY_BYTES, kept)
     if kept.raw != key:
         raise TicketKeyError("OpenSSL did not keep the session ticket key")
+    return True
+
+
+def keep_no_sessions(context: ssl.SSLContext) -> bool:
+    """Have this server context keep no sessions of clients of TLS 1.2 that take no tickets: else
+    each takes a kilobyte for two hours, in each worker, and only this one could resume it.
+
+    False when this Python hides its OpenSSL.
+    """
+    control = _openssl_control()
+    if control is None:
+        return False
+    control(_native(context), _SSL_CTRL_SET_SESS_CACHE_MODE, _SSL_SESS_CACHE_OFF, None)
     return True
 
 

@@ -207,7 +207,8 @@ def test_neighbours_get_exactly_their_bytes(shop: Shop, steps: list[Step], cuts:
         gone = False
         for number, cut in enumerate([*cuts, len(stream) or 1]):
             piece, at = stream[at : at + cut], at + cut
-            attacker.put(piece)
+            with contextlib.suppress(BrokenPipeError):  # it said its end before
+                attacker.put(piece)
             if not gone:
                 try:
                     take_in(hostile)
@@ -388,6 +389,17 @@ def test_a_key_update_in_the_middle_of_a_download_is_answered(
         rest = client.exactly(2 * size - len(head))
         assert (head + rest).count(b"HTTP/1.1 200") == 2
         assert client.key_updates == 1
+
+
+def test_a_client_that_has_said_its_end_gets_its_answer_and_ours(
+    secure: Secure, origin: Origin, path: str
+) -> None:
+    origin.serve(path, cacheable(b"x"))
+    for _ in range(3):
+        with secure.attacker() as client:
+            client.put(client.seal(DATA, request_for(path)) + client.seal(ALERT, CLOSE_NOTIFY))
+            assert client.data().startswith(b"HTTP/1.1 200")
+            assert client.ended()  # before a time limit
 
 
 def test_a_flood_of_key_updates_is_counted_and_cut(

@@ -159,13 +159,13 @@ class TlsSocket(HandshakingSide):
                 self._take(size_bytes)
                 continue
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-                return found
+                return self._last(found)
             except ssl.SSLError:
                 self.send_answers()
                 raise
             found = found + piece if found else piece
             if not piece:
-                return found
+                return self._last(found)
             if not tls.pending():
                 pieces += 1
                 if not incoming.pending and not self._later:
@@ -174,6 +174,15 @@ class TlsSocket(HandshakingSide):
                         self.send_answers()
                     self._fed = 0
                     return found
+
+    def _last(self, found: bytes) -> bytes:
+        """Return what came before the client said its end, which is to be an event of its own: the
+        client may keep its socket open until it has the answer.
+        """
+        if found:
+            with contextlib.suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RD)
+        return found
 
     def send(self, data: bytes | memoryview, head: bytes = b"") -> int:
         """Encrypt and send a window of `data`, behind `head`; return how many bytes of both the

@@ -6,6 +6,7 @@ Each `send` wakes the client, which costs more than what Python does around it.
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import ssl
 from collections.abc import Iterator
@@ -169,3 +170,20 @@ def test_what_is_uploaded_leaves_no_large_memory_with_an_idle_connection(
         found += server.recv(65536)
     assert found == said
     assert memory.most_bytes <= RECORD_BYTES
+
+
+def test_the_end_that_a_client_says_behind_its_data_is_an_event_of_its_own(
+    ends: tuple[TlsSocket, Counting, Client],
+) -> None:
+    server, sock, client = ends
+    greet(server, client)
+    client.say()
+    server.do_handshake()
+    client.tls.write(b"the last request")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client.tls.unwrap()
+    client.say()
+    assert server.recv(65536) == b"the last request"
+    assert select.select([sock], [], [], 0)[0]  # though the client's socket is open
+    assert server.recv(65536) == b""
+    assert server.send(b"an answer") == 9

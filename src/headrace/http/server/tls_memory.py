@@ -26,6 +26,7 @@ from headrace.reasons import Reason
 
 RECORD_BYTES = 16 * 1024
 RECORDS_AT_ONCE = 64  # so many are given to OpenSSL before it is checked what they brought
+BYTES_AT_ONCE = 4 * 1024  # or the whole record that these end in
 ANSWERS_BYTES = 16 * 1024  # of OpenSSL's own, kept while the client takes nothing
 
 _Arguments = ParamSpec("_Arguments")
@@ -66,7 +67,7 @@ class TlsMemory:
         self._pending: bytes | memoryview | None = None  # encrypted, not yet with the kernel
         self._answered = 0  # bytes of OpenSSL's own behind it
         self._meter = RecordMeter()
-        self._later = b""  # received, not yet given to OpenSSL
+        self._later: bytes | memoryview = b""  # received, not yet given to OpenSSL
         self._fed = 0  # records that OpenSSL has, of which it is not known what they brought
         self._silent = 0  # records that brought no data
         self._silent_since = 0.0
@@ -123,15 +124,20 @@ class TlsMemory:
         else:
             self._incoming.write_eof()
 
-    def _feed(self, data: bytes) -> None:
-        """Feed OpenSSL what has come, but only so much at once; keep the rest.
+    def _feed(self, data: bytes | memoryview) -> None:
+        """Feed OpenSSL what has come, but only so many records at once; keep the others.
 
         The memory that it reads from never shrinks: whoever sends much must not leave it large.
         """
-        end, records = self._meter.advance(data[:RECORD_BYTES], RECORDS_AT_ONCE)
+        end, records = self._meter.advance(data, RECORDS_AT_ONCE, BYTES_AT_ONCE)
         self._fed += records
-        self._incoming.write(data[:end])
-        self._later = data[end:]
+        if end == len(data):
+            self._incoming.write(data)
+            self._later = b""  # an empty view would keep all of it
+        else:
+            view = memoryview(data)
+            self._incoming.write(view[:end])
+            self._later = view[end:]
 
     def _count_silent(self, pieces: int) -> None:
         """Count the records that brought no data: OpenSSL has used all, and so many pieces came.

@@ -24,8 +24,9 @@ class RecordMeter:
         self.header = b""  # the beginning of a header that is not whole yet
         self.left = 0  # bytes of the present record that have not come
 
-    def advance(self, data: bytes, most: int) -> tuple[int, int]:
-        """Advance by `data`, at most to the end of the `most`th record that ends in it.
+    def advance(self, data: bytes | memoryview, most: int, enough_bytes: int) -> tuple[int, int]:
+        """Advance by `data`, at most to the end of the `most`th record that ends in it, or of the
+        first with which it is `enough_bytes`.
 
         Return how many bytes that is, and how many records ended.
         """
@@ -45,7 +46,7 @@ class RecordMeter:
             self.left -= step
             if not self.left:
                 records += 1
-                if records == most:
+                if records == most or at >= enough_bytes:
                     break
         return at, records
 

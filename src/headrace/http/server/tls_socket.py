@@ -168,12 +168,15 @@ class TlsSocket(HandshakingSide):
                 return self._last(found)
             if not tls.pending():
                 pieces += 1
-                if not incoming.pending and not self._later:
+                if not incoming.pending:
                     if self._fed > pieces:  # fewer: what came with the handshake's end
                         self._count_silent(pieces)
                         self.send_answers()
                     self._fed = 0
-                    return found
+                    if not self._later:
+                        return found
+                    pieces = 0
+                    self._feed(self._later)
 
     def _last(self, found: bytes) -> bytes:
         """Return what came before the client said its end, which is to be an event of its own: the

@@ -14,9 +14,9 @@ def record(size: int) -> bytes:
     return b"\x17\x03\x03" + size.to_bytes(2, "big") + bytes(size)
 
 
-@given(SIZES, st.lists(st.integers(1, 900), max_size=30), st.integers(1, 8))
+@given(SIZES, st.lists(st.integers(1, 900), max_size=30), st.integers(1, 8), st.integers(1, 900))
 def test_every_record_is_counted_once_however_the_stream_is_cut(
-    sizes: list[int], cuts: list[int], most: int
+    sizes: list[int], cuts: list[int], most: int, enough: int
 ) -> None:
     stream = b"".join(map(record, sizes))
     ends = [0]
@@ -27,8 +27,9 @@ def test_every_record_is_counted_once_however_the_stream_is_cut(
     for cut in [*cuts, len(stream)]:
         piece = stream[at : at + cut]
         while piece:
-            used, records = meter.advance(piece, most)
+            used, records = meter.advance(piece, most, enough)
             assert 0 < used <= len(piece)
+            assert not any(at + enough <= end < at + used for end in ends)
             assert records <= most
             at += used
             counted += records
@@ -44,7 +45,7 @@ def test_any_bytes_are_gone_through_to_their_end(data: bytes, most: int) -> None
     meter = RecordMeter()
     rest = data
     while rest:
-        used, _records = meter.advance(rest, most)
+        used, _records = meter.advance(memoryview(rest), most, 1000)
         assert used > 0
         rest = rest[used:]
 

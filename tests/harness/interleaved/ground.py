@@ -99,7 +99,8 @@ class PlayedStore(Store):
             yield transaction
 
     def close(self) -> None:
-        """Index and shared memory stay open: they are the ground's."""
+        """Index and shared memory stay open: they are the ground's. Spare files are its own."""
+        self.spares.close()
 
 
 def configured(path: Path, cache: dict[str, Any], **limits: Any) -> Config:

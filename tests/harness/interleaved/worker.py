@@ -107,6 +107,9 @@ class PlayedWorker:
         for fill in self.edge.fills._fills.values():
             while fill.interest._followed_fds:
                 os.close(fill.interest._followed_fds.pop())
+        spares = self.store.spares._spares
+        while spares:
+            os.close(spares.pop()[0])
         for stream in self.network.streams:
             stream.close()
 

@@ -130,9 +130,10 @@ def test_a_store_that_takes_nothing_is_worse_than_a_neighbours(
                 pass
         except OSError as error:
             assert error.errno == errno.ENOSPC
-    # An object that is not stored yet: what is stored can be read.
+    # An object that is not stored yet: what is stored can be read. And one that would be a file.
+    (site.directory / "files" / "probe-file").write_bytes(bytes(24 * 1024))
     first.vip.stop()
-    other = {"host": HOST, "path": "/probe?another", "stored": True}
+    other = {"host": HOST, "path": "/probe-file", "stored": True}
     first.write_vip(check=[other])
     first.vip.start()
     site.until(

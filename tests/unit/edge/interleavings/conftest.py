@@ -6,13 +6,11 @@ import gc
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import structlog
 
-from headrace.store.layout import SPARES
 from tests.harness.interleaved.ground import Ground
 from tests.harness.interleaved.record import Story
 from tests.harness.interleaved.scene import playing, playing_freely
@@ -47,22 +45,12 @@ def ground() -> Iterator[Ground]:
 def _nothing_stays_open(ground: Ground) -> Iterator[None]:
     """Count descriptors around each test; and write no log, which would take most of the time."""
     gc.collect()  # what other tests left is closed by now, not in the middle of this one
-    before = _descriptors()
+    before = sorted(os.listdir("/proc/self/fd"))
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     yield
     structlog.reset_defaults()
     gc.collect()
-    assert _descriptors() == before
-
-
-def _descriptors() -> list[str]:
-    """Return what is open, but for the few files that the store keeps for its next parts."""
-    found = []
-    for name in sorted(os.listdir("/proc/self/fd")):
-        with suppress(OSError):
-            if f"/{SPARES}/" not in os.readlink(f"/proc/self/fd/{name}"):
-                found.append(name)
-    return found
+    assert sorted(os.listdir("/proc/self/fd")) == before
 
 
 @pytest.fixture

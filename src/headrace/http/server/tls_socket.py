@@ -119,9 +119,8 @@ class TlsSocket(HandshakingSide):
 
         Raises SSLWantReadError, OSError.
         """
-        tls, incoming = self._tls, self._incoming
-        found = b""
-        pieces = 0
+        tls, incoming, outgoing = self._tls, self._incoming, self._outgoing
+        found, pieces = b"", 0
         asked = not incoming.pending and not tls.pending() and not self._later
         if asked:
             data = self._sock.recv(size_bytes)  # BlockingIOError: as good as SSLWantReadError
@@ -136,7 +135,6 @@ class TlsSocket(HandshakingSide):
                 incoming.write(data)
             else:
                 self._received(data)
-        outgoing = self._outgoing
         while True:
             try:
                 try:
@@ -172,10 +170,9 @@ class TlsSocket(HandshakingSide):
                     if self._fed > pieces:  # fewer: what came with the handshake's end
                         self._count_silent(pieces)
                         self.send_answers()
-                    self._fed = 0
+                    self._fed = pieces = 0
                     if not self._later:
                         return found
-                    pieces = 0
                     self._feed(self._later)
 
     def _last(self, found: bytes) -> bytes:

@@ -254,9 +254,15 @@ def test_a_restart_and_a_reload_forget_nothing(site: Site) -> None:
     assert visitors.visit(one)
     two.edge.reload()
     assert visitors.visit(two)
+    before = set(two.edge.worker_pids())
     two.edge.kill_worker()
     two.edge.expected_errors.add("worker_died")
-    eventually(lambda: len(two.edge.worker_pids()) == 2, "the worker is replaced", 30)
+
+    def is_replaced() -> bool:
+        now = set(two.edge.worker_pids())
+        return len(now) == 2 and now != before
+
+    eventually(is_replaced, "the worker is replaced", 30)
     for _ in range(6):
         assert visitors.visit(two)
 

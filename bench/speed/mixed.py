@@ -59,10 +59,17 @@ def warmed(peer: Running) -> Callable[[int], Ask]:
 
 
 @contextlib.contextmanager
-def _throughput(peer: Running) -> Iterator[Slice]:
+def _connected(peer: Running) -> Iterator[tuple[Callable[[int], Ask], Load]]:
+    """What to ask for, and a load all of whose connections are accepted."""
     asks = warmed(peer)
     with Load(peer.plain, CONNECTIONS) as client:
         time.sleep(ACCEPTED_S)
+        yield asks, client
+
+
+@contextlib.contextmanager
+def _throughput(peer: Running) -> Iterator[Slice]:
+    with _connected(peer) as (asks, client):
 
         def run(seconds: float) -> Taken:
             outcome = client.flat_out(asks, LONGER * seconds)
@@ -73,9 +80,7 @@ def _throughput(peer: Running) -> Iterator[Slice]:
 
 @contextlib.contextmanager
 def _at_rate(peer: Running) -> Iterator[Slice]:
-    asks = warmed(peer)
-    with Load(peer.plain, CONNECTIONS) as client:
-        time.sleep(ACCEPTED_S)
+    with _connected(peer) as (asks, client):
 
         def run(seconds: float) -> Taken:
             outcome = client.at_rate(asks, OFFERED_PER_S, LONGER * seconds)

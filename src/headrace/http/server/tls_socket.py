@@ -59,9 +59,8 @@ class TlsSocket(HandshakingSide):
     ) -> None:
         """Take over `sock`, which does not block. `ring` is for windows, where there is one."""
         super().__init__(sock, context, outgoing)
-        self._ring = (
-            ring  # until OpenSSL writes there: what only asks for little costs less without
-        )
+        # Until OpenSSL writes there: a connection that only asks for little costs less without.
+        self._ring = ring
         self._taken = 0  # plain bytes that the encrypted window holds, not yet reported
         self._window = FIRST_WINDOW_BYTES
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ SEGMENT = Body(302, 2_000_000)
 # What one hit took when this was recorded; uvloop waits with epoll_pwait.
 OF_A_MANIFEST = {"epoll_pwait": 1, "recvfrom": 1, "sendto": 1}
 OF_A_SEGMENT = {"epoll_pwait": 1, "recvfrom": 1, "sendto": 3}  # the head, and a megabyte twice
+OF_A_SEGMENT_IN_A_CROWD = {"epoll_pwait": 1, "recvfrom": 1, "sendto": 1, "sendfile": 2}
+CROWD = 100
 TOLERANCE = 1.10
 _CALL = re.compile(r"^([a-z_0-9]+)\(", re.MULTILINE)
 
@@ -71,3 +74,18 @@ def test_a_hit_takes_no_more_system_calls_than_recorded(
     grown = {name: found[name] for name in allowed if found[name] > allowed[name]}
     assert not grown, f"{count} hits took {grown}, where {allowed} are allowed"
     assert found.total() <= sum(allowed.values()), f"there are new kinds of calls: {found}"
+
+
+def test_a_segment_is_sent_from_its_file_while_many_are_connected(
+    edge: Edge, origin: Origin, path: str, tmp_path: Path
+) -> None:
+    origin.serve(path, cacheable(SEGMENT))
+    count = 50
+    with ExitStack() as stack:
+        for _ in range(CROWD):
+            stack.enter_context(edge.client()).get(path)
+        found = calls_of_hits(edge, tmp_path, path, SEGMENT, count)
+    assert found["sendfile"] >= count
+    allowed = {name: count * each * TOLERANCE for name, each in OF_A_SEGMENT_IN_A_CROWD.items()}
+    grown = {name: found[name] for name in allowed if found[name] > allowed[name]}
+    assert not grown, f"{count} hits took {grown}, where {allowed} are allowed"

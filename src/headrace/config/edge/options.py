@@ -10,6 +10,8 @@ from headrace.config.base import Model
 from headrace.config.server import GIB, KIB, MIB, ClientLimits, ClientTimeouts
 from headrace.config.units import DurationS, SizeBytes
 
+INLINE_MOST_BYTES = 16 * KIB
+
 
 class StoreOptions(Model):
     """What the store on disk and in memory may take."""
@@ -33,8 +35,8 @@ class StoreOptions(Model):
         "the disk.",
     )
     inline_bytes: SizeBytes = Field(
-        default=16 * KIB,
-        le=16 * KIB,
+        default=INLINE_MOST_BYTES,
+        le=INLINE_MOST_BYTES,
         description="Bodies of up to this size are kept in the index and not in files of their "
         "own, as long as they take no more than a quarter of `size`. That is faster; after a "
         "crash of the operating system they are fetched again. 0 keeps all in files.",

@@ -14,6 +14,7 @@ import mmap
 import os
 from weakref import WeakSet
 
+from headrace.config.edge.options import INLINE_MOST_BYTES
 from headrace.errors import HeadraceError, release_frames
 from headrace.http.server.send_queue import View
 from headrace.reasons import Reason
@@ -108,6 +109,11 @@ class GrowingSlice:
     # As the residency of its bytes: they have just been written, so they are in memory.
 
     from_file = False
+
+    @property
+    def in_file(self) -> bool:
+        """Whether the bytes can be sent from the file."""
+        return False
 
     @property
     def fd(self) -> int:
@@ -250,6 +256,13 @@ class LocalSlice(GrowingSlice):
             except BufferError:
                 self.part.is_shared = True
             self.part.close()
+
+    @property
+    def in_file(self) -> bool:
+        """Whether the bytes can be sent from the file: it will not be a spare one, to be written
+        again, for what is in it is too large for the index.
+        """
+        return self.written > INLINE_MOST_BYTES and self.fd >= 0
 
     @property
     def fd(self) -> int:

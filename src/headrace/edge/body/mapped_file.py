@@ -78,9 +78,11 @@ OnDamage = Callable[[str], None]
 class MappedBody:
     """Part of a file, mapped read-only: `size_bytes` from `offset`, as `view`.
 
-    Takes over `fd` and closes it with itself. Implements `http.server.send_queue.Residency`, whose
-    offsets count from the body's first byte.
+    Nobody writes to the file. Takes over `fd` and closes it with itself. Implements
+    `http.server.send_queue.Residency`, whose offsets count from the body's first byte.
     """
+
+    in_file = True
 
     __slots__ = (
         "_address", "_mapping", "_on_damage", "_populated", "_trusted_until", "fd", "from_file",
@@ -144,9 +146,9 @@ class MappedBody:
             return False
         if self._in_core(0, self.size_bytes):
             self._trusted_until = now + TRUST_S
-            if self.from_file and not self._populated:
-                # Nothing touches these pages, and `mincore` takes thirty times as long for those
-                # that the mapping lacks.
+            if not self._populated:
+                # What is sent from the file touches no page of the mapping, and `mincore` takes
+                # thirty times as long for those that it lacks.
                 self._populated = True
                 self._populate(0, self.size_bytes)
             return True

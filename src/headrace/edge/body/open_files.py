@@ -60,6 +60,8 @@ class OpenBody(MappedBody):
 class BodyInMemory(OpenBody):
     """A small body that was read from the index, for the request that asked for it."""
 
+    in_file = False
+
     __slots__ = ()
 
     def __init__(self, found: SmallBody) -> None:

@@ -30,7 +30,9 @@ class Residency(Protocol):
     """Knows which bytes of a mapped body are in memory, and the file that they are in.
 
     In the file `fd` the body begins at `offset`. When `from_file`, its bytes are best sent from
-    there, and not from the mapping.
+    there, and not from the mapping. When `in_file`, they can be: the descriptor stays open as long
+    as this lives, and nobody writes to these places again, for the kernel sends the file's own
+    pages, some of them long after the call.
     """
 
     @property
@@ -44,6 +46,10 @@ class Residency(Protocol):
     @property
     def from_file(self) -> bool:
         """Whether the bytes are best sent from the file."""
+
+    @property
+    def in_file(self) -> bool:
+        """Whether the bytes can be sent from the file."""
 
     def resident(self, offset: int, size_bytes: int) -> bool:
         """Return whether touching these bytes will not wait for a disk."""

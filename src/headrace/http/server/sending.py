@@ -35,6 +35,10 @@ from headrace.reasons import Reason
 WINDOW_BYTES = 1024 * 1024
 TURN_BYTES = 4 * 1024 * 1024  # so much goes to one client before the others have their turn
 SMALL_BYTES = 32 * 1024  # so little is best copied, and sent with the head in one call
+FEW_CONNECTIONS = 64
+"""With more, what is copied for one is out of the processor's cache before it is sent, and takes
+memory of the kernel meanwhile: `sendfile`, which copies nothing, took 0.45 of the processor time
+that `send` from a mapping took with a thousand clients of 2 MB segments."""
 
 
 class State(enum.Enum):
@@ -106,6 +110,12 @@ class SendingSide:
             self.abort(Reason.STORE_FAILED.word)
         else:
             self._client_failed(error)
+
+    def _best_by_file(self, residency: Residency) -> bool:
+        """Return whether bytes are best sent from their file, and not from its mapping."""
+        if residency.from_file:
+            return True
+        return residency.in_file and len(self._server.connections) > FEW_CONNECTIONS
 
     def _queue_of(self) -> SendQueue:
         if self._out is None:
@@ -197,7 +207,7 @@ class SendingSide:
         if sent < len(head):
             return sent
         try:
-            if residency is None or not residency.from_file:
+            if residency is None or not self._best_by_file(residency):
                 return sent + sock.send(body[:WINDOW_BYTES])
             return sent + os.sendfile(self._fd, residency.fd, residency.offset + offset, len(body))
         except BlockingIOError:
@@ -247,7 +257,7 @@ class SendingSide:
                     sent = self._encrypt_and_send(sock, view, residency, piece.offset + start)
                 elif more and len(view) < 16384 and isinstance(sock, socket.socket) and not tls:
                     sent = sock.send(view, socket.MSG_MORE)
-                elif residency is not None and residency.from_file and not tls:
+                elif residency is not None and not tls and self._best_by_file(residency):
                     at = residency.offset + piece.offset + start
                     sent = os.sendfile(self._fd, residency.fd, at, len(view))
                     if not sent:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from headrace.config.edge.options import INLINE_MOST_BYTES
 from headrace.edge.body.growing_slice import LocalSlice, SliceFailed
 from headrace.edge.body.held_bytes import held_bytes
 from headrace.store import Part
@@ -53,5 +54,24 @@ def test_a_file_that_its_clients_hold_is_counted_when_its_body_is_in_the_index(
             del part, growing, view
             gc.collect()
             assert held_bytes() == 0
+    finally:
+        loop.close()
+
+
+def test_what_may_end_in_the_index_is_never_sent_from_its_file(tmp_path: Path) -> None:
+    """Its file may be another slice's while the kernel still sends its pages."""
+    loop = asyncio.new_event_loop()
+    try:
+        with a_store(tmp_path, inline_bytes=INLINE_MOST_BYTES) as store:
+            part = store.begin_part(b"name", 0)
+            assert isinstance(part, Part)
+            part.set_head(a_record(length=100_000))
+            growing = LocalSlice(loop, 0, part, 100_000)
+            growing.write(memoryview(bytes(INLINE_MOST_BYTES)))
+            assert not growing.in_file
+            growing.write(memoryview(bytes(1)))
+            assert growing.in_file
+            part.close()
+            assert not growing.in_file
     finally:
         loop.close()

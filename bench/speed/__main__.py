@@ -10,8 +10,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import datetime
+import functools
 import os
 import re
+import shutil
 import signal
 import sys
 import tempfile
@@ -25,7 +27,7 @@ from bench.speed import machine, mixed, pages, quick, small
 from bench.speed.aside import OF_FILES, AsideRun
 from bench.speed.counters import Counter
 from bench.speed.load import LOAD_CORE
-from bench.speed.peers import PEERS, Peer
+from bench.speed.peers import PEERS, Peer, start_headrace
 from bench.speed.result import FORMAT, Measured, Result, Tail, plain
 from bench.speed.slices import Extent, Rounds
 from bench.speed.stand import Stand
@@ -167,6 +169,8 @@ def options() -> argparse.Namespace:
                         help="to store them, at most, for each server")  # fmt: skip
     parser.add_argument("--only", default="", help="works: a,c,h1 (a to n, and s)")
     parser.add_argument("--peers", default="", help="names of peers: headrace,nginx")
+    parser.add_argument("--python", action="append", default=[], metavar="NAME=PATH", type=other,
+                        help="compare with Headrace on that Python: NAME=PATH")  # fmt: skip
     parser.add_argument("--name", default="", help="what to call this machine (letters, digits, -)")
     parser.add_argument("--json", type=Path, help="write the result to this file")
     parser.add_argument("--output", type=Path, help="directory of the pages: add this machine")
@@ -186,6 +190,15 @@ def options() -> argparse.Namespace:
     return found
 
 
+def other(text: str) -> Peer:
+    """What `--python` names: Headrace on another interpreter, in whose environment it can run."""
+    name, _, path = text.partition("=")
+    if not (name and path and shutil.which(path)):
+        raise argparse.ArgumentTypeError("it is NAME=PATH, and a Python is at that path")
+    start = functools.partial(start_headrace, python=path)
+    return Peer(f"headrace-{name}", path, start)
+
+
 def words(text: str) -> list[str]:
     return [word for word in text.split(",") if word]
 
@@ -194,7 +207,7 @@ def main() -> None:
     """Parse the command line, measure, write what was found."""
     given = options()
     wanted = words(given.peers)
-    peers = [peer for peer in PEERS if not wanted or peer.name in wanted]
+    peers = [peer for peer in PEERS if not wanted or peer.name in wanted] + given.python
     for missing in [peer for peer in peers if not peer.installed]:
         say(f"{missing.name} is not installed and is left out: see scripts/install-bench-peers")
     peers = [peer for peer in peers if peer.installed]

@@ -77,7 +77,12 @@ class Peer:
 
 
 def start_headrace(
-    place: Place, workers: int = 1, *, origins: str | None = None, memory: str = ""
+    place: Place,
+    workers: int = 1,
+    *,
+    origins: str | None = None,
+    memory: str = "",
+    python: str = sys.executable,
 ) -> Program:
     """One edge with a plain and a TLS listener. `origins` is what its service has instead of the
     origin, as TOML; other services may follow. `memory` is for small bodies.
@@ -95,7 +100,7 @@ def start_headrace(
         "[limits]\nconnections_per_address = 100000\n"
         '[[service]]\nname = "bench"\nhosts = ["*"]\n' + origin
     )
-    command = [sys.executable, "-c", "from headrace.cli.main import main; main()"]
+    command = [python, "-c", "from headrace.cli.main import main; main()"]
     return Program(
         [*command, "edge", "--config", str(config)], SERVER_CORE, place.directory / "log"
     )

@@ -3,7 +3,8 @@
 from headrace.store.directory_lock import DirectoryLock
 from headrace.store.errors import SliceTooLarge, StoreError, StoreFull, StoreInUse
 from headrace.store.follower import PartFollower
-from headrace.store.part import Busy, Part, PartPhase
+from headrace.store.part import Busy, Part
+from headrace.store.phases import PartPhase
 from headrace.store.purge_rules import PurgeRule, matches
 from headrace.store.settings import StoreSettings
 from headrace.store.slice_reader import FileMark, OpenSlice, SmallBody, body_is_sound, mark_of

@@ -69,6 +69,7 @@ class Committer:
                 if small is not None and not transaction.has_room_inside(length):
                     finished.seal(stored, length)
                     small = None
+                    file_bytes = in_pages(finished.body_offset + length)
                 if not transaction.make_room(
                     file_bytes if small is None else charge_bytes(length),
                     replacing=key, by_file=small is None, ceiling_bytes=ceiling_bytes,

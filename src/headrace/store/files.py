@@ -56,7 +56,7 @@ def own_directory(path: Path) -> None:
         raise StoreError("{}: {}".format(*problem))
 
 
-def link(source: Path, target: str) -> None:
+def link(source: str, target: str) -> None:
     """Give a finished part its lasting name. Raises OSError.
 
     It keeps the part's name too until the index knows of it: who looks the slice up in between

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import msgspec
 
 from headrace.cache.record import StoredResponse
 from headrace.store import header, locks
 from headrace.store.files import open_file
-from headrace.store.part import FINAL, PartPhase
+from headrace.store.phases import FINAL, PartPhase
 
 
 class PartFollower:
@@ -22,7 +21,7 @@ class PartFollower:
 
     __slots__ = ("body_offset", "fd", "meta", "path", "phase", "reason", "written")
 
-    def __init__(self, path: Path, fd: int) -> None:
+    def __init__(self, path: str, fd: int) -> None:
         self.path = path
         self.fd = fd
         self.phase = PartPhase.WAITING_HEAD
@@ -32,7 +31,7 @@ class PartFollower:
         self.reason = b""
 
     @classmethod
-    def open(cls, path: Path) -> PartFollower | None:
+    def open(cls, path: str) -> PartFollower | None:
         """Follow the part at `path`; None when it is gone (finished or given up): look it up again.
 
         Raises OSError.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import xxhash
 
@@ -83,9 +82,9 @@ def slice_key_of_file(name: str) -> bytes | None:
     return None
 
 
-def part_file(parts: Path, name: bytes, n: int) -> Path:
+def part_file(parts: str, name: bytes, n: int) -> str:
     """Return the file that the one who fills slice `n` of `name` holds locked."""
-    return parts / f"{digest(name).hex()}-{n}"
+    return f"{parts}/{digest(name).hex()}-{n}"
 
 
 def in_pages(size_bytes: int) -> int:

@@ -7,43 +7,31 @@ becomes a slice: the header is reserved in front and the finished file is linked
 from __future__ import annotations
 
 import contextlib
-import enum
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 import xxhash
 
 from headrace.cache.record import StoredResponse
 from headrace.store import header, locks
+from headrace.store.checksums import checksum_of
 from headrace.store.errors import SliceTooLarge, StoreError
 from headrace.store.files import NOT_A_FILE, open_file, remove
 from headrace.store.layout import MAX_META_BYTES, MAX_SLICE, PAGE_BYTES
-from headrace.store.spare_files import SpareFiles, discard
+from headrace.store.phases import FINAL, PartPhase
+from headrace.store.spare_files import USED, SpareFiles, discard
 
-HASH_CHUNK_BYTES = 1024 * 1024
-
-
-class PartPhase(enum.IntEnum):
-    """How far a part has come. The last three are final."""
-
-    WAITING_HEAD = 0
-    BODY = 1
-    COMPLETE = 2
-    FAILED = 3
-    UNCACHEABLE = 4
-
-
-FINAL = frozenset({PartPhase.COMPLETE, PartPhase.FAILED, PartPhase.UNCACHEABLE})
+MOST_HELD_BYTES = 64 * 1024
+"""Of what may end in the index, what a process keeps in memory while it comes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Busy:
     """Another fill holds this part; `PartFollower.open(path)` follows it."""
 
-    path: Path
+    path: str
 
 
 class Part:
@@ -60,9 +48,12 @@ class Part:
         "_control",
         "_digest",
         "_hashed",
+        "_held",
         "_sealed",
         "_spare",
         "_spares",
+        "_unseen",
+        "_written_for",
         "body_offset",
         "fd",
         "is_inside",
@@ -74,7 +65,7 @@ class Part:
     )
 
     def __init__(
-        self, fd: int, path: Path, n: int, commit: Commit, spares: SpareFiles, spare: str = ""
+        self, fd: int, path: str, n: int, commit: Commit, spares: SpareFiles, spare: str = ""
     ) -> None:
         """Take over `fd`, which is locked and empty, unless this raises OSError.
 
@@ -88,7 +79,7 @@ class Part:
         self.n = n
         self.body_offset = 0
         self.written = 0
-        self.is_inside = self.is_shared = self._sealed = False
+        self.is_inside = self.is_shared = self._sealed = self._unseen = False
         self._spares = spares
         self._spare = spare
         self.phase = PartPhase.WAITING_HEAD
@@ -96,6 +87,8 @@ class Part:
         self._digest = xxhash.xxh3_64()
         self._hashed = 0
         self._control = control
+        self._held: tuple[StoredResponse, memoryview] | None = None
+        self._written_for = n  # and nothing else was written
 
     def set_head(self, stored: StoredResponse) -> None:
         """Reserve and write the header; the body begins after it. Once, before any body byte.
@@ -112,6 +105,21 @@ class Part:
             os.ftruncate(self.fd, self.body_offset)
         self._write_meta(meta)
         self._show(PartPhase.BODY)
+
+    def hold(self, stored: StoredResponse, body: memoryview) -> None:
+        """Take the whole of a small body as it stays in memory until `finish`, instead of
+        `set_head` and `write`: nothing is written to the file unless somebody follows it, or the
+        index has no room.
+        """
+        self._held = (stored, body)
+
+    def put_out(self) -> None:
+        """Write what is held into the file, for others. Raises OSError or StoreError."""
+        held, self._held = self._held, None
+        if held is not None:
+            self.set_head(held[0])
+            self.write(held[1], 0)
+            self.publish(len(held[1]))
 
     def write(self, buffer: memoryview | bytes | bytearray, at: int) -> None:
         """Write all of `buffer` at body offset `at`. Raises OSError (ENOSPC, EIO)."""
@@ -151,10 +159,15 @@ class Part:
         if stored.length < 0 and record:
             total = self.n * stored.slice_bytes + length
             stored = msgspec.structs.replace(stored, length=total)
-        if self.written != length:
+        if self.written != length and self._held is None:
             self.publish(length)
         kept = self._commit(self, stored, length, record)
-        self._unlink()
+        unlinked = self._unlink()
+        if self._held is not None and unlinked and not self.is_followed():
+            self._unseen = True  # and it has no name any more
+            self.phase = PartPhase.COMPLETE
+            return kept
+        self.put_out()
         self._show(PartPhase.COMPLETE)
         locks.unlock(self.fd)
         return kept
@@ -164,6 +177,7 @@ class Part:
         OSError.
         """
         self._sealed = True
+        self.put_out()
         if os.fstat(self.fd).st_size != self.body_offset + length:
             os.ftruncate(self.fd, self.body_offset + length)  # 100 µs on ext4, changed or not
         meta = header.encode_record(stored)
@@ -179,6 +193,8 @@ class Part:
         """Return the first `length` bytes of a small body. Raises OSError, also when they are not
         there.
         """
+        if self._held is not None:
+            return bytes(self._held[1])
         body = os.pread(self.fd, length, self.body_offset)
         if len(body) != length:
             raise OSError(f"a part of {length} bytes ends at {len(body)}")
@@ -213,6 +229,8 @@ class Part:
         fd, self.fd = self.fd, -1
         if not self._spare:
             os.close(fd)
+        elif self._unseen and self._spares.keep(fd, self._spare, self._written_for):
+            return
         elif not (
             self._is_of_use() and not _was_followed(fd) and self._spares.keep(fd, self._spare)
         ):
@@ -233,12 +251,13 @@ class Part:
             self._show(phase)
         locks.unlock(self.fd)
 
-    def _unlink(self) -> None:
-        """Unlink our own file, while it is locked: a successor may have taken the name.
+    def _unlink(self) -> bool:
+        """Unlink our own file, while it is locked: a successor may have taken the name. Return
+        whether it has only a spare's name now, or none.
 
         A file that the disk does not remove is left to the orphan sweep: the lock has to go.
         """
-        with contextlib.suppress(OSError):
+        try:
             if locks.is_still(self.fd, self.path):
                 keeps = not self._spare and self._spares.wanted and self._is_of_use()
                 if not (keeps and self._rename()):
@@ -246,6 +265,9 @@ class Part:
             if self._spare and not self._is_of_use():
                 os.unlink(self._spare)
                 self._spare = ""
+        except OSError:
+            return False
+        return True
 
     def _rename(self) -> bool:
         """Give the file a spare's name; False when the disk takes none."""
@@ -267,6 +289,7 @@ class Part:
     def _write_meta(self, meta: bytes) -> None:
         if header.meta_checksum(meta) == self._control.meta_checksum:
             return
+        self._written_for = USED
         os.pwrite(self.fd, meta, header.CONTROL_BYTES)
         self._update(
             header_bytes=self.body_offset,
@@ -276,6 +299,7 @@ class Part:
 
     def _update(self, **changes: int | bytes) -> None:
         """Rewrite the control block; its phase and written are as followers last saw them."""
+        self._written_for = USED
         self._control = header.changed(self._control, self.phase, self.written, **changes)
         os.pwrite(self.fd, self._control.packed()[: header.FOLLOWED_AT], 0)
 
@@ -285,6 +309,7 @@ class Part:
         self._put_word(header.PHASE_AT, (self.n << 32) | phase)
 
     def _put_word(self, at: int, value: int) -> None:
+        self._written_for = USED
         os.pwrite(self.fd, value.to_bytes(8, "little"), at)
 
     def _checksum(self, length: int) -> int:
@@ -294,21 +319,6 @@ class Part:
 
 
 Commit = Callable[[Part, StoredResponse, int, bool], bool]
-
-
-def checksum_of(fd: int, offset: int, length: int) -> int:
-    """Return the checksum of a body on disk. Raises OSError when it ends early."""
-    running = xxhash.xxh3_64()
-    chunk = memoryview(bytearray(min(HASH_CHUNK_BYTES, max(length, 1))))
-    at = offset
-    end = offset + length
-    while at < end:
-        read = os.preadv(fd, [chunk[: end - at]], at)
-        if not read:
-            raise OSError(f"a body of {length} bytes ends at {at - offset}")
-        running.update(chunk[:read])
-        at += read
-    return running.intdigest()
 
 
 def _first_control(n: int) -> header.Control:
@@ -331,19 +341,20 @@ def _was_followed(fd: int) -> bool:
         return True
 
 
-def _from_spare(path: Path, n: int, commit: Commit, spares: SpareFiles) -> Part | None:
+def _from_spare(path: str, n: int, commit: Commit, spares: SpareFiles) -> Part | None:
     """Begin a part in a file that is there already; None when there is none, or another has the
     part.
     """
     spare = spares.take()
     if spare is None:
         return None
-    fd, name = spare
+    fd, name, written_for = spare
     try:
-        _write_first_page(fd, n)
+        if written_for != n:
+            _write_first_page(fd, n)
         os.link(name, path)
     except FileExistsError:
-        if not spares.keep(fd, name):
+        if not spares.keep(fd, name, n):
             discard(fd, name)
         return None
     except OSError:
@@ -352,7 +363,7 @@ def _from_spare(path: Path, n: int, commit: Commit, spares: SpareFiles) -> Part 
     return Part(fd, path, n, commit, spares, name)
 
 
-def begin(path: Path, n: int, commit: Commit, spares: SpareFiles) -> Part | Busy:
+def begin(path: str, n: int, commit: Commit, spares: SpareFiles) -> Part | Busy:
     """Create and lock the part file at `path`, or say who has it. Raises OSError, or
     SliceTooLarge for a number that no slice can have; then it has left no file.
 

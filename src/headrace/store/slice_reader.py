@@ -12,10 +12,10 @@ import xxhash
 
 from headrace.cache.record import StoredResponse
 from headrace.store import header, small_bodies
+from headrace.store.checksums import checksum_of
 from headrace.store.files import NOT_A_FILE, open_file
 from headrace.store.index import Index
 from headrace.store.layout import slice_file, slice_key, slot_of
-from headrace.store.part import checksum_of
 from headrace.store.rows import NO_ROW, SliceRow
 
 REMEMBERED = 65_536

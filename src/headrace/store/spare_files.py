@@ -13,12 +13,19 @@ from pathlib import Path
 
 from headrace.store import locks
 
-MOST = 8
+MOST = 64
+"""A descriptor each. With fewer than fills wait for origins at a time, files would be made and
+removed all the time, which was a quarter of the cost of small misses."""
+
 MOST_BLOCK_BYTES = 64 * 1024
 _BLOCK_BYTES = 512
 
-Spare = tuple[int, str]
-"""A descriptor, locked, and the only name of its file."""
+USED = -1
+
+Spare = tuple[int, str, int]
+"""A descriptor, locked, and the only name of its file; and the number of the slice that its first
+page has been written for, USED when more was written.
+"""
 
 
 class SpareFiles:
@@ -44,10 +51,15 @@ class SpareFiles:
         """Return a file, to be used or removed."""
         return self._spares.pop() if self._spares else None
 
-    def keep(self, fd: int, name: str) -> bool:
-        """Keep a file; False when it is not worth it: then it is the caller's still."""
+    def keep(self, fd: int, name: str, written_for: int = USED) -> bool:
+        """Keep a file; False when it is not worth it: then it is the caller's still. One that was
+        `written_for` a slice and nothing else is locked still, and has no other name.
+        """
         if not self.wanted:
             return False
+        if written_for != USED:
+            self._spares.append((fd, name, written_for))
+            return True
         try:
             found = os.fstat(fd)
             small = found.st_blocks * _BLOCK_BYTES <= MOST_BLOCK_BYTES
@@ -55,7 +67,7 @@ class SpareFiles:
                 return False
         except OSError:
             return False
-        self._spares.append((fd, name))
+        self._spares.append((fd, name, USED))
         return True
 
     def __len__(self) -> int:
@@ -65,7 +77,7 @@ class SpareFiles:
         """Remove all. Idempotent."""
         self._closed = True
         while self._spares:
-            discard(*self._spares.pop())
+            discard(*self._spares.pop()[:2])
 
 
 def discard(fd: int, name: str) -> None:

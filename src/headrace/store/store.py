@@ -39,7 +39,7 @@ from headrace.store.layout import (
 )
 from headrace.store.live_purges import LivePurges, encode_rule, newest_rules
 from headrace.store.opening import open_index
-from headrace.store.part import Busy, Part
+from headrace.store.part import MOST_HELD_BYTES, Busy, Part
 from headrace.store.purge_rules import LONGEST_VALUE, MOST_RULES, PurgeEffect, PurgeRule
 from headrace.store.rows import NO_ROW, SliceRow
 from headrace.store.settings import StoreSettings
@@ -82,6 +82,7 @@ class Store:
         self._clock = clock
         self.objects = os.fspath(path / OBJECTS)
         self.parts = path / PARTS
+        self._parts = os.fspath(self.parts)
         self.rules = LivePurges(index, state)
         self.spares = SpareFiles(path / SPARES)
         self._committer = Committer(settings, self.rules, self.objects, self.transaction)
@@ -217,7 +218,13 @@ class Store:
         The slice may have been finished between the caller's lookup and this: with a Part in hand,
         look up again. Raises OSError.
         """
-        return part.begin(part_file(self.parts, name, n), n, self._commit, self.spares)
+        return part.begin(part_file(self._parts, name, n), n, self._commit, self.spares)
+
+    def keeps_inside(self, stored: StoredResponse) -> bool:
+        """Return whether a response is likely to be kept in the index, so that `Part.hold` spares
+        writing it to a file first. Pure.
+        """
+        return 0 <= stored.length <= min(self.settings.inline_bytes, MOST_HELD_BYTES)
 
     def record(self, stored: StoredResponse, key_hash: bytes) -> bool:
         """Insert or replace a record's metadata (a freshened response). 30 µs.

@@ -94,7 +94,7 @@ def test_what_is_planted_for_a_slice_counts_as_damaged(store: Store, plant: Plan
 @pytest.mark.parametrize("plant", PLANTED)
 def test_what_is_planted_for_a_part_or_a_target_is_replaced(store: Store, plant: Plant) -> None:
     stored = a_record()
-    plant(part_file(store.parts, stored.version, 0))
+    plant(Path(part_file(str(store.parts), stored.version, 0)))
     assert fill(store, stored)
     (file,) = slice_files(store.path)
     other = a_record(b"s\nh/other", version="other")
@@ -122,7 +122,7 @@ def test_a_part_that_is_a_pipe_or_a_link_is_not_followed(store: Store) -> None:
         path = store.parts / plant.__name__
         plant(path)
         with pytest.raises(OSError):
-            PartFollower.open(path)
+            PartFollower.open(str(path))
 
 
 @pytest.mark.parametrize("number", [MAX_SLICE + 1, 2**32, 10**18, -1])

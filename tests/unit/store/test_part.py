@@ -110,7 +110,7 @@ def test_after_any_other_end_the_part_can_be_begun_again(store: Store, end: str)
     part.fail(b"x") if end == "fail" else getattr(part, end)()
     again = begun(store)
     part.close()
-    assert again.path.exists()
+    assert os.path.exists(again.path)
     again.close()
 
 
@@ -134,12 +134,12 @@ def test_what_a_dead_holder_left_is_replaced_and_not_reused(store: Store) -> Non
     assert os.fstat(successor.fd).st_ino != os.fstat(follower.fd).st_ino
     follower.close()
     dead.close()
-    assert successor.path.exists()
+    assert os.path.exists(successor.path)
     successor.close()
 
 
 def test_following_a_part_that_is_gone_says_so(tmp_path: Path) -> None:
-    assert PartFollower.open(tmp_path / "gone") is None
+    assert PartFollower.open(str(tmp_path / "gone")) is None
 
 
 def test_bytes_written_out_of_order_are_stored_in_order(store: Store) -> None:

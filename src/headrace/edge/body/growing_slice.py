@@ -14,6 +14,7 @@ import mmap
 import os
 from weakref import WeakSet
 
+from headrace.cache.record import StoredResponse
 from headrace.config.edge.options import INLINE_MOST_BYTES
 from headrace.errors import HeadraceError, release_frames
 from headrace.http.server.send_queue import View
@@ -156,6 +157,9 @@ class LocalSlice(GrowingSlice):
     When the store cannot take more (disk full, I/O error), the rest is kept in memory for the
     clients that follow already, and the slice is not stored; `write_error` says why. Without a
     part everything is in memory from the start.
+
+    With `held`, whose whole body this will be, all of it stays in memory: it is likely to end in
+    the index, without a file. It is written out only if another process follows.
     """
 
     def __init__(
@@ -167,6 +171,7 @@ class LocalSlice(GrowingSlice):
         write_error: Exception | None = None,
         *,
         sure: bool = False,
+        held: StoredResponse | None = None,
     ) -> None:
         super().__init__(loop, number)
         self.part = part
@@ -175,9 +180,13 @@ class LocalSlice(GrowingSlice):
         self._offset = 0 if part is None else part.body_offset
         self._mapping: mmap.mmap | None = None
         self._mapped: memoryview | None = None
-        self._spill: mmap.mmap | None = None
+        self._spill: mmap.mmap | bytearray | None = None
         self._spill_from = 0
-        if part is None:
+        self._held = None if part is None else held
+        self.in_memory = self._held is not None
+        if self.in_memory:
+            self._spill = bytearray(capacity)
+        elif part is None:
             self._spill = _memory_for(capacity)
         else:
             self._extend(part, sure=sure)
@@ -204,11 +213,11 @@ class LocalSlice(GrowingSlice):
     @property
     def spilled_bytes(self) -> int:
         """What is held in memory because the file took no more."""
-        return 0 if self._spill is None else len(self._spill)
+        return 0 if self._spill is None or self.in_memory else len(self._spill)
 
     def write(self, data: memoryview) -> None:
         """Append, and wake who follows. `data` must fit into what is left of `capacity`."""
-        part = self.part
+        part = self.part if self._held is None else None
         if part is not None and self.write_error is None:
             try:
                 part.write(data, self.written)
@@ -223,15 +232,39 @@ class LocalSlice(GrowingSlice):
                 part.publish(self.written)
             except OSError as error:
                 self._give_up_storing(part, error)
+        if self._held is not None and self.written < self.capacity:
+            self._show_followers(self._held)
         self._wake()
+
+    def _show_followers(self, held: StoredResponse) -> None:
+        """Write what there is into the file, from now on, if another process follows."""
+        part = self.part
+        if part is None or not part.is_followed():
+            return
+        self._held = None
+        try:
+            part.hold(held, self._so_far())
+            part.put_out()
+        except OSError as error:
+            self._give_up_storing(part, error)
+
+    def hand_over(self) -> None:
+        """Give the part the whole body, where it has none of it yet, so that it can be finished."""
+        if self._held is not None and self.part is not None:
+            self.part.hold(self._held, self._so_far())
+
+    def _so_far(self) -> memoryview:
+        assert self._spill is not None
+        return memoryview(self._spill)[: self.written]
 
     def _give_up_storing(self, part: Part, error: OSError) -> None:
         release_frames(error)  # they hold this
         self.write_error = error
-        self._spill_from = self.written
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         part.fail(Reason.DISK_FULL if full else Reason.WRITE_FAILED)
-        self._spill = _memory_for(self.capacity - self.written)
+        if not self.in_memory:
+            self._spill_from = self.written
+            self._spill = _memory_for(self.capacity - self.written)
 
     def finish(self, *, last: bool) -> None:
         """Note that all bytes are written. The part itself is finished by the caller."""

@@ -246,7 +246,10 @@ class SliceWriter:
             part = self._part_for(stored, number)
             if isinstance(part, Busy):
                 return None
-            growing = LocalSlice(environment.loop, number, part, capacity, sure=stored.length >= 0)
+            growing = LocalSlice(
+                environment.loop, number, part, capacity, sure=stored.length >= 0,
+                held=stored if self._is_held(stored) else None,
+            )  # fmt: skip
         except PermitTaken as error:
             release_frames(error)  # the slice keeps it
             growing = LocalSlice(environment.loop, number, None, capacity, error)
@@ -280,19 +283,24 @@ class SliceWriter:
             if may_be_there and store.has_slice(stored.version, number):
                 part.close()
                 return Busy(part.path)
-            part.set_head(stored)
+            if not self._is_held(stored):
+                part.set_head(stored)
         except (StoreError, OSError):
             part.fail(Reason.STORE_FAILED)
             part.close()
             raise
         return part
 
+    def _is_held(self, stored: StoredResponse) -> bool:
+        """Return whether this is one slice that needs no file."""
+        return stored.length <= stored.slice_bytes and self._environment.store.keeps_inside(stored)
+
     def _finish_slice(self, stored: StoredResponse, *, last: bool) -> None:
         environment = self._environment
         growing, self._growing = self._growing, None
         if growing is None:
             return
-        if self._interest is not None:
+        if self._interest is not None and not growing.in_memory:
             self._interest.note_followers(growing.part)
         growing.finish(last=last)
         if self._events is not None:
@@ -307,11 +315,14 @@ class SliceWriter:
             return
         known = stored.length >= 0
         try:
+            growing.hand_over()
             if part.finish(stored, growing.written, record=known or last):
                 environment.bodies.adopt(stored, growing)
                 self.first_is_stored |= known and growing.number == self._wanted.first
             else:
                 self.unsaved[growing.number] = growing
+            if growing.in_memory:
+                part.close()  # no one here reads from it
         except (StoreError, OSError) as error:
             part.fail(Reason.STORE_FAILED)
             self.unsaved[growing.number] = growing

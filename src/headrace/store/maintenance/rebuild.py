@@ -14,6 +14,7 @@ import msgspec
 from headrace.cache.key import key_hash
 from headrace.cache.record import StoredResponse
 from headrace.store import header, locks
+from headrace.store.checksums import checksum_of
 from headrace.store.files import open_file, remove
 from headrace.store.layout import (
     DIRECTORIES,
@@ -24,7 +25,6 @@ from headrace.store.layout import (
     record_key,
     slice_key_of_file,
 )
-from headrace.store.part import checksum_of
 from headrace.store.purge_rules import PurgeEffect
 from headrace.store.rows import SliceRow
 from headrace.store.slice_reader import read_meta

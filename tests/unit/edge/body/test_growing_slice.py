@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from headrace.config.edge.options import INLINE_MOST_BYTES
 from headrace.edge.body.growing_slice import LocalSlice, SliceFailed
 from headrace.edge.body.held_bytes import held_bytes
-from headrace.store import Part
+from headrace.store import Part, PartFollower, PartPhase
 from tests.unit.store.samples import a_record, a_store
 
 
@@ -75,3 +76,26 @@ def test_what_may_end_in_the_index_is_never_sent_from_its_file(tmp_path: Path) -
             assert not growing.in_file
     finally:
         loop.close()
+
+
+def test_one_that_is_held_is_written_out_for_who_follows_from_elsewhere(tmp_path: Path) -> None:
+    loop = asyncio.new_event_loop()
+    with closing(loop), a_store(tmp_path, inline_bytes=4096) as store:
+        part = store.begin_part(b"name", 0)
+        assert isinstance(part, Part)
+        stored = a_record(length=10)
+        growing = LocalSlice(loop, 0, part, 10, held=stored)
+        growing.write(memoryview(b"first"))
+        follower = PartFollower.open(part.path)
+        assert follower is not None
+        assert (follower.phase, follower.written) == (PartPhase.WAITING_HEAD, 0)
+        growing.write(memoryview(b"-and"))
+        assert (follower.poll(), follower.written) == (PartPhase.BODY, 9)
+        growing.write(memoryview(b"!"))
+        growing.hand_over()
+        assert part.finish(stored, 10)
+        assert follower.poll() is PartPhase.COMPLETE
+        assert os.pread(follower.fd, 10, follower.body_offset) == b"first-and!"
+        assert bytes(growing.view(0, 10)[0]) == b"first-and!"
+        follower.close()
+        part.close()

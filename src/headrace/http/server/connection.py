@@ -29,7 +29,7 @@ from headrace.http.stream import WANT_READ, WANT_WRITE
 from headrace.reasons import Reason
 
 # Looking up a member of an enum takes as long as calling a function.
-_HANDSHAKE, _IDLE = State.HANDSHAKE, State.IDLE
+_HANDSHAKE, _IDLE, _CLOSED = State.HANDSHAKE, State.IDLE, State.CLOSED
 _RESPONDING, _LINGERING = State.RESPONDING, State.LINGERING
 
 READ_BYTES = 64 * 1024
@@ -69,8 +69,20 @@ class Connection(EndingSide):
         self.in_turn = self.next_turn = False
         timeouts = server.timeouts
         self.deadline = server.monotonic() + (timeouts.tls_handshake_s if tls else timeouts.head_s)
-        server.loop.add_reader(self._fd, self._on_readable)
         server.timer_wheel.watch(self)
+
+    def begin(self) -> None:
+        """Read what has come with the connection, and wait for more unless that was its end.
+
+        A client sends its first request right behind the handshake of TCP, so most often it is
+        there, and one that wants no second answer is never waited for at all.
+        """
+        try:
+            if not self.tls:
+                self._on_readable()
+        finally:
+            if self.state is not _CLOSED and len(self._buffer) <= PIPELINE_BYTES:
+                self._continue_reading()
 
     # Reading.
 
@@ -328,9 +340,9 @@ class Connection(EndingSide):
         if waits:
             # What more the client sends waits as well, for it would only wake us.
             self._stop_reading()
-            self._server.loop.add_writer(self._fd, self._handshake)
+            self._server.poll.add_writer(self._fd, self._handshake)
         else:
-            self._server.loop.remove_writer(self._fd)
+            self._server.poll.remove_writer(self._fd)
             self._continue_reading()
 
 

@@ -10,7 +10,6 @@ import math
 import mmap
 import ssl
 import time
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Protocol
 
 from headrace.http.client_network import network_of
 from headrace.http.parser import HeadLimits, RequestParser
+from headrace.http.server.client_poll import ClientPoll
 from headrace.http.server.exchange import Handler
 from headrace.http.server.head_cache import HeadCache
 from headrace.http.server.timer_wheel import TimerWheel
@@ -75,6 +75,7 @@ class ServerContext:
     def __init__(self, handler: Handler, loop: asyncio.AbstractEventLoop) -> None:
         self.handler = handler
         self.loop = loop
+        self.poll = ClientPoll(loop)
         self.timer_wheel = TimerWheel()
         self.monotonic = time.monotonic
         self.head_limits = HeadLimits()
@@ -91,8 +92,8 @@ class ServerContext:
         self.handle = handler.handle
         self.refused = handler.refused
         self.finished = handler.finished
-        self._by_network: Counter[str] = Counter()
-        self._shaking: Counter[str] = Counter()  # of them, those in their TLS handshake
+        self._by_network: dict[str, int] = {}
+        self._shaking: dict[str, int] = {}  # of them, those in their TLS handshake
 
     def configure(
         self, head_limits: HeadLimits, timeouts: ClientTimeouts, limits: ConnectionLimits
@@ -107,25 +108,28 @@ class ServerContext:
 
     # Who may come in.
 
-    def why_not_admitted(self, address: str, *, tls: bool) -> str:
-        """Return which limit a new connection from `address` would pass, in a word; "" for none."""
-        network = network_of(address)
-        if len(self.connections) >= self.limits.connections:
+    def why_not_admitted(self, network: str, *, tls: bool) -> str:
+        """Return which limit a new connection would pass, in a word; "" for none. `network` is
+        what its address counts as, "" without one.
+        """
+        limits = self.limits
+        if len(self.connections) >= limits.connections:
             return Reason.CONNECTION_LIMIT.word
-        if address and self._by_network[network] >= self.limits.per_address:
+        if not network:
+            return ""
+        if self._by_network.get(network, 0) >= limits.per_address:
             return Reason.ADDRESS_LIMIT.word
-        if tls and address and self._shaking[network] >= self.limits.handshakes_per_address:
+        if tls and self._shaking.get(network, 0) >= limits.handshakes_per_address:
             # Only where shaking hands is asked for: others of this address have no part in it.
             return Reason.HANDSHAKE_LIMIT.word
         return ""
 
-    def admitted(self, address: str, *, tls: bool) -> None:
+    def admitted(self, network: str, *, tls: bool) -> None:
         """Count a connection that was let in. Each needs its `closed`."""
-        if address:
-            network = network_of(address)
-            self._by_network[network] += 1
+        if network:
+            self._by_network[network] = self._by_network.get(network, 0) + 1
             if tls:
-                self._shaking[network] += 1
+                self._shaking[network] = self._shaking.get(network, 0) + 1
 
     # What connections report.
 
@@ -160,9 +164,9 @@ class ServerContext:
         yield from list(self._by_network.items())
 
 
-def _count_down(counter: Counter[str], name: str) -> None:
-    left = counter[name] - 1
+def _count_down(counter: dict[str, int], name: str) -> None:
+    left = counter.get(name, 0) - 1
     if left > 0:
         counter[name] = left
     else:
-        del counter[name]
+        counter.pop(name, None)

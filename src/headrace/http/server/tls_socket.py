@@ -278,5 +278,5 @@ class TlsSocket(HandshakingSide):
             self._flush()
 
 
-ClientSocket = socket.socket | TlsSocket
+ClientSocket = socket.SocketType | TlsSocket
 TLS_SOCKETS = (ssl.SSLSocket, TlsSocket)

@@ -81,7 +81,10 @@ def test_a_client_that_takes_no_handshake_and_sends_more_costs_nothing(
             with contextlib.suppress(ssl.SSLWantReadError):
                 tls.do_handshake()
             theirs.send(outgoing.read())
-            server._admit(ours, "", Listener(ours, "here", context))
+            listener = Listener(theirs, "here", context)
+            let_in = server._admit(ours.detach(), "", listener)
+            assert let_in is not None
+            let_in.begin()
             for _ in range(10):
                 await asyncio.sleep(0)
             theirs.send(b"no TLS")

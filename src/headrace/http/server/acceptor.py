@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import functools
 import math
 import os
 import socket
@@ -81,7 +80,7 @@ class Server(ServerContext):
         """Accept connections on a socket from now on."""
         self._listeners.append(listener)
         if not self._paused:
-            self.poll.add_reader(listener.sock.fileno(), functools.partial(self._accept, listener))
+            self.loop.add_reader(listener.sock.fileno(), self._accept, listener)
 
     @property
     def listeners(self) -> tuple[Listener, ...]:
@@ -94,7 +93,7 @@ class Server(ServerContext):
         What is left in a queue that closes is reset, though its client has done nothing wrong.
         """
         self._listeners.remove(listener)
-        self.poll.remove_reader(listener.sock.fileno())
+        self.loop.remove_reader(listener.sock.fileno())
         while self._accept(listener) >= ACCEPTS_PER_WAKE:
             pass
         listener.sock.close()
@@ -134,7 +133,9 @@ class Server(ServerContext):
                 try:
                     connection.begin()
                 except Exception as error:  # noqa: BLE001 - the others go on
-                    self.poll.report(error)
+                    self.loop.call_exception_handler(
+                        {"message": "a new client connection failed", "exception": error}
+                    )
             if pace != math.inf:
                 self._rest(accepted / pace)
         return accepted
@@ -192,13 +193,13 @@ class Server(ServerContext):
             return
         self._paused = True
         for listener in self._listeners:
-            self.poll.remove_reader(listener.sock.fileno())
+            self.loop.remove_reader(listener.sock.fileno())
         self.loop.call_later(rest_s, self._continue_accepting)
 
     def _continue_accepting(self) -> None:
         self._paused = False
         for listener in self._listeners:
-            self.poll.add_reader(listener.sock.fileno(), functools.partial(self._accept, listener))
+            self.loop.add_reader(listener.sock.fileno(), self._accept, listener)
 
     # Timers and the end.
 
@@ -220,13 +221,12 @@ class Server(ServerContext):
     def close(self) -> None:
         """Close everything at once."""
         for listener in list(self._listeners):
-            self.poll.remove_reader(listener.sock.fileno())
+            self.loop.remove_reader(listener.sock.fileno())
             listener.sock.close()
         self._listeners.clear()
         for connection in list(self.connections):
             connection.abort(Reason.STOPPED.word)
         if self._ticker is not None:
             self._ticker.cancel()
-        self.poll.close()
         with contextlib.suppress(RuntimeError):
             self.disk_threads.shutdown(wait=False, cancel_futures=True)

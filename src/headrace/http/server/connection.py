@@ -340,9 +340,9 @@ class Connection(EndingSide):
         if waits:
             # What more the client sends waits as well, for it would only wake us.
             self._stop_reading()
-            self._server.poll.add_writer(self._fd, self._handshake)
+            self._server.loop.add_writer(self._fd, self._handshake)
         else:
-            self._server.poll.remove_writer(self._fd)
+            self._server.loop.remove_writer(self._fd)
             self._continue_reading()
 
 

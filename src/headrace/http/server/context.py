@@ -17,7 +17,6 @@ from typing import Protocol
 
 from headrace.http.client_network import network_of
 from headrace.http.parser import HeadLimits, RequestParser
-from headrace.http.server.client_poll import ClientPoll
 from headrace.http.server.exchange import Handler
 from headrace.http.server.head_cache import HeadCache
 from headrace.http.server.timer_wheel import TimerWheel
@@ -75,7 +74,6 @@ class ServerContext:
     def __init__(self, handler: Handler, loop: asyncio.AbstractEventLoop) -> None:
         self.handler = handler
         self.loop = loop
-        self.poll = ClientPoll(loop)
         self.timer_wheel = TimerWheel()
         self.monotonic = time.monotonic
         self.head_limits = HeadLimits()

@@ -120,7 +120,11 @@ class EndingSide(RespondingSide):
             self._server.handshake_ended(self.address)
         self.state = State.CLOSED
         self._server.timer_wheel.forget(self)
-        self._server.poll.closing(self._fd)
+        loop = self._server.loop
+        if self._reading:
+            loop.remove_reader(self._fd)
+        if self._writing:
+            loop.remove_writer(self._fd)
         # Who lingers has said the end already.
         if clean and not self._linger_left and isinstance(self._sock, TLS_SOCKETS):
             with contextlib.suppress(OSError, ValueError):

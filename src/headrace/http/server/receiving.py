@@ -44,12 +44,12 @@ class ReceivingSide(SendingSide):
     def _stop_reading(self) -> None:
         if self._reading:
             self._reading = False
-            self._server.poll.remove_reader(self._fd)
+            self._server.loop.remove_reader(self._fd)
 
     def _continue_reading(self) -> None:
         if not self._reading and not self._end_of_input:
             self._reading = True
-            self._server.poll.add_reader(self._fd, self._on_readable)
+            self._server.loop.add_reader(self._fd, self._on_readable)
 
     @property
     def has_body(self) -> bool:

@@ -283,7 +283,7 @@ class SendingSide:
     def _sent_all(self) -> None:
         if self._writing:
             self._writing = False
-            self._server.poll.remove_writer(self._fd)
+            self._server.loop.remove_writer(self._fd)
         if self._flush_waiter is not None and not self._flush_waiter.done():
             self._flush_waiter.set_result(None)
         self.deadline = math.inf
@@ -293,7 +293,7 @@ class SendingSide:
     def _await_writable(self) -> None:
         if not self._writing:
             self._writing = True
-            self._server.poll.add_writer(self._fd, self._pump)
+            self._server.loop.add_writer(self._fd, self._pump)
             self._watch_progress(self.bytes_sent)
 
     def _load(self, residency: Residency, offset: int, size_bytes: int) -> None:
@@ -301,7 +301,7 @@ class SendingSide:
         self._loading = True
         if self._writing:
             self._writing = False
-            self._server.poll.remove_writer(self._fd)
+            self._server.loop.remove_writer(self._fd)
         self._server.handler.event("cold_read", "disk")
         job = self._server.loop.run_in_executor(
             self._server.disk_threads, residency.load, offset, size_bytes

@@ -9,12 +9,15 @@ import socket
 import ssl
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from headrace.http.parser import HeadLimits
 from headrace.http.server.acceptor import ACCEPTS_PER_REST, Listener, Server
+from headrace.http.server.connection import Connection
 from headrace.http.server.context import ClientTimeouts, ConnectionLimits
+from headrace.http.server.exchange import Exchange
 from headrace.http.server.tls_socket import TlsSocket
 from headrace.node.answering import Answering
 from headrace.telemetry.metrics import WorkerMetrics
@@ -48,6 +51,86 @@ def test_of_a_flood_only_so_many_are_let_in_at_a_time(accepts_per_s: float, firs
             for _ in range(10):
                 await asyncio.sleep(0.01)
             assert len(server.connections) == min(CLIENTS, 2 * first)
+            server.close()
+
+    asyncio.run(run())
+
+
+REQUEST = b"GET /readyz HTTP/1.1\r\nHost: a\r\n"
+LAST_REQUEST = REQUEST + b"Connection: close\r\n\r\n"
+
+
+class Ready(Answering):
+    """Answers every request at once."""
+
+    def handle(self, exchange: Exchange) -> None:
+        exchange.respond(204, b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    def finished(self, exchange: Exchange, ended: str) -> None:
+        assert ended == "complete"
+
+
+@pytest.mark.parametrize(
+    ("sent", "watched", "answered", "stays"),
+    [
+        pytest.param(LAST_REQUEST, 0, True, False, id="one request and no more"),
+        pytest.param(REQUEST + b"\r\n", 1, True, True, id="one request"),
+        pytest.param(REQUEST, 1, False, True, id="part of a request"),
+        pytest.param(b"", 1, False, True, id="nothing"),
+    ],
+)
+def test_what_comes_with_a_connection_is_read_at_once(
+    monkeypatch: pytest.MonkeyPatch, sent: bytes, watched: int, answered: bool, stays: bool
+) -> None:
+    """It is accepted, answered, and only if it stays waited for."""
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        server = Server(Ready(WorkerMetrics()), loop)
+        calls: list[object] = []
+        add_reader = loop.add_reader
+
+        def counted(descriptor: int, *call: Any) -> None:
+            calls.append(call)
+            add_reader(descriptor, *call)
+
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            listening.setblocking(False)
+            with socket.create_connection(listening.getsockname()) as client:
+                client.sendall(sent)
+                monkeypatch.setattr(loop, "add_reader", counted)
+                assert server._accept(Listener(listening, "here", None)) == 1
+                assert len(calls) == watched
+                assert len(server.connections) == stays
+                client.settimeout(10 if answered else 0)
+                with contextlib.suppress(BlockingIOError):
+                    assert client.recv(1000).startswith(b"HTTP/1.1 ") is answered
+                server.close()
+
+    asyncio.run(run())
+
+
+def test_a_fault_in_one_new_connection_keeps_no_other_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        faults: list[object] = []
+        loop.set_exception_handler(lambda _loop, said: faults.append(said["exception"]))
+        server = Server(Answering(WorkerMetrics()), loop)
+        begun: list[Connection] = []
+
+        def begin(connection: Connection) -> None:
+            begun.append(connection)
+            raise KeyError(len(begun))
+
+        monkeypatch.setattr(Connection, "begin", begin)
+        with socket.create_server(("127.0.0.1", 0)) as listening, ExitStack() as clients:
+            listening.setblocking(False)
+            for _ in range(2):
+                clients.enter_context(socket.create_connection(listening.getsockname()))
+            assert server._accept(Listener(listening, "here", None)) == 2
+            assert len(begun) == len(faults) == 2
             server.close()
 
     asyncio.run(run())

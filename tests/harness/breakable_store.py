@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 from headrace.cache.record import StoredResponse
 from headrace.store import Busy, Part, PurgeRule, Store, StoreSettings
+from headrace.store.whole import VariantOf, Whole
 
 SLICE = 64 * 1024
 EPOCH_S = 1_800_000_000.0
@@ -23,8 +24,8 @@ _MEMORY = Path("/dev/shm")
 
 OPERATIONS = frozenset(
     (
-        "vary_of", "lookup", "open_slice", "has_slice", "slices", "begin_part", "record", "delete",
-        "purge", "variants", "rules_since",
+        "vary_of", "lookup", "whole", "open_slice", "has_slice", "slices", "begin_part", "record",
+        "delete", "purge", "variants", "rules_since",
         "remove_corrupt", "set_head", "write", "publish", "finish",
     )
 )  # fmt: skip
@@ -54,6 +55,10 @@ class BreakableStore(Store):
     def lookup(self, key_hash: bytes, variant: bytes) -> StoredResponse | None:
         self._first("lookup")
         return super().lookup(key_hash, variant)
+
+    def whole(self, key_hash: bytes, variant_of: VariantOf) -> Whole | None:
+        self._first("whole")
+        return super().whole(key_hash, variant_of)
 
     def open_slice(self, stored: StoredResponse, n: int) -> Any:
         self._first("open_slice")

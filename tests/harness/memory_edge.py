@@ -11,6 +11,7 @@ import os
 import random
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -197,6 +198,11 @@ class MemoryEdge:
         data = bytearray(path.read_bytes())
         data[-1] ^= 1
         path.write_bytes(data)
+
+    def keep_small_bodies_inside(self) -> None:
+        """Store whole small bodies in the index from now on."""
+        inside = replace(self.store.settings, inline_bytes=16 * 1024)
+        self.store.settings = self.store._committer._settings = inside
 
     def close_files(self) -> None:
         """Forget what is open and hot, as if it had not been asked for in a long time."""

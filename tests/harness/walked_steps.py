@@ -14,6 +14,7 @@ from headrace.edge.request.accounting import Accounting
 from headrace.edge.request.handler import EdgeHandler
 from headrace.edge.request.response import Response
 from headrace.edge.request.steps import NEXT, Step
+from headrace.edge.service.resource import Resource
 from headrace.http.parser import RequestHead
 from headrace.http.server.exchange import Exchange
 
@@ -41,6 +42,12 @@ class WatchedHandler(EdgeHandler):
     def send_hot(self, exchange: Exchange, head: RequestHead, entry: HotEntry) -> bool:
         sent = super().send_hot(exchange, head, entry)
         self._comes_to(Step.HOT, *([Step.DONE] if sent else []))
+        return sent
+
+    def send_stored(self, exchange: Exchange, head: RequestHead, resource: Resource) -> bool:
+        sent = super().send_stored(exchange, head, resource)
+        if sent:
+            self._comes_to(Step.HOT, Step.DONE)
         return sent
 
     def _comes_to(self, *steps: Step) -> None:

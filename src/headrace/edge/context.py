@@ -64,7 +64,7 @@ class WorkerContext(FillEnvironment):
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         open_files = open_files_within(config.store.open_files, limit)
         self.bodies.limit = self.hot.files = open_files
-        self.hot.memory_bytes = config.store.memory_bytes
+        self.hot.limit(config.store.memory_bytes)
         self.slices.verifies = config.store.checksum == "on_open"
         timeouts = config.timeouts
         self.origin.timeouts = OriginTimeouts(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from headrace.bounded import DOOR_MARKS, Door
 from headrace.cache.key import HTTPS
 from headrace.cache.record import StoredResponse
 from headrace.edge.body.open_files import OpenBody
@@ -18,6 +19,7 @@ from headrace.store import PurgeRule, matches
 
 RECHECK_S = 2.0
 OVERHEAD_BYTES = 2000  # the entry, its record and the objects around them
+USUAL_BYTES = 4096  # what an entry with a body of 1 KB takes
 FIELD_BYTES = 200  # a field's tuple and texts, less what is in them
 HEAD_COPIES = 6  # the record's own, two templates, and the heads made of them
 
@@ -36,7 +38,21 @@ def cost_bytes(stored: StoredResponse, body_bytes: int) -> int:
     )
 
 
-class HotEntry:
+class Hit:
+    """A stored response that is sent at once. `content` is the class of what it answers (None: not
+    looked up yet), `tally` where its service's requests are counted.
+    """
+
+    __slots__ = ("content", "resource", "stored", "tally")
+
+    def __init__(self, resource: Resource, stored: StoredResponse) -> None:
+        self.resource = resource
+        self.tally = resource.service.tally  # at hand for each hit
+        self.content: str | None = None
+        self.stored = stored
+
+
+class HotEntry(Hit):
     """One stored response, ready to send.
 
     `prepared` is a head for the second `second`, made by `heads`, with everything but Connection.
@@ -45,13 +61,11 @@ class HotEntry:
     from here. `partial` begins the head of a 206, once one
     was asked for in this second. `until` is when the store must be asked again
     before the next answer (`renewal` when it had better be, after one), `fresh_until` when the
-    response must; all are 0 once the entry was dropped. `content` is the class of what it answers
-    (None: not looked up yet).
+    response must; all are 0 once the entry was dropped.
     """
 
     __slots__ = (
         "body",
-        "content",
         "cost_bytes",
         "fresh_until",
         "heads",
@@ -59,11 +73,8 @@ class HotEntry:
         "partial",
         "prepared",
         "renewal",
-        "resource",
         "second",
         "slot",
-        "stored",
-        "tally",
         "until",
         "used",
         "whole",
@@ -79,10 +90,7 @@ class HotEntry:
         now: float,
         fresh_until: float,
     ) -> None:
-        self.resource = resource
-        self.tally = resource.service.tally  # at hand for each hit
-        self.content: str | None = None
-        self.stored = stored
+        super().__init__(resource, stored)
         self.body = body
         self.opened = opened
         self.slot = slot
@@ -122,11 +130,17 @@ class HotResponses:
 
     def __init__(self, files: int, memory_bytes: int) -> None:
         self.files = files
-        self.memory_bytes = memory_bytes
+        self.limit(memory_bytes)
         self.held_bytes = 0
         self.held_files = 0
         self._entries: dict[tuple[bytes, bytes], HotEntry] = {}
         self._variants: dict[bytes, set[bytes]] = {}
+
+    def limit(self, memory_bytes: int) -> None:
+        """Bound the memory of all entries."""
+        self.memory_bytes = memory_bytes
+        # What does not come again before so many others would have been pushed out by then.
+        self._door = Door(min(DOOR_MARKS, max(1, memory_bytes // USUAL_BYTES)))
 
     def get(self, key: bytes, variant: bytes) -> HotEntry | None:
         """Return the entry of a key and variant, if there is one."""
@@ -149,6 +163,15 @@ class HotResponses:
                 self._entries[oldest] = candidate
             else:
                 self.drop(*oldest)
+
+    def admits(self, mark: int) -> bool:
+        """Return whether a small response that was asked for is to be held: while there is room,
+        and then if it came before, and lately. Once in a while all is asked for alike, by a search
+        engine or a backup: what comes once is not worth what it would push out.
+        """
+        if self.held_bytes + USUAL_BYTES <= self.memory_bytes:
+            return True
+        return self._door.came_before(mark)
 
     def _is_over(self) -> bool:
         return self.held_files > self.files or self.held_bytes > self.memory_bytes

@@ -7,6 +7,10 @@ from dataclasses import dataclass, replace
 
 _ROW = struct.Struct(">QQQB32s")
 _INLINE_ROW = struct.Struct(">QQQB32sQ")
+_NUMBER = struct.Struct(">Q")
+_LENGTH_AT = 8
+_QUEUE_AT = 24
+_PLACE_AT = _ROW.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class SliceRow:
     @classmethod
     def read(cls, packed: bytes | memoryview) -> SliceRow | None:
         """Read a row; None when it says nothing."""
-        known = len(packed) in (_ROW.size, _INLINE_ROW.size) and packed[24] <= 1
+        known = len(packed) in (_ROW.size, _INLINE_ROW.size) and packed[_QUEUE_AT] <= 1
         return cls.unpacked(packed) if known else None
 
     def is_same_body(self, other: SliceRow) -> bool:
@@ -51,6 +55,15 @@ class SliceRow:
     def moved(self, queue: int, position: int) -> SliceRow:
         """Return the row with its place in another queue."""
         return replace(self, queue=queue, position=position)
+
+
+def place_and_length(packed: bytes | memoryview) -> tuple[int, int]:
+    """Return where in the index a body is and its bytes, without making a row of it; (0, 0) when
+    it is elsewhere, or the row says nothing.
+    """
+    if len(packed) != _INLINE_ROW.size or packed[_QUEUE_AT] > 1:
+        return 0, 0
+    return _NUMBER.unpack_from(packed, _PLACE_AT)[0], _NUMBER.unpack_from(packed, _LENGTH_AT)[0]
 
 
 NO_ROW = SliceRow(0, 0, bytes(32))

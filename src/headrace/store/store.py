@@ -17,7 +17,7 @@ import msgspec
 
 from headrace.cache.key import key_hash
 from headrace.cache.record import StoredResponse
-from headrace.store import listing, part, purge_journal
+from headrace.store import listing, part, purge_journal, whole
 from headrace.store.commit import Committer, check
 from headrace.store.directory_lock import DirectoryLock
 from headrace.store.errors import StoreError, StoreFull
@@ -47,6 +47,7 @@ from headrace.store.shared_memory import SharedState
 from headrace.store.slice_reader import Fault, OpenSlice, SliceReader, SmallBody
 from headrace.store.spare_files import SpareFiles
 from headrace.store.transaction import Transaction, invalidated
+from headrace.store.whole import VariantOf, Whole
 
 # `Store.list` hides the built-in name inside the class.
 Numbers = list[int]
@@ -54,9 +55,6 @@ Numbered = list[tuple[bytes, int]]
 Rules = list[PurgeRule]
 Page = tuple[list[StoredResponse], bytes | None]
 Inspection = list[dict[str, Any]]
-
-
-_names = msgspec.msgpack.Decoder(tuple[bytes, ...])
 
 
 class Store:
@@ -136,7 +134,7 @@ class Store:
         try:
             with self.index.read() as transaction:
                 packed = transaction.get(key_hash, None, self.index.vary)
-                return _names.decode(packed) if packed is not None else None
+                return whole.decode_names(packed) if packed is not None else None
         except READ_ERRORS as error:
             raise damaged(error) from error
 
@@ -166,6 +164,21 @@ class Store:
                 return invalidated(stored)
             case PurgeEffect.HARD:
                 return None
+
+    def whole(self, key_hash: bytes, variant_of: VariantOf) -> Whole | None:
+        """Return what is stored for a key, unless a purge has to do with it, with its body and its
+        slot if that is in the index: `vary_of`, `lookup` and `open_slice` by one look, 7 µs.
+
+        What is damaged is left to those. Raises StoreError when the index is.
+        """
+        rules = self.rules.current()
+        try:
+            with self.index.read() as transaction:
+                return whole.read(self.index, transaction, rules, key_hash, variant_of)
+        except msgspec.DecodeError:
+            return None
+        except READ_ERRORS as error:
+            raise damaged(error) from error
 
     def open_slice(self, stored: StoredResponse, n: int) -> OpenSlice | SmallBody | None:
         """Open one slice, 15 µs, or read its body from the index, 4 µs; None when it is not there

@@ -30,6 +30,7 @@ from headrace.store.layout import JOURNAL, RECORD_ONLY, in_pages, slice_file
 from headrace.store.part import Busy, Part
 from headrace.store.rows import SliceRow
 from headrace.store.transaction import Transaction
+from headrace.store.whole import VariantOf, Whole
 from tests.harness.interleaved.origin import SLICE_BYTES
 
 ORIGIN = "origin.test"
@@ -75,6 +76,11 @@ class PlayedStore(Store):
         self.before()
         self.trouble.check_index(reads=True)
         return super().lookup(key_hash, variant)
+
+    def whole(self, key_hash: bytes, variant_of: VariantOf) -> Whole | None:
+        self.before()
+        self.trouble.check_index(reads=True)
+        return super().whole(key_hash, variant_of)
 
     def has_slice(self, version: bytes, n: int) -> bool:
         self.before()

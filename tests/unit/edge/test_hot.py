@@ -13,7 +13,7 @@ import pytest
 
 from headrace.cache.record import StoredResponse
 from headrace.edge.body.open_files import OpenBody, Place
-from headrace.edge.hot import RECHECK_S, HotEntry, HotResponses, cost_bytes
+from headrace.edge.hot import RECHECK_S, USUAL_BYTES, HotEntry, HotResponses, cost_bytes
 
 
 def stored(number: int) -> StoredResponse:
@@ -47,6 +47,18 @@ def test_memory_is_bounded_and_counts_what_surrounds_a_body() -> None:
     assert len(hot) == 3
     assert hot.held_bytes == 3 * ONE_BYTES
     assert hot.get(stored(4).key, b"") is not None
+
+
+def test_what_is_asked_for_once_is_held_only_while_there_is_room() -> None:
+    hot = HotResponses(files=10, memory_bytes=4 * USUAL_BYTES)
+    assert hot.admits(1)
+    while hot.held_bytes + USUAL_BYTES <= hot.memory_bytes:
+        hot.put(entry(len(hot)))
+    assert not hot.admits(2)
+    assert hot.admits(2)
+    for mark in range(10, 18):  # more than there is memory for come in between
+        assert not hot.admits(mark)
+    assert not hot.admits(2)
 
 
 def test_the_newest_stays_if_there_is_room_for_one() -> None:

@@ -7,7 +7,7 @@ import time
 from bisect import bisect_left
 
 from headrace.cache.freshness import current_age_s
-from headrace.edge.hot import HotEntry
+from headrace.edge.hot import Hit, HotEntry
 from headrace.edge.load.client_load import SAMPLE_MASK, ClientLoad
 from headrace.edge.request.response import Response
 from headrace.http.server.exchange import Exchange
@@ -42,7 +42,7 @@ class Accounting(RequestNotes):
         if exchange.first_byte:
             first_byte_s = exchange.first_byte - began
         tally = None
-        if type(context) is HotEntry:
+        if type(context) is HotEntry or type(context) is Hit:
             tally = context.tally
             tally.hits += 1
             metrics.requests_hit += 1
@@ -103,12 +103,12 @@ class Accounting(RequestNotes):
     def _show(self, exchange: Exchange, ended: str, spent_s: float, first: float) -> None:
         """Let those who look see a response."""
         context = exchange.context
-        hot = isinstance(context, HotEntry)
-        resource = context.resource if isinstance(context, HotEntry | Response) else None
+        hit = isinstance(context, Hit)
+        resource = context.resource if isinstance(context, Hit | Response) else None
         self.watch.count(
             "" if resource is None else resource.service.name,
             None if resource is None else resource.key,
-            "hit" if hot else getattr(context, "cache", "error"),
+            "hit" if hit else getattr(context, "cache", "error"),
             exchange.status,
             exchange.bytes_sent,
         )
@@ -141,7 +141,7 @@ class Accounting(RequestNotes):
         record = self._record_of(exchange, ended, now, spent_s, first)
         record.cache = "error"
         resource = None
-        if type(context) is HotEntry:
+        if isinstance(context, Hit):
             resource = context.resource
             record.cache, record.age_s = "hit", current_age_s(context.stored, now)
         elif isinstance(context, Response):

@@ -21,7 +21,6 @@ from headrace.edge.request.invalidate import invalidate_after
 from headrace.edge.request.lookup import Lookup
 from headrace.edge.request.passthrough import TOO_MANY, ask_origin, own_target, pass_response
 from headrace.edge.request.post_storing import PostStoring
-from headrace.edge.request.promote import promoted
 from headrace.edge.request.response import CacheResult, Response
 from headrace.edge.service.forwarded_fields import in_loop, nominates
 from headrace.edge.service.resource import Misdirected, Resource
@@ -122,10 +121,8 @@ class EdgeHandler(HotHits):
                     exchange, head, resource, answer
                 ):
                     return
-            elif head.plain:
-                entry = promoted(edge, resource, head.headers)
-                if entry is not None and self.send_hot(exchange, head, entry):
-                    return
+            elif head.plain and self.send_stored(exchange, head, resource):
+                return
         request = resource.request(head)
         if head.method not in resource.service.methods:
             self._unknown_method(head, resource, answer)

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import math
 
-from headrace.cache.freshness import current_age_s
+from headrace.cache.freshness import current_age_s, remaining_s
+from headrace.cache.record import StoredResponse
+from headrace.cache.status import cache_status
 from headrace.cache.vary import variant_text
 from headrace.edge.context import WorkerContext
-from headrace.edge.hot import HotEntry
+from headrace.edge.hot import Hit, HotEntry
 from headrace.edge.peers.purges import began_field, effect
-from headrace.edge.request.promote import promoted
+from headrace.edge.request.promote import at_hand, promoted
 from headrace.edge.request.response import CacheResult, Response
 from headrace.edge.service.resource import Resource
-from headrace.edge.service.response_heads import HitHeads, stored_fields
+from headrace.edge.service.response_heads import HitHeads, hit_head, stored_fields
+from headrace.http.message import Field
 from headrace.http.methods import GET_OR_HEAD
 from headrace.http.parser import RequestHead
 from headrace.http.ranges import (
@@ -75,6 +78,44 @@ class HotHits:
         exchange.respond(entry.stored.status, entry.prepared, entry.body, entry.opened)
         return True
 
+    def send_stored(self, exchange: Exchange, head: RequestHead, resource: Resource) -> bool:
+        """Send what is stored whole, if it needs no decision: by a hot entry that is made of it,
+        or for this once, as long as it is not known to be asked for again.
+        """
+        edge = self.edge
+        found = at_hand(edge, resource, head.headers)
+        if found is None:
+            return False
+        hot = edge.hot
+        if hot.memory_bytes and (not found.inside or hot.admits(hash(resource.key_hash))):
+            entry = promoted(edge, resource, found)
+            if entry is not None and self.send_hot(exchange, head, entry):
+                return True
+        if not found.inside:
+            return False
+        self._touch(found.slot)
+        stored, now = found.stored, self._now()
+        exchange.context = Hit(resource, stored)
+        prepared = hit_head(stored, self._hit_fields(resource, stored, now))
+        assert isinstance(found.body, memoryview)
+        if exchange.keep_alive and not exchange.head_only and head.version == (1, 1):
+            exchange.respond_at_once(stored.status, prepared + found.body)
+        else:
+            exchange.respond(stored.status, prepared, found.body)
+        return True
+
+    def _hit_fields(self, resource: Resource, stored: StoredResponse, now: float) -> list[Field]:
+        """Return the fields of a hit at `now`."""
+        edge = self.edge
+        fields = stored_fields(stored, now, edge.node_id_bytes)
+        service = resource.service
+        if service.debug or service.server_timing:
+            answer = Response(edge, None, resource, None)
+            return fields + answer.cache_fields(CacheResult("hit"), stored)
+        ttl = int(remaining_s(stored, now))
+        fields.append((b"cache-status", cache_status(edge.node_id_bytes, hit=True, ttl=ttl)))
+        return fields
+
     def send_hot_to_server(
         self, exchange: Exchange, head: RequestHead, resource: Resource, answer: Response
     ) -> bool:
@@ -92,7 +133,9 @@ class HotHits:
             variant = variant_text(resource.vary, head.headers, resource.rules)
             found = edge.hot.get(resource.key, variant)
         if found is None and head.plain:
-            found = promoted(edge, resource, head.headers)
+            stored = at_hand(edge, resource, head.headers)
+            if stored is not None:
+                found = promoted(edge, resource, stored)
         now = self._now()
         if not isinstance(found, HotEntry) or effect(peer.purges, found.stored):
             return False
@@ -187,9 +230,7 @@ class HotHits:
     def _prepare(self, entry: HotEntry, now: float, second: int) -> None:
         stored = entry.stored
         if entry.heads is None:
-            answer = Response(self.edge, None, entry.resource, None)
-            fields = stored_fields(stored, now, self.edge.node_id_bytes)
-            entry.heads = HitHeads(stored, fields + answer.cache_fields(CacheResult("hit"), stored))
+            entry.heads = HitHeads(stored, self._hit_fields(entry.resource, stored, now))
         entry.prepared = entry.heads.whole(now)
         entry.partial = b""
         if entry.body is not None and entry.opened is None:

@@ -7,6 +7,7 @@ needs no decision: without a task, it costs less than half of the longer way.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 
 from headrace.cache.freshness import hot_until
 from headrace.cache.record import StoredResponse
@@ -67,31 +68,55 @@ def make_hot(
     return entry
 
 
-def promoted(edge: WorkerContext, resource: Resource, headers: Headers) -> HotEntry | None:
-    """Return the hot entry for a plain request, made of what is stored; None where it takes
-    more.
+@dataclass(slots=True)
+class AtHand:
+    """A stored response that needs no decision, with all of its body.
+
+    `slot` counts its hits unless the body has its own. `generation` is of the purges that the look
+    into the store took account of; `inside` says that the body came from the index.
     """
-    if not edge.hot.memory_bytes:
+
+    stored: StoredResponse
+    body: OpenBody | memoryview
+    slot: int
+    generation: int
+    inside: bool
+
+
+def at_hand(edge: WorkerContext, resource: Resource, headers: Headers) -> AtHand | None:
+    """Return what is stored for a plain request; None where it takes more."""
+    rules = resource.rules
+    if not rules.shared:
         return None
-    store, rules = edge.store, resource.rules
+    keyed = resource.service.keyed_fields
+
+    def variant_of(vary: tuple[bytes, ...]) -> bytes | None:
+        if keyed and not set(keyed) <= set(vary):
+            return None
+        return variant_text(vary, headers, rules) if vary else b""
+
     try:
         edge.apply_purges()
         generation = edge.purged_up_to
-        vary = store.vary_of(resource.key_hash)
-        if vary is None or not rules.shared or not set(resource.service.keyed_fields) <= set(vary):
+        found = edge.store.whole(resource.key_hash, variant_of)
+        if found is None:
             return None
-        variant = variant_text(vary, headers, rules) if vary else b""
-        stored = store.lookup(resource.key_hash, variant)
-        if stored is None or not 0 <= stored.length <= stored.slice_bytes:
+        stored, small, slot = found
+        if not 0 <= stored.length <= stored.slice_bytes or hot_until(stored, rules) <= edge.now():
             return None
-        if hot_until(stored, rules) <= edge.now():
-            return None
+        if small is not None:
+            return AtHand(stored, memoryview(small), slot, generation, True)
         body, slot = _whole_body(edge, stored)
     except (StoreError, BodyError, OSError):
         return None  # the longer way knows what to do about it
-    if body is None:
+    return None if body is None else AtHand(stored, body, slot, generation, False)
+
+
+def promoted(edge: WorkerContext, resource: Resource, found: AtHand) -> HotEntry | None:
+    """Return the hot entry for what is stored; None where it takes more, or none is to be."""
+    if not edge.hot.memory_bytes:
         return None
-    return make_hot(edge, resource, stored, body, slot, generation)
+    return make_hot(edge, resource, found.stored, found.body, found.slot, found.generation)
 
 
 def _whole_body(

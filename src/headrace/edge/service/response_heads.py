@@ -23,6 +23,7 @@ NOT_IN_304 = frozenset(
     )
 )
 
+_HTTP_1_0 = int(StoredFlag.HTTP_1_0)  # a flag's `&` costs as much as a call
 _TTL = re.compile(rb"; ttl=-?[0-9]+")
 
 
@@ -35,7 +36,7 @@ def stored_fields(stored: StoredResponse, now: float, node_id: bytes) -> list[Fi
     if b"accept-ranges" not in names and stored.status == 200:
         fields.append((b"accept-ranges", b"bytes"))
     fields.append((b"age", b"%d" % current_age_s(stored, now)))
-    version = (1, 0) if stored.flags & StoredFlag.HTTP_1_0 else (1, 1)
+    version = (1, 0) if stored.flags & _HTTP_1_0 else (1, 1)
     via.add_to_response(fields, via.hop(version, node_id))
     return fields
 
@@ -71,6 +72,14 @@ class HitHeads:
         end.
         """
         return self._partial % age_and_ttl_s(self._stored, now)
+
+
+def hit_head(stored: StoredResponse, fields: list[Field]) -> bytes:
+    """Return what `HitHeads` of these fields returns for their own moment: for one answer, and
+    not for those of many seconds.
+    """
+    length = b"" if stored.status == 204 else b"Content-Length: %d\r\n" % stored.length
+    return b"%s%s%s\r\n" % (status_line(stored.status), field_lines(fields), length)
 
 
 def not_modified_fields(fields: list[Field]) -> list[Field]:

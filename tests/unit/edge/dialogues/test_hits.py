@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from unittest.mock import patch
 
 import msgspec
 import pytest
 
+from headrace.edge.hot import HotResponses
 from headrace.edge.request import promote
 from headrace.store import StoreError
 from tests.harness.breakable_store import SLICE
@@ -111,6 +113,69 @@ async def test_nothing_is_promoted_without_memory_for_it(edge: MemoryEdge) -> No
     for word in ("miss", "hit", "hit"):
         film = await edge.get("/film")
         assert (film.hot, film.seen) == (False, (200, b"film", word))
+
+
+@pytest.mark.parametrize("memory", [0, 1])
+def test_a_small_body_of_the_index_is_sent_without_being_held(memory: int) -> None:
+    @in_memory(store={"memory": memory})
+    async def dialogue(edge: MemoryEdge) -> None:
+        edge.keep_small_bodies_inside()
+        edge.origin(serving(b"film", FRESH, TAG, "Via: 1.0 other"))
+        await edge.get("/film")
+        film = edge.begin("/film")
+        assert (film.outcome, film.hot, film.seen) == ("complete", True, (200, b"film", "hit"))
+        assert edge.resource("/film").hot is None
+        head = await edge.head("/film")
+        assert (head.hot, head.seen) == (True, (200, b"", "hit"))
+        assert head.fields["content-length"] == "4"
+        old = await edge.get("/film", version="1.0")
+        assert (old.hot, old.seen, old.client.open) == (True, (200, b"film", "hit"), False)
+        assert edge.metrics.requests_hit == 3
+
+    dialogue()
+
+
+@pytest.mark.parametrize("service", [{}, {"debug": True}, {"server_timing": True}], ids=str)
+def test_a_hit_is_told_of_alike_whether_it_is_held_or_not(service: dict[str, Any]) -> None:
+    @in_memory(service=service)
+    async def dialogue(edge: MemoryEdge) -> None:
+        edge.keep_small_bodies_inside()
+        edge.origin(serving(b"film", FRESH, TAG, "Via: 1.0 other", "X-Odd: 100%d"))
+        await edge.get("/film")
+        with patch.object(HotResponses, "admits", return_value=False):
+            once = await edge.get("/film")
+        assert edge.resource("/film").hot is None
+        held = await edge.get("/film")
+        assert edge.resource("/film").hot is not None
+        assert (once.seen, once.fields) == (held.seen, held.fields)
+
+    dialogue()
+
+
+@in_memory()
+async def test_what_is_asked_for_again_is_held(edge: MemoryEdge) -> None:
+    edge.keep_small_bodies_inside()
+    edge.origin(serving(b"film", FRESH))
+    await edge.get("/film")
+    edge.context.hot.held_bytes += edge.context.hot.memory_bytes  # as if it were full
+    await edge.get("/film")
+    assert edge.resource("/film").hot is None
+    edge.context.hot.held_bytes -= edge.context.hot.memory_bytes
+    await edge.get("/film")
+    assert edge.resource("/film").hot is not None
+
+
+@in_memory()
+async def test_a_small_body_of_the_index_that_is_damaged_is_fetched_again(edge: MemoryEdge) -> None:
+    edge.keep_small_bodies_inside()
+    edge.origin(serving(b"film", FRESH))
+    await edge.get("/film")
+    index = edge.store.index
+    with index.write() as change:
+        key, piece = change.first_from(index.bodies, b"") or (b"", b"")
+        change.put(index.bodies, key, piece[:-1] + b"?")
+    assert (await edge.get("/film")).seen[:2] == (200, b"film")
+    assert (await edge.get("/film")).seen == (200, b"film", "hit")
 
 
 @in_memory(store={"checksum": "on_open"})

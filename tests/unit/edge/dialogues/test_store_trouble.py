@@ -30,6 +30,7 @@ def test_an_index_that_cannot_be_read_leads_to_the_origin(what: str) -> None:
     @in_memory()
     async def dialogue(edge: MemoryEdge) -> None:
         edge.origin(serving(b"film", FRESH))
+        edge.break_store("whole", BAD)
         edge.break_store(what, BAD)
         film = await edge.get("/film")
         assert film.seen == (200, b"film", "pass")

@@ -1,4 +1,4 @@
-"""How many steps of Python a plain hit, a TLS hit, a miss and a range take: without a clock.
+"""How many steps of Python an answer takes, and a connection for one answer: without a clock.
 
 Beside the system calls (`test_syscalls`) this is the hot path's other half. What was recorded is in
 `steps.json`; `python -m tests.integration.edge.record_steps` records it again where less or, for a
@@ -16,7 +16,9 @@ import pytest
 from tests.harness.origin import Origin
 from tests.integration.edge.counting import Counting, counting_edge, recorded
 
-KINDS = ("plain hit", "tls hit", "miss", "range")
+KINDS = (
+    "plain hit", "tls hit", "miss", "range", "plain visit", "full visit", "resumed visit",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -8,21 +8,23 @@ the same bytes afterwards and is the judge of all else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import struct
+from typing import NamedTuple
 
 from headrace.http.server.ticket_keys import NAME_BYTES
 
 HELLO_BYTES = 32 * 1024
 _HANDSHAKE, _CLIENT_HELLO = 22, 1
 _SERVER_NAME, _ALPN, _SESSION_TICKET, _PRE_SHARED_KEY = 0, 16, 35, 41
+_READ = frozenset((_SERVER_NAME, _ALPN, _SESSION_TICKET, _PRE_SHARED_KEY))
+_extension = struct.Struct(">HH").unpack_from
 
 
 class NotAHello(ValueError):
     """The bytes are no ClientHello: OpenSSL says best what is wrong with them."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientHello:
+class ClientHello(NamedTuple):
     """`protocols` is None when the client does not ask for any (no ALPN).
 
     `ticket_key` is the name of the key that sealed the client's ticket, of its first one if it has
@@ -103,30 +105,33 @@ def parse_hello(body: bytes) -> ClientHello:
 
     Each new connection waits for this: only what is asked for is taken out.
     """
-    at = 2 + 32  # version and random
-    for width in (1, 2, 1):  # session id, cipher suites, compression
-        at = _end(body, at, width, len(body))
-    name: str | None = None
-    protocols: tuple[bytes, ...] | None = None
-    ticket = b""
-    if at < len(body):
-        end = _end(body, at, 2, len(body))
-        at += 2
-        while at < end:
-            begin = at + 4
-            after = _end(body, at + 2, 2, end)
-            kind = body[at] << 8 | body[at + 1]
-            if kind == _SERVER_NAME:
-                name = _server_name(body, begin, after)
-            elif kind == _ALPN:
-                protocols = _protocols(body, begin, after)
-            elif kind == _SESSION_TICKET:  # TLS 1.2 (RFC 5077 section 3.2)
-                ticket = body[begin:after] or ticket
-            elif kind == _PRE_SHARED_KEY:  # TLS 1.3 (RFC 8446 section 4.2.11)
-                ticket = _first_identity(body, begin, after)
-            at = after
-    named = len(ticket) > NAME_BYTES
-    return ClientHello(name, protocols, ticket[:NAME_BYTES] if named else None)
+    size = end = len(body)
+    found: dict[int, bytes] = {}
+    try:
+        at = 35 + body[34]  # behind version and random: the session's id
+        at += 2 + (body[at] << 8 | body[at + 1])  # cipher suites
+        at += 1 + body[at]  # compression
+        if at < size:
+            end = at + 2 + (body[at] << 8 | body[at + 1])
+            at += 2
+            while at < end:
+                kind, length = _extension(body, at)
+                at += 4
+                if kind in _READ:
+                    found[kind] = body[at : at + length]
+                at += length
+    except (IndexError, struct.error):
+        raise NotAHello("it ends early") from None
+    if at != end or end > size:
+        raise NotAHello("it ends early")
+    ticket = found.get(_SESSION_TICKET, b"")  # TLS 1.2 (RFC 5077 section 3.2)
+    if _PRE_SHARED_KEY in found:  # TLS 1.3 (RFC 8446 section 4.2.11)
+        ticket = _first_identity(found[_PRE_SHARED_KEY])
+    return ClientHello(
+        _server_name(found[_SERVER_NAME]) if _SERVER_NAME in found else None,
+        _protocols(found[_ALPN]) if _ALPN in found else None,
+        ticket[:NAME_BYTES] if len(ticket) > NAME_BYTES else None,
+    )
 
 
 def _end(data: bytes, at: int, width: int, limit: int) -> int:
@@ -140,9 +145,9 @@ def _end(data: bytes, at: int, width: int, limit: int) -> int:
     return end
 
 
-def _protocols(data: bytes, at: int, limit: int) -> tuple[bytes, ...]:
-    end = _end(data, at, 2, limit)
-    at += 2
+def _protocols(data: bytes) -> tuple[bytes, ...]:
+    end = _end(data, 0, 2, len(data))
+    at = 2
     found = []
     while at < end:
         after = _end(data, at, 1, end)
@@ -151,18 +156,18 @@ def _protocols(data: bytes, at: int, limit: int) -> tuple[bytes, ...]:
     return tuple(found)
 
 
-def _first_identity(data: bytes, at: int, limit: int) -> bytes:
+def _first_identity(data: bytes) -> bytes:
     """Return a TLS 1.3 ticket; b"" for what is out of place, which OpenSSL may never read."""
     try:
-        end = _end(data, at, 2, limit)
-        return data[at + 4 : _end(data, at + 2, 2, end)]
+        end = _end(data, 0, 2, len(data))
+        return data[4 : _end(data, 2, 2, end)]
     except NotAHello:
         return b""
 
 
-def _server_name(data: bytes, at: int, limit: int) -> str | None:
-    end = _end(data, at, 2, limit)
-    at += 2
+def _server_name(data: bytes) -> str | None:
+    end = _end(data, 0, 2, len(data))
+    at = 2
     while at < end:
         after = _end(data, at + 1, 2, end)
         if data[at] == 0:

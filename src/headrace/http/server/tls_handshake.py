@@ -48,7 +48,8 @@ class HandshakingSide(TlsMemory):
         What OpenSSL says at its end (tickets) may wait, to go out with the first answer or by
         `send_answers`. Raises SSLWantReadError, SSLWantWriteError, OSError.
         """
-        self._flush()
+        if self._pending is not None:
+            self._flush()
         if self._hello is None:
             self._fill()  # nothing is new to OpenSSL before: it would only say so
         else:

@@ -32,6 +32,16 @@ class RecordMeter:
         """
         at = records = 0
         size = len(data)
+        if not self.left and not self.header:
+            # Whole records, as nearly all come.
+            while size - at >= HEADER_BYTES:
+                end = at + HEADER_BYTES + (data[at + 3] << 8 | data[at + 4])
+                if end > size:
+                    break
+                at = end
+                records += 1
+                if records == most or at >= enough_bytes:
+                    return at, records
         while at < size:
             if not self.left:
                 header = self.header + data[at : at + HEADER_BYTES - len(self.header)]

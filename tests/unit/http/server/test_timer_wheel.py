@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from dataclasses import dataclass, field
 
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from headrace.http.server.timer_wheel import UNWATCHED, TimerWheel
 
 
-@dataclass
+@dataclass(eq=False)
 class Item:
     deadline: float
     bucket: int = UNWATCHED
@@ -60,6 +61,40 @@ def test_a_forgotten_item_is_not_called() -> None:
     wheel.forget(item)
     wheel.tick(5.0)
     assert item.calls == []
+
+
+def test_a_forgotten_item_is_not_held() -> None:
+    wheel = TimerWheel(0.25)
+    item = Item(1000.0)
+    wheel.watch(item)
+    item.deadline = 1.0  # hastened, so that it stands in another bucket
+    wheel.watch(item)
+    wheel.forget(item)
+    held = weakref.ref(item)
+    del item
+    assert held() is None
+
+
+class Forgetful(Item):
+    """Ends another when its time has come."""
+
+    def forget_then(self, wheel: TimerWheel, other: Item) -> None:
+        self.wheel, self.other = wheel, other
+
+    def on_deadline(self, now: float) -> None:
+        super().on_deadline(now)
+        self.wheel.forget(self.other)
+
+
+def test_an_item_that_another_forgets_on_its_way_is_not_called() -> None:
+    wheel = TimerWheel(0.25)
+    one, other = Forgetful(1.0), Forgetful(1.0)
+    one.forget_then(wheel, other)
+    other.forget_then(wheel, one)
+    wheel.watch(one)
+    wheel.watch(other)
+    wheel.tick(2.0)
+    assert len(one.calls) + len(other.calls) == 1
 
 
 @given(st.lists(st.floats(0.1, 20.0), min_size=1, max_size=20))

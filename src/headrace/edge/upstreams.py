@@ -14,6 +14,7 @@ import structlog
 from headrace.edge.service.resource import Resource
 from headrace.edge.service.services import Service, Services
 from headrace.http.message import Request
+from headrace.telemetry import logs
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.client import OriginClient
@@ -41,10 +42,11 @@ class OriginEvents:
         self._metrics.origin_requests[attempt_log.label] += 1
         if attempt_log.server:
             self._metrics.peers_asked[attempt_log.origin] += 1
-        log.debug(
-            "origin_tried", **_pool_of(attempt_log), origin=attempt_log.origin,
-            path=attempt_log.path,
-        )  # fmt: skip
+        if logs.debugging():
+            log.debug(
+                "origin_tried", **_pool_of(attempt_log), origin=attempt_log.origin,
+                path=attempt_log.path,
+            )  # fmt: skip
 
     def waited(self, attempt_log: AttemptLog, seconds: float) -> None:
         """Add to the time that an origin's response heads took."""

@@ -50,7 +50,10 @@ def status_line(status: int) -> bytes:
 
 def field_lines(fields: Iterable[Field]) -> bytes:
     """Return each field as `Name: value` and CRLF."""
-    return b"".join([b"%s: %s\r\n" % (customary(name), value) for name, value in fields])
+    known = _known_names.get
+    return b"".join(
+        [b"%s: %s\r\n" % (known(name) or customary(name), value) for name, value in fields]
+    )
 
 
 def request_head(method: bytes, target: bytes, fields: Iterable[Field]) -> bytes:

@@ -10,6 +10,7 @@ import asyncio
 import errno
 import socket
 import ssl
+import weakref
 from typing import Final
 
 from headrace.errors import HeadraceError
@@ -23,9 +24,16 @@ class StreamTimeout(HeadraceError):
 
 
 class SocketStream:
-    """One connected socket. Not safe for two readers or two writers at once."""
+    """One connected socket. Not safe for two readers or two writers at once.
 
-    __slots__ = ("_fd", "_loop", "_read_waiter", "_write_waiter", "closed", "sock")
+    The loop watches it for reading from the first wait on, and one timer serves all waits: on a
+    connection that is kept alive, an exchange costs no system call for watching, and no timer.
+    """
+
+    __slots__ = (
+        "__weakref__", "_fd", "_loop", "_read_by", "_read_waiter", "_timed_at", "_timer",
+        "_watched", "_write_waiter", "closed", "sock",
+    )  # fmt: skip
 
     def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
         self.sock = sock
@@ -34,6 +42,9 @@ class SocketStream:
         self._loop = loop
         self._read_waiter: asyncio.Future[bool] | None = None
         self._write_waiter: asyncio.Future[bool] | None = None
+        self._watched = False
+        self._read_by = self._timed_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
     async def recv_into(self, buffer: memoryview, timeout_s: float) -> int:
         """Read at least one byte into `buffer`; 0 at the end of the stream.
@@ -113,26 +124,67 @@ class SocketStream:
         if self.closed:
             return
         self.closed = True
-        for waiter, remove in (
-            (self._read_waiter, self._loop.remove_reader),
-            (self._write_waiter, self._loop.remove_writer),
-        ):
+        if self._watched:
+            self._unwatch()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._write_waiter is not None:
+            self._loop.remove_writer(self._fd)
+        for waiter in (self._read_waiter, self._write_waiter):
             if waiter is not None:
-                remove(self._fd)
                 _wake(waiter)
         self._read_waiter = self._write_waiter = None
         self.sock.close()
 
+    def __del__(self) -> None:
+        # A net, not the way: the loop must not watch a number that is another file's by then.
+        if not self.closed and not self._loop.is_closed():
+            self.close()
+
     async def _readable(self, timeout_s: float) -> None:
-        waiter = self._loop.create_future()
-        self._read_waiter = waiter
-        self._loop.add_reader(self._fd, _wake, waiter)
+        loop = self._loop
+        waiter = self._read_waiter = loop.create_future()
+        if not self._watched:
+            self._watched = True
+            loop.add_reader(self._fd, _on_readable, weakref.ref(self))
+        self._read_by = loop.time() + timeout_s
+        if self._timer is None or self._timed_at > self._read_by:
+            self._set_timer()
         try:
-            await self._limited(waiter, timeout_s)
+            in_time = await waiter
         finally:
-            if not self.closed:
-                self._read_waiter = None
-                self._loop.remove_reader(self._fd)
+            self._read_waiter = None
+        self._check(timeout_s, in_time=in_time)
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timed_at = self._read_by
+        left_s = max(0.0, self._read_by - self._loop.time())
+        self._timer = self._loop.call_later(left_s, _on_time, weakref.ref(self))
+
+    def _time_passed(self) -> None:
+        self._timer = None
+        waiter = self._read_waiter
+        if waiter is None:
+            return
+        if self._loop.time() < self._read_by:
+            self._set_timer()  # that was an earlier wait's time
+        else:
+            _wake(waiter, False)
+
+    def _came(self) -> None:
+        if not self._watched:
+            return
+        if self._read_waiter is None:
+            self._unwatch()  # what no one reads would wake the loop over and over
+        else:
+            _wake(self._read_waiter)
+
+    def _unwatch(self) -> None:
+        self._watched = False
+        self._loop.remove_reader(self._fd)
 
     async def _writable(self, timeout_s: float) -> None:
         waiter = self._loop.create_future()
@@ -151,11 +203,26 @@ class SocketStream:
             in_time = await waiter
         finally:
             timer.cancel()
+        self._check(timeout_s, in_time=in_time)
+
+    def _check(self, timeout_s: float, *, in_time: bool) -> None:
         # Raised here and not by the future, which would keep the error and all frames it passes.
         if self.closed:
             raise ConnectionAbortedError("closed here")
         if not in_time:
             raise StreamTimeout(f"nothing happened within {timeout_s:g} s")
+
+
+def _on_readable(stream: weakref.ref[SocketStream]) -> None:
+    found = stream()
+    if found is not None:
+        found._came()
+
+
+def _on_time(stream: weakref.ref[SocketStream]) -> None:
+    found = stream()
+    if found is not None:
+        found._time_passed()
 
 
 def _wake(waiter: asyncio.Future[bool], in_time: bool = True) -> None:

@@ -104,3 +104,77 @@ def test_an_idle_one_is_alive_while_nothing_comes() -> None:
         assert not stream.idle_and_alive()
 
     with_pair(talk)
+
+
+def test_a_later_read_has_its_own_time_and_not_what_an_earlier_left() -> None:
+    async def talk(stream: SocketStream, far: socket.socket) -> None:
+        buffer = memoryview(bytearray(10))
+        for limit_s in (30.0, 20.0, 40.0):
+            reading = asyncio.ensure_future(stream.recv_into(buffer, limit_s))
+            await asyncio.sleep(0)
+            far.send(b"abc")
+            assert await reading == 3
+        with pytest.raises(StreamTimeout):
+            await stream.recv_into(buffer, 0.001)
+        reading = asyncio.ensure_future(stream.recv_into(buffer, 30.0))
+        await asyncio.sleep(0.01)
+        assert not reading.done()
+        far.send(b"abc")
+        assert await reading == 3
+
+    with_pair(talk)
+
+
+def test_a_timer_of_an_earlier_read_ends_no_later_one() -> None:
+    async def talk(stream: SocketStream, far: socket.socket) -> None:
+        buffer = memoryview(bytearray(10))
+        reading = asyncio.ensure_future(stream.recv_into(buffer, 0.02))
+        await asyncio.sleep(0)
+        far.send(b"abc")
+        assert await reading == 3
+        reading = asyncio.ensure_future(stream.recv_into(buffer, 30.0))
+        await asyncio.sleep(0.05)
+        assert not reading.done()
+        far.send(b"abc")
+        assert await reading == 3
+
+    with_pair(talk)
+
+
+def test_what_no_one_reads_does_not_keep_the_loop_busy() -> None:
+    async def talk(stream: SocketStream, far: socket.socket) -> None:
+        buffer = memoryview(bytearray(10))
+        loop = asyncio.get_running_loop()
+        reading = asyncio.ensure_future(stream.recv_into(buffer, 30.0))
+        await asyncio.sleep(0)
+        far.send(b"abc")
+        assert await reading == 3
+        far.send(b"def")
+        await asyncio.sleep(0.01)
+        assert not loop.remove_reader(stream.sock.fileno())
+        assert await stream.recv_into(buffer, 30.0) == 3
+        reading = asyncio.ensure_future(stream.recv_into(buffer, 30.0))
+        await asyncio.sleep(0)
+        far.send(b"ghi")
+        assert await reading == 3
+
+    with_pair(talk)
+
+
+def test_one_that_is_forgotten_is_watched_no_more() -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        near, far = socket.socketpair()
+        near.setblocking(False)
+        stream = SocketStream(near, loop)
+        reading = asyncio.ensure_future(stream.recv_into(memoryview(bytearray(10)), 30.0))
+        await asyncio.sleep(0)
+        far.send(b"abc")
+        assert await reading == 3
+        number = near.fileno()
+        del reading, stream
+        assert near.fileno() == -1
+        assert not loop.remove_reader(number)
+        far.close()
+
+    asyncio.run(run())

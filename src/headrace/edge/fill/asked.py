@@ -55,4 +55,6 @@ class FillRequest:
 
     def repeated(self, *, again: bool) -> FillRequest:
         """Return the same, `again` telling whether that slice was asked for before."""
+        if again is self.slices.again:
+            return self
         return replace(self, slices=replace(self.slices, again=again))

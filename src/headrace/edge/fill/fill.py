@@ -222,7 +222,9 @@ class Fill:
         environment, asked, resource = self._environment, self.asked, self.asked.resource
         fields = origin_fields(asked, environment.node_id, environment.cdn_name)
         self._credentialed = has_credentials(fields)
-        shared = replace(asked.request, query=resource.keyed_query, headers=Headers(fields))
+        shared = asked.request
+        if resource.service.origin_routes:  # which go by what the origin sees
+            shared = replace(shared, query=resource.keyed_query, headers=Headers(fields))
         target = environment.with_sources(
             environment.upstreams.target(
                 resource, shared, resource.upstream_target, self._network

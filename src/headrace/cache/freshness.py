@@ -40,7 +40,11 @@ def corrected_initial_age_s(
 
 def current_age_s(stored: StoredResponse, now: float) -> float:
     """Return the age at `now` (RFC 9111 section 4.2.3): 0 if the clock was set back."""
-    return max(0.0, stored.corrected_age_s + max(0.0, now - stored.response_time))
+    since_s = now - stored.response_time
+    age_s = stored.corrected_age_s
+    if since_s > 0.0:
+        age_s += since_s
+    return age_s if age_s > 0.0 else 0.0
 
 
 def remaining_s(stored: StoredResponse, now: float) -> float:

@@ -48,9 +48,16 @@ HTTPS = b"\nhttps"
 
 def cache_key(service: str, request: Request, rules: KeyRules) -> bytes:
     """Return the key of a request whose target is normalised."""
-    authority = request.authority if rules.host else b""
-    key = service.encode() + b"\n" + authority + upstream_target(request.path, request.query, rules)
-    return key + HTTPS if rules.scheme and request.scheme == b"https" else key
+    target = upstream_target(request.path, request.query, rules)
+    return key_of_target(service, request.scheme, request.authority, target, rules)
+
+
+def key_of_target(
+    service: str, scheme: bytes, authority: bytes, target: bytes, rules: KeyRules
+) -> bytes:
+    """Return the key of a request for which origins are asked for `target`."""
+    key = b"%s\n%s%s" % (service.encode(), authority if rules.host else b"", target)
+    return key + HTTPS if rules.scheme and scheme == b"https" else key
 
 
 def upstream_target(path: bytes, query: bytes | None, rules: KeyRules) -> bytes:

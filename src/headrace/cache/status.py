@@ -6,6 +6,7 @@ Structured Fields List: text is quoted and escaped, and a key is cut short.
 
 from __future__ import annotations
 
+import functools
 import re
 
 MOST_KEY_BYTES = 512
@@ -29,7 +30,7 @@ def cache_status(
 
     `fwd` is one of the words of section 2.2; `node_id`, `key` and `detail` are any text.
     """
-    parts = [node_id if _TOKEN.fullmatch(node_id) else _string(node_id)]
+    parts = [_name(node_id)]
     if hit:
         parts.append(b"hit")
     elif fwd is not None:
@@ -47,6 +48,12 @@ def cache_status(
     if detail:
         parts.append(b"detail=" + _string(detail))
     return b"; ".join(parts)
+
+
+@functools.lru_cache(maxsize=64)
+def _name(node_id: bytes) -> bytes:
+    """Return a cache's own name: there are one or two in a process."""
+    return node_id if _TOKEN.fullmatch(node_id) else _string(node_id)
 
 
 def _string(text: bytes) -> bytes:

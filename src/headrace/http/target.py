@@ -8,6 +8,7 @@ digits: to some origins they are another path.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from typing import Final
@@ -87,6 +88,7 @@ def _absolute(target: bytes, scheme: bytes) -> tuple[bytes, bytes, bytes, bytes]
     return normalise_authority(authority, scheme), path or b"/", mark_found, query
 
 
+@functools.lru_cache(maxsize=512)
 def normalise_authority(host: bytes, scheme: bytes) -> bytes:
     """Return `host[:port]` in lower case, less a final dot and the scheme's default port.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Final
 
@@ -12,6 +13,7 @@ MOST_HOPS: Final = 32
 _HOP = re.compile(rb"(?:[A-Za-z]+/)?[0-9.]{1,3} [!#$%&'*+.^_`|~0-9A-Za-z:-]{1,64}")
 
 
+@functools.lru_cache(maxsize=64)
 def hop(version: tuple[int, int], node: bytes) -> bytes:
     """Return a hop's entry: the version in which the message came to it, and its name."""
     return b"%d.%d %s" % (*version, node)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from headrace.bounded import BoundedMemory
-from headrace.cache.key import cache_key, key_hash, upstream_target
+from headrace.cache.key import key_hash, key_of_target, upstream_target
 from headrace.cache.rules import CacheRules
 from headrace.edge.service.services import Service, Services
-from headrace.http.message import Headers, Request
+from headrace.http.message import Request
 from headrace.http.parser import BadRequest, RequestHead
 from headrace.http.target import BadTarget, is_doubtful, normalise_target
 from headrace.reasons import Reason
@@ -129,9 +129,9 @@ class Resources:
             raise NoService(authority)
         if service.refuses_dots and is_doubtful(head.target):
             raise BadRequest(400, "the path has dot segments or an escaped slash")
-        request = Request(b"GET", head.target, scheme, authority, path, query, (1, 1), Headers())
-        key = cache_key(service.name, request, service.key_rules)
-        target = upstream_target(path, query, service.key_rules)
+        rules = service.key_rules
+        target = upstream_target(path, query, rules)
+        key = key_of_target(service.name, scheme, authority, target, rules)
         _path, mark, keyed_query = target.partition(b"?")
         return Resource(
             service=service,

@@ -75,6 +75,8 @@ class Service:
 
     def rules_for(self, path: bytes) -> CacheRules:
         """Return the caching rules in force for a normalised path."""
+        if not self.path_rules:
+            return self.rules
         path = path_for_rules(path)
         for pattern, rules in self.path_rules:
             if pattern.match(path):

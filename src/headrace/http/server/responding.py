@@ -50,9 +50,9 @@ class RespondingSide(ReceivingSide):
         prepared = self._with_connection(prepared)
         self._ended = True
         if body is None or self.head_only:
-            self._send_first(prepared)
+            self._send_first(prepared, last=not self.keep_alive)
         elif len(body) <= _JOINED_BYTES and residency is None:
-            self._send_first(prepared + body)
+            self._send_first(prepared + body, last=not self.keep_alive)
         else:
             self._send_joined(prepared, body, residency, offset)
 

@@ -127,14 +127,20 @@ class SendingSide:
             self.first_byte = time.monotonic()
         self.bytes_sent += sent
 
-    def _send_first(self, data: bytes) -> None:
-        """Send a small response whole, at once if the socket takes it."""
+    def _send_first(self, data: bytes, *, last: bool = False) -> None:
+        """Send a small response whole, at once if the socket takes it. `last`: the connection ends
+        with it.
+        """
         if self._out is not None and self._out.size_bytes:
             self._out.add(Piece(memoryview(data)))
             self._pump()
             return
+        sock = self._sock
         try:
-            sent = self._sock.send(data)
+            if last and isinstance(sock, TlsSocket):
+                sent = sock.send(data, last=True)
+            else:
+                sent = sock.send(data)
         except (BlockingIOError, ssl.SSLWantWriteError):
             sent = 0
         except OSError as error:

@@ -48,7 +48,7 @@ class TlsSocket(HandshakingSide):
     a slow client holds little memory.
     """
 
-    __slots__ = ("_ring", "_taken", "_window")
+    __slots__ = ("_end_said", "_ring", "_taken", "_window")
 
     def __init__(
         self,
@@ -63,6 +63,7 @@ class TlsSocket(HandshakingSide):
         self._ring = ring
         self._taken = 0  # plain bytes that the encrypted window holds, not yet reported
         self._window = FIRST_WINDOW_BYTES
+        self._end_said = False
 
     def fileno(self) -> int:
         """Return the socket's descriptor."""
@@ -183,9 +184,9 @@ class TlsSocket(HandshakingSide):
                 self._sock.shutdown(socket.SHUT_RD)
         return found
 
-    def send(self, data: bytes | memoryview, head: bytes = b"") -> int:
+    def send(self, data: bytes | memoryview, head: bytes = b"", *, last: bool = False) -> int:
         """Encrypt and send a window of `data`, behind `head`; return how many bytes of both the
-        kernel has.
+        kernel has. `last`: nothing follows, which is said in the same call if the data is small.
 
         Raises SSLWantWriteError when the socket is full: call again with the same data, or more.
         What of them is on its way already will be counted then.
@@ -208,6 +209,8 @@ class TlsSocket(HandshakingSide):
         encrypted: bytes | memoryview | None = None
         try:
             taken = tls.write(head) + tls.write(data) if head else tls.write(data)
+            if last and len(data) <= RECORD_BYTES:  # else only the first of it may be in `taken`
+                self._say_end()
             encrypted = outgoing.read()
         except MemoryError:
             self._forget_written()
@@ -272,10 +275,21 @@ class TlsSocket(HandshakingSide):
 
     def unwrap(self) -> None:
         """Say that nothing more will come (close_notify), as far as the socket takes it."""
+        if not self._end_said:
+            try:
+                self._say_end()
+            finally:
+                if self._outgoing.pending:
+                    self._keep_written()
+        if self._pending is not None:
+            with contextlib.suppress(ssl.SSLWantWriteError):
+                self._flush()
+
+    def _say_end(self) -> None:
+        """Have OpenSSL write that nothing more will come, into the memory that all share."""
+        self._end_said = True
         with contextlib.suppress(ssl.SSLError):
-            self._use(self._tls.unwrap)
-        with contextlib.suppress(ssl.SSLWantWriteError):
-            self._flush()
+            self._tls.unwrap()
 
 
 ClientSocket = socket.SocketType | TlsSocket

@@ -114,6 +114,44 @@ def test_tickets_do_not_wait_for_a_request_that_may_not_come(
     assert client.tls.session.has_ticket
 
 
+def test_the_last_answer_and_the_end_go_out_in_one_call(
+    ends: tuple[TlsSocket, Counting, Client],
+) -> None:
+    server, sock, client = ends
+    greet(server, client)
+    client.say()
+    server.do_handshake()
+    before = len(sock.calls)
+    assert server.send(b"the last answer", last=True) == 15
+    server.unwrap()
+    assert sock.calls[before:] == ["send"]
+    client.hear()
+    assert client.tls.read(100) == b"the last answer"
+    assert client.tls.read(100) == b""  # and not SSLWantReadError: the end was said
+
+
+def test_a_large_last_answer_comes_whole_before_the_end(
+    ends: tuple[TlsSocket, Counting, Client],
+) -> None:
+    server, _sock, client = ends
+    greet(server, client)
+    client.say()
+    server.do_handshake()
+    left, found, ended = memoryview(bytes(1_000_000)), 0, False
+    while not ended:
+        with contextlib.suppress(ssl.SSLWantWriteError):
+            if left:
+                left = left[server.send(left, last=True) :]
+            else:
+                server.unwrap()
+        client.hear()
+        with contextlib.suppress(ssl.SSLWantReadError):
+            while piece := client.tls.read(65536):
+                found += len(piece)
+            ended = True
+    assert found == 1_000_000
+
+
 def test_answers_of_openssl_go_out_before_a_large_window(
     ends: tuple[TlsSocket, Counting, Client],
 ) -> None:

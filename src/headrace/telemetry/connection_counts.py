@@ -24,6 +24,8 @@ class ConnectionCounts:
                 metrics.tls_handshakes += 1
                 if reason == "resumed":
                     metrics.tls_resumed += 1
+            case "tls_windows":
+                metrics.tls_windows_copied += 1
             case "tls_failed":
                 metrics.tls_failed[reason] += 1
             case "cold_read":

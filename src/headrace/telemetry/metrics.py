@@ -152,6 +152,10 @@ class WorkerMetrics:
 
     tls_handshakes: int = _counter("tls_handshakes", "TLS handshakes completed.")
     tls_resumed: int = _counter("tls_resumptions", "TLS handshakes that resumed a session.")
+    tls_windows_copied: int = _gauge(
+        "tls_windows_copied",
+        "Workers that copy what they send over TLS once more: their Python hides its OpenSSL.",
+    )
     tls_failed: Counter[str] = _labelled(
         "tls_handshake_failures",
         "reason",

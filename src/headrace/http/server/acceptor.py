@@ -72,6 +72,8 @@ class Server(ServerContext):
         if not self._tls_prepared:
             self._tls_prepared = True
             self._tls_ring = new_ring()
+            if self._tls_ring is None:
+                self.handler.event("tls_windows", "copied")
         return self._tls_ring is not None
 
     # Accepting.

@@ -329,9 +329,12 @@ class Connection(EndingSide):
         self.state = State.IDLE
         self.deadline = self._server.monotonic() + self._server.timeouts.head_s
         # The client's first request may already be inside OpenSSL, where epoll cannot see it.
-        self._on_readable()
-        if isinstance(sock, TlsSocket):
-            sock.send_answers()
+        if not isinstance(sock, TlsSocket):
+            self._on_readable()
+            return
+        if sock.has_input:
+            self._on_readable()
+        sock.send_answers()
 
     def _handshake_writes(self, waits: bool) -> None:
         if waits is self._writing:

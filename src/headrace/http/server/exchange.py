@@ -127,7 +127,9 @@ class Handler(Protocol):
         """Note that a response ended: "complete", or why it was cut short."""
 
     def event(self, kind: str, reason: str) -> None:
-        """Count something: kind is "refused", "timeout", "tls", "tls_failed" or "cold_read"."""
+        """Count something: kind is "refused", "timeout", "tls", "tls_windows",
+        "tls_failed" or "cold_read".
+        """
 
     def connections_changed(self, opened: int, closed: int) -> None:
         """Count connections that were accepted or went away."""

@@ -100,6 +100,11 @@ class TlsSocket(HandshakingSide):
         return self._tls.session_reused
 
     @property
+    def has_input(self) -> bool:
+        """Whether something has come that `recv` would look at before it asks the socket."""
+        return bool(self._later or self._incoming.pending or self._tls.pending())
+
+    @property
     def unreported(self) -> bool:
         """Whether bytes are on their way that `send` has not reported yet."""
         return self._taken > 0

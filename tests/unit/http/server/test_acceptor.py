@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 from headrace.http.parser import HeadLimits
+from headrace.http.server import acceptor
 from headrace.http.server.acceptor import ACCEPTS_PER_REST, Listener, Server
 from headrace.http.server.connection import Connection
 from headrace.http.server.context import ClientTimeouts, ConnectionLimits
 from headrace.http.server.exchange import Exchange
+from headrace.http.server.tls_ring import new_ring
 from headrace.http.server.tls_socket import TlsSocket
 from headrace.node.answering import Answering
 from headrace.telemetry.metrics import WorkerMetrics
@@ -131,6 +133,21 @@ def test_a_fault_in_one_new_connection_keeps_no_other_waiting(
                 clients.enter_context(socket.create_connection(listening.getsockname()))
             assert server._accept(Listener(listening, "here", None)) == 2
             assert len(begun) == len(faults) == 2
+            server.close()
+
+    asyncio.run(run())
+
+
+def test_workers_that_copy_windows_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        for ring, counted in ((new_ring(), 0), (None, 1)):
+            monkeypatch.setattr(acceptor, "new_ring", lambda ring=ring: ring)
+            metrics = WorkerMetrics()
+            server = Server(Answering(metrics), loop)
+            for _ in range(2):
+                assert server.prepare_tls() is (ring is not None)
+            assert metrics.tls_windows_copied == counted
             server.close()
 
     asyncio.run(run())

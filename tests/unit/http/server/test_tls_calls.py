@@ -152,6 +152,30 @@ def test_a_large_last_answer_comes_whole_before_the_end(
     assert found == 1_000_000
 
 
+def test_a_handshake_that_brings_no_request_has_no_input(
+    ends: tuple[TlsSocket, Counting, Client],
+) -> None:
+    server, _sock, client = ends
+    greet(server, client)
+    client.say()
+    server.do_handshake()
+    assert not server.has_input
+
+
+@pytest.mark.parametrize("size", [1, 10_000])
+def test_a_request_behind_the_end_of_a_handshake_is_input(
+    ends: tuple[TlsSocket, Counting, Client], size: int
+) -> None:
+    server, _sock, client = ends
+    greet(server, client)
+    client.tls.write(bytes(size))
+    client.say()
+    server.do_handshake()
+    assert server.has_input
+    assert server.recv(65536) == bytes(size)
+    assert not server.has_input
+
+
 def test_answers_of_openssl_go_out_before_a_large_window(
     ends: tuple[TlsSocket, Counting, Client],
 ) -> None:

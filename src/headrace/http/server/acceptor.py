@@ -109,38 +109,42 @@ class Server(ServerContext):
         let_in: list[Connection] = []
         pace = self.limits.accepts_per_s
         most = ACCEPTS_PER_WAKE if pace == math.inf else ACCEPTS_PER_REST
-        while accepted < most:
-            try:
-                descriptor, peer = accept()
-            except (BlockingIOError, InterruptedError):
-                break
-            except OSError as error:
-                if error.errno in NO_DESCRIPTORS:
+        try:
+            while accepted < most:
+                try:
+                    descriptor, peer = accept()
+                except (BlockingIOError, InterruptedError):
+                    break
+                except OSError as error:
+                    if error.errno in NO_DESCRIPTORS:
+                        self._pause_accepting()
+                        break
+                    continue  # the client gave up while it waited (ECONNABORTED and its like)
+                accepted += 1
+                if descriptor >= self.limits.descriptors:
+                    # The kernel takes the lowest free number: so many are in use.
+                    os.close(descriptor)
+                    self.handler.connections_changed(0, 1)
                     self._pause_accepting()
                     break
-                continue  # the client gave up while it waited (ECONNABORTED and its like)
-            accepted += 1
-            if descriptor >= self.limits.descriptors:
-                # The kernel takes the lowest free number: so many are in use.
-                os.close(descriptor)
-                self.handler.connections_changed(0, 1)
-                self._pause_accepting()
-                break
-            connection = self._admit(descriptor, peer, listener)
-            if connection is not None:
-                let_in.append(connection)
-        if accepted:
+                connection = self._admit(descriptor, peer, listener)
+                if connection is not None:
+                    let_in.append(connection)
+        finally:
             self.handler.connections_changed(accepted, 0)
-            for connection in let_in:
-                try:
-                    connection.begin()
-                except Exception as error:  # noqa: BLE001 - the others go on
-                    self.loop.call_exception_handler(
-                        {"message": "a new client connection failed", "exception": error}
-                    )
-            if pace != math.inf:
-                self._rest(accepted / pace)
+            self._begin_all(let_in)
+        if accepted and pace != math.inf:
+            self._rest(accepted / pace)
         return accepted
+
+    def _begin_all(self, let_in: list[Connection]) -> None:
+        for connection in let_in:
+            try:
+                connection.begin()
+            except Exception as error:  # noqa: BLE001 - the others go on
+                self.loop.call_exception_handler(
+                    {"message": "a new client connection failed", "exception": error}
+                )
 
     def _admit(self, descriptor: int, peer: object, listener: Listener) -> Connection | None:
         address = peer[0] if isinstance(peer, tuple) else ""

@@ -69,7 +69,6 @@ class Connection(EndingSide):
         self.in_turn = self.next_turn = False
         timeouts = server.timeouts
         self.deadline = server.monotonic() + (timeouts.tls_handshake_s if tls else timeouts.head_s)
-        server.timer_wheel.watch(self)
 
     def begin(self) -> None:
         """Read what has come with the connection, and wait for more unless that was its end.
@@ -81,8 +80,10 @@ class Connection(EndingSide):
             if not self.tls:
                 self._on_readable()
         finally:
-            if self.state is not _CLOSED and len(self._buffer) <= PIPELINE_BYTES:
-                self._continue_reading()
+            if self.state is not _CLOSED:
+                self._server.timer_wheel.watch(self)
+                if len(self._buffer) <= PIPELINE_BYTES:
+                    self._continue_reading()
 
     # Reading.
 

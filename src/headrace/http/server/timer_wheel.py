@@ -40,7 +40,7 @@ class TimerWheel:
         An infinite deadline is not watched; who sets a finite one later calls this again.
         """
         if item.deadline == math.inf:
-            item.bucket = UNWATCHED
+            self.forget(item)
             return
         number = max(int(item.deadline / self.tick_s) + 1, self._last + 1)
         if item.bucket == UNWATCHED or number < item.bucket:

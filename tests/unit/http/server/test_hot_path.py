@@ -89,6 +89,7 @@ def test_a_hit_costs_these_calls_and_no_others(server: Server, handler: Ready) -
         ours.setblocking(False)
         connection = Connection(server, ours, "192.0.2.1", "l", tls=False)
         server.connections.add(connection)
+        connection.begin()
         if handler.whole:
             answering = ["respond_at_once"]
         else:

@@ -86,6 +86,17 @@ class Forgetful(Item):
         self.wheel.forget(self.other)
 
 
+def test_an_item_without_a_limit_any_more_is_not_held() -> None:
+    wheel = TimerWheel(0.25)
+    item = Item(60.0)
+    wheel.watch(item)
+    item.deadline = math.inf
+    wheel.watch(item)
+    held = weakref.ref(item)
+    del item
+    assert held() is None
+
+
 def test_an_item_that_another_forgets_on_its_way_is_not_called() -> None:
     wheel = TimerWheel(0.25)
     one, other = Forgetful(1.0), Forgetful(1.0)

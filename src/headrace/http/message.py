@@ -50,9 +50,7 @@ class Headers:
     def get(self, name: bytes) -> bytes | None:
         """Return the field's value, its lines joined by a comma (RFC 9110 section 5.3), or None."""
         index = self._index
-        if index is None:
-            index = self._indexed()
-        return index.get(name)
+        return (self._indexed() if index is None else index).get(name)
 
     def all(self, name: bytes) -> list[bytes]:
         """Return every line of this field in order, for Set-Cookie and strict checks."""
@@ -73,9 +71,7 @@ class Headers:
 
     def __contains__(self, name: object) -> bool:
         index = self._index
-        if index is None:
-            index = self._indexed()
-        return name in index
+        return name in (self._indexed() if index is None else index)
 
     def __iter__(self) -> Iterator[Field]:
         return iter(self.fields)

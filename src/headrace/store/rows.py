@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 _ROW = struct.Struct(">QQQB32s")
 _INLINE_ROW = struct.Struct(">QQQB32sQ")
@@ -54,7 +54,9 @@ class SliceRow:
 
     def moved(self, queue: int, position: int) -> SliceRow:
         """Return the row with its place in another queue."""
-        return replace(self, queue=queue, position=position)
+        return SliceRow(
+            self.file_bytes, self.body_bytes, self.record_key, queue, position, self.place
+        )
 
 
 def place_and_length(packed: bytes | memoryview) -> tuple[int, int]:

@@ -89,6 +89,7 @@ class Fill:
         self._source = Provenance()
         self.attempt_log = AttemptLog()
         self.result: asyncio.Future[Result] = environment.loop.create_future()
+        self._waiters: list[asyncio.Future[None]] = []
         self.slices = SliceWriter(environment, asked.slices, asked.resource.key_hash, part)
         self.interest = Interest(
             environment,
@@ -116,6 +117,14 @@ class Fill:
             if response is not None:
                 response.close()
         self.interest.release()
+
+    async def brought(self) -> Result:
+        """Wait for the result, each on its own: who is cancelled takes no other along."""
+        if not self.result.done():
+            waiter: asyncio.Future[None] = self._environment.loop.create_future()
+            self._waiters.append(waiter)
+            await waiter
+        return self.result.result()
 
     def _part_being_written(self) -> Part | None:
         return self.slices.part
@@ -201,6 +210,10 @@ class Fill:
     def _settle(self, result: Result) -> None:
         if not self.result.done():
             self.result.set_result(result)
+            waiters, self._waiters = self._waiters, []
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
 
     def _end(self) -> None:
         """Give back whatever this has taken. Idempotent."""
@@ -258,11 +271,9 @@ class Fill:
 
     def _slice_bytes(self) -> int:
         stored = self.asked.slices.stored
-        return (
-            self._environment.slice_bytes_for(self.asked.resource.rules)
-            if stored is None
-            else stored.slice_bytes
-        )
+        if stored is not None:
+            return stored.slice_bytes
+        return self._environment.slice_bytes_for(self.asked.resource.rules)
 
     def _interim(self, head: ParsedResponseHead) -> None:
         """A 1xx response is for the request that began this, while that waits."""

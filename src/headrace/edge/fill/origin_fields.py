@@ -36,4 +36,4 @@ def origin_fields(asked: FillRequest, node_id: str, cdn_name: str) -> list[Field
 
 def has_credentials(fields: list[Field]) -> bool:
     """Return whether the fields have a client's credentials."""
-    return any(field[0] == b"authorization" for field in fields)
+    return b"authorization" in [name for name, _value in fields]

@@ -170,11 +170,11 @@ class Table:
         """Wait for what comes of a fill; no longer than `wait_s` for one that another began."""
         match entry:
             case Begun(fill):
-                return await asyncio.shield(fill.result)
+                return await fill.brought()
             case Joined(fill):
                 try:
                     async with asyncio.timeout(wait_s):
-                        return await asyncio.shield(fill.result)
+                        return await fill.brought()
                 except TimeoutError:
                     return StillWaiting()
             case Followed(remote):

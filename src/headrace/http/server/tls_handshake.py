@@ -30,14 +30,14 @@ NO_APPLICATION_PROTOCOL = b"\x15\x03\x03\x00\x02\x02\x78"  # a fatal alert (RFC 
 class HandshakingSide(TlsMemory):
     """A connection that shakes hands. `TlsSocket` builds on it."""
 
-    __slots__ = ("_hello", "_shaking_bytes", "_ticket_key")
+    __slots__ = ("_greeted", "_hello", "_shaking_bytes", "_ticket_key")
 
     def __init__(
         self, sock: socket.socket, context: ssl.SSLContext, outgoing: ssl.MemoryBIO
     ) -> None:
         super().__init__(sock, context, outgoing)
-        # What has come of the client's hello, until it is whole.
-        self._hello = HelloRecords() if isinstance(context, CertificateContext) else None
+        self._greeted = not isinstance(context, CertificateContext)  # and its hello is read
+        self._hello: HelloRecords | None = None  # of one that comes in parts, until it is whole
         self._shaking_bytes = 0
         # The key that sealed the client's ticket, if it is not the one that seals now.
         self._ticket_key: bytes | None = None
@@ -50,10 +50,10 @@ class HandshakingSide(TlsMemory):
         """
         if self._pending is not None:
             self._flush()
-        if self._hello is None:
+        if self._greeted:
             self._fill()  # nothing is new to OpenSSL before: it would only say so
         else:
-            self._greet(self._hello)
+            self._greet()
         while True:
             try:
                 if self._ticket_key is None:
@@ -73,14 +73,14 @@ class HandshakingSide(TlsMemory):
                 self._fed = 0
                 return
 
-    def _greet(self, begun: HelloRecords) -> None:
+    def _greet(self) -> None:
         """Read the client's hello, and begin with the context that it asks for.
 
         What is not read here is not served, whatever OpenSSL would read in it.
         Raises SSLWantReadError, TlsBroken, OSError.
         """
-        received = b""
-        while len(begun.received) <= 2 * HELLO_BYTES:
+        begun, received = self._hello, b""
+        while begun is None or len(begun.received) <= 2 * HELLO_BYTES:
             try:
                 received = self._sock.recv(RECORD_BYTES)
             except BlockingIOError:
@@ -88,8 +88,10 @@ class HandshakingSide(TlsMemory):
             if not received:
                 break
             try:
-                body = None if begun.received else whole_hello(received)
+                body = whole_hello(received) if begun is None else None
                 if body is None:
+                    if begun is None:
+                        begun = self._hello = HelloRecords()
                     body = begun.take(received)
                 if body is not None:
                     self._turn_to(parse_hello(body))
@@ -99,11 +101,13 @@ class HandshakingSide(TlsMemory):
                 break
         else:
             self._begin_with(_refusing())
-        self._hello = None
-        received = bytes(begun.received) or received
-        if received:
-            self._shaking_bytes = len(received)
+        self._greeted, self._hello = True, None
+        if begun is not None:
+            received = bytes(begun.received)
             self._feed(received)
+        elif received:
+            self._incoming.write(received)  # one whole record, as nearly all are
+        self._shaking_bytes = len(received)
 
     def _open_ticket(self) -> None:
         """Take the handshake's first step, in which OpenSSL opens the client's ticket."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import math
 import socket
 import ssl
@@ -151,6 +152,38 @@ def test_workers_that_copy_windows_are_counted_once(monkeypatch: pytest.MonkeyPa
             server.close()
 
     asyncio.run(run())
+
+
+def test_a_closed_connection_is_freed_at_once(tmp_path: Path) -> None:
+    """Its time limit, seconds ahead, does not hold it, nor does a circle of references."""
+    pair = Authority(tmp_path).issue("localhost")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.cert, pair.key)
+
+    async def run() -> int:
+        server = Server(Answering(WorkerMetrics()), asyncio.get_running_loop())
+        ours, theirs = socket.socketpair()
+        with theirs:
+            let_in = server._admit(ours.detach(), "", Listener(theirs, "here", context))
+            assert let_in is not None
+            let_in.begin()
+        del let_in
+        for _ in range(10):
+            await asyncio.sleep(0.001)
+        assert not server.connections
+        server.close()
+        return held()
+
+    def held() -> int:
+        return sum(isinstance(each, Connection | TlsSocket) for each in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = held()
+        assert asyncio.run(run()) == before
+    finally:
+        gc.enable()
 
 
 def test_a_client_that_takes_no_handshake_and_sends_more_costs_nothing(

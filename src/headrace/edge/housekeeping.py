@@ -27,7 +27,7 @@ class Housekeeping:
             edge.store_trouble(error)  # requests see to it themselves
         edge.hot.drop_unused(time.time())
         edge.bodies.drop_removed()
-        edge.store.state.publish_held(held_bytes())
+        edge.store.state.publish_held(held_bytes() + edge.store.spares.held_bytes)
         edge.membership.look_at_secrets()
         self._timer = edge.loop.call_later(PERIOD_S, self._tend)
 

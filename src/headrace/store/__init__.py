@@ -8,6 +8,7 @@ from headrace.store.phases import PartPhase
 from headrace.store.purge_rules import PurgeRule, matches
 from headrace.store.settings import StoreSettings
 from headrace.store.slice_reader import FileMark, OpenSlice, SmallBody, body_is_sound, mark_of
+from headrace.store.spare_files import lend
 from headrace.store.store import Store
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "StoreInUse",
     "StoreSettings",
     "body_is_sound",
+    "lend",
     "mark_of",
     "matches",
 ]

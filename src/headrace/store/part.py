@@ -21,7 +21,7 @@ from headrace.store.errors import SliceTooLarge, StoreError
 from headrace.store.files import NOT_A_FILE, open_file, remove
 from headrace.store.layout import MAX_META_BYTES, MAX_SLICE, PAGE_BYTES
 from headrace.store.phases import FINAL, PartPhase
-from headrace.store.spare_files import USED, SpareFiles, discard
+from headrace.store.spare_files import USED, SpareFiles, discard, was_followed
 
 MOST_HELD_BYTES = 64 * 1024
 """Of what may end in the index, what a process keeps in memory while it comes."""
@@ -61,6 +61,7 @@ class Part:
         "n",
         "path",
         "phase",
+        "spare_bytes",
         "written",
     )
 
@@ -82,6 +83,7 @@ class Part:
         self.is_inside = self.is_shared = self._sealed = self._unseen = False
         self._spares = spares
         self._spare = spare
+        self.spare_bytes = PAGE_BYTES  # of the disk, as a spare file
         self.phase = PartPhase.WAITING_HEAD
         self._commit = commit
         self._digest = xxhash.xxh3_64()
@@ -169,6 +171,8 @@ class Part:
             return kept
         self.put_out()
         self._show(PartPhase.COMPLETE)
+        if kept and not self.is_inside:
+            locks.follow(self.fd)  # what is mapped of it, or open, is a reader from now on
         locks.unlock(self.fd)
         return kept
 
@@ -229,10 +233,12 @@ class Part:
         fd, self.fd = self.fd, -1
         if not self._spare:
             os.close(fd)
-        elif self._unseen and self._spares.keep(fd, self._spare, self._written_for):
+        elif self._unseen and self._spares.keep(
+            fd, self._spare, self._written_for, self.spare_bytes
+        ):
             return
         elif not (
-            self._is_of_use() and not _was_followed(fd) and self._spares.keep(fd, self._spare)
+            self._is_of_use() and not was_followed(fd) and self._spares.keep(fd, self._spare)
         ):
             discard(fd, self._spare)
 
@@ -331,16 +337,6 @@ def _write_first_page(fd: int, n: int) -> header.Control:
     return control
 
 
-def _was_followed(fd: int) -> bool:
-    """Return whether another open file follows the part, or did: what it has mapped and sends may
-    outlast that.
-    """
-    try:
-        return locks.is_followed(fd) or os.pread(fd, 1, header.FOLLOWED_AT) != b"\0"
-    except OSError:
-        return True
-
-
 def _from_spare(path: str, n: int, commit: Commit, spares: SpareFiles) -> Part | None:
     """Begin a part in a file that is there already; None when there is none, or another has the
     part.
@@ -348,19 +344,21 @@ def _from_spare(path: str, n: int, commit: Commit, spares: SpareFiles) -> Part |
     spare = spares.take()
     if spare is None:
         return None
-    fd, name, written_for = spare
+    fd, name, written_for, block_bytes = spare
     try:
         if written_for != n:
             _write_first_page(fd, n)
         os.link(name, path)
     except FileExistsError:
-        if not spares.keep(fd, name, n):
+        if not spares.keep(fd, name, n, block_bytes):
             discard(fd, name)
         return None
     except OSError:
         discard(fd, name)
         return None
-    return Part(fd, path, n, commit, spares, name)
+    part = Part(fd, path, n, commit, spares, name)
+    part.spare_bytes = max(block_bytes, PAGE_BYTES)
+    return part
 
 
 def begin(path: str, n: int, commit: Commit, spares: SpareFiles) -> Part | Busy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import msgspec
 import xxhash
 
 from headrace.cache.record import StoredResponse
-from headrace.store import header, small_bodies
+from headrace.store import header, locks, small_bodies
 from headrace.store.checksums import checksum_of
 from headrace.store.files import NOT_A_FILE, open_file
 from headrace.store.index import Index
@@ -100,7 +101,7 @@ class SliceReader:
             self._on_fault(key, NO_ROW if row is None else row, Fault.CORRUPT)
             return None
         try:
-            fd = open_file(f"{self._objects}/{slice_file(key)}", os.O_RDONLY)
+            fd = _open_to_read(f"{self._objects}/{slice_file(key)}")
         except FileNotFoundError:
             self._on_fault(key, row, Fault.MISSING)
             return None
@@ -149,6 +150,21 @@ class SliceReader:
         if not self._checksum:
             return True
         return checksum_of(fd, control.header_bytes, control.body_bytes) == control.body_checksum
+
+
+def _open_to_read(path: str) -> int:
+    """Open a slice's file and show that it is read, until the descriptor and all its copies are
+    closed: a mapping has one. Raises OSError.
+    """
+    fd = open_file(path, os.O_RDONLY)
+    try:
+        locks.follow(fd)
+        if not locks.is_still(fd, path):  # evicted in between: it may be another's already
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
 
 
 def body_is_sound(found: OpenSlice) -> bool:

@@ -1,46 +1,66 @@
-"""Files of parts that came to nothing on the disk, kept to be parts again.
+"""Files of parts that came to nothing on the disk, and of evicted slices, kept to be parts again.
 
 What ends in the index, or may not be stored, leaves an empty file behind. To make another one
 each time is dear: ext4 looks at every inode that was freed in the last minutes before it takes one.
-Only what no one else can still read is kept: see `Part.close`.
+An evicted slice leaves pages in memory and blocks on the disk: to write over them takes the kernel
+a third of the time that new ones take. Only what no one else can still read is kept: see
+`Part.close` and `recycle`.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
-from headrace.store import locks
+from headrace.store import header, locks
+from headrace.store.files import open_file
+from headrace.store.layout import PAGE_BYTES
 
 MOST = 64
 """A descriptor each. With fewer than fills wait for origins at a time, files would be made and
 removed all the time, which was a quarter of the cost of small misses."""
 
 MOST_BLOCK_BYTES = 64 * 1024
+MOST_RECYCLED_BYTES = 64 * 1024 * 1024
+RECYCLED_SHARE = 64
+"""One part in so many of the store's size may be blocks of spare files, in each process."""
 _BLOCK_BYTES = 512
+_LENT = stat.S_IXUSR
 
 USED = -1
 
-Spare = tuple[int, str, int]
-"""A descriptor, locked, and the only name of its file; and the number of the slice that its first
-page has been written for, USED when more was written.
+Spare = tuple[int, str, int, int]
+"""A descriptor, locked, and the only name of its file; the number of the slice that its first page
+has been written for, USED when more was written; and what it takes on the disk.
 """
 
 
 class SpareFiles:
-    """The spare files of one process, at most MOST. They die with it: the sweep removes them."""
+    """The spare files of one process, at most MOST; slices' files among them only up to
+    `limit_bytes` on the disk. They die with it: the sweep removes them.
+    """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, limit_bytes: int = 0) -> None:
         self._directory = os.fspath(directory)
+        self._limit_bytes = limit_bytes
         self._spares: list[Spare] = []
+        self._held_bytes = 0
         self._made = 0
         self._closed = False
+        self._in_use = False
+        self.recycled = 0
 
     @property
     def wanted(self) -> bool:
         """Whether another one would be kept."""
         return len(self._spares) < MOST and not self._closed
+
+    @property
+    def held_bytes(self) -> int:
+        """What they take on the disk together, beyond the first page of each."""
+        return self._held_bytes
 
     def new_name(self) -> str:
         """Return a path that no other file has."""
@@ -48,27 +68,80 @@ class SpareFiles:
         return f"{self._directory}/{os.getpid()}-{self._made}-{os.urandom(6).hex()}"
 
     def take(self) -> Spare | None:
-        """Return a file, to be used or removed."""
-        return self._spares.pop() if self._spares else None
+        """Return a file, to be used or removed: one with pages while there is one."""
+        self._in_use = True
+        if not self._spares:
+            return None
+        spare = self._spares.pop()
+        self._held_bytes -= _beyond_a_page(spare)
+        return spare
 
-    def keep(self, fd: int, name: str, written_for: int = USED) -> bool:
+    def keep(self, fd: int, name: str, written_for: int = USED, block_bytes: int = 0) -> bool:
         """Keep a file; False when it is not worth it: then it is the caller's still. One that was
-        `written_for` a slice and nothing else is locked still, and has no other name.
+        `written_for` a slice and nothing else is locked still, has no other name, and takes the
+        `block_bytes` that it took before.
         """
         if not self.wanted:
             return False
         if written_for != USED:
-            self._spares.append((fd, name, written_for))
+            if not self._has_room(block_bytes):
+                return False
+            self._add((fd, name, written_for, block_bytes))
             return True
         try:
             found = os.fstat(fd)
-            small = found.st_blocks * _BLOCK_BYTES <= MOST_BLOCK_BYTES
-            if not small or found.st_nlink != 1 or not locks.try_lock(fd):
+            block_bytes = found.st_blocks * _BLOCK_BYTES
+            if found.st_nlink != 1 or found.st_mode & _LENT or not self._has_room(block_bytes):
+                return False
+            if not locks.try_lock(fd):
                 return False
         except OSError:
             return False
-        self._spares.append((fd, name, USED))
+        self._add((fd, name, USED, block_bytes))
         return True
+
+    def recycle(self, path: str) -> bool:
+        """Take over the file of a slice that is in the index no more. False when it is the
+        caller's still, to be removed. About 30 µs.
+
+        Whoever opens a slice locks it, then looks whether its name still stands for it
+        (`SliceReader`): after it has lost its name here, all who read from it are seen.
+        """
+        if not self._in_use or not self.wanted:
+            return False
+        try:
+            fd = open_file(path, os.O_RDWR)
+        except OSError:
+            return False
+        name = self.new_name()
+        try:
+            if not (locks.try_lock(fd) and self._is_worth_it(fd)):
+                os.close(fd)
+                return False
+            os.rename(path, name)
+        except OSError:
+            os.close(fd)
+            return False
+        if was_followed(fd) or not self.keep(fd, name):
+            discard(fd, name)
+        else:
+            self.recycled += 1
+        return True
+
+    def _is_worth_it(self, fd: int) -> bool:
+        """Return whether a slice's file may be another's: a sound one that there is room for."""
+        found = header.unpack_control(os.pread(fd, header.CONTROL_BYTES, 0))
+        if found is None or not found[1]:
+            return False
+        block_bytes = os.fstat(fd).st_blocks * _BLOCK_BYTES
+        return self._held_bytes + block_bytes <= self._limit_bytes
+
+    def _has_room(self, block_bytes: int) -> bool:
+        return block_bytes <= MOST_BLOCK_BYTES or self.held_bytes + block_bytes <= self._limit_bytes
+
+    def _add(self, spare: Spare) -> None:
+        self._spares.append(spare)
+        self._held_bytes += _beyond_a_page(spare)
 
     def __len__(self) -> int:
         return len(self._spares)
@@ -76,8 +149,30 @@ class SpareFiles:
     def close(self) -> None:
         """Remove all. Idempotent."""
         self._closed = True
+        self._held_bytes = 0
         while self._spares:
             discard(*self._spares.pop()[:2])
+
+
+def _beyond_a_page(spare: Spare) -> int:
+    return max(0, spare[3] - PAGE_BYTES)
+
+
+def was_followed(fd: int) -> bool:
+    """Return whether another open file follows or reads the file, or another process once followed
+    it as a part: what that has mapped and sends may outlast its lock.
+    """
+    try:
+        return locks.is_followed(fd) or os.pread(fd, 1, header.FOLLOWED_AT) != b"\0"
+    except OSError:
+        return True
+
+
+def lend(fd: int) -> None:
+    """Note on the file itself that the kernel sends its own pages, some of them long after all have
+    closed it: it is never written over. Raises OSError.
+    """
+    os.fchmod(fd, stat.S_IRUSR | stat.S_IWUSR | _LENT)
 
 
 def discard(fd: int, name: str) -> None:
@@ -85,3 +180,8 @@ def discard(fd: int, name: str) -> None:
     with suppress(OSError):
         os.unlink(name)
     os.close(fd)
+
+
+def limit_for(size_bytes: int) -> int:
+    """Return what the spare files of one process may take of a store of this size."""
+    return min(MOST_RECYCLED_BYTES, size_bytes // RECYCLED_SHARE)

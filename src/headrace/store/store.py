@@ -45,7 +45,7 @@ from headrace.store.rows import NO_ROW, SliceRow
 from headrace.store.settings import StoreSettings
 from headrace.store.shared_memory import SharedState
 from headrace.store.slice_reader import Fault, OpenSlice, SliceReader, SmallBody
-from headrace.store.spare_files import SpareFiles
+from headrace.store.spare_files import SpareFiles, limit_for
 from headrace.store.transaction import Transaction, invalidated
 from headrace.store.whole import VariantOf, Whole
 
@@ -71,7 +71,7 @@ class Store:
         """Take what `open` has opened.
 
         `on_removed` of a process that keeps slices open is told the versions and numbers of those
-        whose files it has removed just now: until they are closed they take room on the disk.
+        whose files it is about to remove: until they are closed they take room on the disk.
         """
         self.path = path
         self.settings = settings
@@ -82,7 +82,7 @@ class Store:
         self.parts = path / PARTS
         self._parts = os.fspath(self.parts)
         self.rules = LivePurges(index, state)
-        self.spares = SpareFiles(path / SPARES)
+        self.spares = SpareFiles(path / SPARES, limit_for(settings.size_bytes))
         self._committer = Committer(settings, self.rules, self.objects, self.transaction)
         self._reader = SliceReader(
             index,
@@ -355,10 +355,13 @@ class Store:
                 change, self.state, self.room_bytes(), self.settings, now=self._clock()
             )
             yield transaction
-        for key in transaction.doomed:
-            remove(f"{self.objects}/{slice_file(key)}")
+        # First of all it is closed here: what is still read is not used again.
         if transaction.doomed and self.on_removed is not None:
             self.on_removed([slice_of(key) for key in transaction.doomed])
+        for key in transaction.doomed:
+            path = f"{self.objects}/{slice_file(key)}"
+            if not self.spares.recycle(path):
+                remove(path)
 
     def _commit(self, finished: Part, stored: StoredResponse, length: int, record: bool) -> bool:
         return self._committer.commit(finished, stored, length, record=record)

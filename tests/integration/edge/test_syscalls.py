@@ -7,6 +7,7 @@ does by itself meanwhile (timers, the look-up every two seconds) is little besid
 from __future__ import annotations
 
 import re
+import stat
 import subprocess
 from collections import Counter
 from contextlib import ExitStack
@@ -86,6 +87,9 @@ def test_a_segment_is_sent_from_its_file_while_many_are_connected(
             stack.enter_context(edge.client()).get(path)
         found = calls_of_hits(edge, tmp_path, path, SEGMENT, count)
     assert found["sendfile"] >= count
+    files = [file for file in (edge.cache_dir / "objects").rglob("*") if file.is_file()]
+    marks = [file.stat().st_mode & stat.S_IXUSR for file in files]
+    assert any(marks), "a file whose pages the network was lent may be written over"
     allowed = {name: count * each * TOLERANCE for name, each in OF_A_SEGMENT_IN_A_CROWD.items()}
     grown = {name: found[name] for name in allowed if found[name] > allowed[name]}
     assert not grown, f"{count} hits took {grown}, where {allowed} are allowed"

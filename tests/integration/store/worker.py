@@ -17,16 +17,19 @@ from headrace.store import PurgeRule, Store
 from headrace.store.layout import digest
 from headrace.store.maintenance import sweep
 from tests.integration.store.samples import (
+    Held,
     a_response,
     fill_slice,
+    hold,
     open_store,
     random_body,
     slice_of,
-    verify,
 )
 
+HELD_LONG = 20
 
-def step(store: Store, chance: random.Random) -> None:
+
+def step(store: Store, chance: random.Random, held: list[Held]) -> None:
     key = b"service\nhost/%d" % chance.randrange(60)
     found = store.lookup(digest(key), b"")
     dice = chance.random()
@@ -37,8 +40,13 @@ def step(store: Store, chance: random.Random) -> None:
             fill_slice(store, stored, n, slice_of(body, n))
     elif dice < 0.9:
         for n in store.slices(found):
-            verify(store, found, n)
+            opened = hold(store, found, n)
+            if opened is not None:
+                opened.verify()
+                held.append(opened)
             store.touch(store.slot(found.version, n))
+        while len(held) > HELD_LONG:
+            held.pop(chance.randrange(HELD_LONG)).verify()  # others have evicted it since
     elif dice < 0.94:
         store.record(msgspec.structs.replace(found, lifetime_s=dice), digest(key))
     elif dice < 0.96:
@@ -52,9 +60,10 @@ def step(store: Store, chance: random.Random) -> None:
 def main() -> None:
     store = open_store(Path(sys.argv[1]))
     chance = random.Random(int(sys.argv[2]))
+    held: list[Held] = []
     print("begun", flush=True)
     while True:
-        step(store, chance)
+        step(store, chance, held)
 
 
 if __name__ == "__main__":

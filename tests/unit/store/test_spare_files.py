@@ -159,7 +159,7 @@ def test_a_spare_that_is_lost_costs_nothing(store: Store, how: str) -> None:
     else:
         orphans_swept(store)
         assert path.exists()  # its process lives
-        (fd, _name, _number) = store.spares.take() or (-1, "", -1)
+        (fd, *_rest) = store.spares.take() or (-1, "", -1, 0)
         os.close(fd)  # as if it did not
         orphans_swept(store)
         assert not path.exists()

@@ -19,7 +19,7 @@ from headrace.config.edge.options import INLINE_MOST_BYTES
 from headrace.errors import HeadraceError, release_frames
 from headrace.http.server.send_queue import View
 from headrace.reasons import Reason
-from headrace.store import Part
+from headrace.store import Part, lend
 
 SPILL_LIMIT_BYTES = 256 * 1024 * 1024
 
@@ -126,6 +126,10 @@ class GrowingSlice:
         """Where in the file the body begins."""
         raise NotImplementedError
 
+    def lend(self) -> bool:
+        """Return False: it has no file, or one that is another's."""
+        return False
+
     def resident(self, offset: int, size_bytes: int) -> bool:
         """Return True: what was just written is in memory."""
         return True
@@ -183,6 +187,7 @@ class LocalSlice(GrowingSlice):
         self._spill: mmap.mmap | bytearray | None = None
         self._spill_from = 0
         self._held = None if part is None else held
+        self._lent = False
         self.in_memory = self._held is not None
         if self.in_memory:
             self._spill = bytearray(capacity)
@@ -199,6 +204,8 @@ class LocalSlice(GrowingSlice):
         """
         size = self._offset + self.capacity
         try:
+            if os.fstat(part.fd).st_size > size:  # it was a larger slice's
+                os.ftruncate(part.fd, size)
             if sure and self.capacity:
                 os.posix_fallocate(part.fd, 0, size)
             else:
@@ -296,6 +303,16 @@ class LocalSlice(GrowingSlice):
         again, for what is in it is too large for the index.
         """
         return self.written > INLINE_MOST_BYTES and self.fd >= 0
+
+    def lend(self) -> bool:
+        """Have the file never be written over; False when that cannot be noted on it."""
+        if not self._lent:
+            try:
+                lend(self.fd)
+            except OSError:
+                return False
+            self._lent = True
+        return True
 
     @property
     def fd(self) -> int:

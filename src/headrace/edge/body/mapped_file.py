@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from headrace.errors import HeadraceError
 from headrace.http.server.send_queue import BodyDamaged, read_body
+from headrace.store import lend
 
 PAGE_BYTES = mmap.PAGESIZE
 LOAD_BYTES = 256 * 1024
@@ -85,8 +86,8 @@ class MappedBody:
     in_file = True
 
     __slots__ = (
-        "_address", "_mapping", "_on_damage", "_populated", "_trusted_until", "fd", "from_file",
-        "offset", "size_bytes", "view",
+        "_address", "_lent", "_mapping", "_on_damage", "_populated", "_trusted_until", "fd",
+        "from_file", "offset", "size_bytes", "view",
     )  # fmt: skip
 
     def __init__(
@@ -107,7 +108,7 @@ class MappedBody:
         self.fd = fd
         self.offset = offset
         self.size_bytes = size_bytes
-        self.from_file = self._populated = False
+        self.from_file = self._populated = self._lent = False
         self._on_damage = on_damage
         self._trusted_until = time.monotonic() + TRUST_S if resident else 0.0
         try:
@@ -126,6 +127,16 @@ class MappedBody:
         self._mapping = mapping
         self._address = _address_of(mapping)
         self.view = memoryview(self._mapping)[offset : offset + size_bytes]
+
+    def lend(self) -> bool:
+        """Have the file never be written over; False when that cannot be noted on it."""
+        if not self._lent:
+            try:
+                lend(self.fd)
+            except OSError:
+                return False
+            self._lent = True
+        return True
 
     def resident(self, offset: int, size_bytes: int) -> bool:
         """Return whether these bytes are in memory. A body found whole is trusted for two

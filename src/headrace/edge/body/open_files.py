@@ -78,6 +78,10 @@ class BodyInMemory(OpenBody):
         """Return True."""
         return True
 
+    def lend(self) -> bool:
+        """Return False: it has no file."""
+        return False
+
     def look(self, now: float) -> bool:
         """Return True."""
         return True
@@ -219,7 +223,7 @@ class OpenBodies:
         return body
 
     def removed(self, slices: Iterable[SliceId]) -> None:
-        """Release slices whose files this process has just removed."""
+        """Release slices whose files this process is about to remove."""
         for slice_id in slices:
             body = self._release(slice_id)
             if body is not None and self._on_removed is not None:

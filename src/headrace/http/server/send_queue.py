@@ -31,8 +31,8 @@ class Residency(Protocol):
 
     In the file `fd` the body begins at `offset`. When `from_file`, its bytes are best sent from
     there, and not from the mapping. When `in_file`, they can be: the descriptor stays open as long
-    as this lives, and nobody writes to these places again, for the kernel sends the file's own
-    pages, some of them long after the call.
+    as this lives. `lend` comes first, for the kernel sends the file's own pages, some of them long
+    after the call: nobody may write to these places again.
     """
 
     @property
@@ -50,6 +50,11 @@ class Residency(Protocol):
     @property
     def in_file(self) -> bool:
         """Whether the bytes can be sent from the file."""
+
+    def lend(self) -> bool:
+        """Have nobody write to the file again, before its own pages are sent; False when it must
+        not be sent from.
+        """
 
     def resident(self, offset: int, size_bytes: int) -> bool:
         """Return whether touching these bytes will not wait for a disk."""

@@ -113,9 +113,8 @@ class SendingSide:
 
     def _best_by_file(self, residency: Residency) -> bool:
         """Return whether bytes are best sent from their file, and not from its mapping."""
-        if residency.from_file:
-            return True
-        return residency.in_file and len(self._server.connections) > FEW_CONNECTIONS
+        many = len(self._server.connections) > FEW_CONNECTIONS
+        return (residency.from_file or (many and residency.in_file)) and residency.lend()
 
     def _queue_of(self) -> SendQueue:
         if self._out is None:

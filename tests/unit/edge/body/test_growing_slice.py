@@ -14,7 +14,7 @@ from headrace.config.edge.options import INLINE_MOST_BYTES
 from headrace.edge.body.growing_slice import LocalSlice, SliceFailed
 from headrace.edge.body.held_bytes import held_bytes
 from headrace.store import Part, PartFollower, PartPhase
-from tests.unit.store.samples import a_record, a_store
+from tests.unit.store.samples import a_record, a_store, fill
 
 
 def test_a_view_of_a_file_that_was_cut_short_fails(tmp_path: Path) -> None:
@@ -99,3 +99,26 @@ def test_one_that_is_held_is_written_out_for_who_follows_from_elsewhere(tmp_path
         assert bytes(growing.view(0, 10)[0]) == b"first-and!"
         follower.close()
         part.close()
+
+
+def test_a_file_that_was_a_larger_slice_is_cut_to_size_before_it_is_mapped(tmp_path: Path) -> None:
+    loop = asyncio.new_event_loop()
+    try:
+        with a_store(tmp_path, 64 * 1024 * 1024) as store:
+            evicted = a_record(length=60_000)
+            fill(store, evicted, b"x" * 60_000)
+            store.delete(evicted)
+            part = store.begin_part(b"name", 0)
+            assert isinstance(part, Part)
+            assert os.fstat(part.fd).st_size > 60_000
+            stored = a_record(length=5_000, version="two")
+            part.set_head(stored)
+            growing = LocalSlice(loop, 0, part, 5_000, sure=True)
+            growing.write(memoryview(b"y" * 5_000))
+            assert bytes(growing.view(0, 5_000)[0]) == b"y" * 5_000
+            growing.finish(last=True)
+            assert part.finish(stored, 5_000)
+            assert growing.mapping is not None
+            part.close()
+    finally:
+        loop.close()

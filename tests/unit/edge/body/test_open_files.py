@@ -79,3 +79,29 @@ def test_what_leaves_for_want_of_places_is_counted_when_it_is_deleted(store: Sto
     path.unlink()
     assert held_bytes() == 2 * PAGE_BYTES
     del sent
+
+
+@pytest.mark.parametrize("lends", [True, False])
+def test_the_file_of_what_was_lent_to_the_network_is_not_written_over(
+    tmp_path: Path, *, lends: bool
+) -> None:
+    with a_store(tmp_path, 64 * 1024 * 1024) as store:
+        bodies = OpenBodies(store, 100)
+        store.on_removed = bodies.removed
+        body = filled(store, bodies, 0)
+        assert not lends or (body.lend() and body.lend())
+        del body
+        store.delete(record(0))
+        assert len(store.spares) == (0 if lends else 1)
+
+
+def test_what_cannot_be_marked_is_not_lent(store: Store) -> None:
+    body = filled(store, OpenBodies(store, 100), 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fchmod", refused)
+        assert not body.lend()
+    assert body.lend()
+
+
+def refused(_fd: int, _mode: int) -> None:
+    raise PermissionError

@@ -35,6 +35,9 @@ class OfFile:
         self.fd = fd
         self.offset = offset
 
+    def lend(self) -> bool:
+        return False
+
     def resident(self, offset: int, size_bytes: int) -> bool:
         return True
 

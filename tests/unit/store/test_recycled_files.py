@@ -1,0 +1,221 @@
+"""Files of evicted slices that are used again: never under one who still reads from them."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from headrace.cache.record import StoredResponse
+from headrace.store import OpenSlice, Part, PartFollower, Store, lend
+from headrace.store import locks as store_locks
+from headrace.store.layout import SPARES
+from headrace.store.spare_files import MOST, limit_for
+from tests.unit.store.samples import MIB, a_record, a_store, body_of, fill, slice_files
+
+SIZE_BYTES = 64 * MIB  # its spare files may take one MiB
+BODY_BYTES = 60_000
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with a_store(tmp_path, SIZE_BYTES, checksum_on_open=True) as opened:
+        yield opened
+
+
+def a_slice(name: str, length: int = BODY_BYTES) -> StoredResponse:
+    return a_record(b"s\nh/" + name.encode(), version=name, length=length)
+
+
+def body(name: str, length: int = BODY_BYTES) -> bytes:
+    return (name.encode() * length)[:length]
+
+
+def filled(store: Store, name: str, length: int = BODY_BYTES) -> StoredResponse:
+    stored = a_slice(name, length)
+    assert fill(store, stored, body(name, length))
+    return stored
+
+
+def opened(store: Store, stored: StoredResponse) -> OpenSlice:
+    found = store.open_slice(stored, 0)
+    assert isinstance(found, OpenSlice)
+    return found
+
+
+def inode_of(store: Store) -> int:
+    (file,) = slice_files(store.path)
+    return file.stat().st_ino
+
+
+def spares(store: Store) -> list[Path]:
+    return list((store.path / SPARES).iterdir())
+
+
+def test_the_next_slice_is_written_over_an_evicted_one(store: Store) -> None:
+    first = filled(store, "first")
+    number = inode_of(store)
+    store.delete(first)
+    (spare,) = spares(store)
+    assert spare.stat().st_ino == number
+    second = filled(store, "second")
+    assert inode_of(store) == number
+    assert spares(store) == list(store.parts.iterdir()) == []
+    assert slice_files(store.path)[0].stat().st_nlink == 1
+    assert body_of(store, second) == body("second")
+    assert body_of(store, first) is None
+    assert store.spares.recycled == 1
+
+
+@pytest.mark.parametrize("length", [3, 5_000, 64_000])
+def test_it_may_be_shorter_or_longer(store: Store, length: int) -> None:
+    store.delete(filled(store, "first"))
+    second = filled(store, "second", length)
+    assert body_of(store, second) == body("second", length)
+    assert store.stats()["corrupt"] == 0
+
+
+def test_not_under_one_who_has_it_open(store: Store) -> None:
+    first = filled(store, "first")
+    reader = opened(store, first)
+    store.delete(first)
+    assert spares(store) == slice_files(store.path) == []
+    filled(store, "second")
+    assert os.pread(reader.fd, reader.length, reader.offset) == body("first")
+    os.close(reader.fd)
+
+
+def test_not_under_one_who_has_it_mapped(store: Store) -> None:
+    first = filled(store, "first")
+    reader = opened(store, first)
+    mapping = mmap.mmap(reader.fd, reader.offset + reader.length, prot=mmap.PROT_READ)
+    os.close(reader.fd)
+    store.delete(first)
+    assert spares(store) == []
+    filled(store, "second")
+    assert mapping[reader.offset :] == body("first")
+
+
+def test_not_under_what_its_writer_has_mapped(store: Store) -> None:
+    first = a_slice("first")
+    part = store.begin_part(b"first", 0)
+    assert isinstance(part, Part)
+    part.set_head(first)
+    part.write(body("first"), 0)
+    mapping = mmap.mmap(part.fd, 0, prot=mmap.PROT_READ)
+    part.is_shared = True
+    assert part.finish(first, BODY_BYTES)
+    at = part.body_offset
+    part.close()
+    store.delete(first)
+    assert spares(store) == []
+    filled(store, "second")
+    assert mapping[at : at + BODY_BYTES] == body("first")
+
+
+def test_not_when_another_process_followed_its_part(store: Store) -> None:
+    first = a_slice("first")
+    part = store.begin_part(b"first", 0)
+    assert isinstance(part, Part)
+    follower = PartFollower.open(part.path)
+    assert follower is not None
+    follower.close()  # what it has mapped may be sent for long
+    part.set_head(first)
+    part.write(body("first"), 0)
+    assert part.finish(first, BODY_BYTES)
+    part.close()
+    store.delete(first)
+    assert spares(store) == []
+
+
+def test_one_who_opens_it_in_between_finds_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = filled(store, "first")
+    number = inode_of(store)
+    follow = store_locks.follow
+
+    def evicted_first(fd: int) -> None:
+        monkeypatch.setattr(store_locks, "follow", follow)
+        store.delete(first)
+        filled(store, "second")
+        follow(fd)
+
+    monkeypatch.setattr(store_locks, "follow", evicted_first)
+    assert store.open_slice(first, 0) is None
+    assert inode_of(store) == number
+    assert store.stats()["missing"] == 0
+
+
+def test_one_who_opens_it_just_before_keeps_it(store: Store) -> None:
+    first = filled(store, "first")
+    rename = os.rename
+    readers = []
+
+    def opened_first(source: str, target: str) -> None:
+        readers.append(opened(store, first))
+        rename(source, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "rename", opened_first)
+        spare = store.spares.recycle(os.fspath(slice_files(store.path)[0]))
+    assert spare
+    assert spares(store) == []
+    filled(store, "second")
+    (reader,) = readers
+    assert os.pread(reader.fd, reader.length, reader.offset) == body("first")
+    os.close(reader.fd)
+
+
+def test_not_what_the_network_may_still_read_from(store: Store) -> None:
+    first = filled(store, "first")
+    reader = opened(store, first)
+    lend(reader.fd)
+    os.close(reader.fd)
+    assert body_of(store, first) == body("first")
+    store.delete(first)
+    assert spares(store) == slice_files(store.path) == []
+
+
+def test_not_what_is_no_slice(store: Store) -> None:
+    first = filled(store, "first")
+    slice_files(store.path)[0].write_bytes(b"x" * BODY_BYTES)
+    store.delete(first)
+    assert spares(store) == slice_files(store.path) == []
+
+
+def test_what_they_take_is_bounded(store: Store, tmp_path: Path) -> None:
+    for many in (MOST + 4, 5):
+        kept = [filled(store, f"{many}-{number}") for number in range(many)]
+        for stored in kept:
+            store.delete(stored)
+        assert 0 < len(spares(store)) < MOST
+        assert 0 < store.spares.held_bytes <= limit_for(SIZE_BYTES)
+        assert slice_files(tmp_path) == []
+
+
+def test_a_small_store_keeps_no_large_ones(tmp_path: Path) -> None:
+    with a_store(tmp_path, MIB, slice_bytes=256 * 1024) as store:
+        store.delete(filled(store, "first", 200_000))
+        assert spares(store) == slice_files(tmp_path) == []
+
+
+def test_who_writes_nothing_keeps_nothing(tmp_path: Path) -> None:
+    with a_store(tmp_path, SIZE_BYTES) as store:
+        first = filled(store, "first")
+    with a_store(tmp_path, SIZE_BYTES) as other:
+        other.delete(first)
+        assert spares(other) == slice_files(tmp_path) == []
+
+
+def test_small_bodies_give_it_back(tmp_path: Path) -> None:
+    with a_store(tmp_path, SIZE_BYTES, inline_bytes=100) as store:
+        store.delete(filled(store, "first"))
+        held_bytes = store.spares.held_bytes
+        small = filled(store, "small", 50)
+        assert body_of(store, small) == body("small", 50)
+        assert len(spares(store)) == 1
+        assert store.spares.held_bytes == held_bytes > 0

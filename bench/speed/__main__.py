@@ -130,8 +130,9 @@ def beside(
         files = [peer for peer in peers if peer.name in OF_FILES]
         extent = Extent(1, given.passes * given.rounds, given.slice)
         return small.measure(
-            stand, files, extent, given.objects, given.fill_seconds, counter, aside.found, say
-        )
+            stand, files, extent, given.objects, given.fill_seconds, counter, aside.found, say,
+            seeded=given.seeded,
+        )  # fmt: skip
 
     parts = (
         ("i", aside.idle), ("s", stores), ("k", aside.growth), ("l", aside.cold),
@@ -165,6 +166,8 @@ def options() -> argparse.Namespace:
     parser.add_argument("--aside-seconds", type=float, default=3.0, help="for each of k, l and m")
     parser.add_argument("--objects", type=int, default=100_000, help="to be stored for s at most")
     parser.add_argument("--million", action="store_true", help="store a million for s")
+    parser.add_argument("--seeded", action="store_true",
+                        help="write what s is to find into the edge's store")  # fmt: skip
     parser.add_argument("--fill-seconds", type=float, default=MILLION_FILL_S,
                         help="to store them, at most, for each server")  # fmt: skip
     parser.add_argument("--only", default="", help="works: a,c,h1 (a to n, and s)")

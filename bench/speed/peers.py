@@ -14,6 +14,7 @@ from bench.speed.processes import Program
 
 CONFIGS = Path(__file__).parent / "configs"
 SERVER_CORE = 0
+CONFIG = "edge.toml"  # of our own, in its place
 
 
 def store_gib() -> int:
@@ -89,7 +90,7 @@ def start_headrace(
     """
     kept = f'memory = "{memory}"\n' if memory else ""
     origin = origins or f'origins = ["http://127.0.0.1:{place.origin}"]\n'
-    config = place.directory / "edge.toml"
+    config = place.directory / CONFIG
     config.write_text(
         f'cache_dir = "{place.directory}/cache"\nworkers = {workers}\nlog_level = "warning"\n'
         f'[[listen]]\naddress = "127.0.0.1:{place.plain}"\n'

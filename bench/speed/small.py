@@ -2,7 +2,8 @@
 
 The servers that keep objects in files are filled through HTTP to each power of ten, and at each
 the rounds are measured, every object asked for alike. What filling costs is noted: these are misses
-of small objects with all that is stored before.
+of small objects with all that is stored before. Where only the hits are wanted, our own store is
+written to directly (`seeding`), which is noted, too.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from functools import partial
 from bench.speed import load
 from bench.speed.compared import OWN
 from bench.speed.counters import Counter
-from bench.speed.peers import HEADRACE_WITHOUT_MEMORY, Peer
+from bench.speed.peers import CONFIG, HEADRACE_WITHOUT_MEMORY, Peer
 from bench.speed.result import Aside, Measured, plain, rounded
+from bench.speed.seeding import NotSeeded, seed
 from bench.speed.slices import Extent, Failed, Rounds
 from bench.speed.stand import Stand
 from bench.speed.steady import Ask, Load
@@ -45,9 +47,12 @@ def letter(size: int) -> str:
 
 def measure(
     stand: Stand, peers: Sequence[Peer], extent: Extent, most: int, fill_s: float,
-    counter: Counter, aside: Aside, say: Say,
+    counter: Counter, aside: Aside, say: Say, *, seeded: bool = False,
 ) -> list[Measured]:  # fmt: skip
-    """All sizes up to `most`, each peer filled for `fill_s` at most."""
+    """All sizes up to `most`, each peer filled for `fill_s` at most.
+
+    `seeded`: what our own is to store beyond the first size is written into its store.
+    """
     chosen = [HEADRACE_WITHOUT_MEMORY if peer.name == OWN else peer for peer in peers]
     found: list[Measured] = []
 
@@ -56,7 +61,10 @@ def measure(
         say(f"  s   {name:14} {error}")
 
     with stand.together(chosen, failed, gib=STORE_GIB) as running:
-        fills = {name: _Fill(peer, fill_s) for name, peer in running.items()}
+        fills = {
+            name: _Fill(peer, fill_s, seeded=seeded and name == OWN)
+            for name, peer in running.items()
+        }
         for size in [size for size in SIZES if size <= most]:
             for name, fill in list(fills.items()):
                 if not _filled(fill, size, aside, failed, say):
@@ -74,9 +82,14 @@ def _filled(
     name = fill.peer.name
     try:
         fill.to(size)
-    except Failed as error:
+    except (*Failed, NotSeeded) as error:
         failed(name, error)
         return False
+    if fill.seeded_s:
+        note = f"{size:,} objects were written into its store in {fill.seeded_s:.0f} s"
+        aside.notes.append(f"s, {name}: {note}")
+        say(f"  s   {name:14} {note}")
+        return True
     say(f"  s   {name:14} {size:>9,} stored after {fill.took_s:.1f} s, {fill.each_us:.0f} us each")
     aside.fill_us.setdefault(name, {})[size] = rounded(fill.each_us)
     aside.fill_s.setdefault(name, {})[size] = rounded(fill.took_s)
@@ -96,15 +109,24 @@ def _rounds(
 class _Fill:
     """One peer as it fills. `each_us` is processor time for each object of the last step."""
 
-    def __init__(self, peer: Running, most_s: float) -> None:
+    def __init__(self, peer: Running, most_s: float, *, seeded: bool) -> None:
         self.peer = peer
+        self.seeded_s = 0.0
+        self._seeded = seeded
         self.stored = 0
         self.took_s = 0.0
         self.each_us = 0.0
         self._most_s = most_s
 
     def to(self, target: int) -> None:
-        """Store objects until there are so many. Raises WrongAnswer when that takes too long."""
+        """Store objects until there are so many. Raises NotSeeded, and WrongAnswer when that takes
+        too long.
+        """
+        if self._seeded and self.stored:
+            config = self.peer.scratch / CONFIG
+            self.seeded_s = seed(config, b"/small/grow-", self.stored, target - 1)
+            self.stored = target
+            return
         digest = self.peer.quick_digests["manifest"]
         cpu_s, first = self.peer.program.cpu_s(), self.stored
         with Load(self.peer.plain, FILL_CONNECTIONS) as client:

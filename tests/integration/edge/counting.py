@@ -26,7 +26,12 @@ BATCHES = 5
 EACH = 40
 SMALL = Body(501, 1_000)
 LARGE = Body(502, 2_000_000)
+STORED = 25
+"""Objects that come in turn, where none is asked for again soon enough to be held in memory."""
 SPAN = ("Range", "bytes=100000-165535")
+
+
+WITHOUT_MEMORY: dict[str, object] = {"memory": "8KiB"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Counting:
         self.origin.serve_under(prefix, lambda _asked: cacheable(LARGE if large else SMALL))
         fields = (SPAN,) if large else ()
         size = 65_536 if large else len(SMALL)
+        paths = {"miss": "{0}", "stored hit": "{1}"}
         if kind.endswith("visit"):
             with self._visitor(kind, prefix + "same") as visit:
                 yield visit
@@ -59,11 +65,14 @@ class Counting:
         with self._client(tls=kind == "tls hit") as client:
 
             def ask(number: int) -> None:
-                path = prefix + (f"{number}" if kind == "miss" else "same")
+                path = prefix + paths.get(kind, "same").format(number, number % STORED)
                 found = client.get(path, *fields)
                 assert (found.status, len(found.body)) == (206 if large else 200, size)
                 assert found.hit is (kind != "miss")
 
+            if kind == "stored hit":
+                for number in range(STORED):
+                    client.get(f"{prefix}{number}")
             client.get(prefix + "same")
             for _ in range(3):
                 client.get(prefix + "same", *fields)
@@ -105,8 +114,10 @@ class Counting:
 
 
 @contextlib.contextmanager
-def counting_edge(origin: Origin, directory: Path) -> Iterator[Counting]:
-    """One worker with a plain and a TLS listener."""
+def counting_edge(
+    origin: Origin, directory: Path, store: dict[str, object] | None = None
+) -> Iterator[Counting]:
+    """One worker with a plain and a TLS listener. `store` is added to its table of that name."""
     authority = Authority(directory / "authority")
     port, file = free_port(), directory / "steps"
     pair = authority.issue(HOST)
@@ -114,7 +125,7 @@ def counting_edge(origin: Origin, directory: Path) -> Iterator[Counting]:
         "workers": 1,
         "listen": [{"address": f"127.0.0.1:{port}", "tls": True}],
         "certificate": [{"cert": pair.cert, "key": pair.key}],
-        "store": {"size": "1GiB", "slice": "8MiB"},
+        "store": {"size": "1GiB", "slice": "8MiB", **(store or {})},
     }
     with running_edge(origin.url, directory, overrides, launcher=launcher(file)) as edge:
         yield Counting(edge, origin, authority, port, file)

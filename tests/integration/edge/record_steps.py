@@ -10,18 +10,19 @@ import tempfile
 from pathlib import Path
 
 from tests.harness.origin import Origin
-from tests.integration.edge.counting import counting_edge, record
+from tests.integration.edge.counting import WITHOUT_MEMORY, counting_edge, record
 from tests.integration.edge.test_steps import KINDS
 
 
 def main() -> None:
     """Measure each kind, write and print."""
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        Origin() as origin,
-        counting_edge(origin, Path(directory)) as counting,
-    ):
-        found = {kind: counting.steps(kind) for kind in KINDS}
+    with Origin() as origin, tempfile.TemporaryDirectory() as directory:
+        for name in ("usual", "stored"):
+            Path(directory, name).mkdir()
+        with counting_edge(origin, Path(directory, "usual")) as counting:
+            found = {kind: counting.steps(kind) for kind in KINDS}
+        with counting_edge(origin, Path(directory, "stored"), WITHOUT_MEMORY) as counting:
+            found["stored hit"] = counting.steps("stored hit")
     record(sys.version_info[:2], found)
     for kind, steps in found.items():
         print(f"{kind}: {steps}")

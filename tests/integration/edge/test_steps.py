@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.origin import Origin
-from tests.integration.edge.counting import Counting, counting_edge, recorded
+from tests.integration.edge.counting import WITHOUT_MEMORY, Counting, counting_edge, recorded
 
 KINDS = (
     "plain hit", "tls hit", "miss", "range", "plain visit", "full visit", "resumed visit",
@@ -26,6 +26,15 @@ def counting(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     directory: Path = tmp_path_factory.mktemp("steps")
     with counting_edge(origin, directory) as found:
         yield found
+
+
+def test_a_small_hit_that_is_not_in_memory_takes_no_more_steps_than_recorded(
+    origin: Origin, tmp_path: Path
+) -> None:
+    allowed, times = recorded("stored hit", sys.version_info[:2])
+    with counting_edge(origin, tmp_path, WITHOUT_MEMORY) as counting:
+        grown = counting.steps("stored hit").exceeds(allowed, times)
+    assert not grown, f"a hit from the store takes more {'; '.join(grown)}"
 
 
 @pytest.mark.parametrize("kind", KINDS)

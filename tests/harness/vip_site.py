@@ -283,10 +283,10 @@ class VipSite:
         new.write_text(text)
         new.replace(self.network_file)
 
-    def start(self, vip: Mapping[str, object] = {}) -> None:
+    def start(self, vip: Mapping[str, object] = {}, edge: Mapping[str, object] = {}) -> None:
         """Start everything, and wait until each VIP goes to its own server."""
         for server in self.servers.values():
-            server.write_edge(self.pair)
+            server.write_edge(self.pair, **edge)
             server.write_vip(**vip)
             server.edge.start()
             server.vip.start()

@@ -30,7 +30,8 @@ from headrace.vip.announced import announceable, changed, heard, said_of
 from headrace.vip.checks.checker import Checker
 from headrace.vip.checks.judged import Judged
 from headrace.vip.clients import Clients
-from headrace.vip.edge_admin import EdgeAdmin, edge_wish
+from headrace.vip.edge_admin import EdgeAdmin
+from headrace.vip.edge_turn import tell_edge, with_edge
 from headrace.vip.ending import end
 from headrace.vip.events import Event, Events
 from headrace.vip.handover.running import Handover
@@ -38,14 +39,12 @@ from headrace.vip.kept import Keeper, boot_id, read_kept
 from headrace.vip.learn.running import RunningLearning
 from headrace.vip.memory import memory_of, order_line, order_of, with_memory, with_order
 from headrace.vip.plan.health import (
-    Found,
     Health,
     HealthRules,
     Verdict,
     checked,
     verdict,
 )
-from headrace.vip.plan.hearing import heard_lately
 from headrace.vip.plan.model import Address, Memory, Phase, Plan, Why
 from headrace.vip.plan.order import SiteOrder, site_order
 from headrace.vip.plan.plan import Known, plan
@@ -90,7 +89,7 @@ class Announcing:
         sessions = self._asked.sessions
         self.said = said_of_sessions(sessions, time.time())
         self.clients = Clients()
-        self.handover = Handover(config.handover, self.events)
+        self.handover = Handover(config.handover, self.events, self._line_changed)
         self.learning = RunningLearning(self.me, config.state_dir, self.events)
         self.learning.routers_are(routers_changed(sessions))
         self._secrets = secrets
@@ -140,6 +139,7 @@ class Announcing:
         if self.config.addresses.bind:
             self.bound.start()
         self.checker.start()
+        self.handover.start()
         self.learning.start()
         self.neighbours.want(self._others())
 
@@ -203,7 +203,16 @@ class Announcing:
         self.events.add(Event(now, "order", self.me, order_line(order, by)))
         self._soon.set()
 
-    # What neighbours hear.
+    # What neighbours hear, and what is heard of them.
+
+    def asked_by(self, address: str) -> None:
+        """Note that a server of the network with this address has asked what is announced here."""
+        if self._tasks:
+            self.neighbours.asked_by(address)
+
+    def _line_changed(self) -> None:
+        self.neighbours.ask_again()
+        self._soon.set()
 
     def document(self) -> bytes:
         """Return what the other servers of the site are told."""
@@ -299,8 +308,11 @@ class Announcing:
         self._tell_edge(now)
         if self._tasks:
             patience_s = MISSED_ANSWERS * self._asked.asking.interval_s
-            told, lately = heard(self.plan, up), heard_lately(self.memory.hearings, now)
-            self.handover.turn(self.order, told, neighbours, now, patience_s, lately=lately)
+            told, hearings = heard(self.plan, up), self.memory.hearings
+            self.handover.turn(
+                *(self.order, told, neighbours, now, patience_s, hearings, self._asked.sessions)
+            )
+            self.neighbours.hurries = self.handover.is_silent
         self._speaker.tell()
         self.keeper.put(with_memory(self.keeper.kept, self.memory))
         self.planned_s = asyncio.get_running_loop().time()
@@ -317,9 +329,7 @@ class Announcing:
         """Take the result of a check."""
         if judged.unbound:
             self.bound.missed()
-        found, why = judged.found, judged.why
-        if found is Found.PASSED and self.edge is not None and self.edge.unready:
-            found, why = Found.IMPAIRED, f"the edge is not ready: {self.edge.unready}"
+        found, why = with_edge(judged, self.edge)
         now_s = asyncio.get_running_loop().time()
         before = self.health.get(vip, Health(since=now_s))
         after = checked(before, found, why, now_s, self.rules)
@@ -330,18 +340,12 @@ class Announcing:
     # The edge.
 
     def _tell_edge(self, now: float) -> None:
-        """Let the edge drain while somebody wants the server out, and only then: what the loop
-        observes, it observes by what the edge reports.
+        """Only what somebody wants counts: what the loop observes, it observes by what the edge
+        reports.
         """
-        edge = self.edge
-        if edge is None:
-            return
-        wish = wanted(self.order, only_ordered(self.view), now, self.me, self.own)[self.me]
-        leaves, told = wish.state is not AdminState.ONLINE, self.keeper.kept.drained_edge
-        wants, tells = edge_wish(leaves=leaves, told=told, draining=edge.draining)
-        if tells is not told:
-            self.keeper.put(msgspec.structs.replace(self.keeper.kept, drained_edge=tells))
-        edge.want(drained=wants)
+        if self.edge is not None:
+            wish = wanted(self.order, only_ordered(self.view), now, self.me, self.own)[self.me]
+            tell_edge(self.edge, self.keeper, leaves=wish.state is not AdminState.ONLINE)
 
     # BGP.
 

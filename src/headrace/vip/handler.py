@@ -39,8 +39,9 @@ log = structlog.get_logger("headrace.vip")
 
 class VipHandler(Answering):
     """The server's handler: see `headrace.http.server.exchange.Handler`. `document` returns what
-    this server announces now, `learnt` the coverage that it has learnt, with a digest; `unknown`
-    counts who asked without being of the network.
+    this server announces now, `learnt` the coverage that it has learnt, with a digest; `asked_by`
+    is told the address of who asks what is announced; `unknown` counts who asked without being of
+    the network.
     """
 
     log = log
@@ -52,12 +53,14 @@ class VipHandler(Answering):
         document: Callable[[], bytes],
         learnt: Callable[[], tuple[str, bytes]],
         secrets: Callable[[], Secrets],
+        asked_by: Callable[[str], None] = lambda _address: None,
     ) -> None:
         super().__init__(metrics)
         self.unknown = 0
         self._document = document
         self._learnt = learnt
         self._secrets = secrets
+        self._asked_by = asked_by
 
     def answer(self, exchange: Exchange) -> None:
         """Answer a request. Raises BadRequest."""
@@ -73,6 +76,8 @@ class VipHandler(Answering):
         if nonce is None:
             self.unknown += 1
             raise BadRequest(401, "this is for who knows the secret of the network")
+        if path == _PATH:
+            self._asked_by(exchange.address)
         body = self._document() if path == _PATH else self._if_new(head.target)
         if body is None:
             exchange.respond(204, prepared_head(204, [(b"cache-control", b"no-store")], None))

@@ -61,6 +61,7 @@ class VipWorker(WorkerRole[VipConfig]):
             announcing.document,
             announcing.learning.document,
             lambda: known.secrets,
+            announcing.asked_by,
         )
 
     def adopt_network(self, network: NetworkSnapshot, view: View) -> None:

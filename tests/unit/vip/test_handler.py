@@ -80,3 +80,20 @@ def test_a_strangers_connection_ends_with_its_first_question(head: str, stays: b
         return client.open
 
     assert asyncio.run(run()) is stays
+
+
+def test_who_asks_and_knows_the_secret_is_heard_of() -> None:
+    async def run() -> None:
+        heard = list[str]()
+        handler = VipHandler(
+            WorkerMetrics(), lambda: b"", lambda: ("", b""), lambda: SECRETS, heard.append
+        )
+        client = MemoryClient(handler, asyncio.get_running_loop())
+        for secrets in ((b"t" * 32,), SECRETS):
+            field = ask_value(secrets, "/v1/vip", new_nonce())
+            got = client.ask(f"{ASKED}Headrace-Ask: {field}\r\n\r\n".encode())
+            await got.done()
+            assert len(heard) == (secrets == SECRETS)
+            client = MemoryClient(handler, asyncio.get_running_loop())
+
+    asyncio.run(run())

@@ -37,10 +37,13 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """The port at which a server takes packets, and the time at which it was known to live."""
+    """The port at which a server takes packets, or took them when it was last reached, and the time
+    at which it was known to live. `given_up`: it does not seem to any more.
+    """
 
     number: int
     at: float
+    given_up: bool = False
 
 
 NOBODY = Holding()
@@ -73,16 +76,16 @@ def next_holdings(
     for vip, candidates in order.vips.items():
         if me in candidates.names:
             holding = before.get(vip, NOBODY)
-            best = _who_has(candidates, me, vip, mine, worse, neighbours)
-            if best != me and _may_be_better(candidates, best, me, unasked):
+            best = who_has(candidates, me, vip, mine, worse, neighbours)
+            if best != me and may_be_better(candidates, best, me, unasked):
                 best = ""
             known = holding
             returns = best == me and holding.holder != me and vip in worse
             # Who starts, was cut off, or comes back for want of others, had nothing: the best of
             # the others had it.
             if not holding.holder or holding.unsure or returns:
-                other = _who_has(candidates, me, vip, (), (), neighbours)
-                if _may_be_better(candidates, other, me, unasked):
+                other = who_has(candidates, me, vip, (), (), neighbours)
+                if may_be_better(candidates, other, me, unasked):
                     other = ""
                 known = next_holding(holding, other, now, keep_s)
             after = next_holding(known, best, now, keep_s)
@@ -163,9 +166,9 @@ def takes_packets(neighbour: Neighbour | None) -> bool:
 def next_ports(
     neighbours: Mapping[str, Neighbour], before: Mapping[str, Port], now: float, patience_s: float
 ) -> dict[str, Port]:
-    """Return the ports at which others take packets, as far as is known: one whose edge serves, but
-    who says nothing now, has its connections still. So has one that was late with an answer, or
-    answered with an error, until it has failed for `patience_s`.
+    """Return the ports that others have named. One whose edge serves, but who says nothing now, has
+    its connections still. So has one that was late with an answer, or answered with an error, until
+    it has failed for `patience_s`; then it is given up.
     """
     found = {}
     for name, one in neighbours.items():
@@ -174,20 +177,24 @@ def next_ports(
             found[name] = Port(one.takes, one.at)
         elif known is None:
             continue
+        elif known.given_up:
+            found[name] = known
         elif one.soundness in _SILENT:
             found[name] = Port(known.number, one.at)
         elif one.soundness is Soundness.FAILED and 0 <= now - known.at < patience_s:
             found[name] = known
+        else:
+            found[name] = replace(known, given_up=True)
     return found
 
 
 def with_ports(
     neighbours: Mapping[str, Neighbour], ports: Mapping[str, Port]
 ) -> dict[str, Neighbour]:
-    """Return what is known of others, with these ports."""
+    """Return what is known of others, with the ports of those that are not given up."""
     return {
         name: replace(one, takes=ports[name].number, soundness=_less_sure(one.soundness))
-        if one.takes is None and name in ports
+        if one.takes is None and name in ports and not ports[name].given_up
         else one
         for name, one in neighbours.items()
     }
@@ -208,23 +215,21 @@ def unasked_since(neighbours: Mapping[str, Neighbour], cut_at: float) -> set[str
 
 
 def but_for_cut(
-    neighbours: Mapping[str, Neighbour], unasked: Collection[str], ports: Mapping[str, int]
+    neighbours: Mapping[str, Neighbour], unasked: Collection[str], ports: Mapping[str, Port]
 ) -> dict[str, Neighbour]:
     """Return what is known of others by a server that was cut off: that it did not reach them
     until then says nothing of them, and they take packets where they did.
     """
     return {
-        name: replace(one, soundness=Soundness.UNKNOWN, takes=ports.get(name))
+        name: replace(
+            one,
+            soundness=Soundness.UNKNOWN,
+            takes=ports[name].number if name in ports else None,
+        )
         if one.soundness is Soundness.FAILED and name in unasked
         else one
         for name, one in neighbours.items()
     }
-
-
-def said_ports(neighbours: Mapping[str, Neighbour], before: Mapping[str, int]) -> dict[str, int]:
-    """Return the ports that others have named, also those that cannot be reached."""
-    said = {name: one.takes for name, one in neighbours.items() if one.takes is not None}
-    return {**{name: port for name, port in before.items() if name in neighbours}, **said}
 
 
 def keeps_connections(
@@ -276,7 +281,7 @@ def _announcers(
             yield name
 
 
-def _who_has(
+def who_has(
     candidates: Candidates,
     me: str,
     vip: Address,
@@ -296,7 +301,7 @@ def _who_has(
     return _best(candidates, others | {me} if vip in worse else others)
 
 
-def _may_be_better(candidates: Candidates, found: str, me: str, unasked: Collection[str]) -> bool:
+def may_be_better(candidates: Candidates, found: str, me: str, unasked: Collection[str]) -> bool:
     """Return whether one that was not asked may have a VIP rather than the one that was found."""
     names = [name for name in candidates.names if name != me]
     better = names[: names.index(found)] if found in names else names

@@ -38,15 +38,19 @@ class Passing:
     """The tunnel and the rules. `done` is what holds now; `problem` why it is not the wish. `lost`
     is called with what somebody has removed, once it is there again. `listeners` are those at VIPs
     themselves. `port` is that of the tunnel which a process before this one may have left (None:
-    what it left does not count).
+    what it left does not count). `turn` is held while it works: programs that list rules are
+    misled by others that change some.
     """
 
-    def __init__(self, lost: Callable[[str], None], port: int | None) -> None:
+    def __init__(
+        self, lost: Callable[[str], None], port: int | None, turn: asyncio.Lock | None = None
+    ) -> None:
         self.problem = ""
         self.done: Wish | None = None
         self.counted = Counted()
         self.listeners: tuple[str, ...] = ()
         self._lost = lost
+        self._turn = asyncio.Lock() if turn is None else turn
         self._left = port if port is not None and is_up() else None
         self._wish: Wish | None = None
         self._rules = self._tunnel = ""
@@ -88,7 +92,8 @@ class Passing:
                 wait_s = COUNT_S
                 self._works = True
                 try:
-                    await self._once()
+                    async with self._turn:
+                        await self._once()
                     self.problem = ""
                 except (ProgramError, OSError) as error:
                     wait_s = RETRY_S

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
+from headrace.bgp.announcement import Family
+from headrace.bgp.session import Session
 from headrace.config.vip.handing import HandoverTable
 from headrace.vip.events import Event, Events
 from headrace.vip.handover.cookies import Cookies
@@ -19,17 +21,28 @@ from headrace.vip.handover.holding import (
     next_ports,
     nobody_answers,
     onward,
-    said_ports,
     targets,
     unasked_since,
     with_ports,
 )
+from headrace.vip.handover.lines import Lines
 from headrace.vip.handover.listeners import complaint_of
 from headrace.vip.handover.passing import Passing, clear
 from headrace.vip.handover.ruleset import OVER, PASSED, REFUSED, TAKEN
 from headrace.vip.handover.seen import is_up
+from headrace.vip.handover.silence import (
+    NEVER_DOWN,
+    Line,
+    Silence,
+    heard_since,
+    next_lines,
+    next_silences,
+    silent,
+)
+from headrace.vip.handover.silencing import Silencing
 from headrace.vip.handover.wish import Wish, wish_of
 from headrace.vip.plan.floor import NEIGHBOUR_AGE_S, Neighbour
+from headrace.vip.plan.hearing import Hearing, heard_lately
 from headrace.vip.plan.model import Address, Plan
 from headrace.vip.plan.order import SiteOrder
 
@@ -37,16 +50,22 @@ FIRST_S = 1.5
 """How long it waits for the other servers' first words. Until then, what the last process left in
 the kernel stays."""
 TURN_S = 0.05
+CUT_OFF = "no router and no neighbour is reached: nothing leaves until one says that it passes on"
 DOUBTS = "SYNs are answered with cookies: what is not known is taken here as well"
 
 
 class Handover:
-    """What this server passes on, to whom, and what it takes."""
+    """What this server passes on, to whom, what it takes, and what it keeps back. `line_changed` is
+    called when one of its lines goes down or is up again.
+    """
 
-    def __init__(self, table: HandoverTable, events: Events) -> None:
+    def __init__(
+        self, table: HandoverTable, events: Events, line_changed: Callable[[], None]
+    ) -> None:
         self.enabled = table.enabled is not False
         self.asked_for = table.enabled is True
-        self.passing = Passing(self._lost, table.port if self.enabled else None)
+        rules_turn = asyncio.Lock()
+        self.passing = Passing(self._lost, table.port if self.enabled else None, rules_turn)
         self.is_flooded = False
         self._table = table
         self._events = events
@@ -54,11 +73,19 @@ class Handover:
         self._holdings: dict[Address, Holding] = {}
         self._targets: dict[Address, str] = {}
         self._ports: dict[str, Port] = {}
-        self._said: dict[str, int] = {}
+        self._lines = Lines(line_changed)
+        self._line: dict[Family, Line] = {}
+        self._silencing = Silencing(rules_turn)
+        self._silences: dict[Address, Silence] = {}
         self._wish: Wish | None = None
         self._began: float | None = None
         self._silent_at = 0.0
         self._seed = secrets.randbits(32)
+
+    def start(self) -> None:
+        """Begin to watch the lines."""
+        if self.enabled:
+            self._lines.start()
 
     def turn(
         self,
@@ -67,12 +94,12 @@ class Handover:
         neighbours: Mapping[str, Neighbour],
         now: float,
         patience_s: float,
-        *,
-        lately: bool = False,
+        hearings: Mapping[Family, Hearing] = {},
+        sessions: Collection[Session] = (),
     ) -> None:
         """Decide, and have it done soon. `plan` is what routers have heard of it; a neighbour that
-        has failed for `patience_s` is asked no more. `lately`: routers have heard nothing until a
-        moment ago.
+        has failed for `patience_s` is asked no more. `hearings` say how routers hear this server,
+        by the `sessions`.
         """
         if not self.enabled:
             return
@@ -84,9 +111,10 @@ class Handover:
             return
         if nobody_answers(neighbours):
             self._silent_at = now
+        self._keep_back(order, plan.server, neighbours, now, hearings, sessions)
+        lately = bool(hearings) and heard_lately(hearings, now)
         unasked = unasked_since(neighbours, self._silent_at) if lately else set()
-        self._said = said_ports(neighbours, self._said)
-        neighbours = but_for_cut(neighbours, unasked, self._said)
+        neighbours = but_for_cut(neighbours, unasked, self._ports)
         self._ports = next_ports(neighbours, self._ports, now, patience_s)
         neighbours = with_ports(neighbours, self._ports)
         self._holdings = next_holdings(
@@ -110,6 +138,36 @@ class Handover:
             self._wish = wish
             self.passing.want(wish)
 
+    def _keep_back(
+        self,
+        order: SiteOrder,
+        me: str,
+        neighbours: Mapping[str, Neighbour],
+        now: float,
+        hearings: Mapping[Family, Hearing],
+        sessions: Collection[Session],
+    ) -> None:
+        """Decide whether this server is cut off, and of which VIPs nothing leaves then."""
+        self._line = next_lines(self._line, sessions, self._lines.up, now)
+        since = {
+            one: heard_since(hearings.get(one), self._line.get(one, NEVER_DOWN), now)
+            for one in Family
+        }
+        before, broken = silent(self._silences), self._silencing.broken
+        self._silences = next_silences(
+            order, me, self._silences, neighbours, self._ports, since, broken, now
+        )
+        after = silent(self._silences) if self.takes is not None else frozenset()
+        for vip in after ^ before:
+            detail = CUT_OFF if vip in after else "what is open here is sent again"
+            self._events.add(Event(now, "handover_silence", str(vip), detail))
+        self._silencing.want(after)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing of some VIP leaves, as this server was cut off."""
+        return bool(self._silences)
+
     def _lost(self, what: str) -> None:
         detail = f"somebody removed or changed {what}: it was made again"
         self._events.add(Event(time.time(), "handover_removed", "", detail))
@@ -120,6 +178,7 @@ class Handover:
         left."""
         if not self.enabled and is_up():
             await clear()
+        await self._silencing.clear()
         loop = asyncio.get_running_loop()
         until_s = loop.time() + 2 * FIRST_S
         while self.enabled and loop.time() < until_s and not self.passing.problem:
@@ -137,6 +196,8 @@ class Handover:
 
     async def close(self, *, remove: bool) -> None:
         """Stop; `remove`: leave nothing in the kernel."""
+        await self._lines.close()
+        await self._silencing.close()
         await self.passing.close(remove_all=remove)
 
     # What is said of it.

@@ -8,6 +8,7 @@ import asyncio
 import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 
 import structlog
 
@@ -29,6 +30,8 @@ from headrace.vip.plan.health import Found, Soundness
 from headrace.vip.plan.model import Address
 from headrace.vip.rules import NoPortError
 
+HURRY_S = 0.2
+
 log = structlog.get_logger("headrace.vip")
 
 
@@ -46,6 +49,7 @@ class Neighbours:
     """What is known of the other servers. `known` has them by name, at times of the clock that only
     counts on; `problems` why one cannot be relied on; `approved` what was approved there. `asking`
     and `check_of`, which returns what a server is asked for or raises NoPortError, may be replaced.
+    While it `hurries`, they are asked more often than `[neighbours]` says.
     """
 
     def __init__(
@@ -56,14 +60,17 @@ class Neighbours:
         self.approved: dict[str, tuple[Approved, ...]] = {}
         self.asking = asking
         self.check_of = check_of
+        self.hurries = False
         self._secrets = secrets
         self._servers: dict[str, Server] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._asked_now: set[str] = set()
         self._client: SignedClient | None = None
 
     def want(self, servers: Iterable[Server]) -> None:
         """Ask these from now on, and no others."""
         self._servers = {one.name: one for one in servers}
+        self._asked_now &= self._servers.keys()
         for name in set(self._tasks) - set(self._servers):
             self._tasks.pop(name).cancel()
             self.known.pop(name, None)
@@ -76,6 +83,37 @@ class Neighbours:
         for number, name in enumerate(missing):
             delay_s = self.asking.interval_s * number / len(missing)
             self._tasks[name] = loop.create_task(self._ask_forever(name, delay_s))
+
+    def ask_again(self) -> None:
+        """Ask all now: a line of this machine went down, or is up again."""
+        for name in self._servers:
+            self._ask_now(name)
+
+    def asked_by(self, address: str) -> None:
+        """Ask the server with this address now if it did not answer lately: it has just asked, so
+        it is there again.
+        """
+        try:
+            asker = ip_address(address)
+        except ValueError:
+            return
+        if asker.version == 6 and asker.ipv4_mapped is not None:
+            asker = asker.ipv4_mapped
+        for name, server in self._servers.items():
+            known = self.known.get(name)
+            if asker in (*server.ipv4, *server.ipv6) and (
+                known is not None and known.soundness is Soundness.FAILED
+            ):
+                self._ask_now(name)
+
+    def _ask_now(self, name: str) -> None:
+        """Drop a question that is under way: it may wait for packets that a dead line has lost. Not
+        twice: who is slow to answer is waited for."""
+        if name in self._tasks and name not in self._asked_now:
+            self._asked_now.add(name)
+            self._tasks[name].cancel()
+            task = self._ask_forever(name, 0.0)
+            self._tasks[name] = asyncio.get_running_loop().create_task(task)
 
     def at(self, now: float) -> dict[str, Neighbour]:
         """Return what is known, at Unix times as they follow from the time now: a clock that is set
@@ -102,9 +140,13 @@ class Neighbours:
                 log.exception("neighbour_not_asked", server=name)
                 found = Neighbour(Soundness.UNKNOWN, began_s)
             self.known[name] = found
+            self._asked_now.discard(name)
             if found.soundness is not Soundness.SOUND:
                 self.approved.pop(name, None)  # it cannot say that it is long ago
-            await asyncio.sleep(max(0.0, self.asking.interval_s - (loop.time() - began_s)))
+            pause_s = self.asking.interval_s
+            if self.hurries:
+                pause_s = min(pause_s, HURRY_S)
+            await asyncio.sleep(max(0.0, pause_s - (loop.time() - began_s)))
 
     async def _ask(self, server: Server, at: float) -> Neighbour:
         address = _own_address(server)

@@ -76,7 +76,7 @@ def test_who_was_cut_off_waits_for_the_word_of_those_that_may_have_it() -> None:
     assert nobody_answers(silent)
     assert not nobody_answers({**silent, "c": says()})
     unasked = unasked_since(silent, NOW)
-    others = but_for_cut(silent, unasked, {"b": 8094, "c": 8094})
+    others = but_for_cut(silent, unasked, dict.fromkeys("bc", Port(8094, NOW)))
     out = next_holdings(ORDER, Plan("a"), others, {VIP: Holding("a")}, NOW, KEEP_S, unasked)
     assert targets(ORDER, "a", out, others) == {VIP: "b"}
     # The one that answers first need not be the one that has it.
@@ -92,7 +92,7 @@ def test_who_was_cut_off_waits_for_the_word_of_those_that_may_have_it() -> None:
 
 def test_one_that_died_before_a_server_was_cut_off_gets_nothing() -> None:
     dead = {"b": Neighbour(Soundness.FAILED, NOW), "c": says(at=NOW + 1)}
-    assert but_for_cut(dead, unasked_since(dead, NOW - 1), {"b": 8094}) == dead
+    assert but_for_cut(dead, unasked_since(dead, NOW - 1), {"b": Port(8094, NOW)}) == dead
 
 
 def test_packets_go_to_the_holder_and_then_to_who_had_it_before() -> None:
@@ -179,8 +179,14 @@ def test_a_server_that_is_silent_for_a_while_is_asked_yet() -> None:
     assert with_ports(others, later)["b"].takes == 8094
     # One that says that it takes nothing is believed.
     others = {"b": says(takes=None)}
-    assert next_ports(others, ports, NOW, PATIENCE_S) == {}
-    assert with_ports(others, {})["b"].takes is None
+    later = next_ports(others, ports, NOW, PATIENCE_S)
+    assert later == {"b": Port(8094, NOW, given_up=True)}
+    assert with_ports(others, later)["b"].takes is None
+    # It stays so when it says nothing then, until it names a port again.
+    others = {"b": silent}
+    later = next_ports(others, later, NOW + 90, PATIENCE_S)
+    assert with_ports(others, later)["b"].takes is None
+    assert next_ports({"b": says()}, later, NOW, PATIENCE_S) == {"b": Port(8094, NOW)}
 
 
 def test_a_server_that_misses_an_answer_keeps_its_connections() -> None:
@@ -195,4 +201,4 @@ def test_a_server_that_misses_an_answer_keeps_its_connections() -> None:
     assert asked == [True, True, True, False, False]
     # Nor is it asked for ever when the clock was set back.
     before = {"b": Port(8094, NOW + 100)}
-    assert next_ports(failed, before, NOW, PATIENCE_S) == {}
+    assert next_ports(failed, before, NOW, PATIENCE_S)["b"].given_up

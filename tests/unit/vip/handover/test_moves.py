@@ -21,7 +21,6 @@ from headrace.vip.handover.holding import (
     next_ports,
     nobody_answers,
     onward,
-    said_ports,
     targets,
     unasked_since,
     with_ports,
@@ -56,7 +55,6 @@ class Site:
     heard_at: dict[str, float] = field(default_factory=dict)
     silent_at: dict[str, float] = field(default_factory=dict)
     ports: dict[str, dict[str, Port]] = field(default_factory=dict)
-    said: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         servers = [a_server(name, 1) for name in names_of(self.count)]
@@ -99,9 +97,9 @@ class Site:
             self.silent_at[name] = now
         lately = name in self.cut - self.half_open or now - self.heard_at.get(name, 0.0) <= LATELY_S
         unasked = unasked_since(known, self.silent_at.get(name, 0.0)) if lately else set()
-        self.said[name] = said_ports(known, self.said.get(name, {}))
-        known = but_for_cut(known, unasked, self.said[name])
-        self.ports[name] = next_ports(known, self.ports.get(name, {}), now, 0.0)
+        ports = self.ports.get(name, {})
+        known = but_for_cut(known, unasked, ports)
+        self.ports[name] = next_ports(known, ports, now, 0.0)
         return with_ports(known, self.ports[name]), unasked
 
     def settle(self) -> None:
@@ -150,7 +148,6 @@ class Site:
             self.heard_at,
             self.silent_at,
             self.ports,
-            self.said,
         ):
             kept.pop(name, None)
         self.cut.discard(name)

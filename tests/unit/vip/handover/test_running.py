@@ -26,7 +26,7 @@ def test_a_flood_does_not_change_whom_packets_are_passed_on_to(
     file = tmp_path / "netstat"
     monkeypatch.setattr(running, "Cookies", lambda: Cookies(file))
     events, wished = Events(), list[Wish]()
-    handover = Handover(HandoverTable(), events)
+    handover = Handover(HandoverTable(), events, lambda: None)
     monkeypatch.setattr(handover.passing, "want", wished.append)
     order = an_order(2, 1)
     vips = frozenset(order.vips)

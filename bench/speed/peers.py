@@ -99,6 +99,8 @@ def start_headrace(
         '[tls]\nmin_version = "1.3"\n[store]\n'
         f'size = "{place.store_gib}GiB"\n{kept}'
         "[limits]\nconnections_per_address = 100000\n"
+        # Idle connections are one of the works, and others have their turns meanwhile.
+        "[timeouts]\nidle = 120\n"
         '[[service]]\nname = "bench"\nhosts = ["*"]\n' + origin
     )
     command = [python, "-c", "from headrace.cli.main import main; main()"]

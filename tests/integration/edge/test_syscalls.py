@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 import stat
 import subprocess
+import uuid
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -30,6 +32,12 @@ SEGMENT = Body(302, 2_000_000)
 OF_A_MANIFEST = {"epoll_pwait": 1, "recvfrom": 1, "sendto": 1}
 OF_A_SEGMENT = {"epoll_pwait": 1, "recvfrom": 1, "sendto": 3}  # the head, and a megabyte twice
 OF_A_SEGMENT_IN_A_CROWD = {"epoll_pwait": 1, "recvfrom": 1, "sendto": 1, "sendfile": 2}
+# Of one miss of a small body: it is written to no file, and its origin is not watched anew.
+NOT_OF_A_MISS = (
+    "pwrite64", "fallocate", "ftruncate", "mmap", "munmap", "openat", "rename", "close",
+    "epoll_ctl",
+)  # fmt: skip
+MOST_OF_A_MISS = 20
 CROWD = 100
 TOLERANCE = 1.10
 _CALL = re.compile(r"^([a-z_0-9]+)\(", re.MULTILINE)
@@ -37,24 +45,31 @@ _CALL = re.compile(r"^([a-z_0-9]+)\(", re.MULTILINE)
 
 def calls_of_hits(edge: Edge, directory: Path, path: str, body: Body, count: int) -> Counter[str]:
     """What the worker's loop asks of the kernel for so many hits on one connection."""
-    (worker,) = edge.worker_pids()
-    trace, said = directory / "trace", directory / "strace.log"
     with edge.client() as client:
         for _ in range(3):
             assert client.get(path).status == 200
-        with said.open("wb") as errors:
-            strace = subprocess.Popen(
-                ["strace", "-o", str(trace), "-p", str(worker)], stderr=errors
-            )
-        try:
-            eventually(lambda: "attached" in said.read_text(), "strace is attached")
-            for _ in range(count):
-                found = client.get(path)
-                assert found.hit
-                assert len(found.body) == len(body)
-        finally:
-            strace.terminate()
-            strace.wait(20)
+
+        def ask(_number: int) -> None:
+            found = client.get(path)
+            assert found.hit
+            assert len(found.body) == len(body)
+
+        return calls_of(edge, directory, ask, count)
+
+
+def calls_of(edge: Edge, directory: Path, ask: Callable[[int], None], count: int) -> Counter[str]:
+    """What the worker's loop asks of the kernel while `ask(number)` is done so many times."""
+    (worker,) = edge.worker_pids()
+    trace, said = directory / "trace", directory / "strace.log"
+    with said.open("wb") as errors:
+        strace = subprocess.Popen(["strace", "-o", str(trace), "-p", str(worker)], stderr=errors)
+    try:
+        eventually(lambda: "attached" in said.read_text(), "strace is attached")
+        for number in range(count):
+            ask(number)
+    finally:
+        strace.terminate()
+        strace.wait(20)
     return Counter(_CALL.findall(trace.read_text()))
 
 
@@ -93,3 +108,25 @@ def test_a_segment_is_sent_from_its_file_while_many_are_connected(
     allowed = {name: count * each * TOLERANCE for name, each in OF_A_SEGMENT_IN_A_CROWD.items()}
     grown = {name: found[name] for name in allowed if found[name] > allowed[name]}
     assert not grown, f"{count} hits took {grown}, where {allowed} are allowed"
+
+
+def test_a_miss_of_a_small_body_touches_no_file_but_its_permit(
+    edge: Edge, origin: Origin, tmp_path: Path
+) -> None:
+    prefix = f"/calls/{uuid.uuid4()}/"
+    origin.serve_under(prefix, lambda _asked: cacheable(MANIFEST))
+    count = 100
+    with edge.client() as client:
+
+        def ask(number: int) -> None:
+            found = client.get(f"{prefix}{number}")
+            assert not found.hit
+            assert len(found.body) == len(MANIFEST)
+
+        for number in range(3):
+            ask(-1 - number)
+        found = calls_of(edge, tmp_path, ask, count)
+    assert found["link"] <= count * TOLERANCE
+    assert found.total() <= count * MOST_OF_A_MISS, found
+    more = {name: found[name] for name in NOT_OF_A_MISS if found[name] > count / 4}
+    assert not more, f"{count} misses took {more}"

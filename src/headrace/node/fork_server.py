@@ -102,9 +102,8 @@ def begin_fork_server(module: str) -> ForkServer | None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     except OSError:
         return None
-    # What exists now exists as long as the workers: their collectors need not look at it, and a
-    # look would copy the pages.
-    gc.collect()
+    # What exists now are modules, which exist as long as the processes: no collector need look at
+    # them, and in a worker a look would copy their pages.
     gc.freeze()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -116,7 +115,6 @@ def begin_fork_server(module: str) -> ForkServer | None:
         return None
     if pid:
         theirs.close()
-        gc.unfreeze()
         return ForkServer(ours, pid)
     return _be_one(ours, theirs, serve)
 

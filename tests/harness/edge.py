@@ -24,8 +24,10 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from headrace.node.fork_server import WORKER_NAME
+from tests.harness import warm
 from tests.harness.polling import eventually
 from tests.harness.toml import to_toml
+from tests.harness.warm import Process
 from tests.harness.wire import Client, Response
 
 TOKEN = "a-token-for-tests-only"
@@ -33,7 +35,7 @@ START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 60.0
 HOST = "example.test"
 NODE_ID = "edge-under-test"
-
+HEADRACE = str(Path(sys.executable).parent / "headrace")
 
 PORTS = range(12_000, 32_000)
 """Below the ephemeral range, so that no outgoing connection takes one meanwhile."""
@@ -128,16 +130,19 @@ class Edge:
         self.admin_port = admin_port
         self.expected_errors: set[str] = set()
         self._log_file = directory / "edge.log"
-        program = launcher or (str(Path(sys.executable).parent / "headrace"),)
-        self._command = [*program, "edge", *arguments]
+        self._launcher = tuple(launcher)
+        self._arguments = arguments
         self._output = output
         self.process = self._start()
-        self._told_to_stop: subprocess.Popen[bytes] | None = None
+        self._told_to_stop: Process | None = None
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> Process:
         with self._log_file.open("ab") as log:
-            out = log if self._output is None else self._output
-            return subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+            out = log.fileno() if self._output is None else self._output
+            if not self._launcher:
+                return warm.start("edge", self._arguments, out, out)
+            command = [*self._launcher, "edge", *self._arguments]
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
 
     # Talking to it.
 
@@ -327,7 +332,7 @@ def running_edge(
     """An edge by a config file (see `config_for`), ready; it is stopped and checked at the end.
 
     With `check=False` its end is the test's own business. `output` is a descriptor for what it
-    writes, instead of the log file, `launcher` what runs it instead of `headrace`.
+    writes, instead of the log file, `launcher` what runs it instead of a process that is warm.
     """
     directory.mkdir(parents=True, exist_ok=True)
     port, admin_port = free_port(), free_port()
@@ -345,12 +350,13 @@ def running_edge(
 
 @contextlib.contextmanager
 def edge_from_arguments(origin: str, directory: Path, *arguments: str) -> Iterator[Edge]:
-    """An edge by the one-line form; its admin token is the one that it makes itself."""
+    """An edge by the one-line form, as a command; its admin token is the one that it makes."""
     directory.mkdir(parents=True, exist_ok=True)
     port, admin_port = free_port(), free_port()
     line = ["--listen", f"127.0.0.1:{port}", "--origin", origin]
     line += ["--cache-dir", str(directory / "cache"), "--admin", f"127.0.0.1:{admin_port}"]
-    with _minded(Edge(directory, [*line, *arguments], port, admin_port), check=True) as edge:
+    edge = Edge(directory, [*line, *arguments], port, admin_port, launcher=(HEADRACE,))
+    with _minded(edge, check=True):
         yield edge
 
 

@@ -14,6 +14,7 @@ from headrace.config.feedback import FEEDBACK
 from headrace.config.loader import load_config
 from headrace.feedback.role import FeedbackRole
 from headrace.feedback.worker import FeedbackWorker
+from headrace.node.fork_server import begin_fork_server
 from headrace.node.run import run
 from headrace.node.worker import run_worker
 
@@ -33,12 +34,16 @@ def set_clock() -> None:
         time.time = lambda: right() + ahead_s
 
 
+def serve(descriptor: int) -> int:
+    return run_worker(FeedbackWorker, descriptor)
+
+
 def main(argument: str) -> int:
     set_clock()
     if argument == "worker":
-        return run_worker(FeedbackWorker, int(sys.argv[-1]))
-    path = Path(argument)
-    return run(TestedRole(), load_config(path, FEEDBACK), path)
+        return serve(int(sys.argv[-1]))
+    forks, path = begin_fork_server("tests.harness.run_feedback"), Path(argument)
+    return run(TestedRole(), load_config(path, FEEDBACK), path, forks)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from headrace.cli.main import main
+from headrace.cli.main import main as run_headrace
+
+
+def main(argument: str) -> None:
+    sys.argv = ["headrace", "router", "--config", argument]
+    run_headrace()
+
 
 if __name__ == "__main__":
-    sys.argv = ["headrace", "router", "--config", sys.argv[1]]
-    main()
+    main(sys.argv[1])

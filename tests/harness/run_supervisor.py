@@ -14,7 +14,11 @@ from headrace.telemetry.logs import configure_logging
 from tests.harness.fake_store import open_fake_store
 
 
-async def main(path: Path) -> int:
+def main(argument: str) -> int:
+    return asyncio.run(supervised(Path(argument)))
+
+
+async def supervised(path: Path) -> int:
     configure_logging()
     role = EdgeRole(
         worker_command=(sys.executable, "-m", "tests.harness.fake_worker"),
@@ -28,4 +32,4 @@ async def main(path: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(Path(sys.argv[1]))))
+    sys.exit(main(sys.argv[1]))

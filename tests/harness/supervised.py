@@ -7,18 +7,19 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from tests.harness import warm
 from tests.harness.polling import eventually
+from tests.harness.warm import Process
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60.0
+STDOUT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Supervised:
         self.events: list[dict[str, Any]] = []
         self.environment: dict[str, str] = {}
         self._module = module
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._reader: threading.Thread | None = None
 
     def __enter__(self) -> Self:
@@ -86,14 +87,19 @@ origins = ["http://127.0.0.1:9"]
 
     def launch(self) -> None:
         """Start the process and do not wait."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", self._module, str(self.file)],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **self.environment},
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        log, theirs = os.pipe()
+        try:
+            self._process = warm.start(
+                self._module,
+                [str(self.file)],
+                STDOUT,
+                theirs,
+                environment={**os.environ, "PYTHONUNBUFFERED": "1", **self.environment},
+                directory=ROOT,
+            )
+        finally:
+            os.close(theirs)
+        self._reader = threading.Thread(target=self._read_log, args=(log,), daemon=True)
         self._reader.start()
 
     def start(self) -> None:
@@ -116,8 +122,6 @@ origins = ["http://127.0.0.1:9"]
         code = self._process.wait(PATIENCE_S)
         assert self._reader is not None
         self._reader.join()
-        assert self._process.stderr is not None
-        self._process.stderr.close()
         return code
 
     def found(self, event: str) -> list[dict[str, Any]]:
@@ -209,11 +213,10 @@ origins = ["http://127.0.0.1:9"]
         """The processes of the workers that serve now."""
         return [worker["pid"] for worker in self.stats()["workers"] if worker["ready"]]
 
-    def _read_log(self) -> None:
-        assert self._process is not None
-        assert self._process.stderr is not None
-        for line in self._process.stderr:
-            try:
-                self.events.append(json.loads(line))
-            except ValueError:
-                self.events.append({"event": "text", "line": line.decode(errors="replace")})
+    def _read_log(self, log: int) -> None:
+        with open(log, "rb") as lines:
+            for line in lines:
+                try:
+                    self.events.append(json.loads(line))
+                except ValueError:
+                    self.events.append({"event": "text", "line": line.decode(errors="replace")})

@@ -16,7 +16,7 @@ from tests.harness.bodies import Body
 from tests.harness.edge import Edge, running_edge
 from tests.harness.origin import Origin
 from tests.harness.polling import eventually
-from tests.harness.replies import End, Recorded, Reply, cacheable, headers
+from tests.harness.replies import End, Gate, Pause, Recorded, Reply, cacheable, headers
 
 from .conftest import Lab, pool
 
@@ -99,13 +99,15 @@ def test_a_full_origin_is_not_asked_for_more(tmp_path: Path, pair: list[Origin])
     origins = made["origin"]
     assert isinstance(origins, list)
     origins[0]["concurrent"] = 1
-    slow = Reply(headers=NO_STORE, body=b"slow", delay_s=0.8)
+    gate = Gate()
+    slow = Reply(headers=NO_STORE, body=b"slow", pause=Pause(at=0, gate=gate))
     one.serve("/slow", slow)
     with edge_with(tmp_path, pair, {"pool": [made]}) as edge, edge.client() as client:
         client.ask("/slow", ("Host", "s.test"))
         one.wait_for("/slow")
         assert ask(edge, "/next") == 200
         assert (one.count("/next"), other.count("/next")) == (0, 1)
+        gate.open()
         assert client.response().body == b"slow"
         assert ask(edge, "/then") == 200
         assert one.count("/then") == 1

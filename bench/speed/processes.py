@@ -23,7 +23,10 @@ class NotStarted(Exception):
 
 
 class Program:
-    """A process tree that we started; `stop` ends all of it."""
+    """A process tree that we started; `stop` ends all of it.
+
+    If nobody is left who could stop it, for this process was killed, the system tells it to end.
+    """
 
     def __init__(
         self, command: Sequence[str], core: int, log: Path, env: dict[str, str] | None = None
@@ -31,7 +34,7 @@ class Program:
         self.log = log
         with log.open("ab") as out:
             self._process = subprocess.Popen(
-                ["taskset", "-c", str(core), *command],
+                ["setpriv", "--pdeathsig", "TERM", "taskset", "-c", str(core), *command],
                 stdout=out,
                 stderr=out,
                 stdin=subprocess.DEVNULL,

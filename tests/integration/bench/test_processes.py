@@ -1,0 +1,44 @@
+"""The bench's programs end with it, however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.harness.polling import eventually
+
+ROOT = Path(__file__).resolve().parents[3]
+BENCH = """
+import sys, time
+from pathlib import Path
+from bench.speed.processes import Program
+program = Program(["sleep", "600"], 0, Path(sys.argv[1]))
+print(program.pids()[0], flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_a_program_ends_with_a_bench_that_is_killed(tmp_path: Path, end: signal.Signals) -> None:
+    paths = os.pathsep.join((str(ROOT / "src"), str(ROOT)))
+    with subprocess.Popen(
+        [sys.executable, "-c", BENCH, str(tmp_path / "log")],
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": paths}, stdout=subprocess.PIPE,
+    ) as bench:  # fmt: skip
+        assert bench.stdout is not None
+        program = psutil.Process(int(bench.stdout.readline()))
+        try:
+            eventually(lambda: program.name() == "sleep", "the program runs")
+            bench.send_signal(end)
+            bench.wait(20)
+            eventually(lambda: not program.is_running(), "the program is gone")
+        finally:
+            bench.kill()
+            if program.is_running():
+                program.kill()

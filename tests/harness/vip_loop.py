@@ -5,7 +5,6 @@ the ISP's router is.
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Collection
 from typing import Any
@@ -20,6 +19,7 @@ from tests.harness.vip_site import (
     Program,
     VipServer,
     VipSite,
+    ask_admin,
 )
 
 VIEW_PORT, ROUTER_PORT, ADMIN_PORT = 8091, 8088, 9092
@@ -81,13 +81,13 @@ class VipLoop:
 
     def want(self, name: str, wish: str, *words: str) -> None:
         """Order something at the loop."""
-        done = self._headrace("want", name, wish, *words)
+        done = self.headrace("want", name, wish, *words)
         assert done.returncode == 0, done
 
     def status(self) -> Any:
         """What the observer knows; {} while it does not answer."""
-        done = self._headrace("status", "--once", "--json")
-        return json.loads(done.stdout) if done.returncode == 0 else {}
+        url = f"http://127.0.0.1:{ADMIN_PORT}/feedback/status"
+        return ask_admin(self.site.where, url, self.site.directory / "feedback")
 
     def state(self, server: VipServer) -> tuple[str, tuple[str, ...]]:
         """The state of a server, with its reasons."""
@@ -121,7 +121,8 @@ class VipLoop:
         """The alarms in force."""
         return [str(one) for one in self.status()["alarms"]]
 
-    def _headrace(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def headrace(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of `headrace feedback` there."""
         return subprocess.run(
             [*self.site.where.prefix, HEADRACE, "feedback", *words,
              "--config", str(self.feedback_file)],

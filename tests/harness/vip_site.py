@@ -204,9 +204,11 @@ class VipServer:
         )  # fmt: skip
 
     def status(self) -> Any:
-        """What the VIP process knows; {} while it does not answer."""
-        done = self.headrace("status", "--json")
-        return json.loads(done.stdout) if done.returncode == 0 else {}
+        """What the VIP process knows; {} while it does not answer.
+
+        Asked again and again, so not by `headrace vip status`, which takes as long as a start.
+        """
+        return ask_admin(self.where, "http://127.0.0.1:9093/vip/status", self.state_dir)
 
     def curl(self, *words: str) -> str:
         """Ask something there; "" where it fails."""
@@ -223,6 +225,19 @@ class VipServer:
     def events(self) -> str:
         """What it says has changed."""
         return self.headrace("events").stdout
+
+
+def ask_admin(where: Namespace, url: str, state_dir: Path) -> Any:
+    """Return what an admin API says to a GET; {} where it does not answer."""
+    token_file = state_dir / "admin.token"
+    if not token_file.exists():
+        return {}
+    field = f"Authorization: Bearer {token_file.read_text().strip()}"
+    done = subprocess.run(
+        [*where.prefix, "curl", "-sS", "-m", "10", "--fail", "-H", field, url],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return json.loads(done.stdout) if done.returncode == 0 else {}
 
 
 class VipSite:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -31,6 +32,8 @@ def test_what_a_daemon_would_announce_for_ever_is_withdrawn(
     first.ready()
     site.settled()
     assert first.headrace("status", "--check").stdout == ""
+    shown = json.loads(first.headrace("status", "--json").stdout)
+    assert shown.keys() == first.status().keys() != set()
 
     first.edge.kill()
     site.goes_to(vip_of(1), 2)

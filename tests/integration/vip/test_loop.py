@@ -4,6 +4,7 @@ whose addresses are at another server.
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from datetime import UTC, datetime, timedelta
@@ -47,6 +48,8 @@ def test_what_the_loop_withdraws_leaves_bgp_and_returns_by_itself(loop: VipLoop)
     assert first.status()["edge"]["draining"] is True
     assert loop.state(first) == ("withdrawn", ("operator",))
     assert loop.alarms() == []
+    shown = json.loads(loop.headrace("status", "--once", "--json").stdout)
+    assert shown.keys() == loop.status().keys() != set()
     # Its edge may be stopped meanwhile; nobody is to wonder.
     first.edge.stop()
     assert loop.site.fetch(vip_of(1)) == BODY

@@ -137,6 +137,22 @@ class Warm:
 _warm: dict[str, Warm] = {}
 
 
+def _read_at_a_start(environment: Mapping[str, str]) -> dict[str, str]:
+    found = {name: environment[name] for name in environment if name.startswith(("PYTHON", "LD_"))}
+    found.pop("PYTHONUNBUFFERED", None)  # of standard output alone, which nothing here writes to
+    return found
+
+
+_OURS = _read_at_a_start(os.environ)
+
+
+def possible(environment: Mapping[str, str]) -> bool:
+    """Return whether a forked process can have this environment. What Python and the system's
+    loader read of it they read when a command is run; a clock of its own is loaded so.
+    """
+    return _read_at_a_start(environment) == _OURS
+
+
 def start(
     program: str,
     arguments: Sequence[str],
@@ -149,6 +165,8 @@ def start(
     """Start a program (see `warm_server.IMPORTED`) that reads nothing and writes to these
     descriptors, by default in this process's environment and directory.
     """
+    environment = os.environ if environment is None else environment
+    assert possible(environment), "what is read when a command is run needs one"
     warm = _warm.get(program)
     if warm is None or not warm.lives:
         warm = _warm[program] = Warm(program)
@@ -156,7 +174,7 @@ def start(
         arguments,
         output,
         errors,
-        environment=os.environ if environment is None else environment,
+        environment=environment,
         directory=Path.cwd() if directory is None else directory,
     )
 

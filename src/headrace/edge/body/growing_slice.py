@@ -109,7 +109,7 @@ class GrowingSlice:
 
     # As the residency of its bytes: they have just been written, so they are in memory.
 
-    from_file = False
+    from_file = is_whole = False
 
     @property
     def in_file(self) -> bool:

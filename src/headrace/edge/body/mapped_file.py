@@ -83,7 +83,7 @@ class MappedBody:
     `http.server.send_queue.Residency`, whose offsets count from the body's first byte.
     """
 
-    in_file = True
+    in_file = is_whole = True
 
     __slots__ = (
         "_address", "_lent", "_mapping", "_on_damage", "_populated", "_trusted_until", "fd",

@@ -51,6 +51,10 @@ class Residency(Protocol):
     def in_file(self) -> bool:
         """Whether the bytes can be sent from the file."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the file has all bytes that it will have."""
+
     def lend(self) -> bool:
         """Have nobody write to the file again, before its own pages are sent; False when it must
         not be sent from.

@@ -35,10 +35,9 @@ from headrace.reasons import Reason
 WINDOW_BYTES = 1024 * 1024
 TURN_BYTES = 4 * 1024 * 1024  # so much goes to one client before the others have their turn
 SMALL_BYTES = 32 * 1024  # so little is best copied, and sent with the head in one call
+TIMED_BYTES = 64 * 1024  # of less, the call itself costs more than the bytes
 FEW_CONNECTIONS = 64
-"""With more, what is copied for one is out of the processor's cache before it is sent, and takes
-memory of the kernel meanwhile: `sendfile`, which copies nothing, took 0.45 of the processor time
-that `send` from a mapping took with a thousand clients of 2 MB segments."""
+"""With more, what is copied for one client is out of the processor's cache before it is sent."""
 
 
 class State(enum.Enum):
@@ -112,9 +111,33 @@ class SendingSide:
             self._client_failed(error)
 
     def _best_by_file(self, residency: Residency) -> bool:
-        """Return whether bytes are best sent from their file, and not from its mapping."""
-        many = len(self._server.connections) > FEW_CONNECTIONS
-        return (residency.from_file or (many and residency.in_file)) and residency.lend()
+        """Return whether bytes are best sent from their file, and not from its mapping. A file that
+        is still written stays its store's to write over, as long as few are connected.
+        """
+        if residency.from_file:
+            return residency.lend()
+        if not residency.in_file:
+            return False
+        if residency.is_whole:
+            best = self._server.send_way.by_file()
+        else:
+            best = len(self._server.connections) > FEW_CONNECTIONS
+        return best and residency.lend()
+
+    def _send_body(self, view: memoryview, residency: Residency | None, offset: int) -> int:
+        """Send what the socket takes of a body's `view`, which is at `offset` of the body; 0 if its
+        file has less. Not over TLS. Raises OSError.
+        """
+        by_file = residency is not None and self._best_by_file(residency)
+        began = time.perf_counter()
+        if by_file:
+            assert residency is not None
+            sent = os.sendfile(self._fd, residency.fd, residency.offset + offset, len(view))
+        else:
+            sent = self._sock.send(view)
+        if sent >= TIMED_BYTES and residency is not None and residency.is_whole:
+            self._server.send_way.took(sent, time.perf_counter() - began, by_file=by_file)
+        return sent
 
     def _queue_of(self) -> SendQueue:
         if self._out is None:
@@ -212,9 +235,7 @@ class SendingSide:
         if sent < len(head):
             return sent
         try:
-            if residency is None or not self._best_by_file(residency):
-                return sent + sock.send(body[:WINDOW_BYTES])
-            return sent + os.sendfile(self._fd, residency.fd, residency.offset + offset, len(body))
+            return sent + self._send_body(body[:WINDOW_BYTES], residency, offset)
         except BlockingIOError:
             return sent
         except OSError as error:
@@ -262,9 +283,8 @@ class SendingSide:
                     sent = self._encrypt_and_send(sock, view, residency, piece.offset + start)
                 elif more and len(view) < 16384 and isinstance(sock, socket.SocketType) and not tls:
                     sent = sock.send(view, socket.MSG_MORE)
-                elif residency is not None and not tls and self._best_by_file(residency):
-                    at = residency.offset + piece.offset + start
-                    sent = os.sendfile(self._fd, residency.fd, at, len(view))
+                elif residency is not None and not tls:
+                    sent = self._send_body(view, residency, piece.offset + start)
                     if not sent:
                         raise BodyDamaged("a body file is shorter than it was")
                 else:

@@ -29,7 +29,7 @@ def test_what_is_queued_comes_out_in_order(
 class OfFile:
     """A residency of a file from its byte `offset`."""
 
-    from_file = in_file = False
+    from_file = in_file = is_whole = False
 
     def __init__(self, fd: int, offset: int) -> None:
         self.fd = fd

@@ -19,6 +19,7 @@ from headrace.vip.handover.ruleset import DEVICE, no_rules, ruleset
 from headrace.vip.handover.seen import Changes, is_up, seen_rules, seen_tunnel
 from headrace.vip.handover.tunnel import connect, forward, make, open_it, remove
 from headrace.vip.handover.wish import Wish
+from headrace.vip.plan.model import Address
 
 COUNT_S = 5.0
 """Counters are read, and it is seen whether all is there still, once in so long."""
@@ -53,6 +54,7 @@ class Passing:
         self._turn = asyncio.Lock() if turn is None else turn
         self._left = port if port is not None and is_up() else None
         self._wish: Wish | None = None
+        self._doing: Wish | None = None
         self._rules = self._tunnel = ""
         self._soon = asyncio.Event()
         self._looks = 0
@@ -68,6 +70,19 @@ class Passing:
         the siblings would answer by resets until it knew better.
         """
         return self._left if self.done is None else self.done.port
+
+    @property
+    def targets(self) -> dict[Address, str]:
+        """Whom what is not known here goes to, by VIP: what holds now, and goes on. While rules are
+        changed, they may be the old ones or the new, and others listen for what is said of them.
+        """
+        if self.done is None:
+            return {}
+        found = set(self.done.targets)
+        for other in (self._doing, self._wish):
+            if other is not None:
+                found &= set(other.targets)
+        return dict(found)
 
     def want(self, wish: Wish) -> None:
         """Have this from now on."""
@@ -134,8 +149,11 @@ class Passing:
         if done is not None:
             lost = await self._missing()
             done = None if lost else done
+        wish = self._wish or wish  # it may be another by now, and the one before is over
         if wish == done:
+            self._doing = None
             return
+        self._doing = wish
         if done is None or (wish.address, wish.mac, wish.port) != (
             *(done.address, done.mac, done.port),
         ):
@@ -148,7 +166,7 @@ class Passing:
         rules = await seen_rules()
         self._rules = "" if rules is None else rules.digest
         self._tunnel = await seen_tunnel()
-        self.done, self._left = wish, None
+        self.done, self._doing, self._left = wish, None, None
         if lost:
             self._losses.append(asyncio.get_running_loop().time())
             log.warning("handover_removed", what=lost, remedy="all of it was made again")

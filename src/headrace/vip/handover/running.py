@@ -209,9 +209,9 @@ class Handover:
 
     @property
     def passes(self) -> dict[Address, str]:
-        """Whom what is not known here goes to, by VIP: what the kernel does now."""
-        done = self.passing.done
-        return {} if done is None else dict(done.targets)
+        """Whom what is not known here goes to, by VIP: what the kernel does now, and goes on
+        doing."""
+        return self.passing.targets
 
     @property
     def passed(self) -> int:

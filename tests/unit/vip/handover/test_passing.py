@@ -1,0 +1,95 @@
+"""What is said of rules while they are changed, and which are made then."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import replace
+
+import pytest
+
+from headrace.vip.handover import passing
+from headrace.vip.handover.passing import Passing
+from headrace.vip.handover.ruleset import ruleset
+from headrace.vip.handover.seen import Rules
+from tests.unit.vip.handover.test_wish import a_wish, an_order
+
+PASSES = a_wish(an_order(2, 1))
+ALL = dict(PASSES.targets)
+GIVEN_UP = replace(PASSES, targets=())
+
+
+class Slow(Passing):
+    """A kernel that holds PASSES. Looking at it takes as long as `looks` says, changing it as long
+    as `changes` says. `made` are the rules that it has been given since.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(lambda _what: None, None)
+        self.done = self._wish = PASSES
+        self.looks, self.changes = asyncio.Event(), asyncio.Event()
+        self.made: list[str] = []
+
+        async def run(_program: str, *_words: str, lines: str | None = None) -> bytes:
+            self.made.append(lines or "")
+            await self.changes.wait()
+            return b""
+
+        async def seen_rules() -> Rules | None:
+            return None
+
+        async def seen_tunnel() -> str:
+            return ""
+
+        monkeypatch.setattr(passing, "Changes", lambda _noticed: contextlib.nullcontext())
+        monkeypatch.setattr(passing, "run", run)
+        monkeypatch.setattr(passing, "seen_rules", seen_rules)
+        monkeypatch.setattr(passing, "seen_tunnel", seen_tunnel)
+
+    async def _missing(self) -> str:
+        await self.looks.wait()
+        return ""
+
+
+async def settled() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def test_what_is_to_end_or_may_have_ended_is_not_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that was cut off sends again when a neighbour says that it passes on."""
+
+    async def go() -> None:
+        one = Slow(monkeypatch)
+        assert one.targets == ALL != {}
+        one.want(GIVEN_UP)
+        assert one.targets == {}
+        one.looks.set()
+        await settled()
+        assert one.made == [ruleset(GIVEN_UP)]
+        one.want(PASSES)
+        assert one.targets == {}
+        one.changes.set()
+        await settled()
+        assert one.made == [ruleset(GIVEN_UP), ruleset(PASSES)]
+        assert one.targets == ALL
+        await one.close(remove_all=False)
+
+    asyncio.run(go())
+
+
+def test_a_wish_that_is_over_before_it_was_begun_is_not_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def go() -> None:
+        one = Slow(monkeypatch)
+        one.want(GIVEN_UP)
+        await settled()
+        one.want(PASSES)
+        one.looks.set()
+        await settled()
+        assert one.made == []
+        assert one.targets == ALL
+        await one.close(remove_all=False)
+
+    asyncio.run(go())

@@ -68,13 +68,16 @@ class TimerWheel:
         """Call `on_deadline` of every watched item whose deadline has passed."""
         self._last = int(now / self.tick_s)
         for number in sorted(key for key in self._buckets if key <= self._last):
-            for item in self._buckets.pop(number):
-                if item.bucket == number:  # else another's end has ended it meanwhile
-                    self._visit(item, now)
+            bucket = self._buckets[number]
+            while bucket:  # what a fault leaves is visited in the next tick
+                self._visit(bucket.pop(), now)
+            del self._buckets[number]
 
     def _visit(self, item: Limited, now: float) -> None:
-        if item.deadline <= now:
-            item.on_deadline(now)
-        if item.bucket != UNWATCHED:
-            item.bucket = UNWATCHED
-            self.watch(item)
+        try:
+            if item.deadline <= now:
+                item.on_deadline(now)
+        finally:  # one that could not end is asked again
+            if item.bucket != UNWATCHED:
+                item.bucket = UNWATCHED
+                self.watch(item)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import math
 import weakref
 from dataclasses import dataclass, field
@@ -84,6 +85,27 @@ class Forgetful(Item):
     def on_deadline(self, now: float) -> None:
         super().on_deadline(now)
         self.wheel.forget(self.other)
+
+
+class Faulty(Item):
+    """Fails when it is first asked to end."""
+
+    def on_deadline(self, now: float) -> None:
+        super().on_deadline(now)
+        if len(self.calls) == 1:
+            self.deadline = now
+            raise KeyError
+
+
+def test_a_fault_at_one_limit_loses_neither_the_others_nor_its_own() -> None:
+    wheel = TimerWheel(0.25)
+    items = [Faulty(1.0), Faulty(1.0), *(Item(1.0) for _ in range(20)), Item(1.1)]
+    for item in items:
+        wheel.watch(item)
+    for tick in range(10):
+        with contextlib.suppress(KeyError):
+            wheel.tick(1.25 + tick * 0.25)
+    assert [len(item.calls) for item in items] == [2, 2, *[1] * 21]
 
 
 def test_an_item_without_a_limit_any_more_is_not_held() -> None:

@@ -84,12 +84,11 @@ class Fill:
         self._network = asked.network
         self._generation = environment.store.generation()
         self._owned = owned
-        self._handed_over = self._credentialed = False
-        self._began = self._over = False
+        self._handed_over = self._credentialed = self._began = self._over = False
         self._source = Provenance()
         self.attempt_log = AttemptLog()
         self.result: asyncio.Future[Result] = environment.loop.create_future()
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiters: set[asyncio.Future[None]] = set()
         self.slices = SliceWriter(environment, asked.slices, asked.resource.key_hash, part)
         self.interest = Interest(
             environment,
@@ -122,8 +121,11 @@ class Fill:
         """Wait for the result, each on its own: who is cancelled takes no other along."""
         if not self.result.done():
             waiter: asyncio.Future[None] = self._environment.loop.create_future()
-            self._waiters.append(waiter)
-            await waiter
+            self._waiters.add(waiter)
+            try:
+                await waiter
+            finally:
+                self._waiters.discard(waiter)
         return self.result.result()
 
     def _part_being_written(self) -> Part | None:
@@ -150,8 +152,6 @@ class Fill:
     def found(self, stored: StoredResponse, growing: LocalSlice) -> None:
         """See `WriterEvents`."""
         self._settle(Filled(stored, growing))
-
-    # The run.
 
     async def _run(self) -> None:
         self._began = True
@@ -210,8 +210,7 @@ class Fill:
     def _settle(self, result: Result) -> None:
         if not self.result.done():
             self.result.set_result(result)
-            waiters, self._waiters = self._waiters, []
-            for waiter in waiters:
+            for waiter in self._waiters:
                 if not waiter.done():
                     waiter.set_result(None)
 

@@ -30,7 +30,7 @@ from headrace.edge.context import WorkerContext
 from headrace.edge.fill.asked import FillRequest
 from headrace.edge.fill.names import part_name, version_of
 from headrace.edge.fill.refs import FillRefs
-from headrace.edge.fill.result import Failed, Uncacheable
+from headrace.edge.fill.result import Failed, Filled, Uncacheable
 from headrace.edge.service.resource import Resource
 from headrace.edge.service.services import compile_services
 from headrace.http.message import Field, Headers, Request
@@ -382,3 +382,30 @@ def test_a_fill_that_is_left_before_its_first_step_gives_everything_back(store: 
     )  # fmt: skip
     assert seen.result == Failed(503, "abandoned")
     assert FakeResponse.opened == 0
+
+
+def test_who_waits_no_more_for_a_fill_is_forgotten_and_takes_no_other_along(store: Store) -> None:
+    async def wait() -> None:
+        edge = make_edge(asyncio.get_running_loop(), store, {})
+        edge.upstreams.fetcher = cast("Any", FakeFetcher(Script("stored"), 20))
+        head = RequestHead(b"GET", b"/%d" % next(_paths), (1, 1), Headers(()), b"h", 0, True, True)
+        resource = edge.resources.find(head, tls=False)
+        part = store.begin_part(part_name(resource.key_hash, b""), 0)
+        assert isinstance(part, Part)
+        asked = FillRequest(
+            resource, resource.request(head), "192.0.2.1", b"", SliceRequest(), None
+        )
+        fill = edge.fills.begin(asked, part, owned=False, watched=False)
+        assert fill is not None
+        waiting = [asyncio.create_task(fill.brought()) for _ in range(3)]
+        await asyncio.sleep(0)
+        for leaving in waiting[:2]:
+            leaving.cancel()
+        await asyncio.wait(waiting[:2])
+        assert len(fill._waiters) == 1
+        assert isinstance(await waiting[2], Filled)
+        assert not fill._waiters
+        await edge.settle()
+        edge.stop()
+
+    asyncio.run(wait())

@@ -75,7 +75,9 @@ def open_listeners(
                 sock = open_listener(binding)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             chosen = contexts[binding.client_ca] if binding.tls else None
-            opened[binding.name] = OpenListener(sock, binding.name, chosen, peers=binding.peers)
+            opened[binding.name] = OpenListener(
+                sock, binding.name, chosen, peers=binding.peers, backlog=binding.backlog
+            )
     except (HeadraceError, OSError):
         for listener in opened.values():
             listener.sock.close()

@@ -272,10 +272,9 @@ class WorkerLoop(Generic[ConfigT]):
         if self.server is None:
             self.done.set()
             return
-        for listener in self._listeners.values():
-            self.server.stop_listening(listener)
+        self._role.drain(draining=True)
+        self.server.stop()
         self._listeners = {}
-        self._drain(self.server)
         self._ending = self._loop.create_task(self._end(self.server, deadline_s))
 
     async def _end(self, server: Server, deadline_s: float) -> None:

@@ -32,7 +32,7 @@ NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 class Listener:
     """One listening socket and what its connections are."""
 
-    __slots__ = ("address", "context", "family", "kind", "peers", "sock")
+    __slots__ = ("address", "backlog", "context", "family", "kind", "peers", "sock")
 
     def __init__(
         self,
@@ -41,8 +41,10 @@ class Listener:
         context: ssl.SSLContext | None,
         *,
         peers: bool = False,
+        backlog: int = socket.SOMAXCONN,
     ) -> None:
-        """`peers`: it is for other servers of the network alone."""
+        """`peers`: it is for other servers of the network alone. `backlog`: as `sock` has it."""
+        self.backlog = backlog
         self.peers = peers
         self.sock = sock
         # Numbers: a socket's own are members of an enum, made anew each time they are asked for.
@@ -90,15 +92,25 @@ class Server(ServerContext):
         return tuple(self._listeners)
 
     def stop_listening(self, listener: Listener) -> None:
-        """Take all that already waits in the accept queue, then close.
+        """Take all that already waits in the accept queue, whatever the pace, then close.
 
-        What is left in a queue that closes is reset, though its client has done nothing wrong.
+        What is left in a queue that closes is reset, though its client has done nothing wrong. But
+        clients that come as fast as they are taken are waited out by no one: what is taken is at
+        most what a queue holds.
         """
         self._listeners.remove(listener)
         self.loop.remove_reader(listener.sock.fileno())
-        while self._accept(listener) >= ACCEPTS_PER_WAKE:
-            pass
+        left = listener.backlog + 1  # the kernel lets in one more
+        while left > 0 and (taken := self._accept(listener)):
+            left -= taken
         listener.sock.close()
+
+    def stop(self) -> None:
+        """Take who waits, accept nobody any more, and drain."""
+        self.closing = True  # first, so that those who are answered at once are told so
+        for listener in self.listeners:
+            self.stop_listening(listener)
+        self.drain()
 
     def _accept(self, listener: Listener) -> int:
         """Take what waits, in bounds; return how many that were."""

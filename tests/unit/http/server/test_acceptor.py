@@ -16,7 +16,7 @@ import pytest
 
 from headrace.http.parser import HeadLimits
 from headrace.http.server import acceptor
-from headrace.http.server.acceptor import ACCEPTS_PER_REST, Listener, Server
+from headrace.http.server.acceptor import ACCEPTS_PER_REST, ACCEPTS_PER_WAKE, Listener, Server
 from headrace.http.server.connection import Connection
 from headrace.http.server.context import ClientTimeouts, ConnectionLimits
 from headrace.http.server.exchange import Exchange
@@ -109,6 +109,64 @@ def test_what_comes_with_a_connection_is_read_at_once(
                 with contextlib.suppress(BlockingIOError):
                     assert client.recv(1000).startswith(b"HTTP/1.1 ") is answered
                 server.close()
+
+    asyncio.run(run())
+
+
+def test_who_waits_when_it_stops_is_told_that_the_connection_ends() -> None:
+    async def run() -> None:
+        server = Server(Ready(WorkerMetrics()), asyncio.get_running_loop())
+        listening = socket.create_server(("127.0.0.1", 0))
+        listening.setblocking(False)
+        server.listen(Listener(listening, "here", None))
+        with socket.create_connection(listening.getsockname()) as client:
+            client.sendall(REQUEST + b"\r\n")
+            server.stop()
+            client.settimeout(10)
+            assert b"\r\nConnection: close\r\n" in client.recv(1000)
+        server.close()
+
+    asyncio.run(run())
+
+
+class Crowd:
+    """A listening socket at which one more client always waits."""
+
+    family, type = socket.AF_UNIX, socket.SOCK_STREAM
+
+    def __init__(self) -> None:
+        self.taken: list[socket.socket] = []
+        self.waits, self.watched = socket.socketpair()
+
+    def fileno(self) -> int:
+        return self.watched.fileno()
+
+    def _accept(self) -> tuple[int, str]:
+        assert len(self.taken) < 1000, "it takes them for ever"
+        ours, theirs = socket.socketpair()
+        self.taken.append(theirs)
+        return ours.detach(), ""
+
+    def close(self) -> None:
+        for sock in (self.waits, self.watched, *self.taken):
+            sock.close()
+
+
+@pytest.mark.parametrize("accepts_per_s", [math.inf, 0.001], ids=["at any pace", "at a pace"])
+def test_it_takes_what_the_queue_holds_and_stops_though_ever_more_come(
+    accepts_per_s: float,
+) -> None:
+    async def run() -> None:
+        server = Server(Answering(WorkerMetrics()), asyncio.get_running_loop())
+        limits = ConnectionLimits(accepts_per_s=accepts_per_s)
+        server.configure(HeadLimits(), ClientTimeouts(), limits)
+        crowd = Crowd()
+        listener = Listener(crowd, "here", None, backlog=200)  # type: ignore[arg-type]
+        server.listen(listener)
+        server.stop_listening(listener)
+        assert 200 < len(crowd.taken) <= 200 + ACCEPTS_PER_WAKE
+        assert len(server.connections) == len(crowd.taken)
+        server.close()
 
     asyncio.run(run())
 

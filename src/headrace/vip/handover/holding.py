@@ -168,7 +168,7 @@ def next_ports(
 ) -> dict[str, Port]:
     """Return the ports that others have named. One whose edge serves, but who says nothing now, has
     its connections still. So has one that was late with an answer, or answered with an error, until
-    it has failed for `patience_s`; then it is given up.
+    it has failed for `patience_s`, and asked nothing itself; then it is given up.
     """
     found = {}
     for name, one in neighbours.items():
@@ -181,7 +181,9 @@ def next_ports(
             found[name] = known
         elif one.soundness in _SILENT:
             found[name] = Port(known.number, one.at)
-        elif one.soundness is Soundness.FAILED and 0 <= now - known.at < patience_s:
+        elif one.soundness is Soundness.FAILED and (
+            0 <= now - known.at < patience_s or 0 <= now - one.heard_at < patience_s
+        ):
             found[name] = known
         else:
             found[name] = replace(known, given_up=True)

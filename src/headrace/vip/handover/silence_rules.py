@@ -4,8 +4,9 @@ They stand where packets leave by a device. What is dropped there TCP takes for 
 tries again each half second, however long it has tried, where a loss would make it wait ever
 longer. What goes to this machine itself, as checks do, passes no such device.
 
-The kernel ends the silence of a VIP itself as soon as a packet comes to it: then a router sends it
-here, or another server passes it on to here. And where nobody renews it, it ends by itself.
+The kernel ends the silence of a VIP itself as soon as a packet comes to it by a line: then a router
+sends it here. What another server passes on does not end it: that one may be about to give this
+server up, and its word counts. And where nobody renews it, it ends by itself.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from headrace.vip.handover.ruleset import DEVICE
 from headrace.vip.plan.model import Address
 
 TABLE = "headrace_vip_silence"
@@ -55,18 +57,22 @@ def _table(vips: Collection[Address], devices: Collection[str], lasts_s: int) ->
         silent = [f"{one} timeout {lasts_s}s" for one in _sorted(vips) if one.version == version]
         elements = f" elements = {{ {', '.join(silent)} }};" if silent else ""
         yield f" set silent{version} {{ type {kind}; flags dynamic, timeout;{elements} }}"
-    names = ", ".join(json.dumps(one) for one in sorted(devices))
     yield " chain leaving {"
-    yield f"  type filter hook egress devices = {{ {names} }} priority 0; policy accept;"
+    yield f"  type filter hook egress devices = {{ {_names(devices)} }} priority 0; policy accept;"
     for version, family, _kind in _FAMILIES:
         yield f"  {family} saddr @silent{version} meta l4proto tcp drop"
     yield " }"
     yield " chain arriving {"
-    yield f"  type filter hook ingress devices = {{ {names} }} priority 0; policy accept;"
+    lines = [one for one in devices if one != DEVICE]
+    yield f"  type filter hook ingress devices = {{ {_names(lines)} }} priority 0; policy accept;"
     for version, family, _kind in _FAMILIES:
         to = f"{family} daddr"
         yield f"  {to} @silent{version} meta l4proto tcp delete @silent{version} {{ {to} }}"
     yield " }"
+
+
+def _names(devices: Collection[str]) -> str:
+    return ", ".join(json.dumps(one) for one in sorted(devices))
 
 
 def silent_in(text: bytes) -> frozenset[str]:

@@ -8,6 +8,7 @@ other drain, and both stay.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -30,7 +31,8 @@ class Neighbour:
     drains nor as one that is impaired (None: it does not say), `worse` those that it announces
     nevertheless, for want of others. `takes` is the UDP port at which it
     takes packets that it may know (None: it takes none), `passes` to whom it passes on what it
-    does not know, by VIP. `clients` are the connections that it counts while it leaves.
+    does not know, by VIP. `clients` are the connections that it counts while it leaves. `heard_at`
+    is the Unix time at which it last asked this server.
     """
 
     soundness: Soundness
@@ -41,6 +43,7 @@ class Neighbour:
     passes: Mapping[Address, str] = field(default_factory=dict)
     clients: int | None = None
     worse: frozenset[Address] = frozenset()
+    heard_at: float = -math.inf
 
 
 def announces_worse(one: PlannedVip) -> bool:

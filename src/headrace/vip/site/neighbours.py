@@ -101,10 +101,11 @@ class Neighbours:
             asker = asker.ipv4_mapped
         for name, server in self._servers.items():
             known = self.known.get(name)
-            if asker in (*server.ipv4, *server.ipv6) and (
-                known is not None and known.soundness is Soundness.FAILED
-            ):
-                self._ask_now(name)
+            if known is not None and asker in (*server.ipv4, *server.ipv6):
+                heard_at = asyncio.get_running_loop().time()
+                self.known[name] = replace(known, heard_at=heard_at)
+                if known.soundness is Soundness.FAILED:
+                    self._ask_now(name)
 
     def _ask_now(self, name: str) -> None:
         """Drop a question that is under way: it may wait for packets that a dead line has lost. Not
@@ -120,7 +121,11 @@ class Neighbours:
         makes nothing older or younger.
         """
         now_s = asyncio.get_running_loop().time()
-        return {name: replace(one, at=now - (now_s - one.at)) for name, one in self.known.items()}
+        ahead_s = now - now_s
+        return {
+            name: replace(one, at=one.at + ahead_s, heard_at=one.heard_at + ahead_s)
+            for name, one in self.known.items()
+        }
 
     async def close(self) -> None:
         """Stop."""
@@ -139,7 +144,8 @@ class Neighbours:
             except Exception:  # a fault of ours must not end the questions to it
                 log.exception("neighbour_not_asked", server=name)
                 found = Neighbour(Soundness.UNKNOWN, began_s)
-            self.known[name] = found
+            before = self.known.get(name, found)
+            self.known[name] = replace(found, heard_at=before.heard_at)
             self._asked_now.discard(name)
             if found.soundness is not Soundness.SOUND:
                 self.approved.pop(name, None)  # it cannot say that it is long ago

@@ -189,6 +189,16 @@ def test_a_server_that_is_silent_for_a_while_is_asked_yet() -> None:
     assert next_ports({"b": says()}, later, NOW, PATIENCE_S) == {"b": Port(8094, NOW)}
 
 
+def test_a_server_that_asks_is_not_given_up() -> None:
+    """It is back, and hears that packets are passed on to it: that must go on."""
+    before = {"b": Port(8094, NOW - PATIENCE_S)}
+    failed = Neighbour(Soundness.FAILED, NOW - 1)
+    assert next_ports({"b": failed}, before, NOW, PATIENCE_S)["b"].given_up
+    asked = replace(failed, heard_at=NOW - 0.1)
+    assert next_ports({"b": asked}, before, NOW, PATIENCE_S) == before
+    assert next_ports({"b": asked}, before, NOW + PATIENCE_S, PATIENCE_S)["b"].given_up
+
+
 def test_a_server_that_misses_an_answer_keeps_its_connections() -> None:
     """An answer that is late, or an error of a busy edge, is no death."""
     ports = next_ports({"b": says()}, {}, NOW, PATIENCE_S)

@@ -18,6 +18,8 @@ from tests.unit.vip.plan.sites import a_server
 SECOND = replace(a_server("n2"), ipv4=(IPv4Address("10.0.0.2"),))
 THIRD = replace(a_server("n3"), ipv4=(IPv4Address("10.0.0.3"),))
 
+NOW = 1_000_000.0
+
 
 class Asked(Neighbours):
     """Asks nobody, and counts it. The others are as `soundness` says; who `hangs` says nothing."""
@@ -64,6 +66,21 @@ def test_one_that_asks_and_did_not_answer_is_asked_at_once() -> None:
             site.asked_by(address)
         await settled()
         assert site.counted == {"n2": 2, "n3": 2}
+        await site.close()
+
+    asyncio.run(run())
+
+
+def test_when_one_has_asked_is_known_over_its_silence() -> None:
+    async def run() -> None:
+        site = await begun()
+        assert site.at(NOW)["n2"].heard_at < 0
+        site.asked_by("10.0.0.2")
+        await settled()
+        found = site.at(NOW)
+        assert found["n2"].soundness is Soundness.FAILED
+        assert NOW - 60 < found["n2"].heard_at <= NOW
+        assert found["n3"].heard_at < 0
         await site.close()
 
     asyncio.run(run())

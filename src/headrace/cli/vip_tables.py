@@ -167,6 +167,8 @@ def _handover(found: Status) -> Iterator[str]:
     taken = _counted(handover.taken, handover.taken_bytes, handover.taken_s)
     yield f"handover: passes on what is not known here {to}{cookies}"
     yield f"handover: passed on {passed}; taken {taken}"
+    if handover.silent:
+        yield f"handover: cut off: nothing of {', '.join(handover.silent)} leaves"
     if handover.problem and not handover.wanted:
         yield f"handover: {handover.problem}"
 

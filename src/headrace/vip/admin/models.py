@@ -92,6 +92,7 @@ class HandoverRow(msgspec.Struct):
     `refused` were to the tunnel, and not what siblings pass on. `port` is where this server takes
     such packets (null: it takes none). `wanted`: it is to work by the configuration, and a problem
     is a complaint. `cookies`: SYNs are answered with cookies, so what is not known is taken too.
+    `silent` are the VIPs of which nothing leaves, as the server is cut off.
     """
 
     wanted: bool
@@ -107,6 +108,7 @@ class HandoverRow(msgspec.Struct):
     taken_s: float | None = None
     refused: int = 0
     cookies: bool = False
+    silent: list[str] = []
 
 
 class OrderRow(msgspec.Struct):

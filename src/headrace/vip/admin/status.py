@@ -18,6 +18,7 @@ from headrace.vip.admin.models import (
 )
 from headrace.vip.announcing import Announcing
 from headrace.vip.checks.judged import UNBOUND
+from headrace.vip.handover.running import CUT_OFF
 from headrace.vip.plan.health import Health
 from headrace.vip.plan.meanings import MEANINGS
 from headrace.vip.plan.model import Address, PlannedVip
@@ -75,6 +76,8 @@ def explain(server: Announcing, vip: Address) -> list[str] | None:
     wish = server.wish(time.time())
     lines.append(f"wanted of {server.me}: {wish.state.value} {wish.note}".rstrip())
     lines.append(f"phase: {server.phase.value}")
+    if vip in server.handover.kept_back:
+        lines.append(f"nothing of it leaves {server.me}: {CUT_OFF}")
     to = server.handover.passes.get(vip)
     if to is not None:
         lines.append(f"packets of connections that {server.me} does not know go to {to}")
@@ -142,6 +145,7 @@ def _handover(server: Announcing) -> HandoverRow | None:
         None if taken_at is None else max(0.0, now - taken_at),
         found.refused,
         found.is_flooded,
+        sorted(map(str, found.kept_back)),
     )
 
 

@@ -7,8 +7,10 @@ and here it may seem to live yet.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 
 import msgspec
@@ -21,6 +23,10 @@ from headrace.vip.plan.model import Address
 _GROUPS = 0x1 | 0x10 | 0x100  # links, IPv4 addresses, IPv6 addresses
 BETWEEN_S = 0.02
 """One change is several messages."""
+MOST_LOOKS, LATELY_S, BUSY_S = 16, 10.0, 0.5
+"""After so many looks within this time, the next waits longer: whoever makes containers, or a
+router that advertises prefix after prefix, would have it run `ip` without end."""
+RETRY_S = 2.0
 
 log = structlog.get_logger("headrace.vip")
 
@@ -50,6 +56,12 @@ def on_lines(text: bytes) -> frozenset[Address]:
     )
 
 
+def pause_s(looks: Sequence[float], now_s: float) -> float:
+    """Return how long a change waits, after the last looks at these times."""
+    is_busy = len(looks) == MOST_LOOKS and now_s - looks[0] < LATELY_S
+    return BUSY_S if is_busy else BETWEEN_S
+
+
 class Lines:
     """Watches them. `up` are the addresses on lines that are up (None: it is not known); `changed`
     is called when they are others.
@@ -59,6 +71,8 @@ class Lines:
         self.up: frozenset[Address] | None = None
         self._changed = changed
         self._soon = asyncio.Event()
+        self._problem = ""
+        self._looks: deque[float] = deque(maxlen=MOST_LOOKS)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -88,8 +102,10 @@ class Lines:
             while True:
                 self._soon.clear()
                 await self._look()
-                await self._soon.wait()
-                await asyncio.sleep(BETWEEN_S)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(None if self.up is not None else RETRY_S):
+                        await self._soon.wait()
+                await asyncio.sleep(pause_s(self._looks, loop.time()))
         finally:
             loop.remove_reader(channel)
 
@@ -105,11 +121,14 @@ class Lines:
         self._soon.set()
 
     async def _look(self) -> None:
-        before = self.up
+        before, problem = self.up, ""
+        self._looks.append(asyncio.get_running_loop().time())
         try:
             self.up = on_lines(await run("ip", "-j", "address", "show"))
         except (ProgramError, msgspec.DecodeError, ValueError) as error:
-            self.up = None
-            log.warning("lines_unknown", problem=str(error))
+            self.up, problem = None, str(error)
+        if problem and problem != self._problem:
+            log.warning("lines_unknown", problem=problem)
+        self._problem = problem
         if self.up != before:
             self._changed()

@@ -12,6 +12,7 @@ from headrace.vip.addresses.ip_program import PATH
 WITHIN_S = 5.0
 PACKAGES = {"ip": "iproute2", "bridge": "iproute2", "ss": "iproute2", "nft": "nftables"}
 _SHOWN = 200
+_NEEDS = "VXLAN or nftables' dup, socket, fib and jhash"
 
 
 class ProgramError(HeadraceError):
@@ -22,8 +23,10 @@ class ProgramSlowError(ProgramError):
     """One did not end in time: what it was to do may be done or not."""
 
 
-async def run(program: str, *words: str, lines: str | None = None) -> bytes:
-    """Run one with `lines` as its input; return what it printed. Raises ProgramError."""
+async def run(program: str, *words: str, lines: str | None = None, needs: str = _NEEDS) -> bytes:
+    """Run one with `lines` as its input; return what it printed. `needs` is what the kernel may
+    lack if it refuses. Raises ProgramError.
+    """
     path = shutil.which(program, path=PATH)
     if path is None:
         raise ProgramError(
@@ -49,15 +52,15 @@ async def run(program: str, *words: str, lines: str | None = None) -> bytes:
             raise
         raise ProgramSlowError(f"{program} did not end within {WITHIN_S:.0f} s") from None
     if child.returncode:
-        raise ProgramError(_told(program, errors.decode(errors="replace"), child.returncode))
+        raise ProgramError(_told(program, errors.decode(errors="replace"), child.returncode, needs))
     return output
 
 
-def _told(program: str, errors: str, code: int) -> str:
+def _told(program: str, errors: str, code: int, needs: str) -> str:
     lines = [line for line in errors.splitlines() if line.strip()]
     shown = f"{program}: {(lines[0] if lines else f'exit code {code}')[:_SHOWN]}"
     if "not permitted" in shown:
         shown += "; this process needs CAP_NET_ADMIN, or set handover.enabled = false"
     elif "not supported" in shown or "No such file" in shown or "Unknown device type" in shown:
-        shown += "; this kernel may lack VXLAN or nftables' dup, socket, fib and jhash"
+        shown += f"; this kernel may lack {needs}"
     return shown

@@ -55,8 +55,8 @@ DOUBTS = "SYNs are answered with cookies: what is not known is taken here as wel
 
 
 class Handover:
-    """What this server passes on, to whom, what it takes, and what it keeps back. `line_changed` is
-    called when one of its lines goes down or is up again.
+    """What this server passes on, to whom, what it takes, and what it keeps back: what the VIPs
+    `kept_back` would send. `line_changed` is called when one of its lines goes down or is up again.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class Handover:
         self._line: dict[Family, Line] = {}
         self._silencing = Silencing(rules_turn)
         self._silences: dict[Address, Silence] = {}
+        self.kept_back: frozenset[Address] = frozenset()
         self._wish: Wish | None = None
         self._began: float | None = None
         self._silent_at = 0.0
@@ -153,7 +154,7 @@ class Handover:
             one: heard_since(hearings.get(one), self._line.get(one, NEVER_DOWN), now)
             for one in Family
         }
-        before, broken = silent(self._silences), self._silencing.broken
+        before, broken = self.kept_back, self._silencing.broken
         self._silences = next_silences(
             order, me, self._silences, neighbours, self._ports, since, broken, now
         )
@@ -161,6 +162,7 @@ class Handover:
         for vip in after ^ before:
             detail = CUT_OFF if vip in after else "what is open here is sent again"
             self._events.add(Event(now, "handover_silence", str(vip), detail))
+        self.kept_back = after
         self._silencing.want(after)
 
     @property
@@ -252,10 +254,12 @@ class Handover:
 
     @property
     def problem(self) -> str:
-        """Why nothing is passed on, or not all; "" where all is as it should be."""
+        """Why nothing is passed on, or not all, or nothing is kept back; "" where all is as it
+        should be."""
         if not self.enabled:
             return ""
-        return self.passing.problem or complaint_of(self.passing.listeners)
+        listeners = complaint_of(self.passing.listeners)
+        return self.passing.problem or self._silencing.problem or listeners
 
 
 def _passed(counted: Mapping[str, int]) -> int:

@@ -23,6 +23,7 @@ RENEW_S = 2.0
 """So a machine may be busy for some seconds, and a process that is killed or hangs stops nothing
 for longer."""
 MOST_DEVICES = 256
+_NEEDS = "nftables' egress of devices, which Linux has since 5.16"
 
 log = structlog.get_logger("headrace.vip")
 
@@ -38,6 +39,7 @@ class Silencing:
         self._turn = turn
         self._wanted: frozenset[Address] = frozenset()
         self._done: frozenset[Address] = frozenset()
+        self._made_s: float | None = None
         self._soon = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -68,24 +70,38 @@ class Silencing:
                 async with self._turn:
                     await self._once()
                 self.problem = ""
-            except (ProgramError, msgspec.DecodeError, ValueError) as error:
-                if str(error) != self.problem:
-                    self.problem = str(error)
-                    log.error("silence_failed", problem=self.problem)
+            except (ProgramError, msgspec.DecodeError, ValueError, OSError) as error:
+                self._failed(str(error))
+            except Exception as error:  # a fault of ours must not end it for good
+                if type(error).__name__ != self.problem:
+                    self.problem = type(error).__name__
+                    log.exception("silence_failed", problem=self.problem)
+            renews = bool(self._wanted) or self._made_s is not None
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(RENEW_S if self._wanted else None):
+                async with asyncio.timeout(RENEW_S if renews else None):
                     await self._soon.wait()
 
+    def _failed(self, problem: str) -> None:
+        if problem != self.problem:
+            self.problem = problem
+            log.error("silence_failed", problem=problem)
+
     async def _once(self) -> None:
-        if self._done:
+        loop = asyncio.get_running_loop()
+        if self._done and self._made_s is not None:
             left = await _left()
-            if left is not None:
+            # What nobody renewed for so long has ended by itself: no packet need have come.
+            if left is not None and loop.time() - self._made_s < LASTS_S:
                 self.broken |= (self._done - left) & self._wanted
         silent = self._wanted - self.broken
         if silent:
-            await run("nft", "-f", "-", lines=silence_rules(silent, _devices(), LASTS_S))
-        elif self._done:
+            # Noted before: a program that did not end in time may have made them.
+            self._made_s, self._done = loop.time(), frozenset()
+            rules = silence_rules(silent, _devices(), LASTS_S)
+            await run("nft", "-f", "-", lines=rules, needs=_NEEDS)
+        elif self._made_s is not None:
             await run("nft", "-f", "-", lines=no_silence())
+            self._made_s = None
         self._done = silent
 
 

@@ -129,7 +129,8 @@ class Neighbours:
 
     async def close(self) -> None:
         """Stop."""
-        await end(self._tasks.values())
+        tasks, self._tasks = list(self._tasks.values()), {}  # so nobody is asked again
+        await end(tasks)
         if self._client is not None:
             await self._client.close()
 

@@ -14,7 +14,7 @@ from headrace.vip.handover.running import Handover
 from headrace.vip.handover.wish import Wish
 from headrace.vip.plan.floor import Neighbour
 from headrace.vip.plan.health import Soundness
-from headrace.vip.plan.model import Plan
+from headrace.vip.plan.model import Address, Plan
 from tests.unit.vip.handover.test_wish import an_order
 
 NOW = 1000.0
@@ -38,3 +38,26 @@ def test_a_flood_does_not_change_whom_packets_are_passed_on_to(
     assert {frozenset(one.targets) for one in wished} == {frozenset((vip, "n2") for vip in vips)}
     kinds = [one.kind for one in reversed(events.last(100)) if "cookies" in one.kind]
     assert kinds == ["handover_cookies", "handover_no_cookies"]
+
+
+@pytest.mark.parametrize("takes", [None, 8094])
+def test_events_say_once_that_a_server_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch, takes: int | None
+) -> None:
+    """Where it takes no packets, it keeps nothing back, and says nothing, however long."""
+    events = Events()
+    handover = Handover(HandoverTable(), events, lambda: None)
+    wanted = list[frozenset[Address]]()
+    monkeypatch.setattr(handover.passing, "want", lambda _wish: None)
+    monkeypatch.setattr(handover._silencing, "want", wanted.append)
+    monkeypatch.setattr(Handover, "takes", takes)
+    order = an_order(2, 1)
+    vips = frozenset(order.vips)
+    sound = {"n2": Neighbour(Soundness.SOUND, NOW, announces=vips, takes=8094)}
+    handover.turn(order, Plan("n1"), sound, NOW, 3.0)
+    for at in range(1, 5):
+        dead = {"n2": Neighbour(Soundness.FAILED, NOW + at)}
+        handover.turn(order, Plan("n1"), dead, NOW + at, 3.0)
+    told = [one for one in events.last(100) if one.kind == "handover_silence"]
+    assert len(told) == (0 if takes is None else len(vips))
+    assert handover.kept_back == wanted[-1] == (frozenset() if takes is None else vips)

@@ -123,3 +123,18 @@ def test_who_hurries_does_not_wait_for_the_next_round() -> None:
         await site.close()
 
     asyncio.run(run())
+
+
+def test_nobody_is_asked_once_it_is_closed() -> None:
+    """A line may change while the rest of the process ends."""
+
+    async def run() -> None:
+        site = await begun()
+        await site.close()
+        site.ask_again()
+        site.asked_by("10.0.0.2")
+        await settled()
+        assert site.counted == {"n2": 1, "n3": 1}
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(run())

@@ -17,6 +17,7 @@ from pathlib import Path
 from headrace.store import header, locks
 from headrace.store.files import open_file
 from headrace.store.layout import PAGE_BYTES
+from headrace.store.settings import StoreSettings
 
 MOST = 64
 """A descriptor each. With fewer than fills wait for origins at a time, files would be made and
@@ -182,6 +183,12 @@ def discard(fd: int, name: str) -> None:
     os.close(fd)
 
 
-def limit_for(size_bytes: int) -> int:
-    """Return what the spare files of one process may take of a store of this size."""
-    return min(MOST_RECYCLED_BYTES, size_bytes // RECYCLED_SHARE)
+def limit_for(settings: StoreSettings) -> int:
+    """Return what the spare files of one process may take of a store; 0: no file is written over.
+
+    After a crash of the operating system the file that was written over may have its old name and
+    an index that knows it so. Only the body's checksum tells it from what it was.
+    """
+    if not settings.checksum_on_open:
+        return 0
+    return min(MOST_RECYCLED_BYTES, settings.size_bytes // RECYCLED_SHARE)

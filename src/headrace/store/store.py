@@ -82,7 +82,7 @@ class Store:
         self.parts = path / PARTS
         self._parts = os.fspath(self.parts)
         self.rules = LivePurges(index, state)
-        self.spares = SpareFiles(path / SPARES, limit_for(settings.size_bytes))
+        self.spares = SpareFiles(path / SPARES, limit_for(settings))
         self._committer = Committer(settings, self.rules, self.objects, self.transaction)
         self._reader = SliceReader(
             index,

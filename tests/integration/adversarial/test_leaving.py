@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from headrace.store.spare_files import MOST
 from tests.harness.bodies import Body
 from tests.harness.edge import Edge, running_edge
 from tests.harness.held import Held, held_by
@@ -26,7 +27,7 @@ from tests.harness.wire import Client, ConnectionEnded
 MIB = 1024 * 1024
 ABORTS = 60
 OPEN_FILES = 16
-SPARE_FILES = 8 + 2 * OPEN_FILES  # kept open on purpose: a descriptor and a mapping's
+SPARE_FILES = MOST + 2 * OPEN_FILES  # kept open on purpose: a descriptor and a mapping's
 BACK_WITHIN_S = 90.0
 BODY = Body(7, 3 * MIB)
 

@@ -16,6 +16,7 @@ from tests.harness.vip_site import LARGE, VipServer, VipSite, vip6_of, vip_of
 
 pytestmark = pytest.mark.timeout(400)
 
+REST_LOOKS = 15  # some 5 s
 FLUSH_ALL = ("nft", "flush", "ruleset")
 FLUSH_OURS = ("nft", "flush", "table", "ip6", TABLE)
 DISTURBANCES = (
@@ -43,6 +44,21 @@ def known(server: VipServer) -> list[str]:
         return []
 
 
+def at_rest(site: VipSite, server: VipServer) -> list[str]:
+    """What the kernel has of it, once that has stayed the same: at first a server does not know yet
+    who had a VIP before.
+    """
+    looks: list[list[str]] = []
+
+    def is_at_rest() -> bool:
+        looks.append(known(server))
+        return len(looks) > REST_LOOKS and all(one == looks[-1] for one in looks[-REST_LOOKS:])
+
+    site.until(is_at_rest, "the rules stay as they are")
+    assert looks[-1]
+    return looks[-1]
+
+
 def said(server: VipServer, count: int) -> bool:
     """Whether it said so often that something was removed."""
     return server.events().count("handover_removed") == count
@@ -57,8 +73,7 @@ def test_what_somebody_removes_is_noticed_said_and_made_again(
     first, second = site.servers[1], site.servers[2]
     site.until(lambda: passes(second, vip_of(1)) == "s1", "s2 passes on to s1")
     site.until(lambda: passes(first, vip_of(2)) == "s2", "s1 passes on to s2")
-    before = known(second)
-    assert before
+    before = at_rest(site, second)
     for number, words in enumerate(DISTURBANCES, 1):
         second.where.run(*words)
         site.until(partial(said, second, number), f"it is said: {words}")

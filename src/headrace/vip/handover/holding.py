@@ -168,7 +168,7 @@ def next_ports(
 ) -> dict[str, Port]:
     """Return the ports that others have named. One whose edge serves, but who says nothing now, has
     its connections still. So has one that was late with an answer, or answered with an error, until
-    it has failed for `patience_s`, and asked nothing itself; then it is given up.
+    it has failed for `patience_s`, and for twice that while it asks itself; then it is given up.
     """
     found = {}
     for name, one in neighbours.items():
@@ -182,7 +182,8 @@ def next_ports(
         elif one.soundness in _SILENT:
             found[name] = Port(known.number, one.at)
         elif one.soundness is Soundness.FAILED and (
-            0 <= now - known.at < patience_s or 0 <= now - one.heard_at < patience_s
+            0 <= now - known.at < patience_s
+            or (0 <= now - one.heard_at < patience_s and now - known.at < 2 * patience_s)
         ):
             found[name] = known
         else:

@@ -75,7 +75,7 @@ class Server(ServerContext):
             self._tls_prepared = True
             self._tls_ring = new_ring()
             if self._tls_ring is None:
-                self.handler.event("tls_windows", "copied")
+                self.handler.event("tls_windows", "")
         return self._tls_ring is not None
 
     # Accepting.

@@ -104,7 +104,7 @@ def test_one_that_is_held_is_written_out_for_who_follows_from_elsewhere(tmp_path
 def test_a_file_that_was_a_larger_slice_is_cut_to_size_before_it_is_mapped(tmp_path: Path) -> None:
     loop = asyncio.new_event_loop()
     try:
-        with a_store(tmp_path, 64 * 1024 * 1024) as store:
+        with a_store(tmp_path, 64 * 1024 * 1024, checksum_on_open=True) as store:
             evicted = a_record(length=60_000)
             fill(store, evicted, b"x" * 60_000)
             store.delete(evicted)

@@ -85,7 +85,7 @@ def test_what_leaves_for_want_of_places_is_counted_when_it_is_deleted(store: Sto
 def test_the_file_of_what_was_lent_to_the_network_is_not_written_over(
     tmp_path: Path, *, lends: bool
 ) -> None:
-    with a_store(tmp_path, 64 * 1024 * 1024) as store:
+    with a_store(tmp_path, 64 * 1024 * 1024, checksum_on_open=True) as store:
         bodies = OpenBodies(store, 100)
         store.on_removed = bodies.removed
         body = filled(store, bodies, 0)

@@ -169,11 +169,16 @@ def was_followed(fd: int) -> bool:
         return True
 
 
-def lend(fd: int) -> None:
+def lend(fd: int) -> bool:
     """Note on the file itself that the kernel sends its own pages, some of them long after all have
-    closed it: it is never written over. Raises OSError.
+    closed it: it is never written over. Return False when that cannot be noted: then it must not
+    be sent from.
     """
-    os.fchmod(fd, stat.S_IRUSR | stat.S_IWUSR | _LENT)
+    try:
+        os.fchmod(fd, stat.S_IRUSR | stat.S_IWUSR | _LENT)
+    except OSError:
+        return False
+    return True
 
 
 def discard(fd: int, name: str) -> None:

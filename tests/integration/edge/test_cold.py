@@ -17,7 +17,7 @@ from tests.harness.edge import running_edge
 from tests.harness.origin import Origin
 from tests.harness.replies import cacheable
 
-SIZE = 40_000_000  # by sendfile
+SIZE = 40_000_000
 BODIES = {"segment": Body(31, 2_000_000), "large": Body(32, SIZE)}
 
 
@@ -42,10 +42,9 @@ def stored(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(params=[False, True], ids=["mapped", "from file"])
-def body(stored: Path, request: pytest.FixtureRequest) -> Iterator[MappedBody]:
+@pytest.fixture
+def body(stored: Path) -> Iterator[MappedBody]:
     made = MappedBody(os.open(stored, os.O_RDONLY), PAGE_BYTES, 63 * PAGE_BYTES)
-    made.from_file = request.param
     yield made
     made.view.release()
 

@@ -109,13 +109,6 @@ class GrowingSlice:
 
     # As the residency of its bytes: they have just been written, so they are in memory.
 
-    from_file = is_whole = False
-
-    @property
-    def in_file(self) -> bool:
-        """Whether the bytes can be sent from the file."""
-        return False
-
     @property
     def fd(self) -> int:
         """The descriptor of the file that grows."""
@@ -126,8 +119,9 @@ class GrowingSlice:
         """Where in the file the body begins."""
         raise NotImplementedError
 
-    def lend(self) -> bool:
+    def lend(self, *, crowded: bool) -> bool:
         """Return False: it has no file, or one that is another's."""
+        del crowded
         return False
 
     def resident(self, offset: int, size_bytes: int) -> bool:
@@ -297,22 +291,16 @@ class LocalSlice(GrowingSlice):
                 self.part.is_shared = True
             self.part.close()
 
-    @property
-    def in_file(self) -> bool:
-        """Whether the bytes can be sent from the file: it will not be a spare one, to be written
-        again, for what is in it is too large for the index.
+    def lend(self, *, crowded: bool) -> bool:
+        """Have the file never be written over. False when that cannot be noted on it, or it may be
+        a spare one soon (what is in it may still go into the index); also unless `crowded`, for
+        what is asked for once is best written over when it is evicted.
         """
-        return self.written > INLINE_MOST_BYTES and self.fd >= 0
-
-    def lend(self) -> bool:
-        """Have the file never be written over; False when that cannot be noted on it."""
+        if not crowded or self.written <= INLINE_MOST_BYTES or self.fd < 0:
+            return False
         if not self._lent:
-            try:
-                lend(self.fd)
-            except OSError:
-                return False
-            self._lent = True
-        return True
+            self._lent = lend(self.fd)
+        return self._lent
 
     @property
     def fd(self) -> int:

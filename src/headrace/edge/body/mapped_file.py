@@ -83,11 +83,9 @@ class MappedBody:
     `http.server.send_queue.Residency`, whose offsets count from the body's first byte.
     """
 
-    in_file = is_whole = True
-
     __slots__ = (
         "_address", "_lent", "_mapping", "_on_damage", "_populated", "_trusted_until", "fd",
-        "from_file", "offset", "size_bytes", "view",
+        "offset", "size_bytes", "view",
     )  # fmt: skip
 
     def __init__(
@@ -108,7 +106,7 @@ class MappedBody:
         self.fd = fd
         self.offset = offset
         self.size_bytes = size_bytes
-        self.from_file = self._populated = self._lent = False
+        self._populated = self._lent = False
         self._on_damage = on_damage
         self._trusted_until = time.monotonic() + TRUST_S if resident else 0.0
         try:
@@ -128,15 +126,12 @@ class MappedBody:
         self._address = _address_of(mapping)
         self.view = memoryview(self._mapping)[offset : offset + size_bytes]
 
-    def lend(self) -> bool:
+    def lend(self, *, crowded: bool) -> bool:
         """Have the file never be written over; False when that cannot be noted on it."""
+        del crowded
         if not self._lent:
-            try:
-                lend(self.fd)
-            except OSError:
-                return False
-            self._lent = True
-        return True
+            self._lent = lend(self.fd)
+        return self._lent
 
     def resident(self, offset: int, size_bytes: int) -> bool:
         """Return whether these bytes are in memory. A body found whole is trusted for two

@@ -16,11 +16,6 @@ from headrace.edge.body.mapped_file import BodyError, MappedBody, OnDamage
 from headrace.http.server.send_queue import View
 from headrace.store import OpenSlice, SmallBody, Store
 
-LARGE_BYTES = 32 * 1024 * 1024
-"""Of what is larger, hardly anything is in the processor's cache: `sendfile`, which copies
-nothing, sends random ranges of a 1 GB file 1.2 times as fast as `send` from the mapping. Segments
-that many clients want are in the cache: there `send` is 1.3 times as fast as `sendfile`."""
-
 SliceId = tuple[bytes, int]
 
 
@@ -60,15 +55,12 @@ class OpenBody(MappedBody):
 class BodyInMemory(OpenBody):
     """A small body that was read from the index, for the request that asked for it."""
 
-    in_file = False
-
     __slots__ = ()
 
     def __init__(self, found: SmallBody) -> None:
         self.fd = -1
         self.offset = 0
         self.size_bytes = len(found.body)
-        self.from_file = False
         self.view = memoryview(found.body)
         self.slot = found.slot
         self.place = None
@@ -78,8 +70,9 @@ class BodyInMemory(OpenBody):
         """Return True."""
         return True
 
-    def lend(self) -> bool:
+    def lend(self, *, crowded: bool) -> bool:
         """Return False: it has no file."""
+        del crowded
         return False
 
     def look(self, now: float) -> bool:
@@ -209,7 +202,6 @@ class OpenBodies:
             self._looks_at_others = False
 
     def _keep(self, stored: StoredResponse, number: int, body: OpenBody) -> None:
-        body.from_file = stored.length > LARGE_BYTES
         self._release((stored.version, number))
         self._bodies[(stored.version, number)] = body
         body.kept = True

@@ -19,7 +19,6 @@ from headrace.http.client_network import network_of
 from headrace.http.parser import HeadLimits, RequestParser
 from headrace.http.server.exchange import Handler
 from headrace.http.server.head_cache import HeadCache
-from headrace.http.server.send_way import SendWay
 from headrace.http.server.timer_wheel import TimerWheel
 from headrace.http.server.tls_socket import WINDOW_BYTES as TLS_WINDOW_BYTES
 from headrace.http.server.tls_socket import TlsSocket
@@ -76,7 +75,6 @@ class ServerContext:
         self.handler = handler
         self.loop = loop
         self.timer_wheel = TimerWheel()
-        self.send_way = SendWay()
         self.monotonic = time.monotonic
         self.head_limits = HeadLimits()
         self.parser = RequestParser(self.head_limits)

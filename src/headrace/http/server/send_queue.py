@@ -29,10 +29,9 @@ class BodyDamaged(HeadraceError):
 class Residency(Protocol):
     """Knows which bytes of a mapped body are in memory, and the file that they are in.
 
-    In the file `fd` the body begins at `offset`. When `from_file`, its bytes are best sent from
-    there, and not from the mapping. When `in_file`, they can be: the descriptor stays open as long
-    as this lives. `lend` comes first, for the kernel sends the file's own pages, some of them long
-    after the call: nobody may write to these places again.
+    In the file `fd` the body begins at `offset`; the descriptor stays open as long as this lives.
+    Before bytes are sent from there, and not from the mapping, comes `lend`: the kernel sends the
+    file's own pages, some of them long after the call, and nobody may write to these places again.
     """
 
     @property
@@ -43,21 +42,10 @@ class Residency(Protocol):
     def offset(self) -> int:
         """Where the body begins in the file."""
 
-    @property
-    def from_file(self) -> bool:
-        """Whether the bytes are best sent from the file."""
-
-    @property
-    def in_file(self) -> bool:
-        """Whether the bytes can be sent from the file."""
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the file has all bytes that it will have."""
-
-    def lend(self) -> bool:
-        """Have nobody write to the file again, before its own pages are sent; False when it must
-        not be sent from.
+    def lend(self, *, crowded: bool) -> bool:
+        """Have nobody write to the file again, before its own pages are sent; False when they must
+        not be. `crowded`: so many are connected that bytes which are copied for one of them have
+        left the processor's cache before they are sent.
         """
 
     def resident(self, offset: int, size_bytes: int) -> bool:

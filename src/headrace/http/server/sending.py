@@ -35,7 +35,6 @@ from headrace.reasons import Reason
 WINDOW_BYTES = 1024 * 1024
 TURN_BYTES = 4 * 1024 * 1024  # so much goes to one client before the others have their turn
 SMALL_BYTES = 32 * 1024  # so little is best copied, and sent with the head in one call
-TIMED_BYTES = 64 * 1024  # of less, the call itself costs more than the bytes
 FEW_CONNECTIONS = 64
 """With more, what is copied for one client is out of the processor's cache before it is sent."""
 
@@ -110,34 +109,17 @@ class SendingSide:
         else:
             self._client_failed(error)
 
-    def _best_by_file(self, residency: Residency) -> bool:
-        """Return whether bytes are best sent from their file, and not from its mapping. A file that
-        is still written stays its store's to write over, as long as few are connected.
-        """
-        if residency.from_file:
-            return residency.lend()
-        if not residency.in_file:
-            return False
-        if residency.is_whole:
-            best = self._server.send_way.by_file()
-        else:
-            best = len(self._server.connections) > FEW_CONNECTIONS
-        return best and residency.lend()
-
     def _send_body(self, view: memoryview, residency: Residency | None, offset: int) -> int:
         """Send what the socket takes of a body's `view`, which is at `offset` of the body; 0 if its
         file has less. Not over TLS. Raises OSError.
+
+        From the file where that may be: see `docs/why-it-is-fast.md` for what a copy costs.
         """
-        by_file = residency is not None and self._best_by_file(residency)
-        began = time.perf_counter()
-        if by_file:
-            assert residency is not None
-            sent = os.sendfile(self._fd, residency.fd, residency.offset + offset, len(view))
-        else:
-            sent = self._sock.send(view)
-        if sent >= TIMED_BYTES and residency is not None and residency.is_whole:
-            self._server.send_way.took(sent, time.perf_counter() - began, by_file=by_file)
-        return sent
+        if residency is not None:
+            crowded = len(self._server.connections) > FEW_CONNECTIONS
+            if residency.lend(crowded=crowded):
+                return os.sendfile(self._fd, residency.fd, residency.offset + offset, len(view))
+        return self._sock.send(view)
 
     def _queue_of(self) -> SendQueue:
         if self._out is None:

@@ -69,11 +69,12 @@ def test_what_may_end_in_the_index_is_never_sent_from_its_file(tmp_path: Path) -
             part.set_head(a_record(length=100_000))
             growing = LocalSlice(loop, 0, part, 100_000)
             growing.write(memoryview(bytes(INLINE_MOST_BYTES)))
-            assert not growing.in_file
+            assert not growing.lend(crowded=True)
             growing.write(memoryview(bytes(1)))
-            assert growing.in_file
+            assert not growing.lend(crowded=False)
+            assert growing.lend(crowded=True)
             part.close()
-            assert not growing.in_file
+            assert not growing.lend(crowded=True)
     finally:
         loop.close()
 

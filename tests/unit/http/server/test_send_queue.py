@@ -29,13 +29,11 @@ def test_what_is_queued_comes_out_in_order(
 class OfFile:
     """A residency of a file from its byte `offset`."""
 
-    from_file = in_file = is_whole = False
-
     def __init__(self, fd: int, offset: int) -> None:
         self.fd = fd
         self.offset = offset
 
-    def lend(self) -> bool:
+    def lend(self, *, crowded: bool) -> bool:
         return False
 
     def resident(self, offset: int, size_bytes: int) -> bool:

@@ -73,20 +73,33 @@ def watch_looks(
         sys.stderr.close()  # nothing is left to say it to
 
 
-def part(heads: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> list[str]:
-    """Return a table whose first column takes the room that the others leave."""
+def part(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], width: int, *, prose: bool = False
+) -> list[str]:
+    """Return a table whose first column takes the room that the others leave. With `prose` the last
+    column is sentences: they are cut before anything of the first is.
+    """
     shown = [[harmless(cell) for cell in row] for row in rows]
     if not shown:
         return []
     columns = [max(len(row[at]) for row in [heads, *shown]) for at in range(len(heads))]
-    columns[0] = max(8, min(columns[0], width - sum(columns[1:]) - 2 * (len(columns) - 1)))
+    gaps = 2 * (len(columns) - 1)
+    if prose:
+        room = width - sum(columns[:-1]) - gaps
+        columns[-1] = max(len(heads[-1]), min(columns[-1], room))
+    columns[0] = max(8, min(columns[0], width - sum(columns[1:]) - gaps))
     lines = [""]
     for row in [heads, *shown]:
-        first = row[0] if len(row[0]) <= columns[0] else row[0][: columns[0] - 1] + "…"
-        cells = [first.ljust(columns[0])]
+        cells = [_cut(row[0], columns[0]).ljust(columns[0])]
         cells += [cell.rjust(columns[at]) for at, cell in enumerate(row) if at]
+        if prose:
+            cells[-1] = _cut(row[-1], columns[-1])
         lines.append("  ".join(cells).rstrip())
     return lines
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: room - 1] + "…"
 
 
 def utc(unix_s: float) -> str:

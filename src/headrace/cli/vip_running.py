@@ -25,7 +25,8 @@ from headrace.cli.admin_client import (
 from headrace.cli.own_process import begin_workers
 from headrace.cli.role_file import RoleName, load_for
 from headrace.cli.tables import watch_looks
-from headrace.cli.vip_tables import complaints, done_lines, event_line, planned_lines, status_lines
+from headrace.cli.vip_complaints import complaints
+from headrace.cli.vip_tables import done_lines, event_line, planned_lines, status_lines
 from headrace.config.units import parse_duration
 from headrace.config.vip import VIP
 from headrace.vip.admin.models import MOST_EVENTS, Done, EventList, Explained, Status

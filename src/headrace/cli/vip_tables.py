@@ -7,8 +7,8 @@ from textwrap import wrap
 
 from headrace.cli.admin_client import harmless
 from headrace.cli.tables import part, utc
+from headrace.cli.vip_complaints import complaints, span
 from headrace.vip.admin.models import Done, EventRow, NeighbourRow, SessionRow, Status, VipRow
-from headrace.vip.plan.wanted import VIEW_AGE_S
 
 _NARROWEST = 20
 _BFD = {True: "up", False: "down", None: "waits"}
@@ -23,11 +23,13 @@ def status_lines(found: Status, width: int) -> list[str]:
         ["ROUTER", "NAME", "SESSION", "SINCE", "BFD", "PREFIXES", "WHY"],
         [_session(one) for one in found.sessions],
         width,
+        prose=True,
     )
     lines += part(
         ["NEIGHBOUR", "EDGE", "DRAINS", "ANNOUNCES", "ASKED", "WHY"],
         [_neighbour(one) for one in found.neighbours],
         width,
+        prose=True,
     )
     return [line[:width] for line in lines]
 
@@ -43,55 +45,9 @@ def planned_lines(found: Status, width: int) -> list[str]:
         ["VIP", "OF", "RANK", "STANDING", "ANNOUNCED", "CHECKS", "WHY"],
         [_vip(one) for one in found.vips],
         width,
+        prose=True,
     )
     return [line[:width] for line in lines]
-
-
-def complaints(found: Status) -> Iterator[str]:
-    """Yield what is not as it should be, a line for each: nothing where all is well.
-
-    What somebody wants so is no complaint.
-    """
-    if found.speaker_problem and found.speaker != "started":
-        yield f"speaker: {found.speaker}: {found.speaker_problem}"
-    if found.addresses_problem:
-        yield f"addresses: {found.addresses_problem}"
-    if found.handover is not None and found.handover.problem and found.handover.wanted:
-        yield f"handover: {found.handover.problem}"
-    if found.state_problem:
-        yield (
-            f"state: state_dir cannot be written ({found.state_problem}): make room, or orders are "
-            "forgotten with the next restart"
-        )
-    if found.view_age_s is not None and found.view_age_s > VIEW_AGE_S:
-        yield (
-            f"feedback loop: its view is {_span(found.view_age_s)} old: only orders in it count; "
-            "see `headrace feedback status`, and that observers can be reached from here"
-        )
-    if found.edge is not None and found.edge.problem:
-        yield f"edge: {found.edge.problem}"
-    for session in found.sessions:
-        if not session.up:
-            why = "; ".join(one for one in (session.reason, session.detail, session.remedy) if one)
-            yield f"session {session.router}: down for {_span(session.for_s)}: {why or 'no answer'}"
-        yield from _bfd_complaint(session)
-    for one in found.vips:
-        out = found.wanted != "online" and one.why in ("withdrawn", "forced", "drains", "lingers")
-        if one.rank == 0 and one.standing != "serving" and not out:
-            note = f" ({one.note})" if one.note else ""
-            yield f"VIP {one.vip}: {one.standing}: {one.meaning}{note}"
-
-
-def _bfd_complaint(session: SessionRow) -> Iterator[str]:
-    bfd = session.bfd
-    # Where BGP is down too, that is what is wrong.
-    if bfd is None or bfd.up is not False or not session.up:
-        return
-    why = "; ".join(one for one in (bfd.detail, bfd.remedy) if one)
-    yield (
-        f"session {session.router}: BFD down for {_span(bfd.for_s)}, only the hold time counts: "
-        f"{why or 'no answer'}"
-    )
 
 
 def done_lines(done: Done, *, leaves: bool) -> Iterator[str]:
@@ -127,7 +83,7 @@ def _head(found: Status) -> Iterator[str]:
     served = sum(one.announced != "" for one in found.vips)
     up = sum(one.up for one in found.sessions)
     yield (
-        f"{found.server} in {found.site}: {found.phase} for {_span(found.phase_s)}; "
+        f"{found.server} in {found.site}: {found.phase} for {span(found.phase_s)}; "
         f"{served} of {len(found.vips)} VIPs announced, {up} of {len(found.sessions)} sessions up"
     )
     if found.wanted != "online":
@@ -174,7 +130,7 @@ def _handover(found: Status) -> Iterator[str]:
 
 
 def _counted(packets: int, size_bytes: int, ago_s: float | None) -> str:
-    last = "" if ago_s is None else f", the last {_span(ago_s)} ago"
+    last = "" if ago_s is None else f", the last {span(ago_s)} ago"
     return f"{packets} packets ({size_bytes / 1e6:.1f} MB){last}"
 
 
@@ -190,7 +146,7 @@ def _vip(one: VipRow) -> list[str]:
         str(one.rank),
         one.standing,
         (one.announced or "-") + taken,
-        f"{one.soundness} {_span(one.for_s)}{damped}",
+        f"{one.soundness} {span(one.for_s)}{damped}",
         harmless(why),
     ]
 
@@ -201,7 +157,7 @@ def _session(one: SessionRow) -> list[str]:
         one.router,
         one.name or "-",
         "up" if one.up else "down",
-        _span(one.for_s),
+        span(one.for_s),
         "-" if one.bfd is None else _BFD[one.bfd.up],
         str(one.received),
         harmless(why),
@@ -223,11 +179,3 @@ def _drains(one: NeighbourRow) -> str:
     if not one.leaving:
         return "no"
     return "yes" if one.clients is None else f"yes, {one.clients} connections left"
-
-
-def _span(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f}s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f}m"
-    return f"{seconds / 3600:.0f}h"

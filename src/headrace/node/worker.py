@@ -31,6 +31,7 @@ from headrace.http.server.tls_ring import WINDOWS_ARE_COPIED
 from headrace.node.channel import WorkerChannel
 from headrace.node.fork_server import LEFT_TO_THE_SUPERVISOR
 from headrace.node.listeners import close_descriptors, open_listeners
+from headrace.node.loop_faults import log_loop_faults
 from headrace.node.messages import (
     Abandon,
     Check,
@@ -81,6 +82,7 @@ def run_worker(role: Callable[[], WorkerRole[ConfigT]], descriptor: int) -> int:
 
 
 async def _serve(role: WorkerRole[ConfigT], descriptor: int) -> int:
+    log_loop_faults(asyncio.get_running_loop())
     worker = WorkerLoop(role, asyncio.get_running_loop())
     for ignored in LEFT_TO_THE_SUPERVISOR:
         signal.signal(ignored, signal.SIG_IGN)

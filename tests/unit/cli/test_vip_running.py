@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from headrace.cli import vip_running as commands
 from headrace.cli.admin_client import AdminClient
 from headrace.cli.main import app
-from headrace.cli.vip_tables import complaints, event_line, status_lines
+from headrace.cli.vip_complaints import complaints
+from headrace.cli.vip_tables import event_line, status_lines
 from headrace.vip.admin.models import (
     BfdRow,
     Done,
@@ -95,7 +96,10 @@ def test_what_is_well_is_shown_without_a_complaint() -> None:
 @pytest.mark.parametrize(
     ("found", "complaint"),
     [
-        (changed(vips=[OUT]), "VIP 192.0.2.1: out: a check failed (nothing listens)"),
+        (
+            changed(vips=[OUT]),
+            "VIP 192.0.2.1: out: a check failed (nothing listens); announced by s2",
+        ),
         (
             changed(sessions=[SessionRow("10.0.0.1", "", False, 3.0, "wrong-as", "2", "see", 0)]),
             "session 10.0.0.1: down for 3s: wrong-as; 2; see",
@@ -118,6 +122,37 @@ def test_what_is_well_is_shown_without_a_complaint() -> None:
 def test_what_is_wrong_is_said(found: Status, complaint: str) -> None:
     assert list(complaints(found)) == [complaint]
     assert complaint in status_lines(found, 140)
+
+
+def test_vips_with_which_the_same_is_wrong_are_one_complaint() -> None:
+    others = [
+        msgspec.structs.replace(OUT, vip=f"192.0.2.{one}", owner="s2", rank=1)
+        for one in range(2, 7)
+    ]
+    (line,) = complaints(changed(vips=[OUT, *others]))
+    assert line.startswith("VIPs 192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4 and 2 more: out: ")
+    assert line.endswith(
+        "; nobody else is known to announce VIPs 192.0.2.2, 192.0.2.3, 192.0.2.4, 192.0.2.5 and 1 "
+        "more"
+    )
+
+
+def test_a_neighbour_that_cannot_be_asked_is_a_complaint_and_one_that_fails_is_none() -> None:
+    failed = NeighbourRow("s2", "failed", False, [], 0.5, "nothing listens on port 443")
+    assert not list(complaints(changed(neighbours=[failed])))
+    unasked = NeighbourRow("s2", "unknown", False, [], 0.0, "not asked yet")
+    assert not list(complaints(changed(neighbours=[unasked])))
+    stranger = NeighbourRow("s2", "unknown", False, [], 0.5, "it does not know our secret")
+    (line,) = complaints(changed(neighbours=[stranger]))
+    assert line == "neighbour s2: not known what it announces: it does not know our secret"
+
+
+def test_a_long_reason_hides_no_address() -> None:
+    why = "the certificate for video.example has expired, or the clock here is fast"
+    rows = [msgspec.structs.replace(OUT, vip=f"2001:db8:1:f::{one}", note=why) for one in (1, 2)]
+    lines = status_lines(changed(vips=rows), 80)
+    assert [line.split()[0] for line in lines if " out " in line] == [one.vip for one in rows]
+    assert max(map(len, lines)) <= 80
 
 
 def test_what_somebody_wants_is_no_complaint() -> None:

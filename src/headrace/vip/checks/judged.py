@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import errno
 import hashlib
 import re
@@ -45,6 +46,14 @@ class Judged:
     unbound: bool = False
 
 
+class _Verify(enum.IntEnum):
+    """Errors of a certificate, as OpenSSL numbers them (x509_vfy.h)."""
+
+    NOT_YET_VALID = 9
+    HAS_EXPIRED = 10
+    HOSTNAME_MISMATCH = 62
+
+
 def judge_answer(check: Check, answer: Answered) -> Judged:
     """Return what an answer says."""
     if answer.status in _ORIGINS_FAULT:
@@ -65,9 +74,7 @@ def judge_error(check: Check, error: Exception) -> Judged:
     """Return what it says that there was no answer."""
     match error:
         case ssl.SSLCertVerificationError():
-            return Judged(
-                Found.FAILED, f"the certificate is not for {check.host}: {error.verify_message}"
-            )
+            return Judged(Found.FAILED, _of_certificate(check.host, error))
         case ssl.SSLError():
             return Judged(Found.FAILED, f"no TLS: {str(error)[:200]}")
         case TimeoutError():
@@ -79,3 +86,18 @@ def judge_error(check: Check, error: Exception) -> Judged:
         case OSError():
             return Judged(Found.DOUBTFUL, error.strerror or "the connection was closed")
     return Judged(Found.FAILED, str(error)[:200] or type(error).__name__)
+
+
+def _of_certificate(host: str, error: ssl.SSLCertVerificationError) -> str:
+    """Return what is wrong with a certificate: who renews one that is for another host, or looks
+    for another host where the clock is wrong, loses time.
+    """
+    match getattr(error, "verify_code", None):  # set where OpenSSL says it, not by Python
+        case _Verify.NOT_YET_VALID:
+            return f"the certificate for {host} is not valid yet, or the clock here is slow"
+        case _Verify.HAS_EXPIRED:
+            return f"the certificate for {host} has expired, or the clock here is fast"
+        case _Verify.HOSTNAME_MISMATCH:
+            return f"the certificate is not for {host}"
+    said = getattr(error, "verify_message", "") or str(error)
+    return f"the certificate for {host} is not trusted by [checking] ca: {said[:200]}"

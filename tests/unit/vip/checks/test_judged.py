@@ -44,9 +44,9 @@ def test_any_body_is_right_where_none_is_named() -> None:
     assert judge_answer(plain, Answered(200, b"x")).found is Found.PASSED
 
 
-def _unverified() -> ssl.SSLCertVerificationError:
+def _unverified(code: int, message: str = "") -> ssl.SSLCertVerificationError:
     error = ssl.SSLCertVerificationError()
-    error.verify_message = "Hostname mismatch"
+    error.verify_code, error.verify_message = code, message
     return error
 
 
@@ -58,7 +58,10 @@ def _unverified() -> ssl.SSLCertVerificationError:
         (OSError(errno.EADDRNOTAVAIL, "Cannot"), Found.FAILED, "the address is not bound"),
         (OSError(errno.ENETUNREACH, "Network is unreachable"), Found.DOUBTFUL, "unreachable"),
         (ConnectionResetError("the connection was closed"), Found.DOUBTFUL, "closed"),
-        (_unverified(), Found.FAILED, "not for h.example: Hostname mismatch"),
+        (_unverified(62, "Hostname mismatch"), Found.FAILED, "the certificate is not for h.ex"),
+        (_unverified(10), Found.FAILED, "the certificate for h.example has expired"),
+        (_unverified(9), Found.FAILED, "h.example is not valid yet, or the clock here is slow"),
+        (_unverified(20, "no issuer"), Found.FAILED, "not trusted by [checking] ca: no issuer"),
         (ssl.SSLError(1, "wrong version number"), Found.FAILED, "no TLS"),
         (BadAnswer("it is not HTTP"), Found.FAILED, "it is not HTTP"),
     ],

@@ -1,0 +1,105 @@
+"""What is not as it should be with a server's VIPs, of what its process says. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from headrace.vip.admin.models import SessionRow, Status, VipRow
+from headrace.vip.plan.wanted import VIEW_AGE_S
+
+_MOST_NAMED = 4
+_NOT_SERVED = frozenset({"not_checked", "failed", "elsewhere"})
+
+
+def complaints(found: Status) -> Iterator[str]:
+    """Yield what is not as it should be, a line for each: nothing where all is well.
+
+    What somebody wants so is no complaint.
+    """
+    if found.speaker_problem and found.speaker != "started":
+        yield f"speaker: {found.speaker}: {found.speaker_problem}"
+    if found.addresses_problem:
+        yield f"addresses: {found.addresses_problem}"
+    if found.handover is not None and found.handover.problem and found.handover.wanted:
+        yield f"handover: {found.handover.problem}"
+    if found.state_problem:
+        yield (
+            f"state: state_dir cannot be written ({found.state_problem}): make room, or orders are "
+            "forgotten with the next restart"
+        )
+    if found.view_age_s is not None and found.view_age_s > VIEW_AGE_S:
+        yield (
+            f"feedback loop: its view is {span(found.view_age_s)} old: only orders in it count; "
+            "see `headrace feedback status`, and that observers can be reached from here"
+        )
+    if found.edge is not None and found.edge.problem:
+        yield f"edge: {found.edge.problem}"
+    for session in found.sessions:
+        if not session.up:
+            why = "; ".join(one for one in (session.reason, session.detail, session.remedy) if one)
+            yield f"session {session.router}: down for {span(session.for_s)}: {why or 'no answer'}"
+        yield from _bfd_complaint(session)
+    yield from _of_vips(found)
+    for one in found.neighbours:
+        # One whose edge fails says so itself; one that was not asked yet has the age 0.
+        if one.problem and one.soundness == "unknown" and one.age_s > 0.0:
+            yield f"neighbour {one.server}: not known what it announces: {one.problem}"
+
+
+def _bfd_complaint(session: SessionRow) -> Iterator[str]:
+    bfd = session.bfd
+    # Where BGP is down too, that is what is wrong.
+    if bfd is None or bfd.up is not False or not session.up:
+        return
+    why = "; ".join(one for one in (bfd.detail, bfd.remedy) if one)
+    yield (
+        f"session {session.router}: BFD down for {span(bfd.for_s)}, only the hold time counts: "
+        f"{why or 'no answer'}"
+    )
+
+
+def _of_vips(found: Status) -> Iterator[str]:
+    """Yield a line for all VIPs with which the same is wrong; and of those that nothing leads to
+    from here, whether somebody else has them.
+    """
+    alike: dict[tuple[str, str, str], list[VipRow]] = {}
+    for one in found.vips:
+        if _is_wrong(found, one):
+            alike.setdefault((one.standing, one.meaning, one.note), []).append(one)
+    for (standing, meaning, note), rows in alike.items():
+        words = f" ({note})" if note else ""
+        elsewhere = _elsewhere(found, rows) if standing == "out" else ""
+        yield f"{_names([one.vip for one in rows])}: {standing}: {meaning}{words}{elsewhere}"
+
+
+def _is_wrong(found: Status, one: VipRow) -> bool:
+    if one.rank:
+        return one.standing == "out" and one.why in _NOT_SERVED
+    wished = found.wanted != "online" and one.why in ("withdrawn", "forced", "drains", "lingers")
+    return one.standing != "serving" and not wished
+
+
+def _elsewhere(found: Status, rows: Sequence[VipRow]) -> str:
+    others = {vip: one.server for one in found.neighbours for vip in one.announces}
+    alone = [one.vip for one in rows if one.vip not in others]
+    if not found.neighbours:
+        return ""
+    if not alone:
+        return f"; announced by {' and '.join(sorted({others[one.vip] for one in rows}))}"
+    return f"; nobody else is known to announce {_names(alone)}"
+
+
+def _names(vips: Sequence[str]) -> str:
+    if len(vips) == 1:
+        return f"VIP {vips[0]}"
+    more = f" and {len(vips) - _MOST_NAMED} more" if len(vips) > _MOST_NAMED else ""
+    return f"VIPs {', '.join(vips[:_MOST_NAMED])}{more}"
+
+
+def span(seconds: float) -> str:
+    """Return a time in words."""
+    if seconds < 120:
+        return f"{seconds:.0f}s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f}m"
+    return f"{seconds / 3600:.0f}h"

@@ -7,6 +7,7 @@ bytes go straight between the caller's buffer and the kernel (or OpenSSL). It kn
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
 import ssl
@@ -138,9 +139,16 @@ class SocketStream:
         self.sock.close()
 
     def __del__(self) -> None:
-        # A net, not the way: the loop must not watch a number that is another file's by then.
-        if not self.closed and not self._loop.is_closed():
+        # A net, not the way: the loop must not watch a number that is another file's by then. The
+        # collector of cycles runs in whichever thread comes by, and loops belong to their own.
+        loop = self._loop
+        if self.closed or loop.is_closed():
+            return
+        if asyncio._get_running_loop() is loop:
             self.close()
+        else:
+            with contextlib.suppress(RuntimeError):  # closed since: it watches nothing
+                loop.call_soon_threadsafe(self.close)
 
     async def _readable(self, timeout_s: float) -> None:
         loop = self._loop

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Awaitable, Callable
+from unittest.mock import patch
 
 import pytest
 
@@ -175,6 +177,36 @@ def test_one_that_is_forgotten_is_watched_no_more() -> None:
         del reading, stream
         assert near.fileno() == -1
         assert not loop.remove_reader(number)
+        far.close()
+
+    asyncio.run(run())
+
+
+def test_one_that_the_collector_finds_in_another_thread_is_closed_in_its_own() -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        near, far = socket.socketpair()
+        near.setblocking(False)
+        stream = SocketStream(near, loop)
+        reading = asyncio.ensure_future(stream.recv_into(memoryview(bytearray(10)), 30.0))
+        await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.sleep(0)
+        asked_by: list[int] = []
+        remove_reader = loop.remove_reader
+
+        def counted(descriptor: int) -> bool:
+            asked_by.append(threading.get_ident())
+            return remove_reader(descriptor)
+
+        with patch.object(loop, "remove_reader", counted):
+            other = threading.Thread(target=stream.__del__)
+            other.start()
+            other.join()
+            assert not stream.closed
+            await asyncio.sleep(0)
+            assert stream.closed
+        assert asked_by == [threading.get_ident()]
         far.close()
 
     asyncio.run(run())

@@ -69,24 +69,28 @@ class EdgeHandler(HotHits):
 
     def handle(self, exchange: Exchange) -> None:
         """Answer a request, or start to."""
-        head = exchange.head
-        assert head is not None
-        edge = self.edge
-        if head.plain or head.lone_range is not None:
-            resources = edge.resources.tls if exchange.tls else edge.resources.plain
-            resource = resources.get((head.host, head.target))
-            if resource is not None and (
-                not exchange.tls
-                or exchange.covered == resource.authority
-                or covers(exchange, resource)
-            ):
-                entry = resource.hot
-                if entry is None and resource.vary is not None:
-                    variant = variant_text(resource.vary, head.headers, resource.rules)
-                    entry = edge.hot.get(resource.key, variant)
-                if isinstance(entry, HotEntry) and self.send_hot(exchange, head, entry):
-                    return
-        self._otherwise(exchange, head)
+        try:
+            head = exchange.head
+            assert head is not None
+            edge = self.edge
+            if head.plain or head.lone_range is not None:
+                resources = edge.resources.tls if exchange.tls else edge.resources.plain
+                resource = resources.get((head.host, head.target))
+                if resource is not None and (
+                    not exchange.tls
+                    or exchange.covered == resource.authority
+                    or covers(exchange, resource)
+                ):
+                    entry = resource.hot
+                    if entry is None and resource.vary is not None:
+                        variant = variant_text(resource.vary, head.headers, resource.rules)
+                        entry = edge.hot.get(resource.key, variant)
+                    if isinstance(entry, HotEntry) and self.send_hot(exchange, head, entry):
+                        return
+            self._otherwise(exchange, head)
+        except Exception as error:
+            log.error("answering_failed", exc_info=error)
+            self._broke(exchange)
 
     # Everything that is no prepared hit.
 
@@ -271,10 +275,17 @@ class EdgeHandler(HotHits):
         answer.task = None
         if task.cancelled() or task.exception() is None or exchange.context is not answer:
             return
+        self._broke(exchange)
+
+    def _broke(self, exchange: Exchange) -> None:
+        """Answer a request at which our own code failed, or break off."""
         if exchange.status and not exchange.discard_unsent():
             exchange.abort(Reason.INTERNAL_ERROR.word)
-        else:
-            answer.error(500, "the edge failed at this request; its log says more")
+            return
+        answer = exchange.context
+        if not isinstance(answer, Response):
+            answer = exchange.context = Response(self.edge, exchange, None, None)
+        answer.error(500, "the edge failed at this request; its log says more")
 
     def _failed(
         self, exchange: Exchange, resource: Resource, answer: Response, error: Exception

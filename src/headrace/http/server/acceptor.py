@@ -26,6 +26,7 @@ from headrace.reasons import Reason
 
 ACCEPTS_PER_WAKE = 64
 ACCEPTS_PER_REST = 8
+NO_USE_REST_S = 0.5
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -114,7 +115,7 @@ class Server(ServerContext):
 
     def _accept(self, listener: Listener) -> int:
         """Take what waits, in bounds; return how many that were."""
-        accepted = 0
+        accepted = failed = 0
         # What `accept` calls, and then it asks for family and type, each a member of an enum, and
         # takes twice the time.
         accept = listener.sock._accept  # type: ignore[attr-defined]
@@ -131,7 +132,16 @@ class Server(ServerContext):
                     if error.errno in NO_DESCRIPTORS:
                         self._pause_accepting()
                         break
-                    continue  # the client gave up while it waited (ECONNABORTED and its like)
+                    # Else the client gave up while it waited (ECONNABORTED and its like), or the
+                    # socket is of no use any more, which the loop would report over and over.
+                    failed += 1
+                    if failed < ACCEPTS_PER_WAKE:
+                        continue
+                    self.loop.call_exception_handler(
+                        {"message": "no client can be accepted", "exception": error}
+                    )
+                    self._rest(NO_USE_REST_S)
+                    break
                 accepted += 1
                 if descriptor >= self.limits.descriptors:
                     # The kernel takes the lowest free number: so many are in use.
@@ -203,7 +213,7 @@ class Server(ServerContext):
         """Out of descriptors: accepting again at once would only spin."""
         if not self._paused:
             self.handler.event("refused", Reason.DESCRIPTORS.word)
-            self._rest(0.5)
+            self._rest(NO_USE_REST_S)
 
     def _rest(self, rest_s: float) -> None:
         """Accept nobody for a while, unless it is one already."""

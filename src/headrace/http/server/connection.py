@@ -88,44 +88,47 @@ class Connection(EndingSide):
     # Reading.
 
     def _on_readable(self) -> None:
-        state = self.state
-        if state is _HANDSHAKE:
-            self._handshake()
-            return
         try:
-            if state is _LINGERING and isinstance(self._sock, TlsSocket):
-                data = self._sock.discard(READ_BYTES)
-            else:
-                data = self._sock.recv(READ_BYTES)
-        except WANT_READ:
-            return
-        except WANT_WRITE:
-            return
-        except OSError as error:
-            self._client_failed(error)
-            return
-        if state is _IDLE and not self._buffer:
-            # Players and pollers repeat themselves: such a head is parsed once. What comes in
-            # one piece, as nearly all do, needs no buffer.
-            known = self._server.head_cache
-            head = known.exact.get(data) or known.read(data)
-            if head is not None:
-                self._begin(head)
-                self._server.handle(self)
+            state = self.state
+            if state is _HANDSHAKE:
+                self._handshake()
                 return
-        if not data:
-            self._on_end_of_input()
-        elif state is _LINGERING:
-            self._linger_left -= len(data)
-            if self._linger_left < 0:
-                self._close()
-        else:
-            self._received += len(data)
-            self._buffer = self._buffer + data if self._buffer else data
-            if state is _RESPONDING or self.next_turn:
-                self._input_while_responding()
+            try:
+                if state is _LINGERING and isinstance(self._sock, TlsSocket):
+                    data = self._sock.discard(READ_BYTES)
+                else:
+                    data = self._sock.recv(READ_BYTES)
+            except WANT_READ:
+                return
+            except WANT_WRITE:
+                return
+            except OSError as error:
+                self._client_failed(error)
+                return
+            if state is _IDLE and not self._buffer:
+                # Players and pollers repeat themselves: such a head is parsed once. What comes in
+                # one piece, as nearly all do, needs no buffer.
+                known = self._server.head_cache
+                head = known.exact.get(data) or known.read(data)
+                if head is not None:
+                    self._begin(head)
+                    self._server.handle(self)
+                    return
+            if not data:
+                self._on_end_of_input()
+            elif state is _LINGERING:
+                self._linger_left -= len(data)
+                if self._linger_left < 0:
+                    self._close()
             else:
-                self._advance()
+                self._received += len(data)
+                self._buffer = self._buffer + data if self._buffer else data
+                if state is _RESPONDING or self.next_turn:
+                    self._input_while_responding()
+                else:
+                    self._advance()
+        except Exception as error:  # noqa: BLE001 - what no one ends stays for ever
+            self._broke(error)
 
     def _on_end_of_input(self) -> None:
         self._end_of_input = True
@@ -166,7 +169,10 @@ class Connection(EndingSide):
 
     def _begin_turn(self) -> None:
         self.next_turn = False
-        self._advance()
+        try:
+            self._advance()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._broke(error)
 
     def _take_heads(self) -> None:
         server = self._server
@@ -344,7 +350,7 @@ class Connection(EndingSide):
         if waits:
             # What more the client sends waits as well, for it would only wake us.
             self._stop_reading()
-            self._server.loop.add_writer(self._fd, self._handshake)
+            self._server.loop.add_writer(self._fd, self._on_readable)  # shakes hands
         else:
             self._server.loop.remove_writer(self._fd)
             self._continue_reading()

@@ -101,6 +101,21 @@ class SendingSide:
             self._server.handler.event("tls_failed", error.reason)
         self.abort(Reason.CLIENT_GONE.word)
 
+    def _broke(self, error: Exception) -> None:
+        """End a connection at which our own code failed: it has no time limit while it is answered,
+        and a socket that can be written to would be reported over and over.
+        """
+        self._server.loop.call_exception_handler(
+            {"message": "a client connection failed", "exception": error}
+        )
+        self.abort(Reason.INTERNAL_ERROR.word)
+
+    def _on_writable(self) -> None:
+        try:
+            self._pump()
+        except Exception as error:  # noqa: BLE001 - nothing else would end it
+            self._broke(error)
+
     def _sending_failed(self, error: OSError, residency: Residency | None) -> None:
         """Distinguish a broken body from a client that left."""
         if residency is not None and error.errno in DAMAGE:
@@ -300,7 +315,7 @@ class SendingSide:
     def _await_writable(self) -> None:
         if not self._writing:
             self._writing = True
-            self._server.loop.add_writer(self._fd, self._pump)
+            self._server.loop.add_writer(self._fd, self._on_writable)
             self._watch_progress(self.bytes_sent)
 
     def _load(self, residency: Residency, offset: int, size_bytes: int) -> None:
@@ -326,7 +341,7 @@ class SendingSide:
             # Sent without another check: under memory pressure the pages may be gone again, and
             # checking for ever would send nothing.
             self._loaded_now = True
-            self._pump()
+            self._on_writable()
 
     def _watch_progress(self, mark: int) -> None:
         self._progress_mark = mark

@@ -33,6 +33,15 @@ async def test_a_second_hit_is_hot(edge: MemoryEdge) -> None:
 
 
 @in_memory()
+async def test_a_fault_before_there_is_a_task_is_answered(edge: MemoryEdge) -> None:
+    edge.origin(serving(b"film", FRESH))
+    with patch.object(edge.context.resources, "find", side_effect=KeyError):
+        film = await edge.get("/film")
+    assert film.status == 500
+    assert (await edge.get("/film")).seen == (200, b"film", "miss")
+
+
+@in_memory()
 async def test_a_hot_answer_to_every_kind_of_client(edge: MemoryEdge) -> None:
     edge.origin(serving(b"film", FRESH))
     await edge.get("/film")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import math
 import socket
@@ -150,6 +151,52 @@ class Crowd:
     def close(self) -> None:
         for sock in (self.waits, self.watched, *self.taken):
             sock.close()
+
+
+class OfNoUse(Crowd):
+    """A listening socket that is reported as readable, and of which accepting fails."""
+
+    def __init__(self, error: int, times: int) -> None:
+        super().__init__()
+        self.error, self.left, self.asked = error, times, 0
+        self.waits.send(b"!")
+
+    def _accept(self) -> tuple[int, str]:
+        self.asked += 1
+        assert self.asked < 1000, "it asks for ever"
+        if self.left:
+            self.left -= 1
+            raise OSError(self.error, "fails")
+        if self.taken:
+            raise BlockingIOError
+        return super()._accept()
+
+
+@pytest.mark.parametrize(
+    ("times", "watched", "taken"),
+    [
+        pytest.param(3, True, 1, id="clients that gave up"),
+        pytest.param(10_000, False, 0, id="a socket of no use"),
+    ],
+)
+def test_a_socket_on_which_accepting_always_fails_keeps_no_worker_busy(
+    times: int, watched: bool, taken: int
+) -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        faults: list[object] = []
+        loop.set_exception_handler(lambda _loop, said: faults.append(said["exception"]))
+        server = Server(Answering(WorkerMetrics()), loop)
+        sock = OfNoUse(errno.EINVAL, times)
+        server.listen(Listener(sock, "here", None))  # type: ignore[arg-type]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert loop.remove_reader(sock.fileno()) is watched
+        assert len(sock.taken) == taken
+        assert len(faults) == (not watched)
+        server.close()
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("accepts_per_s", [math.inf, 0.001], ids=["at any pace", "at a pace"])

@@ -30,6 +30,14 @@ class Headers:
         made._index = index
         return made
 
+    def and_line(self, name: bytes, value: bytes) -> Headers:
+        """Return these fields with one line more behind them."""
+        made = Headers.__new__(Headers)
+        fields = self._fields
+        made._fields = (*(self.fields if fields is None else fields), (name, value))
+        made._index = None
+        return made
+
     @property
     def fields(self) -> tuple[Field, ...]:
         """Every line in order."""

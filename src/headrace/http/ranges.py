@@ -19,6 +19,10 @@ _MOST_DIGITS = 18
 _BEYOND = 10**_MOST_DIGITS
 
 
+PARTIAL_END = b"Content-Range: bytes %d-%d/%d\r\nContent-Length: %d\r\n\r\n"
+"""The end of a 206's head: first and last byte, the whole length, and the part's."""
+
+
 class RangeNotSatisfiable(HeadraceError):
     """No range of the request lies within the representation: answer 416."""
 
@@ -60,6 +64,22 @@ def parse_range(value: bytes, length: int, max_ranges: int) -> list[Span] | None
     if not spans:
         raise RangeNotSatisfiable(f"no range lies within {length} bytes")
     return _joined(spans)
+
+
+def lone_span(value: bytes, length: int) -> Span | None:
+    """Return the range of a Range field that asks for one which lies within `length` bytes; None
+    for every other, which `parse_range` is for.
+    """
+    simple = _SIMPLE.fullmatch(value)
+    if simple is not None:
+        start, end = int(simple[1]), int(simple[2]) + 1
+        if start < end <= length:
+            return start, end
+    try:
+        spans = parse_range(value, length, 1)
+    except (RangeNotSatisfiable, TooManyRanges):
+        return None
+    return spans[0] if spans is not None and len(spans) == 1 else None
 
 
 def may_be_passed(value: bytes, max_ranges: int) -> bool:

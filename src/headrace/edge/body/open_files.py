@@ -139,9 +139,20 @@ class OpenBodies:
         """Return the bytes from `start` to `end` as views of open slices, which counts as a use of
         each; None when one is not open.
         """
+        slice_bytes = stored.slice_bytes
+        number = start // slice_bytes
+        base = number * slice_bytes
+        if end <= base + slice_bytes:  # in one slice, as most are
+            slice_id = (stored.version, number)
+            body = self._bodies.get(slice_id)
+            if body is None or body.size_bytes < end - base:
+                return None
+            self._bodies.move_to_end(slice_id)
+            self._store.state.touch(body.slot)
+            first = start - base
+            return [(body.view[first : end - base], body, first)]
         found: list[View] = []
         slots: list[int] = []
-        slice_bytes = stored.slice_bytes
         at = start
         while at < end:
             number = at // slice_bytes

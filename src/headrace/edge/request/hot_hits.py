@@ -21,12 +21,7 @@ from headrace.edge.service.response_heads import HitHeads, hit_head, stored_fiel
 from headrace.http.message import Field
 from headrace.http.methods import GET_OR_HEAD
 from headrace.http.parser import RequestHead
-from headrace.http.ranges import (
-    RangeNotSatisfiable,
-    TooManyRanges,
-    content_range,
-    parse_range,
-)
+from headrace.http.ranges import PARTIAL_END, lone_span
 from headrace.http.server.exchange import Exchange
 from headrace.http.server.send_queue import View
 from headrace.store import StoreError
@@ -197,34 +192,32 @@ class HotHits:
         answer: Response | None = None, line: bytes = b"",
     ) -> bool:  # fmt: skip
         """Send one range of a response whose slices are at hand; anything else takes its time."""
-        edge, stored = self.edge, entry.stored
+        stored = entry.stored
         if stored.status != 200 or exchange.head_only:
             return False
-        try:
-            spans = parse_range(value, stored.length, 1)
-        except (RangeNotSatisfiable, TooManyRanges):
+        length = stored.length
+        span = lone_span(value, length)
+        if span is None:
             return False
-        if spans is None or len(spans) != 1:
-            return False
-        start, end = spans[0]
-        pieces: list[View]
+        start, end = span
+        pieces: list[View] | None
         if entry.body is not None:
             if entry.slot >= 0:
                 self._touch(entry.slot)
             pieces = [(entry.body[start:end], entry.opened, start)]
         else:
-            found = edge.bodies.pieces(stored, start, end)
-            if found is None:
+            pieces = self.edge.bodies.pieces(stored, start, end)
+            if pieces is None:
                 return False
-            pieces = found
         exchange.context = entry if answer is None else answer
         if not entry.partial:
             assert entry.heads is not None
             entry.partial = entry.heads.partial(now)
-        fields = (content_range(start, end, stored.length), end - start)
-        beginning = entry.partial + line
-        head = b"%sContent-Range: %s\r\nContent-Length: %d\r\n\r\n" % (beginning, *fields)
-        exchange.respond_in_pieces(206, head, pieces)
+        head = entry.partial + line + PARTIAL_END % (start, end - 1, length, end - start)
+        if len(pieces) == 1:
+            exchange.respond(206, head, *pieces[0])
+        else:
+            exchange.respond_in_pieces(206, head, pieces)
         return True
 
     def _prepare(self, entry: HotEntry, now: float, second: int) -> None:

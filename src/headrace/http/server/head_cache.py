@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 
 from headrace.bounded import BoundedMemory, Door
-from headrace.http.message import Headers
 from headrace.http.parser import RequestHead, RequestParser
 from headrace.http.quick_heads import FIELD_BYTES, QuickHeads
 
@@ -61,20 +60,19 @@ class HeadCache:
 
     def ranged(self, data: bytes) -> RequestHead | None:
         """Return the head that `data` is, if it is a known one with one simple Range line added."""
-        if _RANGE_WORD not in data:
-            return None
         if len(data) > HEAD_BYTES + _RANGE_BYTES or not data.endswith(_HEAD_END):
             return None
         line = _RANGE_LINE.search(data)
         if line is None:
             return None
-        known = self.exact.get(data[: line.start()] + data[line.end() :])
+        begin, end = line.span()
+        known = self.exact.get(data[:begin] + data[end:])
         if known is None:
             return None
         value = line[1]
         return RequestHead(
             known.method, known.target, known.version,
-            Headers((*known.headers.fields, (b"range", value))),
+            known.headers.and_line(b"range", value),
             known.host, 0, known.keep_alive, False, value, cmcd=known.cmcd,
         )  # fmt: skip
 

@@ -58,8 +58,15 @@ class RespondingSide(ReceivingSide):
 
     def _with_connection(self, prepared: bytes) -> bytes:
         """Return a prepared head with the Connection field that this connection needs, if any."""
-        self._settle_keep_alive()
-        if self.keep_alive and self.head is not None and self.head.version == (1, 1):
+        if (
+            self._body_left
+            or self._body_decoder is not None
+            or self._end_of_input
+            or self._server.closing
+        ):
+            self._settle_keep_alive()
+        head = self.head
+        if self.keep_alive and head is not None and head.version == (1, 1):
             return prepared
         option = b"keep-alive" if self.keep_alive else b"close"
         return prepared[:-2] + b"Connection: " + option + b"\r\n\r\n"

@@ -182,8 +182,11 @@ class SendingSide:
         Between large answers this code has left the processor's cache: each function less on the
         way to the first byte is worth more there than a profile of a busy server shows.
         """
-        out = self._queue_of()
-        if out.size_bytes or (residency is not None and not residency.resident(offset, len(body))):
+        out = self._out
+        if (out is not None and out.size_bytes) or (
+            residency is not None and not residency.resident(offset, len(body))
+        ):
+            out = self._queue_of()
             out.add(Piece(memoryview(head)))
             out.add(Piece(body, residency, offset))
             self._pump()
@@ -200,13 +203,15 @@ class SendingSide:
         except OSError as error:
             self._sending_failed(error, residency)
             return
-        if sent:
-            self._count_sent(sent)
         sent_of_body = sent - len(head)
         if sent_of_body == len(body):
+            self.bytes_sent += sent  # and the first of them left when the last did
             if self._ended:
                 self._complete()
             return
+        if sent:
+            self._count_sent(sent)
+        out = self._queue_of()
         if sent_of_body < 0:
             out.add(Piece(memoryview(head)[sent:]))
             sent_of_body = 0
@@ -224,7 +229,7 @@ class SendingSide:
                 read = functools.partial(read_body, residency, offset)
                 return sock.send_read(read, len(body), self._server.tls_window, head)
             return sock.send(body, head)
-        if isinstance(sock, ssl.SSLSocket):
+        if self.tls:
             return sock.send(head)
         if len(body) <= SMALL_BYTES:
             return sock.sendmsg((head, body))

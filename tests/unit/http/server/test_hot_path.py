@@ -93,7 +93,7 @@ def test_a_hit_costs_these_calls_and_no_others(server: Server, handler: Ready) -
         if handler.whole:
             answering = ["respond_at_once"]
         else:
-            answering = ["respond", "_with_connection", "_settle_keep_alive"]
+            answering = ["respond", "_with_connection"]
         assert called_for(connection, client) == [
             "_on_readable", "_begin", "handle", *answering, "_send_first", "_complete", "finished",
         ]  # fmt: skip

@@ -115,7 +115,7 @@ def test_a_mistake_is_said(lab: LabUnderTest) -> None:
     for words, said in {
         ("kill", "oslo9"): "oslo9 is no machine, site or ISP",
         ("heal", "paris"): "paris is no machine, site or ISP: name one of",
-        ("kill", "oslo1:router"): "it has edge, vip",
+        ("kill", "oslo1:router"): "it has edge, vip, speaker",
         ("kill", "oslo1", "--signal", "NONSENSE"): "is no signal",
         ("cut", "paris"): "there is no line paris",
         ("exec", "paris", "true"): "there is no machine paris",

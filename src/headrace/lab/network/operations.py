@@ -12,7 +12,7 @@ from headrace.lab.network.build import apply_cuts
 from headrace.lab.network.cuts import Cut, make_cut
 from headrace.lab.network.plan import LabPlan
 from headrace.lab.network.processes import descendants, named, send
-from headrace.lab.network.programs import SPEAKER, SPEAKER_COMMAND
+from headrace.lab.network.programs import SPEAKER, SPEAKER_COMMAND, VIP
 from headrace.lab.network.requests import Ask, Heal, Kill, MakeCut, Request, Start
 from headrace.lab.network.runner import Runner
 
@@ -52,7 +52,8 @@ class Operations:
         found = [one for one in self._runners.values() if one.program.machine in machines]
         wanted = [one for one in found if process in ("", one.program.name)]
         if not wanted:
-            names = ", ".join(dict.fromkeys(one.program.name for one in found))
+            own = dict.fromkeys(one.program.name for one in found)
+            names = ", ".join([*own, *([SPEAKER] if VIP in own else [])])
             has = f"it has {names}" if names else "nothing runs in it"
             raise LabError(f"{name} has no process {process or 'at all'}: {has}")
         return wanted
@@ -68,7 +69,7 @@ class Operations:
         return [f"{runner.program.key}: {number.name}" for runner in targets]
 
     def _kill_speakers(self, name: str, number: signal.Signals) -> Iterator[str]:
-        runners = [one for one in self._targets(f"{name}:vip") if one.pid]
+        runners = [one for one in self._targets(f"{name}:{VIP}") if one.pid]
         pids = [pid for one in runners for pid in named(descendants(one.pid), SPEAKER_COMMAND)]
         if not pids:
             raise LabError(f"no speaker runs in {name}")

@@ -18,6 +18,7 @@ from headrace.lab.network.configuration import (
 from headrace.lab.network.plan import Kind, LabPlan, Line, Machine
 
 BIRD_SOCKET = "bird.ctl"
+VIP = "vip"
 SPEAKER = "speaker"
 """The process that a server's `vip` starts for BGP; not a program of its own."""
 SPEAKER_COMMAND = "exabgp/program.py"
@@ -91,7 +92,7 @@ def _of(plan: LabPlan, machine: Machine) -> Iterator[Program]:
             if machine.kind is Kind.SERVER:
                 yield Program(
                     machine.name,
-                    "vip",
+                    VIP,
                     (_headrace(), "vip", "run", "--config", str(home / "vip.toml")),
                     2,
                     f"http://{machine.ipv4}:{VIP_ADMIN}/live",

@@ -129,7 +129,12 @@ class Runner:
             if self.pid and await asyncio.to_thread(self._is_ready):
                 return
             await asyncio.sleep(_POLL_S)
-        raise LabError(f"{self.program.key} does not get ready{self.last_words()}")
+        if self.restarts:
+            raise LabError(f"{self.program.key} ended before it was ready{self.last_words()}")
+        raise LabError(
+            f"{self.program.key} was not ready within {READY_WITHIN_S:g} s: where the machine is "
+            f"too busy, end what else runs, or take a smaller topology{self.last_words()}"
+        )
 
     def _is_ready(self) -> bool:
         if self.program.ready_file is not None:

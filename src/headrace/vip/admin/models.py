@@ -186,7 +186,12 @@ class EventsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         int, Meta(ge=1, le=MOST_EVENTS, description="So many at most.", examples=[20])
     ] = 50
     about: Annotated[
-        str, Meta(max_length=128, description="Of this VIP or router alone.", examples=[""])
+        str,
+        Meta(
+            max_length=128,
+            description="Of this VIP, or router by name or address, alone.",
+            examples=[""],
+        ),
     ] = ""
 
 

@@ -22,6 +22,7 @@ from headrace.vip.admin.models import (
 )
 from headrace.vip.admin.status import explain, ordered, status
 from headrace.vip.announcing import Announcing
+from headrace.vip.events import meant_by
 from headrace.vip.learn.history import Entry
 from headrace.vip.learn.learner import NotProposedError
 from headrace.vip.learn.running import RunningLearning
@@ -161,7 +162,7 @@ def answer_question(server: Announcing, question: msgspec.Raw, pid: int) -> Answ
         case AskExplain(vip=vip):
             return _explained(server, vip)
         case AskEvents(request=request):
-            found = server.events.last(request.limit, request.about)
+            found = server.events.last(request.limit, _meant(server, request.about))
             rows = [EventRow(one.at, one.kind, one.about, one.detail) for one in found]
             return Answer(events=EventList(rows))
         case GiveDrain(order=order):
@@ -181,6 +182,11 @@ def _decide(learning: RunningLearning, asked: CoverageRequest, *, approve: bool)
         return Answer(decided=decide(asked.coverage, asked.digest, asked.by))
     except NotProposedError as error:
         return Answer(trouble=Trouble(409, str(error)))
+
+
+def _meant(server: Announcing, about: str) -> frozenset[str]:
+    named = [(one.name, one.address) for one in server.config.routers]
+    return meant_by(about, named)
 
 
 def _explained(server: Announcing, text: str) -> Answer:

@@ -74,7 +74,8 @@ def explain(server: Announcing, vip: Address) -> list[str] | None:
     lines.append(f"because {planned.why.value}: {MEANINGS[planned.why]}{note}")
     lines += _check_lines(server, vip)
     wish = server.wish(time.time())
-    lines.append(f"wanted of {server.me}: {wish.state.value} {wish.note}".rstrip())
+    by = f" ({wish.note})" if wish.note else ""
+    lines.append(f"wanted of {server.me}: {wish.state.value}{by}")
     lines.append(f"phase: {server.phase.value}")
     if vip in server.handover.kept_back:
         lines.append(f"nothing of it leaves {server.me}: {CUT_OFF}")

@@ -18,7 +18,7 @@ MEANINGS: Mapping[Why, str] = MappingProxyType(
         Why.SEEN_FAILED: "sound for itself, but the feedback loop sees it fail",
         Why.DRAINS: "it drains: worse than all others, before it is withdrawn",
         Why.LAST: "to be withdrawn, but nobody else is known to serve it",
-        Why.NOT_CHECKED: "no check has found it served",
+        Why.NOT_CHECKED: "too few checks in a row have found it served",
         Why.FAILED: "a check failed",
         Why.WITHDRAWN: "withdrawn",
         Why.ELSEWHERE: "this machine lacks the address to which routers would send its packets: "

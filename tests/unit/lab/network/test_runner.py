@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from headrace.lab.errors import LabError
+from headrace.lab.network import runner as runners
 from headrace.lab.network.programs import Program
 from headrace.lab.network.runner import Runner
 
@@ -105,4 +107,19 @@ def test_one_that_runs_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyP
         await runner.start()
         assert (runner.pid, runner.restarts) == (first, 0)
 
+    run(LIVES, tmp_path, monkeypatch, test)
+
+
+@pytest.mark.parametrize(
+    ("restarts", "said"), [(0, "was not ready within 0 s: where"), (1, "ended before it was ready")]
+)
+def test_who_waits_hears_why_it_is_not_ready_and_what_it_said(
+    restarts: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(runner: Runner) -> None:
+        runner.restarts = restarts
+        with pytest.raises(LabError, match=f"^oslo1:edge {said}(.|\n)*it said:\nhere"):
+            await runner.until_ready()
+
+    monkeypatch.setattr(runners, "READY_WITHIN_S", 0.0)
     run(LIVES, tmp_path, monkeypatch, test)

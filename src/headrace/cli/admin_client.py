@@ -306,7 +306,9 @@ def _loaded(file: Path, roles: tuple[RoleName, ...]) -> NodeConfig:
     try:
         found: NodeConfig = load_config(file, root_of(role))
     except HeadraceError as error:
-        raise AdminUsage(str(error)) from error
+        raise AdminUsage(
+            f"{error}\n    whatever runs by an earlier one is asked by --admin and --token-file"
+        ) from error
     return found
 
 

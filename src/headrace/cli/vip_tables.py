@@ -85,6 +85,7 @@ def _head(found: Status) -> Iterator[str]:
     yield (
         f"{found.server} in {found.site}: {found.phase} for {span(found.phase_s)}; "
         f"{served} of {len(found.vips)} VIPs announced, {up} of {len(found.sessions)} sessions up"
+        f"{': no router hears it' if found.sessions and not up else ''}"
     )
     if found.wanted != "online":
         left = "" if found.clients is None else f"; {found.clients} connections left"

@@ -85,6 +85,12 @@ def test_what_helps_is_not_cut_off_where_a_terminal_is_narrow() -> None:
     assert "speak BFD on the router too; the end" in text
 
 
+def test_what_no_router_hears_is_not_said_to_be_announced_alone() -> None:
+    down = SessionRow("10.0.0.1", "north", False, 9.0, "hold-timer", "", "see", 0)
+    lines = status_lines(changed(sessions=[down]), 140)
+    assert lines[0].endswith("1 of 1 VIPs announced, 0 of 1 sessions up: no router hears it")
+
+
 def test_what_is_well_is_shown_without_a_complaint() -> None:
     lines = status_lines(WELL, 140)
     assert lines[0] == ("s1 in oslo: serving for 60s; 1 of 1 VIPs announced, 1 of 1 sessions up")

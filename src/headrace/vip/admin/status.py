@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from headrace.bgp.announcement import Announcement, community_text
+from headrace.bgp.announcement import Announcement, community_text, family_of
 from headrace.vip.admin.models import (
     BfdRow,
     EdgeRow,
@@ -71,6 +71,8 @@ def explain(server: Announcing, vip: Address) -> list[str] | None:
     note = f" ({planned.note})" if planned.note else ""
     what = route_text(planned.announcement) or "nothing"
     lines.append(f"{server.me} announces {what}")
+    if planned.announcement is not None and not _is_heard(server, vip):
+        lines.append(f"no router hears it: no session of IPv{vip.version} is up")
     lines.append(f"because {planned.why.value}: {MEANINGS[planned.why]}{note}")
     lines += _check_lines(server, vip)
     wish = server.wish(time.time())
@@ -86,6 +88,10 @@ def explain(server: Announcing, vip: Address) -> list[str] | None:
         if name != server.me:
             lines.append(_neighbour_line(server, name, vip))
     return lines
+
+
+def _is_heard(server: Announcing, vip: Address) -> bool:
+    return not server.said.sessions or family_of(vip) in server.said.up
 
 
 def _check_lines(server: Announcing, vip: Address) -> list[str]:

@@ -133,14 +133,15 @@ class Passing:
         # A tunnel without its rules takes from anybody: there is none then. With rules it stays:
         # without them, what is passed on would be reset.
         self._left = None
+        # Said first: what cleans up may hang as well, and a start waits for it no longer.
+        if problem != self.problem:
+            self.problem = problem
+            log.error("handover_failed", problem=problem)
         if self.done is None or not keep:
             self.done = None
             with contextlib.suppress(ProgramSlowError):
                 if await seen_rules() is None:
                     await clear()
-        if problem != self.problem:
-            self.problem = problem
-            log.error("handover_failed", problem=problem)
 
     async def _once(self) -> None:
         wish, done, lost = self._wish, self.done, ""

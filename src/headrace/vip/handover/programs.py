@@ -50,7 +50,10 @@ async def run(program: str, *words: str, lines: str | None = None, needs: str = 
         await child.wait()
         if isinstance(error, asyncio.CancelledError):
             raise
-        raise ProgramSlowError(f"{program} did not end within {WITHIN_S:.0f} s") from None
+        raise ProgramSlowError(
+            f"{program} did not end within {WITHIN_S:.0f} s: see by hand what holds it, or whether "
+            "the machine is too busy; it is tried again and again"
+        ) from None
     if child.returncode:
         raise ProgramError(_told(program, errors.decode(errors="replace"), child.returncode, needs))
     return output

@@ -81,6 +81,7 @@ class Handover:
         self._wish: Wish | None = None
         self._began: float | None = None
         self._silent_at = 0.0
+        self._told = ""
         self._seed = secrets.randbits(32)
 
     def start(self) -> None:
@@ -104,6 +105,7 @@ class Handover:
         """
         if not self.enabled:
             return
+        self._tell(now)
         self._began = now if self._began is None else min(self._began, now)
         table = self._table
         if now - self._began < FIRST_S and any(
@@ -138,6 +140,13 @@ class Handover:
         if wish is not None:
             self._wish = wish
             self.passing.want(wish)
+
+    def _tell(self, now: float) -> None:
+        problem = self.passing.problem or self._silencing.problem
+        if problem != self._told:
+            self._told = problem
+            kind = "handover_problem" if problem else "handover_mended"
+            self._events.add(Event(now, kind, "", problem))
 
     def _keep_back(
         self,

@@ -28,7 +28,7 @@ class StartedSpeaker:
         wanted: Callable[[], frozenset[Announcement]],
         on_problem: Callable[[str], None],
     ) -> None:
-        self.problem = "it was not started yet"
+        self.problem = "it waits some seconds for the handover and the first checks"
         self._make = make
         self._wanted = wanted
         self._on_problem = on_problem

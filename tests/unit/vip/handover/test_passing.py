@@ -10,6 +10,7 @@ import pytest
 
 from headrace.vip.handover import passing
 from headrace.vip.handover.passing import Passing
+from headrace.vip.handover.programs import ProgramSlowError
 from headrace.vip.handover.ruleset import ruleset
 from headrace.vip.handover.seen import Rules
 from tests.unit.vip.handover.test_wish import a_wish, an_order
@@ -93,3 +94,16 @@ def test_a_wish_that_is_over_before_it_was_begun_is_not_done(
         await one.close(remove_all=False)
 
     asyncio.run(go())
+
+
+def test_what_hangs_is_said_before_anything_else_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = Passing(lambda _what: None, None)
+    said = list[str]()
+
+    async def hangs() -> Rules | None:
+        said.append(rules.problem)
+        raise ProgramSlowError("nft did not end")
+
+    monkeypatch.setattr(passing, "seen_rules", hangs)
+    asyncio.run(rules._failed("nft did not end", keep=True))
+    assert said == ["nft did not end"]

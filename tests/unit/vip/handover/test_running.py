@@ -61,3 +61,15 @@ def test_events_say_once_that_a_server_is_cut_off(
     told = [one for one in events.last(100) if one.kind == "handover_silence"]
     assert len(told) == (0 if takes is None else len(vips))
     assert handover.kept_back == wanted[-1] == (frozenset() if takes is None else vips)
+
+
+def test_what_fails_and_what_works_again_are_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = Events()
+    handover = Handover(HandoverTable(), events, lambda: None)
+    monkeypatch.setattr(handover.passing, "want", lambda _wish: None)
+    for at, problem in enumerate(("", "nft hangs", "nft hangs", "")):
+        handover.passing.problem = problem
+        handover.turn(an_order(2, 1), Plan("n1"), {}, NOW + at, 3.0)
+    kinds = ("handover_problem", "handover_mended")
+    told = [(one.kind, one.detail) for one in reversed(events.last(9)) if one.kind in kinds]
+    assert told == [("handover_problem", "nft hangs"), ("handover_mended", "")]

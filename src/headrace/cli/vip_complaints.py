@@ -40,6 +40,16 @@ def complaints(found: Status) -> Iterator[str]:
             yield f"session {session.router}: down for {span(session.for_s)}: {why or 'no answer'}"
         yield from _bfd_complaint(session)
     yield from _of_vips(found)
+    if found.coverage_waiting:
+        yield (
+            f"coverage: changes that wait for approval: {found.coverage_waiting}; see "
+            "`headrace vip coverage diff`"
+        )
+    if found.coverage_alarms:
+        yield (
+            f"coverage: sets that are not taken, for too much is announced: {found.coverage_alarms}"
+            "; see `headrace vip coverage show`"
+        )
     for one in found.neighbours:
         # One whose edge fails says so itself; one that was not asked yet has the age 0.
         if one.problem and one.soundness == "unknown" and one.age_s > 0.0:
@@ -86,7 +96,8 @@ def _elsewhere(found: Status, rows: Sequence[VipRow]) -> str:
         return ""
     if not alone:
         return f"; announced by {' and '.join(sorted({others[one.vip] for one in rows}))}"
-    return f"; nobody else is known to announce {_names(alone)}"
+    them = "them" if len(alone) == len(rows) else _names(alone)
+    return f"; nobody else is known to announce {them}"
 
 
 def _names(vips: Sequence[str]) -> str:

@@ -136,6 +136,8 @@ def test_vips_with_which_the_same_is_wrong_are_one_complaint() -> None:
         for one in range(2, 7)
     ]
     (line,) = complaints(changed(vips=[OUT, *others]))
+    (alone,) = complaints(changed(vips=others[:2]))
+    assert alone.endswith("; nobody else is known to announce them")
     assert line.startswith("VIPs 192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4 and 2 more: out: ")
     assert line.endswith(
         "; nobody else is known to announce VIPs 192.0.2.2, 192.0.2.3, 192.0.2.4, 192.0.2.5 and 1 "
@@ -151,6 +153,13 @@ def test_a_neighbour_that_cannot_be_asked_is_a_complaint_and_one_that_fails_is_n
     stranger = NeighbourRow("s2", "unknown", False, [], 0.5, "it does not know our secret")
     (line,) = complaints(changed(neighbours=[stranger]))
     assert line == "neighbour s2: not known what it announces: it does not know our secret"
+
+
+def test_coverage_that_waits_for_somebody_is_a_complaint() -> None:
+    (waits,) = complaints(changed(coverage_waiting=1))
+    assert waits.endswith("wait for approval: 1; see `headrace vip coverage diff`")
+    (alarm,) = complaints(changed(coverage_alarms=2))
+    assert "too much is announced: 2; see" in alarm
 
 
 def test_a_long_reason_hides_no_address() -> None:

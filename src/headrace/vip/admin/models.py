@@ -126,6 +126,8 @@ class Status(msgspec.Struct):
     """All that this server knows of its VIPs. `clients` are the connections that they have, counted
     while the server leaves (null: not counted). `handover` is null where it is turned off.
     `view_age_s` is how long ago the feedback loop made the view that this server has (null: none).
+    `coverage_waiting` counts changes of learnt coverage that wait for approval, `coverage_alarms`
+    coverage of which too much is announced.
     """
 
     server: str
@@ -148,6 +150,8 @@ class Status(msgspec.Struct):
     neighbours: list[NeighbourRow]
     handover: HandoverRow | None = None
     view_age_s: float | None = None
+    coverage_waiting: int = 0
+    coverage_alarms: int = 0
 
 
 class Explained(msgspec.Struct):

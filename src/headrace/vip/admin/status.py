@@ -29,7 +29,7 @@ def status(server: Announcing) -> Status:
     """Return all that this server knows of its VIPs."""
     now = time.time()
     wish = server.wish(now)
-    memory = server.memory
+    memory, learnt = server.memory, server.learning.counts()
     return Status(
         server=server.me,
         site=server.order.site.name,
@@ -52,6 +52,8 @@ def status(server: Announcing) -> Status:
         neighbours=[_neighbour(server, name) for name in _others(server)],
         handover=_handover(server),
         view_age_s=server.view_age_s(now) if server.view.made_at else None,
+        coverage_waiting=learnt.waiting,
+        coverage_alarms=learnt.alarms,
     )
 
 

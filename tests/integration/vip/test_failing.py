@@ -69,7 +69,8 @@ def test_another_certificate_or_other_bytes_take_the_vip_away(site: VipSite) -> 
     assert "other bytes for vod.example/probe" in first.events()
     done = first.headrace("status", "--check")
     assert done.returncode == 1
-    assert f"VIP {vip_of(1)}: out" in done.stdout
+    assert f"VIPs {vip_of(1)}, " in done.stdout
+    assert "other bytes for vod.example/probe); announced by s2" in done.stdout
     probe.write_bytes(BODY)
     purge(first)
     site.settled()

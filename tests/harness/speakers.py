@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import json
 import pickle
+import socket
 import subprocess
 import sys
 import threading
@@ -119,6 +121,27 @@ class RunningSpeaker:
             self.times_s.append(time.monotonic())
 
 
+def ask_bird(path: Path, command: str) -> str:
+    """Return what `birdc` would print, without its first line; "" where BIRD does not answer.
+
+    Each line of an answer begins with a code and "-" or, the last one, " "; or with " " where the
+    code is the one before.
+    """
+    text: list[str] = []
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(PATIENCE_S)
+        sock.connect(str(path))
+        with sock.makefile("r") as lines:
+            lines.readline()  # it greets
+            sock.sendall(f"{command}\n".encode())
+            for line in lines:
+                coded = line[:4].isdecimal()
+                text.append(line[5:] if coded else line[1:])
+                if coded and line[4] == " ":
+                    break
+    return "".join(text)
+
+
 class BirdRouter:
     """BIRD as the ISP's router, in a namespace."""
 
@@ -151,8 +174,7 @@ class BirdRouter:
 
     def ask(self, *words: str) -> str:
         """What it answers to a command."""
-        command = [*self.where.prefix, "birdc", "-s", str(self.socket), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        return ask_bird(self.socket, " ".join(words))
 
     def via(self, prefix: str) -> str | None:
         """The next hop of its best route to exactly that prefix."""

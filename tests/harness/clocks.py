@@ -11,15 +11,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-_SHIFTING = """
-import os, time
-_time, _file = time.time, os.environ.get("SHIFTED_CLOCK")
-def _shifted():
-    with open(_file) as file:
-        return _time() + float(file.read())
-if _file:
-    time.time = _shifted
-"""
+from tests.harness import shifted
+from tests.harness.shifted.sitecustomize import SHIFTED_CLOCK
+
+SHIFTING = Path(shifted.__file__).parent
 
 
 class ShiftedClock:
@@ -27,7 +22,6 @@ class ShiftedClock:
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / "sitecustomize.py").write_text(_SHIFTING)
         self._directory = directory
         self._file = directory / "shift"
         self._shift_s = 0.0
@@ -51,10 +45,10 @@ class ShiftedClock:
     @contextlib.contextmanager
     def given(self) -> Iterator[None]:
         """Give it to the processes that are started meanwhile."""
-        before = {name: os.environ.get(name) for name in ("PYTHONPATH", "SHIFTED_CLOCK")}
-        paths = [str(self._directory), *(before["PYTHONPATH"] or "").split(os.pathsep)]
+        before = {name: os.environ.get(name) for name in ("PYTHONPATH", SHIFTED_CLOCK)}
+        paths = [str(SHIFTING), *(before["PYTHONPATH"] or "").split(os.pathsep)]
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-        os.environ["SHIFTED_CLOCK"] = str(self._file)
+        os.environ[SHIFTED_CLOCK] = str(self._file)
         try:
             yield
         finally:

@@ -139,9 +139,9 @@ class Edge:
     def _start(self) -> Process:
         with self._log_file.open("ab") as log:
             out = log.fileno() if self._output is None else self._output
-            if not self._launcher and warm.possible(os.environ):
-                return warm.start("edge", self._arguments, out, out)
-            command = [*(self._launcher or (HEADRACE,)), "edge", *self._arguments]
+            if not self._launcher:
+                return warm.start_headrace(["edge", *self._arguments], out, out)
+            command = [*self._launcher, "edge", *self._arguments]
             return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
 
     # Talking to it.

@@ -20,11 +20,13 @@ from headrace.lab.drill.report import Report
 from headrace.lab.namespaces.namespace import names
 from headrace.lab.network.plan import PREFIX
 from headrace.lab.network.state import LabState, read_state
+from tests.harness import warm
 from tests.harness.polling import eventually
 
 ROOT = Path(__file__).parents[2]
 HEADRACE = str(Path(sys.executable).with_name("headrace"))
 PATIENCE_S = 60.0
+COMMAND_WITHIN_S = 180.0
 DRILL_WITHIN_S = 400.0
 _numbers = count(1)
 
@@ -56,13 +58,8 @@ class LabUnderTest:
     def __call__(self, command: str, *words: str, code: int = 0) -> str:
         """What a command says; it must end with that code."""
         options = ["--name", self.name, "--state-dir", str(self.state_dir)]
-        done = subprocess.run(
-            [HEADRACE, "lab", command, *options, *words],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=180,
-            cwd=ROOT,
+        done = warm.run_headrace(
+            ["lab", command, *options, *words], timeout_s=COMMAND_WITHIN_S, directory=ROOT
         )
         assert done.returncode == code, f"{command}: {done}"
         return done.stdout + done.stderr
@@ -70,13 +67,10 @@ class LabUnderTest:
     def drill(self, *words: str) -> tuple[int, Report, str]:
         """Run drills, which make the lab and remove it; what they came to, and what was said."""
         place = ["--name", self.name, "--state-dir", str(self.state_dir)]
-        done = subprocess.run(
-            [HEADRACE, "lab", "drill", *words, "--topology", "small", "--json", *place],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=DRILL_WITHIN_S,
-            cwd=ROOT,
+        done = warm.run_headrace(
+            ["lab", "drill", *words, "--topology", "small", "--json", *place],
+            timeout_s=DRILL_WITHIN_S,
+            directory=ROOT,
         )
         assert done.returncode in (0, 1), done.stderr
         return done.returncode, msgspec.json.decode(done.stdout, type=Report), done.stderr

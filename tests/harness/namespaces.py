@@ -19,6 +19,8 @@ from headrace.lab.namespaces import namespace as lab
 from headrace.lab.namespaces.commands import run
 from headrace.lab.namespaces.enter import enter
 from headrace.lab.namespaces.namespace import End, link, names
+from tests.harness import warm
+from tests.harness.warm import Process
 
 __all__ = ["Namespace", "Namespaces", "enter", "run", "sweep"]
 PREFIX = "hrt-"
@@ -39,7 +41,7 @@ class Namespace(lab.Namespace):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._processes: list[Process] = []
 
     def popen(self, command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
         """Start a command inside."""
@@ -51,6 +53,20 @@ class Namespace(lab.Namespace):
         """Start a command inside, with what it has to complain about in a file."""
         with log.open("ab") as file:
             return self.popen(command, stderr=file, **options)
+
+    def start_headrace(self, words: Sequence[str], log: Path, directory: Path) -> Process:
+        """Start `headrace` with these words inside; what it writes goes to the end of a file."""
+        with log.open("ab") as file:
+            out = file.fileno()
+            process = warm.start_headrace(words, out, out, directory=directory, namespace=self.name)
+        self._processes.append(process)
+        return process
+
+    def run_headrace(
+        self, words: Sequence[str], timeout_s: float
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `headrace` with these words inside, to its end."""
+        return warm.run_headrace(words, timeout_s=timeout_s, namespace=self.name)
 
     def black_hole(self, device: str) -> None:
         """Drop what comes in and goes out there, without a word to either side."""
@@ -70,7 +86,7 @@ class Namespace(lab.Namespace):
         super().remove()
         for process in self._processes:
             process.wait(10)
-            for pipe in (process.stdin, process.stdout):
+            for pipe in (getattr(process, "stdin", None), getattr(process, "stdout", None)):
                 if pipe is not None:
                     with contextlib.suppress(BrokenPipeError):
                         pipe.close()

@@ -11,7 +11,6 @@ from typing import Any
 
 from tests.harness.toml import to_toml
 from tests.harness.vip_site import (
-    HEADRACE,
     HOST,
     PATIENCE_S,
     PROBE,
@@ -35,12 +34,12 @@ class VipLoop:
         self.feedback_file = directory / "feedback.toml"
         self.feedback = Program(
             site.where,
-            [HEADRACE, "feedback", "--config", str(self.feedback_file)],
+            ["feedback", "--config", str(self.feedback_file)],
             directory / "feedback.log",
         )
         self.router = Program(
             site.where,
-            [HEADRACE, "router", "--config", str(directory / "router.toml")],
+            ["router", "--config", str(directory / "router.toml")],
             directory / "router.log",
         )
 
@@ -123,11 +122,8 @@ class VipLoop:
 
     def headrace(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command of `headrace feedback` there."""
-        return subprocess.run(
-            [*self.site.where.prefix, HEADRACE, "feedback", *words,
-             "--config", str(self.feedback_file)],
-            capture_output=True, text=True, check=False, timeout=PATIENCE_S,
-        )  # fmt: skip
+        config = ["--config", str(self.feedback_file)]
+        return self.site.where.run_headrace(["feedback", *words, *config], PATIENCE_S)
 
     def _write(self) -> None:
         site, directory = self.site, self.site.directory

@@ -24,6 +24,7 @@ from tests.harness.namespaces import Namespace, Namespaces
 from tests.harness.polling import eventually
 from tests.harness.speakers import BirdRouter
 from tests.harness.toml import to_toml
+from tests.harness.warm import Process
 
 ROOT = Path(__file__).parents[2]
 HEADRACE = str(Path(sys.executable).parent / "headrace")
@@ -48,16 +49,16 @@ def vip6_of(number: int) -> str:
 
 @dataclass
 class Program:
-    """A process with its log, in a namespace."""
+    """A process of `headrace` with its log, in a namespace. `words` follow the command."""
 
     where: Namespace
-    command: list[str]
+    words: list[str]
     log_file: Path
-    process: subprocess.Popen[bytes] | None = None
+    process: Process | None = None
 
     def start(self) -> None:
         """Start it."""
-        self.process = self.where.logged(self.command, self.log_file, cwd=ROOT)
+        self.process = self.where.start_headrace(self.words, self.log_file, ROOT)
 
     @property
     def pid(self) -> int:
@@ -109,12 +110,12 @@ class VipServer:
         self.state_dir = self.directory / "vip"
         self.edge = Program(
             where,
-            [HEADRACE, "edge", "--config", str(self.directory / "edge.toml")],
+            ["edge", "--config", str(self.directory / "edge.toml")],
             self.directory / "edge.log",
         )
         self.vip = Program(
             where,
-            [HEADRACE, "vip", "run", "--config", str(self.directory / "vip.toml")],
+            ["vip", "run", "--config", str(self.directory / "vip.toml")],
             self.directory / "vip.log",
         )
         self._site = site
@@ -190,7 +191,7 @@ class VipServer:
         def answers() -> bool:
             for one in (self.edge, self.vip):
                 ended = one.process is None or one.process.poll() is not None
-                assert not ended, f"{one.command[1]} ended:\n{one.log()[-4000:]}"
+                assert not ended, f"{one.words[0]} ended:\n{one.log()[-4000:]}"
             return "live" in self.curl("http://127.0.0.1:9093/live") and bool(self.status())
 
         eventually(answers, f"{self.name} answers", PATIENCE_S, every_s=0.2)
@@ -198,10 +199,7 @@ class VipServer:
     def headrace(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command of `headrace vip` there."""
         config = ["--config", str(self.directory / "vip.toml")]
-        return subprocess.run(
-            [*self.where.prefix, HEADRACE, "vip", *words, *config],
-            capture_output=True, text=True, check=False, timeout=PATIENCE_S,
-        )  # fmt: skip
+        return self.where.run_headrace(["vip", *words, *config], PATIENCE_S)
 
     def status(self) -> Any:
         """What the VIP process knows; {} while it does not answer.

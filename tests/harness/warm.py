@@ -1,10 +1,11 @@
 """Starts programs by forking a process that has imported them already.
 
-Hundreds of tests start an edge, and nine tenths of the processor time of such a start are imports.
-Here each process that runs tests pays for them once for each program. What a process then does is
-what it does when its command was run: it reads its arguments, its file and its environment. The
-command itself is run by its own tests (`tests/integration/cli`, `edge_from_arguments`), by those
-that need another program around it, by all of the lab's and by those of `tests/e2e`.
+Hundreds of tests start an edge, a VIP process or a command, and nine tenths of the processor time
+of such a start are imports. Here each process that runs tests pays for them once for each program.
+What a process then does is what it does when its command was run: it reads its arguments, its file
+and its environment. The command itself is run by its own tests (`tests/integration/cli`,
+`edge_from_arguments`), by those that need another program around it, by labs for all that runs in
+them, and by the tests of `tests/e2e`.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from tests.harness.warm_server import ENDED, STARTED
+from tests.harness.shifted.sitecustomize import SHIFTED_CLOCK
+from tests.harness.warm_server import EDGE, ENDED, OTHERS, STARTED
 
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT_S = 90.0
@@ -88,13 +91,14 @@ class Forked:
 class Warm:
     """A process that has imported one program, begun when it is first wanted."""
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, program: str, environment: Mapping[str, str] | None = None) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, "-m", "tests.harness.warm_server"]
         with theirs:
             self._process = subprocess.Popen(
                 [*command, str(theirs.fileno()), program],
                 cwd=ROOT,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
             )
@@ -114,12 +118,14 @@ class Warm:
         *,
         environment: Mapping[str, str],
         directory: Path,
+        namespace: str = "",
     ) -> Forked:
-        """Start the program with these descriptors for what it writes."""
+        """Start the program with these descriptors for what it writes, in a network namespace."""
         asked = {
             "arguments": list(arguments),
             "environment": dict(environment),
             "directory": str(directory),
+            "namespace": namespace,
         }
         word, theirs = os.pipe()
         try:
@@ -134,23 +140,29 @@ class Warm:
         self._process.wait()
 
 
-_warm: dict[str, Warm] = {}
+_warm: dict[tuple[str, frozenset[tuple[str, str]]], Warm] = {}
 
 
 def _read_at_a_start(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what Python and the system's loader read when a command is run, which a process that
+    is forked has from the one that forks it: each such environment has one of its own.
+    """
     found = {name: environment[name] for name in environment if name.startswith(("PYTHON", "LD_"))}
     found.pop("PYTHONUNBUFFERED", None)  # of standard output alone, which nothing here writes to
     return found
 
 
-_OURS = _read_at_a_start(os.environ)
-
-
-def possible(environment: Mapping[str, str]) -> bool:
-    """Return whether a forked process can have this environment. What Python and the system's
-    loader read of it they read when a command is run; a clock of its own is loaded so.
-    """
-    return _read_at_a_start(environment) == _OURS
+def _warm_for(program: str, environment: Mapping[str, str]) -> Warm:
+    read = _read_at_a_start(environment)
+    key = program, frozenset(read.items())
+    found = _warm.get(key)
+    if found is None or not found.lives:
+        others = {
+            name: os.environ[name] for name in os.environ.keys() - _read_at_a_start(os.environ)
+        }
+        others.pop(SHIFTED_CLOCK, None)
+        found = _warm[key] = Warm(program, {**others, **read})
+    return found
 
 
 def start(
@@ -161,22 +173,42 @@ def start(
     *,
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
+    namespace: str = "",
 ) -> Forked:
     """Start a program (see `warm_server.IMPORTED`) that reads nothing and writes to these
-    descriptors, by default in this process's environment and directory.
+    descriptors, by default in this process's environment, directory and network.
     """
     environment = os.environ if environment is None else environment
-    assert possible(environment), "what is read when a command is run needs one"
-    warm = _warm.get(program)
-    if warm is None or not warm.lives:
-        warm = _warm[program] = Warm(program)
-    return warm.start(
+    return _warm_for(program, environment).start(
         arguments,
         output,
         errors,
         environment=environment,
         directory=Path.cwd() if directory is None else directory,
+        namespace=namespace,
     )
+
+
+def start_headrace(words: Sequence[str], output: int, errors: int, **options: Any) -> Forked:
+    """Start `headrace` with these words; the rest as `start`."""
+    return start(EDGE if words[0] == EDGE else OTHERS, words, output, errors, **options)
+
+
+def run_headrace(
+    words: Sequence[str], *, timeout_s: float, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run `headrace` with these words to its end, and return what it wrote; the rest as `start`.
+    Raises subprocess.TimeoutExpired, when it has been killed.
+    """
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        process = start_headrace(words, output.fileno(), errors.fileno(), **options)
+        try:
+            code = process.wait(timeout_s)
+        finally:
+            process.kill()
+        for file in (output, errors):
+            file.seek(0)
+        return subprocess.CompletedProcess(["headrace", *words], code, output.read(), errors.read())
 
 
 def _readable(descriptor: int, timeout: float | None) -> bool:

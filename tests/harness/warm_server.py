@@ -2,8 +2,9 @@
 
 This is the far side; `warm` has the near one and says what for. The first argument is the
 descriptor of a socket that keeps packets apart, the second the program. Each packet asks for a
-process: JSON with its arguments, its environment and directory, and three descriptors, for its
-standard output, its standard error, and for the word on its end.
+process: JSON with its arguments, its environment and directory, the network namespace it is to be
+in ("" for this one), and three descriptors, for its standard output, its standard error, and for
+the word on its end.
 """
 
 from __future__ import annotations
@@ -21,19 +22,40 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from headrace.lab.namespaces.enter import settle
 from headrace.node.fork_server import name_process
 
 REQUEST_BYTES = 128 * 1024
 STARTED = ENDED = struct.Struct("!i")
 """What comes to whoever asked: the process's id, and how it ended as `subprocess` counts."""
 
+EDGE, OTHERS = "edge", "others"
+"""The commands of `headrace`: its edge, whose memory tests weigh, and all others."""
+
 IMPORTED = {
-    "edge": (
+    EDGE: (
         "headrace.cli.main",
         "headrace.cli.edge",
         "headrace.edge.worker",
         "headrace.edge.role",
         "headrace.node.run",
+    ),
+    OTHERS: (
+        "headrace.cli.main",
+        "headrace.cli.feedback",
+        "headrace.cli.lab",
+        "headrace.cli.locate",
+        "headrace.cli.log",
+        "headrace.cli.router",
+        "headrace.cli.top",
+        "headrace.cli.vip",
+        "headrace.feedback.role",
+        "headrace.feedback.worker",
+        "headrace.node.run",
+        "headrace.router.role",
+        "headrace.router.worker",
+        "headrace.vip.role",
+        "headrace.vip.worker",
     ),
     "tests.harness.run_supervisor": ("tests.harness.run_supervisor",),
     "tests.harness.run_router": (
@@ -53,16 +75,16 @@ def main(descriptor: int, program: str) -> None:
     """Serve until whoever asks is gone; in a process that was asked for, be the program."""
     for module in IMPORTED[program]:
         import_module(module)
-    if program == "edge":
+    if program == EDGE:
         build_models()
     gc.freeze()
     asked = Serving(descriptor).serve()
     if asked is None:
         return
-    if program == "edge":
+    if program in (EDGE, OTHERS):
         from headrace.cli.main import main as run_headrace
 
-        sys.argv = ["headrace", "edge", *asked]
+        sys.argv = ["headrace", *asked]
         name_process("headrace")
         run_headrace()
     else:
@@ -124,6 +146,8 @@ class Serving:
         os.environ.clear()
         os.environ.update(asked["environment"])
         os.chdir(asked["directory"])
+        if asked["namespace"]:
+            settle(asked["namespace"])
 
     def _reap(self, living: int) -> None:
         pid, word = self._living.pop(living)

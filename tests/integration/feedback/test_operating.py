@@ -6,19 +6,18 @@ import http.client
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.harness import warm
 from tests.harness.edge import free_port
 from tests.harness.feedback import Feedback
 from tests.harness.polling import eventually
 from tests.harness.probed import Background, Manner, ProbedServer
 from tests.harness.toml import to_toml
 
-HEADRACE = str(Path(sys.executable).parent / "headrace")
 PATIENCE_S = 30.0
 
 
@@ -30,13 +29,7 @@ class Operated(Feedback):
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command of `headrace feedback`."""
-        return subprocess.run(
-            [HEADRACE, "feedback", *words, "--config", str(self.file)],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return warm.run_headrace(["feedback", *words, "--config", str(self.file)], timeout_s=60)
 
     def told(self, *words: str) -> str:
         """Return what a command prints."""

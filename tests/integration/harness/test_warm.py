@@ -32,7 +32,7 @@ def log(tmp_path: Path) -> Iterator[int]:
 def test_exit_codes_and_signals_are_told(tmp_path: Path, log: int) -> None:
     wrong = tmp_path / "wrong.toml"
     wrong.write_text("nothing = 1\n")
-    process = warm.start("edge", ["--config", str(wrong)], log, log)
+    process = warm.start_headrace(["edge", "--config", str(wrong)], log, log)
     assert process.wait(60) == process.poll() == 2
     assert "headrace: " in (tmp_path / "log").read_text()
     process.kill()  # long gone: nothing, and nobody else
@@ -63,7 +63,7 @@ def test_nothing_outlives_the_tests(tmp_path: Path) -> None:
     )
     code = (
         "import sys, time; from tests.harness import warm\n"
-        f"one = warm.start('edge', ['--config', {str(config)!r}], 2, 2)\n"
+        f"one = warm.start_headrace(['edge', '--config', {str(config)!r}], 2, 2)\n"
         "print(one.pid, flush=True); time.sleep(600)"
     )
     tests = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE)

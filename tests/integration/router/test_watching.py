@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.harness import warm
 from tests.harness.router import NORTH, SOUTH, Router
 
 
@@ -43,11 +41,11 @@ def busy(router: Router) -> Iterator[Router]:
 
 def headrace(router: Router, *arguments: str) -> str:
     host, port = router.admin_address
-    command = [
-        str(Path(sys.executable).parent / "headrace"), *arguments,
-        "--admin", f"{host}:{port}", "--token-file", str(router.cache_dir / "admin.token"),
-    ]  # fmt: skip
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    token_file = str(router.cache_dir / "admin.token")
+    words = [*arguments, "--admin", f"{host}:{port}", "--token-file", token_file]
+    done = warm.run_headrace(words, timeout_s=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_the_log_says_where_clients_are_sent(busy: Router) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 from tests.harness.namespaces import Namespaces
 from tests.harness.polling import eventually
 from tests.harness.toml import to_toml
-from tests.harness.vip_site import HEADRACE, PATIENCE_S, ROOT, Program, VipServer, VipSite
+from tests.harness.vip_site import PATIENCE_S, Program, VipServer, VipSite
 
 # BIRD, two servers and a request router, each asked by a command of its own, again and again.
 pytestmark = pytest.mark.timeout(300)
@@ -59,7 +58,7 @@ class LearningSite:
         self._describe()
         self.router = Program(
             site.where,
-            [HEADRACE, "router", "--config", str(site.directory / "router.toml")],
+            ["router", "--config", str(site.directory / "router.toml")],
             site.directory / "router.log",
         )
         network = {
@@ -124,10 +123,8 @@ class LearningSite:
         return self._located("--network", str(self.site.network_file), "--client", client)
 
     def _located(self, *words: str) -> str:
-        done = subprocess.run(
-            [*self.site.where.prefix, HEADRACE, "locate", "http://vod.example/a", "--json", *words],
-            capture_output=True, text=True, check=False, timeout=PATIENCE_S, cwd=ROOT,
-        )  # fmt: skip
+        asked = ["locate", "http://vod.example/a", "--json", *words]
+        done = self.site.where.run_headrace(asked, PATIENCE_S)
         candidates = json.loads(done.stdout)["candidates"] if done.returncode == 0 else []
         return candidates[0]["site"] if candidates else ""
 

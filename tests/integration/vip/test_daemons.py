@@ -12,7 +12,7 @@ import pytest
 from headrace.node.fork_server import WORKER_NAME
 from tests.harness.namespaces import Namespaces
 from tests.harness.vip_daemons import own_bird
-from tests.harness.vip_site import VipSite, vip6_of, vip_of
+from tests.harness.vip_site import HEADRACE, VipSite, vip6_of, vip_of
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -65,7 +65,8 @@ def test_all_that_is_killed_at_once_is_withdrawn_by_a_command(
     assert site.router.via(f"{vip_of(1)}/32") == server.own
     # systemd says so where the service has left by itself, as it was configured to.
     in_order = ["env", "SERVICE_RESULT=success"]
-    server.where.run(*in_order, *server.vip.command[:2], "withdraw", *server.vip.command[3:])
+    config = str(server.directory / "vip.toml")
+    server.where.run(*in_order, HEADRACE, "vip", "withdraw", "--config", config)
     assert site.router.via(f"{vip_of(1)}/32") == server.own
     done = server.headrace("withdraw")
     assert (done.returncode, done.stdout) == (0, "bird announces nothing from here any more\n")

@@ -15,7 +15,8 @@ import msgspec
 from headrace.store import locks
 from headrace.store.errors import StoreError, StoreInUse
 from headrace.store.files import open_file, own_directory
-from headrace.store.layout import CLAIM_LOCK, FORMAT, MARK
+from headrace.store.layout import CLAIM_LOCK, FORMAT, MARK, STATE
+from headrace.store.shared_memory import is_in_use
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -107,16 +108,17 @@ class DirectoryLock:
         return cls(path, fd)
 
     def release(self, *, clean: bool = True) -> None:
-        """Give the directory up; `clean` writes all to disk first and leaves the clean mark.
+        """Give the directory up; `clean` writes all to disk first and leaves the clean mark, unless
+        a process still has the store open: what it writes from now on may not reach the disk.
 
-        Only when every process has closed the store. Blocks for as long as the disk takes.
-        Idempotent. Raises OSError.
+        Blocks for as long as the disk takes. Idempotent. Raises OSError.
         """
         if self._fd < 0:
             return
         try:
             mark = read_mark(self._path) if clean else None
-            if mark is not None and mark.boot_id == boot_id():  # opened since the system's start
+            opened = mark is not None and mark.boot_id == boot_id()  # since the system's start
+            if mark is not None and opened and not is_in_use(self._path / STATE):
                 if _libc.syncfs(self._fd) != 0:
                     code = ctypes.get_errno()
                     raise OSError(code, os.strerror(code), os.fspath(self._path))

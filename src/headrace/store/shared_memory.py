@@ -9,6 +9,7 @@ import mmap
 import os
 from pathlib import Path
 
+from headrace.store import locks
 from headrace.store.errors import StoreError
 from headrace.store.files import open_file
 from headrace.store.layout import PAGE_BYTES, SLOTS
@@ -37,6 +38,7 @@ class SharedState:
         try:
             # Allocated in full: a page that finds no room when it is touched would be a SIGBUS.
             _reserve(fd, path)
+            locks.follow(fd)  # as long as it is mapped: see `is_in_use`
             self._mapping = mmap.mmap(fd, _SIZE_BYTES)
         finally:
             os.close(fd)
@@ -123,6 +125,15 @@ class SharedState:
         self._words.release()
         self._hits.release()
         self._mapping.close()
+
+
+def is_in_use(path: Path) -> bool:
+    """Return whether any process has the file mapped: it has the store open. Raises OSError."""
+    fd = open_file(path, os.O_RDWR)
+    try:
+        return locks.is_followed(fd)
+    finally:
+        os.close(fd)
 
 
 def began_at(process: int) -> int:

@@ -19,8 +19,9 @@ from headrace.store import (
     locks,
 )
 from headrace.store.directory_lock import Mark, read_mark, write_mark
-from headrace.store.layout import FORMAT
+from headrace.store.layout import FORMAT, STATE
 from headrace.store.maintenance.orphans import OrphanSweep
+from headrace.store.shared_memory import SharedState
 from tests.unit.store.samples import (
     KEY,
     a_record,
@@ -81,6 +82,22 @@ def test_a_clean_end_is_believed_after_the_next_boot(tmp_path: Path) -> None:
     write_mark(tmp_path, msgspec.structs.replace(mark, boot_id="an earlier boot"))
     with a_store(tmp_path) as store:
         assert find(store, stored) == stored
+
+
+def test_an_end_is_not_clean_while_a_process_has_the_store_open(tmp_path: Path) -> None:
+    claim = Store.claim(tmp_path)
+    with a_store(tmp_path) as store:
+        fill(store, a_record())
+        worker = SharedState(tmp_path / STATE)
+    claim.release()
+    mark = read_mark(tmp_path)
+    assert mark is not None
+    assert not mark.clean
+    worker.close()
+    Store.claim(tmp_path).release()
+    mark = read_mark(tmp_path)
+    assert mark is not None
+    assert mark.clean
 
 
 def test_an_opened_directory_is_not_clean(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from headrace.cache.record import StoredResponse
 from headrace.store import listing, part, purge_journal, whole
 from headrace.store.commit import Committer, check
 from headrace.store.directory_lock import DirectoryLock
+from headrace.store.doomed_files import DoomedFiles
 from headrace.store.errors import StoreError, StoreFull
-from headrace.store.files import remove
 from headrace.store.header import decode_record
 from headrace.store.index import READ_ERRORS, Index, damaged
 from headrace.store.layout import (
@@ -349,19 +349,21 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Begin a write transaction; the files of what it removes go when it is committed."""
-        with self.index.write() as change:
+        """Begin a write transaction. The files of what it removes lose their names at its end: once
+        others can write, a name may be that of a slice that was filled again.
+        """
+        with DoomedFiles(self.spares) as files, self.index.write() as change:
             transaction = Transaction(
                 change, self.state, self.room_bytes(), self.settings, now=self._clock()
             )
             yield transaction
-        # First of all it is closed here: what is still read is not used again.
-        if transaction.doomed and self.on_removed is not None:
-            self.on_removed([slice_of(key) for key in transaction.doomed])
-        for key in transaction.doomed:
-            path = f"{self.objects}/{slice_file(key)}"
-            if not self.spares.recycle(path):
-                remove(path)
+            if not transaction.doomed:
+                return
+            change.put_totals()  # the last that can fail
+            # First of all it is closed here: what is still read is not used again.
+            if self.on_removed is not None:
+                self.on_removed([slice_of(key) for key in transaction.doomed])
+            files.take(f"{self.objects}/{slice_file(key)}" for key in transaction.doomed)
 
     def _commit(self, finished: Part, stored: StoredResponse, length: int, record: bool) -> bool:
         return self._committer.commit(finished, stored, length, record=record)

@@ -1,8 +1,8 @@
 """What one write transaction does to records, slices and queues, so that they always agree.
 
-Files are not touched here: `doomed` names the slices whose files go once the transaction is
-committed. (Going first, a crash would leave an index that promises missing files; going after, it
-leaves files without an index entry, which `orphans.py` removes.)
+Files are not touched here: `doomed` names the slices whose files go at the transaction's end. (A
+process that dies between them and the commit leaves rows without files, which go when they are
+asked for. Going after the commit, a file could be one that another process has just filled again.)
 """
 
 from __future__ import annotations

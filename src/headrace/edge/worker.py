@@ -204,6 +204,7 @@ def store_settings(config: Config) -> StoreSettings:
         size_bytes=options.size_bytes,
         slice_bytes=options.slice_bytes,
         inline_bytes=options.inline_bytes,
+        caller_verifies=options.checksum == "on_open",
     )
 
 

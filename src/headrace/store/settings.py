@@ -20,8 +20,9 @@ class StoreSettings:
     `slice_bytes` is what new representations are cut into; it also stands in every record, so a
     change of it leaves older records valid. `map_bytes` is the index's address space (sparse: disk
     is taken as records come). With `checksum_on_open` each process verifies a slice's checksum
-    before it serves it for the first time. A body of up to `inline_bytes` is kept in the index
-    itself, as long as there is room for it there.
+    before it serves it for the first time; `caller_verifies` says that the caller does so instead.
+    A body of up to `inline_bytes` is kept in the index itself, as long as there is room for it
+    there.
     """
 
     size_bytes: int
@@ -29,6 +30,7 @@ class StoreSettings:
     checksum_on_open: bool = False
     map_bytes: int = 32 * GIB
     inline_bytes: int = 0
+    caller_verifies: bool = False
 
     @property
     def index_bytes(self) -> int:

@@ -194,6 +194,6 @@ def limit_for(settings: StoreSettings) -> int:
     After a crash of the operating system the file that was written over may have its old name and
     an index that knows it so. Only the body's checksum tells it from what it was.
     """
-    if not settings.checksum_on_open:
+    if not (settings.checksum_on_open or settings.caller_verifies):
         return 0
     return min(MOST_RECYCLED_BYTES, settings.size_bytes // RECYCLED_SHARE)

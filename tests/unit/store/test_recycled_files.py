@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from headrace.cache.record import StoredResponse
+from headrace.edge.worker import store_settings
 from headrace.store import OpenSlice, Part, PartFollower, Store, lend
 from headrace.store import locks as store_locks
 from headrace.store.layout import SPARES
 from headrace.store.spare_files import MOST, limit_for
-from tests.unit.store.samples import MIB, a_record, a_store, body_of, fill, slice_files
+from tests.harness.interleaved.ground import configured
+from tests.unit.store.samples import (
+    MIB,
+    a_record,
+    a_store,
+    body_of,
+    fill,
+    orphans_swept,
+    slice_files,
+)
 
 SIZE_BYTES = 64 * MIB  # its spare files may take one MiB
 BODY_BYTES = 60_000
@@ -227,3 +238,54 @@ def test_without_checksums_nothing_is_written_over(tmp_path: Path) -> None:
         filled(store, "before")
         store.delete(filled(store, "evicted"))
         assert spares(store) == []
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_name_goes_before_another_can_fill_the_slice_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, checked: bool
+) -> None:
+    """Else the file that goes may be the one that was filled since."""
+    with a_store(tmp_path, SIZE_BYTES, checksum_on_open=checked) as store:
+        first = filled(store, "first")
+        (file,) = slice_files(store.path)
+        others_see = []
+
+        def watched(does: Callable[..., None]) -> Callable[..., None]:
+            def do(path: str, *more: str) -> None:
+                if os.fspath(path) == os.fspath(file):
+                    others_see.append(store.has_slice(first.version, 0))
+                does(path, *more)
+
+            return do
+
+        monkeypatch.setattr(os, "rename", watched(os.rename))
+        monkeypatch.setattr(os, "unlink", watched(os.unlink))
+        store.delete(first)
+        assert others_see == [True]
+        assert not store.has_slice(first.version, 0)
+        assert slice_files(store.path) == []
+
+
+def test_what_the_disk_does_not_remove_is_told_and_left_to_the_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with a_store(tmp_path, SIZE_BYTES) as store:
+        first = filled(store, "first")
+
+        def refused(path: str) -> None:
+            raise PermissionError(errno.EPERM, "not permitted", path)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "unlink", refused)
+            with pytest.raises(PermissionError):
+                store.delete(first)
+        assert not store.has_slice(first.version, 0)
+        assert store.stats()["bytes"] == 0
+        orphans_swept(store)
+        assert slice_files(store.path) == []
+
+
+@pytest.mark.parametrize("checksum", ["on_open", "off"])
+def test_workers_write_over_files_where_they_verify_bodies(tmp_path: Path, checksum: str) -> None:
+    config = configured(tmp_path, {}, store={"size": "64MiB", "checksum": checksum})
+    assert (limit_for(store_settings(config)) > 0) is (checksum == "on_open")

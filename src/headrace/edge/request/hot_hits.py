@@ -17,7 +17,12 @@ from headrace.edge.peers.purges import began_field, effect
 from headrace.edge.request.promote import at_hand, promoted
 from headrace.edge.request.response import CacheResult, Response
 from headrace.edge.service.resource import Resource
-from headrace.edge.service.response_heads import HitHeads, hit_head, stored_fields
+from headrace.edge.service.response_heads import (
+    HitHeads,
+    head_of_one_hit,
+    hit_head,
+    stored_fields,
+)
 from headrace.http.message import Field
 from headrace.http.methods import GET_OR_HEAD
 from headrace.http.parser import RequestHead
@@ -89,9 +94,12 @@ class HotHits:
         if not found.inside:
             return False
         self._touch(found.slot)
-        stored, now = found.stored, self._now()
+        stored, now, service = found.stored, found.now, resource.service
         exchange.context = Hit(resource, stored)
-        prepared = hit_head(stored, self._hit_fields(resource, stored, now))
+        if service.debug or service.server_timing:
+            prepared = hit_head(stored, self._hit_fields(resource, stored, now))
+        else:
+            prepared = head_of_one_hit(stored, now, edge.node_id_bytes)
         assert isinstance(found.body, memoryview)
         if exchange.keep_alive and not exchange.head_only and head.version == (1, 1):
             exchange.respond_at_once(stored.status, prepared + found.body)

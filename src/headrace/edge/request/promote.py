@@ -7,7 +7,8 @@ needs no decision: without a task, it costs less than half of the longer way.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+
+import msgspec
 
 from headrace.cache.freshness import hot_until
 from headrace.cache.record import StoredResponse
@@ -68,12 +69,12 @@ def make_hot(
     return entry
 
 
-@dataclass(slots=True)
-class AtHand:
+class AtHand(msgspec.Struct, gc=False):
     """A stored response that needs no decision, with all of its body.
 
     `slot` counts its hits unless the body has its own. `generation` is of the purges that the look
-    into the store took account of; `inside` says that the body came from the index.
+    into the store took account of; `inside` says that the body came from the index, `now` when
+    that was.
     """
 
     stored: StoredResponse
@@ -81,6 +82,7 @@ class AtHand:
     slot: int
     generation: int
     inside: bool
+    now: float
 
 
 def at_hand(edge: WorkerContext, resource: Resource, headers: Headers) -> AtHand | None:
@@ -96,20 +98,23 @@ def at_hand(edge: WorkerContext, resource: Resource, headers: Headers) -> AtHand
         return variant_text(vary, headers, rules) if vary else b""
 
     try:
-        edge.apply_purges()
-        generation = edge.purged_up_to
+        generation = edge.store.state.generation()
+        if generation != edge.purged_up_to:
+            edge.apply_purges()
+            generation = edge.purged_up_to
         found = edge.store.whole(resource.key_hash, variant_of)
         if found is None:
             return None
         stored, small, slot = found
-        if not 0 <= stored.length <= stored.slice_bytes or hot_until(stored, rules) <= edge.now():
+        now = edge.now()
+        if not 0 <= stored.length <= stored.slice_bytes or hot_until(stored, rules) <= now:
             return None
         if small is not None:
-            return AtHand(stored, memoryview(small), slot, generation, True)
+            return AtHand(stored, memoryview(small), slot, generation, True, now)
         body, slot = _whole_body(edge, stored)
     except (StoreError, BodyError, OSError):
         return None  # the longer way knows what to do about it
-    return None if body is None else AtHand(stored, body, slot, generation, False)
+    return None if body is None else AtHand(stored, body, slot, generation, False, now)
 
 
 def promoted(edge: WorkerContext, resource: Resource, found: AtHand) -> HotEntry | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
-from headrace.cache.freshness import age_and_ttl_s, current_age_s
+from headrace.cache.freshness import age_and_ttl_s, current_age_s, remaining_s
 from headrace.cache.record import StoredFlag, StoredResponse
+from headrace.cache.status import cache_status
 from headrace.http import via
 from headrace.http.dates import format_http_date
 from headrace.http.message import Field
@@ -80,6 +82,40 @@ def hit_head(stored: StoredResponse, fields: list[Field]) -> bytes:
     """
     length = b"" if stored.status == 204 else b"Content-Length: %d\r\n" % stored.length
     return b"%s%s%s\r\n" % (status_line(stored.status), field_lines(fields), length)
+
+
+def head_of_one_hit(stored: StoredResponse, now: float, node_id: bytes) -> bytes:
+    """Return what `hit_head` does of `stored_fields` and this cache's Cache-Status, in a third of
+    the steps: a small response from the store is mostly this.
+    """
+    headers = stored.headers
+    names = dict(headers)
+    if b"via" in names:
+        fields = stored_fields(stored, now, node_id)
+        ttl = int(remaining_s(stored, now))
+        fields.append((b"cache-status", cache_status(node_id, hit=True, ttl=ttl)))
+        return hit_head(stored, fields)
+    status = stored.status
+    lines = status_line(status) + field_lines(headers)
+    if b"date" not in names:
+        lines += b"Date: %s\r\n" % format_http_date(stored.response_time)
+    if status == 200 and b"accept-ranges" not in names:
+        lines += b"Accept-Ranges: bytes\r\n"
+    age_s, ttl_s = age_and_ttl_s(stored, now)
+    end = _own_fields(node_id, stored.flags & _HTTP_1_0)
+    if status == 204:
+        return b"%sAge: %d\r\n%s%d\r\n\r\n" % (lines, age_s, end, ttl_s)
+    return b"%sAge: %d\r\n%s%d\r\nContent-Length: %d\r\n\r\n" % (
+        lines, age_s, end, ttl_s, stored.length,
+    )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=64)
+def _own_fields(node_id: bytes, http_1_0: int) -> bytes:
+    """Return Via, and Cache-Status up to the number of its ttl."""
+    hop = via.hop((1, 0) if http_1_0 else (1, 1), node_id)
+    status = cache_status(node_id, hit=True, ttl=0)
+    return field_lines([(b"via", hop), (b"cache-status", status)])[: -len(b"0\r\n")]
 
 
 def not_modified_fields(fields: list[Field]) -> list[Field]:

@@ -5,10 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.cache.freshness import remaining_s
-from headrace.cache.record import StoredResponse
+from headrace.cache.record import StoredFlag, StoredResponse
 from headrace.cache.status import cache_status
 from headrace.edge.service.response_heads import (
     HitHeads,
+    head_of_one_hit,
+    hit_head,
     not_modified_fields,
     stored_fields,
 )
@@ -48,6 +50,30 @@ def test_the_heads_of_a_hit_are_those_of_any_second(
     length = b"Content-Length: %d\r\n\r\n" % stored.length
     assert heads.whole(asked) == b"HTTP/1.1 200 OK\r\n" + lines + length
     assert heads.partial(asked) == b"HTTP/1.1 206 Partial Content\r\n" + lines
+
+
+@given(
+    st.lists(
+        st.tuples(st.one_of(NAMES, st.sampled_from([b"accept-ranges", b"cache-status"])), VALUES),
+        max_size=4, unique_by=lambda field: field[0],
+    ),
+    st.sampled_from([200, 204, 404]),
+    st.sampled_from([0, int(StoredFlag.HTTP_1_0)]),
+    st.sampled_from([b"edge", b"an edge"]),
+    st.floats(-10, 10_000),
+)  # fmt: skip
+def test_the_head_of_one_hit_is_the_same_in_fewer_steps(
+    headers: list[Field], status: int, flags: int, node_id: bytes, asked_s: float
+) -> None:
+    stored = msgspec.structs.replace(
+        RECORD, corrected_age_s=3.2, lifetime_s=60.5, headers=tuple(headers), status=status,
+        flags=flags,
+    )  # fmt: skip
+    now = NOW + asked_s
+    ttl = int(remaining_s(stored, now))
+    own = (b"cache-status", cache_status(node_id, hit=True, ttl=ttl))
+    slowly = hit_head(stored, [*stored_fields(stored, now, node_id), own])
+    assert head_of_one_hit(stored, now, node_id) == slowly
 
 
 def test_a_stored_response_says_its_age_and_way() -> None:

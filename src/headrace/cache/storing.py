@@ -30,19 +30,24 @@ _TAG_FIELDS = (b"surrogate-key", b"cache-tag")
 MOST_TAGS = 256
 # A response that varies by more is as good as one that varies by everything.
 MOST_VARY_NAMES = 32
-_NOT_STATED = StoredFlag.HEURISTIC | StoredFlag.NEGATIVE
+# As numbers: an operator of a flag costs more than a call.
+_NO_CACHE, _IMMUTABLE = int(StoredFlag.NO_CACHE), int(StoredFlag.IMMUTABLE)
+_MUST_REVALIDATE = int(StoredFlag.MUST_REVALIDATE)
+_HEURISTIC, _NEGATIVE = int(StoredFlag.HEURISTIC), int(StoredFlag.NEGATIVE)
+_STATES_STALE = int(StoredFlag.STATES_STALE)
+_NOT_STATED = _HEURISTIC | _NEGATIVE
 
 
 @dataclass(frozen=True, slots=True)
 class Storing:
-    """The decision. With `store` False only `reason` has a meaning."""
+    """The decision. With `store` False only `reason` has a meaning. `flags` are `StoredFlag`s."""
 
     store: bool
     reason: Reason
     lifetime_s: float = 0.0
     stale_while_revalidate_s: float = 0.0
     stale_if_error_s: float = 0.0
-    flags: StoredFlag = StoredFlag.NONE
+    flags: int = 0
     corrected_age_s: float = 0.0
     vary: tuple[bytes, ...] = ()
     headers: tuple[Field, ...] = ()
@@ -87,7 +92,7 @@ def decide_storing(
     lifetime_s, flags = _lifetime(response, control, rules, targeted, response_time)
     if forced_s is not None:
         # The operator means from now on, and Age stays true.
-        lifetime_s, flags = forced_s + age_s, StoredFlag.NONE
+        lifetime_s, flags = forced_s + age_s, 0
     if lifetime_s is None:
         return Storing(False, Reason.NO_LIFETIME)
     if flags & _NOT_STATED and b"cookie" in request.headers:
@@ -100,8 +105,8 @@ def decide_storing(
     longest = longest_s(response.status, rules)
     if longest is not None:
         lifetime_s = min(lifetime_s, age_s + longest)
-        flags |= StoredFlag.MUST_REVALIDATE
-        if lifetime_s <= age_s or flags & StoredFlag.NO_CACHE:
+        flags |= _MUST_REVALIDATE
+        if lifetime_s <= age_s or flags & _NO_CACHE:
             return Storing(False, Reason.STALE_AT_BIRTH)
     if _useless(lifetime_s - age_s, flags, kept, while_s, error_s, rules):
         return Storing(False, Reason.STALE_AT_BIRTH)
@@ -130,17 +135,17 @@ def _dated(fields: tuple[Field, ...], response_time: float) -> tuple[Field, ...]
     return (*fields, (b"date", format_http_date(response_time)))
 
 
-def _stated_flags(control: CacheControl) -> StoredFlag:
+def _stated_flags(control: CacheControl) -> int:
     """Return the flags that a response's own directives set."""
-    flags = StoredFlag.NONE
+    flags = 0
     if control.no_cache:
-        flags |= StoredFlag.NO_CACHE
+        flags |= _NO_CACHE
     if control.must_revalidate or control.proxy_revalidate or control.s_maxage is not None:
-        flags |= StoredFlag.MUST_REVALIDATE
+        flags |= _MUST_REVALIDATE
     if control.immutable:
-        flags |= StoredFlag.IMMUTABLE
+        flags |= _IMMUTABLE
     if control.stale_if_error is not None:
-        flags |= StoredFlag.STATES_STALE
+        flags |= _STATES_STALE
     return flags
 
 
@@ -229,40 +234,40 @@ def _lifetime(
     rules: CacheRules,
     targeted: bool,
     response_time: float,
-) -> tuple[float | None, StoredFlag]:
+) -> tuple[float | None, int]:
     """Return the lifetime in seconds or None, and its origin (RFC 9111 sections 4.2.1, 4.2.2)."""
     status, headers = response.status, response.headers
     stated_s = explicit_lifetime_s(control, headers, targeted=targeted, response_time=response_time)
     if stated_s is not None:
-        return stated_s, StoredFlag.NONE
+        return stated_s, 0
     negative_s = rules.negative_s.get(status)
     if negative_s is not None:
-        return negative_s, StoredFlag.NEGATIVE
+        return negative_s, _NEGATIVE
     if control.no_cache:
-        return 0.0, StoredFlag.NONE
+        return 0.0, 0
     if status >= FIRST_ERROR:
         # Guessing how long an error lasts is what `negative_s` is for.
-        return None, StoredFlag.NONE
+        return None, 0
     return (
         heuristic_lifetime_s(status, control, headers, rules, response_time),
-        StoredFlag.HEURISTIC,
+        _HEURISTIC,
     )
 
 
 def _useless(
     remaining_s: float,
-    flags: StoredFlag,
+    flags: int,
     kept: tuple[Field, ...],
     while_s: int | None,
     error_s: int | None,
     rules: CacheRules,
 ) -> bool:
     """Return whether it could never be reused: stale, without validator and stale window."""
-    if remaining_s > 0 and not flags & StoredFlag.NO_CACHE:
+    if remaining_s > 0 and not flags & _NO_CACHE:
         return False
     if any(name in (b"etag", b"last-modified") for name, _value in kept):
         return False
-    if flags & (StoredFlag.MUST_REVALIDATE | StoredFlag.NO_CACHE):
+    if flags & (_MUST_REVALIDATE | _NO_CACHE):
         return True
     windows = (
         while_s if while_s is not None else rules.stale_while_revalidate_s,

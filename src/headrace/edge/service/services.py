@@ -47,6 +47,13 @@ class Service:
     rules: CacheRules
     path_rules: tuple[tuple[re.Pattern[bytes], CacheRules], ...]
     tally: ServiceTally = field(default_factory=ServiceTally, compare=False, repr=False)
+    signs: bool = field(init=False)
+    """Whether requests to any of its origins are signed."""
+
+    def __post_init__(self) -> None:
+        origins = [origin for pool in self.pools.values() for origin in pool.origins]
+        signs = any(origin.credentials is not None for origin in origins)
+        object.__setattr__(self, "signs", signs)
 
     @property
     def default_pool(self) -> str:
@@ -57,15 +64,6 @@ class Service:
     def default_retry(self) -> str:
         """The name of the retry policy where none is named."""
         return DEFAULT_RETRY
-
-    @property
-    def signs(self) -> bool:
-        """Whether requests to any of its origins are signed."""
-        return any(
-            origin.credentials is not None
-            for pool in self.pools.values()
-            for origin in pool.origins
-        )
 
     def names(self, field: bytes) -> bool:
         """Return whether the operator named this request field (in lower case) for origins to

@@ -108,6 +108,7 @@ class MemoryStream:
         self._to_origin = bytearray()
         self._ended: OSError | None = None  # set when the origin has closed or reset
         self._waiters: list[asyncio.Future[bool]] = []
+        self._then: asyncio.Future[bool] | None = None
         self.origin = OriginConnection(self)
 
     async def recv_into(self, buffer: memoryview, timeout_s: float) -> int:
@@ -149,6 +150,50 @@ class MemoryStream:
             view = view[room:]
             until_s = self._loop.time() + timeout_s
             self.wake()
+
+    def send_now(self, data: bytes) -> int:
+        """Take what there is room for; nothing where each step is the test's to allow."""
+        if self.closed or self._ended is not None:
+            raise BrokenPipeError("the connection is closed")
+        if self._network.stepwise:
+            return 0
+        size = max(0, min(len(data), self._network.room_bytes - len(self._to_origin)))
+        self._to_origin += data[:size]
+        self.wake()
+        return size
+
+    def recv_now(self, buffer: memoryview) -> int | None:
+        """Give the next piece, or as much of it as fits; None when there is none."""
+        if self.closed or (not self._to_client and isinstance(self._ended, ConnectionResetError)):
+            raise ConnectionResetError("reset")
+        if not self._to_client:
+            return None if self._ended is None else 0
+        piece = self._to_client.popleft()
+        size = min(len(piece), len(buffer))
+        buffer[:size] = piece[:size]
+        if size < len(piece):
+            self._to_client.appendleft(piece[size:])
+        self.wake()
+        return size
+
+    def when_readable(self, then: Callable[[bool], None], timeout_s: float) -> None:
+        waiter: asyncio.Future[bool] = self._loop.create_future()
+        self._then = waiter
+        timer = self._loop.call_later(timeout_s, lambda: _settle(waiter, in_time=False))
+
+        def changed(_waiter: asyncio.Future[bool]) -> None:
+            timer.cancel()
+            if self._then is waiter:
+                self._then = None
+                then(waiter.result())
+
+        waiter.add_done_callback(changed)
+        self._waiters.append(waiter)
+        if self.closed or self._to_client or self._ended is not None:
+            _settle(waiter, in_time=True)
+
+    def stop_waiting(self) -> None:
+        self._then = None
 
     def idle_and_alive(self) -> bool:
         return not self.closed and self._ended is None and not self._to_client
@@ -324,6 +369,11 @@ class MemoryNetwork:
         return [stream for stream in self.streams if not stream.closed]
 
     # What the client uses.
+
+    @property
+    def stepwise(self) -> bool:
+        """Whether a test's scheduler is asked before each operation."""
+        return self._step is not None
 
     async def connect(self, endpoint: Endpoint, limit_s: float) -> MemoryStream:
         """Connect to a script. Raises OriginError."""

@@ -120,10 +120,12 @@ class WorkerContext(FillEnvironment):
 
     async def settle(self) -> None:
         """Wait until no task runs."""
+        self.fills.hand_over_all()
         await self.tasks.settle()
 
     def stop(self) -> None:
         """Break off everything."""
+        self.fills.close()
         self.tasks.cancel()
         self.upstreams.stop()
         self.origin.close()

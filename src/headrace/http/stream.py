@@ -12,6 +12,7 @@ import errno
 import socket
 import ssl
 import weakref
+from collections.abc import Callable
 from typing import Final
 
 from headrace.errors import HeadraceError
@@ -41,7 +42,7 @@ class SocketStream:
         self.closed = False
         self._fd = sock.fileno()
         self._loop = loop
-        self._read_waiter: asyncio.Future[bool] | None = None
+        self._read_waiter: asyncio.Future[bool] | _Then | None = None
         self._write_waiter: asyncio.Future[bool] | None = None
         self._watched = False
         self._read_by = self._timed_at = 0.0
@@ -80,6 +81,35 @@ class SocketStream:
                 raise _as_reset(error) from error
             else:
                 view = view[sent:]
+
+    def send_now(self, data: bytes) -> int:
+        """Send what there is room for at once; return how much that was. Raises OSError."""
+        try:
+            return self.sock.send(data)
+        except (*WANT_READ, WANT_WRITE):
+            return 0
+
+    def recv_now(self, buffer: memoryview) -> int | None:
+        """Read what is there; 0 at the end of the stream, None when nothing has come. Raises
+        OSError.
+        """
+        try:
+            return self.sock.recv_into(buffer)
+        except (*WANT_READ, WANT_WRITE):
+            return None
+        except ssl.SSLZeroReturnError:
+            return 0
+
+    def when_readable(self, then: Callable[[bool], None], timeout_s: float) -> None:
+        """Call `then` once, later: with True when there may be something to read, or this was
+        closed; with False after `timeout_s`. `stop_waiting` before anyone else reads.
+        """
+        self._read_waiter = _Then(self, then)
+        self._watch(timeout_s)
+
+    def stop_waiting(self) -> None:
+        """Forget whom `when_readable` was to call."""
+        self._read_waiter = None
 
     async def handshake(self, timeout_s: float) -> None:
         """Do the TLS handshake of an SSLSocket made with do_handshake_on_connect=False."""
@@ -151,19 +181,23 @@ class SocketStream:
                 loop.call_soon_threadsafe(self.close)
 
     async def _readable(self, timeout_s: float) -> None:
+        waiter: asyncio.Future[bool] = self._loop.create_future()
+        self._read_waiter = waiter
+        self._watch(timeout_s)
+        try:
+            in_time = await waiter
+        finally:
+            self._read_waiter = None
+        self._check(timeout_s, in_time=in_time)
+
+    def _watch(self, timeout_s: float) -> None:
         loop = self._loop
-        waiter = self._read_waiter = loop.create_future()
         if not self._watched:
             self._watched = True
             loop.add_reader(self._fd, _on_readable, weakref.ref(self))
         self._read_by = loop.time() + timeout_s
         if self._timer is None or self._timed_at > self._read_by:
             self._set_timer()
-        try:
-            in_time = await waiter
-        finally:
-            self._read_waiter = None
-        self._check(timeout_s, in_time=in_time)
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -221,6 +255,23 @@ class SocketStream:
             raise StreamTimeout(f"nothing happened within {timeout_s:g} s")
 
 
+class _Then:
+    """Whom to call in place of a future, at once instead of in the loop's next turn."""
+
+    __slots__ = ("_stream", "_then")
+
+    def __init__(self, stream: SocketStream, then: Callable[[bool], None]) -> None:
+        self._stream = stream
+        self._then = then
+
+    def done(self) -> bool:
+        return self._stream._read_waiter is not self
+
+    def set_result(self, in_time: bool) -> None:
+        self._stream._read_waiter = None
+        self._then(in_time)
+
+
 def _on_readable(stream: weakref.ref[SocketStream]) -> None:
     found = stream()
     if found is not None:
@@ -233,7 +284,7 @@ def _on_time(stream: weakref.ref[SocketStream]) -> None:
         found._time_passed()
 
 
-def _wake(waiter: asyncio.Future[bool], in_time: bool = True) -> None:
+def _wake(waiter: asyncio.Future[bool] | _Then, in_time: bool = True) -> None:
     if not waiter.done():
         waiter.set_result(in_time)
 

@@ -19,6 +19,7 @@ from headrace.http.stream import StreamTimeout
 from headrace.upstream.endpoint import Endpoint
 from headrace.upstream.errors import Failure, OriginError
 from headrace.upstream.head_reader import READ_BYTES, HeadReader, OnInterim
+from headrace.upstream.head_start import HeadStart
 from headrace.upstream.idle_connections import IdleConnections
 from headrace.upstream.network import Network, Stream
 from headrace.upstream.response import OriginResponse
@@ -68,7 +69,7 @@ class OriginClient:
         self._timeouts = timeouts
         self._loop = loop
         self._network = network
-        self._scratch = memoryview(bytearray(READ_BYTES))
+        self.scratch = memoryview(bytearray(READ_BYTES))
         self.idle = IdleConnections(loop, timeouts.idle_s, network.moved)
 
     @property
@@ -92,9 +93,10 @@ class OriginClient:
         body: RequestBody | None = None,
         on_interim: OnInterim | None = None,
         timeouts: OriginTimeouts | None = None,
+        start: HeadStart | None = None,
     ) -> OriginResponse:
         """Send a request and read the response's head. `fields` include Host and framing;
-        `timeouts` are for this request only.
+        `timeouts` are for this request only; `start` is the same request, sent already.
 
         A kept-alive connection that the origin closed meanwhile is replaced once, silently: when
         not a byte of an answer came, the method is idempotent and no body was sent. Raises
@@ -103,11 +105,11 @@ class OriginClient:
         head = request_head(method, endpoint.prefix + target, fields)
         limits = timeouts or self._timeouts
         if body is None and method in IDEMPOTENT:
-            stream = self.idle.take(endpoint)
+            stream = self.idle.take(endpoint) if start is None else start.taken_up()
             if stream is not None:
                 try:
                     return await self._exchange(
-                        endpoint, stream, method, head, None, on_interim, limits
+                        endpoint, stream, method, head, None, on_interim, limits, start
                     )
                 except ConnectionStale:
                     pass  # as if it had not been kept
@@ -123,12 +125,14 @@ class OriginClient:
         body: RequestBody | None,
         on_interim: OnInterim | None,
         limits: OriginTimeouts,
+        start: HeadStart | None = None,
     ) -> OriginResponse:
         sending: asyncio.Task[None] | None = None
         may_send = asyncio.Event()
         try:
             try:
-                await stream.send_all(head, limits.between_bytes_s)
+                unsent = head if start is None else start.unsent
+                await stream.send_all(unsent, limits.between_bytes_s)
             except (OSError, StreamTimeout) as error:
                 raise ConnectionStale(Failure.SEND, f"the request broke off: {error}") from error
             if body is not None:
@@ -143,7 +147,10 @@ class OriginClient:
                 if on_interim is not None:
                     on_interim(response)
 
-            reader = HeadReader(stream, self._loop, self._scratch, limits.first_byte_s, sending)
+            came, since = (b"", None) if start is None else (start.received, start.began)
+            reader = HeadReader(
+                stream, self._loop, self.scratch, limits.first_byte_s, sending, came, since
+            )
             try:
                 parsed, early = await reader.read(method, interim)
             except OriginError as error:

@@ -6,18 +6,23 @@ What to try next is decided by `retry`, which origin by `pool`; connections are 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
 from headrace.http.message import Field
 from headrace.http.methods import GET_OR_HEAD, IDEMPOTENT
+from headrace.http.serializer import request_head
 from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.client import OriginClient, RequestBody
 from headrace.upstream.errors import Failure, OriginError
 from headrace.upstream.failover_body import FailoverResponse
 from headrace.upstream.head_reader import OnInterim
+from headrace.upstream.head_start import HeadStart
 from headrace.upstream.hedging import PeerAsking, Race
-from headrace.upstream.pool_request import Events, PoolRequest, word
+from headrace.upstream.network import Stream
+from headrace.upstream.pool import Place
+from headrace.upstream.pool_request import Events, PoolRequest, place_for, word
 from headrace.upstream.request_fields import fields_for
 from headrace.upstream.response import OriginResponse
 from headrace.upstream.retry import (
@@ -61,38 +66,77 @@ class Fetcher:
         hashing: bool = False,
         attempt_log: AttemptLog | None = None,
         again: bool = False,
+        start: HeadStart | None = None,
     ) -> FailoverResponse:
         """Send a request until an origin answers it. `fields` begin with Host (empty: the
-        origin's own name), and include framing. What is tried is noted in `attempt_log`.
+        origin's own name), and include framing. What is tried is noted in `attempt_log`. `start`
+        is the first try of this very request, which `begin` has sent with this log.
 
         When every try failed, a response that an origin did give is returned, whatever its status:
         it says more than an error of ours. Raises OriginError, NoServerHelps.
         """
         request_target = target.request_target
 
+        started = start
+
         async def ask(index: int, wanted: list[Field]) -> OriginResponse:
+            nonlocal started
             origin = target.state.pool.origins[index]
             prepared = fields_for(origin, method, request_target, wanted, self._unix_time())
+            begun, started = started, None
             return await self.client.request(
-                origin.endpoint, method, request_target, prepared, body=body, on_interim=on_interim
-            )
+                origin.endpoint, method, request_target, prepared, body=body,
+                on_interim=on_interim, start=begun,
+            )  # fmt: skip
 
         attempt_log = AttemptLog() if attempt_log is None else attempt_log
-        attempt_log.pool = target.state.pool.name
-        attempt_log.client_network = target.client_network
-        attempt_log.service = target.service
-        attempt_log.path = request_target.partition(b"?")[0].decode("latin-1")
-        attempts = Attempts(
-            target.state, target.retry, target.key,
-            repeatable=method in IDEMPOTENT and body is None,
-            began=self._loop.time(), chance=self._chance, again=again,
-        )  # fmt: skip
+        if start is None:
+            _note_target(attempt_log, target)
+            attempts = Attempts(
+                target.state, target.retry, target.key,
+                repeatable=method in IDEMPOTENT and body is None,
+                began=self._loop.time(), chance=self._chance, again=again,
+            )  # fmt: skip
+        else:
+            attempts = start.attempts
         request = PoolRequest(attempts, method, fields, ask, self._events, self._loop, attempt_log)
         if target.sources is not None and method in GET_OR_HEAD and body is None:
             return await self._by_sources(
                 target, target.sources, request, hashing=hashing, on_interim=on_interim
             )
-        return await self._try_in_turn(request, hashing=hashing)
+        return await self._try_in_turn(request, hashing=hashing, start=start)
+
+    def begin(self, target: Target, fields: list[Field], attempt_log: AttemptLog) -> HeadStart:
+        """Send a GET to the first origin to ask, as `request` does, if a connection to it is at
+        hand. Nothing is awaited. Raises NotSigned.
+
+        Whoever gets it ends it, or has `request` take it up, with the same target and fields.
+        """
+        _note_target(attempt_log, target)
+        now = self._loop.time()
+        attempts = Attempts(
+            target.state, target.retry, target.key, repeatable=True, began=now, chance=self._chance
+        )
+        step = attempts.first(now)
+        place: Place | None = None
+        stream: Stream | None = None
+        idle = self.client.idle
+        head = b""
+        if isinstance(step, Try):
+            origin = target.state.pool.origins[step.origin]
+            prepared = fields_for(origin, b"GET", target.request_target, fields, self._unix_time())
+            head = request_head(b"GET", origin.endpoint.prefix + target.request_target, prepared)
+            place = place_for(attempts, step.origin, self._events, attempt_log)
+            stream = idle.take(origin.endpoint)
+        start = HeadStart(
+            attempts, step, place, stream, idle, self._events, attempt_log, self._loop.time
+        )
+        if stream is not None:
+            start.unsent = head
+            # A connection that breaks here is found to be stale by who takes this up.
+            with contextlib.suppress(OSError):
+                start.unsent = head[stream.send_now(head) :]
+        return start
 
     async def _by_sources(
         self,
@@ -137,9 +181,15 @@ class Fetcher:
         request.attempt_log.origin = request.origin_name(index)
         return FailoverResponse(request, index, response, switching=True, hashing=hashing)
 
-    async def _try_in_turn(self, request: PoolRequest, *, hashing: bool) -> FailoverResponse:
+    async def _try_in_turn(
+        self, request: PoolRequest, *, hashing: bool, start: HeadStart | None = None
+    ) -> FailoverResponse:
         attempts = request.attempts
-        step = attempts.first(self._loop.time())
+        if start is None:
+            step = attempts.first(self._loop.time())
+        else:
+            step = start.step
+            request.started, start.place = start.place, None
         held: tuple[int, OriginResponse] | None = None
         error: OriginError | None = None
         try:
@@ -194,6 +244,13 @@ class Fetcher:
             return error
         message = f"{error}; {stop.value}; tried {request.attempt_log.summary()}"
         return OriginError(error.failure, message, request.attempt_log.summary())
+
+
+def _note_target(attempt_log: AttemptLog, target: Target) -> None:
+    attempt_log.pool = target.state.pool.name
+    attempt_log.client_network = target.client_network
+    attempt_log.service = target.service
+    attempt_log.path = target.request_target.partition(b"?")[0].decode("latin-1")
 
 
 def _better(

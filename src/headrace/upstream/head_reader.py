@@ -39,18 +39,21 @@ class HeadReader:
         scratch: memoryview,
         limit_s: float,
         sending: asyncio.Task[None] | None = None,
+        came: bytes = b"",
+        since: float | None = None,
     ) -> None:
         """`scratch` is copied from before anything is awaited. While `sending`, which sends the
-        request's body, runs, waiting is no failure of the origin."""
+        request's body, runs, waiting is no failure of the origin. `came` was read before, and
+        `since` the loop's time from which on the answer was waited for (None: now)."""
         self._stream = stream
         self._loop = loop
         self._scratch = scratch
         self._limit_s = limit_s
         self._sending = sending
-        self._buffer = bytearray()
-        self._since = loop.time()
+        self._buffer = bytearray(came)
+        self._since = loop.time() if since is None else since
         self._began = self._since
-        self.received_bytes = 0
+        self.received_bytes = len(came)
 
     async def read(self, method: bytes, on_interim: OnInterim) -> tuple[ParsedResponseHead, bytes]:
         """Return the final head, and the bytes that came behind it. Raises OriginError."""

@@ -6,6 +6,7 @@ memory, or in a simulation.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from headrace.upstream.endpoint import Endpoint
@@ -30,6 +31,22 @@ class Stream(Protocol):
 
         Raises StreamTimeout, OSError.
         """
+
+    def send_now(self, data: bytes) -> int:
+        """Send what there is room for at once; return how much that was. Raises OSError."""
+
+    def recv_now(self, buffer: memoryview) -> int | None:
+        """Read what is there; 0 at the end of the stream, None when nothing has come. Raises
+        OSError.
+        """
+
+    def when_readable(self, then: Callable[[bool], None], timeout_s: float) -> None:
+        """Call `then` once, later: with True when there may be something to read, or this was
+        closed; with False after `timeout_s`. `stop_waiting` before anyone else reads.
+        """
+
+    def stop_waiting(self) -> None:
+        """Forget whom `when_readable` was to call."""
 
     def idle_and_alive(self) -> bool:
         """Return whether the connection is still open with nothing unexpected to read."""

@@ -13,6 +13,7 @@ from headrace.reasons import of_status
 from headrace.upstream.attempt_log import AttemptLog, Tried
 from headrace.upstream.errors import UNPROVOKED, Failure, OriginError
 from headrace.upstream.outliers import Cause
+from headrace.upstream.pool import Place
 from headrace.upstream.response import OriginResponse
 from headrace.upstream.retry import Attempts, FailureOrStatus, Try
 
@@ -59,11 +60,20 @@ def fits(status: int, fields: list[Field]) -> bool:
     return status != 416 or any(name == b"range" for name, _ in fields)
 
 
+def place_for(attempts: Attempts, origin: int, events: Events, attempt_log: AttemptLog) -> Place:
+    """Note that a request is sent to an origin, and return the place that it takes there."""
+    attempt_log.origin = attempts.state.pool.origins[origin].name
+    attempt_log.tries += 1
+    events.tried(attempt_log)
+    return attempts.state.states[origin].take_place()
+
+
 @dataclass(slots=True)
 class PoolRequest:
     """What is asked of a pool, and how its origins are used for it.
 
-    `ask` carries out one try: it returns the response, or raises OriginError.
+    `ask` carries out one try: it returns the response, or raises OriginError. `started` is the
+    place of one that runs already.
     """
 
     attempts: Attempts
@@ -73,6 +83,7 @@ class PoolRequest:
     events: Events
     loop: asyncio.AbstractEventLoop
     attempt_log: AttemptLog
+    started: Place | None = None
 
     def origin_name(self, index: int) -> str:
         """Return the name of an origin, by its number."""
@@ -85,13 +96,14 @@ class PoolRequest:
         """
         if step.pause_s:
             await asyncio.sleep(step.pause_s)
-        attempt_log = self.attempt_log
+        attempt_log, attempts = self.attempt_log, self.attempts
         self._name_group(step.origin)
-        attempt_log.origin = self.origin_name(step.origin)
-        attempt_log.tries += 1
-        self.events.tried(attempt_log)
-        place = self.attempts.state.states[step.origin].take_place()
-        began_s = self.loop.time()
+        place, self.started = self.started, None
+        if place is None:
+            place = place_for(attempts, step.origin, self.events, attempt_log)
+            began_s = self.loop.time()
+        else:
+            began_s = attempts.began
         try:
             if step.limit_s is None:
                 response = await self.ask(step.origin, fields)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 import threading
 from collections.abc import Awaitable, Callable
@@ -55,6 +56,64 @@ def test_a_read_that_brings_nothing_in_time_fails() -> None:
         assert await stream.recv_into(memoryview(bytearray(10)), 30.0) == 3
 
     with_pair(talk)
+
+
+def test_who_is_to_be_called_is_called_once_when_there_is_something() -> None:
+    async def talk(stream: SocketStream, far: socket.socket) -> None:
+        buffer = memoryview(bytearray(10))
+        assert stream.recv_now(buffer) is None
+        for sent in (b"abc", b"de"):  # the second time, the loop watches it already
+            called: list[bool] = []
+            came = asyncio.Event()
+            stream.when_readable(functools.partial(_note, called, came), 30.0)
+            await asyncio.sleep(0)
+            assert not called
+            far.send(sent)
+            await came.wait()
+            assert stream.recv_now(buffer) == len(sent)
+            far.send(b"f")
+            await asyncio.sleep(0.01)
+            assert called == [True]
+            assert stream.recv_now(buffer) == 1
+        assert stream.send_now(b"xy") == 2
+        assert far.recv(10) == b"xy"
+        far.close()
+        assert stream.recv_now(buffer) == 0
+
+    with_pair(talk)
+
+
+def test_who_is_to_be_called_learns_that_nothing_came_or_that_it_was_closed() -> None:
+    async def talk(stream: SocketStream, _far: socket.socket) -> None:
+        called: list[bool] = []
+        late = asyncio.Event()
+        stream.when_readable(functools.partial(_note, called, late), 0.0)
+        await late.wait()
+        assert called == [False]
+        stream.when_readable(functools.partial(_note, called, late), 30.0)
+        stream.close()
+        assert called == [False, True]
+
+    with_pair(talk)
+
+
+def test_who_does_not_wait_any_more_is_not_called_and_another_can_read() -> None:
+    async def talk(stream: SocketStream, far: socket.socket) -> None:
+        called: list[bool] = []
+        stream.when_readable(called.append, 30.0)
+        stream.stop_waiting()
+        reading = asyncio.ensure_future(stream.recv_into(memoryview(bytearray(10)), 30.0))
+        await asyncio.sleep(0)
+        far.send(b"abc")
+        assert await reading == 3
+        assert not called
+
+    with_pair(talk)
+
+
+def _note(called: list[bool], came: asyncio.Event, in_time: bool) -> None:
+    called.append(in_time)
+    came.set()
 
 
 def test_a_write_waits_for_room_or_fails() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 
@@ -65,6 +66,18 @@ class Line:
         self._script = deque(script)
         self._unread = b""
         lines.append(self)
+
+    def send_now(self, _data: bytes) -> int:
+        return 0
+
+    def recv_now(self, _buffer: memoryview) -> int | None:
+        return None
+
+    def when_readable(self, then: Callable[[bool], None], timeout_s: float) -> None:
+        raise NotImplementedError
+
+    def stop_waiting(self) -> None:
+        raise NotImplementedError
 
     async def recv_into(self, buffer: memoryview, timeout_s: float) -> int:
         await asyncio.sleep(0)

@@ -25,16 +25,9 @@ from headrace.cache.slice_requests import BodySpan, as_asked, slice_request_fiel
 from headrace.edge.body.growing_slice import LocalSlice
 from headrace.edge.body.mapped_file import PAGE_BYTES
 from headrace.edge.fill.asked import FillRequest
+from headrace.edge.fill.begun import Asking
 from headrace.edge.fill.books import Books
-from headrace.edge.fill.decide import (
-    Complete,
-    Keep,
-    Outdated,
-    Refusal,
-    Renew,
-    Store,
-    decide,
-)
+from headrace.edge.fill.decide import Complete, Keep, Outdated, Refusal, Renew, Store, decide
 from headrace.edge.fill.environment import FillEnvironment
 from headrace.edge.fill.interest import Abandoned, Interest
 from headrace.edge.fill.mirror import Seen
@@ -65,7 +58,7 @@ class Fill:
     part; both are given back at its end.
 
     `owned`: the request that begins it waits for the result. `counted`: no one is interested yet,
-    and that is charged to its network.
+    and that is charged to its network. `asking`: the origin was asked already.
     """
 
     def __init__(
@@ -77,16 +70,18 @@ class Fill:
         *,
         owned: bool,
         counted: bool,
+        asking: Asking | None = None,
     ) -> None:
         self._environment = environment
         self._books = books
         self.asked = asked
         self._network = asked.network
-        self._generation = environment.store.generation()
+        self._asking = asking
+        self._generation = environment.store.generation() if asking is None else asking.generation
         self._owned = owned
         self._handed_over = self._credentialed = self._began = self._over = False
         self._source = Provenance()
-        self.attempt_log = AttemptLog()
+        self.attempt_log = AttemptLog() if asking is None else asking.log
         self.result: asyncio.Future[Result] = environment.loop.create_future()
         self._waiters: set[asyncio.Future[None]] = set()
         self.slices = SliceWriter(environment, asked.slices, asked.resource.key_hash, part)
@@ -228,6 +223,8 @@ class Fill:
             self._settle(Restart())
             self.slices.close()
             self.interest.end()
+            if self._asking is not None:
+                self._asking.start.close()
             self._environment.places.give(self._network)
 
     async def _fetch(self) -> None:
@@ -245,7 +242,8 @@ class Fill:
             resource, asked.peer, asked.request.authority, resource.upstream_target,
         )  # fmt: skip
         fields += slice_request_fields(asked.slices, self._slice_bytes())
-        request_time = environment.now()
+        asking = self._asking
+        request_time = environment.now() if asking is None else asking.request_time
         response = await environment.upstreams.fetcher.request(
             target,
             b"GET",
@@ -254,6 +252,7 @@ class Fill:
             hashing=target.mirror is not None,
             again=asked.slices.again,
             attempt_log=self.attempt_log,
+            start=None if asking is None else asking.start,
         )
         response_time = environment.now()
         try:

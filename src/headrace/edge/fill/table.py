@@ -18,6 +18,7 @@ from headrace.edge.body.growing_slice import GrowingSlice, HolderDied, SliceFail
 from headrace.edge.body.remote_slice import RemoteSlice
 from headrace.edge.fill.asked import FillRequest
 from headrace.edge.fill.backoff import Tries
+from headrace.edge.fill.begun import Asking, Straight
 from headrace.edge.fill.environment import FillEnvironment
 from headrace.edge.fill.fill import Fill
 from headrace.edge.fill.refs import FillRefs
@@ -78,6 +79,7 @@ class Table:
         self._streams: dict[bytes, Fill] = {}
         self._growing: dict[tuple[bytes, int], tuple[GrowingSlice, Fill]] = {}
         self._remotes: dict[tuple[bytes, int], RemoteSlice] = {}
+        self._straight: dict[bytes, Straight] = {}  # by the name of the part, which is of slice 0
 
     def join_or_begin(
         self,
@@ -96,6 +98,8 @@ class Table:
         answer that may not be stored is of use to this request. Without `storable_only` a fill
         begins even if the store gives no part; its bytes then stay in memory for those who follow.
         """
+        if self._straight and not asked.number and asked.name in self._straight:
+            self._straight[asked.name].hand_over()
         running = self._holds_permit(asked.name, asked.number)
         if running is not None:
             refs.hold(running)
@@ -156,6 +160,40 @@ class Table:
             return None
         return Fill(environment, self, asked, part, owned=owned, counted=not watched)
 
+    # For misses on the straight way.
+
+    def permit(self, asked: FillRequest) -> Part | None:
+        """Return the permit to write the whole of what is asked for; None when another has it, or
+        is to be told that one waits for it. Raises OSError, StoreError.
+        """
+        name = asked.name
+        if name in self._straight or (name, 0) in self._fills:
+            return None
+        part = self._environment.store.begin_part(name, 0)
+        return None if isinstance(part, Busy) else part
+
+    def enter(self, asked: FillRequest, straight: Straight) -> None:
+        """Have who wants the same find this miss, which holds the permit, until `strike_out`."""
+        self._straight[asked.name] = straight
+
+    def strike_out(self, asked: FillRequest) -> None:
+        """Forget a straight miss."""
+        self._straight.pop(asked.name, None)
+
+    def take_up(self, asked: FillRequest, part: Part, asking: Asking, *, owned: bool) -> Fill:
+        """Continue a straight miss, with its permit and its place; whoever waits holds it."""
+        return Fill(self._environment, self, asked, part, owned=owned, counted=False, asking=asking)
+
+    def hand_over_all(self) -> None:
+        """Have fills continue all straight misses."""
+        for straight in list(self._straight.values()):
+            straight.hand_over()
+
+    def close(self) -> None:
+        """Break off all straight misses; fills are tasks of the environment."""
+        for straight in list(self._straight.values()):
+            straight.close()
+
     def is_being_filled(self, name: bytes, number: int) -> bool:
         """Return whether some worker holds the permit for a slice. Raises OSError, StoreError."""
         part = self._environment.store.begin_part(name, number)
@@ -198,7 +236,7 @@ class Table:
     @property
     def entries(self) -> int:
         """How many entries there are: none when no fill runs."""
-        return len(self._fills) + len(self._streams) + len(self._growing)
+        return len(self._fills) + len(self._streams) + len(self._growing) + len(self._straight)
 
     # What fills report: see `Books`.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from bisect import bisect_left
 
@@ -73,7 +72,7 @@ class Accounting(RequestNotes):
                     self.load.count(exchange.address, context.resource, sent_bytes)
             if context.cache in NOT_STORED and context.reason:
                 self._not_stored(context, exchange.status)
-            if ended != "complete" and isinstance(context.task, asyncio.Task):
+            if ended != "complete" and context.task is not None:
                 context.task.cancel()
         if tally is not None:
             tally.requests += 1

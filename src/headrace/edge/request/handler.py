@@ -6,22 +6,27 @@ The first lines of `handle` are the whole way of a hit; everything else is behin
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 import structlog
 
 from headrace.cache.vary import variant_text
 from headrace.edge.body.growing_slice import SliceFailed
 from headrace.edge.context import WorkerContext
+from headrace.edge.fill.fill import Fill
 from headrace.edge.hot import HotEntry
 from headrace.edge.peers.membership import charged_to
 from headrace.edge.request.accounting import Accounting
 from headrace.edge.request.deliver import SourceLost
+from headrace.edge.request.following import Following
 from headrace.edge.request.hot_hits import HotHits
 from headrace.edge.request.invalidate import invalidate_after
 from headrace.edge.request.lookup import Lookup
 from headrace.edge.request.passthrough import TOO_MANY, ask_origin, own_target, pass_response
 from headrace.edge.request.post_storing import PostStoring
 from headrace.edge.request.response import CacheResult, Response
+from headrace.edge.request.straight import go_straight
 from headrace.edge.service.forwarded_fields import in_loop, nominates
 from headrace.edge.service.resource import Misdirected, Resource
 from headrace.errors import release_frames
@@ -134,8 +139,7 @@ class EdgeHandler(HotHits):
         if _unknown_expectation(head):
             exchange.refuse(BadRequest(417, "only 100-continue can be expected here"))
             return
-        answer = Response(edge, exchange, resource, request, peer)
-        exchange.context = answer
+        answer.about(resource, request)
         if (peer is not None and peer.hops > edge.most_hops) or in_loop(
             head.headers, edge.node_id, edge.cdn_name, edge.most_hops
         ):
@@ -146,11 +150,30 @@ class EdgeHandler(HotHits):
         cached = head.method in GET_OR_HEAD and not exchange.has_body and resource.rules.shared
         if cached and not head.plain and nominates(head.headers):
             cached = False
-        work = self._serve if cached else self._pass
-        task = edge.loop.create_task(work(exchange, resource, request, answer))
+        if not cached:
+            self._begin(self._pass(exchange, resource, request, answer), exchange, answer)
+        elif peer is not None or not go_straight(
+            edge, exchange, head, resource, request, answer, self._follow
+        ):
+            lookup = Lookup(edge, exchange, resource, request, answer)
+            self._begin(self._serve(lookup, exchange, resource, answer), exchange, answer)
+
+    def _follow(
+        self, exchange: Exchange, resource: Resource, request: Request, answer: Response, fill: Fill
+    ) -> None:
+        """Answer a request from a fill that has begun for it."""
+        lookup = Following(self.edge, exchange, resource, request, answer, fill)
+        task = self._begin(self._serve(lookup, exchange, resource, answer), exchange, answer)
+        task.add_done_callback(lambda _ended: lookup.leave())
+
+    def _begin(
+        self, work: Coroutine[Any, Any, None], exchange: Exchange, answer: Response
+    ) -> asyncio.Task[None]:
+        task = self.edge.loop.create_task(work)
         answer.task = task
-        edge.tasks.track(task)
+        self.edge.tasks.track(task)
         task.add_done_callback(lambda ended: self._ended(ended, exchange, answer))
+        return task
 
     def _asker(self, head: RequestHead, exchange: Exchange) -> Peer | None:
         """Return which server of the network asks; None for one that is not believed."""
@@ -219,10 +242,10 @@ class EdgeHandler(HotHits):
         exchange.respond(204, prepared_head(204, fields, None))
 
     async def _serve(
-        self, exchange: Exchange, resource: Resource, request: Request, answer: Response
+        self, lookup: Lookup, exchange: Exchange, resource: Resource, answer: Response
     ) -> None:
         try:
-            await Lookup(self.edge, exchange, resource, request, answer).run()
+            await lookup.run()
         except ClientGone as error:
             release_frames(error)
         except (OriginError, SliceFailed, SourceLost, StoreError, OSError, BadRequest) as error:

@@ -14,7 +14,7 @@ from headrace.edge.context import WorkerContext
 from headrace.edge.fill.asked import FillRequest
 from headrace.edge.fill.backoff import Tries, pauses
 from headrace.edge.fill.refs import FillRefs
-from headrace.edge.fill.result import Failed, Filled, Restart, Uncacheable
+from headrace.edge.fill.result import Failed, Filled, Restart, Result, Uncacheable
 from headrace.edge.peers.membership import charged_to
 from headrace.edge.peers.purges import effect
 from headrace.edge.request.deliver import Delivery, SourceLost
@@ -209,10 +209,7 @@ class Lookup:
         wanted = slices_for(self._request.headers.get(b"range"), stored, slice_bytes)
         if wanted is None:
             return self._passing("pass", fwd, Reason.RANGE)
-        result, collapsed = await filled(
-            self._edge, self._exchange, self._asked(wanted), self._refs, self._tries,
-            self._is_unchanged,
-        )  # fmt: skip
+        result, collapsed = await self._filled(self._asked(wanted))
         match result:
             case Filled():
                 return self._following(result, stored, collapsed=collapsed, fwd=fwd)
@@ -222,6 +219,10 @@ class Lookup:
                 return self._failed(result, stored, collapsed=collapsed)
             case Restart():
                 return Step.LOOKUP
+
+    async def _filled(self, asked: FillRequest) -> tuple[Result, bool]:
+        edge, exchange = self._edge, self._exchange
+        return await filled(edge, exchange, asked, self._refs, self._tries, self._is_unchanged)
 
     def _fwd(self) -> bytes:
         """Return why the request goes forward, for Cache-Status (RFC 9211 section 2.2)."""

@@ -6,6 +6,7 @@ The bytes of a body are `delivery`'s.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from headrace.cache.freshness import current_age_s, remaining_s
 from headrace.cache.record import StoredResponse
@@ -62,6 +63,13 @@ def reason_of(cache_result: CacheResult) -> str:
     return (word or b"").decode("ascii", "replace")
 
 
+class Cancellable(Protocol):
+    """What works at an answer: a task, or a miss on the straight way."""
+
+    def cancel(self) -> object:
+        """Note that the client left."""
+
+
 class Response:
     """The answer to one request; also what the log will say of it."""
 
@@ -94,8 +102,13 @@ class Response:
         self.age_s: float | None = None
         self.problem: str | None = None
         self.reason = ""  # why it was not stored, or what failed: the log's and the metric's word
-        self.task: object = None
+        self.task: Cancellable | None = None
         self.attempt_logs: list[AttemptLog] = []  # of the requests to origins that it is made of
+
+    def about(self, resource: Resource, request: Request) -> None:
+        """Note what is asked for, once that is known."""
+        self.resource = resource
+        self._request = request
 
     # Fields about the cache.
 

@@ -1,7 +1,9 @@
 """The life of a request: every step it may take, and which steps may follow.
 
 The table is what the request path runs by (`Lookup.run` refuses a step that is not in it), what
-the picture in the docs is drawn from, and what tests walk through. A plain hit takes HOT alone.
+the picture in the docs is drawn from, and what tests walk through. A plain hit takes HOT alone. A
+small miss that goes `straight` takes LOOKUP, FILL and DELIVER in one, unless a fill takes it over:
+then it begins with LOOKUP.
 """
 
 from __future__ import annotations

@@ -1,0 +1,289 @@
+"""The straight way of a miss: small, alone, and answered at once by an origin.
+
+The origin is asked by the request itself, over a kept connection, without a task; its answer is
+read, judged, sent on and stored in one go, as soon as it is there whole. It is judged by the same
+functions as any other.
+
+Everything else is for a `Fill`, which continues with what has come so far (`hand_over`), and asks
+no origin again for it: an answer that is large, late, in many pieces, in error, not to be stored,
+or broken off; another request for the same; a client that leaves.
+
+What has to hold: the part, the place of the client's network, the place at the origin and its
+connection are given back by `_end`, or were taken over by that fill. Each of these ways begins with
+`_detach`, which tells whether another was first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from headrace.cache.freshness import current_age_s
+from headrace.cache.record import StoredResponse
+from headrace.cache.reuse import Action, decide_reuse
+from headrace.cache.slice_requests import WHOLE
+from headrace.cache.vary import variant_text
+from headrace.edge.context import WorkerContext
+from headrace.edge.fill.asked import FillRequest
+from headrace.edge.fill.begun import Asking
+from headrace.edge.fill.decide import Store, decide
+from headrace.edge.fill.fill import Fill
+from headrace.edge.fill.new_record import new_record
+from headrace.edge.fill.origin_fields import has_credentials, origin_fields
+from headrace.edge.peers.provenance import provenance
+from headrace.edge.request.passthrough import pass_interim
+from headrace.edge.request.response import CacheResult, Response
+from headrace.edge.service.resource import Resource
+from headrace.edge.service.response_heads import hit_head, stored_fields
+from headrace.http.message import Request
+from headrace.http.parser import ParsedResponseHead, RequestHead
+from headrace.http.server.exchange import Exchange
+from headrace.reasons import Reason
+from headrace.store import Part, StoreError
+from headrace.upstream.attempt_log import AttemptLog
+from headrace.upstream.head_start import HeadStart
+
+Continue = Callable[[Exchange, Resource, Request, Response, Fill], None]
+"""Answers a request from a fill that has begun for it."""
+
+_MISS = CacheResult("miss", fwd=b"uri-miss", stored=True)
+
+
+def go_straight(
+    edge: WorkerContext,
+    exchange: Exchange,
+    head: RequestHead,
+    resource: Resource,
+    request: Request,
+    answer: Response,
+    otherwise: Continue,
+) -> bool:
+    """Ask an origin for what a plain request wants, if this may be a miss of that kind; False:
+    nothing was begun.
+    """
+    service = resource.service
+    if (
+        not head.plain
+        or request.method != b"GET"
+        or edge.tiering is not None
+        or service.origin_routes
+        or service.keyed_fields
+        or service.signs
+        or resource.pass_until > edge.monotonic()
+        or decide_reuse(request, None, resource.rules, edge.now()).action is not Action.MISS
+    ):
+        return False
+    asked = FillRequest(
+        resource, request, exchange.address, b"", WHOLE, lambda head: pass_interim(exchange, head)
+    )
+    network = asked.network
+    try:
+        edge.apply_purges()
+        if edge.store.vary_of(resource.key_hash) is not None:
+            return False
+        part = edge.fills.permit(asked)
+    except (StoreError, OSError):
+        return False  # the longer way knows what to do about it
+    if part is None:
+        return False
+    begun: StraightMiss | None = None
+    try:
+        # Between the look and the permit, another may have filled it.
+        if edge.store.vary_of(resource.key_hash) is None and edge.places.take(network):
+            begun = StraightMiss(edge, exchange, asked, network, answer, part, otherwise)
+    except (StoreError, OSError):
+        return False
+    finally:
+        if begun is None:
+            part.close()
+    if begun is None:
+        return False
+    begun.ask()
+    return True
+
+
+class StraightMiss:
+    """One such miss. See `Straight`. It takes over the permit `part`, and a place of the client's
+    network.
+    """
+
+    __slots__ = (
+        "_answer", "_asked", "_credentialed", "_edge", "_exchange", "_generation", "_log",
+        "_network", "_otherwise", "_part", "_request_time", "_start",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        edge: WorkerContext,
+        exchange: Exchange,
+        asked: FillRequest,
+        network: str,
+        answer: Response,
+        part: Part,
+        otherwise: Continue,
+    ) -> None:
+        self._edge = edge
+        self._exchange = exchange
+        self._asked = asked
+        self._network = network
+        self._answer = answer
+        self._part: Part | None = part
+        self._otherwise = otherwise
+        self._generation = edge.store.generation()
+        self._log = AttemptLog()
+        self._credentialed = False
+        self._request_time = edge.now()
+        self._start: HeadStart | None = None
+        answer.generation = edge.purged_up_to
+        answer.attempt_logs.append(self._log)
+        answer.task = self
+        edge.fills.enter(asked, self)
+        edge.metrics.fills_active += 1
+
+    def ask(self) -> None:
+        """Send the request to an origin, or have a fill do that."""
+        edge, asked, resource = self._edge, self._asked, self._asked.resource
+        try:
+            fields = origin_fields(asked, edge.node_id, edge.cdn_name)
+            self._credentialed = has_credentials(fields)
+            target = edge.upstreams.target(
+                resource, asked.request, resource.upstream_target, self._network
+            )
+            start = self._start = edge.upstreams.fetcher.begin(target, fields, self._log)
+        except BaseException:
+            self._fault()
+            raise
+        if start.stream is None or start.unsent:
+            self.hand_over()
+        else:
+            start.wait(self._came, edge.origin.timeouts.first_byte_s)
+
+    # The ways out.
+
+    def _detach(self) -> Part | None:
+        """Return the part to whoever ends this; None when this has ended."""
+        part, self._part = self._part, None
+        if part is not None:
+            edge = self._edge
+            edge.metrics.fills_active -= 1
+            edge.fills.strike_out(self._asked)
+            self._answer.task = None
+            if self._start is not None and self._start.stream is not None:
+                self._start.stream.stop_waiting()
+        return part
+
+    def _fill(self, *, owned: bool) -> Fill:
+        part = self._detach()
+        assert part is not None
+        assert self._start is not None
+        self._answer.attempt_logs.remove(self._log)  # comes back with the fill
+        asking = Asking(self._start, self._log, self._request_time, self._generation)
+        return self._edge.fills.take_up(self._asked, part, asking, owned=owned)
+
+    def hand_over(self) -> None:
+        """Have a fill continue this, and the client wait for that."""
+        fill = self._fill(owned=True)
+        asked = self._asked
+        self._otherwise(self._exchange, asked.resource, asked.request, self._answer, fill)
+
+    def cancel(self) -> None:
+        """Have a fill continue this within what a client may leave behind: the client left."""
+        if self._part is not None:
+            fill = self._fill(owned=False)
+            fill.hold()
+            fill.release(owner=False)
+
+    def close(self) -> None:
+        """Break it off, and give back whatever it has taken. Idempotent."""
+        part = self._detach()
+        if part is not None:
+            self._end(part)
+
+    def _end(self, part: Part) -> None:
+        part.close()
+        if self._start is not None:
+            self._start.close()
+        self._edge.places.give(self._network)
+
+    def _fault(self) -> None:
+        """A fault of ours must not leave a client waiting, nor others for the part."""
+        self.close()
+        if not self._exchange.status and self._exchange.context is self._answer:
+            self._answer.error(500, "the edge failed at this request; its log says more")
+
+    # What comes.
+
+    def _came(self, in_time: bool) -> None:
+        start = self._start
+        if self._part is None or start is None:
+            return
+        try:
+            if not in_time or not start.read(self._edge.origin.scratch):
+                self.hand_over()
+                return
+            found = start.parsed()
+            if found is True:
+                start.wait(self._came, self._edge.origin.timeouts.first_byte_s)
+            elif isinstance(found, bool) or not self._take(start, *found):
+                self.hand_over()
+        except BaseException:
+            self._fault()
+            raise
+
+    def _take(self, start: HeadStart, head: ParsedResponseHead, body: bytes) -> bool:
+        """Send and store a whole answer; False when it is none for this way."""
+        edge, asked = self._edge, self._asked
+        slice_bytes = edge.slice_bytes_for(asked.resource.rules)
+        now = edge.now()
+        decision = decide(
+            asked, head, credentialed=self._credentialed, slice_bytes=slice_bytes,
+            request_time=self._request_time, response_time=now,
+        )  # fmt: skip
+        if not isinstance(decision, Store):
+            return False
+        span, rules = decision.span, asked.resource.rules
+        if span.start or edge.reason_not_to_store(span.total, rules):
+            return False
+        stored = new_record(
+            asked, decision.head, decision.storing, span, response_time=now,
+            source=provenance(head.headers, self._request_time, by_server=False),
+            generation=self._generation, slice_bytes=slice_bytes, random_bytes=edge.random_bytes,
+        )  # fmt: skip
+        if stored.length != len(body) or stored.length > slice_bytes:
+            return False
+        if not edge.store.keeps_inside(stored):
+            return False
+        if (
+            stored.vary
+            and variant_text(stored.vary, asked.request.headers, rules) != stored.variant
+        ):
+            return False
+        part = self._detach()
+        assert part is not None
+        metrics = edge.metrics
+        metrics.fills_started += 1
+        metrics.fills_completed += 1
+        metrics.bytes_from_origin += len(body)
+        try:
+            start.end(head)
+            self._send(stored, body, now)
+            self._store(part, stored, body)
+        finally:
+            self._end(part)
+        return True
+
+    def _send(self, stored: StoredResponse, body: bytes, now: float) -> None:
+        answer = self._answer
+        fields = stored_fields(stored, now, self._edge.node_id_bytes)
+        answer.age_s = current_age_s(stored, now)
+        fields += answer.cache_fields(_MISS, stored)
+        self._exchange.respond(stored.status, hit_head(stored, fields), memoryview(body))
+
+    def _store(self, part: Part, stored: StoredResponse, body: bytes) -> None:
+        """Store it, where nothing stands against that: the client has its answer anyway."""
+        edge = self._edge
+        try:
+            part.hold(stored, memoryview(body))
+            part.finish(stored, len(body))
+        except (StoreError, OSError) as error:
+            part.fail(Reason.STORE_FAILED)
+            edge.store_trouble(error)

@@ -19,6 +19,8 @@ from headrace.vip.plan.order import Candidates, SiteOrder
 STARTING_S = 5.0
 """Servers of a site that start together have each other's VIPs for a moment, as long as they do not
 know of each other. That is not remembered."""
+LATER_S = 0.3
+"""A line may fail while a question is under way, and others asked meanwhile have answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,10 @@ def next_holdings(
     before: Holdings,
     now: float,
     keep_s: float,
-    unasked: Collection[str] = (),
+    doubtful: Collection[str] = (),
 ) -> dict[Address, Holding]:
-    """Return who has and had each VIP that this server is a candidate for. `unasked` are the others
-    that were not asked since this server was cut off.
+    """Return who has and had each VIP that this server is a candidate for. Of the `doubtful` others
+    it is not known whether they have it: this server may be, or have been, cut off.
 
     A server that starts takes it that others had what they announce: it had nothing itself.
     """
@@ -77,7 +79,7 @@ def next_holdings(
         if me in candidates.names:
             holding = before.get(vip, NOBODY)
             best = who_has(candidates, me, vip, mine, worse, neighbours)
-            if best != me and may_be_better(candidates, best, me, unasked):
+            if best != me and may_be_better(candidates, best, me, doubtful):
                 best = ""
             known = holding
             returns = best == me and holding.holder != me and vip in worse
@@ -85,7 +87,7 @@ def next_holdings(
             # the others had it.
             if not holding.holder or holding.unsure or returns:
                 other = who_has(candidates, me, vip, (), (), neighbours)
-                if may_be_better(candidates, other, me, unasked):
+                if may_be_better(candidates, other, me, doubtful):
                     other = ""
                 known = next_holding(holding, other, now, keep_s)
             after = next_holding(known, best, now, keep_s)
@@ -212,16 +214,27 @@ def nobody_answers(neighbours: Mapping[str, Neighbour]) -> bool:
     return all(one.soundness in _NO_ANSWER for one in neighbours.values())
 
 
-def unasked_since(neighbours: Mapping[str, Neighbour], cut_at: float) -> set[str]:
-    """Return the others that were last asked before a server was cut off, until that Unix time."""
-    return {name for name, one in neighbours.items() if one.at <= cut_at}
+def in_doubt(neighbours: Mapping[str, Neighbour], cut_at: float) -> set[str]:
+    """Return the others of which a server that no router hears does not know whether they serve:
+    those last asked until `cut_at`, the Unix time at which it last reached nobody, and those that
+    do not answer, unless another one was asked `LATER_S` after them, and did. It may be cut off
+    itself.
+    """
+    answered_at = max(
+        (one.at for one in neighbours.values() if one.soundness not in _NO_ANSWER), default=cut_at
+    )
+    return {
+        name
+        for name, one in neighbours.items()
+        if one.at <= cut_at or (one.soundness in _NO_ANSWER and answered_at - one.at < LATER_S)
+    }
 
 
 def but_for_cut(
-    neighbours: Mapping[str, Neighbour], unasked: Collection[str], ports: Mapping[str, Port]
+    neighbours: Mapping[str, Neighbour], doubtful: Collection[str], ports: Mapping[str, Port]
 ) -> dict[str, Neighbour]:
-    """Return what is known of others by a server that was cut off: that it did not reach them
-    until then says nothing of them, and they take packets where they did.
+    """Return what is known of others by a server that was cut off, or may be: that it does not
+    reach the `doubtful` says nothing of them, and they take packets where they did.
     """
     return {
         name: replace(
@@ -229,7 +242,7 @@ def but_for_cut(
             soundness=Soundness.UNKNOWN,
             takes=ports[name].number if name in ports else None,
         )
-        if one.soundness is Soundness.FAILED and name in unasked
+        if one.soundness is Soundness.FAILED and name in doubtful
         else one
         for name, one in neighbours.items()
     }
@@ -304,11 +317,11 @@ def who_has(
     return _best(candidates, others | {me} if vip in worse else others)
 
 
-def may_be_better(candidates: Candidates, found: str, me: str, unasked: Collection[str]) -> bool:
-    """Return whether one that was not asked may have a VIP rather than the one that was found."""
+def may_be_better(candidates: Candidates, found: str, me: str, doubtful: Collection[str]) -> bool:
+    """Return whether one of which it is not known may have a VIP rather than who was found."""
     names = [name for name in candidates.names if name != me]
     better = names[: names.index(found)] if found in names else names
-    return any(name in unasked for name in better)
+    return any(name in doubtful for name in better)
 
 
 def _best(candidates: Candidates, announcers: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 import structlog
 
@@ -32,6 +32,8 @@ these rules, neither may keep the machine busy."""
 LATELY_S = 60.0
 RETRY_S = 10.0
 
+LOST_DEVICE = f"its device {DEVICE}"
+
 log = structlog.get_logger("headrace.vip")
 
 
@@ -39,8 +41,10 @@ class Passing:
     """The tunnel and the rules. `done` is what holds now; `problem` why it is not the wish. `lost`
     is called with what somebody has removed, once it is there again. `listeners` are those at VIPs
     themselves. `port` is that of the tunnel which a process before this one may have left (None:
-    what it left does not count). `turn` is held while it works: programs that list rules are
-    misled by others that change some.
+    what it left does not count). `turn` is held while rules are changed or read: programs
+    that list some are misled by others that change some.
+
+    What was counted since it was last read is lost with each change.
     """
 
     def __init__(
@@ -56,7 +60,8 @@ class Passing:
         self._wish: Wish | None = None
         self._doing: Wish | None = None
         self._rules = self._tunnel = ""
-        self._soon = asyncio.Event()
+        self._is_read = False
+        self._soon, self._newer = asyncio.Event(), asyncio.Event()
         self._looks = 0
         self._losses: deque[float] = deque(maxlen=8)
         self._works = False
@@ -89,6 +94,7 @@ class Passing:
         if wish != self._wish:
             self._wish = wish
             self._soon.set()
+            self._newer.set()
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -107,8 +113,7 @@ class Passing:
                 wait_s = COUNT_S
                 self._works = True
                 try:
-                    async with self._turn:
-                        await self._once()
+                    await self._once()
                     self.problem = ""
                 except (ProgramError, OSError) as error:
                     wait_s = RETRY_S
@@ -144,38 +149,65 @@ class Passing:
                     await clear()
 
     async def _once(self) -> None:
-        wish, done, lost = self._wish, self.done, ""
-        if wish is None:
+        """Do what is wished before anything is read: reading takes several programs, and packets
+        of connections do not wait for it."""
+        if self._wish is None:
             return
-        if done is not None:
-            lost = await self._missing()
-            done = None if lost else done
-        wish = self._wish or wish  # it may be another by now, and the one before is over
-        if wish == done:
-            self._doing = None
-            return
-        self._doing = wish
-        if done is None or (wish.address, wish.mac, wish.port) != (
-            *(done.address, done.mac, done.port),
-        ):
+        self._newer.clear()
+        lost = ""
+        if self._wish == self.done and self._is_read:
+            lost = await self._unless_newer(self._missing()) or ""
+            if self._wish == self.done and not lost:
+                return
+        elif self.done is not None and not is_up():
+            lost = LOST_DEVICE
+        async with self._turn:
+            self._newer.clear()
+            wish = self._wish  # it may be another by now, and the one before is over
+            # What was begun, and did not end in order, may be done or not.
+            if wish != self.done or lost or self._doing is not None:
+                await self._make(wish, anew=bool(lost))
+        if lost:
+            self._losses.append(asyncio.get_running_loop().time())
+            log.warning("handover_removed", what=lost, remedy="all of it was made again")
+            self._lost(lost)
+        await self._unless_newer(self._read())
+
+    async def _make(self, wish: Wish, *, anew: bool) -> None:
+        done = self.done
+        self._doing, self._is_read = wish, False
+        if anew or done is None or wish.ends != done.ends:
             await _anew(wish)
         else:
             if wish.tunnel != done.tunnel or _versions(wish) != _versions(done):
                 await _connect(wish)
             await run("nft", "-f", "-", lines=ruleset(wish))
         self.counted.begun_again()
-        rules = await seen_rules()
-        self._rules = "" if rules is None else rules.digest
-        self._tunnel = await seen_tunnel()
         self.done, self._doing, self._left = wish, None, None
-        if lost:
-            self._losses.append(asyncio.get_running_loop().time())
-            log.warning("handover_removed", what=lost, remedy="all of it was made again")
-            self._lost(lost)
+
+    async def _unless_newer(self, reading: Coroutine[None, None, str]) -> str | None:
+        """Return what was read; None where something else was wished meanwhile, which ends it."""
+        loop = asyncio.get_running_loop()
+        task, newer = loop.create_task(reading), loop.create_task(self._newer.wait())
+        try:
+            await asyncio.wait((task, newer), return_when=asyncio.FIRST_COMPLETED)
+            return task.result() if task.done() else None
+        finally:
+            await end([task, newer])
+
+    async def _read(self) -> str:
+        """Note how what was made looks, and return that."""
+        async with self._turn:
+            rules = await seen_rules()
+        tunnel = await seen_tunnel()
+        self._rules, self._tunnel = "" if rules is None else rules.digest, tunnel
+        self._is_read = True
+        return self._rules
 
     async def _missing(self) -> str:
         """Read the counters; return what somebody has removed or changed, "" for nothing."""
-        rules = await seen_rules()
+        async with self._turn:
+            rules = await seen_rules()
         if rules is not None:
             self.counted.take(rules.counters, time.time())
         if rules is None or rules.digest != self._rules:
@@ -185,7 +217,7 @@ class Passing:
             return ""
         if self.done is not None:
             self.listeners = await listeners_at(self.done.vips)
-        return "" if await seen_tunnel() == self._tunnel else f"its device {DEVICE}"
+        return "" if await seen_tunnel() == self._tunnel else LOST_DEVICE
 
 
 async def clear() -> None:

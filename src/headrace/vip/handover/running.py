@@ -10,19 +10,20 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from headrace.bgp.announcement import Family
 from headrace.bgp.session import Session
 from headrace.config.vip.handing import HandoverTable
+from headrace.vip.announced import heard
 from headrace.vip.events import Event, Events
 from headrace.vip.handover.cookies import Cookies
 from headrace.vip.handover.holding import (
     Holding,
     Port,
     but_for_cut,
+    in_doubt,
     keeps_connections,
     next_holdings,
     next_ports,
     nobody_answers,
     onward,
     targets,
-    unasked_since,
     with_ports,
 )
 from headrace.vip.handover.lines import Lines
@@ -34,6 +35,7 @@ from headrace.vip.handover.silence import (
     NEVER_DOWN,
     Line,
     Silence,
+    heard_lately,
     heard_since,
     next_lines,
     next_silences,
@@ -42,7 +44,7 @@ from headrace.vip.handover.silence import (
 from headrace.vip.handover.silencing import Silencing
 from headrace.vip.handover.wish import Wish, wish_of
 from headrace.vip.plan.floor import NEIGHBOUR_AGE_S, Neighbour
-from headrace.vip.plan.hearing import Hearing, heard_lately
+from headrace.vip.plan.hearing import Hearing
 from headrace.vip.plan.model import Address, Plan
 from headrace.vip.plan.order import SiteOrder
 
@@ -114,14 +116,17 @@ class Handover:
             return
         if nobody_answers(neighbours):
             self._silent_at = now
-        self._keep_back(order, plan.server, neighbours, now, hearings, sessions)
-        lately = bool(hearings) and heard_lately(hearings, now)
-        unasked = unasked_since(neighbours, self._silent_at) if lately else set()
-        neighbours = but_for_cut(neighbours, unasked, self._ports)
+        since = self._heard_since(now, hearings, sessions)
+        self._keep_back(order, plan.server, neighbours, now, since)
+        if hearings:
+            plan = heard(plan, {family for family, at in since.items() if at is not None})
+        lately = bool(hearings) and heard_lately(since.values(), now)
+        doubtful = in_doubt(neighbours, self._silent_at) if lately else set()
+        neighbours = but_for_cut(neighbours, doubtful, self._ports)
         self._ports = next_ports(neighbours, self._ports, now, patience_s)
         neighbours = with_ports(neighbours, self._ports)
         self._holdings = next_holdings(
-            order, plan, neighbours, self._holdings, now, table.keep_s, unasked
+            order, plan, neighbours, self._holdings, now, table.keep_s, doubtful
         )
         flooded = self._cookies.look(now)
         if flooded is not self.is_flooded:
@@ -141,6 +146,18 @@ class Handover:
             self._wish = wish
             self.passing.want(wish)
 
+    def _heard_since(
+        self, now: float, hearings: Mapping[Family, Hearing], sessions: Collection[Session]
+    ) -> dict[Family, float | None]:
+        """Return since when routers hear each family. A line that is down says sooner than the end
+        of a session that they do not.
+        """
+        self._line = next_lines(self._line, sessions, self._lines.up, now)
+        return {
+            one: heard_since(hearings.get(one), self._line.get(one, NEVER_DOWN), now)
+            for one in Family
+        }
+
     def _tell(self, now: float) -> None:
         problem = self.passing.problem or self._silencing.problem
         if problem != self._told:
@@ -154,15 +171,9 @@ class Handover:
         me: str,
         neighbours: Mapping[str, Neighbour],
         now: float,
-        hearings: Mapping[Family, Hearing],
-        sessions: Collection[Session],
+        since: Mapping[Family, float | None],
     ) -> None:
         """Decide whether this server is cut off, and of which VIPs nothing leaves then."""
-        self._line = next_lines(self._line, sessions, self._lines.up, now)
-        since = {
-            one: heard_since(hearings.get(one), self._line.get(one, NEVER_DOWN), now)
-            for one in Family
-        }
         before, broken = self.kept_back, self._silencing.broken
         self._silences = next_silences(
             order, me, self._silences, neighbours, self._ports, since, broken, now

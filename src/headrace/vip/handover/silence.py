@@ -29,6 +29,9 @@ SETTLES_S = 1.0
 """So long after its session is up, a router has the routes."""
 MOST_S = 5.0
 """So long after others are reached again it is over, whatever they say."""
+LATELY_S = 3.0
+"""Sessions of one line, with one router or several, end and begin within so long of each other; and
+by then a server has asked its neighbours again."""
 
 _NO_ANSWER = (Soundness.UNKNOWN, Soundness.FAILED)
 
@@ -66,6 +69,12 @@ def heard_since(hearing: Hearing | None, line: Line, now: float) -> float | None
     if up_since is None or line.down_at is None or up_since > line.down_at:
         return up_since
     return up_since if not 0 <= now - line.down_at <= line.hold_s + SETTLES_S else None
+
+
+def heard_lately(since: Collection[float | None], now: float) -> bool:
+    """Return whether no router hears any family, or did so a moment ago. `since` says of each since
+    when it is heard."""
+    return all(at is None or now - at <= LATELY_S for at in since)
 
 
 def next_lines(

@@ -61,6 +61,11 @@ class Wish:
     cookies: bool = False
 
     @property
+    def ends(self) -> tuple[Address, str, int]:
+        """This server's end of the tunnel, which is made anew where it is another."""
+        return self.address, self.mac, self.port
+
+    @property
     def tunnel(self) -> Wish:
         """The part that makes the tunnel."""
         return Wish(self.address, self.mac, self.port, 0, self.siblings)

@@ -25,9 +25,6 @@ LATER_S = 15.0
 
 STANDS_S = 8.0
 """It says it for no longer of a failure that is over."""
-LATELY_S = 3.0
-"""Sessions of one line, with one router or several, end and begin within so long of each other; and
-by then it has asked its neighbours again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +91,3 @@ def counts(hearing: Hearing | None, sound_for_s: float, view_age_s: float, now: 
         return False
     stands = now - hearing.told_since >= STANDS_S
     return stands and now - hearing.up_since - view_age_s >= LATER_S
-
-
-def heard_lately(hearings: Mapping[Family, Hearing], now: float) -> bool:
-    """Return whether no router hears a server of any family, or did so a moment ago."""
-    return all(one.up_since is None or now - one.up_since <= LATELY_S for one in hearings.values())

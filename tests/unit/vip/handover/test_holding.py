@@ -11,13 +11,13 @@ from headrace.vip.handover.holding import (
     Holding,
     Port,
     but_for_cut,
+    in_doubt,
     keeps_connections,
     next_holding,
     next_holdings,
     next_ports,
     nobody_answers,
     targets,
-    unasked_since,
     with_ports,
 )
 from headrace.vip.plan.floor import Neighbour
@@ -75,9 +75,9 @@ def test_who_was_cut_off_waits_for_the_word_of_those_that_may_have_it() -> None:
     silent = {name: Neighbour(Soundness.FAILED, NOW) for name in "bc"}
     assert nobody_answers(silent)
     assert not nobody_answers({**silent, "c": says()})
-    unasked = unasked_since(silent, NOW)
-    others = but_for_cut(silent, unasked, dict.fromkeys("bc", Port(8094, NOW)))
-    out = next_holdings(ORDER, Plan("a"), others, {VIP: Holding("a")}, NOW, KEEP_S, unasked)
+    doubtful = in_doubt(silent, NOW)
+    others = but_for_cut(silent, doubtful, dict.fromkeys("bc", Port(8094, NOW)))
+    out = next_holdings(ORDER, Plan("a"), others, {VIP: Holding("a")}, NOW, KEEP_S, doubtful)
     assert targets(ORDER, "a", out, others) == {VIP: "b"}
     # The one that answers first need not be the one that has it.
     others["c"] = says(at=NOW + 1)
@@ -92,7 +92,19 @@ def test_who_was_cut_off_waits_for_the_word_of_those_that_may_have_it() -> None:
 
 def test_one_that_died_before_a_server_was_cut_off_gets_nothing() -> None:
     dead = {"b": Neighbour(Soundness.FAILED, NOW), "c": says(at=NOW + 1)}
-    assert but_for_cut(dead, unasked_since(dead, NOW - 1), {"b": Port(8094, NOW)}) == dead
+    assert but_for_cut(dead, in_doubt(dead, NOW - 1), {"b": Port(8094, NOW)}) == dead
+
+
+def test_one_that_does_not_answer_may_not_be_reached_until_another_answers() -> None:
+    """Who has a VIP is asked first, and the line has just failed: the next has not been asked
+    since, and need not have it."""
+    cut = {"b": Neighbour(Soundness.FAILED, NOW), "c": says(at=NOW - 0.5)}
+    assert in_doubt(cut, NOW - 10) == {"b"}
+    # The question was under way when the line failed.
+    assert in_doubt({**cut, "c": says(at=NOW + 0.1)}, NOW - 10) == {"b"}
+    assert in_doubt({**cut, "c": says(at=NOW + 0.5)}, NOW - 10) == set()
+    before = {VIP: Holding("b", (("a", NOW + 60),))}
+    assert next_holdings(ORDER, Plan("a"), cut, before, NOW, KEEP_S, {"b"}) == before
 
 
 def test_packets_go_to_the_holder_and_then_to_who_had_it_before() -> None:

@@ -17,18 +17,18 @@ from headrace.vip.handover.holding import (
     Holding,
     Port,
     but_for_cut,
+    in_doubt,
     next_holdings,
     next_ports,
     nobody_answers,
     onward,
     targets,
-    unasked_since,
     with_ports,
 )
 from headrace.vip.handover.ruleset import MOST_PASSES
+from headrace.vip.handover.silence import LATELY_S
 from headrace.vip.plan.floor import Neighbour
 from headrace.vip.plan.health import Soundness, Verdict
-from headrace.vip.plan.hearing import LATELY_S
 from headrace.vip.plan.model import Address, Plan
 from tests.harness.announcing import AnnouncingSite
 from tests.harness.best_path import Router
@@ -78,12 +78,12 @@ class Site:
         plan = self.site.step(name)
         if name in self.cut - self.half_open:
             plan = Plan(name)  # what no router hears is announced to nobody
-        others, unasked = self.others(name)
+        others, doubtful = self.others(name)
         order = self.site.servers[name].order
         before = self.holdings.get(name, {})
         if not before:  # its speaker begins when it has decided what to pass on
             before = next_holdings(order, Plan(name), others, {}, self.site.now, KEEP_S)
-        found = next_holdings(order, plan, others, before, self.site.now, KEEP_S, unasked)
+        found = next_holdings(order, plan, others, before, self.site.now, KEEP_S, doubtful)
         self.holdings[name] = found
         self.targets[name] = targets(order, name, found, others)
         self.onward[name] = onward(order, name, found, others)
@@ -96,11 +96,11 @@ class Site:
         if nobody_answers(known):
             self.silent_at[name] = now
         lately = name in self.cut - self.half_open or now - self.heard_at.get(name, 0.0) <= LATELY_S
-        unasked = unasked_since(known, self.silent_at.get(name, 0.0)) if lately else set()
+        doubtful = in_doubt(known, self.silent_at.get(name, 0.0)) if lately else set()
         ports = self.ports.get(name, {})
-        known = but_for_cut(known, unasked, ports)
+        known = but_for_cut(known, doubtful, ports)
         self.ports[name] = next_ports(known, ports, now, 0.0)
-        return with_ports(known, self.ports[name]), unasked
+        return with_ports(known, self.ports[name]), doubtful
 
     def settle(self) -> None:
         """Let everybody who lives ask and plan."""

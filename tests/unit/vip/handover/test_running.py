@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
+from headrace.bgp.announcement import Announcement, Family
 from headrace.config.vip.handing import HandoverTable
 from headrace.vip.events import Events
 from headrace.vip.handover import running
@@ -14,7 +16,9 @@ from headrace.vip.handover.running import Handover
 from headrace.vip.handover.wish import Wish
 from headrace.vip.plan.floor import Neighbour
 from headrace.vip.plan.health import Soundness
-from headrace.vip.plan.model import Address, Plan
+from headrace.vip.plan.hearing import Hearing
+from headrace.vip.plan.model import Address, Plan, PlannedVip, Standing, Why
+from tests.unit.vip.handover.test_silence import session
 from tests.unit.vip.handover.test_wish import an_order
 
 NOW = 1000.0
@@ -61,6 +65,38 @@ def test_events_say_once_that_a_server_is_cut_off(
     told = [one for one in events.last(100) if one.kind == "handover_silence"]
     assert len(told) == (0 if takes is None else len(vips))
     assert handover.kept_back == wanted[-1] == (frozenset() if takes is None else vips)
+
+
+def test_a_server_whose_line_is_down_gives_nobody_up_and_passes_on_as_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its session seems to live yet, and nobody else has had its VIP. When it is back, the rules
+    are those that it needs."""
+    wished = list[Wish]()
+    handover = Handover(HandoverTable(), Events(), lambda: None)
+    monkeypatch.setattr(handover.passing, "want", wished.append)
+    monkeypatch.setattr(handover._silencing, "want", lambda _vips: None)
+    order = an_order(3, 2, owners=1)
+    sessions = [session("10.0.0.2", "10.0.0.1"), session("fd00::2", "fd00::1")]
+    hearings = dict.fromkeys(Family, Hearing(NOW - 100))
+    serving = (
+        PlannedVip(vip, "n1", 0, Standing.SERVING, Why.OWNER, "", Announcement(ip_network(vip)))
+        for vip in order.vips
+    )
+    plan = Plan("n1", tuple(serving))
+    ((_me, first, second),) = {one.names for one in order.vips.values()}
+    begun = {first: NOW, second: NOW + 0.5}
+    for tenth in range(60):
+        now, is_down = NOW + tenth / 10, tenth >= 20
+        handover._lines.up = frozenset(() if is_down else (one.local for one in sessions))
+        others = {
+            name: Neighbour(Soundness.FAILED, at + 2)
+            if is_down and now > at + 2
+            else Neighbour(Soundness.SOUND, at, announces=frozenset(order.vips), takes=8094)
+            for name, at in begun.items()
+        }
+        handover.turn(order, plan, others, now, 2.0, hearings, sessions)
+        assert dict(wished[-1].targets) == dict.fromkeys(order.vips, first)
 
 
 def test_what_fails_and_what_works_again_are_events(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import tempfile
@@ -21,6 +20,7 @@ from headrace.lab.drill.run import Drill
 from headrace.lab.drill.series import Row, resumed, row_of
 from headrace.lab.drill.shipped import topology_text
 from headrace.lab.drill.tables import failure_lines, run_line
+from headrace.lab.drill.told import run_until_told
 from headrace.lab.drill.vrrp import beside, vrrp_rows
 from headrace.lab.errors import LabError
 from headrace.lab.hurry import hurried
@@ -89,7 +89,7 @@ class Series:
                 self._in_lab(text, left)
         if any(row.left(self._wanted.repeat) for row in self._beside):
             wanted = self._wanted
-            asyncio.run(beside(wanted.root, wanted.name, wanted.repeat, self._beside, self._ran))
+            run_until_told(beside(wanted.root, wanted.name, wanted.repeat, self._beside, self._ran))
         return self.report()
 
     def _checked(self, text: str, names: list[str]) -> list[str]:
@@ -116,7 +116,7 @@ class Series:
         try:
             for name in names:
                 with hurried():
-                    asyncio.run(self._drill(lab, self.rows[name]))
+                    run_until_told(self._drill(lab, self.rows[name]))
         finally:
             end_lab(wanted.root, wanted.name)
 

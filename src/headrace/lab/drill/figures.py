@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from headrace.lab.drill.interruption import Interruption, failed, interruption
-from headrace.lab.drill.lateness import explained, lateness_s, own_timeouts
+from headrace.lab.drill.lateness import STALLED_S, explained, lateness_s, own_timeouts, stalled_s
 from headrace.lab.drill.moves import Move, back_s, left_owner_s
 from headrace.lab.drill.players.played import Played
 from headrace.lab.drill.records import Answer, Attempt, Download, Record
@@ -75,7 +75,7 @@ class Figures(msgspec.Struct, frozen=True):
     healing until they are with their owners for good. `named_s` is how long requests failed that
     went where DNS had sent them, and `failed_named` how many. `elsewhere` are the clients and VIPs
     that brought a session of TLS to another server than before, `resumed` those that resumed it.
-    `outcomes` are what failed requests, of all kinds, ended with, and `failures` the first of them;
+    `outcomes` are what failed requests, of all kinds, ended with, and `failures` the first of each;
     `ended` are the first downloads that were cut.
     `lost` are packets that the lab's own lines lost meanwhile.
     """
@@ -169,7 +169,7 @@ def figures_of(seen: Seen) -> Figures:
         refused=counts.refused,
         failed_named=counts.failed_named,
         outcomes=dict(counts.outcomes),
-        failures=sorted(counts.failures, key=lambda one: one.after_s)[:MOST_FAILURES],
+        failures=list(_first_of_each(counts.failures)),
         ended=sorted(counts.ended, key=lambda one: one.ended_s)[:MOST_FAILURES],
         lost=seen.lost,
         elsewhere=len(elsewhere),
@@ -177,6 +177,16 @@ def figures_of(seen: Seen) -> Figures:
         named_s=worst([one.lasted_s for one in counts.named]),
         played=seen.played,
     )
+
+
+def _first_of_each(failures: Iterable[Failure]) -> Iterator[Failure]:
+    """Yield the first failures of each outcome: a reset is another matter than a hundred timeouts
+    before it."""
+    known = Counter[str]()
+    for one in sorted(failures, key=lambda one: one.after_s):
+        known[one.outcome] += 1
+        if known[one.outcome] <= MOST_FAILURES:
+            yield one
 
 
 def worst(times_s: Sequence[float | None]) -> float | None:
@@ -219,6 +229,12 @@ def _count(counts: _Counts, seen: Seen, record: Record) -> None:
             counts.others.append(found)
             continue
         counts.own.append(found)
+        stood_s = stalled_s(of_host, seen.event_s)
+        if stood_s > STALLED_S:
+            counts.refused.append(
+                f"{record.client} to {host}: no answer for {1000 * stood_s:.0f} ms already when "
+                "the event came: the lab was starved"
+            )
         if found.works_again_s is not None:
             until_s = min(healed_s, seen.ended_s)
             late_s = explained(attempts, seen.event_s, found.works_again_s, until_s)

@@ -1,12 +1,13 @@
-"""Whether figures are those of the network, or of a client that had no time to ask. Pure.
+"""Whether figures are those of the network, or of a machine that had no time. Pure.
 
 A client notes when it wanted to begin each request, and when it did. A figure is refused where it
-could be explained by how late the client was while it arose.
+could be explained by how late the client was while it arose, or where the lab stood still when the
+event came.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from headrace.lab.drill.records import Attempt
 
@@ -15,6 +16,9 @@ UNSEEN_S = 0.1
 """Where no request failed: an interruption so long could have been missed by one as late."""
 SHARE = 0.25
 _AROUND_S = 0.1
+STALLED_S = 0.1
+"""A lab that did not answer for so long when the event came had no time to: what failed then was
+not for the event alone."""
 
 
 def lateness_s(attempts: Iterable[Attempt], from_s: float, until_s: float) -> float:
@@ -36,6 +40,16 @@ def explained(
         return late_s if late_s > UNSEEN_S else None
     late_s = lateness_s(attempts, event_s - _AROUND_S, event_s + figure_s + _AROUND_S)
     return late_s if late_s > max(LEAST_S, SHARE * figure_s) else None
+
+
+def stalled_s(attempts: Collection[Attempt], event_s: float) -> float:
+    """Return for how long a VIP had not answered when the event came, though it was asked. 0 where
+    nothing was under way that is older than its last answer.
+    """
+    answers = (one.ended_s for one in attempts if one.outcome == "ok" and one.ended_s <= event_s)
+    last_s = max(answers, default=float("-inf"))
+    waiting = (one.began_s for one in attempts if one.began_s < event_s < one.ended_s)
+    return event_s - min((began_s for began_s in waiting if began_s >= last_s), default=event_s)
 
 
 def own_timeouts(attempts: Sequence[Attempt], patience_s: float) -> set[int]:

@@ -113,7 +113,7 @@ def _missed(made: Summary, expect: ExpectTable) -> Iterator[str]:
         yield from one.fatal
     if not made.runs:
         if made.refused:
-            yield "no run could be judged: the clients were too late themselves"
+            yield "no run could be judged: the machine was too busy"
         return
     times = (
         ("new connections work again", made.works_again, expect.works_again_s),

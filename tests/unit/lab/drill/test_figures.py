@@ -122,6 +122,32 @@ def test_a_figure_that_the_client_explains_is_refused() -> None:
     assert "300 ms late itself" in refusal
 
 
+def test_a_lab_that_stood_still_when_the_event_came_is_refused() -> None:
+    """All that was under way then fails by the event, and would not have."""
+    waits = [
+        Attempt(one.host, one.planned_s, one.began_s, one.began_s + 0.9, "timeout")
+        if 1.8 <= one.began_s < 2.0
+        else one
+        for one in asked(OWN, (2.0, 2.05))
+    ]
+    (refusal,) = figures_of(seen(Record("north-client1", waits))).refused
+    assert refusal == (
+        f"north-client1 to {OWN}: no answer for 200 ms already when the event came: the lab was "
+        "starved"
+    )
+    # One packet that is lost stops one request, and no others.
+    lost = [one for one in asked(OWN, (2.0, 2.05)) if one.began_s != 1.5]
+    lost.append(Attempt(OWN, 1.5, 1.5, 2.4, "timeout"))
+    assert figures_of(seen(Record("north-client1", lost))).refused == []
+
+
+def test_the_first_failures_of_each_kind_are_kept() -> None:
+    record = Record("c", asked(OWN, (2.0, 3.0), "timeout"))
+    record.attempts += [Attempt(OWN, 7.0, 7.0, 7.1, "reset", "", None, "asked")]
+    found = figures_of(seen(record)).failures
+    assert [one.outcome for one in found] == ["timeout"] * 20 + ["reset"]
+
+
 def test_downloads() -> None:
     downloads = [
         Download(OWN, 0.5, 1.0, "short", 10),  # before the event

@@ -94,7 +94,7 @@ def test_a_run_that_did_not_end_is_missed() -> None:
 def test_no_run_could_be_judged() -> None:
     found = summarize("a", "A", [figures(0.1, refused=["late"])], ExpectTable(), True)
 
-    assert found.missed == ["no run could be judged: the clients were too late themselves"]
+    assert found.missed == ["no run could be judged: the machine was too busy"]
 
 
 def test_times_as_people_read_them() -> None:

@@ -54,9 +54,7 @@ def server_context(
     return default
 
 
-def _choose_late(
-    sock: ssl.SSLObject | ssl.SSLSocket, name: str | None, default: ssl.SSLContext
-) -> int | None:
+def _choose_late(sock: object, name: str | None, default: ssl.SSLContext) -> int | None:
     """OpenSSL's call while it shakes hands with the default context.
 
     Only where the kernel encrypts is the context chosen here. Elsewhere it was chosen before: if
@@ -67,7 +65,7 @@ def _choose_late(
     context = default.context_for(name)
     if context is default:
         return None
-    if isinstance(sock, ssl.SSLObject):
+    if not isinstance(sock, ssl.SSLSocket):
         return ssl.ALERT_DESCRIPTION_ILLEGAL_PARAMETER
     sock.context = context
     return None

@@ -199,10 +199,12 @@ class Server(ServerContext):
     def _secured(
         self, listener: Listener, descriptor: int, context: ssl.SSLContext
     ) -> ClientSocket:
-        client = socket.socket(listener.family, listener.kind, 0, descriptor)
+        by_kernel = self._kernel_tls and context.options & OP_ENABLE_KTLS
+        made = socket.socket if by_kernel else socket.SocketType
+        client = made(listener.family, listener.kind, 0, descriptor)
         try:
             client.setblocking(False)
-            if self._kernel_tls and context.options & OP_ENABLE_KTLS:
+            if isinstance(client, socket.socket):
                 return context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
             return TlsSocket(client, context, self._tls_outgoing, self._tls_ring)
         except OSError:

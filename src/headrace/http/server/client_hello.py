@@ -116,10 +116,9 @@ def parse_hello(body: bytes) -> ClientHello:
             at += 2
             while at < end:
                 kind, length = _extension(body, at)
-                at += 4
                 if kind in _READ:
-                    found[kind] = body[at : at + length]
-                at += length
+                    found[kind] = body[at + 4 : at + 4 + length]
+                at += 4 + length
     except (IndexError, struct.error):
         raise NotAHello("it ends early") from None
     if at != end or end > size:
@@ -158,22 +157,32 @@ def _protocols(data: bytes) -> tuple[bytes, ...]:
 
 def _first_identity(data: bytes) -> bytes:
     """Return a TLS 1.3 ticket; b"" for what is out of place, which OpenSSL may never read."""
-    try:
-        end = _end(data, 0, 2, len(data))
-        return data[4 : _end(data, 2, 2, end)]
-    except NotAHello:
+    if len(data) < 4:
         return b""
+    end = 4 + (data[2] << 8 | data[3])
+    return data[4:end] if end <= 2 + (data[0] << 8 | data[1]) <= len(data) else b""
 
 
 def _server_name(data: bytes) -> str | None:
-    end = _end(data, 0, 2, len(data))
+    size = len(data)
+    if (
+        size >= 5
+        and data[2] == 0
+        and size == 2 + (data[0] << 8 | data[1]) == 5 + (data[3] << 8 | data[4])
+    ):
+        return _as_name(data[5:])  # one name and no more, as nearly all send
+    end = _end(data, 0, 2, size)
     at = 2
     while at < end:
         after = _end(data, at + 1, 2, end)
         if data[at] == 0:
-            try:
-                return data[at + 3 : after].decode("ascii")
-            except UnicodeDecodeError as error:
-                raise NotAHello("a name that is not ASCII") from error
+            return _as_name(data[at + 3 : after])
         at = after
     return None
+
+
+def _as_name(data: bytes) -> str:
+    try:
+        return data.decode("ascii")
+    except UnicodeDecodeError as error:
+        raise NotAHello("a name that is not ASCII") from error

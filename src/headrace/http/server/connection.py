@@ -321,7 +321,8 @@ class Connection(EndingSide):
         try:
             sock.do_handshake()
         except ssl.SSLWantReadError:
-            self._handshake_writes(False)
+            if self._writing:
+                self._handshake_writes(False)
             return
         except ssl.SSLWantWriteError:
             self._handshake_writes(True)
@@ -330,11 +331,13 @@ class Connection(EndingSide):
             self._server.handshake_failed(error)
             self._close(clean=False)
             return
-        self._handshake_writes(False)
-        self._server.handshake_ended(self.address)
-        self._server.handshake_done(sock)
-        self.state = State.IDLE
-        self.deadline = self._server.monotonic() + self._server.timeouts.head_s
+        if self._writing:
+            self._handshake_writes(False)
+        server = self._server
+        server.handshake_ended(self.address)
+        server.handshake_done(sock)
+        self.state = _IDLE
+        self.deadline = server.monotonic() + server.timeouts.head_s
         # The client's first request may already be inside OpenSSL, where epoll cannot see it.
         if not isinstance(sock, TlsSocket):
             self._on_readable()

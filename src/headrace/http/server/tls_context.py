@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from headrace.http.server.ticket_keys import NAME_BYTES, exchange, install
+from headrace.http.server.tls_native import NativeTls
 
 PROTOCOLS = ("http/1.1",)
 
@@ -27,7 +28,7 @@ class ClientCertificate:
     until: float
 
 
-def shown_by(sock: ssl.SSLObject | ssl.SSLSocket) -> ClientCertificate | None:
+def shown_by(sock: NativeTls | ssl.SSLSocket) -> ClientCertificate | None:
     """Return the certificate that a client showed; None where none was asked for."""
     if sock.context.verify_mode is ssl.CERT_NONE:
         return None

@@ -20,6 +20,7 @@ from headrace.http.server.client_hello import (
 )
 from headrace.http.server.tls_context import PROTOCOLS, CertificateContext
 from headrace.http.server.tls_memory import RECORD_BYTES, TlsBroken, TlsMemory
+from headrace.http.server.tls_native import serving
 from headrace.reasons import Reason
 
 HANDSHAKE_BYTES = 256 * 1024
@@ -33,7 +34,7 @@ class HandshakingSide(TlsMemory):
     __slots__ = ("_greeted", "_hello", "_shaking_bytes", "_ticket_key")
 
     def __init__(
-        self, sock: socket.socket, context: ssl.SSLContext, outgoing: ssl.MemoryBIO
+        self, sock: socket.SocketType, context: ssl.SSLContext, outgoing: ssl.MemoryBIO
     ) -> None:
         super().__init__(sock, context, outgoing)
         self._greeted = not isinstance(context, CertificateContext)  # and its hello is read
@@ -132,7 +133,7 @@ class HandshakingSide(TlsMemory):
 
     def _begin_with(self, context: ssl.SSLContext) -> None:
         assert isinstance(self._outgoing, ssl.MemoryBIO)  # the ring comes after the handshake
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._tls = serving(context, self._incoming, self._outgoing)
 
     def _fill(self) -> None:
         """Feed OpenSSL more of the handshake. Raises SSLWantReadError, TlsBroken, OSError."""

@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from headrace.http.server.tls_native import serving
 from headrace.http.server.tls_records import SILENT_RECORDS, RecordMeter, silent_now
 from headrace.http.server.tls_ring import Ring
 from headrace.reasons import Reason
@@ -57,13 +58,13 @@ class TlsMemory:
     )  # fmt: skip
 
     def __init__(
-        self, sock: socket.socket, context: ssl.SSLContext, outgoing: ssl.MemoryBIO
+        self, sock: socket.SocketType, context: ssl.SSLContext, outgoing: ssl.MemoryBIO
     ) -> None:
         """Take over `sock`, which does not block."""
         self._sock = sock
         self._incoming = ssl.MemoryBIO()
         self._outgoing: ssl.MemoryBIO | Ring = outgoing
-        self._tls = context.wrap_bio(self._incoming, outgoing, server_side=True)
+        self._tls = serving(context, self._incoming, outgoing)
         self._pending: bytes | memoryview | None = None  # encrypted, not yet with the kernel
         self._answered = 0  # bytes of OpenSSL's own behind it
         self._meter = RecordMeter()

@@ -21,6 +21,8 @@ import ssl
 import sys
 from functools import cache
 
+from headrace.http.server.tls_native import NativeTls
+
 WINDOWS_ARE_COPIED = (
     "this Python's OpenSSL is linked into it, or not as it has to be: what is sent over TLS is "
     "copied once more, which takes 5 to 9 % more processor time"
@@ -79,13 +81,13 @@ class Ring:
         while self._library.BIO_nread(self._far, self._into, RING_BYTES) > 0:
             pass
 
-    def attach(self, tls: ssl.SSLObject) -> None:
+    def attach(self, tls: NativeTls) -> None:
         """Have OpenSSL write what this connection sends here from now on."""
         native = _native(tls)
         self._library.BIO_up_ref(self._near)  # SSL_set0_wbio takes one over
         self._library.SSL_set0_wbio(native, self._near)
 
-    def is_attached(self, tls: ssl.SSLObject) -> bool:
+    def is_attached(self, tls: NativeTls) -> bool:
         """Return whether OpenSSL writes here what this connection sends."""
         found: int | None = self._library.SSL_get_wbio(_native(tls))
         return found == self._near.value
@@ -103,22 +105,21 @@ def new_ring() -> Ring | None:
         return None
 
 
-def _native(tls: ssl.SSLObject) -> ctypes.c_void_p:
+def _native(tls: NativeTls) -> ctypes.c_void_p:
     """Return the SSL: the second pointer in CPython's object (see `_is_as_known`)."""
-    at = id(tls._sslobj) + object.__basicsize__ + _POINTER_BYTES  # type: ignore[attr-defined]
+    at = id(tls) + object.__basicsize__ + _POINTER_BYTES
     return ctypes.c_void_p.from_address(at)
 
 
-def _is_as_known(tls: ssl.SSLObject, context: ssl.SSLContext) -> bool:
+def _is_as_known(tls: NativeTls | None, context: ssl.SSLContext) -> bool:
     """Return whether CPython's object begins with no socket, the SSL, and the context.
 
     Nothing is followed to find that out: the first and the third pointer are known beforehand.
     """
-    found = getattr(tls, "_sslobj", None)
     head = object.__basicsize__
-    if type(found).__basicsize__ < head + 3 * _POINTER_BYTES:
+    if type(tls).__basicsize__ < head + 3 * _POINTER_BYTES:
         return False
-    pointers = (ctypes.c_void_p * 3).from_address(id(found) + head)
+    pointers = (ctypes.c_void_p * 3).from_address(id(tls) + head)
     return pointers[0] is None and pointers[1] is not None and pointers[2] == id(context)
 
 
@@ -126,8 +127,9 @@ def _proved(library: ctypes.PyDLL, ring: Ring) -> bool:
     """Return whether a hello that OpenSSL writes comes out of the ring, and nowhere else."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     outgoing = ssl.MemoryBIO()
-    tls = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="a.test")
-    if not _is_as_known(tls, context):
+    owner = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="a.test")
+    tls: NativeTls | None = getattr(owner, "_sslobj", None)
+    if tls is None or not _is_as_known(tls, context):
         return False
     own = ctypes.c_void_p.from_address(id(context) + object.__basicsize__)
     if library.SSL_get_SSL_CTX(_native(tls)) != own.value or ring.is_attached(tls):

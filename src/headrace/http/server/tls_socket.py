@@ -52,7 +52,7 @@ class TlsSocket(HandshakingSide):
 
     def __init__(
         self,
-        sock: socket.socket,
+        sock: socket.SocketType,
         context: ssl.SSLContext,
         outgoing: ssl.MemoryBIO,
         ring: Ring | None = None,
@@ -293,8 +293,10 @@ class TlsSocket(HandshakingSide):
     def _say_end(self) -> None:
         """Have OpenSSL write that nothing more will come, into the memory that all share."""
         self._end_said = True
-        with contextlib.suppress(ssl.SSLError):
-            self._tls.unwrap()
+        try:
+            self._tls.shutdown()
+        except ssl.SSLError:
+            return  # as it does until the client has said its own end
 
 
 ClientSocket = socket.SocketType | TlsSocket

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from headrace.http.server import tls_ring, tls_socket
 from headrace.http.server.tls_memory import TlsBroken
+from headrace.http.server.tls_native import serving
 from headrace.http.server.tls_ring import MOST_HEAD_BYTES, RING_BYTES, Ring, new_ring
 from headrace.http.server.tls_socket import RING_WINDOW_BYTES, WINDOW_BYTES, TlsSocket
 from tests.harness.certificates import Authority
@@ -196,9 +197,11 @@ def test_a_connection_that_dies_leaves_the_ring_to_others(shop: Shop) -> None:
         server, _reader = shop.pair(attached=True)
         with contextlib.suppress(ssl.SSLWantWriteError):
             server.send(os.urandom(WINDOW_BYTES))
-        freed = weakref.ref(server._tls)
+        sock = server._sock
+        assert isinstance(sock, socket.socket)
+        freed = weakref.ref(sock)  # OpenSSL's object takes no such references
         server.close()
-        del server
+        del server, sock
         gc.collect()
         assert freed() is None
         body = os.urandom(WINDOW_BYTES)
@@ -241,15 +244,19 @@ def test_there_is_no_ring_where_things_are_not_as_known(
 
 
 def test_another_layout_is_known_without_following_a_pointer() -> None:
-    contexts = [ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) for _ in range(2)]
-    for context in contexts:
-        context.check_hostname = False
-    tls = contexts[0].wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO())
+    contexts = [ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) for _ in range(2)]
+    tls = serving(contexts[0], ssl.MemoryBIO(), ssl.MemoryBIO())
     assert tls_ring._is_as_known(tls, contexts[0])
     assert not tls_ring._is_as_known(tls, contexts[1])
     ours, theirs = socket.socketpair()
-    with theirs, contexts[0].wrap_socket(ours, do_handshake_on_connect=False) as over_a_socket:
-        assert not tls_ring._is_as_known(over_a_socket, contexts[0])  # type: ignore[arg-type]
+    with (
+        theirs,
+        contexts[0].wrap_socket(
+            ours, server_side=True, do_handshake_on_connect=False
+        ) as over_a_socket,
+    ):
+        native = over_a_socket._sslobj  # type: ignore[attr-defined]
+        assert not tls_ring._is_as_known(native, contexts[0])
 
 
 def test_another_openssl_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

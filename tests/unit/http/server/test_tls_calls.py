@@ -17,6 +17,7 @@ import pytest
 from headrace.http.server.tls_memory import BYTES_AT_ONCE, RECORD_BYTES
 from headrace.http.server.tls_socket import TlsSocket
 from tests.harness.certificates import Authority
+from tests.harness.tls_client import TlsClient, greet, shake_hands
 
 
 class Counting(socket.socket):
@@ -36,49 +37,18 @@ class Counting(socket.socket):
         return super().recv(size, flags)
 
 
-class Client:
-    """The other end, in memory, that sends when it is told."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = context.wrap_bio(self._in, self._out)
-        self._sock = sock
-
-    def shake(self) -> None:
-        with contextlib.suppress(ssl.SSLWantReadError):
-            self.tls.do_handshake()
-
-    def say(self) -> None:
-        self._sock.send(self._out.read())
-
-    def hear(self) -> None:
-        self._in.write(self._sock.recv(65536))
-
-
 @pytest.fixture
-def ends(tmp_path: Path) -> Iterator[tuple[TlsSocket, Counting, Client]]:
+def ends(tmp_path: Path) -> Iterator[tuple[TlsSocket, Counting, TlsClient]]:
     pair = Authority(tmp_path).issue("localhost")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pair.cert, pair.key)
     ours, theirs = socket.socketpair()
     with Counting(ours) as counting, theirs:
-        yield TlsSocket(counting, context, ssl.MemoryBIO()), counting, Client(theirs)
-
-
-def greet(server: TlsSocket, client: Client) -> None:
-    client.shake()
-    client.say()
-    with pytest.raises(ssl.SSLWantReadError):
-        server.do_handshake()
-    client.hear()
-    client.shake()
+        yield TlsSocket(counting, context, ssl.MemoryBIO()), counting, TlsClient(theirs)
 
 
 def test_tickets_go_out_with_an_answer_that_is_there_at_once(
-    ends: tuple[TlsSocket, Counting, Client],
+    ends: tuple[TlsSocket, Counting, TlsClient],
 ) -> None:
     server, sock, client = ends
     greet(server, client)
@@ -97,12 +67,10 @@ def test_tickets_go_out_with_an_answer_that_is_there_at_once(
 
 
 def test_tickets_do_not_wait_for_a_request_that_may_not_come(
-    ends: tuple[TlsSocket, Counting, Client],
+    ends: tuple[TlsSocket, Counting, TlsClient],
 ) -> None:
     server, sock, client = ends
-    greet(server, client)
-    client.say()
-    server.do_handshake()
+    shake_hands(server, client)
     with pytest.raises(BlockingIOError):
         server.recv(65536)
     server.send_answers()
@@ -115,12 +83,10 @@ def test_tickets_do_not_wait_for_a_request_that_may_not_come(
 
 
 def test_the_last_answer_and_the_end_go_out_in_one_call(
-    ends: tuple[TlsSocket, Counting, Client],
+    ends: tuple[TlsSocket, Counting, TlsClient],
 ) -> None:
     server, sock, client = ends
-    greet(server, client)
-    client.say()
-    server.do_handshake()
+    shake_hands(server, client)
     before = len(sock.calls)
     assert server.send(b"the last answer", last=True) == 15
     server.unwrap()
@@ -131,12 +97,10 @@ def test_the_last_answer_and_the_end_go_out_in_one_call(
 
 
 def test_a_large_last_answer_comes_whole_before_the_end(
-    ends: tuple[TlsSocket, Counting, Client],
+    ends: tuple[TlsSocket, Counting, TlsClient],
 ) -> None:
     server, _sock, client = ends
-    greet(server, client)
-    client.say()
-    server.do_handshake()
+    shake_hands(server, client)
     left, found, ended = memoryview(bytes(1_000_000)), 0, False
     while not ended:
         with contextlib.suppress(ssl.SSLWantWriteError):
@@ -153,18 +117,16 @@ def test_a_large_last_answer_comes_whole_before_the_end(
 
 
 def test_a_handshake_that_brings_no_request_has_no_input(
-    ends: tuple[TlsSocket, Counting, Client],
+    ends: tuple[TlsSocket, Counting, TlsClient],
 ) -> None:
     server, _sock, client = ends
-    greet(server, client)
-    client.say()
-    server.do_handshake()
+    shake_hands(server, client)
     assert not server.has_input
 
 
 @pytest.mark.parametrize("size", [1, 10_000])
 def test_a_request_behind_the_end_of_a_handshake_is_input(
-    ends: tuple[TlsSocket, Counting, Client], size: int
+    ends: tuple[TlsSocket, Counting, TlsClient], size: int
 ) -> None:
     server, _sock, client = ends
     greet(server, client)
@@ -177,12 +139,10 @@ def test_a_request_behind_the_end_of_a_handshake_is_input(
 
 
 def test_answers_of_openssl_go_out_before_a_large_window(
-    ends: tuple[TlsSocket, Counting, Client],
+    ends: tuple[TlsSocket, Counting, TlsClient],
 ) -> None:
     server, sock, client = ends
-    greet(server, client)
-    client.say()
-    server.do_handshake()
+    shake_hands(server, client)
     sock.calls.clear()
     body = bytes(range(256)) * 200
     assert server.send(body) == len(body)
@@ -215,12 +175,10 @@ class Recording:
 
 @pytest.mark.parametrize("size", [100, 16_000])
 def test_what_is_uploaded_leaves_no_large_memory_with_an_idle_connection(
-    ends: tuple[TlsSocket, Counting, Client], monkeypatch: pytest.MonkeyPatch, size: int
+    ends: tuple[TlsSocket, Counting, TlsClient], monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     server, _sock, client = ends
-    greet(server, client)
-    client.say()
-    server.do_handshake()
+    shake_hands(server, client)
     memory = Recording(server._incoming)  # it never shrinks
     monkeypatch.setattr(server, "_incoming", memory)
     said = bytes(range(256)) * 225
@@ -235,12 +193,10 @@ def test_what_is_uploaded_leaves_no_large_memory_with_an_idle_connection(
 
 
 def test_the_end_that_a_client_says_behind_its_data_is_an_event_of_its_own(
-    ends: tuple[TlsSocket, Counting, Client],
+    ends: tuple[TlsSocket, Counting, TlsClient],
 ) -> None:
     server, sock, client = ends
-    greet(server, client)
-    client.say()
-    server.do_handshake()
+    shake_hands(server, client)
     client.tls.write(b"the last request")
     with contextlib.suppress(ssl.SSLWantReadError):
         client.tls.unwrap()

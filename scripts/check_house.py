@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import gc
 import json
 import subprocess
 import sys
@@ -314,6 +315,7 @@ def main() -> int:
         problem = None if subject.startswith(("fixup!", "squash!")) else subject_problem(subject)
         print(f"commit subject: {problem}" if problem else "", end="\n" if problem else "")
         return 1 if problem else 0
+    gc.disable()  # it would look at each node of all trees, again and again, and free nothing
     config = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["headrace"]["house"]
     ratchet = json.loads(RATCHET.read_text()) if RATCHET.exists() else {}
     found = findings(read_house(SOURCE))

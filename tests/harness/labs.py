@@ -6,8 +6,6 @@ import contextlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from itertools import count
@@ -24,7 +22,6 @@ from tests.harness import warm
 from tests.harness.polling import eventually
 
 ROOT = Path(__file__).parents[2]
-HEADRACE = str(Path(sys.executable).with_name("headrace"))
 PATIENCE_S = 60.0
 COMMAND_WITHIN_S = 180.0
 DRILL_WITHIN_S = 400.0
@@ -95,16 +92,10 @@ class LabUnderTest:
 
     def fetch(self, client: str, url: str) -> tuple[str, bytes]:
         """The answer to a GET from a client: its head and body."""
-        done = subprocess.run(
-            [
-                *(HEADRACE, "lab", "exec", "--name", self.name),
-                *("--state-dir", str(self.state_dir), client, "--"),
-                *("curl", "-gsS", "-m", "10", "-D", "/dev/stderr", url),
-            ],
-            capture_output=True,
-            check=False,
-            timeout=60,
-            cwd=ROOT,
+        place = ["--name", self.name, "--state-dir", str(self.state_dir)]
+        curl = ["curl", "-gsS", "-m", "10", "-D", "/dev/stderr", url]
+        done = warm.run_headrace_raw(
+            ["lab", "exec", *place, client, "--", *curl], timeout_s=PATIENCE_S, directory=ROOT
         )
         assert done.returncode == 0, done.stderr.decode()
         return done.stderr.decode(), done.stdout

@@ -200,7 +200,17 @@ def run_headrace(
     """Run `headrace` with these words to its end, and return what it wrote; the rest as `start`.
     Raises subprocess.TimeoutExpired, when it has been killed.
     """
-    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+    done = run_headrace_raw(words, timeout_s=timeout_s, **options)
+    return subprocess.CompletedProcess(
+        done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+    )
+
+
+def run_headrace_raw(
+    words: Sequence[str], *, timeout_s: float, **options: Any
+) -> subprocess.CompletedProcess[bytes]:
+    """Run it as `run_headrace`, and return what it wrote as bytes."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         process = start_headrace(words, output.fileno(), errors.fileno(), **options)
         try:
             code = process.wait(timeout_s)

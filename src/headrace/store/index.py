@@ -40,6 +40,8 @@ MIN_MARGIN_BYTES = 4 * 1024 * 1024
 GROWTH_BYTES = 16 * 1024 * 1024
 _MAX_READERS = 1022
 _INDEX_PAGE_BYTES = 4096
+_READ_AHEAD_BYTES = 128 * 1024
+"""Asked for more at once, Linux reads no more than this of it."""
 
 
 @dataclass(slots=True)
@@ -195,6 +197,14 @@ class Index:
     def reached_bytes(self) -> int:
         """Return how far the file was ever used; it does not shrink. 1 µs."""
         return int((self.env.info()["last_pgno"] + 1) * _INDEX_PAGE_BYTES)
+
+    def bring_in(self, start: int, end: int) -> None:
+        """Have the kernel read what it does not have in memory of the file from `start` to `end`,
+        in bytes. Waits for the disk to take the requests. Raises OSError.
+        """
+        for at in range(start, end, _READ_AHEAD_BYTES):
+            size_bytes = min(_READ_AHEAD_BYTES, end - at)
+            os.posix_fadvise(self._data_fd, at, size_bytes, os.POSIX_FADV_WILLNEED)
 
     def totals(self) -> Totals:
         """Return the totals as of the last commit."""

@@ -29,6 +29,7 @@ from headrace.errors import HeadraceError
 from headrace.store import DirectoryLock, PurgeRule, Store, StoreSettings
 from headrace.store.maintenance import rebuild, sweep
 from headrace.store.maintenance.orphans import OrphanSweep
+from headrace.store.maintenance.warming import IndexWarming
 
 SWEEP_RECORDS = 500
 ORPHAN_FILES = 500
@@ -60,6 +61,7 @@ class OwnStore:
         self._keep_rules_s = keep_rules_s
         self.store = store
         self._orphans = OrphanSweep(store)
+        self._warming = IndexWarming(store.index)
         self._orphans_due_s = time.monotonic()
         self._rebuilding = bool(store.stats()["rebuilding"])
         if self._rebuilding:
@@ -123,6 +125,8 @@ class OwnStore:
         if sweep.step(self.store, SWEEP_RECORDS, now=time.time(), keep_rules_s=self._keep_rules_s):
             return True
         now_s = time.monotonic()
+        if self._warming.step(now_s):
+            return True
         if now_s < self._orphans_due_s:
             return False
         more = self._orphans.step(ORPHAN_FILES)

@@ -1,0 +1,91 @@
+"""The index is brought into memory, all of it and in small steps, where there is room."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from headrace.store import Store
+from headrace.store.maintenance import warming
+from headrace.store.maintenance.warming import EVERY_S, SHARE, IndexWarming, memory_for_files
+from tests.unit.store.samples import a_store
+
+STEP_BYTES = 256 * 1024
+REACHED_BYTES = 5 * STEP_BYTES + 4096
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    monkeypatch.setattr(warming, "STEP_BYTES", STEP_BYTES)
+    with a_store(tmp_path) as opened:
+        monkeypatch.setattr(opened.index, "reached_bytes", lambda: REACHED_BYTES)
+        yield opened
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Which stretches the kernel was asked to read."""
+    found: list[tuple[int, int]] = []
+
+    def advise(_fd: int, at: int, size_bytes: int, advice: int) -> None:
+        assert advice == os.POSIX_FADV_WILLNEED
+        found.append((at, at + size_bytes))
+
+    monkeypatch.setattr(os, "posix_fadvise", advise)
+    return found
+
+
+def test_all_of_it_is_brought_in_step_by_step(store: Store, asked: list[tuple[int, int]]) -> None:
+    walk = IndexWarming(store.index, lambda: SHARE * REACHED_BYTES)
+    for step in range(5):
+        assert walk.step(0.0)
+        assert asked[-1][1] == (step + 1) * STEP_BYTES
+    assert not walk.step(0.0)
+    assert asked[0][0] == 0
+    assert asked[-1][1] == REACHED_BYTES
+    assert all(end == start for (_, end), (start, _) in itertools.pairwise(asked))
+    assert max(end - start for start, end in asked) <= 128 * 1024
+
+
+def test_it_is_done_again_after_a_while(store: Store, asked: list[tuple[int, int]]) -> None:
+    walk = IndexWarming(store.index, lambda: SHARE * REACHED_BYTES)
+    while walk.step(0.0):
+        pass
+    once = len(asked)
+    assert not walk.step(EVERY_S - 1)
+    assert len(asked) == once
+    while walk.step(EVERY_S):
+        pass
+    assert len(asked) == 2 * once
+
+
+@pytest.mark.parametrize("room_bytes", [None, SHARE * REACHED_BYTES - 1])
+def test_not_where_it_has_no_room(
+    store: Store, asked: list[tuple[int, int]], room_bytes: int | None
+) -> None:
+    walk = IndexWarming(store.index, lambda: room_bytes)
+    assert not walk.step(0.0)
+    assert asked == []
+
+
+def test_the_room_is_what_the_system_and_the_groups_leave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:  8 kB\n")
+    monkeypatch.setattr(warming, "_MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(warming, "_GROUP", tmp_path / "cgroup")
+    monkeypatch.setattr(warming, "_GROUPS", tmp_path)
+    assert memory_for_files() == 8192
+    (tmp_path / "cgroup").write_text("0::/system.slice/edge.service\n")
+    group = tmp_path / "system.slice" / "edge.service"
+    group.mkdir(parents=True)
+    (group / "memory.max").write_text("max\n")
+    assert memory_for_files() == 8192
+    (group.parent / "memory.max").write_text("5000\n")
+    assert memory_for_files() == 5000
+    (tmp_path / "meminfo").write_text("MemTotal: 9 kB\n")
+    assert memory_for_files() is None

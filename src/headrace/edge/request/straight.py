@@ -1,7 +1,7 @@
 """The straight way of a miss: small, alone, and answered at once by an origin.
 
 The origin is asked by the request itself, over a kept connection, without a task; its answer is
-read, judged, sent on and stored in one go, as soon as it is there whole. It is judged by the same
+read, judged, stored and sent on in one go, as soon as it is there whole. It is judged by the same
 functions as any other.
 
 Everything else is for a `Fill`, which continues with what has come so far (`hand_over`), and asks
@@ -87,8 +87,11 @@ def go_straight(
         return False
     begun: StraightMiss | None = None
     try:
-        # Between the look and the permit, another may have filled it.
-        if edge.store.vary_of(resource.key_hash) is None and edge.places.take(network):
+        # Between the look and the permit, another may have filled it. An index that cannot be read
+        # shows in one of these, and is for the longer way.
+        store, key_hash = edge.store, resource.key_hash
+        gone = store.vary_of(key_hash) is None and store.lookup(key_hash, b"") is None
+        if gone and edge.places.take(network):
             begun = StraightMiss(edge, exchange, asked, network, answer, part, otherwise)
     except (StoreError, OSError):
         return False
@@ -150,7 +153,7 @@ class StraightMiss:
             )
             start = self._start = edge.upstreams.fetcher.begin(target, fields, self._log)
         except BaseException:
-            self._fault()
+            self.close()
             raise
         if start.stream is None or start.unsent:
             self.hand_over()
@@ -265,8 +268,10 @@ class StraightMiss:
         metrics.bytes_from_origin += len(body)
         try:
             start.end(head)
-            self._send(stored, body, now)
-            self._store(part, stored, body)
+            try:
+                self._store(part, stored, body)  # first: who has the answer may ask again elsewhere
+            finally:
+                self._send(stored, body, now)
         finally:
             self._end(part)
         return True

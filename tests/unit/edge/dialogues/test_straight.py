@@ -252,6 +252,51 @@ def test_a_store_that_fails_harms_nobody(monkeypatch: pytest.MonkeyPatch, error:
             dialogue()
 
 
+@pytest.mark.parametrize("what", ["vary_of", "lookup", "begin_part"])
+def test_a_fault_of_ours_leaves_nobody_waiting(what: str) -> None:
+    @in_memory()
+    async def dialogue(edge: MemoryEdge) -> None:
+        await warm(edge, kept(SMALL, taken))
+        edge.break_store(what, ValueError("a fault"), times=1)
+        assert (await edge.get("/film")).status == 500
+        assert edge.context.fills.entries == edge.context.places.total == 0
+        assert (await edge.get("/film")).seen == (200, b"small", "miss")
+
+    dialogue()
+
+
+@in_memory()
+async def test_a_request_that_cannot_be_made_leaves_nothing(edge: MemoryEdge) -> None:
+    await warm(edge, kept(SMALL, taken))
+    fetcher = edge.context.upstreams.fetcher
+
+    def fail(*_arguments: Any) -> Any:
+        raise ValueError("a fault")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fetcher, "begin", fail)
+        assert (await edge.get("/film")).status == 500
+    assert edge.context.fills.entries == edge.context.places.total == 0
+    assert (await edge.get("/film")).seen == (200, b"small", "miss")
+
+
+@in_memory()
+async def test_who_has_its_answer_finds_it_stored_everywhere(edge: MemoryEdge) -> None:
+    await warm(edge, kept(SMALL, taken))
+    other = edge.worker()
+    found: list[int] = []
+    film = edge.begin("/film")
+    respond = film.respond
+
+    def look_first(*arguments: Any) -> None:
+        found.append(len(other.stored("/film")))
+        respond(*arguments)
+
+    vars(film)["respond"] = look_first
+    assert (await film.done()).seen == (200, b"small", "miss")
+    assert found == [1]
+
+
 LONG = FILM[:20_000]
 BYTEWISE = tuple(step for byte in SMALL for step in (bytes((byte,)), taken))
 SAID: dict[str, tuple[Step, ...]] = {

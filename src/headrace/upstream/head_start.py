@@ -37,8 +37,8 @@ class HeadStart:
     """
 
     __slots__ = (
-        "_events", "_idle", "_log", "_reads", "_time", "attempts", "began", "place", "received",
-        "step", "stream", "unsent",
+        "_at", "_events", "_head", "_idle", "_log", "_reads", "_time", "attempts", "began",
+        "place", "received", "step", "stream", "unsent",
     )  # fmt: skip
 
     def __init__(
@@ -62,7 +62,8 @@ class HeadStart:
         self._events = events
         self._log = log
         self._time = time
-        self._reads = 0
+        self._reads = self._at = 0
+        self._head: ParsedResponseHead | None = None
 
     def wait(self, then: Callable[[bool], None], timeout_s: float) -> None:
         """Call `then` when there is something to read, with False if nothing comes within
@@ -94,22 +95,24 @@ class HeadStart:
         """Return the answer's head and its body, once it is there whole and no more than that.
         True: it may still come. False: it is not of the kind that needs no more than this.
         """
-        received = self.received
-        at = received.find(_END) + len(_END)
-        if at < len(_END):
-            return self._reads < MOST_READS
-        try:
-            head = parse_response_head(received[:at], b"GET")
-        except BadResponse:
-            return False
-        status, size_bytes = head.status, head.body_bytes
-        if status < 200 or is_failed_status(status) or self.attempts.retry.covers(status):
-            return False
-        if size_bytes < 0 or at + size_bytes > MOST_BYTES or not fits(status, []):
-            return False
-        left = at + size_bytes - len(received)
+        received, head = self.received, self._head
+        if head is None:
+            at = self._at = received.find(_END) + len(_END)
+            if at < len(_END):
+                return self._reads < MOST_READS
+            try:
+                head = self._head = parse_response_head(received[:at], b"GET")
+            except BadResponse:
+                return False
+            status = head.status
+            if status < 200 or is_failed_status(status) or self.attempts.retry.covers(status):
+                return False
+            if head.body_bytes < 0 or not fits(status, []):
+                return False
+        at = self._at
+        left = at + head.body_bytes - len(received)
         if left:
-            return left > 0 and self._reads < MOST_READS
+            return 0 < left <= MOST_BYTES - len(received) and self._reads < MOST_READS
         return head, received[at:]
 
     def end(self, head: ParsedResponseHead) -> None:

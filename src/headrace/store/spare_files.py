@@ -123,6 +123,7 @@ class SpareFiles:
         except OSError:
             os.close(fd)
             return False
+        # Only now for good: until its name was gone, others could open it.
         if was_followed(fd) or not self.keep(fd, name):
             discard(fd, name)
         else:
@@ -130,12 +131,15 @@ class SpareFiles:
         return True
 
     def _is_worth_it(self, fd: int) -> bool:
-        """Return whether a slice's file may be another's: a sound one that there is room for."""
-        found = header.unpack_control(os.pread(fd, header.CONTROL_BYTES, 0))
-        if found is None or not found[1]:
+        """Return whether a slice's file may be another's: a sound one that there is room for. What
+        is read of it, which may have to come from the disk, comes last.
+        """
+        status = os.fstat(fd)
+        block_bytes = status.st_blocks * _BLOCK_BYTES
+        if status.st_mode & _LENT or self._held_bytes + block_bytes > self._limit_bytes:
             return False
-        block_bytes = os.fstat(fd).st_blocks * _BLOCK_BYTES
-        return self._held_bytes + block_bytes <= self._limit_bytes
+        found = header.unpack_control(os.pread(fd, header.CONTROL_BYTES, 0))
+        return found is not None and found[1] and not was_followed(fd)
 
     def _has_room(self, block_bytes: int) -> bool:
         return block_bytes <= MOST_BLOCK_BYTES or self.held_bytes + block_bytes <= self._limit_bytes

@@ -6,6 +6,7 @@ import errno
 import mmap
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from headrace.cache.record import StoredResponse
 from headrace.edge.worker import store_settings
 from headrace.store import OpenSlice, Part, PartFollower, Store, lend
 from headrace.store import locks as store_locks
+from headrace.store.header import FOLLOWED_AT
+from headrace.store.index import Change
 from headrace.store.layout import SPARES
 from headrace.store.spare_files import MOST, limit_for
 from tests.harness.interleaved.ground import configured
@@ -60,6 +63,14 @@ def opened(store: Store, stored: StoredResponse) -> OpenSlice:
 def inode_of(store: Store) -> int:
     (file,) = slice_files(store.path)
     return file.stat().st_ino
+
+
+def open_inodes() -> set[int]:
+    found = set()
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # the one that listed them
+            found.add(os.fstat(int(number)).st_ino)
+    return found
 
 
 def spares(store: Store) -> list[Path]:
@@ -189,6 +200,48 @@ def test_not_what_the_network_may_still_read_from(store: Store) -> None:
     assert body_of(store, first) == body("first")
     store.delete(first)
     assert spares(store) == slice_files(store.path) == []
+
+
+@pytest.mark.parametrize("how", ["lent", "followed"])
+def test_the_room_of_what_is_not_kept_is_given_back_when_others_can_write(
+    store: Store, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    first = filled(store, "first")
+    (file,) = slice_files(store.path)
+    fd = os.open(file, os.O_RDWR)
+    if how == "lent":
+        lend(fd)
+    else:
+        os.pwrite(fd, b"1", FOLLOWED_AT)
+    number = os.fstat(fd).st_ino
+    os.close(fd)
+    open_at_commit = []
+    put_totals = Change.put_totals
+
+    def last_of_all(change: Change) -> None:
+        put_totals(change)
+        if not file.exists():
+            open_at_commit.append(number in open_inodes())
+
+    monkeypatch.setattr(Change, "put_totals", last_of_all)
+    store.delete(first)
+    assert open_at_commit == [True]
+    assert number not in open_inodes()
+
+
+def test_a_file_that_there_is_no_room_for_is_not_read(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = filled(store, "first")
+    monkeypatch.setattr(store.spares, "_limit_bytes", 0)
+
+    def read(*_args: object) -> bytes:
+        raise AssertionError("read, in a write transaction")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pread", read)
+        store.delete(first)
+    assert slice_files(store.path) == []
 
 
 def test_not_what_is_no_slice(store: Store) -> None:

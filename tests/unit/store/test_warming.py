@@ -82,10 +82,53 @@ def test_the_room_is_what_the_system_and_the_groups_leave(
     assert memory_for_files() == 8192
     (tmp_path / "cgroup").write_text("0::/system.slice/edge.service\n")
     group = tmp_path / "system.slice" / "edge.service"
-    group.mkdir(parents=True)
-    (group / "memory.max").write_text("max\n")
+    a_group(group, high="max", most="max", current=7000, of_files=0)
     assert memory_for_files() == 8192
-    (group.parent / "memory.max").write_text("5000\n")
+    a_group(group.parent, high="max", most="5000", current=3000, of_files=3000)
     assert memory_for_files() == 5000
     (tmp_path / "meminfo").write_text("MemTotal: 9 kB\n")
     assert memory_for_files() is None
+
+
+def a_group(group: Path, *, high: str, most: str, current: int, of_files: int) -> None:
+    group.mkdir(parents=True, exist_ok=True)
+    (group / "memory.high").write_text(f"{high}\n")
+    (group / "memory.max").write_text(f"{most}\n")
+    (group / "memory.current").write_text(f"{current}\n")
+    of_each = of_files // 2
+    (group / "memory.stat").write_text(
+        f"anon 1\nfile 9999\ninactive_file {of_each}\nactive_file {of_files - of_each}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("high", "most", "current", "of_files", "room_bytes"),
+    [
+        ("max", "5000", 4000, 1000, 2000),  # what processes have of it is no room for files
+        ("max", "5000", 5200, 0, 0),
+        ("3000", "5000", 1000, 1000, 3000),  # beyond it the group is slowed down
+        ("6000", "5000", 0, 0, 5000),
+    ],
+)
+def test_what_a_group_has_besides_files_is_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    high: str, most: str, current: int, of_files: int, room_bytes: int,
+) -> None:  # fmt: skip
+    (tmp_path / "meminfo").write_text("MemAvailable:  8 kB\n")
+    (tmp_path / "cgroup").write_text("0::/edge\n")
+    monkeypatch.setattr(warming, "_MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(warming, "_GROUP", tmp_path / "cgroup")
+    monkeypatch.setattr(warming, "_GROUPS", tmp_path)
+    a_group(tmp_path / "edge", high=high, most=most, current=current, of_files=of_files)
+    assert memory_for_files() == room_bytes
+
+
+def test_it_stops_when_others_take_the_room(store: Store, asked: list[tuple[int, int]]) -> None:
+    rooms = iter([SHARE * REACHED_BYTES, 0, SHARE * REACHED_BYTES])
+    walk = IndexWarming(store.index, lambda: next(rooms))
+    assert walk.step(0.0)
+    once = len(asked)
+    assert not walk.step(0.0)
+    assert len(asked) == once
+    assert walk.step(EVERY_S)
+    assert asked[once][0] == 0

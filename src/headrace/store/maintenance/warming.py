@@ -45,11 +45,10 @@ class IndexWarming:
         if now_s < self._due_s:
             return False
         size_bytes = self._index.reached_bytes()
-        if not self._at:
-            room_bytes = self._room_bytes()
-            if room_bytes is None or size_bytes * SHARE > room_bytes:
-                self._due_s = now_s + EVERY_S
-                return False
+        room_bytes = self._room_bytes()  # others may take it while the walk lasts
+        if room_bytes is None or size_bytes * SHARE > room_bytes:
+            self._at, self._due_s = 0, now_s + EVERY_S
+            return False
         end = min(self._at + STEP_BYTES, size_bytes)
         self._index.bring_in(self._at, end)
         if end < size_bytes:
@@ -70,18 +69,39 @@ def memory_for_files() -> int | None:
                 room_bytes = int(line.split()[1]) * 1024
     if room_bytes is None:
         return None
-    for limit in _limits():
-        # No such group here, or no limit: "max".
-        with suppress(OSError, ValueError):
-            room_bytes = min(room_bytes, int(limit.read_text()))
+    for group in _groups():
+        with suppress(OSError, ValueError):  # no such group here
+            limit_bytes = _limit_bytes(group)
+            if limit_bytes is not None:
+                room_bytes = min(room_bytes, max(0, limit_bytes - _kept_bytes(group)))
     return room_bytes
 
 
-def _limits() -> list[Path]:
-    """Return the files that say what this process's group and those around it may take."""
+def _groups() -> list[Path]:
+    """Return the directories of this process's group and those around it."""
     with suppress(OSError):
         for line in _GROUP.read_text().splitlines():
             if line.startswith("0::/"):
                 group = Path(line[4:])
-                return [_GROUPS / each / "memory.max" for each in (group, *group.parents)]
+                return [_GROUPS / each for each in (group, *group.parents)]
     return []
+
+
+def _limit_bytes(group: Path) -> int | None:
+    """Return what a group may take before it is slowed down (`memory.high`) or ended
+    (`memory.max`); None: all. Raises OSError, ValueError.
+    """
+    limits = [(group / name).read_text().strip() for name in ("memory.high", "memory.max")]
+    return min((int(limit) for limit in limits if limit != "max"), default=None)
+
+
+def _kept_bytes(group: Path) -> int:
+    """Return what a group takes that is not of files: no page of a file drives it out. Raises
+    OSError, ValueError.
+    """
+    kept_bytes = int((group / "memory.current").read_text())
+    for line in (group / "memory.stat").read_text().splitlines():
+        name, _space, size_bytes = line.partition(" ")
+        if name in ("active_file", "inactive_file"):
+            kept_bytes -= int(size_bytes)
+    return max(0, kept_bytes)

@@ -15,7 +15,7 @@ import msgspec
 from headrace.store import locks
 from headrace.store.errors import StoreError, StoreInUse
 from headrace.store.files import open_file, own_directory
-from headrace.store.layout import CLAIM_LOCK, FORMAT, MARK, STATE
+from headrace.store.layout import CLAIM_LOCK, FORMAT, MARK, OPEN_LOCK, STATE
 from headrace.store.shared_memory import is_in_use
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -116,13 +116,26 @@ class DirectoryLock:
         if self._fd < 0:
             return
         try:
-            mark = read_mark(self._path) if clean else None
-            opened = mark is not None and mark.boot_id == boot_id()  # since the system's start
-            if mark is not None and opened and not is_in_use(self._path / STATE):
-                if _libc.syncfs(self._fd) != 0:
-                    code = ctypes.get_errno()
-                    raise OSError(code, os.strerror(code), os.fspath(self._path))
-                write_mark(self._path, msgspec.structs.replace(mark, clean=True))
+            if clean:
+                self._leave_mark()
         finally:
             os.close(self._fd)
             self._fd = -1
+
+    def _leave_mark(self) -> None:
+        # Under the lock of those who open the store: to write all takes as long as the disk takes,
+        # and one who opened it meanwhile has said that it is not clean.
+        lock = locks.open_lock_file(self._path / OPEN_LOCK)
+        try:
+            if not locks.try_lock(lock):
+                return  # one opens it now
+            mark = read_mark(self._path)
+            opened = mark is not None and mark.boot_id == boot_id()  # since the system's start
+            if mark is None or not opened or is_in_use(self._path / STATE):
+                return
+            if _libc.syncfs(self._fd) != 0:
+                code = ctypes.get_errno()
+                raise OSError(code, os.strerror(code), os.fspath(self._path))
+            write_mark(self._path, msgspec.structs.replace(mark, clean=True))
+        finally:
+            os.close(lock)

@@ -16,10 +16,11 @@ from headrace.store import (
     StoreError,
     StoreInUse,
     StoreSettings,
+    directory_lock,
     locks,
 )
 from headrace.store.directory_lock import Mark, read_mark, write_mark
-from headrace.store.layout import FORMAT, STATE
+from headrace.store.layout import FORMAT, OPEN_LOCK, STATE
 from headrace.store.maintenance.orphans import OrphanSweep
 from headrace.store.shared_memory import SharedState
 from tests.unit.store.samples import (
@@ -98,6 +99,38 @@ def test_an_end_is_not_clean_while_a_process_has_the_store_open(tmp_path: Path) 
     mark = read_mark(tmp_path)
     assert mark is not None
     assert mark.clean
+
+
+def test_an_end_is_not_clean_when_a_process_is_just_opening_the_store(tmp_path: Path) -> None:
+    claim = Store.claim(tmp_path)
+    with a_store(tmp_path) as store:
+        fill(store, a_record())
+    opener = locks.open_lock_file(tmp_path / OPEN_LOCK)
+    assert locks.try_lock(opener)
+    claim.release()
+    os.close(opener)
+    mark = read_mark(tmp_path)
+    assert mark is not None
+    assert not mark.clean
+
+
+def test_nobody_opens_the_store_while_the_clean_mark_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = Store.claim(tmp_path)
+    with a_store(tmp_path) as store:
+        fill(store, a_record())
+    locked = []
+
+    def looked_first(path: Path, mark: Mark) -> None:
+        opener = locks.open_lock_file(path / OPEN_LOCK)
+        locked.append(locks.is_locked(opener))
+        os.close(opener)
+        write_mark(path, mark)
+
+    monkeypatch.setattr(directory_lock, "write_mark", looked_first)
+    claim.release()
+    assert locked == [True]
 
 
 def test_an_opened_directory_is_not_clean(tmp_path: Path) -> None:

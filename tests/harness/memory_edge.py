@@ -142,6 +142,11 @@ class MemoryEdge:
         for worker in self._all():
             worker.context.origin.idle.retain(set())
 
+    def reload(self, **document: Any) -> None:
+        """Have this worker serve by another configuration, which differs in these tables."""
+        config = validate_document({**self._document, **document}, EDGE, str, base=Path("/"))
+        self.context.adopt(config, compile_services(config))
+
     @property
     def asked(self) -> list[str]:
         """What origins were asked so far: "GET /film", or "GET /film 0-9" with a range."""

@@ -293,6 +293,10 @@ class OriginConnection:
         self._stream._to_client.extend(piece for piece in pieces if piece)
         self._stream.wake()
 
+    def stir(self) -> None:
+        """Have the client look, though nothing came: as a part of a record of TLS does."""
+        self._stream.wake()
+
     async def taken(self) -> None:
         """Wait until the client has read everything that was sent. Raises ClientGone."""
         while self._stream._to_client:

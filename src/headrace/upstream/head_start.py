@@ -83,6 +83,8 @@ class HeadStart:
         except OSError:
             return False
         if received is None:
+            # Bytes of TLS that are no answer's yet: they must not put off the end of waiting.
+            self._reads += bool(self.received)
             return True
         if not received:
             return False

@@ -7,14 +7,17 @@ from typing import Protocol
 
 from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.head_start import HeadStart
+from headrace.upstream.target import Target
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
     """The origin was asked at `request_time`, seconds since 1970, when the number of purges was
-    `generation`.
+    `generation`. It stays with `target`: by the numbers of a later configuration's pool, its
+    connection would be taken for one to another origin.
     """
 
+    target: Target
     start: HeadStart
     log: AttemptLog
     request_time: float

@@ -229,12 +229,13 @@ class Fill:
 
     async def _fetch(self) -> None:
         environment, asked, resource = self._environment, self.asked, self.asked.resource
+        asking = self._asking
         fields = origin_fields(asked, environment.node_id, environment.cdn_name)
         self._credentialed = has_credentials(fields)
         shared = asked.request
         if resource.service.origin_routes:  # which go by what the origin sees
             shared = replace(shared, query=resource.keyed_query, headers=Headers(fields))
-        target = environment.with_sources(
+        target = asking.target if asking else environment.with_sources(
             environment.upstreams.target(
                 resource, shared, resource.upstream_target, self._network
             ),
@@ -242,7 +243,6 @@ class Fill:
             resource, asked.peer, asked.request.authority, resource.upstream_target,
         )  # fmt: skip
         fields += slice_request_fields(asked.slices, self._slice_bytes())
-        asking = self._asking
         request_time = environment.now() if asking is None else asking.request_time
         response = await environment.upstreams.fetcher.request(
             target,

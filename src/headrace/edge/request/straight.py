@@ -41,6 +41,7 @@ from headrace.reasons import Reason
 from headrace.store import Part, StoreError
 from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.head_start import HeadStart
+from headrace.upstream.target import Target
 
 Continue = Callable[[Exchange, Resource, Request, Response, Fill], None]
 """Answers a request from a fill that has begun for it."""
@@ -111,7 +112,7 @@ class StraightMiss:
 
     __slots__ = (
         "_answer", "_asked", "_credentialed", "_edge", "_exchange", "_generation", "_log",
-        "_network", "_otherwise", "_part", "_request_time", "_start",
+        "_network", "_otherwise", "_part", "_request_time", "_start", "_target",
     )  # fmt: skip
 
     def __init__(
@@ -136,6 +137,7 @@ class StraightMiss:
         self._credentialed = False
         self._request_time = edge.now()
         self._start: HeadStart | None = None
+        self._target: Target | None = None
         answer.generation = edge.purged_up_to
         answer.attempt_logs.append(self._log)
         answer.task = self
@@ -148,7 +150,7 @@ class StraightMiss:
         try:
             fields = origin_fields(asked, edge.node_id, edge.cdn_name)
             self._credentialed = has_credentials(fields)
-            target = edge.upstreams.target(
+            target = self._target = edge.upstreams.target(
                 resource, asked.request, resource.upstream_target, self._network
             )
             start = self._start = edge.upstreams.fetcher.begin(target, fields, self._log)
@@ -178,14 +180,15 @@ class StraightMiss:
         part = self._detach()
         assert part is not None
         assert self._start is not None
-        self._answer.attempt_logs.remove(self._log)  # comes back with the fill
-        asking = Asking(self._start, self._log, self._request_time, self._generation)
+        assert self._target is not None
+        asking = Asking(self._target, self._start, self._log, self._request_time, self._generation)
         return self._edge.fills.take_up(self._asked, part, asking, owned=owned)
 
     def hand_over(self) -> None:
         """Have a fill continue this, and the client wait for that."""
         fill = self._fill(owned=True)
         asked = self._asked
+        self._answer.attempt_logs.remove(self._log)  # comes back with the fill
         self._otherwise(self._exchange, asked.resource, asked.request, self._answer, fill)
 
     def cancel(self) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from headrace.edge.request import handler
+from headrace.edge.request.response import Response
 from headrace.errors import HeadraceError
 from headrace.store import Part, StoreSettings
 from tests.harness import breakable_store
@@ -226,6 +227,56 @@ async def test_a_silent_origin_has_no_more_time_than_it_may(edge: MemoryEdge) ->
     film = await edge.get("/film")
     assert film.status == 504
     assert edge.loop.time() - began == pytest.approx(3, abs=0.01)
+
+
+@pytest.mark.parametrize("came", [b"", SMALL[:20], SMALL[:-1]])
+def test_nothing_puts_off_the_end_of_waiting(came: bytes) -> None:
+    @in_memory(timeouts={"origin_first_byte": "3s", "origin_between_bytes": "3s"})
+    async def dialogue(edge: MemoryEdge) -> None:
+        async def stir(connection: OriginConnection) -> None:
+            for _ in range(400):
+                connection.stir()
+                await asyncio.sleep(0.05)
+
+        steps: tuple[Step, ...] = (came, taken) if came else ()
+        await warm(edge, kept(*steps, stir))
+        began = edge.loop.time()
+        await edge.get("/film")
+        assert edge.loop.time() - began < 4
+
+    dialogue()
+
+
+@pytest.mark.parametrize("said", [SMALL, reply(200, FRESH, body=FILM[:20_000])])
+def test_a_connection_stays_with_its_origin_over_a_reload(said: bytes) -> None:
+    @in_memory()
+    async def dialogue(edge: MemoryEdge) -> None:
+        go = asyncio.Event()
+        await warm(edge, kept(until(go), said, taken, any_request, SMALL, taken))
+        edge.network.origin("p", serving(b"of p", FRESH))
+        film = edge.begin("/film")
+        await asyncio.sleep(1)
+        assert is_straight(edge)
+        edge.reload(service=[{"name": "s", "hosts": ["*"], "origins": ["http://p", "http://o"]}])
+        go.set()
+        assert (await film.done()).status == 200
+        await edge.settle_fills()
+        assert (await edge.get("/other")).body == b"of p"
+        assert [heard.host for heard in edge.network.requests] == ["o", "o", "p"]
+
+    dialogue()
+
+
+@in_memory()
+async def test_the_log_says_whom_a_client_left_waiting(edge: MemoryEdge) -> None:
+    await warm(edge, kept(wait(5), SMALL, taken))
+    film = edge.begin("/film")
+    await asyncio.sleep(1)
+    answer = film.context
+    assert isinstance(answer, Response)
+    film.leave()
+    assert [used.origin for used in answer.attempt_logs] == ["o"]
+    await edge.settle_fills()
 
 
 @pytest.mark.parametrize("error", [OSError(28, "full"), HeadraceError("odd")])

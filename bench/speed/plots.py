@@ -71,7 +71,7 @@ def _ratios(works: Sequence[Compared], peers: Sequence[str], path: Path) -> None
     axis.set_title(f"{OWN} : other server, within rounds", fontsize=9)
     axis.legend(fontsize=7)
     figure.tight_layout()
-    figure.savefig(path, dpi=90, metadata={"Software": None})
+    figure.savefig(path, dpi=90, bbox_inches="tight", metadata={"Software": None})
     plt.close(figure)
 
 
@@ -87,5 +87,5 @@ def _growth(panels: dict[str, dict[str, dict[int, float]]], path: Path) -> None:
         axis.tick_params(labelsize=8)
         axis.legend(fontsize=7)
     figure.tight_layout()
-    figure.savefig(path, dpi=90, metadata={"Software": None})
+    figure.savefig(path, dpi=90, bbox_inches="tight", metadata={"Software": None})
     plt.close(figure)

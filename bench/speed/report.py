@@ -18,7 +18,7 @@ while slows all of them. For percentiles, which need many answers, those of all 
 together, and in brackets is what drawing the rounds again finds. Everything is on loopback, and \
 in the page cache unless said otherwise. Latencies count from the moment a request was due.
 
-`make bench` adds this machine; `scripts/add_bench_machine.py` adds another's file."""
+`make bench` adds this machine; `python scripts/add_bench_machine.py FILE` adds another's file."""
 
 CPU_INTRO = """\
 Processor time of all of a server's processes for one answer: this tells where the load generator \

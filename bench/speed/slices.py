@@ -20,7 +20,7 @@ from bench.speed.result import Measured, Sample, Tail, plain, rounded
 from bench.speed.rounds import turn
 from bench.speed.work import Running, Slice, Taken, Work
 
-WARM_S = 0.1
+WARM_S = 0.05
 FORGIVEN = 2
 """So many slices of a peer may fail, then it is left out of that work."""
 Say = Callable[[str], None]

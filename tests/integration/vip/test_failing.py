@@ -111,7 +111,8 @@ def test_an_address_that_somebody_removed_is_bound_again_and_others_stay(site: V
     first.where.ip("address", "del", f"{vip_of(1)}/32", "dev", "lo")
     site.until(lambda: "the address is not bound" in first.events(), "a check misses it")
     site.settled()
-    assert {vip_of(1), vip_of(2), vip6_of(1), vip6_of(2), "192.0.2.77"} == first.bound()
+    wanted = {vip_of(1), vip_of(2), vip6_of(1), vip6_of(2), "192.0.2.77"}
+    site.until(lambda: first.bound() == wanted, "the address is bound again")
     assert first.vip.stop() == 0
     assert first.bound() == {"192.0.2.77"}
 

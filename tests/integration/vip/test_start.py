@@ -110,7 +110,7 @@ def test_one_that_is_closed_while_it_starts_is_closed(tmp_path: Path) -> None:
         announcing.adopt_network(NetworkSnapshot(topology, "1", CoverageTable(topology)), NO_VIEW)
         announcing.start()
         await slow.told.wait()
-        assert "not started" in announcing.problem()
+        assert "first checks" in announcing.problem()
         await announcing.close()
 
     asyncio.run(asyncio.wait_for(run(), 60))

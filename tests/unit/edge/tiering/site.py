@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from headrace.edge.request.response import Response
+import pytest
+
+from headrace.edge.peers.membership import Membership
+from headrace.http.fields import PEER_FIELD
 from headrace.topology.classify import Classes
 from headrace.topology.coverage import CoverageTable
 from headrace.topology.model import ContentClass, Site, SiteKind, StoreBy, Topology
@@ -65,11 +68,11 @@ class Member:
         return [heard.host.partition(".")[0] for heard in self.edge.network.requests]
 
     def ask_as(self, peer: Peer, target: str, *fields: str) -> MemoryExchange:
-        """Ask as another server of the network does."""
-        exchange = self.edge.begin(target, *fields, address="198.51.100.7")
-        if isinstance(exchange.context, Response):  # else it is answered already
-            exchange.context.peer = peer  # before its task takes the first step
-        return exchange
+        """Ask as another server of the network does, whose signature is believed."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Membership, "recognised", lambda *_all: peer)
+            field = f"{PEER_FIELD.decode()}: x"
+            return self.edge.begin(target, field, *fields, address="198.51.100.7")
 
 
 def stored_by(store: StoreBy, after: int = 3) -> ContentClass:

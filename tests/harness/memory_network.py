@@ -119,13 +119,7 @@ class MemoryStream:
             if self.closed:
                 raise ConnectionAbortedError("closed here")
             if self._to_client:
-                piece = self._to_client.popleft()
-                size = min(len(piece), len(buffer))
-                buffer[:size] = piece[:size]
-                if size < len(piece):
-                    self._to_client.appendleft(piece[size:])
-                self.wake()
-                return size
+                return self._next_piece(buffer)
             if self._ended is not None:
                 if isinstance(self._ended, ConnectionResetError):
                     raise ConnectionResetError("reset by the origin")
@@ -168,6 +162,9 @@ class MemoryStream:
             raise ConnectionResetError("reset")
         if not self._to_client:
             return None if self._ended is None else 0
+        return self._next_piece(buffer)
+
+    def _next_piece(self, buffer: memoryview) -> int:
         piece = self._to_client.popleft()
         size = min(len(piece), len(buffer))
         buffer[:size] = piece[:size]

@@ -308,7 +308,7 @@ class EdgeHandler(HotHits):
         answer = exchange.context
         if not isinstance(answer, Response):
             answer = exchange.context = Response(self.edge, exchange, None, None)
-        answer.error(500, "the edge failed at this request; its log says more")
+        answer.fault()
 
     def _failed(
         self, exchange: Exchange, resource: Resource, answer: Response, error: Exception

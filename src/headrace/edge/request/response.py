@@ -293,6 +293,10 @@ class Response:
         assert self._exchange is not None
         self._exchange.respond(status, prepared_head(status, fields, len(body)), memoryview(body))
 
+    def fault(self) -> None:
+        """Say that our own code failed."""
+        self.error(500, "the edge failed at this request; its log says more")
+
 
 def _as_found(cache_result: CacheResult, delivery: Delivery) -> CacheResult:
     """Return the cache result, unless not all of a stored response was at hand (RFC 9211 section

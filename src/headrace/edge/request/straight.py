@@ -214,7 +214,7 @@ class StraightMiss:
         """A fault of ours must not leave a client waiting, nor others for the part."""
         self.close()
         if not self._exchange.status and self._exchange.context is self._answer:
-            self._answer.error(500, "the edge failed at this request; its log says more")
+            self._answer.fault()
 
     # What comes.
 

@@ -51,36 +51,38 @@ class SocketStream:
     async def recv_into(self, buffer: memoryview, timeout_s: float) -> int:
         """Read at least one byte into `buffer`; 0 at the end of the stream.
 
-        Raises StreamTimeout after `timeout_s` without a byte, OSError when the connection breaks.
+        Raises StreamTimeout after `timeout_s` without a byte, however often the other side sends
+        what is none (of TLS: tickets, parts of records); OSError when the connection breaks.
         """
+        by: float | None = None
         while True:
             try:
                 return self.sock.recv_into(buffer)
             except WANT_READ:
-                await self._readable(timeout_s)
+                by = await self._readable(timeout_s, by)
             except WANT_WRITE:
-                await self._writable(timeout_s)
+                by = await self._writable(timeout_s, by)
             except ssl.SSLZeroReturnError:
                 return 0
             except ssl.SSLError as error:
                 raise _as_reset(error) from error
 
     async def send_all(self, data: bytes | memoryview, timeout_s: float) -> None:
-        """Send everything; `timeout_s` bounds each wait for room, not the whole."""
+        """Send everything; `timeout_s` bounds the time without any progress, not the whole."""
         view = memoryview(data)
+        by: float | None = None
         while view:
             try:
                 sent = self.sock.send(view)
-            except WANT_WRITE:
-                await self._writable(timeout_s)
             except ssl.SSLWantReadError:
-                await self._readable(timeout_s)
-            except BlockingIOError:
-                await self._writable(timeout_s)
+                by = await self._readable(timeout_s, by)
+            except (BlockingIOError, WANT_WRITE):
+                by = await self._writable(timeout_s, by)
             except ssl.SSLError as error:
                 raise _as_reset(error) from error
             else:
                 view = view[sent:]
+                by = None
 
     def send_now(self, data: bytes) -> int:
         """Send what there is room for at once; return how much that was. Raises OSError."""
@@ -105,7 +107,7 @@ class SocketStream:
         closed; with False after `timeout_s`. `stop_waiting` before anyone else reads.
         """
         self._read_waiter = _Then(self, then)
-        self._watch(timeout_s)
+        self._watch(self._loop.time() + timeout_s)
 
     def stop_waiting(self) -> None:
         """Forget whom `when_readable` was to call."""
@@ -180,22 +182,34 @@ class SocketStream:
             with contextlib.suppress(RuntimeError):  # closed since: it watches nothing
                 loop.call_soon_threadsafe(self.close)
 
-    async def _readable(self, timeout_s: float) -> None:
+    async def _readable(self, timeout_s: float, by: float | None = None) -> float:
+        """Wait until there may be something to read; return by when, which is `by` if this is no
+        first wait. Raises StreamTimeout.
+        """
+        by = self._limit(timeout_s, by)
         waiter: asyncio.Future[bool] = self._loop.create_future()
         self._read_waiter = waiter
-        self._watch(timeout_s)
+        self._watch(by)
         try:
             in_time = await waiter
         finally:
             self._read_waiter = None
         self._check(timeout_s, in_time=in_time)
+        return by
 
-    def _watch(self, timeout_s: float) -> None:
+    def _limit(self, timeout_s: float, by: float | None) -> float:
+        now = self._loop.time()
+        if by is None:
+            return now + timeout_s
+        self._check(timeout_s, in_time=now < by)
+        return by
+
+    def _watch(self, by: float) -> None:
         loop = self._loop
         if not self._watched:
             self._watched = True
             loop.add_reader(self._fd, _on_readable, weakref.ref(self))
-        self._read_by = loop.time() + timeout_s
+        self._read_by = by
         if self._timer is None or self._timed_at > self._read_by:
             self._set_timer()
 
@@ -228,24 +242,22 @@ class SocketStream:
         self._watched = False
         self._loop.remove_reader(self._fd)
 
-    async def _writable(self, timeout_s: float) -> None:
-        waiter = self._loop.create_future()
+    async def _writable(self, timeout_s: float, by: float | None = None) -> float:
+        """Wait until there may be room; see `_readable`."""
+        by = self._limit(timeout_s, by)
+        waiter: asyncio.Future[bool] = self._loop.create_future()
         self._write_waiter = waiter
         self._loop.add_writer(self._fd, _wake, waiter)
-        try:
-            await self._limited(waiter, timeout_s)
-        finally:
-            if not self.closed:
-                self._write_waiter = None
-                self._loop.remove_writer(self._fd)
-
-    async def _limited(self, waiter: asyncio.Future[bool], timeout_s: float) -> None:
-        timer = self._loop.call_later(timeout_s, _wake, waiter, False)
+        timer = self._loop.call_later(max(0.0, by - self._loop.time()), _wake, waiter, False)
         try:
             in_time = await waiter
         finally:
             timer.cancel()
+            if not self.closed:
+                self._write_waiter = None
+                self._loop.remove_writer(self._fd)
         self._check(timeout_s, in_time=in_time)
+        return by
 
     def _check(self, timeout_s: float, *, in_time: bool) -> None:
         # Raised here and not by the future, which would keep the error and all frames it passes.

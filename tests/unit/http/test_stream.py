@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import socket
+import ssl
 import threading
 from collections.abc import Awaitable, Callable
+from typing import cast
 from unittest.mock import patch
 
 import pytest
@@ -53,6 +55,47 @@ def test_a_read_that_brings_nothing_in_time_fails() -> None:
         with pytest.raises(StreamTimeout):
             await stream.recv_into(memoryview(bytearray(10)), 0.0)
         far.send(b"abc")
+        assert await stream.recv_into(memoryview(bytearray(10)), 30.0) == 3
+
+    with_pair(talk)
+
+
+class _NoBytes:
+    """A socket that wakes whoever waits and has nothing to read or no room, so many times."""
+
+    def __init__(self, sock: socket.socket, times: int, error: type[OSError]) -> None:
+        self._sock = sock
+        self._left = times
+        self._error = error
+
+    def recv_into(self, buffer: memoryview) -> int:
+        self._left -= 1
+        if self._left < 0:
+            return self._sock.recv_into(buffer)
+        raise self._error
+
+    def send(self, data: memoryview) -> int:
+        self._left -= 1
+        if self._left < 0:
+            return self._sock.send(data)
+        raise self._error
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+@pytest.mark.parametrize("error", [BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError])
+def test_wakes_without_bytes_do_not_keep_a_read_or_a_write_alive(error: type[OSError]) -> None:
+    # TLS tickets, or records that come byte by byte: each wake must not begin its time anew.
+    async def talk(stream: SocketStream, far: socket.socket) -> None:
+        far.send(b"abc")
+        near = stream.sock
+        stream.sock = cast("socket.socket", _NoBytes(near, 1000, error))
+        with pytest.raises(StreamTimeout):
+            await stream.recv_into(memoryview(bytearray(10)), 0.0)
+        with pytest.raises(StreamTimeout):
+            await stream.send_all(b"abc", 0.0)
+        stream.sock = cast("socket.socket", _NoBytes(near, 1000, error))
         assert await stream.recv_into(memoryview(bytearray(10)), 30.0) == 3
 
     with_pair(talk)

@@ -5,7 +5,6 @@ written may be under way for long, and its connection with it.
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 from collections.abc import Collection, Sequence
 from ipaddress import ip_address
@@ -13,6 +12,7 @@ from ipaddress import ip_address
 import structlog
 
 from headrace.vip.addresses.ip_program import PATH
+from headrace.vip.children import run_child
 from headrace.vip.plan.model import Address
 
 INTERVAL_S = 0.5
@@ -70,25 +70,12 @@ async def sockets_at(vips: Sequence[Address]) -> int | None:
     program = shutil.which("ss", path=PATH)
     if program is None:
         return None
+    states = (word for one in _STATES for word in ("state", one))
     try:
-        child = await asyncio.create_subprocess_exec(
-            *(program, "-HtnO", *(word for one in _STATES for word in ("state", one))),
-            *filter_of(vips),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={"PATH": os.defpath, "LC_ALL": "C"},
-        )
-    except OSError:
+        ended = await run_child(program, "-HtnO", *states, *filter_of(vips), within_s=WITHIN_S)
+    except OSError:  # it cannot be started, or did not end in time
         return None
-    try:
-        async with asyncio.timeout(WITHIN_S):
-            output, _errors = await child.communicate()
-    except TimeoutError:
-        child.kill()
-        await child.wait()
-        return None
-    return None if child.returncode else clients_in(output.decode(errors="replace"), set(vips))
+    return None if ended.code else clients_in(ended.output.decode(errors="replace"), set(vips))
 
 
 def filter_of(vips: Sequence[Address]) -> list[str]:

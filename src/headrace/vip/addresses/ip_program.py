@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import shutil
 from collections.abc import Iterable
 from ipaddress import ip_address
@@ -12,6 +10,7 @@ import msgspec
 
 from headrace.errors import HeadraceError
 from headrace.vip.addresses.changes import Changes
+from headrace.vip.children import run_child
 from headrace.vip.plan.model import Address
 
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
@@ -76,26 +75,15 @@ async def _ip(*words: str, text: str | None = None) -> bytes:
     if program is None:
         raise AddressError("there is no program ip: install the package iproute2")
     try:
-        child = await asyncio.create_subprocess_exec(
-            *(program, *words),
-            stdin=asyncio.subprocess.PIPE if text is not None else asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={"PATH": os.defpath, "LC_ALL": "C"},
-        )
+        ended = await run_child(program, *words, within_s=WITHIN_S, text=text)
+    except TimeoutError:
+        raise AddressError(f"`ip {' '.join(words)}` did not end within {WITHIN_S:.0f} s") from None
     except OSError as error:
         raise AddressError(f"ip cannot be started: {error.strerror}") from error
-    try:
-        async with asyncio.timeout(WITHIN_S):
-            output, errors = await child.communicate(None if text is None else text.encode())
-    except TimeoutError:
-        child.kill()
-        await child.wait()
-        raise AddressError(f"`ip {' '.join(words)}` did not end within {WITHIN_S:.0f} s") from None
-    if child.returncode:
-        told = errors.decode(errors="replace").strip().splitlines()
-        raise AddressError(_told(told[0] if told else f"exit code {child.returncode}"))
-    return output
+    if ended.code:
+        told = ended.errors.decode(errors="replace").strip().splitlines()
+        raise AddressError(_told(told[0] if told else f"exit code {ended.code}"))
+    return ended.output
 
 
 def _told(line: str) -> str:

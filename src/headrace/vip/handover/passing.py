@@ -14,7 +14,7 @@ from headrace.vip.ending import end
 from headrace.vip.handover.counted import Counted
 from headrace.vip.handover.listeners import listeners_at
 from headrace.vip.handover.loose import loosen
-from headrace.vip.handover.programs import ProgramError, ProgramSlowError, run
+from headrace.vip.handover.programs import ProgramError, ProgramUnclearError, run
 from headrace.vip.handover.ruleset import DEVICE, no_rules, ruleset
 from headrace.vip.handover.seen import Changes, is_up, seen_rules, seen_tunnel
 from headrace.vip.handover.tunnel import connect, forward, make, open_it, remove
@@ -60,7 +60,7 @@ class Passing:
         self._wish: Wish | None = None
         self._doing: Wish | None = None
         self._rules = self._tunnel = ""
-        self._is_read = False
+        self._is_read = self._is_torn = False
         self._soon, self._newer = asyncio.Event(), asyncio.Event()
         self._looks = 0
         self._losses: deque[float] = deque(maxlen=8)
@@ -117,11 +117,11 @@ class Passing:
                     self.problem = ""
                 except (ProgramError, OSError) as error:
                     wait_s = RETRY_S
-                    await self._failed(str(error), keep=isinstance(error, ProgramSlowError))
+                    await self._failed(str(error), unclear=isinstance(error, ProgramUnclearError))
                 except Exception as error:  # a fault of ours must not end it for good
                     wait_s = RETRY_S
                     log.exception("handover_failed")
-                    await self._failed(type(error).__name__, keep=False)
+                    await self._failed(type(error).__name__, unclear=False)
                 self._works = False
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait_s):
@@ -134,18 +134,25 @@ class Passing:
             lately = sum(loop.time() - at < LATELY_S for at in self._losses)
             loop.call_later(BETWEEN_S * 2**lately, self._soon.set)
 
-    async def _failed(self, problem: str, *, keep: bool) -> None:
-        # A tunnel without its rules takes from anybody: there is none then. With rules it stays:
-        # without them, what is passed on would be reset.
+    async def _failed(self, problem: str, *, unclear: bool) -> None:
+        """Say it, and that what was there holds as long as it is there: rules are replaced at once
+        or not at all, so those that were refused leave the former ones in force.
+        """
         self._left = None
         # Said first: what cleans up may hang as well, and a start waits for it no longer.
         if problem != self.problem:
             self.problem = problem
             log.error("handover_failed", problem=problem)
-        if self.done is None or not keep:
+        if self._is_torn or not is_up():
             self.done = None
-            with contextlib.suppress(ProgramSlowError):
+        if self.done is not None and unclear:
+            return
+        # A tunnel without its rules takes from anybody: there is none then. With rules it stays:
+        # without them, what is passed on would be reset.
+        async with self._turn:
+            with contextlib.suppress(ProgramUnclearError):
                 if await seen_rules() is None:
+                    self.done = None
                     await clear()
 
     async def _once(self) -> None:
@@ -174,12 +181,14 @@ class Passing:
         await self._unless_newer(self._read())
 
     async def _make(self, wish: Wish, *, anew: bool) -> None:
-        done = self.done
+        done, is_rest = self.done, self._doing is not None
         self._doing, self._is_read = wish, False
         if anew or done is None or wish.ends != done.ends:
+            self._is_torn = True
             await _anew(wish)
+            self._is_torn = False
         else:
-            if wish.tunnel != done.tunnel or _versions(wish) != _versions(done):
+            if is_rest or wish.tunnel != done.tunnel or _versions(wish) != _versions(done):
                 await _connect(wish)
             await run("nft", "-f", "-", lines=ruleset(wish))
         self.counted.begun_again()

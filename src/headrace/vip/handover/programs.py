@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import shutil
 
 from headrace.errors import HeadraceError
 from headrace.vip.addresses.ip_program import PATH
+from headrace.vip.children import run_child
 
 WITHIN_S = 5.0
 PACKAGES = {"ip": "iproute2", "bridge": "iproute2", "ss": "iproute2", "nft": "nftables"}
@@ -19,8 +18,10 @@ class ProgramError(HeadraceError):
     """A program is missing, or could not do what it was told."""
 
 
-class ProgramSlowError(ProgramError):
-    """One did not end in time: what it was to do may be done or not."""
+class ProgramUnclearError(ProgramError):
+    """One did not end in order, or was not even started: what it was to do may be done or not, and
+    what it was to read is not known.
+    """
 
 
 async def run(program: str, *words: str, lines: str | None = None, needs: str = _NEEDS) -> bytes:
@@ -33,30 +34,22 @@ async def run(program: str, *words: str, lines: str | None = None, needs: str = 
             f"there is no program {program}: install the package {PACKAGES[program]}"
         )
     try:
-        child = await asyncio.create_subprocess_exec(
-            *(path, *words),
-            stdin=asyncio.subprocess.DEVNULL if lines is None else asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={"PATH": os.defpath, "LC_ALL": "C"},
-        )
-    except OSError as error:
-        raise ProgramError(f"{program} cannot be started: {error.strerror}") from error
-    try:
-        async with asyncio.timeout(WITHIN_S):
-            output, errors = await child.communicate(None if lines is None else lines.encode())
-    except (TimeoutError, asyncio.CancelledError) as error:
-        child.kill()
-        await child.wait()
-        if isinstance(error, asyncio.CancelledError):
-            raise
-        raise ProgramSlowError(
+        ended = await run_child(path, *words, within_s=WITHIN_S, text=lines)
+    except TimeoutError:
+        raise ProgramUnclearError(
             f"{program} did not end within {WITHIN_S:.0f} s: see by hand what holds it, or whether "
             "the machine is too busy; it is tried again and again"
         ) from None
-    if child.returncode:
-        raise ProgramError(_told(program, errors.decode(errors="replace"), child.returncode, needs))
-    return output
+    except OSError as error:
+        raise ProgramUnclearError(f"{program} cannot be started: {error.strerror}") from error
+    if ended.code < 0:
+        raise ProgramUnclearError(
+            f"{program} was ended by signal {-ended.code}: see whether the machine lacks memory; "
+            "it is tried again and again"
+        )
+    if ended.code:
+        raise ProgramError(_told(program, ended.errors.decode(errors="replace"), ended.code, needs))
+    return ended.output
 
 
 def _told(program: str, errors: str, code: int, needs: str) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import msgspec
 
 from headrace.vip.handover.counted import Key, Sum, read_table
-from headrace.vip.handover.programs import ProgramError, ProgramSlowError, run
+from headrace.vip.handover.programs import ProgramError, ProgramUnclearError, run
 from headrace.vip.handover.ruleset import DEVICE, TABLE
 
 _NETFILTER, _NFTABLES_GROUP = 12, 7
@@ -35,13 +35,13 @@ class Rules:
 
 async def seen_rules() -> Rules | None:
     """Return what there is of the rules; None where some is missing or cannot be read. Raises
-    ProgramSlowError.
+    ProgramUnclearError.
     """
     digests, counters = [], {}
     for family in ("ip", "ip6"):
         try:
             listed = read_table(await run("nft", "-j", "list", "table", family, TABLE))
-        except ProgramSlowError:
+        except ProgramUnclearError:
             raise
         except (ProgramError, msgspec.DecodeError):
             return None
@@ -63,7 +63,7 @@ def is_up() -> bool:
 
 async def seen_tunnel() -> str:
     """Return what stands for the tunnel's device, routes and neighbours; "" for none. Raises
-    ProgramSlowError.
+    ProgramUnclearError.
     """
     digest = hashlib.sha256()
     try:
@@ -71,7 +71,7 @@ async def seen_tunnel() -> str:
         for family, more in _SHOWN_TOO.items():
             digest.update(await run("ip", family, "-batch", "-", lines=_SHOWN + more))
         digest.update(await run("bridge", "fdb", "show", "dev", DEVICE))
-    except ProgramSlowError:
+    except ProgramUnclearError:
         raise
     except (OSError, ProgramError):
         return ""

@@ -10,7 +10,7 @@ import pytest
 
 from headrace.vip.handover import passing
 from headrace.vip.handover.passing import Passing
-from headrace.vip.handover.programs import ProgramSlowError
+from headrace.vip.handover.programs import ProgramError, ProgramUnclearError
 from headrace.vip.handover.ruleset import ruleset
 from headrace.vip.handover.seen import Rules
 from tests.unit.vip.handover.test_wish import a_wish, an_order
@@ -18,11 +18,15 @@ from tests.unit.vip.handover.test_wish import a_wish, an_order
 PASSES = a_wish(an_order(2, 1))
 ALL = dict(PASSES.targets)
 GIVEN_UP = replace(PASSES, targets=())
+HANGS = ProgramUnclearError("nft did not end")
+REFUSES = ProgramError("nft: cannot allocate memory")
+CONNECTS = "neigh"
 
 
 class Slow(Passing):
     """A kernel that holds PASSES. Looking at it takes as long as `looks` says, changing it as long
     as `changes` says. `made` are the rules that it has been given since, `looked` what was read.
+    `fails` is what a program raises, by its name and by the first words of what it is told.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,12 +36,13 @@ class Slow(Passing):
         self.looks, self.changes = asyncio.Event(), asyncio.Event()
         self.made: list[str] = []
         self.looked: list[str] = []
-        self.slow = False
+        self.fails: dict[tuple[str, str], ProgramError] = {}
 
-        async def run(_program: str, *_words: str, lines: str | None = None) -> bytes:
+        async def run(program: str, *_words: str, lines: str | None = None) -> bytes:
             self.made.append(lines or "")
-            if self.slow:
-                raise ProgramSlowError("nft did not end")
+            for (name, begin), error in self.fails.items():
+                if program == name and (lines or "").startswith(begin):
+                    raise error
             await self.changes.wait()
             return b""
 
@@ -55,6 +60,7 @@ class Slow(Passing):
         monkeypatch.setattr(passing, "seen_rules", seen_rules)
         monkeypatch.setattr(passing, "seen_tunnel", seen_tunnel)
         monkeypatch.setattr(passing, "is_up", lambda: True)
+        monkeypatch.setattr(passing, "loosen", lambda _device: None)
 
 
 async def settled() -> None:
@@ -132,16 +138,90 @@ def test_a_change_that_failed_is_made_again_though_it_is_no_longer_wished(
     async def go() -> None:
         one = Slow(monkeypatch)
         one.looks.set()
-        one.slow = True
+        one.fails["nft", ""] = HANGS
         one.changes.set()
         one.want(GIVEN_UP)
         await settled()
         assert one.problem
-        one.slow = False
+        one.fails.clear()
         one.want(PASSES)
         await settled()
-        assert one.made == [ruleset(GIVEN_UP), ruleset(PASSES)]
+        assert one.made[0] == ruleset(GIVEN_UP)
+        assert one.made[-1] == ruleset(PASSES)
         assert not one.problem
+        await one.close(remove_all=False)
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize("error", [HANGS, REFUSES])
+def test_a_change_that_the_kernel_refuses_leaves_in_force_what_was(
+    monkeypatch: pytest.MonkeyPatch, error: ProgramError
+) -> None:
+    """Rules are replaced at once or not at all. Who said then that it takes nothing was given up,
+    and what was open was reset."""
+
+    async def go() -> None:
+        one = Slow(monkeypatch)
+        one.looks.set()
+        one.changes.set()
+        one.fails["nft", ""] = error
+        one.want(GIVEN_UP)
+        await settled()
+        assert one.problem == str(error)
+        assert one.takes == PASSES.port
+        assert one.targets == {}
+        await one.close(remove_all=False)
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize("error", [HANGS, REFUSES])
+def test_a_tunnel_that_was_not_made_again_to_its_end_is_said_to_take_nothing(
+    monkeypatch: pytest.MonkeyPatch, error: ProgramError
+) -> None:
+    """Its ways to others are missing, so it is made anew, and not taken for whole."""
+
+    async def go() -> None:
+        one = Slow(monkeypatch)
+        one.looks.set()
+        one.changes.set()
+        one.fails["ip", CONNECTS] = error
+        one.want(replace(PASSES, port=8095))
+        await settled()
+        assert one.problem
+        assert one.takes is None
+        one.fails.clear()
+        one.made.clear()
+        one.want(PASSES)
+        await settled()
+        assert one.takes == PASSES.port
+        assert [lines for lines in one.made if lines.startswith("link add")]
+        assert [lines for lines in one.made if lines.startswith(CONNECTS)]
+        await one.close(remove_all=False)
+
+    asyncio.run(go())
+
+
+def test_ways_to_others_that_were_half_made_are_made_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Though what is wished now is what was there: the addresses of the tunnel are dealt out anew
+    with each other server, so packets went to the wrong one."""
+
+    async def go() -> None:
+        one = Slow(monkeypatch)
+        one.looks.set()
+        one.changes.set()
+        one.fails["bridge", ""] = HANGS
+        one.want(replace(PASSES, siblings=(*PASSES.siblings, *PASSES.siblings)))
+        await settled()
+        assert one.problem
+        one.fails.clear()
+        one.made.clear()
+        one.want(PASSES)
+        await settled()
+        assert [lines for lines in one.made if lines.startswith(CONNECTS)]
         await one.close(remove_all=False)
 
     asyncio.run(go())
@@ -153,8 +233,8 @@ def test_what_hangs_is_said_before_anything_else_is_tried(monkeypatch: pytest.Mo
 
     async def hangs() -> Rules | None:
         said.append(rules.problem)
-        raise ProgramSlowError("nft did not end")
+        raise ProgramUnclearError("nft did not end")
 
     monkeypatch.setattr(passing, "seen_rules", hangs)
-    asyncio.run(rules._failed("nft did not end", keep=True))
+    asyncio.run(rules._failed("nft did not end", unclear=True))
     assert said == ["nft did not end"]

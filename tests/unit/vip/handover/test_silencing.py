@@ -9,7 +9,7 @@ from ipaddress import ip_address
 import pytest
 
 from headrace.vip.handover import silencing
-from headrace.vip.handover.programs import ProgramError, ProgramSlowError
+from headrace.vip.handover.programs import ProgramError, ProgramUnclearError
 from headrace.vip.handover.silence_rules import no_silence
 from headrace.vip.handover.silencing import LASTS_S, Silencing
 from headrace.vip.plan.model import Address
@@ -89,7 +89,7 @@ def test_what_may_have_been_made_is_removed(kernel: Kernel) -> None:
 
     async def run() -> None:
         found = Silencing(asyncio.Lock())
-        kernel.error = ProgramSlowError("slow")
+        kernel.error = ProgramUnclearError("slow")
         found.want(frozenset([VIP]))
         async with asyncio.timeout(20):
             while not found.problem:  # noqa: ASYNC110

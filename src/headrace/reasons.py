@@ -155,7 +155,7 @@ class Reason(bytes, enum.Enum):
     NO_ORIGIN_HAS_IT = ("no_origin_has_it", _RETRY, "No other origin has the same body.")
 
     STORE_FAILED = ("store_failed", _STORE, "The store could not be read or written.")
-    STORE_FULL = ("store-full", _STORE, "The disk was full a moment ago.")
+    STORE_FULL = ("store-full", _STORE, "The disk was full, or failed, a moment ago.")
     STORE_OVERHELD = ("store-overheld", _STORE,
                       "Fills and deleted files still in use hold half of the store's size.")
     DISK_FULL = ("disk_full", _STORE, "The disk became full while a body was written.")

@@ -55,9 +55,13 @@ class FakeNode:
     metrics: WorkerMetrics = field(default_factory=WorkerMetrics)
     report: type[Report] = Report
     reason: str | None = None
+    impaired: str = ""
 
     def not_ready_because(self) -> str | None:
         return self.reason
+
+    def impairment(self) -> str:
+        return self.impaired
 
     async def readiness(self) -> str | None:
         return self.reason

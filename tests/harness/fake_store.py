@@ -17,7 +17,7 @@ from headrace.edge.admin.store_admin import (
 
 
 class FakeStore:
-    """Objects are their cache keys."""
+    """Objects are their cache keys. `refuses` says why its disk takes nothing."""
 
     def __init__(self, objects: Collection[bytes] = ()) -> None:
         self.objects = sorted(objects)
@@ -25,6 +25,7 @@ class FakeStore:
         self.steps_left = 3
         self.steps = 0
         self.closed = False
+        self.refuses = ""
 
     def generation(self) -> int:
         return len(self.made)
@@ -46,6 +47,9 @@ class FakeStore:
         self.steps += 1
         self.steps_left -= 1
         return self.steps_left > 0
+
+    def refusal(self) -> str:
+        return self.refuses
 
     def stats(self) -> Mapping[str, float]:
         return {"objects": len(self.objects), "bytes": 10 * len(self.objects)}

@@ -19,6 +19,7 @@ from headrace.edge.admin.report import EdgeReport, edge_facts
 from headrace.edge.admin.store_admin import StoreAdmin
 from headrace.edge.admin.store_maintenance import StoreMaintenance
 from headrace.edge.admin.store_thread import StoreThread
+from headrace.edge.admin.store_watch import StoreWatch
 from headrace.node.admin.load import Identity
 from headrace.node.admin.operations import Operations
 from headrace.node.role import AtCommit
@@ -46,6 +47,7 @@ class EdgeRole:
         self._store: StoreThread | None = None
         self._directory: Directory | None = None
         self._maintenance: StoreMaintenance | None = None
+        self._watch: StoreWatch | None = None
         self._config: Config | None = None
 
     def fixed(self, config: Config) -> Mapping[str, object]:
@@ -65,8 +67,9 @@ class EdgeRole:
         self._store = await StoreThread.open(self._store_opener, config)
 
     def started(self) -> None:
-        """Begin to sweep the store."""
+        """Begin to sweep the store, and to watch whether its disk takes what is written."""
         self._maintenance = StoreMaintenance(self.store)
+        self._watch = StoreWatch(self.store)
 
     async def prepare(self, config: Config) -> AtCommit:
         """Find the keys of the new services. Raises HeadraceError."""
@@ -82,6 +85,10 @@ class EdgeRole:
         """Return nothing: what could keep an edge from serving is found by its workers."""
         return ""
 
+    def impairment(self) -> str:
+        """Return why the store takes nothing; "" if it does."""
+        return "" if self._watch is None else self._watch.problem
+
     async def facts(self) -> RoleFacts:
         """Return the store's numbers and the generation of purges."""
         return edge_facts(await self.store.stats(), await self.store.generation())
@@ -92,6 +99,8 @@ class EdgeRole:
 
     async def close(self) -> None:
         """Stop the sweep and close the store."""
+        if self._watch is not None:
+            await self._watch.close()
         if self._maintenance is not None:
             await self._maintenance.close()
         if self._store is not None:

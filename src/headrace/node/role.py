@@ -111,6 +111,12 @@ class Role(Protocol[ConfigT]):
         """Return why to send no clients here, beside what the node finds; "" for nothing."""
         return ""
 
+    def impairment(self) -> str:
+        """Return why clients would be better off elsewhere, though they are served here; "" for
+        nothing.
+        """
+        return ""
+
     async def facts(self) -> RoleFacts:
         """Return what metrics and report say of the role beside its workers' counts."""
         return RoleFacts()

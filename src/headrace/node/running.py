@@ -53,6 +53,10 @@ class Node(Protocol):
         """Return why not to send clients here now; None when they are welcome."""
         ...
 
+    def impairment(self) -> str:
+        """Return why clients would be better off elsewhere, though they are served; "": nothing."""
+        ...
+
     async def readiness(self) -> str | None:
         """Return the same after a question to every worker."""
         ...

@@ -126,6 +126,10 @@ class Supervisor(Generic[ConfigT]):
             return NONE_SERVES
         return self._role.problem() or None
 
+    def impairment(self) -> str:
+        """Return why clients would be better off elsewhere, though they are served; "": nothing."""
+        return self._role.impairment()
+
     async def readiness(self) -> str | None:
         """Return the same after a question to every worker (see readiness)."""
         return self.not_ready_because() or await self._readiness.problem()

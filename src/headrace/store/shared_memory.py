@@ -13,6 +13,7 @@ from headrace.store import locks
 from headrace.store.errors import StoreError
 from headrace.store.files import open_file
 from headrace.store.layout import PAGE_BYTES, SLOTS
+from headrace.store.refusals import Cause, Refusal
 
 MAX_HITS = 3
 _MAGIC = int.from_bytes(b"HEADRAC1", "little")
@@ -22,6 +23,10 @@ _AT_MAGIC = 0
 _AT_GENERATION = 1
 _AT_FULL = 2
 _AT_IO_ERRORS = 3
+_AT_REFUSED_SINCE = 4  # nanoseconds; 0: the disk takes what comes
+_AT_REFUSED_LAST = 5
+_AT_REFUSED_CAUSE = 6
+_CAUSES = {int(one): one for one in Cause}
 _AT_HOLDERS = 64
 _HOLDER_WORDS = 3  # process, when it began, bytes
 _HOLDERS = 128
@@ -117,6 +122,25 @@ class SharedState:
             "index_full": self._words[_AT_FULL],
             "io_errors": self._words[_AT_IO_ERRORS],
         }
+
+    def refusal(self) -> Refusal | None:
+        """Return since when the disk takes nothing, as any process found; None: it does."""
+        since_ns = self._words[_AT_REFUSED_SINCE]
+        if not since_ns:
+            return None
+        last_ns, number = self._words[_AT_REFUSED_LAST], self._words[_AT_REFUSED_CAUSE]
+        # Two processes may write at once: never a number that is none.
+        cause = _CAUSES.get(number, Cause.FAILS)
+        return Refusal(since_ns / 1e9, max(since_ns, last_ns) / 1e9, cause)
+
+    def set_refusal(self, refusal: Refusal | None) -> None:
+        """Tell all processes since when the disk takes nothing, or that it does (None)."""
+        if refusal is None:
+            self._words[_AT_REFUSED_SINCE] = 0
+            return
+        self._words[_AT_REFUSED_CAUSE] = refusal.cause
+        self._words[_AT_REFUSED_LAST] = int(refusal.last_s * 1e9)
+        self._words[_AT_REFUSED_SINCE] = max(1, int(refusal.since_s * 1e9))
 
     def close(self) -> None:
         """Close the mapping."""

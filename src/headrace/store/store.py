@@ -21,7 +21,7 @@ from headrace.store import listing, part, purge_journal, whole
 from headrace.store.commit import Committer, check
 from headrace.store.directory_lock import DirectoryLock
 from headrace.store.doomed_files import DoomedFiles
-from headrace.store.errors import StoreError, StoreFull
+from headrace.store.errors import StoreError
 from headrace.store.header import decode_record
 from headrace.store.index import READ_ERRORS, Index, damaged
 from headrace.store.layout import (
@@ -283,7 +283,8 @@ class Store:
             raise StoreError(f"a purge of more than {LONGEST_VALUE} bytes hits nothing: shorten it")
         with self.index.write() as change:
             if self.index.rows_in(self.index.rules, change.transaction) >= MOST_RULES:
-                raise StoreFull(
+                # Not StoreFull: clients can bring it about, and the disk takes what comes.
+                raise StoreError(
                     f"{MOST_RULES} purges wait to be carried out: wait, or purge by prefix or all"
                 )
             generation = max(change.totals.generation, self.state.generation()) + 1

@@ -49,6 +49,7 @@ class NodeState:
     draining: bool
     processors: int
     capacity_bps: float | None = None
+    impaired: bool = False
 
 
 @dataclass(slots=True)
@@ -93,6 +94,7 @@ def load_report(before: Reading, after: Reading, order: FlowOrder, node: NodeSta
         interval_s=span_s,
         ready=node.ready,
         draining=node.draining,
+        impaired=node.impaired,
         egress_bps=sent_bytes * 8,
         interface_bps=_interface_bps(before.machine, machine, span_s),
         capacity_bps=min(speeds) if speeds else None,

@@ -107,6 +107,7 @@ class Asked(msgspec.Struct, frozen=True, array_like=True):
 class LoadReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The load of a node in the last `interval_s`, which ended `age_s` ago.
 
+    `impaired`: it serves, and clients would be better off elsewhere (its disk takes nothing).
     `capacity_bps` is what the node itself knows of its interface (None: nothing), `interface_bps`
     what all that is on this machine sent through it. `cpu` is the share of the machine's
     processors that its workers used, `machine_cpu` what everything used. Hits and what was asked
@@ -122,6 +123,7 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     age_s: Seconds = 0.0
     ready: bool = True
     draining: bool = False
+    impaired: bool = False
     egress_bps: Bps = 0.0
     interface_bps: Bps | None = None
     capacity_bps: Bps | None = None

@@ -40,8 +40,11 @@ def edge_wish(*, leaves: bool, told: bool, draining: bool | None) -> tuple[bool 
     return (False, True) if told and draining else (None, False)
 
 
-class _Problem(msgspec.Struct):
+class _Said(msgspec.Struct):
+    """What matters of the answer to /ready: a problem's detail, or what is wrong nevertheless."""
+
     detail: str = ""
+    impaired: str = ""
 
 
 class _Load(msgspec.Struct):
@@ -55,13 +58,14 @@ class _Load(msgspec.Struct):
 
 class EdgeAdmin:
     """The edge, as its admin API tells. `unready` says why clients are not welcome ("": they are,
-    or it is not known); `draining` is None while it is not known; `connections` counts clients, the
-    checks among them (None: not known); `problem` says why it cannot be asked.
+    or it is not known), `impaired` why they would be better off elsewhere; `draining` is None while
+    it is not known; `connections` counts clients, the checks among them (None: not known);
+    `problem` says why it cannot be asked.
     """
 
     def __init__(self, base: str, token_file: Path | None) -> None:
         """Ask nothing until `run`. Raises TokenError."""
-        self.unready = ""
+        self.unready = self.impaired = ""
         self.draining: bool | None = None
         self.connections: int | None = None
         self.problem = ""
@@ -102,7 +106,9 @@ class EdgeAdmin:
 
     async def _once(self, session: aiohttp.ClientSession) -> None:
         status, body = await self._ask(session, "GET", "/ready")
-        detail = "" if status == 200 else msgspec.json.decode(body, type=_Problem).detail
+        said = msgspec.json.decode(body, type=_Said)
+        detail = "" if status == 200 else said.detail
+        self.impaired = said.impaired[:DETAIL_LETTERS] if status == 200 else ""
         self.unready = "" if detail == DRAINING else detail[:DETAIL_LETTERS]
         if not self._token:
             self.draining = detail == DRAINING
@@ -141,7 +147,7 @@ class EdgeAdmin:
             return response.status, bytes(body)
 
     def _unknown(self, problem: str) -> None:
-        self.unready, self.draining, self.connections = "", None, None
+        self.unready, self.impaired, self.draining, self.connections = "", "", None, None
         self._note(problem)
 
     def _note(self, problem: str) -> None:

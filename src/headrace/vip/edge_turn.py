@@ -12,10 +12,13 @@ from headrace.vip.plan.health import Found
 
 def with_edge(judged: Judged, edge: EdgeAdmin | None) -> tuple[Found, str]:
     """Return what a check found, and why: one that passed counts less while the edge says that it
-    is not ready.
+    is not ready, or that it is impaired.
     """
-    if judged.found is Found.PASSED and edge is not None and edge.unready:
-        return Found.IMPAIRED, f"the edge is not ready: {edge.unready}"
+    if judged.found is Found.PASSED and edge is not None:
+        if edge.unready:
+            return Found.IMPAIRED, f"the edge is not ready: {edge.unready}"
+        if edge.impaired:
+            return Found.IMPAIRED, f"the edge is impaired: {edge.impaired}"
     return judged.found, judged.why
 
 

@@ -39,6 +39,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         _libc.umount2(os.fsencode(directory), 2)
 
 
+def ready(edge: Edge) -> dict[str, str]:
+    answer = edge.ask_admin("GET", "/ready", token=None)
+    assert answer.status == 200
+    said: dict[str, str] = answer.json
+    return said
+
+
 def get_whole(edge: Edge, path: str, body: Body) -> None:
     checker = Checker(body)
     with edge.client() as client:
@@ -64,6 +71,10 @@ def test_a_full_disk_is_passed_by_and_counted(
         eventually(
             lambda: edge.metric("headrace_store_disk_full_total") > 0, "the full disk is counted"
         )
+        eventually(lambda: "impaired" in ready(edge), "the edge says it, and is ready")
+        assert ready(edge)["impaired"] == "the store takes nothing new: the disk is full"
+        assert edge.metric("headrace_store_refuses") == 1
+        assert len(edge.events("store_refuses")) == 1
 
 
 def test_the_store_stays_within_its_size(origin: Origin, tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ class Stub:
     store: StoreThread
     directory: Directory = DIRECTORY
     reason: str | None = None
+    impaired: str = ""
     trouble: HeadraceError | None = None
     done: list[str] = field(default_factory=list)
     workers: Questions = field(default_factory=lambda: WorkerPool(Launcher(())).questions)
@@ -64,6 +65,9 @@ class Stub:
 
     def not_ready_because(self) -> str | None:
         return self.reason
+
+    def impairment(self) -> str:
+        return self.impaired
 
     async def readiness(self) -> str | None:
         return self.reason
@@ -287,6 +291,16 @@ def test_not_ready_is_a_problem_that_says_why() -> None:
         opened.stub.reason = "draining"
         answer = await opened.ask("GET", "/ready")
         assert (answer.status, answer.json()["detail"]) == (503, "draining")
+
+    in_room(test)
+
+
+def test_who_is_ready_says_what_is_wrong_nevertheless() -> None:
+    async def test(opened: Room) -> None:
+        assert (await opened.ask("GET", "/ready")).json() == {"status": "ready"}
+        opened.stub.impaired = "the disk is full"
+        answer = await opened.ask("GET", "/ready")
+        assert (answer.status, answer.json()["impaired"]) == (200, "the disk is full")
 
     in_room(test)
 

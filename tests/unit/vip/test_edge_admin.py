@@ -9,7 +9,10 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
+from headrace.vip.checks.judged import Judged
 from headrace.vip.edge_admin import DETAIL_LETTERS, EdgeAdmin
+from headrace.vip.edge_turn import with_edge
+from headrace.vip.plan.health import Found
 
 
 def in_two_parts(body: bytes) -> AsyncIterator[bytes]:
@@ -24,7 +27,7 @@ def in_two_parts(body: bytes) -> AsyncIterator[bytes]:
 
 
 async def told(
-    tmp_path: Path, *, ready: str, draining: bool, parted: bool = False
+    tmp_path: Path, *, ready: str, draining: bool, parted: bool = False, impaired: str = ""
 ) -> tuple[EdgeAdmin, list[str]]:
     """Let an edge that says this of itself be drained; return what was known and told."""
     paths: list[str] = []
@@ -36,7 +39,7 @@ async def told(
     async def answer(request: web.Request) -> web.Response:
         paths.append(request.path)
         if request.path == "/ready":
-            return json(503 if ready else 200, detail=ready)
+            return json(503 if ready else 200, detail=ready, impaired=impaired)
         return json(200, draining=draining, connections=3)
 
     application = web.Application()
@@ -76,6 +79,16 @@ def test_an_edge_that_ends_is_leaving_and_told_nothing(tmp_path: Path) -> None:
     edge, paths = asyncio.run(told(tmp_path, ready="stopping", draining=False))
     assert (edge.draining, edge.unready, edge.connections) == (True, "stopping", 3)
     assert paths == ["/ready", "/report"]
+
+
+def test_what_is_wrong_with_an_edge_that_is_ready_makes_a_check_count_less(tmp_path: Path) -> None:
+    edge, _paths = asyncio.run(told(tmp_path, ready="", draining=True, impaired="full" * 100))
+    assert edge.unready == ""
+    assert edge.impaired == ("full" * 100)[:DETAIL_LETTERS]
+    found, why = with_edge(Judged(Found.PASSED), edge)
+    assert (found, why[:30]) == (Found.IMPAIRED, "the edge is impaired: fullfull")
+    failed = Judged(Found.FAILED, "refused")
+    assert with_edge(failed, edge) == (Found.FAILED, "refused")
 
 
 def test_of_a_long_reason_little_is_kept(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ Turns records into plain JSON values for operators; everything else is the store
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import msgspec
@@ -29,7 +29,9 @@ from headrace.errors import HeadraceError
 from headrace.store import DirectoryLock, PurgeRule, Store, StoreSettings
 from headrace.store.maintenance import rebuild, sweep
 from headrace.store.maintenance.orphans import OrphanSweep
+from headrace.store.maintenance.trial import try_disk
 from headrace.store.maintenance.warming import IndexWarming
+from headrace.store.refusals import tried
 
 SWEEP_RECORDS = 500
 ORPHAN_FILES = 500
@@ -55,13 +57,20 @@ class OwnStore:
     """A claimed, open store. Not for use by several threads (as the store itself)."""
 
     def __init__(
-        self, claim: DirectoryLock, store: Store, *, keep_rules_s: float = sweep.KEEP_S
+        self,
+        claim: DirectoryLock,
+        store: Store,
+        *,
+        keep_rules_s: float = sweep.KEEP_S,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._claim = claim
         self._keep_rules_s = keep_rules_s
+        self._monotonic = monotonic
         self.store = store
         self._orphans = OrphanSweep(store)
         self._warming = IndexWarming(store.index)
+        store.state.set_refusal(None)  # of a former run
         self._orphans_due_s = time.monotonic()
         self._rebuilding = bool(store.stats()["rebuilding"])
         if self._rebuilding:
@@ -134,9 +143,25 @@ class OwnStore:
             self._orphans_due_s = now_s + ORPHANS_EVERY_S
         return more
 
+    def refusal(self) -> str:
+        """Return why the disk takes nothing new, after a trial where it did not; "" if it does."""
+        state = self.store.state
+        known = state.refusal()
+        if known is not None:
+            cause = try_disk(self.store)
+            known = tried(state.refusal() or known, cause, self._monotonic())
+            state.set_refusal(known)
+        return "" if known is None else known.words
+
     def stats(self) -> Mapping[str, float]:
         """Return sizes and counts, under the store's own names."""
-        return self.store.stats()
+        refusal = self.store.state.refusal()
+        refused_s = 0.0 if refusal is None else max(0.0, self._monotonic() - refusal.since_s)
+        return {
+            **self.store.stats(),
+            "refuses": float(refusal is not None),
+            "refuses_s": round(refused_s, 3),
+        }
 
     def listing(self, prefix: bytes, limit: int, cursor: str | None) -> Page:
         """Return a page of the stored objects. Raises CursorError."""

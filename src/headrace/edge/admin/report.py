@@ -13,6 +13,8 @@ STORE_GAUGES: Mapping[str, tuple[str, str]] = {
     "objects": ("objects", "Stored responses now, variants apart."),
     "slices": ("slices", "Slices in the store now: files, and small bodies in the index."),
     "rules": ("purge_rules", "Purges in force that the sweep has not finished yet."),
+    "refuses": ("refuses", "1 while the disk takes nothing new: responses pass through."),
+    "refuses_s": ("refuses_seconds", "For how long it has taken nothing; 0 while it does."),
     "rebuilding": ("rebuilding", "1 while the index is being rebuilt from the files."),
 }
 """What rises and falls: the store's own names to metric names and meanings."""

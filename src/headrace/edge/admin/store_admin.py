@@ -132,6 +132,10 @@ class StoreAdmin(Protocol):
         """Take one bounded step of cleaning up; return whether there is more to do now."""
         ...
 
+    def refusal(self) -> str:
+        """Return why the disk takes nothing new, after a trial where it did not; "" if it does."""
+        ...
+
     def stats(self) -> Mapping[str, float]:
         """Sizes and counts, under the store's own names."""
         ...

@@ -56,6 +56,10 @@ class StoreThread:
         """Take one step of cleaning up; return whether there is more to do now."""
         return await self._call(self._admin.sweep)
 
+    async def refusal(self) -> str:
+        """Return why the disk takes nothing new, after a trial where it did not; "" if it does."""
+        return await self._call(self._admin.refusal)
+
     async def stats(self) -> Mapping[str, float]:
         """Return sizes and counts, under the store's own names."""
         return await self._call(self._admin.stats)

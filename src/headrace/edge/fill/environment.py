@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 from collections.abc import Callable
 
 import structlog
@@ -22,7 +21,8 @@ from headrace.edge.tiering.tiering import Plan, Sign, Tiering
 from headrace.edge.upstreams import Upstreams
 from headrace.http.message import Field
 from headrace.reasons import Reason
-from headrace.store import Store, StoreError, StoreFull
+from headrace.store import Store, StoreError
+from headrace.store.refusals import Cause, cause_of, refused
 from headrace.telemetry.metrics import WorkerMetrics
 from headrace.upstream.peering import Peer
 from headrace.upstream.target import Target
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 
 RECEIVE_BYTES = 512 * 1024
-FULL_DISK_PAUSE_S = 5.0
+REFUSED_PAUSE_S = 5.0
 
 
 class FillEnvironment:
@@ -80,7 +80,7 @@ class FillEnvironment:
         # One for all fills, for none keeps bytes in it across an await: it stays in the
         # processor's cache, which made receiving and storing measurably cheaper than one for each.
         self.receiving = memoryview(bytearray(RECEIVE_BYTES))
-        self._full_until = 0.0
+        self._refused_until = 0.0
         self.follow_config(config)
 
     def follow_config(self, config: Config) -> None:
@@ -142,22 +142,26 @@ class FillEnvironment:
         """Return why a storable response is not to be stored all the same, or `Reason.NONE`."""
         if rules.max_object_bytes is not None and (total or 0) > rules.max_object_bytes:
             return Reason.TOO_LARGE
-        if self.monotonic() < self._full_until:
+        if self.monotonic() < self._refused_until:
             return Reason.STORE_FULL
         if self.store.is_overheld():
             return Reason.STORE_OVERHELD
         return Reason.NONE
 
     def store_trouble(self, error: Exception) -> None:
-        """Count a failed write; after a full disk nothing is stored for a few seconds."""
-        full = isinstance(error, StoreFull) or (
-            isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        )
+        """Count a failed write. Where the disk takes nothing, nothing is stored for a few seconds,
+        and all processes are told (`StoreWatch`).
+        """
+        cause, now = cause_of(error), self.monotonic()
+        full = cause in (Cause.FULL, Cause.INDEX_FULL)
         if full:
             self.metrics.store_disk_full += 1
-            self._full_until = self.monotonic() + FULL_DISK_PAUSE_S
         else:
             self.metrics.store_write_errors += 1
+        if cause is not None:
+            self._refused_until = now + REFUSED_PAUSE_S
+            state = self.store.state
+            state.set_refusal(refused(state.refusal(), cause, now))
         log.error("store_write_failed", problem=str(error), disk_full=full)
 
     def compare(self, resource: Resource, mirror: Target, fields: list[Field], seen: Seen) -> None:

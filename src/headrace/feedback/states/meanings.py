@@ -33,6 +33,7 @@ REASONS: Mapping[Why, str] = {
     Why.SLOW: "It sends what it should, later than it should, several times in a row.",
     Why.LOSSY: "Many of its probes fail, though not in a row.",
     Why.NOT_READY: "It reports that it is not ready, and answers probes.",
+    Why.IMPAIRED: "It reports that it serves, but with less than it has: its disk takes nothing.",
     Why.NO_REPORT: "It no longer reports, and answers probes.",
     Why.OTHERS_FAIL: "Several servers ask it in vain, and it answers probes.",
     Why.NO_QUORUM: "Too few observers have probed it lately, or they disagree.",

@@ -53,6 +53,7 @@ class Why(enum.StrEnum):
     SLOW = "slow"
     LOSSY = "lossy"
     NOT_READY = "not_ready"
+    IMPAIRED = "impaired"
     NO_REPORT = "no_report"
     OTHERS_FAIL = "others_fail"
     NO_QUORUM = "no_quorum"

@@ -114,6 +114,10 @@ def _by_probes(one: Evidenced, elapsed_s: float, rules: StateRules) -> Finding:
     if record.suppressed:
         return Finding(Signal.DAMPED, (Why.DAMPED,))
     if record.state in {State.ONLINE, State.SUSPECT, State.FULL} and record.ramp >= 1.0:
+        report = _fresh_report(one, rules)
+        # Only here: it keeps nobody from returning. A whole site may be so at once.
+        if report is not None and report.report.impaired:
+            return Finding(Signal.DOUBT, (Why.IMPAIRED,))
         return Finding(Signal.WARM, (Why.SERVES,))
     if record.state is State.RECOVERING and next_ramp(record.ramp, elapsed_s, rules) >= 1.0:
         return Finding(Signal.WARM, (Why.RAMPED,))

@@ -23,10 +23,11 @@ class Live(msgspec.Struct):
     status: Literal["live"]
 
 
-class Ready(msgspec.Struct):
-    """Clients are welcome."""
+class Ready(msgspec.Struct, omit_defaults=True):
+    """Clients are welcome. `impaired` says why they would be better off elsewhere all the same."""
 
     status: Literal["ready"]
+    impaired: str = ""
 
 
 class Draining(msgspec.Struct):
@@ -63,7 +64,7 @@ class Handlers:
         reason = await self._node.readiness()
         if reason is not None:
             raise ProblemError(503, reason)
-        return Ready("ready")
+        return Ready("ready", self._node.impairment())
 
     async def metrics(self, _asked: NoRequest) -> bytes:
         """Return the metrics of all workers, the node and its role."""

@@ -104,6 +104,7 @@ class Reporter:
             identity.role,
             ready=reason is None,
             draining=reason == "draining",
+            impaired=bool(self._node.impairment()),
             processors=os.cpu_count() or 1,
         )
 

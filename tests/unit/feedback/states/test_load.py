@@ -83,6 +83,7 @@ def test_a_recovering_server_that_is_full_continues_its_ramp_later() -> None:
     ("said", "why", "after"),
     [
         (report("s0a0", ready=False), Why.NOT_READY, State.SUSPECT),
+        (report("s0a0", impaired=True), Why.IMPAIRED, State.SUSPECT),
         (report("s0a0", draining=True), Why.NODE_DRAINS, State.DRAINING),
     ],
 )
@@ -93,6 +94,20 @@ def test_what_a_server_says_of_itself_never_makes_it_fail(
     loop.see(reported({"s0a0": said}), 100)
     assert loop.states() == {"s0a0": after}
     assert loop.memory.states.servers["s0a0"].reasons == (why,)
+
+
+def test_a_site_whose_disks_are_all_full_keeps_its_clients_and_its_servers_return() -> None:
+    names = [server.name for server in NET.servers if server.site == "s0"]
+    said = reported({name: report(name, impaired=True) for name in names})
+    loop = Loop(NET)
+    step = loop.see(said, 100)
+    assert loop.states() == dict.fromkeys(names, State.SUSPECT)
+    assert step.view.servers == {}  # no weight is lower, none has failed
+    loop.see(observed(NET, {"s0a0": GONE}))
+    assert loop.state("s0a0") is State.FAILED
+    step = loop.see(said, 100)
+    assert loop.states() == dict.fromkeys(names, State.SUSPECT)
+    assert step.view.servers == {}
 
 
 def test_a_report_that_is_missing_makes_a_suspect_of_who_reported_before() -> None:

@@ -97,6 +97,17 @@ def test_a_worker_that_does_not_answer_makes_no_leap(edge: Edge) -> None:
     asyncio.run(main())
 
 
+def test_that_it_serves_with_less_than_it_has_is_said(edge: Edge) -> None:
+    async def main() -> None:
+        assert not (await edge.report()).impaired
+        edge.node.impaired = "the store takes nothing new"
+        edge.now_s += 1.0
+        found = await edge.report()
+        assert (found.ready, found.impaired) == (True, True)
+
+    asyncio.run(main())
+
+
 def test_whether_it_wants_clients_is_said(edge: Edge) -> None:
     async def main() -> None:
         assert (await edge.report()).ready

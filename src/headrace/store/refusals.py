@@ -1,0 +1,90 @@
+"""Whether the disk takes what the store writes, and since when it does not. Pure.
+
+One refusal is enough to say so; that it is over takes a while without any, and a trial that went
+well: a disk that is nearly full takes now and then what is small.
+"""
+
+from __future__ import annotations
+
+import enum
+import errno
+from dataclasses import dataclass, replace
+
+import lmdb
+
+from headrace.store.errors import StoreFull
+
+CLEAR_AFTER_S = 10.0
+"""Longer than workers store nothing after a refusal, so that they have tried again."""
+
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN})
+
+
+class Cause(enum.IntEnum):
+    """Why nothing is taken. Kept in shared memory: the numbers stay."""
+
+    FULL = 1
+    INDEX_FULL = 2
+    READ_ONLY = 3
+    FAILS = 4
+
+    @property
+    def words(self) -> str:
+        """What it is, for operators."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Cause.FULL: "the disk is full",
+    Cause.INDEX_FULL: "the map of the index is full",
+    Cause.READ_ONLY: "the file system is read-only",
+    Cause.FAILS: "writing to the disk fails",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The disk takes nothing, for `cause`, since `since_s`; it last refused at `last_s`. Both are
+    seconds of the system's monotonic clock, the same in all processes.
+    """
+
+    since_s: float
+    last_s: float
+    cause: Cause
+
+    @property
+    def words(self) -> str:
+        """What is wrong, for operators."""
+        return f"the store takes nothing new: {self.cause.words}"
+
+
+def cause_of(error: Exception) -> Cause | None:
+    """Return what a failed write says of the disk; None: nothing, it is the object's or ours."""
+    if isinstance(error, StoreFull):
+        cause = error.__cause__
+        if isinstance(cause, lmdb.MapFullError):
+            return Cause.INDEX_FULL
+        of_disk = cause_of(cause) if isinstance(cause, OSError) else None
+        return of_disk or Cause.FULL
+    if not isinstance(error, OSError) or error.errno is None or error.errno in _OURS:
+        return None
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return Cause.FULL
+        case errno.EROFS:
+            return Cause.READ_ONLY
+    return Cause.FAILS
+
+
+def refused(known: Refusal | None, cause: Cause, now: float) -> Refusal:
+    """Return what is known after a refusal now."""
+    if known is None:
+        return Refusal(now, now, cause)
+    return replace(known, last_s=now, cause=cause)
+
+
+def tried(known: Refusal, cause: Cause | None, now: float) -> Refusal | None:
+    """Return what is known after a trial now, which came to `cause` (None: all was taken)."""
+    if cause is not None:
+        return refused(known, cause, now)
+    return None if now - known.last_s >= CLEAR_AFTER_S else known

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
@@ -78,6 +78,10 @@ class BreakableStore(Store):
         if isinstance(part, Part):
             part.__class__ = _BreakablePart
         return part
+
+    def finish_together(self, held: Sequence[tuple[Part, StoredResponse]]) -> None:
+        self._first("finish")
+        super().finish_together(held)
 
     def record(self, stored: StoredResponse, key_hash: bytes) -> bool:
         self._first("record")

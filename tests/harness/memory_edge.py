@@ -247,8 +247,8 @@ class MemoryEdge:
                     die_with(part)
         for straight in list(table._straight.values()):
             assert isinstance(straight, StraightMiss)
-            if straight._part is not None:
-                die_with(straight._part)
+            if straight.part is not None:
+                die_with(straight.part)
             straight.close()
         for client in self._clients:
             for exchange in client.exchanges:

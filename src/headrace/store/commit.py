@@ -6,7 +6,7 @@ is written with its rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from headrace.cache.key import key_hash
@@ -20,6 +20,9 @@ from headrace.store.rows import SliceRow
 from headrace.store.settings import StoreSettings
 from headrace.store.small_bodies import charge_bytes
 from headrace.store.transaction import Transaction
+
+Held = Sequence[tuple[Part, StoredResponse]]
+"""Parts that hold the whole of a small response each."""
 
 
 class Committer:
@@ -85,6 +88,29 @@ class Committer:
                 if known is None or known.version != stored.version:
                     transaction.put_record(admitted, hashed)
                 return True
+
+    def finish_together(self, held: Held) -> None:
+        """Do as `Part.finish` for each, of as many as can be in one transaction: a third of the
+        time that it takes for each of many. Those that anything stands against are by themselves.
+
+        Raises StoreError or OSError: then those that are in no final phase are not indexed.
+        """
+        alone: list[tuple[Part, StoredResponse]] = []
+        done: list[Part] = []
+        with self._transaction() as transaction:
+            rules, limits = self._rules.within(transaction.change), transaction.limits()
+            for finished, stored in held:
+                body = self._small_body(finished, stored, stored.length)
+                hashed = key_hash(stored.key)
+                if body is not None and transaction.put_whole(stored, body, hashed, rules, limits):
+                    done.append(finished)
+                else:
+                    alone.append((finished, stored))
+        for finished in done:
+            finished.is_inside = True
+            finished.committed(kept=True)
+        for finished, stored in alone:
+            finished.finish(stored, stored.length)
 
     def _small_body(self, finished: Part, stored: StoredResponse, length: int) -> bytes | None:
         """Return the body when it is small and the whole response's, to be kept in the index."""

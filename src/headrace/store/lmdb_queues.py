@@ -23,12 +23,17 @@ _GHOST = struct.Struct(">8sQ")
 class LmdbQueues:
     """Works on the rows of one write transaction. Entries are slice keys with a row in `slices`."""
 
-    __slots__ = ("_capacity_bytes", "_change", "_state")
+    __slots__ = ("_capacity_bytes", "_change", "_coming", "_state")
 
     def __init__(self, change: Change, state: SharedState, capacity_bytes: int) -> None:
         self._change = change
         self._state = state
         self._capacity_bytes = capacity_bytes
+        self._coming: tuple[bytes, SliceRow] | None = None
+
+    def expect(self, entry: bytes, row: SliceRow) -> None:
+        """Take the row of an entry that is about to be pushed for the first time."""
+        self._coming = (entry, row)
 
     def push(self, queue: Queue, entry: bytes, size_bytes: int) -> None:
         """Add at the newest end."""
@@ -44,6 +49,7 @@ class LmdbQueues:
             _EIGHT.pack(size_bytes) + entry,
         )
         change.put(change.index.slices, entry, row.moved(queue, position).packed())
+        self._coming = None
         self._add(queue, size_bytes)
 
     def pop_oldest(self, queue: Queue) -> tuple[bytes, int] | None:
@@ -129,6 +135,9 @@ class LmdbQueues:
 
     def _row(self, entry: bytes) -> SliceRow | None:
         """Return an entry's row; None when it is gone or says nothing: the index was damaged."""
+        coming = self._coming
+        if coming is not None and coming[0] == entry:
+            return coming[1]
         packed = self._change.get(self._change.index.slices, entry)
         return SliceRow.read(packed) if packed is not None else None
 

@@ -163,7 +163,10 @@ class Part:
             stored = msgspec.structs.replace(stored, length=total)
         if self.written != length and self._held is None:
             self.publish(length)
-        kept = self._commit(self, stored, length, record)
+        return self.committed(self._commit(self, stored, length, record))
+
+    def committed(self, kept: bool) -> bool:
+        """Do what is left of `finish` after the index knows of it, and return `kept`."""
         unlinked = self._unlink()
         if self._held is not None and unlinked and not self.is_followed():
             self._unseen = True  # and it has no name any more
@@ -206,6 +209,8 @@ class Part:
 
     def fail(self, reason: bytes) -> None:
         """Mark the fill as broken off: followers see FAILED and the reason (its first 40 bytes)."""
+        if self.phase in FINAL:
+            return
         self.is_inside = False  # its transaction may have failed after it said so
         with contextlib.suppress(OSError):
             self._update(reason=reason[: header.REASON_BYTES])

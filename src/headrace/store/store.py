@@ -18,7 +18,7 @@ import msgspec
 from headrace.cache.key import key_hash
 from headrace.cache.record import StoredResponse
 from headrace.store import listing, part, purge_journal, whole
-from headrace.store.commit import Committer, check
+from headrace.store.commit import Committer, Held, check
 from headrace.store.directory_lock import DirectoryLock
 from headrace.store.doomed_files import DoomedFiles
 from headrace.store.errors import StoreError
@@ -232,6 +232,10 @@ class Store:
         look up again. Raises OSError.
         """
         return part.begin(part_file(self._parts, name, n), n, self._commit, self.spares)
+
+    def finish_together(self, held: Held) -> None:
+        """Finish parts that hold the whole of small responses: see `Committer.finish_together`."""
+        self._committer.finish_together(held)
 
     def keeps_inside(self, stored: StoredResponse) -> bool:
         """Return whether a response is likely to be kept in the index, so that `Part.hold` spares

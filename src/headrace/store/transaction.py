@@ -8,6 +8,7 @@ asked for. Going after the commit, a file could be one that another process has 
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 
 import msgspec
 
@@ -39,6 +40,17 @@ DROP_AT_ONCE = 16
 
 WHEN = struct.Struct(">d")
 _RECORD_ONLY_KEY = RECORD_ONLY.to_bytes(4, "big")
+
+
+@dataclass(slots=True)
+class Limits:
+    """What `Transaction.put_whole` may still take of the index's room for bodies, up to how many
+    bytes in all, and up to which number of evictions.
+    """
+
+    inside_bytes: int
+    used_bytes: int
+    evictions: int
 
 
 class Transaction:
@@ -107,18 +119,58 @@ class Transaction:
             return invalidated(stored)
         return stored
 
-    def put_record(self, stored: StoredResponse, key_hash: bytes) -> None:
-        """Insert or replace a record; the slices of another version under its key go."""
+    def put_whole(
+        self, stored: StoredResponse, body: bytes, key_hash: bytes, rules: RuleSet, limits: Limits
+    ) -> bool:
+        """Insert a small response of which nothing is known, and its body; False when there is
+        anything to be asked or done first: then nothing was changed but for what was evicted.
+        """
+        change, totals = self.change, self.change.totals
+        charge = small_bodies.charge_bytes(len(body))
+        limits.inside_bytes -= charge + PAGE_BYTES
+        if limits.inside_bytes < 0 or stored.generation < max(rules.newest, totals.horizon):
+            return False
+        index = change.index
+        key, owner = slice_key(stored.version, 0), record_key(key_hash, stored.variant)
+        if (
+            change.get(index.records, owner) is not None
+            or change.get(index.slices, key) is not None
+            or change.get(index.superseded, stored.version) is not None
+        ):
+            return False
+        while totals.used_bytes + charge > limits.used_bytes:
+            if totals.evictions >= limits.evictions or not self._evict_one():
+                return False
+        self.put_small_body(key, body, owner)
+        self.put_record(stored, key_hash, is_new=True)
+        return True
+
+    def limits(self) -> Limits:
+        """Return the bounds of what `put_whole` may do in this transaction."""
+        totals, settings = self.change.totals, self._settings
+        room_bytes = settings.inline_room_bytes - self.change.index.body_page_bytes(
+            self.change.transaction
+        )
+        return Limits(
+            inside_bytes=-1 if self.is_crowded() else room_bytes,
+            used_bytes=max(self.capacity_bytes, totals.used_bytes),
+            evictions=totals.evictions + BATCH,
+        )
+
+    def put_record(self, stored: StoredResponse, key_hash: bytes, *, is_new: bool = False) -> None:
+        """Insert or replace a record; the slices of another version under its key go. `is_new`:
+        there is none, and a slice was put before.
+        """
         index = self.change.index
         key = record_key(key_hash, stored.variant)
-        known = self.existing(key)
+        known = None if is_new else self.existing(key)
         self.change.put(index.records, key, encode_record(stored))
         names = msgspec.msgpack.encode(stored.vary)
         if self.change.get(index.vary, key_hash) != names:
             self.change.put(index.vary, key_hash, names)
         if known is not None and known.version != stored.version:
             self.supersede(known.version)
-        if not self.slice_keys(stored.version, 1):
+        if not is_new and not self.slice_keys(stored.version, 1):
             self._insert(slice_key(stored.version, RECORD_ONLY), SliceRow(PAGE_BYTES, 0, key))
 
     def put_slice(self, key: bytes, row: SliceRow) -> None:
@@ -157,8 +209,7 @@ class Transaction:
         change.totals.inline_bytes = max(0, change.totals.inline_bytes - row.file_bytes)
 
     def _insert(self, key: bytes, row: SliceRow) -> None:
-        # The row comes first: the queues read it, and `push` completes it.
-        self.change.put(self.change.index.slices, key, row.packed())
+        self.queues.expect(key, row)
         eviction.insert(self.queues, key, row.file_bytes)
         self.change.totals.insertions += 1
 

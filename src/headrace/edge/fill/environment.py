@@ -14,6 +14,7 @@ from headrace.edge.body.stored_slices import StoredSlices
 from headrace.edge.clock import Clock
 from headrace.edge.fill.client_budgets import ByteBudget, Counts
 from headrace.edge.fill.mirror import Mirrors, Seen
+from headrace.edge.fill.together import Together
 from headrace.edge.hot import HotResponses
 from headrace.edge.service.resource import Resource
 from headrace.edge.tasks import Tasks
@@ -61,6 +62,7 @@ class FillEnvironment:
         self.draining = False
         self.signer: Callable[[Peer | None, Resource], Sign] | None = None
         self.tasks = Tasks()
+        self.together = Together(loop, store, self.store_trouble)
         self.tiering: Tiering | None = None  # only a member of a network has it
         self.mirrors = Mirrors()
         limits = config.limits

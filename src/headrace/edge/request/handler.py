@@ -302,9 +302,6 @@ class EdgeHandler(HotHits):
 
     def _broke(self, exchange: Exchange) -> None:
         """Answer a request at which our own code failed, or break off."""
-        if exchange.status and not exchange.discard_unsent():
-            exchange.abort(Reason.INTERNAL_ERROR.word)
-            return
         answer = exchange.context
         if not isinstance(answer, Response):
             answer = exchange.context = Response(self.edge, exchange, None, None)

@@ -34,6 +34,7 @@ from headrace.http.ranges import (
     unsatisfied_range,
 )
 from headrace.http.server.exchange import Exchange
+from headrace.reasons import Reason
 from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.peering import Peer
 
@@ -294,7 +295,12 @@ class Response:
         self._exchange.respond(status, prepared_head(status, fields, len(body)), memoryview(body))
 
     def fault(self) -> None:
-        """Say that our own code failed."""
+        """Say that our own code failed, or break off where an answer has begun."""
+        exchange = self._exchange
+        assert exchange is not None
+        if exchange.status and not exchange.discard_unsent():
+            exchange.abort(Reason.INTERNAL_ERROR.word)
+            return
         self.error(500, "the edge failed at this request; its log says more")
 
 

@@ -1,8 +1,8 @@
 """The straight way of a miss: small, alone, and answered at once by an origin.
 
 The origin is asked by the request itself, over a kept connection, without a task; its answer is
-read, judged, stored and sent on in one go, as soon as it is there whole. It is judged by the same
-functions as any other.
+read and judged as soon as it is there whole, by the same functions as any other, then stored and
+sent on with all others that came in the same turn of the loop (`Together`).
 
 Everything else is for a `Fill`, which continues with what has come so far (`hand_over`), and asks
 no origin again for it: an answer that is large, late, in many pieces, in error, not to be stored,
@@ -37,7 +37,6 @@ from headrace.edge.service.response_heads import hit_head, stored_fields
 from headrace.http.message import Request
 from headrace.http.parser import ParsedResponseHead, RequestHead
 from headrace.http.server.exchange import Exchange
-from headrace.reasons import Reason
 from headrace.store import Part, StoreError
 from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.head_start import HeadStart
@@ -111,8 +110,8 @@ class StraightMiss:
     """
 
     __slots__ = (
-        "_answer", "_asked", "_credentialed", "_edge", "_exchange", "_generation", "_log",
-        "_network", "_otherwise", "_part", "_request_time", "_start", "_target",
+        "_answer", "_arrived", "_asked", "_credentialed", "_edge", "_exchange", "_generation",
+        "_left", "_log", "_network", "_otherwise", "_request_time", "_start", "_target", "part",
     )  # fmt: skip
 
     def __init__(
@@ -130,7 +129,9 @@ class StraightMiss:
         self._asked = asked
         self._network = network
         self._answer = answer
-        self._part: Part | None = part
+        self.part: Part | None = part
+        self._arrived: tuple[StoredResponse, bytes, float] | None = None
+        self._left = False  # the client, while its answer waited to be stored
         self._otherwise = otherwise
         self._generation = edge.store.generation()
         self._log = AttemptLog()
@@ -166,7 +167,7 @@ class StraightMiss:
 
     def _detach(self) -> Part | None:
         """Return the part to whoever ends this; None when this has ended."""
-        part, self._part = self._part, None
+        part, self.part = self.part, None
         if part is not None:
             edge = self._edge
             edge.metrics.fills_active -= 1
@@ -185,7 +186,10 @@ class StraightMiss:
         return self._edge.fills.take_up(self._asked, part, asking, owned=owned)
 
     def hand_over(self) -> None:
-        """Have a fill continue this, and the client wait for that."""
+        """Have a fill continue this, and the client wait for that; or end it, if all is there."""
+        if self._arrived is not None:
+            self._edge.together.flush()
+            return
         fill = self._fill(owned=True)
         asked = self._asked
         self._answer.attempt_logs.remove(self._log)  # comes back with the fill
@@ -193,7 +197,9 @@ class StraightMiss:
 
     def cancel(self) -> None:
         """Have a fill continue this within what a client may leave behind: the client left."""
-        if self._part is not None:
+        if self._arrived is not None:
+            self._left = True
+        elif self.part is not None:
             fill = self._fill(owned=False)
             fill.hold()
             fill.release(owner=False)
@@ -213,14 +219,14 @@ class StraightMiss:
     def _fault(self) -> None:
         """A fault of ours must not leave a client waiting, nor others for the part."""
         self.close()
-        if not self._exchange.status and self._exchange.context is self._answer:
+        if self._exchange.context is self._answer:
             self._answer.fault()
 
     # What comes.
 
     def _came(self, in_time: bool) -> None:
         start = self._start
-        if self._part is None or start is None:
+        if self.part is None or start is None:
             return
         try:
             if not in_time or not start.read(self._edge.origin.scratch):
@@ -236,7 +242,7 @@ class StraightMiss:
             raise
 
     def _take(self, start: HeadStart, head: ParsedResponseHead, body: bytes) -> bool:
-        """Send and store a whole answer; False when it is none for this way."""
+        """Have a whole answer stored and sent; False when it is none for this way."""
         edge, asked = self._edge, self._asked
         slice_bytes = edge.slice_bytes_for(asked.resource.rules)
         now = edge.now()
@@ -263,35 +269,45 @@ class StraightMiss:
             and variant_text(stored.vary, asked.request.headers, rules) != stored.variant
         ):
             return False
-        part = self._detach()
+        part = self.part
         assert part is not None
-        metrics = edge.metrics
+        start.end(head)
+        part.hold(stored, memoryview(body))
+        self._arrived = (stored, body, now)
+        edge.together.add(self)
+        return True
+
+    # See `Arrived`.
+
+    @property
+    def stored(self) -> StoredResponse:
+        """The record of what came."""
+        assert self._arrived is not None
+        return self._arrived[0]
+
+    def send(self) -> None:
+        """Send what came, and end this, unless it was broken off."""
+        part = self._detach()
+        if part is None:
+            return
+        assert self._arrived is not None
+        stored, body, now = self._arrived
+        metrics = self._edge.metrics
         metrics.fills_started += 1
         metrics.fills_completed += 1
         metrics.bytes_from_origin += len(body)
         try:
-            start.end(head)
-            try:
-                self._store(part, stored, body)  # first: who has the answer may ask again elsewhere
-            finally:
-                self._send(stored, body, now)
+            if not self._left:
+                self._respond(stored, body, now)
+        except BaseException:
+            self._fault()
+            raise
         finally:
             self._end(part)
-        return True
 
-    def _send(self, stored: StoredResponse, body: bytes, now: float) -> None:
+    def _respond(self, stored: StoredResponse, body: bytes, now: float) -> None:
         answer = self._answer
         fields = stored_fields(stored, now, self._edge.node_id_bytes)
         answer.age_s = current_age_s(stored, now)
         fields += answer.cache_fields(_MISS, stored)
         self._exchange.respond(stored.status, hit_head(stored, fields), memoryview(body))
-
-    def _store(self, part: Part, stored: StoredResponse, body: bytes) -> None:
-        """Store it, where nothing stands against that: the client has its answer anyway."""
-        edge = self._edge
-        try:
-            part.hold(stored, memoryview(body))
-            part.finish(stored, len(body))
-        except (StoreError, OSError) as error:
-            part.fail(Reason.STORE_FAILED)
-            edge.store_trouble(error)

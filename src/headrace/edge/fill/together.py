@@ -1,0 +1,89 @@
+"""Small answers that came in one turn of the loop: stored in one transaction, then sent.
+
+Who has an answer may ask again elsewhere, so it is in the store before it is sent; and a
+transaction for each costs as much as all else of storing it. Nobody waits for others to come: what
+waits is what the loop found at once, up to MOST and MOST_BYTES.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from headrace.cache.record import StoredResponse
+from headrace.reasons import Reason
+from headrace.store import Part, Store, StoreError
+
+log = structlog.get_logger()
+
+MOST = 64
+MOST_BYTES = 256 * 1024
+
+
+class Arrived(Protocol):
+    """A small answer that is there whole. Its part holds it; None when it was broken off since."""
+
+    @property
+    def part(self) -> Part | None:
+        """The part that holds it."""
+
+    @property
+    def stored(self) -> StoredResponse:
+        """The record of it."""
+
+    def send(self) -> None:
+        """Send it, stored or not, and give back whatever it has taken."""
+
+
+class Together:
+    """The answers that wait for the end of a turn."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        store: Store,
+        on_trouble: Callable[[Exception], None],
+    ) -> None:
+        """`on_trouble` is told what the store could not do."""
+        self._loop = loop
+        self._store = store
+        self._on_trouble = on_trouble
+        self._waiting: list[Arrived] = []
+        self._waiting_bytes = 0
+
+    def add(self, arrived: Arrived) -> None:
+        """Store and send this at the end of the turn, or now where many wait."""
+        waiting = self._waiting
+        if not waiting:
+            self._loop.call_soon(self.flush)
+        waiting.append(arrived)
+        self._waiting_bytes += arrived.stored.length
+        if len(waiting) >= MOST or self._waiting_bytes >= MOST_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Store and send what waits. Never raises: one's fault is not another's."""
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        held = [(each.part, each.stored) for each in waiting if each.part is not None]
+        try:
+            if held:
+                self._finish(held)
+        except Exception as error:
+            log.error("answering_failed", exc_info=error)
+        for each in waiting:
+            try:
+                each.send()
+            except Exception as error:
+                log.error("answering_failed", exc_info=error)
+
+    def _finish(self, held: list[tuple[Part, StoredResponse]]) -> None:
+        """Store it, where nothing stands against that: the clients have their answers anyway."""
+        try:
+            self._store.finish_together(held)
+        except (StoreError, OSError) as error:
+            for part, _stored in held:
+                part.fail(Reason.STORE_FAILED)
+            self._on_trouble(error)

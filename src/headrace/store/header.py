@@ -7,7 +7,6 @@ The block is the same in a part and in a finished slice, so finishing moves no b
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
@@ -24,6 +23,7 @@ PHASE_AT = 16
 FOLLOWED_AT = 120
 """A byte behind the block's fields: whoever follows a part leaves a mark there."""
 WRITTEN_AT = 24
+CHECKSUM_AT = 112
 REASON_BYTES = 40
 SPARE_BYTES = 16
 """Room after the record, so that it can be rewritten when its length becomes known."""
@@ -36,8 +36,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(StoredResponse)
 
 
-@dataclass(frozen=True, slots=True)
-class Control:
+class Control(msgspec.Struct, frozen=True):
     """The control block's fields. Lengths in bytes, -1 while unknown."""
 
     header_bytes: int
@@ -53,26 +52,15 @@ class Control:
 
     def packed(self) -> bytes:
         """Return the block's 128 bytes, its checksum included."""
-        checksum = xxhash.xxh3_64_intdigest(self._packed(0, 0, 0))
-        return self._packed(checksum, self.phase, self.written)
-
-    def _packed(self, checksum: int, phase: int, written: int) -> bytes:
-        return CONTROL.pack(
-            MAGIC,
-            FORMAT,
-            self.header_bytes,
-            phase,
-            self.n,
-            written,
-            self.body_bytes,
-            self.total_bytes,
-            self.body_checksum,
-            self.meta_bytes,
-            0,
-            self.meta_checksum,
-            self.reason,
-            checksum,
-        )
+        bare = CONTROL.pack(
+            MAGIC, FORMAT, self.header_bytes, 0, self.n, 0, self.body_bytes, self.total_bytes,
+            self.body_checksum, self.meta_bytes, 0, self.meta_checksum, self.reason, 0,
+        )  # fmt: skip
+        block = bytearray(bare)
+        block[PHASE_AT : PHASE_AT + 4] = self.phase.to_bytes(4, "little")
+        block[WRITTEN_AT : WRITTEN_AT + 8] = self.written.to_bytes(8, "little")
+        block[CHECKSUM_AT:FOLLOWED_AT] = xxhash.xxh3_64_intdigest(bare).to_bytes(8, "little")
+        return bytes(block)
 
 
 def unpack_control(block: bytes) -> tuple[Control, bool] | None:
@@ -117,7 +105,7 @@ def unpack_control(block: bytes) -> tuple[Control, bool] | None:
     bare = bytearray(block[:CONTROL_BYTES])
     bare[PHASE_AT : PHASE_AT + 4] = bytes(4)
     bare[WRITTEN_AT : WRITTEN_AT + 8] = bytes(8)
-    bare[112:CONTROL_BYTES] = bytes(CONTROL_BYTES - 112)
+    bare[CHECKSUM_AT:CONTROL_BYTES] = bytes(CONTROL_BYTES - CHECKSUM_AT)
     return control, xxhash.xxh3_64_intdigest(bytes(bare)) == checksum
 
 
@@ -144,7 +132,7 @@ def _is_possible(
 
 def changed(control: Control, phase: int, written: int, **changes: Any) -> Control:
     """Return the block with these fields changed, as followers are to see it now."""
-    return replace(control, phase=phase, written=written, **changes)
+    return msgspec.structs.replace(control, phase=phase, written=written, **changes)
 
 
 def header_bytes_for(meta_bytes: int) -> int:

@@ -102,7 +102,10 @@ class OriginClient:
         not a byte of an answer came, the method is idempotent and no body was sent. Raises
         OriginError.
         """
-        head = request_head(method, endpoint.prefix + target, fields)
+        if start is not None and start.head:
+            head = start.head
+        else:
+            head = request_head(method, endpoint.prefix + target, fields)
         limits = timeouts or self._timeouts
         if body is None and method in IDEMPOTENT:
             stream = self.idle.take(endpoint) if start is None else start.taken_up()
@@ -147,16 +150,19 @@ class OriginClient:
                 if on_interim is not None:
                     on_interim(response)
 
-            came, since = (b"", None) if start is None else (start.received, start.began)
-            reader = HeadReader(
-                stream, self._loop, self.scratch, limits.first_byte_s, sending, came, since
-            )
-            try:
-                parsed, early = await reader.read(method, interim)
-            except OriginError as error:
-                if error.failure is Failure.HEAD_RESET and not reader.received_bytes:
-                    raise ConnectionStale(error.failure, str(error)) from error
-                raise
+            read = None if start is None else start.final_head()
+            if read is None:
+                came, since = (b"", None) if start is None else (start.received, start.began)
+                reader = HeadReader(
+                    stream, self._loop, self.scratch, limits.first_byte_s, sending, came, since
+                )
+                try:
+                    read = await reader.read(method, interim)
+                except OriginError as error:
+                    if error.failure is Failure.HEAD_RESET and not reader.received_bytes:
+                        raise ConnectionStale(error.failure, str(error)) from error
+                    raise
+            parsed, early = read
         except BaseException:
             if sending is not None:
                 sending.cancel()

@@ -82,8 +82,10 @@ class Fetcher:
         async def ask(index: int, wanted: list[Field]) -> OriginResponse:
             nonlocal started
             origin = target.state.pool.origins[index]
-            prepared = fields_for(origin, method, request_target, wanted, self._unix_time())
             begun, started = started, None
+            prepared: list[Field] = []
+            if begun is None or not begun.head:
+                prepared = fields_for(origin, method, request_target, wanted, self._unix_time())
             return await self.client.request(
                 origin.endpoint, method, request_target, prepared, body=body,
                 on_interim=on_interim, start=begun,
@@ -129,7 +131,7 @@ class Fetcher:
             place = place_for(attempts, step.origin, self._events, attempt_log)
             stream = idle.take(origin.endpoint)
         start = HeadStart(
-            attempts, step, place, stream, idle, self._events, attempt_log, self._loop.time
+            attempts, step, place, stream, head, idle, self._events, attempt_log, self._loop.time
         )
         if stream is not None:
             start.unsent = head

@@ -31,14 +31,15 @@ _END = b"\r\n\r\n"
 class HeadStart:
     """The first try of a GET. Made by `Fetcher.begin`.
 
-    `stream` is None where no connection was at hand: then nothing was sent. `received` is all that
-    came of the answer, `unsent` what the connection did not take of the request; `began` is the
-    loop's time at which it was sent.
+    `stream` is None where no connection was at hand: then nothing was sent. `head` is the request's
+    head, empty where no origin may be asked now. `received` is all that came of the answer,
+    `unsent` what the connection did not take of the request; `began` is the loop's time at which it
+    was sent.
     """
 
     __slots__ = (
-        "_at", "_events", "_head", "_idle", "_log", "_reads", "_time", "attempts", "began",
-        "place", "received", "step", "stream", "unsent",
+        "_answer", "_at", "_events", "_idle", "_log", "_reads", "_time", "attempts", "began",
+        "head", "place", "received", "step", "stream", "unsent",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +48,7 @@ class HeadStart:
         step: Try | Stop,
         place: Place | None,
         stream: Stream | None,
+        head: bytes,
         idle: IdleConnections,
         events: Events,
         log: AttemptLog,
@@ -56,6 +58,7 @@ class HeadStart:
         self.step = step
         self.place = place
         self.stream = stream
+        self.head = head
         self.received = self.unsent = b""
         self.began = attempts.began
         self._idle = idle
@@ -63,7 +66,7 @@ class HeadStart:
         self._log = log
         self._time = time
         self._reads = self._at = 0
-        self._head: ParsedResponseHead | None = None
+        self._answer: ParsedResponseHead | None = None
 
     def wait(self, then: Callable[[bool], None], timeout_s: float) -> None:
         """Call `then` when there is something to read, with False if nothing comes within
@@ -97,13 +100,13 @@ class HeadStart:
         """Return the answer's head and its body, once it is there whole and no more than that.
         True: it may still come. False: it is not of the kind that needs no more than this.
         """
-        received, head = self.received, self._head
+        received, head = self.received, self._answer
         if head is None:
             at = self._at = received.find(_END) + len(_END)
             if at < len(_END):
                 return self._reads < MOST_READS
             try:
-                head = self._head = parse_response_head(received[:at], b"GET")
+                head = self._answer = parse_response_head(received[:at], b"GET")
             except BadResponse:
                 return False
             status = head.status
@@ -116,6 +119,15 @@ class HeadStart:
         if left:
             return 0 < left <= MOST_BYTES - len(received) and self._reads < MOST_READS
         return head, received[at:]
+
+    def final_head(self) -> tuple[ParsedResponseHead, bytes] | None:
+        """Return the answer's head and what came behind it, where `parsed` has found it, and it is
+        no interim one.
+        """
+        head = self._answer
+        if head is None or head.status < 200:
+            return None
+        return head, self.received[self._at :]
 
     def end(self, head: ParsedResponseHead) -> None:
         """Note that the answer came whole, and keep the connection if it may be kept."""

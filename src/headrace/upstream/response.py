@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
+from headrace.errors import release_frames
 from headrace.http.chunked import BadChunking, ChunkedDecoder
 from headrace.http.message import Field
 from headrace.http.parser import ParsedResponseHead
@@ -15,8 +16,9 @@ from headrace.upstream.network import Stream
 
 CHUNK_READ_BYTES = 64 * 1024
 FEW_PIECES = 8
-TURN_BYTES = 512 * 1024
-"""An origin that is faster than we are must not keep the loop to itself."""
+TURN_BYTES = 1024 * 1024
+"""An origin that is faster than we are must not keep the loop to itself. Whoever follows is sent so
+much at a time."""
 
 
 class OriginResponse:
@@ -48,6 +50,7 @@ class OriginResponse:
         self._ended: Callable[[], None] | None = None
         self._stream = stream
         self._early = early
+        self._broke: OSError | None = None
         self._left = head.body_bytes
         self.timeout_s = between_bytes_s
         self._release = release
@@ -97,12 +100,18 @@ class OriginResponse:
             size = min(len(early), len(buffer))
             buffer[:size] = early[:size]
             self._early = early[size:]
+            if size < len(buffer):
+                size += self._more(buffer[size:])
             self.received_bytes += size
+            self._turn_bytes += size
             return size
         if self._turn_bytes >= TURN_BYTES:
             self._turn_bytes = 0
             await asyncio.sleep(0)
         try:
+            broke, self._broke = self._broke, None
+            if broke is not None:
+                raise broke
             received = await self._stream.recv_into(buffer, self.timeout_s)
         except StreamTimeout as error:
             raise self._fail(Failure.BODY_TIMEOUT, f"the body stalled: {error}") from error
@@ -111,6 +120,17 @@ class OriginResponse:
         self.received_bytes += received
         self._turn_bytes += received
         return received
+
+    def _more(self, buffer: memoryview) -> int:
+        """Read what is there behind what came with the head: one piece is cheaper than two. An end
+        is found again by the next read, and an error, which a socket tells once, is kept for it.
+        """
+        try:
+            return self._stream.recv_now(buffer) or 0
+        except OSError as error:
+            release_frames(error)
+            self._broke = error
+            return 0
 
     async def _read_chunked(self, buffer: memoryview, decoder: ChunkedDecoder) -> int:
         loop = asyncio.get_running_loop()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import pytest
 
+from headrace.http.parser import parse_response_head
 from headrace.upstream.errors import Failure
-from headrace.upstream.response import TURN_BYTES
+from headrace.upstream.network import Stream
+from headrace.upstream.response import TURN_BYTES, OriginResponse
 from tests.harness.memory_network import (
     Script,
     Step,
@@ -85,6 +88,47 @@ def test_a_body_that_breaks_off_stalls_or_is_malformed_is_a_failure(
         assert response.complete
 
     conversation(talk)
+
+
+class _Behind:
+    """A connection on which something came behind the head: bytes, or an error told once."""
+
+    def __init__(self, came: bytes | OSError) -> None:
+        self._came = came
+
+    def recv_now(self, buffer: memoryview) -> int:
+        came, self._came = self._came, b""
+        if isinstance(came, OSError):
+            raise came
+        buffer[: len(came)] = came
+        return len(came)
+
+    async def recv_into(self, buffer: memoryview, _timeout_s: float) -> int:
+        return self.recv_now(buffer)
+
+    def close(self) -> None:
+        return
+
+
+def _response(came: bytes | OSError) -> OriginResponse:
+    parsed = parse_response_head(head(200), b"GET")  # its body ends with the connection
+    return OriginResponse(parsed, cast("Stream", _Behind(came)), b"abc", 10.0, None)
+
+
+def test_what_came_with_the_head_and_behind_it_is_one_piece() -> None:
+    buffer = memoryview(bytearray(10))
+    assert asyncio.run(_response(b"def").read_into(buffer)) == 6
+    assert bytes(buffer[:6]) == b"abcdef"
+    assert asyncio.run(_response(b"def").read_into(buffer[:2])) == 2
+
+
+def test_a_reset_behind_what_came_with_the_head_is_no_end_of_the_body() -> None:
+    async def talk() -> None:
+        response = _response(ConnectionResetError("told once"))
+        assert await response.read_into(memoryview(bytearray(10))) == 3
+        assert await failing(read_all(response)) is Failure.BODY_RESET
+
+    asyncio.run(talk())
 
 
 def test_trailers_and_length_are_known() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from headrace.http.message import Field
 from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.head_start import HeadStart
 from headrace.upstream.target import Target
@@ -12,12 +13,13 @@ from headrace.upstream.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """The origin was asked at `request_time`, seconds since 1970, when the number of purges was
-    `generation`. It stays with `target`: by the numbers of a later configuration's pool, its
-    connection would be taken for one to another origin.
+    """The origin was asked with `fields` at `request_time`, seconds since 1970, when the number of
+    purges was `generation`. It stays with `target`: by the numbers of a later configuration's pool,
+    its connection would be taken for one to another origin.
     """
 
     target: Target
+    fields: list[Field]
     start: HeadStart
     log: AttemptLog
     request_time: float

@@ -230,7 +230,8 @@ class Fill:
     async def _fetch(self) -> None:
         environment, asked, resource = self._environment, self.asked, self.asked.resource
         asking = self._asking
-        fields = origin_fields(asked, environment.node_id, environment.cdn_name)
+        node_id, cdn_name = environment.node_id, environment.cdn_name
+        fields = [*asking.fields] if asking else origin_fields(asked, node_id, cdn_name)
         self._credentialed = has_credentials(fields)
         shared = asked.request
         if resource.service.origin_routes:  # which go by what the origin sees

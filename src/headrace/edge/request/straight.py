@@ -34,7 +34,7 @@ from headrace.edge.request.passthrough import pass_interim
 from headrace.edge.request.response import CacheResult, Response
 from headrace.edge.service.resource import Resource
 from headrace.edge.service.response_heads import hit_head, stored_fields
-from headrace.http.message import Request
+from headrace.http.message import Field, Request
 from headrace.http.parser import ParsedResponseHead, RequestHead
 from headrace.http.server.exchange import Exchange
 from headrace.store import Part, StoreError
@@ -110,8 +110,9 @@ class StraightMiss:
     """
 
     __slots__ = (
-        "_answer", "_arrived", "_asked", "_credentialed", "_edge", "_exchange", "_generation",
-        "_left", "_log", "_network", "_otherwise", "_request_time", "_start", "_target", "part",
+        "_answer", "_arrived", "_asked", "_credentialed", "_edge", "_exchange", "_fields",
+        "_generation", "_left", "_log", "_network", "_otherwise", "_request_time", "_start",
+        "_target", "part",
     )  # fmt: skip
 
     def __init__(
@@ -137,6 +138,7 @@ class StraightMiss:
         self._log = AttemptLog()
         self._credentialed = False
         self._request_time = edge.now()
+        self._fields: list[Field] = []
         self._start: HeadStart | None = None
         self._target: Target | None = None
         answer.generation = edge.purged_up_to
@@ -149,7 +151,7 @@ class StraightMiss:
         """Send the request to an origin, or have a fill do that."""
         edge, asked, resource = self._edge, self._asked, self._asked.resource
         try:
-            fields = origin_fields(asked, edge.node_id, edge.cdn_name)
+            fields = self._fields = origin_fields(asked, edge.node_id, edge.cdn_name)
             self._credentialed = has_credentials(fields)
             target = self._target = edge.upstreams.target(
                 resource, asked.request, resource.upstream_target, self._network
@@ -182,7 +184,10 @@ class StraightMiss:
         assert part is not None
         assert self._start is not None
         assert self._target is not None
-        asking = Asking(self._target, self._start, self._log, self._request_time, self._generation)
+        asking = Asking(
+            self._target, self._fields, self._start, self._log, self._request_time,
+            self._generation,
+        )  # fmt: skip
         return self._edge.fills.take_up(self._asked, part, asking, owned=owned)
 
     def hand_over(self) -> None:

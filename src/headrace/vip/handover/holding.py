@@ -8,6 +8,7 @@ packet from another server, and does not know it either, asks who had the VIP be
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -48,6 +49,16 @@ class Port:
     given_up: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """A server that does not answer, for questions since a Unix time. `gone`: another one was asked
+    `LATER_S` after that, and answered.
+    """
+
+    since: float
+    gone: bool = False
+
+
 NOBODY = Holding()
 _NO_CANDIDATES = Candidates("", 0, ())
 
@@ -82,7 +93,9 @@ def next_holdings(
             if best != me and may_be_better(candidates, best, me, doubtful):
                 best = ""
             known = holding
-            returns = best == me and holding.holder != me and vip in worse
+            last = neighbours.get(holding.holder)
+            lives = last is not None and last.soundness is not Soundness.FAILED
+            returns = best == me and holding.holder != me and vip in worse and not lives
             # Who starts, was cut off, or comes back for want of others, had nothing: the best of
             # the others had it.
             if not holding.holder or holding.unsure or returns:
@@ -214,19 +227,42 @@ def nobody_answers(neighbours: Mapping[str, Neighbour]) -> bool:
     return all(one.soundness in _NO_ANSWER for one in neighbours.values())
 
 
-def in_doubt(neighbours: Mapping[str, Neighbour], cut_at: float) -> set[str]:
-    """Return the others of which a server that no router hears does not know whether they serve:
-    those last asked until `cut_at`, the Unix time at which it last reached nobody, and those that
-    do not answer, unless another one was asked `LATER_S` after them, and did. It may be cut off
-    itself.
+def next_failing(
+    before: Mapping[str, Failing], neighbours: Mapping[str, Neighbour], cut_at: float
+) -> dict[str, Failing]:
+    """Return the others that do not answer. What began until `cut_at`, the Unix time at which this
+    server last reached nobody, says nothing of them. But who was known to be gone by then is so
+    until it answers: a server that comes back passes nothing on to one that is dead for days.
     """
     answered_at = max(
-        (one.at for one in neighbours.values() if one.soundness not in _NO_ANSWER), default=cut_at
+        (one.at for one in neighbours.values() if one.soundness not in _NO_ANSWER),
+        default=-math.inf,
     )
+    found = {}
+    for name, one in neighbours.items():
+        was = before.get(name)
+        if one.soundness not in _NO_ANSWER:
+            continue
+        if was is not None and was.gone:
+            found[name] = was
+        elif one.at > cut_at:
+            since = one.at if was is None else min(was.since, one.at)
+            found[name] = Failing(since, gone=answered_at - since >= LATER_S)
+    return found
+
+
+def in_doubt(
+    neighbours: Mapping[str, Neighbour], failing: Mapping[str, Failing], cut_at: float
+) -> set[str]:
+    """Return the others of which a server that no router hears does not know whether they serve:
+    those last asked until `cut_at`, the Unix time at which it last reached nobody, and those that
+    do not answer, unless they are known to be gone. It may be cut off itself.
+    """
     return {
         name
         for name, one in neighbours.items()
-        if one.at <= cut_at or (one.soundness in _NO_ANSWER and answered_at - one.at < LATER_S)
+        if (one.at <= cut_at or one.soundness in _NO_ANSWER)
+        and not (name in failing and failing[name].gone)
     }
 
 

@@ -63,6 +63,7 @@ class Passing:
         self._is_read = self._is_torn = False
         self._soon, self._newer = asyncio.Event(), asyncio.Event()
         self._looks = 0
+        self._look: asyncio.TimerHandle | None = None
         self._losses: deque[float] = deque(maxlen=8)
         self._works = False
         self._task: asyncio.Task[None] | None = None
@@ -129,10 +130,14 @@ class Passing:
 
     def _noticed(self) -> None:
         """Look soon: somebody has changed rules. While this works, it is this."""
-        if not self._works and self.done is not None:
+        if not self._works and self.done is not None and self._look is None:
             loop = asyncio.get_running_loop()
             lately = sum(loop.time() - at < LATELY_S for at in self._losses)
-            loop.call_later(BETWEEN_S * 2**lately, self._soon.set)
+            self._look = loop.call_later(BETWEEN_S * 2**lately, self._look_now)
+
+    def _look_now(self) -> None:
+        self._look = None
+        self._soon.set()
 
     async def _failed(self, problem: str, *, unclear: bool) -> None:
         """Say it, and that what was there holds as long as it is there: rules are replaced at once

@@ -14,11 +14,13 @@ from headrace.vip.announced import heard
 from headrace.vip.events import Event, Events
 from headrace.vip.handover.cookies import Cookies
 from headrace.vip.handover.holding import (
+    Failing,
     Holding,
     Port,
     but_for_cut,
     in_doubt,
     keeps_connections,
+    next_failing,
     next_holdings,
     next_ports,
     nobody_answers,
@@ -83,6 +85,7 @@ class Handover:
         self._wish: Wish | None = None
         self._began: float | None = None
         self._silent_at = 0.0
+        self._failing: dict[str, Failing] = {}
         self._told = ""
         self._seed = secrets.randbits(32)
 
@@ -116,12 +119,14 @@ class Handover:
             return
         if nobody_answers(neighbours):
             self._silent_at = now
+        self._silent_at = min(self._silent_at, now)  # the clock may be set back
+        self._failing = next_failing(self._failing, neighbours, self._silent_at)
         since = self._heard_since(now, hearings, sessions)
         self._keep_back(order, plan.server, neighbours, now, since)
         if hearings:
             plan = heard(plan, {family for family, at in since.items() if at is not None})
         lately = bool(hearings) and heard_lately(since.values(), now)
-        doubtful = in_doubt(neighbours, self._silent_at) if lately else set()
+        doubtful = in_doubt(neighbours, self._failing, self._silent_at) if lately else set()
         neighbours = but_for_cut(neighbours, doubtful, self._ports)
         self._ports = next_ports(neighbours, self._ports, now, patience_s)
         neighbours = with_ports(neighbours, self._ports)

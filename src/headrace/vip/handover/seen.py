@@ -20,6 +20,9 @@ from headrace.vip.handover.programs import ProgramError, ProgramUnclearError, ru
 from headrace.vip.handover.ruleset import DEVICE, TABLE
 
 _NETFILTER, _NFTABLES_GROUP = 12, 7
+_LONGEST_BYTES = 64 * 1024
+MOST_MESSAGES = 256
+_NAME = TABLE.encode() + b"\0"
 _SIOCGIFFLAGS, _IFF_UP = 0x8913, 0x1
 _SHOWN = f"route show dev {DEVICE}\nneighbour show dev {DEVICE} nud permanent\n"
 _SHOWN_TOO = {"-4": f"address show dev {DEVICE}\n", "-6": ""}
@@ -79,8 +82,9 @@ async def seen_tunnel() -> str:
 
 
 class Changes:
-    """Calls `changed` when somebody changes rules of nftables; silent where the kernel does not say
-    it. Use as a context manager."""
+    """Calls `changed` when somebody changes our rules of nftables; silent where the kernel does not
+    say it. Others change theirs without end, and a stranger may have them do it, as where senders
+    are banned: that costs a look at the message. Use as a context manager."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
@@ -105,13 +109,15 @@ class Changes:
             self._channel = None
 
     def _read(self) -> None:
-        # What changed is not told apart. A lost message is one of a change (ENOBUFS).
+        # Whatever is changed, the table is named. A lost message may be one of ours (ENOBUFS).
         assert self._channel is not None
-        for _ in range(256):
+        ours = False
+        for _ in range(MOST_MESSAGES):
             try:
-                self._channel.recv(1)
+                ours = _NAME in self._channel.recv(_LONGEST_BYTES) or ours
             except BlockingIOError:
                 break
             except OSError:
-                continue
-        self._changed()
+                ours = True
+        if ours:
+            self._changed()

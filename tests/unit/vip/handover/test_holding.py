@@ -13,6 +13,7 @@ from headrace.vip.handover.holding import (
     but_for_cut,
     in_doubt,
     keeps_connections,
+    next_failing,
     next_holding,
     next_holdings,
     next_ports,
@@ -22,7 +23,7 @@ from headrace.vip.handover.holding import (
 )
 from headrace.vip.plan.floor import Neighbour
 from headrace.vip.plan.health import Soundness
-from headrace.vip.plan.model import Plan
+from headrace.vip.plan.model import Plan, Standing
 from headrace.vip.plan.order import Candidates, SiteOrder
 from tests.unit.vip.test_announced import planned
 
@@ -75,7 +76,7 @@ def test_who_was_cut_off_waits_for_the_word_of_those_that_may_have_it() -> None:
     silent = {name: Neighbour(Soundness.FAILED, NOW) for name in "bc"}
     assert nobody_answers(silent)
     assert not nobody_answers({**silent, "c": says()})
-    doubtful = in_doubt(silent, NOW)
+    doubtful = doubtful_of(silent, NOW)
     others = but_for_cut(silent, doubtful, dict.fromkeys("bc", Port(8094, NOW)))
     out = next_holdings(ORDER, Plan("a"), others, {VIP: Holding("a")}, NOW, KEEP_S, doubtful)
     assert targets(ORDER, "a", out, others) == {VIP: "b"}
@@ -90,21 +91,61 @@ def test_who_was_cut_off_waits_for_the_word_of_those_that_may_have_it() -> None:
     assert targets(ORDER, "a", back, others) == {VIP: "c"}
 
 
+def doubtful_of(neighbours: dict[str, Neighbour], cut_at: float) -> set[str]:
+    """Return who is in doubt, as far as these words say."""
+    return in_doubt(neighbours, next_failing({}, neighbours, cut_at), cut_at)
+
+
 def test_one_that_died_before_a_server_was_cut_off_gets_nothing() -> None:
     dead = {"b": Neighbour(Soundness.FAILED, NOW), "c": says(at=NOW + 1)}
-    assert but_for_cut(dead, in_doubt(dead, NOW - 1), {"b": Port(8094, NOW)}) == dead
+    assert but_for_cut(dead, doubtful_of(dead, NOW - 1), {"b": Port(8094, NOW)}) == dead
 
 
 def test_one_that_does_not_answer_may_not_be_reached_until_another_answers() -> None:
     """Who has a VIP is asked first, and the line has just failed: the next has not been asked
     since, and need not have it."""
     cut = {"b": Neighbour(Soundness.FAILED, NOW), "c": says(at=NOW - 0.5)}
-    assert in_doubt(cut, NOW - 10) == {"b"}
+    assert doubtful_of(cut, NOW - 10) == {"b"}
     # The question was under way when the line failed.
-    assert in_doubt({**cut, "c": says(at=NOW + 0.1)}, NOW - 10) == {"b"}
-    assert in_doubt({**cut, "c": says(at=NOW + 0.5)}, NOW - 10) == set()
+    assert doubtful_of({**cut, "c": says(at=NOW + 0.1)}, NOW - 10) == {"b"}
+    assert doubtful_of({**cut, "c": says(at=NOW + 0.5)}, NOW - 10) == set()
     before = {VIP: Holding("b", (("a", NOW + 60),))}
     assert next_holdings(ORDER, Plan("a"), cut, before, NOW, KEEP_S, {"b"}) == before
+
+
+def test_one_that_was_known_to_be_dead_stays_so_while_nobody_is_reached() -> None:
+    """What is open at the one after it would go to it first, and wait, whenever the line fails."""
+    dead = Neighbour(Soundness.FAILED, NOW)
+    failing = next_failing({}, {"b": dead, "c": says(at=NOW + 1)}, 0.0)
+    cut = {name: Neighbour(Soundness.FAILED, NOW + 10) for name in "bc"}
+    failing = next_failing(failing, cut, NOW + 12)
+    assert in_doubt(cut, failing, NOW + 12) == {"c"}
+    # Each of the two is asked again and again, and neither is always the later one.
+    back = {"b": Neighbour(Soundness.FAILED, NOW + 13.2), "c": says(at=NOW + 13)}
+    failing = next_failing(failing, back, NOW + 12)
+    assert in_doubt(back, failing, NOW + 12) == set()
+    back["b"] = says(at=NOW + 14)
+    failing = next_failing(failing, back, NOW + 12)
+    assert failing == {}
+    failing = next_failing(failing, cut, NOW + 20)
+    assert in_doubt(cut, failing, NOW + 20) == {"b", "c"}
+
+
+def test_who_drained_last_had_a_vip_before_the_one_that_takes_it_back() -> None:
+    """All drain, so the first that did has it again for want of others. The second, which drained
+    before the third, is the better one of those, but had it before."""
+    worse = frozenset({VIP})
+    others = {
+        "b": Neighbour(SOUND, NOW, leaving=True, announces=frozenset(), takes=8094, worse=worse),
+        "c": Neighbour(SOUND, NOW, leaving=True, announces=frozenset(), takes=8094, worse=worse),
+    }
+    before = {VIP: Holding("c", (("b", NOW + 50),))}
+    mine = Plan("a", (replace(planned("192.0.2.1"), standing=Standing.DRAINING),))
+    found = next_holdings(ORDER, mine, others, before, NOW, KEEP_S)
+    assert found[VIP] == Holding("a", (("c", NOW + KEEP_S), ("b", NOW + 50)))
+    others["c"] = Neighbour(Soundness.FAILED, NOW)
+    found = next_holdings(ORDER, mine, others, before, NOW, KEEP_S)
+    assert found[VIP].past[0] == ("b", NOW + KEEP_S)
 
 
 def test_packets_go_to_the_holder_and_then_to_who_had_it_before() -> None:

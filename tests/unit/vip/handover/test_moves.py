@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from headrace.topology.model import AdminState
 from headrace.topology.vips import Announce
 from headrace.vip.handover.holding import (
+    Failing,
     Holding,
     Port,
     but_for_cut,
     in_doubt,
+    next_failing,
     next_holdings,
     next_ports,
     nobody_answers,
@@ -52,8 +54,10 @@ class Site:
     dead: set[str] = field(default_factory=set)
     cut: set[str] = field(default_factory=set)
     half_open: set[str] = field(default_factory=set)
+    misled: set[str] = field(default_factory=set)
     heard_at: dict[str, float] = field(default_factory=dict)
     silent_at: dict[str, float] = field(default_factory=dict)
+    failing: dict[str, dict[str, Failing]] = field(default_factory=dict)
     ports: dict[str, dict[str, Port]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -96,7 +100,10 @@ class Site:
         if nobody_answers(known):
             self.silent_at[name] = now
         lately = name in self.cut - self.half_open or now - self.heard_at.get(name, 0.0) <= LATELY_S
-        doubtful = in_doubt(known, self.silent_at.get(name, 0.0)) if lately else set()
+        silent_at = self.silent_at.get(name, 0.0)
+        failing = next_failing(self.failing.get(name, {}), known, silent_at)
+        self.failing[name] = failing
+        doubtful = in_doubt(known, failing, silent_at) if lately else set()
         ports = self.ports.get(name, {})
         known = but_for_cut(known, doubtful, ports)
         self.ports[name] = next_ports(known, ports, now, 0.0)
@@ -136,7 +143,8 @@ class Site:
         return at == server
 
     def kill(self, name: str) -> None:
-        """End all of a server."""
+        """End all of a server. Who is cut off does not hear of it before it asks twice."""
+        self.misled |= self.cut
         self.dead.add(name)
         one = self.site.servers[name]
         one.verdict = Verdict(Soundness.FAILED)
@@ -147,6 +155,7 @@ class Site:
             self.onward,
             self.heard_at,
             self.silent_at,
+            self.failing,
             self.ports,
         ):
             kept.pop(name, None)
@@ -235,7 +244,8 @@ def test_a_connection_to_a_living_server_keeps_reaching_it(data: st.DataObject, 
             case "heal":
                 site.heal(name)
         # After a death nobody knows who is left until it has asked; else nothing is cut meanwhile.
-        strictly = what not in ("kill", "cut")
+        strictly = what not in ("kill", "cut") and not (what == "heal" and name in site.misled)
+        site.misled -= {name} if what == "heal" else set()
         in_turn(site, data.draw(st.permutations(names)), strictly=strictly)
         site.site.now += data.draw(st.sampled_from([0.5, 7.0]))
         in_turn(site, data.draw(st.permutations(names)), strictly=strictly)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from headrace.vip.handover import passing
-from headrace.vip.handover.passing import Passing
+from headrace.vip.handover.passing import BETWEEN_S, Passing
 from headrace.vip.handover.programs import ProgramError, ProgramUnclearError
 from headrace.vip.handover.ruleset import ruleset
 from headrace.vip.handover.seen import Rules
@@ -223,6 +224,30 @@ def test_ways_to_others_that_were_half_made_are_made_again(
         await settled()
         assert [lines for lines in one.made if lines.startswith(CONNECTS)]
         await one.close(remove_all=False)
+
+    asyncio.run(go())
+
+
+def test_changes_without_end_take_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> None:
+        one, timers = Slow(monkeypatch), list[float]()
+        loop = asyncio.get_running_loop()
+        later = loop.call_later
+
+        def noted(
+            delay_s: float, call: Callable[..., object], *rest: object
+        ) -> asyncio.TimerHandle:
+            timers.append(delay_s)
+            return later(delay_s, call, *rest)
+
+        monkeypatch.setattr(loop, "call_later", noted)
+        for _ in range(100):
+            one._noticed()
+        assert timers.count(BETWEEN_S) == 1
+        while not one._soon.is_set():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        one._noticed()
+        assert timers.count(BETWEEN_S) == 2
 
     asyncio.run(go())
 

@@ -208,7 +208,7 @@ class MemoryEdge:
     def keep_small_bodies_inside(self) -> None:
         """Store whole small bodies in the index from now on."""
         inside = replace(self.store.settings, inline_bytes=16 * 1024)
-        self.store.settings = self.store._committer._settings = inside
+        self.store.settings = self.store.committer._settings = inside
 
     def close_files(self) -> None:
         """Forget what is open and hot, as if it had not been asked for in a long time."""

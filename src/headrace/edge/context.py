@@ -17,6 +17,7 @@ from headrace.edge.peers.purges import newest_of, times_of
 from headrace.edge.purge_allowance import PEER_RULES_AT_ONCE, PEER_RULES_PER_S, Allowance
 from headrace.edge.service.resource import Resource, Resources
 from headrace.edge.service.services import Services
+from headrace.edge.trimming import Trimming
 from headrace.edge.upstreams import Upstreams
 from headrace.store import Store, matches
 from headrace.telemetry.metrics import WorkerMetrics
@@ -46,6 +47,8 @@ class WorkerContext(FillEnvironment):
         upstreams = Upstreams(loop, self.origin, metrics, unix_time=clock.now, chance=clock.chance)
         super().__init__(loop, config, store, metrics, upstreams, clock)
         self.fills = Table(self)
+        self.trimming = Trimming(loop, store, self.store_trouble)
+        store.committer.on_behind = self.trimming.begin
         self.invalidations = Allowance()
         self.peer_purges = Allowance(PEER_RULES_PER_S, PEER_RULES_AT_ONCE)
         self.membership = Membership()
@@ -126,6 +129,7 @@ class WorkerContext(FillEnvironment):
     def stop(self) -> None:
         """Break off everything."""
         self.fills.close()
+        self.trimming.stop()
         self.tasks.cancel()
         self.upstreams.stop()
         self.origin.close()

@@ -6,6 +6,7 @@ is written with its rows.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
@@ -24,9 +25,22 @@ from headrace.store.transaction import Transaction
 Held = Sequence[tuple[Part, StoredResponse]]
 """Parts that hold the whole of a small response each."""
 
+MOST_BATCHES = 2
+"""Batches of slices that one commit evicts: some 10 ms. What more it takes is left to `trim`."""
+
+
+class _Room(enum.Enum):
+    """Whether there is room for a slice: there is, after another batch, not now."""
+
+    THERE = enum.auto()
+    SOON = enum.auto()
+    NONE = enum.auto()
+
 
 class Committer:
-    """Commits the parts of one store."""
+    """Commits the parts of one store. `on_behind` is called when a commit has left slices to be
+    evicted, or has come to nothing since too many are left.
+    """
 
     def __init__(
         self,
@@ -39,9 +53,14 @@ class Committer:
         self._rules = rules
         self._objects = objects
         self._transaction = transaction
+        self.on_behind: Callable[[], None] | None = None
 
     def commit(self, finished: Part, stored: StoredResponse, length: int, *, record: bool) -> bool:
         """Index a part that is complete (see Part.finish).
+
+        False also when too much would have to be evicted for it: a commit takes a bounded time,
+        and the store never has more than `overshoot_bytes` above its capacity. A slice larger than
+        that, in a store that has room for few, evicts all that it takes.
 
         Raises SliceTooLarge, StoreError or OSError.
         """
@@ -58,8 +77,9 @@ class Committer:
         small = self._small_body(finished, stored, length)
         if small is None:
             finished.seal(stored, length)
-        ceiling_bytes = 0
+        ceiling_bytes = batches = 0
         while True:
+            batches += 1
             with self._transaction() as transaction:
                 ceiling_bytes = ceiling_bytes or transaction.change.totals.used_bytes
                 admitted = transaction.admitted(
@@ -73,11 +93,16 @@ class Committer:
                     finished.seal(stored, length)
                     small = None
                     file_bytes = in_pages(finished.body_offset + length)
+                taken_bytes = file_bytes if small is None else charge_bytes(length)
                 if not transaction.make_room(
-                    file_bytes if small is None else charge_bytes(length),
-                    replacing=key, by_file=small is None, ceiling_bytes=ceiling_bytes,
-                ):  # fmt: skip
-                    continue  # commits what was evicted, so that no transaction is long
+                    taken_bytes, replacing=key, by_file=small is None, ceiling_bytes=ceiling_bytes
+                ):
+                    room = self._room(transaction, taken_bytes, batches)
+                    if room is _Room.SOON:
+                        continue  # commits what was evicted, so that no transaction is long
+                    if room is _Room.NONE:
+                        transaction.forget_unless_kept(stored.version, owner)
+                        return False
                 if small is None:
                     link(finished.path, f"{self._objects}/{slice_file(key)}")
                     transaction.put_slice(key, SliceRow(file_bytes, length, owner))
@@ -88,6 +113,19 @@ class Committer:
                 if known is None or known.version != stored.version:
                     transaction.put_record(admitted, hashed)
                 return True
+
+    def _room(self, transaction: Transaction, more_bytes: int, batches: int) -> _Room:
+        """Return what becomes of a slice for which `batches` of others were not enough."""
+        most_bytes = self._settings.overshoot_bytes
+        if batches < MOST_BATCHES or more_bytes > most_bytes:
+            return _Room.SOON
+        if self.on_behind is not None:
+            self.on_behind()
+        above_bytes = transaction.change.totals.used_bytes + more_bytes - transaction.capacity_bytes
+        if above_bytes <= most_bytes:
+            return _Room.THERE
+        transaction.change.totals.refused += 1
+        return _Room.NONE
 
     def finish_together(self, held: Held) -> None:
         """Do as `Part.finish` for each, of as many as can be in one transaction: a third of the

@@ -148,7 +148,8 @@ class Part:
         """Make the part a slice of `length` body bytes, index it and `stored`, and evict.
 
         Returns False when a purge newer than `stored.generation`, or a newer representation, came
-        in between: nothing is stored, but followers may read the complete body to its end.
+        in between, or when more would have to be evicted for it than can be in one go: nothing is
+        stored, but followers may read the complete body to its end.
 
         When `stored.length` is -1 this slice is the representation's last, and the record's length
         becomes `n * stored.slice_bytes + length`. Earlier slices of a representation of unknown

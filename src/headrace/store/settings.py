@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 GIB = 1024**3
+MOST_OVERSHOOT_BYTES = 64 * 1024**2
 SMALLEST_INDEX_BYTES = 64 * 1024**2
 INDEX_SHARE = 4
 """One part in so many of the store's size: small objects with usual heads stay below it."""
@@ -40,6 +41,14 @@ class StoreSettings:
         """
         wanted = max(SMALLEST_INDEX_BYTES, self.size_bytes // INDEX_SHARE)
         return min(wanted, self.map_bytes // 2)
+
+    @property
+    def overshoot_bytes(self) -> int:
+        """By how much the slices may take more than the store's size while smaller ones are being
+        evicted for a large one: room for two slices, or a little of a large store.
+        """
+        wanted = max(2 * self.slice_bytes, self.size_bytes // 64)
+        return min(wanted, MOST_OVERSHOOT_BYTES, self.size_bytes // 8)
 
     @property
     def inline_room_bytes(self) -> int:

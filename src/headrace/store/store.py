@@ -83,7 +83,7 @@ class Store:
         self._parts = os.fspath(self.parts)
         self.rules = LivePurges(index, state)
         self.spares = SpareFiles(path / SPARES, limit_for(settings))
-        self._committer = Committer(settings, self.rules, self.objects, self.transaction)
+        self.committer = Committer(settings, self.rules, self.objects, self.transaction)
         self._reader = SliceReader(
             index,
             self.objects,
@@ -235,7 +235,7 @@ class Store:
 
     def finish_together(self, held: Held) -> None:
         """Finish parts that hold the whole of small responses: see `Committer.finish_together`."""
-        self._committer.finish_together(held)
+        self.committer.finish_together(held)
 
     def keeps_inside(self, stored: StoredResponse) -> bool:
         """Return whether a response is likely to be kept in the index, so that `Part.hold` spares
@@ -371,7 +371,7 @@ class Store:
             files.take(f"{self.objects}/{slice_file(key)}" for key in transaction.doomed)
 
     def _commit(self, finished: Part, stored: StoredResponse, length: int, record: bool) -> bool:
-        return self._committer.commit(finished, stored, length, record=record)
+        return self.committer.commit(finished, stored, length, record=record)
 
     def _remove_unreadable(self, key_hash: bytes, variant: bytes) -> None:
         """Take a record that says nothing out of the index: it costs one fill, and a count."""

@@ -286,6 +286,11 @@ class Transaction:
             self.drop_record(row.record_key, key[:-4])
         return True
 
+    def forget_unless_kept(self, version: bytes, key: bytes) -> None:
+        """Remove a record of which no slice is left."""
+        if not self.slice_keys(version, 1):
+            self.drop_record(key, version)
+
     def drop_record(self, key: bytes, version: bytes) -> None:
         """Remove a record if it still is this version's."""
         known = self.existing(key)

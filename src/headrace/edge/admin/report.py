@@ -23,6 +23,7 @@ STORE_COUNTERS: Mapping[str, tuple[str, str]] = {
     "insertions": ("insertions", "Slices that entered the store."),
     "evictions": ("evictions", "Slices that left to make room."),
     "evicted_bytes": ("evicted_bytes", "Bytes of slices that left to make room."),
+    "refused": ("refused", "Responses not stored: purged meanwhile, or too much in the way."),
     "purged": ("purged", "Stored responses that the sweep removed after a purge."),
     "corrupt": ("corrupt_files", "Slices found damaged and removed, rebuilds included."),
     "missing": ("missing_files", "Slice files that the index knew and the disk did not have."),

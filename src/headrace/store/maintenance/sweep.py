@@ -19,6 +19,7 @@ from headrace.store.live_purges import rules_in
 from headrace.store.purge_rules import MOST_RULES_KEPT_LONG, PurgeEffect, PurgeRule, RuleSet
 from headrace.store.store import Store
 from headrace.store.transaction import BATCH, WHEN, Transaction, invalidated
+from headrace.store.trimming import trim
 
 KEEP_S = 600.0
 """How long a purge rule lives at least: until then it still stops fills that began before it."""
@@ -57,7 +58,8 @@ def step(
     try:
         if not locks.try_lock(fd):
             return False
-        above = _trim(store)
+        store.state.forget_dead_holders()
+        above = trim(store)
         replaced = _sweep_superseded(store, now - keep_s)
         walked = _walk(store, limit)
         _forget(store, now - (keep_s if keep_rules_s is None else keep_rules_s))
@@ -190,13 +192,3 @@ def _forget(store: Store, oldest: float) -> None:
             change.remove(index.rules, rule.generation.to_bytes(8, "big"))
         change.totals.horizon = horizon
         purge_journal.replace(path, rules_in(index, change.transaction, live[-1].generation))
-
-
-def _trim(store: Store) -> bool:
-    """Bring a store whose size was lowered down to it; True while it is above."""
-    store.state.forget_dead_holders()
-    used_bytes = store.index.totals().used_bytes
-    if used_bytes <= store.room_bytes() // 2:  # what small bodies leave is more than that
-        return False
-    with store.transaction() as transaction:
-        return used_bytes > transaction.capacity_bytes and not transaction.make_room(0)

@@ -4,7 +4,7 @@ What ends in the index, or may not be stored, leaves an empty file behind. To ma
 each time is dear: ext4 looks at every inode that was freed in the last minutes before it takes one.
 An evicted slice leaves pages in memory and blocks on the disk: to write over them takes the kernel
 a third of the time that new ones take. Only what no one else can still read is kept: see
-`Part.close` and `recycle`.
+`Part.close`, `claim` and `settle`.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ Spare = tuple[int, str, int, int]
 has been written for, USED when more was written; and what it takes on the disk.
 """
 
+Claimed = tuple[int, str]
+"""A descriptor, locked, and the only name of the file of a slice that has left the index."""
+
 
 class SpareFiles:
     """The spare files of one process, at most MOST; slices' files among them only up to
@@ -51,6 +54,7 @@ class SpareFiles:
         self._made = 0
         self._closed = False
         self._in_use = False
+        self._claims = 0
         self.recycled = 0
 
     @property
@@ -101,45 +105,49 @@ class SpareFiles:
         self._add((fd, name, USED, block_bytes))
         return True
 
-    def recycle(self, path: str) -> bool:
-        """Take over the file of a slice that is in the index no more. False when it is the
-        caller's still, to be removed. About 30 µs.
+    def claim(self, path: str) -> Claimed | None:
+        """Take its name from the file of a slice that is in the index no more, to `settle` it when
+        others can write again. None when it is the caller's still, to be removed. About 20 µs:
+        nothing is read, which might have to come from the disk.
 
         Whoever opens a slice locks it, then looks whether its name still stands for it
         (`SliceReader`): after it has lost its name here, all who read from it are seen.
         """
-        if not self._in_use or not self.wanted:
-            return False
+        if not self._in_use or len(self._spares) + self._claims >= MOST or self._closed:
+            return None
         try:
             fd = open_file(path, os.O_RDWR)
         except OSError:
-            return False
-        name = self.new_name()
+            return None
         try:
-            if not (locks.try_lock(fd) and self._is_worth_it(fd)):
+            status = os.fstat(fd)
+            block_bytes = status.st_blocks * _BLOCK_BYTES
+            is_lent = bool(status.st_mode & _LENT)
+            if is_lent or self._held_bytes + block_bytes > self._limit_bytes:
                 os.close(fd)
-                return False
+                return None
+            name = self.new_name()
+            if not locks.try_lock(fd) or locks.is_followed(fd):
+                os.close(fd)
+                return None
             os.rename(path, name)
         except OSError:
             os.close(fd)
-            return False
-        # Only now for good: until its name was gone, others could open it.
-        if was_followed(fd) or not self.keep(fd, name):
-            discard(fd, name)
-        else:
-            self.recycled += 1
-        return True
+            return None
+        self._claims += 1
+        return fd, name
 
-    def _is_worth_it(self, fd: int) -> bool:
-        """Return whether a slice's file may be another's: a sound one that there is room for. What
-        is read of it, which may have to come from the disk, comes last.
+    def settle(self, claimed: Claimed) -> None:
+        """Keep a claimed file where it is sound and no one can still read from it; else remove it.
+        Reads from the disk.
         """
-        status = os.fstat(fd)
-        block_bytes = status.st_blocks * _BLOCK_BYTES
-        if status.st_mode & _LENT or self._held_bytes + block_bytes > self._limit_bytes:
-            return False
-        found = header.unpack_control(os.pread(fd, header.CONTROL_BYTES, 0))
-        return found is not None and found[1] and not was_followed(fd)
+        fd, name = claimed
+        self._claims -= 1
+        # Only now for good: until its name was gone, others could open it.
+        if _is_sound(fd) and not was_followed(fd) and self.keep(fd, name):
+            self.recycled += 1
+        else:
+            discard(fd, name)
 
     def _has_room(self, block_bytes: int) -> bool:
         return block_bytes <= MOST_BLOCK_BYTES or self.held_bytes + block_bytes <= self._limit_bytes
@@ -161,6 +169,15 @@ class SpareFiles:
 
 def _beyond_a_page(spare: Spare) -> int:
     return max(0, spare[3] - PAGE_BYTES)
+
+
+def _is_sound(fd: int) -> bool:
+    """Return whether a slice's file begins as it should."""
+    try:
+        found = header.unpack_control(os.pread(fd, header.CONTROL_BYTES, 0))
+    except OSError:
+        return False
+    return found is not None and found[1]
 
 
 def was_followed(fd: int) -> bool:

@@ -8,10 +8,7 @@ left it, and of the sweep.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from headrace.store.store import Store
+from headrace.store.store import Store
 
 
 def trim(store: Store) -> bool:

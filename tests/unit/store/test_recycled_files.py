@@ -183,8 +183,9 @@ def test_one_who_opens_it_just_before_keeps_it(store: Store) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "rename", opened_first)
-        spare = store.spares.recycle(os.fspath(slice_files(store.path)[0]))
-    assert spare
+        claimed = store.spares.claim(os.fspath(slice_files(store.path)[0]))
+    assert claimed is not None
+    store.spares.settle(claimed)
     assert spares(store) == []
     filled(store, "second")
     (reader,) = readers
@@ -242,6 +243,30 @@ def test_a_file_that_there_is_no_room_for_is_not_read(
         patch.setattr(os, "pread", read)
         store.delete(first)
     assert slice_files(store.path) == []
+
+
+def test_what_is_read_of_it_holds_up_no_one_who_writes(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = filled(store, "first")
+    read, put_totals = os.pread, Change.put_totals
+    reads: list[int] = []
+    reads_by_commit: list[int] = []
+
+    def reading(fd: int, length: int, at: int) -> bytes:
+        reads.append(at)
+        return read(fd, length, at)
+
+    def last_of_all(change: Change) -> None:
+        put_totals(change)
+        reads_by_commit.append(len(reads))
+
+    monkeypatch.setattr(Change, "put_totals", last_of_all)
+    monkeypatch.setattr(os, "pread", reading)
+    store.delete(first)
+    assert reads_by_commit[-1] == 0
+    assert reads
+    assert len(spares(store)) == 1
 
 
 def test_not_what_is_no_slice(store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 from headrace.cache.directives import CacheControl, delta_seconds
 from headrace.cache.record import StoredFlag, StoredResponse
@@ -38,7 +39,23 @@ def corrected_initial_age_s(
     return max(apparent_s, corrected_s)
 
 
-def current_age_s(stored: StoredResponse, now: float) -> float:
+class Dated(Protocol):
+    """What an age is computed from: a record, or what is known of it."""
+
+    @property
+    def response_time(self) -> float:
+        """When it came, as Unix seconds."""
+
+    @property
+    def corrected_age_s(self) -> float:
+        """How old it was then."""
+
+    @property
+    def lifetime_s(self) -> float:
+        """How old it may become."""
+
+
+def current_age_s(stored: Dated, now: float) -> float:
     """Return the age at `now` (RFC 9111 section 4.2.3): 0 if the clock was set back."""
     since_s = now - stored.response_time
     age_s = stored.corrected_age_s
@@ -52,7 +69,7 @@ def remaining_s(stored: StoredResponse, now: float) -> float:
     return stored.lifetime_s - current_age_s(stored, now)
 
 
-def age_and_ttl_s(stored: StoredResponse, now: float) -> tuple[int, int]:
+def age_and_ttl_s(stored: Dated, now: float) -> tuple[int, int]:
     """Return whole seconds of age and of freshness left, as Age and Cache-Status state them."""
     age_s = current_age_s(stored, now)
     return int(age_s), int(stored.lifetime_s - age_s)

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from headrace.bounded import DOOR_MARKS, Door
+from headrace.cache.freshness import current_age_s
 from headrace.cache.key import HTTPS
 from headrace.cache.record import StoredResponse
 from headrace.edge.body.open_files import OpenBody
-from headrace.edge.service.resource import Resource
+from headrace.edge.service.resource import Resource, Resources
 from headrace.edge.service.response_heads import HitHeads
-from headrace.store import PurgeRule, matches
+from headrace.http.parser import RequestHead
+from headrace.store import Block, PurgeRule, matches
+from headrace.telemetry.service_tallies import ServiceTally
 
 RECHECK_S = 2.0
 OVERHEAD_BYTES = 2000  # the entry, its record and the objects around them
@@ -50,6 +53,41 @@ class Hit:
         self.tally = resource.service.tally  # at hand for each hit
         self.content: str | None = None
         self.stored = stored
+
+    def age_s(self, now: float) -> float:
+        """Return the age at `now`."""
+        return current_age_s(self.stored, now)
+
+
+class ReadyHit(Hit):
+    """A response that is sent as it stands in the index. Its resource is looked up when someone
+    asks for it: most who count a hit do not.
+    """
+
+    __slots__ = ("_found", "_head", "_resources", "_tls", "block")
+
+    def __init__(
+        self, tally: ServiceTally, block: Block, resources: Resources, head: RequestHead, *,
+        tls: bool,
+    ) -> None:  # fmt: skip
+        self.tally = tally
+        self.content = None
+        self.block = block
+        self._resources = resources
+        self._head = head
+        self._tls = tls
+        self._found: Resource | None = None
+
+    @property
+    def resource(self) -> Resource:  # type: ignore[override]
+        """What was asked for."""
+        if self._found is None:
+            self._found = self._resources.find(self._head, tls=self._tls)
+        return self._found
+
+    def age_s(self, now: float) -> float:
+        """Return the age at `now`."""
+        return current_age_s(self.block, now)
 
 
 class HotEntry(Hit):

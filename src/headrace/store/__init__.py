@@ -6,12 +6,14 @@ from headrace.store.follower import PartFollower
 from headrace.store.part import Busy, Part
 from headrace.store.phases import PartPhase
 from headrace.store.purge_rules import PurgeRule, matches
+from headrace.store.ready_rows import Block
 from headrace.store.settings import StoreSettings
 from headrace.store.slice_reader import FileMark, OpenSlice, SmallBody, body_is_sound, mark_of
 from headrace.store.spare_files import lend
 from headrace.store.store import Store
 
 __all__ = [
+    "Block",
     "Busy",
     "DirectoryLock",
     "FileMark",

@@ -14,6 +14,7 @@ import msgspec
 import xxhash
 
 from headrace.cache.record import StoredResponse
+from headrace.store import ready_rows
 from headrace.store.layout import FORMAT, MAX_META_BYTES, MAX_SLICE, PAGE_BYTES
 
 MAGIC = b"HEADRACE"
@@ -32,6 +33,7 @@ LAST_PHASE = 4
 MOST_BYTES = 10**18
 MAX_HEADER_BYTES = MAX_META_BYTES + 2 * PAGE_BYTES
 
+_READY = bytes((ready_rows.MARK,))
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(StoredResponse)
 
@@ -151,7 +153,10 @@ def decode_record(packed: bytes | memoryview) -> StoredResponse:
     Raises msgspec.DecodeError, of which ValidationError is one: also for a record that can be
     decoded, but that no response can have made.
     """
-    stored = _decoder.decode(packed)
+    if packed[:1] == _READY:
+        stored = ready_rows.decode(bytes(packed))
+    else:
+        stored = _decoder.decode(packed)
     if not (
         100 <= stored.status <= 599
         and -1 <= stored.length <= MOST_BYTES

@@ -64,6 +64,7 @@ class Totals:
     missing: int = 0
     orphans: int = 0
     inline_bytes: int = 0  # of the bytes in the queues, those of bodies in the index
+    layout: int = 0  # of rows with heads (ready_rows.py): a release without them does not start
 
     @property
     def used_bytes(self) -> int:
@@ -82,8 +83,8 @@ def totals_from(packed: bytes | None) -> Totals:
     """
     if not packed:
         return Totals()
-    if len(packed) == _TOTALS.size - 8:  # before bodies were kept in the index
-        packed += bytes(8)
+    if len(packed) in (_TOTALS.size - 16, _TOTALS.size - 8):  # before bodies, heads were kept here
+        packed = packed.ljust(_TOTALS.size, b"\0")
     return Totals(*_TOTALS.unpack(packed))
 
 

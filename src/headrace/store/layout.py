@@ -32,7 +32,7 @@ RECORD_ONLY = 0xFFFFFFFF
 MAX_SLICE = RECORD_ONLY - 1
 MAX_META_BYTES = 1024 * 1024
 SLOTS = 8 * 1024 * 1024
-_NO_VARIANT = bytes(16)
+NO_VARIANT = bytes(16)
 
 
 def digest(text: bytes) -> bytes:
@@ -42,7 +42,7 @@ def digest(text: bytes) -> bytes:
 
 def record_key(key_hash: bytes, variant: bytes) -> bytes:
     """Return the index key of a record: 32 bytes."""
-    return key_hash + (digest(variant) if variant else _NO_VARIANT)
+    return key_hash + (digest(variant) if variant else NO_VARIANT)
 
 
 def slice_key(version: bytes, n: int) -> bytes:

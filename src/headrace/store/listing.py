@@ -16,6 +16,7 @@ from headrace.store.rows import SliceRow
 from headrace.store.shared_memory import SharedState
 
 SEEN_AT_MOST = 10_000
+_NO_COUNTS = frozenset(("position", "ghost_position", "layout"))
 
 
 def slice_numbers(index: Index, version: bytes) -> list[int]:
@@ -50,7 +51,11 @@ def stats(index: Index, state: SharedState, size_bytes: int) -> dict[str, int]:
         "slices": index.entries(index.slices),
         "rules": index.entries(index.rules),
         "rebuilding": int(rebuilding),
-        **{name: value for name, value in asdict(totals).items() if "position" not in name},
+        **{
+            name: value
+            for name, value in asdict(totals).items()
+            if "position" not in name and name != "layout"
+        },
         **state.counts(),
     }
 

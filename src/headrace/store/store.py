@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -47,7 +47,7 @@ from headrace.store.shared_memory import SharedState
 from headrace.store.slice_reader import Fault, OpenSlice, SliceReader, SmallBody
 from headrace.store.spare_files import SpareFiles, limit_for
 from headrace.store.transaction import Transaction, invalidated
-from headrace.store.whole import VariantOf, Whole
+from headrace.store.whole import Ready, VariantOf, Whole
 
 # `Store.list` hides the built-in name inside the class.
 Numbers = list[int]
@@ -171,14 +171,15 @@ class Store:
 
         What is damaged is left to those. Raises StoreError when the index is.
         """
-        rules = self.rules.current()
-        try:
-            with self.index.read() as transaction:
-                return whole.read(self.index, transaction, rules, key_hash, variant_of)
-        except msgspec.DecodeError:
-            return None
-        except READ_ERRORS as error:
-            raise damaged(error) from error
+        return whole.find(self.index, self.rules.current(), key_hash, variant_of)
+
+    def ready(self, key_hash: bytes, now: float) -> Ready | Literal[False] | None:
+        """Return what is stored for a key and does not vary, with its head and its body, if that
+        can be sent at `now` with no decision, 5 µs; None when nothing is stored.
+
+        False leaves it to `whole` and the others. Raises StoreError when the index is damaged.
+        """
+        return whole.ready(self.index, self.rules.current(), key_hash, now)
 
     def open_slice(self, stored: StoredResponse, n: int) -> OpenSlice | SmallBody | None:
         """Open one slice, 15 µs, or read its body from the index, 4 µs; None when it is not there

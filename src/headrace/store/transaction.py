@@ -11,10 +11,11 @@ import struct
 from dataclasses import dataclass
 
 import msgspec
+import xxhash
 
 from headrace.cache import eviction
 from headrace.cache.record import StoredFlag, StoredResponse
-from headrace.store import small_bodies
+from headrace.store import ready_rows, small_bodies
 from headrace.store.header import decode_record, encode_record
 from headrace.store.index import Change
 from headrace.store.layout import (
@@ -25,7 +26,7 @@ from headrace.store.layout import (
 )
 from headrace.store.lmdb_queues import LmdbQueues
 from headrace.store.purge_rules import PurgeEffect, RuleSet
-from headrace.store.rows import NO_ROW, SliceRow
+from headrace.store.rows import NO_ROW, SliceRow, place_and_length
 from headrace.store.settings import StoreSettings
 from headrace.store.shared_memory import SharedState
 
@@ -141,8 +142,8 @@ class Transaction:
         while totals.used_bytes + charge > limits.used_bytes:
             if totals.evictions >= limits.evictions or not self._evict_one():
                 return False
-        self.put_small_body(key, body, owner)
-        self.put_record(stored, key_hash, is_new=True)
+        place = self.put_small_body(key, body, owner)
+        self.put_record(stored, key_hash, new_at=place)
         return True
 
     def limits(self) -> Limits:
@@ -157,21 +158,41 @@ class Transaction:
             evictions=totals.evictions + BATCH,
         )
 
-    def put_record(self, stored: StoredResponse, key_hash: bytes, *, is_new: bool = False) -> None:
-        """Insert or replace a record; the slices of another version under its key go. `is_new`:
-        there is none, and a slice was put before.
+    def put_record(self, stored: StoredResponse, key_hash: bytes, *, new_at: int = 0) -> None:
+        """Insert or replace a record; the slices of another version under its key go. `new_at`:
+        there is none, and its body was put to this place in the index before.
         """
         index = self.change.index
         key = record_key(key_hash, stored.variant)
-        known = None if is_new else self.existing(key)
-        self.change.put(index.records, key, encode_record(stored))
+        known = None if new_at else self.existing(key)
+        first_key = slice_key(stored.version, 0)
+        slice_row = None if new_at else self.change.get(index.slices, first_key)
+        place = new_at or (0 if slice_row is None else _place_of(slice_row, stored.length))
+        row = None
+        if place:
+            mark = xxhash.xxh3_64_intdigest(first_key)
+            row = ready_rows.encode(stored, key_hash, place, mark)
+        if row is not None:
+            self.change.totals.layout = ready_rows.LAYOUT
+        self.change.put(index.records, key, row or encode_record(stored))
         names = msgspec.msgpack.encode(stored.vary)
         if self.change.get(index.vary, key_hash) != names:
             self.change.put(index.vary, key_hash, names)
+            if stored.vary:
+                self._take_head(key_hash)
         if known is not None and known.version != stored.version:
             self.supersede(known.version)
-        if not is_new and not self.slice_keys(stored.version, 1):
+        if not (new_at or slice_row or self.slice_keys(stored.version, 1)):
             self._insert(slice_key(stored.version, RECORD_ONLY), SliceRow(PAGE_BYTES, 0, key))
+
+    def _take_head(self, key_hash: bytes) -> None:
+        """Let the record without a variant be found by what selects variants alone: from now on
+        that is asked for.
+        """
+        key = record_key(key_hash, b"")
+        known = self.existing(key)
+        if known is not None:
+            self.change.put(self.change.index.records, key, encode_record(known))
 
     def put_slice(self, key: bytes, row: SliceRow) -> None:
         """Insert a slice that is not there (`make_room` ensures that)."""
@@ -187,8 +208,8 @@ class Transaction:
         more = small_bodies.charge_bytes(body_bytes) + PAGE_BYTES
         return pages + more <= self._settings.inline_room_bytes
 
-    def put_small_body(self, key: bytes, body: bytes, owner: bytes) -> None:
-        """Insert a slice that is not there, with its body in the index."""
+    def put_small_body(self, key: bytes, body: bytes, owner: bytes) -> int:
+        """Insert a slice that is not there, with its body in the index; return its place."""
         change = self.change
         change.totals.position += 1
         place = change.totals.position
@@ -197,6 +218,7 @@ class Transaction:
         charge = small_bodies.charge_bytes(len(body))
         change.totals.inline_bytes += charge
         self.put_slice(key, SliceRow(charge, len(body), owner, place=place))
+        return place
 
     def _remove_body(self, row: SliceRow) -> None:
         """Remove the rows of a small body, also those that its length knows nothing of."""
@@ -315,6 +337,14 @@ class Transaction:
         """Return up to `limit` slice keys of a version, ascending, the record-only one last."""
         found = self.change.keys_with_prefix(self.change.index.slices, version, limit)
         return [key for key in found if len(key) == len(version) + 4]
+
+
+def _place_of(packed: bytes, body_bytes: int) -> int:
+    """Return where in the index a slice's body is, by its row; 0 when it is elsewhere, or not the
+    whole of a response of this length.
+    """
+    place, length = place_and_length(packed)
+    return place if length == body_bytes else 0
 
 
 def invalidated(stored: StoredResponse) -> StoredResponse:

@@ -7,15 +7,16 @@ as it should be is left to the longer way, which looks again, step by step, and 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import xxhash
 
 from headrace.cache.record import StoredResponse
+from headrace.store import ready_rows
 from headrace.store.header import decode_record
-from headrace.store.index import Index
-from headrace.store.layout import SLOTS, record_key, slice_key
+from headrace.store.index import READ_ERRORS, Index, damaged
+from headrace.store.layout import NO_VARIANT, SLOTS, record_key, slice_key
 from headrace.store.purge_rules import PurgeEffect, RuleSet
 from headrace.store.rows import place_and_length
 from headrace.store.small_bodies import read_sound
@@ -26,15 +27,27 @@ VariantOf = Callable[[tuple[bytes, ...]], bytes | None]
 Whole = tuple[StoredResponse, bytes | None, int]
 """A record, its body if that is in the index, whole and sound, and its slot for `Store.touch`."""
 
+Ready = tuple[ready_rows.Block, bytes]
+"""A row with a head, and the body."""
 decode_names = msgspec.msgpack.Decoder(tuple[bytes, ...]).decode
 
 
-def read(
+def find(index: Index, rules: RuleSet, key_hash: bytes, variant_of: VariantOf) -> Whole | None:
+    """Return what is stored for a key, with its body where that is at hand; None when nothing is,
+    or a purge has to do with it. Raises StoreError when the index is damaged.
+    """
+    try:
+        with index.read() as transaction:
+            return _read(index, transaction, rules, key_hash, variant_of)
+    except msgspec.DecodeError:
+        return None
+    except READ_ERRORS as error:
+        raise damaged(error) from error
+
+
+def _read(
     index: Index, transaction: Any, rules: RuleSet, key_hash: bytes, variant_of: VariantOf
 ) -> Whole | None:
-    """Return what is stored for a key, with its body where that is at hand; None when nothing is,
-    or a purge has to do with it. Raises one of READ_ERRORS.
-    """
     get = transaction.get
     names = get(key_hash, None, index.vary)
     if names is None:
@@ -57,3 +70,34 @@ def read(
         return stored, None, -1
     mark = xxhash.xxh3_64_intdigest(key)
     return stored, read_sound(transaction, index.bodies, mark, place, length), mark % SLOTS
+
+
+def ready(
+    index: Index, rules: RuleSet, key_hash: bytes, now: float
+) -> Ready | Literal[False] | None:
+    """Return what is stored for a key with its head and its body, if it is fresh, does not vary and
+    no purge has to do with it: two rows, of which all bytes are verified. None: nothing is stored;
+    False: who wants to know asks `find` and others. Raises StoreError when the index is damaged.
+    """
+    try:
+        with index.env.begin() as transaction:
+            return _read_ready(index, transaction, rules, key_hash, now)
+    except msgspec.DecodeError:
+        return False
+    except READ_ERRORS as error:
+        raise damaged(error) from error
+
+
+def _read_ready(
+    index: Index, transaction: Any, rules: RuleSet, key_hash: bytes, now: float
+) -> Ready | Literal[False] | None:
+    packed = transaction.get(key_hash + NO_VARIANT, None, index.records)
+    if packed is None:
+        return None if transaction.get(key_hash, None, index.vary) is None else False
+    found = ready_rows.read(packed, key_hash)
+    if found is None or found.response_time + found.lifetime_s - found.corrected_age_s <= now:
+        return False
+    if found.generation < rules.newest and rules.effect(found.stored()) is not PurgeEffect.KEPT:
+        return False
+    body = read_sound(transaction, index.bodies, found.mark, found.place, found.length)
+    return False if body is None else (found, body)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 
-from headrace.cache.freshness import current_age_s
-from headrace.edge.hot import Hit, HotEntry
+from headrace.edge.hot import Hit, HotEntry, ReadyHit
 from headrace.edge.load.client_load import SAMPLE_MASK, ClientLoad
 from headrace.edge.request.response import Response
 from headrace.http.server.exchange import Exchange
@@ -41,7 +40,7 @@ class Accounting(RequestNotes):
         if exchange.first_byte:
             first_byte_s = exchange.first_byte - began
         tally = None
-        if type(context) is HotEntry or type(context) is Hit:
+        if type(context) is HotEntry or type(context) is ReadyHit or type(context) is Hit:
             tally = context.tally
             tally.hits += 1
             metrics.requests_hit += 1
@@ -142,7 +141,7 @@ class Accounting(RequestNotes):
         resource = None
         if isinstance(context, Hit):
             resource = context.resource
-            record.cache, record.age_s = "hit", current_age_s(context.stored, now)
+            record.cache, record.age_s = "hit", context.age_s(now)
         elif isinstance(context, Response):
             resource = context.resource
             record.cache, record.age_s, record.reason = context.cache, context.age_s, context.reason

@@ -20,7 +20,7 @@ from headrace.edge.peers.membership import charged_to
 from headrace.edge.request.accounting import Accounting
 from headrace.edge.request.deliver import SourceLost
 from headrace.edge.request.following import Following
-from headrace.edge.request.hot_hits import HotHits
+from headrace.edge.request.hot_hits import HotHits, covers
 from headrace.edge.request.invalidate import invalidate_after
 from headrace.edge.request.lookup import Lookup
 from headrace.edge.request.passthrough import TOO_MANY, ask_origin, own_target, pass_response
@@ -33,7 +33,6 @@ from headrace.errors import release_frames
 from headrace.http.answers import prepared_head
 from headrace.http.dates import format_http_date
 from headrace.http.fields import PEER_FIELD
-from headrace.http.hosts import host_of
 from headrace.http.message import Request
 from headrace.http.methods import GET_OR_HEAD, KNOWN, USUAL
 from headrace.http.parser import BadRequest, RequestHead
@@ -77,14 +76,14 @@ class EdgeHandler(HotHits):
         try:
             head = exchange.head
             assert head is not None
-            edge = self.edge
+            edge, is_stored = self.edge, True  # for all that is known
             if head.plain or head.lone_range is not None:
                 resources = edge.resources.tls if exchange.tls else edge.resources.plain
                 resource = resources.get((head.host, head.target))
                 if resource is not None and (
                     not exchange.tls
                     or exchange.covered == resource.authority
-                    or covers(exchange, resource)
+                    or covers(exchange, resource.authority)
                 ):
                     entry = resource.hot
                     if entry is None and resource.vary is not None:
@@ -92,14 +91,19 @@ class EdgeHandler(HotHits):
                         entry = edge.hot.get(resource.key, variant)
                     if isinstance(entry, HotEntry) and self.send_hot(exchange, head, entry):
                         return
-            self._otherwise(exchange, head)
+                if head.plain and head.method in GET_OR_HEAD:
+                    sent = self.send_ready(exchange, head, resource)
+                    if sent:
+                        return
+                    is_stored = sent is not None
+            self._otherwise(exchange, head, is_stored=is_stored)
         except Exception as error:
             log.error("answering_failed", exc_info=error)
             self._broke(exchange)
 
     # Everything that is no prepared hit.
 
-    def _otherwise(self, exchange: Exchange, head: RequestHead) -> None:
+    def _otherwise(self, exchange: Exchange, head: RequestHead, *, is_stored: bool) -> None:
         edge = self.edge
         peer: Peer | None = None
         claims = PEER_FIELD in head.headers
@@ -119,7 +123,7 @@ class EdgeHandler(HotHits):
             secure = exchange.tls if peer is None else peer.secure
             resource = edge.resources.find(head, tls=secure)
             # A server asks by its own name here, and has signed for the host.
-            if exchange.tls and peer is None and not covers(exchange, resource):
+            if exchange.tls and peer is None and not covers(exchange, resource.authority):
                 raise Misdirected(resource.authority)
         except BadRequest as error:
             exchange.refuse(error)
@@ -130,7 +134,7 @@ class EdgeHandler(HotHits):
                     exchange, head, resource, answer
                 ):
                     return
-            elif head.plain and self.send_stored(exchange, head, resource):
+            elif head.plain and is_stored and self.send_stored(exchange, head, resource):
                 return
         request = resource.request(head)
         if head.method not in resource.service.methods:
@@ -336,19 +340,6 @@ class EdgeHandler(HotHits):
             exchange.context = answer
         self.accounting.parse_error(error.status)
         answer.error(error.status, str(error))
-
-
-def covers(exchange: Exchange, resource: Resource) -> bool:
-    """Return whether this TLS connection's certificate speaks for the host that is asked for.
-    Looked up once for each host, as long as a exchange stays with it.
-    """
-    if exchange.covered == resource.authority:
-        return True
-    host = host_of(resource.authority).decode("latin-1")
-    if host and not exchange.certificate_covers(host):
-        return False
-    exchange.covered = resource.authority
-    return True
 
 
 def _unknown_expectation(head: RequestHead) -> bool:

@@ -12,17 +12,19 @@ from headrace.cache.record import StoredResponse
 from headrace.cache.status import cache_status
 from headrace.cache.vary import variant_text
 from headrace.edge.context import WorkerContext
-from headrace.edge.hot import Hit, HotEntry
+from headrace.edge.hot import Hit, HotEntry, ReadyHit
 from headrace.edge.peers.purges import began_field, effect
-from headrace.edge.request.promote import at_hand, promoted
+from headrace.edge.request.promote import AtHand, at_hand, promoted
 from headrace.edge.request.response import CacheResult, Response
 from headrace.edge.service.resource import Resource
 from headrace.edge.service.response_heads import (
     HitHeads,
     head_of_one_hit,
     hit_head,
+    ready_head,
     stored_fields,
 )
+from headrace.http.hosts import host_of
 from headrace.http.message import Field
 from headrace.http.methods import GET_OR_HEAD
 from headrace.http.parser import RequestHead
@@ -76,6 +78,57 @@ class HotHits:
             exchange.respond_at_once(entry.stored.status, entry.whole)
             return True
         exchange.respond(entry.stored.status, entry.prepared, entry.body, entry.opened)
+        return True
+
+    def send_ready(
+        self, exchange: Exchange, head: RequestHead, resource: Resource | None
+    ) -> bool | None:
+        """Send a small response that stands in the index with its head, if it needs no decision;
+        None: nothing at all is stored. `resource` is what is asked for where that is known:
+        nothing is made of it here.
+        """
+        edge = self.edge
+        if resource is None:
+            site = edge.resources.site(head.host, tls=exchange.tls)
+            asked = None if site is None else site.asked(head.target)
+            if site is None or asked is None:
+                return False
+            service, authority = site.service, site.authority
+            rules, hashed = asked
+        else:
+            service, authority = resource.service, resource.authority
+            rules, hashed = resource.rules, resource.key_hash
+        if not (service.sends_ready and rules.shared) or (
+            exchange.tls and not covers(exchange, authority)
+        ):
+            return False
+        try:
+            if self._generation() != edge.purged_up_to:
+                edge.apply_purges()
+            now = self._now()
+            found = edge.store.ready(hashed, now)
+        except StoreError:
+            return False  # the longer way knows what to do about it
+        if not found:
+            return found
+        block, body = found
+        hot = edge.hot
+        if hot.memory_bytes and hot.admits(hash(hashed)):
+            if resource is None:
+                resource = edge.resources.find(head, tls=exchange.tls)
+            at_hand = AtHand(
+                block.stored(), memoryview(body), block.slot, edge.purged_up_to, True, now
+            )
+            entry = promoted(edge, resource, at_hand)
+            if entry is not None and self.send_hot(exchange, head, entry):
+                return True
+        self._touch(block.slot)
+        exchange.context = ReadyHit(service.tally, block, edge.resources, head, tls=exchange.tls)
+        prepared = ready_head(block, now, edge.node_id_bytes)
+        if exchange.keep_alive and not exchange.head_only and head.version == (1, 1):
+            exchange.respond_at_once(block.status, prepared + body)
+        else:
+            exchange.respond(block.status, prepared, memoryview(body))
         return True
 
     def send_stored(self, exchange: Exchange, head: RequestHead, resource: Resource) -> bool:
@@ -239,3 +292,16 @@ class HotHits:
             entry.whole = entry.prepared + entry.body
             entry.body = memoryview(entry.whole)[len(entry.prepared) :]
         entry.second = second
+
+
+def covers(exchange: Exchange, authority: bytes) -> bool:
+    """Return whether this TLS connection's certificate speaks for the host that is asked for.
+    Looked up once for each host, as long as a exchange stays with it.
+    """
+    if exchange.covered == authority:
+        return True
+    host = host_of(authority).decode("latin-1")
+    if host and not exchange.certificate_covers(host):
+        return False
+    exchange.covered = authority
+    return True

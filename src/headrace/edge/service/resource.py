@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 from headrace.bounded import BoundedMemory
-from headrace.cache.key import key_hash, key_of_target, upstream_target
+from headrace.cache.key import HTTPS, key_hash, key_of_target, upstream_target
 from headrace.cache.rules import CacheRules
 from headrace.edge.service.services import Service, Services
 from headrace.http.message import Request
 from headrace.http.parser import BadRequest, RequestHead
-from headrace.http.target import BadTarget, is_doubtful, normalise_target
+from headrace.http.target import USUAL_TARGET, BadTarget, is_doubtful, normalise_target
 from headrace.reasons import Reason
 
 HostAndTarget = tuple[bytes | None, bytes]
@@ -19,6 +21,9 @@ HostAndTarget = tuple[bytes | None, bytes]
 LIMIT_BYTES = 16 * 1024 * 1024
 """For the plain side of a worker, and as much for its TLS side: some 10,000 usual resources
 each."""
+
+_MOST_SITES = 512
+_canonical = USUAL_TARGET.fullmatch
 
 RESOURCE_BYTES = 800  # the object, its hash and what is around its texts
 
@@ -96,6 +101,31 @@ def cost(asked: HostAndTarget, resource: Resource) -> int:
     )
 
 
+class Site(msgspec.Struct, gc=False):
+    """What a Host field and a scheme say of every target: whose it is, and what its keys begin and
+    end with.
+    """
+
+    service: Service
+    authority: bytes
+    start: bytes
+    end: bytes
+
+    def asked(self, target: bytes) -> tuple[CacheRules, bytes] | None:
+        """Return a target's rules and its key's hash, as `Resources.find` would, in fewer steps;
+        None for one that is not in its canonical form.
+        """
+        match = _canonical(target)
+        if match is None:
+            return None
+        service = self.service
+        path: bytes = match[1]
+        if len(path) != len(target):
+            target = upstream_target(path, target[len(path) + 1 :], service.key_rules)
+        rules = service.rules_for(path) if service.path_rules else service.rules
+        return rules, key_hash(self.start + target + self.end)
+
+
 class Resources:
     """Finds resources; forgets the oldest when they take too much memory."""
 
@@ -103,6 +133,7 @@ class Resources:
         self.services = services
         self._plain = BoundedMemory[HostAndTarget, Resource](LIMIT_BYTES, cost)
         self._tls = BoundedMemory[HostAndTarget, Resource](LIMIT_BYTES, cost)
+        self._sites: dict[tuple[bytes | None, bool], Site] = {}
         # The same, to be looked into directly.
         self.plain, self.tls = self._plain.entries, self._tls.entries
 
@@ -117,7 +148,34 @@ class Resources:
             (self._tls if tls else self._plain).put((head.host, head.target), resource)
         return resource
 
-    def _make(self, head: RequestHead, scheme: bytes) -> Resource:
+    def site(self, host: bytes | None, *, tls: bool) -> Site | None:
+        """Return what a Host field names; None where `find` has to say what is wrong with it."""
+        found = self._sites.get((host, tls))
+        if found is None:
+            found = self._site(host, b"https" if tls else b"http")
+            if found is not None:
+                if len(self._sites) >= _MOST_SITES:
+                    self._sites.clear()
+                self._sites[(host, tls)] = found
+        return found
+
+    def _site(self, host: bytes | None, scheme: bytes) -> Site | None:
+        try:
+            authority, _path, _query = normalise_target(b"/", host, scheme)
+        except BadTarget:
+            return None
+        service = self.services.find(authority)
+        if service is None:
+            return None
+        rules = service.key_rules
+        around = key_of_target(service.name, scheme, authority, b"", rules)
+        end = HTTPS if rules.scheme and scheme == b"https" else b""
+        return Site(service, authority, around.removesuffix(end), end)
+
+    def _with_care(
+        self, head: RequestHead, scheme: bytes
+    ) -> tuple[Service, bytes, bytes, bytes | None]:
+        """Return service, authority, path and query. Raises BadRequest, NoService."""
         try:
             authority, path, query = normalise_target(head.target, head.host, scheme)
         except BadTarget as error:
@@ -129,6 +187,15 @@ class Resources:
             raise NoService(authority)
         if service.refuses_dots and is_doubtful(head.target):
             raise BadRequest(400, "the path has dot segments or an escaped slash")
+        return service, authority, path, query
+
+    def _make(self, head: RequestHead, scheme: bytes) -> Resource:
+        site, match = self.site(head.host, tls=scheme == b"https"), _canonical(head.target)
+        if site is not None and match is not None:
+            service, authority, path = site.service, site.authority, match[1]
+            query = None if len(path) == len(head.target) else head.target[len(path) + 1 :]
+        else:
+            service, authority, path, query = self._with_care(head, scheme)
         rules = service.key_rules
         target = upstream_target(path, query, rules)
         key = key_of_target(service.name, scheme, authority, target, rules)

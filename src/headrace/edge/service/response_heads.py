@@ -12,6 +12,7 @@ from headrace.http import via
 from headrace.http.dates import format_http_date
 from headrace.http.message import Field
 from headrace.http.serializer import field_lines, status_line
+from headrace.store import Block
 
 # Fields of the whole representation that a 304 does not repeat (RFC 9110 section 15.4.5).
 NOT_IN_304 = frozenset(
@@ -107,6 +108,23 @@ def head_of_one_hit(stored: StoredResponse, now: float, node_id: bytes) -> bytes
         return b"%sAge: %d\r\n%s%d\r\n\r\n" % (lines, age_s, end, ttl_s)
     return b"%sAge: %d\r\n%s%d\r\nContent-Length: %d\r\n\r\n" % (
         lines, age_s, end, ttl_s, stored.length,
+    )  # fmt: skip
+
+
+def ready_head(block: Block, now: float, node_id: bytes) -> bytes:
+    """Return what `head_of_one_hit` does of the record whose block this is."""
+    head = block.head()
+    age_s, ttl_s = age_and_ttl_s(block, now)
+    if not block.has_via:
+        return b"%sAge: %d\r\n%s%d\r\nContent-Length: %d\r\n\r\n" % (
+            head, age_s, _own_fields(node_id, block.http_1_0), ttl_s, block.length,
+        )  # fmt: skip
+    end = head.index(b"\r\n", head.rindex(b"\r\nVia: ") + 2)
+    behind = b", " if head[end - 2 : end] != b": " else b""
+    hop = via.hop((1, 0) if block.http_1_0 else (1, 1), node_id)
+    status = field_lines([(b"cache-status", cache_status(node_id, hit=True, ttl=ttl_s))])
+    return b"%s%s%s%sAge: %d\r\n%sContent-Length: %d\r\n\r\n" % (
+        head[:end], behind, hop, head[end:], age_s, status, block.length,
     )  # fmt: skip
 
 

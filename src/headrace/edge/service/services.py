@@ -49,11 +49,17 @@ class Service:
     tally: ServiceTally = field(default_factory=ServiceTally, compare=False, repr=False)
     signs: bool = field(init=False)
     """Whether requests to any of its origins are signed."""
+    sends_ready: bool = field(init=False)
+    """Whether a stored head is sent as it is: nothing is to be added for those who debug, and no
+    field of the request is part of every key.
+    """
 
     def __post_init__(self) -> None:
         origins = [origin for pool in self.pools.values() for origin in pool.origins]
         signs = any(origin.credentials is not None for origin in origins)
         object.__setattr__(self, "signs", signs)
+        as_it_is = not (self.keyed_fields or self.debug or self.server_timing)
+        object.__setattr__(self, "sends_ready", as_it_is)
 
     @property
     def default_pool(self) -> str:

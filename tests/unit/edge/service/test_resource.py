@@ -4,16 +4,17 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headrace.cache.key import KeyRules, cache_key, upstream_target
+from headrace.cache.key import KeyRules, cache_key, key_hash, upstream_target
 from headrace.config.edge import EDGE
 from headrace.config.loader import validate_document
 from headrace.edge.service.resource import NoService, Resource, Resources
 from headrace.edge.service.services import Services, compile_services
 from headrace.http.message import Headers, Request
 from headrace.http.parser import BadRequest, RequestHead
+from headrace.http.target import is_doubtful, normalise_target
 
 
 @cache
@@ -32,6 +33,13 @@ def services() -> Services:
                     {"path": "/live/*.m3u8", "force_lifetime": 1},
                     {"path": "/live/*", "force_lifetime": 9},
                 ],
+            },
+            {
+                "name": "keyed",
+                "hosts": ["keyed.test"],
+                "origins": ["http://o:4"],
+                "path_normalisation": "refuse",
+                "key": {"host": False, "scheme": True, "drop": ["x"], "sort": True},
             },
         ],
     }
@@ -107,6 +115,60 @@ TARGETS = st.lists(
     ),
     max_size=7,
 ).map(lambda parts: b"/" + b"".join(parts))  # fmt: skip
+
+
+ODD = [
+    b"*", b"", b"http://a.example/x", b"/.", b"/a/..", b"//", b"/?", b"/?CMCD=1", b"/#b",
+    b"/a?\x00",
+]  # fmt: skip
+ANY_TARGET = st.one_of(
+    TARGETS, st.binary(max_size=12).map(lambda text: b"/" + text), st.sampled_from(ODD)
+)
+HOSTS = st.sampled_from(
+    [
+        b"a.example", b"A.example:80", b"a.example:443", b"a.example.", b"a..example", b"a b", b"",
+        b"x.deep.example", b"keyed.test", b"other.test", b"a.example:8080", b"[::1]", None,
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=500)
+@given(HOSTS, ANY_TARGET, st.booleans())
+def test_a_site_tells_the_same_key_or_nothing(host: bytes | None, target: bytes, tls: bool) -> None:
+    resources = Resources(services())
+    site = resources.site(host, tls=tls)
+    asked = None if site is None else site.asked(target)
+    if site is None or asked is None:
+        return
+    scheme = b"https" if tls else b"http"
+    authority, path, query = normalise_target(target, host, scheme)
+    service = services().find(authority)
+    assert service is not None
+    assert (site.service, site.authority) == (service, authority)
+    request = Request(b"GET", target, scheme, authority, path, query, (1, 1), Headers())
+    key = cache_key(service.name, request, service.key_rules)
+    assert asked == (service.rules_for(path), key_hash(key))
+    assert not (service.refuses_dots and is_doubtful(target))
+    head = RequestHead(b"GET", target, (1, 1), Headers(), host, 0, True, True)
+    found = resources.find(head, tls=tls)
+    assert (found.service, found.authority, found.path) == (service, authority, path)
+    assert (found.query, found.key, found.key_hash) == (query, key, key_hash(key))
+    assert found.rules == service.rules_for(path)
+
+
+def test_a_usual_target_is_told_by_its_site() -> None:
+    for host in (b"a.example", b"x.deep.example", b"keyed.test"):
+        site = Resources(services()).site(host, tls=True)
+        assert site is not None
+        for target in (b"/", b"/live/a.m3u8", b"/a/b?c=d", b"/a?x=1&b=2&x=3"):
+            assert site.asked(target) is not None
+
+
+def test_sites_are_bounded() -> None:
+    resources = Resources(services())
+    for number in range(2000):
+        assert resources.site(b"h%d.example" % number, tls=False) is not None
+    assert len(resources._sites) <= 512
 
 
 @given(TARGETS, TARGETS)

@@ -80,7 +80,10 @@ EXAMPLES = MappingProxyType(
             "headrace tickets new --forget /etc/headrace/ticket.secrets",
         ),
         "tickets show": ("headrace tickets show /etc/headrace/ticket.secrets",),
-        "feedback status": ("headrace feedback status --config feedback.toml",),
+        "feedback status": (
+            "headrace feedback status --config feedback.toml",
+            "headrace feedback status --watch --config feedback.toml",
+        ),
         "feedback why": ("headrace feedback why oslo2 --config feedback.toml",),
         "feedback orders": ("headrace feedback orders --config feedback.toml",),
         "feedback dry-run": ("headrace feedback dry-run --config feedback.toml",),

@@ -79,7 +79,8 @@ def run_feedback(
 @feedback.command(name="status", epilog=examples("feedback status"))
 def status(
     *,
-    once: Annotated[bool, typer.Option("--once", help="Print it once and end.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
+    once: Annotated[bool, typer.Option("--once", hidden=True, help="As without it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON objects, one each time.")] = False,
     interval: Annotated[
         float, typer.Option(min=0.5, max=60.0, help="Seconds between tables.")
@@ -88,12 +89,13 @@ def status(
     token_file: TokenOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Show servers, sites and observers, until Ctrl-C. Those that are not online come first."""
+    """Show servers, sites and observers. Those that are not online come first."""
     client = _client(admin, token_file, config)
-    drawn = sys.stdout.isatty() and not once and not as_json
+    watch = watch and not once
+    drawn = watch and sys.stdout.isatty() and not as_json
     watch_looks(
         COMMAND,
-        _looks(client, interval, once=once),
+        _looks(client, interval, watch=watch),
         status_lines,
         first="headrace feedback: asking…",
         plain_width=PLAIN_WIDTH,
@@ -261,9 +263,9 @@ def _client(admin: str | None, token_file: Path | None, config: Path | None) -> 
     return run(COMMAND, lambda: find_admin(admin, token_file, config, RoleName.FEEDBACK))
 
 
-def _looks(client: AdminClient, interval_s: float, *, once: bool) -> Iterator[Status]:
+def _looks(client: AdminClient, interval_s: float, *, watch: bool) -> Iterator[Status]:
     while True:
         yield client.ask(Status, "GET", "/feedback/status")
-        if once:
+        if not watch:
             return
         time.sleep(interval_s)

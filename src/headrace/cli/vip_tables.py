@@ -125,9 +125,10 @@ def _handover(found: Status) -> Iterator[str]:
     yield f"handover: passes on what is not known here {to}{cookies}"
     yield f"handover: passed on {passed}; taken {taken}"
     if handover.silent:
+        for_s, vips = span(handover.silent_s or 0.0), ", ".join(handover.silent)
         yield (
-            f"handover: cut off: nothing of {', '.join(handover.silent)} leaves until a router or "
-            "a neighbour is reached: look for the line"
+            f"handover: cut off for {for_s}: nothing of {vips} leaves until a router or a "
+            "neighbour is reached: look for the line"
         )
     if handover.problem and not handover.wanted:
         yield f"handover: {handover.problem}"

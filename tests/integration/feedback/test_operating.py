@@ -75,10 +75,10 @@ def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
 
 
 def test_the_commands_say_what_is(operated: Operated) -> None:
-    table = operated.told("status", "--once")
+    table = operated.told("status")
     assert "a: decides a" in table
     assert "3 online" in table
-    status = json.loads(operated.told("status", "--once", "--json"))
+    status = json.loads(operated.told("status", "--json"))
     assert {row["state"] for row in status["servers"]} == {"online"}
     assert "decided by a" in operated.told("why", "n1")
     assert "n3 is online" in operated.told("why", "north")

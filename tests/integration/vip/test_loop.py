@@ -48,7 +48,7 @@ def test_what_the_loop_withdraws_leaves_bgp_and_returns_by_itself(loop: VipLoop)
     assert first.status()["edge"]["draining"] is True
     assert loop.state(first) == ("withdrawn", ("operator",))
     assert loop.alarms() == []
-    shown = json.loads(loop.headrace("status", "--once", "--json").stdout)
+    shown = json.loads(loop.headrace("status", "--json").stdout)
     assert shown.keys() == loop.status().keys() != set()
     # Its edge may be stopped meanwhile; nobody is to wonder.
     first.edge.stop()

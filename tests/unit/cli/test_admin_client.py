@@ -25,7 +25,7 @@ EDGES = 'cache_dir = "c"\n[[service]]\nname = "a"\n'
     [
         (("top", "--once"), FEEDBACKS, "configures a feedback process, and this asks an edge or"),
         (("log",), FEEDBACKS, "headrace feedback status shows what a feedback process knows"),
-        (("feedback", "status", "--once"), EDGES, "configures an edge, and this asks a feedback"),
+        (("feedback", "status"), EDGES, "configures an edge, and this asks a feedback"),
         (("purge", "--all"), 'state_dir = "s"\n[dns]\n', "configures a router, and this asks an"),
     ],
 )
@@ -43,7 +43,7 @@ def test_the_file_of_another_role_is_named_in_one_line(
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        (("feedback", "status", "--once"), "is the feedback process running"),
+        (("feedback", "status"), "is the feedback process running"),
         (("top", "--once"), "is the edge or router running"),
         (("purge", "--all"), "is the edge running"),
     ],
@@ -99,7 +99,7 @@ def test_the_admin_api_of_another_role_is_asked_about(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("x")
     with _another_node() as address:
-        command = ["feedback", "status", "--once", "--admin", address, "--token-file", str(token)]
+        command = ["feedback", "status", "--admin", address, "--token-file", str(token)]
         result = CliRunner().invoke(app, command)
     assert result.exit_code == 1
     assert f"is {address} the admin API of a feedback process?" in result.output
@@ -109,7 +109,7 @@ def test_the_admin_api_of_another_role_is_asked_about(tmp_path: Path) -> None:
 def test_a_file_that_holds_no_token_is_named_and_not_shown(tmp_path: Path, content: str) -> None:
     token = tmp_path / "token"
     token.write_text(content, "utf-8")
-    asked = ["feedback", "status", "--once", "--admin", "127.0.0.1:9", "--token-file", str(token)]
+    asked = ["feedback", "status", "--admin", "127.0.0.1:9", "--token-file", str(token)]
     result = CliRunner().invoke(app, asked)
     assert result.exit_code == 2
     assert f"{token} does not hold a token" in result.output

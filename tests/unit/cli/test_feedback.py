@@ -11,7 +11,8 @@ from headrace.cli import feedback_orders
 from headrace.cli.admin_client import AdminRefused
 from headrace.cli.feedback_orders import order_lines
 from headrace.cli.main import app
-from headrace.feedback.admin.models import Because, Done, OrderList, OrderRow
+from headrace.feedback.admin.models import Because, Done, OrderList, OrderRow, Status
+from tests.unit.cli.test_feedback_tables import STATUS
 
 ROW = OrderRow(
     "server", "n1", "draining", "in_force", "ann@desk", "disks", "a", 7, 0.0, known_by=["a", "b"]
@@ -30,6 +31,8 @@ class _Admin:
         self.asked.append((method, path, body))
         if "nosuch" in path:
             raise AdminRefused(404, "the network has no server or site 'nosuch'")
+        if answer is Status:
+            return STATUS
         if answer is OrderList:
             return self.orders.pop(0) if len(self.orders) > 1 else self.orders[0]
         return Done(7, "a") if answer is Done else Because("n1", "server", [])
@@ -199,3 +202,20 @@ def test_orders_are_listed() -> None:
         f"    taken back; still {by}; known by a, b",
         "not heard: c",
     ]
+
+
+@pytest.mark.parametrize(("words", "times"), [((), 1), (("--json",), 1), (("--watch",), 3)])
+def test_the_state_is_printed_once_unless_it_is_watched(
+    admin: _Admin, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], times: int
+) -> None:
+    """As `headrace vip status` does it."""
+
+    def sleep(_s: float) -> None:
+        if len(admin.asked) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("headrace.cli.feedback.time.sleep", sleep)
+    found = CliRunner().invoke(app, ["feedback", "status", *words])
+    assert found.exit_code == 0, found.output
+    assert len(admin.asked) == times
+    assert "n2" in found.output

@@ -160,7 +160,7 @@ def dripping(first: bytes, then: bytes) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("what", DRIPS)
-@pytest.mark.parametrize("command", [("status", "--once"), ("history",), ("freeze",)])
+@pytest.mark.parametrize("command", [("status",), ("history",), ("freeze",)])
 def test_a_node_that_always_says_a_little_holds_no_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], what: str
 ) -> None:

@@ -19,6 +19,7 @@ from headrace.vip.admin.models import (
     EdgeRow,
     EventList,
     EventRow,
+    HandoverRow,
     NeighbourRow,
     OrderRow,
     SessionRow,
@@ -301,3 +302,9 @@ def test_a_view_that_nobody_renews_is_said() -> None:
     (line,) = complaints(changed(view_age_s=125.0))
     assert "its view is 2m old" in line
     assert "headrace feedback status" in line
+
+
+def test_it_is_said_for_how_long_a_server_has_been_cut_off() -> None:
+    row = HandoverRow(False, 8094, "", {}, 0, 0, 0, silent=["192.0.2.1"], silent_s=125.0)
+    (line,) = (one for one in status_lines(changed(handover=row), 200) if "cut off" in one)
+    assert line.startswith("handover: cut off for 2m: nothing of 192.0.2.1 leaves until")

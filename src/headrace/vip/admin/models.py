@@ -92,7 +92,8 @@ class HandoverRow(msgspec.Struct):
     `refused` were to the tunnel, and not what siblings pass on. `port` is where this server takes
     such packets (null: it takes none). `wanted`: it is to work by the configuration, and a problem
     is a complaint. `cookies`: SYNs are answered with cookies, so what is not known is taken too.
-    `silent` are the VIPs of which nothing leaves, as the server is cut off.
+    `silent` are the VIPs of which nothing leaves, as the server is cut off, `silent_s` says for how
+    long (null: it is not).
     """
 
     wanted: bool
@@ -109,6 +110,7 @@ class HandoverRow(msgspec.Struct):
     refused: int = 0
     cookies: bool = False
     silent: list[str] = []
+    silent_s: float | None = None
 
 
 class OrderRow(msgspec.Struct):

@@ -27,7 +27,10 @@ from headrace.vip.learn.history import Entry
 from headrace.vip.learn.learner import NotProposedError
 from headrace.vip.learn.running import RunningLearning
 from headrace.vip.learn.status import LearningStatus
+from headrace.vip.plan.order import SiteOrder
 from headrace.vip.plan.wanted import Order
+
+MOST_NAMED = 10
 
 
 class AskBeat(msgspec.Struct, tag="beat"):
@@ -193,15 +196,21 @@ def _explained(server: Announcing, text: str) -> Answer:
     try:
         asked = ip_address(text)
     except ValueError:
-        return Answer(trouble=Trouble(404, f"{text!r} is no address"))
+        return Answer(trouble=Trouble(404, f"{text!r} is no address: {_vips_of(server.order)}"))
     lines = explain(server, asked)
     if lines is None:
-        return Answer(
-            trouble=Trouble(
-                404, f"{asked} is no VIP of {server.order.site.name}: see GET /vip/status"
-            )
-        )
+        what = f"{asked} is no VIP of {server.order.site.name}: {_vips_of(server.order)}"
+        return Answer(trouble=Trouble(404, what))
     return Answer(explained=Explained(lines))
+
+
+def _vips_of(order: SiteOrder) -> str:
+    vips = sorted(order.vips, key=lambda one: (one.version, int(one)))
+    if not vips:
+        return "it has none: give one of its [[server]] `vips` in the description"
+    named, more = ", ".join(map(str, vips[:MOST_NAMED])), len(vips) - MOST_NAMED
+    and_more = f" and {more} more, which `headrace vip status` shows" if more > 0 else ""
+    return f"name one of {named}{and_more}"
 
 
 def _drain(server: Announcing, asked: DrainRequest) -> Answer:

@@ -82,7 +82,8 @@ def explain(server: Announcing, vip: Address) -> list[str] | None:
     lines.append(f"wanted of {server.me}: {wish.state.value}{by}")
     lines.append(f"phase: {server.phase.value}")
     if vip in server.handover.kept_back:
-        lines.append(f"nothing of it leaves {server.me}: {CUT_OFF}")
+        for_s = server.handover.kept_back_s(time.time()) or 0.0
+        lines.append(f"nothing of it leaves {server.me} for {for_s:.0f} s: {CUT_OFF}")
     to = server.handover.passes.get(vip)
     if to is not None:
         lines.append(f"packets of connections that {server.me} does not know go to {to}")
@@ -155,6 +156,7 @@ def _handover(server: Announcing) -> HandoverRow | None:
         found.refused,
         found.is_flooded,
         sorted(map(str, found.kept_back)),
+        found.kept_back_s(now),
     )
 
 

@@ -82,6 +82,7 @@ class Handover:
         self._silencing = Silencing(rules_turn)
         self._silences: dict[Address, Silence] = {}
         self.kept_back: frozenset[Address] = frozenset()
+        self._cut_off_at: float | None = None
         self._wish: Wish | None = None
         self._began: float | None = None
         self._silent_at = 0.0
@@ -188,7 +189,15 @@ class Handover:
             detail = CUT_OFF if vip in after else "what is open here is sent again"
             self._events.add(Event(now, "handover_silence", str(vip), detail))
         self.kept_back = after
+        if not after:
+            self._cut_off_at = None
+        elif self._cut_off_at is None:
+            self._cut_off_at = now
         self._silencing.want(after)
+
+    def kept_back_s(self, now: float) -> float | None:
+        """Return for how long something is kept back at a Unix time; None where nothing is."""
+        return None if self._cut_off_at is None else max(0.0, now - self._cut_off_at)
 
     @property
     def is_silent(self) -> bool:

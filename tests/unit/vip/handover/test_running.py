@@ -62,6 +62,7 @@ def test_events_say_once_that_a_server_is_cut_off(
     for at in range(1, 5):
         dead = {"n2": Neighbour(Soundness.FAILED, NOW + at)}
         handover.turn(order, Plan("n1"), dead, NOW + at, 3.0)
+    assert handover.kept_back_s(NOW + 10) == (None if takes is None else 9.0)
     told = [one for one in events.last(100) if one.kind == "handover_silence"]
     assert len(told) == (0 if takes is None else len(vips))
     assert handover.kept_back == wanted[-1] == (frozenset() if takes is None else vips)

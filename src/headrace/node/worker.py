@@ -27,6 +27,7 @@ from headrace.errors import HeadraceError
 from headrace.http.parser import HeadLimits
 from headrace.http.server.acceptor import Listener, Server
 from headrace.http.server.context import ClientTimeouts, ConnectionLimits
+from headrace.http.server.tls_native import THROUGH_PYTHON, is_native
 from headrace.http.server.tls_ring import WINDOWS_ARE_COPIED
 from headrace.node.channel import WorkerChannel
 from headrace.node.fork_server import LEFT_TO_THE_SUPERVISOR
@@ -335,7 +336,11 @@ class Preparation(Generic[ConfigT]):
 
 def prepare_tls(server: Server, contexts: Mapping[str, ssl.SSLContext | None]) -> None:
     """Find out how TLS can be sent, before clients come; the log says where it costs more."""
-    if any(context is not None for context in contexts.values()) and not server.prepare_tls():
+    if all(context is None for context in contexts.values()):
+        return
+    if not is_native():
+        log.info("tls_through_python", problem=THROUGH_PYTHON)
+    if not server.prepare_tls():
         log.info("tls_windows_copied", problem=WINDOWS_ARE_COPIED)
 
 

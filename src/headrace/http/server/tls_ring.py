@@ -21,7 +21,7 @@ import ssl
 import sys
 from functools import cache
 
-from headrace.http.server.tls_native import NativeTls
+from headrace.http.server.tls_native import NativeTls, is_native
 
 WINDOWS_ARE_COPIED = (
     "this Python's OpenSSL is linked into it, or not as it has to be: what is sent over TLS is "
@@ -95,7 +95,7 @@ class Ring:
 
 def new_ring() -> Ring | None:
     """Return a ring; None where this Python or its OpenSSL is not as it has to be."""
-    library = _library()
+    library = _library() if is_native() else None
     if library is None:
         return None
     try:

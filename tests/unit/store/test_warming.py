@@ -123,6 +123,39 @@ def test_what_a_group_has_besides_files_is_no_room(
     assert memory_for_files() == room_bytes
 
 
+UNLIMITED = 9223372036854771712
+
+
+@pytest.mark.parametrize(
+    ("line", "at"),
+    [
+        ("4:memory:/docker/abc", "docker/abc"),
+        ("4:cpuset,memory:/docker/abc", "docker"),  # a group around it
+        ("4:memory:/docker/abc", ""),  # in a container its own group is the outermost there
+        ("4:memory:" + "/deep" * 1000, ""),
+    ],
+)
+def test_groups_of_version_1_have_limits_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, at: str
+) -> None:
+    (tmp_path / "meminfo").write_text("MemAvailable:  8 kB\n")
+    (tmp_path / "cgroup").write_text(f"5:cpu:/docker/abc\n{line}\n0::/system.slice\n")
+    monkeypatch.setattr(warming, "_MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(warming, "_GROUP", tmp_path / "cgroup")
+    monkeypatch.setattr(warming, "_GROUPS", tmp_path)
+    assert memory_for_files() == 8192
+    group = tmp_path / "memory" / at
+    group.mkdir(parents=True)
+    (group / "memory.usage_in_bytes").write_text("4000\n")
+    (group / "memory.stat").write_text(
+        "active_file 1\ntotal_inactive_file 600\ntotal_active_file 400\n"
+    )
+    (group / "memory.limit_in_bytes").write_text(f"{UNLIMITED}\n")
+    assert memory_for_files() == 8192
+    (group / "memory.limit_in_bytes").write_text("5000\n")
+    assert memory_for_files() == 2000
+
+
 def test_it_stops_when_others_take_the_room(store: Store, asked: list[tuple[int, int]]) -> None:
     rooms = iter([SHARE * REACHED_BYTES, 0, SHARE * REACHED_BYTES])
     walk = IndexWarming(store.index, lambda: next(rooms))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from headrace.store.index import Index
@@ -26,6 +27,27 @@ be missed as much, or it would drive out itself.
 _MEMINFO = Path("/proc/meminfo")
 _GROUP = Path("/proc/self/cgroup")
 _GROUPS = Path("/sys/fs/cgroup")
+MOST_GROUPS = 32
+"""Around one another: so many are looked at, the innermost first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What a version of control groups calls its files, and the rows of `memory.stat` that are of
+    pages of files, those of groups inside included. `mount` is below _GROUPS.
+    """
+
+    mount: str
+    limits: tuple[str, ...]
+    current: str
+    of_files: tuple[str, str]
+
+
+_V1 = _Files(
+    "memory", ("memory.limit_in_bytes",), "memory.usage_in_bytes",
+    ("total_active_file", "total_inactive_file"),
+)  # fmt: skip
+_V2 = _Files("", ("memory.high", "memory.max"), "memory.current", ("active_file", "inactive_file"))
 
 
 class IndexWarming:
@@ -59,8 +81,8 @@ class IndexWarming:
 
 
 def memory_for_files() -> int | None:
-    """Return how much memory the system, or this process's control group (cgroups(7), version 2),
-    has for pages of files, those that are there included; None where it does not say.
+    """Return how much memory the system, or this process's control group (cgroups(7), both
+    versions), has for pages of files, those that are there included; None where it does not say.
     """
     room_bytes = None
     with suppress(OSError, ValueError, IndexError):
@@ -69,39 +91,52 @@ def memory_for_files() -> int | None:
                 room_bytes = int(line.split()[1]) * 1024
     if room_bytes is None:
         return None
-    for group in _groups():
+    for group, files in _groups():
         with suppress(OSError, ValueError):  # no such group here
-            limit_bytes = _limit_bytes(group)
+            limit_bytes = _limit_bytes(group, files)
             if limit_bytes is not None:
-                room_bytes = min(room_bytes, max(0, limit_bytes - _kept_bytes(group)))
+                room_bytes = min(room_bytes, max(0, limit_bytes - _kept_bytes(group, files)))
     return room_bytes
 
 
-def _groups() -> list[Path]:
-    """Return the directories of this process's group and those around it."""
+def _groups() -> list[tuple[Path, _Files]]:
+    """Return the directories of this process's groups and those around them.
+
+    In a container the outermost may be its own group, whatever its path is outside.
+    """
+    found: list[tuple[Path, _Files]] = []
     with suppress(OSError):
         for line in _GROUP.read_text().splitlines():
-            if line.startswith("0::/"):
-                group = Path(line[4:])
-                return [_GROUPS / each for each in (group, *group.parents)]
-    return []
+            number, _colon, rest = line.partition(":")
+            controllers, _colon, path = rest.partition(":")
+            if number == "0" and not controllers:
+                files = _V2
+            elif "memory" in controllers.split(","):
+                files = _V1
+            else:
+                continue
+            group = Path("/", path)
+            around = (group, *group.parents)
+            around = (*around[: MOST_GROUPS - 1], around[-1])
+            found += [(_GROUPS / files.mount / str(each).lstrip("/"), files) for each in around]
+    return found
 
 
-def _limit_bytes(group: Path) -> int | None:
-    """Return what a group may take before it is slowed down (`memory.high`) or ended
-    (`memory.max`); None: all. Raises OSError, ValueError.
+def _limit_bytes(group: Path, files: _Files) -> int | None:
+    """Return what a group may take before it is slowed down (`memory.high`) or ended; None: all.
+    Raises OSError, ValueError.
     """
-    limits = [(group / name).read_text().strip() for name in ("memory.high", "memory.max")]
+    limits = [(group / name).read_text().strip() for name in files.limits]
     return min((int(limit) for limit in limits if limit != "max"), default=None)
 
 
-def _kept_bytes(group: Path) -> int:
+def _kept_bytes(group: Path, files: _Files) -> int:
     """Return what a group takes that is not of files: no page of a file drives it out. Raises
     OSError, ValueError.
     """
-    kept_bytes = int((group / "memory.current").read_text())
+    kept_bytes = int((group / files.current).read_text())
     for line in (group / "memory.stat").read_text().splitlines():
         name, _space, size_bytes = line.partition(" ")
-        if name in ("active_file", "inactive_file"):
+        if name in files.of_files:
             kept_bytes -= int(size_bytes)
     return max(0, kept_bytes)

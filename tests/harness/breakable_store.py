@@ -12,7 +12,7 @@ from typing import Any, cast
 from unittest.mock import patch
 
 from headrace.cache.record import StoredResponse
-from headrace.store import Busy, Part, PurgeRule, Store, StoreSettings
+from headrace.store import Busy, Claim, Part, PurgeRule, Store, StoreSettings
 from headrace.store.whole import VariantOf, Whole
 
 SLICE = 64 * 1024
@@ -26,7 +26,7 @@ OPERATIONS = frozenset(
     (
         "vary_of", "lookup", "whole", "open_slice", "has_slice", "slices", "begin_part", "record",
         "delete", "purge", "variants", "rules_since",
-        "remove_corrupt", "set_head", "write", "publish", "finish",
+        "remove_corrupt", "set_head", "write", "publish", "finish", "permit", "store_together",
     )
 )  # fmt: skip
 """What a store does: the words that `BreakableStore.before` gets, and `break_store` takes."""
@@ -72,16 +72,25 @@ class BreakableStore(Store):
         self._first("slices")
         return super().slices(stored)
 
-    def begin_part(self, name: bytes, n: int) -> Part | Busy:
-        self._first("begin_part")
-        part = super().begin_part(name, n)
+    def begin_part(self, name: bytes, n: int, claim: Claim | None = None) -> Part | Busy:
+        try:
+            self._first("begin_part")
+        except BaseException:
+            if claim is not None:
+                claim.give()
+            raise
+        part = super().begin_part(name, n, claim)
         if isinstance(part, Part):
             part.__class__ = _BreakablePart
         return part
 
-    def finish_together(self, held: Sequence[tuple[Part, StoredResponse]]) -> None:
-        self._first("finish")
-        super().finish_together(held)
+    def permit(self, name: bytes) -> Claim | None:
+        self._first("permit")
+        return super().permit(name)
+
+    def store_together(self, small: Sequence[tuple[StoredResponse, bytes]]) -> list[bool]:
+        self._first("store_together")
+        return super().store_together(small)
 
     def record(self, stored: StoredResponse, key_hash: bytes) -> bool:
         self._first("record")
@@ -151,6 +160,8 @@ class _DeadPart(_BreakablePart):
 def die_with(part: Part) -> None:
     """Leave a part as a process does that dies: its descriptor is closed, and no more."""
     part.__class__ = _DeadPart
+    if part.claim is not None:
+        part.claim.give()
     if part.fd >= 0:
         os.close(part.fd)
         part.fd = -1

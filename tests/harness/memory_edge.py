@@ -22,7 +22,6 @@ from headrace.edge.clock import Clock
 from headrace.edge.context import WorkerContext
 from headrace.edge.load.client_load import ClientLoad
 from headrace.edge.request.accounting import Accounting
-from headrace.edge.request.straight import StraightMiss
 from headrace.edge.service.resource import Resource
 from headrace.edge.service.services import compile_services
 from headrace.http.message import Headers
@@ -246,9 +245,6 @@ class MemoryEdge:
                 if part is not None:
                     die_with(part)
         for straight in list(table._straight.values()):
-            assert isinstance(straight, StraightMiss)
-            if straight.part is not None:
-                die_with(straight.part)
             straight.close()
         for client in self._clients:
             for exchange in client.exchanges:

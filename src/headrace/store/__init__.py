@@ -4,6 +4,7 @@ from headrace.store.directory_lock import DirectoryLock
 from headrace.store.errors import SliceTooLarge, StoreError, StoreFull, StoreInUse
 from headrace.store.follower import PartFollower
 from headrace.store.part import Busy, Part
+from headrace.store.permits import Claim
 from headrace.store.phases import PartPhase
 from headrace.store.purge_rules import PurgeRule, matches
 from headrace.store.ready_rows import Block
@@ -15,6 +16,7 @@ from headrace.store.store import Store
 __all__ = [
     "Block",
     "Busy",
+    "Claim",
     "DirectoryLock",
     "FileMark",
     "OpenSlice",

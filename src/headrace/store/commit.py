@@ -22,9 +22,6 @@ from headrace.store.settings import StoreSettings
 from headrace.store.small_bodies import charge_bytes
 from headrace.store.transaction import Transaction
 
-Held = Sequence[tuple[Part, StoredResponse]]
-"""Parts that hold the whole of a small response each."""
-
 MOST_BATCHES = 2
 """Batches of slices that one commit evicts: some 10 ms. What more it takes is left to `trim`."""
 
@@ -127,28 +124,21 @@ class Committer:
         transaction.change.totals.refused += 1
         return _Room.NONE
 
-    def finish_together(self, held: Held) -> None:
-        """Do as `Part.finish` for each, of as many as can be in one transaction: a third of the
-        time that it takes for each of many. Those that anything stands against are by themselves.
+    def commit_together(self, small: Sequence[tuple[StoredResponse, bytes]]) -> list[bool]:
+        """Store small responses, their bodies in the index, in one transaction: a third of the
+        time that it takes for each of many. Return of each whether that is done; what anything
+        stands against is for a part.
 
-        Raises StoreError or OSError: then those that are in no final phase are not indexed.
+        Raises StoreError or OSError: then none is stored.
         """
-        alone: list[tuple[Part, StoredResponse]] = []
-        done: list[Part] = []
+        most = self._settings.inline_bytes
         with self._transaction() as transaction:
             rules, limits = self._rules.within(transaction.change), transaction.limits()
-            for finished, stored in held:
-                body = self._small_body(finished, stored, stored.length)
-                hashed = key_hash(stored.key)
-                if body is not None and transaction.put_whole(stored, body, hashed, rules, limits):
-                    done.append(finished)
-                else:
-                    alone.append((finished, stored))
-        for finished in done:
-            finished.is_inside = True
-            finished.committed(kept=True)
-        for finished, stored in alone:
-            finished.finish(stored, stored.length)
+            return [
+                len(body) <= most
+                and transaction.put_whole(stored, body, key_hash(stored.key), rules, limits)
+                for stored, body in small
+            ]
 
     def _small_body(self, finished: Part, stored: StoredResponse, length: int) -> bytes | None:
         """Return the body when it is small and the whole response's, to be kept in the index."""

@@ -18,6 +18,7 @@ SPARES = "spares"
 JOURNAL = "purges"
 CLAIM_LOCK = "claim.lock"
 OPEN_LOCK = "open.lock"
+FILLS_LOCK = "fills.lock"
 SWEEP_LOCK = "sweep.lock"
 
 REBUILD = b"rebuild"

@@ -65,6 +65,25 @@ def _is_refused(fd: int, wanted: bytes) -> bool:
     return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
 
 
+def try_lock_byte(fd: int, at: int) -> bool:
+    """Lock one byte of a file as `try_lock` does all of them; the byte need not be there."""
+    try:
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, at, 1, 0))
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def unlock_byte(fd: int, at: int) -> None:
+    """Give a byte's lock back."""
+    fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _FLOCK.pack(fcntl.F_UNLCK, os.SEEK_SET, at, 1, 0))
+
+
+def is_byte_locked(fd: int, at: int) -> bool:
+    """Return whether another open file holds a byte's lock. Takes nothing."""
+    return _is_refused(fd, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, at, 1, 0))
+
+
 def open_lock_file(path: str | os.PathLike[str]) -> int:
     """Return a descriptor to lock `path` with. Raises OSError."""
     return open_file(path, os.O_RDWR | os.O_CREAT)

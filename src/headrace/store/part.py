@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import msgspec
 import xxhash
@@ -19,6 +20,7 @@ from headrace.store import header, locks
 from headrace.store.checksums import checksum_of
 from headrace.store.errors import SliceTooLarge, StoreError
 from headrace.store.files import NOT_A_FILE, open_file, remove
+from headrace.store.follower import PartFollower
 from headrace.store.layout import MAX_META_BYTES, MAX_SLICE, PAGE_BYTES
 from headrace.store.phases import FINAL, PartPhase
 from headrace.store.spare_files import USED, SpareFiles, discard, was_followed
@@ -29,9 +31,12 @@ MOST_HELD_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Another fill holds this part; `PartFollower.open(path)` follows it."""
+    """Another fill holds this part; `PartFollower.open(path)` follows it, or, where there is no
+    file (yet), what `unseen` returns; None: it is gone.
+    """
 
     path: str
+    unseen: Callable[[], PartFollower | None] = field(default=lambda: None, compare=False)
 
 
 class Part:
@@ -44,26 +49,10 @@ class Part:
     """
 
     __slots__ = (
-        "_commit",
-        "_control",
-        "_digest",
-        "_hashed",
-        "_held",
-        "_sealed",
-        "_spare",
-        "_spares",
-        "_unseen",
-        "_written_for",
-        "body_offset",
-        "fd",
-        "is_inside",
-        "is_shared",
-        "n",
-        "path",
-        "phase",
-        "spare_bytes",
-        "written",
-    )
+        "_commit", "_control", "_digest", "_hashed", "_held", "_sealed", "_spare", "_spares",
+        "_unseen", "_written_for", "body_offset", "claim", "fd", "is_inside", "is_shared", "n",
+        "path", "phase", "spare_bytes", "written",
+    )  # fmt: skip
 
     def __init__(
         self, fd: int, path: str, n: int, commit: Commit, spares: SpareFiles, spare: str = ""
@@ -81,6 +70,7 @@ class Part:
         self.body_offset = 0
         self.written = 0
         self.is_inside = self.is_shared = self._sealed = self._unseen = False
+        self.claim: Given | None = None  # given back as soon as others may begin
         self._spares = spares
         self._spare = spare
         self.spare_bytes = PAGE_BYTES  # of the disk, as a spare file
@@ -164,10 +154,7 @@ class Part:
             stored = msgspec.structs.replace(stored, length=total)
         if self.written != length and self._held is None:
             self.publish(length)
-        return self.committed(self._commit(self, stored, length, record))
-
-    def committed(self, kept: bool) -> bool:
-        """Do what is left of `finish` after the index knows of it, and return `kept`."""
+        kept = self._commit(self, stored, length, record)
         unlinked = self._unlink()
         if self._held is not None and unlinked and not self.is_followed():
             self._unseen = True  # and it has no name any more
@@ -210,8 +197,6 @@ class Part:
 
     def fail(self, reason: bytes) -> None:
         """Mark the fill as broken off: followers see FAILED and the reason (its first 40 bytes)."""
-        if self.phase in FINAL:
-            return
         self.is_inside = False  # its transaction may have failed after it said so
         with contextlib.suppress(OSError):
             self._update(reason=reason[: header.REASON_BYTES])
@@ -279,6 +264,9 @@ class Part:
                 self._spare = ""
         except OSError:
             return False
+        finally:
+            if self.claim is not None:
+                self.claim.give()
         return True
 
     def _rename(self) -> bool:
@@ -328,6 +316,13 @@ class Part:
         if self._hashed == length:
             return self._digest.intdigest()
         return checksum_of(self.fd, self.body_offset, length)
+
+
+class Given(Protocol):
+    """What a part holds besides its file."""
+
+    def give(self) -> None:
+        """Give it back. Idempotent."""
 
 
 Commit = Callable[[Part, StoredResponse, int, bool], bool]

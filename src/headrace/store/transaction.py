@@ -128,7 +128,7 @@ class Transaction:
         """
         change, totals = self.change, self.change.totals
         charge = small_bodies.charge_bytes(len(body))
-        limits.inside_bytes -= charge + PAGE_BYTES
+        limits.inside_bytes -= charge
         if limits.inside_bytes < 0 or stored.generation < max(rules.newest, totals.horizon):
             return False
         index = change.index
@@ -153,7 +153,7 @@ class Transaction:
             self.change.transaction
         )
         return Limits(
-            inside_bytes=-1 if self.is_crowded() else room_bytes,
+            inside_bytes=-1 if self.is_crowded() else room_bytes - PAGE_BYTES,
             used_bytes=max(self.capacity_bytes, totals.used_bytes),
             evictions=totals.evictions + BATCH,
         )

@@ -24,7 +24,7 @@ from headrace.edge.service.resource import Resources
 from headrace.edge.service.services import Services, compile_services
 from headrace.http.message import Headers
 from headrace.http.parser import RequestHead
-from headrace.store import Store, StoreError, StoreFull, StoreSettings, locks
+from headrace.store import Claim, Store, StoreError, StoreFull, StoreSettings, locks
 from headrace.store.index import Totals
 from headrace.store.layout import JOURNAL, RECORD_ONLY, in_pages, slice_file
 from headrace.store.part import Busy, Part
@@ -92,10 +92,14 @@ class PlayedStore(Store):
         self.trouble.check_index(reads=True)
         return super().slices(stored)
 
-    def begin_part(self, name: bytes, n: int) -> Part | Busy:
+    def permit(self, name: bytes) -> Claim | None:
+        self.before()
+        return super().permit(name)
+
+    def begin_part(self, name: bytes, n: int, claim: Claim | None = None) -> Part | Busy:
         self.before()
         self.trouble.check_disk()
-        return super().begin_part(name, n)
+        return super().begin_part(name, n, claim)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -105,8 +109,9 @@ class PlayedStore(Store):
             yield transaction
 
     def close(self) -> None:
-        """Index and shared memory stay open: they are the ground's. Spare files are its own."""
+        """Index and shared memory stay open: they are the ground's. The others are its own."""
         self.spares.close()
+        self._permits.close()
 
 
 def configured(path: Path, cache: dict[str, Any], **limits: Any) -> Config:
@@ -124,12 +129,15 @@ def configured(path: Path, cache: dict[str, Any], **limits: Any) -> Config:
 class Ground:
     """A directory and what is read once for all scenes on it."""
 
-    def __init__(self, path: Path, **tables: Any) -> None:
+    def __init__(self, path: Path, *, inline_bytes: int = 0, **tables: Any) -> None:
+        """`inline_bytes`: up to so many bytes a body is kept in the index."""
         self.path = path
         self.config = configured(path, tables.pop("cache", {}), **tables)
         self.services: Services = compile_services(self.config)
         options = self.config.store
-        self.settings = StoreSettings(options.size_bytes, options.slice_bytes)
+        self.settings = StoreSettings(
+            options.size_bytes, options.slice_bytes, inline_bytes=inline_bytes
+        )
         self.opened = Store.open(path, self.settings)
 
     def store(self, trouble: Trouble) -> PlayedStore:
@@ -156,9 +164,13 @@ class Ground:
         """Return in what index and files do not agree; "" when they do."""
         store = self.opened
         with store.index.read() as transaction, transaction.cursor(store.index.slices) as cursor:
-            rows = {bytes(key): SliceRow.unpacked(packed).file_bytes for key, packed in cursor}
+            rows = {bytes(key): SliceRow.unpacked(packed) for key, packed in cursor}
         alone = RECORD_ONLY.to_bytes(4, "big")
-        indexed = {slice_file(key): size for key, size in rows.items() if key[-4:] != alone}
+        indexed = {
+            slice_file(key): row.file_bytes
+            for key, row in rows.items()
+            if key[-4:] != alone and not row.place
+        }
         there = {
             f"{directory}/{name}": in_pages(os.stat(f"{store.objects}/{directory}/{name}").st_size)
             for directory in os.listdir(store.objects)
@@ -167,8 +179,9 @@ class Ground:
         if indexed != there:
             return f"the index has {sorted(indexed.items())}, the disk {sorted(there.items())}"
         used_bytes = store.stats()["bytes"]
-        if used_bytes != sum(rows.values()):
-            return f"{used_bytes} bytes are counted, {sum(rows.values())} indexed"
+        sum_bytes = sum(row.file_bytes for row in rows.values())
+        if used_bytes != sum_bytes:
+            return f"{used_bytes} bytes are counted, {sum_bytes} indexed"
         return ""
 
     def parts_left(self, *, any_holder: bool) -> list[str]:

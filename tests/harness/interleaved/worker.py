@@ -107,6 +107,7 @@ class PlayedWorker:
         for fill in self.edge.fills._fills.values():
             while fill.interest._followed_fds:
                 os.close(fill.interest._followed_fds.pop())
+        self.store._permits.close()
         spares = self.store.spares._spares
         while spares:
             os.close(spares.pop()[0])

@@ -92,3 +92,5 @@ def assert_usable(store: Store) -> None:
     part = store.begin_part(b"any", 0)
     assert isinstance(part, Part)
     part.close()
+    for number in range(60):
+        assert store.permit(b"service\nhost/%d" % number) is not None

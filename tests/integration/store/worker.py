@@ -33,7 +33,9 @@ def step(store: Store, chance: random.Random, held: list[Held]) -> None:
     key = b"service\nhost/%d" % chance.randrange(60)
     found = store.lookup(digest(key), b"")
     dice = chance.random()
-    if found is None or dice < 0.3:
+    if found is None and dice < 0.4:
+        store_together(store, chance)
+    elif found is None or dice < 0.3:
         body = random_body(chance)
         stored = a_response(key, body, store.generation())
         for n in range(len(stored.headers)):
@@ -55,6 +57,21 @@ def step(store: Store, chance: random.Random, held: list[Held]) -> None:
         store.delete(found)
     else:
         sweep.step(store, 20, now=time.time(), keep_s=0.0)
+
+
+def store_together(store: Store, chance: random.Random) -> None:
+    """Store some small responses in one transaction, by permits without parts."""
+    small, claims = [], []
+    for number in range(chance.randrange(1, 20)):
+        key = b"service\nhost/%d" % chance.randrange(60)
+        claim = store.permit(key)
+        if claim is not None:
+            claims.append(claim)
+            body = b"%d" % number * chance.randrange(1, 5000)
+            small.append((a_response(key, body, store.generation()), body))
+    store.store_together(small)
+    for claim in claims:
+        claim.give()
 
 
 def main() -> None:

@@ -129,6 +129,8 @@ def test_what_a_dead_holder_left_is_replaced_and_not_reused(store: Store) -> Non
     dead.set_head(a_record())
     follower = follower_of(store)
     locks.unlock(dead.fd)
+    assert dead.claim is not None
+    dead.claim.give()
     successor = begun(store)
     assert not follower.alive()
     assert os.fstat(successor.fd).st_ino != os.fstat(follower.fd).st_ino

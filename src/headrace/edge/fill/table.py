@@ -24,7 +24,7 @@ from headrace.edge.fill.fill import Fill
 from headrace.edge.fill.refs import FillRefs
 from headrace.edge.fill.result import Failed, Filled, Restart, Result, StillWaiting, Uncacheable
 from headrace.reasons import Reason
-from headrace.store import Busy, Part, PartFollower, PartPhase
+from headrace.store import Busy, Claim, Part, PartFollower, PartPhase
 from headrace.upstream.errors import TIMEOUTS
 
 _TIMEOUT_WORDS = frozenset(failure.value for failure in TIMEOUTS)
@@ -162,26 +162,28 @@ class Table:
 
     # For misses on the straight way.
 
-    def permit(self, asked: FillRequest) -> Part | None:
-        """Return the permit to write the whole of what is asked for; None when another has it, or
-        is to be told that one waits for it. Raises OSError, StoreError.
+    def permit(self, name: bytes) -> Claim | None:
+        """Return the permit to store the whole of what is asked for by this name; None when another
+        has it, or is to be told that one waits for it. Raises OSError.
         """
-        name = asked.name
         if name in self._straight or (name, 0) in self._fills:
             return None
-        part = self._environment.store.begin_part(name, 0)
-        return None if isinstance(part, Busy) else part
+        return self._environment.store.permit(name)
 
-    def enter(self, asked: FillRequest, straight: Straight) -> None:
+    def enter(self, name: bytes, straight: Straight) -> None:
         """Have who wants the same find this miss, which holds the permit, until `strike_out`."""
-        self._straight[asked.name] = straight
+        self._straight[name] = straight
 
-    def strike_out(self, asked: FillRequest) -> None:
+    def strike_out(self, name: bytes) -> None:
         """Forget a straight miss."""
-        self._straight.pop(asked.name, None)
+        self._straight.pop(name, None)
 
-    def take_up(self, asked: FillRequest, part: Part, asking: Asking, *, owned: bool) -> Fill:
-        """Continue a straight miss, with its permit and its place; whoever waits holds it."""
+    def take_up(self, asked: FillRequest, claim: Claim, asking: Asking, *, owned: bool) -> Fill:
+        """Continue a straight miss, with its permit and its place; whoever waits holds it. What it
+        brings stays in memory for those, if the store gives no part.
+        """
+        found = self._part(asked.name, 0, claim)
+        part = None if isinstance(found, Busy) else found
         return Fill(self._environment, self, asked, part, owned=owned, counted=False, asking=asking)
 
     def hand_over_all(self) -> None:
@@ -279,12 +281,12 @@ class Table:
         stored = fill.slices.stored
         return None if stored is not None and can_be_completed(stored) else fill
 
-    def _part(self, name: bytes, number: int) -> Part | Busy | None:
+    def _part(self, name: bytes, number: int, claim: Claim | None = None) -> Part | Busy | None:
         """Return the permit to write a slice; None when the store is in trouble. Raises
         StoreError.
         """
         try:
-            return self._environment.store.begin_part(name, number)
+            return self._environment.store.begin_part(name, number, claim)
         except OSError as error:
             self._environment.store_trouble(error)
             return None
@@ -323,7 +325,7 @@ class Table:
         known = self._remotes.get((name, number))
         if known is not None and known.usable:
             return known
-        follower = PartFollower.open(busy.path)
+        follower = PartFollower.open(busy.path) or busy.unseen()
         if follower is None:
             return None
         remote = RemoteSlice(self._environment.loop, number, follower)

@@ -15,7 +15,7 @@ import structlog
 
 from headrace.cache.record import StoredResponse
 from headrace.reasons import Reason
-from headrace.store import Part, Store, StoreError
+from headrace.store import Busy, Claim, Store, StoreError
 
 log = structlog.get_logger()
 
@@ -24,15 +24,21 @@ MOST_BYTES = 256 * 1024
 
 
 class Arrived(Protocol):
-    """A small answer that is there whole. Its part holds it; None when it was broken off since."""
+    """A small answer that is there whole. `claim` is the permit to store it as `name`; None when it
+    was broken off since.
+    """
 
     @property
-    def part(self) -> Part | None:
-        """The part that holds it."""
+    def claim(self) -> Claim | None:
+        """The permit to store it."""
 
     @property
-    def stored(self) -> StoredResponse:
-        """The record of it."""
+    def name(self) -> bytes:
+        """What a part for it is called."""
+
+    @property
+    def arrived(self) -> tuple[StoredResponse, bytes]:
+        """The record of it, and its body."""
 
     def send(self) -> None:
         """Send it, stored or not, and give back whatever it has taken."""
@@ -60,17 +66,17 @@ class Together:
         if not waiting:
             self._loop.call_soon(self.flush)
         waiting.append(arrived)
-        self._waiting_bytes += arrived.stored.length
+        self._waiting_bytes += len(arrived.arrived[1])
         if len(waiting) >= MOST or self._waiting_bytes >= MOST_BYTES:
             self.flush()
 
     def flush(self) -> None:
         """Store and send what waits. Never raises: one's fault is not another's."""
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        held = [(each.part, each.stored) for each in waiting if each.part is not None]
+        held = [each for each in waiting if each.claim is not None]
         try:
             if held:
-                self._finish(held)
+                self._store_all(held)
         except Exception as error:
             log.error("answering_failed", exc_info=error)
         for each in waiting:
@@ -79,11 +85,26 @@ class Together:
             except Exception as error:
                 log.error("answering_failed", exc_info=error)
 
-    def _finish(self, held: list[tuple[Part, StoredResponse]]) -> None:
+    def _store_all(self, held: list[Arrived]) -> None:
         """Store it, where nothing stands against that: the clients have their answers anyway."""
         try:
-            self._store.finish_together(held)
+            done = self._store.store_together([each.arrived for each in held])
+            for each, is_done in zip(held, done, strict=True):
+                if not is_done:
+                    self._store_alone(each)
         except (StoreError, OSError) as error:
-            for part, _stored in held:
-                part.fail(Reason.STORE_FAILED)
             self._on_trouble(error)
+
+    def _store_alone(self, each: Arrived) -> None:
+        stored, body = each.arrived
+        part = self._store.begin_part(each.name, 0, each.claim)
+        if isinstance(part, Busy):
+            return
+        try:
+            part.hold(stored, memoryview(body))
+            part.finish(stored, len(body))
+        except (StoreError, OSError):
+            part.fail(Reason.STORE_FAILED)
+            raise
+        finally:
+            part.close()

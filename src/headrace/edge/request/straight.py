@@ -8,7 +8,7 @@ Everything else is for a `Fill`, which continues with what has come so far (`han
 no origin again for it: an answer that is large, late, in many pieces, in error, not to be stored,
 or broken off; another request for the same; a client that leaves.
 
-What has to hold: the part, the place of the client's network, the place at the origin and its
+What has to hold: the permit, the place of the client's network, the place at the origin and its
 connection are given back by `_end`, or were taken over by that fill. Each of these ways begins with
 `_detach`, which tells whether another was first.
 """
@@ -37,7 +37,7 @@ from headrace.edge.service.response_heads import hit_head, stored_fields
 from headrace.http.message import Field, Request
 from headrace.http.parser import ParsedResponseHead, RequestHead
 from headrace.http.server.exchange import Exchange
-from headrace.store import Part, StoreError
+from headrace.store import Claim, StoreError
 from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.head_start import HeadStart
 from headrace.upstream.target import Target
@@ -75,29 +75,25 @@ def go_straight(
     asked = FillRequest(
         resource, request, exchange.address, b"", WHOLE, lambda head: pass_interim(exchange, head)
     )
-    network = asked.network
+    name, network = asked.name, asked.network
     try:
         edge.apply_purges()
-        if edge.store.vary_of(resource.key_hash) is not None:
-            return False
-        part = edge.fills.permit(asked)
+        claim = edge.fills.permit(name)
     except (StoreError, OSError):
         return False  # the longer way knows what to do about it
-    if part is None:
+    if claim is None:
         return False
     begun: StraightMiss | None = None
     try:
-        # Between the look and the permit, another may have filled it. An index that cannot be read
-        # shows in one of these, and is for the longer way.
-        store, key_hash = edge.store, resource.key_hash
-        gone = store.vary_of(key_hash) is None and store.lookup(key_hash, b"") is None
-        if gone and edge.places.take(network):
-            begun = StraightMiss(edge, exchange, asked, network, answer, part, otherwise)
+        # The only look, with the permit in hand: nobody fills it now. What was stored before has
+        # fields that select it, be they none.
+        if edge.store.vary_of(resource.key_hash) is None and edge.places.take(network):
+            begun = StraightMiss(edge, exchange, asked, network, answer, name, claim, otherwise)
     except (StoreError, OSError):
         return False
     finally:
         if begun is None:
-            part.close()
+            claim.give()
     if begun is None:
         return False
     begun.ask()
@@ -105,14 +101,14 @@ def go_straight(
 
 
 class StraightMiss:
-    """One such miss. See `Straight`. It takes over the permit `part`, and a place of the client's
-    network.
+    """One such miss. See `Straight`. It takes over the permit `claim` for `name`, and a place of
+    the client's network. `arrived` is the answer's record and body, once they are there.
     """
 
     __slots__ = (
-        "_answer", "_arrived", "_asked", "_credentialed", "_edge", "_exchange", "_fields",
-        "_generation", "_left", "_log", "_network", "_otherwise", "_request_time", "_start",
-        "_target", "part",
+        "_answer", "_arrived", "_asked", "_came_at", "_credentialed", "_edge", "_exchange",
+        "_fields", "_generation", "_left", "_log", "_network", "_otherwise", "_request_time",
+        "_start", "_target", "claim", "name",
     )  # fmt: skip
 
     def __init__(
@@ -122,7 +118,8 @@ class StraightMiss:
         asked: FillRequest,
         network: str,
         answer: Response,
-        part: Part,
+        name: bytes,
+        claim: Claim,
         otherwise: Continue,
     ) -> None:
         self._edge = edge
@@ -130,8 +127,10 @@ class StraightMiss:
         self._asked = asked
         self._network = network
         self._answer = answer
-        self.part: Part | None = part
-        self._arrived: tuple[StoredResponse, bytes, float] | None = None
+        self.name = name
+        self.claim: Claim | None = claim
+        self._arrived: tuple[StoredResponse, bytes] | None = None
+        self._came_at = 0.0
         self._left = False  # the client, while its answer waited to be stored
         self._otherwise = otherwise
         self._generation = edge.store.generation()
@@ -144,7 +143,7 @@ class StraightMiss:
         answer.generation = edge.purged_up_to
         answer.attempt_logs.append(self._log)
         answer.task = self
-        edge.fills.enter(asked, self)
+        edge.fills.enter(name, self)
         edge.metrics.fills_active += 1
 
     def ask(self) -> None:
@@ -167,28 +166,28 @@ class StraightMiss:
 
     # The ways out.
 
-    def _detach(self) -> Part | None:
-        """Return the part to whoever ends this; None when this has ended."""
-        part, self.part = self.part, None
-        if part is not None:
+    def _detach(self) -> Claim | None:
+        """Return the permit to whoever ends this; None when this has ended."""
+        claim, self.claim = self.claim, None
+        if claim is not None:
             edge = self._edge
             edge.metrics.fills_active -= 1
-            edge.fills.strike_out(self._asked)
+            edge.fills.strike_out(self.name)
             self._answer.task = None
             if self._start is not None and self._start.stream is not None:
                 self._start.stream.stop_waiting()
-        return part
+        return claim
 
     def _fill(self, *, owned: bool) -> Fill:
-        part = self._detach()
-        assert part is not None
+        claim = self._detach()
+        assert claim is not None
         assert self._start is not None
         assert self._target is not None
         asking = Asking(
             self._target, self._fields, self._start, self._log, self._request_time,
             self._generation,
         )  # fmt: skip
-        return self._edge.fills.take_up(self._asked, part, asking, owned=owned)
+        return self._edge.fills.take_up(self._asked, claim, asking, owned=owned)
 
     def hand_over(self) -> None:
         """Have a fill continue this, and the client wait for that; or end it, if all is there."""
@@ -204,19 +203,19 @@ class StraightMiss:
         """Have a fill continue this within what a client may leave behind: the client left."""
         if self._arrived is not None:
             self._left = True
-        elif self.part is not None:
+        elif self.claim is not None:
             fill = self._fill(owned=False)
             fill.hold()
             fill.release(owner=False)
 
     def close(self) -> None:
         """Break it off, and give back whatever it has taken. Idempotent."""
-        part = self._detach()
-        if part is not None:
-            self._end(part)
+        claim = self._detach()
+        if claim is not None:
+            self._end(claim)
 
-    def _end(self, part: Part) -> None:
-        part.close()
+    def _end(self, claim: Claim) -> None:
+        claim.give()
         if self._start is not None:
             self._start.close()
         self._edge.places.give(self._network)
@@ -231,7 +230,7 @@ class StraightMiss:
 
     def _came(self, in_time: bool) -> None:
         start = self._start
-        if self.part is None or start is None:
+        if self.claim is None or start is None:
             return
         try:
             if not in_time or not start.read(self._edge.origin.scratch):
@@ -274,41 +273,38 @@ class StraightMiss:
             and variant_text(stored.vary, asked.request.headers, rules) != stored.variant
         ):
             return False
-        part = self.part
-        assert part is not None
         start.end(head)
-        part.hold(stored, memoryview(body))
-        self._arrived = (stored, body, now)
+        self._arrived = (stored, body)
+        self._came_at = now
         edge.together.add(self)
         return True
 
     # See `Arrived`.
 
     @property
-    def stored(self) -> StoredResponse:
-        """The record of what came."""
+    def arrived(self) -> tuple[StoredResponse, bytes]:
+        """The record of what came, and its body."""
         assert self._arrived is not None
-        return self._arrived[0]
+        return self._arrived
 
     def send(self) -> None:
         """Send what came, and end this, unless it was broken off."""
-        part = self._detach()
-        if part is None:
+        claim = self._detach()
+        if claim is None:
             return
-        assert self._arrived is not None
-        stored, body, now = self._arrived
+        stored, body = self.arrived
         metrics = self._edge.metrics
         metrics.fills_started += 1
         metrics.fills_completed += 1
         metrics.bytes_from_origin += len(body)
         try:
             if not self._left:
-                self._respond(stored, body, now)
+                self._respond(stored, body, self._came_at)
         except BaseException:
             self._fault()
             raise
         finally:
-            self._end(part)
+            self._end(claim)
 
     def _respond(self, stored: StoredResponse, body: bytes, now: float) -> None:
         answer = self._answer

@@ -49,6 +49,7 @@ def _inline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 WARM = reply(200, FRESH, body=b"warm")
 SMALL = reply(200, FRESH, TAG, body=b"small")
+FILM_REPLY = reply(200, FRESH, TAG, body=FILM[:20_000])
 
 
 def kept(*steps: Step) -> Script:
@@ -103,17 +104,37 @@ async def test_all_who_come_meanwhile_share_what_went_straight(edge: MemoryEdge)
 
 
 @in_memory()
-async def test_another_worker_follows_what_went_straight(edge: MemoryEdge) -> None:
+async def test_another_worker_waits_for_what_went_straight(edge: MemoryEdge) -> None:
     go = asyncio.Event()
     await warm(edge, kept(until(go), SMALL, taken))
     first = edge.begin("/film")
     await asyncio.sleep(1)
-    second = edge.worker().begin("/film")
+    other = edge.worker()
+    others = [other.begin("/film") for _ in range(5)]
     await asyncio.sleep(0.1)
     assert is_straight(edge)
+    assert len(other.context.fills._remotes) == 1  # one looks for all
     go.set()
     assert (await first.done()).seen == (200, b"small", "miss")
-    assert (await second.done()).seen == (200, b"small", "collapsed")
+    began = edge.loop.time()
+    for each in others:
+        assert (await each.done()).seen == (200, b"small", "hit")
+    assert edge.loop.time() - began < 0.03
+    assert edge.asked == ["GET /warm", "GET /film"]
+
+
+@in_memory()
+async def test_another_worker_follows_what_a_fill_continues(edge: MemoryEdge) -> None:
+    go = asyncio.Event()
+    head, rest = FILM_REPLY[:-1000], FILM_REPLY[-1000:]
+    await warm(edge, kept(head, until(go), rest, taken))
+    first = edge.begin("/film")
+    second = edge.worker().begin("/film")
+    await asyncio.sleep(1)
+    assert not is_straight(edge)
+    go.set()
+    assert (await first.done()).seen == (200, FILM[:20_000], "miss")
+    assert (await second.done()).seen == (200, FILM[:20_000], "collapsed")
     assert edge.asked == ["GET /warm", "GET /film"]
 
 
@@ -285,7 +306,7 @@ def test_a_store_that_fails_harms_nobody(error: Exception) -> None:
     async def dialogue(edge: MemoryEdge) -> None:
         await warm(edge, kept(SMALL, taken, any_request, SMALL, taken))
         await edge.settle_fills()
-        edge.break_store("finish", error, times=1)
+        edge.break_store("store_together", error, times=1)
         assert (await edge.get("/film")).seen == (200, b"small", "miss")
         assert edge.context.fills.entries == edge.context.places.total == 0
         await asyncio.sleep(10)  # a full disk is left alone for a while
@@ -295,7 +316,7 @@ def test_a_store_that_fails_harms_nobody(error: Exception) -> None:
     dialogue()
 
 
-@pytest.mark.parametrize("what", ["vary_of", "lookup", "begin_part"])
+@pytest.mark.parametrize("what", ["vary_of", "permit"])
 def test_a_fault_of_ours_leaves_nobody_waiting(what: str) -> None:
     @in_memory()
     async def dialogue(edge: MemoryEdge) -> None:
@@ -521,14 +542,14 @@ def test_what_comes_in_one_turn_is_stored_at_once(count: int) -> None:
         films = [edge.begin(f"/film{n}") for n in range(count)]
         await asyncio.sleep(1)
         stored_at_once: list[int] = []
-        finish = edge.store.finish_together
+        store = edge.store.store_together
 
-        def finish_together(held: list[Any]) -> None:
-            assert not any(film.status for film in films[: len(held)]) or stored_at_once
-            stored_at_once.append(len(held))
-            finish(held)
+        def store_together(small: Any) -> list[bool]:
+            assert stored_at_once or not any(film.status for film in films)
+            stored_at_once.append(len(small))
+            return store(small)
 
-        edge.store.finish_together = finish_together  # type: ignore[method-assign, assignment]
+        edge.store.store_together = store_together  # type: ignore[method-assign]
         go.set()
         for film in films:
             assert (await film.done()).seen == (200, b"small", "miss")

@@ -41,8 +41,18 @@ def ground() -> Iterator[Ground]:
         gc.unfreeze()
 
 
+@pytest.fixture(scope="session")
+def ground_with_small_bodies() -> Iterator[Ground]:
+    """Another, on which small bodies are kept in the index, as a usual edge does."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as directory:
+        ground = Ground(Path(directory) / "cache", inline_bytes=16 * 1024)
+        yield ground
+        ground.close()
+
+
 @pytest.fixture(autouse=True)
-def _nothing_stays_open(ground: Ground) -> Iterator[None]:
+def _nothing_stays_open(ground: Ground, ground_with_small_bodies: Ground) -> Iterator[None]:
     """Count descriptors around each test; and write no log, which would take most of the time."""
     gc.collect()  # what other tests left is closed by now, not in the middle of this one
     before = sorted(os.listdir("/proc/self/fd"))

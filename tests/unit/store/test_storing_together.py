@@ -1,9 +1,8 @@
-"""Small responses that are finished together leave what they would have left one by one."""
+"""Small responses that are stored together leave what they would have left one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,12 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.cache.record import StoredResponse
-from headrace.store import Part, PartPhase, PurgeRule, Store, StoreError, StoreSettings
+from headrace.store import Part, PurgeRule, Store, StoreError, StoreSettings
 from headrace.store.transaction import BATCH, Transaction
 from tests.unit.store.samples import MIB, a_record, a_store, body_of, find, slice_files
 
 INLINE_BYTES = 16 * 1024
-Held = list[tuple[Part, StoredResponse]]
 
 
 def a_small(name: str, size: int = 5, **changes: Any) -> StoredResponse:
@@ -26,17 +24,12 @@ def a_small(name: str, size: int = 5, **changes: Any) -> StoredResponse:
     return a_record(b"s\nh/" + name.encode(), length=size, **changes)
 
 
-@contextmanager
-def held(store: Store, records: Sequence[StoredResponse]) -> Iterator[Held]:
-    parts: Held = []
-    for number, stored in enumerate(records):
-        part = store.begin_part(b"%d" % number + stored.key, 0)
-        assert isinstance(part, Part)
-        part.hold(stored, memoryview(body(stored)))
-        parts.append((part, stored))
-    yield parts
-    for part, _stored in parts:
-        part.close()
+def fill_alone(store: Store, stored: StoredResponse) -> None:
+    part = store.begin_part(stored.key, 0)
+    assert isinstance(part, Part)
+    part.hold(stored, memoryview(body(stored)))
+    part.finish(stored, stored.length)
+    part.close()
 
 
 def body(stored: StoredResponse) -> bytes:
@@ -62,11 +55,9 @@ def test_the_index_is_the_same_after_either(batches: list[list[int]]) -> None:
     ):  # fmt: skip
         for number, sizes in enumerate(batches):
             records = [a_small(f"{number}-{n}", size) for n, size in enumerate(sizes)]
-            with held(together, records) as parts:
-                together.finish_together(parts)
+            finish(together, *records)
             for stored in records:
-                with held(alone, [stored]) as parts:
-                    assert parts[0][0].finish(stored, stored.length)
+                fill_alone(alone, stored)
         assert rows(together) == rows(alone)
 
 
@@ -76,10 +67,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def finish(store: Store, *records: StoredResponse) -> list[Part]:
-    with held(store, records) as parts:
-        store.finish_together(parts)
-        return [part for part, _stored in parts]
+def finish(store: Store, *records: StoredResponse) -> list[bool]:
+    done = store.store_together([(stored, body(stored)) for stored in records])
+    for stored, is_done in zip(records, done, strict=True):
+        if not is_done:
+            fill_alone(store, stored)
+    return done
 
 
 def test_one_transaction_is_enough(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,9 +85,8 @@ def test_one_transaction_is_enough(store: Store, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(Transaction, "__init__", counted)
     records = [a_small(str(n), n) for n in range(BATCH)]
-    parts = finish(store, *records)
+    assert all(finish(store, *records))
     assert len(begun) == 1
-    assert {part.phase for part in parts} == {PartPhase.COMPLETE}
     for stored in records:
         assert find(store, stored) == stored
         assert body_of(store, stored) == body(stored)
@@ -104,7 +96,7 @@ def test_one_transaction_is_enough(store: Store, monkeypatch: pytest.MonkeyPatch
 def test_one_that_stands_for_another_takes_its_place(store: Store) -> None:
     old, new = a_small("a", version="old"), a_small("a", version="new")
     finish(store, old, a_small("b"))
-    finish(store, new, a_small("c"))
+    assert finish(store, new, a_small("c")) == [False, True]
     assert find(store, old) == new
     assert body_of(store, old) is None
     assert store.stats()["slices"] == 3
@@ -121,7 +113,7 @@ def test_a_purge_since_keeps_out_what_it_hits(store: Store) -> None:
     store.purge(PurgeRule("url", b"s\nh/a", soft=False), durable=False)
     store.purge(PurgeRule("url", b"s\nh/b", soft=True), durable=False)
     hit, soft, other = a_small("a"), a_small("b"), a_small("c")
-    finish(store, hit, soft, other)
+    assert finish(store, hit, soft, other) == [False, False, False]
     assert find(store, hit) is None
     found = find(store, soft)
     assert found is not None
@@ -150,9 +142,7 @@ def test_nothing_of_it_is_stored_when_it_fails(
 
     monkeypatch.setattr(Transaction, "put_record", fail)
     records = [a_small(str(n)) for n in range(5)]
-    with held(store, records) as parts, pytest.raises(StoreError):
-        store.finish_together(parts)
+    with pytest.raises(StoreError):
+        finish(store, *records)
     assert [find(store, stored) for stored in records] == [None] * 5
     assert store.stats()["slices"] == 0
-    assert {part.phase for part, _stored in parts} == {PartPhase.WAITING_HEAD}
-    assert list(store.parts.iterdir()) == []

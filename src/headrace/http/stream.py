@@ -15,10 +15,12 @@ import weakref
 from collections.abc import Callable
 from typing import Final
 
-from headrace.errors import HeadraceError
+from headrace.errors import HeadraceError, release_frames
 
 WANT_READ: Final = (BlockingIOError, ssl.SSLWantReadError)
 WANT_WRITE: Final = ssl.SSLWantWriteError
+MOST_RECORDS = 64
+"""Of TLS, read at a time: a megabyte where they are full."""
 
 
 class StreamTimeout(HeadraceError):
@@ -33,8 +35,8 @@ class SocketStream:
     """
 
     __slots__ = (
-        "__weakref__", "_fd", "_loop", "_read_by", "_read_waiter", "_timed_at", "_timer",
-        "_watched", "_write_waiter", "closed", "sock",
+        "__weakref__", "_behind", "_fd", "_loop", "_read_by", "_read_waiter", "_timed_at", "_timer",
+        "_tls", "_watched", "_write_waiter", "closed", "sock",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
@@ -42,6 +44,8 @@ class SocketStream:
         self.closed = False
         self._fd = sock.fileno()
         self._loop = loop
+        self._tls = isinstance(sock, ssl.SSLSocket)
+        self._behind: OSError | int | None = None
         self._read_waiter: asyncio.Future[bool] | _Then | None = None
         self._write_waiter: asyncio.Future[bool] | None = None
         self._watched = False
@@ -57,7 +61,7 @@ class SocketStream:
         by: float | None = None
         while True:
             try:
-                return self.sock.recv_into(buffer)
+                return self._recv(buffer)
             except WANT_READ:
                 by = await self._readable(timeout_s, by)
             except WANT_WRITE:
@@ -66,6 +70,35 @@ class SocketStream:
                 return 0
             except ssl.SSLError as error:
                 raise _as_reset(error) from error
+
+    def _recv(self, buffer: memoryview) -> int:
+        """Read once; over TLS, where that brings one record of 16 KiB at most, as much as is there.
+        An end or an error behind it is for the next read: a socket tells errors once.
+        """
+        if not self._tls:
+            return self.sock.recv_into(buffer)
+        behind, self._behind = self._behind, None
+        if isinstance(behind, OSError):
+            raise behind
+        received = self.sock.recv_into(buffer) if behind is None else 0
+        if not received:
+            return 0
+        for _ in range(MOST_RECORDS - 1):  # they may be of a byte each
+            if received == len(buffer):
+                break
+            try:
+                more = self.sock.recv_into(buffer[received:])
+            except (*WANT_READ, WANT_WRITE):
+                break
+            except OSError as error:
+                release_frames(error)
+                self._behind = error
+                break
+            if not more:
+                self._behind = 0
+                break
+            received += more
+        return received
 
     async def send_all(self, data: bytes | memoryview, timeout_s: float) -> None:
         """Send everything; `timeout_s` bounds the time without any progress, not the whole."""
@@ -96,7 +129,7 @@ class SocketStream:
         OSError.
         """
         try:
-            return self.sock.recv_into(buffer)
+            return self._recv(buffer)
         except (*WANT_READ, WANT_WRITE):
             return None
         except ssl.SSLZeroReturnError:
@@ -139,10 +172,10 @@ class SocketStream:
 
     def idle_and_alive(self) -> bool:
         """Return whether a kept-alive connection is still open with nothing unexpected to read."""
-        if self.closed:
+        if self.closed or self._behind is not None:
             return False
         try:
-            if isinstance(self.sock, ssl.SSLSocket):
+            if self._tls:
                 self.sock.recv(1)  # TLS 1.3 session tickets may be read here, and are no data
                 return False
             self.sock.recv(1, socket.MSG_PEEK)

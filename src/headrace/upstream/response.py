@@ -19,6 +19,8 @@ FEW_PIECES = 8
 TURN_BYTES = 1024 * 1024
 """An origin that is faster than we are must not keep the loop to itself. Whoever follows is sent so
 much at a time."""
+LEAST_TURN_BYTES = TURN_BYTES // 16
+"""A read counts for so much at least, for pieces may be of a byte each."""
 
 
 class OriginResponse:
@@ -103,7 +105,7 @@ class OriginResponse:
             if size < len(buffer):
                 size += self._more(buffer[size:])
             self.received_bytes += size
-            self._turn_bytes += size
+            self._turn_bytes += max(size, LEAST_TURN_BYTES)
             return size
         if self._turn_bytes >= TURN_BYTES:
             self._turn_bytes = 0
@@ -118,7 +120,7 @@ class OriginResponse:
         except OSError as error:
             raise self._fail(Failure.BODY_RESET, f"the connection broke: {error}") from error
         self.received_bytes += received
-        self._turn_bytes += received
+        self._turn_bytes += max(received, LEAST_TURN_BYTES)
         return received
 
     def _more(self, buffer: memoryview) -> int:

@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import pytest
 
-from headrace.http.stream import SocketStream, StreamTimeout
+from headrace.http.stream import MOST_RECORDS, SocketStream, StreamTimeout
 
 Talk = Callable[[SocketStream, socket.socket], Awaitable[None]]
 
@@ -99,6 +99,66 @@ def test_wakes_without_bytes_do_not_keep_a_read_or_a_write_alive(error: type[OSE
         assert await stream.recv_into(memoryview(bytearray(10)), 30.0) == 3
 
     with_pair(talk)
+
+
+class _Records:
+    """A TLS socket: each read brings one record, an end, or an error that is told once."""
+
+    def __init__(self, records: list[bytes | OSError]) -> None:
+        self._records = records
+
+    def recv_into(self, buffer: memoryview) -> int:
+        found = self._records.pop(0) if self._records else ssl.SSLWantReadError()
+        if isinstance(found, OSError):
+            raise found
+        buffer[: len(found)] = found
+        return len(found)
+
+    def fileno(self) -> int:
+        return -1
+
+    def close(self) -> None:
+        return
+
+
+def _over_tls(records: list[bytes | OSError]) -> SocketStream:
+    stream = SocketStream(cast("socket.socket", _Records(records)), asyncio.get_running_loop())
+    stream._tls = True
+    return stream
+
+
+def test_records_that_are_there_are_read_together_as_far_as_there_is_room() -> None:
+    async def talk() -> None:
+        stream = _over_tls([b"ab", b"cd", b"ef"])
+        buffer = memoryview(bytearray(4))
+        assert await stream.recv_into(buffer, 30.0) == 4
+        assert bytes(buffer) == b"abcd"
+        assert stream.recv_now(buffer) == 2
+        assert stream.recv_now(buffer) is None
+        tiny = _over_tls([b"a"] * 1000)
+        assert await tiny.recv_into(memoryview(bytearray(1000)), 30.0) == MOST_RECORDS
+
+    asyncio.run(talk())
+
+
+@pytest.mark.parametrize("now", [False, True])
+def test_an_end_or_an_error_behind_records_is_for_the_next_read(now: bool) -> None:
+    async def read(stream: SocketStream, buffer: memoryview) -> int | None:
+        return stream.recv_now(buffer) if now else await stream.recv_into(buffer, 30.0)
+
+    async def talk() -> None:
+        buffer = memoryview(bytearray(10))
+        ended = _over_tls([b"ab", b"", b"none may be read"])
+        assert await read(ended, buffer) == 2
+        assert not ended.idle_and_alive()
+        assert await read(ended, buffer) == 0
+        broken = _over_tls([b"ab", ConnectionResetError("told once"), b""])
+        assert await read(broken, buffer) == 2
+        assert not broken.idle_and_alive()
+        with pytest.raises(ConnectionResetError):
+            await read(broken, buffer)
+
+    asyncio.run(talk())
 
 
 def test_who_is_to_be_called_is_called_once_when_there_is_something() -> None:

@@ -69,7 +69,8 @@ class EdgeRole:
     def started(self) -> None:
         """Begin to sweep the store, and to watch whether its disk takes what is written."""
         self._maintenance = StoreMaintenance(self.store)
-        self._watch = StoreWatch(self.store)
+        assert self._config is not None
+        self._watch = StoreWatch(self.store, self._config.cache_dir)
 
     async def prepare(self, config: Config) -> AtCommit:
         """Find the keys of the new services. Raises HeadraceError."""

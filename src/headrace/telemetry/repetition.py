@@ -1,9 +1,9 @@
 """Keeps events that every failed request repeats from flooding the log.
 
-When an origin is down, each request tells the same. What matters more (a worker that died) would
-drown in it, and journald drops lines of whoever writes too many. So of one kind of event some lines
-a second are written; the next one written says how many were not. Metrics and the access log have
-them all.
+When an origin is down, or a disk fails, each request tells the same. What matters more (a worker
+that died) would drown in it, and journald drops lines of whoever writes too many. So of one kind of
+event some lines a second are written; the next one written says how many were not. Metrics and the
+access log have them all.
 """
 
 from __future__ import annotations
@@ -14,7 +14,17 @@ from typing import Any
 
 import structlog
 
-REPEATED = frozenset({"origin_failed", "fill_failed", "request_failed", "peer_refused"})
+REPEATED = frozenset(
+    {
+        "fill_failed",
+        "origin_failed",
+        "peer_refused",
+        "request_failed",
+        "store_write_failed",
+        "stored_slice_damaged",
+        "stored_slice_unreadable",
+    }
+)
 LINES_A_SECOND = 10
 _KIND = ("event", "service", "pool", "origin", "failure", "reason")
 

@@ -40,6 +40,15 @@ def test_a_flood_is_cut_and_counted(log: Log) -> None:
     assert "hidden" not in log.lines[-1]
 
 
+@pytest.mark.parametrize(
+    "event", ["store_write_failed", "stored_slice_damaged", "stored_slice_unreadable"]
+)
+def test_a_broken_disk_does_not_flood(log: Log, event: str) -> None:
+    for n in range(1000):
+        log.write(event, problem=f"{n}")
+    assert len(log.lines) == LINES_A_SECOND
+
+
 def test_each_kind_has_lines_of_its_own(log: Log) -> None:
     for _ in range(100):
         log.write("origin_failed", origin="a", failure="connect_refused")

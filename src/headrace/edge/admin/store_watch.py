@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from pathlib import Path
 
 import structlog
 
@@ -18,9 +19,10 @@ log = structlog.get_logger("headrace.maintenance")
 class StoreWatch:
     """Looks until it is closed. `problem` says why nothing is taken; "": all is."""
 
-    def __init__(self, store: StoreThread, *, period_s: float = PERIOD_S) -> None:
+    def __init__(self, store: StoreThread, cache_dir: Path, *, period_s: float = PERIOD_S) -> None:
         self.problem = ""
         self._store = store
+        self._cache_dir = str(cache_dir)
         self._period_s = period_s
         self._task = asyncio.create_task(self._run(), name="store watch")
 
@@ -41,6 +43,6 @@ class StoreWatch:
     def _take(self, problem: str) -> None:
         before, self.problem = self.problem, problem
         if problem and not before:
-            log.warning("store_refuses", problem=problem)
+            log.warning("store_refuses", problem=problem, cache_dir=self._cache_dir)
         elif before and not problem:
-            log.info("store_takes_again", problem=before)
+            log.info("store_takes_again", problem=before, cache_dir=self._cache_dir)

@@ -83,6 +83,7 @@ class FillEnvironment:
         # processor's cache, which made receiving and storing measurably cheaper than one for each.
         self.receiving = memoryview(bytearray(RECEIVE_BYTES))
         self._refused_until = 0.0
+        self._refused_for: Cause | None = None  # what was said last of the disk
         self.follow_config(config)
 
     def follow_config(self, config: Config) -> None:
@@ -152,7 +153,7 @@ class FillEnvironment:
 
     def store_trouble(self, error: Exception) -> None:
         """Count a failed write. Where the disk takes nothing, nothing is stored for a few seconds,
-        and all processes are told (`StoreWatch`).
+        and all processes are told (`StoreWatch`). A cause is said once until it is over.
         """
         cause, now = cause_of(error), self.monotonic()
         full = cause in (Cause.FULL, Cause.INDEX_FULL)
@@ -160,11 +161,19 @@ class FillEnvironment:
             self.metrics.store_disk_full += 1
         else:
             self.metrics.store_write_errors += 1
+        said = cause is not None and cause is self._refused_for and now < self._refused_until
         if cause is not None:
+            self._refused_for = cause
             self._refused_until = now + REFUSED_PAUSE_S
             state = self.store.state
             state.set_refusal(refused(state.refusal(), cause, now))
-        log.error("store_write_failed", problem=str(error), disk_full=full)
+        if not said:
+            log.error(
+                "store_write_failed",
+                problem=str(error),
+                disk_full=full,
+                cache_dir=str(self.store.path),
+            )
 
     def compare(self, resource: Resource, mirror: Target, fields: list[Field], seen: Seen) -> None:
         """Ask the mirror what was just fetched, on the side."""

@@ -51,7 +51,7 @@ def test_it_is_said_once() -> None:
             return store
 
         thread = await StoreThread.open(opener, None)  # type: ignore[arg-type]  # not looked at
-        watch = StoreWatch(thread, period_s=0.005)
+        watch = StoreWatch(thread, Path("/cache"), period_s=0.005)
         await watched(thread, watch, "", store)
         store.refuses = "the disk is full"
         await watched(thread, watch, "the disk is full", store)
@@ -64,8 +64,11 @@ def test_it_is_said_once() -> None:
 
     with capture_logs() as lines:
         asyncio.run(go())
-    said = [(line["event"], line["log_level"]) for line in lines]
-    assert said == [("store_refuses", "warning"), ("store_takes_again", "info")]
+    said = [(line["event"], line["log_level"], line["cache_dir"]) for line in lines]
+    assert said == [
+        ("store_refuses", "warning", "/cache"),
+        ("store_takes_again", "info", "/cache"),
+    ]
 
 
 class Clock:

@@ -10,6 +10,7 @@ from unittest.mock import patch
 import lmdb
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from headrace.edge.housekeeping import Housekeeping
 from headrace.store import StoreError, StoreFull
@@ -105,6 +106,27 @@ async def test_after_a_full_disk_nothing_is_stored_for_a_while(edge: MemoryEdge)
     assert (film.seen, film.detail) == ((200, b"film", "miss"), "store-full")
     await asyncio.sleep(11)
     assert (await edge.get("/film")).cache_status == "fwd=uri-miss; ttl=600; stored"
+
+
+@in_memory()
+async def test_a_full_disk_is_said_once_and_where(edge: MemoryEdge) -> None:
+    edge.origin(serving(b"film", FRESH))
+    edge.break_store("begin_part", FULL)
+    with capture_logs() as lines:
+        for number in range(50):
+            assert (await edge.get(f"/{number}")).seen == (200, b"film", "miss")
+            await asyncio.sleep(1)
+        edge.break_store("begin_part", IO)
+        assert (await edge.get("/other")).seen == (200, b"film", "miss")
+        edge.mend_store()
+        await asyncio.sleep(11)
+        edge.break_store("begin_part", IO)
+        assert (await edge.get("/again")).seen == (200, b"film", "miss")
+    edge.mend_store()
+    failed = [line for line in lines if line["event"] == "store_write_failed"]
+    assert [line["problem"] for line in failed] == [str(FULL), str(IO), str(IO)]
+    assert {line["cache_dir"] for line in failed} == {str(edge.store.path)}
+    assert edge.metrics.store_disk_full >= 50
 
 
 @in_memory()

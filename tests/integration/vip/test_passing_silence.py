@@ -5,6 +5,7 @@ ended, and then what is open goes on.
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import ip_address
@@ -109,6 +110,29 @@ def test_a_packet_to_a_vip_ends_its_silence_and_no_other(namespaces: Namespaces)
         pairs[1][1].settimeout(WITHIN_S)
         assert pairs[1][1].recv(10) == b"asks"
         assert silent(site) == {VIPS[1]}
+
+
+def frame(to: bytes, vip: str) -> bytes:
+    """A packet of TCP to a VIP, to the device with that MAC."""
+    segment = struct.pack("!HHIIBBHHH", 1024, WEB, 1, 1, 5 << 4, 0x10, 1024, 0, 0)
+    words = (0x45, 0, 20 + len(segment), 0, 0, 64, socket.IPPROTO_TCP, 0)
+    addresses = socket.inet_aton("192.0.2.77") + socket.inet_aton(vip)
+    return to + bytes(6) + b"\x08\x00" + struct.pack("!BBHHHBBH", *words) + addresses + segment
+
+
+def test_a_packet_that_is_not_for_this_machine_ends_nothing(namespaces: Namespaces) -> None:
+    """A switch floods what is sent to a VIP at its new server, whose place it does not know yet."""
+    site = build(namespaces)
+    own = bytes.fromhex(
+        site.servers[0].run("cat", "/sys/class/net/up/address").strip().replace(":", "")
+    )
+    silence(site)
+    with inside(site.router.name, lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW)) as line:
+        line.bind(("n1", 0))
+        line.send(frame(b"\x02\0\0\0\0\x63", VIPS[0]))
+        assert silent(site) == set(VIPS)
+        line.send(frame(own, VIPS[0]))
+        eventually(lambda: silent(site) == {VIPS[1]}, "it is ended", WITHIN_S)
 
 
 def test_it_ends_by_itself(namespaces: Namespaces) -> None:

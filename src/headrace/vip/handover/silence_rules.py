@@ -5,8 +5,9 @@ tries again each half second, however long it has tried, where a loss would make
 longer. What goes to this machine itself, as checks do, passes no such device.
 
 The kernel ends the silence of a VIP itself as soon as a packet comes to it by a line: then a router
-sends it here. What another server passes on does not end it: that one may be about to give this
-server up, and its word counts. And where nobody renews it, it ends by itself.
+sends it here. It does not where the packet is for another MAC, as switches flood them after a
+change, and a capture takes them. What another server passes on does not end it: that one may be
+about to give this server up, and its word counts. And where nobody renews it, it ends by itself.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ def _table(vips: Collection[Address], devices: Collection[str], lasts_s: int) ->
     yield f"  type filter hook ingress devices = {{ {_names(lines)} }} priority 0; policy accept;"
     for version, family, _kind in _FAMILIES:
         to = f"{family} daddr"
-        yield f"  {to} @silent{version} meta l4proto tcp delete @silent{version} {{ {to} }}"
+        ends = f"delete @silent{version} {{ {to} }}"
+        yield f"  meta pkttype host {to} @silent{version} meta l4proto tcp {ends}"
     yield " }"
 
 

@@ -143,7 +143,9 @@ def _each(step: Callable[[int], object], count: int) -> float:
 
 def run(path: Path, objects: int, *, files: bool) -> dict[str, float]:
     """Build in one process, kill it, measure in another."""
-    arguments = [sys.executable, __file__, "--objects", str(objects), "--directory", str(path)]
+    # They end with this one, however it ends.
+    own = ["setpriv", "--pdeathsig", "TERM", sys.executable, __file__]
+    arguments = [*own, "--objects", str(objects), "--directory", str(path)]
     command = [*arguments, "--step", "build", *(["--files"] if files else [])]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as builder:
         assert builder.stdout is not None

@@ -19,6 +19,7 @@ import dns.message
 from bench.dns.zone import names
 from bench.network import subnets
 from bench.speed.processes import Program
+from bench.tied import tied
 
 CLIENT_CORE = 1
 OUTSTANDING = 64
@@ -44,10 +45,10 @@ def by_dnsperf(program: Program, port: int, seconds: float, directory: Path) -> 
     """Let dnsperf ask for a thousand names, with one subnet. Raises Lost."""
     asked = directory / "questions"
     asked.write_text("".join(f"{name} A\n" for name in names()))
-    command = [
+    command = tied([
         "taskset", "-c", str(CLIENT_CORE), "dnsperf", "-s", "127.0.0.1", "-p", str(port),
         "-d", str(asked), "-c", "20", "-q", "200", "-e", "-E", SUBNET, "-l",
-    ]  # fmt: skip
+    ])  # fmt: skip
     subprocess.run([*command, "1"], capture_output=True, check=True)
     before_s = program.cpu_s()
     run = subprocess.run([*command, str(seconds)], capture_output=True, check=True, text=True)

@@ -18,6 +18,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.tied import tied
+
 INSTRUCTIONS = "instructions"
 ATTACH_S = 5.0
 
@@ -102,11 +104,11 @@ class _Perf:
         self._control = os.open(control, os.O_RDWR)
         self._acknowledged = os.open(acknowledged, os.O_RDWR | os.O_NONBLOCK)
         self._process = subprocess.Popen(
-            [
+            tied([
                 "perf", "stat", "-x", ",", "-o", str(self._out), "-e", event, "-D", "-1",
                 "--control", f"fifo:{control},{acknowledged}",
                 "-p", ",".join(map(str, pids)),
-            ],
+            ]),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env=os.environ | {"LC_ALL": "C"},
         )  # fmt: skip

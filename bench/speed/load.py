@@ -19,6 +19,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.tied import tied
+
 LOAD_CORE = 1
 HOST = "bench"
 IDLE_ANSWER_S = 10.0
@@ -87,7 +89,7 @@ def wrk(
     with _scripted(script) as given:
         before_s = _children_s()
         done = subprocess.run(
-            [*command, *given, url],
+            tied([*command, *given, url]),
             capture_output=True, text=True, timeout=seconds + 90, check=False,
         )  # fmt: skip
     found = parse(done.stdout + done.stderr)
@@ -107,10 +109,10 @@ def wrk_slice(
     with _scripted(script) as given:
         before_s = _children_s()
         with subprocess.Popen(
-            [
+            tied([
                 "wrk", "-t1", "-c", str(connections), "-d", "60s", "--timeout", "30s",
                 "-H", f"Host: {HOST}", *given, url,
-            ],
+            ]),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env,
         ) as running:  # fmt: skip
             try:

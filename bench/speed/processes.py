@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from bench.speed import counters
+from bench.tied import tied
 
 START_TIMEOUT_S = 20.0
 
@@ -34,7 +35,7 @@ class Program:
         self.log = log
         with log.open("ab") as out:
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "TERM", "taskset", "-c", str(core), *command],
+                tied(["taskset", "-c", str(core), *command]),
                 stdout=out,
                 stderr=out,
                 stdin=subprocess.DEVNULL,

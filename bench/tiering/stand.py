@@ -13,6 +13,7 @@ from tests.harness.edge import free_port
 from tests.harness.polling import eventually
 from tests.harness.sites import RunningSite, running_site
 
+from bench.tied import tied
 from bench.tiering.trace import Scale
 
 SERVERS = ("one", "two", "three", "four")
@@ -38,7 +39,9 @@ def standing(directory: Path, scale: Scale, *, tiers: bool) -> Iterator[Stand]:
     """Start an origin and four edges; with `tiers` they are servers of one site."""
     origin_port = free_port()
     origin = subprocess.Popen(
-        [sys.executable, "-m", "bench.tiering.origin", str(origin_port), str(scale.body_bytes)]
+        tied(
+            [sys.executable, "-m", "bench.tiering.origin", str(origin_port), str(scale.body_bytes)]
+        )
     )
     settings: dict[str, object] = {
         "store": {"size": store_bytes(scale), "slice": "64KiB", "checksum": "off"},

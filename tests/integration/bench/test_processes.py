@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -42,3 +44,25 @@ def test_a_program_ends_with_a_bench_that_is_killed(tmp_path: Path, end: signal.
             bench.kill()
             if program.is_running():
                 program.kill()
+
+
+def _starts(path: Path) -> Iterator[ast.Call]:
+    """Yield the calls that start a program which could run for long."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Call(func=ast.Attribute(ast.Name("subprocess"), "Popen")):
+                yield node
+
+
+def test_whatever_a_bench_starts_is_tied_to_it() -> None:
+    starts = [(path, call) for path in (ROOT / "bench").rglob("*.py") for call in _starts(path)]
+    assert len(starts) > 3
+    loose = []
+    for path, call in starts:
+        match call.args[0]:
+            case ast.Call(func=ast.Name("tied")):
+                continue
+        text = path.read_text()
+        if not (isinstance(call.args[0], ast.Name) and "--pdeathsig" in text):
+            loose.append(f"{path.name}:{call.lineno}")
+    assert loose == []

@@ -143,7 +143,7 @@ def targets(
         likely = candidates.names if holding.unsure else ()
         past = (name for name, _until in holding.past)
         for name in (holding.holder, *likely, *past, candidates.owner):
-            if name != me and takes_packets(neighbours.get(name)):
+            if name != me and takes_packets(name, vip, candidates, neighbours):
                 found[vip] = name
                 break
     return found
@@ -161,20 +161,28 @@ def onward(
     for vip, holding in holdings.items():
         names = [holding.holder, *(name for name, _until in holding.past)]
         earlier = names[names.index(me) + 1 :] if me in names else names[1:]
-        owner = order.vips[vip].owner if vip in order.vips else ""
-        for name in (*earlier, owner):
-            if name not in (me, holding.holder) and takes_packets(neighbours.get(name)):
+        candidates = order.vips.get(vip, _NO_CANDIDATES)
+        for name in (*earlier, candidates.owner):
+            others = name not in (me, holding.holder)
+            if others and takes_packets(name, vip, candidates, neighbours):
                 found[vip] = name
                 break
     return found
 
 
-def takes_packets(neighbour: Neighbour | None) -> bool:
-    """Return whether another server serves, and says that it takes what is passed on."""
+def takes_packets(
+    name: str, vip: Address, candidates: Candidates, neighbours: Mapping[str, Neighbour]
+) -> bool:
+    """Return whether another server serves, and takes what is passed on of a VIP. One that is no
+    candidate for it any more, by a new description, takes it while it announces it yet; then it
+    would drop it.
+    """
+    one = neighbours.get(name)
     return (
-        neighbour is not None
-        and neighbour.soundness is not Soundness.FAILED
-        and neighbour.takes is not None
+        one is not None
+        and one.soundness is not Soundness.FAILED
+        and one.takes is not None
+        and (name in candidates.names or vip in (one.announces or ()) or vip in one.worse)
     )
 
 

@@ -122,6 +122,7 @@ class Handover:
             self._silent_at = now
         self._silent_at = min(self._silent_at, now)  # the clock may be set back
         self._failing = next_failing(self._failing, neighbours, self._silent_at)
+        held = plan.addresses
         since = self._heard_since(now, hearings, sessions)
         self._keep_back(order, plan.server, neighbours, now, since)
         if hearings:
@@ -146,7 +147,7 @@ class Handover:
         further = onward(order, plan.server, self._holdings, neighbours)
         wish = wish_of(
             *(order, plan.server, found, table.port, table.most_packets),
-            *(further, self._seed, flooded),
+            *(further, self._seed, flooded, held),
         )
         if wish is not None:
             self._wish = wish

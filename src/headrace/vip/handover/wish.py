@@ -80,8 +80,10 @@ def wish_of(
     onward: Mapping[Address, str] = {},
     seed: int = 0,
     cookies: bool = False,
+    held: Collection[Address] = (),
 ) -> Wish | None:
-    """Return what to do; None where the description has no address of this server.
+    """Return what to do; None where the description has no address of this server. `held` are the
+    VIPs that it announces, also those for which it is no candidate any more.
 
     All ends of a site's tunnel are of one family: IPv4 where this server has an address of it.
     """
@@ -97,14 +99,14 @@ def wish_of(
     }
     siblings = tuple(_siblings(order.servers, me, partners, address.version))
     reachable = {one.name for one in siblings}
-    vips = [vip for vip, candidates in order.vips.items() if me in candidates.names]
+    vips = {vip for vip, candidates in order.vips.items() if me in candidates.names}
     return Wish(
         address,
         _mac(me),
         port,
         most_packets,
         siblings,
-        tuple(sorted(vips, key=_by_number)),
+        tuple(sorted(vips.union(held), key=_by_number)),
         _sorted(targets, reachable),
         _sorted(onward, reachable),
         seed,

@@ -18,6 +18,7 @@ from headrace.vip.handover.holding import (
     next_holdings,
     next_ports,
     nobody_answers,
+    onward,
     targets,
     with_ports,
 )
@@ -155,6 +156,18 @@ def test_packets_go_to_the_holder_and_then_to_who_had_it_before() -> None:
     assert targets(ORDER, "a", {VIP: at_home}, everybody) == {VIP: "c"}
     assert targets(ORDER, "a", {VIP: at_home}, {"b": says()}) == {VIP: "b"}
     assert targets(ORDER, "a", {VIP: Holding("a")}, everybody) == {}
+
+
+def test_who_is_no_candidate_any_more_is_asked_while_it_announces_the_vip_yet() -> None:
+    """By a new description. It drops then what is passed on, and a client waits for nothing."""
+    moved = SiteOrder(Site("north"), {}, {VIP: Candidates("b", 0, ("b", "c"))})
+    home = {VIP: Holding("b", (("a", NOW + 60),))}
+    announces = {"a": says(), "c": says(announces=False)}
+    assert targets(moved, "b", home, announces) == {VIP: "a"}
+    assert targets(moved, "b", home, {**announces, "a": says(announces=False)}) == {}
+    away = {VIP: Holding("b", (("c", NOW + 60), ("a", NOW + 60)))}
+    assert onward(moved, "c", away, announces) == {VIP: "a"}
+    assert onward(moved, "c", away, {**announces, "a": says(announces=False)}) == {}
 
 
 def test_nothing_goes_to_a_server_that_failed_or_takes_nothing() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import replace
+from ipaddress import ip_address
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -142,3 +143,12 @@ def test_every_sibling_is_reached_at_its_own_address() -> None:
         assert f"route replace {one.ipv4}/32 dev {DEVICE}" in lines
         assert f"route replace {one.ipv6}/128 dev {DEVICE}" in lines
     assert not any("fe80" in line for line in connect(found, {4}))
+
+
+def test_what_is_passed_on_of_a_vip_that_it_announces_yet_is_taken() -> None:
+    """Though it is no candidate for it, by a new description."""
+    order, vip = an_order(3, 1), ip_address("198.51.100.7")
+    found = wish_of(order, "n1", {}, PORT, MOST, held=[vip])
+    assert found is not None
+    assert vip in found.vips
+    assert len(found.vips) == 1 + sum("n1" in one.names for one in order.vips.values())

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from headrace.bounded import DOOR_MARKS, Door
 from headrace.cache.freshness import current_age_s
 from headrace.cache.key import HTTPS
@@ -59,31 +61,24 @@ class Hit:
         return current_age_s(self.stored, now)
 
 
-class ReadyHit(Hit):
-    """A response that is sent as it stands in the index. Its resource is looked up when someone
-    asks for it: most who count a hit do not.
+class ReadyHit(msgspec.Struct, gc=False):
+    """A response that is sent as it stands in the index: what `Hit` is for others. Its resource is
+    looked up when someone asks for it: most who count a hit do not.
+
+    A struct, for one is made for each such hit.
     """
 
-    __slots__ = ("_found", "_head", "_resources", "_tls", "block")
-
-    def __init__(
-        self, tally: ServiceTally, block: Block, resources: Resources, head: RequestHead, *,
-        tls: bool,
-    ) -> None:  # fmt: skip
-        self.tally = tally
-        self.content = None
-        self.block = block
-        self._resources = resources
-        self._head = head
-        self._tls = tls
-        self._found: Resource | None = None
+    tally: ServiceTally
+    block: Block
+    resources: Resources
+    head: RequestHead
+    tls: bool
+    content: str | None = None
 
     @property
-    def resource(self) -> Resource:  # type: ignore[override]
+    def resource(self) -> Resource:
         """What was asked for."""
-        if self._found is None:
-            self._found = self._resources.find(self._head, tls=self._tls)
-        return self._found
+        return self.resources.find(self.head, tls=self.tls)
 
     def age_s(self, now: float) -> float:
         """Return the age at `now`."""

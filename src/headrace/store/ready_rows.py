@@ -32,6 +32,7 @@ _BLOCK = struct.Struct("<BB6xQ16sHBBHIQQQQddd")
 # Mark, layout, checksum of all behind it, hash of the key; status, flags, bytes of the status
 # line and of the lines that are no fields of the record, where they end; the body's place, the
 # hash of its slice's key, its length; generation; response time, corrected age, lifetime.
+_BLOCK_BYTES = _BLOCK.size
 _CHECKSUM = struct.Struct("<Q")
 _CHECKSUM_AT = 8
 _CHECKED_FROM = 16
@@ -47,31 +48,25 @@ _decode = msgspec.msgpack.Decoder(StoredResponse).decode
 class Block(msgspec.Struct, gc=False):
     """What a row begins with, and the row itself. Times are Unix seconds.
 
-    `place` is where in the index the body of `length` bytes is, `mark` the hash of its slice's
-    key. `has_via` says that one of the lines is Via, `http_1_0` that the response came by HTTP/1.0.
+    `head` is the status line and the fields, each with its line end. `place` is where in the index
+    the body of `length` bytes is, `mark` the hash of its slice's key, `slot` what counts its hits
+    (`Store.touch`). `has_via` says that one of the lines is Via, `http_1_0` that the response came
+    by HTTP/1.0.
     """
 
+    head: bytes
     status: int
     http_1_0: bool
     has_via: bool
-    head_end: int
     place: int
     mark: int
+    slot: int
     length: int
     generation: int
     response_time: float
     corrected_age_s: float
     lifetime_s: float
     packed: bytes
-
-    @property
-    def slot(self) -> int:
-        """What counts its hits: see `Store.touch`."""
-        return self.mark % SLOTS
-
-    def head(self) -> bytes:
-        """Return the status line and the fields, each with its line end."""
-        return self.packed[_BLOCK.size : self.head_end]
 
     def stored(self) -> StoredResponse:
         """Return the whole record. Raises msgspec.DecodeError."""
@@ -103,7 +98,7 @@ def encode(stored: StoredResponse, key_hash: bytes, place: int, mark: int) -> by
     flags = (_HTTP_1_0 if stored.flags & _CAME_BY_1_0 else 0) | (_HAS_VIA if b"via" in names else 0)
     block = _BLOCK.pack(
         MARK, LAYOUT, 0, key_hash, stored.status, flags, len(status), len(more),
-        _BLOCK.size + len(status) + len(lines) + len(more), place, mark, stored.length,
+        _BLOCK_BYTES + len(status) + len(lines) + len(more), place, mark, stored.length,
         stored.generation, stored.response_time, stored.corrected_age_s, stored.lifetime_s,
     )  # fmt: skip
     rest = _encode(msgspec.structs.replace(stored, headers=()))
@@ -116,17 +111,17 @@ def read(packed: bytes, key_hash: bytes) -> Block | None:
     """Return a row's block; None when it is a record alone, another key's, damaged, or of another
     layout.
     """
-    if len(packed) < _BLOCK.size or packed[0] != MARK or packed[1] != LAYOUT:
+    if len(packed) < _BLOCK_BYTES or packed[0] != MARK or packed[1] != LAYOUT:
         return None
     (
         _mark, _layout, checksum, hashed, status, flags, _status_bytes, _more_bytes, head_end,
-        place, mark, length, generation, response_time, corrected_age_s, lifetime_s,
+        place, mark, length, generation, came, corrected_age_s, lifetime_s,
     ) = _BLOCK.unpack_from(packed)  # fmt: skip
     if hashed != key_hash or checksum != xxhash.xxh3_64_intdigest(packed[_CHECKED_FROM:]):
         return None
     return Block(
-        status, flags & _HTTP_1_0 != 0, flags & _HAS_VIA != 0, head_end, place, mark, length,
-        generation, response_time, corrected_age_s, lifetime_s, packed,
+        packed[_BLOCK_BYTES:head_end], status, flags & _HTTP_1_0 != 0, flags & _HAS_VIA != 0, place,
+        mark, mark % SLOTS, length, generation, came, corrected_age_s, lifetime_s, packed,
     )  # fmt: skip
 
 
@@ -134,7 +129,7 @@ def decode(packed: bytes) -> StoredResponse:
     """Return the record of a row that begins with MARK. Raises msgspec.DecodeError for one that is
     damaged or of another layout.
     """
-    if len(packed) < _BLOCK.size or packed[1] != LAYOUT:
+    if len(packed) < _BLOCK_BYTES or packed[1] != LAYOUT:
         raise msgspec.DecodeError("a row of another layout")
     if _CHECKSUM.unpack_from(packed, _CHECKSUM_AT)[0] != _checksum(packed):
         raise msgspec.DecodeError("a row that is damaged")
@@ -144,7 +139,7 @@ def decode(packed: bytes) -> StoredResponse:
 def _rest(packed: bytes) -> StoredResponse:
     block = _BLOCK.unpack_from(packed)
     status_bytes, more_bytes, head_end = block[6:9]
-    lines = packed[_BLOCK.size + status_bytes : head_end - more_bytes]
+    lines = packed[_BLOCK_BYTES + status_bytes : head_end - more_bytes]
     return msgspec.structs.replace(_decode(packed[head_end:]), headers=_fields_of(lines))
 
 

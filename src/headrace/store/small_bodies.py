@@ -84,7 +84,7 @@ def read_sound(
 ) -> bytes | None:
     """Do as `read` does for the slice whose key has this hash."""
     if CHECKSUM_BYTES + body_bytes <= PIECE_BYTES:
-        whole = transaction.get(key_of(place, 0), None, table)
+        whole = transaction.get(b"%b\0" % place.to_bytes(8, "big"), None, table)
         if whole is None:
             return None
     else:

@@ -81,23 +81,23 @@ def ready(
     """
     try:
         with index.env.begin() as transaction:
-            return _read_ready(index, transaction, rules, key_hash, now)
+            packed = transaction.get(key_hash + NO_VARIANT, None, index.records)
+            if packed is None:
+                return None if transaction.get(key_hash, None, index.vary) is None else False
+            found = ready_rows.read(packed, key_hash)
+            if (
+                found is None
+                or found.response_time + found.lifetime_s - found.corrected_age_s <= now
+            ):
+                return False
+            if (
+                found.generation < rules.newest
+                and rules.effect(found.stored()) is not PurgeEffect.KEPT
+            ):
+                return False
+            body = read_sound(transaction, index.bodies, found.mark, found.place, found.length)
+            return False if body is None else (found, body)
     except msgspec.DecodeError:
         return False
     except READ_ERRORS as error:
         raise damaged(error) from error
-
-
-def _read_ready(
-    index: Index, transaction: Any, rules: RuleSet, key_hash: bytes, now: float
-) -> Ready | Literal[False] | None:
-    packed = transaction.get(key_hash + NO_VARIANT, None, index.records)
-    if packed is None:
-        return None if transaction.get(key_hash, None, index.vary) is None else False
-    found = ready_rows.read(packed, key_hash)
-    if found is None or found.response_time + found.lifetime_s - found.corrected_age_s <= now:
-        return False
-    if found.generation < rules.newest and rules.effect(found.stored()) is not PurgeEffect.KEPT:
-        return False
-    body = read_sound(transaction, index.bodies, found.mark, found.place, found.length)
-    return False if body is None else (found, body)

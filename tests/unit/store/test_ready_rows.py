@@ -29,7 +29,7 @@ HASH = digest(KEY)
 def ready(store: Store, key: bytes = KEY, now: float = NOW) -> bytes | None:
     """The head's lines and the body, as they are found."""
     found = store.ready(digest(key), now)
-    return None if not found else found[0].head() + b"\r\n" + found[1]
+    return None if not found else found[0].head + b"\r\n" + found[1]
 
 
 def row_of(store: Store, key: bytes = KEY) -> bytes:
@@ -50,7 +50,7 @@ def test_a_small_response_is_found_with_its_head(tmp_path: Path) -> None:
         assert found
         block, body = found
         assert body == b"hello"
-        assert block.head() == (
+        assert block.head == (
             b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\n"
             b"Date: Thu, 01 Jan 1970 00:16:40 GMT\r\nAccept-Ranges: bytes\r\n"
         )

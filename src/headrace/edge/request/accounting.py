@@ -101,8 +101,8 @@ class Accounting(RequestNotes):
     def _show(self, exchange: Exchange, ended: str, spent_s: float, first: float) -> None:
         """Let those who look see a response."""
         context = exchange.context
-        hit = isinstance(context, Hit)
-        resource = context.resource if isinstance(context, Hit | Response) else None
+        hit = isinstance(context, Hit | ReadyHit)
+        resource = context.resource if isinstance(context, Hit | ReadyHit | Response) else None
         self.watch.count(
             "" if resource is None else resource.service.name,
             None if resource is None else resource.key,
@@ -139,7 +139,7 @@ class Accounting(RequestNotes):
         record = self._record_of(exchange, ended, now, spent_s, first)
         record.cache = "error"
         resource = None
-        if isinstance(context, Hit):
+        if isinstance(context, Hit | ReadyHit):
             resource = context.resource
             record.cache, record.age_s = "hit", context.age_s(now)
         elif isinstance(context, Response):

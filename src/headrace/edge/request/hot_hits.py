@@ -123,7 +123,7 @@ class HotHits:
             if entry is not None and self.send_hot(exchange, head, entry):
                 return True
         self._touch(block.slot)
-        exchange.context = ReadyHit(service.tally, block, edge.resources, head, tls=exchange.tls)
+        exchange.context = ReadyHit(service.tally, block, edge.resources, head, exchange.tls)
         prepared = ready_head(block, now, edge.node_id_bytes)
         if exchange.keep_alive and not exchange.head_only and head.version == (1, 1):
             exchange.respond_at_once(block.status, prepared + body)

@@ -113,8 +113,12 @@ def head_of_one_hit(stored: StoredResponse, now: float, node_id: bytes) -> bytes
 
 def ready_head(block: Block, now: float, node_id: bytes) -> bytes:
     """Return what `head_of_one_hit` does of the record whose block this is."""
-    head = block.head()
-    age_s, ttl_s = age_and_ttl_s(block, now)
+    # As `age_and_ttl_s` does, without two calls for each hit.
+    since_s, age = now - block.response_time, block.corrected_age_s
+    if since_s > 0.0:
+        age += since_s
+    age = max(age, 0.0)
+    head, age_s, ttl_s = block.head, int(age), int(block.lifetime_s - age)
     if not block.has_via:
         return b"%sAge: %d\r\n%s%d\r\nContent-Length: %d\r\n\r\n" % (
             head, age_s, _own_fields(node_id, block.http_1_0), ttl_s, block.length,

@@ -1,8 +1,8 @@
 """Records in the index whose head stands as it is sent: a hit that needs no decision decodes none.
 
 A row is a fixed block, the head's lines, and the rest of the record. It is made for a response
-that does not vary and whose body is in the index, whole; all others have their record alone, as
-every row had in older releases. The lines are what never changes: Age, Via, Cache-Status and
+whose body is in the index, whole; all others have their record alone, as every row had in older
+releases. The lines are what never changes: Age, Via, Cache-Status and
 Connection are added when it is sent. Pure.
 """
 
@@ -28,8 +28,8 @@ LAYOUT = 1
 lines, takes the next number.
 """
 
-_BLOCK = struct.Struct("<BB6xQ16sHBBHIQQQQddd")
-# Mark, layout, checksum of all behind it, hash of the key; status, flags, bytes of the status
+_BLOCK = struct.Struct("<BB6xQ32sHBBHIQQQQddd")
+# Mark, layout, checksum of all behind it, the row's key; status, flags, bytes of the status
 # line and of the lines that are no fields of the record, where they end; the body's place, the
 # hash of its slice's key, its length; generation; response time, corrected age, lifetime.
 _BLOCK_BYTES = _BLOCK.size
@@ -73,13 +73,12 @@ class Block(msgspec.Struct, gc=False):
         return _rest(self.packed)
 
 
-def encode(stored: StoredResponse, key_hash: bytes, place: int, mark: int) -> bytes | None:
+def encode(stored: StoredResponse, key: bytes, place: int, mark: int) -> bytes | None:
     """Return the row of a record whose body is at `place` in the index; None where it has to be
-    the record alone. `mark` is the hash of the slice's key.
+    the record alone. `key` is the row's own, `mark` the hash of the slice's key.
     """
     if (
-        stored.vary
-        or stored.variant
+        bool(stored.vary) is not bool(stored.variant)
         or stored.flags & _DECIDED
         or stored.status == 204  # has no Content-Length
         or not 0 <= stored.length <= stored.slice_bytes
@@ -97,7 +96,7 @@ def encode(stored: StoredResponse, key_hash: bytes, place: int, mark: int) -> by
         more += b"Accept-Ranges: bytes\r\n"
     flags = (_HTTP_1_0 if stored.flags & _CAME_BY_1_0 else 0) | (_HAS_VIA if b"via" in names else 0)
     block = _BLOCK.pack(
-        MARK, LAYOUT, 0, key_hash, stored.status, flags, len(status), len(more),
+        MARK, LAYOUT, 0, key, stored.status, flags, len(status), len(more),
         _BLOCK_BYTES + len(status) + len(lines) + len(more), place, mark, stored.length,
         stored.generation, stored.response_time, stored.corrected_age_s, stored.lifetime_s,
     )  # fmt: skip
@@ -107,17 +106,17 @@ def encode(stored: StoredResponse, key_hash: bytes, place: int, mark: int) -> by
     return bytes(row)
 
 
-def read(packed: bytes, key_hash: bytes) -> Block | None:
+def read(packed: bytes, key: bytes) -> Block | None:
     """Return a row's block; None when it is a record alone, another key's, damaged, or of another
     layout.
     """
     if len(packed) < _BLOCK_BYTES or packed[0] != MARK or packed[1] != LAYOUT:
         return None
     (
-        _mark, _layout, checksum, hashed, status, flags, _status_bytes, _more_bytes, head_end,
+        _mark, _layout, checksum, own_key, status, flags, _status_bytes, _more_bytes, head_end,
         place, mark, length, generation, came, corrected_age_s, lifetime_s,
     ) = _BLOCK.unpack_from(packed)  # fmt: skip
-    if hashed != key_hash or checksum != xxhash.xxh3_64_intdigest(packed[_CHECKED_FROM:]):
+    if own_key != key or checksum != xxhash.xxh3_64_intdigest(packed[_CHECKED_FROM:]):
         return None
     return Block(
         packed[_BLOCK_BYTES:head_end], status, flags & _HTTP_1_0 != 0, flags & _HAS_VIA != 0, place,

@@ -167,13 +167,15 @@ class Store:
         """
         return whole.find(self.index, self.rules.current(), key_hash, variant_of)
 
-    def ready(self, key_hash: bytes, now: float) -> Ready | Literal[False] | None:
-        """Return what is stored for a key and does not vary, with its head and its body, if that
-        can be sent at `now` with no decision, 5 µs; None when nothing is stored.
+    def ready(
+        self, key_hash: bytes, now: float, variant_of: VariantOf
+    ) -> Ready | Literal[False] | None:
+        """Return what is stored for a key, with its head and its body, if that can be sent at `now`
+        with no decision, 5 µs; None when nothing is stored for the key.
 
         False leaves it to `whole` and the others. Raises StoreError when the index is damaged.
         """
-        return whole.ready(self.index, self.rules.current(), key_hash, now)
+        return whole.ready(self.index, self.rules.current(), key_hash, now, variant_of)
 
     def open_slice(self, stored: StoredResponse, n: int) -> OpenSlice | SmallBody | None:
         """Open one slice, 15 µs, or read its body from the index, 4 µs; None when it is not there

@@ -171,7 +171,7 @@ class Transaction:
         row = None
         if place:
             mark = xxhash.xxh3_64_intdigest(first_key)
-            row = ready_rows.encode(stored, key_hash, place, mark)
+            row = ready_rows.encode(stored, key, place, mark)
         if row is not None:
             self.change.totals.layout = ready_rows.LAYOUT
         self.change.put(index.records, key, row or encode_record(stored))

@@ -73,22 +73,27 @@ def _read(
 
 
 def ready(
-    index: Index, rules: RuleSet, key_hash: bytes, now: float
+    index: Index, rules: RuleSet, key_hash: bytes, now: float, variant_of: VariantOf
 ) -> Ready | Literal[False] | None:
-    """Return what is stored for a key with its head and its body, if it is fresh, does not vary and
-    no purge has to do with it: two rows, of which all bytes are verified. None: nothing is stored;
-    False: who wants to know asks `find` and others. Raises StoreError when the index is damaged.
+    """Return what is stored for a key with its head and its body, if it is fresh and no purge has
+    to do with it: two rows, of which all bytes are verified, and two more looks where it varies.
+    None: nothing is stored for the key; False: who wants to know asks `find` and others.
+
+    Raises StoreError when the index is damaged.
     """
     try:
         with index.env.begin() as transaction:
-            packed = transaction.get(key_hash + NO_VARIANT, None, index.records)
-            if packed is None:
-                return None if transaction.get(key_hash, None, index.vary) is None else False
-            found = ready_rows.read(packed, key_hash)
-            if (
-                found is None
-                or found.response_time + found.lifetime_s - found.corrected_age_s <= now
-            ):
+            key = key_hash + NO_VARIANT
+            packed = transaction.get(key, None, index.records)
+            found = None if packed is None else ready_rows.read(packed, key)
+            if found is None:
+                names = transaction.get(key_hash, None, index.vary)
+                if names is None:
+                    return None if packed is None else False
+                found = _variant(index, transaction, key_hash, variant_of(decode_names(names)))
+                if found is None:
+                    return False
+            if found.response_time + found.lifetime_s - found.corrected_age_s <= now:
                 return False
             if (
                 found.generation < rules.newest
@@ -101,3 +106,14 @@ def ready(
         return False
     except READ_ERRORS as error:
         raise damaged(error) from error
+
+
+def _variant(
+    index: Index, transaction: Any, key_hash: bytes, variant: bytes | None
+) -> ready_rows.Block | None:
+    """Return the row of a variant, if it is one with a head."""
+    if not variant:
+        return None
+    key = record_key(key_hash, variant)
+    packed = transaction.get(key, None, index.records)
+    return None if packed is None else ready_rows.read(packed, key)

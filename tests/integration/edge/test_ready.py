@@ -120,6 +120,11 @@ def test_what_came_to_vary_is_told_apart(edge: Edge, origin: Origin, path: str) 
     for _ in range(2):
         for language in ("de", "en"):
             assert edge.get(path, ("Accept-Language", language)).body == language.encode()
+    for language in ("en", "de"):
+        found = edge.get(path, ("Accept-Language", language))
+        assert (found.hit, found.body) == (True, language.encode())
+        assert found.header("vary") == "Accept-Language"
+    assert origin.count(path) == 4  # for all, for none, and for each language
 
 
 def test_a_hit_is_logged_as_any_other(edge: Edge, origin: Origin, path: str) -> None:

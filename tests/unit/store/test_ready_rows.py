@@ -24,11 +24,17 @@ from tests.unit.store.samples import KEY, a_record, a_store, fill, find, swept, 
 INLINE: dict[str, Any] = {"inline_bytes": 16 * 1024}
 NOW = 1010.0
 HASH = digest(KEY)
+ROW_KEY = record_key(HASH, b"")
+GERMAN = b"accept-language:de"
+
+
+def german(_names: tuple[bytes, ...]) -> bytes:
+    return GERMAN if _names else b""
 
 
 def ready(store: Store, key: bytes = KEY, now: float = NOW) -> bytes | None:
     """The head's lines and the body, as they are found."""
-    found = store.ready(digest(key), now)
+    found = store.ready(digest(key), now, german)
     return None if not found else found[0].head + b"\r\n" + found[1]
 
 
@@ -46,7 +52,7 @@ def test_a_small_response_is_found_with_its_head(tmp_path: Path) -> None:
     stored = a_record(lifetime_s=60.0, corrected_age_s=3.0, generation=0)
     with a_store(tmp_path, **INLINE) as store:
         fill(store, stored)
-        found = store.ready(HASH, NOW)
+        found = store.ready(HASH, NOW, german)
         assert found
         block, body = found
         assert body == b"hello"
@@ -69,7 +75,8 @@ def test_a_small_response_is_found_with_its_head(tmp_path: Path) -> None:
         ({"flags": int(StoredFlag.INVALIDATED)}, NOW),
         ({"status": 204}, NOW),
         ({"lifetime_s": math.inf}, NOW),
-        ({"vary": (b"accept-language",), "variant": b"accept-language:de"}, NOW),
+        ({"vary": (b"accept-language",), "variant": b""}, NOW),
+        ({"vary": (), "variant": b"accept-language:de"}, NOW),
         ({"slice_bytes": 4}, NOW),
     ],
 )
@@ -82,13 +89,13 @@ def test_what_needs_more_is_left_to_the_longer_way(
 
 
 def test_nothing_is_told_from_what_takes_more(tmp_path: Path) -> None:
-    german = a_record(vary=(b"accept-language",), variant=b"accept-language:de")
+    stored = a_record(flags=int(StoredFlag.NO_CACHE))
     with a_store(tmp_path, **INLINE) as store:
-        assert store.ready(HASH, NOW) is None
-        fill(store, german)
-        assert store.ready(HASH, NOW) is False
-        store.delete(german)
-        assert store.ready(HASH, NOW) is None
+        assert store.ready(HASH, NOW, german) is None
+        fill(store, stored)
+        assert store.ready(HASH, NOW, german) is False
+        store.delete(stored)
+        assert store.ready(HASH, NOW, german) is None
 
 
 def test_a_body_in_a_file_is_left_to_the_longer_way(tmp_path: Path) -> None:
@@ -121,15 +128,30 @@ def test_another_representation_takes_its_place(tmp_path: Path) -> None:
 
 def test_what_came_to_vary_is_no_longer_found_by_the_key_alone(tmp_path: Path) -> None:
     old = a_record()
-    german = a_record(version="de", vary=(b"accept-language",), variant=b"accept-language:de")
+    english = a_record(version="en", vary=(b"accept-language",), variant=b"accept-language:en")
     with a_store(tmp_path, **INLINE) as store:
         fill(store, old)
         assert ready(store) is not None
-        fill(store, german)
-        assert ready(store) is None
+        fill(store, english)
+        assert store.ready(HASH, NOW, german) is False
         assert find(store, old) == old  # whatever is made of it, nothing was lost
         fill(store, a_record(version="again", response_time=1002.0))
         assert ready(store) is not None
+
+
+def test_a_variant_is_found_by_what_selects_it(tmp_path: Path) -> None:
+    vary = (b"accept-language",)
+    with a_store(tmp_path, **INLINE) as store:
+        fill(store, a_record())  # from before the responses came to vary
+        fill(store, a_record(version="de", vary=vary, variant=GERMAN, length=3), b"ein")
+        fill(store, a_record(version="en", vary=vary, variant=b"x", length=3), b"one")
+        assert (ready(store) or b"").endswith(b"\r\n\r\nein")
+        found = store.ready(HASH, NOW, lambda names: b"x" if names == vary else None)
+        assert found
+        assert (found[1], found[0].stored().variant) == (b"one", b"x")
+        assert store.ready(HASH, NOW, lambda _names: b"y") is False
+        assert store.ready(HASH, NOW, lambda _names: None) is False
+        assert store.ready(HASH, NOW, lambda _names: b"") is False
 
 
 @pytest.mark.parametrize("soft", [False, True])
@@ -247,13 +269,13 @@ VALUES = st.one_of(st.sampled_from([b"", b"1.1 a", b"a: b", b" a", b"\xff"]), st
 )
 def test_a_row_is_the_record(fields: list[tuple[bytes, bytes]], status: int, flags: int) -> None:
     stored = a_record(headers=tuple(fields), status=status, flags=flags, tags=(b"t",))
-    row = ready_rows.encode(stored, HASH, 7, 9)
+    row = ready_rows.encode(stored, ROW_KEY, 7, 9)
     if row is None:  # for fields that no parser lets through
         assert any(
             b"\r\n" in value or b": " in name or name != name.lower() for name, value in fields
         )
         return
-    block = ready_rows.read(row, HASH)
+    block = ready_rows.read(row, ROW_KEY)
     assert block is not None
     assert decode_record(row) == decode_record(memoryview(row)) == block.stored() == stored
     assert (block.place, block.mark, block.length) == (7, 9, stored.length)
@@ -271,5 +293,5 @@ def test_any_bytes_are_a_row_or_an_error(packed: bytes) -> None:
 
 def test_a_soft_purged_record_is_a_record_alone() -> None:
     stored = invalidated(a_record())
-    assert ready_rows.encode(stored, HASH, 7, 9) is None
+    assert ready_rows.encode(stored, ROW_KEY, 7, 9) is None
     assert version_of("one") == stored.version

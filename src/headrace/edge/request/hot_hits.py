@@ -106,7 +106,9 @@ class HotHits:
             if self._generation() != edge.purged_up_to:
                 edge.apply_purges()
             now = self._now()
-            found = edge.store.ready(hashed, now)
+            found = edge.store.ready(
+                hashed, now, lambda vary: variant_text(vary, head.headers, rules)
+            )
         except StoreError:
             return False  # the longer way knows what to do about it
         if not found:

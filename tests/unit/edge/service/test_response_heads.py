@@ -76,10 +76,10 @@ def test_the_head_of_one_hit_is_the_same_in_fewer_steps(
     own = (b"cache-status", cache_status(node_id, hit=True, ttl=ttl))
     slowly = hit_head(stored, [*stored_fields(stored, now, node_id), own])
     assert head_of_one_hit(stored, now, node_id) == slowly
-    row = ready_rows.encode(stored, b"k" * 16, 1, 2)
+    row = ready_rows.encode(stored, b"k" * 32, 1, 2)
     assert (row is None) is (status == 204)
     if row is not None:
-        block = ready_rows.read(row, b"k" * 16)
+        block = ready_rows.read(row, b"k" * 32)
         assert block is not None
         assert ready_head(block, now, node_id) == slowly
 

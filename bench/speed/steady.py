@@ -287,8 +287,10 @@ class Load:
         except BlockingIOError:
             return False
         ask = connection.ask
-        if ask is None:
+        if ask is None and size:
             raise WrongAnswer(f"{size} bytes came that nobody asked for")
+        if ask is None:
+            raise WrongAnswer("the server closed a connection that waited for its next request")
         if not size:
             raise WrongAnswer(f"the connection was closed in the answer to {ask.path}")
         body = self._buffer[:size]
@@ -331,7 +333,8 @@ class Load:
 def check_head(head: bytes, ask: Ask) -> None:
     """Raises WrongAnswer unless the head has the status and the length that are due."""
     if head[:12] != b"HTTP/1.1 %d" % ask.status:
-        raise WrongAnswer(f"{ask.path} was answered with {head[:40]!r}")
+        status = head.partition(b"\r\n")[0][:80].decode("latin-1")
+        raise WrongAnswer(f"{ask.path} was answered with {status}")
     length = _LENGTH.search(head)
     if length is None or int(length[1]) != ask.body_bytes:
         raise WrongAnswer(f"{ask.path} was answered with {head!r}, not {ask.body_bytes} bytes")

@@ -91,7 +91,10 @@ def evict(directory: Path) -> None:
             finally:
                 os.close(descriptor)
     if not there or stayed > there * MOST_STILL_IN_MEMORY:
-        raise WrongAnswer(f"{stayed} of {there} stored bodies stayed in memory: use another disk")
+        raise WrongAnswer(
+            f"the page cache kept {stayed} of {there} stored bodies that it was told to drop: "
+            "measure again, or name a directory on another disk in TMPDIR"
+        )
 
 
 def in_memory(descriptor: int, at: int) -> bool:

@@ -15,6 +15,8 @@ FINDINGS = Path(__file__).parent / "findings.md"
 MACHINES = "speed-machines"
 PAGE = "speed.md"
 FORMER = ("speed.json", "speed-throughput.png", "speed-growth.png")
+KINDS = ("ratios", "growth")
+"""Of pictures, as `plots` names them."""
 Say = Callable[[str], None]
 
 
@@ -33,9 +35,9 @@ def add(found: Result, directory: Path, say: Say) -> None:
 def draw(directory: Path, say: Say) -> None:
     """Write page and pictures from all results there. Raises BadResult, naming the file."""
     results = known(directory)
-    images: dict[str, list[str]] = {}
     if importlib.util.find_spec("matplotlib") is None:
-        say("no pictures: matplotlib is missing (requirements/bench.txt)")
+        say("no pictures are drawn: matplotlib is missing (pip install -r requirements/bench.txt)")
+        images = {each.machine.name: drawn_before(directory, each) for each in results}
     else:
         from bench.speed import plots
 
@@ -44,6 +46,12 @@ def draw(directory: Path, say: Say) -> None:
     (directory / PAGE).write_text(text, encoding="utf-8")
     for name in FORMER:  # of the time when there was one machine
         (directory / name).unlink(missing_ok=True)
+
+
+def drawn_before(directory: Path, found: Result) -> list[str]:
+    """The pictures of a machine that are there already."""
+    names = [f"speed-{kind}-{found.machine.name}.png" for kind in KINDS]
+    return [name for name in names if (directory / name).is_file()]
 
 
 def known(directory: Path) -> list[Result]:

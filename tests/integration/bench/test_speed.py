@@ -95,7 +95,8 @@ def test_what_is_no_result_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--only", "z"), "no work z"), (("--peers", "apache"), "no peer apache"),
+        (("--only", "z"), "no work z"), (("--only", "b3"), "no work b3"),
+        (("--peers", "apache"), "no peer apache"),
         (("--name", "../x"), "lower-case"), (("--rounds", "0"), "at least one round"),
     ],
 )  # fmt: skip

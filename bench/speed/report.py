@@ -5,24 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench.speed import sections, targets
-from bench.speed.compared import OWN, Compared, all_works, closest
+from bench.speed.compared import Compared, all_works, closest
 from bench.speed.result import Result
-from bench.speed.tables import NOTHING, cell, ratio, share, table
+from bench.speed.tables import NOTHING, cell, number, ratio, share, table
 
 INTRO = """\
 All servers are up and warm at once, each with one worker, on one core; the origin (nginx) and the \
 load have another. They take turns at each work in slices of {slice_s:g} s, in rounds that begin \
-with another server each time. **A ratio is the median of the ratios within a round**, in brackets \
-where nine tenths of them lie; above 1 it is in Headrace's favour. So what slows the machine for a \
-while slows all of them. For percentiles, which need many answers, those of all rounds are taken \
-together, and in brackets is what drawing the rounds again finds. Everything is on loopback, and \
-in the page cache unless said otherwise. Latencies count from the moment a request was due.
+with another server each time, so that what slows the machine for a while slows all of them. \
+Everything is on loopback, and in the page cache unless said otherwise. Latencies count from the \
+moment a request was due.
 
-`make bench` adds this machine; `python scripts/add_bench_machine.py FILE` adds another's file."""
+**A ratio above 1 is in Headrace's favour**, whether more is better (GB/s) or less (ms, KiB, \
+processor time). It is the median of the ratios within each round, with the range of the middle \
+nine tenths in brackets, so it is not exactly the quotient of two medians in the tables of \
+figures. *The best* is the server that Headrace compares worst with. Percentiles need many \
+answers: they are taken over all rounds together, and their range is estimated by resampling the \
+rounds (bootstrap).
+
+`make bench` adds the machine that it runs on. What `python -m bench.speed --json FILE` wrote on \
+another machine is added by `.venv/bin/python scripts/add_bench_machine.py FILE`."""
+
+TARGETS_INTRO = """\
+What Headrace wants to reach. Where both throughput and processor time were measured, the lower of \
+the two ratios counts: throughput alone would flatter a server that waits for the load generator."""
+
+CEILING_INTRO = """\
+The ceiling is a bare loop that only sends the same bytes, unencrypted, on the same core. It \
+copies them (`send`): a server that lets the kernel send from a file (`sendfile`) may exceed it."""
 
 CPU_INTRO = """\
-Processor time of all of a server's processes for one answer: this tells where the load generator \
-was the limit of throughput. What takes both to be met is judged by the lower of the two ratios."""
+Processor time of all of a server's processes for one answer. It tells servers apart where the \
+load generator was the limit of throughput."""
 
 
 def document(results: Sequence[Result], findings: str, images: Mapping[str, Sequence[str]]) -> str:
@@ -41,7 +55,7 @@ def sections_of(
         "# Speed, side by side",
         intro,
         "## Ratios\n\n" + side_by_side(works),
-        "## Targets\n\n" + judged(results, works),
+        f"## Targets\n\n{TARGETS_INTRO}\n\n" + judged(results, works),
         "## Machines\n\n" + machines(results),
         findings.rstrip(),
         *(one(result, works[result.machine.name], images.get(result.machine.name, ()))
@@ -70,7 +84,12 @@ def side_by_side(works: Mapping[str, Sequence[Compared]]) -> str:
     heads = [
         head if len(works) == 1 else f"{name}: {head}"
         for name in works
-        for head in ("to the best", "to nginx", "cost: to the best", "cost: to nginx")
+        for head in (
+            "to the best",
+            "to nginx",
+            "processor time, to the best",
+            "processor time, to nginx",
+        )
     ]
     return table(["work", *heads], rows)
 
@@ -92,15 +111,18 @@ def judged(results: Sequence[Result], works: Mapping[str, Sequence[Compared]]) -
         )
         for result in results
     ]
-    word = {True: "met", False: "**not met**", None: "not measured"}
     rows = []
     for verdicts in zip(*found, strict=True):
-        cells = [
-            word[each.met] if each.value is None else f"{each.value:.2f} {word[each.met]}"
-            for each in verdicts
-        ]
+        cells = [_judgement(each) for each in verdicts]
         rows.append([verdicts[0].work, verdicts[0].target, *cells])
     return table(["work", "target", *(result.machine.name for result in results)], rows)
+
+
+def _judgement(verdict: targets.Verdict) -> str:
+    if verdict.value is None:
+        return "not measured" if verdict.met is None else "**failed**"
+    value = f"{verdict.value:.2f}" if verdict.value < 100 else number(verdict.value)
+    return f"{value} {'met' if verdict.met else '**not met**'}"
 
 
 def machines(results: Sequence[Result]) -> str:
@@ -108,13 +130,14 @@ def machines(results: Sequence[Result]) -> str:
     known = [result.machine for result in results]
     rows = [
         ["processor", *(each.processor for each in known)],
-        ["it has for AES", *(each.aes or "nothing" for each in known)],
+        ["its instructions for AES", *(each.aes or "nothing" for each in known)],
         ["cores, memory", *(f"{each.cores}, {each.memory_gib} GiB" for each in known)],
         ["Linux", *(each.kernel for each in known)],
         ["Python, its OpenSSL", *(f"{each.python}, {each.openssl}" for each in known)],
-        ["instructions", *("counted" if each.instructions_counted else "not counted here"
+        ["instructions for an answer", *("counted" if each.instructions_counted else "not counted"
                            for each in known)],
-        ["time that other guests of the host took", *(share(each.stolen) for each in known)],
+        ["processor time taken by the host's other guests",
+         *(share(each.stolen) for each in known)],
         ["date", *(each.date for each in known)],
         ["measuring took", *(f"{result.took_s / 60:.0f} min" for result in results)],
     ]  # fmt: skip
@@ -137,10 +160,9 @@ def one(result: Result, works: Sequence[Compared], images: Sequence[str]) -> str
             f"### Processor time for an answer: {name}\n\n{CPU_INTRO}\n\n" + costs(works, peers),
             f"### {title}: {name}\n\n" + instructions(counted, peers) if counted else "",
             f"### Who was busy: {name}\n\n" + busy(works, peers),
-            f"### Share of the ceiling: {name}\n\nThe ceiling is a bare loop that only sends the "
-            "same bytes, in plain, on the same core.\n\n" + shares(works, peers),
+            f"### Share of the ceiling: {name}\n\n{CEILING_INTRO}\n\n" + shares(works, peers),
             *sections.all_of(aside, name),
-            f"### Not measured: {name}\n\n" + failures(works, aside.notes),
+            f"### Not measured, or not in every round: {name}\n\n" + failures(works, aside.notes),
         )
         if part
     )
@@ -191,8 +213,8 @@ def busy(works: Sequence[Compared], peers: Sequence[str]) -> str:
         if any(any(each is not None for each in found) for found in work.shares.values())
     ]  # fmt: skip
     intro = (
-        "Shares of a core: server + load + origin. Where the load takes nearly all of its core, or "
-        "the origin takes the rest, throughput is a lower bound for the server."
+        "Shares of a core: server + load + origin. Load and origin share one: where they take "
+        "nearly all of it together, throughput is a lower bound for the server."
     )
     return f"{intro}\n\n{table(['work', *peers], rows)}"
 
@@ -213,11 +235,20 @@ def shares(works: Sequence[Compared], peers: Sequence[str]) -> str:
 
 
 def failures(works: Sequence[Compared], notes: Sequence[str]) -> str:
-    """What could not be measured, and why, as a Markdown list."""
+    """What could not be measured, or not in every round, and why, as a Markdown list."""
     items = [
-        f"- {work.letter} {work.title}, {peer}: {reason}"
+        f"- {work.letter} {work.title}, {peer}: {_how_often(work, peer)}{reason}"
         for work in works
         for peer, reason in work.failures.items()
     ]
     items += [f"- {note}" for note in notes]
-    return "\n".join(items) if items else f"Nothing: {OWN} and all others did all of it."
+    return "\n".join(items) if items else "Nothing: every server did all that it was asked."
+
+
+def _how_often(work: Compared, peer: str) -> str:
+    """In how many rounds a peer was measured, where it was in some."""
+    own = work.figures.get(peer)
+    if own is None:
+        return ""
+    most = max(each.count for each in work.figures.values())
+    return f"{own.count} of {most} rounds; "

@@ -31,10 +31,10 @@ def stores(aside: Aside) -> str:
     if not aside.fill_s:
         return ""
     return "\n\n".join((
-        "Seconds until so many objects of 1 KB were fetched and stored, one core each for the "
-        "server and for load and origin:",
+        "Seconds until so many objects of 1 KB were fetched and stored; the server has one core, "
+        "load and origin share another:",
         by_size("s", aside.fill_s),
-        "Processor time of the server for each of the last of them:",
+        "Processor time of the server for each of those that the last step added:",
         by_size("µs an object", aside.fill_us),
     ))  # fmt: skip
 
@@ -44,7 +44,8 @@ def growth(aside: Aside) -> str:
     parts = []
     if aside.connections_us:
         parts += [
-            "Processor time of the server for one answer of 1 KB, by connections, measured once:",
+            "Processor time of the server for one answer of 1 KB, by the number of connections, "
+            "measured once:",
             by_size("µs an answer", aside.connections_us),
         ]
     if aside.workers_us:
@@ -63,10 +64,13 @@ def workers(per_s: Workers, each_us: Workers) -> str:
             kind, _cell(rates[1]), _cell(rates[2]), f"{median(rates[2]) / median(rates[1]):.2f}",
             number(median(own_us[1])), number(median(own_us[2])),
         ])  # fmt: skip
-    head = ["2 MB segments", "one worker, /s", "two, /s", ":", "one, µs each", "two, µs each"]
+    head = [
+        "2 MB segments", "one worker, answers/s", "two workers, answers/s", "ratio",
+        "one worker, µs an answer", "two workers, µs an answer",
+    ]  # fmt: skip
     intro = (
-        "Workers, each on a core of its own. The load only drops what comes; beside two workers it "
-        "shares their cores, which lowers the ratio, least for TLS:"
+        "Each worker has a core of its own. The load only drops what it receives; with two workers "
+        "it shares their cores, which lowers the ratio, least over TLS:"
     )
     return f"{intro}\n\n{table(head, rows)}"
 
@@ -79,10 +83,12 @@ def cold(aside: Aside) -> str:
         [peer, *(_cell([found[column] for found in rounds]) for column in (1, 0, 2))]
         for peer, rounds in aside.cold_ms.items()
     ]
-    head = ["hits' p99 of the first byte", "beside warm objects, ms", "beside cold ones, ms", ":"]
+    head = [
+        "p99 of the hits' first byte", "beside warm objects, ms", "beside cold objects, ms", "ratio"
+    ]  # fmt: skip
     intro = (
-        "Hits at a fixed rate; each tenth request is for another 2 MB object, which is on disk "
-        "but not in memory, or in memory."
+        "Hits at a fixed rate. Every tenth request is for another 2 MB object, which is in the "
+        "page cache (warm) or on disk only (cold)."
     )
     return f"{intro}\n\n{table(head, rows)}"
 
@@ -91,7 +97,7 @@ def pools(aside: Aside) -> str:
     """What it costs a miss that its body could be continued from another origin."""
     if not aside.pools:
         return ""
-    return f"A miss with three origins costs {_cell(aside.pools)} of what one with one costs."
+    return f"A miss with three origins costs {_cell(aside.pools)} times what one with one costs."
 
 
 def switches(aside: Aside) -> str:
@@ -101,12 +107,12 @@ def switches(aside: Aside) -> str:
         return ""
     rows = [
         ["a 2 MB miss whose origin is sound", f"{_cell([s.whole_ms for s in found])} ms"],
-        ["longer when it is reset in the middle and another continues",
+        ["extra time when the origin breaks off in the middle and another continues",
          f"{_cell([s.longer_ms for s in found])} ms"],
-        ["requests more, for each switch", _cell([s.requests for s in found])],
-        ["connects more, where connections are kept", _cell([s.connects for s in found])],
-        ["connects more, where none is kept", _cell([s.connects_unkept for s in found])],
-        ["a stalled origin is left after so many time limits, at the latest",
-         _cell([s.left_after for s in found])],
+        ["extra requests for a switch", _cell([s.requests for s in found])],
+        ["extra connections where they are kept open", _cell([s.connects for s in found])],
+        ["extra connections where they are not", _cell([s.connects_unkept for s in found])],
+        ["a stalled origin is given up after, at the latest",
+         f"{_cell([s.left_after for s in found])} times the time limit"],
     ]  # fmt: skip
     return table(["what", "found"], rows)

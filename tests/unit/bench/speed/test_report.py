@@ -69,12 +69,12 @@ def test_machines_stand_side_by_side_whatever_each_measured() -> None:
     assert "| two: to the best |" in text
     assert "| c work c | – | – | – | – | – | – | – | – |" in text
     assert "| processor | processor one | processor two |" in text
-    assert "| it has for AES | aes vaes | aes vaes |" in text
+    assert "| its instructions for AES | aes vaes | aes vaes |" in text
     assert "## Figures: two" in text
 
 
 def test_where_no_instructions_are_counted_that_is_said() -> None:
-    assert "| instructions | not counted here |" in page(result([SEGMENTS]))
+    assert "| instructions for an answer | not counted |" in page(result([SEGMENTS]))
 
 
 def test_what_server_load_and_origin_took_is_told() -> None:
@@ -90,6 +90,16 @@ def test_what_failed_is_named_with_its_reason_and_notes_too() -> None:
     text = page(result([SEGMENTS], aside=Aside(notes=["too few cores"])))
     assert "- a work a, varnish: did not start" in text
     assert "- too few cores" in text
+
+
+def test_who_was_left_out_of_some_rounds_is_told_with_their_number() -> None:
+    some = work("a", {"headrace": [2.0] * 3, "nginx": [1.0] * 2}, failures={"nginx": "late"})
+    assert "- a work a, nginx: 2 of 3 rounds; late" in page(result([some]))
+
+
+def test_a_target_whose_work_gave_no_figure_has_failed_and_is_not_missed() -> None:
+    nothing = work("a", {"nginx": [1.0]}, failures={"headrace": "did not start"})
+    assert "| a segments, plain | ≥ 1.05 × the best | **failed** |" in page(result([nothing]))
 
 
 def test_pictures_are_shown() -> None:
@@ -122,8 +132,8 @@ def test_workers_are_compared_by_their_medians() -> None:
 def test_a_switch_says_what_it_took() -> None:
     aside = Aside(switching=[SwitchingFound(1, 0, 1, 2.5, 0.8, 1.004)], pools=[1.02])
     text = page(result([], aside=aside))
-    assert "| a stalled origin is left after so many time limits, at the latest | 1 |" in text
-    assert "A miss with three origins costs 1.02 of" in text
+    assert "| a stalled origin is given up after, at the latest | 1 times the time limit |" in text
+    assert "A miss with three origins costs 1.02 times what" in text
 
 
 @pytest.mark.parametrize(

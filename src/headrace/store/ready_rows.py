@@ -8,6 +8,7 @@ Connection are added when it is sent. Pure.
 
 from __future__ import annotations
 
+import re
 import struct
 from math import isfinite
 
@@ -41,6 +42,7 @@ _HAS_VIA = 2
 _DECIDED = int(StoredFlag.NO_CACHE | StoredFlag.INVALIDATED)
 _CAME_BY_1_0 = int(StoredFlag.HTTP_1_0)
 
+_LINE = re.compile(rb"(.*?): (.*?)\r\n", re.DOTALL)
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(StoredResponse).decode
 
@@ -148,8 +150,4 @@ def _checksum(packed: bytes | bytearray) -> int:
 
 def _fields_of(lines: bytes) -> tuple[Field, ...]:
     """Return the fields of lines as `field_lines` writes them."""
-    found = []
-    for line in lines.split(b"\r\n")[:-1]:
-        name, _colon, value = line.partition(b": ")
-        found.append((name.lower(), value))
-    return tuple(found)
+    return tuple([(name.lower(), value) for name, value in _LINE.findall(lines)])

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from headrace.config.edge import EDGE
+from headrace.config.loader import validate_document
+from headrace.edge.hot import ReadyHit
 from headrace.edge.load.client_load import MOST_OF_ONE, MOST_REPORTS, ClientLoad
-from headrace.edge.service.resource import Resource
+from headrace.edge.service.resource import Resource, Resources
+from headrace.edge.service.services import compile_services
 from headrace.http.parser import HeadLimits, RequestHead, RequestParser
 from headrace.http.server.exchange import NO_FLOWS
 from headrace.telemetry.flows import Pair, unpacked
@@ -83,6 +88,25 @@ def test_a_client_is_of_its_coverage(address: str, coverage: str) -> None:
     flow.bytes += 50
     flow.requests += 1
     assert told(load) == {(coverage, "vod"): (150, 2)}
+
+
+def test_a_hit_that_is_sent_as_it_stands_is_of_its_class() -> None:
+    """What it was for is looked up for whoever counts it, and by what was in force then."""
+    document = {
+        "cache_dir": "/c",
+        "listen": [{"address": "127.0.0.1:1"}],
+        "service": [{"name": "s", "hosts": ["h"], "origins": ["http://o:1"]}],
+    }
+    services = compile_services(validate_document(document, EDGE, str, base=Path("/")))
+    asked = RequestParser(HeadLimits()).parse(b"GET /film HTTP/1.1\r\nHost: h\r\n\r\n")
+    hit = ReadyHit(services.all[0].tally, cast(Any, None), Resources(services), asked, False)
+    load = ClientLoad(classify)
+    load.adopt(network())
+    flow = load.flow_of(exchange("192.0.2.9"), hit)
+    flow.requests += 1
+    load.sample(hit.resource, 7)
+    assert (hit.content, hit.resource.path) == ("vod", b"/film")
+    assert told(load) == {("isp", "vod"): (0, 1)}
 
 
 def test_without_a_default_clients_of_no_coverage_are_told_as_others() -> None:

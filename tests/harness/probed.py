@@ -9,6 +9,8 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, Self, TypeVar
 
+from tests.harness.accepted import Accepted, Serve
+
 BODY = b"what every server has"
 Value = TypeVar("Value")
 
@@ -28,7 +30,7 @@ class Background:
 
     def __enter__(self) -> Self:
         self.loop = asyncio.new_event_loop()
-        self.servers: list[asyncio.Server] = []
+        self._servers: list[tuple[asyncio.Server, Accepted]] = []
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
         return self
@@ -39,18 +41,29 @@ class Background:
         self._thread.join()
         self.loop.close()
 
+    async def listen(self, serve: Serve, address: str, port: int) -> asyncio.Server:
+        """Serve at an address until this ends."""
+        accepted = Accepted(serve)
+        server = await asyncio.start_server(accepted, address, port)
+        self._servers.append((server, accepted))
+        return server
+
     async def _end(self) -> None:
-        for server in self.servers:
+        # What asyncio is about to accept is not closed by it where the server is closed meanwhile.
+        while accepting := [task for task in asyncio.all_tasks() if _accepts(task)]:
+            await asyncio.gather(*accepting)
+        for server, _accepted in self._servers:
             server.close()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.sleep(0.05)  # what was closed ends
+        for _server, accepted in self._servers:
+            await accepted.end()
 
     def do(self, work: Coroutine[Any, Any, Value]) -> Value:
         """Return what comes of it."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
+
+
+def _accepts(task: asyncio.Task[Any]) -> bool:
+    return getattr(task.get_coro(), "__name__", "") == "_accept_connection2"
 
 
 class ProbedServer:
@@ -73,8 +86,7 @@ class ProbedServer:
             self._background.do(self._listen(self.port))
 
     async def _listen(self, port: int) -> int:
-        self._server = await asyncio.start_server(self._serve, self.address, port)
-        self._background.servers.append(self._server)
+        self._server = await self._background.listen(self._serve, self.address, port)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def _close(self) -> None:
@@ -126,8 +138,7 @@ class Link:
             writer.transport.abort()
 
     async def _listen(self) -> int:
-        server = await asyncio.start_server(self._pass, "127.0.0.1", 0)
-        self._background.servers.append(server)
+        server = await self._background.listen(self._pass, "127.0.0.1", 0)
         return int(server.sockets[0].getsockname()[1])
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,14 +18,13 @@ import uvloop
 from headrace.feedback.observation import Outcome
 from headrace.feedback.observe.prober import LARGEST_BYTES, Prober, ProbeTimes
 from headrace.feedback.observe.targets import Probe, Target
+from tests.harness.accepted import Accepted, Serve
 from tests.harness.certificates import Authority
 
 BODY = b"a small object" * 20
 PROBE = Probe("vod.example.org", "/probe", sha256=hashlib.sha256(BODY).hexdigest())
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
 TIMES = ProbeTimes(interval_s=0.2, timeout_s=2.0, slow_s=1.5)
-
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 def says(data: bytes, *, then_hangs: bool = False) -> Serve:
@@ -86,19 +85,13 @@ class Seen:
 
 @asynccontextmanager
 async def served(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    async def guarded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await serve(reader, writer)
-        except (OSError, EOFError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(guarded, "127.0.0.1", 0, ssl=tls)
+    accepted = Accepted(serve)
+    server = await asyncio.start_server(accepted, "127.0.0.1", 0, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        await accepted.end()
 
 
 @asynccontextmanager

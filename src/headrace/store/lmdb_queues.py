@@ -94,24 +94,32 @@ class LmdbQueues:
         change.put(change.index.ghost, position, _GHOST.pack(name, size_bytes))
         change.put(change.index.ghost_names, name, position)
         totals.ghost_bytes += size_bytes
-        while totals.ghost_bytes > self._capacity_bytes:
-            oldest = change.first_from(change.index.ghost, b"")
-            if oldest is None:
-                totals.ghost_bytes = 0
-                return
-            self._forget(_GHOST.unpack(oldest[1])[0])
+        while totals.ghost_bytes > self._capacity_bytes and self._forget_oldest():
+            pass
 
     def ghost_trim(self, most: int) -> None:
         """Forget up to `most` of the oldest evicted entries."""
-        change = self._change
         for _ in range(most):
-            oldest = change.first_from(change.index.ghost, b"")
-            if oldest is None:
+            if not self._forget_oldest():
                 return
-            name, size_bytes = _GHOST.unpack(oldest[1])
-            if not self._forget(name):
-                change.remove(change.index.ghost, oldest[0])
-                change.totals.ghost_bytes = max(0, change.totals.ghost_bytes - size_bytes)
+
+    def _forget_oldest(self) -> bool:
+        """Forget the oldest evicted entry; False when there is none.
+
+        Its row goes whatever its name leads to: in a damaged index that may be nothing, or another
+        row, and who waits for the oldest to go would wait forever, under the writers' lock.
+        """
+        change, totals = self._change, self._change.totals
+        oldest = change.first_from(change.index.ghost, b"")
+        if oldest is None:
+            totals.ghost_bytes = 0
+            return False
+        position, (name, size_bytes) = oldest[0], _GHOST.unpack(oldest[1])
+        if change.get(change.index.ghost_names, name) == position:
+            change.remove(change.index.ghost_names, name)
+        change.remove(change.index.ghost, position)
+        totals.ghost_bytes = max(0, totals.ghost_bytes - size_bytes)
+        return True
 
     def ghost_take(self, entry: bytes) -> bool:
         """Forget an evicted entry; return whether it was known."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from headrace.store import Store
+from headrace.store.index import Index
 from tests.unit.store.samples import a_record, a_store, body_of, fill, find, slice_files
 
 
@@ -103,3 +105,36 @@ def test_one_damaged_slice_leaves_the_others(store: Store) -> None:
     assert body_of(store, stored, 0) is None
     assert body_of(store, stored, 1) == b"hello"
     assert find(store, stored) == stored
+
+
+def lost_names(index: Index) -> None:
+    """Have no evicted entry's name lead to it."""
+    with index.write() as change:
+        for name in change.keys_with_prefix(index.ghost_names, b"", 1000):
+            change.remove(index.ghost_names, name)
+
+
+def crossed_names(index: Index) -> None:
+    """Have each evicted entry's name lead to the newest."""
+    with index.write() as change:
+        newest = change.keys_with_prefix(index.ghost, b"", 1000)[-1]
+        for name in change.keys_with_prefix(index.ghost_names, b"", 1000):
+            change.put(index.ghost_names, name, newest)
+
+
+@pytest.mark.parametrize("damage", [lost_names, crossed_names])
+def test_evicting_ends_in_a_damaged_index(tmp_path: Path, damage: Callable[[Index], None]) -> None:
+    def fill_some(first: int) -> None:
+        for number in range(first, first + 40):
+            stored = a_record(key=b"films\n/%d" % number, version=f"{number}", length=40_000)
+            assert fill(store, stored, bytes(40_000))
+
+    with a_store(tmp_path) as store:
+        fill_some(0)
+        assert store.index.entries(store.index.ghost) > 10
+        damage(store.index)
+        too_many = 2 * store.settings.size_bytes
+        with store.index.write() as change:
+            change.totals.ghost_bytes = too_many
+        fill_some(100)
+        assert store.index.totals().ghost_bytes < too_many

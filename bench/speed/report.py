@@ -34,6 +34,11 @@ CEILING_INTRO = """\
 The ceiling is a bare loop that only sends the same bytes, unencrypted, on the same core. It \
 copies them (`send`): a server that lets the kernel send from a file (`sendfile`) may exceed it."""
 
+CONFIGURATIONS = """\
+The other servers' configurations are in `bench/speed/configs`, their options and Headrace's \
+configuration in `bench/speed/peers.py`: its defaults, but for limits that the load would exceed, \
+and for s so little memory that objects come from the store. If you know a better one, send it."""
+
 CPU_INTRO = """\
 Processor time of all of a server's processes for one answer. It tells servers apart where the \
 load generator was the limit of throughput."""
@@ -60,7 +65,7 @@ def sections_of(
         findings.rstrip(),
         *(one(result, works[result.machine.name], images.get(result.machine.name, ()))
           for result in results),
-        "The servers' configurations are in `bench/speed/configs`; improve them.",
+        CONFIGURATIONS,
     ]  # fmt: skip
     return "\n\n".join(part for part in parts if part) + "\n"
 

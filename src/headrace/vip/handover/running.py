@@ -215,7 +215,7 @@ class Handover:
         left."""
         if not self.enabled and is_up():
             await clear()
-        await self._silencing.clear()
+        await self._silencing.clear_left()
         loop = asyncio.get_running_loop()
         until_s = loop.time() + 2 * FIRST_S
         while self.enabled and loop.time() < until_s and not self.passing.problem:

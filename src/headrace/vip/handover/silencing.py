@@ -56,10 +56,14 @@ class Silencing:
         """Stop, and end all of it."""
         if self._task is not None:
             await end([self._task])
-            await self.clear()
+            await self._clear()
 
-    async def clear(self) -> None:
-        """End what this process or one before it has made."""
+    async def clear_left(self) -> None:
+        """End what a process before this one has made, unless this one has made some since."""
+        if self._made_s is None:
+            await self._clear()
+
+    async def _clear(self) -> None:
         with contextlib.suppress(ProgramError):
             await run("nft", "-f", "-", lines=no_silence())
 

@@ -103,3 +103,21 @@ def test_what_may_have_been_made_is_removed(kernel: Kernel) -> None:
         await found.close()
 
     asyncio.run(run())
+
+
+def test_what_a_former_process_left_is_cleared_but_not_what_this_one_made(kernel: Kernel) -> None:
+    """A start may wait for its first checks before it clears, and be cut off meanwhile."""
+
+    async def run() -> None:
+        found = Silencing(asyncio.Lock())
+        await found.clear_left()
+        assert kernel.ran == [no_silence()]
+        found.want(frozenset([VIP]))
+        async with asyncio.timeout(20):
+            while len(kernel.ran) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await found.clear_left()
+        assert no_silence() not in kernel.ran[1:]
+        await found.close()
+
+    asyncio.run(run())

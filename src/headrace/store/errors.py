@@ -13,6 +13,10 @@ class StoreFull(StoreError):
     """The index has no room left, on its map or on its disk; nothing was changed."""
 
 
+class IndexDamaged(StoreError):
+    """The index's pages or rows make no sense. The next start makes it anew from the files."""
+
+
 class StoreInUse(StoreError):
     """Another edge owns this cache directory."""
 

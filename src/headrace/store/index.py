@@ -18,7 +18,7 @@ from typing import Any
 import lmdb
 import msgspec
 
-from headrace.store.errors import StoreError, StoreFull
+from headrace.store.errors import IndexDamaged, StoreError, StoreFull
 from headrace.store.shared_memory import SharedState
 
 TABLES = (
@@ -142,7 +142,8 @@ class Index:
     def write(self) -> Iterator[Change]:
         """Begin the only write transaction of the moment; an exception inside undoes it.
 
-        Raises StoreFull without having changed anything, StoreError when LMDB fails otherwise.
+        Raises StoreFull without having changed anything, IndexDamaged, or StoreError when LMDB
+        fails otherwise.
         """
         try:
             with self.env.begin(write=True) as transaction:
@@ -158,7 +159,7 @@ class Index:
         except lmdb.DiskError as error:
             self._state.count_io_error()
             raise StoreFull(f"the index cannot be written: {error}") from error
-        except lmdb.Error as error:
+        except READ_ERRORS as error:
             raise damaged(error) from error
 
     def _reserve(self) -> None:
@@ -238,11 +239,22 @@ READ_ERRORS = (lmdb.Error, msgspec.DecodeError, struct.error)
 """What reading a damaged index raises."""
 
 
+_NOT_DAMAGE = (
+    lmdb.MemoryError,
+    lmdb.ReadersFullError,
+    lmdb.TlsFullError,
+    lmdb.LockError,
+    lmdb.MapResizedError,
+)
+"""Of READ_ERRORS, those that say nothing of what is in the index."""
+
+
 def damaged(error: Exception) -> StoreError:
     """Return the StoreError that says what one of READ_ERRORS means."""
-    return StoreError(
-        f"the index failed ({error}): stop the edge and remove the directory `index`; it is "
-        "rebuilt from the files"
+    if isinstance(error, _NOT_DAMAGE):
+        return StoreError(f"the index failed ({error}): restart the edge if that lasts")
+    return IndexDamaged(
+        f"the index is damaged ({error}): restart the edge, which then rebuilds it from the files"
     )
 
 

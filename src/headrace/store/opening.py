@@ -25,8 +25,9 @@ from headrace.store.layout import (
     SPARES,
     STATE,
 )
+from headrace.store.refusals import Cause
 from headrace.store.settings import StoreSettings
-from headrace.store.shared_memory import SharedState
+from headrace.store.shared_memory import SharedState, is_in_use
 
 
 def open_index(path: Path, settings: StoreSettings, now: float) -> tuple[Index, SharedState]:
@@ -46,8 +47,13 @@ def _open_locked(path: Path, settings: StoreSettings, now: float) -> tuple[Index
     boot = boot_id()
     if mark is not None and mark.boot_id != boot and not mark.clean:
         _set_aside(path)
+    alone = not (path / STATE).exists() or not is_in_use(path / STATE)
     state = SharedState(path / STATE)
     state.claim_holder()
+    known = state.refusal()
+    if alone and known is not None and known.cause is Cause.INDEX_DAMAGED:
+        _set_aside(path)
+        state.set_refusal(None)
     index = _open_or_replace(path, settings, state)
     try:
         _agree(path, index, state)

@@ -20,8 +20,10 @@ from headrace.store import (
     locks,
 )
 from headrace.store.directory_lock import Mark, read_mark, write_mark
+from headrace.store.errors import IndexDamaged
 from headrace.store.layout import FORMAT, OPEN_LOCK, STATE
 from headrace.store.maintenance.orphans import OrphanSweep
+from headrace.store.refusals import Cause, refused
 from headrace.store.shared_memory import SharedState
 from tests.unit.store.samples import (
     KEY,
@@ -237,6 +239,42 @@ def test_a_damaged_index_is_made_again(tmp_path: Path, text: bytes) -> None:
     with a_store(tmp_path) as store:
         rebuilt(store)
         assert find(store, stored) == stored
+
+
+def found_damaged(store: Store) -> None:
+    store.state.set_refusal(refused(None, Cause.INDEX_DAMAGED, 1.0))
+
+
+def test_an_index_that_a_process_found_damaged_is_made_again(tmp_path: Path) -> None:
+    stored = a_record()
+    with a_store(tmp_path) as store:
+        fill(store, stored)
+        found_damaged(store)
+    with a_store(tmp_path) as store:
+        assert store.stats()["rebuilding"]
+        assert store.state.refusal() is None
+        rebuilt(store)
+        assert find(store, stored) == stored
+
+
+def test_an_index_that_others_use_is_not_made_again(tmp_path: Path) -> None:
+    stored = a_record()
+    with a_store(tmp_path) as store:
+        fill(store, stored)
+        found_damaged(store)
+        others = SharedState(tmp_path / STATE)
+    with a_store(tmp_path) as store:  # as a worker that takes the place of one that died
+        assert not store.stats()["rebuilding"]
+        assert find(store, stored) == stored
+        assert store.state.refusal() is not None
+    others.close()
+
+
+def test_a_row_that_makes_no_sense_is_damage(store: Store) -> None:
+    with store.index.write() as change:
+        change.put(change.index.ghost, b"\0" * 8, b"?")
+    with pytest.raises(IndexDamaged), store.transaction() as transaction:
+        transaction.queues.ghost_trim(1)
 
 
 def test_a_missing_index_is_made_again(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import struct
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import lmdb
 import pytest
 
 from headrace.store import Store, StoreError, StoreFull
+from headrace.store.index import damaged
 from headrace.store.maintenance.trial import try_disk
 from headrace.store.refusals import CLEAR_AFTER_S, Cause, Refusal, cause_of, refused, tried
 from headrace.store.shared_memory import SharedState
@@ -56,6 +58,21 @@ def test_a_trial_that_went_well_ends_it_a_while_after_the_last_refusal() -> None
     assert tried(KNOWN, None, soon) == KNOWN
     assert tried(KNOWN, None, later) is None
     assert tried(KNOWN, Cause.FAILS, later) == Refusal(100.0, later, Cause.FAILS)
+
+
+def test_a_damaged_index_stays_so_until_it_is_made_anew() -> None:
+    damage = refused(KNOWN, Cause.INDEX_DAMAGED, 130.0)
+    assert damage == Refusal(100.0, 130.0, Cause.INDEX_DAMAGED)
+    assert damage.words == "the store fails in part: its index is damaged; a restart rebuilds it"
+    assert tried(damage, None, 1000.0) == damage
+    assert refused(damage, Cause.FULL, 140.0) == Refusal(100.0, 140.0, Cause.INDEX_DAMAGED)
+
+
+def test_what_damage_is_and_what_is_want_of_something() -> None:
+    damage = (lmdb.CorruptedError("page"), lmdb.PageNotFoundError("page"), struct.error("row"))
+    assert {cause_of(damaged(error)) for error in damage} == {Cause.INDEX_DAMAGED}
+    want = (lmdb.ReadersFullError("readers"), lmdb.MemoryError("memory"))
+    assert {cause_of(damaged(error)) for error in want} == {None}
 
 
 def test_all_processes_know_it(tmp_path: Path) -> None:

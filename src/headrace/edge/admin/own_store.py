@@ -27,11 +27,13 @@ from headrace.edge.admin.store_admin import (
 )
 from headrace.errors import HeadraceError
 from headrace.store import DirectoryLock, PurgeRule, Store, StoreSettings
+from headrace.store.errors import IndexDamaged
+from headrace.store.index import READ_ERRORS, damaged
 from headrace.store.maintenance import rebuild, sweep
 from headrace.store.maintenance.orphans import OrphanSweep
 from headrace.store.maintenance.trial import try_disk
 from headrace.store.maintenance.warming import IndexWarming
-from headrace.store.refusals import tried
+from headrace.store.refusals import Cause, refused, tried
 
 SWEEP_RECORDS = 500
 ORPHAN_FILES = 500
@@ -70,7 +72,9 @@ class OwnStore:
         self.store = store
         self._orphans = OrphanSweep(store)
         self._warming = IndexWarming(store.index)
-        store.state.set_refusal(None)  # of a former run
+        known = store.state.refusal()
+        if known is not None and known.cause.is_of_disk:
+            store.state.set_refusal(None)  # of a former run
         self._orphans_due_s = time.monotonic()
         self._rebuilding = bool(store.stats()["rebuilding"])
         if self._rebuilding:
@@ -123,7 +127,25 @@ class OwnStore:
         return [shown_rule(rule) for rule in self.store.pending_purges(limit)]
 
     def sweep(self) -> bool:
-        """Take one step of cleaning up; return whether there is more to do now."""
+        """Take one step of cleaning up; return whether there is more to do now. Where the index
+        turns out to be damaged, all processes are told. Raises StoreError or OSError.
+        """
+        try:
+            return self._sweep()
+        except IndexDamaged:
+            self._tell_damage()
+            raise
+        except READ_ERRORS as error:
+            told = damaged(error)
+            if isinstance(told, IndexDamaged):
+                self._tell_damage()
+            raise told from error
+
+    def _tell_damage(self) -> None:
+        state = self.store.state
+        state.set_refusal(refused(state.refusal(), Cause.INDEX_DAMAGED, self._monotonic()))
+
+    def _sweep(self) -> bool:
         if rebuild.step(self.store, REBUILD_FILES):
             return True
         if self._rebuilding:
@@ -147,7 +169,7 @@ class OwnStore:
         """Return why the disk takes nothing new, after a trial where it did not; "" if it does."""
         state = self.store.state
         known = state.refusal()
-        if known is not None:
+        if known is not None and known.cause.is_of_disk:
             cause = try_disk(self.store)
             known = tried(state.refusal() or known, cause, self._monotonic())
             state.set_refusal(known)

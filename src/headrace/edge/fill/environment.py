@@ -83,7 +83,8 @@ class FillEnvironment:
         # processor's cache, which made receiving and storing measurably cheaper than one for each.
         self.receiving = memoryview(bytearray(RECEIVE_BYTES))
         self._refused_until = 0.0
-        self._refused_for: Cause | None = None  # what was said last of the disk
+        self._said_of: Cause | None = None  # what was said last of the disk, or the index
+        self._said_until = 0.0
         self.follow_config(config)
 
     def follow_config(self, config: Config) -> None:
@@ -161,10 +162,11 @@ class FillEnvironment:
             self.metrics.store_disk_full += 1
         else:
             self.metrics.store_write_errors += 1
-        said = cause is not None and cause is self._refused_for and now < self._refused_until
+        said = cause is not None and cause is self._said_of and now < self._said_until
         if cause is not None:
-            self._refused_for = cause
-            self._refused_until = now + REFUSED_PAUSE_S
+            self._said_of, self._said_until = cause, now + REFUSED_PAUSE_S
+            if cause.is_of_disk:
+                self._refused_until = now + REFUSED_PAUSE_S
             state = self.store.state
             state.set_refusal(refused(state.refusal(), cause, now))
         if not said:

@@ -89,7 +89,7 @@ def test_a_damaged_index_is_reported_with_its_remedy() -> None:
 
     async def go() -> None:
         thread = await opened(Damaged())
-        with pytest.raises(StoreError, match="remove the directory `index`"):
+        with pytest.raises(StoreError, match="restart the edge, which then rebuilds it"):
             await thread.stats()
         await thread.close()
 

@@ -17,6 +17,7 @@ from headrace.edge.admin.store_thread import StoreThread
 from headrace.edge.admin.store_watch import StoreWatch
 from headrace.errors import HeadraceError
 from headrace.store import Store
+from headrace.store.errors import IndexDamaged
 from headrace.store.refusals import CLEAR_AFTER_S, Cause, refused
 from tests.harness.fake_store import FakeStore
 from tests.unit.store.samples import a_store
@@ -110,6 +111,23 @@ def test_what_a_former_run_met_is_forgotten(tmp_path: Path) -> None:
         claim = Store.claim(tmp_path)
         assert OwnStore(claim, store).stats()["refuses"] == 0.0
         claim.release()
+
+
+def test_a_damaged_index_is_told_until_a_start_makes_it_anew(tmp_path: Path) -> None:
+    told = "the store fails in part: its index is damaged; a restart rebuilds it"
+    claim = Store.claim(tmp_path)
+    with a_store(tmp_path) as store:
+        own = OwnStore(claim, store)
+        with store.index.write() as change:
+            change.put(change.index.rules, b"?", b"?")
+            change.put(change.index.superseded, b"?", b"?")
+        with pytest.raises(IndexDamaged):
+            own.sweep()
+        assert own.refusal() == told
+        assert OwnStore(claim, store).refusal() == told
+    with a_store(tmp_path) as store:
+        assert OwnStore(claim, store).refusal() == ""
+    claim.release()
 
 
 def no_room(*_arguments: object) -> None:

@@ -14,7 +14,9 @@ from structlog.testing import capture_logs
 
 from headrace.edge.housekeeping import Housekeeping
 from headrace.store import StoreError, StoreFull
+from headrace.store.errors import IndexDamaged
 from headrace.store.index import Index
+from headrace.store.refusals import Cause
 from tests.harness.breakable_store import SLICE
 from tests.harness.dialogues import chunked, in_memory, reply, replying
 from tests.harness.memory_edge import MemoryEdge
@@ -127,6 +129,18 @@ async def test_a_full_disk_is_said_once_and_where(edge: MemoryEdge) -> None:
     assert [line["problem"] for line in failed] == [str(FULL), str(IO), str(IO)]
     assert {line["cache_dir"] for line in failed} == {str(edge.store.path)}
     assert edge.metrics.store_disk_full >= 50
+
+
+@in_memory()
+async def test_in_a_damaged_index_what_still_can_be_is_stored(edge: MemoryEdge) -> None:
+    edge.origin(serving(b"film", FRESH))
+    edge.break_store("finish", IndexDamaged("a page"), times=1)
+    assert (await edge.get("/film")).seen == (200, b"film", "miss")
+    refusal = edge.store.state.refusal()
+    assert refusal is not None
+    assert refusal.cause is Cause.INDEX_DAMAGED
+    assert (await edge.get("/other")).seen == (200, b"film", "miss")
+    assert (await edge.get("/other")).seen == (200, b"film", "hit")
 
 
 @in_memory()

@@ -20,7 +20,7 @@ from headrace.errors import HeadraceError, release_frames
 WANT_READ: Final = (BlockingIOError, ssl.SSLWantReadError)
 WANT_WRITE: Final = ssl.SSLWantWriteError
 MOST_RECORDS = 64
-"""Of TLS, read at a time: a megabyte where they are full."""
+"""Of TLS, read at a time, where there is room: a megabyte if they are full."""
 
 
 class StreamTimeout(HeadraceError):

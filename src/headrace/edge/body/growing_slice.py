@@ -22,6 +22,12 @@ from headrace.reasons import Reason
 from headrace.store import Part, lend
 
 SPILL_LIMIT_BYTES = 256 * 1024 * 1024
+MANY_WAITERS = 8
+TOGETHER_BYTES = 1024 * 1024
+"""So much is waited for while more keeps coming, where many follow: each piece costs each of them
+as much as a range does."""
+MOST_LOOKS = 8
+"""However little comes each time."""
 
 
 class SliceFailed(HeadraceError):
@@ -70,6 +76,8 @@ class GrowingSlice:
         self.last = False
         self.failure: SliceFailed | None = None
         self._waiters: list[asyncio.Future[None]] = []
+        self._woken_at = 0
+        self._will_wake = False
         LIVE_SLICES.add(self)
 
     @property
@@ -136,7 +144,29 @@ class GrowingSlice:
         """Fail, for the file is broken."""
         self.fail(SliceFailed(Reason.STORE_FAILED.word, problem))
 
+    def _grew(self) -> None:
+        """Wake those who wait. Many of them a little later: as long as more comes within two turns
+        of the loop, in which whoever writes has one turn.
+        """
+        if len(self._waiters) < MANY_WAITERS:
+            self._wake()
+        elif not self._will_wake:
+            self._will_wake = True
+            self._look_again(MOST_LOOKS)
+
+    def _look_again(self, looks: int) -> None:
+        call_soon = self.loop.call_soon
+        call_soon(call_soon, self._wake_unless_more_came, self.written, looks)
+
+    def _wake_unless_more_came(self, before: int, looks: int) -> None:
+        if looks and before < self.written < self._woken_at + TOGETHER_BYTES:
+            self._look_again(looks - 1)
+        else:
+            self._will_wake = False
+            self._wake()
+
     def _wake(self) -> None:
+        self._woken_at = self.written
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
@@ -235,7 +265,7 @@ class LocalSlice(GrowingSlice):
                 self._give_up_storing(part, error)
         if self._held is not None and self.written < self.capacity:
             self._show_followers(self._held)
-        self._wake()
+        self._grew()
 
     def _show_followers(self, held: StoredResponse) -> None:
         """Write what there is into the file, from now on, if another process follows."""

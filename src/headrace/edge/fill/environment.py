@@ -31,7 +31,7 @@ from headrace.upstream.target import Target
 log = structlog.get_logger()
 
 
-RECEIVE_BYTES = 1024 * 1024
+RECEIVE_BYTES = 512 * 1024
 REFUSED_PAUSE_S = 5.0
 
 

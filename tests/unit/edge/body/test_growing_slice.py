@@ -7,11 +7,18 @@ import gc
 import os
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from headrace.config.edge.options import INLINE_MOST_BYTES
-from headrace.edge.body.growing_slice import LocalSlice, SliceFailed
+from headrace.edge.body.growing_slice import (
+    MANY_WAITERS,
+    MOST_LOOKS,
+    TOGETHER_BYTES,
+    LocalSlice,
+    SliceFailed,
+)
 from headrace.edge.body.held_bytes import held_bytes
 from headrace.store import Part, PartFollower, PartPhase
 from tests.unit.store.samples import a_record, a_store, fill
@@ -31,6 +38,64 @@ def test_a_view_of_a_file_that_was_cut_short_fails(tmp_path: Path) -> None:
             with pytest.raises(SliceFailed, match="cut short"):
                 growing.view(0, 8192)
             part.close()
+    finally:
+        loop.close()
+
+
+def _turns(growing: LocalSlice, waiting: int, pieces: list[int]) -> list[int]:
+    """What the first of so many who wait has, when it is woken while a piece comes each turn."""
+
+    async def run() -> list[int]:
+        found: list[int] = []
+
+        async def follow() -> None:
+            position = 0
+            while not growing.done:
+                position = await growing.beyond(position)
+                found.append(position)
+
+        tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(follow())]
+        tasks += [asyncio.ensure_future(growing.beyond(0)) for _ in range(waiting - 1)]
+        await asyncio.sleep(0)
+        for size in pieces:
+            growing.write(memoryview(bytes(size)))
+            await asyncio.sleep(0)
+        for _ in range(4):
+            await asyncio.sleep(0)  # the writer waits for more
+        found.append(-1)
+        growing.finish(last=True)
+        await asyncio.gather(*tasks)
+        return found
+
+    return growing.loop.run_until_complete(run())
+
+
+@pytest.mark.parametrize(
+    ("waiting", "pieces", "found"),
+    [
+        (MANY_WAITERS, [100], [100, -1, 100]),
+        (MANY_WAITERS, [100, 100, 100], [300, -1, 300]),
+        (MANY_WAITERS - 1, [100, 100], [100, 200, -1, 200]),
+        (MANY_WAITERS, [TOGETHER_BYTES // 2] * 2, [TOGETHER_BYTES, -1, TOGETHER_BYTES]),
+    ],
+)
+def test_many_who_follow_are_woken_together_while_more_comes_and_at_once_when_it_stops(
+    waiting: int, pieces: list[int], found: list[int]
+) -> None:
+    loop = asyncio.new_event_loop()
+    try:
+        growing = LocalSlice(loop, 0, None, sum(pieces))
+        assert _turns(growing, waiting, pieces) == found
+    finally:
+        loop.close()
+
+
+def test_many_who_follow_wait_for_no_more_than_some_turns_however_little_comes() -> None:
+    loop = asyncio.new_event_loop()
+    try:
+        growing = LocalSlice(loop, 0, None, 1000)
+        found = _turns(growing, MANY_WAITERS, [1] * 1000)
+        assert found[0] <= 4 * MOST_LOOKS
     finally:
         loop.close()
 

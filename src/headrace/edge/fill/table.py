@@ -24,7 +24,7 @@ from headrace.edge.fill.fill import Fill
 from headrace.edge.fill.refs import FillRefs
 from headrace.edge.fill.result import Failed, Filled, Restart, Result, StillWaiting, Uncacheable
 from headrace.reasons import Reason
-from headrace.store import Busy, Claim, Part, PartFollower, PartPhase
+from headrace.store import Busy, Claim, Part, PartFollower, PartPhase, StoreError
 from headrace.upstream.errors import TIMEOUTS
 
 _TIMEOUT_WORDS = frozenset(failure.value for failure in TIMEOUTS)
@@ -182,7 +182,11 @@ class Table:
         """Continue a straight miss, with its permit and its place; whoever waits holds it. What it
         brings stays in memory for those, if the store gives no part.
         """
-        found = self._part(asked.name, 0, claim)
+        found: Part | Busy | None = None
+        try:
+            found = self._part(asked.name, 0, claim)
+        except StoreError as error:
+            self._environment.store_trouble(error)
         part = None if isinstance(found, Busy) else found
         return Fill(self._environment, self, asked, part, owned=owned, counted=False, asking=asking)
 

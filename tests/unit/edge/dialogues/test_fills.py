@@ -84,7 +84,8 @@ async def test_who_waits_for_a_slice_that_a_fill_never_reaches_fetches_it(edge: 
 async def test_a_slice_that_can_never_be_had_leads_past_the_cache(edge: MemoryEdge) -> None:
     await with_first_slice(edge)
     busy = Busy(str(edge.store.parts / "nowhere"))
-    with patch.object(edge.store, "begin_part", lambda _name, _n: busy):
+    edge.store.permit = lambda _name: None  # type: ignore[method-assign, assignment]
+    with patch.object(edge.store, "begin_part", lambda _name, _n, _claim=None: busy):
         film = await edge.get("/film", range=SECOND)
     assert (film.seen, film.detail) == ((206, FILM[SLICE : SLICE + 100], "pass"), "contended")
 

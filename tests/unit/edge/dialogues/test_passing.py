@@ -427,7 +427,7 @@ async def test_origins_that_need_a_signature_get_one(edge: MemoryEdge) -> None:
 @in_memory()
 async def test_a_fault_of_ours_does_not_leave_a_client_waiting(edge: MemoryEdge) -> None:
     edge.origin(serving(FILM, FRESH, TAG))
-    edge.break_store("lookup", ValueError("a fault"), times=1)
+    edge.break_store("vary_of", ValueError("a fault"), times=1)
     assert (await edge.get("/bucket/film")).status == 500
     film = edge.begin("/bucket/film", reads=10)
     await film.until_head()

@@ -210,6 +210,7 @@ async def test_who_keeps_looking_at_what_is_never_there_goes_past_the_cache(
 ) -> None:
     edge.origin(serving(b"film", FRESH))
     busy = Busy(str(edge.store.parts / "nowhere"))
-    with patch.object(edge.store, "begin_part", lambda _name, _n: busy):
+    edge.store.permit = lambda _name: None  # type: ignore[method-assign, assignment]
+    with patch.object(edge.store, "begin_part", lambda _name, _n, _claim=None: busy):
         film = await edge.get("/film")
     assert (film.seen, film.detail) == ((200, b"film", "pass"), "contended")

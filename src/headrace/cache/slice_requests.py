@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from headrace.cache.record import StoredResponse
 from headrace.cache.validation import validation_fields
 from headrace.http.message import Field, Headers
@@ -37,8 +39,7 @@ class SliceRequest:
         return self.first > 0 or self.last is not None
 
 
-@dataclass(frozen=True, slots=True)
-class BodySpan:
+class BodySpan(msgspec.Struct, frozen=True):
     """Where an answer's body belongs: from byte `start` of `total` (None: not known yet).
 
     `end` is where the body stops (None: at the end of the whole).

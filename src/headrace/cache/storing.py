@@ -5,7 +5,7 @@ RFC 9111 sections 3 and 5.2.2, RFC 9213 (targeted fields), RFC 5861 (stale windo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from headrace.cache.directives import CacheControl, parse_cache_control, parse_targeted
 from headrace.cache.freshness import (
@@ -38,8 +38,7 @@ _STATES_STALE = int(StoredFlag.STATES_STALE)
 _NOT_STATED = _HEURISTIC | _NEGATIVE
 
 
-@dataclass(frozen=True, slots=True)
-class Storing:
+class Storing(msgspec.Struct, frozen=True):
     """The decision. With `store` False only `reason` has a meaning. `flags` are `StoredFlag`s."""
 
     store: bool

@@ -7,7 +7,7 @@ outer whitespace removed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 
 Field = tuple[bytes, bytes]
@@ -62,6 +62,11 @@ class Headers:
 
     def all(self, name: bytes) -> list[bytes]:
         """Return every line of this field in order, for Set-Cookie and strict checks."""
+        joined = (self._index or self._indexed()).get(name)
+        if joined is None:
+            return []
+        if b", " not in joined:
+            return [joined]
         return [value for field_name, value in self.fields if field_name == name]
 
     def without(self, names: Iterable[bytes]) -> Headers:
@@ -76,6 +81,11 @@ class Headers:
     def plus(self, fields: Iterable[Field]) -> Headers:
         """Return these fields with more lines appended."""
         return Headers((*self.fields, *fields))
+
+    def names(self) -> Set[bytes]:
+        """Return the names of all fields, each once."""
+        index = self._index
+        return (self._indexed() if index is None else index).keys()
 
     def __contains__(self, name: object) -> bool:
         index = self._index

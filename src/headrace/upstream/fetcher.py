@@ -12,7 +12,6 @@ from dataclasses import replace
 
 from headrace.http.message import Field
 from headrace.http.methods import GET_OR_HEAD, IDEMPOTENT
-from headrace.http.serializer import request_head
 from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.client import OriginClient, RequestBody
 from headrace.upstream.errors import Failure, OriginError
@@ -23,7 +22,7 @@ from headrace.upstream.hedging import PeerAsking, Race
 from headrace.upstream.network import Stream
 from headrace.upstream.pool import Place
 from headrace.upstream.pool_request import Events, PoolRequest, place_for, word
-from headrace.upstream.request_fields import fields_for
+from headrace.upstream.request_fields import PreparedFields, fields_for
 from headrace.upstream.response import OriginResponse
 from headrace.upstream.retry import (
     Attempts,
@@ -108,9 +107,11 @@ class Fetcher:
             )
         return await self._try_in_turn(request, hashing=hashing, start=start)
 
-    def begin(self, target: Target, fields: list[Field], attempt_log: AttemptLog) -> HeadStart:
+    def begin(
+        self, target: Target, fields: PreparedFields, address: bytes, attempt_log: AttemptLog
+    ) -> HeadStart:
         """Send a GET to the first origin to ask, as `request` does, if a connection to it is at
-        hand. Nothing is awaited. Raises NotSigned.
+        hand, for a client of this address. Nothing is awaited. Raises NotSigned.
 
         Whoever gets it ends it, or has `request` take it up, with the same target and fields.
         """
@@ -126,8 +127,7 @@ class Fetcher:
         head = b""
         if isinstance(step, Try):
             origin = target.state.pool.origins[step.origin]
-            prepared = fields_for(origin, b"GET", target.request_target, fields, self._unix_time())
-            head = request_head(b"GET", origin.endpoint.prefix + target.request_target, prepared)
+            head = fields.head_for(origin, target.request_target, self._unix_time(), address)
             place = place_for(attempts, step.origin, self._events, attempt_log)
             stream = idle.take(origin.endpoint)
         start = HeadStart(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+import msgspec
 import xxhash
 
 from headrace.http.content import content_of
@@ -118,13 +119,13 @@ def apply_routes(
     _path, mark, query = default.request_target.partition(b"?")
     mirror: Target | None = None
     if mirroring is not None and mirroring.mirror is not None:
-        mirror = replace(
+        mirror = msgspec.structs.replace(
             default,
             state=pool_state(mirroring.mirror),
             retry=retry,
             request_target=mirroring.rewritten(request.path) + mark + query,
         )
-    return replace(
+    return msgspec.structs.replace(
         default,
         state=state,
         retry=retry,

@@ -14,6 +14,8 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from headrace.reasons import Reason
 from headrace.upstream.errors import Failure
 from headrace.upstream.pool import PoolState
@@ -71,8 +73,7 @@ class Stop(enum.Enum):
     OTHER = Reason.NO_ORIGIN_HAS_IT.word
 
 
-@dataclass(frozen=True, slots=True)
-class Try:
+class Try(msgspec.Struct, frozen=True):
     """Ask this origin, after a pause. The try may take `limit_s` (None: as the client's
     limits)."""
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from headrace.upstream.pool import PoolState
 from headrace.upstream.retry import RetryPolicy
 from headrace.upstream.sources import Sources
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """The pool that is asked for one request, what it is asked for, and how often.
 
     `key` is what "consistent" goes by; `request_target` is path and query as in a request line;

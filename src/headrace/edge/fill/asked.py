@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from headrace.cache.slice_requests import SliceRequest
 from headrace.edge.fill.names import part_name
@@ -14,8 +16,7 @@ from headrace.upstream.head_reader import OnInterim
 from headrace.upstream.peering import Peer
 
 
-@dataclass(frozen=True, slots=True)
-class FillRequest:
+class FillRequest(msgspec.Struct, frozen=True):
     """Which slices are wanted of a resource's `variant`, and for whom.
 
     `client_address` is the client's, whose network is charged; `on_interim` takes 1xx responses
@@ -57,4 +58,4 @@ class FillRequest:
         """Return the same, `again` telling whether that slice was asked for before."""
         if again is self.slices.again:
             return self
-        return replace(self, slices=replace(self.slices, again=again))
+        return msgspec.structs.replace(self, slices=replace(self.slices, again=again))

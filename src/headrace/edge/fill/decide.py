@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from headrace.cache.record import StoredResponse
 from headrace.cache.reuse import may_serve_stale_on_error
 from headrace.cache.slice_requests import BodySpan, as_asked, continues, place
@@ -63,8 +65,7 @@ class Complete:
     span: BodySpan
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(msgspec.Struct, frozen=True):
     """A new response, to be stored; `replaces` is forgotten first."""
 
     head: ResponseHead

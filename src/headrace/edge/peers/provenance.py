@@ -7,8 +7,9 @@ own word, and is not kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from headrace.edge.peers.purges import began_at
 from headrace.http.fields import split_list
@@ -19,8 +20,7 @@ MOST_BYTES: Final = 2048
 MOST_MEMBERS: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Provenance:
+class Provenance(msgspec.Struct, frozen=True):
     """`began_at` is when the answer was asked for at an origin, by whichever server asked; `chain`
     the field that servers in between have written, if there is any.
     """

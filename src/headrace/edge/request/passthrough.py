@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol
 
+import msgspec
+
 from headrace.cache.presented_fields import is_cmcd
 from headrace.cache.rules import CacheRules
 from headrace.cache.storing import decide_storing
@@ -89,7 +91,9 @@ async def ask_origin(
         plan, resource, peer, request.authority, own,
     )  # fmt: skip
     if servers_only and target.sources is not None:
-        target = replace(target, sources=replace(target.sources, pool_follows=False))
+        target = msgspec.structs.replace(
+            target, sources=replace(target.sources, pool_follows=False)
+        )
     attempt_log = AttemptLog()
     attempt_logs.append(attempt_log)
     return await edge.upstreams.fetcher.request(

@@ -28,18 +28,20 @@ from headrace.edge.fill.begun import Asking
 from headrace.edge.fill.decide import Store, decide
 from headrace.edge.fill.fill import Fill
 from headrace.edge.fill.new_record import new_record
-from headrace.edge.fill.origin_fields import has_credentials, origin_fields
+from headrace.edge.fill.origin_fields import prepared_fields
 from headrace.edge.peers.provenance import provenance
 from headrace.edge.request.passthrough import pass_interim
 from headrace.edge.request.response import CacheResult, Response
+from headrace.edge.service.forwarded_fields import address_bytes
 from headrace.edge.service.resource import Resource
-from headrace.edge.service.response_heads import hit_head, stored_fields
-from headrace.http.message import Field, Request
+from headrace.edge.service.response_heads import head_of_one_miss, hit_head, stored_fields
+from headrace.http.message import Request
 from headrace.http.parser import ParsedResponseHead, RequestHead
 from headrace.http.server.exchange import Exchange
 from headrace.store import Claim, StoreError
 from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.head_start import HeadStart
+from headrace.upstream.request_fields import PreparedFields
 from headrace.upstream.target import Target
 
 Continue = Callable[[Exchange, Resource, Request, Response, Fill], None]
@@ -137,7 +139,7 @@ class StraightMiss:
         self._log = AttemptLog()
         self._credentialed = False
         self._request_time = edge.now()
-        self._fields: list[Field] = []
+        self._fields: PreparedFields | None = None
         self._start: HeadStart | None = None
         self._target: Target | None = None
         answer.generation = edge.purged_up_to
@@ -150,12 +152,14 @@ class StraightMiss:
         """Send the request to an origin, or have a fill do that."""
         edge, asked, resource = self._edge, self._asked, self._asked.resource
         try:
-            fields = self._fields = origin_fields(asked, edge.node_id, edge.cdn_name)
-            self._credentialed = has_credentials(fields)
+            fields = self._fields = prepared_fields(asked, edge.node_id, edge.cdn_name)
+            self._credentialed = fields.credentialed
             target = self._target = edge.upstreams.target(
                 resource, asked.request, resource.upstream_target, self._network
             )
-            start = self._start = edge.upstreams.fetcher.begin(target, fields, self._log)
+            start = self._start = edge.upstreams.fetcher.begin(
+                target, fields, address_bytes(asked.client_address), self._log
+            )
         except BaseException:
             self.close()
             raise
@@ -183,10 +187,11 @@ class StraightMiss:
         assert claim is not None
         assert self._start is not None
         assert self._target is not None
+        assert self._fields is not None
+        fields = self._fields.fields_of(address_bytes(self._asked.client_address))
         asking = Asking(
-            self._target, self._fields, self._start, self._log, self._request_time,
-            self._generation,
-        )  # fmt: skip
+            self._target, fields, self._start, self._log, self._request_time, self._generation
+        )
         return self._edge.fills.take_up(self._asked, claim, asking, owned=owned)
 
     def hand_over(self) -> None:
@@ -307,8 +312,13 @@ class StraightMiss:
             self._end(claim)
 
     def _respond(self, stored: StoredResponse, body: bytes, now: float) -> None:
-        answer = self._answer
-        fields = stored_fields(stored, now, self._edge.node_id_bytes)
+        answer, node_id = self._answer, self._edge.node_id_bytes
         answer.age_s = current_age_s(stored, now)
-        fields += answer.cache_fields(_MISS, stored)
-        self._exchange.respond(stored.status, hit_head(stored, fields), memoryview(body))
+        service = self._asked.resource.service
+        if service.debug or service.server_timing:
+            fields = stored_fields(stored, now, node_id) + answer.cache_fields(_MISS, stored)
+            head = hit_head(stored, fields)
+        else:
+            answer.cache = _MISS.word
+            head = head_of_one_miss(stored, now, node_id)
+        self._exchange.respond(stored.status, head, memoryview(body))

@@ -70,7 +70,7 @@ def passed_request_fields(
         fields.append((name, value))
     if service.forwarded:
         chain = headers.get(b"x-forwarded-for")
-        address = _address(client_address)
+        address = address_bytes(client_address)
         fields.append((b"x-forwarded-for", chain + b", " + address if chain else address))
         fields.append((b"x-forwarded-proto", request.scheme))
         if request.authority:
@@ -113,7 +113,7 @@ def shared_request_fields(
             fields = _replaced(fields, name, headers.all(name))
     if service.forwarded:
         fields = [field for field in fields if field[0] not in FORWARDING]
-        fields.append((b"x-forwarded-for", _address(client_address)))
+        fields.append((b"x-forwarded-for", address_bytes(client_address)))
         if service.key_rules.scheme:
             fields.append((b"x-forwarded-proto", request.scheme))
         if host:
@@ -161,7 +161,8 @@ def _shared_host(service: Service, request: Request) -> bytes:
     return request.authority if service.key_rules.host else service.first_host
 
 
-def _address(client_address: str) -> bytes:
+def address_bytes(client_address: str) -> bytes:
+    """Return a client's address as X-Forwarded-For has it."""
     return client_address.encode("ascii", "replace") or b"unknown"
 
 

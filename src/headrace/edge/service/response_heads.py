@@ -89,12 +89,20 @@ def head_of_one_hit(stored: StoredResponse, now: float, node_id: bytes) -> bytes
     """Return what `hit_head` does of `stored_fields` and this cache's Cache-Status, in a third of
     the steps: a small response from the store is mostly this.
     """
+    return _head_of_one(stored, now, node_id, hit=True)
+
+
+def head_of_one_miss(stored: StoredResponse, now: float, node_id: bytes) -> bytes:
+    """Return the same of a response that came just now, for which nothing was stored."""
+    return _head_of_one(stored, now, node_id, hit=False)
+
+
+def _head_of_one(stored: StoredResponse, now: float, node_id: bytes, *, hit: bool) -> bytes:
     headers = stored.headers
     names = dict(headers)
     if b"via" in names:
         fields = stored_fields(stored, now, node_id)
-        ttl = int(remaining_s(stored, now))
-        fields.append((b"cache-status", cache_status(node_id, hit=True, ttl=ttl)))
+        fields.append((b"cache-status", _status(node_id, hit, int(remaining_s(stored, now)))))
         return hit_head(stored, fields)
     status = stored.status
     lines = status_line(status) + field_lines(headers)
@@ -103,12 +111,19 @@ def head_of_one_hit(stored: StoredResponse, now: float, node_id: bytes) -> bytes
     if status == 200 and b"accept-ranges" not in names:
         lines += b"Accept-Ranges: bytes\r\n"
     age_s, ttl_s = age_and_ttl_s(stored, now)
-    end = _own_fields(node_id, stored.flags & _HTTP_1_0)
+    end = (_own_fields if hit else _own_fields_of_miss)(node_id, stored.flags & _HTTP_1_0)
+    behind = b"" if hit else b"; stored"
     if status == 204:
-        return b"%sAge: %d\r\n%s%d\r\n\r\n" % (lines, age_s, end, ttl_s)
-    return b"%sAge: %d\r\n%s%d\r\nContent-Length: %d\r\n\r\n" % (
-        lines, age_s, end, ttl_s, stored.length,
+        return b"%sAge: %d\r\n%s%d%s\r\n\r\n" % (lines, age_s, end, ttl_s, behind)
+    return b"%sAge: %d\r\n%s%d%s\r\nContent-Length: %d\r\n\r\n" % (
+        lines, age_s, end, ttl_s, behind, stored.length,
     )  # fmt: skip
+
+
+def _status(node_id: bytes, hit: bool, ttl_s: int) -> bytes:
+    if hit:
+        return cache_status(node_id, hit=True, ttl=ttl_s)
+    return cache_status(node_id, hit=False, fwd=b"uri-miss", stored=True, ttl=ttl_s)
 
 
 def ready_head(block: Block, now: float, node_id: bytes) -> bytes:
@@ -138,6 +153,14 @@ def _own_fields(node_id: bytes, http_1_0: int) -> bytes:
     hop = via.hop((1, 0) if http_1_0 else (1, 1), node_id)
     status = cache_status(node_id, hit=True, ttl=0)
     return field_lines([(b"via", hop), (b"cache-status", status)])[: -len(b"0\r\n")]
+
+
+@functools.lru_cache(maxsize=64)
+def _own_fields_of_miss(node_id: bytes, http_1_0: int) -> bytes:
+    """Return the same of a miss; behind the number it goes on."""
+    hop = via.hop((1, 0) if http_1_0 else (1, 1), node_id)
+    status = _status(node_id, False, 0)
+    return field_lines([(b"via", hop), (b"cache-status", status)])[: -len(b"0; stored\r\n")]
 
 
 def not_modified_fields(fields: list[Field]) -> list[Field]:

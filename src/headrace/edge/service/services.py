@@ -24,6 +24,7 @@ from headrace.http.target import path_for_rules
 from headrace.telemetry.service_tallies import ServiceTallies, ServiceTally
 from headrace.upstream.origin_routes import OriginRoute
 from headrace.upstream.pool import Pool
+from headrace.upstream.request_fields import PreparedFields
 from headrace.upstream.retry import RetryPolicy
 
 
@@ -47,6 +48,8 @@ class Service:
     rules: CacheRules
     path_rules: tuple[tuple[re.Pattern[bytes], CacheRules], ...]
     tally: ServiceTally = field(default_factory=ServiceTally, compare=False, repr=False)
+    prepared: dict[object, PreparedFields] = field(default_factory=dict, compare=False, repr=False)
+    """The fields of requests to its origins: see `edge.fill.origin_fields`."""
     signs: bool = field(init=False)
     """Whether requests to any of its origins are signed."""
     sends_ready: bool = field(init=False)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 from headrace.config.network_member import EdgeMember, TieringOptions
@@ -184,4 +185,4 @@ class Tiering:
             return target
         found = Sources(plan.peers, self._rules, self._hedging, authority, request_target, sign)
         # Whoever asks the pool in the end does what else is to be done there.
-        return replace(target, sources=found, mirror=None)
+        return msgspec.structs.replace(target, sources=found, mirror=None)

@@ -10,6 +10,7 @@ from headrace.cache.status import cache_status
 from headrace.edge.service.response_heads import (
     HitHeads,
     head_of_one_hit,
+    head_of_one_miss,
     hit_head,
     not_modified_fields,
     ready_head,
@@ -76,6 +77,9 @@ def test_the_head_of_one_hit_is_the_same_in_fewer_steps(
     own = (b"cache-status", cache_status(node_id, hit=True, ttl=ttl))
     slowly = hit_head(stored, [*stored_fields(stored, now, node_id), own])
     assert head_of_one_hit(stored, now, node_id) == slowly
+    fetched = cache_status(node_id, hit=False, fwd=b"uri-miss", ttl=ttl, stored=True)
+    of_miss = [*stored_fields(stored, now, node_id), (b"cache-status", fetched)]
+    assert head_of_one_miss(stored, now, node_id) == hit_head(stored, of_miss)
     row = ready_rows.encode(stored, b"k" * 32, 1, 2)
     assert (row is None) is (status == 204)
     if row is not None:
